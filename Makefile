@@ -1,0 +1,62 @@
+# Every target says what it does; a second run does not install again.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := .make/ready
+# One pool of threads a process: two libraries that each take every core slow one another down threefold.
+export OMP_NUM_THREADS ?= $(shell nproc)
+export OPENBLAS_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+export HF_HUB_OFFLINE ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test lint format check prove bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(READY)  ## create .venv with everything that training, serving and testing need
+
+# torch first and by pip: with it in place no later install can pull a GPU build of several GB.
+$(READY): pyproject.toml constraints.txt
+	@echo "setup: installing into $(VENV) (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install -q -c constraints.txt torch 2> >(grep -v "^WARNING: Location" >&2)
+	@$(BIN)/pip install -q -c constraints.txt -e '.[train,models,dev]' 2> >(grep -v "^WARNING: Location" >&2)
+	@! $(BIN)/python -c 'import torchvision' 2>/dev/null || { echo "torchvision must not be in $(VENV): it breaks transformers beside a CPU build of torch"; exit 1; }
+	@mkdir -p .make && touch $(READY)
+
+demo: setup  ## the main job on real data: check, train and ask banking77 (10 minutes of training)
+	@echo "demo: checking the rows"
+	@$(BIN)/metier check examples/banking77/train.csv --test examples/banking77/test.csv || true
+	@echo; echo "demo: training every candidate within 10 minutes"
+	@$(BIN)/metier train examples/banking77/train.csv --test examples/banking77/test.csv --drop-leaks --budget 10m --run runs/demo --overwrite
+	@echo; echo "demo: asking the winner"
+	@$(BIN)/metier predict runs/demo "my card never came" "how do I change my PIN?"
+
+test: setup  ## tests and the snippets of the docs
+	@echo "test: running the tests and the docs' snippets"
+	@$(BIN)/python -m pytest
+
+format: setup  ## put the code into its form
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: setup  ## format, lint, types and the import contract
+	@echo "lint: format"; $(BIN)/ruff format --check .
+	@echo "lint: rules"; $(BIN)/ruff check .
+	@echo "lint: types"; $(BIN)/mypy
+	@echo "lint: imports"; $(BIN)/lint-imports
+
+check: lint test  ## lint, then test
+
+prove: setup  ## slow proofs: the figures of the docs, measured again
+	@echo "prove: running the slow proofs"
+	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+bench: setup  ## speed against peers, as ratios in one run
+	@echo "bench: timing against peers"
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove what setup made
+	rm -rf $(VENV) .make

@@ -1,0 +1,61 @@
+"""The methods by their versioned names. A plug-in adds rows through the entry point group `metier.methods`.
+
+A default that changes gets a new version; the old row stays, so an old run can be repeated.
+"""
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from metier.errors import MissingExtraError, UnknownNameError
+
+METHODS = {
+    "majority.v1": "metier.classical.majority:Majority",
+    "tfidf_linear.v1": "metier.classical.tfidf_linear:TfidfLinear",
+    "static.v1": "metier.transformer.static:Static",
+    "frozen_linear.v1": "metier.transformer.frozen_linear:FrozenLinear",
+    "encoder.v1": "metier.transformer.encoder:Encoder",
+    "average.v1": "metier.fusion.average:Average",
+    "cascade.v1": "metier.fusion.cascade:Cascade",
+}
+
+# A method whose import fails for want of one of these is missing an extra, not broken.
+EXTRAS = {"torch": "train", "transformers": "train", "accelerate": "train", "model2vec": "train", "onnx": "train"}
+
+
+def names() -> list[str]:
+    """Every known versioned name: ours in the order of their cost, then the plug-ins'."""
+    return [*METHODS, *(point.name for point in entry_points(group="metier.methods") if point.name not in METHODS)]
+
+
+def resolve(name: str) -> Any:
+    """Give the class of a method by its versioned name; a name without a version means its newest.
+
+    Raises
+    ------
+    UnknownNameError
+        If no method has that name.
+    MissingExtraError
+        If the method needs parts that are not installed.
+    """
+    full = full_name(name)
+    points = {point.name: point.value for point in entry_points(group="metier.methods")}
+    module, _, attribute = {**points, **METHODS}[full].partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise MissingExtraError(f"The method {full}", extra=extra) from None
+
+
+def full_name(name: str) -> str:
+    """Give the versioned name for a name with or without its version."""
+    known = names()
+    if name in known:
+        return name
+    versions = [candidate for candidate in known if candidate.rpartition(".v")[0] == name]
+    if not versions:
+        raise UnknownNameError("method", name, known=known)
+    return max(versions, key=lambda candidate: int(candidate.rpartition(".v")[2]))

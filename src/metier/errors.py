@@ -1,0 +1,233 @@
+"""Every error a user can mend. Catch `MetierError` to catch them all; anything else that escapes is our bug.
+
+MetierError
+├── CallError                    the call was wrong                                  exit 2
+│   ├── MissingColumnError       a column that was named is not in the rows
+│   ├── UnknownNameError         a method, base, task or metric nobody knows
+│   ├── SettingsError            settings that are unknown or out of range, all at once
+│   ├── MissingExtraError        a part that is not installed
+│   ├── NoNetworkError           something only a network could bring
+│   └── RequestError             a request to the service that cannot be answered
+├── DataError                    the rows say no                                     exit 1
+│   ├── UnreadableFileError      the file is missing, broken or not what its name says
+│   ├── BrokenRowError           one line of the file cannot be read
+│   ├── EmptyDataError           no rows, or no rows with text
+│   ├── MissingLabelError        rows without a label
+│   ├── TooFewLabelsError        fewer than two labels to tell apart
+│   ├── RareLabelError           labels with too few rows to be split
+│   ├── UnseenLabelError         labels in one split that the training rows never show
+│   └── LeakageError             test rows that also stand in the training rows
+├── BundleError                  a sealed folder that cannot be trusted or read      exit 1
+│   ├── TamperedBundleError      a file was altered, added or removed after sealing
+│   └── UnsafeFileError          a file that could run code when loaded
+├── BaseModelError               a pretrained model that cannot be used              exit 1
+│   └── WrongHashError           the weights are not the ones they should be
+├── BudgetError                  nothing fits in the time or memory that was given   exit 1
+├── StorageError                 the disk refused a write; nothing half-written stays exit 1
+└── InterruptedRunError          the user stopped a run; says how to go on           exit 130
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+
+class MetierError(Exception):
+    """Base of every error the user can mend; anything else that escapes is our bug."""
+
+    exit_code = 1
+    code = "error"  # What programs read, in `--json` and over HTTP.
+
+
+class CallError(MetierError, ValueError):
+    """The call was wrong: a flag, a name or a combination that cannot work."""
+
+    exit_code = 2
+    code = "bad_call"
+
+
+class MissingColumnError(CallError, KeyError):
+    """A column that was named is not in the rows."""
+
+    code = "missing_column"
+
+    def __init__(self, column: str, *, found: Sequence[str], origin: str, flag: str):
+        columns = ", ".join(found) if found else "no columns"
+        hint = suggest(column, found)
+        self.sentence = (
+            f"{origin} has no column {column!r}; it has: {columns}.{hint} Name the right one with {flag}."
+        )
+        super().__init__(self.sentence)
+
+    def __str__(self) -> str:
+        return self.sentence  # KeyError would print the sentence inside quotes.
+
+
+class UnknownNameError(CallError, KeyError):
+    """A method, base, task or metric that nobody knows."""
+
+    code = "unknown_name"
+
+    def __init__(self, kind: str, name: str, *, known: Iterable[str]):
+        choices = sorted(known)
+        self.sentence = (
+            f"There is no {kind} called {name!r}.{suggest(name, choices)} Known: {', '.join(choices)}."
+        )
+        super().__init__(self.sentence)
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class SettingsError(CallError):
+    """Settings that are unknown or out of range; all faults are listed together."""
+
+    code = "bad_settings"
+
+    def __init__(self, faults: Sequence[str], *, origin: str = "The settings"):
+        listed = "\n".join(f"  - {fault}" for fault in faults)
+        noun = "fault" if len(faults) == 1 else "faults"
+        super().__init__(f"{origin} have {len(faults)} {noun}; nothing was started:\n{listed}")
+
+
+class MissingExtraError(CallError, ImportError):
+    """A part that is not installed."""
+
+    code = "missing_extra"
+
+    def __init__(self, what: str, *, extra: str):
+        super().__init__(
+            f"{what} needs parts that are not installed. Install them with: pip install 'metier[{extra}]'"
+        )
+
+
+class NoNetworkError(CallError):
+    """Something only a network could bring."""
+
+    code = "no_network"
+
+
+class RequestError(CallError):
+    """A request to the service that cannot be answered."""
+
+    code = "bad_request"
+
+
+class DataError(MetierError, ValueError):
+    """The rows say no."""
+
+    code = "bad_data"
+
+
+class UnreadableFileError(DataError):
+    """The file is missing, broken or not what its name says."""
+
+    code = "unreadable_file"
+
+
+class BrokenRowError(DataError):
+    """One line of the file cannot be read."""
+
+    code = "broken_row"
+
+    def __init__(self, origin: str, line: int, found: str, *, remedy: str):
+        self.line = line
+        super().__init__(f"{origin}, line {line}: {found} {remedy}")
+
+
+class EmptyDataError(DataError):
+    """No rows, or no rows with text."""
+
+    code = "no_rows"
+
+
+class MissingLabelError(DataError):
+    """Rows without a label."""
+
+    code = "missing_labels"
+
+
+class TooFewLabelsError(DataError):
+    """Fewer than two labels to tell apart."""
+
+    code = "too_few_labels"
+
+
+class RareLabelError(DataError):
+    """Some labels have too few rows to appear in every split."""
+
+    code = "rare_labels"
+
+    def __init__(self, rows_per_label: Mapping[str, int], *, needed: int):
+        found = ", ".join(f"{label!r} has {rows}" for label, rows in sorted(rows_per_label.items()))
+        super().__init__(
+            f"Each label needs {needed} rows to be split, but {found}. "
+            "Label more rows, merge these labels, or leave them out with --drop-rare."
+        )
+
+
+class UnseenLabelError(DataError):
+    """Labels in one split that the training rows never show."""
+
+    code = "unseen_labels"
+
+
+class LeakageError(DataError):
+    """Test rows that also stand in the training rows: every figure would be too good."""
+
+    code = "leakage"
+
+
+class BundleError(MetierError):
+    """A sealed folder that cannot be trusted or read."""
+
+    code = "bad_bundle"
+
+
+class TamperedBundleError(BundleError):
+    """A file of the bundle was altered, added or removed after sealing."""
+
+    code = "tampered_bundle"
+
+
+class UnsafeFileError(BundleError):
+    """A file that could run code when loaded."""
+
+    code = "unsafe_file"
+
+
+class BaseModelError(MetierError):
+    """A pretrained model that cannot be used."""
+
+    code = "bad_base"
+
+
+class WrongHashError(BaseModelError):
+    """The weights are not the ones they should be."""
+
+    code = "wrong_hash"
+
+
+class BudgetError(MetierError):
+    """Nothing fits in the time or memory that was given."""
+
+    code = "budget"
+
+
+class StorageError(MetierError, OSError):
+    """The disk refused a write; nothing half-written stays."""
+
+    code = "storage"
+
+
+class InterruptedRunError(MetierError):
+    """The user stopped a run; the sentence says how to go on."""
+
+    exit_code = 130
+    code = "interrupted"
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Give ` Did you mean 'x'?` for the nearest known name, or an empty string."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    nearest = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f" Did you mean {folded[nearest[0]]!r}?" if nearest else ""

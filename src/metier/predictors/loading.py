@@ -1,0 +1,66 @@
+"""From a folder to the predictor that lives in it.
+
+A method's `export` leaves `predictor.json` in the folder: the versioned `kind` that picks the class below, the
+method's `name`, the `labels`, and whatever else that class needs. A composite predictor (average, cascade) keeps
+each of its members in a subfolder of the same form.
+"""
+
+import importlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from metier.errors import BundleError, UnknownNameError
+from metier.predictors.answers import Predictor
+
+SETTINGS_FILE = "predictor.json"
+
+# Old kinds stay here for ever: a bundle outlives the release that wrote it.
+KINDS = {
+    "constant.v1": "metier.predictors.constant:ConstantPredictor",
+    "linear.v1": "metier.predictors.linear:LinearPredictor",
+    "static.v1": "metier.predictors.static:StaticPredictor",
+    "onnx_encoder.v1": "metier.predictors.onnx_encoder:OnnxEncoderPredictor",
+    "average.v1": "metier.predictors.average:AveragePredictor",
+    "cascade.v1": "metier.predictors.cascade:CascadePredictor",
+}
+
+
+def load_predictor(folder: Path, *, threads: int = 1) -> Predictor:
+    """Load the predictor that was exported to a folder.
+
+    Raises
+    ------
+    BundleError
+        If the folder holds no predictor.
+    UnknownNameError
+        If it is of a kind that this version does not know.
+    """
+    kind = read_settings(folder)["kind"]
+    if kind not in KINDS:
+        raise UnknownNameError("predictor kind", kind, known=KINDS)
+    module, _, name = KINDS[kind].partition(":")
+    predictor: Predictor = getattr(importlib.import_module(module), name).load(folder, threads=threads)
+    return predictor
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Read `predictor.json` of an exported predictor."""
+    path = folder / SETTINGS_FILE
+    try:
+        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(
+            f"{folder} holds no {SETTINGS_FILE}, so nothing there can answer. "
+            "Give a run (runs/…) or a bundle that `metier train` wrote."
+        ) from None
+    except json.JSONDecodeError as error:
+        raise BundleError(f"{path} is not JSON ({error}). Take the bundle from its source again.") from None
+    return settings
+
+
+def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write `predictor.json`; keys `kind`, `name` and `labels` are required of every kind."""
+    text = json.dumps(dict(settings), ensure_ascii=False, indent=1)
+    (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")

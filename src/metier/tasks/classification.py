@@ -1,0 +1,72 @@
+"""One label a text: the label space, how labels become numbers, and what is measured."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from metier.errors import TooFewLabelsError, UnseenLabelError
+
+NAME = "classification"
+METRICS = ("accuracy", "macro_f1")
+# Past this share one label drowns the others, and accuracy would praise a method that always answers it.
+DROWNING_FRACTION = 0.5
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The task of giving one of a fixed set of labels to a text.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        The label space, sorted; column order of every probability.
+    primary_metric : {"accuracy", "macro_f1"}
+        What candidates are ranked by.
+    """
+
+    labels: tuple[str, ...]
+    primary_metric: str = "accuracy"
+
+    @classmethod
+    def from_labels(cls, labels: Sequence[str]) -> Self:
+        """Read the label space off training labels.
+
+        Raises
+        ------
+        TooFewLabelsError
+            If there are fewer than two different labels.
+        """
+        counts = Counter(labels)
+        if len(counts) < 2:
+            only = f"the only label is {next(iter(counts))!r}" if counts else "there are no labels"
+            raise TooFewLabelsError(
+                f"Classification tells at least two labels apart, but {only} in {len(labels)} rows. "
+                "Check the label column (--label), or add rows with other labels."
+            )
+        drowned = max(counts.values()) / len(labels) > DROWNING_FRACTION
+        return cls(tuple(sorted(counts)), "macro_f1" if drowned else "accuracy")
+
+    def encode(self, labels: Sequence[str], *, origin: str = "these rows") -> np.ndarray:
+        """Turn labels into column numbers.
+
+        Returns
+        -------
+        ndarray of shape (n_labels,) and type int64
+
+        Raises
+        ------
+        UnseenLabelError
+            If a label is not in the label space.
+        """
+        index = {label: number for number, label in enumerate(self.labels)}
+        unseen = Counter(label for label in labels if label not in index)
+        if unseen:
+            shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unseen.most_common(5))
+            raise UnseenLabelError(
+                f"{origin} use {len(unseen)} labels that the training rows never show: {shown}. "
+                "Add training rows with these labels, or mend the spelling."
+            )
+        return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))
