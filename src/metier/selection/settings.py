@@ -1,0 +1,192 @@
+"""Every setting of a run: typed, strict, and written out with its defaults filled in.
+
+The settings of a method are its constructor's arguments, so a default lives in one place: the method. A pydantic
+model is built from each constructor's signature; unknown keys and wrong types of the whole file are reported
+together, before any work.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from metier import catalogue
+from metier.errors import CallError, SettingsError, suggest
+from metier.machine import usable_cores
+
+# What the race decides itself; a user who sets one of these would be overruled silently.
+DECIDED_BY_THE_RACE = frozenset({"checkpoint_folder", "members", "stages"})
+
+
+class DataSettings(BaseModel, frozen=True, extra="forbid"):
+    """Which rows, and what their columns are for."""
+
+    train: str | None = Field(default=None, description="File or folder of training rows.")
+    test: str | None = Field(default=None, description="Rows to be answered once, after every choice.")
+    validation: str | None = Field(default=None, description="Rows every choice is made on.")
+    text: str | None = None
+    label: str | None = None
+    group: str | None = Field(default=None, description="Rows of one group stay on one side of a split.")
+    time: str | None = Field(default=None, description="The latest rows become validation and test.")
+    split: str | None = Field(default=None, description="Column that names the split of each row.")
+    encoding: str | None = None
+    delimiter: str | None = None
+    validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, description="Share of the rows, 0 to 0.5.")
+    test_fraction: float = Field(default=0.2, gt=0, lt=0.5, description="Share held out when no test is given.")
+    drop_leaks: bool = Field(default=False, description="Leave out training rows that also stand in test.")
+    drop_unlabelled: bool = Field(default=False, description="Leave out rows without a label.")
+    drop_rare: bool = Field(default=False, description="Leave out labels with too few rows to be split.")
+
+
+class CascadeSettings(BaseModel, frozen=True, extra="forbid"):
+    """What the certificate of a cascade promises."""
+
+    margin: float = Field(default=0.005, gt=0, lt=0.5, description="Accuracy that may be lost, 0 to 0.5.")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="How sure the certificate is, 0.5 to 1.")
+
+
+class TrainSettings(BaseModel, frozen=True, extra="forbid"):
+    """Every setting of `metier train`."""
+
+    data: DataSettings = DataSettings()
+    budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
+    candidates: tuple[str, ...] | None = Field(default=None, description="None: the defaults of the task.")
+    base: str = Field(default="auto", description="Folder, short name or hub name; auto: by language.")
+    refit: bool = Field(default=True, description="Train the chosen members again on train + validation.")
+    tolerance: float = Field(default=0.01, ge=0, lt=0.5, description="How far below the best still counts as level.")
+    cascade: CascadeSettings = CascadeSettings()
+    random_state: int = Field(default=0, ge=0)
+    threads: int = Field(default_factory=usable_cores, ge=1)
+    methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
+
+
+def load_settings(path: Path | None = None, overrides: Iterable[str] = ()) -> TrainSettings:
+    """Read settings from a YAML file and `a.b=c` overrides.
+
+    Raises
+    ------
+    SettingsError
+        If keys are unknown or values out of range: all of them in one sentence each.
+    CallError
+        If the file is missing or is not YAML.
+    """
+    values = _read_yaml(path) if path else {}
+    for override in overrides:
+        _apply(values, override)
+    return check_settings(values, origin=str(path) if path else "The settings")
+
+
+def check_settings(values: Mapping[str, Any], *, origin: str = "The settings") -> TrainSettings:
+    """Turn plain values into settings; raises `SettingsError` with every fault there is."""
+    faults: list[str] = []
+    settings = None
+    try:
+        settings = TrainSettings(**values)
+    except ValidationError as error:
+        faults += [_sentence(fault, TrainSettings) for fault in error.errors()]
+    methods = values.get("methods") or {}
+    if isinstance(methods, Mapping):
+        for name, arguments in methods.items():
+            faults += _method_faults(str(name), arguments)
+    if faults or settings is None:
+        raise SettingsError(faults, origin=origin)
+    return settings
+
+
+def write_settings(settings: TrainSettings, methods: Mapping[str, Any], path: Path) -> None:
+    """Write every setting with its default filled in, the arguments of the methods that run included."""
+    values = settings.model_dump(mode="json")
+    values["methods"] = {
+        short_name(name): {
+            key: value
+            for key, value in method.get_params(deep=False).items()
+            if key not in DECIDED_BY_THE_RACE and _is_plain(value)
+        }
+        for name, method in methods.items()
+    } | {name: arguments for name, arguments in settings.methods.items() if name not in map(short_name, methods)}
+    text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
+    path.write_text("# Every setting of this run. Use it again with: metier train --settings this-file\n" + text)
+
+
+def short_name(name: str) -> str:
+    """The name of a method without its version, as settings files use it."""
+    return name.rpartition(".v")[0] or name
+
+
+def arguments_of(settings: TrainSettings, name: str) -> dict[str, Any]:
+    """The arguments that the settings give to one method."""
+    return dict(settings.methods.get(short_name(name), settings.methods.get(name, {})))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise CallError(f"The settings file {path} cannot be read ({error.strerror}). Check --settings.") from None
+    except yaml.YAMLError as error:
+        raise CallError(f"{path} is not YAML: {error}. Mend it, or write a new one with a run.") from None
+    if not isinstance(values, dict):
+        raise CallError(f"{path} should hold settings as `name: value`; found {type(values).__name__}.")
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    path, separator, value = override.partition("=")
+    if not separator:
+        raise CallError(f"--set takes name=value, as in --set methods.encoder.epochs=3; found {override!r}.")
+    keys = path.strip().split(".")
+    if keys[0] == "methods" and len(keys) == 4:  # methods.encoder.v1.epochs: a versioned name has a dot in it.
+        keys = [keys[0], f"{keys[1]}.{keys[2]}", keys[3]]
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise CallError(f"--set {override}: {key!r} is a value, not a group of settings.")
+    values[keys[-1]] = yaml.safe_load(value)
+
+
+def _method_faults(name: str, arguments: Any) -> list[str]:
+    known = {short_name(full): full for full in catalogue.names()}
+    known |= {full: full for full in catalogue.names()}
+    if name not in known:
+        return [f"methods.{name}: no method has this name.{suggest(name, known)}"]
+    if not isinstance(arguments, Mapping):
+        return [f"methods.{name}: expected arguments as `name: value`, found {arguments!r}"]
+    model = _model_of(catalogue.resolve(known[name]))
+    try:
+        model(**arguments)
+    except ValidationError as error:
+        return [_sentence(fault, model, prefix=f"methods.{name}.") for fault in error.errors()]
+    return []
+
+
+def _model_of(method: type) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        if name in DECIDED_BY_THE_RACE:
+            continue
+        annotation = Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation
+        fields[name] = (annotation, parameter.default)
+    return create_model(
+        f"{method.__name__}Arguments", __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields
+    )
+
+
+def _sentence(fault: Any, model: type[BaseModel], *, prefix: str = "") -> str:
+    where = prefix + ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        owner: type[BaseModel] = model
+        for part in fault["loc"][:-1]:
+            annotation = owner.model_fields[str(part)].annotation
+            owner = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else owner
+        hint = suggest(str(fault["loc"][-1]), owner.model_fields)
+        return f"{where}: unknown.{hint}"
+    return f"{where}: {fault['msg']}; found {fault['input']!r}"
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, str | int | float | bool)
