@@ -1,0 +1,37 @@
+"""From a file of labelled rows to a measured, sealed, served language model.
+
+The names below are found when they are first used, so `import metier` takes milliseconds, and a server or a
+notebook pays only for the rooms it enters.
+"""
+
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metier.bundles import load_bundle as load
+    from metier.data.reading import read
+    from metier.selection.api import train
+
+    __version__: str
+
+__all__ = ["__version__", "load", "read", "train"]
+
+_FOUND_IN = {
+    "load": "metier.bundles:load_bundle",
+    "read": "metier.data.reading:read",
+    "train": "metier.selection.api:train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("metier")
+    if name not in _FOUND_IN:
+        raise AttributeError(f"module 'metier' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    module, _, attribute = _FOUND_IN[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

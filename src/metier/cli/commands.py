@@ -1,0 +1,53 @@
+"""The commands by name. A command's module is imported when the command runs, never to list it.
+
+So `metier --help` answers at once, and `metier predict` does not wait for what `metier train` needs. The price
+is that the one-line help stands here and not beside the command; a test compares the two.
+"""
+
+import importlib
+from gettext import gettext
+
+import click
+
+from metier.errors import suggest
+
+COMMANDS = {
+    "check": ("metier.cli.check:check", "Say what is wrong with labelled rows."),
+    "train": ("metier.cli.train:train", "Race ways of learning the rows; say which to ship."),
+    "predict": ("metier.cli.predict:predict", "Answer texts or a whole file with a trained model."),
+    "serve": ("metier.cli.serve:serve", "Answer over HTTP with a trained model."),
+    "doctor": ("metier.cli.doctor:doctor", "Say what this machine offers and what is missing."),
+}
+
+
+class CommandTable(click.Group):
+    """A group whose commands are found in `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was called, or name the nearest."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            known = ", ".join(COMMANDS)
+            raise click.UsageError(
+                f"There is no command {name!r}.{suggest(name, COMMANDS)} Known: {known}.", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table."""
+        with formatter.section(gettext("Commands")):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])

@@ -1,0 +1,104 @@
+"""From a failure to a sentence, an exit code and, when the fault is ours, a file to send.
+
+The file names places in code and versions. It holds neither the message of the error nor the arguments of the
+call, for both can quote a user's rows.
+"""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from metier.errors import MetierError
+
+OUR_FAULT, STOPPED, READER_GONE = 3, 130, 141
+PACKAGES = (
+    *("metier", "numpy", "scipy", "scikit-learn", "pyarrow", "onnxruntime", "tokenizers", "safetensors"),
+    *("click", "rich", "fastapi", "uvicorn", "torch", "transformers", "accelerate", "peft"),
+)
+
+
+def report_failure(failure: BaseException, args: Sequence[str]) -> int:
+    """Tell the user about a failure and give the exit code.
+
+    Parameters
+    ----------
+    failure : BaseException
+        Whatever escaped from a command.
+    args : sequence of str
+        The command line, for `--json`, which is looked up here because a call can fail before it is parsed.
+    """
+    if isinstance(failure, BrokenPipeError):
+        # Nobody reads us any more (`metier predict … | head`). Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    if isinstance(failure, SystemExit):
+        return failure.code if isinstance(failure.code, int) else int(failure.code is not None)
+    code, sentence, exit_code = _describe(failure, args)
+    if "--json" in args:
+        print(json.dumps({"error": {"code": code, "message": sentence}}, ensure_ascii=False), flush=True)
+    else:
+        print(sentence, file=sys.stderr, flush=True)
+    return exit_code
+
+
+def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, int]:
+    if isinstance(failure, MetierError):
+        return failure.code, str(failure), failure.exit_code
+    if isinstance(failure, click.ClickException):
+        return "bad_call", _usage_sentence(failure), 2
+    if isinstance(failure, KeyboardInterrupt | click.Abort):
+        return "interrupted", "Stopped.", STOPPED
+    path = write_crash_file(failure, args)
+    found = f"{type(failure).__name__}: {failure}"
+    where = f"Please send {path} to the project: it holds places in code and versions, none of your rows."
+    return "our_fault", f"This is our fault, not yours: {found}\n{where}", OUR_FAULT
+
+
+def _usage_sentence(failure: click.ClickException) -> str:
+    context = getattr(failure, "ctx", None)
+    if context is None:
+        return failure.format_message()
+    return f"{failure.format_message()}\nSee: {context.command_path} --help"
+
+
+def write_crash_file(failure: BaseException, args: Sequence[str]) -> Path:
+    """Write what a maintainer needs into the working folder, or a temporary one where that is refused."""
+    text = "\n".join(_crash_lines(failure, args)) + "\n"
+    name = f"metier-crash-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
+    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
+        try:
+            path = folder / name
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        return path
+    return Path(os.devnull)
+
+
+def _crash_lines(failure: BaseException, args: Sequence[str]) -> Iterator[str]:
+    yield "Messages and values are left out, for they can quote rows. Add the message if you may."
+    options = [
+        word.partition("=")[0] for word in args if word.startswith("-") and " " not in word.partition("=")[0]
+    ]
+    command = args[0] if args and args[0].isalpha() else ""
+    yield f"command: metier {' '.join([command, *options])}"
+    yield f"python {platform.python_version()}, {platform.platform()}"
+    for package in PACKAGES:
+        try:
+            yield f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield f"{package} is not installed"
+    link: BaseException | None = failure
+    while link is not None:
+        yield f"\n{type(link).__module__}.{type(link).__qualname__} at"
+        yield "".join(traceback.format_tb(link.__traceback__)).rstrip()
+        link = link.__cause__ or link.__context__

@@ -1,0 +1,93 @@
+"""The program: one way in, and one place where every failure becomes a sentence and an exit code.
+
+0 done; 1 the rows or the gate say no; 2 the call was wrong; 3 our fault, with a file to send; 130 stopped by
+the user; 141 the reader of our output went away.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from click.shell_completion import shell_complete
+
+from metier.cli.commands import CommandTable
+from metier.cli.failures import report_failure
+
+# What a library would otherwise print between our lines. A user's own setting wins.
+QUIET = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+
+@click.group(
+    cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="metier", message="metier %(version)s")
+def program() -> None:
+    """From a file of labelled rows to a measured, sealed, served language model.
+
+    \b
+    metier check rows.csv              what is wrong with the rows
+    metier train rows.csv              which way of learning them to ship, with proof
+    metier predict runs/… "a text"     ask it
+    metier serve runs/…                ask it over HTTP
+    """
+
+
+def main() -> None:
+    """Run the command line of this process, then exit."""
+    quiet_libraries()
+    sys.exit(run(sys.argv[1:]))
+
+
+def quiet_libraries() -> None:
+    """Keep libraries from printing between our lines; to be called before they are imported."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a sign of ours gets a question mark, not a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line.
+
+    Parameters
+    ----------
+    args : sequence of str
+        What stands after `metier`.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    completing = os.environ.get("_METIER_COMPLETE")
+    if completing:
+        return shell_complete(program, {}, "metier", "_METIER_COMPLETE", completing)
+    try:
+        code = _invoke(list(args))
+        sys.stdout.flush()
+    except BaseException as failure:
+        return report_failure(failure, args)
+    return code
+
+
+def _invoke(args: list[str]) -> int:
+    # click's own `main` would print and exit by itself; our failures have one place.
+    try:
+        with program.make_context("metier", args) as context:
+            result: Any = program.invoke(context)
+    except click.exceptions.Exit as ended:
+        return int(ended.exit_code)
+    return result if isinstance(result, int) else 0
