@@ -1,0 +1,77 @@
+"""From texts to token ids, the same way in training and in answering.
+
+The file `tokenizer.json` is read by the `tokenizers` package alone, so an exported predictor needs nothing more.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from metier.errors import BundleError
+
+# Characters beyond this many for each token that is kept cannot matter: it bounds the work on a 1 MB text.
+CHARACTERS_PER_TOKEN = 32
+
+
+def read_tokenizer(path: Path, *, max_length: int) -> Tokenizer:
+    """Read `tokenizer.json`, cutting texts at `max_length` tokens and padding none.
+
+    Raises
+    ------
+    BundleError
+        If the file is missing or broken.
+    """
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:  # `tokenizers` raises bare Exception.
+        raise BundleError(
+            f"{path} is not a tokenizer ({error}). Take the folder from its source again."
+        ) from None
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length)
+    # "[SEP]" or "<s>" typed by a user is text, never an instruction to the model.
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def token_ids(tokenizer: Tokenizer, texts: Sequence[str], *, prefix: str) -> list[list[int]]:
+    """Give the ids of each text, the prefix and the special tokens included."""
+    longest = CHARACTERS_PER_TOKEN * (tokenizer.truncation or {"max_length": 512})["max_length"]
+    return [tokenizer.encode(prefix + text[:longest]).ids for text in texts]
+
+
+def batches_by_length(lengths: Sequence[int], *, token_budget: int) -> Iterator[np.ndarray]:
+    """Give the positions of texts of like length together, so that little of a batch is padding.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Tokens of each text.
+    token_budget : int
+        Most tokens in a batch, padding included; a single longer text is a batch of its own.
+
+    Yields
+    ------
+    ndarray of shape (n_rows,)
+        Positions in `lengths`, the shortest first.
+    """
+    order = np.argsort(np.asarray(lengths), kind="stable")
+    start = 0
+    for stop in range(1, len(order) + 1):
+        full = stop == len(order) or (stop + 1 - start) * lengths[order[stop]] > token_budget
+        if full:
+            yield order[start:stop]
+            start = stop
+
+
+def pad(ids: Sequence[Sequence[int]], *, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give token ids and their mask as two int64 arrays of shape (n_texts, longest)."""
+    longest = max(map(len, ids))
+    padded = np.full((len(ids), longest), pad_id, dtype=np.int64)
+    mask = np.zeros((len(ids), longest), dtype=np.int64)
+    for row, values in enumerate(ids):
+        padded[row, : len(values)] = values
+        mask[row, : len(values)] = 1
+    return padded, mask
