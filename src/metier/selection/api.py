@@ -1,0 +1,295 @@
+"""From rows to a run: read, check, split, race, recommend, refit, answer the test rows once, report."""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metier import catalogue
+from metier.audit import Audit, drop_leaks, examine
+from metier.bundles import Bundle, load_bundle
+from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, split_rows
+from metier.errors import CallError, InterruptedRunError
+from metier.predictors.loading import load_predictor
+from metier.progress import Listener, Progress, ignore
+from metier.selection.budget import Clock, parse_duration
+from metier.selection.preflight import Plan, plan_race
+from metier.selection.race import CASCADE, Race
+from metier.selection.recommendation import Contestant, Recommendation, recommend
+from metier.selection.report import Tested, build_report, plain
+from metier.selection.report_page import render_report
+from metier.selection.run_folder import RunFolder
+from metier.selection.sealing import seal_candidates
+from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
+from metier.tasks import Classification
+from metier.text.language import detect_language
+
+# Answering the test rows, sealing and the report take their share of the budget too.
+CLOSING_SECONDS = 15.0
+# A refit sees more rows and starts cold; better to leave one out than to overdraw the budget.
+REFIT_MARGIN = 1.15
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything of it lies.
+    report : dict
+        The facts, as in `report.json`.
+    recommendation : Recommendation
+        What to ship, and why.
+    """
+
+    folder: Path
+    report: dict[str, Any]
+    recommendation: Recommendation
+
+    @property
+    def best(self) -> Bundle:
+        """The bundle of the recommended candidate, verified and ready to answer."""
+        return load_bundle(self.folder / "best")
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """The leaderboard: facts of each candidate, the best first."""
+        return list(self.report["candidates"])
+
+    def __repr__(self) -> str:
+        return f"<Run {self.folder}: {self.recommendation.sentence}>"
+
+
+def train(
+    source: Any = None,
+    *,
+    test: Any = None,
+    validation: Any = None,
+    budget: str | None = None,
+    candidates: Sequence[str] | None = None,
+    settings: TrainSettings | Mapping[str, Any] | None = None,
+    run: str | Path | None = None,
+    overwrite: bool = False,
+    resume: str | Path | None = None,
+    listener: Listener = ignore,
+    **roles: str | None,
+) -> Run:
+    """Train candidates on rows and say which to ship.
+
+    Parameters
+    ----------
+    source : path, Rows, DataFrame, Arrow table or list
+        Training rows; what `metier.read` takes. May be left out with `resume`.
+    test, validation : path, Rows, DataFrame, Arrow table or list, optional
+        Held out from the training rows when not given.
+    budget : str, optional
+        Time for everything, as `10m`; overrides the settings.
+    candidates : sequence of str, optional
+        Names from the catalogue; overrides the settings.
+    settings : TrainSettings or mapping, optional
+        Every other setting.
+    run : path, optional
+        The run's folder; default `runs/<time>-<name>`.
+    overwrite : bool, default=False
+        Whether an older run in that folder is removed.
+    resume : path, optional
+        Go on with an interrupted run instead of beginning one.
+    listener : Listener
+        Called with progress.
+    **roles : str
+        `text`, `label`, `group`, `time`, `split`: names of columns.
+
+    Raises
+    ------
+    MetierError
+        For everything the user can mend.
+    """
+    chosen = _settings(settings, budget=budget, candidates=candidates, roles=roles)
+    if resume is not None:
+        folder = RunFolder.open(Path(resume))
+        chosen = load_settings(folder.settings_path)
+    sources = _Sources.choose(source, test, validation, chosen)
+    rows = _read_all(sources, chosen)
+    if resume is None:
+        folder = RunFolder.create(Path(run) if run else None, name=Path(rows["train"].origin).stem, overwrite=overwrite)
+    try:
+        return _conduct(folder, chosen, rows, listener)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Stopped. What was done is kept; go on with: metier train --resume {folder.path}"
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Sources:
+    train: Any
+    test: Any
+    validation: Any
+
+    @classmethod
+    def choose(cls, train: Any, test: Any, validation: Any, settings: TrainSettings) -> "_Sources":
+        data = settings.data
+        train = data.train if train is None else train
+        if train is None:
+            raise CallError("There are no rows to train on. Give a file: metier train FILE, or data.train in the settings.")
+        return cls(
+            train, data.test if test is None else test, data.validation if validation is None else validation
+        )
+
+
+def _settings(
+    settings: TrainSettings | Mapping[str, Any] | None, *, budget: str | None, candidates: Sequence[str] | None,
+    roles: Mapping[str, str | None],
+) -> TrainSettings:
+    values = settings.model_dump() if isinstance(settings, TrainSettings) else dict(settings or {})
+    if budget is not None:
+        values["budget_minutes"] = parse_duration(budget) / 60
+    if candidates is not None:
+        values["candidates"] = tuple(catalogue.full_name(name) for name in candidates)
+    data = values.get("data") or {}
+    data = data.model_dump() if not isinstance(data, Mapping) else dict(data)
+    values["data"] = data | {role: column for role, column in roles.items() if column is not None}
+    return check_settings(values)
+
+
+def _read_all(sources: _Sources, settings: TrainSettings) -> dict[str, Rows | None]:
+    """Read every source; the others take the roles that the training rows have."""
+    data = settings.data
+    how = {"encoding": data.encoding, "delimiter": data.delimiter}
+    asked = {role: getattr(data, role) for role in ("text", "label", "group", "time", "split")}
+    train = sources.train if isinstance(sources.train, Rows) else read(sources.train, **asked, **how)
+    known = {"text": train.roles.text, "label": train.roles.label}
+    others = {
+        name: rows if rows is None or isinstance(rows, Rows) else read(rows, **known, **how)
+        for name, rows in (("test", sources.test), ("validation", sources.validation))
+    }
+    return {"train": train, **others}
+
+
+def _prepare(rows: dict[str, Rows | None], settings: TrainSettings) -> tuple[Splits, Audit, list[str]]:
+    train, test, validation = rows["train"], rows["test"], rows["validation"]
+    data, said = settings.data, []
+    if data.drop_unlabelled:
+        train, dropped = drop_unlabelled(train)
+        said += [f"--drop-unlabelled left out {dropped:,} rows without a label"] if dropped else []
+    if data.drop_leaks and test is not None:
+        before = len(train)
+        train, _ = drop_leaks(train, test)
+        said += [f"--drop-leaks left out {before - len(train):,} training rows that also stand in test"]
+    if data.drop_rare:
+        train, rare = drop_rare_labels(train)
+        said += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
+    Classification.from_labels(train.labels)
+    audit = examine(train, test=test, validation=validation)
+    splits = split_rows(
+        train, test=test, validation=validation, validation_fraction=data.validation_fraction,
+        test_fraction=data.test_fraction, random_state=settings.random_state,
+    )
+    return splits, audit, said
+
+
+def _conduct(run: RunFolder, settings: TrainSettings, rows: dict[str, Rows | None], listener: Listener) -> Run:
+    state = run.read_json("state.json") or {}
+    clock = Clock(settings.budget_minutes * 60, spent_seconds=float(state.get("spent_seconds", 0.0)))
+    listener(Progress("reading and checking the rows", 0, None))
+    splits, audit, said = _prepare(rows, settings)
+    language = detect_language(splits.train.texts).main_language
+    _check_same_rows(run, splits, said, audit)
+    task = Classification.from_labels(splits.train.labels)
+    race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
+    plan = plan_race(race, language=language)
+    if not run.settings_path.exists():
+        write_settings(settings, plan.methods, run.settings_path)
+    race.train_all(plan)
+    race.fuse(plan.fusions)
+    recommendation = _recommend(race)
+    if settings.refit:
+        _refit(race, plan, recommendation.name, len(splits.test))
+    tested = _answer_test(race, splits.test)
+    report = plain(build_report(race, recommendation, test=splits.test, tested=tested, audit=audit, language=language))
+    report["data"]["notes"] += [*said, *splits.notes]
+    return _close(race, report, recommendation)
+
+
+def _check_same_rows(run: RunFolder, splits: Splits, said: list[str], audit: Audit) -> None:
+    facts = {
+        "fingerprints": {"train": splits.train.fingerprint, "validation": splits.validation.fingerprint, "test": splits.test.fingerprint},
+        "roles": vars(splits.train.roles),
+        "rows": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
+        "notes": [*splits.train.notes, *said, *splits.notes],
+        "audit": audit.as_dict(),
+    }
+    before = run.read_json("data.json")
+    if before is None:
+        run.write_json("data.json", plain(facts))
+    elif before["fingerprints"] != facts["fingerprints"]:
+        changed = [name for name, value in facts["fingerprints"].items() if before["fingerprints"][name] != value]
+        raise CallError(
+            f"{run.path} was begun with other rows: {', '.join(changed)} changed since. "
+            "Put the old files back to resume it, or begin a new run without --resume."
+        )
+
+
+def _recommend(race: Race) -> Recommendation:
+    truth = race.task.encode(race.validation.labels)
+    contestants = [
+        Contestant(entry.name, race.run.answers(entry.name, "validation").argmax(axis=1), entry.cost["latency_ms"]["mean"])
+        for entry in race.trained
+    ]
+    details = {}
+    if race.certificate is not None and race.certificate.threshold is not None and race.stages is not None:
+        details[CASCADE] = (
+            f"{race.stages[0]} answers {race.certificate.kept_fraction * 100:.0f} % of rows before {race.stages[1]} wakes; "
+            f"certified within {race.certificate.margin * 100:g} points of it ({race.certificate.confidence * 100:g} %)"
+        )
+    return recommend(
+        contestants, truth, metric=race.task.primary_metric, tolerance=race.settings.tolerance, details=details
+    )
+
+
+def _refit(race: Race, plan: Plan, chosen: str, n_test: int) -> None:
+    """Train again on all rows what fits in the time that is left: the chosen one's models first, cheap ones before dear."""
+    needed = race.leaves_of(chosen)
+    growth = (len(race.train) + len(race.validation)) / len(race.train) * REFIT_MARGIN
+    closing = CLOSING_SECONDS + sum(n_test / entry.cost["rows_per_second"] for entry in race.trained)
+    left, names = race.clock.left_seconds - closing, []
+    for entry in sorted(race.trained, key=lambda one: (one.name not in needed, one.train_seconds)):
+        seconds = entry.train_seconds * growth
+        if entry.members or entry.name not in plan.methods or seconds > left:
+            if entry.name in needed and not entry.members:
+                race.run.log(f"{entry.name}: no refit, it would take {seconds:.0f} s of {max(left, 0):.0f} s left")
+            continue
+        left -= seconds
+        names.append(entry.name)
+    race.refit(names, plan.methods)
+
+
+def _answer_test(race: Race, test: Rows) -> dict[str, Tested]:
+    """Every candidate answers the test rows; called once, after every choice."""
+    tested = {}
+    for entry in race.trained:
+        race.listener(Progress(f"{entry.name}: answering the test rows", 0, len(test)))
+        predictor = load_predictor(race.run.candidate(entry.name), threads=race.settings.threads)
+        answers = predictor.predict(test.texts)
+        race.run.save_answers(entry.name, "test", answers.probabilities)
+        tested[entry.name] = Tested(np.asarray(answers.probabilities, dtype=np.float64), answers.answered_by)
+    return tested
+
+
+def _close(race: Race, report: dict[str, Any], recommendation: Recommendation) -> Run:
+    run = race.run
+    race.listener(Progress("sealing the bundles and writing the report", 0, None))
+    seal_candidates(race, report)
+    report["seconds"] = race.clock.elapsed_seconds
+    run.point_best(recommendation.name)
+    run.write_text("report.html", render_report(report))
+    run.write_json("report.json", report)  # Last: a run with this file is whole.
+    shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    run.log(f"{recommendation.sentence} ({time.strftime('%H:%M:%S')})")
+    return Run(run.path, report, recommendation)

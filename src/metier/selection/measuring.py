@@ -1,0 +1,81 @@
+"""What an answer costs: time for one row, rows a second in batches, bytes on disk.
+
+Measured on the predictor that ships, loaded from its folder with one thread, on real rows of the validation split.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metier.predictors.answers import Predictor
+from metier.predictors.loading import load_predictor
+
+SINGLE_ROWS = 300  # Enough for a stable p95 (15 rows beyond it) within a second for a transformer.
+BATCH_ROWS = 1_000
+WARM_UP_ROWS = 20
+SECONDS_AT_MOST = 3.0
+# Kept beside the predictor for people and for training on; nothing of it is read to answer.
+NOT_SERVED = ("huggingface", "README.md")
+
+
+def measure_cost(folder: Path, texts: Sequence[str], *, random_state: int = 0) -> dict[str, Any]:
+    """Measure the predictor in a folder, with one thread.
+
+    Returns
+    -------
+    dict
+        `latency_ms` (`p50`, `p95`, `mean` of single rows), `rows_per_second` in batches, `size_bytes`.
+    """
+    predictor = load_predictor(folder, threads=1)
+    picked = np.random.default_rng(random_state).permutation(len(texts))
+    sample = [texts[int(index)] for index in picked[: BATCH_ROWS + WARM_UP_ROWS]]
+    warm_up, sample = sample[:WARM_UP_ROWS], sample[WARM_UP_ROWS:] or sample
+    for text in warm_up:
+        predictor.predict([text])
+    latencies = _single_latencies(predictor, sample[:SINGLE_ROWS])
+    return {
+        "latency_ms": {
+            "p50": float(np.percentile(latencies, 50)),
+            "p95": float(np.percentile(latencies, 95)),
+            "mean": float(np.mean(latencies)),
+        },
+        "rows_per_second": _throughput(predictor, sample),
+        "size_bytes": served_bytes(folder),
+    }
+
+
+def served_bytes(folder: Path) -> int:
+    """Bytes of the files that a predictor answers from."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    inodes = {
+        path.stat().st_ino: path.stat().st_size
+        for path in files
+        if path.relative_to(folder).parts[0] not in NOT_SERVED
+    }
+    return sum(inodes.values())
+
+
+def _single_latencies(predictor: Predictor, texts: Sequence[str]) -> np.ndarray:
+    latencies, deadline = [], time.perf_counter() + SECONDS_AT_MOST
+    for text in texts:
+        start = time.perf_counter()
+        predictor.predict([text])
+        end = time.perf_counter()
+        latencies.append((end - start) * 1000)
+        if end > deadline:
+            break
+    return np.array(latencies)
+
+
+def _throughput(predictor: Predictor, texts: Sequence[str]) -> float:
+    answered, start = 0, time.perf_counter()
+    while True:
+        predictor.predict(texts[:256])
+        answered += len(texts[:256])
+        texts = [*texts[256:], *texts[:256]]
+        elapsed = time.perf_counter() - start
+        if answered >= BATCH_ROWS or elapsed > SECONDS_AT_MOST:
+            return answered / elapsed

@@ -1,0 +1,127 @@
+"""Which candidate to ship: the cheapest that is level with the best.
+
+Decided on the validation rows only. A candidate is level with the best when the paired test does not show it to be
+worse and its score is within a tolerance of the best's: with few rows nothing is ever *shown* to be worse, and
+without the second condition the floor itself would be recommended.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation import METRICS, Comparison, compare
+
+# Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
+SAME_COST_RATIO = 1.15
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A candidate with what the decision needs.
+
+    Parameters
+    ----------
+    name : str
+        Versioned name.
+    predicted : ndarray of shape (n_validation,)
+        Index of its answer to each validation row.
+    latency_ms : float
+        Mean time for one row.
+    """
+
+    name: str
+    predicted: np.ndarray
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to ship, and why.
+
+    Parameters
+    ----------
+    name, best : str
+        The candidate to ship, and the one with the highest score.
+    sentence : str
+        The whole in one sentence.
+    reasons : tuple of str
+        What each other candidate lost by, one sentence each.
+    """
+
+    name: str
+    best: str
+    sentence: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def recommend(
+    contestants: Sequence[Contestant], truth: np.ndarray, *, metric: str = "accuracy", tolerance: float = 0.01,
+    details: Mapping[str, str] | None = None,
+) -> Recommendation:
+    """Pick the cheapest candidate that is level with the best.
+
+    Parameters
+    ----------
+    contestants : sequence of Contestant
+        At least one.
+    truth : ndarray of shape (n_validation,)
+        Index of the right label of each validation row.
+    metric : {"accuracy", "macro_f1"}
+        What is ranked by.
+    tolerance : float
+        How far below the best a candidate may score and still be level, 0 to 1.
+    details : mapping of str to str
+        A clause to add for a candidate when it is chosen.
+    """
+    scores = {one.name: METRICS[metric](truth, one.predicted) for one in contestants}
+    best = max(contestants, key=lambda one: (scores[one.name], -one.latency_ms))
+    against = {one.name: compare(truth, one.predicted, best.predicted, metric=metric) for one in contestants}
+    level = [
+        one
+        for one in contestants
+        if one is best
+        or (against[one.name].verdict != "b is better" and scores[best.name] - scores[one.name] <= tolerance)
+    ]
+    floor = min(one.latency_ms for one in level)
+    chosen = max(
+        (one for one in level if one.latency_ms <= floor * SAME_COST_RATIO), key=lambda one: scores[one.name]
+    )
+    sentence = _sentence(chosen, best, against[chosen.name], (details or {}).get(chosen.name))
+    reasons = tuple(
+        _reason(one, chosen, best, against[one.name], is_level=one in level) for one in contestants if one is not chosen
+    )
+    return Recommendation(chosen.name, best.name, sentence, reasons)
+
+
+def _sentence(chosen: Contestant, best: Contestant, comparison: Comparison, detail: str | None) -> str:
+    if chosen is best:
+        words = "the best on validation, and nothing cheaper is level with it"
+    else:
+        words = (
+            f"level with the best ({best.name}, p = {comparison.p_value:.2g}) "
+            f"at {_share(chosen.latency_ms / best.latency_ms)} of its cost"
+        )
+    return f"ship {chosen.name}: {words}" + (f"; {detail}" if detail else "")
+
+
+def _reason(one: Contestant, chosen: Contestant, best: Contestant, comparison: Comparison, *, is_level: bool) -> str:
+    points = f"{abs(comparison.difference) * 100:.1f} points"
+    if one is best:
+        return f"{one.name} has the highest score, but {chosen.name} is level with it and cheaper."
+    if is_level:
+        return f"{one.name} is level with the best too, but answers in {one.latency_ms:.2g} ms against {chosen.latency_ms:.2g} ms."
+    if comparison.verdict == "b is better":
+        return f"{one.name} is {points} below {best.name}, and the paired test shows it (p = {comparison.p_value:.2g})."
+    return f"{one.name} is {points} below {best.name}: more than the tolerance, though not shown by the paired test."
+
+
+def _share(ratio: float) -> str:
+    names = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 7: "a seventh", 8: "an eighth", 10: "a tenth"}
+    nearest = min(names, key=lambda parts: abs(np.log(ratio * parts)))
+    if 0.08 < ratio < 0.6 and abs(np.log(ratio * nearest)) < 0.12:
+        return names[nearest]
+    return f"{ratio * 100:.2g} %"
