@@ -1,1 +1,7 @@
-"""."""
+"""The HTTP service over a bundle. Imports neither torch nor scikit-learn: it starts at once and stays small."""
+
+from metier.serving.app import build_app
+from metier.serving.process import run_server
+from metier.serving.settings import ServingSettings
+
+__all__ = ["ServingSettings", "build_app", "run_server"]

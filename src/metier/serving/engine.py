@@ -1,0 +1,105 @@
+"""Answers behind a bounded queue.
+
+A predictor is plain code that keeps a core busy, so it runs in threads of its own and the event loop stays free
+to refuse, to say that it is alive, and to be measured. The queue before the threads is bounded: a caller who
+would wait too long is told so at once, while memory stays where it was.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from metier.predictors.answers import Answers
+from metier.serving.refusals import RETRY_AFTER, RefusalError
+from metier.serving.settings import ServingSettings
+
+
+class Answering(Protocol):
+    """What can be served: a bundle, or anything else that answers texts."""
+
+    def predict(self, texts: Sequence[str], /) -> Answers:
+        """Answer texts; called from several threads at once."""
+        ...
+
+
+class Engine:
+    """A model, once it is loaded, and the threads that ask it.
+
+    Parameters
+    ----------
+    load : callable
+        Gives what answers; called once, in a thread, by `start`.
+    settings : ServingSettings
+        How many threads, and how many requests may wait for them.
+    """
+
+    def __init__(self, load: Callable[[], Answering], settings: ServingSettings):
+        self.model: Answering | None = None
+        self.failure: Exception | None = None
+        self._load = load
+        self._settings = settings
+        self._taken = 0
+        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="metier-answer")
+
+    async def start(self) -> Answering:
+        """Load the model and ask it once: a first answer is slow, and no caller should pay for it."""
+
+        def load() -> Answering:
+            model = self._load()
+            model.predict(["warm up"])
+            return model
+
+        try:
+            self.model = await asyncio.get_running_loop().run_in_executor(self._threads, load)
+        except Exception as failure:
+            self.failure = failure
+            raise
+        return self.model
+
+    def check_ready(self) -> Answering:
+        """Give the model.
+
+        Raises
+        ------
+        RefusalError
+            If it is not loaded yet, or could not be (both 503).
+        """
+        if self.failure is not None:
+            raise RefusalError(503, "load_failed", f"The model could not be loaded: {self.failure}")
+        if self.model is None:
+            message = "The model is still being loaded. Ask again in a second."
+            raise RefusalError(503, "not_ready", message, headers=RETRY_AFTER)
+        return self.model
+
+    def stop(self) -> None:
+        """Let the threads finish what they have begun."""
+        self._threads.shutdown(wait=True)
+
+    async def answer(self, texts: Sequence[str]) -> tuple[Answers, float]:
+        """Answer texts, and say how many milliseconds the model took.
+
+        Raises
+        ------
+        RefusalError
+            If the model is not loaded yet, or too many requests are waiting (both 503).
+        """
+        model = self.check_ready()
+        if self._taken >= self._settings.threads + self._settings.max_waiting:
+            message = (
+                f"{self._settings.max_waiting:,} requests are waiting already. "
+                "Ask again in a second, send several texts in one request, or serve with more --threads."
+            )
+            raise RefusalError(503, "busy", message, headers=RETRY_AFTER)
+
+        def ask() -> tuple[Answers, float]:
+            begun = time.perf_counter()
+            answers = model.predict(texts)
+            return answers, 1000 * (time.perf_counter() - begun)
+
+        self._taken += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        finally:
+            self._taken -= 1
