@@ -63,8 +63,10 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
 
 
-def load_settings(path: Path | None = None, overrides: Iterable[str] = ()) -> TrainSettings:
-    """Read settings from a YAML file and `a.b=c` overrides.
+def load_settings(
+    path: Path | None = None, overrides: Iterable[str] = (), *, flags: Mapping[str, Any] | None = None
+) -> TrainSettings:
+    """Read settings from a YAML file; flags overrule the file, and `a.b=c` overrides overrule both.
 
     Raises
     ------
@@ -74,6 +76,8 @@ def load_settings(path: Path | None = None, overrides: Iterable[str] = ()) -> Tr
         If the file is missing or is not YAML.
     """
     values = _read_yaml(path) if path else {}
+    for key, value in (flags or {}).items():
+        values[key] = {**(values.get(key) or {}), **value} if isinstance(value, Mapping) else value
     for override in overrides:
         _apply(values, override)
     return check_settings(values, origin=str(path) if path else "The settings")

@@ -1,0 +1,130 @@
+"""`metier train`: race the ways of learning some rows, and say which to ship."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from metier.cli import console as speak
+
+SHOWN_REASONS = 3
+
+
+@click.command(epilog="Example: metier train examples/banking77/train.csv --test examples/banking77/test.csv --budget 10m")
+@click.argument("file", required=False)
+@click.option("--test", metavar="FILE", help="Rows answered once, after every choice. Default: a fifth is held out.")
+@click.option("--validation", metavar="FILE", help="Rows every choice is made on. Default: a tenth is held out.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
+@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
+@click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
+@click.option("--time", metavar="COLUMN", help="Split by time: the latest rows are validation and test.")
+@click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
+@click.option("--encoding", metavar="NAME", help="Default: detected, and said.")
+@click.option("--delimiter", metavar="SIGN", help="Default: detected, and said.")
+@click.option("--budget", metavar="TIME", help="Time for everything: 10m, 90s, 1h30m. Default: 10m.")
+@click.option("--candidates", metavar="A,B,C", help="Methods by name. Default: all that suit the task.")
+@click.option("--base", metavar="NAME", help="Pretrained model: folder, short name or hub name. Default: by language.")
+@click.option("--settings", "settings_file", metavar="FILE", type=click.Path(path_type=Path), help="YAML with any setting.")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="One setting; may be repeated.")
+@click.option("--seed", type=click.IntRange(min=0), help="Same seed, same machine, same answers. Default: 0.")
+@click.option("--threads", type=click.IntRange(min=1), help="Default: the cores this process may use.")
+@click.option("--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes.")
+@click.option("--drop-leaks", is_flag=True, help="Leave out training rows that also stand in test.")
+@click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
+@click.option("--drop-rare", is_flag=True, help="Leave out labels with too few rows to be split.")
+@click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Default: runs/<time>-<name>.")
+@click.option("--overwrite", is_flag=True, help="Replace an older run in that folder.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
+@click.option("--json", "as_json", is_flag=True, help="The last line is report.json in one line.")
+@click.option("--verbose", is_flag=True, help="Also why each other candidate was not chosen.")
+def train(
+    file: str | None, settings_file: Path | None, overrides: tuple[str, ...], run: Path | None, overwrite: bool,
+    resume: Path | None, as_json: bool, verbose: bool, **flags: Any,
+) -> None:
+    """Race ways of learning the rows of FILE; say which to ship.
+
+    Trains the floor, the traditional pipeline, static and frozen embeddings, a fine-tuned transformer and their
+    fusions within the budget; compares them with intervals and paired tests; seals the bundles and writes a report.
+    """
+    from metier.selection import api  # scikit-learn and, below it, torch: not for `--help`.
+
+    if file is None and resume is None and settings_file is None:
+        raise click.UsageError("There are no rows to train on. Give a file, as in: metier train rows.csv")
+    settings = _settings(settings_file, overrides, {"train": file} | flags)
+    with speak.ProgressLines() as listener:
+        finished = api.train(
+            settings=settings, run=run, overwrite=overwrite, resume=resume, listener=listener,
+        )
+    if as_json:
+        speak.print_json(finished.report)
+        return
+    _answer(finished.report, verbose=verbose)
+
+
+def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, Any]) -> Any:
+    from metier.selection.budget import parse_duration
+    from metier.selection.settings import load_settings
+
+    data = {key: flags[key] for key in (
+        "train", "test", "validation", "text", "label", "group", "time", "split", "encoding", "delimiter",
+        "drop_leaks", "drop_unlabelled", "drop_rare",
+    ) if flags[key] not in (None, False)}
+    whole = {key: flags[name] for key, name in (
+        ("base", "base"), ("random_state", "seed"), ("threads", "threads"), ("refit", "refit"),
+    ) if flags[name] is not None}
+    if flags["budget"]:
+        whole["budget_minutes"] = parse_duration(flags["budget"]) / 60
+    if flags["candidates"]:
+        whole["candidates"] = [name.strip() for name in flags["candidates"].split(",") if name.strip()]
+    return load_settings(file, overrides, flags={"data": data, **whole})
+
+
+def _answer(report: dict[str, Any], *, verbose: bool) -> None:
+    console = speak.answer_console()
+    _, _, detail = report["recommendation"].partition(": ")
+    chosen = next(one for one in report["candidates"] if one["name"] == report["recommended"])
+    score = chosen["test"][report["primary_metric"]]
+    name = report["recommended"]
+    console.print(
+        f"[bold]ship   {name}[/]: {speak.percentage(score['value'], score['low'], score['high'])}, "
+        f"{speak.milliseconds(chosen['latency_ms']['mean'])} a row, {speak.size(chosen['size_bytes'])}", soft_wrap=True,
+    )
+    for clause in detail.split("; "):
+        console.print(f"       {clause}", markup=False, soft_wrap=True)
+    console.print(_table(report))
+    for one in report["candidates"]:
+        if one["status"] != "trained":
+            console.print(f"  {one['name']} {one['status']}: {one['why']}", markup=False, soft_wrap=True)
+    for finding in report["audit"]:
+        if finding["severity"] == "error":
+            console.print(f"✗ {finding['sentence']}", markup=False, soft_wrap=True)
+    for reason in report["reasons"] if verbose else []:
+        console.print(f"  {reason}", markup=False, soft_wrap=True)
+    console.print(f"report {report['run']}/report.html", markup=False, soft_wrap=True)
+    console.print(f"next:  metier serve {report['run']}", markup=False, soft_wrap=True)
+
+
+def _table(report: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("")
+    table.add_column("candidate", no_wrap=True)
+    for heading in ("accuracy %", "macro-F1", "train", "one row", "rows/s", "size"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in report["candidates"]:
+        if one["status"] != "trained":
+            continue
+        accuracy, macro = one["test"]["accuracy"], one["test"]["macro_f1"]
+        chosen = one["name"] == report["recommended"]
+        table.add_row(
+            Text("→" if chosen else " "),
+            Text(one["name"], style="bold" if chosen else ""),
+            f"{accuracy['value'] * 100:.1f} [{accuracy['low'] * 100:.1f}, {accuracy['high'] * 100:.1f}]".replace("[", "\\["),
+            f"{macro['value'] * 100:.1f}",
+            speak.duration(one["train_seconds"]) if not one["members"] else f"+{speak.duration(one['train_seconds'])}",
+            speak.milliseconds(one["latency_ms"]["mean"]),
+            speak.count(one["rows_per_second"]),
+            speak.size(one["size_bytes"]),
+        )
+    return table

@@ -1,0 +1,35 @@
+"""Leaving rows out because the user said so; each function tells what it left out."""
+
+from collections import Counter
+
+import numpy as np
+import pyarrow.compute as pc
+
+from metier.data.rows import Rows
+from metier.errors import MissingLabelError
+
+# One row for each of train, validation and test.
+ROWS_TO_SPLIT = 3
+
+
+def drop_unlabelled(rows: Rows) -> tuple[Rows, int]:
+    """Leave out rows without a label; gives the rows that stay and how many went.
+
+    Raises
+    ------
+    MissingLabelError
+        If no column is the label.
+    """
+    if rows.roles.label is None:
+        raise MissingLabelError(f"{rows.origin} has no label column. Name it with --label.")
+    kept = np.flatnonzero(pc.is_valid(rows.table.column(rows.roles.label)).to_numpy())
+    return rows.take(kept), len(rows) - len(kept)
+
+
+def drop_rare_labels(rows: Rows, *, needed: int = ROWS_TO_SPLIT) -> tuple[Rows, list[str]]:
+    """Leave out the rows of labels that have fewer than `needed` rows; gives the rows that stay and those labels."""
+    labels = rows.labels
+    counts = Counter(labels)
+    rare = sorted(label for label, count in counts.items() if count < needed)
+    kept = [index for index, label in enumerate(labels) if counts[label] >= needed]
+    return (rows.take(kept) if rare else rows), rare

@@ -1,0 +1,103 @@
+"""The documents say what the code does: snippets run, commands and flags exist, both READMEs agree."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from metier.cli.commands import COMMANDS, CommandTable
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    return [code for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+
+
+def with_python():
+    return [page for page in PAGES if page.exists() and blocks(page, "python")]
+
+
+@pytest.mark.parametrize("page", with_python(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    space = {"__name__": "page"}
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec"), space)
+    assert any(not name.startswith("__") for name in space), "the page's blocks left nothing behind"
+
+
+def called():
+    for page in PAGES:
+        for kind in ("console", "bash", "sh"):
+            for block in blocks(page, kind):
+                for line in block.replace("\\\n", " ").splitlines():
+                    line = line.removeprefix("$ ").split("   #")[0].strip()
+                    if line.startswith("metier "):
+                        yield pytest.param(line, id=f"{page.name}: {line[:60]}")
+
+
+@pytest.mark.parametrize("line", list(called()))
+def test_commands_on_a_page_exist_with_their_flags(line):
+    words = shlex.split(line)
+    group = CommandTable("metier")
+    if words[1].startswith("-"):
+        assert words[1] in ("--help", "--version")
+        return
+    assert words[1] in COMMANDS
+    command = group.get_command(click.Context(group), words[1])
+    flags = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)} | {"--help"}
+    unknown = [word for word in words[2:] if word.startswith("--") and word.split("=")[0] not in flags]
+    assert not unknown
+
+
+def test_command_pages_are_what_the_commands_say():
+    path = ROOT / "scripts" / "command_pages.py"
+    specification = importlib.util.spec_from_file_location("command_pages", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    stale = [
+        page.name for page, text in module.pages().items() if not page.exists() or page.read_text("utf-8") != text
+    ]
+    assert not stale, "run: python scripts/command_pages.py"
+
+
+def test_both_readmes_have_the_same_headings_and_commands():
+    english, chinese = (ROOT / name for name in ("README.md", "README.zh.md"))
+
+    def skeleton(page):
+        text = page.read_text(encoding="utf-8")
+        outside = BLOCK.sub("", text)
+        levels = [len(marks) for marks in re.findall(r"^(#+) ", outside, re.MULTILINE)]
+        commands = [
+            line.split("#")[0].strip()
+            for kind in ("console", "bash", "sh", "python")
+            for block in blocks(page, kind)
+            for line in block.splitlines()
+            if line.startswith(("$ ", "make ", "metier ", "pip "))
+        ]
+        return levels, commands
+
+    assert skeleton(english) == skeleton(chinese)
+
+
+def test_links_between_pages_lead_somewhere():
+    broken = []
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.name}: {target}")
+    assert not broken
+
+
+def test_every_method_has_its_page():
+    from metier.catalogue import METHODS
+
+    missing = [name for name in METHODS if not (ROOT / "docs" / "methods" / f"{name.rpartition('.v')[0]}.md").exists()]
+    assert not missing
