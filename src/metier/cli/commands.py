@@ -13,7 +13,7 @@ from metier.errors import suggest
 
 COMMANDS = {
     "check": ("metier.cli.check:check", "Say what is wrong with labelled rows."),
-    "train": ("metier.cli.train:train", "Race ways of learning the rows; say which to ship."),
+    "train": ("metier.cli.train:train", "Race ways of learning the rows of FILE; say which to ship."),
     "predict": ("metier.cli.predict:predict", "Answer texts or a whole file with a trained model."),
     "serve": ("metier.cli.serve:serve", "Answer over HTTP with a trained model."),
     "doctor": ("metier.cli.doctor:doctor", "Say what this machine offers and what is missing."),

