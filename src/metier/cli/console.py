@@ -55,7 +55,7 @@ def milliseconds(value: float) -> str:
 def size(size_bytes: float) -> str:
     """Write a size: `812 B`, `1.5 KB`, `23 MB`, `4.2 GB`."""
     for unit in ("B", "KB", "MB", "GB"):
-        if size_bytes < 1000 or unit == "GB":
+        if size_bytes < 999.5 or unit == "GB":
             break
         size_bytes /= 1000
     return f"{_significant(size_bytes) if unit != 'B' else int(size_bytes)} {unit}"
@@ -126,13 +126,13 @@ class ProgressLines:
         self._last_line = float("-inf")
         self._live: LiveLines | None = None
         if self._console.is_terminal:
-            column = Column(no_wrap=True, overflow="ellipsis")
+            # Of 80 columns 30 name the step and 12 are its bar; the rest shows how far it is.
+            name = Column(no_wrap=True, overflow="ellipsis", width=30)
+            state = Column(no_wrap=True, overflow="ellipsis", ratio=1)
             self._live = LiveLines(
-                TextColumn(
-                    "{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=2)
-                ),
+                TextColumn("{task.description}", table_column=name),
                 BarColumn(bar_width=12),
-                TextColumn("{task.fields[state]}", table_column=column),
+                TextColumn("{task.fields[state]}", table_column=state),
                 console=self._console,
                 transient=True,
                 expand=True,

@@ -128,18 +128,19 @@ def _add_probes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
 
 async def _read_body(request: Request, limit: int) -> bytes:
     """Read a body, but never hold more than the limit."""
-    body, found = bytearray(), 0
+    body, found, headers = bytearray(), 0, {}
     async for chunk in request.stream():
         found += len(chunk)
         if found <= limit:
             body += chunk
         elif found > PATIENCE * limit:
+            headers = {"Connection": "close"}  # Else the server would go on reading whatever still comes.
             break
     if found > limit:
         message = (
             f"The body has {found:,} bytes or more; {limit:,} are allowed. Send fewer texts in one request."
         )
-        raise RefusalError(413, "body_too_large", message)
+        raise RefusalError(413, "body_too_large", message, headers=headers)
     return bytes(body)
 
 

@@ -67,7 +67,11 @@ class Engine:
             If it is not loaded yet, or could not be (both 503).
         """
         if self.failure is not None:
-            raise RefusalError(503, "load_failed", f"The model could not be loaded: {self.failure}")
+            raise RefusalError(
+                503,
+                "load_failed",
+                f"The model could not be loaded ({self.failure}). The service has to be started again.",
+            )
         if self.model is None:
             message = "The model is still being loaded. Ask again in a second."
             raise RefusalError(503, "not_ready", message, headers=RETRY_AFTER)
