@@ -1,12 +1,12 @@
 """Rows: an Arrow table and what its columns are for.
 
-Arrow keeps texts outside Python: two million rows stay on disk, memory-mapped, and a text becomes a Python string
-only while somebody looks at it. `Texts` is the list-like view that every method takes.
+Arrow keeps texts outside Python: two million rows stay on disk, memory-mapped, and a text becomes a Python
+string only while somebody looks at it. `Texts` is the list-like view that every method takes.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -128,11 +128,12 @@ class Rows:
 
     def with_roles(self, **roles: str | None) -> "Rows":
         """The same rows with some roles changed."""
-        return Rows(self.table, replace(self.roles, **roles), origin=self.origin, notes=self.notes)
+        changed = Roles(**{**vars(self.roles), **roles})  # type: ignore[arg-type]  # a text role is never None
+        return Rows(self.table, changed, origin=self.origin, notes=self.notes)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over texts and labels in order: equal rows, equal fingerprint, whatever file they came from."""
+        """SHA-256 over texts and labels in order: equal rows are equal, whatever file they came from."""
         digest = hashlib.sha256()
         for name in (self.roles.text, self.roles.label):
             if name is None:
@@ -168,7 +169,9 @@ def as_texts(X: Any) -> Sequence[str]:
         values = X.tolist() if hasattr(X, "tolist") else list(X)
         texts = [_as_text(value, position) for position, value in enumerate(values)]
     if len(texts) == 0:
-        raise EmptyDataError("Expected at least one text, found none. 0 sample(s) were given; a minimum of 1 is required.")
+        raise EmptyDataError(
+            "Expected at least one text, found none. 0 sample(s) were given; a minimum of 1 is required."
+        )
     return texts
 
 

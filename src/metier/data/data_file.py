@@ -1,0 +1,177 @@
+"""A file of rows on disk: what its name says it is, checked against what its first bytes say."""
+
+import gzip
+import io
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from metier.errors import EmptyDataError, UnreadableFileError
+
+FORMATS = {
+    ".csv": "CSV",
+    ".tsv": "TSV",
+    ".jsonl": "JSON lines",
+    ".ndjson": "JSON lines",
+    ".json": "JSON",
+    ".parquet": "Parquet",
+    ".txt": "text lines",
+}
+KNOWN_SUFFIXES = ".csv, .tsv, .jsonl, .json, .parquet or .txt, each with .gz if it is compressed"
+
+# First bytes of what is often handed over under another name, and what to do about it.
+_SIGNATURES = (
+    (b"PAR1", "Parquet", "Rename it to end in .parquet."),
+    (b"\x1f\x8b", "gzip", "Rename it to end in .gz after its format, as in rows.csv.gz."),
+    (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)", "Unpack it, or export the sheet as CSV."),
+    (b"\xd0\xcf\x11\xe0", "an old Office document (.xls, .doc)", "Export the sheet as CSV."),
+    (b"%PDF", "PDF", "Extract its rows into CSV first."),
+    (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
+    (b"ARROW1", "an Arrow (Feather) file", "Read it with pyarrow and pass the table, or write it as Parquet."),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Decompress it first; gzip is read directly."),
+    (b"BZh", "compressed with bzip2", "Decompress it first; gzip is read directly."),
+    (b"\xfd7zXZ", "compressed with xz", "Decompress it first; gzip is read directly."),
+    (b"\x89PNG", "a PNG picture", "Give a file of rows."),
+    (b"\xff\xd8\xff", "a JPEG picture", "Give a file of rows."),
+    (b"\x7fELF", "a program", "Give a file of rows."),
+)
+_HTML = (b"<!doctype html", b"<html")
+# What reading a broken gzip stream raises, besides an early end.
+GZIP_FAULTS = (gzip.BadGzipFile, zlib.error, EOFError)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of rows.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    format : str
+        A value of `FORMATS`.
+    gzipped : bool
+        Whether its bytes are compressed with gzip.
+    """
+
+    path: Path
+    format: str
+    gzipped: bool
+
+    @property
+    def origin(self) -> str:
+        """The name of the file in messages: as it was given."""
+        return str(self.path)
+
+    def open(self) -> BinaryIO:
+        """Open its bytes, decompressed."""
+        if self.gzipped:
+            return cast(BinaryIO, gzip.GzipFile(self.path, "rb"))
+        return self.path.open("rb")
+
+    def open_text(self, encoding: str, *, newline: str = "") -> io.TextIOWrapper:
+        """Open its text; a byte order mark is taken off."""
+        return io.TextIOWrapper(self.open(), encoding=encoding, newline=newline)
+
+    @property
+    def broken_gzip(self) -> UnreadableFileError:
+        """What to raise when decompressing fails midway."""
+        return UnreadableFileError(
+            f"{self.origin} is a broken gzip file: it ends too early or was altered. Copy it from its "
+            "source again."
+        )
+
+
+def recognise(path: str | os.PathLike[str]) -> DataFile:
+    """Tell what a file is, by its name and its first bytes.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is missing, is of no known format, or is not what its name says.
+    EmptyDataError
+        If it has no bytes.
+    """
+    path = Path(path)
+    _check_there(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    gzipped = bool(suffixes) and suffixes[-1] == ".gz"
+    suffix = (suffixes[-2:-1] if gzipped else suffixes[-1:]) or [""]
+    if suffix[0] not in FORMATS:
+        named = f"ends in {suffix[0]!r}" if suffix[0] else "has no ending that names a format"
+        raise UnreadableFileError(
+            f"{path} {named}; expected {KNOWN_SUFFIXES}. Rename it after what it holds{_hint(path)}."
+        )
+    file = DataFile(path, FORMATS[suffix[0]], gzipped)
+    _check_first_bytes(file)
+    return file
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        nearby = (
+            sorted(other.name for other in path.parent.glob("*") if _is_data(other))
+            if path.parent.is_dir()
+            else []
+        )
+        there = f" The folder {path.parent} holds: {', '.join(nearby[:8])}." if nearby else ""
+        raise UnreadableFileError(f"There is no file {path}.{there} Check the path.")
+    if not os.access(path, os.R_OK):
+        raise UnreadableFileError(f"{path} may not be read by this user. Change its permissions (chmod +r).")
+
+
+def _is_data(path: Path) -> bool:
+    names = [suffix.lower() for suffix in path.suffixes[-2:]]
+    return bool(names) and (names[-1] in FORMATS or (names[-1] == ".gz" and names[0] in FORMATS))
+
+
+def is_data_file(path: Path) -> bool:
+    """Whether a path names a file of a format that is read."""
+    return _is_data(path) and not path.name.startswith(".") and path.is_file()
+
+
+def _hint(path: Path) -> str:
+    with path.open("rb") as stream:
+        what = _signature(stream.read(64))
+    return f"; its first bytes say it is {what[0]}" if what else ""
+
+
+def _signature(head: bytes) -> tuple[str, str] | None:
+    for magic, what, remedy in _SIGNATURES:
+        if head.startswith(magic):
+            return what, remedy
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_HTML):
+        return "a web page (HTML)", "It may be a login or error page saved by a download; fetch the file again."
+    return None
+
+
+def _check_first_bytes(file: DataFile) -> None:
+    with file.path.open("rb") as stream:
+        head = stream.read(64)
+    if not head:
+        raise EmptyDataError(f"{file.origin} is empty (0 bytes). Give a file with a header line and rows.")
+    if file.gzipped:
+        if not head.startswith(b"\x1f\x8b"):
+            found = _signature(head)
+            what = found[0] if found else "something else"
+            raise UnreadableFileError(
+                f"{file.origin} is named .gz, but it is {what}. Rename it, or compress it with gzip."
+            )
+        try:
+            with file.open() as stream:
+                head = stream.read(64)
+        except GZIP_FAULTS:
+            raise file.broken_gzip from None
+        if not head:
+            raise EmptyDataError(f"{file.origin} is empty once decompressed. Give a file with rows.")
+    found = _signature(head)
+    if file.format == "Parquet" and not head.startswith(b"PAR1"):
+        what = found[0] if found else "not Parquet"
+        raise UnreadableFileError(
+            f"{file.origin} is named .parquet, but its first bytes say it is {what}. "
+            "Rename it after what it holds (.csv, .jsonl, …), or write it as Parquet again."
+        )
+    if file.format != "Parquet" and found:
+        raise UnreadableFileError(f"{file.origin} is named as {file.format}, but it is {found[0]}. {found[1]}")

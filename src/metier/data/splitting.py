@@ -1,0 +1,269 @@
+"""Train, validation and test: kept where they are given, made where they are not.
+
+Rows are dealt out in units: one row, or rows that must not be parted because they are duplicates of one
+another or belong to one group. Units of several rows go first, each to the side that lacks its labels most
+(the idea of iterative stratification [1]_); single rows then fill each label's share exactly. By time, the
+units whose last row is latest are held out, so no answer is learnt from the future.
+
+References
+----------
+.. [1] Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data", 2011.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates
+from metier.data.folder import SPLIT_NAMES
+from metier.data.rows import Rows
+from metier.data.time import as_seconds
+from metier.errors import CallError, DataError, RareLabelError
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+NAMES = ("train", "validation", "test")
+# Past this many rows near duplicates are no longer searched for, only exact ones.
+MOST_ROWS_FOR_NEAR = 500_000
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows in three parts, and how they came about.
+
+    Parameters
+    ----------
+    train, validation, test : Rows
+        To learn from, to choose with, and to answer once at the end.
+    notes : tuple of str
+        What was kept, what was made and how, one sentence each.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    notes: tuple[str, ...] = ()
+
+
+def split_rows(
+    rows: Rows,
+    *,
+    test: Rows | None = None,
+    validation: Rows | None = None,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.2,
+    random_state: int,
+) -> Splits:
+    """Split rows into train, validation and test.
+
+    Parts that are given, as rows of their own or by the values of a split column, are kept. What is missing
+    is held out of the training rows: the latest where there is a time column, otherwise with each label's
+    share, and with the rows of a group and near duplicates on one side.
+
+    Parameters
+    ----------
+    rows : Rows
+        All rows, or those to train on.
+    test, validation : Rows, optional
+        Parts that exist already.
+    validation_fraction, test_fraction : float
+        Share of `rows` to hold out where a part is missing, more than 0 and less than 1.
+    random_state : int
+        Equal rows and an equal seed give equal parts.
+
+    Raises
+    ------
+    RareLabelError
+        If a label has fewer rows than there are parts to be made.
+    DataError
+        If the split column holds other values than train, validation and test, or a part stays empty.
+    MissingLabelError
+        If rows have no label.
+    """
+    _check_fractions(validation_fraction, test_fraction)
+    parts: dict[str, Rows] = {
+        name: part for name, part in (("test", test), ("validation", validation)) if part is not None
+    }
+    notes = [f"{name}: {len(part):,} rows of {part.origin}, as given" for name, part in parts.items()]
+    train = rows
+    if rows.roles.split is not None:
+        train = _keep_split_column(rows, parts, notes)
+    fractions = {
+        name: fraction
+        for name, fraction in (("test", test_fraction), ("validation", validation_fraction))
+        if name not in parts
+    }
+    if fractions:
+        sides, how = _assign(train, fractions, random_state)
+        for name in fractions:
+            held_out = np.flatnonzero(sides == NAMES.index(name))
+            parts[name] = train.take(held_out)
+            notes.append(f"{name}: {len(held_out):,} of {len(train):,} rows, {how}")
+        train = train.take(np.flatnonzero(sides == TRAIN))
+    _check_not_empty({"train": train, **parts})
+    return Splits(train, parts["validation"], parts["test"], tuple(notes))
+
+
+def _check_fractions(validation_fraction: float, test_fraction: float) -> None:
+    for name, fraction in (("validation_fraction", validation_fraction), ("test_fraction", test_fraction)):
+        if not 0 < fraction < 1:
+            raise CallError(f"{name} is a share of the rows, more than 0 and less than 1; found {fraction}.")
+    if validation_fraction + test_fraction >= 1:
+        raise CallError(
+            f"validation_fraction and test_fraction together are {validation_fraction + test_fraction:g}, "
+            "which leaves no "
+            "rows to train on. Lower one of them."
+        )
+
+
+def _keep_split_column(rows: Rows, parts: dict[str, Rows], notes: list[str]) -> Rows:
+    """Take out the parts that a split column names; gives the training rows."""
+    values = rows.column("split")
+    meant = [SPLIT_NAMES.get(str(value).strip().lower()) for value in values]
+    unknown = Counter(repr(value) for value, split in zip(values, meant, strict=True) if split is None)
+    if unknown:
+        shown = ", ".join(f"{value} ({count:,} rows)" for value, count in unknown.most_common(5))
+        raise DataError(
+            f"The split column {rows.roles.split!r} of {rows.origin} holds {shown}; expected train, "
+            "validation and test. "
+            "Rename these values, or ignore the column with --split none."
+        )
+    named = {split for split in meant if split is not None}
+    if "train" not in named:
+        raise DataError(
+            f"The split column {rows.roles.split!r} of {rows.origin} names no row as train. "
+            "Add training rows, or ignore the column with --split none."
+        )
+    for name in ("test", "validation"):
+        if name not in named:
+            continue
+        if name in parts:
+            raise CallError(
+                f"{name} rows are given twice: by {parts[name].origin} and by the split column "
+                f"{rows.roles.split!r}. "
+                f"Leave out --{name}, or ignore the column with --split none."
+            )
+        parts[name] = rows.take([position for position, split in enumerate(meant) if split == name])
+        notes.append(f"{name}: {len(parts[name]):,} rows, by the column {rows.roles.split}")
+    return rows.take([position for position, split in enumerate(meant) if split == "train"])
+
+
+def _check_not_empty(parts: dict[str, Rows]) -> None:
+    for name, part in parts.items():
+        if len(part) == 0:
+            raise DataError(
+                f"The {name} part would have no rows. Give more rows (or more groups), or give {name} rows "
+                "of their own."
+            )
+
+
+def _assign(rows: Rows, fractions: dict[str, float], random_state: int) -> tuple[np.ndarray, str]:
+    """Give the side of each row and how it was chosen."""
+    labels = rows.labels if rows.roles.label is not None else [""] * len(rows)
+    classes, codes = np.unique(labels, return_inverse=True)
+    counts = np.bincount(codes)
+    rare = {str(label): int(n) for label, n in zip(classes, counts, strict=True) if n <= len(fractions)}
+    if rare and rows.roles.label is not None:
+        raise RareLabelError(rare, needed=len(fractions) + 1)
+    clusters, kept = _units(rows)
+    shares = np.zeros(3)
+    for name, fraction in fractions.items():
+        shares[NAMES.index(name)] = fraction
+    shares[TRAIN] = 1 - shares.sum()
+    if rows.roles.time is not None:
+        return _latest(rows, clusters, shares), f"the latest by {rows.roles.time}{kept}"
+    dealt = _Deal(clusters, codes, counts, shares, np.random.default_rng(random_state))
+    stratified = "each label in its share" if rows.roles.label is not None else "at random"
+    return dealt.sides(), f"{stratified}{kept}"
+
+
+def _units(rows: Rows) -> tuple[Clusters, str]:
+    """Give the rows that must stay together, and the words that say so."""
+    near = len(rows) <= MOST_ROWS_FOR_NEAR
+    clusters = near_duplicates(rows.texts) if near else exact_duplicates(rows.texts)
+    kept = ["near duplicates" if near else "exact duplicates"] if clusters.n_repeats else []
+    if rows.roles.group is not None:
+        clusters = join_clusters(clusters, _groups(rows))
+        kept.append(f"rows of one {rows.roles.group}")
+    return clusters, f", with {' and '.join(kept)} on one side" if kept else ""
+
+
+def _groups(rows: Rows) -> Clusters:
+    firsts: dict[object, int] = {}
+    values = rows.column("group")
+    # A row without a group is a group of its own.
+    ids = [
+        position if value is None else firsts.setdefault(value, position)
+        for position, value in enumerate(values)
+    ]
+    return Clusters(np.array(ids, dtype=np.int64))
+
+
+def _latest(rows: Rows, clusters: Clusters, shares: np.ndarray) -> np.ndarray:
+    seconds = as_seconds(rows)
+    last = np.full(len(rows), -np.inf)
+    np.maximum.at(last, clusters.ids, seconds)
+    # Rows of one unit stand together, in the order of the unit's last moment.
+    order = np.lexsort((np.arange(len(rows)), clusters.ids, last[clusters.ids]))
+    bounds = np.round(np.cumsum(shares) * len(rows)).astype(int)
+    sides = np.empty(len(rows), dtype=np.int64)
+    for side in (TEST, VALIDATION, TRAIN):
+        sides[order[: bounds[side]]] = side
+    # A unit that straddles a border goes to the later side as a whole: its last row is from there.
+    latest_side = np.zeros(len(rows), dtype=np.int64)
+    np.maximum.at(latest_side, clusters.ids, sides)
+    return latest_side[clusters.ids]
+
+
+class _Deal:
+    """Deals units out to the three sides, label by label."""
+
+    def __init__(
+        self,
+        clusters: Clusters,
+        codes: np.ndarray,
+        counts: np.ndarray,
+        shares: np.ndarray,
+        random: np.random.Generator,
+    ):
+        self._clusters, self._codes, self._random = clusters, codes, random
+        # A label with rows enough has at least one on every side that is made.
+        wanted = np.round(shares[:, None] * counts)
+        wanted[1:] = np.where((shares[1:, None] > 0) & (wanted[1:] == 0), 1, wanted[1:])
+        wanted[TRAIN] = counts - wanted[1:].sum(axis=0)
+        self._wanted, self._needed = wanted, wanted.copy()
+
+    def sides(self) -> np.ndarray:
+        sides = np.full(len(self._codes), TRAIN)
+        dealt = np.zeros(len(self._codes), dtype=bool)
+        for unit in self._units_largest_first():
+            sides[unit] = self._needy_side(unit)
+            dealt[unit] = True
+        singles = self._random.permutation(np.flatnonzero(~dealt))
+        by_label = singles[np.argsort(self._codes[singles], kind="stable")]
+        for members in np.split(by_label, np.flatnonzero(np.diff(self._codes[by_label])) + 1):
+            self._fill(members, sides)
+        return sides
+
+    def _units_largest_first(self) -> list[np.ndarray]:
+        units = self._clusters.groups()
+        shuffled = [units[position] for position in self._random.permutation(len(units))]
+        return sorted(shuffled, key=len, reverse=True)
+
+    def _needy_side(self, unit: np.ndarray) -> int:
+        labels, counts = np.unique(self._codes[unit], return_counts=True)
+        lacks = self._needed[:, labels] / np.maximum(self._wanted[:, labels], 1)
+        # Level at the start; a side that has had its share turns negative and is passed over.
+        side = int((lacks * counts).sum(axis=1).argmax())
+        self._needed[side, labels] -= counts
+        return side
+
+    def _fill(self, members: np.ndarray, sides: np.ndarray) -> None:
+        if not len(members):
+            return
+        label, start = self._codes[members[0]], 0
+        for side in (TEST, VALIDATION):
+            # Training keeps one row at least, whatever the units before took.
+            take = min(max(int(self._needed[side, label]), 0), max(len(members) - start - 1, 0))
+            sides[members[start : start + take]] = side
+            start += take

@@ -1,0 +1,72 @@
+"""A column of times as numbers that can be put in order."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+
+from metier.data.rows import Rows
+from metier.errors import DataError
+
+# What is written besides ISO 8601, tried in this order on all rows at once: 03/04 must mean one thing in one
+# file.
+_FORMS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y年%m月%d日", "%d.%m.%Y", "%Y%m%d")
+
+
+def as_seconds(rows: Rows) -> np.ndarray:
+    """Give the time of each row in seconds; numbers are taken as they are.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) and type float64
+
+    Raises
+    ------
+    DataError
+        If a row has no time, or one that cannot be read.
+    """
+    values = rows.column("time")
+    missing = [position for position, value in enumerate(values) if value is None or value == ""]
+    if missing:
+        raise DataError(
+            f"{len(missing):,} rows of {rows.origin} have no {rows.roles.time!r}; the first is row "
+            f"{missing[0] + 1}. "
+            "Fill them in, or ignore the column with --time none."
+        )
+    readers: list[Callable[[Any], float]] = [float, _iso, *(_reader(form) for form in _FORMS)]
+    furthest = 0
+    for reader in readers:
+        seconds, broken = _read_all(values, reader)
+        if broken is None:
+            return np.array(seconds)
+        furthest = max(furthest, broken)
+    raise DataError(
+        f"The time {values[furthest]!r} in row {furthest + 1} of {rows.origin} cannot be read. Write times as "
+        "2026-01-31 or 2026-01-31T12:00:00 in every row, or ignore the column with --time none."
+    )
+
+
+def _read_all(values: list[Any], reader: Callable[[Any], float]) -> tuple[list[float], int | None]:
+    seconds: list[float] = []
+    for position, value in enumerate(values):
+        try:
+            seconds.append(reader(value))
+        except (ValueError, TypeError):
+            return seconds, position
+    return seconds, None
+
+
+def _iso(value: Any) -> float:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    return _seconds(value if isinstance(value, datetime) else datetime.fromisoformat(value.strip()))
+
+
+def _reader(form: str) -> Callable[[Any], float]:
+    return lambda value: _seconds(datetime.strptime(value.strip(), form))
+
+
+def _seconds(moment: datetime) -> float:
+    # Times without a zone are compared among themselves; which zone they are taken to be in does not matter.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

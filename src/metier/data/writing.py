@@ -1,0 +1,204 @@
+"""Writing rows to a file, batch by batch, so that the file is either whole or not there."""
+
+import contextlib
+import csv
+import errno
+import gzip
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metier.data.batches import as_string
+from metier.data.data_file import FORMATS
+from metier.errors import CallError, DataError, StorageError
+
+
+class _Form(Protocol):
+    def write(self, table: pa.Table) -> None: ...
+    def close(self) -> None: ...
+
+
+class TableWriter:
+    """Writes tables of one schema to a file; what `open_writer` gives.
+
+    Rows go to the path with `.partial` behind it, which becomes the file when everything was written. When
+    anything fails before, the partial file is removed and a file that stood there before is untouched.
+    """
+
+    def __init__(self, path: Path, build: Callable[[Path, pa.Schema], _Form]):
+        self.path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._build = build
+        self._form: _Form | None = None
+
+    def __enter__(self) -> Self:
+        with self._storage_errors():
+            self._partial.touch()  # A folder that is missing or read-only is said before any row is worked on.
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Write some rows.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses.
+        DataError
+            If there is a column that the first rows did not have, and the format cannot take it.
+        """
+        with self._storage_errors():
+            if self._form is None:
+                self._form = self._build(self._partial, table.schema)
+            self._form.write(table)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                with self._storage_errors():
+                    self._close()
+                    self._partial.replace(self.path)
+            else:
+                # The first failure is the one to tell; closing a file on a full disk fails again.
+                with contextlib.suppress(OSError, pa.ArrowException):
+                    self._close()
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        form, self._form = self._form, None
+        if form is not None:
+            form.close()
+
+    @contextlib.contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+            raise StorageError(
+                f"Could not write {self.path}: {reason}. Nothing half-written stays. "
+                "Free some space, or write to another folder."
+            ) from error
+
+
+def open_writer(path: str | os.PathLike[str]) -> TableWriter:
+    """Open a file to write rows to; its ending picks the format. Use it with `with`.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .csv, .tsv, .jsonl, .ndjson or .parquet, and in .gz behind it to compress (not Parquet, which
+        compresses by itself).
+
+    Raises
+    ------
+    CallError
+        If no format has that ending.
+    """
+    path = Path(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    gzipped = suffixes[-1:] == [".gz"]
+    suffix = (suffixes[-2:-1] if gzipped else suffixes[-1:]) or [""]
+    kind = FORMATS.get(suffix[0])
+    if kind == "Parquet" and not gzipped:
+        return TableWriter(path, _Parquet)
+    if kind in ("CSV", "TSV"):
+        delimiter = "," if kind == "CSV" else "\t"
+        return TableWriter(path, lambda partial, schema: _Csv(partial, schema, gzipped, delimiter))
+    if kind == "JSON lines":
+        return TableWriter(path, lambda partial, schema: _JsonLines(partial, schema, gzipped))
+    raise CallError(
+        f"{path} does not end in a format that can be written. "
+        "End it in .csv, .tsv, .jsonl or .parquet; .gz behind the first three compresses."
+    )
+
+
+def _aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give the table with the columns of the first rows; what it lacks is null there."""
+    late = [name for name in table.column_names if name not in schema.names]
+    if late:
+        raise DataError(
+            f"The column {late[0]!r} comes up only after the first rows were written without it. "
+            "Write JSON lines instead (.jsonl), which can take it."
+        )
+    columns = [
+        table.column(field.name).cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+class _TextFile:
+    """A text file, gzipped or not, that is closed to the last handle."""
+
+    def __init__(self, path: Path, gzipped: bool):
+        self._raw = path.open("wb")
+        # No name and no time in the gzip header: equal rows give equal files.
+        binary = gzip.GzipFile("", "wb", 6, self._raw, 0) if gzipped else self._raw
+        self.text = io.TextIOWrapper(cast(Any, binary), encoding="utf-8", newline="")
+
+    def close(self) -> None:
+        try:
+            self.text.close()
+        finally:
+            self._raw.close()
+
+
+class _Csv:
+    def __init__(self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str):
+        self._schema = schema
+        self._file = _TextFile(path, gzipped)
+        self._plain = csv.writer(self._file.text, delimiter=delimiter, lineterminator="\n")
+        # Python quotes a field with the line end it writes, but not one with a bare carriage return.
+        self._quoted = csv.writer(
+            self._file.text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
+        self._write_record([str(name) for name in schema.names])
+
+    def write(self, table: pa.Table) -> None:
+        columns = _aligned(table, self._schema).columns
+        strings = [[as_string(value) or "" for value in column.to_pylist()] for column in columns]
+        for record in zip(*strings, strict=True):
+            self._write_record(record)
+
+    def _write_record(self, record: Sequence[str]) -> None:
+        writer = self._quoted if any("\r" in value for value in record) else self._plain
+        writer.writerow(record)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _JsonLines:
+    def __init__(self, path: Path, schema: pa.Schema, gzipped: bool):
+        self._file = _TextFile(path, gzipped)
+
+    def write(self, table: pa.Table) -> None:
+        for record in table.to_pylist():
+            self._file.text.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path, schema: pa.Schema):
+        self._writer = pq.ParquetWriter(path, schema)
+        self._schema = schema
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(_aligned(table, self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
