@@ -1,0 +1,279 @@
+"""Before the race: what each candidate will take on this machine, and what fits into the budget.
+
+Costs are measured, not looked up: a transformer runs a few real batches of the real rows, a classical method a fit on
+a sample. What cannot fit is dropped with a sentence before anything is trained. How many epochs the encoder gets is
+decided here, so that the learning-rate schedule ends where the time does.
+"""
+
+import importlib.util
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import psutil
+from sklearn.base import clone
+
+from metier import catalogue
+from metier.errors import BudgetError, MissingExtraError, SettingsError
+from metier.progress import Listener, Progress
+from metier.selection.budget import Clock
+from metier.selection.run_folder import RunFolder
+from metier.selection.settings import TrainSettings, arguments_of
+from metier.text.language import detect_language
+
+DEFAULTS = (
+    "majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "encoder.v1", "average.v1", "cascade.v1",
+)  # fmt: skip
+FUSIONS = frozenset({"average.v1", "cascade.v1"})
+SAMPLE_ROWS = 600
+# Answering, measuring, sealing and the report, besides what the candidates take.
+OVERHEAD_SECONDS = 25.0
+# The machine is shared and the estimate comes from a few batches.
+SAFETY = 1.15
+# Below this many epochs a fine-tuned encoder has not paid for its start; above this many, a refit is worth more.
+FEWEST_EPOCHS = 2
+
+
+class Cost(Protocol):
+    """What a method's `estimate_cost` gives."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds besides the epochs."""
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Seconds for one pass over the rows; 0 where nothing is repeated."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Peak memory above what the process holds now."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A cost that was timed on a sample."""
+
+    seconds: float
+    memory_bytes: int
+    seconds_per_epoch: float = 0.0
+
+
+@dataclass
+class Planned:
+    """One candidate before the race.
+
+    Parameters
+    ----------
+    name : str
+        Versioned name.
+    method : estimator or None
+        Unfitted; None where it cannot be built.
+    seconds, memory_bytes : float, int
+        What it is expected to take.
+    epochs : int or None
+        Passes over the rows that it may make.
+    why_dropped : str or None
+        Why it does not run.
+    """
+
+    name: str
+    method: Any = None
+    seconds: float = 0.0
+    memory_bytes: int = 0
+    epochs: int | None = None
+    why_dropped: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will run, cheap first, and what is joined afterwards."""
+
+    candidates: list[Planned]
+    fusions: tuple[str, ...]
+    refit: bool
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> dict[str, Any]:
+        """The estimators that run, by name."""
+        return {one.name: one.method for one in self.candidates if one.method is not None and not one.why_dropped}
+
+    @property
+    def sentence(self) -> str:
+        """The preflight line."""
+        running = [one for one in self.candidates if not one.why_dropped]
+        seconds = sum(one.seconds for one in running) * (2 if self.refit else 1)
+        memory = max((one.memory_bytes for one in running), default=0)
+        return (
+            f"{self.facts['cores']} cores, {self.facts['precision']}; base {self.facts['base']} ({self.facts['language']}); "
+            f"{len(running)} candidates in about {max(1, round(seconds / 60))} min"
+            f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
+        )
+
+
+@dataclass
+class Preflight:
+    """Builds the plan of a race."""
+
+    run: RunFolder
+    settings: TrainSettings
+    texts: Sequence[str]
+    labels: Sequence[str]
+    n_validation: int
+    clock: Clock
+    listener: Listener
+
+    def plan(self) -> Plan:
+        """Measure the candidates and keep what fits; a resumed run keeps the plan it began with.
+
+        Raises
+        ------
+        UnknownNameError
+            If a candidate's name is not in the catalogue.
+        BudgetError
+            If the names leave nothing to train.
+        """
+        wanted = self._wanted()
+        language = detect_language(self.texts).main_language
+        before = self.run.read_json("plan.json")
+        candidates = [self._build(name) for name in wanted if name not in FUSIONS]
+        if not candidates:
+            raise BudgetError(f"{', '.join(wanted)} join other candidates, but none is named. Add some to --candidates.")
+        if before is None:
+            refit = self._fit_into_budget(candidates)
+            facts = self._facts(candidates, language)
+            self._save(candidates, refit=refit, facts=facts)
+        else:
+            refit, facts = before["refit"], before["facts"]
+            for one in candidates:
+                _recall(one, before["candidates"].get(one.name, {}))
+        for one in candidates:
+            if one.method is not None and one.epochs is not None:
+                one.method.set_params(epochs=one.epochs)
+        return Plan(candidates, tuple(name for name in wanted if name in FUSIONS), refit, facts)
+
+    def _wanted(self) -> list[str]:
+        names = [catalogue.full_name(name) for name in self.settings.candidates or DEFAULTS]
+        order = {name: place for place, name in enumerate(catalogue.names())}
+        return sorted(set(names), key=lambda name: order[name])
+
+    def _build(self, name: str) -> Planned:
+        try:
+            method_class = catalogue.resolve(name)
+            method = method_class(**self._arguments(name, method_class))
+        except MissingExtraError as error:
+            return Planned(name, why_dropped=str(error))
+        except SettingsError:
+            raise
+        return Planned(name, method)
+
+    def _arguments(self, name: str, method_class: type) -> dict[str, Any]:
+        accepted = method_class._get_param_names()  # type: ignore[attr-defined]
+        ours: dict[str, Any] = {
+            "random_state": self.settings.random_state,
+            "base": self.settings.base,
+            "checkpoint_folder": self.run.checkpoint(name),
+        }
+        return {key: value for key, value in ours.items() if key in accepted} | arguments_of(self.settings, name)
+
+    def _fit_into_budget(self, candidates: list[Planned]) -> bool:
+        """Drop what does not fit; give the encoder the epochs that do. Gives whether a refit is planned."""
+        memory = psutil.virtual_memory().available
+        for one in candidates:
+            if one.why_dropped is None:
+                self._estimate(one, memory)
+        left = self.clock.left_seconds - OVERHEAD_SECONDS
+        once = [one for one in candidates if one.why_dropped is None]
+        repeated = [one for one in once if getattr(one, "per_epoch", 0.0)]
+        for one in once:
+            if one not in repeated:
+                one.why_dropped = _too_long(one.seconds, left, self.clock.budget_seconds)
+                left -= 0.0 if one.why_dropped else one.seconds * SAFETY
+        refit = self.settings.refit
+        for one in repeated:
+            refit = self._give_epochs(one, left)
+            left -= 0.0 if one.why_dropped else one.seconds
+        return refit and self.settings.refit
+
+    def _estimate(self, one: Planned, memory: int) -> None:
+        self.listener(Progress("preflight: measuring a few batches", 0, None))
+        cost = self._cost(one.method)
+        one.seconds, one.memory_bytes = cost.seconds, cost.memory_bytes
+        one.per_epoch = cost.seconds_per_epoch  # type: ignore[attr-defined]
+        if one.memory_bytes > memory:
+            one.why_dropped = (
+                f"it needs about {one.memory_bytes / 1e9:.1f} GB and {memory / 1e9:.1f} GB are free; "
+                "take a smaller base (--base) or fewer rows"
+            )
+
+    def _cost(self, method: Any) -> Cost:
+        if hasattr(method, "estimate_cost"):
+            cost: Cost = method.estimate_cost(self.texts, self.labels)
+            return cost
+        step = max(1, len(self.texts) // SAMPLE_ROWS)
+        texts = [self.texts[index] for index in range(0, len(self.texts), step)]
+        labels = [self.labels[index] for index in range(0, len(self.texts), step)]
+        if len(set(labels)) < 2:
+            return Measured(0.0, 0)
+        start, before = time.perf_counter(), psutil.Process().memory_info().rss
+        clone(method).fit(texts, labels, validation=(texts[:50], labels[:50]))
+        grown = max(0, psutil.Process().memory_info().rss - before)
+        scale = len(self.texts) / len(texts)
+        return Measured((time.perf_counter() - start) * scale, int(grown * scale))
+
+    def _give_epochs(self, one: Planned, left: float) -> bool:
+        """Set the epochs of a method that makes several; gives whether a refit of it still fits."""
+        asked = one.method.get_params(deep=False)["epochs"]
+        most = asked or one.method.max_epochs
+        per_epoch, fixed = one.per_epoch * SAFETY, one.seconds  # type: ignore[attr-defined]
+        growth = 1 + self.n_validation / max(1, len(self.texts))
+        with_refit = int((left - fixed * (1 + growth)) / (per_epoch * (1 + growth))) if self.settings.refit else 0
+        alone = int((left - fixed) / per_epoch)
+        enough = min(most, one.method.enough_epochs)
+        refit = with_refit >= enough
+        epochs = min(most, with_refit if refit else alone)
+        if epochs < min(FEWEST_EPOCHS, most):
+            one.why_dropped = _too_long(fixed + min(FEWEST_EPOCHS, most) * per_epoch, left, self.clock.budget_seconds)
+            one.why_dropped = one.why_dropped or f"not even {FEWEST_EPOCHS} epochs fit into the budget"
+            return True
+        one.epochs = epochs
+        one.seconds = fixed + epochs * per_epoch
+        return refit
+
+    def _facts(self, candidates: Sequence[Planned], language: str) -> dict[str, Any]:
+        precision = "fp32"
+        if importlib.util.find_spec("torch"):
+            from metier.machine import describe_machine
+
+            precision = "bf16" if describe_machine().has_bf16 else "fp32"
+        bases = {one.method.base for one in candidates if hasattr(one.method, "base")}
+        return {
+            "cores": self.settings.threads, "precision": precision, "language": language,
+            "base": ", ".join(sorted(bases)) or "none",
+        }  # fmt: skip
+
+    def _save(self, candidates: Sequence[Planned], *, refit: bool, facts: dict[str, Any]) -> None:
+        kept = {
+            one.name: {
+                "seconds": one.seconds, "memory_bytes": one.memory_bytes, "epochs": one.epochs,
+                "why_dropped": one.why_dropped,
+            }
+            for one in candidates
+        }  # fmt: skip
+        self.run.write_json("plan.json", {"candidates": kept, "refit": refit, "facts": facts})
+
+
+def _recall(one: Planned, facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        setattr(one, name, value)
+
+
+def _too_long(seconds: float, left: float, budget: float) -> str | None:
+    if seconds <= max(left, 0):
+        return None
+    return (
+        f"it needs about {seconds:.0f} s and {max(left, 0):.0f} s of the {budget:.0f} s are left for it; "
+        "give more time with --budget"
+    )
