@@ -1,0 +1,213 @@
+"""The traditional pipeline: words and characters weighted by TF-IDF, then a linear model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose
+from metier.classical.linear_model import MODELS, train_linear
+from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
+from metier.data.rows import as_texts
+from metier.errors import SettingsError
+from metier.predictors.linear import LinearPredictor
+from metier.predictors.tfidf import TfidfVectors
+from metier.progress import Listener, ignore
+from metier.tasks.examples import Examples, check_examples
+from metier.tasks.folds import held_out, stratified_sample
+
+MOST_NUMBERS = 40_000_000  # In the matrix: about 1.2 GB with the copy that liblinear makes.
+MOST_WEIGHTS = 40_000_000  # N-grams times classes: 320 MB while training, half of that afterwards.
+SAMPLED_ROWS = 500  # To know how many n-grams a row has.
+UNFITTED_TEMPERATURE = 1.0  # Where no row can be held out: modest probabilities are the honest ones.
+
+
+class TfidfLinear(ClassifierMixin, BaseEstimator):
+    """Word and character n-grams weighted by TF-IDF [1]_, then a linear model: the baseline to beat.
+
+    Trains in seconds, answers in a tenth of a millisecond, reads English and Chinese. With some hundred rows
+    a label it is hard to beat by much; with ten, prefer `FrozenLinear`, which knows words it has never seen
+    labelled. Margins become probabilities by a softmax with one temperature [2]_, fitted on rows the model
+    has not seen.
+
+    Parameters
+    ----------
+    model : {"svc", "logistic"}, default=None
+        Linear support vector machine (one against the rest, squared hinge) or logistic regression; None:
+        whichever is better on validation, by accuracy and then by log-loss.
+    C : float, default=None
+        Inverse strength of the penalty; None: chosen with the model. The more rows, labels and n-grams there
+        are, the fewer pairs of model and C are tried; from about 25,000 short texts of 77 labels on it is one
+        pair, the usual winner.
+    temperature : float, default=None
+        What margins are divided by before the softmax; None: fitted on validation.
+    most_ngrams : int, default=250,000
+        Size of the vocabulary; less where there are many labels, so that the weights stay under 160 MB.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    chosen_params_ : dict
+        `model`, `C` and `temperature`: what to set so that another fit needs no validation.
+    trials_ : list of dict
+        Every pair of model and C that was tried: `model`, `C`, `temperature`, `accuracy`, `log_loss`.
+    n_rows_used_ : int
+        Rows that were trained on. Fewer than were given only where their n-grams would not fit in about 1.2 GB;
+        then a sample in equal shares of every label is used.
+
+    References
+    ----------
+    .. [1] Salton and Buckley, "Term-weighting approaches in automatic text retrieval", 1988.
+    .. [2] Guo et al., "On calibration of modern neural networks", 2017, arXiv:1706.04599.
+    """
+
+    name = "tfidf_linear.v1"
+
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        C: float | None = None,
+        temperature: float | None = None,
+        most_ngrams: int = 250_000,
+        random_state: int = 0,
+    ):
+        self.model = model
+        self.C = C
+        self.temperature = temperature
+        self.most_ngrams = most_ngrams
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `X` is a list of texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Learn from texts and their labels, one label a text.
+
+        Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out
+        to choose on; the chosen model is then trained on all rows.
+        """
+        self._check_settings()
+        random = check_random_state(self.random_state)
+        examples = check_examples(X, y)
+        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+        examples = _affordable(examples, random)
+        vectors = self._learn_vectors(examples)
+        matrix = as_matrix(vectors, examples.texts)
+        seed = int(random.randint(2**31 - 1))
+        candidates = affordable_candidates(
+            model=self.model, C=self.C, numbers=matrix.nnz, n_classes=len(examples.classes)
+        )
+        trials: list[Trial] = []
+        if len(candidates) > 1 or self.temperature is None:
+            away = [] if unseen is None else [(as_matrix(vectors, unseen.texts), unseen.truth)]
+            splits = [Split(matrix, examples.truth, *rows) for rows in away] or self._splits(examples, random)
+            if splits:  # There are none where every label has one row.
+                trials = choose(splits, candidates, temperature=self.temperature, seed=seed, listener=listener)
+        model, C, temperature = _settle(trials, candidates, self.temperature)
+        # With validation rows given, the best trial was trained on all of X already.
+        linear = trials[0].trained if trials and unseen is not None else None
+        linear = linear or train_linear(matrix, examples.truth, model=model, C=C, seed=seed)
+
+        self.classes_ = examples.classes
+        self.n_rows_used_ = len(examples)
+        self.trials_ = [trial.facts for trial in trials]
+        self.chosen_params_ = {"model": model, "C": C, "temperature": temperature}
+        self.predictor_ = LinearPredictor(
+            vectors=vectors,
+            weights=linear.weights,
+            bias=linear.bias,
+            temperature=temperature,
+            labels=[str(label) for label in self.classes_],
+            name=self.name,
+        )
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the calibrated probability of each label for each text.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_texts, n_classes)
+            Each row sums to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If called before `fit`.
+        """
+        check_is_fitted(self)
+        return self.predictor_.probabilities(as_texts(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the most probable label for each text."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.linear` answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)
+
+    def _check_settings(self) -> None:
+        faults = []
+        if self.model is not None and self.model not in MODELS:
+            faults.append(f"model is {self.model!r}, expected None or one of {', '.join(MODELS)}")
+        for setting in ("C", "temperature"):
+            value = getattr(self, setting)
+            if value is not None and not value > 0:
+                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
+        if self.most_ngrams < 1:
+            faults.append(f"most_ngrams is {self.most_ngrams!r}, expected a number above 0")
+        if faults:
+            raise SettingsError(faults, origin=f"The settings of {self.name}")
+
+    def _learn_vectors(self, examples: Examples) -> TfidfVectors:
+        most = min(self.most_ngrams, MOST_WEIGHTS // len(examples.classes))
+        return learn_vectors(examples.texts, most_ngrams=most)
+
+    def _splits(self, examples: Examples, random: np.random.RandomState) -> list[Split]:
+        """Hold rows out, each time with a vocabulary that has not seen them: so it will be in service."""
+        splits = []
+        for training, away in held_out(examples.truth, random=random):
+            known, unseen = examples.take(training), examples.take(away)
+            vectors = self._learn_vectors(known)
+            matrices = as_matrix(vectors, known.texts), as_matrix(vectors, unseen.texts)
+            splits.append(Split(matrices[0], known.truth, matrices[1], unseen.truth))
+        return splits
+
+
+def as_matrix(vectors: TfidfVectors, texts: Sequence[str]) -> csr_matrix:
+    """Give the vectors of texts as a sparse matrix of shape (n_texts, n_columns)."""
+    ends, columns, values = vectors.rows(texts)
+    return csr_matrix((values, columns, ends), shape=(len(texts), vectors.n_columns))
+
+
+def _settle(
+    trials: Sequence[Trial], candidates: Sequence[tuple[str, float]], temperature: float | None
+) -> tuple[str, float, float]:
+    if trials:
+        return trials[0].model, trials[0].C, trials[0].temperature
+    return (*candidates[0], temperature or UNFITTED_TEMPERATURE)
+
+
+def _affordable(examples: Examples, random: np.random.RandomState) -> Examples:
+    """Give the examples, or as large a sample of them, stratified by label, as their n-grams fit in memory."""
+    sample = examples.take(random.permutation(len(examples))[:SAMPLED_ROWS])
+    per_row = max(1.0, float(np.mean([count_ngrams(text) for text in sample.texts])))
+    fraction = MOST_NUMBERS / (len(examples) * per_row)
+    if fraction >= 1:
+        return examples
+    return examples.take(stratified_sample(examples.truth, fraction=fraction, random=random))

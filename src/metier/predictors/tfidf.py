@@ -1,0 +1,119 @@
+"""TF-IDF vectors of texts: the one implementation that training and answering share.
+
+A text has two blocks of numbers, its word n-grams and its character n-grams, each scaled to length 1 as two
+scikit-learn `TfidfVectorizer(sublinear_tf=True)` in a union would give them. What makes it quick is that
+nothing is built for a text but its own few hundred numbers, and that the n-grams of a piece ("card") are
+looked up once, not every time somebody writes it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
+
+VOCABULARY_FILE = "vocabulary.json"
+IDF_FILE = "idf.safetensors"
+# Language repeats itself: this many pieces are nearly all that a service meets, in some 20 MB.
+MOST_REMEMBERED = 50_000
+LONGEST_REMEMBERED = 40  # In characters; a longer piece is a link or a paste and does not come again.
+
+
+class TfidfVectors:
+    """Turns texts into sparse TF-IDF vectors over a fixed vocabulary. Safe to share between threads.
+
+    Parameters
+    ----------
+    words, characters : sequence of str
+        The known n-grams of each block. Columns number the words first, then the characters.
+    idf : ndarray of shape (n_words + n_characters,)
+        Inverse document frequency of each column.
+    """
+
+    def __init__(self, words: Sequence[str], characters: Sequence[str], idf: np.ndarray):
+        self.words = words
+        self.characters = characters
+        self.idf = np.asarray(idf, dtype=np.float64)
+        self._word_columns = {ngram: column for column, ngram in enumerate(words)}
+        self._character_columns = {ngram: column for column, ngram in enumerate(characters, start=len(words))}
+        self._remembered: dict[str, list[int]] = {}
+
+    @property
+    def n_columns(self) -> int:
+        """How many n-grams are known."""
+        return len(self.idf)
+
+    def vector(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Give the columns of a text that are not zero, and their values.
+
+        Returns
+        -------
+        columns : ndarray of int64 of shape (n_known_ngrams,)
+        values : ndarray of float64 of shape (n_known_ngrams,)
+        """
+        levelled = level(text)
+        get = self._word_columns.get
+        counts = Counter([column for ngram in word_ngrams(levelled) if (column := get(ngram)) is not None])
+        n_words = len(counts)
+        found: list[int] = []
+        for piece in pieces(levelled):
+            found += self._remembered.get(piece) or self._look_up(piece)
+        counts.update(found)
+        columns = np.fromiter(counts, dtype=np.int64, count=len(counts))
+        repeats = np.fromiter(counts.values(), dtype=np.float64, count=len(counts))
+        # Sublinear counts: a word said ten times in a complaint is not ten times the evidence.
+        values = (1 + np.log(repeats)) * self.idf[columns]
+        _scale_to_length_one(values[:n_words])
+        _scale_to_length_one(values[n_words:])
+        return columns, values
+
+    def rows(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give the vectors of many texts as the arrays of a compressed sparse row matrix.
+
+        Returns
+        -------
+        ends : ndarray of int64 of shape (n_texts + 1,)
+        columns : ndarray of int32
+        values : ndarray of float64
+        """
+        ends, columns, values = [0], [], []
+        for text in texts:
+            row_columns, row_values = self.vector(text)
+            columns.append(row_columns.astype(np.int32))
+            values.append(row_values)
+            ends.append(ends[-1] + len(row_columns))
+        if not columns:
+            return np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0)
+        return np.array(ends, dtype=np.int64), np.concatenate(columns), np.concatenate(values)
+
+    def save(self, folder: Path) -> None:
+        """Write the vocabulary and its document frequencies to a folder."""
+        text = json.dumps({"words": list(self.words), "characters": list(self.characters)}, ensure_ascii=False)
+        (folder / VOCABULARY_FILE).write_text(text, encoding="utf-8")
+        save_file({"idf": self.idf}, folder / IDF_FILE)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        vocabulary = json.loads((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))
+        return cls(vocabulary["words"], vocabulary["characters"], load_file(folder / IDF_FILE)["idf"])
+
+    def _look_up(self, piece: str) -> list[int]:
+        get = self._character_columns.get
+        columns = [column for ngram in character_ngrams(piece) if (column := get(ngram)) is not None]
+        if len(piece) <= LONGEST_REMEMBERED:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered = {}  # Another thread may still read the old one; that does no harm.
+            self._remembered[piece] = columns
+        return columns
+
+
+def _scale_to_length_one(values: np.ndarray) -> None:
+    length = np.sqrt(values @ values)
+    if length > 0:
+        values /= length

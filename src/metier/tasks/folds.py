@@ -1,0 +1,47 @@
+"""Parts of the training rows in equal shares of every label: held out to choose on, or a sample that fits."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+FEW_ROWS = 1_000  # A tenth of fewer rows is too few to choose on, so all of them take their turn.
+ALWAYS_TRAINS = -1
+
+
+def fold_numbers(truth: np.ndarray, *, n_folds: int, random: np.random.RandomState) -> np.ndarray:
+    """Deal rows into folds label by label, in random order.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+        0 to `n_folds` - 1; -1 for the only row of its label, which a model must see to know the label at all.
+    """
+    shuffled = random.permutation(len(truth))
+    by_label = shuffled[np.argsort(truth[shuffled], kind="stable")]
+    folds = np.empty(len(truth), dtype=np.int64)
+    folds[by_label] = np.arange(len(truth)) % n_folds
+    folds[np.bincount(truth)[truth] == 1] = ALWAYS_TRAINS
+    return folds
+
+
+def held_out(truth: np.ndarray, *, random: np.random.RandomState) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give pairs of positions (training, held out): one with a tenth held out, or five folds of few rows.
+
+    Nothing is given where every label has one row.
+    """
+    few = len(truth) < FEW_ROWS
+    folds = fold_numbers(truth, n_folds=5 if few else 10, random=random)
+    for fold in range(5 if few else 1):
+        away = folds == fold
+        if away.any():
+            yield np.flatnonzero(~away), np.flatnonzero(away)
+
+
+def stratified_sample(truth: np.ndarray, *, fraction: float, random: np.random.RandomState) -> np.ndarray:
+    """Give the positions, in order, of a random share of the rows of every label, at least two rows of each."""
+    shuffled = random.permutation(len(truth))
+    by_label = shuffled[np.argsort(truth[shuffled], kind="stable")]
+    rows = np.bincount(truth)
+    rank = np.arange(len(truth)) - np.repeat(np.cumsum(rows) - rows, rows)
+    wanted = np.maximum(2, np.floor(fraction * rows))
+    return np.sort(by_label[rank < wanted[truth[by_label]]])
