@@ -338,7 +338,7 @@ def _fetch(name: str) -> Path:
         ) from None
     except HfHubHTTPError as error:
         raise BaseModelError(
-            f"The hub did not give {name!r}: {error}. Check the name on https://huggingface.co."
+            f"The hub did not give {name!r}: {error}. Check the name."
         ) from None
     return Path(folder)
 
@@ -346,4 +346,6 @@ def _fetch(name: str) -> Path:
 def is_network_allowed() -> bool:
     """Whether the environment lets us ask the hub: HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE are honoured."""
     forbidden = ("1", "true", "yes", "on")
-    return not any(os.environ.get(name, "").lower() in forbidden for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return not any(
+        os.environ.get(name, "").lower() in forbidden for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    )

@@ -188,7 +188,8 @@ def build_tokenizer(pieces: list[str], scores: list[float]) -> Tokenizer:
     """Build the SentencePiece unigram tokenizer of XLM-R out of its pieces."""
     control = set(CONTROL_PIECES)
     vocabulary = [
-        (piece, CONTROL_SCORE if piece in control else score) for piece, score in zip(pieces, scores, strict=True)
+        (piece, CONTROL_SCORE if piece in control else score)
+        for piece, score in zip(pieces, scores, strict=True)
     ]
     tokenizer = Tokenizer(Unigram(vocabulary, unk_id=3, byte_fallback=False))
     tokenizer.normalizer = _normaliser()
@@ -197,7 +198,9 @@ def build_tokenizer(pieces: list[str], scores: list[float]) -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
-    tokenizer.add_special_tokens([AddedToken(piece, special=True, normalized=False) for piece in CONTROL_PIECES])
+    tokenizer.add_special_tokens(
+        [AddedToken(piece, special=True, normalized=False) for piece in CONTROL_PIECES]
+    )
     return tokenizer
 
 

@@ -1,15 +1,56 @@
 """Encoders to and from a folder in Hugging Face layout, quietly, from safetensors only."""
 
 import inspect
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import transformers
+from safetensors.numpy import save_file
 from transformers.utils import logging as transformers_logging
 
 from metier.errors import BaseModelError
+from metier.transformer.bases import FACTS_FILE, Base, load_tokenizer
+
+SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+# Run by a test, which compares its answers with the predictor's.
+PLAIN_TRANSFORMERS = """# The trained encoder in plain transformers
+
+```python
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+folder = Path("huggingface")
+facts = json.loads((folder / "metier_head.json").read_text(encoding="utf-8"))
+head = load_file(folder / "head.safetensors")
+tokenizer = AutoTokenizer.from_pretrained(folder)
+encoder = AutoModel.from_pretrained(folder).eval()
+
+texts = ["my card never came"]
+prefixed = [facts["prefix"] + text for text in texts]
+batch = tokenizer(
+    prefixed, padding=True, truncation=True, max_length=facts["max_length"], return_tensors="pt"
+)
+with torch.inference_mode():
+    hidden = encoder(**batch).last_hidden_state
+mask = batch["attention_mask"].unsqueeze(-1)
+vectors = (hidden * mask).sum(1) / mask.sum(1)
+if facts["normalise"]:
+    vectors = torch.nn.functional.normalize(vectors, dim=1)
+logits = vectors @ head["weight"].T + head["bias"]
+probabilities = (logits / facts["temperature"]).softmax(1)
+print([facts["labels"][best] for best in probabilities.argmax(1)])
+```
+"""
 
 
 def load_encoder(folder: Path) -> torch.nn.Module:
@@ -22,7 +63,9 @@ def load_encoder(folder: Path) -> torch.nn.Module:
     """
     with quiet_transformers():
         try:
-            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            config = transformers.AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
             kind = transformers.AutoModel._model_mapping[type(config)]
             options = {"add_pooling_layer": False} if "add_pooling_layer" in _parameters(kind) else {}
             model = transformers.AutoModel.from_pretrained(
@@ -60,3 +103,65 @@ def quiet_transformers() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if has_bars:
             transformers_logging.enable_progress_bar()
+
+
+def save_encoder(
+    model: torch.nn.Module,
+    base: Base,
+    folder: Path,
+    *,
+    head: Mapping[str, np.ndarray],
+    labels: Sequence[str],
+    temperature: float,
+) -> None:
+    """Write the encoder as `AutoModel` and `AutoTokenizer` load it, and the head beside it.
+
+    The folder can be a base again: `metier_head.json` says how texts are to be fed. Its README holds the lines that
+    rebuild the whole in plain transformers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with quiet_transformers():
+        model.save_pretrained(folder, safe_serialization=True)
+    load_tokenizer(base).save(str(folder / "tokenizer.json"), pretty=False)
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(base))
+    save_file(dict(head), folder / "head.safetensors")
+    facts = {
+        "prefix": base.prefix,
+        "max_length": base.max_length,
+        "normalise": base.normalise,
+        "languages": list(base.languages),
+        "temperature": float(temperature),
+        "labels": list(labels),
+    }
+    _write_json(folder / FACTS_FILE, facts)
+    (folder / "README.md").write_text(PLAIN_TRANSFORMERS, encoding="utf-8")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes 0600.
+
+
+def _tokenizer_config(base: Base) -> dict[str, Any]:
+    """Name the special tokens; everything else about the tokenizer stands in `tokenizer.json`.
+
+    Not the base's own tokenizer class: some build a normaliser of their own and drop the one in the file.
+    """
+    found = {
+        **_read_json(base.folder / "special_tokens_map.json"),
+        **_read_json(base.folder / "tokenizer_config.json"),
+    }
+    special = {key: found[key] for key in SPECIAL_TOKENS if found.get(key) is not None}
+    contents = {key: token["content"] if isinstance(token, dict) else token for key, token in special.items()}
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": base.max_length,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        **contents,
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

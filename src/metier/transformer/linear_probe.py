@@ -1,0 +1,156 @@
+"""A linear head on frozen embeddings: multinomial logistic regression, its strength chosen on held-out rows.
+
+Embeddings of an encoder crowd into a narrow cone (Ethayarajh, 2019, arXiv:1909.00512), so that raw vectors need a
+huge C and hundreds of steps. Each dimension is therefore centred and scaled first, and the scaling is folded into the
+weights afterwards: the probe is a plain weight and bias on the raw embedding.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import check_random_state
+
+from metier.evaluation.calibration import fit_temperature, log_loss, softmax
+from metier.tasks.folds import held_out
+
+# Half decades. The walk starts in the middle and follows the falling loss, so few of them are ever tried.
+GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
+START = GRID.index(1e-2)
+MOST_STEPS = 300
+UNFITTED_TEMPERATURE = 1.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear head.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_classes, hidden_size)
+    bias : ndarray of shape (n_classes,)
+    C : float
+        Inverse strength of the penalty, for standardised embeddings.
+    temperature : float
+        What logits are divided by before the softmax.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    C: float
+    temperature: float
+
+    def logits(self, embeddings: np.ndarray) -> np.ndarray:
+        """Give the logits, an ndarray of float64 of shape (n_texts, n_classes)."""
+        return np.asarray(embeddings, dtype=np.float64) @ self.weight.T + self.bias
+
+    def probabilities(self, embeddings: np.ndarray) -> np.ndarray:
+        """Give calibrated probabilities, an ndarray of float64 of shape (n_texts, n_classes)."""
+        return softmax(self.logits(embeddings) / self.temperature)
+
+
+def fit_probe(
+    embeddings: np.ndarray,
+    y: np.ndarray,
+    *,
+    C: float | None = None,
+    temperature: float | None = None,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    random_state: int = 0,
+) -> Probe:
+    """Fit the head.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n_texts, hidden_size)
+    y : ndarray of int of shape (n_texts,)
+        Class numbers; every one from 0 up to the largest occurs.
+    C, temperature : float, optional
+        None: chosen by log-loss on held-out rows. Log-loss and not accuracy, because on a thousand rows the
+        accuracies of neighbouring C differ by chance alone.
+    validation : (embeddings, y), optional
+        Rows to choose on. Without them rows of our own are held out for the choice (`tasks.folds.held_out`), and
+        the probe is then fitted on all.
+    """
+    if C is not None and temperature is not None:
+        return replace(_Path(embeddings, y).fit(C), temperature=temperature)
+    if validation is not None:
+        split = _Split(_Path(embeddings, y), *validation)
+        C, temperature = _choose([split], C=C, temperature=temperature)
+        return replace(split.path.fit(C), temperature=temperature)
+    splits = [
+        _Split(_Path(embeddings[kept], y[kept]), embeddings[held], y[held])
+        for kept, held in held_out(y, random=check_random_state(random_state))
+    ]
+    if not splits:  # One row a label: nothing can be chosen, so the middle of the grid has to do.
+        return fit_probe(embeddings, y, C=C or GRID[START], temperature=temperature or UNFITTED_TEMPERATURE)
+    C, temperature = _choose(splits, C=C, temperature=temperature)
+    return fit_probe(embeddings, y, C=C, temperature=temperature)
+
+
+class _Path:
+    """Solutions for one set of rows along C, each the start of the next."""
+
+    def __init__(self, embeddings: np.ndarray, y: np.ndarray):
+        self._mean = embeddings.mean(axis=0, dtype=np.float64)
+        scale = embeddings.std(axis=0, dtype=np.float64)
+        # Some encoders have dimensions that never move; stretching their noise to size 1 would teach it.
+        self._scale = np.where(scale > 1e-4 * scale.max(), scale, np.inf)
+        self._standardised = ((embeddings - self._mean) / self._scale).astype(np.float32)
+        self._y = y
+        self._regression = LogisticRegression(max_iter=MOST_STEPS, warm_start=True)
+        self._probes: dict[float, Probe] = {}
+
+    def fit(self, C: float) -> Probe:
+        """Give the probe for this C, its temperature still 1."""
+        if C not in self._probes:
+            self._probes[C] = self._fit(C)
+        return self._probes[C]
+
+    def _fit(self, C: float) -> Probe:
+        with warnings.catch_warnings():
+            # The weakly penalised end of the walk may need more steps than it is worth.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._regression.set_params(C=C).fit(self._standardised, self._y)
+        weight = self._regression.coef_.astype(np.float64)
+        bias = self._regression.intercept_.astype(np.float64)
+        if len(weight) == 1:  # Two classes share one vector; half of it each way gives the same probabilities.
+            weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+        weight = weight / self._scale
+        bias = bias - weight @ self._mean
+        return Probe(weight, bias, C, UNFITTED_TEMPERATURE)
+
+
+@dataclass(frozen=True)
+class _Split:
+    path: _Path
+    embeddings: np.ndarray
+    truth: np.ndarray
+
+
+def _choose(splits: Sequence[_Split], *, C: float | None, temperature: float | None) -> tuple[float, float]:
+    """Walk along C, the way the held-out loss falls."""
+    best = _score(splits, C or GRID[START], temperature)
+    if C is not None:
+        return best[1:]
+    for side in (GRID[START + 1 :], GRID[START - 1 :: -1]):
+        start = best
+        for candidate in side:
+            found = _score(splits, candidate, temperature)
+            # The loss has one valley, so the first rise ends this side of the search.
+            if found[0] >= best[0]:
+                break
+            best = found
+        if best is not start:
+            break
+    return best[1:]
+
+
+def _score(splits: Sequence[_Split], C: float, temperature: float | None) -> tuple[float, float, float]:
+    logits = np.concatenate([split.path.fit(C).logits(split.embeddings) for split in splits])
+    truth = np.concatenate([split.truth for split in splits])
+    temperature = temperature or fit_temperature(logits, truth)
+    return log_loss(softmax(logits / temperature), truth), C, temperature
