@@ -1,0 +1,161 @@
+"""Numbers as a reader wants them: with their unit, and with no more digits than they deserve."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+NOTHING = "–"
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+}
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+# Below this half-width of the interval, in points, a tenth of a point still says something.
+TENTHS_DESERVED_POINTS = 5.0
+
+
+def metric_name(name: str) -> str:
+    """Give the name of a metric as the field writes it: `macro_f1` is `macro-F1`."""
+    return METRIC_NAMES.get(name, name.replace("_", " "))
+
+
+def decimals_deserved(interval: Mapping[str, float] | None) -> int:
+    """Give the number of decimals, 0 or 1, that percentages with such an interval deserve."""
+    if interval is None:
+        return 1
+    return 1 if (interval["high"] - interval["low"]) * 50 <= TENTHS_DESERVED_POINTS else 0
+
+
+def points(fraction: float | None, decimals: int = 1) -> str:
+    """Write a fraction as a bare percentage: 0.941 is `94.1`."""
+    return NOTHING if fraction is None else f"{fraction * 100:.{decimals}f}"
+
+
+def percent(fraction: float | None, decimals: int = 1) -> str:
+    """Write a fraction with its unit: 0.941 is `94.1 %`."""
+    return NOTHING if fraction is None else f"{points(fraction, decimals)} %"
+
+
+def bounds(interval: Mapping[str, float], decimals: int = 1) -> str:
+    """Write the ends of an interval of fractions: `[93.2, 94.9]`."""
+    return f"[{points(interval['low'], decimals)}, {points(interval['high'], decimals)}]"
+
+
+def signed_points(difference: float, decimals: int = 1) -> str:
+    """Write a difference of fractions in points, with its sign: `+0.3`, `−1.2`."""
+    text = f"{abs(difference) * 100:.{decimals}f}"
+    if not float(text):
+        return text
+    return f"{'−' if difference < 0 else '+'}{text}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write a duration of milliseconds with two digits: `0.31 ms`, `1.7 ms`, `140 ms`, `2.1 s`."""
+    if value is None:
+        return NOTHING
+    if value >= 1000:
+        return f"{_two_digits(value / 1000)} s"
+    return f"{_two_digits(value)} ms"
+
+
+def bare_milliseconds(value: float | None) -> str:
+    """Write a duration for a column whose head says milliseconds: `0.31`, `1.7`, `2,100`."""
+    return NOTHING if value is None else _two_digits(value)
+
+
+def seconds(value: float | None) -> str:
+    """Write a duration of seconds in the units people use: `0.4 s`, `48 s`, `7 min 12 s`, `1 h 5 min`."""
+    if value is None:
+        return NOTHING
+    if value < 9.95:
+        return f"{value:.1f} s" if value >= 0.05 else "< 0.1 s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    minutes = round(value / 60)
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def size(n_bytes: float | None) -> str:
+    """Write a size on disk: `820 B`, `410 KB`, `24 MB`, `1.2 GB` (powers of ten, as disks are sold)."""
+    if n_bytes is None:
+        return NOTHING
+    value = float(n_bytes)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{_two_digits(value)} {unit}"
+        value /= 1000
+    return f"{_two_digits(value)} TB"
+
+
+def count(value: float | None) -> str:
+    """Write a count exactly, its thousands apart: `10,003`."""
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def rate(value: float | None) -> str:
+    """Write a measured rate with two digits: 6,913 rows/s is `6,900`."""
+    return NOTHING if value is None else _two_digits(value)
+
+
+def times(ratio: float) -> str:
+    """Write how many times: `1.7 times`, `14 times`."""
+    return f"{_two_digits(ratio)} times"
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value: `p = 0.62`, `p = 0.004`, `p < 0.001`."""
+    if value is None:
+        return "p unknown"
+    if value < 0.001:
+        return "p < 0.001"
+    return f"p = {value:.2f}" if value >= 0.0095 else f"p = {value:.3f}"
+
+
+def rows_of(number: int) -> str:
+    """Write a number of rows with its noun: `1 row`, `3,080 rows`."""
+    return f"{number:,} row" if number == 1 else f"{number:,} rows"
+
+
+def day(moment: str) -> str:
+    """Write an ISO moment for people: `22 November 2026, 10:15`; what is no ISO moment stays as it is."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    # Month names by hand: `%B` would follow the reader's locale into the middle of an English page.
+    zone = " UTC" if parsed.utcoffset() == timedelta(0) else ""
+    return f"{parsed.day} {MONTHS[parsed.month - 1]} {parsed.year}, {parsed:%H:%M}{zone}"
+
+
+def plain(value: Any) -> str:
+    """Write a setting or a fact of any kind on one line."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    if isinstance(value, int):
+        # A year or a seed needs no comma; a count of weights does.
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value) or "none"
+    return str(value)
+
+
+def _two_digits(value: float) -> str:
+    """Round to two significant digits, integers from ten up."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.2g}")
+    if rounded >= 10:
+        return f"{rounded:,.0f}"
+    return f"{rounded:.1f}" if rounded >= 1 else f"{rounded:.2g}"

@@ -1,0 +1,364 @@
+"""What the report says, section by section: from the facts of a run to sentences, rows and pictures.
+
+Each section opens with its finding, so that a reader who stops there has read the section.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metier.selection import report_numbers as written
+from metier.selection.report_cascade import cascade_section
+from metier.selection.report_detail import confused, labelled, mistaken, reliable
+from metier.selection.report_plots import (
+    Estimate,
+    difference_bar,
+    difference_extent,
+    frontier,
+    interval_axis,
+    interval_bar,
+    quality_cost_plot,
+    quality_scale,
+)
+
+SEVERITIES = {"error": "✗", "warning": "!", "note": "·"}
+
+
+def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Give everything the template names, ready to be written down."""
+    trained = _ranked(report)
+    split = "test" if any(each["test"] for each in trained) else "validation"
+    estimates = [_estimate(each, report) for each in trained]
+    view = {
+        "split": split,
+        "metric": written.metric_name(report["primary_metric"]),
+        "language": report["data"]["language"] or "",
+        "run": report["run"],
+        "format": report["format"],
+        **_head(report, trained, split),
+        "board": _board(report, trained, estimates, split),
+        "cost": _cost(report, estimates),
+        "pairs": _pairs(report),
+        "no_pairs": _no_pairs(trained),
+        "cascade": cascade_section(report["cascade"]) if report["cascade"] else None,
+        "confused": confused(report["detail"]),
+        "reliability": reliable(report["detail"]),
+        "mistakes": mistaken(report["detail"]),
+        "labels": labelled(report["detail"], report["data"]["label_counts"]),
+        "audit": _audit(report["audit"]),
+        "made": _made(report),
+    }
+    return view | {"sections": _sections(view)}
+
+
+def answers_of(candidate: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the figures of record of a candidate: on test where there are test rows, else on validation."""
+    figures: Mapping[str, Any] = candidate["test"] or candidate["validation"]
+    return figures
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Give nested settings or facts as dotted names, as `--set` takes them, with values in words."""
+    rows: list[tuple[str, str]] = []
+    for key, value in nested.items():
+        if isinstance(value, Mapping) and value:
+            rows += flatten(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", written.plain(value)))
+    return rows
+
+
+def _ranked(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    trained = [each for each in report["candidates"] if each["status"] == "trained"]
+    metric = report["primary_metric"]
+    return sorted(trained, key=lambda each: answers_of(each)[metric]["value"], reverse=True)
+
+
+def _estimate(candidate: Mapping[str, Any], report: Mapping[str, Any]) -> Estimate:
+    quality = answers_of(candidate)[report["primary_metric"]]
+    latency = candidate["latency_ms"] or {}
+    return Estimate(
+        name=candidate["name"],
+        value=quality["value"],
+        low=quality["low"],
+        high=quality["high"],
+        cost_ms=latency.get("mean") or latency.get("p50"),
+        is_recommended=candidate["name"] == report["recommended"],
+    )
+
+
+def _head(report: Mapping[str, Any], trained: Sequence[Mapping[str, Any]], split: str) -> dict[str, Any]:
+    title, _, lead = report["recommendation"].partition(": ")
+    if not lead:
+        title, lead = f"ship {report['recommended']}", report["recommendation"]
+    winner = next(each for each in trained if each["name"] == report["recommended"])
+    spent = written.seconds(report["seconds"])
+    if report["budget_seconds"]:
+        spent += f" of a budget of {written.seconds(report['budget_seconds'])}"
+    return {
+        "title": _capitalised(title),
+        "lead": _capitalised(lead).rstrip(".") + ".",
+        "task": _capitalised(report["task"]),
+        "origin": report["data"]["origin"],
+        "created": report["created"],
+        "day": written.day(report["created"]),
+        "spent": spent,
+        "version": report["versions"].get("metier", ""),
+        "numbers": _three_numbers(winner, report, split),
+        "reasons": [_capitalised(reason) for reason in report["reasons"]],
+        "caution": None if split == "test" else NO_TEST,
+    }
+
+
+NO_TEST = (
+    "There were no test rows. These figures are from the validation rows that also made the choices, so they "
+    "are a little too good. Give rows that took no part with --test."
+)
+
+
+def _three_numbers(winner: Mapping[str, Any], report: Mapping[str, Any], split: str) -> list[dict[str, str]]:
+    quality = answers_of(winner)[report["primary_metric"]]
+    decimals = written.decimals_deserved(quality)
+    rows = report["data"]["rows"].get(split) or 0
+    latency = winner["latency_ms"] or {}
+    batch = (
+        f"; {written.rate(winner['rows_per_second'])} rows/s in batches" if winner["rows_per_second"] else ""
+    )
+    low, high = written.points(quality["low"], decimals), written.points(quality["high"], decimals)
+    return [
+        {
+            "name": f"{written.metric_name(report['primary_metric'])} on {written.count(rows)} {split} rows",
+            "value": written.percent(quality["value"], decimals),
+            "aside": f"95 % interval {low} to {high}",
+        },
+        {
+            "name": "for one row, on average",
+            "value": written.milliseconds(latency.get("mean") or latency.get("p50")),
+            "aside": f"half within {written.milliseconds(latency.get('p50'))}, "
+            f"95 % within {written.milliseconds(latency.get('p95'))}{batch}",
+        },
+        {
+            "name": "on disk",
+            "value": written.size(winner["size_bytes"]),
+            "aside": f"trained in {written.seconds(winner['train_seconds'])} on {winner['trained_on']}",
+        },
+    ]
+
+
+def _board(
+    report: Mapping[str, Any], trained: Sequence[Mapping[str, Any]], estimates: Sequence[Estimate], split: str
+) -> dict[str, Any]:
+    metric = report["primary_metric"]
+    second = "macro_f1" if metric == "accuracy" else "accuracy"
+    scale = quality_scale(estimates)
+    chosen = next(each for each in trained if each["name"] == report["recommended"])
+    decimals = written.decimals_deserved(
+        answers_of(chosen)[metric]
+    )  # One for all: ragged columns compare badly.
+    reference = answers_of(chosen)[metric]["value"]
+    absent = [each for each in report["candidates"] if each["status"] != "trained"]
+    rows = [
+        _board_row(candidate, metric, second, decimals)
+        | {
+            "bar": interval_bar(estimate, scale, reference=reference),
+            "is_recommended": estimate.is_recommended,
+        }
+        for candidate, estimate in zip(trained, estimates, strict=True)
+    ]
+    return {
+        "split": split,
+        "has_test": split == "test",
+        "second": written.metric_name(second),
+        "axis": interval_axis(scale),
+        "rows": rows,
+        "absent": [dict(each) | {"why": each["why"] or "No reason was given."} for each in absent],
+        "note": _board_note(trained, split),
+    }
+
+
+def _board_row(candidate: Mapping[str, Any], metric: str, second: str, decimals: int) -> dict[str, Any]:
+    quality, other = answers_of(candidate)[metric], answers_of(candidate)[second]
+    validation = candidate["validation"][metric]
+    latency = candidate["latency_ms"] or {}
+    return {
+        "name": candidate["name"],
+        "trained_on": candidate["trained_on"],
+        "value": written.points(quality["value"], decimals),
+        "bounds": written.bounds(quality, decimals),
+        "second": written.points(other["value"], decimals),
+        "second_bounds": written.bounds(other, decimals),
+        "validation": written.points(validation["value"], decimals),
+        "validation_bounds": written.bounds(validation, decimals),
+        "mean": written.bare_milliseconds(latency.get("mean")),
+        "p50": written.bare_milliseconds(latency.get("p50")),
+        "p95": written.bare_milliseconds(latency.get("p95")),
+        "rate": written.rate(candidate["rows_per_second"]),
+        "size": written.size(candidate["size_bytes"]),
+        "training": written.seconds(candidate["train_seconds"]),
+    }
+
+
+def _board_note(trained: Sequence[Mapping[str, Any]], split: str) -> str:
+    note = "Best first; brackets and bars are 95 % bootstrap intervals; the dashed line is the recommended one."
+    if split == "validation":
+        return f"{note} All figures are on the validation rows."
+    note += " Test rows were answered once, after every choice."
+    if any("validation" in each["trained_on"] for each in trained):
+        note += (
+            " A model that was trained again on train + validation has its test figures from that last "
+            "training, and its validation figures from the one before, on train alone."
+        )
+    return note
+
+
+def _cost(report: Mapping[str, Any], estimates: Sequence[Estimate]) -> dict[str, Any] | None:
+    measured = [each for each in estimates if each.cost_ms]
+    if not measured:
+        return None
+    metric = written.metric_name(report["primary_metric"])
+    note = "Whiskers are 95 % intervals. Further up is better, further left is faster."
+    floor = quality_scale(measured)[0]
+    if len(frontier([each for each in measured if each.value >= floor])) > 1:
+        note += " The dotted line joins the candidates that no other beats in both."
+    return {
+        "finding": _cost_finding(measured, metric),
+        "note": note,
+        "wide": quality_cost_plot(measured, metric=metric, width=860, height=420),
+        "narrow": quality_cost_plot(measured, metric=metric, width=360, height=380),
+    }
+
+
+def _cost_finding(measured: Sequence[Estimate], metric: str) -> str:
+    chosen = next((each for each in measured if each.is_recommended), None)
+    if chosen is None:
+        return "The recommended candidate's cost was not measured."
+    price = f"{written.milliseconds(chosen.cost_ms)} a row"
+    best = max(measured, key=lambda each: each.value)
+    if len(measured) == 1:
+        return f"{chosen.name} reaches {written.percent(chosen.value)} {metric} at {price}."
+    if best.value == chosen.value:
+        return f"{chosen.name} has the best {metric} of the field, at {price}."
+    gap = written.points(best.value - chosen.value)
+    times = (best.cost_ms or 0.0) / (chosen.cost_ms or 1.0)
+    if times < 1.05:
+        return f"{best.name} is {gap} points higher here, and no slower; the comparisons say how sure that is."
+    return (
+        f"{chosen.name} takes {price}. {best.name} is {gap} points higher on these rows, and takes "
+        f"{written.times(times)} the time."
+    )
+
+
+def _pairs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    comparisons = report["comparisons"]
+    extent = difference_extent([(each["low"], each["high"]) for each in comparisons])
+    return [
+        {
+            "bar": difference_bar(each["difference"], each["low"], each["high"], extent=extent),
+            "sentence": _pair_sentence(each),
+            "evidence": f"{written.signed_points(each['difference'])} points "
+            f"[{written.signed_points(each['low'])}, {written.signed_points(each['high'])}], "
+            f"{written.p_value(each['p_value'])}",
+        }
+        for each in comparisons
+    ]
+
+
+def _pair_sentence(pair: Mapping[str, Any]) -> str:
+    metric = written.metric_name(pair["metric"])
+    if pair["verdict"] in ("a is better", "b is better"):
+        better, worse = (pair["a"], pair["b"]) if pair["verdict"].startswith("a") else (pair["b"], pair["a"])
+        if pair["metric"] == "accuracy":
+            return f"{better} is more accurate than {worse}."
+        return f"{better} has a better {metric} than {worse}."
+    return f"No difference in {metric} is shown between {pair['a']} and {pair['b']}."
+
+
+def _no_pairs(trained: Sequence[Mapping[str, Any]]) -> str:
+    if len(trained) == 1:
+        return (
+            f"{trained[0]['name']} is the only candidate that was trained: there is nothing to compare it with."
+        )
+    return "No two candidates were compared."
+
+
+def _audit(findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    order = list(SEVERITIES)
+    ranked = sorted(findings, key=lambda each: order.index(each["severity"]))
+    counts = [(severity, sum(each["severity"] == severity for each in findings)) for severity in SEVERITIES]
+    listed = ", ".join(
+        f"{number} {severity}{'s' if number > 1 else ''}" for severity, number in counts if number
+    )
+    finding = (
+        f"{listed}. Nothing was dropped unless it is said here."
+        if listed
+        else "Nothing is wrong with the rows."
+    )
+    return {
+        "finding": finding,
+        "findings": [dict(each) | {"mark": SEVERITIES[each["severity"]]} for each in ranked],
+    }
+
+
+def _made(report: Mapping[str, Any]) -> dict[str, Any]:
+    data, machine = report["data"], report["machine"]
+    splits = ", ".join(f"{written.count(rows)} {split}" for split, rows in data["rows"].items() if rows)
+    finding = (
+        f"{splits} rows of {data['origin']}; {written.count(len(data['labels']))} labels; "
+        f"{written.plain(machine['cores'])} cores, {written.size(machine['memory_bytes'])} of memory; "
+        f"{written.seconds(report['seconds'])} in all."
+    )
+    return {
+        "finding": finding,
+        "data": [
+            ("origin", data["origin"]),
+            ("language", written.plain(data["language"])),
+            ("text column", written.plain(data["text_column"])),
+            ("label column", written.plain(data["label_column"])),
+            *[(f"{split} rows", written.count(rows)) for split, rows in data["rows"].items()],
+            ("labels", written.count(len(data["labels"]))),
+            ("fingerprint", written.plain(data["fingerprint"])),
+        ],
+        "notes": data["notes"],
+        "candidates": [
+            (each["name"], _candidate_facts(each))
+            for each in report["candidates"]
+            if each["status"] == "trained"
+        ],
+        "settings": flatten(report["settings"]),
+        "machine": [*flatten(report["versions"]), *_machine_facts(machine)],
+    }
+
+
+def _candidate_facts(candidate: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [("trained on", candidate["trained_on"])]
+    for split in ("validation", "test"):
+        for metric in ("log_loss", "calibration_error") if candidate[split] else ():
+            value = candidate[split].get(metric)
+            rows.append((f"{split} {written.metric_name(metric)}", "–" if value is None else f"{value:.4f}"))
+    return [*rows, *flatten(candidate["params"]), *flatten(candidate["facts"])]
+
+
+def _machine_facts(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rest = {key: value for key, value in machine.items() if key != "memory_bytes"}
+    return [("memory", written.size(machine["memory_bytes"])), *flatten(rest)]
+
+
+def _sections(view: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sections = [
+        ("leaderboard", "Leaderboard", True),
+        ("cost", "Quality against cost", view["cost"]),
+        ("comparisons", "Comparisons", True),
+        ("cascade", "Cascade", view["cascade"]),
+        ("confusions", "Confusions", True),
+        ("reliability", "Reliability", True),
+        ("mistakes", "Mistakes", True),
+        ("labels", "Labels", True),
+        ("check", "Check", True),
+        ("made", "How it was made", True),
+    ]
+    return [(anchor, name) for anchor, name, is_there in sections if is_there]
+
+
+def _capitalised(text: str) -> str:
+    """Start with a capital, unless the sentence starts with a versioned name."""
+    first = text.split(" ", 1)[0]
+    return text if ".v" in first else text[:1].upper() + text[1:]
