@@ -1,0 +1,127 @@
+"""Whether one set of answers is better than another, or only luckier on these rows.
+
+Both sets answer the same rows, so only rows where they differ speak. `compare` calls one better only when the
+test and the interval agree; everything else is "no difference shown", which is not a proof of equality: see
+`equivalence`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom
+
+from metier.evaluation.intervals import bias_corrected
+from metier.evaluation.metrics import METRICS, check_answers, check_metric
+from metier.evaluation.resampling import ON_COUNTS, gather_cells, resampled
+
+A_IS_BETTER, B_IS_BETTER, NO_DIFFERENCE = "a is better", "b is better", "no difference shown"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference of two methods on the same rows.
+
+    Parameters
+    ----------
+    difference, low, high : float
+        a minus b on the metric, and the ends of its paired bootstrap interval.
+    p_value : float
+        How often rows without any true difference would show one at least this large, 0 to 1.
+    verdict : {"a is better", "b is better", "no difference shown"}
+    only_a_right, only_b_right : int
+        Rows that one answers rightly and the other wrongly.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    verdict: str
+    only_a_right: int
+    only_b_right: int
+
+
+def compare(
+    truth: np.ndarray,
+    predicted_a: np.ndarray,
+    predicted_b: np.ndarray,
+    *,
+    metric: str = "accuracy",
+    level: float = 0.95,
+    resamples: int = 2000,
+    random_state: int = 0,
+) -> Comparison:
+    """Compare two sets of answers to the same rows.
+
+    The p-value is McNemar's exact one for accuracy; McNemar says nothing of other metrics, so theirs comes from
+    swapping the two answers of random rows (`randomization_test`).
+    """
+    truth, predicted_a, predicted_b = check_answers(truth, predicted_a, predicted_b)
+    measure = METRICS[check_metric(metric)]
+    difference = measure(truth, predicted_a) - measure(truth, predicted_b)
+    rng = np.random.default_rng(random_state)
+    drawn = resampled(metric, truth, predicted_a, predicted_b, resamples=resamples, rng=rng)
+    low, high = bias_corrected(drawn[0] - drawn[1], difference, level=level)
+    if metric == "accuracy":
+        p_value = mcnemar_exact(truth, predicted_a, predicted_b)
+    else:
+        p_value = randomization_test(metric, truth, predicted_a, predicted_b, swaps=resamples, rng=rng)
+    verdict = NO_DIFFERENCE
+    if p_value <= 1 - level and (low > 0 or high < 0):
+        verdict = A_IS_BETTER if difference > 0 else B_IS_BETTER
+    only_a, only_b = count_flips(truth, predicted_a, predicted_b)
+    return Comparison(difference, low, high, p_value, verdict, only_a, only_b)
+
+
+def count_flips(truth: np.ndarray, predicted_a: np.ndarray, predicted_b: np.ndarray) -> tuple[int, int]:
+    """Count the rows that only a answers rightly, and those that only b does."""
+    right_a, right_b = predicted_a == truth, predicted_b == truth
+    return int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
+
+
+def mcnemar_exact(truth: np.ndarray, predicted_a: np.ndarray, predicted_b: np.ndarray) -> float:
+    """Two-sided exact p-value that two methods are equally accurate [1]_.
+
+    A sign test on the rows that only one of them gets right.
+
+    References
+    ----------
+    .. [1] McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
+    """
+    truth, predicted_a, predicted_b = check_answers(truth, predicted_a, predicted_b)
+    only_a, only_b = count_flips(truth, predicted_a, predicted_b)
+    return min(1.0, float(2 * binom.cdf(min(only_a, only_b), only_a + only_b, 0.5)))
+
+
+def randomization_test(
+    metric: str,
+    truth: np.ndarray,
+    predicted_a: np.ndarray,
+    predicted_b: np.ndarray,
+    *,
+    swaps: int,
+    rng: np.random.Generator,
+) -> float:
+    """Two-sided p-value of a difference in any metric by approximate randomization [1]_.
+
+    If the methods were alike, whose answer is whose would not matter: swap the two answers of a row by a coin's
+    fall, and count how often the difference grows as large as the real one.
+
+    References
+    ----------
+    .. [1] Yeh, "More accurate tests for the statistical significance of result differences", 2000.
+    """
+    cells = gather_cells(truth, predicted_a, predicted_b)
+    answer_a, answer_b = cells.answers
+    swapped = rng.binomial(cells.rows, 0.5, size=(swaps, len(cells.rows)))
+    kept = cells.rows - swapped
+    # The rows of a cell split into those whose answers stay and those whose answers change sides.
+    truths = np.concatenate([cells.truth, cells.truth])
+    measure = ON_COUNTS[metric]
+    counts = np.concatenate([kept, swapped], axis=1)
+    drawn = measure(truths, np.concatenate([answer_a, answer_b]), counts) - measure(
+        truths, np.concatenate([answer_b, answer_a]), counts
+    )
+    real = METRICS[metric](truth, predicted_a) - METRICS[metric](truth, predicted_b)
+    # The real assignment is one of those the coin could have made; counting it keeps the test valid.
+    return float((1 + np.sum(np.abs(drawn) >= abs(real) - 1e-12)) / (1 + swaps))

@@ -1,0 +1,68 @@
+"""How far a figure may be off because the test rows are only a sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from metier.evaluation.metrics import METRICS, check_answers, check_metric
+from metier.evaluation.resampling import resampled
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the interval around it, all on the scale of the metric."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    metric: str,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    random_state: int = 0,
+) -> Interval:
+    """Give a metric with its bias-corrected percentile bootstrap interval [1]_.
+
+    Bias-corrected, because a resample holds fewer distinct rows of a rare label than the sample does, which
+    pulls its macro-F1 down; plain percentiles would then sit too low.
+
+    Where every answer is right, or every one wrong, resamples cannot vary and the bootstrap would claim
+    certainty. There the exact binomial bound stands in: 300 right answers of 300 still allow 98.8 %.
+
+    Parameters
+    ----------
+    metric : {"accuracy", "macro_f1"}
+    truth, predicted : ndarray of int of shape (n_rows,)
+    level : float
+        Share of samples whose interval should hold the true figure, 0 to 1.
+
+    References
+    ----------
+    .. [1] Efron, "Nonparametric standard errors and confidence intervals", 1981.
+    """
+    truth, predicted = check_answers(truth, predicted)
+    value = METRICS[check_metric(metric)](truth, predicted)
+    right = truth == predicted
+    if right.all() or not right.any():
+        slack = 1 - ((1 - level) / 2) ** (1 / len(truth))
+        return Interval(value, max(value - slack, 0.0), min(value + slack, 1.0))
+    drawn = resampled(metric, truth, predicted, resamples=resamples, rng=np.random.default_rng(random_state))[0]
+    low, high = bias_corrected(drawn, value, level=level)
+    return Interval(value, low, high)
+
+
+def bias_corrected(drawn: np.ndarray, value: float, *, level: float) -> tuple[float, float]:
+    """Give the ends of the bias-corrected percentile interval of resampled figures around the sample's own."""
+    # Ties count half: accuracy is a multiple of 1/n, and its resamples often equal it.
+    below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / len(drawn)
+    below = np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn))
+    shift = 2 * norm.ppf(below)
+    tails = norm.cdf(shift + norm.ppf([(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.quantile(drawn, tails)
+    return float(min(low, value)), float(max(high, value))

@@ -1,0 +1,115 @@
+"""Quality of answers: whole, by label, and what was taken for what. Arrays in, numbers out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.errors import EmptyDataError, UnknownNameError
+
+
+def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of rows whose answer is right, 0 to 1."""
+    truth, predicted = check_answers(truth, predicted)
+    return float(np.mean(truth == predicted))
+
+
+def macro_f1(truth: np.ndarray, predicted: np.ndarray, *, n_classes: int | None = None) -> float:
+    """Mean over labels of the harmonic mean of precision and recall, 0 to 1.
+
+    A rare label counts as much as a common one.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray of int of shape (n_rows,)
+        Column numbers of labels.
+    n_classes : int, default=None
+        Size of the label space; None: as large as the numbers need. Labels that stand neither in `truth` nor in
+        `predicted` are left out of the mean, as scikit-learn does.
+    """
+    truth, predicted = check_answers(truth, predicted)
+    right, true_rows, predicted_rows = _counts(truth, predicted, n_classes or 0)
+    present = true_rows + predicted_rows > 0
+    return float(np.mean(2 * right[present] / (true_rows + predicted_rows)[present]))
+
+
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"accuracy": accuracy, "macro_f1": macro_f1}
+
+
+def check_metric(metric: str) -> str:
+    """Give the name back if it is a metric's.
+
+    Raises
+    ------
+    UnknownNameError
+        If no metric has that name.
+    """
+    if metric not in METRICS:
+        raise UnknownNameError("metric", metric, known=METRICS)
+    return metric
+
+
+def per_label(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and number of true rows of each label, in the order of `labels`.
+
+    A share of nothing (the precision of a label that was never answered) is 0.
+    """
+    truth, predicted = check_answers(truth, predicted)
+    right, true_rows, predicted_rows = _counts(truth, predicted, len(labels))
+    precision = right / np.maximum(predicted_rows, 1)
+    recall = right / np.maximum(true_rows, 1)
+    f1 = 2 * right / np.maximum(true_rows + predicted_rows, 1)
+    return [
+        {
+            "label": label,
+            "precision": float(precision[index]),
+            "recall": float(recall[index]),
+            "f1": float(f1[index]),
+            "rows": int(true_rows[index]),
+        }
+        for index, label in enumerate(labels)
+    ]
+
+
+def confusions(
+    truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str], *, most: int | None = None
+) -> list[dict[str, Any]]:
+    """Wrong answers by kind, the most frequent first; `most` keeps that many kinds."""
+    truth, predicted = check_answers(truth, predicted)
+    wrong = truth != predicted
+    kinds, rows = np.unique(np.column_stack([truth[wrong], predicted[wrong]]), axis=0, return_counts=True)
+    order = np.argsort(-rows, kind="stable")[:most]
+    return [
+        {"truth": labels[kinds[kind, 0]], "predicted": labels[kinds[kind, 1]], "rows": int(rows[kind])}
+        for kind in order
+    ]
+
+
+def check_answers(truth: np.ndarray, *predicted: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Give truth and answers as int arrays of one length.
+
+    Raises
+    ------
+    EmptyDataError
+        If there are no rows.
+    ValueError
+        If the lengths differ.
+    """
+    arrays = tuple(np.asarray(array) for array in (truth, *predicted))
+    if len({len(array) for array in arrays}) > 1:
+        lengths = " and ".join(str(len(array)) for array in arrays)
+        raise ValueError(
+            f"Expected one answer a row, found arrays of {lengths} rows. Give answers to the same rows."
+        )
+    if len(arrays[0]) == 0:
+        raise EmptyDataError("There are no rows to measure on. Give at least one row with its true label.")
+    return tuple(array.astype(np.int64, copy=False) for array in arrays)
+
+
+def _counts(
+    truth: np.ndarray, predicted: np.ndarray, n_classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of each label that are right, true and predicted, three arrays of shape (n_classes,)."""
+    size = max(n_classes, int(truth.max()) + 1, int(predicted.max()) + 1)
+    right = np.bincount(truth[truth == predicted], minlength=size)
+    return right, np.bincount(truth, minlength=size), np.bincount(predicted, minlength=size)

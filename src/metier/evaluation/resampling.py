@@ -1,0 +1,103 @@
+"""The bootstrap over cells instead of rows.
+
+Rows with the same truth and the same answers are exchangeable, so they form one cell. A bootstrap sample is
+then one multinomial draw of cell counts, and a metric of it is arithmetic on counts: thousands of resamples
+cost milliseconds and no row is ever copied. With paired answers a cell is (truth, answer of a, answer of b),
+which keeps the pairing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+# Counts held at once, 8 bytes each: 32 MB whatever the number of rows and labels.
+COUNTS_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Distinct combinations of truth and answers, and how many rows each has.
+
+    Parameters
+    ----------
+    truth : ndarray of int of shape (n_cells,)
+    answers : tuple of ndarray of int of shape (n_cells,)
+        One array for each set of answers that was given.
+    rows : ndarray of int of shape (n_cells,)
+    """
+
+    truth: np.ndarray
+    answers: tuple[np.ndarray, ...]
+    rows: np.ndarray
+
+    def resample(self, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Draw bootstrap samples: blocks of shape (some, n_cells) of cell counts, `resamples` in all."""
+        n_rows = int(self.rows.sum())
+        block = max(1, COUNTS_AT_ONCE // len(self.rows))
+        for start in range(0, resamples, block):
+            yield rng.multinomial(n_rows, self.rows / n_rows, size=min(block, resamples - start))
+
+
+def gather_cells(truth: np.ndarray, *answers: np.ndarray) -> Cells:
+    """Count the distinct combinations of truth and answers, each an int array of shape (n_rows,)."""
+    kinds, rows = np.unique(np.column_stack([truth, *answers]), axis=0, return_counts=True)
+    columns = kinds.T
+    return Cells(columns[0], tuple(columns[1:]), rows)
+
+
+def gather_hits(truth: np.ndarray, *answers: np.ndarray) -> Cells:
+    """Count the combinations of right and wrong answers only: all that accuracy needs, and at most 2^m cells.
+
+    A right answer is 1 against a truth of 1, a wrong one 0.
+    """
+    return gather_cells(np.ones_like(truth), *((truth == answer).astype(np.int64) for answer in answers))
+
+
+def _accuracy(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return counts @ (truth == predicted) / counts.sum(axis=1)
+
+
+def _macro_f1(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    right = truth == predicted
+    twice_right = 2 * _sum_by_label(truth[right], counts[:, right], truth, predicted)
+    met = _sum_by_label(truth, counts, truth, predicted) + _sum_by_label(predicted, counts, truth, predicted)
+    # A label that a resample never meets is left out of its mean, as it would be of a real sample's.
+    f1 = np.divide(twice_right, met, out=np.zeros(met.shape), where=met > 0)
+    return f1.sum(axis=1) / (met > 0).sum(axis=1)
+
+
+def _sum_by_label(by: np.ndarray, counts: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Add up the columns of `counts` that share a label: shape (n_resamples, n_labels that occur anywhere)."""
+    labels = np.union1d(truth, predicted)
+    cells = np.arange(len(by))
+    member = csr_array((np.ones(len(by)), (np.searchsorted(labels, by), cells)), shape=(len(labels), len(by)))
+    return (member @ counts.T).T
+
+
+# The metrics of metrics.METRICS on blocks of cell counts: (truth, predicted, counts) -> one value a resample.
+ON_COUNTS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "accuracy": _accuracy,
+    "macro_f1": _macro_f1,
+}
+
+
+def resampled(
+    metric: str, truth: np.ndarray, *answers: np.ndarray, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Give the metric of each set of answers on each bootstrap sample of the rows.
+
+    Returns
+    -------
+    ndarray of shape (n_answers, resamples)
+        Columns are paired: one column is one sample of rows.
+    """
+    gather = gather_hits if metric == "accuracy" else gather_cells
+    cells = gather(truth, *answers)
+    measure = ON_COUNTS[metric]
+    blocks = [
+        np.stack([measure(cells.truth, answer, counts) for answer in cells.answers])
+        for counts in cells.resample(resamples, rng)
+    ]
+    return np.concatenate(blocks, axis=1)

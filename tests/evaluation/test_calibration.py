@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import sklearn.metrics
+from scipy.optimize import minimize
+from sklearn.calibration import calibration_curve
+
+from metier.errors import EmptyDataError
+from metier.evaluation import calibration_error, fit_temperature, log_loss, reliability, softmax
+
+
+@pytest.fixture
+def scored():
+    """Logits whose true temperature is 1, and labels drawn from them."""
+    rng = np.random.default_rng(7)
+    logits = rng.normal(0, 2, (20_000, 5))
+    probabilities = softmax(logits)
+    truth = (probabilities.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
+    return logits, np.minimum(truth, 4)
+
+
+def test_log_loss_is_that_of_scikit_learn(scored):
+    logits, truth = scored
+    assert log_loss(softmax(logits), truth) == pytest.approx(sklearn.metrics.log_loss(truth, softmax(logits)))
+
+
+def test_log_loss_of_an_impossible_truth_is_finite():
+    assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-np.log(1e-12))
+
+
+@pytest.mark.parametrize("factor", [0.05, 1.0, 30.0])
+def test_the_temperature_undoes_a_scaling(scored, factor):
+    logits, truth = scored
+    assert fit_temperature(logits * factor, truth) == pytest.approx(factor, rel=0.03)
+
+
+def test_the_temperature_is_the_likeliest_one(scored):
+    logits, truth = scored
+    logits, truth = logits[:500] * 3, truth[:500]
+    found = minimize(lambda x: log_loss(softmax(logits / np.exp(x[0])), truth), x0=[0.0], method="Nelder-Mead")
+    assert np.log(fit_temperature(logits, truth)) == pytest.approx(found.x[0], abs=1e-3)
+
+
+def test_a_perfect_sample_gives_neither_certainty_nor_a_shrug():
+    logits = np.eye(3)[np.arange(90) % 3]
+    confidence = softmax(logits / fit_temperature(logits, np.arange(90) % 3)).max(axis=1)
+    # Platt's target for 90 right rows of 90.
+    np.testing.assert_allclose(confidence, 91 / 92, atol=1e-4)
+
+
+def test_a_calibrated_sample_has_a_small_error_and_a_sharpened_one_a_large(scored):
+    logits, truth = scored
+    assert calibration_error(softmax(logits), truth) < 0.015
+    assert calibration_error(softmax(logits * 3), truth) > 0.1
+
+
+def test_the_calibration_error_is_the_weighted_gap_of_the_bins(scored):
+    logits, truth = scored
+    probabilities = softmax(logits)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    gaps = 0.0
+    for low in np.arange(15) / 15:
+        inside = (confidence > low) & (confidence <= low + 1 / 15)
+        gaps += abs(right[inside].sum() - confidence[inside].sum())
+    assert calibration_error(probabilities, truth) == pytest.approx(gaps / len(truth), abs=1e-9)
+
+
+def test_reliability_is_scikit_learns_calibration_curve(scored):
+    logits, truth = scored
+    probabilities = softmax(logits)
+    bins = reliability(probabilities, truth, bins=10)
+    right = probabilities.argmax(axis=1) == truth
+    accuracy, confidence = calibration_curve(right, probabilities.max(axis=1), n_bins=10)
+    assert [cell["accuracy"] for cell in bins] == pytest.approx(list(accuracy))
+    assert [cell["confidence"] for cell in bins] == pytest.approx(list(confidence))
+    assert sum(cell["rows"] for cell in bins) == len(truth)
+
+
+def test_a_confidence_of_exactly_one_has_a_bin():
+    (cell,) = reliability(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]), bins=10)
+    assert cell == {"low": 0.9, "high": 1.0, "confidence": 1.0, "accuracy": 0.5, "rows": 2}
+
+
+def test_unequal_lengths_and_no_rows_are_refused():
+    with pytest.raises(ValueError, match="2 rows of scores and 3 true labels"):
+        log_loss(np.ones((2, 2)) / 2, np.array([0, 1, 1]))
+    with pytest.raises(EmptyDataError):
+        fit_temperature(np.empty((0, 2)), np.array([], dtype=int))

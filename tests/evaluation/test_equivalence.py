@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from metier.evaluation import equivalent
+
+
+def flipped(rows, only_a, only_b):
+    truth = np.zeros(rows, dtype=int)
+    a, b = truth.copy(), truth.copy()
+    b[:only_a] = 1
+    a[only_a : only_a + only_b] = 1
+    return truth, a, b
+
+
+def test_few_rows_cannot_prove_sameness_even_without_a_flip():
+    assert not equivalent(*flipped(597, 0, 0)).is_equivalent
+    assert equivalent(*flipped(598, 0, 0)).is_equivalent
+
+
+def test_the_verdict_is_that_both_bounds_lie_within_the_margin():
+    for only_a, only_b in [(0, 0), (1, 1), (4, 0), (0, 6), (5, 5), (9, 2)]:
+        found = equivalent(*flipped(2000, only_a, only_b))
+        assert found.is_equivalent == (found.low >= -0.005 and found.high <= 0.005)
+        assert found.flips == only_a + only_b
+        assert found.difference == pytest.approx((only_a - only_b) / 2000)
+        assert found.low < found.difference < found.high
+
+
+def test_a_and_b_may_change_places():
+    found, mirrored = equivalent(*flipped(2000, 3, 7)), equivalent(*flipped(2000, 7, 3))
+    assert (found.low, found.high) == pytest.approx((-mirrored.high, -mirrored.low))
+    assert found.is_equivalent == mirrored.is_equivalent
+
+
+def test_a_difference_of_the_margin_is_rarely_called_sameness():
+    rng = np.random.default_rng(15)
+    samples, called = 600, 0
+    for _ in range(samples):
+        only_a, only_b, _ = rng.multinomial(1000, [0.022, 0.002, 0.976])
+        called += equivalent(*flipped(1000, only_a, only_b), margin=0.02).is_equivalent
+    assert called <= binom.ppf(0.999, samples, 0.05)
+    # And sameness is found where it is.
+    assert equivalent(*flipped(1000, 2, 2), margin=0.02).is_equivalent
