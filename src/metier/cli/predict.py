@@ -1,0 +1,189 @@
+"""`metier predict`: ask a trained model, about a text or about a file of any size."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+from rich.cells import cell_len
+
+from metier.bundles import Bundle, load_bundle, resolve_bundle
+from metier.cli.console import ProgressLines, count, duration, percentage, print_json
+from metier.data.reading import iterate
+from metier.data.rows import Rows
+from metier.data.writing import open_writer
+from metier.machine import usable_cores
+from metier.predictors.answers import Answers
+from metier.predictors.records import as_record
+from metier.progress import Progress
+
+BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
+BATCH_LINES = 256
+
+
+@click.command(epilog='Example: metier predict runs/demo "my card never came"')
+@click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
+@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path),
+    help="A file of rows: CSV, TSV, JSON, JSON lines, Parquet, or gzip of these.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where the rows and their answers go; its ending picks the format.",
+)
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
+@click.option(
+    "--top", type=click.IntRange(min=1), metavar="K", help="Also the probabilities of the K likeliest labels."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Default: one for texts, the cores for a file.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a text; for a file, one of facts at the end."
+)
+def predict(  # One parameter an option, as click hands them over.
+    *,
+    bundle: Path,
+    texts: tuple[str, ...],
+    source: Path | None,
+    output: Path | None,
+    text: str | None,
+    top: int | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Answer texts or a whole file with a trained model.
+
+    Give texts, or - to answer each line of stdin as it comes, or --input and --output. A file is read, answered
+    and written piece by piece, so its size does not matter; its columns are kept, and label, probability and
+    answered_by stand after them.
+    """
+    _check_call(texts, source, output)
+    model = load_bundle(resolve_bundle(bundle), threads=threads or (usable_cores() if source else 1))
+    if source is not None and output is not None:
+        with ProgressLines() as listener:
+            facts = answer_file(model, source, output, text=text, top=top, listener=listener)
+        print_json(facts) if as_json else _print_facts(facts)
+        return
+    show: Callable[[Sequence[str], Answers, int | None], None] = _print_json_lines if as_json else _print_lines
+    for batch in _batches_of_stdin() if texts == ("-",) else [list(texts)]:
+        show(batch, model.predict(batch), top)
+
+
+def _check_call(texts: Sequence[str], source: Path | None, output: Path | None) -> None:
+    if texts and source is not None:
+        raise click.UsageError("Found texts and --input; give one of them.")
+    if not texts and source is None:
+        raise click.UsageError(
+            "There is nothing to answer. Give a text, - for the lines of stdin, or --input FILE."
+        )
+    if (source is None) != (output is None):
+        raise click.UsageError(
+            "--input and --output go together: the rows of one, with their answers, fill the other."
+        )
+
+
+def answer_file(
+    model: Bundle,
+    source: Path,
+    output: Path,
+    *,
+    text: str | None,
+    top: int | None,
+    listener: Callable[[Progress], None],
+) -> dict[str, Any]:
+    """Answer every row of a file into another, in constant memory.
+
+    Returns
+    -------
+    dict
+        `input`, `output`, `rows`, `seconds`, `rows_per_second`, `answered_by` (rows by method) and `columns`
+        (the names of those that were added).
+    """
+    begun, rows = time.perf_counter(), 0
+    answered_by: Counter[str] = Counter()
+    added: dict[str, str] = {}
+    with open_writer(output) as writer:
+        for batch in iterate(source, batch_rows=BATCH_ROWS, text=text):
+            answers = model.predict(list(batch.texts))
+            added = added or _free_names(batch, top)
+            writer.write(_with_answers(batch, answers, added, top))
+            rows += len(batch)
+            answered_by.update(answers.answered_by)
+            speed = rows / (time.perf_counter() - begun)
+            listener(Progress(f"answering {source.name}", rows, unit="rows", facts={"rows_per_second": speed}))
+    seconds = time.perf_counter() - begun
+    return {
+        "input": str(source),
+        "output": str(output),
+        "rows": rows,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(rows / seconds, 1),
+        "answered_by": dict(answered_by.most_common()),
+        "columns": list(added.values()),
+    }
+
+
+def _free_names(batch: Rows, top: int | None) -> dict[str, str]:
+    """Names of the new columns: where a file has a `label` of its own, ours is `predicted_label`."""
+    wanted = ["label", "probability", "answered_by", *(["probabilities"] if top else [])]
+    taken = set(batch.table.column_names)
+    names = {}
+    for name in wanted:
+        free = name
+        while free in taken:
+            free = f"predicted_{free}"
+        names[name] = free
+    return names
+
+
+def _with_answers(batch: Rows, answers: Answers, names: dict[str, str], top: int | None) -> pa.Table:
+    records = [as_record(answers, row, top=top) for row in range(len(answers))]
+    table = batch.table
+    for key, name in names.items():
+        values = [record[key] for record in records]
+        if key == "probabilities":
+            values = [json.dumps(value, ensure_ascii=False) for value in values]
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def _batches_of_stdin() -> Iterator[list[str]]:
+    # Somebody who types wants each answer at once; a pipe is faster in batches.
+    most = 1 if sys.stdin.isatty() else BATCH_LINES
+    lines = (line.rstrip("\r\n") for line in sys.stdin)
+    while batch := list(islice(lines, most)):
+        yield batch
+
+
+def _print_json_lines(texts: Sequence[str], answers: Answers, top: int | None) -> None:
+    for row in range(len(answers)):
+        print_json(as_record(answers, row, top=top))
+
+
+def _print_lines(texts: Sequence[str], answers: Answers, top: int | None) -> None:
+    records = [as_record(answers, row, top=top) for row in range(len(answers))]
+    widest = max(cell_len(record["label"]) for record in records)
+    for text, record in zip(texts, records, strict=True):
+        # By hand and not by a table: a line that is cut to the terminal would be cut in a pipe, too.
+        label = record["label"] + " " * (widest - cell_len(record["label"]))
+        shown = f"  {text}" if len(texts) > 1 else ""
+        print(f"{label}  {percentage(record['probability']):>7}  {record['answered_by']}{shown}", flush=True)
+        for other, probability in record.get("probabilities", {}).items():
+            print(f"    {percentage(probability):>7}  {other}", flush=True)
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    speed = f"{count(facts['rows_per_second'])} rows/s"
+    print(f"{facts['output']}: {count(facts['rows'])} rows in {duration(facts['seconds'])} ({speed})")
+    shares = (f"{percentage(rows / facts['rows'])} by {name}" for name, rows in facts["answered_by"].items())
+    if facts["rows"]:
+        print(f"answered {', '.join(shares)}; new columns: {', '.join(facts['columns'])}")

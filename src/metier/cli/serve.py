@@ -1,0 +1,98 @@
+"""`metier serve`: a trained model behind HTTP."""
+
+import functools
+import ipaddress
+from pathlib import Path
+
+import click
+
+from metier.bundles import load_bundle, resolve_bundle
+from metier.cli.console import count, print_json, progress_console
+from metier.machine import usable_cores
+from metier.serving import ServingSettings, run_server
+from metier.serving.engine import Answering
+
+DEFAULTS = ServingSettings()
+
+
+@click.command(epilog="Example: metier serve runs/demo --port 8000")
+@click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Requests answered at once, one core each. Default: all cores.",
+)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=1),
+    default=DEFAULTS.max_rows,
+    show_default=True,
+    help="Texts in one request.",
+)
+@click.option(
+    "--max-characters",
+    type=click.IntRange(min=1),
+    default=DEFAULTS.max_characters,
+    show_default=True,
+    help="Characters in one text.",
+)
+@click.option("--json", "as_json", is_flag=True, help="When ready, print one line of facts for programs.")
+def serve(  # One parameter an option, as click hands them over.
+    *,
+    bundle: Path,
+    host: str,
+    port: int,
+    threads: int | None,
+    max_rows: int,
+    max_characters: int,
+    as_json: bool,
+) -> None:
+    """Answer over HTTP with a trained model.
+
+    POST /v1/predict answers one text or several; /docs lets you try it in a browser; /healthz, /readyz and
+    /metrics are for whoever runs it. SIGTERM or Ctrl-C stops it once the requests in flight are answered.
+    """
+    folder = resolve_bundle(bundle)
+    settings = ServingSettings(
+        threads=threads or usable_cores(), max_rows=max_rows, max_characters=max_characters
+    )
+    # One thread a request: a pool of threads inside each answer would only take cores from the other requests.
+    load = functools.partial(load_bundle, folder, threads=1)
+    run_server(
+        load,
+        host=host,
+        port=port,
+        settings=settings,
+        when_ready=functools.partial(_say_ready, host=host, as_json=as_json),
+    )
+    progress_console().print("Stopped; every request that had come in was answered.")
+
+
+def _say_ready(model: Answering, url: str, *, host: str, as_json: bool) -> None:
+    name, labels = model.predictor.name, len(model.predictor.labels)  # type: ignore[attr-defined]
+    if as_json:
+        print_json({"url": url, "serving": name, "labels": labels})
+        return
+    console = progress_console()
+    console.print(
+        f"serving {name} ({count(labels)} labels) on {url}; Ctrl-C stops", markup=False, soft_wrap=True
+    )
+    console.print(f"""try: curl -s {url}/v1/predict -d '{{"text": "..."}}'""", markup=False, soft_wrap=True)
+    console.print(f"in a browser: {url}/docs", markup=False, soft_wrap=True)
+    if not _is_loopback(host):
+        console.print(
+            "! whoever reaches this machine can ask, without a password (--host 127.0.0.1 is for you alone)",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
