@@ -1,0 +1,112 @@
+"""Batches of about equal work and almost no padding.
+
+Rows are shuffled, cut into windows, and sorted by length inside each window; batches are then filled up to a
+number of tokens and shuffled in turn. A batch holds rows of like length, yet which rows meet changes every
+epoch, and its cost on the machine hardly varies. The plan of an epoch depends on the seed and the epoch alone,
+so a resumed run finds the same batches without having stored them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from metier.predictors.tokenization import batches_by_length, pad
+
+# Rows in a window: enough that batches of a thousand tokens are filled with equal lengths, few enough to mix.
+WINDOW = 2048
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows, ready for the model.
+
+    Parameters
+    ----------
+    input_ids, mask : Tensor of int64 of shape (n_rows, n_tokens)
+    labels : Tensor of int64 of shape (n_rows,), or None where nobody knows them
+    """
+
+    input_ids: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same rows on a device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return Batch(self.input_ids.to(device), self.mask.to(device), labels)
+
+
+@dataclass(frozen=True)
+class TokenisedRows:
+    """Rows as token ids, padded only when a batch is made.
+
+    Parameters
+    ----------
+    ids : sequence of sequence of int, or of ndarray
+        Token ids of each row.
+    truth : ndarray of int64 of shape (n_rows,), or None
+    pad_id : int
+    """
+
+    ids: Sequence[Any]
+    truth: np.ndarray | None
+    pad_id: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row."""
+        return np.fromiter(map(len, self.ids), dtype=np.int64, count=len(self.ids))
+
+    def batch(self, positions: np.ndarray) -> Batch:
+        """The rows at these positions as one batch."""
+        input_ids, mask = pad([self.ids[position] for position in positions], pad_id=self.pad_id)
+        labels = None if self.truth is None else torch.from_numpy(self.truth[positions])
+        return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels)
+
+    def in_order_of_length(self, token_budget: int) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Every row once, for answering: positions and their batch."""
+        for positions in batches_by_length(self.lengths.tolist(), token_budget=token_budget):
+            yield positions, self.batch(positions)
+
+
+def plan_epoch(
+    lengths: np.ndarray, *, token_budget: int, epoch: int, random_state: int, window: int = WINDOW
+) -> list[np.ndarray]:
+    """Say which rows stand together in each batch of an epoch, and in which order the batches come.
+
+    Parameters
+    ----------
+    lengths : ndarray of int of shape (n_rows,)
+        Tokens of each row.
+    token_budget : int
+        Most tokens in a batch, padding included; a single longer row is a batch of its own.
+    epoch : int
+        From 0 on; every epoch mixes anew.
+
+    Returns
+    -------
+    list of ndarray of int
+        Positions; each row occurs once.
+    """
+    random = np.random.default_rng((random_state, epoch))
+    shuffled = random.permutation(len(lengths))
+    batches: list[np.ndarray] = []
+    for start in range(0, len(shuffled), window):
+        rows = shuffled[start : start + window]
+        batches += [rows[part] for part in batches_by_length(lengths[rows].tolist(), token_budget=token_budget)]
+    return [batches[position] for position in random.permutation(len(batches))]
+
+
+def padding_fraction(lengths: np.ndarray, plan: Sequence[np.ndarray]) -> float:
+    """Share of the tokens computed that are padding, 0 to 1."""
+    computed = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
+    return 1 - float(lengths.sum()) / computed if computed else 0.0

@@ -1,0 +1,389 @@
+"""The base fine-tuned whole, its head started from the frozen linear solution."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.evaluation.calibration import fit_temperature, log_loss, softmax
+from metier.evaluation.metrics import accuracy
+from metier.predictors.tokenization import token_ids
+from metier.progress import Listener, ignore
+from metier.tasks.examples import Examples, check_examples
+from metier.tasks.folds import held_out
+from metier.text.language import detect_language
+from metier.transformer.bases import Base, load_model, load_tokenizer, resolve_base, weights_hash
+from metier.transformer.batching import TokenisedRows, padding_fraction, plan_epoch
+from metier.transformer.checkpoint import CheckpointFolder
+from metier.transformer.embedding import embed
+from metier.transformer.encoder_settings import check_settings, default_learning_rate
+from metier.transformer.export import export_encoder
+from metier.transformer.layer_decay import parameter_groups
+from metier.transformer.linear_probe import fit_probe
+from metier.transformer.loop import Loop, LoopSettings, Outcome
+from metier.transformer.objectives import cross_entropy
+from metier.transformer.pooled_classifier import PooledClassifier
+from metier.transformer.precision import mixed_precision
+from metier.transformer.preflight import Cost, measure_training
+from metier.transformer.vocabulary_compaction import CompactVocabulary
+
+LEARNED = ("classes_", "base_", "model_", "temperature_", "chosen_params_", "facts_", "_gate_rows")
+# Of these an unfinished run may differ from the one that goes on with it.
+NOT_OF_THE_RESULT = ("checkpoint_folder", "precision")
+
+
+class Encoder(ClassifierMixin, BaseEstimator):
+    """A pretrained encoder fine-tuned whole, mean-pooled, with a linear head.
+
+    The head starts from the solution on the frozen encoder (linear probing, then fine-tuning [1]_): a random
+    head would first pull the features apart. Every epoch is scored on validation, and the best one's weights
+    are kept. With some thousand rows it gains about a point over `FrozenLinear` for ten times the training;
+    with a few hundred prefer that.
+
+    Parameters
+    ----------
+    base : str, default="auto"
+        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    epochs : int, default=4
+        Length of the learning-rate schedule.
+    stop_epoch : int, default=None
+        Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
+    learning_rate : float, default=None
+        Of the head and the uppermost layer, at its peak; None: by the number of steps, see
+        `encoder_settings.default_learning_rate`.
+    layer_decay : float, default=0.9
+        Factor of the learning rate from each layer to the one below.
+    warmup_fraction : float, default=0.06
+        Share of the steps in which the learning rate rises.
+    weight_decay : float, default=0.01
+        Not on norms, biases, embeddings and the head.
+    token_budget : int, default=1024
+        Tokens of a batch, padding included.
+    label_smoothing : float, default=0.1
+        Share of the target that is spread over all labels.
+    dropout : float, default=0.0
+        Of the encoder while it trains.
+    accumulate : int, default=1
+        Batches for one step.
+    clip : float, default=1.0
+        Largest norm of the gradient.
+    patience : int, default=None
+        Stop after this many epochs without a better validation loss; None: never before the last.
+    time_limit_minutes : float, default=None
+        The learning rate reaches zero by then, however slow the machine; None: train for all epochs.
+    checkpoint_folder : path, default=None
+        Keep checkpoints there, and go on from the last one found there.
+    C, temperature : float, default=None
+        Of the linear solution the head starts from, and of the final softmax; None: chosen on validation.
+    precision : {"auto", "fp32", "int8"}, default="auto"
+        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    base_ : Base
+        The base that was used.
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        How training went: epochs, steps, why it stopped, what each epoch scored.
+
+    References
+    ----------
+    .. [1] Kumar et al., "Fine-tuning can distort pretrained features and underperform out-of-distribution",
+       2022,
+       arXiv:2202.10054.
+    """
+
+    name = "encoder.v1"
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        epochs: int = 4,
+        stop_epoch: int | None = None,
+        learning_rate: float | None = None,
+        layer_decay: float = 0.9,
+        warmup_fraction: float = 0.06,
+        weight_decay: float = 0.01,
+        token_budget: int = 1024,
+        label_smoothing: float = 0.1,
+        dropout: float = 0.0,
+        accumulate: int = 1,
+        clip: float = 1.0,
+        patience: int | None = None,
+        time_limit_minutes: float | None = None,
+        checkpoint_folder: str | Path | None = None,
+        C: float | None = None,
+        temperature: float | None = None,
+        precision: str = "auto",
+        random_state: int = 0,
+    ):
+        self.base = base
+        self.epochs = epochs
+        self.stop_epoch = stop_epoch
+        self.learning_rate = learning_rate
+        self.layer_decay = layer_decay
+        self.warmup_fraction = warmup_fraction
+        self.weight_decay = weight_decay
+        self.token_budget = token_budget
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.accumulate = accumulate
+        self.clip = clip
+        self.patience = patience
+        self.time_limit_minutes = time_limit_minutes
+        self.checkpoint_folder = checkpoint_folder
+        self.C = C
+        self.temperature = temperature
+        self.precision = precision
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `X` is a list of texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Fine-tune the base on texts and their labels, one label a text.
+
+        Without `validation`, and unless `stop_epoch` and `temperature` are set, a first training on nine tenths
+        of the rows makes the choices on the last tenth, and a second one trains on all rows with them.
+        """
+        check_settings(self)
+        examples = check_examples(X, y)
+        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+        is_settled = self.stop_epoch is not None and self.temperature is not None
+        if unseen is None and not is_settled:
+            return self._choose_then_fit(examples, listener)
+        self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
+        self.classes_ = examples.classes
+        self._gate_rows = unseen
+        self._fine_tune(examples, unseen, listener)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the calibrated probability of each label for each text.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_texts, n_classes)
+            Each row sums to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If called before `fit`.
+        """
+        check_is_fitted(self)
+        ids = token_ids(load_tokenizer(self.base_), as_texts(X), prefix=self.base_.prefix)
+        rows = TokenisedRows(ids, None, self.model_.pad_id)
+        return softmax(self.model_.logits(rows) / self.temperature_)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the most probable label for each text."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.onnx_encoder` answers from, and a Hugging Face folder."""
+        check_is_fitted(self)
+        report = export_encoder(
+            self.model_.encoder,
+            self.base_,
+            folder,
+            weight=self.model_.head.weight.detach().numpy(),
+            bias=self.model_.head.bias.detach().numpy(),
+            labels=[str(label) for label in self.classes_],
+            name=self.name,
+            temperature=self.temperature_,
+            validation=None if self._gate_rows is None else (self._gate_rows.texts, self._gate_rows.truth),
+            precision=self.precision,
+        )
+        self.facts_["export"] = vars(report)
+
+    def measure(self, X: Any, *, n_classes: int = 2, n_batches: int = 3) -> Cost:
+        """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
+        check_settings(self)
+        texts = as_texts(X)
+        base = resolve_base(self.base, language=detect_language(texts).main_language)
+        ids = token_ids(load_tokenizer(base), texts, prefix=base.prefix)
+        return measure_training(
+            base,
+            ids,
+            n_classes=n_classes,
+            token_budget=self.token_budget,
+            dropout=self.dropout,
+            n_batches=n_batches,
+        )
+
+    def _choose_then_fit(self, examples: Examples, listener: Listener) -> Self:
+        # One row a label: nothing can be chosen, so train to the end and leave the logits alone.
+        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "temperature": self.temperature or 1.0}
+        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
+        if split is not None:
+            kept, held = (examples.take(positions) for positions in split)
+            trial = self._sibling("choice").fit(
+                kept.texts,
+                kept.classes[kept.truth],
+                validation=(held.texts, held.classes[held.truth]),
+                listener=listener,
+            )
+            chosen = trial.chosen_params_
+        final = self._sibling("all").set_params(**chosen)
+        final.fit(examples.texts, examples.classes[examples.truth], listener=listener)
+        for name in LEARNED:
+            setattr(self, name, getattr(final, name))
+        return self
+
+    def _sibling(self, part: str) -> Self:
+        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
+        return clone(self).set_params(checkpoint_folder=folder)
+
+    def _fine_tune(self, examples: Examples, unseen: Examples | None, listener: Listener) -> None:
+        base, tokenizer = self.base_, load_tokenizer(self.base_)
+        ids = token_ids(tokenizer, examples.texts, prefix=base.prefix)
+        unseen_ids = [] if unseen is None else token_ids(tokenizer, unseen.texts, prefix=base.prefix)
+        C, weight, bias = self._start_of_head(examples, unseen, listener)
+        self.model_ = PooledClassifier(load_model(base), weight, bias, normalise=base.normalise)
+        self.model_.set_dropout(self.dropout)
+        vocabulary = CompactVocabulary(self.model_.encoder, [*ids, *unseen_ids], always=[self.model_.pad_id])
+        pad_id = vocabulary.translate_one(self.model_.pad_id)
+        rows = TokenisedRows(vocabulary.translate(ids), examples.truth, pad_id)
+        away = None if unseen is None else TokenisedRows(vocabulary.translate(unseen_ids), unseen.truth, pad_id)
+        outcome = self._run_loop(
+            rows, away, self._checkpoints(base, [*ids, *unseen_ids], examples, unseen), listener
+        )
+        if away is not None and unseen is not None and self.temperature is None:
+            self.temperature_ = fit_temperature(self.model_.logits(away), unseen.truth)
+        else:
+            self.temperature_ = float(self.temperature or 1.0)
+        vocabulary.restore()
+        self._remember(outcome, C, rows, vocabulary)
+
+    def _start_of_head(
+        self, examples: Examples, unseen: Examples | None, listener: Listener
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        embeddings = embed(self.base_, examples.texts, listener=listener)
+        away = None if unseen is None else (embed(self.base_, unseen.texts, listener=listener), unseen.truth)
+        probe = fit_probe(
+            embeddings,
+            examples.truth,
+            C=self.C,
+            temperature=1.0 if self.C else None,
+            validation=away,
+            random_state=self.random_state,
+        )
+        return probe.C, probe.weight, probe.bias
+
+    def _run_loop(
+        self,
+        rows: TokenisedRows,
+        away: TokenisedRows | None,
+        checkpoints: CheckpointFolder | None,
+        listener: Listener,
+    ) -> Outcome:
+        torch.manual_seed(self.random_state)
+        lengths = rows.lengths
+
+        def plan(epoch: int) -> Sequence[np.ndarray]:
+            return plan_epoch(
+                lengths, token_budget=self.token_budget, epoch=epoch, random_state=self.random_state
+            )
+
+        steps = self.epochs * len(plan(0)) / self.accumulate
+        rate = default_learning_rate(steps) if self.learning_rate is None else self.learning_rate
+        groups = parameter_groups(
+            self.model_.encoder,
+            self.model_.head,
+            learning_rate=rate,
+            layer_decay=self.layer_decay,
+            weight_decay=self.weight_decay,
+        )
+        loop = Loop(
+            self.model_,
+            rows,
+            groups=groups,
+            plan=plan,
+            objective=cross_entropy(label_smoothing=self.label_smoothing),
+            settings=self._loop_settings(),
+            evaluate=None if away is None else lambda: _score(self.model_, away),
+            checkpoints=checkpoints,
+            mixed_precision=mixed_precision(),
+            what=f"{self.name}: fine-tuning {self.base_.name}",
+            listener=listener,
+        )
+        outcome = loop.run()
+        self.facts_: dict[str, Any] = {
+            "learning_rate": rate,
+            "padding_fraction": padding_fraction(lengths, plan(0)),
+        }
+        return outcome
+
+    def _loop_settings(self) -> LoopSettings:
+        limit = None if self.time_limit_minutes is None else self.time_limit_minutes * 60
+        return LoopSettings(
+            epochs=self.epochs,
+            stop_epoch=self.stop_epoch,
+            accumulate=self.accumulate,
+            clip=self.clip,
+            warmup_fraction=self.warmup_fraction,
+            patience=self.patience,
+            time_limit_seconds=limit,
+        )
+
+    def _checkpoints(
+        self, base: Base, ids: Sequence[Sequence[int]], examples: Examples, unseen: Examples | None
+    ) -> CheckpointFolder | None:
+        if self.checkpoint_folder is None:
+            return None
+        settings = {name: value for name, value in self.get_params().items() if name not in NOT_OF_THE_RESULT}
+        digest = hashlib.sha256()
+        for row in ids:
+            digest.update(np.asarray([len(row), *row], dtype=np.int32).tobytes())
+        digest.update(examples.truth.tobytes() + (b"" if unseen is None else unseen.truth.tobytes()))
+        settings |= {"rows": digest.hexdigest()[:16], "weights": weights_hash(base)[:16], "base": base.name}
+        return CheckpointFolder(Path(self.checkpoint_folder), settings)
+
+    def _remember(self, outcome: Outcome, C: float, rows: TokenisedRows, vocabulary: CompactVocabulary) -> None:
+        # Cut short by the clock the schedule was squeezed into fewer epochs: these are what another fit should
+        # take.
+        was_cut = outcome.stopped_by == "clock"
+        self.chosen_params_ = {
+            "base": self.base_.name,
+            "C": C,
+            "epochs": outcome.best_epoch if was_cut else self.epochs,
+            "stop_epoch": outcome.best_epoch,
+            "temperature": self.temperature_,
+        }
+        self.facts_ |= {
+            "base": self.base_.name,
+            "epochs": outcome.history,
+            "best_epoch": outcome.best_epoch,
+            "steps": outcome.steps,
+            "stopped_by": outcome.stopped_by,
+            "rows_per_second": outcome.rows / max(outcome.seconds, 1e-9),
+            "vocabulary_used": len(vocabulary.kept),
+        }
+
+
+def _score(model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:
+    """What epochs are compared by: log-loss at the best temperature, since accuracies of neighbours tie."""
+    assert rows.truth is not None
+    logits = model.logits(rows)
+    temperature = fit_temperature(logits, rows.truth)
+    loss = log_loss(softmax(logits / temperature), rows.truth)
+    return {"accuracy": accuracy(rows.truth, logits.argmax(axis=1)), "log_loss": loss, "score": -loss}

@@ -1,0 +1,6 @@
+"""Functions from a model and a batch to a loss."""
+
+from metier.transformer.objectives.cross_entropy import cross_entropy
+from metier.transformer.objectives.objective import Objective
+
+__all__ = ["Objective", "cross_entropy"]
