@@ -158,14 +158,13 @@ class ProgressLines:
         if step is None or progress.done < step.progress.done:
             step = self._begin(progress, now)
         step.progress, step.touched = progress, now
-        if self._live and step.task is not None:
-            self._live.update(
-                step.task, completed=progress.done, total=progress.total, state=self._state(step, now)
-            )
-        elif now - step.printed >= LINE_SECONDS or now - self._last_line >= LINE_SECONDS:
-            self._print(step, now)
         if progress.total is not None and progress.done >= progress.total:
             self._end(progress.what)
+        elif self._live and step.task is not None:
+            state = self._state(step, now)
+            self._live.update(step.task, completed=progress.done, total=progress.total, state=state)
+        elif now - step.printed >= LINE_SECONDS or now - self._last_line >= LINE_SECONDS:
+            self._print(step, now)
         self._end_stale(now)
 
     def _begin(self, progress: Progress, now: float) -> _Step:

@@ -34,10 +34,10 @@ def program() -> None:
     """From a file of labelled rows to a measured, sealed, served language model.
 
     \b
-    metier check rows.csv              what is wrong with the rows
-    metier train rows.csv              which way of learning them to ship, with proof
-    metier predict runs/… "a text"     ask it
-    metier serve runs/…                ask it over HTTP
+    metier check rows.csv            what is wrong with the rows
+    metier train rows.csv            which way of learning to ship, with proof
+    metier predict runs/… "a text"   ask it
+    metier serve runs/…              ask it over HTTP
     """
 
 
