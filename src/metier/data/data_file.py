@@ -155,7 +155,7 @@ def _check_first_bytes(file: DataFile) -> None:
     if file.gzipped:
         if not head.startswith(b"\x1f\x8b"):
             found = _signature(head)
-            what = found[0] if found else "something else"
+            what = found[0] if found else "not gzip"
             raise UnreadableFileError(
                 f"{file.origin} is named .gz, but it is {what}. Rename it, or compress it with gzip."
             )

@@ -20,6 +20,7 @@ SAMPLE_BYTES = 1_000_000
 CHUNK_BYTES = 1 << 20
 # Of the characters beyond ASCII, this share must be common Chinese for bytes to be taken for GB18030.
 COMMON_FRACTION = 0.8
+CHAOS_MARGIN = 0.05  # In charset-normalizer's measure of how odd a decoded text looks, 0 to 1.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # Two characters beyond ASCII in a row that are well-formed UTF-8 do not happen by chance in another encoding.
 _utf8_run = re.compile(
@@ -86,10 +87,11 @@ def _detect(sample: bytes, file: DataFile) -> str:
     if _decodes(sample, "utf-8"):
         return "utf-8"
     lines = [line for line in sample.split(b"\n")[:-1] or [sample] if not line.isascii()]
-    in_utf8 = sum(_decodes(line, "utf-8", final=True) for line in lines)
-    if in_utf8 * 2 >= len(lines) and in_utf8:
+    foreign = [line for line in lines if not _decodes(line, "utf-8", final=True)]
+    if len(foreign) * 2 <= len(lines):
         return "utf-8"  # The lines that are not will be named when they are reached.
-    other = _other_encoding(sample, lines)
+    # Only lines that tell something: a megabyte of ASCII around ten accents would hide them.
+    other = _other_encoding(b"\n".join(foreign))
     if other is None:
         raise UnreadableFileError(
             f"{file.origin} is not text in any encoding that is recognised. Name its encoding with --encoding, "
@@ -115,16 +117,17 @@ def _decodes(sample: bytes, encoding: str, *, final: bool = False) -> bool:
     return True
 
 
-def _other_encoding(sample: bytes, lines: list[bytes]) -> str | None:
+def _other_encoding(sample: bytes) -> str | None:
     if _decodes(sample, "gb18030"):
         beyond = [character for character in sample.decode("gb18030", "ignore") if not character.isascii()]
         if sum(map(_is_common_chinese, beyond)) >= COMMON_FRACTION * len(beyond):
             return "gb18030"
-    # Only lines that tell something: a megabyte of ASCII around ten accents would hide them.
-    best = from_bytes(b"\n".join(lines)[:100_000] or sample).best()
-    if best is None or not _decodes(sample, best.encoding):
+    matches = [match for match in from_bytes(sample[:100_000]) if _decodes(sample, match.encoding)]
+    if not matches:
         return None
-    return best.encoding
+    # Between code pages that differ in a few letters a short sample decides by chance; most files are Western.
+    western = [match for match in matches if match.encoding in ("cp1252", "latin_1")]
+    return "cp1252" if western and western[0].chaos <= matches[0].chaos + CHAOS_MARGIN else matches[0].encoding
 
 
 def _is_common_chinese(character: str) -> bool:

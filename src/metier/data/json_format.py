@@ -1,5 +1,6 @@
 """JSON lines, and JSON that is one list of objects."""
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,7 +32,7 @@ def read_json(file: DataFile, *, encoding: str | None, batch_rows: int) -> Batch
             f"{file.origin} is named as {file.format}, but it begins with {first!r}, so it is not JSON. "
             "Rename it after what it holds (.csv, .tsv, .txt)."
         )
-    is_list = first == "[" or (file.format == "JSON" and not _first_line_is_whole(file, encoding))
+    is_list = first == "[" or (file.format == "JSON" and not _holds_lines(file, encoding))
     named_list = file.format == "JSON"
     if is_list != named_list and first:
         what = "one JSON list" if is_list else "JSON lines"
@@ -50,14 +51,15 @@ def _first_character(file: DataFile, encoding: str) -> str:
         raise file.broken_gzip from None
 
 
-def _first_line_is_whole(file: DataFile, encoding: str) -> bool:
+def _holds_lines(file: DataFile, encoding: str) -> bool:
+    """Whether each line is an object, as the first two show; `{"data": […]}` alone is one document."""
     with file.open_text(encoding, newline="\n") as stream:
-        line = next((line for line in stream if line.strip()), "")
+        lines = list(itertools.islice((line for line in stream if line.strip()), 2))
     try:
-        json.loads(line)
+        value = json.loads(lines[0])
     except ValueError:
         return False
-    return True
+    return len(lines) > 1 or not any(isinstance(item, list) for item in value.values())
 
 
 def _lined(file: DataFile, encoding: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

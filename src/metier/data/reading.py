@@ -25,6 +25,7 @@ from metier.data.parquet_format import read_parquet, size_in_memory
 from metier.data.roles import infer_roles
 from metier.data.rows import Roles, Rows
 from metier.errors import DataError, EmptyDataError
+from metier.progress import Listener, Progress, ignore
 
 # A larger file is memory-mapped from its Arrow copy.
 LARGE_BYTES = 64_000_000
@@ -41,6 +42,7 @@ def read(
     split: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    listener: Listener = ignore,
 ) -> Rows:
     """Read rows from wherever they are.
 
@@ -53,6 +55,8 @@ def read(
         The column that plays each role; inferred where it is not named. `none` says that no column does.
     encoding, delimiter : str, optional
         Detected where they are not named.
+    listener : Listener
+        Told how many rows of a large file were read.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def read(
         return Rows(rows.table, rows.roles, origin=source.origin, notes=source.notes)
     if not isinstance(source, str | os.PathLike):
         return _with_roles(table_of(source), given, origin="the rows", notes=())
-    table, notes = _table_of_path(Path(source), encoding=encoding, delimiter=delimiter)
+    table, notes = _table_of_path(Path(source), encoding=encoding, delimiter=delimiter, listener=listener)
     return _with_roles(table, given, origin=str(source), notes=notes)
 
 
@@ -87,9 +91,15 @@ def read_alike(source: Any, like: Rows, *, encoding: str | None = None, delimite
     MissingColumnError
         If they do not have these columns.
     """
-    other = {"group": "none", "time": "none", "split": "none"}
     return read(
-        source, text=like.roles.text, label=like.roles.label, encoding=encoding, delimiter=delimiter, **other
+        source,
+        text=like.roles.text,
+        label=like.roles.label,
+        group="none",
+        time="none",
+        split="none",
+        encoding=encoding,
+        delimiter=delimiter,
     )
 
 
@@ -155,10 +165,10 @@ def _with_roles(table: pa.Table, given: dict[str, str | None], *, origin: str, n
 
 
 def _table_of_path(
-    path: Path, *, encoding: str | None, delimiter: str | None
+    path: Path, *, encoding: str | None, delimiter: str | None, listener: Listener
 ) -> tuple[pa.Table, tuple[str, ...]]:
     if path.is_dir():
-        return _table_of_folder(path, encoding=encoding, delimiter=delimiter)
+        return _table_of_folder(path, encoding=encoding, delimiter=delimiter, listener=listener)
     file = recognise(path)
     if not _is_large(file):
         batches = _open(file, encoding=encoding, delimiter=delimiter, batch_rows=BATCH_ROWS)
@@ -166,18 +176,19 @@ def _table_of_path(
     place = cached_copy(file, how=f"{encoding} {delimiter}")
     batches = _open(file, encoding=encoding, delimiter=delimiter, batch_rows=BATCH_ROWS)
     if not place.is_dir():
-        write_copy(place, batches)
+        write_copy(place, Batches(_heard(batches.tables, file.origin, listener)))
     return map_copy(place), batches.notes
 
 
 def _table_of_folder(
-    folder: Path, *, encoding: str | None, delimiter: str | None
+    folder: Path, *, encoding: str | None, delimiter: str | None, listener: Listener
 ) -> tuple[pa.Table, tuple[str, ...]]:
     if labelled_texts(folder):
         batches = read_labelled_texts(folder, encoding=encoding, batch_rows=BATCH_ROWS)
         return _gather(batches.tables), batches.notes
     paths = data_files(folder)
-    read_each = [_table_of_path(path, encoding=encoding, delimiter=delimiter) for path in paths]
+    how = {"encoding": encoding, "delimiter": delimiter}
+    read_each = [_table_of_path(path, **how, listener=listener) for path in paths]
     tables = [table for table, _ in read_each]
     _check_same_shape(folder, paths, tables)
     notes = [note for _, each in read_each for note in each]
@@ -224,6 +235,14 @@ def _open(file: DataFile, *, encoding: str | None, delimiter: str | None, batch_
     if file.format == "Parquet":
         return read_parquet(file, batch_rows=batch_rows)
     return read_lines(file, encoding=encoding, batch_rows=batch_rows)
+
+
+def _heard(tables: Iterator[pa.Table], origin: str, listener: Listener) -> Iterator[pa.Table]:
+    rows = 0
+    for table in tables:
+        rows += table.num_rows
+        listener(Progress(f"reading {origin}", rows))
+        yield table
 
 
 def _gather(tables: Iterator[pa.Table]) -> pa.Table:

@@ -10,14 +10,13 @@ References
 .. [1] Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data", 2011.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates
-from metier.data.folder import SPLIT_NAMES
 from metier.data.rows import Rows
+from metier.data.split_column import positions_by_split
 from metier.data.time import as_seconds
 from metier.errors import CallError, DataError, RareLabelError
 
@@ -118,34 +117,18 @@ def _check_fractions(validation_fraction: float, test_fraction: float) -> None:
 
 def _keep_split_column(rows: Rows, parts: dict[str, Rows], notes: list[str]) -> Rows:
     """Take out the parts that a split column names; gives the training rows."""
-    values = rows.column("split")
-    meant = [SPLIT_NAMES.get(str(value).strip().lower()) for value in values]
-    unknown = Counter(repr(value) for value, split in zip(values, meant, strict=True) if split is None)
-    if unknown:
-        shown = ", ".join(f"{value} ({count:,} rows)" for value, count in unknown.most_common(5))
-        raise DataError(
-            f"The split column {rows.roles.split!r} of {rows.origin} holds {shown}; expected train, "
-            "validation and test. "
-            "Rename these values, or ignore the column with --split none."
-        )
-    named = {split for split in meant if split is not None}
-    if "train" not in named:
-        raise DataError(
-            f"The split column {rows.roles.split!r} of {rows.origin} names no row as train. "
-            "Add training rows, or ignore the column with --split none."
-        )
+    positions = positions_by_split(rows)
     for name in ("test", "validation"):
-        if name not in named:
+        if name not in positions:
             continue
         if name in parts:
             raise CallError(
                 f"{name} rows are given twice: by {parts[name].origin} and by the split column "
-                f"{rows.roles.split!r}. "
-                f"Leave out --{name}, or ignore the column with --split none."
+                f"{rows.roles.split!r}. Leave out --{name}, or ignore the column with --split none."
             )
-        parts[name] = rows.take([position for position, split in enumerate(meant) if split == name])
+        parts[name] = rows.take(positions[name])
         notes.append(f"{name}: {len(parts[name]):,} rows, by the column {rows.roles.split}")
-    return rows.take([position for position, split in enumerate(meant) if split == "train"])
+    return rows.take(positions["train"])
 
 
 def _check_not_empty(parts: dict[str, Rows]) -> None:

@@ -7,8 +7,9 @@
 import re
 import unicodedata
 
-_marks = re.compile(r"[.,!?;:\"“”„«»…。，！？；：、·•()（）\[\]【】《》〈〉「」『』—–_-]+").sub
-_apostrophes = re.compile(r"['’‘`´]").sub
+_MARKS = '.,!?;:"“”„«»…。，！？；：、·•()（）[]【】《》〈〉「」『』—–_-'
+_APOSTROPHES = "'’‘`´"
+_LEVEL = str.maketrans(dict.fromkeys(_MARKS, " ") | dict.fromkeys(_APOSTROPHES, ""))
 _find_word = re.compile(r"\w").search
 
 
@@ -20,7 +21,7 @@ def normalise(text: str) -> str:
     marks.
     """
     folded = (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
-    levelled = " ".join(_marks(" ", _apostrophes("", folded)).split())
+    levelled = " ".join(folded.translate(_LEVEL).split())
     return levelled or " ".join(folded.split())
 
 

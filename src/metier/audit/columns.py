@@ -1,0 +1,111 @@
+"""Columns that look wrong: an id taken for a text or a label, a constant, the label written into the text."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow.compute as pc
+
+from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.data.rows import Rows
+
+ID_DISTINCT_FRACTION = 0.98
+ID_MOST_BYTES = 40
+# A label of one or two letters stands in many texts by chance.
+LEAKED_LABEL_CHARACTERS = 4
+LEAKED_FRACTION = 0.5
+MOST_ROWS = 50_000
+
+
+def check_columns(rows: Rows) -> Iterator[Finding]:
+    """Find roles that were given to the wrong column, and columns that say nothing."""
+    if len(rows) < 2:
+        return
+    yield from _text_is_id(rows)
+    yield from _label_is_id(rows)
+    yield from _constant(rows)
+    yield from _label_in_text(rows)
+
+
+def _text_is_id(rows: Rows) -> Iterator[Finding]:
+    column = rows.table.column(rows.roles.text).drop_null()
+    if not len(column):
+        return
+    wordy = pc.mean(pc.match_substring_regex(column, r"\s|\p{Han}").cast("int8")).as_py()
+    lettered = pc.mean(pc.match_substring_regex(column, r"\p{L}").cast("int8")).as_py()
+    distinct = pc.count_distinct(column).as_py() / len(column)
+    coded = pc.mean(pc.match_substring_regex(column, r"[0-9]").cast("int8")).as_py()
+    if wordy < 0.05 and distinct > ID_DISTINCT_FRACTION and (lettered < 0.05 or coded > 0.9):
+        yield Finding(
+            "text-is-id",
+            "error",
+            f"the text column {rows.roles.text} holds ids or numbers, not texts",
+            positions_of(range(len(rows))),
+            rows.origin,
+            examples_of(rows, range(3)),
+            "--text",
+        )
+
+
+def _label_is_id(rows: Rows) -> Iterator[Finding]:
+    if rows.roles.label is None:
+        return
+    labels = rows.table.column(rows.roles.label).drop_null()
+    distinct = pc.count_distinct(labels).as_py()
+    if len(labels) >= 20 and distinct > 0.5 * len(labels):
+        yield Finding(
+            "label-is-id",
+            "error",
+            f"the label column {rows.roles.label} has {distinct:,} different values in "
+            f"{count_of(len(labels), 'row')}, "
+            "like an id",
+            origin=rows.origin,
+            examples=examples_of(rows, range(3)),
+            remedy="--label",
+            facts={"distinct": distinct},
+        )
+
+
+def _constant(rows: Rows) -> Iterator[Finding]:
+    playing = {column for column in vars(rows.roles).values() if column is not None}
+    constant = [
+        name
+        for name in rows.table.column_names
+        if name not in playing and pc.count_distinct(rows.table.column(name), mode="all").as_py() == 1
+    ]
+    if constant:
+        yield Finding(
+            "constant-columns",
+            "note",
+            f"{count_of(len(constant), 'column')} {'says' if len(constant) == 1 else 'say'} the same in "
+            "every row: "
+            f"{', '.join(constant)}",
+            origin=rows.origin,
+            facts={"columns": constant},
+        )
+
+
+def _label_in_text(rows: Rows) -> Iterator[Finding]:
+    """Find texts that hold their own label's name far more often than the names of other labels."""
+    if rows.roles.label is None:
+        return
+    sample = rows if len(rows) <= MOST_ROWS else rows.take(np.linspace(0, len(rows) - 1, MOST_ROWS).astype(int))
+    labels = sample.column("label")
+    told = [
+        position
+        for position, (text, label) in enumerate(zip(sample.texts, labels, strict=True))
+        if label is not None and len(label) >= LEAKED_LABEL_CHARACTERS and label.casefold() in text.casefold()
+    ]
+    if len(told) < LEAKED_FRACTION * len(sample):
+        return
+    yield Finding(
+        "label-in-text",
+        "warning",
+        f"{len(told) / len(sample):.0%} of the texts hold the name of their own label: the label may have "
+        "leaked into "
+        f"{sample.roles.text}",
+        positions_of(told) if sample is rows else (),
+        rows.origin,
+        examples_of(sample, told),
+        "remove it from the texts, or be sure that it will be there when the model is asked",
+        {"fraction": len(told) / len(sample)},
+    )

@@ -1,0 +1,94 @@
+"""What a check gives: one thing that is wrong with the rows, or worth knowing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from metier.data.rows import Rows
+
+Severity = Literal["error", "warning", "note"]
+MOST_EXAMPLES = 100
+MOST_EXAMPLES_TOLD = 5
+EXAMPLE_CHARACTERS = 200
+MOST_ROW_NUMBERS = 1_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding of one check.
+
+    Parameters
+    ----------
+    check : str
+        Name of the finding, as `metier check --show` takes it.
+    severity : {"error", "warning", "note"}
+        An error makes figures wrong, a warning makes the model worse, a note is good to know.
+    sentence : str
+        What was found, in one sentence.
+    rows : tuple of int
+        Positions of the rows it is about, from 0, in the rows that `origin` names.
+    origin : str
+        The rows it is about.
+    examples : tuple of mapping
+        Up to a hundred of them: `row` (number from 1), `text`, and what else explains the finding.
+    remedy : str
+        What mends it: a flag, or a few words.
+    facts : mapping
+        The same in numbers, for programs.
+    """
+
+    check: str
+    severity: Severity
+    sentence: str
+    rows: tuple[int, ...] = ()
+    origin: str = ""
+    examples: tuple[Mapping[str, Any], ...] = ()
+    remedy: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the facts of the finding: the first thousand row numbers, from 1, and five examples."""
+        return {
+            "check": self.check,
+            "severity": self.severity,
+            "sentence": self.sentence,
+            "origin": self.origin,
+            "n_rows": len(self.rows),
+            "row_numbers": [row + 1 for row in self.rows[:MOST_ROW_NUMBERS]],
+            "examples": [dict(example) for example in self.examples[:MOST_EXAMPLES_TOLD]],
+            "remedy": self.remedy,
+            "facts": dict(self.facts),
+        }
+
+
+def positions_of(rows: np.ndarray | Sequence[int]) -> tuple[int, ...]:
+    """Turn an array of positions into what a finding keeps."""
+    return tuple(int(row) for row in rows)
+
+
+def examples_of(
+    rows: Rows, positions: Sequence[int], *, most: int = MOST_EXAMPLES, **more: Sequence[Any]
+) -> tuple[dict[str, Any], ...]:
+    """Show some rows: number from 1, text, label where there is one, and further values, one a position."""
+    texts, shown = rows.texts, []
+    labels = rows.table.column(rows.roles.label) if rows.roles.label else None
+    for place, position in enumerate(positions[:most]):
+        example: dict[str, Any] = {"row": int(position) + 1, "text": shorten(texts[int(position)])}
+        if labels is not None:
+            example["label"] = labels[int(position)].as_py()
+        example.update({name: values[place] for name, values in more.items()})
+        shown.append(example)
+    return tuple(shown)
+
+
+def shorten(text: str) -> str:
+    """Give the start of a text on one line."""
+    line = " ".join(text[: 2 * EXAMPLE_CHARACTERS].split())
+    return line if len(line) <= EXAMPLE_CHARACTERS else line[: EXAMPLE_CHARACTERS - 1] + "…"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Write a count with its noun: `1 row`, `1,204 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,130 @@
+"""Rows that look mislabelled, by confident learning on out-of-fold probabilities.
+
+Multinomial naive Bayes on TF-IDF of words and word pairs answers each row without having seen it. Confident
+learning [1]_ doubts a row when another label's probability reaches what is usual for the rows that bear that
+label and its own does not reach what is usual for its own. That alone doubts too many rows of a task that is
+hard, so the own label must also be a hundred times less probable than the other: with 3 % of the labels of
+banking77 exchanged, 85 % of what was doubted had been exchanged and two thirds of what had been exchanged was
+found.
+
+Naive Bayes takes a tenth of the time of a linear model and ranked the exchanged labels as well.
+
+References
+----------
+.. [1] Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.naive_bayes import MultinomialNB
+
+from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.data.rows import Rows
+from metier.text import segment
+
+MOST_ROWS = 50_000
+N_FOLDS = 4
+ODDS = 100.0
+FEWEST_ROWS = 20  # With fewer there is nothing to learn what is usual from.
+
+
+def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding]:
+    """Find rows whose label other rows speak against; the most doubtful come first."""
+    if rows.roles.label is None:
+        return
+    given = rows.column("label")
+    labelled = np.flatnonzero([label is not None for label in given])
+    classes, codes = np.unique([str(given[position]) for position in labelled], return_inverse=True)
+    if len(classes) < 2 or len(labelled) < FEWEST_ROWS:
+        return
+    texts = rows.texts
+    words = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, dtype=np.float32)
+    try:
+        features = words.fit_transform([texts[int(position)] for position in labelled])
+    except ValueError:
+        return  # Not one text has a word.
+    probabilities = out_of_fold(features, codes, random_state=random_state)
+    doubted, better = doubt(probabilities, codes)
+    if not len(doubted):
+        return
+    positions = labelled[doubted].tolist()
+    likelier = [str(classes[label]) for label in better]
+    yield Finding(
+        "label-errors",
+        "warning",
+        f"{count_of(len(doubted), 'row')} {'looks' if len(doubted) == 1 else 'look'} mislabelled",
+        positions_of(positions),
+        rows.origin,
+        examples_of(rows, positions, likelier=likelier),
+        "metier check --show label-errors",
+        {"fraction": len(doubted) / len(labelled)},
+    )
+
+
+def _words_and_pairs(text: str) -> list[str]:
+    words = segment(text)
+    return words + [f"{first} {second}" for first, second in itertools.pairwise(words)]
+
+
+def out_of_fold(features: csr_matrix, codes: np.ndarray, *, random_state: int) -> np.ndarray:
+    """Give each row the probabilities of a model that did not see it.
+
+    Parameters
+    ----------
+    features : sparse matrix of shape (n_rows, n_features)
+    codes : ndarray of shape (n_rows,)
+        The label of each row, from 0.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_classes)
+    """
+    n_classes = int(codes.max()) + 1
+    folds = _folds(codes, np.random.default_rng(random_state))
+    probabilities = np.zeros((len(codes), n_classes))
+    for fold in range(N_FOLDS):
+        held_out = np.flatnonzero(folds == fold)
+        if not len(held_out):
+            continue
+        seen = np.flatnonzero(folds != fold)
+        model = MultinomialNB(alpha=0.05).fit(features[seen], codes[seen])
+        probabilities[np.ix_(held_out, model.classes_)] = model.predict_proba(features[held_out])
+    return probabilities
+
+
+def _folds(codes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Deal the rows of each label out to the folds in turn."""
+    order = random.permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    firsts = np.searchsorted(codes[order], codes[order])
+    folds = np.empty(len(codes), dtype=np.int64)
+    folds[order] = (np.arange(len(codes)) - firsts) % N_FOLDS
+    return folds
+
+
+def doubt(probabilities: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the positions of the rows whose label is doubted, worst first, and the label that is likelier.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_rows, n_classes)
+        Out-of-fold.
+    codes : ndarray of shape (n_rows,)
+        The given labels.
+    """
+    n_rows, n_classes = probabilities.shape
+    counts = np.bincount(codes, minlength=n_classes)
+    own = probabilities[np.arange(n_rows), codes]
+    usual = np.bincount(codes, weights=own, minlength=n_classes) / np.maximum(counts, 1)
+    best = probabilities.argmax(axis=1)
+    highest = probabilities[np.arange(n_rows), best]
+    doubted = (best != codes) & (highest >= usual[best]) & (own < usual[codes]) & (own * ODDS < highest)
+    # A label that was out of sight for a whole fold says nothing about its rows.
+    doubted &= counts[codes] >= N_FOLDS
+    positions = np.flatnonzero(doubted)
+    ranked = positions[np.argsort((own / np.maximum(highest, 1e-300))[positions], kind="stable")]
+    return ranked, best[ranked]

@@ -1,0 +1,176 @@
+"""The labels: missing, rare, unbalanced, spelt in two ways, or only in the test rows."""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.data.rows import Rows
+from metier.tasks.classification import DROWNING_FRACTION
+
+FEW_ROWS = 40  # A label with fewer rows is learnt badly by everything that was measured.
+ROWS_TO_SPLIT = 3
+IMBALANCE = 20  # The commonest label has this many times the rows of the rarest.
+MOST_NAMED = 5
+
+
+def check_labels(rows: Rows) -> Iterator[Finding]:
+    """Check the labels of the training rows."""
+    if rows.roles.label is None:
+        return
+    labels = rows.column("label")
+    yield from _missing(rows, labels)
+    counts = Counter(label for label in labels if label is not None)
+    if len(counts) < 2:
+        yield _too_few(rows, counts)
+        return
+    yield from _rare(rows, labels, counts)
+    yield from _imbalance(rows, counts)
+    yield from _spellings(rows, labels, counts)
+
+
+def check_unseen_labels(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
+    """Find labels of a held-out part that the training rows never show, and those it does not ask about."""
+    if rows.roles.label is None or other.roles.label is None:
+        return
+    known = set(rows.column("label"))
+    labels = other.column("label")
+    unseen = [position for position, label in enumerate(labels) if label is not None and label not in known]
+    if unseen:
+        names = Counter(labels[position] for position in unseen)
+        yield Finding(
+            f"{name}-unseen-labels",
+            "error",
+            f"{count_of(len(unseen), 'row')} of {other.origin} have labels that {rows.origin} never shows: "
+            f"{_named(names)}",
+            positions_of(unseen),
+            other.origin,
+            examples_of(other, unseen),
+            "add training rows with these labels, or mend the spelling",
+            {"labels": dict(names)},
+        )
+    absent = sorted(known - set(labels) - {None})
+    if absent:
+        yield Finding(
+            f"{name}-absent-labels",
+            "note",
+            f"{count_of(len(absent), 'label')} of {rows.origin} never "
+            f"{'comes' if len(absent) == 1 else 'come'} up in "
+            f"{other.origin}: {', '.join(absent[:MOST_NAMED])}{'…' if len(absent) > MOST_NAMED else ''}",
+            origin=other.origin,
+            facts={"labels": absent},
+        )
+
+
+def _named(counts: Counter[str]) -> str:
+    shown = ", ".join(f"{label} ({rows:,})" for label, rows in counts.most_common(MOST_NAMED))
+    return shown + ("…" if len(counts) > MOST_NAMED else "")
+
+
+def _missing(rows: Rows, labels: Sequence[str | None]) -> Iterator[Finding]:
+    missing = [position for position, label in enumerate(labels) if label is None]
+    if missing:
+        have = "has" if len(missing) == 1 else "have"
+        yield Finding(
+            "missing-labels",
+            "error",
+            f"{count_of(len(missing), 'row')} of {len(rows):,} {have} no label",
+            positions_of(missing),
+            rows.origin,
+            examples_of(rows, missing),
+            "--drop-unlabelled",
+            {"fraction": len(missing) / len(rows)},
+        )
+
+
+def _too_few(rows: Rows, counts: Counter[str]) -> Finding:
+    found = f"every row has the label {next(iter(counts))!r}" if counts else "no row has a label"
+    return Finding(
+        "too-few-labels",
+        "error",
+        f"{found}; at least two labels are needed to tell apart",
+        origin=rows.origin,
+        remedy="--label",
+        facts={"labels": dict(counts)},
+    )
+
+
+def _rare(rows: Rows, labels: Sequence[str | None], counts: Counter[str]) -> Iterator[Finding]:
+    unsplittable = {label: count for label, count in counts.items() if count < ROWS_TO_SPLIT}
+    if unsplittable:
+        positions = [position for position, label in enumerate(labels) if label in unsplittable]
+        have = "has" if len(unsplittable) == 1 else "have"
+        yield Finding(
+            "rare-labels",
+            "warning",
+            f"{count_of(len(unsplittable), 'label')} {have} fewer than {ROWS_TO_SPLIT} rows, too few to be "
+            "in every "
+            f"part: {_named(Counter(unsplittable))}",
+            positions_of(positions),
+            rows.origin,
+            examples_of(rows, positions),
+            "--drop-rare",
+            {"labels": unsplittable},
+        )
+    few = {label: count for label, count in counts.items() if ROWS_TO_SPLIT <= count < FEW_ROWS}
+    if few:
+        smallest = min(few, key=lambda label: (few[label], label))
+        have = "has" if len(few) == 1 else "have"
+        tail = (
+            f"; the smallest, {smallest}, has {few[smallest]}"
+            if len(few) > 1
+            else f": {smallest}, {few[smallest]}"
+        )
+        positions = [position for position, label in enumerate(labels) if label in few]
+        yield Finding(
+            "few-rows",
+            "warning",
+            f"{count_of(len(few), 'label')} {have} fewer than {FEW_ROWS} rows{tail}",
+            positions_of(positions),
+            rows.origin,
+            remedy="label more rows of these",
+            facts={"labels": dict(sorted(few.items(), key=lambda item: item[1]))},
+        )
+
+
+def _imbalance(rows: Rows, counts: Counter[str]) -> Iterator[Finding]:
+    (common, most), (rare, least) = counts.most_common()[0], counts.most_common()[-1]
+    share = most / sum(counts.values())
+    if share <= DROWNING_FRACTION and most < IMBALANCE * least:
+        return
+    advice = "; macro-F1 ranks the candidates, for accuracy would hide it" if share > DROWNING_FRACTION else ""
+    yield Finding(
+        "imbalance",
+        "note",
+        f"{common} has {share:.0%} of the rows, {most / least:,.0f} times as many as {rare}{advice}",
+        origin=rows.origin,
+        facts={"largest": common, "largest_fraction": share, "ratio": most / least},
+    )
+
+
+def _spellings(rows: Rows, labels: Sequence[str | None], counts: Counter[str]) -> Iterator[Finding]:
+    families: dict[str, list[str]] = defaultdict(list)
+    for label in counts:
+        families[re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", label).casefold()) or label].append(label)
+    alike = [
+        sorted(family, key=lambda label: -counts[label]) for family in families.values() if len(family) > 1
+    ]
+    if not alike:
+        return
+    rarer = {label for family in alike for label in family[1:]}
+    positions = np.flatnonzero([label in rarer for label in labels])
+    shown = "; ".join(" and ".join(map(repr, family)) for family in alike[:MOST_NAMED])
+    yield Finding(
+        "label-spellings",
+        "warning",
+        f"{count_of(len(alike), 'label')} {'is' if len(alike) == 1 else 'are'} spelt in more than one way: "
+        f"{shown}",
+        positions_of(positions),
+        rows.origin,
+        examples_of(rows, positions.tolist()),
+        "write each label in one way",
+        {"families": alike},
+    )

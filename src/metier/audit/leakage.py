@@ -1,0 +1,109 @@
+"""Test rows that also stand in the training rows, so that a model is asked what it was told."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, examples_of, positions_of
+from metier.data.duplicates import near_duplicates, text_keys
+from metier.data.rows import Rows, Texts
+from metier.data.split_column import positions_by_split
+
+MOST_ROWS_FOR_NEAR = 500_000
+
+
+def drop_leaks(train: Rows, test: Rows | None = None) -> tuple[Rows, np.ndarray]:
+    """Leave out training rows whose text, after normalisation, also stands in the test rows.
+
+    Without test rows of their own, those that a split column names are meant. Near copies stay: they are
+    reported by `check_leakage`, but what people ask is often alike.
+
+    Returns
+    -------
+    tuple of (Rows, ndarray of int64)
+        The training rows that stay, and the positions of those that went.
+    """
+    keys = text_keys(train.texts)
+    if test is not None:
+        leaked = np.isin(keys, text_keys(test.texts))
+    elif train.roles.split is not None:
+        leaked = np.zeros(len(train), dtype=bool)
+        parts = positions_by_split(train)
+        tested = keys[parts.get("test", np.empty(0, dtype=np.int64))]
+        leaked[parts["train"]] = np.isin(keys[parts["train"]], tested)
+    else:
+        return train, np.empty(0, dtype=np.int64)
+    if not leaked.any():
+        return train, np.empty(0, dtype=np.int64)
+    return train.take(np.flatnonzero(~leaked)), np.flatnonzero(leaked)
+
+
+def check_leakage(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
+    """Find rows of a held-out part that also stand in the training rows.
+
+    Parameters
+    ----------
+    rows : Rows
+        The training rows.
+    other : Rows
+        The held-out rows.
+    name : {"test", "validation"}
+        What they are held out for.
+    """
+    keys, held_out = text_keys(rows.texts), text_keys(other.texts)
+    leaked = np.flatnonzero(np.isin(held_out, keys))
+    if len(leaked):
+        yield _exact(rows, other, leaked, int(np.isin(keys, held_out).sum()), name)
+    if len(rows) + len(other) <= MOST_ROWS_FOR_NEAR:
+        yield from _near(rows, other, set(leaked.tolist()), name)
+
+
+def _exact(rows: Rows, other: Rows, leaked: np.ndarray, n_train: int, name: str) -> Finding:
+    also = "row of {0} also stands" if len(leaked) == 1 else "rows of {0} also stand"
+    harm = {
+        "test": "your test figures would be too good",
+        "validation": "every choice would favour what learns by heart",
+    }
+    return Finding(
+        f"{name}-leakage",
+        "error" if name == "test" else "warning",
+        f"{len(leaked):,} {also.format(other.origin)} in {rows.origin}: {harm[name]}",
+        positions_of(leaked),
+        other.origin,
+        examples_of(other, leaked.tolist()),
+        "--drop-leaks" if name == "test" else "remove them from either file",
+        {f"{name}_rows": len(leaked), "train_rows": n_train, "fraction": len(leaked) / len(other)},
+    )
+
+
+def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Finding]:
+    both = Texts(pa.chunked_array([*_text_column(rows).chunks, *_text_column(other).chunks], pa.string()))
+    ids = near_duplicates(both).ids
+    in_train = np.unique(ids[: len(rows)])
+    near = [
+        position
+        for position in np.flatnonzero(np.isin(ids[len(rows) :], in_train)).tolist()
+        if position not in exact
+    ]
+    if near:
+        first = {int(cluster): place for place, cluster in reversed(list(enumerate(ids[: len(rows)])))}
+        texts = rows.texts
+        yield Finding(
+            f"{name}-near-leakage",
+            "note",
+            f"{count_of(len(near), 'more row')} of {other.origin} nearly "
+            f"{'repeats' if len(near) == 1 else 'repeat'} one of {rows.origin}",
+            positions_of(near),
+            other.origin,
+            examples_of(
+                other,
+                near,
+                like=[texts[first[int(ids[len(rows) + position])]] for position in near[:MOST_EXAMPLES]],
+            ),
+            facts={f"{name}_rows": len(near), "fraction": len(near) / len(other)},
+        )
+
+
+def _text_column(rows: Rows) -> pa.ChunkedArray:
+    return rows.table.column(rows.roles.text)

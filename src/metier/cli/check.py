@@ -1,0 +1,204 @@
+"""`metier check`: what is wrong with some rows, before anything is trained on them."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
+from metier.data.reading import read, read_alike
+from metier.data.rows import Rows
+from metier.errors import UnknownNameError
+
+MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "blue")}
+LANGUAGES = {"en": "English", "zh": "Chinese", "other": "a language other than English and Chinese"}
+MOST_FINDINGS = 18  # One screen; errors and warnings come first.
+MOST_SHOWN = 20
+
+
+@click.command(epilog="Example: metier check examples/banking77/train.csv --test examples/banking77/test.csv")
+@click.argument("file", metavar="FILE")
+@click.option("--test", metavar="FILE", help="Rows that a model will be tested on: do they stand in FILE?")
+@click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
+@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
+@click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
+@click.option("--time", metavar="COLUMN", help="When each row was written.")
+@click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
+@click.option("--encoding", metavar="NAME", help="Default: detected, and said.")
+@click.option("--delimiter", metavar="SIGN", help="Default: detected, and said.")
+@click.option("--show", metavar="NAME", help="Show the rows of one finding, such as label-errors.")
+@click.option(
+    "--most", type=click.IntRange(min=1), default=MOST_SHOWN, metavar="N", help="Rows shown. Default: 20."
+)
+@click.option("--json", "as_json", is_flag=True, help="The same facts for programs, as one object.")
+@click.pass_context
+def check(
+    context: click.Context,
+    /,
+    file: str,
+    test: str | None,
+    validation: str | None,
+    show: str | None,
+    most: int,
+    as_json: bool,
+    **how: str | None,
+) -> None:
+    """Say what is wrong with labelled rows.
+
+    Looks for test rows that stand in FILE, duplicates, texts under two labels, rows that look mislabelled,
+    rare, missing and misspelt labels, empty and over-long texts, and columns in the wrong role. Nothing is
+    changed.
+
+    Exit code 1 when something would make the figures wrong (✗), 0 otherwise.
+    """
+    from metier.audit import CHECKS, examine  # scikit-learn: not for `--help`.
+
+    if show is not None:
+        _check_known(show, CHECKS)
+    others: dict[str, Rows] = {}
+    with ProgressLines() as listener:
+        rows = read(file, **how, listener=listener)
+        files = {"test": test, "validation": validation}
+        shape = {"encoding": how["encoding"], "delimiter": how["delimiter"]}
+        for name, path in files.items():
+            if path is not None:
+                others[name] = read_alike(path, rows, **shape)
+        audit = examine(rows, test=others.get("test"), validation=others.get("validation"), listener=listener)
+    facts = _facts(rows, others, audit.as_dict())
+    facts["next"] = _next(file, files, how, facts)
+    if show is not None:
+        _show(show, audit.find(show), most=most, as_json=as_json)
+    elif as_json:
+        print_json(facts)
+    else:
+        _print(rows, facts)
+    context.exit(1 if audit.has_errors else 0)
+
+
+def _check_known(show: str, known: tuple[str, ...]) -> None:
+    if show not in known:
+        raise UnknownNameError("finding", show, known=known)
+
+
+def _facts(rows: Rows, others: Mapping[str, Rows], audit: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "file": rows.origin,
+        "roles": {role: column for role, column in vars(rows.roles).items() if column is not None},
+        "notes": [*rows.notes, *(note for other in others.values() for note in other.notes)],
+        **audit,
+    }
+
+
+def _next(
+    file: str, files: Mapping[str, str | None], how: Mapping[str, str | None], facts: Mapping[str, Any]
+) -> str:
+    """Give the command that follows: with the flags that mend what can be mended so."""
+    remedies = [finding["remedy"] for finding in facts["findings"] if finding["severity"] != "note"]
+    flags = [remedy for remedy in dict.fromkeys(remedies) if remedy.startswith("--")]
+    given = {**files, **how}
+    words = [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
+    wrong_roles = [flag for flag in flags if flag in ("--text", "--label")]
+    if wrong_roles:
+        return " ".join(
+            [shlex.join(["metier", "check", file, *words]), *(f"{flag} COLUMN" for flag in wrong_roles)]
+        )
+    return shlex.join(["metier", "train", file, *words, *flags])
+
+
+def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
+    guesses = [note for note in facts["notes"] if not _goes_without_saying(note)]
+    if guesses:
+        progress_console().print(Text(f"guessed: {'; '.join(guesses)}"), soft_wrap=True)
+    console = answer_console()
+    console.print(Text(_headline(rows, facts)), soft_wrap=True)
+    lines = [_line(finding) for finding in facts["findings"]] or [
+        (Text("✓", style="bold blue"), Text("nothing that would harm a model was found"))
+    ]
+    hidden = len(lines) - MOST_FINDINGS
+    if hidden > 0:
+        lines = [*lines[:MOST_FINDINGS], (Text("…"), Text(f"{hidden} more notes (--json)"))]
+    if console.is_terminal:
+        grid = Table.grid(padding=(0, 1))
+        for mark, sentence in lines:
+            grid.add_row(mark, sentence)
+        console.print(grid)
+    else:
+        # Through a pipe a line is a line, however long.
+        for mark, sentence in lines:
+            console.print(Text.assemble(mark, " ", sentence), soft_wrap=True)
+    console.print(Text(f"next: {facts['next']}"), soft_wrap=True)
+
+
+def _goes_without_saying(note: str) -> bool:
+    """Whether a note only says that the column called text is the text, and the one called label the label."""
+    return note in ("text = text, inferred (--text)", "label = label, inferred (--label)")
+
+
+def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
+    labels = facts["facts"]["labels"]
+    roles = [f"text = {rows.roles.text}"]
+    if rows.roles.label is None:
+        roles.append("no label column (--label)")
+    else:
+        noun = "label" if len(labels) == 1 else "labels"
+        roles.append(f"label = {rows.roles.label} ({count(len(labels))} {noun})")
+    roles += [f"{role} = {column}" for role, column in facts["roles"].items() if role not in ("text", "label")]
+    noun = "row" if len(rows) == 1 else "rows"
+    language = LANGUAGES[facts["facts"]["language"]]
+    return f"{rows.origin}: {count(len(rows))} {noun}, {', '.join(roles)}, {language}"
+
+
+def _line(finding: Mapping[str, Any]) -> tuple[Text, Text]:
+    mark, style = MARKS[finding["severity"]]
+    sentence = Text(finding["sentence"])
+    remedy = finding["remedy"]
+    if finding["examples"] and not remedy.startswith(("--", "metier")):
+        # A flag mends; otherwise seeing the rows is the next step.
+        remedy = f"--show {finding['check']}"
+    if remedy:
+        sentence.append(f" ({remedy})", style="dim")
+    return Text(mark, style=style), sentence
+
+
+def _show(name: str, findings: list[Any], *, most: int, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                finding.as_dict() | {"examples": [dict(example) for example in finding.examples[:most]]}
+                for finding in findings
+            ]
+        )
+        return
+    console = answer_console()
+    if not findings:
+        console.print(Text(f"{name}: nothing was found"), soft_wrap=True)
+    for finding in findings:
+        console.print(Text(f"{finding.sentence} [{finding.origin}]"), soft_wrap=True)
+        examples = finding.examples[:most]
+        if examples:
+            console.print(_examples_table(examples))
+        left = len(finding.examples) - len(examples)
+        if left > 0:
+            console.print(
+                Text(f"… {left:,} more (--most {len(finding.examples)}; --json has every row number)")
+            )
+        if finding.remedy and not finding.remedy.startswith("metier check"):
+            console.print(Text(f"next: {finding.remedy}"), soft_wrap=True)
+
+
+def _examples_table(examples: tuple[Mapping[str, Any], ...]) -> Table:
+    # rich measures Chinese characters as two cells, so the columns line up.
+    names = [name for name in examples[0] if name != "text"]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in names:
+        number = name in ("row", "group", "characters")
+        table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    table.add_column("text", overflow="fold", ratio=1)
+    for example in examples:
+        values = ["" if example.get(name) is None else str(example[name]) for name in names]
+        table.add_row(*(Text(value) for value in [*values, example["text"]]))
+    return table
