@@ -1,1 +1,20 @@
-"""."""
+"""A bundle: the sealed folder that a predictor lives in. No pickle, ever."""
+
+from metier.bundles.card import write_card
+from metier.bundles.loading import Bundle, load_bundle, resolve_bundle
+from metier.bundles.manifest import Manifest, ManifestFacts, read_manifest
+from metier.bundles.sealing import seal, verify
+from metier.bundles.storage import write_whole
+
+__all__ = [
+    "Bundle",
+    "Manifest",
+    "ManifestFacts",
+    "load_bundle",
+    "read_manifest",
+    "resolve_bundle",
+    "seal",
+    "verify",
+    "write_card",
+    "write_whole",
+]

@@ -1,0 +1,221 @@
+"""The model card: `README.md` of a bundle, with the front matter that Hugging Face reads."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from metier.bundles.manifest import ManifestFacts
+from metier.bundles.storage import storage_errors
+
+CARD_FILE = "README.md"
+SHOWN_LABELS = 30
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    "log_loss": "Log-loss",
+    "calibration_error": "Calibration error",
+}
+# What Hugging Face calls our metrics; the others have no name there.
+METRIC_TYPES = {"accuracy": "accuracy", "macro_f1": "f1"}
+PYTHON_BLOCK = re.compile(r"```python\n.*?```", re.DOTALL)
+
+
+def write_card(folder: Path, facts: ManifestFacts) -> None:
+    """Write the model card of a bundle; call it before `seal`, which hashes the card with the rest.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle. A subfolder `huggingface`, its own or a member's, makes the card hold the lines that
+        rebuild the encoder in plain transformers.
+    facts : ManifestFacts
+        What the manifest will say.
+
+    Raises
+    ------
+    StorageError
+        If the card cannot be written.
+    """
+    parts = [
+        _front_matter(facts),
+        _summary(facts),
+        _loading(),
+        _training(facts),
+        _quality(facts),
+        _cost(facts),
+        _limits(facts),
+        *_rebuilding(folder),
+    ]
+    with storage_errors(folder / CARD_FILE):
+        (folder / CARD_FILE).write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+
+
+def _front_matter(facts: ManifestFacts) -> str:
+    scores = facts.metrics.get("test") or {}
+    results = [
+        {"type": METRIC_TYPES[name], "name": METRIC_NAMES[name], "value": round(_value(score), 5)}
+        for name, score in scores.items()
+        if name in METRIC_TYPES
+    ]
+    for result in results:
+        if result["type"] == "f1":
+            result["args"] = {"average": "macro"}
+    data: dict[str, Any] = {"name": facts.data.origin, "type": "custom", "split": "test"}
+    matter: dict[str, Any] = {
+        "library_name": "metier",
+        "pipeline_tag": "text-classification",
+        "tags": ["metier", "text-classification", facts.method],
+    }
+    if facts.data.language in ("en", "zh"):
+        matter["language"] = [facts.data.language]
+    if facts.base and facts.base.get("name"):
+        matter["base_model"] = str(facts.base["name"])
+    if results:
+        task = {"type": "text-classification", "name": "Text classification"}
+        entry = {"name": facts.name, "results": [{"task": task, "dataset": data, "metrics": results}]}
+        matter["model-index"] = [entry]
+    return f"---\n{yaml.safe_dump(matter, allow_unicode=True, sort_keys=False)}---"
+
+
+def _summary(facts: ManifestFacts) -> str:
+    labels = facts.task.labels
+    shown = ", ".join(f"`{label}`" for label in labels[:SHOWN_LABELS])
+    more = f", and {len(labels) - SHOWN_LABELS} more (in `manifest.json`)" if len(labels) > SHOWN_LABELS else ""
+    return (
+        f"# {facts.name}\n\n"
+        f"Gives one of {len(labels)} labels to a text. Made by `{facts.method}` of "
+        f"metier {facts.packages.get('metier', '')}".rstrip()
+        + ".\n\n"
+        f"Labels: {shown}{more}."
+    )
+
+
+def _loading() -> str:
+    return (
+        "## How to load it\n\n"
+        "```python\n"
+        "import metier\n\n"
+        'bundle = metier.load("path/to/this/folder")\n'
+        'print(bundle.predict(["a text"]).predicted)\n'
+        "```\n\n"
+        "Or over HTTP: `metier serve path/to/this/folder`. Neither needs torch, and no file here can run code: "
+        "loading compares every file with the SHA-256 in `manifest.json` and refuses anything but data."
+    )
+
+
+def _training(facts: ManifestFacts) -> str:
+    data = facts.data
+    rows = ", ".join(f"{count:,} {split}" for split, count in data.rows.items())
+    lines = [
+        f"- Rows: {rows}, from `{data.origin}`; trained on {data.trained_on}.",
+        f"- Fingerprint of the training rows: `{data.fingerprint}`.",
+    ]
+    if facts.base:
+        base = ", ".join(f"{key} {value}" for key, value in facts.base.items())
+        lines.append(f"- Base: {base}" + (f"; adaptation: {facts.adaptation}." if facts.adaptation else "."))
+    for title, chosen in (("Chosen on validation", facts.method_params), ("Calibration", facts.calibration)):
+        if chosen:
+            lines.append(
+                f"- {title}: " + ", ".join(f"{key} = {_plain(value)}" for key, value in chosen.items()) + "."
+            )
+    if facts.seeds:
+        lines.append("- Seeds: " + ", ".join(f"{what} {seed}" for what, seed in facts.seeds.items()) + ".")
+    if facts.packages:
+        lines.append(
+            "- Packages: " + ", ".join(f"{name} {version}" for name, version in facts.packages.items()) + "."
+        )
+    return "## What it was trained on\n\n" + "\n".join(lines)
+
+
+def _quality(facts: ManifestFacts) -> str:
+    splits = [split for split in ("validation", "test") if facts.metrics.get(split)]
+    splits += [split for split in facts.metrics if split not in ("validation", "test") and facts.metrics[split]]
+    if not splits:
+        return ""
+    names = list(dict.fromkeys(name for split in splits for name in facts.metrics[split]))
+    lines = ["| metric | " + " | ".join(splits) + " |", "|---" * (len(splits) + 1) + "|"]
+    for name in names:
+        cells = [_score(name, facts.metrics[split].get(name)) for split in splits]
+        lines.append(f"| {METRIC_NAMES.get(name, name)} | " + " | ".join(cells) + " |")
+    note = "In brackets: the interval that holds the true value with 95 % confidence."
+    if facts.data.trained_on != "train" and "validation" in splits:
+        note += (
+            " The validation figures describe the model before its refit, which has seen those rows since; "
+            "the test figures describe the model in this folder."
+        )
+    return "## How good it is\n\n" + "\n".join(lines) + f"\n\n{note}"
+
+
+def _cost(facts: ManifestFacts) -> str:
+    measured = facts.measured
+    if measured is None:
+        return ""
+    latency = measured.latency_ms
+    threads = "one thread" if measured.threads == 1 else f"{measured.threads} threads"
+    machine = f" on {measured.cpu}" if measured.cpu else ""
+    return (
+        "## What an answer costs\n\n"
+        f"{latency.p50:.2g} ms for one text (median; 95th percentile {latency.p95:.2g} ms), "
+        f"{measured.rows_per_second:,.0f} texts a second in batches, "
+        f"{measured.size_bytes / 1e6:,.1f} MB to load. Measured with {threads}{machine}."
+    )
+
+
+def _limits(facts: ManifestFacts) -> str:
+    lines = [
+        f"- It always answers with one of its {len(facts.task.labels)} labels, also where none fits; "
+        "a low probability is the only sign of that.",
+        "- The figures hold for texts like those it was tested on. Other sources, later times and other "
+        "languages need their own test rows.",
+        "- Probabilities were calibrated on rows of the same kind; when the mix of labels changes, they drift.",
+    ]
+    if "test" not in facts.metrics:
+        lines.append("- It was not answered on a test split: the figures above were also used to choose.")
+    return "## Limits\n\n" + "\n".join(lines)
+
+
+def _rebuilding(folder: Path) -> list[str]:
+    """The lines that the encoder's own folder holds, with the way to it from here."""
+    parts = []
+    for head in sorted(folder.rglob("huggingface/head.safetensors")):
+        place = head.parent.relative_to(folder).as_posix()
+        notes = head.parent / CARD_FILE
+        block = PYTHON_BLOCK.search(notes.read_text(encoding="utf-8")) if notes.is_file() else None
+        if block is None:
+            continue
+        lines = block[0].replace('Path("huggingface")', f'Path("{place}")')
+        what = "the whole model" if place == "huggingface" else f"the member `{head.parent.parent.name}`"
+        parts.append(
+            f"## In plain transformers: {place}\n\n"
+            f"`{place}` is a Hugging Face folder with the head beside it. These lines, run in this folder, "
+            f"rebuild {what}:\n\n{lines}"
+        )
+    return parts
+
+
+def _value(score: Any) -> float:
+    return float(score["value"] if isinstance(score, Mapping) else score)
+
+
+def _score(name: str, score: Any) -> str:
+    if score is None:
+        return "–"
+    percent = name in METRIC_TYPES or name == "calibration_error"
+    scale, digits, sign = (100, 1, " %") if percent else (1, 3, "")
+    text = f"{_value(score) * scale:.{digits}f}{sign}"
+    if isinstance(score, Mapping) and "low" in score and "high" in score:
+        text += f" [{score['low'] * scale:.{digits}f}, {score['high'] * scale:.{digits}f}]"
+    return text
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{key} {_plain(each)}" for key, each in value.items()) + ")"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "(" + ", ".join(_plain(each) for each in value) + ")"
+    return str(value)

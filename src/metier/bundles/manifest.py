@@ -1,0 +1,124 @@
+"""What a bundle says about itself: `manifest.json`, typed, with a version of its own."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from metier.errors import BundleError
+
+MANIFEST_FILE = "manifest.json"
+FORMAT_VERSION = 1
+
+
+class TaskFacts(BaseModel, frozen=True, extra="ignore"):
+    """What is predicted."""
+
+    name: str = Field(description="`classification`.")
+    labels: tuple[str, ...] = Field(description="The label space, in the order of the probabilities.")
+    primary_metric: str = "accuracy"
+
+
+class PredictorFacts(BaseModel, frozen=True, extra="ignore"):
+    """What answers."""
+
+    kind: str = Field(description="Versioned kind, as in `predictor.json`.")
+    name: str = Field(description="Versioned name of the method that left it.")
+
+
+class DataFacts(BaseModel, frozen=True, extra="ignore"):
+    """What it was trained on."""
+
+    fingerprint: str = Field(description="SHA-256 over the training texts and labels, in order.")
+    origin: str = Field(description="Where the rows came from: a file name.")
+    rows: dict[str, int] = Field(description="Rows of each split: train, validation, test.")
+    trained_on: str = Field(default="train", description="`train`, or `train + validation` after a refit.")
+    language: str | None = Field(default=None, description="Main language of the texts: en, zh or other.")
+
+
+class Latency(BaseModel, frozen=True, extra="ignore"):
+    """Wall time of one answer to one text, in milliseconds."""
+
+    p50: float
+    p95: float
+    mean: float | None = None
+
+
+class MeasuredFacts(BaseModel, frozen=True, extra="ignore"):
+    """What an answer costs, and on which machine that was measured."""
+
+    latency_ms: Latency
+    rows_per_second: float
+    size_bytes: int = Field(description="Of the files that are read to answer.")
+    threads: int = 1
+    cpu: str = ""
+    instruction_sets: tuple[str, ...] = ()
+
+
+class FileFacts(BaseModel, frozen=True, extra="ignore"):
+    """One sealed file."""
+
+    sha256: str
+    size_bytes: int
+
+
+class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
+    """Everything about a bundle that its files do not say themselves: what `seal` is given."""
+
+    name: str = Field(description="What it is called: the versioned name of its method.")
+    task: TaskFacts
+    method: str = Field(description="Versioned name in the catalogue.")
+    method_params: dict[str, Any] = Field(default={}, description="The choices that its fit made.")
+    predictor: PredictorFacts
+    calibration: dict[str, Any] = Field(
+        default={}, description="Temperatures, weights, thresholds and certificates."
+    )
+    base: dict[str, Any] | None = Field(default=None, description="The pretrained model it started from.")
+    adaptation: str | None = Field(default=None, description="How the base's weights changed.")
+    data: DataFacts
+    seeds: dict[str, int] = Field(default={}, description="Every seed, by what it was for.")
+    packages: dict[str, str] = Field(default={}, description="Versions of what made it.")
+    measured: MeasuredFacts | None = None
+    metrics: dict[str, dict[str, Any]] = Field(
+        default={}, description="By split, then by metric: {value, low, high}, or a number."
+    )
+
+
+class Manifest(ManifestFacts, frozen=True, extra="ignore"):
+    """What `manifest.json` holds."""
+
+    format_version: int = FORMAT_VERSION
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    files: dict[str, FileFacts] = Field(description="Every other file, by its path below the bundle.")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a bundle.
+
+    Raises
+    ------
+    BundleError
+        If there is none, it cannot be read, or a later release wrote it.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        found = facts.get("format_version") if isinstance(facts, dict) else None
+        if isinstance(found, int) and found > FORMAT_VERSION:
+            raise BundleError(
+                f"{folder} is a bundle of format {found}; this release reads up to format {FORMAT_VERSION}. "
+                "Install a newer metier."
+            )
+        return Manifest.model_validate(facts)
+    except FileNotFoundError:
+        raise BundleError(
+            f"{folder} holds no {MANIFEST_FILE}, so it is not a sealed bundle. "
+            "Give a run or a bundle that `metier train` wrote."
+        ) from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path} is not JSON ({error}). Take the bundle from its source again.") from None
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+        raise BundleError(f"{path} is no manifest ({faults}). Take the bundle from its source again.") from None
