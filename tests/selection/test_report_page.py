@@ -28,6 +28,7 @@ from sklearn.metrics import (
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
+from metier.audit.finding import Finding
 from metier.selection.report_labels import Box, place_labels
 from metier.selection.report_numbers import milliseconds, p_value, points, seconds, signed_points, size
 from metier.selection.report_page import render_report
@@ -51,9 +52,9 @@ def rows_of(path: Path, *, per_label: int) -> tuple[list[str], list[str]]:
 
 
 def interval(metric: Any, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    draws = np.random.default_rng(0).integers(0, len(truth), size=(60, len(truth)))
+    draws = np.random.default_rng(0).integers(0, len(truth), size=(20, len(truth)))
     values = sorted(metric(truth[draw], predicted[draw]) for draw in draws)
-    return {"value": metric(truth, predicted), "low": values[1], "high": values[-2]}
+    return {"value": metric(truth, predicted), "low": values[0], "high": values[-1]}
 
 
 def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -235,32 +236,7 @@ def run_race(
             ],
             "fingerprint": "sha256:8f3cbb1f6a9e",
         },
-        "audit": [
-            {
-                "check": "imbalance",
-                "severity": "note",
-                "sentence": "The smallest label has 10 rows.",
-                "rows": 10,
-                "examples": [],
-                "remedy": None,
-            },
-            {
-                "check": "leakage",
-                "severity": "error",
-                "sentence": "4 test rows also stand in the training rows: figures too good.",
-                "rows": 4,
-                "examples": test_texts[:4],
-                "remedy": "train with --drop-leaks",
-            },
-            {
-                "check": "near_duplicates",
-                "severity": "warning",
-                "sentence": "31 rows nearly repeat another row.",
-                "rows": 31,
-                "examples": texts[:3],
-                "remedy": "They are kept on one side of every split; nothing needs doing.",
-            },
-        ],
+        "audit": findings_about(texts, test_texts),
         "candidates": candidates,
         "comparisons": [comparison(a, b, truth, predicted) for a, b in pairwise(ranked)],
         "cascade": {
@@ -295,6 +271,30 @@ def run_race(
         "seconds": 431.6,
         "budget_seconds": 600.0,
     }
+
+
+def findings_about(texts: list[str], test_texts: list[str]) -> list[dict[str, Any]]:
+    """Findings as the audit tells them, the least important first."""
+    like = tuple({"row": number + 1, "text": text, "like": texts[0]} for number, text in enumerate(texts[1:4]))
+    leaked = tuple(
+        {"row": number + 1, "text": text, "label": "x"} for number, text in enumerate(test_texts[:4])
+    )
+    findings = [
+        Finding("imbalance", "note", "The smallest label has 10 rows.", rows=tuple(range(10))),
+        Finding(
+            "leaks",
+            "error",
+            "4 rows of test.csv also stand in train.csv: your test figures would be too good.",
+            rows=(0, 1, 2, 3),
+            origin="test.csv",
+            examples=leaked,
+            remedy="--drop-leaks",
+        ),
+        Finding(
+            "near_duplicates", "warning", "3 rows nearly repeat another row.", rows=(1, 2, 3), examples=like
+        ),
+    ]
+    return [finding.as_dict() for finding in findings]
 
 
 def latency(method: Any, texts: list[str]) -> dict[str, float]:
@@ -404,6 +404,9 @@ def test_holds_every_candidate_mistake_label_and_finding(name, request):
         assert label in text
     for finding in report["audit"]:
         assert squeezed(finding["sentence"]) in text
+        assert all(squeezed(example["text"]) in text for example in finding["examples"])
+    assert squeezed(f"row 2, like “{report['audit'][2]['examples'][0]['like']}”") in text
+    assert text.index(squeezed("too good")) < text.index(squeezed("nearly repeat"))
     assert squeezed(f"metier serve {report['run']}") in text
 
 
@@ -477,6 +480,8 @@ def test_one_candidate_has_nothing_to_be_compared_with(banking):
     assert "tfidf_linear.v1 is the only candidate that was trained" in text
     assert "The cascade" not in text
     assert "Nothing is wrong with the rows." in text
+    assert "Quality against cost" not in text
+    assert "Quality against cost" in read(banking).text
 
 
 def test_answers_without_a_mistake(banking):

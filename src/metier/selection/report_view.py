@@ -171,6 +171,7 @@ def _board(
         "axis": interval_axis(scale),
         "rows": rows,
         "absent": [dict(each) | {"why": each["why"] or "No reason was given."} for each in absent],
+        "is_mixed": len({each["trained_on"] for each in trained}) > 1,
         "note": _board_note(trained, split),
     }
 
@@ -199,10 +200,17 @@ def _board_row(candidate: Mapping[str, Any], metric: str, second: str, decimals:
 
 def _board_note(trained: Sequence[Mapping[str, Any]], split: str) -> str:
     note = "Best first; brackets and bars are 95 % bootstrap intervals; the dashed line is the recommended one."
+    rows = {each["trained_on"] for each in trained}
+    has_refit = any("validation" in each for each in rows)
     if split == "validation":
         return f"{note} All figures are on the validation rows."
     note += " Test rows were answered once, after every choice."
-    if any("validation" in each["trained_on"] for each in trained):
+    if has_refit and len(rows) == 1:
+        note += (
+            " Test figures are of models trained on train + validation, validation figures of the same models "
+            "trained on train alone."
+        )
+    elif has_refit:
         note += (
             " A model that was trained again on train + validation has its test figures from that last "
             "training, and its validation figures from the one before, on train alone."
@@ -212,8 +220,8 @@ def _board_note(trained: Sequence[Mapping[str, Any]], split: str) -> str:
 
 def _cost(report: Mapping[str, Any], estimates: Sequence[Estimate]) -> dict[str, Any] | None:
     measured = [each for each in estimates if each.cost_ms]
-    if not measured:
-        return None
+    if len(measured) < 2:
+        return None  # One point against nothing is no plot; the three numbers say it all.
     metric = written.metric_name(report["primary_metric"])
     note = "Whiskers are 95 % intervals. Further up is better, further left is faster."
     floor = quality_scale(measured)[0]
@@ -233,8 +241,6 @@ def _cost_finding(measured: Sequence[Estimate], metric: str) -> str:
         return "The recommended candidate's cost was not measured."
     price = f"{written.milliseconds(chosen.cost_ms)} a row"
     best = max(measured, key=lambda each: each.value)
-    if len(measured) == 1:
-        return f"{chosen.name} reaches {written.percent(chosen.value)} {metric} at {price}."
     if best.value == chosen.value:
         return f"{chosen.name} has the best {metric} of the field, at {price}."
     gap = written.points(best.value - chosen.value)
@@ -294,8 +300,26 @@ def _audit(findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     )
     return {
         "finding": finding,
-        "findings": [dict(each) | {"mark": SEVERITIES[each["severity"]]} for each in ranked],
+        "findings": [
+            {
+                "severity": each["severity"],
+                "mark": SEVERITIES[each["severity"]],
+                "sentence": each["sentence"],
+                "remedy": each["remedy"],
+                "examples": [_example(example) for example in each["examples"]],
+            }
+            for each in ranked
+        ],
     }
+
+
+def _example(example: Any) -> dict[str, str]:
+    """Give the text of an example row, and beside it the number of the row and what else explains it."""
+    if not isinstance(example, Mapping):
+        return {"text": str(example), "aside": ""}
+    rest = [f"{key} {written.plain(value)}" for key, value in example.items() if key not in ("text", "like")]
+    like = [f"like “{example['like']}”"] if example.get("like") else []
+    return {"text": written.plain(example.get("text")), "aside": ", ".join(rest + like)}
 
 
 def _made(report: Mapping[str, Any]) -> dict[str, Any]:
