@@ -70,7 +70,7 @@ def _reason(error: Exception, path: Path) -> str | None:
         if isinstance(about, str) and not Path(about).absolute().is_relative_to(path.parent.absolute()):
             return None  # A file that was read, not written.
         return REASONS.get(error.errno)
-    # safetensors and tokenizers write from Rust and put the system's number into their sentence; so does `copytree`.
+    # What writes from Rust (safetensors, tokenizers) and `copytree` say the system's number in their sentence.
     found = re.search(r"\(os error (\d+)\)|\[Errno (\d+)\]", str(error))
     return REASONS.get(int(found[1] or found[2])) if found else None
 

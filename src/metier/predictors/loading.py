@@ -1,8 +1,8 @@
 """From a folder to the predictor that lives in it.
 
 A method's `export` leaves `predictor.json` in the folder: the versioned `kind` that picks the class below, the
-method's `name`, the `labels`, and whatever else that class needs. A composite predictor (average, cascade) keeps
-each of its members in a subfolder of the same form.
+method's `name`, the `labels`, and whatever else that class needs. A composite predictor (average, cascade)
+keeps each of its members in a subfolder of the same form.
 """
 
 import importlib
@@ -55,12 +55,21 @@ def read_settings(folder: Path) -> dict[str, Any]:
             f"{folder} holds no {SETTINGS_FILE}, so nothing there can answer. "
             "Give a run (runs/…) or a bundle that `metier train` wrote."
         ) from None
-    except json.JSONDecodeError as error:
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BundleError(f"{path} is not JSON ({error}). Take the bundle from its source again.") from None
+    if not isinstance(settings, dict) or not isinstance(settings.get("kind"), str):
+        raise BundleError(
+            f"{path} names no predictor: expected an object with a text under 'kind'. "
+            "Take the bundle from its source again."
+        )
     return settings
 
 
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write `predictor.json`; keys `kind`, `name` and `labels` are required of every kind."""
     text = json.dumps(dict(settings), ensure_ascii=False, indent=1)
-    (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+    try:
+        encoded = text.encode("utf-8")
+    except UnicodeEncodeError:  # Half of a UTF-16 pair in a label: it can only be written as an escape.
+        encoded = json.dumps(dict(settings), indent=1).encode("ascii")
+    (folder / SETTINGS_FILE).write_bytes(encoded + b"\n")

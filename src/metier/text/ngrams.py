@@ -10,6 +10,7 @@ told from "card" inside one.
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from metier.text.segmentation import HAN, has_han, segment
 
@@ -39,8 +40,8 @@ def pieces(levelled: str) -> list[str]:
     return _mixed_pieces(levelled) if has_han(levelled) else levelled.split()
 
 
-def character_ngrams(piece: str) -> list[str]:
-    """Give the character n-grams of one piece, in the order of their length.
+def character_ngrams(piece: str) -> Iterator[str]:
+    """Give the character n-grams of one piece, one by one: a pasted file has millions.
 
     A piece shorter than a length is given once, whole, and longer lengths are left out.
     """
@@ -49,4 +50,4 @@ def character_ngrams(piece: str) -> list[str]:
     else:
         piece = f" {piece} "
         lengths = range(SHORTEST_LATIN, min(LONGEST_LATIN, max(len(piece), SHORTEST_LATIN)) + 1)
-    return [piece[start : start + length] for length in lengths for start in range(len(piece) - length + 1)]
+    return (piece[start : start + length] for length in lengths for start in range(len(piece) - length + 1))

@@ -1,0 +1,19 @@
+import numpy as np
+
+from metier.predictors.constant import ConstantPredictor
+
+
+def test_answers_the_same_to_every_text():
+    predictor = ConstantPredictor(probabilities=[0.2, 0.8], labels=["a", "b"], name="majority.v1")
+    answers = predictor.predict(["one", "", "三"])
+    np.testing.assert_array_equal(answers.probabilities, [[0.2, 0.8]] * 3)
+    assert answers.predicted == ["b", "b", "b"]
+    assert len(predictor.predict([])) == 0
+
+
+def test_saved_then_loaded_answers_alike(tmp_path):
+    predictor = ConstantPredictor(probabilities=[1 / 3, 2 / 3], labels=["a", "乙"], name="majority.v1")
+    predictor.save(tmp_path)
+    loaded = ConstantPredictor.load(tmp_path)
+    assert (loaded.labels, loaded.name) == (("a", "乙"), "majority.v1")
+    np.testing.assert_array_equal(loaded.shares, predictor.shares)
