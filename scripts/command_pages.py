@@ -20,10 +20,16 @@ def pages() -> dict[Path, str]:
     for name, (_, line) in COMMANDS.items():
         command = group.get_command(root, name)
         context = click.Context(
-            command, info_name=name, parent=root, max_content_width=100, terminal_width=100,
+            command,
+            info_name=name,
+            parent=root,
+            max_content_width=100,
+            terminal_width=100,
             help_option_names=["-h", "--help"],
         )
-        written[DOCS / f"{name}.md"] = f"# metier {name}\n\n{line}\n\n```text\n{command.get_help(context)}\n```\n"
+        written[DOCS / f"{name}.md"] = (
+            f"# metier {name}\n\n{line}\n\n```text\n{command.get_help(context)}\n```\n"
+        )
     return written
 
 

@@ -13,7 +13,18 @@ from typing import Any
 import psutil
 
 # In the order of what they bring; names as /proc/cpuinfo spells them.
-INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimd", "bf16", "i8mm")
+INSTRUCTION_SETS = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimd",
+    "bf16",
+    "i8mm",
+)
 BF16_SETS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 

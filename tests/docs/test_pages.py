@@ -63,7 +63,9 @@ def test_command_pages_are_what_the_commands_say():
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     stale = [
-        page.name for page, text in module.pages().items() if not page.exists() or page.read_text("utf-8") != text
+        page.name
+        for page, text in module.pages().items()
+        if not page.exists() or page.read_text("utf-8") != text
     ]
     assert not stale, "run: python scripts/command_pages.py"
 
@@ -90,7 +92,9 @@ def test_both_readmes_have_the_same_headings_and_commands():
 def test_links_between_pages_lead_somewhere():
     broken = []
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        for target in re.findall(
+            r"\]\(([^)#]+?)(?:#[^)]*)?\)", BLOCK.sub("", page.read_text(encoding="utf-8"))
+        ):
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")
     assert not broken
@@ -99,5 +103,7 @@ def test_links_between_pages_lead_somewhere():
 def test_every_method_has_its_page():
     from metier.catalogue import METHODS
 
-    missing = [name for name in METHODS if not (ROOT / "docs" / "methods" / f"{name.rpartition('.v')[0]}.md").exists()]
+    missing = [
+        name for name in METHODS if not (ROOT / "docs" / "methods" / f"{name.rpartition('.v')[0]}.md").exists()
+    ]
     assert not missing

@@ -7,7 +7,8 @@ from metier.selection.budget import Clock, parse_duration
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("10m", 600), ("90s", 90), ("1h30m", 5400), ("2", 120), (" 1.5 h ", 5400), ("1m30s", 90)]
+    ("text", "seconds"),
+    [("10m", 600), ("90s", 90), ("1h30m", 5400), ("2", 120), (" 1.5 h ", 5400), ("1m30s", 90)],
 )
 def test_reads_durations(text, seconds):
     assert parse_duration(text) == seconds

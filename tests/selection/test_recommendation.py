@@ -14,7 +14,8 @@ def field(n_rows, **candidates):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 5, n_rows)
     return truth, [
-        Contestant(name, answers(truth, wrong, rng=rng), latency) for name, (wrong, latency) in candidates.items()
+        Contestant(name, answers(truth, wrong, rng=rng), latency)
+        for name, (wrong, latency) in candidates.items()
     ]
 
 

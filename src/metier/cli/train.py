@@ -12,10 +12,16 @@ from metier.cli import console as speak
 SHOWN_REASONS = 3
 
 
-@click.command(epilog="Example: metier train examples/banking77/train.csv --test examples/banking77/test.csv --budget 10m")
+@click.command(
+    epilog="Example: metier train examples/banking77/train.csv --test examples/banking77/test.csv --budget 10m"
+)
 @click.argument("file", required=False)
-@click.option("--test", metavar="FILE", help="Rows answered once, after every choice. Default: a fifth is held out.")
-@click.option("--validation", metavar="FILE", help="Rows every choice is made on. Default: a tenth is held out.")
+@click.option(
+    "--test", metavar="FILE", help="Rows answered once, after every choice. Default: a fifth is held out."
+)
+@click.option(
+    "--validation", metavar="FILE", help="Rows every choice is made on. Default: a tenth is held out."
+)
 @click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
 @click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
@@ -25,12 +31,22 @@ SHOWN_REASONS = 3
 @click.option("--delimiter", metavar="SIGN", help="Default: detected, and said.")
 @click.option("--budget", metavar="TIME", help="Time for everything: 10m, 90s, 1h30m. Default: 10m.")
 @click.option("--candidates", metavar="A,B,C", help="Methods by name. Default: all that suit the task.")
-@click.option("--base", metavar="NAME", help="Pretrained model: folder, short name or hub name. Default: by language.")
-@click.option("--settings", "settings_file", metavar="FILE", type=click.Path(path_type=Path), help="YAML with any setting.")
+@click.option(
+    "--base", metavar="NAME", help="Pretrained model: folder, short name or hub name. Default: by language."
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="YAML with any setting.",
+)
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="One setting; may be repeated.")
 @click.option("--seed", type=click.IntRange(min=0), help="Same seed, same machine, same answers. Default: 0.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: the cores this process may use.")
-@click.option("--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes.")
+@click.option(
+    "--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes."
+)
 @click.option("--drop-leaks", is_flag=True, help="Leave out training rows that also stand in test.")
 @click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
 @click.option("--drop-rare", is_flag=True, help="Leave out labels with too few rows to be split.")
@@ -40,8 +56,15 @@ SHOWN_REASONS = 3
 @click.option("--json", "as_json", is_flag=True, help="The last line is report.json in one line.")
 @click.option("--verbose", is_flag=True, help="Also why each other candidate was not chosen.")
 def train(
-    file: str | None, settings_file: Path | None, overrides: tuple[str, ...], run: Path | None, overwrite: bool,
-    resume: Path | None, as_json: bool, verbose: bool, **flags: Any,
+    file: str | None,
+    settings_file: Path | None,
+    overrides: tuple[str, ...],
+    run: Path | None,
+    overwrite: bool,
+    resume: Path | None,
+    as_json: bool,
+    verbose: bool,
+    **flags: Any,
 ) -> None:
     """Race ways of learning the rows of FILE; say which to ship.
 
@@ -55,7 +78,11 @@ def train(
     settings = _settings(settings_file, overrides, {"train": file} | flags)
     with speak.ProgressLines() as listener:
         finished = api.train(
-            settings=settings, run=run, overwrite=overwrite, resume=resume, listener=listener,
+            settings=settings,
+            run=run,
+            overwrite=overwrite,
+            resume=resume,
+            listener=listener,
         )
     if as_json:
         speak.print_json(finished.report)
@@ -67,13 +94,35 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     from metier.selection.budget import parse_duration
     from metier.selection.settings import load_settings
 
-    data = {key: flags[key] for key in (
-        "train", "test", "validation", "text", "label", "group", "time", "split", "encoding", "delimiter",
-        "drop_leaks", "drop_unlabelled", "drop_rare",
-    ) if flags[key] not in (None, False)}
-    whole = {key: flags[name] for key, name in (
-        ("base", "base"), ("random_state", "seed"), ("threads", "threads"), ("refit", "refit"),
-    ) if flags[name] is not None}
+    data = {
+        key: flags[key]
+        for key in (
+            "train",
+            "test",
+            "validation",
+            "text",
+            "label",
+            "group",
+            "time",
+            "split",
+            "encoding",
+            "delimiter",
+            "drop_leaks",
+            "drop_unlabelled",
+            "drop_rare",
+        )
+        if flags[key] not in (None, False)
+    }
+    whole = {
+        key: flags[name]
+        for key, name in (
+            ("base", "base"),
+            ("random_state", "seed"),
+            ("threads", "threads"),
+            ("refit", "refit"),
+        )
+        if flags[name] is not None
+    }
     if flags["budget"]:
         whole["budget_minutes"] = parse_duration(flags["budget"]) / 60
     if flags["candidates"]:
@@ -89,7 +138,8 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
     name = report["recommended"]
     console.print(
         f"[bold]ship   {name}[/]: {speak.percentage(score['value'], score['low'], score['high'])}, "
-        f"{speak.milliseconds(chosen['latency_ms']['mean'])} a row, {speak.size(chosen['size_bytes'])}", soft_wrap=True,
+        f"{speak.milliseconds(chosen['latency_ms']['mean'])} a row, {speak.size(chosen['size_bytes'])}",
+        soft_wrap=True,
     )
     for clause in detail.split("; "):
         console.print(f"       {clause}", markup=False, soft_wrap=True)
@@ -120,9 +170,13 @@ def _table(report: dict[str, Any]) -> Table:
         table.add_row(
             Text("→" if chosen else " "),
             Text(one["name"], style="bold" if chosen else ""),
-            f"{accuracy['value'] * 100:.1f} [{accuracy['low'] * 100:.1f}, {accuracy['high'] * 100:.1f}]".replace("[", "\\["),
+            f"{accuracy['value'] * 100:.1f} [{accuracy['low'] * 100:.1f}, {accuracy['high'] * 100:.1f}]".replace(
+                "[", "\\["
+            ),
             f"{macro['value'] * 100:.1f}",
-            speak.duration(one["train_seconds"]) if not one["members"] else f"+{speak.duration(one['train_seconds'])}",
+            speak.duration(one["train_seconds"])
+            if not one["members"]
+            else f"+{speak.duration(one['train_seconds'])}",
             speak.milliseconds(one["latency_ms"]["mean"]),
             speak.count(one["rows_per_second"]),
             speak.size(one["size_bytes"]),

@@ -12,12 +12,12 @@ import numpy as np
 from metier import catalogue
 from metier.audit import Audit, drop_leaks, examine
 from metier.bundles import Bundle, load_bundle
-from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, split_rows
+from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
 from metier.errors import CallError, InterruptedRunError
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.selection.budget import Clock, parse_duration
-from metier.selection.preflight import Plan, plan_race
+from metier.selection.preflight import Plan, Preflight
 from metier.selection.race import CASCADE, Race
 from metier.selection.recommendation import Contestant, Recommendation, recommend
 from metier.selection.report import Tested, build_report, plain
@@ -115,11 +115,15 @@ def train(
         folder = RunFolder.open(Path(resume))
         chosen = load_settings(folder.settings_path)
     sources = _Sources.choose(source, test, validation, chosen)
-    rows = _read_all(sources, chosen)
+    train_rows, test_rows, validation_rows = _read_all(sources, chosen)
     if resume is None:
-        folder = RunFolder.create(Path(run) if run else None, name=Path(rows["train"].origin).stem, overwrite=overwrite)
+        _check_before_any_work(train_rows, chosen)
+        folder = RunFolder.create(
+            Path(run) if run else None, name=Path(train_rows.origin).stem, overwrite=overwrite
+        )
+        write_settings(chosen, {}, folder.settings_path)
     try:
-        return _conduct(folder, chosen, rows, listener)
+        return _conduct(folder, chosen, (train_rows, test_rows, validation_rows), listener)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Stopped. What was done is kept; go on with: metier train --resume {folder.path}"
@@ -137,14 +141,19 @@ class _Sources:
         data = settings.data
         train = data.train if train is None else train
         if train is None:
-            raise CallError("There are no rows to train on. Give a file: metier train FILE, or data.train in the settings.")
+            raise CallError(
+                "There are no rows to train on. Give a file: metier train FILE, or data.train in the settings."
+            )
         return cls(
             train, data.test if test is None else test, data.validation if validation is None else validation
         )
 
 
 def _settings(
-    settings: TrainSettings | Mapping[str, Any] | None, *, budget: str | None, candidates: Sequence[str] | None,
+    settings: TrainSettings | Mapping[str, Any] | None,
+    *,
+    budget: str | None,
+    candidates: Sequence[str] | None,
     roles: Mapping[str, str | None],
 ) -> TrainSettings:
     values = settings.model_dump() if isinstance(settings, TrainSettings) else dict(settings or {})
@@ -158,22 +167,30 @@ def _settings(
     return check_settings(values)
 
 
-def _read_all(sources: _Sources, settings: TrainSettings) -> dict[str, Rows | None]:
-    """Read every source; the others take the roles that the training rows have."""
+def _read_all(sources: _Sources, settings: TrainSettings) -> tuple[Rows, Rows | None, Rows | None]:
+    """Read training, test and validation rows; the last two take the roles that the first have."""
     data = settings.data
     how = {"encoding": data.encoding, "delimiter": data.delimiter}
     asked = {role: getattr(data, role) for role in ("text", "label", "group", "time", "split")}
     train = sources.train if isinstance(sources.train, Rows) else read(sources.train, **asked, **how)
-    known = {"text": train.roles.text, "label": train.roles.label}
-    others = {
-        name: rows if rows is None or isinstance(rows, Rows) else read(rows, **known, **how)
-        for name, rows in (("test", sources.test), ("validation", sources.validation))
-    }
-    return {"train": train, **others}
+    others = [
+        rows if rows is None or isinstance(rows, Rows) else read_alike(rows, train, **how)
+        for rows in (sources.test, sources.validation)
+    ]
+    return train, others[0], others[1]
 
 
-def _prepare(rows: dict[str, Rows | None], settings: TrainSettings) -> tuple[Splits, Audit, list[str]]:
-    train, test, validation = rows["train"], rows["test"], rows["validation"]
+def _check_before_any_work(train: Rows, settings: TrainSettings) -> None:
+    """Raise what can be known without a run folder: names nobody knows, labels that cannot be told apart."""
+    for name in settings.candidates or ():
+        catalogue.full_name(name)
+    labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
+    Classification.from_labels(labelled.labels)
+
+
+def _prepare(
+    train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings
+) -> tuple[Splits, Audit, list[str]]:
     data, said = settings.data, []
     if data.drop_unlabelled:
         train, dropped = drop_unlabelled(train)
@@ -185,41 +202,54 @@ def _prepare(rows: dict[str, Rows | None], settings: TrainSettings) -> tuple[Spl
     if data.drop_rare:
         train, rare = drop_rare_labels(train)
         said += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
-    Classification.from_labels(train.labels)
     audit = examine(train, test=test, validation=validation)
     splits = split_rows(
-        train, test=test, validation=validation, validation_fraction=data.validation_fraction,
-        test_fraction=data.test_fraction, random_state=settings.random_state,
+        train,
+        test=test,
+        validation=validation,
+        validation_fraction=data.validation_fraction,
+        test_fraction=data.test_fraction,
+        random_state=settings.random_state,
     )
     return splits, audit, said
 
 
-def _conduct(run: RunFolder, settings: TrainSettings, rows: dict[str, Rows | None], listener: Listener) -> Run:
+def _conduct(
+    run: RunFolder, settings: TrainSettings, rows: tuple[Rows, Rows | None, Rows | None], listener: Listener
+) -> Run:
     state = run.read_json("state.json") or {}
     clock = Clock(settings.budget_minutes * 60, spent_seconds=float(state.get("spent_seconds", 0.0)))
     listener(Progress("reading and checking the rows", 0, None))
-    splits, audit, said = _prepare(rows, settings)
+    splits, audit, said = _prepare(*rows, settings)
     language = detect_language(splits.train.texts).main_language
     _check_same_rows(run, splits, said, audit)
     task = Classification.from_labels(splits.train.labels)
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
-    plan = plan_race(race, language=language)
-    if not run.settings_path.exists():
-        write_settings(settings, plan.methods, run.settings_path)
+    plan = Preflight(
+        run, settings, splits.train.texts, splits.train.labels, len(splits.validation), clock, listener
+    ).plan()
+    listener(Progress(f"plan   {plan.sentence}", 1, 1, unit="plan"))
+    write_settings(settings, plan.methods, run.settings_path)
     race.train_all(plan)
     race.fuse(plan.fusions)
     recommendation = _recommend(race)
     if settings.refit:
         _refit(race, plan, recommendation.name, len(splits.test))
     tested = _answer_test(race, splits.test)
-    report = plain(build_report(race, recommendation, test=splits.test, tested=tested, audit=audit, language=language))
+    report = plain(
+        build_report(race, recommendation, test=splits.test, tested=tested, audit=audit, language=language)
+    )
     report["data"]["notes"] += [*said, *splits.notes]
     return _close(race, report, recommendation)
 
 
 def _check_same_rows(run: RunFolder, splits: Splits, said: list[str], audit: Audit) -> None:
     facts = {
-        "fingerprints": {"train": splits.train.fingerprint, "validation": splits.validation.fingerprint, "test": splits.test.fingerprint},
+        "fingerprints": {
+            "train": splits.train.fingerprint,
+            "validation": splits.validation.fingerprint,
+            "test": splits.test.fingerprint,
+        },
         "roles": vars(splits.train.roles),
         "rows": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
         "notes": [*splits.train.notes, *said, *splits.notes],
@@ -229,7 +259,9 @@ def _check_same_rows(run: RunFolder, splits: Splits, said: list[str], audit: Aud
     if before is None:
         run.write_json("data.json", plain(facts))
     elif before["fingerprints"] != facts["fingerprints"]:
-        changed = [name for name, value in facts["fingerprints"].items() if before["fingerprints"][name] != value]
+        changed = [
+            name for name, value in facts["fingerprints"].items() if before["fingerprints"][name] != value
+        ]
         raise CallError(
             f"{run.path} was begun with other rows: {', '.join(changed)} changed since. "
             "Put the old files back to resume it, or begin a new run without --resume."
@@ -239,7 +271,11 @@ def _check_same_rows(run: RunFolder, splits: Splits, said: list[str], audit: Aud
 def _recommend(race: Race) -> Recommendation:
     truth = race.task.encode(race.validation.labels)
     contestants = [
-        Contestant(entry.name, race.run.answers(entry.name, "validation").argmax(axis=1), entry.cost["latency_ms"]["mean"])
+        Contestant(
+            entry.name,
+            race.run.answers(entry.name, "validation").argmax(axis=1),
+            entry.cost["latency_ms"]["mean"],
+        )
         for entry in race.trained
     ]
     details = {}
@@ -263,7 +299,9 @@ def _refit(race: Race, plan: Plan, chosen: str, n_test: int) -> None:
         seconds = entry.train_seconds * growth
         if entry.members or entry.name not in plan.methods or seconds > left:
             if entry.name in needed and not entry.members:
-                race.run.log(f"{entry.name}: no refit, it would take {seconds:.0f} s of {max(left, 0):.0f} s left")
+                race.run.log(
+                    f"{entry.name}: no refit, it would take {seconds:.0f} s of {max(left, 0):.0f} s left"
+                )
             continue
         left -= seconds
         names.append(entry.name)

@@ -23,7 +23,9 @@ def parse_duration(text: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", compact)
     seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != compact or seconds <= 0:
-        raise CallError(f"A budget is a duration such as 10m, 90s or 1h30m; found {text!r}. Give one with --budget.")
+        raise CallError(
+            f"A budget is a duration such as 10m, 90s or 1h30m; found {text!r}. Give one with --budget."
+        )
     return seconds
 
 

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from metier.fusion.average import AverageFit, export_average, fit_average
-from metier.fusion.cascade import CascadeCertificate, certify_cascade, export_cascade
+from metier.fusion import (
+    AverageFit,
+    CascadeCertificate,
+    certify_cascade,
+    export_average,
+    export_cascade,
+    fit_average,
+)
 from metier.selection.run_folder import Entry, RunFolder
 from metier.selection.settings import CascadeSettings
 
@@ -46,11 +52,16 @@ def stages_for_cascade(entries: Sequence[Entry]) -> tuple[str, str] | None:
     return (cheap[-1].name, big.name) if cheap else None
 
 
-def certify(run: RunFolder, cheap: str, big: str, truth: np.ndarray, settings: CascadeSettings) -> CascadeCertificate:
+def certify(
+    run: RunFolder, cheap: str, big: str, truth: np.ndarray, settings: CascadeSettings
+) -> CascadeCertificate:
     """Look for a threshold that the validation rows can certify."""
     return certify_cascade(
-        run.answers(cheap, "validation"), run.answers(big, "validation"), truth,
-        margin=settings.margin, confidence=settings.confidence,
+        run.answers(cheap, "validation"),
+        run.answers(big, "validation"),
+        truth,
+        margin=settings.margin,
+        confidence=settings.confidence,
     )
 
 
@@ -64,7 +75,9 @@ def write_average(run: RunFolder, fit: AverageFit, members: Sequence[str], name:
 def write_cascade(run: RunFolder, certificate: CascadeCertificate, stages: Sequence[str], name: str) -> float:
     """Compose the stages' folders into the cascade's; gives the seconds it took."""
     start = time.perf_counter()
-    export_cascade(certificate, [run.candidate(stage) for stage in stages], _fresh(run.candidate(name)), name=name)
+    export_cascade(
+        certificate, [run.candidate(stage) for stage in stages], _fresh(run.candidate(name)), name=name
+    )
     return time.perf_counter() - start
 
 

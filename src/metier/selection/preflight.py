@@ -9,7 +9,7 @@ import importlib.util
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 from sklearn.base import clone
@@ -26,34 +26,32 @@ DEFAULTS = (
     "majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "encoder.v1", "average.v1", "cascade.v1",
 )  # fmt: skip
 FUSIONS = frozenset({"average.v1", "cascade.v1"})
-SAMPLE_ROWS = 600
+SMALL_SAMPLE, LARGE_SAMPLE = 150, 600
 # Answering, measuring, sealing and the report, besides what the candidates take.
 OVERHEAD_SECONDS = 25.0
 # The machine is shared and the estimate comes from a few batches.
 SAFETY = 1.15
-# Below this many epochs a fine-tuned encoder has not paid for its start; above this many, a refit is worth more.
+# Below this many epochs a fine-tuned encoder has not paid for its start.
 FEWEST_EPOCHS = 2
-
-
-class Cost(Protocol):
-    """What a method's `estimate_cost` gives."""
-
-    @property
-    def seconds(self) -> float:
-        """Seconds besides the epochs."""
-
-    @property
-    def seconds_per_epoch(self) -> float:
-        """Seconds for one pass over the rows; 0 where nothing is repeated."""
-
-    @property
-    def memory_bytes(self) -> int:
-        """Peak memory above what the process holds now."""
+# With this many, rows are worth more than epochs: the rest of the time goes to a refit.
+ENOUGH_EPOCHS = 3
+# Probing, exporting and the gate between INT8 and fp32, in seconds.
+CLOSING_OF_AN_ENCODER = 20.0
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A cost that was timed on a sample."""
+class Cost:
+    """What a candidate is expected to take.
+
+    Parameters
+    ----------
+    seconds : float
+        Besides the epochs.
+    memory_bytes : int
+        At the peak.
+    seconds_per_epoch : float
+        For one pass over the rows; 0 where nothing is repeated.
+    """
 
     seconds: float
     memory_bytes: int
@@ -72,6 +70,8 @@ class Planned:
         Unfitted; None where it cannot be built.
     seconds, memory_bytes : float, int
         What it is expected to take.
+    seconds_per_epoch : float
+        For one pass over the rows; 0 where nothing is repeated.
     epochs : int or None
         Passes over the rows that it may make.
     why_dropped : str or None
@@ -82,6 +82,7 @@ class Planned:
     method: Any = None
     seconds: float = 0.0
     memory_bytes: int = 0
+    seconds_per_epoch: float = 0.0
     epochs: int | None = None
     why_dropped: str | None = None
 
@@ -98,7 +99,9 @@ class Plan:
     @property
     def methods(self) -> dict[str, Any]:
         """The estimators that run, by name."""
-        return {one.name: one.method for one in self.candidates if one.method is not None and not one.why_dropped}
+        return {
+            one.name: one.method for one in self.candidates if one.method is not None and not one.why_dropped
+        }
 
     @property
     def sentence(self) -> str:
@@ -140,7 +143,9 @@ class Preflight:
         before = self.run.read_json("plan.json")
         candidates = [self._build(name) for name in wanted if name not in FUSIONS]
         if not candidates:
-            raise BudgetError(f"{', '.join(wanted)} join other candidates, but none is named. Add some to --candidates.")
+            raise BudgetError(
+                f"{', '.join(wanted)} join other candidates, but none is named. Add some to --candidates."
+            )
         if before is None:
             refit = self._fit_into_budget(candidates)
             facts = self._facts(candidates, language)
@@ -176,7 +181,9 @@ class Preflight:
             "base": self.settings.base,
             "checkpoint_folder": self.run.checkpoint(name),
         }
-        return {key: value for key, value in ours.items() if key in accepted} | arguments_of(self.settings, name)
+        return {key: value for key, value in ours.items() if key in accepted} | arguments_of(
+            self.settings, name
+        )
 
     def _fit_into_budget(self, candidates: list[Planned]) -> bool:
         """Drop what does not fit; give the encoder the epochs that do. Gives whether a refit is planned."""
@@ -186,7 +193,7 @@ class Preflight:
                 self._estimate(one, memory)
         left = self.clock.left_seconds - OVERHEAD_SECONDS
         once = [one for one in candidates if one.why_dropped is None]
-        repeated = [one for one in once if getattr(one, "per_epoch", 0.0)]
+        repeated = [one for one in once if one.seconds_per_epoch]
         for one in once:
             if one not in repeated:
                 one.why_dropped = _too_long(one.seconds, left, self.clock.budget_seconds)
@@ -199,9 +206,13 @@ class Preflight:
 
     def _estimate(self, one: Planned, memory: int) -> None:
         self.listener(Progress("preflight: measuring a few batches", 0, None))
-        cost = self._cost(one.method)
+        try:
+            cost = self._cost(one.method)
+        except Exception as error:  # The race meets it again, and says there what became of the candidate.
+            self.run.log(f"{one.name}: preflight met {type(error).__name__}: {error}")
+            return
         one.seconds, one.memory_bytes = cost.seconds, cost.memory_bytes
-        one.per_epoch = cost.seconds_per_epoch  # type: ignore[attr-defined]
+        one.seconds_per_epoch = cost.seconds_per_epoch
         if one.memory_bytes > memory:
             one.why_dropped = (
                 f"it needs about {one.memory_bytes / 1e9:.1f} GB and {memory / 1e9:.1f} GB are free; "
@@ -209,37 +220,47 @@ class Preflight:
             )
 
     def _cost(self, method: Any) -> Cost:
-        if hasattr(method, "estimate_cost"):
-            cost: Cost = method.estimate_cost(self.texts, self.labels)
-            return cost
-        step = max(1, len(self.texts) // SAMPLE_ROWS)
-        texts = [self.texts[index] for index in range(0, len(self.texts), step)]
-        labels = [self.labels[index] for index in range(0, len(self.texts), step)]
+        if hasattr(method, "measure"):
+            measured = method.measure(self.texts, n_classes=len(set(self.labels)))
+            return Cost(CLOSING_OF_AN_ENCODER, measured.memory_bytes, measured.seconds_per_epoch)
+        # The first small fit pays what is paid once and kept: conversion, distillation. The next two give the line.
+        self._time_fit(method, SMALL_SAMPLE, offset=0)
+        small, _ = self._time_fit(method, SMALL_SAMPLE, offset=1)
+        large, memory = self._time_fit(method, LARGE_SAMPLE, offset=2)
+        per_row = max(0.0, large - small) / (LARGE_SAMPLE - SMALL_SAMPLE)
+        n_more = max(0, len(self.texts) - LARGE_SAMPLE)
+        return Cost(
+            large + per_row * n_more,
+            psutil.Process().memory_info().rss + memory * len(self.texts) // LARGE_SAMPLE,
+        )
+
+    def _time_fit(self, method: Any, n_rows: int, *, offset: int) -> tuple[float, int]:
+        """Seconds of a fit on a sample, and the bytes by which the process grew."""
+        step = max(1, len(self.texts) // n_rows)
+        picked = range(offset % step, len(self.texts), step)
+        texts, labels = [self.texts[index] for index in picked], [self.labels[index] for index in picked]
         if len(set(labels)) < 2:
-            return Measured(0.0, 0)
-        start, before = time.perf_counter(), psutil.Process().memory_info().rss
+            return 0.0, 0
+        before, start = psutil.Process().memory_info().rss, time.perf_counter()
         clone(method).fit(texts, labels, validation=(texts[:50], labels[:50]))
-        grown = max(0, psutil.Process().memory_info().rss - before)
-        scale = len(self.texts) / len(texts)
-        return Measured((time.perf_counter() - start) * scale, int(grown * scale))
+        return time.perf_counter() - start, max(0, psutil.Process().memory_info().rss - before)
 
     def _give_epochs(self, one: Planned, left: float) -> bool:
         """Set the epochs of a method that makes several; gives whether a refit of it still fits."""
-        asked = one.method.get_params(deep=False)["epochs"]
-        most = asked or one.method.max_epochs
-        per_epoch, fixed = one.per_epoch * SAFETY, one.seconds  # type: ignore[attr-defined]
+        most = one.method.get_params(deep=False)["epochs"]
+        per_epoch, fixed = one.seconds_per_epoch * SAFETY, one.seconds
         growth = 1 + self.n_validation / max(1, len(self.texts))
-        with_refit = int((left - fixed * (1 + growth)) / (per_epoch * (1 + growth))) if self.settings.refit else 0
+        with_refit = (
+            int((left - fixed * (1 + growth)) / (per_epoch * (1 + growth))) if self.settings.refit else 0
+        )
         alone = int((left - fixed) / per_epoch)
-        enough = min(most, one.method.enough_epochs)
-        refit = with_refit >= enough
+        refit = with_refit >= min(most, ENOUGH_EPOCHS)
         epochs = min(most, with_refit if refit else alone)
         if epochs < min(FEWEST_EPOCHS, most):
-            one.why_dropped = _too_long(fixed + min(FEWEST_EPOCHS, most) * per_epoch, left, self.clock.budget_seconds)
-            one.why_dropped = one.why_dropped or f"not even {FEWEST_EPOCHS} epochs fit into the budget"
-            return True
-        one.epochs = epochs
-        one.seconds = fixed + epochs * per_epoch
+            needed = fixed + min(FEWEST_EPOCHS, most) * per_epoch
+            one.why_dropped = _too_long(needed, left, self.clock.budget_seconds)
+            return self.settings.refit
+        one.epochs, one.seconds = epochs, fixed + epochs * per_epoch
         return refit
 
     def _facts(self, candidates: Sequence[Planned], language: str) -> dict[str, Any]:
@@ -257,8 +278,8 @@ class Preflight:
     def _save(self, candidates: Sequence[Planned], *, refit: bool, facts: dict[str, Any]) -> None:
         kept = {
             one.name: {
-                "seconds": one.seconds, "memory_bytes": one.memory_bytes, "epochs": one.epochs,
-                "why_dropped": one.why_dropped,
+                "seconds": one.seconds, "memory_bytes": one.memory_bytes,
+                "seconds_per_epoch": one.seconds_per_epoch, "epochs": one.epochs, "why_dropped": one.why_dropped,
             }
             for one in candidates
         }  # fmt: skip

@@ -16,8 +16,7 @@ from sklearn.base import clone
 
 from metier.data.rows import Rows
 from metier.errors import BudgetError, MetierError
-from metier.fusion.average import AverageFit
-from metier.fusion.cascade import CascadeCertificate
+from metier.fusion import AverageFit, CascadeCertificate
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.selection import fusing
@@ -65,7 +64,9 @@ class Race:
             self.entries.append(entry)
         if not self.trained:
             reasons = "; ".join(f"{entry.name}: {entry.why}" for entry in self.entries)
-            raise BudgetError(f"No candidate could be trained. {reasons} Give more time with --budget, or name others with --candidates.")
+            raise BudgetError(
+                f"No candidate could be trained. {reasons} Give more time with --budget, or name others with --candidates."
+            )
 
     def fuse(self, wanted: Sequence[str]) -> None:
         """Join what was trained into an average and a cascade, on the validation answers."""
@@ -93,10 +94,18 @@ class Race:
             except MetierError as error:
                 entry = Entry(planned.name, status="failed", why=str(error))
             except MemoryError:
-                entry = Entry(planned.name, status="failed", why="it ran out of memory; close other programs or take fewer rows")
-            except Exception as error:  # A bug in one method, ours or a plug-in's, must not cost the others their work.
+                entry = Entry(
+                    planned.name,
+                    status="failed",
+                    why="it ran out of memory; close other programs or take fewer rows",
+                )
+            except (
+                Exception
+            ) as error:  # A bug in one method, ours or a plug-in's, must not cost the others their work.
                 self.run.log(f"{planned.name} broke:\n{traceback.format_exc()}")
-                entry = Entry(planned.name, status="failed", why=f"a bug ({type(error).__name__}: {error}); see train.log")
+                entry = Entry(
+                    planned.name, status="failed", why=f"a bug ({type(error).__name__}: {error}); see train.log"
+                )
         self.run.log(f"{entry.name}: {entry.status} {entry.why or ''} in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
         return entry
@@ -106,13 +115,17 @@ class Race:
         self.listener(Progress(f"{planned.name}: training", 0, None))
         start = time.perf_counter()
         method.fit(
-            self.train.texts, self.train.labels,
-            validation=(self.validation.texts, self.validation.labels), listener=self.listener,
+            self.train.texts,
+            self.train.labels,
+            validation=(self.validation.texts, self.validation.labels),
+            listener=self.listener,
         )
         seconds = time.perf_counter() - start
         self._export(planned.name, method)
         return self._measured(
-            Entry(planned.name, train_seconds=seconds, params=dict(method.chosen_params_), facts=_facts_of(method))
+            Entry(
+                planned.name, train_seconds=seconds, params=dict(method.chosen_params_), facts=_facts_of(method)
+            )
         )
 
     def _refit_one(self, entry: Entry, method: Any, texts: list[str], labels: list[str]) -> None:
@@ -125,7 +138,9 @@ class Race:
         entry.train_seconds = time.perf_counter() - start
         self._export(entry.name, fresh)
         entry.trained_on = "train + validation"
-        entry.cost = measure_cost(self.run.candidate(entry.name), self.validation.texts, random_state=self.settings.random_state)
+        entry.cost = measure_cost(
+            self.run.candidate(entry.name), self.validation.texts, random_state=self.settings.random_state
+        )
         self.run.log(f"{entry.name}: refit in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
 
@@ -141,7 +156,9 @@ class Race:
                 fusing.write_cascade(self.run, self.certificate, self.stages, entry.name)
             if refitted.issuperset(leaves):
                 entry.trained_on = "train + validation"
-            entry.cost = measure_cost(self.run.candidate(entry.name), self.validation.texts, random_state=self.settings.random_state)
+            entry.cost = measure_cost(
+                self.run.candidate(entry.name), self.validation.texts, random_state=self.settings.random_state
+            )
             self.run.save_entry(entry)
 
     def leaves_of(self, name: str) -> set[str]:
@@ -189,7 +206,13 @@ class Race:
     def _join_cascade(self, truth: Any) -> None:
         self.stages = fusing.stages_for_cascade(self.trained)
         if self.stages is None:
-            self._add(Entry(CASCADE, status="dropped", why="a cascade does not pay here: no candidate costs a third of another or less"))
+            self._add(
+                Entry(
+                    CASCADE,
+                    status="dropped",
+                    why="a cascade does not pay here: no candidate costs a third of another or less",
+                )
+            )
             return
         self.certificate = fusing.certify(self.run, *self.stages, truth, self.settings.cascade)
         if self.certificate.threshold is None:
@@ -198,8 +221,13 @@ class Race:
         entry = self.run.entry(CASCADE)
         if entry is None:
             seconds = fusing.write_cascade(self.run, self.certificate, self.stages, CASCADE)
-            facts = {"kept_fraction": float(self.certificate.kept_fraction), "threshold": float(self.certificate.threshold)}
-            entry = self._measured(Entry(CASCADE, members=list(self.stages), train_seconds=seconds, facts=facts))
+            facts = {
+                "kept_fraction": float(self.certificate.kept_fraction),
+                "threshold": float(self.certificate.threshold),
+            }
+            entry = self._measured(
+                Entry(CASCADE, members=list(self.stages), train_seconds=seconds, facts=facts)
+            )
         self._add(entry)
 
     def _add(self, entry: Entry) -> None:

@@ -59,7 +59,11 @@ class Recommendation:
 
 
 def recommend(
-    contestants: Sequence[Contestant], truth: np.ndarray, *, metric: str = "accuracy", tolerance: float = 0.01,
+    contestants: Sequence[Contestant],
+    truth: np.ndarray,
+    *,
+    metric: str = "accuracy",
+    tolerance: float = 0.01,
     details: Mapping[str, str] | None = None,
 ) -> Recommendation:
     """Pick the cheapest candidate that is level with the best.
@@ -92,7 +96,9 @@ def recommend(
     )
     sentence = _sentence(chosen, best, against[chosen.name], (details or {}).get(chosen.name))
     reasons = tuple(
-        _reason(one, chosen, best, against[one.name], is_level=one in level) for one in contestants if one is not chosen
+        _reason(one, chosen, best, against[one.name], is_level=one in level)
+        for one in contestants
+        if one is not chosen
     )
     return Recommendation(chosen.name, best.name, sentence, reasons)
 
@@ -108,7 +114,9 @@ def _sentence(chosen: Contestant, best: Contestant, comparison: Comparison, deta
     return f"ship {chosen.name}: {words}" + (f"; {detail}" if detail else "")
 
 
-def _reason(one: Contestant, chosen: Contestant, best: Contestant, comparison: Comparison, *, is_level: bool) -> str:
+def _reason(
+    one: Contestant, chosen: Contestant, best: Contestant, comparison: Comparison, *, is_level: bool
+) -> str:
     points = f"{abs(comparison.difference) * 100:.1f} points"
     if one is best:
         return f"{one.name} has the highest score, but {chosen.name} is level with it and cheaper."
@@ -120,7 +128,16 @@ def _reason(one: Contestant, chosen: Contestant, best: Contestant, comparison: C
 
 
 def _share(ratio: float) -> str:
-    names = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 7: "a seventh", 8: "an eighth", 10: "a tenth"}
+    names = {
+        2: "half",
+        3: "a third",
+        4: "a quarter",
+        5: "a fifth",
+        6: "a sixth",
+        7: "a seventh",
+        8: "an eighth",
+        10: "a tenth",
+    }
     nearest = min(names, key=lambda parts: abs(np.log(ratio * parts)))
     if 0.08 < ratio < 0.6 and abs(np.log(ratio * nearest)) < 0.12:
         return names[nearest]

@@ -27,7 +27,17 @@ from metier.selection.run_folder import Entry
 from metier.tasks import classification
 
 FORMAT = "metier.report.v1"
-PACKAGES = ("metier", "numpy", "scikit-learn", "onnxruntime", "tokenizers", "torch", "transformers", "model2vec", "rjieba")
+PACKAGES = (
+    "metier",
+    "numpy",
+    "scikit-learn",
+    "onnxruntime",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "model2vec",
+    "rjieba",
+)
 CONFUSED_LABELS = 12
 MISTAKES = 20
 
@@ -48,7 +58,13 @@ class Tested:
 
 
 def build_report(
-    race: Race, recommendation: Recommendation, *, test: Rows, tested: dict[str, Tested], audit: Audit, language: str
+    race: Race,
+    recommendation: Recommendation,
+    *,
+    test: Rows,
+    tested: dict[str, Tested],
+    audit: Audit,
+    language: str,
 ) -> dict[str, Any]:
     """Gather every fact of a finished run.
 
@@ -88,7 +104,13 @@ def build_report(
         "data": _data(race, test, language),
         "audit": audit.as_dict()["findings"],
         "candidates": candidates,
-        "comparisons": _comparisons([one["name"] for one in candidates if one["test"]], recommendation.name, truth["test"], tested, metric),
+        "comparisons": _comparisons(
+            [one["name"] for one in candidates if one["test"]],
+            recommendation.name,
+            truth["test"],
+            tested,
+            metric,
+        ),
         "cascade": _cascade(race, tested),
         "detail": _detail(recommendation.name, race, test, truth["test"], tested[recommendation.name]),
         "settings": race.settings.model_dump(mode="json"),
@@ -123,12 +145,23 @@ def scores_of(truth: np.ndarray, probabilities: np.ndarray, *, random_state: int
     }
 
 
-def _candidate(entry: Entry, race: Race, truth: dict[str, np.ndarray], tested: dict[str, Tested]) -> dict[str, Any]:
+def _candidate(
+    entry: Entry, race: Race, truth: dict[str, np.ndarray], tested: dict[str, Tested]
+) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        "name": entry.name, "status": entry.status, "why": entry.why, "trained_on": entry.trained_on,
-        "validation": None, "test": None, "train_seconds": entry.train_seconds,
-        "latency_ms": None, "rows_per_second": None, "size_bytes": None,
-        "params": entry.params, "facts": entry.facts, "members": entry.members,
+        "name": entry.name,
+        "status": entry.status,
+        "why": entry.why,
+        "trained_on": entry.trained_on,
+        "validation": None,
+        "test": None,
+        "train_seconds": entry.train_seconds,
+        "latency_ms": None,
+        "rows_per_second": None,
+        "size_bytes": None,
+        "params": entry.params,
+        "facts": entry.facts,
+        "members": entry.members,
     }
     if entry.status != "trained":
         return facts
@@ -199,7 +232,9 @@ def _detail(name: str, race: Race, test: Rows, truth: np.ndarray, answers: Teste
 
 def _confusion_matrix(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     wrong = truth != predicted
-    blame = np.bincount(truth[wrong], minlength=len(labels)) + np.bincount(predicted[wrong], minlength=len(labels))
+    blame = np.bincount(truth[wrong], minlength=len(labels)) + np.bincount(
+        predicted[wrong], minlength=len(labels)
+    )
     shown = np.sort(np.argsort(-blame, kind="stable")[:CONFUSED_LABELS])
     counts = [[int(np.sum((truth == row) & (predicted == column))) for column in shown] for row in shown]
     return {"labels": [labels[index] for index in shown], "counts": counts}
@@ -233,5 +268,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value
-
-

@@ -90,7 +90,9 @@ class RunFolder:
             for folder in ("candidates", "answers"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"The run folder {path} cannot be made ({error.strerror}). Name another with --run.") from None
+            raise StorageError(
+                f"The run folder {path} cannot be made ({error.strerror}). Name another with --run."
+            ) from None
         return cls(path)
 
     @classmethod
@@ -103,7 +105,9 @@ class RunFolder:
             If there is no run at the path.
         """
         if not (path / "settings.yaml").exists():
-            raise CallError(f"{path} is not a run: it has no settings.yaml. Give the folder that `metier train` printed.")
+            raise CallError(
+                f"{path} is not a run: it has no settings.yaml. Give the folder that `metier train` printed."
+            )
         return cls(path)
 
     def candidate(self, name: str) -> Path:
@@ -147,7 +151,9 @@ class RunFolder:
             partial.replace(path)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            raise StorageError(f"{path} cannot be written ({error.strerror}). Make room, then --resume {self.path}.") from None
+            raise StorageError(
+                f"{path} cannot be written ({error.strerror}). Make room, then --resume {self.path}."
+            ) from None
 
     def read_json(self, name: str | Path) -> dict[str, Any] | None:
         """Read a JSON file of the run; None if it is not there."""
@@ -167,7 +173,9 @@ class RunFolder:
             partial.replace(path)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            raise StorageError(f"{path} cannot be written ({error.strerror}). Make room, then --resume {self.path}.") from None
+            raise StorageError(
+                f"{path} cannot be written ({error.strerror}). Make room, then --resume {self.path}."
+            ) from None
 
     def point_best(self, name: str) -> None:
         """Let `best` point at a candidate; the switch is atomic."""

@@ -56,7 +56,9 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     candidates: tuple[str, ...] | None = Field(default=None, description="None: the defaults of the task.")
     base: str = Field(default="auto", description="Folder, short name or hub name; auto: by language.")
     refit: bool = Field(default=True, description="Train the chosen members again on train + validation.")
-    tolerance: float = Field(default=0.01, ge=0, lt=0.5, description="How far below the best still counts as level.")
+    tolerance: float = Field(
+        default=0.01, ge=0, lt=0.5, description="How far below the best still counts as level."
+    )
     cascade: CascadeSettings = CascadeSettings()
     random_state: int = Field(default=0, ge=0)
     threads: int = Field(default_factory=usable_cores, ge=1)
@@ -110,9 +112,13 @@ def write_settings(settings: TrainSettings, methods: Mapping[str, Any], path: Pa
             if key not in DECIDED_BY_THE_RACE and _is_plain(value)
         }
         for name, method in methods.items()
-    } | {name: arguments for name, arguments in settings.methods.items() if name not in map(short_name, methods)}
+    } | {
+        name: arguments for name, arguments in settings.methods.items() if name not in map(short_name, methods)
+    }
     text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-    path.write_text("# Every setting of this run. Use it again with: metier train --settings this-file\n" + text)
+    path.write_text(
+        "# Every setting of this run. Use it again with: metier train --settings this-file\n" + text
+    )
 
 
 def short_name(name: str) -> str:
@@ -129,7 +135,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
-        raise CallError(f"The settings file {path} cannot be read ({error.strerror}). Check --settings.") from None
+        raise CallError(
+            f"The settings file {path} cannot be read ({error.strerror}). Check --settings."
+        ) from None
     except yaml.YAMLError as error:
         raise CallError(f"{path} is not YAML: {error}. Mend it, or write a new one with a run.") from None
     if not isinstance(values, dict):
@@ -174,7 +182,9 @@ def _model_of(method: type) -> type[BaseModel]:
         annotation = Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation
         fields[name] = (annotation, parameter.default)
     return create_model(
-        f"{method.__name__}Arguments", __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields
+        f"{method.__name__}Arguments",
+        __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True),
+        **fields,
     )
 
 
