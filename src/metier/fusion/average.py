@@ -1,0 +1,255 @@
+"""Several methods, averaged: each at its own temperature, with weights that differ only where the rows insist.
+
+It is the logarithms of the probabilities that are averaged (a geometric mean, also called a logarithmic
+opinion pool). Over 52 sets of members on two data sets it was 0.05 to 0.25 points more accurate on average
+than the best mean of the probabilities, its log-loss 1 to 9 % lower, and it came out calibrated where the
+mean is too unsure of itself: members at their own temperatures carry evidence, and evidence adds up.
+
+Weights fitted freely on a thousand rows were measured worse than equal ones, and a stacker worse still: the
+rows are too few to tell good members apart. But equal weights let one poor member cost a point. So the fit
+starts from the belief that weights lie around the equal one, and moves away as far as the rows' log-loss pays
+for it. The belief is as strong as a hundred rows or so: on ten thousand rows it hardly counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.evaluation import fit_temperature, softmax
+from metier.fusion.composition import exported, place_member, shared_labels
+from metier.fusion.training import fit_methods, settle, train_members
+from metier.predictors.average import KIND, log_probabilities, pool
+from metier.predictors.loading import write_settings
+from metier.progress import Listener, ignore
+from metier.tasks.examples import check_examples
+
+# Standard deviation of a weight around the equal one, before any row is seen. Between 0.04 and 0.13 accuracy
+# was level to 0.1 points, with and without a poor member; narrower keeps the poor member, wider chases the
+# rows.
+WEIGHT_SPREAD = 0.07
+# The members together say nothing: less than this and there are no weights to speak of.
+NOTHING_SAID = 1e-6
+
+
+@dataclass(frozen=True)
+class AverageFit:
+    """What an average needs to know of its members.
+
+    Parameters
+    ----------
+    temperatures, weights : tuple of float
+        One each a member, in the order they were given; weights sum to 1.
+    temperature : float
+        Of the average itself: below 1 where members bring evidence that the others lack.
+    """
+
+    temperatures: tuple[float, ...]
+    weights: tuple[float, ...]
+    temperature: float = 1.0
+
+    def pool(self, probabilities: Sequence[np.ndarray]) -> np.ndarray:
+        """Average members' probabilities, arrays of shape (n_texts, n_classes), one a member."""
+        return pool(
+            probabilities, temperatures=self.temperatures, weights=self.weights, temperature=self.temperature
+        )
+
+
+def fit_average(
+    probabilities: Sequence[np.ndarray], truth: np.ndarray, *, weight_spread: float = WEIGHT_SPREAD
+) -> AverageFit:
+    """Fit temperatures and weights on rows that no member was trained on.
+
+    Parameters
+    ----------
+    probabilities : sequence of ndarray of shape (n_rows, n_classes)
+        One array a member.
+    truth : ndarray of int of shape (n_rows,)
+    weight_spread : float
+        How far weights are believed to lie from the equal one; 0 makes them equal.
+    """
+    if len(probabilities) == 0:
+        raise ValueError("An average needs members, found none. Give the probabilities of at least one.")
+    truth = np.asarray(truth, dtype=np.int64)
+    logs = [log_probabilities(member) for member in probabilities]
+    temperatures = tuple(fit_temperature(log, truth) for log in logs)
+    evidence = np.stack([log / own for log, own in zip(logs, temperatures, strict=True)])
+    weights = _fit_weights(evidence, truth, weight_spread)
+    total = float(weights.sum())
+    if total < NOTHING_SAID:
+        return AverageFit(temperatures, (1 / len(logs),) * len(logs))
+    return AverageFit(temperatures, tuple((weights / total).tolist()), 1 / total)
+
+
+def _fit_weights(evidence: np.ndarray, truth: np.ndarray, spread: float) -> np.ndarray:
+    """Give weights of 0 or more, not summing to 1, that minimise log-loss and distance from one another.
+
+    The log-loss of a logarithmic pool is convex in the weights, and so is the distance: there is one minimum.
+
+    Parameters
+    ----------
+    evidence : ndarray of shape (n_members, n_rows, n_classes)
+        Logarithms of probabilities, each member at its own temperature.
+    """
+    n_members, n_rows, _ = evidence.shape
+    for_truth = evidence[:, np.arange(n_rows), truth]
+    # Together they may be surer or less sure than one alone; only differences between them are held back.
+    belief = 1 / (2 * max(spread, 1e-4) ** 2 * n_rows)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = np.tensordot(weights, evidence, axes=1)
+        pooled = softmax(logits)
+        apart = weights - weights.mean()
+        value = np.mean(logsumexp(logits, axis=1) - weights @ for_truth) + belief * apart @ apart
+        slope = np.einsum("nk,mnk->m", pooled, evidence) / n_rows - for_truth.mean(axis=1) + 2 * belief * apart
+        return float(value), slope
+
+    start = np.full(n_members, 1 / n_members)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * n_members)
+    return np.asarray(found.x)
+
+
+def export_average(fit: AverageFit, member_folders: Sequence[Path], folder: Path, *, name: str) -> None:
+    """Put exported members together into a folder that `predictors.average` answers from.
+
+    Parameters
+    ----------
+    fit : AverageFit
+    member_folders : sequence of Path
+        Folders that methods were exported to, in the order of the fit.
+    folder : Path
+        Made if need be.
+    name : str
+        Versioned name of the method.
+    """
+    if len(member_folders) != len(fit.weights):
+        raise ValueError(
+            f"Expected one folder for each of {len(fit.weights)} members, found {len(member_folders)}. "
+            "Give the folders in the order of the fit."
+        )
+    labels = shared_labels(member_folders)
+    folder.mkdir(parents=True, exist_ok=True)
+    members = []
+    for number, source in enumerate(member_folders):
+        entry = place_member(source, folder, f"members/{number}")
+        members.append({**entry, "temperature": fit.temperatures[number], "weight": fit.weights[number]})
+    settings = {
+        "kind": KIND,
+        "name": name,
+        "labels": labels,
+        "temperature": fit.temperature,
+        "members": members,
+    }
+    write_settings(folder, settings)
+
+
+class Average(ClassifierMixin, BaseEstimator):
+    """Methods averaged: what each gets wrong by chance, the others outvote.
+
+    Gains most where the members differ in kind: words beside embeddings. Costs as much as all of them together;
+    `Cascade` gives most of it back.
+
+    Parameters
+    ----------
+    members : list of methods
+        Unfitted; at least one.
+    fixed : AverageFit, default=None
+        Temperatures and weights; None: fitted on validation.
+    random_state : int, default=0
+        For what is held out without validation rows; members have their own.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    members_ : list of fitted methods
+    fit_ : AverageFit
+        The temperatures and weights in use.
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    """
+
+    name = "average.v1"
+
+    def __init__(
+        self,
+        *,
+        members: Sequence[Any] | None = None,
+        fixed: AverageFit | None = None,
+        random_state: int = 0,
+    ):
+        self.members = members
+        self.fixed = fixed
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `X` is a list of texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Train the members on X, and fit temperatures and weights on the validation rows.
+
+        Without `validation` a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out to
+        fit on; the members are then trained on all rows.
+        """
+        if not self.members:
+            raise ValueError(
+                "An average needs members, found none. Give at least one unfitted method as members=[…]."
+            )
+        random = check_random_state(self.random_state)
+        examples = check_examples(X, y)
+        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+        if self.fixed is not None:
+            _check_count(self.fixed, len(self.members))
+            self.members_ = fit_methods(self.members, examples, unseen=unseen, listener=listener)
+            self.fit_ = self.fixed
+        else:
+            trained = train_members(self.members, examples, unseen=unseen, random=random, listener=listener)
+            self.members_ = trained.members
+            self.fit_ = _fit_or_equal(trained.answers, trained.truth, len(self.members))
+        self.classes_ = examples.classes
+        self.chosen_params_ = {"members": [settle(member) for member in self.members_], "fixed": self.fit_}
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes)."""
+        check_is_fitted(self)
+        texts = as_texts(X)
+        return self.fit_.pool([member.predict_proba(texts) for member in self.members_])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the most probable label for each text."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.average` answers from."""
+        check_is_fitted(self)
+        with exported(self.members_, beside=folder) as folders:
+            export_average(self.fit_, folders, folder, name=self.name)
+
+
+def _fit_or_equal(answers: Sequence[np.ndarray], truth: np.ndarray, n_members: int) -> AverageFit:
+    if not answers:  # Every label has one row: nothing could be held out.
+        return AverageFit((1.0,) * n_members, (1 / n_members,) * n_members)
+    return fit_average(answers, truth)
+
+
+def _check_count(fit: AverageFit, n_members: int) -> None:
+    if len(fit.weights) != n_members:
+        raise ValueError(
+            f"The fixed fit is for {len(fit.weights)} members, found {n_members}. "
+            "Give as many members, or no fit."
+        )

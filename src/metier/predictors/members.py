@@ -1,0 +1,96 @@
+"""A member of a composite predictor, and how its answers are shared.
+
+A cheap method often plays twice: as the cascade's first stage and inside the average that is the second. It is
+known by its fingerprint, a hash over its files. Whoever has its answers already hands them down as `known`, so
+nothing is computed twice for the same texts, loaded twice or stored twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from metier.errors import BundleError, UnsafeFileError
+from metier.predictors.answers import Answers, Predictor
+from metier.predictors.loading import SETTINGS_FILE, load_predictor
+
+# Answers of members by fingerprint: ndarrays of shape (n_texts, n_classes), a row for each text that is asked.
+Known = Mapping[str, np.ndarray]
+NOTHING: Known = {}
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A predictor made of members."""
+
+    def predict(self, texts: Sequence[str], *, known: Known = NOTHING) -> Answers:
+        """Answer texts, taking the answers of members that are known already as given."""
+        ...
+
+    def find(self, fingerprint: str) -> Predictor | None:
+        """Give the member with this fingerprint, at any depth; None where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Member:
+    """A loaded predictor and the fingerprint of its files."""
+
+    predictor: Predictor
+    fingerprint: str
+
+    @classmethod
+    def load(cls, folder: Path, entry: Mapping[str, Any], *, threads: int) -> Self:
+        """Load the member that an entry of the composite's `predictor.json` describes."""
+        return cls(load_predictor(member_folder(folder, entry), threads=threads), entry["fingerprint"])
+
+    def answer(self, texts: Sequence[str], known: Known) -> Answers:
+        """Answer texts, or look the answers up where they are known."""
+        if self.fingerprint in known:
+            names = (self.predictor.name,) * len(texts)
+            return Answers(known[self.fingerprint], self.predictor.labels, names)
+        if isinstance(self.predictor, Composite):
+            return self.predictor.predict(texts, known=known)
+        return self.predictor.predict(texts)
+
+    def find(self, fingerprint: str) -> Predictor | None:
+        """Give the predictor with this fingerprint: this one, or one inside it."""
+        if fingerprint == self.fingerprint:
+            return self.predictor
+        return self.predictor.find(fingerprint) if isinstance(self.predictor, Composite) else None
+
+
+def member_folder(folder: Path, entry: Mapping[str, Any]) -> Path:
+    """Give the folder of a member, which lies inside the composite's.
+
+    Raises
+    ------
+    UnsafeFileError
+        If the entry points out of the composite's folder.
+    """
+    path = PurePosixPath(entry["folder"])
+    if path.is_absolute() or ".." in path.parts:
+        raise UnsafeFileError(
+            f"{folder / SETTINGS_FILE} names a member outside its folder: {entry['folder']!r}. "
+            "Take the bundle from its source again."
+        )
+    return folder / path
+
+
+def check_labels(folder: Path, labels: Sequence[str], members: Sequence[Member]) -> tuple[str, ...]:
+    """Give the labels as a tuple.
+
+    Raises
+    ------
+    BundleError
+        If a member answers with others, or in another order.
+    """
+    for member in members:
+        if member.predictor.labels != tuple(labels):
+            raise BundleError(
+                f"In {folder}, {member.predictor.name} answers with {len(member.predictor.labels)} labels that "
+                f"are not the {len(labels)} of the whole. Join methods trained on the same labels."
+            )
+    return tuple(labels)
