@@ -15,6 +15,7 @@ References
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -37,16 +38,18 @@ def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding
     if rows.roles.label is None:
         return
     given = rows.column("label")
-    labelled = np.flatnonzero([label is not None for label in given])
+    counts = Counter(given)
+    # A label with fewer rows would be out of sight for a whole fold.
+    labelled = np.flatnonzero([label is not None and counts[label] >= N_FOLDS for label in given])
     classes, codes = np.unique([str(given[position]) for position in labelled], return_inverse=True)
     if len(classes) < 2 or len(labelled) < FEWEST_ROWS:
         return
     texts = rows.texts
-    words = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, dtype=np.float32)
+    words = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, min_df=2, dtype=np.float32)
     try:
         features = words.fit_transform([texts[int(position)] for position in labelled])
     except ValueError:
-        return  # Not one text has a word.
+        return  # No two texts share a word.
     probabilities = out_of_fold(features, codes, random_state=random_state)
     doubted, better = doubt(probabilities, codes)
     if not len(doubted):
@@ -123,8 +126,6 @@ def doubt(probabilities: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.
     best = probabilities.argmax(axis=1)
     highest = probabilities[np.arange(n_rows), best]
     doubted = (best != codes) & (highest >= usual[best]) & (own < usual[codes]) & (own * ODDS < highest)
-    # A label that was out of sight for a whole fold says nothing about its rows.
-    doubted &= counts[codes] >= N_FOLDS
     positions = np.flatnonzero(doubted)
     ranked = positions[np.argsort((own / np.maximum(highest, 1e-300))[positions], kind="stable")]
     return ranked, best[ranked]

@@ -39,6 +39,7 @@ MOST_SHOWN = 20
 def check(
     context: click.Context,
     /,
+    *,
     file: str,
     test: str | None,
     validation: str | None,

@@ -12,8 +12,8 @@ from collections.abc import Callable
 HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _has_han = re.compile(f"[{HAN}]").search
 _runs = re.compile(f"([{HAN}]+)").split
-# An apostrophe inside a word belongs to it, straight or curly: "don't" is one word.
-_words = re.compile(r"\w+(?:['’]\w+)*").findall
+# An apostrophe inside a word belongs to it: "don't" is one word.
+_words = re.compile(r"\w+(?:'\w+)*").findall
 
 
 def has_han(text: str) -> bool:
@@ -34,9 +34,10 @@ def segment(text: str) -> list[str]:
     ['i', "don't", 'see', 'card', '2']
     """
     text = text.lower()
-    if (
-        text.isascii() or _has_han(text) is None
-    ):  # Asking for ASCII first costs nothing and answers most of English.
+    if text.isascii():  # Costs nothing to ask, and answers most of English.
+        return _words(text)
+    text = text.replace("’", "'")
+    if _has_han(text) is None:
         return _words(text)
     cut = _load_cutter()
     words: list[str] = []

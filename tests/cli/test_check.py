@@ -1,0 +1,139 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+
+from metier.cli.check import check
+from metier.errors import MissingColumnError, UnknownNameError
+
+BANKING = Path(__file__).parents[2] / "examples" / "banking77"
+TITLES = Path(__file__).parents[2] / "examples" / "csl_category_zh"
+
+
+def run(*args, code=0):
+    result = CliRunner().invoke(check, [str(arg) for arg in args])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def tickets(tmp_path):
+    """A small file whose test rows leak, with its faults beside."""
+    lines = [
+        f"my card number {n} is {w},{'ab'[n % 2]}"
+        for n, w in enumerate(["lost", "stolen", "broken", "late", "new", "old"] * 8)
+    ]
+    train = tmp_path / "tickets.csv"
+    train.write_text("message,intent\n" + "\n".join(lines) + "\nno label on this one,\n")
+    test = tmp_path / "test.csv"
+    test.write_text("message,intent\nMy card number 3 is late!,b\nhow do I pay,a\n")
+    return train, test
+
+
+def test_the_conclusion_comes_first_then_errors_then_the_next_command():
+    result = run(BANKING / "train.csv", "--test", BANKING / "test.csv", code=1)
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{BANKING}/train.csv: 10,003 rows, text = text, label = label (77 labels), English"
+    assert lines[1].startswith("✗ 26 rows of ")
+    assert lines[1].endswith("your test figures would be too good (--drop-leaks)")
+    assert "! 30 rows look mislabelled (metier check --show label-errors)" in lines
+    assert lines[-1] == f"next: metier train {BANKING}/train.csv --test {BANKING}/test.csv --drop-leaks"
+    marks = [line[0] for line in lines[1:-1]]
+    assert marks == sorted(marks, key="✗!·".index)
+    assert len(lines) <= 24  # One screen.
+
+
+def test_without_errors_the_exit_code_is_nought():
+    result = run(TITLES / "test.csv")
+    assert "Chinese" in result.stdout.splitlines()[0]
+    assert not any(line.startswith("✗") for line in result.stdout.splitlines())
+
+
+def test_guesses_are_said_on_stderr_with_their_flags(tickets):
+    train, _ = tickets
+    result = run(train, code=1)
+    assert "text = message, inferred (--text)" in result.stderr
+    assert "label = intent, inferred (--label)" in result.stderr
+    assert "guessed" not in result.stdout
+
+
+def test_the_next_command_carries_the_flags_given_and_those_that_mend(tickets):
+    train, test = tickets
+    result = run(train, "--test", test, "--text", "message", code=1)
+    assert result.stdout.splitlines()[-1] == (
+        f"next: metier train {train} --test {test} --text message --drop-unlabelled --drop-leaks"
+    )
+
+
+def test_json_is_one_object_with_the_same_facts(tickets):
+    train, test = tickets
+    facts = json.loads(run(train, "--test", test, "--json", code=1).stdout)
+    assert facts["has_errors"] is True
+    assert facts["roles"] == {"text": "message", "label": "intent"}
+    assert facts["facts"]["rows"] == {"train": 49, "test": 2}
+    leak = next(finding for finding in facts["findings"] if finding["check"] == "test-leakage")
+    assert (leak["n_rows"], leak["row_numbers"], leak["origin"]) == (1, [1], str(test))
+    assert leak["examples"][0]["text"] == "My card number 3 is late!"
+
+
+def test_show_lists_the_rows_of_one_finding():
+    shown = run(BANKING / "train.csv", "--show", "label-errors", "--most", "3").stdout
+    assert "30 rows look mislabelled" in shown
+    assert "likelier" in shown
+    assert "lost_or_stolen_card" in shown
+    assert "27 more (--most 30" in shown
+
+
+def test_show_lines_chinese_up():
+    lines = run(TITLES / "train.csv", "--show", "label-errors", "--most", "4").stdout.splitlines()
+    header = next(line for line in lines if "likelier" in line)
+    start = cell_len(header[: header.index("text")])
+    for line in lines[lines.index(header) + 1 : -1]:
+        before = next(cut for cut in range(len(line)) if cell_len(line[:cut]) == start)
+        assert line[before - 1] == " "
+        assert line[before] != " "
+
+
+def test_show_of_what_was_not_found_and_of_what_does_not_exist(tickets):
+    train, _ = tickets
+    assert "language-mix: nothing was found" in run(train, "--show", "language-mix", code=1).stdout
+    with pytest.raises(UnknownNameError, match="Did you mean 'label-errors'"):
+        run(train, "--show", "label-eror")
+
+
+def test_show_as_json(tickets):
+    train, _ = tickets
+    (finding,) = json.loads(run(train, "--show", "missing-labels", "--json", code=1).stdout)
+    assert finding["row_numbers"] == [49]
+
+
+def test_a_text_that_looks_like_markup_is_shown_as_it_is(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\n[bold]one[/bold] [x],a\n[bold]one[/bold] [x],b\nother words,a\n")
+    assert "[bold]one[/bold] [x]" in run(path, "--show", "conflicting-labels").stdout
+
+
+def test_an_error_of_the_call_goes_to_the_program(tickets):
+    train, _ = tickets
+    with pytest.raises(MissingColumnError, match="Did you mean 'message'"):
+        run(train, "--text", "mesage")
+
+
+def test_on_a_terminal_lines_wrap_under_their_text(tickets, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    train, test = tickets
+    coloured = run(train, "--test", test, code=1).stdout
+    assert "\x1b[" in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = run(train, "--test", test, code=1).stdout
+    assert "\x1b[3" not in plain
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", plain).splitlines()
+    findings = lines[next(number for number, line in enumerate(lines) if line.startswith("✗")) : -1]
+    assert all(cell_len(line) <= 60 for line in findings)
+    assert {line[:2] for line in findings} >= {"✗ ", "  "}

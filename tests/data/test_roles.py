@@ -1,0 +1,92 @@
+import pytest
+
+from metier.data import read
+from metier.errors import CallError, DataError
+
+TEXTS = [f"this is the text of row {n}" for n in range(40)]
+KINDS = ["a", "b", "c", "d"] * 10
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("text", "label"), ("Message", "INTENT"), ("utterance", "category"), ("标题", "类别"), ("内容", "标签")],
+)
+def test_roles_are_told_by_names_and_said(text, label):
+    rows = read([{"id": n, text: t, label: k} for n, (t, k) in enumerate(zip(TEXTS, KINDS, strict=True))])
+    assert (rows.roles.text, rows.roles.label) == (text, label)
+    assert f"text = {text}, inferred (--text)" in rows.notes
+    assert f"label = {label}, inferred (--label)" in rows.notes
+
+
+def test_roles_are_told_by_content_where_names_say_nothing():
+    rows = read([{"nr": n, "was": t, "art": k} for n, (t, k) in enumerate(zip(TEXTS, KINDS, strict=True))])
+    assert (rows.roles.text, rows.roles.label) == ("was", "art")
+
+
+def test_chinese_texts_are_told_by_content():
+    texts = ["我的银行卡在哪里呢", "如何更改我的密码", "余额没有更新怎么办", "怎么联系你们的客服"] * 3
+    rows = read([{"a": n, "b": f"{t}{n}", "c": "是否"[n % 2]} for n, t in enumerate(texts)])
+    assert (rows.roles.text, rows.roles.label) == ("b", "c")
+
+
+def test_a_strong_name_wins_over_weak_ones():
+    rows = read([{"title": "a b", "text": "c d", "topic": "1", "label": "2"}])
+    assert (rows.roles.text, rows.roles.label) == ("text", "label")
+
+
+def test_two_likely_columns_are_listed_and_not_guessed():
+    with pytest.raises(DataError, match=r"may be the text: title, content.*--text"):
+        read([{"title": "a b", "content": "c d", "label": "x"}])
+    with pytest.raises(DataError, match=r"may be the label: category, intent.*--label"):
+        read([{"text": "a b", "category": "c", "intent": "x"}])
+
+
+def test_no_text_lists_the_columns():
+    with pytest.raises(DataError, match=r"has: a, b.*first line that names the columns"):
+        read([{"a": n, "b": 2 * n} for n in range(9)])
+
+
+def test_a_named_column_ends_the_doubt_and_is_not_said():
+    rows = read([{"title": "a b", "content": "c d", "label": "x"}], text="content")
+    assert rows.roles.text == "content"
+    assert not any(note.startswith("text =") for note in rows.notes)
+
+
+def test_group_time_and_split_are_inferred_with_what_they_do():
+    rows = read(
+        [
+            {
+                "text": t,
+                "label": k,
+                "customer_id": n // 4,
+                "date": f"2026-01-{n % 28 + 1:02d}",
+                "split": "train",
+            }
+            for n, (t, k) in enumerate(zip(TEXTS, KINDS, strict=True))
+        ]
+    )
+    assert (rows.roles.group, rows.roles.time, rows.roles.split) == ("customer_id", "date", "split")
+    for flag in ("--group none", "--time none", "--split none"):
+        assert any(flag in note for note in rows.notes)
+
+
+def test_an_id_that_never_repeats_is_no_group_and_other_values_are_no_split():
+    rows = read(
+        [{"text": t, "label": k, "user_id": t, "split": "3"} for t, k in zip(TEXTS, KINDS, strict=True)]
+    )
+    assert (rows.roles.group, rows.roles.split) == (None, None)
+
+
+def test_none_takes_a_role_away():
+    source = [
+        {"text": t, "label": k, "group": n // 2} for n, (t, k) in enumerate(zip(TEXTS, KINDS, strict=True))
+    ]
+    rows = read(source, group="none", label="none")
+    assert (rows.roles.group, rows.roles.label) == (None, None)
+    with pytest.raises(CallError, match="--text none"):
+        read(source, text="none")
+
+
+def test_one_column_has_one_role():
+    with pytest.raises(CallError, match="cannot be both"):
+        read([{"text": "a b", "label": "x"}], text="text", label="text")

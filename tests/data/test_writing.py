@@ -1,0 +1,112 @@
+import errno
+import json
+
+import pyarrow as pa
+import pytest
+
+from metier.data import open_writer, read
+from metier.errors import CallError, DataError, StorageError
+
+TABLE = pa.table({"text": ["a b", "c"], "probability": [0.5, 0.25]})
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet", "csv.gz"])
+def test_batches_go_to_one_file_that_appears_at_the_end(tmp_path, ending):
+    path = tmp_path / f"out.{ending}"
+    with open_writer(path) as writer:
+        for _ in range(3):
+            writer.write(TABLE)
+            assert not path.exists()
+    assert list(read(path).texts) == ["a b", "c"] * 3
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def write_and_stop(path):
+    with open_writer(path) as writer:
+        writer.write(TABLE)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "jsonl.gz"])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, ending):
+    path = tmp_path / f"out.{ending}"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        write_and_stop(path)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "csv.gz", "parquet"])
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, ending, monkeypatch):
+    """`/dev/full` refuses every byte as a full disk does."""
+    path = tmp_path / f"out.{ending}"
+    partial = tmp_path / f"out.{ending}.partial"
+    partial.symlink_to("/dev/full")
+    big = pa.table({"text": [f"text {n}" * 50 for n in range(3_000)]})
+    with (
+        pytest.raises(StorageError, match=r"the disk is full.*Nothing half-written") as caught,
+        open_writer(path) as writer,
+    ):
+        writer.write(big)
+    assert caught.value.__cause__.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_said_before_any_work(tmp_path):
+    with (
+        pytest.raises(StorageError, match="No such file or directory"),
+        open_writer(tmp_path / "no" / "out.csv"),
+    ):
+        pytest.fail("the writer should not have opened")
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out", "out.json", "out.parquet.gz", "out.txt"])
+def test_an_ending_that_cannot_be_written_is_refused(tmp_path, name):
+    with pytest.raises(CallError, match=r"End it in \.csv"):
+        open_writer(tmp_path / name)
+
+
+def test_json_lines_keep_types_and_take_new_columns(tmp_path):
+    path = tmp_path / "out.jsonl"
+    with open_writer(path) as writer:
+        writer.write(TABLE)
+        writer.write(pa.table({"text": ["d"], "more": [1]}))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines == [
+        {"text": "a b", "probability": 0.5},
+        {"text": "c", "probability": 0.25},
+        {"text": "d", "more": 1},
+    ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_column_that_is_gone_is_empty_and_a_new_one_refused(tmp_path, ending):
+    path = tmp_path / f"out.{ending}"
+    with open_writer(path) as writer:
+        writer.write(TABLE)
+        writer.write(pa.table({"text": ["d"]}))
+    assert read(path).table.num_rows == 3
+    with pytest.raises(DataError, match=r"'more' comes up only after.*jsonl"):
+        write_with_a_new_column(path)
+
+
+def write_with_a_new_column(path):
+    with open_writer(path) as writer:
+        writer.write(TABLE)
+        writer.write(pa.table({"text": ["d"], "more": [1]}))
+
+
+def test_equal_rows_give_equal_files(tmp_path):
+    contents = []
+    for name in ("a.csv.gz", "b.csv.gz"):
+        with open_writer(tmp_path / name) as writer:
+            writer.write(TABLE)
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_nothing_written_is_an_empty_file(tmp_path):
+    with open_writer(tmp_path / "out.csv"):
+        pass
+    assert (tmp_path / "out.csv").read_bytes() == b""

@@ -1,0 +1,38 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metier.text import has_words, normalise
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Where is my card?", "where is  my card"),
+        ("I can't pay", "I can’t pay"),
+        ("Has my top-up gone through?", "has my top up gone through"),
+        ("ＡＢＣ１２３", "abc123"),
+        ("你好，世界！", "你好 世界"),
+    ],
+)
+def test_the_same_text_in_two_dresses_is_equal(one, other):
+    assert normalise(one) == normalise(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("C++", "C"), ("5 %", "5"), ("😀", "😡"), ("!", "?"), ("no", "not")]
+)
+def test_what_differs_in_meaning_stays_different(one, other):
+    assert normalise(one) != normalise(other)
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing_more_than_once(text):
+    once = normalise(text)
+    assert bool(once) == bool(text.split())
+    assert "  " not in once
+
+
+def test_words_are_letters_and_digits_of_any_script():
+    assert all(map(has_words, ["卡", "1", "é"]))
+    assert not any(map(has_words, ["😀 !!!", ""]))
