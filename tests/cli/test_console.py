@@ -124,7 +124,7 @@ def test_a_step_that_stopped_early_ends_when_others_have_moved_for_a_while(clock
     early = Progress("encoder.v1", 40, 100, "steps", {"loss": 0.25})
     steps = [(0, early), *((1, Progress("static.v1", done, 100)) for done in range(8))]
     lines = plain_lines(steps, clock)
-    assert "encoder.v1  40/100 steps · in 0.0 s · loss 0.25" in lines
+    assert lines.count("encoder.v1  40/100 steps · loss 0.25") == 2
     assert lines[-1].startswith("static.v1  7/100 rows")
 
 
@@ -162,4 +162,4 @@ def test_on_a_terminal_a_step_has_one_live_line_that_fits_80_columns():
 
 
 def test_names_in_brackets_are_not_taken_for_colours(clock):
-    assert plain_lines([(0, Progress("[red]rows.csv", 1, 1))], clock) == ["[red]rows.csv  1 rows · in 0.0 s"]
+    assert plain_lines([(0, Progress("[red]rows.csv", 1, 1))], clock) == ["[red]rows.csv  1 rows"]

@@ -22,6 +22,7 @@ from metier.progress import Progress
 FIRST_LINE_SECONDS = 2.0  # Nobody should wonder for longer whether anything happens.
 LINE_SECONDS = 10.0
 STALE_SECONDS = 5.0
+SHORT_SECONDS = 0.5  # A step this short has no duration worth a word.
 
 
 def answer_console() -> Console:
@@ -197,11 +198,13 @@ class ProgressLines:
 
     def _state(self, step: _Step, now: float, *, ended: bool = False) -> str:
         progress, spent = step.progress, now - step.begun
-        so_far = count(progress.done)
-        if progress.total is not None and progress.done < progress.total:
-            so_far += f"/{count(progress.total)}"
-        parts = [f"{so_far} {progress.unit}"]
-        if ended:
+        parts = []
+        if progress.unit and (progress.done or progress.total):  # A step without a measure only has a name.
+            of = f"/{count(progress.total)}" if progress.total and progress.done < progress.total else ""
+            parts.append(f"{count(progress.done)}{of} {progress.unit}")
+        if ended and spent < SHORT_SECONDS:
+            pass
+        elif ended:
             parts.append(f"in {duration(spent)}")
         elif progress.total is not None and progress.done > step.first_done and spent > 1:
             rate = (progress.done - step.first_done) / spent

@@ -157,8 +157,7 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
 
 
 def _table(report: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("candidate", no_wrap=True)
     for heading in ("accuracy %", "macro-F1", "train", "one row", "rows/s", "size"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -168,7 +167,6 @@ def _table(report: dict[str, Any]) -> Table:
         accuracy, macro = one["test"]["accuracy"], one["test"]["macro_f1"]
         chosen = one["name"] == report["recommended"]
         table.add_row(
-            Text("→" if chosen else " "),
             Text(one["name"], style="bold" if chosen else ""),
             f"{accuracy['value'] * 100:.1f} [{accuracy['low'] * 100:.1f}, {accuracy['high'] * 100:.1f}]".replace(
                 "[", "\\["

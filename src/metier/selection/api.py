@@ -219,7 +219,7 @@ def _conduct(
 ) -> Run:
     state = run.read_json("state.json") or {}
     clock = Clock(settings.budget_minutes * 60, spent_seconds=float(state.get("spent_seconds", 0.0)))
-    listener(Progress("reading and checking the rows", 0, None))
+    listener(Progress("reading and checking the rows", 0, None, unit=""))
     splits, audit, said = _prepare(*rows, settings)
     language = detect_language(splits.train.texts).main_language
     _check_same_rows(run, splits, said, audit)
@@ -228,7 +228,7 @@ def _conduct(
     plan = Preflight(
         run, settings, splits.train.texts, splits.train.labels, len(splits.validation), clock, listener
     ).plan()
-    listener(Progress(f"plan   {plan.sentence}", 1, 1, unit="plan"))
+    listener(Progress(f"plan   {plan.sentence}", 1, 1, unit=""))
     write_settings(settings, plan.methods, run.settings_path)
     race.train_all(plan)
     race.fuse(plan.fusions)
@@ -322,7 +322,7 @@ def _answer_test(race: Race, test: Rows) -> dict[str, Tested]:
 
 def _close(race: Race, report: dict[str, Any], recommendation: Recommendation) -> Run:
     run = race.run
-    race.listener(Progress("sealing the bundles and writing the report", 0, None))
+    race.listener(Progress("sealing the bundles and writing the report", 0, None, unit=""))
     seal_candidates(race, report)
     report["seconds"] = race.clock.elapsed_seconds
     run.point_best(recommendation.name)

@@ -1,7 +1,7 @@
 """Before the race: what each candidate will take on this machine, and what fits into the budget.
 
-Costs are measured, not looked up: a transformer runs a few real batches of the real rows, a classical method a fit on
-a sample. What cannot fit is dropped with a sentence before anything is trained. How many epochs the encoder gets is
+Costs are measured, not looked up: a base runs a few real batches of the real rows, a classical method a fit on a
+sample. What cannot fit is dropped with a sentence before anything is trained. How many epochs the encoder gets is
 decided here, so that the learning-rate schedule ends where the time does.
 """
 
@@ -26,7 +26,10 @@ DEFAULTS = (
     "majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "encoder.v1", "average.v1", "cascade.v1",
 )  # fmt: skip
 FUSIONS = frozenset({"average.v1", "cascade.v1"})
-SMALL_SAMPLE, LARGE_SAMPLE = 150, 600
+SAMPLE_ROWS = 400
+# Backward costs twice forward, and the optimiser its share.
+TRAINING_OVER_FORWARD = 3.0
+PROBE_SECONDS = 10.0
 # Answering, measuring, sealing and the report, besides what the candidates take.
 OVERHEAD_SECONDS = 25.0
 # The machine is shared and the estimate comes from a few batches.
@@ -127,6 +130,7 @@ class Preflight:
     n_validation: int
     clock: Clock
     listener: Listener
+    _measured: dict[str, Cost] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """Measure the candidates and keep what fits; a resumed run keeps the plan it began with.
@@ -205,7 +209,7 @@ class Preflight:
         return refit and self.settings.refit
 
     def _estimate(self, one: Planned, memory: int) -> None:
-        self.listener(Progress("preflight: measuring a few batches", 0, None))
+        self.listener(Progress("preflight: measuring a few batches", 0, None, unit=""))
         try:
             cost = self._cost(one.method)
         except Exception as error:  # The race meets it again, and says there what became of the candidate.
@@ -220,30 +224,33 @@ class Preflight:
             )
 
     def _cost(self, method: Any) -> Cost:
+        if not hasattr(method, "base"):
+            return self._timed_on_a_sample(method)
+        forward = self._transformer_cost(method.base)
         if hasattr(method, "measure"):
-            measured = method.measure(self.texts, n_classes=len(set(self.labels)))
-            return Cost(CLOSING_OF_AN_ENCODER, measured.memory_bytes, measured.seconds_per_epoch)
-        # The first small fit pays what is paid once and kept: conversion, distillation. The next two give the line.
-        self._time_fit(method, SMALL_SAMPLE, offset=0)
-        small, _ = self._time_fit(method, SMALL_SAMPLE, offset=1)
-        large, memory = self._time_fit(method, LARGE_SAMPLE, offset=2)
-        per_row = max(0.0, large - small) / (LARGE_SAMPLE - SMALL_SAMPLE)
-        n_more = max(0, len(self.texts) - LARGE_SAMPLE)
-        return Cost(
-            large + per_row * n_more,
-            psutil.Process().memory_info().rss + memory * len(self.texts) // LARGE_SAMPLE,
-        )
+            return forward
+        # A frozen base is run forward once: about a third of a training step over the same rows.
+        return Cost(forward.seconds_per_epoch / TRAINING_OVER_FORWARD + PROBE_SECONDS, forward.memory_bytes)
 
-    def _time_fit(self, method: Any, n_rows: int, *, offset: int) -> tuple[float, int]:
-        """Seconds of a fit on a sample, and the bytes by which the process grew."""
-        step = max(1, len(self.texts) // n_rows)
-        picked = range(offset % step, len(self.texts), step)
+    def _transformer_cost(self, base: str) -> Cost:
+        """Run a few real batches of training, once for each base."""
+        if base not in self._measured:
+            encoder = catalogue.resolve("encoder.v1")(base=base)
+            found = encoder.measure(self.texts, n_classes=len(set(self.labels)))
+            self._measured[base] = Cost(CLOSING_OF_AN_ENCODER, found.memory_bytes, found.seconds_per_epoch)
+        return self._measured[base]
+
+    def _timed_on_a_sample(self, method: Any) -> Cost:
+        step = max(1, len(self.texts) // SAMPLE_ROWS)
+        picked = range(0, len(self.texts), step)
         texts, labels = [self.texts[index] for index in picked], [self.labels[index] for index in picked]
         if len(set(labels)) < 2:
-            return 0.0, 0
+            return Cost(0.0, 0)
         before, start = psutil.Process().memory_info().rss, time.perf_counter()
         clone(method).fit(texts, labels, validation=(texts[:50], labels[:50]))
-        return time.perf_counter() - start, max(0, psutil.Process().memory_info().rss - before)
+        seconds, after = time.perf_counter() - start, psutil.Process().memory_info().rss
+        scale = len(self.texts) / len(texts)
+        return Cost(seconds * scale, after + int(max(0, after - before) * scale))
 
     def _give_epochs(self, one: Planned, left: float) -> bool:
         """Set the epochs of a method that makes several; gives whether a refit of it still fits."""

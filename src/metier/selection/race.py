@@ -112,7 +112,7 @@ class Race:
 
     def _train_one(self, planned: Planned) -> Entry:
         method = planned.method
-        self.listener(Progress(f"{planned.name}: training", 0, None))
+        self.listener(Progress(f"{planned.name}: training", 0, None, unit=""))
         start = time.perf_counter()
         method.fit(
             self.train.texts,
@@ -132,7 +132,7 @@ class Race:
         fresh = clone(method).set_params(**entry.params)
         if "checkpoint_folder" in fresh.get_params(deep=False):
             fresh.set_params(checkpoint_folder=self.run.checkpoint(f"{entry.name}-refit"))
-        self.listener(Progress(f"{entry.name}: refit on train + validation", 0, None))
+        self.listener(Progress(f"{entry.name}: refit on train + validation", 0, None, unit=""))
         start = time.perf_counter()
         fresh.fit(texts, labels, listener=self.listener)
         entry.train_seconds = time.perf_counter() - start
