@@ -337,9 +337,7 @@ def _fetch(name: str) -> Path:
             "or a folder in Hugging Face layout that was copied here."
         ) from None
     except HfHubHTTPError as error:
-        raise BaseModelError(
-            f"The hub did not give {name!r}: {error}. Check the name."
-        ) from None
+        raise BaseModelError(f"The hub did not give {name!r}: {error}. Check the name.") from None
     return Path(folder)
 
 

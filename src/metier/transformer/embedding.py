@@ -1,18 +1,21 @@
-"""One vector a text: the mean of the encoder's last hidden states, once for each text."""
+"""One vector a text: the mean of the encoder's last hidden states, computed once for each text."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from metier.machine import describe_machine
 from metier.predictors.tokenization import batches_by_length, pad, token_ids
 from metier.progress import Listener, Progress, ignore
 from metier.transformer.bases import Base, load_model, load_tokenizer
+from metier.transformer.embedding_cache import EmbeddingCache
 
-# Wide enough to fill two cores' caches, small enough that attention over 512 tokens stays under 100 MB.
-TOKEN_BUDGET = 4096
+# Wide enough to fill the matrix units, small enough to stay in the caches.
+TOKEN_BUDGET = 1024
+# Texts embedded between two writes to disk: what a killed process loses at most.
+CHUNK = 2048
 
 
 def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -54,21 +57,55 @@ def embed(
     ndarray of shape (n_texts, hidden_size) and type float32
         Of length 1 where the base normalises.
     """
-    model, tokenizer = load_model(base), load_tokenizer(base)
-    ids = token_ids(tokenizer, texts, prefix=base.prefix)
-    vectors = np.empty((len(texts), model.config.hidden_size), dtype=np.float32)
+    store = EmbeddingCache.of(base, precision=_precision()) if cache else None
+    known = store.get(texts) if store else {}
+    unknown = [text for text in dict.fromkeys(texts) if text not in known]
+    model = load_model(base) if unknown else None
+    # The shortest first over all chunks, so that each chunk's texts are of like length.
+    unknown.sort(key=len)
+    for start in range(0, len(unknown), CHUNK):
+        assert model is not None
+        chunk = unknown[start : start + CHUNK]
+        report = _shifted(listener, f"embedding with {base.name}", start, len(unknown))
+        ids = token_ids(load_tokenizer(base), chunk, prefix=base.prefix)
+        vectors = embed_ids(model, ids, normalise=base.normalise, listener=report, threads=threads)
+        fresh = dict(zip(chunk, vectors, strict=True))
+        known.update(fresh)
+        if store:
+            store.put(fresh)
+    return np.stack([known[text] for text in texts])
+
+
+def embed_ids(
+    model: torch.nn.Module,
+    ids: Sequence[Sequence[int]],
+    *,
+    normalise: bool,
+    listener: Listener = ignore,
+    threads: int | None = None,
+) -> np.ndarray:
+    """Embed token ids that already hold the special tokens.
+
+    Returns
+    -------
+    ndarray of shape (n_texts, hidden_size) and type float32
+    """
+    vectors = np.empty((len(ids), int(model.config.hidden_size)), dtype=np.float32)
     done = 0
-    with torch.inference_mode(), torch_threads(threads):
+    # Emulated half precision is twenty times slower, so it is used only where the processor has it.
+    halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=_precision() == "bfloat16")
+    with torch.inference_mode(), torch_threads(threads), halved:
         for rows in batches_by_length([len(row) for row in ids], token_budget=TOKEN_BUDGET):
-            input_ids, mask = pad([ids[row] for row in rows], pad_id=model.config.pad_token_id or 0)
-            mask_tensor = torch.from_numpy(mask)
-            hidden = model(input_ids=torch.from_numpy(input_ids), attention_mask=mask_tensor).last_hidden_state
-            pooled = mean_pool(hidden, mask_tensor)
-            if base.normalise:
+            input_ids, mask = map(
+                torch.from_numpy, pad([ids[row] for row in rows], pad_id=int(model.config.pad_token_id or 0))
+            )
+            hidden = model(input_ids=input_ids, attention_mask=mask).last_hidden_state.float()
+            pooled = mean_pool(hidden, mask)
+            if normalise:
                 pooled = torch.nn.functional.normalize(pooled, dim=1)
             vectors[rows] = pooled.numpy()
             done += len(rows)
-            listener(Progress(f"embedding with {base.name}", done, len(texts)))
+            listener(Progress("embedding", done, len(ids)))
     return vectors
 
 
@@ -82,3 +119,14 @@ def torch_threads(threads: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _precision() -> str:
+    return "bfloat16" if describe_machine().has_bf16 else "float32"
+
+
+def _shifted(listener: Listener, what: str, start: int, total: int) -> Listener:
+    def report(progress: Progress) -> None:
+        listener(Progress(what, start + progress.done, total))
+
+    return report
