@@ -1,7 +1,7 @@
 """What this machine offers: cores, memory, and the CPU instructions that decide which precision is fast.
 
-Half precision on a CPU that lacks it is emulated, twenty times slower; eight-bit integers without VNNI gain little.
-So these facts choose the precision of training, and every measured figure is kept beside them.
+Half precision on a CPU that lacks it is emulated, twenty times slower; eight-bit integers without VNNI gain
+little. So these facts choose the precision of training, and every measured figure is kept beside them.
 """
 
 import os

@@ -35,7 +35,7 @@ def test_a_versioned_method_name_works_in_an_override():
 
 @pytest.mark.parametrize("override", ["random_state", "budget_minutes.a=1"])
 def test_an_override_that_is_none_says_how_to_write_one(override):
-    with pytest.raises((CallError, SettingsError), match="set|budget_minutes"):
+    with pytest.raises((CallError, SettingsError), match=r"set|budget_minutes"):
         load_settings(overrides=[override])
 
 

@@ -69,7 +69,8 @@ def train(
     """Race ways of learning the rows of FILE; say which to ship.
 
     Trains the floor, the traditional pipeline, static and frozen embeddings, a fine-tuned transformer and their
-    fusions within the budget; compares them with intervals and paired tests; seals the bundles and writes a report.
+    fusions within the budget; compares them with intervals and paired tests; seals the bundles and writes a
+    report.
     """
     from metier.selection import api  # scikit-learn and, below it, torch: not for `--help`.
 
@@ -168,9 +169,7 @@ def _table(report: dict[str, Any]) -> Table:
         chosen = one["name"] == report["recommended"]
         table.add_row(
             Text(one["name"], style="bold" if chosen else ""),
-            f"{accuracy['value'] * 100:.1f} [{accuracy['low'] * 100:.1f}, {accuracy['high'] * 100:.1f}]".replace(
-                "[", "\\["
-            ),
+            Text(_interval(accuracy)),
             f"{macro['value'] * 100:.1f}",
             speak.duration(one["train_seconds"])
             if not one["members"]
@@ -180,3 +179,8 @@ def _table(report: dict[str, Any]) -> Table:
             speak.size(one["size_bytes"]),
         )
     return table
+
+
+def _interval(score: dict[str, float]) -> str:
+    value, low, high = (score[key] * 100 for key in ("value", "low", "high"))
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]"

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from metier import catalogue
-from metier.audit import Audit, drop_leaks, examine
 from metier.bundles import Bundle, load_bundle
-from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
-from metier.errors import CallError, InterruptedRunError
+from metier.data import Rows
+from metier.errors import InterruptedRunError
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.selection.budget import Clock, parse_duration
 from metier.selection.preflight import Plan, Preflight
+from metier.selection.preparation import Sources, check_before_any_work, check_same_rows, prepare, read_all
 from metier.selection.race import CASCADE, Race
 from metier.selection.recommendation import Contestant, Recommendation, recommend
 from metier.selection.report import Tested, build_report, plain
@@ -114,10 +114,10 @@ def train(
     if resume is not None:
         folder = RunFolder.open(Path(resume))
         chosen = load_settings(folder.settings_path)
-    sources = _Sources.choose(source, test, validation, chosen)
-    train_rows, test_rows, validation_rows = _read_all(sources, chosen)
+    sources = Sources.choose(source, test, validation, chosen)
+    train_rows, test_rows, validation_rows = read_all(sources, chosen)
     if resume is None:
-        _check_before_any_work(train_rows, chosen)
+        check_before_any_work(train_rows, chosen)
         folder = RunFolder.create(
             Path(run) if run else None, name=Path(train_rows.origin).stem, overwrite=overwrite
         )
@@ -128,25 +128,6 @@ def train(
         raise InterruptedRunError(
             f"Stopped. What was done is kept; go on with: metier train --resume {folder.path}"
         ) from None
-
-
-@dataclass(frozen=True)
-class _Sources:
-    train: Any
-    test: Any
-    validation: Any
-
-    @classmethod
-    def choose(cls, train: Any, test: Any, validation: Any, settings: TrainSettings) -> "_Sources":
-        data = settings.data
-        train = data.train if train is None else train
-        if train is None:
-            raise CallError(
-                "There are no rows to train on. Give a file: metier train FILE, or data.train in the settings."
-            )
-        return cls(
-            train, data.test if test is None else test, data.validation if validation is None else validation
-        )
 
 
 def _settings(
@@ -167,62 +148,16 @@ def _settings(
     return check_settings(values)
 
 
-def _read_all(sources: _Sources, settings: TrainSettings) -> tuple[Rows, Rows | None, Rows | None]:
-    """Read training, test and validation rows; the last two take the roles that the first have."""
-    data = settings.data
-    how = {"encoding": data.encoding, "delimiter": data.delimiter}
-    asked = {role: getattr(data, role) for role in ("text", "label", "group", "time", "split")}
-    train = sources.train if isinstance(sources.train, Rows) else read(sources.train, **asked, **how)
-    others = [
-        rows if rows is None or isinstance(rows, Rows) else read_alike(rows, train, **how)
-        for rows in (sources.test, sources.validation)
-    ]
-    return train, others[0], others[1]
-
-
-def _check_before_any_work(train: Rows, settings: TrainSettings) -> None:
-    """Raise what can be known without a run folder: names nobody knows, labels that cannot be told apart."""
-    for name in settings.candidates or ():
-        catalogue.full_name(name)
-    labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
-    Classification.from_labels(labelled.labels)
-
-
-def _prepare(
-    train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings
-) -> tuple[Splits, Audit, list[str]]:
-    data, said = settings.data, []
-    if data.drop_unlabelled:
-        train, dropped = drop_unlabelled(train)
-        said += [f"--drop-unlabelled left out {dropped:,} rows without a label"] if dropped else []
-    if data.drop_leaks and test is not None:
-        before = len(train)
-        train, _ = drop_leaks(train, test)
-        said += [f"--drop-leaks left out {before - len(train):,} training rows that also stand in test"]
-    if data.drop_rare:
-        train, rare = drop_rare_labels(train)
-        said += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
-    audit = examine(train, test=test, validation=validation)
-    splits = split_rows(
-        train,
-        test=test,
-        validation=validation,
-        validation_fraction=data.validation_fraction,
-        test_fraction=data.test_fraction,
-        random_state=settings.random_state,
-    )
-    return splits, audit, said
-
-
 def _conduct(
     run: RunFolder, settings: TrainSettings, rows: tuple[Rows, Rows | None, Rows | None], listener: Listener
 ) -> Run:
     state = run.read_json("state.json") or {}
     clock = Clock(settings.budget_minutes * 60, spent_seconds=float(state.get("spent_seconds", 0.0)))
     listener(Progress("reading and checking the rows", 0, None, unit=""))
-    splits, audit, said = _prepare(*rows, settings)
+    prepared = prepare(*rows, settings)
+    splits = prepared.splits
     language = detect_language(splits.train.texts).main_language
-    _check_same_rows(run, splits, said, audit)
+    check_same_rows(run, prepared)
     task = Classification.from_labels(splits.train.labels)
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
     plan = Preflight(
@@ -237,35 +172,12 @@ def _conduct(
         _refit(race, plan, recommendation.name, len(splits.test))
     tested = _answer_test(race, splits.test)
     report = plain(
-        build_report(race, recommendation, test=splits.test, tested=tested, audit=audit, language=language)
-    )
-    report["data"]["notes"] += [*said, *splits.notes]
-    return _close(race, report, recommendation)
-
-
-def _check_same_rows(run: RunFolder, splits: Splits, said: list[str], audit: Audit) -> None:
-    facts = {
-        "fingerprints": {
-            "train": splits.train.fingerprint,
-            "validation": splits.validation.fingerprint,
-            "test": splits.test.fingerprint,
-        },
-        "roles": vars(splits.train.roles),
-        "rows": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
-        "notes": [*splits.train.notes, *said, *splits.notes],
-        "audit": audit.as_dict(),
-    }
-    before = run.read_json("data.json")
-    if before is None:
-        run.write_json("data.json", plain(facts))
-    elif before["fingerprints"] != facts["fingerprints"]:
-        changed = [
-            name for name, value in facts["fingerprints"].items() if before["fingerprints"][name] != value
-        ]
-        raise CallError(
-            f"{run.path} was begun with other rows: {', '.join(changed)} changed since. "
-            "Put the old files back to resume it, or begin a new run without --resume."
+        build_report(
+            race, recommendation, test=splits.test, tested=tested, audit=prepared.audit, language=language
         )
+    )
+    report["data"]["notes"] += [*prepared.said, *splits.notes]
+    return _close(race, report, recommendation)
 
 
 def _recommend(race: Race) -> Recommendation:
@@ -281,8 +193,9 @@ def _recommend(race: Race) -> Recommendation:
     details = {}
     if race.certificate is not None and race.certificate.threshold is not None and race.stages is not None:
         details[CASCADE] = (
-            f"{race.stages[0]} answers {race.certificate.kept_fraction * 100:.0f} % of rows before {race.stages[1]} wakes; "
-            f"certified within {race.certificate.margin * 100:g} points of it ({race.certificate.confidence * 100:g} %)"
+            f"{race.stages[0]} answers {race.certificate.kept_fraction * 100:.0f} % of rows before "
+            f"{race.stages[1]} wakes; certified within {race.certificate.margin * 100:g} points of it "
+            f"({race.certificate.confidence * 100:g} %)"
         )
     return recommend(
         contestants, truth, metric=race.task.primary_metric, tolerance=race.settings.tolerance, details=details
@@ -290,7 +203,7 @@ def _recommend(race: Race) -> Recommendation:
 
 
 def _refit(race: Race, plan: Plan, chosen: str, n_test: int) -> None:
-    """Train again on all rows what fits in the time that is left: the chosen one's models first, cheap ones before dear."""
+    """Train again on all rows what fits in the time left: the chosen one's models first, cheap before dear."""
     needed = race.leaves_of(chosen)
     growth = (len(race.train) + len(race.validation)) / len(race.train) * REFIT_MARGIN
     closing = CLOSING_SECONDS + sum(n_test / entry.cost["rows_per_second"] for entry in race.trained)

@@ -41,8 +41,8 @@ def fit_average_of(run: RunFolder, members: Sequence[str], truth: np.ndarray) ->
 def stages_for_cascade(entries: Sequence[Entry]) -> tuple[str, str] | None:
     """The cheap stage and the dear one, chosen by cost alone: no answer is looked at.
 
-    The dear stage is the average where there is one, else the dearest candidate; the cheap one is the dearest of
-    those that cost a third of it or less. None where there is no such pair.
+    The dear stage is the average where there is one, else the dearest candidate; the cheap one is the
+    dearest of those that cost a third of it or less. None where there is no such pair.
     """
     useful = sorted((entry for entry in entries if entry.name not in NEVER_A_MEMBER), key=_mean_ms)
     if not useful:

@@ -1,6 +1,7 @@
 """What an answer costs: time for one row, rows a second in batches, bytes on disk.
 
-Measured on the predictor that ships, loaded from its folder with one thread, on real rows of the validation split.
+Measured on the predictor that ships, loaded from its folder with one thread, on real rows of the validation
+split.
 """
 
 import time

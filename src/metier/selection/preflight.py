@@ -1,8 +1,8 @@
 """Before the race: what each candidate will take on this machine, and what fits into the budget.
 
-Costs are measured, not looked up: a base runs a few real batches of the real rows, a classical method a fit on a
-sample. What cannot fit is dropped with a sentence before anything is trained. How many epochs the encoder gets is
-decided here, so that the learning-rate schedule ends where the time does.
+Costs are measured, not looked up: a base runs a few real batches of the real rows, a classical method a fit
+on a sample. What cannot fit is dropped with a sentence before anything is trained. How many epochs the
+encoder gets is decided here, so that the learning-rate schedule ends where the time does.
 """
 
 import importlib.util
@@ -113,7 +113,8 @@ class Plan:
         seconds = sum(one.seconds for one in running) * (2 if self.refit else 1)
         memory = max((one.memory_bytes for one in running), default=0)
         return (
-            f"{self.facts['cores']} cores, {self.facts['precision']}; base {self.facts['base']} ({self.facts['language']}); "
+            f"{self.facts['cores']} cores, {self.facts['precision']}; "
+            f"base {self.facts['base']} ({self.facts['language']}); "
             f"{len(running)} candidates in about {max(1, round(seconds / 60))} min"
             f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
         )
@@ -286,7 +287,8 @@ class Preflight:
         kept = {
             one.name: {
                 "seconds": one.seconds, "memory_bytes": one.memory_bytes,
-                "seconds_per_epoch": one.seconds_per_epoch, "epochs": one.epochs, "why_dropped": one.why_dropped,
+                "seconds_per_epoch": one.seconds_per_epoch, "epochs": one.epochs,
+                "why_dropped": one.why_dropped,
             }
             for one in candidates
         }  # fmt: skip

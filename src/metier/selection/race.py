@@ -1,8 +1,8 @@
 """The race: every candidate is trained on the training rows and answers the validation rows.
 
 Cheap candidates run first, so a run that is cut short still has something to ship. A candidate that fails is
-reported and the others go on. What is kept of a candidate is its exported predictor: every later figure is measured
-on what ships, never on the model in memory.
+reported and the others go on. What is kept of a candidate is its exported predictor: every later figure is
+measured on what ships, never on the model in memory.
 """
 
 import shutil
@@ -65,7 +65,8 @@ class Race:
         if not self.trained:
             reasons = "; ".join(f"{entry.name}: {entry.why}" for entry in self.entries)
             raise BudgetError(
-                f"No candidate could be trained. {reasons} Give more time with --budget, or name others with --candidates."
+                f"No candidate could be trained. {reasons} Give more time with --budget, "
+                "or name others with --candidates."
             )
 
     def fuse(self, wanted: Sequence[str]) -> None:

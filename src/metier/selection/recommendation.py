@@ -1,8 +1,8 @@
 """Which candidate to ship: the cheapest that is level with the best.
 
-Decided on the validation rows only. A candidate is level with the best when the paired test does not show it to be
-worse and its score is within a tolerance of the best's: with few rows nothing is ever *shown* to be worse, and
-without the second condition the floor itself would be recommended.
+Decided on the validation rows only. A candidate is level with the best when the paired test does not show it
+to be worse and its score is within a tolerance of the best's: with few rows nothing is ever *shown* to be
+worse, and without the second condition the floor itself would be recommended.
 """
 
 from collections.abc import Mapping, Sequence
@@ -121,10 +121,12 @@ def _reason(
     if one is best:
         return f"{one.name} has the highest score, but {chosen.name} is level with it and cheaper."
     if is_level:
-        return f"{one.name} is level with the best too, but answers in {one.latency_ms:.2g} ms against {chosen.latency_ms:.2g} ms."
+        times = f"{one.latency_ms:.2g} ms against {chosen.latency_ms:.2g} ms"
+        return f"{one.name} is level with the best too, but answers in {times}."
     if comparison.verdict == "b is better":
-        return f"{one.name} is {points} below {best.name}, and the paired test shows it (p = {comparison.p_value:.2g})."
-    return f"{one.name} is {points} below {best.name}: more than the tolerance, though not shown by the paired test."
+        shown = f"the paired test shows it (p = {comparison.p_value:.2g})"
+        return f"{one.name} is {points} below {best.name}, and {shown}."
+    return f"{one.name} is {points} below {best.name}: more than the tolerance, though no test shows it."
 
 
 def _share(ratio: float) -> str:

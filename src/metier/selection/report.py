@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -177,7 +178,7 @@ def _comparisons(
 ) -> list[dict[str, Any]]:
     """Neighbours of the leaderboard, then the recommended one against the first."""
     predicted = {name: tested[name].probabilities.argmax(axis=1) for name in names}
-    pairs = list(zip(names, names[1:], strict=False))
+    pairs = list(pairwise(names))
     if names and recommended != names[0] and (names[0], recommended) not in pairs:
         pairs.append((names[0], recommended))
     return [

@@ -1,11 +1,10 @@
 """The folder of a run: what is kept where, and what an interrupted run left behind.
 
-A candidate is done when its `answers/<name>.json` exists: that file is written last, beside and then renamed. So a
-run that was killed at any moment is resumed from what is whole, and nothing half-written is ever read.
+A candidate is done when its `answers/<name>.json` exists: that file is written last, beside and then renamed.
+So a run that was killed at any moment is resumed from what is whole, and nothing half-written is ever read.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -183,7 +182,7 @@ class RunFolder:
         fresh = self.path / "best.partial"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(Path("candidates") / name)
-        os.replace(fresh, link)
+        fresh.replace(link)
 
     def log(self, sentence: str) -> None:
         """Add a line with the time to the run's log."""

@@ -1,8 +1,8 @@
 """Every setting of a run: typed, strict, and written out with its defaults filled in.
 
-The settings of a method are its constructor's arguments, so a default lives in one place: the method. A pydantic
-model is built from each constructor's signature; unknown keys and wrong types of the whole file are reported
-together, before any work.
+The settings of a method are its constructor's arguments, so a default lives in one place: the method. A
+pydantic model is built from each constructor's signature; unknown keys and wrong types of the whole file are
+reported together, before any work.
 """
 
 import inspect

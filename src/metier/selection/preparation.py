@@ -1,0 +1,122 @@
+"""Rows for a run: read, checked, filtered as asked, split; and the proof that a resumed run has the same ones."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from metier import catalogue
+from metier.audit import Audit, drop_leaks, examine
+from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
+from metier.errors import CallError
+from metier.selection.report import plain
+from metier.selection.run_folder import RunFolder
+from metier.selection.settings import TrainSettings
+from metier.tasks import Classification
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the rows come from: what was handed over, else what the settings name."""
+
+    train: Any
+    test: Any
+    validation: Any
+
+    @classmethod
+    def choose(cls, train: Any, test: Any, validation: Any, settings: TrainSettings) -> Self:
+        """Let what was handed over overrule the settings; raises `CallError` without training rows."""
+        data = settings.data
+        train = data.train if train is None else train
+        if train is None:
+            raise CallError(
+                "There are no rows to train on. Give a file: metier train FILE, or data.train in the settings."
+            )
+        return cls(
+            train, data.test if test is None else test, data.validation if validation is None else validation
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows that are ready to be trained on.
+
+    Parameters
+    ----------
+    splits : Splits
+    audit : Audit
+        What is wrong with the rows as they are trained on.
+    said : list of str
+        What was left out, one sentence each.
+    """
+
+    splits: Splits
+    audit: Audit
+    said: list[str]
+
+
+def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | None, Rows | None]:
+    """Read training, test and validation rows; the last two take the roles that the first have."""
+    data = settings.data
+    how: dict[str, Any] = {"encoding": data.encoding, "delimiter": data.delimiter}
+    asked: dict[str, Any] = {role: getattr(data, role) for role in ("text", "label", "group", "time", "split")}
+    train = sources.train if isinstance(sources.train, Rows) else read(sources.train, **asked, **how)
+    others = [
+        rows if rows is None or isinstance(rows, Rows) else read_alike(rows, train, **how)
+        for rows in (sources.test, sources.validation)
+    ]
+    return train, others[0], others[1]
+
+
+def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
+    """Raise what can be known without a run folder: names nobody knows, labels that cannot be told apart."""
+    for name in settings.candidates or ():
+        catalogue.full_name(name)
+    labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
+    Classification.from_labels(labelled.labels)
+
+
+def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings) -> Prepared:
+    """Leave out what the user said, look for faults, and split."""
+    data, said = settings.data, []
+    if data.drop_unlabelled:
+        train, dropped = drop_unlabelled(train)
+        said += [f"--drop-unlabelled left out {dropped:,} rows without a label"] if dropped else []
+    if data.drop_leaks and test is not None:
+        before = len(train)
+        train, _ = drop_leaks(train, test)
+        said += [f"--drop-leaks left out {before - len(train):,} training rows that also stand in test"]
+    if data.drop_rare:
+        train, rare = drop_rare_labels(train)
+        said += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
+    audit = examine(train, test=test, validation=validation)
+    splits = split_rows(
+        train,
+        test=test,
+        validation=validation,
+        validation_fraction=data.validation_fraction,
+        test_fraction=data.test_fraction,
+        random_state=settings.random_state,
+    )
+    return Prepared(splits, audit, said)
+
+
+def check_same_rows(run: RunFolder, prepared: Prepared) -> None:
+    """Keep the fingerprints of a new run; refuse to resume one whose rows changed."""
+    splits = prepared.splits
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    fingerprints = {name: rows.fingerprint for name, rows in parts.items()}
+    facts = {
+        "fingerprints": fingerprints,
+        "roles": vars(splits.train.roles),
+        "rows": {name: len(rows) for name, rows in parts.items()},
+        "notes": [*splits.train.notes, *prepared.said, *splits.notes],
+        "audit": prepared.audit.as_dict(),
+    }
+    before = run.read_json("data.json")
+    if before is None:
+        run.write_json("data.json", plain(facts))
+    elif before["fingerprints"] != fingerprints:
+        changed = [name for name, value in fingerprints.items() if before["fingerprints"][name] != value]
+        raise CallError(
+            f"{run.path} was begun with other rows: {', '.join(changed)} changed since. "
+            "Put the old files back to resume it, or begin a new run without --resume."
+        )
