@@ -18,6 +18,7 @@ References
 .. [2] Berger and Boos, "P values maximized over a confidence set for the nuisance parameter", 1994.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -33,6 +34,8 @@ NEXT_TO_IMPOSSIBLE = 1e-13
 FINEST = 1e-5
 
 
+# The same few counts come again and again: at neighbouring thresholds, on both sides of an equivalence.
+@functools.lru_cache(maxsize=10_000)
 def net_loss_p_value(losses: int, wins: int, rows: int, *, margin: float) -> float:
     """Give the exact p-value of "P(loss) - P(win) is `margin` or more".
 
@@ -60,6 +63,7 @@ def net_loss_p_value(losses: int, wins: int, rows: int, *, margin: float) -> flo
     return min(1.0, worst + EXCLUDED_CHANCE)
 
 
+@functools.lru_cache(maxsize=10_000)
 def net_loss_upper_bound(losses: int, wins: int, rows: int, *, confidence: float = 0.95) -> float:
     """Give the smallest margin that the rows certify, as a fraction: the accuracy lost is at most this.
 

@@ -8,7 +8,7 @@ mean is too unsure of itself: members at their own temperatures carry evidence, 
 Weights fitted freely on a thousand rows were measured worse than equal ones, and a stacker worse still: the
 rows are too few to tell good members apart. But equal weights let one poor member cost a point. So the fit
 starts from the belief that weights lie around the equal one, and moves away as far as the rows' log-loss pays
-for it. The belief is as strong as a hundred rows or so: on ten thousand rows it hardly counts.
+for it; the more rows, the less the belief counts.
 """
 
 from collections.abc import Sequence
@@ -232,7 +232,8 @@ class Average(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label for each text."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.average` answers from."""

@@ -30,6 +30,8 @@ from metier.evaluation import net_loss_p_value, net_loss_upper_bound, rows_to_ce
 
 # From 999,999 in a million down to less than one in a hundred, and at last everything.
 DECLARED_THRESHOLDS = (*expit(np.arange(13.8, -5.0, -0.1)).tolist(), 0.0)
+# Whoever keeps less than this costs its own time on every row and saves hardly any of the big method's.
+LEAST_KEPT_FRACTION = 0.05
 METHOD = "Learn then Test in a fixed sequence of declared thresholds; exact score test of losses against wins"
 ASSUMES = (
     "The rows are drawn like those in service, and neither method was trained on them. "
@@ -40,6 +42,7 @@ ASSUMES_OUT_OF_FOLD = (
     "which are taken to lose to one another as the shipped ones do."
 )
 
+# How sure the cheap method is of each row, which rows it gets right, and which the big one does.
 Answered = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -129,7 +132,7 @@ def certify_cascade(
     margin: float = 0.005,
     confidence: float = 0.95,
     thresholds: Sequence[float] | None = None,
-    out_of_fold: Answered | None = None,
+    out_of_fold: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> CascadeCertificate:
     """Find the lowest threshold that the rows certify.
 
@@ -148,13 +151,15 @@ def certify_cascade(
     out_of_fold : (cheap probabilities, big probabilities, truth), default=None
         More rows, each answered by methods that were trained on the other folds.
     """
-    _check(margin, confidence)
+    _check(margin, confidence, thresholds)
     parts = [_compare(cheap_probabilities, big_probabilities, truth)]
     if out_of_fold is not None:
         parts.append(_compare(*out_of_fold))
     sure, cheap_right, big_right = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     declared = DECLARED_THRESHOLDS if thresholds is None else sorted(thresholds, reverse=True)
-    certified, failed, tests = _walk(sure, cheap_right, big_right, declared, margin, confidence)
+    certified, failed, tests = _walk(
+        (sure, cheap_right, big_right), declared, margin=margin, confidence=confidence
+    )
     shown = certified or failed
     kept = sure >= certified.threshold if certified else np.zeros(len(sure), dtype=bool)
     out_of_fold_rows = len(parts[1][0]) if out_of_fold is not None else 0
@@ -179,30 +184,21 @@ def certify_cascade(
 
 
 def _walk(
-    sure: np.ndarray,
-    cheap_right: np.ndarray,
-    big_right: np.ndarray,
-    thresholds: Sequence[float],
-    margin: float,
-    confidence: float,
+    answered: Answered, thresholds: Sequence[float], *, margin: float, confidence: float
 ) -> tuple[_Step | None, _Step, int]:
-    """Test from the strictest threshold down; gives the last one certified, the last one tested, how many."""
-    chances: dict[tuple[int, int], float] = {}
+    """Test from the strictest threshold down; gives the last worth certifying, the last tested, how many."""
+    sure, cheap_right, big_right = answered
     certified = None
     tests = 0
     for threshold in thresholds:
         tests += 1
         kept = sure >= threshold
-        losses, wins = (
-            int(np.sum(kept & big_right & ~cheap_right)),
-            int(np.sum(kept & cheap_right & ~big_right)),
-        )
+        losses = int(np.sum(kept & big_right & ~cheap_right))
+        wins = int(np.sum(kept & cheap_right & ~big_right))
         step = _Step(float(threshold), int(kept.sum()), losses, wins)
-        if (losses, wins) not in chances:  # Neighbours often differ in rows that are neither.
-            chances[losses, wins] = net_loss_p_value(losses, wins, len(sure), margin=margin)
-        if chances[losses, wins] > 1 - confidence:
+        if net_loss_p_value(losses, wins, len(sure), margin=margin) > 1 - confidence:
             break
-        if step.kept:
+        if step.kept >= LEAST_KEPT_FRACTION * len(sure):
             certified = step
     return certified, step, tests
 
@@ -223,6 +219,11 @@ def _compare(cheap: np.ndarray, big: np.ndarray, truth: np.ndarray) -> Answered:
 def _why_not(failed: _Step, rows: int, margin: float, confidence: float) -> str:
     if rows < rows_to_certify(margin, confidence=confidence):
         return _too_few(rows, margin, confidence)
+    if net_loss_p_value(failed.losses, failed.wins, rows, margin=margin) <= 1 - confidence:
+        return (
+            f"a cascade does not pay here: at the lowest threshold to be tried, {failed.threshold:g}, the cheap "
+            f"method keeps {failed.kept:,} of {rows:,} rows"
+        )
     return (
         f"a cascade does not pay here: on the {failed.kept:,} of {rows:,} rows it is surest of, the cheap "
         f"method loses {failed.losses:,} that the big one has right and wins {failed.wins:,}, which does not "
@@ -238,7 +239,9 @@ def _too_few(rows: int, margin: float, confidence: float) -> str:
     )
 
 
-def _check(margin: float, confidence: float) -> None:
+def _check(margin: float, confidence: float, thresholds: Sequence[float] | None) -> None:
+    if thresholds is not None and len(thresholds) == 0:
+        raise ValueError("Expected thresholds to test, found none. Give some, or leave them to the default.")
     if not 0 < margin < 1:
         raise ValueError(f"Expected a margin between 0 and 1, as a fraction of the rows; found {margin}.")
     if not 0.5 <= confidence < 1:

@@ -19,6 +19,7 @@ def cascade_section(cascade: Mapping[str, Any]) -> dict[str, Any]:
     ]
     if cascade["threshold"] is None:
         reason = certificate.get("reason") or "the rows cannot certify any threshold"
+        reason = reason.removeprefix("a cascade does not pay here: ")
         return {"sentences": [f"A cascade does not pay here: {reason.rstrip('.')}."], "facts": figures}
     sentences = [_kept(cascade), *_promise(cascade, certificate)]
     return {"sentences": sentences, "facts": [("threshold", written.plain(cascade["threshold"])), *figures]}
