@@ -27,7 +27,7 @@ from metier.transformer.user_cache import build_once, user_cache
 DIMENSIONS = 256
 # Rarity weight a / (a + frequency): words that every text has count little.
 SMOOTHING = 1e-4
-MOST_PIECES = 48_000
+MOST_PIECES = 16_000
 RECIPE = 1  # Part of the cache's name; a change of anything above is a new number.
 UNUSED = re.compile(r"\[unused\d+\]")
 SAMPLED_CHARACTERS = 500  # Of each text, to learn its script.

