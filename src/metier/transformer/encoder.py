@@ -196,7 +196,8 @@ class Encoder(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label for each text."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_encoder` answers from, and a Hugging Face folder."""
