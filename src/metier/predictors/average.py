@@ -17,7 +17,8 @@ SMALLEST_PROBABILITY = 1e-12
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
     """Give the natural logarithms; a probability of 0 counts as `SMALLEST_PROBABILITY`."""
-    return np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+    floored = np.maximum(probabilities, SMALLEST_PROBABILITY)
+    return np.log(floored, out=floored)
 
 
 def pool(
@@ -43,9 +44,10 @@ def pool(
     ndarray of shape (n_texts, n_classes)
         Each row sums to 1.
     """
-    logits = np.zeros(np.shape(probabilities[0]))
-    for member, own, weight in zip(probabilities, temperatures, weights, strict=True):
-        logits += log_probabilities(member) * (weight / (own * temperature))
+    factors = [weight / (own * temperature) for own, weight in zip(temperatures, weights, strict=True)]
+    # One array for all members: for a single text the number of calls is what costs.
+    logs = log_probabilities(np.array(probabilities))
+    logits = np.dot(factors, logs.reshape(len(factors), -1)).reshape(logs.shape[1:])
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)

@@ -6,7 +6,6 @@ nothing is computed twice for the same texts, loaded twice or stored twice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -34,12 +33,14 @@ class Composite(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class Member:
     """A loaded predictor and the fingerprint of its files."""
 
-    predictor: Predictor
-    fingerprint: str
+    def __init__(self, predictor: Predictor, fingerprint: str):
+        self.predictor = predictor
+        self.fingerprint = fingerprint
+        # Asked once: matching a protocol takes longer than a linear method's answer.
+        self._composite = predictor if isinstance(predictor, Composite) else None
 
     @classmethod
     def load(cls, folder: Path, entry: Mapping[str, Any], *, threads: int) -> Self:
@@ -51,15 +52,15 @@ class Member:
         if self.fingerprint in known:
             names = (self.predictor.name,) * len(texts)
             return Answers(known[self.fingerprint], self.predictor.labels, names)
-        if isinstance(self.predictor, Composite):
-            return self.predictor.predict(texts, known=known)
+        if self._composite is not None:
+            return self._composite.predict(texts, known=known)
         return self.predictor.predict(texts)
 
     def find(self, fingerprint: str) -> Predictor | None:
         """Give the predictor with this fingerprint: this one, or one inside it."""
         if fingerprint == self.fingerprint:
             return self.predictor
-        return self.predictor.find(fingerprint) if isinstance(self.predictor, Composite) else None
+        return None if self._composite is None else self._composite.find(fingerprint)
 
 
 def member_folder(folder: Path, entry: Mapping[str, Any]) -> Path:
