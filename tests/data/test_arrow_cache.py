@@ -104,7 +104,7 @@ print(json.dumps([n, labels, start, mb()]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "most_mb"), [("read", 900), ("iterate", 150)])
+@pytest.mark.parametrize(("how", "most_mb"), [("read", 400), ("iterate", 150)])
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_two_million_rows_take_little_memory(tmp_path, own_cache, how, most_mb, ending):
     """400 MB of text. Pages of the map count as ours, though the kernel may drop them."""

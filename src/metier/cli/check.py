@@ -103,6 +103,8 @@ def _next(
     given = {**files, **how}
     words = [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
     wrong_roles = [flag for flag in flags if flag in ("--text", "--label")]
+    if "label" not in facts["roles"]:
+        wrong_roles.append("--label")
     if wrong_roles:
         return " ".join(
             [shlex.join(["metier", "check", file, *words]), *(f"{flag} COLUMN" for flag in wrong_roles)]
