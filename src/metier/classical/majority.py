@@ -55,7 +55,8 @@ class Majority(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the commonest label for each text."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.constant` answers from."""

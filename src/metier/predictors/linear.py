@@ -43,8 +43,9 @@ class LinearPredictor:
         name: str,
     ):
         self.vectors = vectors
+        # safetensors writes the bytes as they lie, so a transposed array would come back scrambled.
         self.weights = np.ascontiguousarray(weights, dtype=np.float32)
-        self.bias = np.asarray(bias, dtype=np.float64)
+        self.bias = np.ascontiguousarray(bias, dtype=np.float64)
         self.temperature = temperature
         self.labels = tuple(labels)
         self.name = name

@@ -99,8 +99,9 @@ class StaticPredictor:
         self.name = name
         self.labels = tuple(labels)
         self.vectors = vectors
-        self.weight = np.asarray(weight, dtype=np.float32)
-        self.bias = np.asarray(bias, dtype=np.float32)
+        # safetensors writes the bytes as they lie, so a transposed array would come back scrambled.
+        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
+        self.bias = np.ascontiguousarray(bias, dtype=np.float32)
         self.temperature = temperature
 
     @classmethod

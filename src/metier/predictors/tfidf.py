@@ -38,7 +38,7 @@ class TfidfVectors:
     def __init__(self, words: Sequence[str], characters: Sequence[str], idf: np.ndarray):
         self.words = words
         self.characters = characters
-        self.idf = np.asarray(idf, dtype=np.float64)
+        self.idf = np.ascontiguousarray(idf, dtype=np.float64)
         self._word_columns = {ngram: column for column, ngram in enumerate(words)}
         self._character_columns = {ngram: column for column, ngram in enumerate(characters, start=len(words))}
         self._remembered: dict[str, list[int]] = {}

@@ -1,6 +1,6 @@
 """From texts to token ids, the same way in training and in answering.
 
-The file `tokenizer.json` is read by the `tokenizers` package alone, so an exported predictor needs nothing more.
+The file `tokenizer.json` is read by the `tokenizers` package alone: an exported predictor needs nothing more.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from metier.errors import BundleError
+from metier.text.surrogates import replace_surrogates
 
 # Characters beyond this many for each token that is kept cannot matter: it bounds the work on a 1 MB text.
 CHARACTERS_PER_TOKEN = 32
@@ -39,7 +40,7 @@ def read_tokenizer(path: Path, *, max_length: int) -> Tokenizer:
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], *, prefix: str) -> list[list[int]]:
     """Give the ids of each text, the prefix and the special tokens included."""
     longest = CHARACTERS_PER_TOKEN * (tokenizer.truncation or {"max_length": 512})["max_length"]
-    return [tokenizer.encode(prefix + text[:longest]).ids for text in texts]
+    return [tokenizer.encode(prefix + replace_surrogates(text[:longest])).ids for text in texts]
 
 
 def batches_by_length(lengths: Sequence[int], *, token_budget: int) -> Iterator[np.ndarray]:

@@ -13,20 +13,19 @@ import unicodedata
 from collections.abc import Iterator
 
 from metier.text.segmentation import HAN, has_han, segment
+from metier.text.surrogates import replace_surrogates
 
 SHORTEST_LATIN, LONGEST_LATIN = 2, 5
 LONGEST_HAN = 3  # Longer Han n-grams are words, and the segmentation gives those.
 
 _mixed_pieces = re.compile(f"[{HAN}]+|[^\\s{HAN}]+").findall
-# Half of a UTF-16 pair is no character: neither the dictionary of Chinese words nor a UTF-8 file takes it.
-_lone_surrogates = re.compile("[\ud800-\udfff]").sub
 
 
 def level(text: str) -> str:
     """Give a text in the form whose n-grams are counted: lower case and NFKC."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", _lone_surrogates("\ufffd", text)).lower()
+    return unicodedata.normalize("NFKC", replace_surrogates(text)).lower()
 
 
 def word_ngrams(levelled: str) -> list[str]:

@@ -15,7 +15,7 @@ from metier.tasks.examples import check_examples
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, resolve_base
 from metier.transformer.embedding import embed
-from metier.transformer.export import check_precision, export_encoder
+from metier.transformer.export import SAMPLED_ROWS, check_precision, export_encoder
 from metier.transformer.linear_probe import fit_probe
 
 
@@ -102,6 +102,7 @@ class FrozenLinear(ClassifierMixin, BaseEstimator):
         }
         self.facts_: dict[str, Any] = {"base": self.base_.name}
         self._gate_rows = unseen
+        self._sample = examples.texts[:SAMPLED_ROWS]
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -122,7 +123,8 @@ class FrozenLinear(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label for each text."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_encoder` answers from, and the encoder in Hugging Face layout."""
@@ -137,6 +139,7 @@ class FrozenLinear(ClassifierMixin, BaseEstimator):
             name=self.name,
             temperature=self.probe_.temperature,
             validation=None if self._gate_rows is None else (self._gate_rows.texts, self._gate_rows.truth),
+            sample=self._sample,
             precision=self.precision,
         )
         # What validation decided holds for a refit on all rows too, which has no rows left to decide on.

