@@ -26,7 +26,7 @@ DEFAULTS = (
     "majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "encoder.v1", "average.v1", "cascade.v1",
 )  # fmt: skip
 FUSIONS = frozenset({"average.v1", "cascade.v1"})
-SAMPLE_ROWS = 400
+SAMPLE_ROWS = 200
 # Backward costs twice forward, and the optimiser its share.
 TRAINING_OVER_FORWARD = 3.0
 PROBE_SECONDS = 10.0
@@ -200,9 +200,12 @@ class Preflight:
         once = [one for one in candidates if one.why_dropped is None]
         repeated = [one for one in once if one.seconds_per_epoch]
         for one in once:
-            if one not in repeated:
+            if one in repeated:
+                continue
+            if _has_base(one.method):
                 one.why_dropped = _too_long(one.seconds, left, self.clock.budget_seconds)
-                left -= 0.0 if one.why_dropped else one.seconds * SAFETY
+            # What needs no base always runs: however small the budget, there is something to ship.
+            left -= 0.0 if one.why_dropped else one.seconds * SAFETY
         refit = self.settings.refit
         for one in repeated:
             refit = self._give_epochs(one, left)
@@ -225,7 +228,7 @@ class Preflight:
             )
 
     def _cost(self, method: Any) -> Cost:
-        if not hasattr(method, "base"):
+        if not _has_base(method):
             return self._timed_on_a_sample(method)
         forward = self._transformer_cost(method.base)
         if hasattr(method, "measure"):
@@ -293,6 +296,10 @@ class Preflight:
             for one in candidates
         }  # fmt: skip
         self.run.write_json("plan.json", {"candidates": kept, "refit": refit, "facts": facts})
+
+
+def _has_base(method: Any) -> bool:
+    return "base" in method.get_params(deep=False)
 
 
 def _recall(one: Planned, facts: dict[str, Any]) -> None:

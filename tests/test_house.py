@@ -1,0 +1,70 @@
+"""The house keeps its plan: imports point up, rooms show what they say, importing is light."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import metier
+from metier.catalogue import METHODS
+from metier.predictors.loading import KINDS
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = sorted(
+    f"metier.{path.parent.name}" for path in (ROOT / "src" / "metier").glob("*/__init__.py") if path.parent.name != "cli"
+)
+
+
+def in_a_fresh_process(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_shows_what_its_all_says(room):
+    module = importlib.import_module(room)
+    own = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith("metier") and not hasattr(value, "__path__")
+    }
+    declared = set(getattr(module, "__all__", ()))
+    assert own <= declared
+    assert all(hasattr(module, name) for name in declared)
+
+
+@pytest.mark.parametrize("dotted", [*METHODS.values(), *KINDS.values()])
+def test_every_dotted_path_of_a_table_leads_somewhere(dotted):
+    module, _, name = dotted.partition(":")
+    assert hasattr(importlib.import_module(module), name)
+
+
+def test_imports_point_up_the_list():
+    found = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert found.returncode == 0, found.stdout
+
+
+def test_importing_metier_is_light():
+    found = in_a_fresh_process(
+        "import sys, metier\nheavy = {'torch', 'transformers', 'sklearn', 'pyarrow', 'onnxruntime'} & set(sys.modules)\n"
+        "print(sorted(heavy))"
+    )
+    assert found.stdout.strip() == "[]", found.stderr
+
+
+@pytest.mark.parametrize("room", ["predictors", "bundles", "serving", "audit", "data", "evaluation", "classical"])
+def test_a_light_room_never_loads_torch(room):
+    found = in_a_fresh_process(
+        f"import pkgutil, importlib, sys, metier.{room} as room\n"
+        "for module in pkgutil.iter_modules(room.__path__): importlib.import_module(f'{room.__name__}.{module.name}')\n"
+        "print('torch' in sys.modules, 'transformers' in sys.modules)"
+    )
+    assert found.stdout.strip() == "False False", found.stderr
+
+
+def test_the_package_says_what_it_offers():
+    assert set(metier.__all__) >= {"read", "train", "load"}
+    assert all(hasattr(metier, name) for name in metier.__all__)
