@@ -80,7 +80,7 @@ def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: T
     if data.drop_unlabelled:
         train, dropped = drop_unlabelled(train)
         said += [f"--drop-unlabelled left out {dropped:,} rows without a label"] if dropped else []
-    if data.drop_leaks and test is not None:
+    if data.drop_leaks:
         before = len(train)
         train, _ = drop_leaks(train, test)
         said += [f"--drop-leaks left out {before - len(train):,} training rows that also stand in test"]
