@@ -56,7 +56,7 @@ class LinearPredictor:
         for row, text in enumerate(texts):
             columns, values = self.vectors.vector(text)
             # float64 values lift the sum to float64: a long text adds up thousands of small numbers.
-            logits[row] = values @ self.weights[columns]
+            logits[row] = values @ self.weights.take(columns, axis=0)
         return logits + self.bias
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,6 @@ looked up once, not every time somebody writes it.
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
@@ -41,7 +40,7 @@ class TfidfVectors:
         self.idf = np.ascontiguousarray(idf, dtype=np.float64)
         self._word_columns = {ngram: column for column, ngram in enumerate(words)}
         self._character_columns = {ngram: column for column, ngram in enumerate(characters, start=len(words))}
-        self._remembered: dict[str, list[int]] = {}
+        self._remembered: dict[str, np.ndarray] = {}
 
     @property
     def n_columns(self) -> int:
@@ -54,20 +53,23 @@ class TfidfVectors:
         Returns
         -------
         columns : ndarray of int64 of shape (n_known_ngrams,)
+            In ascending order.
         values : ndarray of float64 of shape (n_known_ngrams,)
         """
         levelled = level(text)
         get = self._word_columns.get
-        counts = Counter([column for ngram in word_ngrams(levelled) if (column := get(ngram)) is not None])
-        n_words = len(counts)
-        found: list[int] = []
+        words = [column for ngram in word_ngrams(levelled) if (column := get(ngram)) is not None]
+        found = [np.array(words, dtype=np.int64)]
         for piece in pieces(levelled):
-            found += self._remembered.get(piece) or self._look_up(piece)
-        counts.update(found)
-        columns = np.fromiter(counts, dtype=np.int64, count=len(counts))
-        repeats = np.fromiter(counts.values(), dtype=np.float64, count=len(counts))
+            remembered = self._remembered.get(piece)
+            found.append(self._look_up(piece) if remembered is None else remembered)
+        # Few numbers, many texts: what a call of numpy costs matters more here than what it computes.
+        columns, repeats = _count(np.concatenate(found))
+        values = np.log(repeats)
         # Sublinear counts: a word said ten times in a complaint is not ten times the evidence.
-        values = (1 + np.log(repeats)) * self.idf[columns]
+        values += 1
+        values *= self.idf[columns]
+        n_words = columns.searchsorted(len(self.words))
         _scale_to_length_one(values[:n_words])
         _scale_to_length_one(values[n_words:])
         return columns, values
@@ -103,14 +105,30 @@ class TfidfVectors:
         vocabulary = json.loads((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))
         return cls(vocabulary["words"], vocabulary["characters"], load_file(folder / IDF_FILE)["idf"])
 
-    def _look_up(self, piece: str) -> list[int]:
+    def _look_up(self, piece: str) -> np.ndarray:
         get = self._character_columns.get
-        columns = [column for ngram in character_ngrams(piece) if (column := get(ngram)) is not None]
+        known = [column for ngram in character_ngrams(piece) if (column := get(ngram)) is not None]
+        columns = np.array(known, dtype=np.int64)
         if len(piece) <= LONGEST_REMEMBERED:
             if len(self._remembered) >= MOST_REMEMBERED:
                 self._remembered = {}  # Another thread may still read the old one; that does no harm.
             self._remembered[piece] = columns
         return columns
+
+
+def _count(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the distinct columns, ascending, and how often each is there; sorts its argument."""
+    if len(columns) == 0:
+        return columns, columns
+    columns.sort()
+    is_last = np.empty(len(columns), dtype=bool)
+    is_last[-1] = True
+    np.not_equal(columns[1:], columns[:-1], out=is_last[:-1])
+    ends = is_last.nonzero()[0]
+    repeats = ends.copy()
+    repeats[1:] -= ends[:-1]
+    repeats[0] += 1
+    return columns[ends], repeats
 
 
 def _scale_to_length_one(values: np.ndarray) -> None:
