@@ -13,12 +13,16 @@ from metier.predictors.loading import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = sorted(
-    f"metier.{path.parent.name}" for path in (ROOT / "src" / "metier").glob("*/__init__.py") if path.parent.name != "cli"
+    f"metier.{path.parent.name}"
+    for path in (ROOT / "src" / "metier").glob("*/__init__.py")
+    if path.parent.name != "cli"
 )
 
 
 def in_a_fresh_process(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -27,7 +31,9 @@ def test_a_room_shows_what_its_all_says(room):
     own = {
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", "").startswith("metier") and not hasattr(value, "__path__")
+        if not name.startswith("_")
+        and getattr(value, "__module__", "").startswith("metier")
+        and not hasattr(value, "__path__")
     }
     declared = set(getattr(module, "__all__", ()))
     assert own <= declared
@@ -42,7 +48,11 @@ def test_every_dotted_path_of_a_table_leads_somewhere(dotted):
 
 def test_imports_point_up_the_list():
     found = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports"))], capture_output=True, text=True, cwd=ROOT, check=False
+        [str(Path(sys.executable).with_name("lint-imports"))],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
     assert found.returncode == 0, found.stdout
 
@@ -55,7 +65,9 @@ def test_importing_metier_is_light():
     assert found.stdout.strip() == "[]", found.stderr
 
 
-@pytest.mark.parametrize("room", ["predictors", "bundles", "serving", "audit", "data", "evaluation", "classical"])
+@pytest.mark.parametrize(
+    "room", ["predictors", "bundles", "serving", "audit", "data", "evaluation", "classical"]
+)
 def test_a_light_room_never_loads_torch(room):
     found = in_a_fresh_process(
         f"import pkgutil, importlib, sys, metier.{room} as room\n"
