@@ -8,13 +8,14 @@ validation rows, and if it is measured faster here. What was measured goes into 
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer
 
 from metier.errors import SettingsError
 from metier.evaluation.equivalence import equivalent
@@ -27,6 +28,7 @@ from metier.predictors.onnx_encoder import (
     OnnxEncoderPredictor,
     open_session,
 )
+from metier.predictors.tokenization import token_ids
 from metier.transformer.bases import Base, load_tokenizer
 from metier.transformer.huggingface_folder import save_encoder
 from metier.transformer.onnx_graph import quantize, write_graph
@@ -36,6 +38,7 @@ HUGGING_FACE_FOLDER = "huggingface"
 MARGIN = 0.005  # Accuracy that INT8 may cost, as a fraction.
 MOST_GATE_ROWS = 4_000  # More rows than this prove nothing new and take minutes.
 TIMED_ROWS = 40
+SAMPLED_ROWS = 128  # To see how large activations become.
 ROUNDS = 4  # Of each precision, in turn, so that a busy moment hits both.
 
 
@@ -49,28 +52,28 @@ class ExportReport:
         The precision of `model.onnx`.
     why : str
         In one sentence.
+    size_bytes : dict
+        Of each graph that was written.
+    instruction_sets : tuple of str
+        Of the processor that this was measured on; another one may say otherwise.
     rows : int
         Validation rows that both precisions answered.
     flips : int or None
         Rows that are right under one and wrong under the other.
     equivalence : dict or None
-        Difference of accuracy (INT8 minus fp32), its interval, the margin and the verdict.
+        Accuracy of INT8 minus that of fp32, its interval, the margin and the verdict.
     latency_ms : dict
         Median time of one row on one thread, of each precision that was measured.
-    size_bytes : dict
-        Of each graph.
-    instruction_sets : tuple of str
-        Of the processor that this was measured on; another one may say otherwise.
     """
 
     chosen: str
     why: str
-    rows: int
-    flips: int | None
-    equivalence: dict[str, Any] | None
-    latency_ms: dict[str, float]
     size_bytes: dict[str, int]
     instruction_sets: tuple[str, ...]
+    rows: int = 0
+    flips: int | None = None
+    equivalence: dict[str, Any] | None = None
+    latency_ms: dict[str, float] = field(default_factory=dict)
 
 
 def check_precision(precision: str) -> None:
@@ -90,6 +93,7 @@ def export_encoder(
     name: str,
     temperature: float,
     validation: tuple[Sequence[str], np.ndarray] | None = None,
+    sample: Sequence[str] = (),
     precision: str = "auto",
 ) -> ExportReport:
     """Write the files of an `onnx_encoder.v1` predictor, and the encoder in Hugging Face layout beside.
@@ -108,15 +112,14 @@ def export_encoder(
         What logits are divided by before the softmax.
     validation : (texts, class numbers), optional
         Rows that INT8 has to prove itself on; without them `auto` keeps fp32.
+    sample : sequence of str
+        Typical texts, to see how large activations become; those of `validation` if none are given.
     precision : {"auto", "fp32", "int8"}
         `fp32` and `int8` are written without a comparison.
     """
     check_precision(precision)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = load_tokenizer(base)
-    tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
     head = {"weight": np.ascontiguousarray(weight, np.float32), "bias": np.ascontiguousarray(bias, np.float32)}
-    save_file(head, folder / HEAD_FILE)
     settings = {
         "kind": "onnx_encoder.v1",
         "name": name,
@@ -126,49 +129,63 @@ def export_encoder(
         "pad_id": int(model.config.pad_token_id or 0),
         "temperature": float(temperature),
     }
+    parts = _Parts(load_tokenizer(base), head, settings)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as beside:
-        graphs = {"fp32": Path(beside, "fp32.onnx"), "int8": Path(beside, "int8.onnx")}
-        write_graph(model, graphs["fp32"], normalise=base.normalise)
-        if precision != "fp32" and not (precision == "auto" and validation is None):
-            quantize(graphs["fp32"], graphs["int8"])
-        report = _choose(graphs, precision, validation, tokenizer=tokenizer, head=head, settings=settings)
-        graphs[report.chosen].replace(folder / MODEL_FILE)
-    write_settings(folder, settings | {"export": asdict(report)})
+        fp32, int8 = Path(beside, "fp32.onnx"), Path(beside, "int8.onnx")
+        write_graph(model, fp32, normalise=base.normalise)
+        if precision == "int8" or (precision == "auto" and validation is not None):
+            typical = sample or (validation[0] if validation is not None else ())
+            quantize(
+                fp32, int8, rows=token_ids(parts.tokenizer, _evenly(typical, SAMPLED_ROWS), prefix=base.prefix)
+            )
+        report = _choose({"fp32": fp32, "int8": int8}, parts, precision, validation)
+        Path(beside, f"{report.chosen}.onnx").replace(folder / MODEL_FILE)
+    parts.tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
+    save_file(head, folder / HEAD_FILE)
+    write_settings(folder, settings | {"precision": report.chosen, "export": asdict(report)})
     save_encoder(model, base, folder / HUGGING_FACE_FOLDER, head=head, labels=labels, temperature=temperature)
     return report
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Everything of a predictor but its graph."""
+
+    tokenizer: Tokenizer
+    head: dict[str, np.ndarray]
+    settings: dict[str, Any]
+
+    def predictor(self, graph: Path, precision: str, *, threads: int) -> OnnxEncoderPredictor:
+        return OnnxEncoderPredictor(
+            open_session(graph, threads=threads if precision == "fp32" else 1),
+            self.tokenizer,
+            self.head["weight"],
+            self.head["bias"],
+            self.settings | {"precision": precision},
+            threads=threads,
+        )
+
+
 def _choose(
     graphs: dict[str, Path],
+    parts: _Parts,
     precision: str,
     validation: tuple[Sequence[str], np.ndarray] | None,
-    *,
-    tokenizer: Any,
-    head: dict[str, np.ndarray],
-    settings: dict[str, Any],
 ) -> ExportReport:
     sizes = {kind: path.stat().st_size for kind, path in graphs.items() if path.exists()}
     machine = describe_machine()
-    facts = {"size_bytes": sizes, "instruction_sets": machine.instruction_sets}
-    if precision != "auto" or validation is None:
-        chosen = "int8" if precision == "int8" else "fp32"
-        why = (
-            f"{chosen} was asked for"
-            if precision != "auto"
-            else "without validation rows INT8 cannot be proved equal"
-        )
-        return ExportReport(chosen, why, 0, None, None, {}, **facts)
-    texts, truth = list(validation[0][:MOST_GATE_ROWS]), np.asarray(validation[1][:MOST_GATE_ROWS])
-    predictors = {
-        kind: OnnxEncoderPredictor(
-            open_session(path, threads=machine.cores), tokenizer, head["weight"], head["bias"], settings
-        )
+    if precision != "auto":
+        return ExportReport(precision, f"{precision} was asked for", sizes, machine.instruction_sets)
+    if validation is None:
+        why = "without validation rows INT8 cannot be proved equal"
+        return ExportReport("fp32", why, sizes, machine.instruction_sets)
+    texts, truth = validation[0][:MOST_GATE_ROWS], np.asarray(validation[1][:MOST_GATE_ROWS])
+    answers = {
+        kind: parts.predictor(path, kind, threads=machine.cores).predict(texts).best
         for kind, path in graphs.items()
     }
-    answers = {kind: predictor.predict(texts).best for kind, predictor in predictors.items()}
-    del predictors
     equality = equivalent(truth, answers["int8"], answers["fp32"], margin=MARGIN)
-    latency = _measure(graphs, texts, tokenizer=tokenizer, head=head, settings=settings)
+    latency = _measure(graphs, parts, _evenly(texts, TIMED_ROWS))
     ratio = latency["fp32"] / latency["int8"]
     if not equality.is_equivalent:
         chosen, why = "fp32", f"INT8 is not proved within {MARGIN * 100:g} points of fp32 on {len(texts)} rows"
@@ -177,34 +194,34 @@ def _choose(
     else:
         chosen, why = (
             "int8",
-            f"INT8 is proved within {MARGIN * 100:g} points of fp32 and {ratio:.1f} times as fast",
+            f"INT8 is proved within {MARGIN * 100:g} points of fp32, {ratio:.1f} times as fast",
         )
-    return ExportReport(chosen, why, len(texts), equality.flips, asdict(equality), latency, **facts)
+    return ExportReport(
+        chosen,
+        why,
+        sizes,
+        machine.instruction_sets,
+        rows=len(texts),
+        flips=equality.flips,
+        equivalence=asdict(equality),
+        latency_ms=latency,
+    )
 
 
-def _measure(
-    graphs: dict[str, Path],
-    texts: Sequence[str],
-    *,
-    tokenizer: Any,
-    head: dict[str, np.ndarray],
-    settings: dict[str, Any],
-) -> dict[str, float]:
-    predictors = {
-        kind: OnnxEncoderPredictor(
-            open_session(path, threads=1), tokenizer, head["weight"], head["bias"], settings
-        )
-        for kind, path in graphs.items()
-    }
-    singles = [[text] for text in texts[:: max(1, len(texts) // TIMED_ROWS)]][:TIMED_ROWS]
+def _measure(graphs: dict[str, Path], parts: _Parts, texts: Sequence[str]) -> dict[str, float]:
+    predictors = {kind: parts.predictor(path, kind, threads=1) for kind, path in graphs.items()}
     medians: dict[str, list[float]] = {kind: [] for kind in graphs}
     for _ in range(ROUNDS):
         for kind, predictor in predictors.items():
             times = []
-            for single in singles:
+            for text in texts:
                 start = time.perf_counter()
-                predictor.predict(single)
+                predictor.predict([text])
                 times.append(time.perf_counter() - start)
             medians[kind].append(float(np.median(times)))
     # The best round is the one that other programs disturbed least.
     return {kind: round(min(values) * 1000, 3) for kind, values in medians.items()}
+
+
+def _evenly(texts: Sequence[str], most: int) -> list[str]:
+    return [texts[position] for position in np.linspace(0, len(texts) - 1, min(most, len(texts))).astype(int)]

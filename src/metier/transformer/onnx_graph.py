@@ -8,7 +8,7 @@ one operator each, which onnxruntime's optimiser does by default, was measured s
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,11 +22,13 @@ from onnxruntime.transformers.optimizer import optimize_model
 from metier.errors import BaseModelError
 from metier.predictors.onnx_encoder import open_session
 from metier.transformer.embedding import mean_pool
+from metier.transformer.embedding_table import quantize_tables
+from metier.transformer.smoothing import smooth
 
 OPSET = 17
 # Architectures whose attention onnxruntime's optimiser knows as BERT's.
 FUSED_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
-QUANTIZED_OPERATORS = ["MatMul", "Attention", "Gather", "EmbedLayerNormalization"]
+QUANTIZED_OPERATORS = ["MatMul", "Attention"]
 EXPECTED_WARNINGS = (
     "You are using the legacy TorchScript-based ONNX export",
     "The feature will be removed. Please remove usage of this function",
@@ -84,23 +86,32 @@ def write_graph(model: torch.nn.Module, path: Path, *, normalise: bool) -> None:
     plain.replace(path)
 
 
-def quantize(source: Path, path: Path) -> None:
-    """Write the INT8 graph: weights per channel, activations by the range of each call, embeddings per tensor."""
-    marked = source.with_suffix(".marked.onnx")
-    model = onnx.load(source)
+def quantize(source: Path, path: Path, *, rows: Sequence[Sequence[int]] = ()) -> None:
+    """Write the INT8 graph: weights by channel, embeddings by row, activations by the range of each call.
+
+    Parameters
+    ----------
+    rows : sequence of token ids
+        Typical texts, to even out the activations by first; without them this step is left out.
+    """
+    prepared = path.with_suffix(".prepared.onnx")
+    if rows:
+        smooth(source, prepared, rows)
+    model = onnx.load(prepared if rows else source)
+    quantize_tables(model)
     # Says that the graph needs no pre-processing; without it the root logger is set up and written to.
     model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
-    onnx.save(model, marked)
+    onnx.save(model, prepared)
     del model
     quantize_dynamic(
-        marked,
+        prepared,
         path,
         per_channel=True,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=QUANTIZED_OPERATORS,
         extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
     )
-    marked.unlink()
+    prepared.unlink()
 
 
 def _for_tracing(model: torch.nn.Module) -> torch.nn.Module:
