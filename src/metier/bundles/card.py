@@ -63,7 +63,7 @@ def _front_matter(facts: ManifestFacts) -> str:
     for result in results:
         if result["type"] == "f1":
             result["args"] = {"average": "macro"}
-    data: dict[str, Any] = {"name": facts.data.origin, "type": "custom", "split": "test"}
+    data: dict[str, Any] = {"name": Path(facts.data.origin).name, "type": "custom", "split": "test"}
     matter: dict[str, Any] = {
         "library_name": "metier",
         "pipeline_tag": "text-classification",
@@ -110,7 +110,7 @@ def _training(facts: ManifestFacts) -> str:
     data = facts.data
     rows = ", ".join(f"{count:,} {split}" for split, count in data.rows.items())
     lines = [
-        f"- Rows: {rows}, from `{data.origin}`; trained on {data.trained_on}.",
+        f"- Rows: {rows}, from `{Path(data.origin).name}`; trained on {data.trained_on}.",
         f"- Fingerprint of the training rows: `{data.fingerprint}`.",
     ]
     if facts.base:

@@ -14,7 +14,7 @@ from metier.progress import Listener, Progress
 # In the order of how often each won in trials: where work is much, only the first are tried.
 CANDIDATES = (("svc", 1.0), ("logistic", 10.0), ("svc", 0.3), ("svc", 3.0))
 # Numbers in the matrix times classes, over all candidates: about twenty seconds on one core.
-MOST_WORK = 450_000_000
+MOST_WORK = 300_000_000
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,18 @@ def choose(
     temperature: float | None,
     seed: int,
     listener: Listener,
+    name: str,
 ) -> list[Trial]:
     """Try the candidates and give what came of each, the best first: by accuracy, then by log-loss."""
     trials: list[Trial] = []
     for model, C in candidates:
-        listener(Progress(f"trying {model}, C = {C:g}", len(trials), len(candidates), unit="candidates"))
+        listener(
+            Progress(f"{name}: trying {model}, C = {C:g}", len(trials), len(candidates), unit="candidates")
+        )
         trials.append(_try(splits, model, C, temperature=temperature, seed=seed))
     trials.sort(key=lambda trial: (-trial.accuracy, trial.log_loss))
     facts = {"validation_accuracy": trials[0].accuracy}
-    listener(Progress("chosen", len(trials), len(candidates), unit="candidates", facts=facts))
+    listener(Progress(f"{name}: chosen", len(trials), len(candidates), unit="candidates", facts=facts))
     return trials
 
 

@@ -42,7 +42,7 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
         whichever is better on validation, by accuracy and then by log-loss.
     C : float, default=None
         Inverse strength of the penalty; None: chosen with the model. The more rows, labels and n-grams there
-        are, the fewer pairs of model and C are tried; from about 25,000 short texts of 77 labels on it is one
+        are, the fewer pairs of model and C are tried; from about 12,000 short texts of 77 labels on it is one
         pair, the usual winner.
     temperature : float, default=None
         What margins are divided by before the softmax; None: fitted on validation.
@@ -116,7 +116,14 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
             away = [] if unseen is None else [(as_matrix(vectors, unseen.texts), unseen.truth)]
             splits = [Split(matrix, examples.truth, *rows) for rows in away] or self._splits(examples, random)
             if splits:  # There are none where every label has one row.
-                trials = choose(splits, candidates, temperature=self.temperature, seed=seed, listener=listener)
+                trials = choose(
+                    splits,
+                    candidates,
+                    temperature=self.temperature,
+                    seed=seed,
+                    listener=listener,
+                    name=self.name,
+                )
         model, C, temperature = _settle(trials, candidates, self.temperature)
         # With validation rows given, the best trial was trained on all of X already.
         linear = trials[0].trained if trials and unseen is not None else None

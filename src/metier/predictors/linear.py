@@ -57,11 +57,13 @@ class LinearPredictor:
             columns, values = self.vectors.vector(text)
             # float64 values lift the sum to float64: a long text adds up thousands of small numbers.
             logits[row] = values @ self.weights.take(columns, axis=0)
-        return logits + self.bias
+        logits += self.bias
+        return logits
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Give calibrated probabilities, an ndarray of float64 of shape (n_texts, n_classes)."""
-        scaled = self.logits(texts) / self.temperature
+        scaled = self.logits(texts)
+        scaled /= self.temperature
         scaled -= scaled.max(axis=1, keepdims=True)
         np.exp(scaled, out=scaled)
         scaled /= scaled.sum(axis=1, keepdims=True)
