@@ -20,7 +20,7 @@ from rich.table import Table
 from metier.cli.console import answer_console, count, print_json, size
 from metier.machine import describe_machine
 from metier.transformer.bases import available_bases, has_published_weights, is_network_allowed
-from metier.transformer.user_cache import user_cache
+from metier.user_cache import user_cache
 
 # What each extra is for, in the order in which a newcomer meets them. A test holds the names to pyproject.toml.
 EXTRAS = {

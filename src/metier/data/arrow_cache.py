@@ -8,7 +8,6 @@ that looks finished.
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,17 +18,9 @@ import pyarrow as pa
 from metier.data.batches import Batches
 from metier.data.data_file import DataFile
 from metier.errors import StorageError
+from metier.user_cache import user_cache
 
 VERSION = "rows.v1"
-
-
-def cache_folder() -> Path:
-    """Give the cache folder: `METIER_CACHE`, else `metier` in `XDG_CACHE_HOME`, else `~/.cache/metier`."""
-    own = os.environ.get("METIER_CACHE")
-    if own:
-        return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "metier"
 
 
 def cached_copy(file: DataFile, *, how: str) -> Path:
@@ -43,7 +34,7 @@ def cached_copy(file: DataFile, *, how: str) -> Path:
     path, state = str(file.path.resolve()), file.path.stat()
     place = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     content = hashlib.sha256(f"{VERSION} {state.st_size} {state.st_mtime_ns} {how}".encode()).hexdigest()[:16]
-    return cache_folder() / "rows" / f"{place}-{content}"
+    return user_cache() / "rows" / f"{place}-{content}"
 
 
 def write_copy(place: Path, batches: Batches) -> None:

@@ -29,7 +29,7 @@ from metier.errors import (
 from metier.predictors.tokenization import read_tokenizer
 from metier.transformer.e5_conversion import SOURCE_SHA256 as E5_SHA256
 from metier.transformer.e5_conversion import convert_e5
-from metier.transformer.user_cache import build_once, user_cache
+from metier.user_cache import build_once, user_cache
 
 if TYPE_CHECKING:
     import torch

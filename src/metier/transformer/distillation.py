@@ -22,7 +22,7 @@ from metier.predictors.static import StaticVectors
 from metier.progress import Listener, ignore
 from metier.transformer.bases import Base, load_model, load_tokenizer, weights_hash
 from metier.transformer.embedding import embed_ids
-from metier.transformer.user_cache import build_once, user_cache
+from metier.user_cache import build_once, user_cache
 
 DIMENSIONS = 256
 # Rarity weight a / (a + frequency): words that every text has count little.

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from metier.transformer.bases import Base, weights_hash
-from metier.transformer.user_cache import user_cache
+from metier.user_cache import user_cache
 
 # A file holds this much at most, some 600,000 vectors of 384 numbers; the oldest make room.
 MOST_BYTES = 1_000_000_000
