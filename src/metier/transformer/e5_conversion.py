@@ -15,6 +15,7 @@ weight j + 16 in its high half; a weight is `(half - 8) * d`.
 import json
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def convert_e5(source: Path, folder: Path) -> None:
     reader = _Reader(memoryview(source.read_bytes()))
     shape = _read_shape(reader)
     pieces, scores = _read_pieces(reader)
-    entries, size = reader.unpack("iI")
+    _entries, size = reader.unpack("iI")
     reader.skip(size)
     tensors = _read_tensors(reader, shape, n_pieces=len(pieces))
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -137,7 +138,7 @@ def _read_pieces(reader: _Reader) -> tuple[list[str], list[float]]:
     scores = reader.array("<f4", n_pieces).astype(np.float64).tolist()
     blob = bytes(reader.content[reader.position : reader.position + size])
     reader.skip(size)
-    pieces = [blob[start:stop].decode("utf-8") for start, stop in zip(offsets, offsets[1:], strict=False)]
+    pieces = [blob[start:stop].decode("utf-8") for start, stop in pairwise(offsets)]
     return pieces, scores
 
 
