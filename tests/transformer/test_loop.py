@@ -82,6 +82,22 @@ def test_the_epoch_with_the_best_score_is_kept(rows):
     assert_same(weights(model), seen[1])
 
 
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [([0.5, 0.45, 0.3], 2), ([0.5, 0.45, 0.42], 3), ([0.5, 0.3, 0.7], 3), ([0.5, 0.35, 0.2], 1)],
+)
+def test_of_epochs_that_cannot_be_told_apart_the_last_is_kept(rows, scores, best):
+    told, seen = iter(scores), []
+
+    def evaluate():
+        seen.append(weights(model))
+        return {"score": next(told), "score_error": 0.1}
+
+    model, loop = build(rows, LoopSettings(epochs=3), evaluate=evaluate)
+    assert loop.run().best_epoch == best
+    assert_same(weights(model), seen[best - 1])
+
+
 def test_a_plateau_stops_it(rows):
     scores = iter([0.5, 0.4, 0.3, 0.9])
     _, loop = build(rows, LoopSettings(epochs=9, patience=2), evaluate=lambda: {"score": next(scores)})

@@ -113,8 +113,8 @@ class Loop:
     objective : Objective
     settings : LoopSettings
     evaluate : callable, optional
-        Gives facts about the model on validation rows; more of the fact `score` is better. None: the last
-        weights are the best.
+        Gives facts about the model on validation rows; more of the fact `score` is better, and `score_error` is
+        its standard error. None: the last weights are the best.
     checkpoints : CheckpointFolder, optional
         Where to keep checkpoints and to look for one to go on from.
     mixed_precision : {"no", "bf16", "fp16"}
@@ -225,11 +225,9 @@ class Loop:
             facts |= self._evaluate()
         here.seconds = time.perf_counter() - self._began
         facts["seconds"] = here.seconds
-        if self._evaluate is not None and facts["score"] > max(
-            (past["score"] for past in here.history), default=-np.inf
-        ):
-            self._best = {name: weight.detach().clone() for name, weight in self._raw.state_dict().items()}
         here.history.append(facts)
+        if self._evaluate is not None and self._best_index() == len(here.history) - 1:
+            self._best = {name: weight.detach().clone() for name, weight in self._raw.state_dict().items()}
         self._loss_sum, self._loss_batches = 0.0, 0
         if is_whole:
             here.epoch, here.batch = here.epoch + 1, 0
@@ -250,10 +248,18 @@ class Loop:
         return ""
 
     def _best_index(self) -> int:
+        """The latest epoch that is not shown to be worse than the best-scored one.
+
+        That is, within one standard error of it (the rule of Breiman et al., 1984, for choosing among trees). A few
+        hundred rows cannot tell neighbouring epochs apart, and of two that look alike the later one, whose learning
+        rate was smaller, is mostly the better on new rows.
+        """
         history = self._position.history
         if self._evaluate is None:
             return len(history) - 1
-        return max(range(len(history)), key=lambda index: (history[index]["score"], -index))
+        top = max(history, key=lambda epoch: epoch["score"])
+        worst = top["score"] - top.get("score_error", 0.0)
+        return max(index for index, epoch in enumerate(history) if epoch["score"] >= worst)
 
     def _finish(self) -> Outcome:
         here = self._position
