@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from metier.errors import BundleError
 from metier.predictors.linear import LinearPredictor
 from metier.predictors.tfidf import LONGEST_REMEMBERED, TfidfVectors
 
@@ -89,6 +90,17 @@ def test_saved_then_loaded_answers_to_the_last_bit(predictor, tmp_path):
     texts = ["my card", "rate", "天气"]
     np.testing.assert_array_equal(loaded.probabilities(texts), predictor.probabilities(texts))
     assert (loaded.labels, loaded.name) == (LABELS, "x.v1")
+
+
+@pytest.mark.parametrize("name", ["vocabulary.json", "idf.safetensors", "weights.safetensors"])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff\xfe\x00"])
+def test_a_broken_file_is_a_bundle_error(predictor, tmp_path, name, content):
+    predictor.save(tmp_path)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(BundleError, match="no whole linear predictor"):
+        LinearPredictor.load(tmp_path)
 
 
 def test_threads_do_not_disturb_one_another(predictor):

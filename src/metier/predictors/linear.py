@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from metier.errors import BundleError
 from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.tfidf import TfidfVectors
@@ -87,14 +89,26 @@ class LinearPredictor:
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
-        """Load what `save` wrote; an answer is too quick to share, so `threads` changes nothing."""
+        """Load what `save` wrote; an answer is too quick to share, so `threads` changes nothing.
+
+        Raises
+        ------
+        BundleError
+            If a file is missing or broken.
+        """
         settings = read_settings(folder)
-        arrays = load_file(folder / WEIGHTS_FILE)
-        return cls(
-            vectors=TfidfVectors.load(folder),
-            weights=arrays["weights"],
-            bias=arrays["bias"],
-            temperature=settings["temperature"],
-            labels=settings["labels"],
-            name=settings["name"],
-        )
+        try:
+            arrays = load_file(folder / WEIGHTS_FILE)
+            return cls(
+                vectors=TfidfVectors.load(folder),
+                weights=arrays["weights"],
+                bias=arrays["bias"],
+                temperature=settings["temperature"],
+                labels=settings["labels"],
+                name=settings["name"],
+            )
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise BundleError(
+                f"{folder} holds no whole linear predictor ({type(error).__name__}: {error}). "
+                "Take the folder from its source again."
+            ) from error
