@@ -5,7 +5,6 @@ notebook pays only for the rooms it enters.
 """
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ _FOUND_IN = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version  # Longer to import than everything else here.
+
         return version("metier")
     if name not in _FOUND_IN:
         raise AttributeError(f"module 'metier' has no attribute {name!r}; it has: {', '.join(__all__)}")

@@ -12,7 +12,6 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
@@ -85,6 +84,8 @@ def write_crash_file(failure: BaseException, args: Sequence[str]) -> Path:
 
 
 def _crash_lines(failure: BaseException, args: Sequence[str]) -> Iterator[str]:
+    from importlib.metadata import PackageNotFoundError, version  # Slow to import, and hardly ever needed.
+
     yield "Messages and values are left out, for they can quote rows. Add the message if you may."
     options = [
         word.partition("=")[0] for word in args if word.startswith("-") and " " not in word.partition("=")[0]

@@ -4,27 +4,30 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import click
 import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle
-from metier.cli.console import ProgressLines, count, duration, percentage, print_json
+from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
 from metier.data.reading import iterate
 from metier.data.rows import Rows
 from metier.data.writing import open_writer
+from metier.errors import DataError
 from metier.machine import usable_cores
 from metier.predictors.answers import Answers
 from metier.predictors.records import as_record
-from metier.progress import Progress
+from metier.progress import Listener, Progress, ignore
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 BATCH_LINES = 256
+ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 
 
 @click.command(epilog='Example: metier predict runs/demo "my card never came"')
@@ -69,8 +72,7 @@ def predict(  # One parameter an option, as click hands them over.
     _check_call(texts, source, output)
     model = load_bundle(resolve_bundle(bundle), threads=threads or (usable_cores() if source else 1))
     if source is not None and output is not None:
-        with ProgressLines() as listener:
-            facts = answer_file(model, source, output, text=text, top=top, listener=listener)
+        facts = _answer_file(model, source, output, text=text, top=top)
         print_json(facts) if as_json else _print_facts(facts)
         return
     show: Callable[[Sequence[str], Answers, int | None], None] = _print_json_lines if as_json else _print_lines
@@ -91,36 +93,19 @@ def _check_call(texts: Sequence[str], source: Path | None, output: Path | None) 
         )
 
 
-def answer_file(
-    model: Bundle,
-    source: Path,
-    output: Path,
-    *,
-    text: str | None,
-    top: int | None,
-    listener: Callable[[Progress], None],
+def _answer_file(
+    model: Bundle, source: Path, output: Path, *, text: str | None, top: int | None
 ) -> dict[str, Any]:
-    """Answer every row of a file into another, in constant memory.
-
-    Returns
-    -------
-    dict
-        `input`, `output`, `rows`, `seconds`, `rows_per_second`, `answered_by` (rows by method) and `columns`
-        (the names of those that were added).
-    """
-    begun, rows = time.perf_counter(), 0
-    answered_by: Counter[str] = Counter()
-    added: dict[str, str] = {}
-    with open_writer(output) as writer:
-        for batch in iterate(source, batch_rows=BATCH_ROWS, text=text):
-            answers = model.predict(list(batch.texts))
-            added = added or _free_names(batch, top)
-            writer.write(_with_answers(batch, answers, added, top))
-            rows += len(batch)
-            answered_by.update(answers.answered_by)
-            speed = rows / (time.perf_counter() - begun)
-            listener(Progress(f"answering {source.name}", rows, unit="rows", facts={"rows_per_second": speed}))
-    seconds = time.perf_counter() - begun
+    batches = iterate(source, BATCH_ROWS, text=text)
+    first = next(batches)  # Never missing: a source without rows is an error of its own.
+    for note in first.notes:
+        progress_console().print(note, markup=False, soft_wrap=True)
+    begun = time.perf_counter()
+    with ProgressLines() as listener:
+        answered_by, added = answer_rows(
+            model, chain([first], batches), output, top=top, total=_rows_roughly(source), listener=listener
+        )
+    seconds, rows = time.perf_counter() - begun, answered_by.total()
     return {
         "input": str(source),
         "output": str(output),
@@ -128,8 +113,53 @@ def answer_file(
         "seconds": round(seconds, 3),
         "rows_per_second": round(rows / seconds, 1),
         "answered_by": dict(answered_by.most_common()),
-        "columns": list(added.values()),
+        "columns": added,
     }
+
+
+def answer_rows(
+    model: Bundle,
+    batches: Iterable[Rows],
+    output: Path,
+    *,
+    top: int | None = None,
+    total: int | None = None,
+    listener: Listener = ignore,
+) -> tuple[Counter[str], list[str]]:
+    """Answer rows into a file, a batch at a time.
+
+    Returns
+    -------
+    tuple of (Counter, list of str)
+        Rows by the method that answered them, and the names of the columns that were added.
+    """
+    begun, what = time.perf_counter(), f"answering into {output.name}"
+    answered_by: Counter[str] = Counter()
+    added: dict[str, str] = {}
+    with open_writer(output) as writer:
+        for batch in batches:
+            answers = model.predict(list(batch.texts))
+            added = added or _free_names(batch, top)
+            writer.write(_with_answers(batch, answers, added, top))
+            answered_by.update(answers.answered_by)
+            rows = answered_by.total()
+            # A rough total must not end the step before its last row.
+            expected = None if total is None else max(total, rows + 1)
+            speed = rows / (time.perf_counter() - begun)
+            listener(Progress(what, rows, expected, facts={"rows_per_second": speed}))
+    rows = answered_by.total()
+    listener(Progress(what, rows, rows))
+    return answered_by, list(added.values())
+
+
+def _rows_roughly(source: Path) -> int | None:
+    """Count rows for the progress bar alone: line ends, which a quoted text may hold too; None where that tells nothing."""
+    if source.suffix.lower() == ".parquet":
+        return int(pq.read_metadata(source).num_rows)
+    if source.suffix.lower() not in ONE_LINE_A_ROW:
+        return None
+    with source.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
 def _free_names(batch: Rows, top: int | None) -> dict[str, str]:
@@ -148,6 +178,12 @@ def _free_names(batch: Rows, top: int | None) -> dict[str, str]:
 def _with_answers(batch: Rows, answers: Answers, names: dict[str, str], top: int | None) -> pa.Table:
     records = [as_record(answers, row, top=top) for row in range(len(answers))]
     table = batch.table
+    clash = set(names.values()).intersection(table.column_names)
+    if clash:
+        raise DataError(
+            f"{batch.origin} has a column {clash.pop()!r} that comes up only after rows were written without it. "
+            "Give the first row every column, null where it has no value."
+        )
     for key, name in names.items():
         values = [record[key] for record in records]
         if key == "probabilities":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from metier.bundles import load_bundle, resolve_bundle
+from metier.bundles import Bundle, load_bundle, resolve_bundle
 from metier.cli.console import count, print_json, progress_console
 from metier.machine import usable_cores
 from metier.serving import ServingSettings, run_server
@@ -73,7 +73,8 @@ def serve(  # One parameter an option, as click hands them over.
 
 
 def _say_ready(model: Answering, url: str, *, host: str, as_json: bool) -> None:
-    name, labels = model.predictor.name, len(model.predictor.labels)  # type: ignore[attr-defined]
+    assert isinstance(model, Bundle)  # What `load` gave.
+    name, labels = model.name, len(model.labels)
     if as_json:
         print_json({"url": url, "serving": name, "labels": labels})
         return

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from metier.bundles import Bundle
 from metier.serving.docs_page import add_docs_page
 from metier.serving.engine import Answering, Engine
 from metier.serving.messages import (
@@ -145,10 +146,14 @@ async def _read_body(request: Request, limit: int) -> bytes:
 
 
 def _bundle_facts(model: Answering) -> dict[str, str]:
-    manifest = getattr(model, "manifest", None)
     facts = {"metier_version": version("metier")}
-    for name in ("name", "task", "kind", "predictor_kind", "created"):
-        value = getattr(manifest, name, None)
-        if value is not None:
-            facts[name] = str(value)
+    if isinstance(model, Bundle):
+        manifest = model.manifest
+        facts |= {
+            "name": manifest.name,
+            "task": manifest.task.name,
+            "predictor_kind": manifest.predictor.kind,
+            "trained_on": manifest.data.fingerprint[:12],
+            "created": manifest.created.isoformat(),
+        }
     return facts
