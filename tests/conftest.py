@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-# Small products gain nothing from a second thread and lose much where the cores are busy. Set before torch is loaded.
+# Small products gain nothing from a second thread and lose much on busy cores. Set before torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -47,7 +47,7 @@ def tiny_base(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def e5_base(tmp_path_factory):
-    """The multilingual base, from the user's cache: 480 MB are not converted again for every run of the tests."""
+    """The multilingual base, from the user's cache: 480 MB are not converted anew for every run."""
     pytest.importorskip("torch", reason="needs metier[train]")
     from metier.transformer.bases import KNOWN, _find_source, resolve_base
 

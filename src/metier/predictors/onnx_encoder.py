@@ -90,7 +90,8 @@ class OnnxEncoderPredictor:
             session = open_session(folder / MODEL_FILE, threads=inner)
         except Exception as error:  # onnxruntime and safetensors have no common error.
             raise BundleError(
-                f"{folder} holds no encoder that can be loaded ({error}). Export it again, or take it from its source."
+                f"{folder} holds no encoder that can be loaded ({error}). "
+                "Export it again, or take it from its source."
             ) from error
         tokenizer = read_tokenizer(folder / TOKENIZER_FILE, max_length=settings["max_length"])
         return cls(session, tokenizer, head["weight"], head["bias"], settings, threads=threads)

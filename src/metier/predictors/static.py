@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
@@ -46,12 +47,7 @@ class StaticVectors:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Load what `save` wrote."""
-        try:
-            matrix = load_file(folder / EMBEDDINGS_FILE)["embeddings"]
-        except Exception as error:  # safetensors has an error of its own, the disk another.
-            raise BundleError(
-                f"{folder / EMBEDDINGS_FILE} cannot be read ({error}). Take the folder from its source again."
-            ) from error
+        matrix = _read(folder / EMBEDDINGS_FILE, "embeddings")["embeddings"]
         return cls(read_tokenizer(folder / TOKENIZER_FILE, max_length=MOST_TOKENS), matrix)
 
     def save(self, folder: Path) -> None:
@@ -108,7 +104,7 @@ class StaticPredictor:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Load what `save` wrote. `threads` makes no difference: there is too little to compute."""
         settings = read_settings(folder)
-        head = load_file(folder / HEAD_FILE)
+        head = _read(folder / HEAD_FILE, "weight", "bias")
         return cls(
             StaticVectors.load(folder),
             head["weight"],
@@ -138,3 +134,17 @@ class StaticPredictor:
             some = list(texts[start : start + ROWS_AT_ONCE])
             logits[start : start + len(some)] = self.vectors.embed(some) @ self.weight.T + self.bias
         return Answers(softmax(logits / self.temperature), self.labels, (self.name,) * len(texts))
+
+
+def _read(path: Path, *names: str) -> dict[str, np.ndarray]:
+    try:
+        found: dict[str, np.ndarray] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path} cannot be read ({error}). Take the folder from its source again.") from error
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise BundleError(
+            f"{path} holds no {', '.join(missing)}, only {', '.join(found) or 'nothing'}. "
+            "Take the folder from its source again."
+        )
+    return found

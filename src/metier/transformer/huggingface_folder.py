@@ -68,7 +68,7 @@ def load_encoder(folder: Path) -> torch.nn.Module:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise BaseModelError(
             f"{folder} cannot be loaded as an encoder ({error}). "
-            "Expected a text encoder whose architecture is in transformers, with weights in model.safetensors."
+            "Expected a text encoder that transformers knows, with its weights in model.safetensors."
         ) from error
     # transformers would fill them with random numbers and only say so in the report we silence.
     missing = sorted(report["missing_keys"])
@@ -127,8 +127,8 @@ def save_encoder(
 ) -> None:
     """Write the encoder as `AutoModel` and `AutoTokenizer` load it, and the head beside it.
 
-    The folder can be a base again: `metier_head.json` says how texts are to be fed. Its README holds the lines that
-    rebuild the whole in plain transformers.
+    The folder can be a base again: `metier_head.json` says how texts are to be fed. Its README holds the lines
+    that rebuild the whole in plain transformers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with quiet_transformers():

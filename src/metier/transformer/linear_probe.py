@@ -1,8 +1,8 @@
 """A linear head on frozen embeddings: multinomial logistic regression, its strength chosen on held-out rows.
 
-Embeddings of an encoder crowd into a narrow cone (Ethayarajh, 2019, arXiv:1909.00512), so that raw vectors need a
-huge C and hundreds of steps. Each dimension is therefore centred and scaled first, and the scaling is folded into the
-weights afterwards: the probe is a plain weight and bias on the raw embedding.
+Embeddings of an encoder crowd into a narrow cone (Ethayarajh, 2019, arXiv:1909.00512), so that raw vectors need
+a huge C and hundreds of steps. Each dimension is therefore centred and scaled first, and the scaling is folded
+into the weights afterwards: the probe is a plain weight and bias on the raw embedding.
 """
 
 import warnings
@@ -72,8 +72,8 @@ def fit_probe(
         None: chosen by log-loss on held-out rows. Log-loss and not accuracy, because on a thousand rows the
         accuracies of neighbouring C differ by chance alone.
     validation : (embeddings, y), optional
-        Rows to choose on. Without them rows of our own are held out for the choice (`tasks.folds.held_out`), and
-        the probe is then fitted on all.
+        Rows to choose on. Without them some of the rows are held out for the choice (`tasks.folds.held_out`),
+        and the probe is then fitted on all.
     """
     if C is not None and temperature is not None:
         return replace(_Path(embeddings, y).fit(C), temperature=temperature)

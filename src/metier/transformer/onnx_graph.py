@@ -1,8 +1,8 @@
 """An encoder as an ONNX graph: token ids and mask in, one vector a text out; in fp32 and in INT8.
 
 The TorchScript exporter writes it: the newer one takes ten times as long, and its files cannot be quantized
-(onnxruntime 1.31: ShapeInferenceError). Attention is then fused into one operator. Skipping layer norms and bias into
-one operator each, which onnxruntime's optimiser does by default, was measured slower and is left out.
+(onnxruntime 1.31: ShapeInferenceError). Attention is then fused into one operator. Fusing additions with the layer
+norms and biases behind them, which onnxruntime's optimiser would do too, was measured slower and is left out.
 """
 
 import copy
@@ -39,7 +39,7 @@ LARGEST_DIFFERENCE = 1e-4
 
 
 class PooledEncoder(torch.nn.Module):
-    """An encoder that gives one vector a text: the mean of its last hidden states, scaled to length 1 if asked."""
+    """An encoder that gives one vector a text: the mean of its last hidden states, of length 1 if asked."""
 
     def __init__(self, encoder: torch.nn.Module, *, normalise: bool):
         super().__init__()
@@ -75,7 +75,7 @@ def write_graph(model: torch.nn.Module, path: Path, *, normalise: bool) -> None:
         ) from error
     if not _agrees(plain, example, expected):
         raise BaseModelError(
-            f"The ONNX graph of an encoder of type {model.config.model_type!r} answers differently from the model. "
+            f"The ONNX graph of an encoder of type {model.config.model_type!r} answers otherwise than the model. "
             "Use a base of another architecture, BERT or RoBERTa for instance."
         )
     if model.config.model_type in FUSED_TYPES:
