@@ -20,12 +20,21 @@ METHODS = {
 }
 
 # A method whose import fails for want of one of these is missing an extra, not broken.
-EXTRAS = {"torch": "train", "transformers": "train", "accelerate": "train", "model2vec": "train", "onnx": "train"}
+EXTRAS = {
+    "torch": "train",
+    "transformers": "train",
+    "accelerate": "train",
+    "model2vec": "train",
+    "onnx": "train",
+}
 
 
 def names() -> list[str]:
     """Every known versioned name: ours in the order of their cost, then the plug-ins'."""
-    return [*METHODS, *(point.name for point in entry_points(group="metier.methods") if point.name not in METHODS)]
+    return [
+        *METHODS,
+        *(point.name for point in entry_points(group="metier.methods") if point.name not in METHODS),
+    ]
 
 
 def resolve(name: str) -> Any:
