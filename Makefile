@@ -7,6 +7,7 @@ READY := .make/ready
 # One pool of threads a process: two libraries that each take every core slow one another down threefold.
 export OMP_NUM_THREADS ?= $(shell nproc)
 export OPENBLAS_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= passive
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
