@@ -87,10 +87,14 @@ def _check_call(texts: Sequence[str], source: Path | None, output: Path | None) 
         raise click.UsageError(
             "There is nothing to answer. Give a text, - for the lines of stdin, or --input FILE."
         )
-    if (source is None) != (output is None):
+    if source is None or output is None:
+        if (source is None) == (output is None):
+            return
         raise click.UsageError(
             "--input and --output go together: the rows of one, with their answers, fill the other."
         )
+    if source.exists() and output.exists() and source.samefile(output):
+        raise click.UsageError("--output would replace the file that --input reads. Name another file.")
 
 
 def _answer_file(
@@ -153,7 +157,7 @@ def answer_rows(
 
 
 def _rows_roughly(source: Path) -> int | None:
-    """Count rows for the progress bar alone: line ends, which a quoted text may hold too; None where that tells nothing."""
+    """Count rows for the progress bar alone: by line ends, which a quoted text may hold, too; or not at all."""
     if source.suffix.lower() == ".parquet":
         return int(pq.read_metadata(source).num_rows)
     if source.suffix.lower() not in ONE_LINE_A_ROW:
@@ -181,8 +185,8 @@ def _with_answers(batch: Rows, answers: Answers, names: dict[str, str], top: int
     clash = set(names.values()).intersection(table.column_names)
     if clash:
         raise DataError(
-            f"{batch.origin} has a column {clash.pop()!r} that comes up only after rows were written without it. "
-            "Give the first row every column, null where it has no value."
+            f"{batch.origin} has a column {clash.pop()!r} that comes up only after rows were answered. "
+            "Give its first row every column, null where it has no value."
         )
     for key, name in names.items():
         values = [record[key] for record in records]
