@@ -200,8 +200,18 @@ def _batches_of_stdin() -> Iterator[list[str]]:
     # Somebody who types wants each answer at once; a pipe is faster in batches.
     most = 1 if sys.stdin.isatty() else BATCH_LINES
     lines = (line.rstrip("\r\n") for line in sys.stdin)
-    while batch := list(islice(lines, most)):
+    while batch := _next_lines(lines, most):
         yield batch
+
+
+def _next_lines(lines: Iterator[str], most: int) -> list[str]:
+    try:
+        return list(islice(lines, most))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"stdin is not {error.encoding} text ({error.reason}). Convert it first, as with "
+            "`iconv -f LATIN1 -t UTF-8`, or give it as a file with --input, whose encoding is detected."
+        ) from None
 
 
 def _print_json_lines(texts: Sequence[str], answers: Answers, top: int | None) -> None:
