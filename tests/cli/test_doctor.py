@@ -67,7 +67,7 @@ def test_what_is_missing_is_named_with_its_cure_and_is_no_fault(monkeypatch, cap
         return None if package == "torch" else "1.0"
 
     monkeypatch.setattr(doctor, "_version", without_torch)
-    monkeypatch.setattr(doctor, "available_bases", lambda: [])
+    monkeypatch.setattr(doctor, "available_bases", list)
     monkeypatch.setattr(doctor, "LITTLE_DISK_BYTES", 1 << 62)
     assert program.run(["doctor"]) == 0
     shown = capsys.readouterr().out
