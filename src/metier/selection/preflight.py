@@ -77,6 +77,8 @@ class Planned:
         For one pass over the rows; 0 where nothing is repeated.
     epochs : int or None
         Passes over the rows that it may make.
+    time_limit_minutes : float or None
+        When the passes have to be over, should the machine be slower than it was measured.
     why_dropped : str or None
         Why it does not run.
     """
@@ -87,6 +89,7 @@ class Planned:
     memory_bytes: int = 0
     seconds_per_epoch: float = 0.0
     epochs: int | None = None
+    time_limit_minutes: float | None = None
     why_dropped: str | None = None
 
 
@@ -162,6 +165,8 @@ class Preflight:
         for one in candidates:
             if one.method is not None and one.epochs is not None:
                 one.method.set_params(epochs=one.epochs)
+                if one.method.get_params(deep=False).get("time_limit_minutes", 0) is None:
+                    one.method.set_params(time_limit_minutes=one.time_limit_minutes)
         return Plan(candidates, tuple(name for name in wanted if name in FUSIONS), refit, facts)
 
     def _wanted(self) -> list[str]:
@@ -272,6 +277,7 @@ class Preflight:
             one.why_dropped = _too_long(needed, left, self.clock.budget_seconds)
             return self.settings.refit
         one.epochs, one.seconds = epochs, fixed + epochs * per_epoch
+        one.time_limit_minutes = (left / (1 + growth) if refit else left) / 60
         return refit
 
     def _facts(self, candidates: Sequence[Planned], language: str) -> dict[str, Any]:
@@ -288,13 +294,9 @@ class Preflight:
 
     def _save(self, candidates: Sequence[Planned], *, refit: bool, facts: dict[str, Any]) -> None:
         kept = {
-            one.name: {
-                "seconds": one.seconds, "memory_bytes": one.memory_bytes,
-                "seconds_per_epoch": one.seconds_per_epoch, "epochs": one.epochs,
-                "why_dropped": one.why_dropped,
-            }
+            one.name: {key: value for key, value in vars(one).items() if key not in ("name", "method")}
             for one in candidates
-        }  # fmt: skip
+        }
         self.run.write_json("plan.json", {"candidates": kept, "refit": refit, "facts": facts})
 
 
