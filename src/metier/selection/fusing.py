@@ -41,15 +41,17 @@ def fit_average_of(run: RunFolder, members: Sequence[str], truth: np.ndarray) ->
 def stages_for_cascade(entries: Sequence[Entry]) -> tuple[str, str] | None:
     """The cheap stage and the dear one, chosen by cost alone: no answer is looked at.
 
-    The dear stage is the average where there is one, else the dearest candidate; the cheap one is the
-    dearest of those that cost a third of it or less. None where there is no such pair.
+    The dear stage is the average where there is one, else the dearest candidate; the cheap one is the first
+    in the catalogue that costs a third of it or less. None where there is no such pair.
     """
-    useful = sorted((entry for entry in entries if entry.name not in NEVER_A_MEMBER), key=_mean_ms)
+    useful = [entry for entry in entries if entry.name not in NEVER_A_MEMBER]
     if not useful:
         return None
-    big = next((entry for entry in useful if entry.members), useful[-1])
-    cheap = [entry for entry in useful if not entry.members and _mean_ms(entry) * CHEAPER_BY <= _mean_ms(big)]
-    return (cheap[-1].name, big.name) if cheap else None
+    big = next((entry for entry in useful if entry.members), max(useful, key=_mean_ms))
+    for entry in useful:
+        if not entry.members and _mean_ms(entry) * CHEAPER_BY <= _mean_ms(big):
+            return entry.name, big.name
+    return None
 
 
 def certify(
