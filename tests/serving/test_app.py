@@ -249,5 +249,9 @@ def test_openapi_tells_of_the_body_and_of_every_refusal(client):
     body = asked["requestBody"]["content"]["application/json"]
     assert set(body["schema"]["properties"]) == {"text", "texts", "top"}
     assert set(asked["responses"]) == {"200", "400", "413", "422", "500", "503"}
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            assert " " in operation["summary"]  # A sentence, not the name of a function.
+            assert operation["tags"] != ["default"]
     for example in body["examples"].values():
         assert client.post("/v1/predict", json=example["value"]).status_code == 200

@@ -98,6 +98,8 @@ def _add_answering(app: FastAPI, engine: Engine, metrics: Metrics, settings: Ser
         "/v1/predict",
         predict,
         methods=["POST"],
+        summary="Answer one text, or several",
+        tags=["asking"],
         response_model=OneAnswer | ManyAnswers,
         responses=REFUSALS,
         openapi_extra=BODY_SCHEMA,
@@ -121,9 +123,13 @@ def _add_probes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
     async def start_page() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    app.add_api_route("/healthz", healthz)
-    app.add_api_route("/readyz", readyz, responses={503: REFUSALS[503]})
-    app.add_api_route("/metrics", figures, response_class=Response)
+    app.add_api_route("/healthz", healthz, summary="Is the process alive?", tags=["watching"])
+    app.add_api_route(
+        "/readyz", readyz, responses={503: REFUSALS[503]}, summary="Is the model loaded?", tags=["watching"]
+    )
+    app.add_api_route(
+        "/metrics", figures, response_class=Response, summary="Counts for Prometheus", tags=["watching"]
+    )
     app.add_api_route("/", start_page, include_in_schema=False)
 
 

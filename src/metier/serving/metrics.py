@@ -33,13 +33,13 @@ class Metrics:
         )
         self.durations = Histogram(
             "metier_request_duration_seconds",
-            "Time from the request to the last byte of its answer.",
+            "Time.",
             ["endpoint"],
             buckets=BUCKETS_SECONDS,
             registry=self.registry,
         )
         self.in_progress = Gauge(
-            "metier_request_in_progress", "Requests that are being answered or wait.", registry=self.registry
+            "metier_request_in_progress", "Requests being answered or waiting.", registry=self.registry
         )
         self.answers = Counter(
             "metier_answers",
