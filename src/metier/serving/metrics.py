@@ -28,26 +28,19 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.requests = Counter(
-            "metier_request", "Requests.", ["endpoint", "http_response_code"], registry=self.registry
-        )
+        labels = ["endpoint", "http_response_code"]
+        self.requests = Counter("metier_request", "Requests.", labels, registry=None)
+        time_spent = "Time from the request to the last byte of its answer."
         self.durations = Histogram(
-            "metier_request_duration_seconds",
-            "Time.",
-            ["endpoint"],
-            buckets=BUCKETS_SECONDS,
-            registry=self.registry,
+            "metier_request_duration_seconds", time_spent, ["endpoint"], registry=None, buckets=BUCKETS_SECONDS
         )
-        self.in_progress = Gauge(
-            "metier_request_in_progress", "Requests being answered or waiting.", registry=self.registry
-        )
-        self.answers = Counter(
-            "metier_answers",
-            "Texts, by the method that had the last word.",
-            ["answered_by"],
-            registry=self.registry,
-        )
-        self.bundle = Info("metier_bundle", "What is being served.", registry=self.registry)
+        waiting = "Requests that are being answered or wait."
+        self.in_progress = Gauge("metier_request_in_progress", waiting, registry=None)
+        last_word = "Texts, by the method that had the last word."
+        self.answers = Counter("metier_answers", last_word, ["answered_by"], registry=None)
+        self.bundle = Info("metier_bundle", "What is being served.", registry=None)
+        for collector in (self.requests, self.durations, self.in_progress, self.answers, self.bundle):
+            self.registry.register(collector)
 
     def count_answers(self, answered_by: Sequence[str]) -> None:
         """Count texts by who answered them."""
