@@ -52,7 +52,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    epochs : int, default=4
+    epochs : int, default=3
         Length of the learning-rate schedule.
     stop_epoch : int, default=None
         Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
@@ -111,7 +111,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self,
         *,
         base: str = "auto",
-        epochs: int = 4,
+        epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
         layer_decay: float = 0.9,
