@@ -30,6 +30,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# As the command line sets it, for every side: on a busy machine threads that spin while they wait take turns badly.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402

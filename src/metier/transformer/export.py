@@ -1,8 +1,9 @@
 """A trained encoder and its head as a predictor: ONNX in fp32 or INT8, whichever is proved the better to ship.
 
 INT8 is a quarter of the size and about twice as fast where the processor multiplies bytes (VNNI), but it moves
-every logit a little. It is kept only if two one-sided tests show its accuracy within half a point of fp32's on
-the validation rows, and if it is measured faster here. What was measured goes into `predictor.json`.
+every logit a little. It is kept only if the paired test on the validation rows rules out that it loses half a point
+of accuracy or more, if it flips at most one answer in a hundred, and if it is measured faster here. What was
+measured goes into `predictor.json`.
 """
 
 import tempfile
