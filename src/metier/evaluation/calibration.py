@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from scipy.special import softmax as _softmax
 
 from metier.errors import EmptyDataError
 
@@ -13,11 +12,6 @@ from metier.errors import EmptyDataError
 SMALLEST_PROBABILITY = 1e-12
 # Between them lie margins of a linear SVC (about 0.1) and logits of an overfitted network (about 5).
 COLDEST, HOTTEST = 1e-3, 1e3
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Turn logits of shape (n_rows, n_classes) into probabilities; each row sums to 1."""
-    return _softmax(np.asarray(logits, dtype=np.float64), axis=1)
 
 
 def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:

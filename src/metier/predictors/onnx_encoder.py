@@ -15,10 +15,10 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from metier.errors import BundleError
-from metier.evaluation.calibration import softmax
 from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings
 from metier.predictors.tokenization import batches_by_length, pad, read_tokenizer, token_ids
+from metier.tasks.softmax import softmax
 
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"

@@ -14,10 +14,10 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from metier.errors import BundleError
-from metier.evaluation.calibration import softmax
 from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.tokenization import read_tokenizer, token_ids
+from metier.tasks.softmax import softmax
 
 KIND = "static.v1"
 EMBEDDINGS_FILE = "embeddings.safetensors"

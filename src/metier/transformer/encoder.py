@@ -13,12 +13,13 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.data.rows import as_texts
-from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature, softmax
+from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature
 from metier.evaluation.metrics import accuracy
 from metier.predictors.tokenization import token_ids
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out
+from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
 from metier.transformer.bases import Base, load_model, load_tokenizer, resolve_base, weights_hash
 from metier.transformer.batching import TokenisedRows, padding_fraction, plan_epoch

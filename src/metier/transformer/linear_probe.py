@@ -14,8 +14,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state
 
-from metier.evaluation.calibration import fit_temperature, log_loss, softmax
+from metier.evaluation.calibration import fit_temperature, log_loss
 from metier.tasks.folds import held_out
+from metier.tasks.softmax import softmax
 
 # Half decades. The walk starts in the middle and follows the falling loss, so few of them are ever tried.
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
