@@ -1,6 +1,7 @@
 """A cache of the tests' own, few threads, and a real base made small."""
 
 import csv
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -19,6 +20,28 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("METIER_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def exact_products(own_cache):
+    """Multiply in fp32 on every machine, so that one test means the same everywhere."""
+    if importlib.util.find_spec("torch") is None:
+        yield None
+        return
+    from metier.transformer import precision
+
+    native = precision.has_native_bfloat16
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "has_native_bfloat16", lambda: False)
+        yield native
+
+
+@pytest.fixture
+def native_bf16(exact_products, monkeypatch):
+    """Multiply as this machine does, for what is claimed of bf16."""
+    if exact_products is None or not exact_products():
+        pytest.skip("this processor does not multiply bf16 itself")
+    monkeypatch.setattr("metier.transformer.precision.has_native_bfloat16", exact_products)
 
 
 def make_tiny_base(folder: Path, *, layers: int = 2) -> Path:

@@ -31,6 +31,14 @@ Encoder(**settings).fit(*rows["train"], validation=rows["validation"], listener=
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def precision_of_the_killed_process(exact_products):
+    """Both trainings in this machine's own precision: the process that is killed knows no fixture."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metier.transformer.precision.has_native_bfloat16", exact_products)
+        yield
+
+
 @pytest.fixture(scope="module")
 def rows(queries):
     texts, labels = queries

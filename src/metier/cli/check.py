@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
 from metier.data.reading import read, read_alike
 from metier.data.rows import Rows
@@ -19,7 +20,7 @@ MOST_FINDINGS = 18  # One screen; errors and warnings come first.
 MOST_SHOWN = 20
 
 
-@click.command(epilog="Example: metier check examples/banking77/train.csv --test examples/banking77/test.csv")
+@click.command(context_settings=HELP, epilog="Example: metier check examples/banking77/train.csv --test examples/banking77/test.csv")
 @click.argument("file", metavar="FILE")
 @click.option("--test", metavar="FILE", help="Rows that a model will be tested on: do they stand in FILE?")
 @click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")

@@ -20,6 +20,10 @@ COMMANDS = {
 }
 
 
+# Of every command, however it is called.
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
 class CommandTable(click.Group):
     """A group whose commands are found in `COMMANDS`."""
 

@@ -17,6 +17,7 @@ import click
 import psutil
 from rich.table import Table
 
+from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json, size
 from metier.machine import describe_machine
 from metier.transformer.bases import available_bases, has_published_weights, is_network_allowed
@@ -33,7 +34,7 @@ EXTRAS = {
 LITTLE_DISK_BYTES = 5_000_000_000
 
 
-@click.command(epilog="Example: metier doctor")
+@click.command(context_settings=HELP, epilog="Example: metier doctor")
 @click.option("--json", "as_json", is_flag=True, help="The same facts for programs.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle
+from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
 from metier.data.reading import iterate
 from metier.data.rows import Rows
@@ -30,7 +31,7 @@ BATCH_LINES = 256
 ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 
 
-@click.command(epilog='Example: metier predict runs/demo "my card never came"')
+@click.command(context_settings=HELP, epilog='Example: metier predict runs/demo "my card never came"')
 @click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
 @click.option(

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.shell_completion import shell_complete
 
-from metier.cli.commands import CommandTable
+from metier.cli.commands import HELP, CommandTable
 from metier.cli.failures import report_failure
 
 # What a library would otherwise print between our lines. A user's own setting wins.
@@ -27,7 +27,7 @@ QUIET = {
 
 
 @click.group(
-    cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=CommandTable, context_settings={**HELP, "max_content_width": 100}
 )
 @click.version_option(package_name="metier", message="metier %(version)s")
 def program() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle
+from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, progress_console
 from metier.machine import usable_cores
 from metier.serving import ServingSettings, run_server
@@ -15,7 +16,7 @@ from metier.serving.engine import Answering
 DEFAULTS = ServingSettings()
 
 
-@click.command(epilog="Example: metier serve runs/demo --port 8000")
+@click.command(context_settings=HELP, epilog="Example: metier serve runs/demo --port 8000")
 @click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(

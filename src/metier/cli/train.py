@@ -8,11 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from metier.cli import console as speak
+from metier.cli.commands import HELP
 
 SHOWN_REASONS = 3
 
 
 @click.command(
+    context_settings=HELP,
     epilog="Example: metier train examples/banking77/train.csv --test examples/banking77/test.csv --budget 10m"
 )
 @click.argument("file", required=False)

@@ -16,6 +16,7 @@ from sklearn.base import clone
 
 from metier import catalogue
 from metier.errors import BudgetError, MissingExtraError, SettingsError
+from metier.machine import describe_machine
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
 from metier.selection.run_folder import RunFolder
@@ -283,8 +284,6 @@ class Preflight:
     def _facts(self, candidates: Sequence[Planned], language: str) -> dict[str, Any]:
         precision = "fp32"
         if importlib.util.find_spec("torch"):
-            from metier.machine import describe_machine
-
             precision = "bf16" if describe_machine().has_bf16 else "fp32"
         bases = {one.method.base for one in candidates if hasattr(one.method, "base")}
         return {

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from metier.machine import describe_machine
 from metier.predictors.tokenization import batches_by_length, pad, token_ids
 from metier.progress import Listener, Progress, ignore
 from metier.transformer.bases import Base, load_model, load_tokenizer
 from metier.transformer.embedding_cache import EmbeddingCache
+from metier.transformer.precision import mixed_precision
 
 # Wide enough to fill the matrix units, small enough to stay in the caches.
 TOKEN_BUDGET = 1024
@@ -122,7 +122,7 @@ def torch_threads(threads: int | None) -> Iterator[None]:
 
 
 def _precision() -> str:
-    return "bfloat16" if describe_machine().has_bf16 else "float32"
+    return "bfloat16" if mixed_precision("cpu") == "bf16" else "float32"
 
 
 def _shifted(listener: Listener, what: str, start: int, total: int) -> Listener:

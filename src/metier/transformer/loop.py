@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from metier.progress import Listener, Progress, ignore
 from metier.transformer.batching import TokenisedRows
@@ -138,7 +139,7 @@ class Loop:
         self._rows, self._plan, self._objective = rows, plan, objective
         self._settings, self._evaluate, self._checkpoints = settings, evaluate, checkpoints
         self._what, self._listener = what, listener
-        self._accelerator = Accelerator(mixed_precision=mixed_precision, cpu=not torch.cuda.is_available())
+        self._accelerator = _accelerator(mixed_precision)
         self._raw = model
         self._rates = [float(group["lr"]) for group in groups]
         # One kernel for all weights of a group instead of a dozen passes over memory.
@@ -349,6 +350,14 @@ class Loop:
                     name: value if name == "step" else value.to(weight.device) for name, value in state.items()
                 }
         torch.set_rng_state(kept.tensors["random"])
+
+
+def _accelerator(mixed_precision: str) -> Accelerator:
+    """Give an accelerator of this precision, whatever an earlier loop of this process asked for."""
+    # accelerate keeps one precision for a whole process and refuses a second; the processes of a group stay.
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision:
+        AcceleratorState._reset_state()
+    return Accelerator(mixed_precision=mixed_precision, cpu=not torch.cuda.is_available())
 
 
 def _under(prefix: str, tensors: Any) -> dict[str, torch.Tensor]:

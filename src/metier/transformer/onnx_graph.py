@@ -6,6 +6,7 @@ norms and biases behind them, which onnxruntime's optimiser would do too, was me
 """
 
 import copy
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -45,10 +46,13 @@ class PooledEncoder(torch.nn.Module):
         super().__init__()
         self.encoder = encoder
         self.normalise = normalise
+        self.has_types = "token_type_ids" in inspect.signature(encoder.forward).parameters
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Give the vectors, a Tensor of shape (n_texts, hidden_size)."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        # Given types keep a dozen operators out of the graph, with which a missing one would be made up.
+        types = {"token_type_ids": torch.zeros_like(input_ids)} if self.has_types else {}
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
         pooled = mean_pool(hidden, attention_mask)
         return torch.nn.functional.normalize(pooled, dim=1) if self.normalise else pooled
 

@@ -45,10 +45,15 @@ def smooth(source: Path, path: Path, rows: Sequence[Sequence[int]]) -> None:
     ]
     seen = _observe(model, {node.input[0] for node in products}, rows, path.with_suffix(".probe.onnx"))
     added = {}
+    makers = {node.output[0]: node for node in model.graph.node}
     for node in products:
         weight = numpy_helper.to_array(weights[node.input[1]]).astype(np.float32)
         scale = _best_scale(seen[node.input[0]], weight)
-        weights[node.input[1]].CopyFrom(numpy_helper.from_array(weight * scale[:, None], node.input[1]))
+        _write(weights[node.input[1]], weight * scale[:, None])
+        maker = makers[node.input[0]]
+        if maker.op_type == "Attention":
+            _divide_values(maker, weights, scale)
+            continue
         divisor = f"{node.name}_smoothing"
         model.graph.initializer.append(numpy_helper.from_array(1 / scale, divisor))
         added[node.name] = helper.make_node(
@@ -61,6 +66,18 @@ def smooth(source: Path, path: Path, rows: Sequence[Sequence[int]]) -> None:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     onnx.save(model, path)
+
+
+def _divide_values(attention: onnx.NodeProto, weights: dict[str, onnx.TensorProto], scale: np.ndarray) -> None:
+    """Divide what an attention gives by dividing its values, the last third of its weights: it costs nothing."""
+    for name in attention.input[1:3]:  # Weight and bias of query, key and value side by side.
+        joined = numpy_helper.to_array(weights[name]).astype(np.float32)
+        joined[..., -len(scale) :] /= scale
+        _write(weights[name], joined)
+
+
+def _write(tensor: onnx.TensorProto, values: np.ndarray) -> None:
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
 @dataclass
