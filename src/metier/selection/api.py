@@ -170,6 +170,7 @@ def _conduct(
     recommendation = _recommend(race)
     if settings.refit:
         _refit(race, plan, recommendation.name, len(splits.test))
+    race.measure_again(splits.test.texts)
     tested = _answer_test(race, splits.test)
     report = plain(
         build_report(

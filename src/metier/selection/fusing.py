@@ -29,8 +29,18 @@ CHEAPER_BY = 3.0
 
 
 def members_for_average(entries: Sequence[Entry]) -> list[str]:
-    """The trained candidates that an average joins: all but the floor and other fusions."""
-    return [entry.name for entry in entries if entry.name not in NEVER_A_MEMBER and not entry.members]
+    """The trained candidates that an average joins, chosen by cost alone: no answer is looked at.
+
+    All that are cheap beside the dearest, and one dear one: a second would double what an answer costs. Of
+    those that cost about the same the one that was trained longest is taken, for it learned the most.
+    """
+    able = [entry for entry in entries if entry.name not in NEVER_A_MEMBER and not entry.members]
+    dearest = max(map(_mean_ms, able), default=0.0)
+    dear = [entry for entry in able if _mean_ms(entry) * CHEAPER_BY > dearest]
+    longest = max(dear, key=lambda entry: entry.train_seconds, default=None)
+    if len(dear) == len(able):  # Nothing is cheap beside the rest: an average of one would be none.
+        return [entry.name for entry in able]
+    return [entry.name for entry in able if entry not in dear or entry is longest]
 
 
 def fit_average_of(run: RunFolder, members: Sequence[str], truth: np.ndarray) -> AverageFit:
