@@ -171,7 +171,7 @@ class TestChoice:
     def choose(self, exported, graph, base, tmp_path, monkeypatch):
         _, _, _, probe = exported
         # The same graph as ever, written once for all these tests.
-        monkeypatch.setattr(export, "write_graph", lambda _, path, normalise: shutil.copy(graph, path))
+        monkeypatch.setattr(export, "write_module", lambda module, config, path: shutil.copy(graph, path))
         monkeypatch.setattr(export, "ROUNDS", 1)
         monkeypatch.setattr(export, "TIMED_ROWS", 3)
 

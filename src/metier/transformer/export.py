@@ -8,7 +8,7 @@ measured goes into `predictor.json`.
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ from metier.predictors.onnx_encoder import (
 )
 from metier.predictors.tokenization import token_ids
 from metier.transformer.bases import Base, load_tokenizer
-from metier.transformer.huggingface_folder import save_encoder
-from metier.transformer.onnx_graph import quantize, write_graph
+from metier.transformer.huggingface_folder import PLAIN_TRANSFORMERS, save_encoder
+from metier.transformer.onnx_graph import PooledEncoder, quantize, write_module
 
 PRECISIONS = ("auto", "fp32", "int8")
 HUGGING_FACE_FOLDER = "huggingface"
@@ -84,6 +84,107 @@ def check_precision(precision: str) -> None:
         raise SettingsError([f"precision is {precision!r}, expected one of {', '.join(PRECISIONS)}"])
 
 
+@dataclass(frozen=True)
+class Gate:
+    """Rows that INT8 has to prove itself on.
+
+    Parameters
+    ----------
+    items : sequence
+        Validation rows, as the predictor takes them.
+    right : callable
+        From the predictor's answers to all of them to a bool array of shape (n_rows,): which are right.
+    """
+
+    items: Sequence[Any]
+    right: Callable[[Any], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a predictor is made of besides its graph.
+
+    Parameters
+    ----------
+    base : Base
+        Where the encoder came from: prefix, longest text.
+    tokenizer : Tokenizer
+        Cuts texts, pads none.
+    head : mapping of str to ndarray
+        Arrays that the predictor applies to what the graph gives; `head.safetensors`.
+    settings : mapping
+        `predictor.json`: kind, name, labels and whatever the kind needs; the precision is added.
+    readme : str
+        The lines that rebuild the whole in plain transformers.
+    """
+
+    base: Base
+    tokenizer: Tokenizer
+    head: Mapping[str, np.ndarray]
+    settings: Mapping[str, Any]
+    readme: str = PLAIN_TRANSFORMERS
+
+
+# Makes the predictor that answers from a graph: (graph, precision, threads) -> predictor.
+Build = Callable[[Path, str, int], Any]
+
+
+def export_graph(
+    module: torch.nn.Module,
+    parts: Exported,
+    folder: Path,
+    *,
+    build: Build,
+    gate: Gate | None = None,
+    sample: Sequence[Sequence[int]] = (),
+    precision: str = "auto",
+) -> ExportReport:
+    """Write the files that an encoder of any task answers from, in the precision that is proved the better.
+
+    Parameters
+    ----------
+    module : Module
+        Takes `input_ids` and `attention_mask` alone, gives one Tensor, and holds the encoder as `encoder`.
+    parts : Exported
+    folder : Path
+        Gets `model.onnx`, `tokenizer.json`, `head.safetensors`, `predictor.json` and `huggingface/`.
+    build : callable
+        From the path of a graph, its precision and a number of threads to a predictor.
+    gate : Gate, optional
+        Without it `auto` keeps fp32.
+    sample : sequence of sequence of int
+        Token ids of typical rows, to see how large activations become.
+    precision : {"auto", "fp32", "int8"}
+        `fp32` and `int8` are written without a comparison.
+    """
+    check_precision(precision)
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder: Any = module.encoder
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as beside:
+        fp32, int8 = Path(beside, "fp32.onnx"), Path(beside, "int8.onnx")
+        write_module(module, encoder.config, fp32)
+        if precision == "int8" or (precision == "auto" and gate is not None):
+            quantize(fp32, int8, rows=_evenly(sample, SAMPLED_ROWS))
+        report = _choose({"fp32": fp32, "int8": int8}, build, precision, gate)
+        Path(beside, f"{report.chosen}.onnx").replace(folder / MODEL_FILE)
+    parts.tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
+    head = {name: np.ascontiguousarray(array, np.float32) for name, array in parts.head.items()}
+    if head:
+        save_file(head, folder / HEAD_FILE)
+    write_settings(folder, {**parts.settings, "precision": report.chosen, "export": asdict(report)})
+    save_encoder(
+        encoder,
+        parts.base,
+        folder / HUGGING_FACE_FOLDER,
+        tokenizer=parts.tokenizer,
+        head=head,
+        labels=parts.settings["labels"],
+        temperature=parts.settings.get("temperature", 1.0),
+        readme=parts.readme,
+    )
+    return report
+
+
 def export_encoder(
     model: torch.nn.Module,
     base: Base,
@@ -98,7 +199,7 @@ def export_encoder(
     sample: Sequence[str] = (),
     precision: str = "auto",
 ) -> ExportReport:
-    """Write the files of an `onnx_encoder.v1` predictor, and the encoder in Hugging Face layout beside.
+    """Write the files of an `onnx_encoder.v1` predictor: a mean-pooled encoder and a linear head.
 
     Parameters
     ----------
@@ -107,7 +208,7 @@ def export_encoder(
     base : Base
         Where it came from: tokenizer, prefix, longest text.
     folder : Path
-        Gets `model.onnx`, `tokenizer.json`, `head.safetensors`, `predictor.json` and `huggingface/`.
+        Gets what `export_graph` writes.
     weight, bias : ndarray of shape (n_classes, hidden_size) and (n_classes,)
         The head.
     temperature : float
@@ -117,10 +218,7 @@ def export_encoder(
     sample : sequence of str
         Typical texts, to see how large activations become; those of `validation` if none are given.
     precision : {"auto", "fp32", "int8"}
-        `fp32` and `int8` are written without a comparison.
     """
-    check_precision(precision)
-    folder.mkdir(parents=True, exist_ok=True)
     head = {"weight": np.ascontiguousarray(weight, np.float32), "bias": np.ascontiguousarray(bias, np.float32)}
     settings = {
         "kind": "onnx_encoder.v1",
@@ -131,68 +229,51 @@ def export_encoder(
         "pad_id": int(model.config.pad_token_id or 0),
         "temperature": float(temperature),
     }
-    parts = _Parts(load_tokenizer(base), head, settings)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as beside:
-        fp32, int8 = Path(beside, "fp32.onnx"), Path(beside, "int8.onnx")
-        write_graph(model, fp32, normalise=base.normalise)
-        if precision == "int8" or (precision == "auto" and validation is not None):
-            typical = sample or (validation[0] if validation is not None else ())
-            quantize(
-                fp32, int8, rows=token_ids(parts.tokenizer, _evenly(typical, SAMPLED_ROWS), prefix=base.prefix)
-            )
-        report = _choose({"fp32": fp32, "int8": int8}, parts, precision, validation)
-        Path(beside, f"{report.chosen}.onnx").replace(folder / MODEL_FILE)
-    parts.tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
-    save_file(head, folder / HEAD_FILE)
-    write_settings(folder, settings | {"precision": report.chosen, "export": asdict(report)})
-    save_encoder(model, base, folder / HUGGING_FACE_FOLDER, head=head, labels=labels, temperature=temperature)
-    return report
+    tokenizer = load_tokenizer(base)
+    typical = sample or (validation[0] if validation is not None else ())
+
+    def build(graph: Path, precision: str, threads: int) -> OnnxEncoderPredictor:
+        session = open_session(graph, threads=threads if precision == "fp32" else 1)
+        own = settings | {"precision": precision}
+        return OnnxEncoderPredictor(session, tokenizer, head["weight"], head["bias"], own, threads=threads)
+
+    return export_graph(
+        PooledEncoder(model, normalise=base.normalise),
+        Exported(base, tokenizer, head, settings),
+        folder,
+        build=build,
+        gate=None if validation is None else _gate_of_labels(*validation),
+        sample=token_ids(tokenizer, _evenly(typical, SAMPLED_ROWS), prefix=base.prefix),
+        precision=precision,
+    )
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Everything of a predictor but its graph."""
-
-    tokenizer: Tokenizer
-    head: dict[str, np.ndarray]
-    settings: dict[str, Any]
-
-    def predictor(self, graph: Path, precision: str, *, threads: int) -> OnnxEncoderPredictor:
-        return OnnxEncoderPredictor(
-            open_session(graph, threads=threads if precision == "fp32" else 1),
-            self.tokenizer,
-            self.head["weight"],
-            self.head["bias"],
-            self.settings | {"precision": precision},
-            threads=threads,
-        )
+def _gate_of_labels(texts: Sequence[str], truth: np.ndarray) -> Gate:
+    truth = np.asarray(truth[:MOST_GATE_ROWS])
+    return Gate(texts[:MOST_GATE_ROWS], lambda answers: answers.best == truth)
 
 
-def _choose(
-    graphs: dict[str, Path],
-    parts: _Parts,
-    precision: str,
-    validation: tuple[Sequence[str], np.ndarray] | None,
-) -> ExportReport:
+def _choose(graphs: dict[str, Path], build: Build, precision: str, gate: Gate | None) -> ExportReport:
     sizes = {kind: path.stat().st_size for kind, path in graphs.items() if path.exists()}
     machine = describe_machine()
     if precision != "auto":
         return ExportReport(precision, f"{precision} was asked for", sizes, machine.instruction_sets)
-    if validation is None:
+    if gate is None:
         why = "without validation rows INT8 cannot be proved equal"
         return ExportReport("fp32", why, sizes, machine.instruction_sets)
-    texts, truth = validation[0][:MOST_GATE_ROWS], np.asarray(validation[1][:MOST_GATE_ROWS])
-    answers = {
-        kind: parts.predictor(path, kind, threads=machine.cores).predict(texts).best
+    n_rows = len(gate.items)
+    right = {
+        kind: gate.right(build(path, kind, machine.cores).predict(gate.items)).astype(np.int64)
         for kind, path in graphs.items()
     }
-    equality = equivalent(truth, answers["int8"], answers["fp32"], margin=MARGIN)
-    latency = _measure(graphs, parts, _evenly(texts, TIMED_ROWS))
+    equality = equivalent(np.ones(n_rows, np.int64), right["int8"], right["fp32"], margin=MARGIN)
+    predictors = {kind: build(path, kind, 1) for kind, path in graphs.items()}
+    latency = _measure(predictors, _evenly(gate.items, TIMED_ROWS))
     ratio = latency["fp32"] / latency["int8"]
     if equality.low <= -MARGIN:
-        chosen, why = "fp32", f"{len(texts)} rows do not rule out that INT8 loses over {MARGIN * 100:g} points"
-    elif equality.flips > MOST_FLIPPED_FRACTION * len(texts):
-        chosen, why = "fp32", f"INT8 flips {equality.flips} of {len(texts)} answers between right and wrong"
+        chosen, why = "fp32", f"{n_rows} rows do not rule out that INT8 loses over {MARGIN * 100:g} points"
+    elif equality.flips > MOST_FLIPPED_FRACTION * n_rows:
+        chosen, why = "fp32", f"INT8 flips {equality.flips} of {n_rows} answers between right and wrong"
     elif ratio <= 1:
         chosen, why = "fp32", f"INT8 is not faster here: {ratio:.2f} times the speed of fp32"
     else:
@@ -205,27 +286,26 @@ def _choose(
         why,
         sizes,
         machine.instruction_sets,
-        rows=len(texts),
+        rows=n_rows,
         flips=equality.flips,
         equivalence=asdict(equality),
         latency_ms=latency,
     )
 
 
-def _measure(graphs: dict[str, Path], parts: _Parts, texts: Sequence[str]) -> dict[str, float]:
-    predictors = {kind: parts.predictor(path, kind, threads=1) for kind, path in graphs.items()}
-    medians: dict[str, list[float]] = {kind: [] for kind in graphs}
+def _measure(predictors: Mapping[str, Any], items: Sequence[Any]) -> dict[str, float]:
+    medians: dict[str, list[float]] = {kind: [] for kind in predictors}
     for _ in range(ROUNDS):
         for kind, predictor in predictors.items():
             times = []
-            for text in texts:
+            for item in items:
                 start = time.perf_counter()
-                predictor.predict([text])
+                predictor.predict([item])
                 times.append(time.perf_counter() - start)
             medians[kind].append(float(np.median(times)))
     # The best round is the one that other programs disturbed least.
     return {kind: round(min(values) * 1000, 3) for kind, values in medians.items()}
 
 
-def _evenly(texts: Sequence[str], most: int) -> list[str]:
-    return [texts[position] for position in np.linspace(0, len(texts) - 1, min(most, len(texts))).astype(int)]
+def _evenly(rows: Sequence[Any], most: int) -> list[Any]:
+    return [rows[position] for position in np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]

@@ -12,10 +12,11 @@ import torch
 import transformers
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from metier.errors import BaseModelError
-from metier.transformer.bases import FACTS_FILE, Base, load_tokenizer
+from metier.transformer.bases import FACTS_FILE, Base
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
@@ -121,9 +122,11 @@ def save_encoder(
     base: Base,
     folder: Path,
     *,
+    tokenizer: Tokenizer,
     head: Mapping[str, np.ndarray],
     labels: Sequence[str],
     temperature: float,
+    readme: str = PLAIN_TRANSFORMERS,
 ) -> None:
     """Write the encoder as `AutoModel` and `AutoTokenizer` load it, and the head beside it.
 
@@ -133,9 +136,10 @@ def save_encoder(
     folder.mkdir(parents=True, exist_ok=True)
     with quiet_transformers():
         model.save_pretrained(folder, safe_serialization=True)
-    load_tokenizer(base).save(str(folder / "tokenizer.json"), pretty=False)
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(base))
-    save_file(dict(head), folder / "head.safetensors")
+    if head:
+        save_file(dict(head), folder / "head.safetensors")
     facts = {
         "prefix": base.prefix,
         "max_length": base.max_length,
@@ -145,7 +149,7 @@ def save_encoder(
         "labels": list(labels),
     }
     _write_json(folder / FACTS_FILE, facts)
-    (folder / "README.md").write_text(PLAIN_TRANSFORMERS, encoding="utf-8")
+    (folder / "README.md").write_text(readme, encoding="utf-8")
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes 0600.
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -58,32 +59,45 @@ class PooledEncoder(torch.nn.Module):
 
 
 def write_graph(model: torch.nn.Module, path: Path, *, normalise: bool) -> None:
-    """Write the fp32 graph, its attention fused where that leaves the answers alone.
+    """Write the fp32 graph of an encoder and its pooling; see `write_module`."""
+    write_module(PooledEncoder(model, normalise=normalise), model.config, path)
+
+
+def write_module(module: torch.nn.Module, config: Any, path: Path) -> None:
+    """Write a module as an fp32 graph, its attention fused where that leaves the answers alone.
+
+    Parameters
+    ----------
+    module : Module
+        Takes `input_ids` and `attention_mask` of shape (n_texts, n_tokens), gives one Tensor, the texts first.
+        It holds the encoder as `encoder` and is not changed.
+    config : PretrainedConfig
+        Of that encoder.
 
     Raises
     ------
     BaseModelError
-        If the architecture cannot be traced, or its graph answers differently from the model.
+        If the architecture cannot be traced, or its graph answers differently from the module.
     """
     plain = path.with_suffix(".plain.onnx")
-    pooled = PooledEncoder(_for_tracing(model), normalise=normalise).eval()
-    example = _example(int(model.config.vocab_size))
+    traced = _for_tracing(module)
+    example = _example(int(config.vocab_size))
     with torch.inference_mode():
-        expected = pooled(*map(torch.from_numpy, example)).numpy()
+        expected = traced(*map(torch.from_numpy, example)).numpy()
     try:
-        _trace(pooled, plain)
+        _trace(traced, plain)
     except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
         raise BaseModelError(
-            f"An encoder of type {model.config.model_type!r} cannot be written as ONNX ({error}). "
+            f"An encoder of type {config.model_type!r} cannot be written as ONNX ({error}). "
             "Use a base of another architecture, BERT or RoBERTa for instance."
         ) from error
     if not _agrees(plain, example, expected):
         raise BaseModelError(
-            f"The ONNX graph of an encoder of type {model.config.model_type!r} answers otherwise than the model. "
+            f"The ONNX graph of an encoder of type {config.model_type!r} answers otherwise than the model. "
             "Use a base of another architecture, BERT or RoBERTa for instance."
         )
-    if model.config.model_type in FUSED_TYPES:
-        _fuse(plain, path, model.config)
+    if config.model_type in FUSED_TYPES:
+        _fuse(plain, path, config)
         if _agrees(path, example, expected):
             plain.unlink()
             return
@@ -118,11 +132,11 @@ def quantize(source: Path, path: Path, *, rows: Sequence[Sequence[int]] = ()) ->
     prepared.unlink()
 
 
-def _for_tracing(model: torch.nn.Module) -> torch.nn.Module:
+def _for_tracing(module: torch.nn.Module) -> torch.nn.Module:
     # A copy: training may go on with the model, on its device and with its attention.
-    traced = copy.deepcopy(model).cpu().float()
-    if hasattr(traced, "set_attn_implementation"):
-        traced.set_attn_implementation("eager")  # The form that the fusion recognises.
+    traced = copy.deepcopy(module).cpu().float()
+    if hasattr(traced.encoder, "set_attn_implementation"):
+        traced.encoder.set_attn_implementation("eager")  # The form that the fusion recognises.
     return traced.eval()
 
 
@@ -136,16 +150,20 @@ def _example(vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _trace(pooled: torch.nn.Module, path: Path) -> None:
     ids, mask = _example(int(pooled.encoder.config.vocab_size))  # type: ignore[union-attr, operator]
+    short, whole = ((torch.from_numpy(ids[:, :n]), torch.from_numpy(mask[:, :n])) for n in (7, ids.shape[1]))
+    with torch.inference_mode():
+        sizes = zip(pooled(*short).shape, pooled(*whole).shape, strict=True)
+    tokens = {axis: "tokens" for axis, (one, other) in enumerate(sizes) if one != other}
     rows = {0: "texts"}
     with _quiet_export():
         torch.onnx.export(
             pooled,
-            (torch.from_numpy(ids[:, :7]), torch.from_numpy(mask[:, :7])),
+            short,
             str(path),
             input_names=["input_ids", "attention_mask"],
             output_names=["vector"],
             dynamic_axes={name: rows | {1: "tokens"} for name in ("input_ids", "attention_mask")}
-            | {"vector": rows},
+            | {"vector": rows | tokens},
             opset_version=OPSET,
             dynamo=False,
         )
