@@ -6,7 +6,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
+def fresh_cache(tmp_path_factory, monkeypatch):
     """No test reads or fills the user's cache."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("METIER_CACHE", str(folder))

@@ -25,7 +25,7 @@ def put(path, n=50, label="x"):
     return path
 
 
-def test_a_large_file_is_mapped_from_a_copy_made_once(tmp_path, own_cache, all_files_are_large, monkeypatch):
+def test_a_large_file_is_mapped_from_a_copy_made_once(tmp_path, fresh_cache, all_files_are_large, monkeypatch):
     path = put(tmp_path / "rows.csv")
     before = pa.total_allocated_bytes()
     rows = read(path, label="label")
@@ -33,18 +33,18 @@ def test_a_large_file_is_mapped_from_a_copy_made_once(tmp_path, own_cache, all_f
         pa.total_allocated_bytes() - before < 10_000
     )  # The columns are on disk, the label's copy is all there is.
     assert (len(rows), rows.texts[49], set(rows.labels)) == (50, "this is row 49", {"x"})
-    assert len(entries(own_cache)) == 1
+    assert len(entries(fresh_cache)) == 1
     monkeypatch.setattr(reading, "write_copy", lambda *_: pytest.fail("the copy was made again"))
     assert list(read(path).texts) == list(rows.texts)
 
 
-def test_a_changed_file_is_read_again_and_its_old_copy_removed(tmp_path, own_cache, all_files_are_large):
+def test_a_changed_file_is_read_again_and_its_old_copy_removed(tmp_path, fresh_cache, all_files_are_large):
     path = put(tmp_path / "rows.csv")
-    rows, before = read(path), entries(own_cache)
+    rows, before = read(path), entries(fresh_cache)
     put(path, n=60)
     assert len(read(path)) == 60
-    assert len(entries(own_cache)) == 1
-    assert entries(own_cache) != before
+    assert len(entries(fresh_cache)) == 1
+    assert entries(fresh_cache) != before
     assert rows.texts[0] == "this is row 0"  # Who mapped the old copy still can read it.
 
 
@@ -65,22 +65,22 @@ def test_keys_that_come_late_in_large_json_lines_are_kept(tmp_path, all_files_ar
     assert read(path).table.column("late").to_pylist() == [None] * 5 + ["5", "6"]
 
 
-def test_a_broken_row_leaves_no_copy(tmp_path, own_cache, all_files_are_large):
+def test_a_broken_row_leaves_no_copy(tmp_path, fresh_cache, all_files_are_large):
     path = put(tmp_path / "rows.csv")
     path.write_text(path.read_text() + "a,b,c\n")
     with pytest.raises(BrokenRowError, match="line 52"):
         read(path)
-    assert entries(own_cache) == []
+    assert entries(fresh_cache) == []
 
 
-def test_a_full_disk_is_said_and_leaves_no_copy(tmp_path, own_cache, all_files_are_large, monkeypatch):
+def test_a_full_disk_is_said_and_leaves_no_copy(tmp_path, fresh_cache, all_files_are_large, monkeypatch):
     def full(*_):
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(pa.ipc, "new_file", full)
     with pytest.raises(StorageError, match=r"No space left.*METIER_CACHE"):
         read(put(tmp_path / "rows.csv"))
-    assert entries(own_cache) == []
+    assert entries(fresh_cache) == []
 
 
 MEASURED = """
@@ -106,7 +106,7 @@ print(json.dumps([n, labels, start, mb()]))
 @pytest.mark.slow
 @pytest.mark.parametrize(("how", "most_mb"), [("read", 400), ("iterate", 150)])
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
-def test_two_million_rows_take_little_memory(tmp_path, own_cache, how, most_mb, ending):
+def test_two_million_rows_take_little_memory(tmp_path, fresh_cache, how, most_mb, ending):
     """400 MB of text. Pages of the map count as ours, though the kernel may drop them."""
     path = tmp_path / f"rows.{ending}"
     with path.open("w") as stream:

@@ -73,7 +73,8 @@ def read(
     given = {"text": text, "label": label, "group": group, "time": time, "split": split}
     if isinstance(source, Rows):
         kept = {
-            role: column if given[role] is None else given[role] for role, column in vars(source.roles).items()
+            role: column if given.get(role) is None else given[role]
+            for role, column in vars(source.roles).items()
         }
         rows = _with_roles(source.table, kept, origin=source.origin, notes=())
         return Rows(rows.table, rows.roles, origin=source.origin, notes=source.notes)

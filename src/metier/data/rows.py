@@ -5,7 +5,8 @@ string only while somebody looks at it. `Texts` is the list-like view that every
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -15,16 +16,80 @@ import pyarrow.compute as pc
 
 from metier.errors import EmptyDataError, MissingColumnError, MissingLabelError
 
+# What a column can be for. Rows are answered from inputs, and learn targets; the rest says how they are split.
+INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages")
+TARGET_ROLES = ("label", "labels", "spans", "answers", "score", "target")
+_SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
+_PLACE = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("type", pa.string())])
+_ANSWER = pa.struct([("text", pa.string()), ("start", pa.int32())])
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+# The Arrow type of each role's column, where it is not string; every offset counts characters of the text.
+COLUMN_TYPES: dict[str, pa.DataType] = {
+    "labels": pa.list_(pa.string()),
+    "spans": pa.list_(_SPAN),
+    "head": _PLACE,
+    "tail": _PLACE,
+    "answers": pa.list_(_ANSWER),
+    "score": pa.float64(),
+    "messages": pa.list_(_MESSAGE),
+}
+
 
 @dataclass(frozen=True)
 class Roles:
-    """Which column is for what; None where no column is."""
+    """Which column is for what; None where no column is.
+
+    Parameters
+    ----------
+    text : str
+        The main text; for questions the passage, for conversations the last thing the user said.
+    label : str, optional
+        One label a row.
+    group, time, split : str, optional
+        What must stay together, when it happened, and which part it belongs to.
+    text_pair : str, optional
+        The other text of a pair.
+    labels : str, optional
+        Any number of labels a row.
+    spans : str, optional
+        Pieces of the text and the label of each.
+    head, tail : str, optional
+        The two pieces of the text whose relation is the label.
+    question, answers : str, optional
+        A question about the text, and the pieces of the text that answer it; none where it has no answer.
+    score : str, optional
+        A number a row.
+    target : str, optional
+        The text that is to be written.
+    messages : str, optional
+        A conversation up to what the user said last.
+    """
 
     text: str
     label: str | None = None
     group: str | None = None
     time: str | None = None
     split: str | None = None
+    text_pair: str | None = None
+    labels: str | None = None
+    spans: str | None = None
+    head: str | None = None
+    tail: str | None = None
+    question: str | None = None
+    answers: str | None = None
+    score: str | None = None
+    target: str | None = None
+    messages: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The roles of what is to be learnt that a column plays."""
+        return tuple(role for role in TARGET_ROLES if getattr(self, role) is not None)
+
+
+def flag(role: str) -> str:
+    """Give the flag that names the column of a role: `--text-pair`."""
+    return f"--{role.replace('_', '-')}"
 
 
 class Texts(Sequence[str]):
@@ -64,7 +129,7 @@ class Rows:
     Parameters
     ----------
     table : pyarrow.Table
-        One row an example; the text column is of type string and the label column, where there is one, too.
+        One row an example; the columns that play roles have the types of `COLUMN_TYPES`, or string.
     roles : Roles
         What the columns are for.
     origin : str
@@ -80,13 +145,14 @@ class Rows:
         self.notes = notes
         for role, column in vars(roles).items():
             if column is not None and column not in table.column_names:
-                raise MissingColumnError(column, found=table.column_names, origin=origin, flag=f"--{role}")
+                raise MissingColumnError(column, found=table.column_names, origin=origin, flag=flag(role))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        return f"<Rows {self.origin}: {len(self):,} rows, text = {self.roles.text}, label = {self.roles.label}>"
+        played = ", ".join(f"{role} = {name}" for role, name in vars(self.roles).items() if name is not None)
+        return f"<Rows {self.origin}: {len(self):,} rows, {played}>"
 
     @property
     def texts(self) -> Texts:
@@ -102,24 +168,50 @@ class Rows:
         MissingLabelError
             If no column is the label, or some rows have none.
         """
-        if self.roles.label is None:
-            raise MissingLabelError(
-                f"{self.origin} has no label column; it has: {', '.join(self.table.column_names)}. "
-                "Name the label column with --label."
-            )
-        column = self.table.column(self.roles.label)
-        if column.null_count:
-            first = pc.index(pc.is_null(column), True).as_py()
-            raise MissingLabelError(
-                f"{column.null_count:,} of {len(self):,} rows of {self.origin} have no {self.roles.label!r}; "
-                f"the first is row {first + 1}. Label them, or leave them out with --drop-unlabelled."
-            )
-        return list(column.to_pylist())
+        return self.values("label")
 
     def column(self, role: str) -> list[Any]:
-        """The values of the column that plays a role, as Python objects."""
+        """The values of the column that plays a role, as Python objects; None where a row has none."""
         name = getattr(self.roles, role)
         return list(self.table.column(name).to_pylist())
+
+    def values(self, role: str) -> list[Any]:
+        """The value of a role in each row, in the form that tasks take it.
+
+        Returns
+        -------
+        list
+            Of str for texts, labels and targets; of float for scores; of list of str for `labels`; of
+            `[[start, end, label], ...]` for spans; of `[start, end]` for head and tail; of
+            `[{"text", "start"}, ...]` for answers; of `[{"role", "content"}, ...]` for messages.
+
+        Raises
+        ------
+        MissingLabelError
+            If no column plays the role, or some rows have no value in it.
+        """
+        name = getattr(self.roles, role)
+        noun = "label" if role == "label" else role.replace("_", " ")
+        if name is None:
+            raise MissingLabelError(
+                f"{self.origin} has no {noun} column; it has: {', '.join(self.table.column_names)}. "
+                f"Name the {noun} column with {flag(role)}."
+            )
+        column = self.table.column(name)
+        if column.null_count and role != "text":
+            first = pc.index(pc.is_null(column), True).as_py()
+            cure = (
+                "Label them, or leave them out with --drop-unlabelled."
+                if role in TARGET_ROLES
+                else "Fill them in, or take these rows out of the file."
+            )
+            raise MissingLabelError(
+                f"{column.null_count:,} of {len(self):,} rows of {self.origin} have no {name!r}; "
+                f"the first is row {first + 1}. {cure}"
+            )
+        plain = _PLAIN.get(role)
+        values = column.to_pylist()
+        return [plain(value) for value in values] if plain else list(values)
 
     def take(self, indices: np.ndarray | Sequence[int]) -> "Rows":
         """The rows at these positions, in this order."""
@@ -133,15 +225,39 @@ class Rows:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over texts and labels in order: equal rows are equal, whatever file they came from."""
+        """SHA-256 over inputs and targets in order: equal rows are equal, whatever file they came from."""
         digest = hashlib.sha256()
-        for name in (self.roles.text, self.roles.label):
+        for role in dict.fromkeys(("text", "label", *INPUT_ROLES, *TARGET_ROLES)):
+            name = getattr(self.roles, role)
             if name is None:
                 continue
+            if role not in ("text", "label"):  # Without its role a pair would be the same turned round.
+                digest.update(b"\xfe" + role.encode())
             for value in self.table.column(name).to_pylist():
-                encoded = b"\xff" if value is None else str(value).encode("utf-8", "surrogatepass")
+                encoded = b"\xff" if value is None else _as_bytes(value)
                 digest.update(len(encoded).to_bytes(8, "little") + encoded)
         return digest.hexdigest()
+
+
+def _as_bytes(value: Any) -> bytes:
+    written = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    return written.encode("utf-8", "surrogatepass")
+
+
+def _plain_place(place: dict[str, Any]) -> list[int]:
+    return [place["start"], place["end"]]
+
+
+def _plain_spans(spans: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[span["start"], span["end"], span["label"]] for span in spans]
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "spans": _plain_spans,
+    "head": _plain_place,
+    "tail": _plain_place,
+    "text": lambda text: text or "",
+}
 
 
 def as_texts(X: Any) -> Sequence[str]:
