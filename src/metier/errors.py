@@ -13,6 +13,7 @@ MetierError
 │   ├── BrokenRowError           one line of the file cannot be read
 │   ├── EmptyDataError           no rows, or no rows with text
 │   ├── MissingLabelError        rows without a label
+│   ├── MissingSideError         a pair of texts that has only one
 │   ├── TooFewLabelsError        fewer than two labels to tell apart
 │   ├── RareLabelError           labels with too few rows to be split
 │   ├── UnseenLabelError         labels in one split that the training rows never show
@@ -144,6 +145,18 @@ class MissingLabelError(DataError):
     """Rows without a label."""
 
     code = "missing_labels"
+
+
+class MissingSideError(DataError):
+    """A pair of texts that has only one."""
+
+    code = "missing_side"
+
+    def __init__(self, row: int, side: str, *, origin: str):
+        super().__init__(
+            f"A pair needs two texts, but row {row} of {origin} has no {side!r}. "
+            "Fill it in, or leave the row out."
+        )
 
 
 class TooFewLabelsError(DataError):

@@ -1,0 +1,116 @@
+"""One label a pair of texts: whether they ask the same, say the same, answer one another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from metier.data.rows import Rows
+from metier.errors import DataError
+from metier.tasks.classification import Classification
+from metier.tasks.pairs import SIDES, as_items, as_pairs
+
+NAME = "matching"
+METRICS = ("accuracy", "macro_f1", "average_precision")
+# Labels that say "these two belong together", as data sets spell them; the first that occurs is taken.
+MATCH_LABELS = (
+    "1",
+    "true",
+    "yes",
+    "y",
+    "match",
+    "matching",
+    "same",
+    "similar",
+    "duplicate",
+    "is_duplicate",
+    "paraphrase",
+    "equivalent",
+    "entailment",
+    "relevant",
+    "positive",
+    "是",
+    "相似",
+    "相同",
+    "匹配",
+)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The task of giving one of a fixed set of labels to a pair of texts.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        The label space, sorted; column order of every probability.
+    match_label : str or None
+        Of them, the one that says that the two texts belong together; None where no label does.
+    primary_metric : {"accuracy", "macro_f1"}
+        What candidates are ranked by.
+    """
+
+    labels: tuple[str, ...]
+    match_label: str | None = None
+    primary_metric: str = "accuracy"
+
+    name = NAME
+    metrics = METRICS
+    input_keys = SIDES
+
+    @classmethod
+    def from_labels(cls, labels: Sequence[str], *, match_label: str | None = None) -> Self:
+        """Read the label space off training labels, and which label means a match where it is not stated.
+
+        Raises
+        ------
+        TooFewLabelsError
+            If there are fewer than two different labels.
+        DataError
+            If `match_label` is none of them.
+        """
+        space = Classification.from_labels(labels)
+        found = find_match_label(space.labels, stated=match_label)
+        return cls(space.labels, found, space.primary_metric)
+
+    @classmethod
+    def from_rows(cls, rows: Rows) -> Self:
+        """Read the label space off training rows."""
+        return cls.from_labels(rows.labels)
+
+    def items(self, rows: Rows) -> list[dict[str, str]]:
+        """Give the pairs of some rows.
+
+        Raises
+        ------
+        MissingSideError
+            If a row has only one text.
+        """
+        sides = zip(rows.column("text"), rows.column("text_pair"), strict=True)
+        return as_items(as_pairs(list(sides), origin=rows.origin))
+
+    def targets(self, rows: Rows) -> list[str]:
+        """Give the label of each row."""
+        return rows.labels
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says of the task besides its name."""
+        return {"labels": list(self.labels), "match_label": self.match_label}
+
+
+def find_match_label(labels: Sequence[str], *, stated: str | None = None) -> str | None:
+    """Give the label that means a match: the stated one, else the first known word among them, else None.
+
+    Raises
+    ------
+    DataError
+        If the stated one is none of the labels.
+    """
+    spelled = {str(label).strip().casefold(): label for label in labels}
+    if stated is not None:
+        if stated in labels:
+            return stated
+        raise DataError(
+            f"{stated!r} was said to be the label of a match, but the rows have: "
+            f"{', '.join(map(repr, labels))}. Name one of these."
+        )
+    return next((spelled[word] for word in MATCH_LABELS if word in spelled), None)
