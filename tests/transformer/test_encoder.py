@@ -10,7 +10,7 @@ from metier.transformer.bases import load_model
 from metier.transformer.encoder import Encoder
 from metier.transformer.encoder_settings import default_learning_rate
 from metier.transformer.frozen_linear import FrozenLinear
-from metier.transformer.precision import has_native_bfloat16, mixed_precision
+from metier.transformer.precision import mixed_precision
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +142,8 @@ def test_the_learning_rate_falls_with_the_root_of_the_steps_within_bounds():
     assert default_learning_rate(1_000_000) == 5e-5
 
 
-def test_half_precision_is_used_only_where_the_processor_has_it(monkeypatch):
-    assert mixed_precision("cpu") == ("bf16" if has_native_bfloat16() else "no")
+def test_half_precision_is_used_only_where_the_processor_has_it(monkeypatch, exact_products):
+    monkeypatch.setattr("metier.transformer.precision.has_native_bfloat16", exact_products)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert mixed_precision("cpu") == "no"

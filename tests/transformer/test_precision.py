@@ -22,7 +22,9 @@ def test_vectors_in_bf16_point_where_those_in_fp32_do(fp32_vectors, native_bf16,
     assert np.abs(halved - fp32_vectors).max() > 1e-6, "bf16 was not used"
 
 
-def test_an_encoder_trained_in_bf16_is_exported_with_the_same_answers(native_bf16, tiny_base, queries, tmp_path):
+def test_an_encoder_trained_in_bf16_is_exported_with_the_same_answers(
+    native_bf16, tiny_base, queries, tmp_path
+):
     from metier.predictors.loading import load_predictor
 
     texts, labels = queries

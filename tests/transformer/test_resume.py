@@ -18,10 +18,12 @@ import dataclasses, json, sys
 import torch
 torch.set_num_threads(1)
 from metier.transformer.encoder import Encoder
+from metier.transformer.fine_tuning import TuningSettings
 
 settings, rows = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-usual = Encoder._loop_settings
-Encoder._loop_settings = lambda self: dataclasses.replace(usual(self), seconds_between_checkpoints=0.0)
+usual = TuningSettings.of_loop.fget
+often = {"seconds_between_checkpoints": 0.0}
+TuningSettings.of_loop = property(lambda self: dataclasses.replace(usual(self), **often))
 
 def tell(progress):
     if "step" in progress.facts:

@@ -23,7 +23,6 @@ from metier.data.writing import open_writer
 from metier.errors import DataError
 from metier.machine import usable_cores
 from metier.predictors.answers import Answers
-from metier.predictors.records import as_record
 from metier.progress import Listener, Progress, ignore
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
@@ -181,7 +180,7 @@ def _free_names(batch: Rows, top: int | None) -> dict[str, str]:
 
 
 def _with_answers(batch: Rows, answers: Answers, names: dict[str, str], top: int | None) -> pa.Table:
-    records = [as_record(answers, row, top=top) for row in range(len(answers))]
+    records = [answers.record(row, top) for row in range(len(answers))]
     table = batch.table
     clash = set(names.values()).intersection(table.column_names)
     if clash:
@@ -217,11 +216,11 @@ def _next_lines(lines: Iterator[str], most: int) -> list[str]:
 
 def _print_json_lines(texts: Sequence[str], answers: Answers, top: int | None) -> None:
     for row in range(len(answers)):
-        print_json(as_record(answers, row, top=top))
+        print_json(answers.record(row, top))
 
 
 def _print_lines(texts: Sequence[str], answers: Answers, top: int | None) -> None:
-    records = [as_record(answers, row, top=top) for row in range(len(answers))]
+    records = [answers.record(row, top) for row in range(len(answers))]
     widest = max(cell_len(record["label"]) for record in records)
     for text, record in zip(texts, records, strict=True):
         # By hand and not by a table: a line that is cut to the terminal would be cut in a pipe, too.

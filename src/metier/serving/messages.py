@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field, ValidationError
 
 from metier.errors import suggest
 from metier.predictors.answers import Answers
-from metier.predictors.records import as_record
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
 
@@ -119,9 +118,9 @@ def write_answers(request: PredictRequest, answers: Answers, latency_ms: float) 
     """Give the answers in the form that the request asked for: one, or a list."""
     latency = round(latency_ms, 3)
     if request.text is not None:
-        return {**as_record(answers, 0, top=request.top), "latency_ms": latency}
+        return {**answers.record(0, request.top), "latency_ms": latency}
     return {
-        "answers": [as_record(answers, row, top=request.top) for row in range(len(answers))],
+        "answers": [answers.record(row, request.top) for row in range(len(answers))],
         "latency_ms": latency,
     }
 

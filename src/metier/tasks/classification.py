@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from metier.errors import TooFewLabelsError, UnseenLabelError
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
 
 NAME = "classification"
 METRICS = ("accuracy", "macro_f1")
@@ -29,6 +32,22 @@ class Classification:
 
     labels: tuple[str, ...]
     primary_metric: str = "accuracy"
+    metrics: ClassVar[tuple[str, ...]] = METRICS
+    name: ClassVar[str] = NAME
+    input_keys: ClassVar[tuple[str, ...]] = ("text",)
+
+    @classmethod
+    def from_rows(cls, rows: "Rows") -> Self:
+        """Read the label space off training rows."""
+        return cls.from_labels(rows.labels)
+
+    def items(self, rows: "Rows") -> Sequence[str]:
+        """Give the texts."""
+        return rows.texts
+
+    def targets(self, rows: "Rows") -> list[str]:
+        """Give the label of each row."""
+        return rows.labels
 
     @classmethod
     def from_labels(cls, labels: Sequence[str]) -> Self:

@@ -26,7 +26,7 @@ class Batch:
     Parameters
     ----------
     input_ids, mask : Tensor of int64 of shape (n_rows, n_tokens)
-    labels : Tensor of int64 of shape (n_rows,), or None where nobody knows them
+    labels : Tensor of int64 of shape (n_rows,), or what the task has instead; None where nobody knows them
     """
 
     input_ids: torch.Tensor
@@ -46,11 +46,14 @@ class Batch:
 class TokenisedRows:
     """Rows as token ids, padded only when a batch is made.
 
+    A task whose targets are not one number a row overrides `_labels`.
+
     Parameters
     ----------
     ids : sequence of sequence of int, or of ndarray
         Token ids of each row.
-    truth : ndarray of int64 of shape (n_rows,), or None
+    truth : ndarray of shape (n_rows, ...), or None
+        Of int64 where a row has one label.
     pad_id : int
     """
 
@@ -69,8 +72,12 @@ class TokenisedRows:
     def batch(self, positions: np.ndarray) -> Batch:
         """The rows at these positions as one batch."""
         input_ids, mask = pad([self.ids[position] for position in positions], pad_id=self.pad_id)
-        labels = None if self.truth is None else torch.from_numpy(self.truth[positions])
+        labels = self._labels(positions, input_ids.shape[1])
         return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels)
+
+    def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor | None:
+        """Give what a batch of so many tokens a row is to be answered with."""
+        return None if self.truth is None else torch.from_numpy(self.truth[positions])
 
     def in_order_of_length(self, token_budget: int) -> Iterator[tuple[np.ndarray, Batch]]:
         """Every row once, for answering: positions and their batch."""

@@ -1,13 +1,10 @@
 """The base fine-tuned whole, its head started from the frozen linear solution."""
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -21,24 +18,18 @@ from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
-from metier.transformer.bases import Base, load_model, load_tokenizer, resolve_base, weights_hash
-from metier.transformer.batching import TokenisedRows, padding_fraction, plan_epoch
-from metier.transformer.checkpoint import CheckpointFolder
+from metier.transformer.bases import load_model, load_tokenizer, resolve_base
+from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed
-from metier.transformer.encoder_settings import check_settings, default_learning_rate
+from metier.transformer.encoder_settings import check_settings
 from metier.transformer.export import SAMPLED_ROWS, export_encoder
-from metier.transformer.layer_decay import parameter_groups
+from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.linear_probe import fit_probe
-from metier.transformer.loop import Loop, LoopSettings, Outcome
 from metier.transformer.objectives import cross_entropy
 from metier.transformer.pooled_classifier import PooledClassifier
-from metier.transformer.precision import mixed_precision
 from metier.transformer.preflight import Cost, measure_training
-from metier.transformer.vocabulary_compaction import CompactVocabulary
 
 LEARNED = ("classes_", "base_", "model_", "temperature_", "chosen_params_", "facts_", "_gate_rows", "_sample")
-# Of these an unfinished run may differ from the one that goes on with it.
-NOT_OF_THE_RESULT = ("checkpoint_folder", "precision")
 
 
 class Encoder(ClassifierMixin, BaseEstimator):
@@ -268,19 +259,26 @@ class Encoder(ClassifierMixin, BaseEstimator):
         C, weight, bias = self._start_of_head(examples, unseen, listener)
         self.model_ = PooledClassifier(load_model(base), weight, bias, normalise=base.normalise)
         self.model_.set_dropout(self.dropout)
-        vocabulary = CompactVocabulary(self.model_.encoder, [*ids, *unseen_ids], always=[self.model_.pad_id])
-        pad_id = vocabulary.translate_one(self.model_.pad_id)
-        rows = TokenisedRows(vocabulary.translate(ids), examples.truth, pad_id)
-        away = None if unseen is None else TokenisedRows(vocabulary.translate(unseen_ids), unseen.truth, pad_id)
-        outcome = self._run_loop(
-            rows, away, self._checkpoints(base, [*ids, *unseen_ids], examples, unseen), listener
+        pad_id = self.model_.pad_id
+        away = None if unseen is None else TokenisedRows(unseen_ids, unseen.truth, pad_id)
+        targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
+        tuned = fine_tune(
+            self.model_,
+            TokenisedRows(ids, examples.truth, pad_id),
+            objective=cross_entropy(label_smoothing=self.label_smoothing),
+            settings=TuningSettings.of(self),
+            unseen=away,
+            score=_score,
+            checkpoints=checkpoints_of(self, base, [*ids, *unseen_ids], targets),
+            what=f"{self.name}: fine-tuning {base.name}",
+            listener=listener,
         )
         if away is not None and unseen is not None and self.temperature is None:
             self.temperature_ = fit_temperature(self.model_.logits(away), unseen.truth)
         else:
             self.temperature_ = float(self.temperature or 1.0)
-        vocabulary.restore()
-        self._remember(outcome, C, rows, vocabulary)
+        self.facts_: dict[str, Any] = {"base": base.name, **tuned.facts}
+        self.chosen_params_ = {"base": base.name, "C": C, **tuned.chosen, "temperature": self.temperature_}
 
     def _start_of_head(
         self, examples: Examples, unseen: Examples | None, listener: Listener
@@ -296,96 +294,6 @@ class Encoder(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
         )
         return probe.C, probe.weight, probe.bias
-
-    def _run_loop(
-        self,
-        rows: TokenisedRows,
-        away: TokenisedRows | None,
-        checkpoints: CheckpointFolder | None,
-        listener: Listener,
-    ) -> Outcome:
-        torch.manual_seed(self.random_state)
-        lengths = rows.lengths
-
-        def plan(epoch: int) -> Sequence[np.ndarray]:
-            return plan_epoch(
-                lengths, token_budget=self.token_budget, epoch=epoch, random_state=self.random_state
-            )
-
-        steps = self.epochs * len(plan(0)) / self.accumulate
-        rate = default_learning_rate(steps) if self.learning_rate is None else self.learning_rate
-        groups = parameter_groups(
-            self.model_.encoder,
-            self.model_.head,
-            learning_rate=rate,
-            layer_decay=self.layer_decay,
-            weight_decay=self.weight_decay,
-        )
-        loop = Loop(
-            self.model_,
-            rows,
-            groups=groups,
-            plan=plan,
-            objective=cross_entropy(label_smoothing=self.label_smoothing),
-            settings=self._loop_settings(),
-            evaluate=None if away is None else lambda: _score(self.model_, away),
-            checkpoints=checkpoints,
-            mixed_precision=mixed_precision(),
-            what=f"{self.name}: fine-tuning {self.base_.name}",
-            listener=listener,
-        )
-        outcome = loop.run()
-        self.facts_: dict[str, Any] = {
-            "learning_rate": rate,
-            "padding_fraction": padding_fraction(lengths, plan(0)),
-        }
-        return outcome
-
-    def _loop_settings(self) -> LoopSettings:
-        limit = None if self.time_limit_minutes is None else self.time_limit_minutes * 60
-        return LoopSettings(
-            epochs=self.epochs,
-            stop_epoch=self.stop_epoch,
-            accumulate=self.accumulate,
-            clip=self.clip,
-            warmup_fraction=self.warmup_fraction,
-            patience=self.patience,
-            time_limit_seconds=limit,
-        )
-
-    def _checkpoints(
-        self, base: Base, ids: Sequence[Sequence[int]], examples: Examples, unseen: Examples | None
-    ) -> CheckpointFolder | None:
-        if self.checkpoint_folder is None:
-            return None
-        settings = {name: value for name, value in self.get_params().items() if name not in NOT_OF_THE_RESULT}
-        digest = hashlib.sha256()
-        for row in ids:
-            digest.update(np.asarray([len(row), *row], dtype=np.int32).tobytes())
-        digest.update(examples.truth.tobytes() + (b"" if unseen is None else unseen.truth.tobytes()))
-        settings |= {"rows": digest.hexdigest()[:16], "weights": weights_hash(base)[:16], "base": base.name}
-        return CheckpointFolder(Path(self.checkpoint_folder), settings)
-
-    def _remember(self, outcome: Outcome, C: float, rows: TokenisedRows, vocabulary: CompactVocabulary) -> None:
-        # Cut short by the clock the schedule was squeezed into fewer epochs: these are what another fit should
-        # take.
-        was_cut = outcome.stopped_by == "clock"
-        self.chosen_params_ = {
-            "base": self.base_.name,
-            "C": C,
-            "epochs": outcome.best_epoch if was_cut else self.epochs,
-            "stop_epoch": outcome.best_epoch,
-            "temperature": self.temperature_,
-        }
-        self.facts_ |= {
-            "base": self.base_.name,
-            "epochs": outcome.history,
-            "best_epoch": outcome.best_epoch,
-            "steps": outcome.steps,
-            "stopped_by": outcome.stopped_by,
-            "rows_per_second": outcome.rows / max(outcome.seconds, 1e-9),
-            "vocabulary_used": len(vocabulary.kept),
-        }
 
 
 def _score(model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:

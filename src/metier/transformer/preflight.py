@@ -13,6 +13,7 @@ from metier.transformer.bases import Base, load_model
 from metier.transformer.batching import TokenisedRows, plan_epoch
 from metier.transformer.objectives import cross_entropy
 from metier.transformer.pooled_classifier import PooledClassifier
+from metier.transformer.precision import mixed_precision
 from metier.transformer.vocabulary_compaction import CompactVocabulary
 
 # Weight, gradient, two moments of Adam, and the best weights so far.
@@ -98,10 +99,14 @@ def _time_steps(
         saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
+    halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed_precision("cpu") == "bf16")
     model.train()
     for number, positions in enumerate(batches):
         start = time.perf_counter()
-        with nullcontext() if number else torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        watched = (
+            nullcontext() if number else torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+        )
+        with watched, halved:
             loss = objective(model, rows.batch(positions))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,0 +1,249 @@
+"""How every encoder of every task is fine-tuned: vocabulary, batches, rates, loop, in one place.
+
+A method brings a model (an encoder and a head), rows that know their targets, an objective, and a score on
+rows it has not seen. What it gets back is the model with the best weights in it, and how it went.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from metier.progress import Listener, ignore
+from metier.transformer.bases import Base, weights_hash
+from metier.transformer.batching import TokenisedRows, padding_fraction, plan_epoch
+from metier.transformer.checkpoint import CheckpointFolder
+from metier.transformer.encoder_settings import default_learning_rate
+from metier.transformer.layer_decay import parameter_groups
+from metier.transformer.loop import Loop, LoopSettings, Outcome
+from metier.transformer.objectives import Objective
+from metier.transformer.precision import mixed_precision
+from metier.transformer.vocabulary_compaction import CompactVocabulary
+
+# Of a method's arguments these may differ between an unfinished run and the one that goes on with it.
+NOT_OF_THE_RESULT = ("checkpoint_folder", "precision")
+
+
+class HeadedEncoder(Protocol):
+    """An encoder and a head: a Module whose `forward(input_ids, mask)` gives logits."""
+
+    encoder: Any
+    head: torch.nn.Module
+
+    @property
+    def pad_id(self) -> int:
+        """Token id of padding."""
+        ...
+
+
+# Facts about a model on rows it has not seen; more of `score` is better, `score_error` is its standard error.
+Score = Callable[[Any, TokenisedRows], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How long and how fast an encoder learns; the arguments that methods share, see `Encoder`.
+
+    Parameters
+    ----------
+    learning_rate : float or None
+        Of the head and the uppermost layer, at its peak; None: by the number of steps, see
+        `encoder_settings.default_learning_rate`.
+    time_limit_minutes : float or None
+        The learning rate reaches zero by then; None: train for all epochs.
+    """
+
+    epochs: int = 3
+    stop_epoch: int | None = None
+    learning_rate: float | None = None
+    layer_decay: float = 0.9
+    warmup_fraction: float = 0.06
+    weight_decay: float = 0.01
+    token_budget: int = 1024
+    accumulate: int = 1
+    clip: float = 1.0
+    patience: int | None = None
+    time_limit_minutes: float | None = None
+    random_state: int = 0
+
+    @classmethod
+    def of(cls, method: Any) -> "TuningSettings":
+        """Take from a method the arguments it shares with these settings; the others keep their defaults."""
+        given = method.get_params(deep=False)
+        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
+
+    @property
+    def of_loop(self) -> LoopSettings:
+        """What of it concerns the loop."""
+        limit = None if self.time_limit_minutes is None else self.time_limit_minutes * 60
+        return LoopSettings(
+            epochs=self.epochs,
+            stop_epoch=self.stop_epoch,
+            accumulate=self.accumulate,
+            clip=self.clip,
+            warmup_fraction=self.warmup_fraction,
+            patience=self.patience,
+            time_limit_seconds=limit,
+        )
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How a fine-tuning went.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    epochs : int
+        For another fit to take: fewer than were planned where the clock cut the schedule short.
+    facts : dict
+        For the report: rate, padding, steps, what each epoch scored.
+    """
+
+    outcome: Outcome
+    epochs: int
+    facts: dict[str, Any]
+
+    @property
+    def chosen(self) -> dict[str, int]:
+        """The arguments with which another fit needs no validation."""
+        return {"epochs": self.epochs, "stop_epoch": self.outcome.best_epoch}
+
+
+def fine_tune(
+    model: Any,
+    rows: TokenisedRows,
+    *,
+    objective: Objective,
+    settings: TuningSettings,
+    unseen: TokenisedRows | None = None,
+    score: Score | None = None,
+    checkpoints: CheckpointFolder | None = None,
+    what: str = "fine-tuning",
+    listener: Listener = ignore,
+) -> Tuned:
+    """Train a headed encoder in place and leave the best weights in it.
+
+    Parameters
+    ----------
+    model : HeadedEncoder
+    rows, unseen : TokenisedRows
+        To learn from, and to compare epochs on; in the tokenizer's ids, padding included.
+    objective : Objective
+    score : callable, optional
+        From (model, unseen rows) to facts with `score`; without it, or without `unseen`, the last weights stay.
+
+    Returns
+    -------
+    Tuned
+    """
+    every = [*rows.ids, *(unseen.ids if unseen is not None else ())]
+    vocabulary = CompactVocabulary(model.encoder, every, always=[model.pad_id])
+    pad_id = vocabulary.translate_one(model.pad_id)
+    try:
+        own = replace(rows, ids=vocabulary.translate(rows.ids), pad_id=pad_id)
+        away = None if unseen is None else replace(unseen, ids=vocabulary.translate(unseen.ids), pad_id=pad_id)
+        evaluate = None if away is None or score is None else lambda: score(model, away)
+        tuned = _run(
+            model,
+            own,
+            objective,
+            settings,
+            evaluate=evaluate,
+            checkpoints=checkpoints,
+            what=what,
+            listener=listener,
+        )
+    finally:
+        vocabulary.restore()
+    tuned.facts["vocabulary_used"] = len(vocabulary.kept)
+    return tuned
+
+
+def _run(
+    model: Any,
+    rows: TokenisedRows,
+    objective: Objective,
+    settings: TuningSettings,
+    *,
+    evaluate: Callable[[], dict[str, float]] | None,
+    checkpoints: CheckpointFolder | None,
+    what: str,
+    listener: Listener,
+) -> Tuned:
+    torch.manual_seed(settings.random_state)
+    lengths = rows.lengths
+
+    def plan(epoch: int) -> Sequence[np.ndarray]:
+        return plan_epoch(
+            lengths, token_budget=settings.token_budget, epoch=epoch, random_state=settings.random_state
+        )
+
+    steps = settings.epochs * len(plan(0)) / settings.accumulate
+    rate = default_learning_rate(steps) if settings.learning_rate is None else settings.learning_rate
+    groups = parameter_groups(
+        model.encoder,
+        model.head,
+        learning_rate=rate,
+        layer_decay=settings.layer_decay,
+        weight_decay=settings.weight_decay,
+    )
+    outcome = Loop(
+        model,
+        rows,
+        groups=groups,
+        plan=plan,
+        objective=objective,
+        settings=settings.of_loop,
+        evaluate=evaluate,
+        checkpoints=checkpoints,
+        mixed_precision=mixed_precision(),
+        what=what,
+        listener=listener,
+    ).run()
+    # Cut short by the clock, the schedule was squeezed into fewer epochs: another fit should plan for those.
+    epochs = outcome.best_epoch if outcome.stopped_by == "clock" else settings.epochs
+    return Tuned(outcome, epochs, _facts(outcome, rate, padding_fraction(lengths, plan(0))))
+
+
+def _facts(outcome: Outcome, rate: float, padding: float) -> dict[str, Any]:
+    return {
+        "learning_rate": rate,
+        "padding_fraction": padding,
+        "epochs": outcome.history,
+        "best_epoch": outcome.best_epoch,
+        "steps": outcome.steps,
+        "stopped_by": outcome.stopped_by,
+        "rows_per_second": outcome.rows / max(outcome.seconds, 1e-9),
+    }
+
+
+def checkpoints_of(
+    method: Any, base: Base, ids: Sequence[Sequence[int]], targets: Sequence[bytes]
+) -> CheckpointFolder | None:
+    """Give the folder where a method keeps its checkpoints; None where it keeps none.
+
+    Parameters
+    ----------
+    method : estimator
+        Its arguments and the name of its `checkpoint_folder`.
+    ids : sequence of token ids
+        Of every row, seen and unseen.
+    targets : sequence of bytes
+        Whatever the rows are to be answered with: other rows or targets must not go on from these checkpoints.
+    """
+    if method.checkpoint_folder is None:
+        return None
+    given: Mapping[str, Any] = method.get_params()
+    settings = {name: value for name, value in given.items() if name not in NOT_OF_THE_RESULT}
+    digest = hashlib.sha256()
+    for row in ids:
+        digest.update(np.asarray([len(row), *row], dtype=np.int32).tobytes())
+    for target in targets:
+        digest.update(target)
+    settings |= {"rows": digest.hexdigest()[:16], "weights": weights_hash(base)[:16], "base": base.name}
+    return CheckpointFolder(Path(method.checkpoint_folder), settings)
