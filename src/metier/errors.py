@@ -14,6 +14,7 @@ MetierError
 │   ├── EmptyDataError           no rows, or no rows with text
 │   ├── MissingLabelError        rows without a label
 │   ├── MissingSideError         a pair of texts that has only one
+│   ├── EntityError              a marked entity is not where its offsets say
 │   ├── TooFewLabelsError        fewer than two labels to tell apart
 │   ├── RareLabelError           labels with too few rows to be split
 │   ├── UnseenLabelError         labels in one split that the training rows never show
@@ -157,6 +158,18 @@ class MissingSideError(DataError):
             f"A pair needs two texts, but row {row} of {origin} has no {side!r}. "
             "Fill it in, or leave the row out."
         )
+
+
+class EntityError(DataError):
+    """A marked entity is not where its offsets say; the first rows are named."""
+
+    code = "bad_entity"
+
+    def __init__(self, faults: Sequence[tuple[int, str]], *, origin: str, remedy: str):
+        shown = "; ".join(f"row {row}: {fault}" for row, fault in faults[:3])
+        more = f"; and {len(faults) - 3:,} more" if len(faults) > 3 else ""
+        noun = "row" if len(faults) == 1 else "rows"
+        super().__init__(f"{len(faults):,} {noun} of {origin} cannot be used. {shown}{more}. {remedy}")
 
 
 class TooFewLabelsError(DataError):

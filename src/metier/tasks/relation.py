@@ -1,0 +1,113 @@
+"""One relation a pair of entities: what the text says of the two pieces that are marked in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from metier.data.rows import Rows
+from metier.errors import DataError
+from metier.tasks.classification import Classification
+from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are_whole
+
+NAME = "relation"
+INPUT_KEYS = ("text", *ENTITIES)
+# Labels that say "none of these relations", as data sets spell them; the first that occurs is taken.
+NEGATIVE_LABELS = (
+    "no_relation",
+    "no relation",
+    "other",
+    "none",
+    "na",
+    "n/a",
+    "unknown",
+    "unrelated",
+    "negative",
+    "无关系",
+    "无",
+    "其他",
+    "未知",
+)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The task of saying which relation a text states between two entities that are marked in it.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        The label space, sorted; column order of every probability. A direction is part of its label:
+        `Cause-Effect(e2,e1)`.
+    negative_label : str or None
+        Of them, the one that says that no relation is stated; F1 leaves it out. None where no label does.
+    primary_metric : str
+        What candidates are ranked by.
+    """
+
+    labels: tuple[str, ...]
+    negative_label: str | None = None
+    primary_metric: str = "macro_f1"
+
+    name: ClassVar[str] = NAME
+    metrics: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy")
+    input_keys: ClassVar[tuple[str, ...]] = INPUT_KEYS
+
+    @classmethod
+    def from_labels(cls, labels: Sequence[str], *, negative_label: str | None = None) -> Self:
+        """Read the label space off training labels, and which label means no relation where it is not stated.
+
+        Raises
+        ------
+        TooFewLabelsError
+            If there are fewer than two different labels.
+        DataError
+            If `negative_label` is none of them.
+        """
+        space = Classification.from_labels(labels)
+        return cls(space.labels, find_negative_label(space.labels, stated=negative_label))
+
+    @classmethod
+    def from_rows(cls, rows: Rows) -> Self:
+        """Read the label space off training rows, and check their entities.
+
+        Raises
+        ------
+        EntityError
+            If entities are not where their offsets say; see `tasks.entity_pairs`.
+        """
+        task = cls.from_labels(rows.labels)
+        check_words_are_whole(task.items(rows), origin=rows.origin)
+        return task
+
+    def items(self, rows: Rows) -> list[dict[str, Any]]:
+        """Give the marked texts of some rows."""
+        for entity in ENTITIES:
+            rows.values(entity)  # Says which rows have none.
+        places = zip(rows.values("text"), *map(rows.column, ENTITIES), strict=True)
+        marked = [{"text": text, "head": head, "tail": tail} for text, head, tail in places]
+        return as_entity_pairs(marked, origin=rows.origin)
+
+    def targets(self, rows: Rows) -> list[str]:
+        """Give the label of each row."""
+        return rows.labels
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says of the task besides its name."""
+        return {"labels": list(self.labels), "negative_label": self.negative_label}
+
+
+def find_negative_label(labels: Sequence[str], *, stated: str | None = None) -> str | None:
+    """Give the label that means no relation: the stated one, else the first known word among them, else None.
+
+    Raises
+    ------
+    DataError
+        If the stated one is none of the labels.
+    """
+    if stated is not None and stated not in labels:
+        raise DataError(
+            f"{stated!r} was said to be the label of no relation, but the rows have: "
+            f"{', '.join(map(repr, labels))}. Name one of these."
+        )
+    spelled = {str(label).strip().casefold(): label for label in labels}
+    return stated or next((spelled[word] for word in NEGATIVE_LABELS if word in spelled), None)
