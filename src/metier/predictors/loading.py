@@ -20,6 +20,7 @@ SETTINGS_FILE = "predictor.json"
 KINDS = {
     "constant.v1": "metier.predictors.constant:ConstantPredictor",
     "linear.v1": "metier.predictors.linear:LinearPredictor",
+    "pair_linear.v1": "metier.predictors.pair_linear:PairLinearPredictor",
     "static.v1": "metier.predictors.static:StaticPredictor",
     "onnx_encoder.v1": "metier.predictors.onnx_encoder:OnnxEncoderPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",

@@ -1,9 +1,13 @@
 """Pairs of texts as a method takes them, checked once: both sides there, or the row is named."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from metier.errors import EmptyDataError, MissingSideError
+from metier.tasks.examples import check_examples
 
 SIDES = ("text", "text_pair")
 
@@ -41,6 +45,59 @@ def as_pairs(X: Any, *, origin: str = "these pairs") -> list[Pair]:
     return pairs
 
 
+@dataclass(frozen=True)
+class PairExamples:
+    """Pairs with their labels as numbers.
+
+    Parameters
+    ----------
+    pairs : list of Pair
+    truth : ndarray of int64 of shape (n_pairs,)
+        Position of each pair's label in `classes`.
+    classes : ndarray of shape (n_classes,)
+        The label space, sorted.
+    """
+
+    pairs: list[Pair]
+    truth: np.ndarray
+    classes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label of each pair."""
+        labels: np.ndarray = self.classes[self.truth]
+        return labels
+
+    @property
+    def texts(self) -> list[str]:
+        """Both sides of every pair, one after the other: what a vocabulary is learned from."""
+        return [text for pair in self.pairs for text in pair]
+
+    def take(self, positions: np.ndarray) -> "PairExamples":
+        """The examples at these positions, in this order."""
+        return PairExamples(
+            [self.pairs[position] for position in positions], self.truth[positions], self.classes
+        )
+
+
+def check_pairs(X: Any, y: Any, *, classes: np.ndarray | None = None) -> PairExamples:
+    """Check the pairs and labels that `fit` was handed, and number the labels.
+
+    Raises
+    ------
+    MissingSideError
+        If a pair has only one text.
+    ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
+        As `tasks.examples.check_examples` does.
+    """
+    pairs = as_pairs(X)
+    examples = check_examples([pair.text for pair in pairs], y, classes=classes)
+    return PairExamples(pairs, examples.truth, examples.classes)
+
+
 def as_items(pairs: Sequence[Pair]) -> list[dict[str, str]]:
     """Give pairs in the form in which they are written down: mappings with `text` and `text_pair`."""
     return [pair._asdict() for pair in pairs]
@@ -56,9 +113,12 @@ def _as_pair(value: Any, position: int, origin: str) -> Pair:
             f"Expected a pair of texts at position {position}, found {type(value).__name__}. "
             "Give mappings with the keys 'text' and 'text_pair', or two texts each."
         )
-    for side, text in zip(SIDES, sides, strict=True):
-        if text is None or (isinstance(text, str) and not text.strip()):
-            raise MissingSideError(position + 1, side, origin=origin)
-        if not isinstance(text, str):
-            raise TypeError(f"Expected a text as {side!r} of row {position + 1}, found {type(text).__name__}.")
-    return Pair(*sides)
+    return Pair(*(_as_side(text, side, position + 1, origin) for side, text in zip(SIDES, sides, strict=True)))
+
+
+def _as_side(text: Any, side: str, row: int, origin: str) -> str:
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise MissingSideError(row, side, origin=origin)
+    if not isinstance(text, str):
+        raise TypeError(f"Expected a text as {side!r} of row {row}, found {type(text).__name__}. Give a str.")
+    return text
