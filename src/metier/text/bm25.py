@@ -50,16 +50,16 @@ class Bm25:
         held_back = self.k1 * (1 - self.b + self.b * lengths / mean)
         found: dict[str, tuple[list[int], list[int]]] = {}
         for number, words in enumerate(texts):
-            for word, times in Counter(words).items():
+            for word, count in Counter(words).items():
                 where, counts = found.setdefault(word, ([], []))
                 where.append(number)
-                counts.append(times)
+                counts.append(count)
         self._columns = {word: column for column, word in enumerate(found)}
         lists = list(found.values())
         sizes = np.fromiter((len(where) for where, _ in lists), dtype=np.int64, count=len(lists))
         self._ends = np.concatenate([[0], sizes.cumsum()])
         self._texts = np.array([number for where, _ in lists for number in where], dtype=np.int32)
-        times = np.array([count for _, counts in lists for count in counts], dtype=np.float64)
+        times = np.array([n for _, counts in lists for n in counts], dtype=np.float64)
         rare = np.log1p((len(texts) - sizes + 0.5) / (sizes + 0.5))
         worth = np.repeat(rare, sizes) * times * (self.k1 + 1) / (times + held_back[self._texts])
         self._worth = worth.astype(np.float32)
