@@ -15,6 +15,7 @@ MetierError
 │   ├── MissingLabelError        rows without a label
 │   ├── MissingSideError         a pair of texts that has only one
 │   ├── EntityError              a marked entity is not where its offsets say
+│   ├── BadSpanError             spans that are no pieces of their text, or overlap
 │   ├── TooFewLabelsError        fewer than two labels to tell apart
 │   ├── RareLabelError           labels with too few rows to be split
 │   ├── UnseenLabelError         labels in one split that the training rows never show
@@ -170,6 +171,21 @@ class EntityError(DataError):
         more = f"; and {len(faults) - 3:,} more" if len(faults) > 3 else ""
         noun = "row" if len(faults) == 1 else "rows"
         super().__init__(f"{len(faults):,} {noun} of {origin} cannot be used. {shown}{more}. {remedy}")
+
+
+class BadSpanError(DataError):
+    """Spans that are no pieces of their text, or overlap."""
+
+    code = "bad_spans"
+
+    def __init__(self, faults: Sequence[str], *, n_rows: int, n_all: int, origin: str):
+        listed = "\n".join(f"  - {fault}" for fault in faults)
+        more = f"\n  - and {n_rows - len(faults)} rows more" if n_rows > len(faults) else ""
+        super().__init__(
+            f"{n_rows} of {n_all} rows of {origin} have spans that cannot be used. Expected [start, end, label] "
+            "in characters of the text, the end exclusive, without overlap:\n"
+            f"{listed}{more}\nMend these spans, or leave the rows out."
+        )
 
 
 class TooFewLabelsError(DataError):
