@@ -1,0 +1,41 @@
+import pytest
+
+from metier.text.sentences import sentence_offsets
+
+
+def cut(text, **settings):
+    return [text[start:end] for start, end in sentence_offsets(text, **settings)]
+
+
+def test_english_ends_at_marks_and_not_inside_numbers_titles_and_names():
+    text = 'It costs $3.5 million. "Really?" asked J. Smith of Dr. Who.  He left!'
+    assert cut(text) == ["It costs $3.5 million.", '"Really?"', "asked J. Smith of Dr. Who.", "He left!"]
+
+
+def test_chinese_ends_at_its_marks_and_keeps_the_closing_quote():
+    assert cut("他说：“走吧！”我没有动。为什么？\n第二段；没有句号") == [
+        "他说：“走吧！”",
+        "我没有动。",
+        "为什么？",
+        "第二段；",
+        "没有句号",
+    ]
+
+
+def test_offsets_are_of_the_text_as_it_stands_and_leave_out_only_space():
+    text = "  One.\n\nTwo 😀 three.   四。"
+    pieces = sentence_offsets(text)
+    assert "".join(text[start:end] for start, end in pieces) == "One.Two 😀 three.四。"
+    assert all(text[start:end].strip() == text[start:end] for start, end in pieces)
+
+
+def test_a_sentence_without_end_is_cut_at_a_space():
+    pieces = cut("word " * 500, longest=100)
+    assert max(map(len, pieces)) <= 100
+    assert set("".join(pieces).split("word")) <= {"", " "}
+    assert cut("字" * 250, longest=100) == ["字" * 100, "字" * 100, "字" * 50]
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "\t"])
+def test_blank_texts_have_no_sentences(text):
+    assert sentence_offsets(text) == []
