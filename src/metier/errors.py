@@ -11,11 +11,13 @@ MetierError
 ├── DataError                    the rows say no                                     exit 1
 │   ├── UnreadableFileError      the file is missing, broken or not what its name says
 │   ├── BrokenRowError           one line of the file cannot be read
+│   ├── BrokenValueError         values of one column cannot be used: spans, answers, scores
 │   ├── EmptyDataError           no rows, or no rows with text
 │   ├── MissingLabelError        rows without a label
 │   ├── MissingSideError         a pair of texts that has only one
 │   ├── EntityError              a marked entity is not where its offsets say
 │   ├── BadSpanError             spans that are no pieces of their text, or overlap
+│   ├── AnswerPlaceError         an answer that is not in its passage where it is said to be
 │   ├── TooFewLabelsError        fewer than two labels to tell apart
 │   ├── RareLabelError           labels with too few rows to be split
 │   ├── UnseenLabelError         labels in one split that the training rows never show
@@ -137,6 +139,20 @@ class BrokenRowError(DataError):
         super().__init__(f"{origin}, line {line}: {found} {remedy}")
 
 
+class BrokenValueError(DataError):
+    """Values of one column cannot be used: spans outside their text, answers that are not there, no numbers."""
+
+    code = "broken_value"
+
+    def __init__(
+        self, origin: str, column: str, found: str, *, rows: Sequence[int], count: int, identity: str = ""
+    ):
+        self.column, self.rows, self.count = column, list(rows), count
+        listed = ", ".join(map(str, self.rows[1:6])) + (", …" if count > 6 else "")
+        more = f" The same column has faults in {count - 1:,} more rows: {listed}." if count > 1 else ""
+        super().__init__(f"{origin}, row {self.rows[0]}{identity}, column {column!r}: {found}{more}")
+
+
 class EmptyDataError(DataError):
     """No rows, or no rows with text."""
 
@@ -185,6 +201,21 @@ class BadSpanError(DataError):
             f"{n_rows} of {n_all} rows of {origin} have spans that cannot be used. Expected [start, end, label] "
             "in characters of the text, the end exclusive, without overlap:\n"
             f"{listed}{more}\nMend these spans, or leave the rows out."
+        )
+
+
+class AnswerPlaceError(DataError):
+    """An answer that is not in its passage where it is said to be."""
+
+    code = "answer_place"
+
+    def __init__(self, faults: Sequence[str], *, origin: str):
+        listed = "\n".join(f"  - {fault}" for fault in faults[:5])
+        more = f"\n  … and {len(faults) - 5:,} more" if len(faults) > 5 else ""
+        noun = "answer is" if len(faults) == 1 else "answers are"
+        super().__init__(
+            f"{len(faults):,} {noun} not in the passage where {origin} say (counted in characters from 0):\n"
+            f"{listed}{more}\nMend the offsets, or leave these rows out."
         )
 
 

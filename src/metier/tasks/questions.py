@@ -1,0 +1,192 @@
+"""Questions about passages as a method takes them, checked once: both there, answers where they are said to be."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from metier.errors import AnswerPlaceError, EmptyDataError, MissingSideError
+
+SIDES = ("question", "passage")
+SHOWN = 40  # Characters of an answer in a message.
+
+
+class Question(NamedTuple):
+    """A question and the passage that may hold its answer."""
+
+    question: str
+    passage: str
+
+
+@dataclass(frozen=True)
+class AnswerFault:
+    """An answer that does not stand where it is said to.
+
+    Parameters
+    ----------
+    row, answer : int
+        Positions: of the row, and of the answer among the answers of the row.
+    text : str
+    start : int
+        Where it is said to start.
+    found : str
+        What stands there instead.
+    nearest : int or None
+        Where the passage has it, nearest to `start`; None: nowhere.
+    """
+
+    row: int
+    answer: int
+    text: str
+    start: int
+    found: str
+    nearest: int | None
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what would be right, in one sentence."""
+        said = f"row {self.row + 1}: the answer {_short(self.text)} is said to start at {self.start}"
+        there = "which is outside the passage" if not self.found else f"where it says {_short(self.found)}"
+        where = (
+            "the passage has it nowhere" if self.nearest is None else f"the nearest starts at {self.nearest}"
+        )
+        return f"{said}, {there}; {where}"
+
+
+def as_questions(X: Any, *, origin: str = "these questions") -> list[Question]:
+    """Give the questions of whatever a method or a predictor was handed.
+
+    Parameters
+    ----------
+    X : sequence of mappings with the keys `question` and `passage`, or of a question and a passage each
+    origin : str
+        Where they came from, for messages.
+
+    Raises
+    ------
+    EmptyDataError
+        If there is nothing in it.
+    MissingSideError
+        If a question or a passage is missing or blank.
+    TypeError
+        If it does not hold questions.
+    """
+    if isinstance(X, str | Mapping):
+        raise TypeError(
+            f"Expected a list of questions, found one {type(X).__name__}. Put it in a list: [item]."
+        )
+    questions = [_as_question(value, position, origin) for position, value in enumerate(X)]
+    if not questions:
+        raise EmptyDataError(
+            "Expected at least one question, found none. Give mappings with 'question' and 'passage'."
+        )
+    return questions
+
+
+def check_answers(
+    questions: Sequence[Question], y: Any, *, origin: str = "these rows"
+) -> list[list[dict[str, Any]]]:
+    """Give the answers of each question, a list of `{"text", "start"}`; an empty one: it has no answer.
+
+    Raises
+    ------
+    ValueError
+        If there is not one list of answers for each question.
+    AnswerPlaceError
+        If an answer is not in its passage where it is said to be.
+    """
+    targets = [[dict(answer) for answer in answers] for answers in y]
+    if len(targets) != len(questions):
+        raise ValueError(
+            f"Expected a list of answers for each question, found {len(questions)} questions and "
+            f"{len(targets)} lists. A question without an answer has an empty list."
+        )
+    faults = answer_faults(questions, targets)
+    if faults:
+        raise AnswerPlaceError([fault.sentence for fault in faults], origin=origin)
+    return targets
+
+
+def answer_faults(
+    questions: Sequence[Question], targets: Sequence[Sequence[Mapping[str, Any]]]
+) -> list[AnswerFault]:
+    """Find the answers that do not stand in their passage where they are said to; in the order of the rows."""
+    faults = []
+    for row, (question, answers) in enumerate(zip(questions, targets, strict=True)):
+        for number, answer in enumerate(answers):
+            text, start = answer["text"], int(answer["start"])
+            if text and start >= 0 and question.passage.startswith(text, start):
+                continue
+            found = question.passage[start : start + max(len(text), 1)] if start >= 0 else ""
+            nearest = nearest_occurrence(question.passage, text, start)
+            faults.append(AnswerFault(row, number, text, start, found, nearest))
+    return faults
+
+
+def repair_answers(
+    questions: Sequence[Question], targets: Sequence[Sequence[Mapping[str, Any]]]
+) -> tuple[list[list[dict[str, Any]]], list[AnswerFault]]:
+    """Move answers that are off to the nearest place that holds them, and take out those that stand nowhere.
+
+    Returns
+    -------
+    targets : list of list of {"text", "start"}
+        A row whose every answer was taken out has an empty list now: leave it out, or it would be learnt as a
+        question without an answer.
+    faults : list of AnswerFault
+        What was moved, or taken out where `nearest` is None.
+    """
+    repaired = [[dict(answer) for answer in answers] for answers in targets]
+    faults = answer_faults(questions, targets)
+    for fault in reversed(faults):  # From behind, so that taking one out moves none of the others.
+        if fault.nearest is None:
+            del repaired[fault.row][fault.answer]
+        else:
+            repaired[fault.row][fault.answer]["start"] = fault.nearest
+    return repaired, faults
+
+
+def nearest_occurrence(passage: str, text: str, start: int) -> int | None:
+    """Give where a passage has a text, nearest to `start`; None where it does not.
+
+    Characters of another width or case count as the same, as long as that changes no length.
+    """
+    if not text:
+        return None
+    levelled = [_level(part) for part in (passage, text)]
+    same_lengths = len(levelled[0]) == len(passage) and len(levelled[1]) == len(text)
+    for whole, part in ((passage, text), *([levelled] if same_lengths else [])):
+        places = []
+        place = whole.find(part)
+        while place >= 0:
+            places.append(place)
+            place = whole.find(part, place + 1)
+        if places:
+            return min(places, key=lambda place: abs(place - start))
+    return None
+
+
+def _level(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…")
+
+
+def _as_question(value: Any, position: int, origin: str) -> Question:
+    if isinstance(value, Mapping):
+        sides: list[Any] = [value.get(side) for side in SIDES]
+    elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+        sides = list(value)
+    else:
+        raise TypeError(
+            f"Expected a question at position {position}, found {type(value).__name__}. "
+            "Give mappings with the keys 'question' and 'passage'."
+        )
+    for side, text in zip(SIDES, sides, strict=True):
+        if text is None or (isinstance(text, str) and not text.strip()):
+            raise MissingSideError(position + 1, side, origin=origin)
+        if not isinstance(text, str):
+            raise TypeError(f"Expected a text as {side!r} of row {position + 1}, found {type(text).__name__}.")
+    return Question(*sides)
