@@ -6,8 +6,8 @@ import pytest
 
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
 from metier.errors import DataError, EntityError, MissingLabelError, TooFewLabelsError
-from metier.tasks.entity_pairs import as_entity_pairs, check_entity_pairs
-from metier.tasks.relation import Relation
+from metier.tasks.entity_pairs import as_entity_pairs
+from metier.tasks.relation import Relation, check_entity_pairs
 
 SEMEVAL = Path(__file__).parents[2] / "examples" / "semeval2010_task8" / "train.jsonl"
 TEXT = "The child was wrapped into the cradle."

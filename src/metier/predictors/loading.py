@@ -23,6 +23,7 @@ KINDS = {
     "pair_linear.v1": "metier.predictors.pair_linear:PairLinearPredictor",
     "static.v1": "metier.predictors.static:StaticPredictor",
     "onnx_encoder.v1": "metier.predictors.onnx_encoder:OnnxEncoderPredictor",
+    "relation_linear.v1": "metier.predictors.relation_linear:RelationLinearPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
 }

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metier.errors import EmptyDataError, EntityError
-from metier.tasks.examples import Examples, check_examples
 from metier.text.segmentation import has_han
 
 ENTITIES = ("head", "tail")
@@ -55,22 +54,6 @@ def as_entity_pairs(X: Any, *, origin: str = "these rows") -> list[dict[str, Any
     if faults:
         raise EntityError(faults, origin=origin, remedy=RULE)
     return items
-
-
-def check_entity_pairs(X: Any, y: Any, *, classes: Any = None) -> Examples:
-    """Check the items and labels that `fit` was handed, and number the labels; `texts` of the result are items.
-
-    Raises
-    ------
-    EntityError
-        As `as_entity_pairs` does, and where entities cut words in more rows than typing mistakes explain.
-    ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
-        As `tasks.examples.check_examples` does.
-    """
-    items = as_entity_pairs(X)
-    check_words_are_whole(items)
-    examples = check_examples([item["text"] for item in items], y, classes=classes)
-    return Examples(items, examples.truth, examples.classes)  # type: ignore[arg-type]  # items where texts stand
 
 
 def check_words_are_whole(items: Sequence[Mapping[str, Any]], *, origin: str = "these rows") -> None:

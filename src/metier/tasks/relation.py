@@ -8,6 +8,7 @@ from metier.data.rows import Rows
 from metier.errors import DataError
 from metier.tasks.classification import Classification
 from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are_whole
+from metier.tasks.examples import Examples, check_examples
 
 NAME = "relation"
 INPUT_KEYS = ("text", *ENTITIES)
@@ -111,3 +112,19 @@ def find_negative_label(labels: Sequence[str], *, stated: str | None = None) -> 
         )
     spelled = {str(label).strip().casefold(): label for label in labels}
     return stated or next((spelled[word] for word in NEGATIVE_LABELS if word in spelled), None)
+
+
+def check_entity_pairs(X: Any, y: Any, *, classes: Any = None) -> Examples:
+    """Check the items and labels that `fit` was handed, and number the labels; `texts` of the result are items.
+
+    Raises
+    ------
+    EntityError
+        As `as_entity_pairs` does, and where entities cut words in more rows than typing mistakes explain.
+    ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
+        As `tasks.examples.check_examples` does.
+    """
+    items = as_entity_pairs(X)
+    check_words_are_whole(items)
+    examples = check_examples([item["text"] for item in items], y, classes=classes)
+    return Examples(items, examples.truth, examples.classes)  # type: ignore[arg-type]  # items where texts stand

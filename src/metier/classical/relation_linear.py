@@ -1,0 +1,240 @@
+"""Relations by the words between and around two entities, then a linear model."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose
+from metier.classical.linear_model import MODELS, train_linear
+from metier.errors import SettingsError
+from metier.predictors.relation_linear import RelationLinearPredictor, RelationVectors, read_features
+from metier.progress import Listener, Progress, ignore
+from metier.tasks.entity_pairs import as_entity_pairs
+from metier.tasks.folds import held_out
+from metier.tasks.relation import check_entity_pairs
+
+MOST_WEIGHTS = 40_000_000  # Features times classes: 320 MB while training, half of that afterwards.
+UNFITTED_TEMPERATURE = 1.0  # Where no row can be held out.
+
+
+class RelationLinear(ClassifierMixin, BaseEstimator):
+    """Words between, before, after and inside two entities, their order, distance and types, then a linear model.
+
+    Trains in seconds, answers in a tenth of a millisecond, reads English and Chinese (there characters as well as
+    words). On SemEval-2010 task 8 it is some points below an encoder that sees the entities marked; below a thousand
+    rows the two are closer. `RelationSyntax` adds the parse of English sentences.
+
+    Parameters
+    ----------
+    model : {"svc", "logistic"}, default=None
+        None: whichever is better on validation, by accuracy and then by log-loss.
+    C : float, default=None
+        Inverse strength of the penalty; None: chosen with the model.
+    temperature : float, default=None
+        What margins are divided by before the softmax; None: fitted on validation.
+    most_features : int, default=250,000
+        The features that stand in the most rows are kept; fewer where there are many labels, so that the weights
+        stay under 160 MB.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    chosen_params_ : dict
+        `model`, `C` and `temperature`: what to set so that another fit needs no validation.
+    trials_ : list of dict
+        Every pair of model and C that was tried.
+    facts_ : dict
+        How many features were kept, and what answering needs.
+    """
+
+    name = "relation_linear.v1"
+    syntax: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        C: float | None = None,
+        temperature: float | None = None,
+        most_features: int = 250_000,
+        random_state: int = 0,
+    ):
+        self.model = model
+        self.C = C
+        self.temperature = temperature
+        self.most_features = most_features
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `X` is no array of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Learn from texts with two entities, and the label of each.
+
+        Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out
+        to choose on; the chosen model is then trained on all rows.
+
+        Raises
+        ------
+        EntityError
+            If entities are not where their offsets say.
+        """
+        self._check_settings()
+        random = check_random_state(self.random_state)
+        examples = check_entity_pairs(X, y)
+        unseen = None if validation is None else check_entity_pairs(*validation, classes=examples.classes)
+        # Read once: a parse of every sentence is the dearest step, and folds share it.
+        features = self._read(examples.texts, listener)
+        away = None if unseen is None else (self._read(unseen.texts, listener), unseen.truth)
+        vectors, matrix = self._learn(features, len(examples.classes))
+        seed = int(random.randint(2**31 - 1))
+        candidates = affordable_candidates(
+            model=self.model, C=self.C, numbers=matrix.nnz, n_classes=len(examples.classes)
+        )
+        trials: list[Trial] = []
+        if len(candidates) > 1 or self.temperature is None:
+            if away is not None:
+                splits = [Split(matrix, examples.truth, as_matrix(vectors, away[0]), away[1])]
+            else:
+                splits = self._splits(features, examples.truth, random)
+            if splits:  # There are none where every label has one row.
+                trials = choose(
+                    splits,
+                    candidates,
+                    temperature=self.temperature,
+                    seed=seed,
+                    listener=listener,
+                    name=self.name,
+                )
+        model, C, temperature = _settle(trials, candidates, self.temperature)
+        linear = trials[0].trained if trials and away is not None else None
+        linear = linear or train_linear(matrix, examples.truth, model=model, C=C, seed=seed)
+
+        self.classes_ = examples.classes
+        self.trials_ = [trial.facts for trial in trials]
+        self.chosen_params_ = {"model": model, "C": C, "temperature": temperature}
+        self.facts_ = {"features": len(vectors.vocabulary), "syntax": self.syntax}
+        self.predictor_ = RelationLinearPredictor(
+            vectors=vectors,
+            weights=linear.weights,
+            bias=linear.bias,
+            temperature=temperature,
+            labels=[str(label) for label in self.classes_],
+            name=self.name,
+            syntax=self.syntax,
+        )
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the calibrated probability of each label for each item, an ndarray of shape (n_items, n_classes).
+
+        Raises
+        ------
+        NotFittedError
+            If called before `fit`.
+        """
+        check_is_fitted(self)
+        return self.predictor_.probabilities(as_entity_pairs(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the most probable label for each item."""
+        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.relation_linear` answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)
+
+    def _check_settings(self) -> None:
+        faults = []
+        if self.model is not None and self.model not in MODELS:
+            faults.append(f"model is {self.model!r}, expected None or one of {', '.join(MODELS)}")
+        for setting in ("C", "temperature"):
+            value = getattr(self, setting)
+            if value is not None and not value > 0:
+                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
+        if self.most_features < 1:
+            faults.append(f"most_features is {self.most_features!r}, expected a number above 0")
+        if faults:
+            raise SettingsError(faults, origin=f"The settings of {self.name}")
+
+    def _read(self, items: Sequence[Any], listener: Listener) -> list[list[str]]:
+        found = []
+        for done, features in enumerate(read_features(items, syntax=self.syntax)):
+            if done % 500 == 0:
+                listener(Progress(f"{self.name}: reading", done, len(items), unit="rows"))
+            found.append(features)
+        return found
+
+    def _learn(self, features: Sequence[list[str]], n_classes: int) -> tuple[RelationVectors, csr_matrix]:
+        vectors = learn_relation_vectors(features, most=min(self.most_features, MOST_WEIGHTS // n_classes))
+        return vectors, as_matrix(vectors, features)
+
+    def _splits(
+        self, features: Sequence[list[str]], truth: np.ndarray, random: np.random.RandomState
+    ) -> list[Split]:
+        """Hold rows out, each time with a vocabulary that has not seen them: so it will be in service."""
+        splits = []
+        for training, away in held_out(truth, random=random):
+            vectors, matrix = self._learn([features[row] for row in training], len(np.unique(truth)))
+            held = as_matrix(vectors, [features[row] for row in away])
+            splits.append(Split(matrix, truth[training], held, truth[away]))
+        return splits
+
+
+class RelationSyntax(RelationLinear):
+    """`RelationLinear` with the dependency path between the entities, for English.
+
+    On nine tenths of SemEval-2010 task 8 the parse gained about 2 points of macro-F1 and cost 2.3 ms a row, as much
+    as a small encoder takes. Training and answering both need spaCy and its small English model.
+    """
+
+    name = "relation_syntax.v1"
+    syntax: ClassVar[bool] = True
+
+
+def learn_relation_vectors(features: Iterable[Sequence[str]], *, most: int) -> RelationVectors:
+    """Learn which features are worth a column: those that stand in the most rows, the commonest first."""
+    rows: Counter[str] = Counter()
+    n_rows = 0
+    for row in features:
+        rows.update(set(row))
+        n_rows += 1
+    kept = sorted(rows.items(), key=lambda entry: (-entry[1], entry[0]))[:most]
+    frequencies = np.array([count for _, count in kept], dtype=np.float64)
+    # One more row that holds every feature once, as scikit-learn does it: no division by nothing.
+    idf = np.log((1 + n_rows) / (1 + frequencies)) + 1
+    return RelationVectors([feature for feature, _ in kept], idf)
+
+
+def as_matrix(vectors: RelationVectors, features: Sequence[Sequence[str]]) -> csr_matrix:
+    """Give the vectors of rows as a sparse matrix of shape (n_rows, n_features)."""
+    rows = [vectors.vector(row) for row in features]
+    ends = np.cumsum([0, *(len(columns) for columns, _ in rows)])
+    columns = np.concatenate([columns for columns, _ in rows]).astype(np.int32)
+    values = np.concatenate([values for _, values in rows])
+    return csr_matrix((values, columns, ends), shape=(len(rows), len(vectors.vocabulary)))
+
+
+def _settle(
+    trials: Sequence[Trial], candidates: Sequence[tuple[str, float]], temperature: float | None
+) -> tuple[str, float, float]:
+    if trials:
+        return trials[0].model, trials[0].C, trials[0].temperature
+    return (*candidates[0], temperature or UNFITTED_TEMPERATURE)
