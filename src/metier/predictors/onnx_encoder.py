@@ -29,6 +29,62 @@ ROWS_AT_ONCE = 4096  # Rows tokenised before the first is answered: bounds the m
 SLOWER_FUSIONS = ("SkipLayerNormFusion", "BiasSkipLayerNormFusion", "BiasGeluFusion")
 
 
+class OnnxGraph:
+    """A graph that gives one row of numbers a text, run on token ids. Safe to share between threads.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+        Takes `input_ids` and `attention_mask`, gives an array of shape (n_texts, size).
+    pad_id : int
+    is_quantized : bool
+    threads : int
+        Of one call.
+    """
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, *, pad_id: int, is_quantized: bool, threads: int = 1
+    ):
+        self._session = session
+        self._pad_id = pad_id
+        self._is_quantized = is_quantized
+        self._threads = threads
+
+    def rows(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """Give the numbers of each text, an ndarray of float32 of shape (n_texts, size); at least one text."""
+        if len(ids) == 1:
+            return self._run_one(ids[0])
+        if self._is_quantized:
+            return self._each_alone(ids)
+        batches = [
+            (positions, self._run(*pad([ids[row] for row in positions], pad_id=self._pad_id)))
+            for positions in batches_by_length([len(row) for row in ids], token_budget=TOKEN_BUDGET)
+        ]
+        found = np.empty((len(ids), batches[0][1].shape[1]), dtype=np.float32)
+        for positions, numbers in batches:
+            found[positions] = numbers
+        return found
+
+    def _each_alone(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """Run each row by itself, on several threads.
+
+        In INT8 the range of a call's activations sets its step: in a batch a row's answer would hang on its
+        neighbours, and be the worse for them (on banking77 the squared distance to fp32 is four times as large).
+        """
+        if self._threads == 1:
+            return np.concatenate([self._run_one(row) for row in ids])
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(self._run_one, ids)))
+
+    def _run_one(self, ids: Sequence[int]) -> np.ndarray:
+        row = np.array([ids], dtype=np.int64)
+        return self._run(row, np.ones_like(row))
+
+    def _run(self, input_ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        numbers: np.ndarray = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})[0]
+        return numbers
+
+
 class OnnxEncoderPredictor:
     """An encoder and its linear head, answering without torch.
 
@@ -58,12 +114,11 @@ class OnnxEncoderPredictor:
     ):
         self.name: str = settings["name"]
         self.labels: tuple[str, ...] = tuple(settings["labels"])
-        self._session = session
+        self._graph = OnnxGraph(
+            session, pad_id=settings["pad_id"], is_quantized=settings["precision"] == "int8", threads=threads
+        )
         self._tokenizer = tokenizer
         self._prefix: str = settings["prefix"]
-        self._pad_id: int = settings["pad_id"]
-        self._is_quantized: bool = settings["precision"] == "int8"
-        self._threads = threads
         # The temperature goes into the head once instead of into every answer.
         self._weight = np.ascontiguousarray(weight.T / settings["temperature"], dtype=np.float32)
         self._bias = (bias / settings["temperature"]).astype(np.float32)
@@ -107,35 +162,7 @@ class OnnxEncoderPredictor:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Give the vector of each text, an ndarray of shape (n_texts, hidden_size)."""
         ids = token_ids(self._tokenizer, list(texts), prefix=self._prefix)
-        if len(ids) == 1:
-            return self._run_one(ids[0])
-        if self._is_quantized:
-            return self._embed_alone(ids)
-        vectors = np.empty((len(ids), len(self._weight)), dtype=np.float32)
-        for rows in batches_by_length([len(row) for row in ids], token_budget=TOKEN_BUDGET):
-            vectors[rows] = self._run(*pad([ids[row] for row in rows], pad_id=self._pad_id))
-        return vectors
-
-    def _embed_alone(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """Embed each row by itself, on several threads.
-
-        In INT8 the range of a call's activations sets its step: in a batch a row's answer would hang on its
-        neighbours, and be the worse for them (on banking77 the squared distance to fp32 is four times as large).
-        """
-        if self._threads == 1 or len(ids) == 0:
-            vectors = [self._run_one(row) for row in ids]
-        else:
-            with ThreadPoolExecutor(self._threads) as pool:
-                vectors = list(pool.map(self._run_one, ids))
-        return np.concatenate(vectors) if vectors else np.empty((0, len(self._weight)), dtype=np.float32)
-
-    def _run_one(self, ids: Sequence[int]) -> np.ndarray:
-        row = np.array([ids], dtype=np.int64)
-        return self._run(row, np.ones_like(row))
-
-    def _run(self, input_ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        vectors: np.ndarray = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})[0]
-        return vectors
+        return self._graph.rows(ids) if ids else np.empty((0, len(self._weight)), dtype=np.float32)
 
 
 def open_session(path: Path, *, threads: int) -> onnxruntime.InferenceSession:
