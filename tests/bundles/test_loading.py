@@ -32,7 +32,7 @@ def test_one_text_instead_of_a_list_is_refused(bundle):
     loaded = load_bundle(bundle)
     with pytest.raises(TypeError, match="Put it in a list"):
         loaded.predict("my card never came")
-    with pytest.raises(TypeError, match="position 1, found NoneType"):
+    with pytest.raises(TypeError, match="position 1: expected a text, found NoneType"):
         loaded.predict(["my card", None])
     assert len(loaded.predict([])) == 0
 

@@ -1,6 +1,18 @@
+import re
+
 import numpy as np
 
+from metier.selection.figures import Figures
 from metier.selection.recommendation import Contestant, recommend
+from metier.tasks import Classification
+
+
+def named(codes):
+    return [f"l{code}" for code in codes]
+
+
+def figures_of(truth, metric="accuracy"):
+    return Figures(Classification(tuple(f"l{code}" for code in range(5)), metric), named(truth))
 
 
 def answers(truth, wrong, *, rng):
@@ -13,41 +25,57 @@ def answers(truth, wrong, *, rng):
 def field(n_rows, **candidates):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 5, n_rows)
-    return truth, [
-        Contestant(name, answers(truth, wrong, rng=rng), latency)
+    return figures_of(truth), [
+        Contestant(name, named(answers(truth, wrong, rng=rng)), latency)
         for name, (wrong, latency) in candidates.items()
     ]
 
 
 def test_the_cheapest_level_candidate_is_shipped():
-    truth, contestants = field(1000, floor=(800, 0.01), linear=(90, 0.2), cascade=(62, 0.4), average=(60, 3.0))
-    chosen = recommend(contestants, truth)
+    figures, contestants = field(1000, floor=(800, 0.01), linear=(90, 0.2), cascade=(62, 0.4), average=(60, 3.0))
+    chosen = recommend(contestants, figures)
     assert (chosen.name, chosen.best) == ("cascade", "average")
     assert "level with the best (average" in chosen.sentence
-    assert any(reason.startswith("linear is 3.0 points below") for reason in chosen.reasons)
+    assert any(reason.startswith("linear is 3.0 points behind") for reason in chosen.reasons)
 
 
 def test_the_best_is_shipped_when_everything_cheaper_is_shown_to_be_worse():
-    truth, contestants = field(2000, linear=(200, 0.2), encoder=(100, 2.0))
-    chosen = recommend(contestants, truth)
+    figures, contestants = field(2000, linear=(200, 0.2), encoder=(100, 2.0))
+    chosen = recommend(contestants, figures)
     assert chosen.name == "encoder"
     assert "nothing cheaper is level" in chosen.sentence
 
 
 def test_few_rows_do_not_make_the_floor_level():
     # 40 rows: 26 against 30 right is not shown to be different, but it is ten points.
-    truth, contestants = field(40, floor=(14, 0.01), linear=(10, 0.2))
-    assert recommend(contestants, truth).name == "linear"
+    figures, contestants = field(40, floor=(14, 0.01), linear=(10, 0.2))
+    assert recommend(contestants, figures).name == "linear"
 
 
 def test_a_difference_of_the_clock_does_not_decide():
-    truth, contestants = field(1000, a=(65, 1.00), b=(60, 1.05))
-    assert recommend(contestants, truth).name == "b"
+    figures, contestants = field(1000, a=(65, 1.00), b=(60, 1.05))
+    assert recommend(contestants, figures).name == "b"
 
 
 def test_macro_f1_decides_where_it_is_the_metric():
     truth = np.array([0] * 950 + [1] * 50)
     always_zero, finds_ones = np.zeros(1000, dtype=int), truth.copy()
     finds_ones[:60] = 1  # Less accurate by a point, far better on the rare label.
-    contestants = [Contestant("lazy", always_zero, 0.1), Contestant("finder", finds_ones, 1.0)]
-    assert recommend(contestants, truth, metric="macro_f1").name == "finder"
+    contestants = [Contestant("lazy", named(always_zero), 0.1), Contestant("finder", named(finds_ones), 1.0)]
+    assert recommend(contestants, figures_of(truth, "macro_f1")).name == "finder"
+
+
+def test_an_error_is_the_better_the_lower():
+    scores = Figures(Grades(), [float(row % 7) for row in range(400)])
+    rng = np.random.default_rng(0)
+    near, nearer = (scores.targets + rng.normal(0, 1.0, 400) for _ in range(2))
+    far = scores.targets + rng.normal(0, 3.0, 400)
+    field = [Contestant("far", far, 0.1), Contestant("near", near, 1.0), Contestant("nearer", nearer, 9.0)]
+    chosen = recommend(field, scores, tolerance=0.1)
+    best = min(("near", near), ("nearer", nearer), key=lambda one: np.abs(one[1] - scores.targets).mean())[0]
+    assert (chosen.name, chosen.best) == ("near", best)
+    assert any(re.match(rf"far is \d.* in mae behind {best}", reason) for reason in chosen.reasons)
+
+
+class Grades:
+    name, labels, primary_metric, metrics = "scoring", (), "mae", ("mae",)

@@ -6,6 +6,7 @@ import pytest
 
 from metier.errors import CallError, StorageError
 from metier.selection.run_folder import Entry, RunFolder
+from metier.selection.stored_answers import StoredAnswers
 
 
 @pytest.fixture
@@ -22,8 +23,15 @@ def test_an_entry_comes_back_as_it_was(run):
 
 def test_answers_come_back(run):
     probabilities = np.array([[0.25, 0.75], [1.0, 0.0]])
-    run.save_answers("a.v1", "validation", probabilities)
-    np.testing.assert_array_equal(run.answers("a.v1", "validation"), probabilities)
+    run.save_answers("a.v1", "validation", StoredAnswers(["a", "b"], probabilities, []))
+    np.testing.assert_array_equal(run.probabilities("a.v1", "validation"), probabilities)
+    assert run.answers("a.v1", "validation").predicted == ["a", "b"]
+
+
+def test_answers_that_are_no_labels_come_back(run):
+    spans = StoredAnswers([[[0, 4, "Störung"]], []], None, [{"spans": [{"start": 0}]}, {"spans": []}])
+    run.save_answers("crf.v1", "test", spans)
+    assert run.answers("crf.v1", "test") == spans
 
 
 def test_a_run_is_not_overwritten_unless_asked(run):

@@ -142,7 +142,7 @@ def test_the_bar_holds(watched):
 
 
 def test_says_that_it_is_ready(client):
-    assert client.get("/readyz").json() == {"status": "ready"}
+    assert client.get("/readyz").json() == {"status": "ready", "asks_for": ["text"]}
     assert client.get("/healthz").json() == {"status": "alive"}
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,66 @@ import yaml
 
 from metier.bundles.manifest import ManifestFacts
 from metier.bundles.storage import storage_errors
+from metier.tasks.metric_names import metric_name
 
 CARD_FILE = "README.md"
 SHOWN_LABELS = 30
-METRIC_NAMES = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro-F1",
-    "log_loss": "Log-loss",
-    "calibration_error": "Calibration error",
-}
 # What Hugging Face calls our metrics; the others have no name there.
-METRIC_TYPES = {"accuracy": "accuracy", "macro_f1": "f1"}
+METRIC_TYPES = {
+    "accuracy": "accuracy",
+    "macro_f1": "f1",
+    "entity_f1": "f1",
+    "exact_match": "exact_match",
+    "rouge_l": "rougeL",
+    "bleu": "bleu",
+    "mae": "mae",
+}
+# Metrics that are no share of one, and so no percentage.
+NO_FRACTIONS = frozenset({"log_loss", "mae", "rmse", "length_ratio"})
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a card says of a task.
+
+    Parameters
+    ----------
+    tag : str
+        What Hugging Face calls it.
+    gives : str
+        What the model does with a question.
+    asked : str
+        A question, as Python writes it.
+    """
+
+    tag: str
+    gives: str
+    asked: str = '"a text"'
+
+
+TASKS = {
+    "classification": Words("text-classification", "Gives one of {n} labels to a text."),
+    "many_labels": Words("text-classification", "Gives any of {n} labels to a text, or none."),
+    "grading": Words("text-classification", "Gives one of {n} grades, which have an order, to a text."),
+    "tagging": Words("token-classification", "Marks the parts of a text that are one of {n} types."),
+    "relation": Words(
+        "text-classification",
+        "Says which of {n} relations two marked parts of a text have.",
+        '{"text": "Acme bought Bolt", "head": [0, 4], "tail": [12, 16]}',
+    ),
+    "answering": Words(
+        "question-answering",
+        "Finds the words of a passage that answer a question.",
+        '{"question": "Who bought Bolt?", "passage": "Acme bought Bolt."}',
+    ),
+    "matching": Words(
+        "sentence-similarity",
+        "Says how two texts go together: one of {n} labels.",
+        '{"text": "one text", "text_pair": "another"}',
+    ),
+    "scoring": Words("text-classification", "Gives a number to a text, with the interval it lies in."),
+    "generation": Words("text-generation", "Writes a text from a text."),
+}
 PYTHON_BLOCK = re.compile(r"```python\n.*?```", re.DOTALL)
 
 
@@ -42,7 +92,7 @@ def write_card(folder: Path, facts: ManifestFacts) -> None:
     parts = [
         _front_matter(facts),
         _summary(facts),
-        _loading(),
+        _loading(facts),
         _training(facts),
         _quality(facts),
         _cost(facts),
@@ -54,27 +104,27 @@ def write_card(folder: Path, facts: ManifestFacts) -> None:
 
 
 def _front_matter(facts: ManifestFacts) -> str:
-    scores = facts.metrics.get("test") or {}
+    scores, words = facts.metrics.get("test") or {}, TASKS[facts.task.name]
     results = [
-        {"type": METRIC_TYPES[name], "name": METRIC_NAMES[name], "value": round(_value(score), 5)}
+        {"type": METRIC_TYPES[name], "name": _capitalised(metric_name(name)), "value": round(_value(score), 5)}
         for name, score in scores.items()
         if name in METRIC_TYPES
     ]
     for result in results:
-        if result["type"] == "f1":
+        if result["name"] == "Macro-F1":
             result["args"] = {"average": "macro"}
     data: dict[str, Any] = {"name": Path(facts.data.origin).name, "type": "custom", "split": "test"}
     matter: dict[str, Any] = {
         "library_name": "metier",
-        "pipeline_tag": "text-classification",
-        "tags": ["metier", "text-classification", facts.method],
+        "pipeline_tag": words.tag,
+        "tags": ["metier", words.tag, facts.method],
     }
     if facts.data.language in ("en", "zh"):
         matter["language"] = [facts.data.language]
     if facts.base and facts.base.get("name"):
         matter["base_model"] = str(facts.base["name"])
     if results:
-        task = {"type": "text-classification", "name": "Text classification"}
+        task = {"type": words.tag, "name": _capitalised(words.tag.replace("-", " "))}
         entry = {"name": facts.name, "results": [{"task": task, "dataset": data, "metrics": results}]}
         matter["model-index"] = [entry]
     return f"---\n{yaml.safe_dump(matter, allow_unicode=True, sort_keys=False)}---"
@@ -84,22 +134,19 @@ def _summary(facts: ManifestFacts) -> str:
     labels = facts.task.labels
     shown = ", ".join(f"`{label}`" for label in labels[:SHOWN_LABELS])
     more = f", and {len(labels) - SHOWN_LABELS} more (in `manifest.json`)" if len(labels) > SHOWN_LABELS else ""
-    return (
-        f"# {facts.name}\n\n"
-        f"Gives one of {len(labels)} labels to a text. Made by `{facts.method}` of "
-        f"metier {facts.packages.get('metier', '')}".rstrip()
-        + ".\n\n"
-        f"Labels: {shown}{more}."
-    )
+    gives = TASKS[facts.task.name].gives.format(n=len(labels))
+    made = f"Made by `{facts.method}` of metier {facts.packages.get('metier', '')}".rstrip()
+    listed = f"\n\nLabels: {shown}{more}." if labels else ""
+    return f"# {facts.name}\n\n{gives} {made}.{listed}"
 
 
-def _loading() -> str:
+def _loading(facts: ManifestFacts) -> str:
     return (
         "## How to load it\n\n"
         "```python\n"
         "import metier\n\n"
         'bundle = metier.load("path/to/this/folder")\n'
-        'print(bundle.predict(["a text"]).predicted)\n'
+        f"print(bundle.predict([{TASKS[facts.task.name].asked}]).predicted)\n"
         "```\n\n"
         "Or over HTTP: `metier serve path/to/this/folder`. Neither needs torch, and no file here can run code: "
         "loading compares every file with the SHA-256 in `manifest.json` and refuses anything but data."
@@ -139,7 +186,7 @@ def _quality(facts: ManifestFacts) -> str:
     lines = ["| metric | " + " | ".join(splits) + " |", "|---" * (len(splits) + 1) + "|"]
     for name in names:
         cells = [_score(name, facts.metrics[split].get(name)) for split in splits]
-        lines.append(f"| {METRIC_NAMES.get(name, name)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {_capitalised(metric_name(name))} | " + " | ".join(cells) + " |")
     note = "In brackets: the interval that holds the true value with 95 % confidence."
     if facts.data.trained_on != "train" and "validation" in splits:
         note += (
@@ -165,9 +212,12 @@ def _cost(facts: ManifestFacts) -> str:
 
 
 def _limits(facts: ManifestFacts) -> str:
-    lines = [
+    always = (
         f"- It always answers with one of its {len(facts.task.labels)} labels, also where none fits; "
-        "a low probability is the only sign of that.",
+        "a low probability is the only sign of that."
+    )
+    lines = [
+        *([always] if facts.task.name in ("classification", "grading", "relation", "matching") else []),
         "- The figures hold for texts like those it was tested on. Other sources, later times and other "
         "languages need their own test rows.",
         "- Probabilities were calibrated on rows of the same kind; when the mix of labels changes, they drift.",
@@ -196,6 +246,10 @@ def _rebuilding(folder: Path) -> list[str]:
     return parts
 
 
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _value(score: Any) -> float:
     return float(score["value"] if isinstance(score, Mapping) else score)
 
@@ -203,8 +257,7 @@ def _value(score: Any) -> float:
 def _score(name: str, score: Any) -> str:
     if score is None:
         return "–"
-    percent = name in METRIC_TYPES or name == "calibration_error"
-    scale, digits, sign = (100, 1, " %") if percent else (1, 3, "")
+    scale, digits, sign = (1, 3, "") if name in NO_FRACTIONS else (100, 1, " %")
     text = f"{_value(score) * scale:.{digits}f}{sign}"
     if isinstance(score, Mapping) and "low" in score and "high" in score:
         text += f" [{score['low'] * scale:.{digits}f}, {score['high'] * scale:.{digits}f}]"

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from metier.bundles.manifest import MANIFEST_FILE, Manifest, read_manifest
+from metier.bundles.questions import check_items
 from metier.bundles.sealing import verify as verify_seal
 from metier.errors import BundleError, CallError, suggest
-from metier.predictors.answers import Answers, Predictor
+from metier.predictors.answers import AnswerBatch, Predictor
 from metier.predictors.loading import SETTINGS_FILE, load_predictor
 
 
@@ -37,26 +39,23 @@ class Bundle:
         """The label space, in the order of the probabilities."""
         return self.predictor.labels
 
-    def predict(self, texts: Sequence[str]) -> Answers:
-        """Answer texts.
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        """What a question consists of; `("text",)` where it is one text."""
+        return self.manifest.task.input_keys
+
+    def predict(self, items: Sequence[Any]) -> AnswerBatch:
+        """Answer texts, or objects with the keys of `input_keys`.
 
         Raises
         ------
         TypeError
-            If this is one text instead of a list, or something in the list is no text.
+            If this is one item instead of a list, or something in the list is of another shape.
         """
-        if isinstance(texts, str):
-            raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
-        texts = list(texts)
-        for position, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise TypeError(
-                    f"Expected a text at position {position}, found {type(text).__name__}. Give a list of str."
-                )
-        return self.predictor.predict(texts)
+        return self.predictor.predict(check_items(items, self.input_keys))
 
     def __repr__(self) -> str:
-        return f"<Bundle {self.folder}: {self.name}, {len(self.labels)} labels>"
+        return f"<Bundle {self.folder}: {self.name}, {self.manifest.task.name}>"
 
 
 def load_bundle(path: str | Path, *, threads: int = 1, verify: bool = True) -> Bundle:

@@ -19,6 +19,7 @@ class TaskFacts(BaseModel, frozen=True, extra="ignore"):
     name: str = Field(description="`classification`.")
     labels: tuple[str, ...] = Field(description="The label space, in the order of the probabilities.")
     primary_metric: str = "accuracy"
+    input_keys: tuple[str, ...] = Field(default=("text",), description="What a question consists of.")
 
 
 class PredictorFacts(BaseModel, frozen=True, extra="ignore"):

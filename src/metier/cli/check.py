@@ -20,7 +20,10 @@ MOST_FINDINGS = 18  # One screen; errors and warnings come first.
 MOST_SHOWN = 20
 
 
-@click.command(context_settings=HELP, epilog="Example: metier check examples/banking77/train.csv --test examples/banking77/test.csv")
+@click.command(
+    context_settings=HELP,
+    epilog="Example: metier check examples/banking77/train.csv --test examples/banking77/test.csv",
+)
 @click.argument("file", metavar="FILE")
 @click.option("--test", metavar="FILE", help="Rows that a model will be tested on: do they stand in FILE?")
 @click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")

@@ -26,9 +26,7 @@ QUIET = {
 }
 
 
-@click.group(
-    cls=CommandTable, context_settings={**HELP, "max_content_width": 100}
-)
+@click.group(cls=CommandTable, context_settings={**HELP, "max_content_width": 100})
 @click.version_option(package_name="metier", message="metier %(version)s")
 def program() -> None:
     """From a file of labelled rows to a measured, sealed, served language model.

@@ -9,13 +9,14 @@ from rich.text import Text
 
 from metier.cli import console as speak
 from metier.cli.commands import HELP
+from metier.tasks.metric_names import metric_name
 
 SHOWN_REASONS = 3
 
 
 @click.command(
     context_settings=HELP,
-    epilog="Example: metier train examples/banking77/train.csv --test examples/banking77/test.csv --budget 10m"
+    epilog="Example: metier train examples/banking77/train.csv --test examples/banking77/test.csv --budget 10m",
 )
 @click.argument("file", required=False)
 @click.option(
@@ -26,6 +27,16 @@ SHOWN_REASONS = 3
 )
 @click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
 @click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
+@click.option(
+    "--task", metavar="NAME", help="What is to be predicted. Default: told from the columns, and said."
+)
+@click.option(
+    "--role",
+    "roles",
+    metavar="ROLE=COLUMN",
+    multiple=True,
+    help="What another column is for: question, text_pair, labels, spans, score, target…; may be repeated.",
+)
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
 @click.option("--time", metavar="COLUMN", help="Split by time: the latest rows are validation and test.")
 @click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
@@ -97,7 +108,7 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     from metier.selection.budget import parse_duration
     from metier.selection.settings import load_settings
 
-    data = {
+    data = _named_roles(flags["roles"]) | {
         key: flags[key]
         for key in (
             "train",
@@ -120,6 +131,7 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
         key: flags[name]
         for key, name in (
             ("base", "base"),
+            ("task", "task"),
             ("random_state", "seed"),
             ("threads", "threads"),
             ("refit", "refit"),
@@ -133,6 +145,29 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     return load_settings(file, overrides, flags={"data": data, **whole})
 
 
+def _named_roles(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read `--role question=ask` and the like.
+
+    Raises
+    ------
+    click.UsageError
+        If there is no equals sign, or no role of that name.
+    """
+    from metier.errors import suggest
+    from metier.selection.settings import ROLES
+
+    named = {}
+    for pair in pairs:
+        role, separator, column = pair.partition("=")
+        if not separator or role not in ROLES:
+            hint = suggest(role, ROLES) if separator else ""
+            raise click.UsageError(
+                f"--role takes ROLE=COLUMN; found {pair!r}.{hint} Roles: {', '.join(ROLES)}."
+            )
+        named[role] = column
+    return named
+
+
 def _answer(report: dict[str, Any], *, verbose: bool) -> None:
     console = speak.answer_console()
     _, _, detail = report["recommendation"].partition(": ")
@@ -140,7 +175,7 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
     score = chosen["test"][report["primary_metric"]]
     name = report["recommended"]
     console.print(
-        f"[bold]ship   {name}[/]: {speak.percentage(score['value'], score['low'], score['high'])}, "
+        f"[bold]ship   {name}[/]: {_score(score, report, report['primary_metric'])}, "
         f"{speak.milliseconds(chosen['latency_ms']['mean'])} a row, {speak.size(chosen['size_bytes'])}",
         soft_wrap=True,
     )
@@ -162,17 +197,17 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
 def _table(report: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("candidate", no_wrap=True)
-    for heading in ("accuracy %", "macro-F1", "train", "one row", "rows/s", "size"):
+    first, second = _shown_metrics(report)
+    for heading in (_heading(first, report), metric_name(second), "train", "one row", "rows/s", "size"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in report["candidates"]:
         if one["status"] != "trained":
             continue
-        accuracy, macro = one["test"]["accuracy"], one["test"]["macro_f1"]
         chosen = one["name"] == report["recommended"]
         table.add_row(
             Text(one["name"], style="bold" if chosen else ""),
-            Text(_interval(accuracy)),
-            f"{macro['value'] * 100:.1f}",
+            Text(_interval(one["test"][first], report, first)),
+            _figure(one["test"][second]["value"], report, second),
             speak.duration(one["train_seconds"])
             if not one["members"]
             else f"+{speak.duration(one['train_seconds'])}",
@@ -183,6 +218,30 @@ def _table(report: dict[str, Any]) -> Table:
     return table
 
 
-def _interval(score: dict[str, float]) -> str:
-    value, low, high = (score[key] * 100 for key in ("value", "low", "high"))
-    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
+def _shown_metrics(report: dict[str, Any]) -> tuple[str, str]:
+    """The metric that decides, and the first of the others."""
+    first = report["primary_metric"]
+    others = [name for name in report["metrics"] if name != first]
+    # For labels accuracy stands first, whichever of the two decides: readers look for it.
+    if first == "macro_f1" and "accuracy" in others:
+        return "accuracy", first
+    return first, others[0] if others else first
+
+
+def _heading(metric: str, report: dict[str, Any]) -> str:
+    return metric_name(metric) + (" %" if report["metrics"][metric]["is_fraction"] else "")
+
+
+def _score(score: dict[str, float], report: dict[str, Any], metric: str) -> str:
+    if report["metrics"][metric]["is_fraction"]:
+        return speak.percentage(score["value"], score["low"], score["high"])
+    return f"{metric_name(metric)} {_interval(score, report, metric)}"
+
+
+def _interval(score: dict[str, float], report: dict[str, Any], metric: str) -> str:
+    value, low, high = (_figure(score[key], report, metric) for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _figure(value: float, report: dict[str, Any], metric: str) -> str:
+    return f"{value * 100:.1f}" if report["metrics"][metric]["is_fraction"] else f"{value:.3g}"

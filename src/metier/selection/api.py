@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from metier import catalogue
 from metier.bundles import Bundle, load_bundle
 from metier.data import Rows
@@ -17,15 +15,23 @@ from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.selection.budget import Clock, parse_duration
 from metier.selection.preflight import Plan, Preflight
-from metier.selection.preparation import Sources, check_before_any_work, check_same_rows, prepare, read_all
-from metier.selection.race import CASCADE, Race
+from metier.selection.preparation import (
+    Sources,
+    check_before_any_work,
+    check_same_rows,
+    choose_task,
+    prepare,
+    read_all,
+)
+from metier.selection.race import Race
 from metier.selection.recommendation import Contestant, Recommendation, recommend
 from metier.selection.report import Tested, build_report, plain
 from metier.selection.report_page import render_report
 from metier.selection.run_folder import RunFolder
 from metier.selection.sealing import seal_candidates
 from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
-from metier.tasks import Classification
+from metier.selection.stored_answers import keep
+from metier.tasks.known import load_task
 from metier.text.language import detect_language
 
 # Answering the test rows, sealing and the report take their share of the budget too.
@@ -73,6 +79,7 @@ def train(
     validation: Any = None,
     budget: str | None = None,
     candidates: Sequence[str] | None = None,
+    task: str | None = None,
     settings: TrainSettings | Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     overwrite: bool = False,
@@ -102,15 +109,17 @@ def train(
         Go on with an interrupted run instead of beginning one.
     listener : Listener
         Called with progress.
+    task : str, optional
+        What is to be predicted; by default told from the columns.
     **roles : str
-        `text`, `label`, `group`, `time`, `split`: names of columns.
+        `text`, `label`, `group`, `time`, `split` and the other roles of `metier.read`: names of columns.
 
     Raises
     ------
     MetierError
         For everything the user can mend.
     """
-    chosen = _settings(settings, budget=budget, candidates=candidates, roles=roles)
+    chosen = _settings(settings, budget=budget, candidates=candidates, task=task, roles=roles)
     if resume is not None:
         folder = RunFolder.open(Path(resume))
         chosen = load_settings(folder.settings_path)
@@ -135,6 +144,7 @@ def _settings(
     *,
     budget: str | None,
     candidates: Sequence[str] | None,
+    task: str | None,
     roles: Mapping[str, str | None],
 ) -> TrainSettings:
     values = settings.model_dump() if isinstance(settings, TrainSettings) else dict(settings or {})
@@ -142,6 +152,8 @@ def _settings(
         values["budget_minutes"] = parse_duration(budget) / 60
     if candidates is not None:
         values["candidates"] = tuple(catalogue.full_name(name) for name in candidates)
+    if task is not None:
+        values["task"] = task
     data = values.get("data") or {}
     data = data.model_dump() if not isinstance(data, Mapping) else dict(data)
     values["data"] = data | {role: column for role, column in roles.items() if column is not None}
@@ -156,13 +168,14 @@ def _conduct(
     listener(Progress("reading and checking the rows", 0, None, unit=""))
     prepared = prepare(*rows, settings)
     splits = prepared.splits
+    task_name, why = choose_task(splits.train, settings)
     language = detect_language(splits.train.texts).main_language
     check_same_rows(run, prepared)
-    task = Classification.from_labels(splits.train.labels)
+    task = load_task(task_name).from_rows(splits.train)
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
-    plan = Preflight(
-        run, settings, splits.train.texts, splits.train.labels, len(splits.validation), clock, listener
-    ).plan()
+    plan = Preflight(run, settings, task, splits.train, len(splits.validation), clock, listener).plan()
+    if why:
+        listener(Progress(why, 1, 1, unit=""))
     listener(Progress(f"plan   {plan.sentence}", 1, 1, unit=""))
     write_settings(settings, plan.methods, run.settings_path)
     race.train_all(plan)
@@ -170,36 +183,32 @@ def _conduct(
     recommendation = _recommend(race)
     if settings.refit:
         _refit(race, plan, recommendation.name, len(splits.test))
-    race.measure_again(splits.test.texts)
+    race.measure_again(task.items(splits.test))
     tested = _answer_test(race, splits.test)
     report = plain(
         build_report(
             race, recommendation, test=splits.test, tested=tested, audit=prepared.audit, language=language
         )
     )
-    report["data"]["notes"] += [*prepared.said, *splits.notes]
+    report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes]
     return _close(race, report, recommendation)
 
 
 def _recommend(race: Race) -> Recommendation:
-    truth = race.task.encode(race.validation.labels)
     contestants = [
         Contestant(
             entry.name,
-            race.run.answers(entry.name, "validation").argmax(axis=1),
+            race.run.answers(entry.name, "validation").predicted,
             entry.cost["latency_ms"]["mean"],
         )
         for entry in race.trained
     ]
-    details = {}
-    if race.certificate is not None and race.certificate.threshold is not None and race.stages is not None:
-        details[CASCADE] = (
-            f"{race.stages[0]} answers {race.certificate.kept_fraction * 100:.0f} % of rows before "
-            f"{race.stages[1]} wakes; certified within {race.certificate.margin * 100:g} points of it "
-            f"({race.certificate.confidence * 100:g} %)"
-        )
+    promises = {name: getattr(joiner, "promise", None) for name, joiner in race.joiners.items()}
     return recommend(
-        contestants, truth, metric=race.task.primary_metric, tolerance=race.settings.tolerance, details=details
+        contestants,
+        race.figures,
+        tolerance=race.settings.tolerance,
+        details={name: promise for name, promise in promises.items() if promise},
     )
 
 
@@ -224,13 +233,14 @@ def _refit(race: Race, plan: Plan, chosen: str, n_test: int) -> None:
 
 def _answer_test(race: Race, test: Rows) -> dict[str, Tested]:
     """Every candidate answers the test rows; called once, after every choice."""
-    tested = {}
+    tested, items = {}, race.task.items(test)
     for entry in race.trained:
         race.listener(Progress(f"{entry.name}: answering the test rows", 0, len(test)))
         predictor = load_predictor(race.run.candidate(entry.name), threads=race.settings.threads)
-        answers = predictor.predict(test.texts)
-        race.run.save_answers(entry.name, "test", answers.probabilities)
-        tested[entry.name] = Tested(np.asarray(answers.probabilities, dtype=np.float64), answers.answered_by)
+        answers = predictor.predict(items)
+        kept = keep(answers, race.task.labels)
+        race.run.save_answers(entry.name, "test", kept)
+        tested[entry.name] = Tested(kept, answers.answered_by)
     return tested
 
 

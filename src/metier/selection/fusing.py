@@ -6,10 +6,9 @@ cascade pays for one sequence of tests, not for a choice among many.
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import Any, Protocol
 
 from metier.fusion import (
     AverageFit,
@@ -19,8 +18,7 @@ from metier.fusion import (
     export_cascade,
     fit_average,
 )
-from metier.selection.run_folder import Entry, RunFolder
-from metier.selection.settings import CascadeSettings
+from metier.selection.run_folder import Entry
 
 # The floor knows nothing of the text: as a member it could only dilute.
 NEVER_A_MEMBER = frozenset({"majority.v1"})
@@ -43,11 +41,6 @@ def members_for_average(entries: Sequence[Entry]) -> list[str]:
     return [entry.name for entry in able if entry not in dear or entry is longest]
 
 
-def fit_average_of(run: RunFolder, members: Sequence[str], truth: np.ndarray) -> AverageFit:
-    """Fit temperatures and weights on the members' validation answers."""
-    return fit_average([run.answers(name, "validation") for name in members], truth)
-
-
 def stages_for_cascade(entries: Sequence[Entry]) -> tuple[str, str] | None:
     """The cheap stage and the dear one, chosen by cost alone: no answer is looked at.
 
@@ -64,33 +57,109 @@ def stages_for_cascade(entries: Sequence[Entry]) -> tuple[str, str] | None:
     return None
 
 
-def certify(
-    run: RunFolder, cheap: str, big: str, truth: np.ndarray, settings: CascadeSettings
-) -> CascadeCertificate:
-    """Look for a threshold that the validation rows can certify."""
-    return certify_cascade(
-        run.answers(cheap, "validation"),
-        run.answers(big, "validation"),
-        truth,
-        margin=settings.margin,
-        confidence=settings.confidence,
-    )
+class Joiner(Protocol):
+    """Makes one fusion of a race's candidates.
+
+    `join` fits it on the candidates' validation answers and writes its predictor, unless an interrupted run
+    has done so already; `write` writes the predictor again when members were refitted.
+    """
+
+    def join(self, race: Any) -> Entry:
+        """Give the entry of the fusion: trained, or dropped with the reason."""
+        ...
+
+    def write(self, race: Any) -> None:
+        """Write the predictor from the members' folders as they are now."""
+        ...
 
 
-def write_average(run: RunFolder, fit: AverageFit, members: Sequence[str], name: str) -> float:
-    """Compose the members' folders into the average's; gives the seconds it took."""
+class AverageJoiner:
+    """Joins an average."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.members: list[str] = []
+        self.fit: AverageFit | None = None
+
+    def join(self, race: Any) -> Entry:
+        """Fit temperatures and weights on the members' validation answers."""
+        self.members = members_for_average(race.trained)
+        if len(self.members) < 2:
+            return Entry(self.name, status="dropped", why="an average joins at least two candidates")
+        answers = [race.run.probabilities(name, "validation") for name in self.members]
+        self.fit = fit_average(answers, race.figures.codes)
+        facts = {
+            "weights": dict(zip(self.members, map(float, self.fit.weights), strict=True)),
+            "temperatures": dict(zip(self.members, map(float, self.fit.temperatures), strict=True)),
+        }
+        return _written(self, race, Entry(self.name, members=self.members, facts=facts))
+
+    def write(self, race: Any) -> None:
+        """Compose the members' folders."""
+        assert self.fit is not None  # Only what was joined is written.
+        folders = [race.run.candidate(member) for member in self.members]
+        export_average(self.fit, folders, _fresh(race.run.candidate(self.name)), name=self.name)
+
+
+class CascadeJoiner:
+    """Joins a cascade, with its certificate."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.stages: tuple[str, str] | None = None
+        self.certificate: CascadeCertificate | None = None
+
+    def join(self, race: Any) -> Entry:
+        """Look for a threshold that the validation rows can certify."""
+        self.stages = stages_for_cascade(race.trained)
+        if self.stages is None:
+            why = "a cascade does not pay here: no candidate costs a third of another or less"
+            return Entry(self.name, status="dropped", why=why)
+        cheap, big = (race.run.probabilities(stage, "validation") for stage in self.stages)
+        settings = race.settings.cascade
+        self.certificate = certify_cascade(
+            cheap, big, race.figures.codes, margin=settings.margin, confidence=settings.confidence
+        )
+        if self.certificate.threshold is None:
+            return Entry(self.name, status="dropped", why=self.certificate.reason)
+        facts = {
+            "kept_fraction": float(self.certificate.kept_fraction),
+            "threshold": float(self.certificate.threshold),
+        }
+        return _written(self, race, Entry(self.name, members=list(self.stages), facts=facts))
+
+    def write(self, race: Any) -> None:
+        """Compose the stages' folders."""
+        assert self.certificate is not None  # Only what was joined is written.
+        assert self.stages is not None
+        folders = [race.run.candidate(stage) for stage in self.stages]
+        export_cascade(self.certificate, folders, _fresh(race.run.candidate(self.name)), name=self.name)
+
+    @property
+    def promise(self) -> str | None:
+        """What the certificate says, in a clause; None where there is none."""
+        found = self.certificate
+        if found is None or found.threshold is None or self.stages is None:
+            return None
+        return (
+            f"{self.stages[0]} answers {found.kept_fraction * 100:.0f} % of rows before {self.stages[1]} wakes; "
+            f"certified within {found.margin * 100:g} points of it ({found.confidence * 100:g} %)"
+        )
+
+
+# A fusion is added with a joiner and a row.
+FUSIONS: dict[str, Callable[[str], Any]] = {"average.v1": AverageJoiner, "cascade.v1": CascadeJoiner}
+
+
+def _written(joiner: Any, race: Any, entry: Entry) -> Entry:
+    before: Entry | None = race.run.entry(entry.name)
+    if before is not None:
+        return before
     start = time.perf_counter()
-    export_average(fit, [run.candidate(member) for member in members], _fresh(run.candidate(name)), name=name)
-    return time.perf_counter() - start
-
-
-def write_cascade(run: RunFolder, certificate: CascadeCertificate, stages: Sequence[str], name: str) -> float:
-    """Compose the stages' folders into the cascade's; gives the seconds it took."""
-    start = time.perf_counter()
-    export_cascade(
-        certificate, [run.candidate(stage) for stage in stages], _fresh(run.candidate(name)), name=name
-    )
-    return time.perf_counter() - start
+    joiner.write(race)
+    entry.train_seconds = time.perf_counter() - start
+    measured: Entry = race.measured(entry)
+    return measured
 
 
 def _mean_ms(entry: Entry) -> float:

@@ -7,7 +7,7 @@ encoder gets is decided here, so that the learning-rate schedule ends where the 
 
 import importlib.util
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,18 +15,18 @@ import psutil
 from sklearn.base import clone
 
 from metier import catalogue
+from metier.data.rows import Rows
 from metier.errors import BudgetError, MissingExtraError, SettingsError
 from metier.machine import describe_machine
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
+from metier.selection.fusing import FUSIONS
 from metier.selection.run_folder import RunFolder
 from metier.selection.settings import TrainSettings, arguments_of
+from metier.tasks.known import known_task
+from metier.tasks.task import Task
 from metier.text.language import detect_language
 
-DEFAULTS = (
-    "majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "encoder.v1", "average.v1", "cascade.v1",
-)  # fmt: skip
-FUSIONS = frozenset({"average.v1", "cascade.v1"})
 SAMPLE_ROWS = 200
 # Backward costs twice forward, and the optimiser its share.
 TRAINING_OVER_FORWARD = 3.0
@@ -130,12 +130,15 @@ class Preflight:
 
     run: RunFolder
     settings: TrainSettings
-    texts: Sequence[str]
-    labels: Sequence[str]
+    task: Task
+    train: Rows
     n_validation: int
     clock: Clock
     listener: Listener
     _measured: dict[str, Cost] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.items, self.targets = self.task.items(self.train), self.task.targets(self.train)
 
     def plan(self) -> Plan:
         """Measure the candidates and keep what fits; a resumed run keeps the plan it began with.
@@ -148,7 +151,7 @@ class Preflight:
             If the names leave nothing to train.
         """
         wanted = self._wanted()
-        language = detect_language(self.texts).main_language
+        language = detect_language(self.train.texts).main_language
         before = self.run.read_json("plan.json")
         candidates = [self._build(name) for name in wanted if name not in FUSIONS]
         if not candidates:
@@ -171,7 +174,10 @@ class Preflight:
         return Plan(candidates, tuple(name for name in wanted if name in FUSIONS), refit, facts)
 
     def _wanted(self) -> list[str]:
-        names = [catalogue.full_name(name) for name in self.settings.candidates or DEFAULTS]
+        known = known_task(self.task.name)
+        names = [
+            catalogue.full_name(name) for name in self.settings.candidates or (*known.field, *known.fusions)
+        ]
         order = {name: place for place, name in enumerate(catalogue.names())}
         return sorted(set(names), key=lambda name: order[name])
 
@@ -234,11 +240,12 @@ class Preflight:
             )
 
     def _cost(self, method: Any) -> Cost:
+        if hasattr(method, "measure"):
+            found = method.measure(self.items, self.targets)
+            return Cost(CLOSING_OF_AN_ENCODER, found.memory_bytes, found.seconds_per_epoch)
         if not _has_base(method):
             return self._timed_on_a_sample(method)
         forward = self._transformer_cost(method.base)
-        if hasattr(method, "measure"):
-            return forward
         # A frozen base is run forward once: about a third of a training step over the same rows.
         return Cost(forward.seconds_per_epoch / TRAINING_OVER_FORWARD + PROBE_SECONDS, forward.memory_bytes)
 
@@ -246,27 +253,27 @@ class Preflight:
         """Run a few real batches of training, once for each base."""
         if base not in self._measured:
             encoder = catalogue.resolve("encoder.v1")(base=base)
-            found = encoder.measure(self.texts, n_classes=len(set(self.labels)))
+            found = encoder.measure([text_of(item) for item in self.items])
             self._measured[base] = Cost(CLOSING_OF_AN_ENCODER, found.memory_bytes, found.seconds_per_epoch)
         return self._measured[base]
 
     def _timed_on_a_sample(self, method: Any) -> Cost:
-        step = max(1, len(self.texts) // SAMPLE_ROWS)
-        picked = range(0, len(self.texts), step)
-        texts, labels = [self.texts[index] for index in picked], [self.labels[index] for index in picked]
-        if len(set(labels)) < 2:
+        step = max(1, len(self.items) // SAMPLE_ROWS)
+        picked = range(0, len(self.items), step)
+        items, targets = [self.items[index] for index in picked], [self.targets[index] for index in picked]
+        if self.task.labels and all(target == targets[0] for target in targets):
             return Cost(0.0, 0)
         before, start = psutil.Process().memory_info().rss, time.perf_counter()
-        clone(method).fit(texts, labels, validation=(texts[:50], labels[:50]))
+        clone(method).fit(items, targets, validation=(items[:50], targets[:50]))
         seconds, after = time.perf_counter() - start, psutil.Process().memory_info().rss
-        scale = len(self.texts) / len(texts)
+        scale = len(self.items) / len(items)
         return Cost(seconds * scale, after + int(max(0, after - before) * scale))
 
     def _give_epochs(self, one: Planned, left: float) -> bool:
         """Set the epochs of a method that makes several; gives whether a refit of it still fits."""
         most = one.method.get_params(deep=False)["epochs"]
         per_epoch, fixed = one.seconds_per_epoch * SAFETY, one.seconds
-        growth = 1 + self.n_validation / max(1, len(self.texts))
+        growth = 1 + self.n_validation / max(1, len(self.items))
         with_refit = (
             int((left - fixed * (1 + growth)) / (per_epoch * (1 + growth))) if self.settings.refit else 0
         )
@@ -297,6 +304,14 @@ class Preflight:
             for one in candidates
         }
         self.run.write_json("plan.json", {"candidates": kept, "refit": refit, "facts": facts})
+
+
+def text_of(item: Any) -> str:
+    """All the words of an item, of whatever task, as one text."""
+    if isinstance(item, str):
+        return item
+    values = item.values() if isinstance(item, Mapping) else item
+    return " ".join(text_of(value) for value in values if isinstance(value, str | Mapping | list | tuple))
 
 
 def _has_base(method: Any) -> bool:

@@ -6,11 +6,12 @@ from typing import Any, Self
 from metier import catalogue
 from metier.audit import Audit, drop_leaks, examine
 from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
+from metier.data.task_inference import infer_task
 from metier.errors import CallError
 from metier.selection.report import plain
 from metier.selection.run_folder import RunFolder
-from metier.selection.settings import TrainSettings
-from metier.tasks import Classification
+from metier.selection.settings import ROLES, TrainSettings
+from metier.tasks.known import known_task, load_task
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | No
     """Read training, test and validation rows; the last two take the roles that the first have."""
     data = settings.data
     how: dict[str, Any] = {"encoding": data.encoding, "delimiter": data.delimiter}
-    asked: dict[str, Any] = {role: getattr(data, role) for role in ("text", "label", "group", "time", "split")}
+    asked: dict[str, Any] = {role: getattr(data, role) for role in ROLES}
     train = sources.train if isinstance(sources.train, Rows) else read(sources.train, **asked, **how)
     others = [
         rows if rows is None or isinstance(rows, Rows) else read_alike(rows, train, **how)
@@ -66,12 +67,20 @@ def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | No
     return train, others[0], others[1]
 
 
+def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
+    """Give the task's name, and the sentence that says how it was told; None where the settings name it."""
+    if settings.task is not None:
+        known_task(settings.task)
+        return settings.task, None
+    return infer_task(train)
+
+
 def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
     """Raise what can be known without a run folder: names nobody knows, labels that cannot be told apart."""
     for name in settings.candidates or ():
         catalogue.full_name(name)
     labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
-    Classification.from_labels(labelled.labels)
+    load_task(choose_task(train, settings)[0]).from_rows(labelled)
 
 
 def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings) -> Prepared:

@@ -10,24 +10,24 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sklearn.base import clone
 
 from metier.data.rows import Rows
 from metier.errors import BudgetError, MetierError
-from metier.fusion import AverageFit, CascadeCertificate
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
-from metier.selection import fusing
 from metier.selection.budget import Clock
+from metier.selection.figures import Figures
+from metier.selection.fusing import FUSIONS, Joiner
 from metier.selection.measuring import measure_cost
 from metier.selection.preflight import Plan, Planned
 from metier.selection.run_folder import Entry, RunFolder
 from metier.selection.settings import TrainSettings
-from metier.tasks import Classification
-
-AVERAGE, CASCADE = "average.v1", "cascade.v1"
+from metier.selection.stored_answers import keep
+from metier.tasks.task import Task
 
 
 @dataclass
@@ -36,15 +36,23 @@ class Race:
 
     run: RunFolder
     settings: TrainSettings
-    task: Classification
+    task: Task
     train: Rows
     validation: Rows
     clock: Clock
     listener: Listener
-    average: AverageFit | None = None
-    certificate: CascadeCertificate | None = None
-    stages: tuple[str, str] | None = None
+    joiners: dict[str, Joiner] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def validation_items(self) -> Sequence[Any]:
+        """What the validation rows ask."""
+        return self.task.items(self.validation)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """What the answers to the validation rows are held against."""
+        return Figures(self.task, self.task.targets(self.validation), origin="The validation rows")
 
     @property
     def trained(self) -> list[Entry]:
@@ -70,20 +78,18 @@ class Race:
             )
 
     def fuse(self, wanted: Sequence[str]) -> None:
-        """Join what was trained into an average and a cascade, on the validation answers."""
-        truth = self.task.encode(self.validation.labels)
-        if AVERAGE in wanted:
-            self._join_average(truth)
-        if CASCADE in wanted:
-            self._join_cascade(truth)
+        """Join what was trained into fusions, on the validation answers."""
+        for name in wanted:
+            self.joiners[name] = FUSIONS[name](name)
+            self._add(self.joiners[name].join(self))
 
     def refit(self, names: Sequence[str], methods: dict[str, Any]) -> None:
         """Train candidates again on train + validation, with the choices they made."""
-        texts = [*self.train.texts, *self.validation.texts]
-        labels = [*self.train.labels, *self.validation.labels]
+        items = [*self.task.items(self.train), *self.task.items(self.validation)]
+        targets = [*self.task.targets(self.train), *self.task.targets(self.validation)]
         for entry in self.trained:
             if entry.name in names and not entry.members and entry.trained_on == "train":
-                self._refit_one(entry, methods[entry.name], texts, labels)
+                self._refit_one(entry, methods[entry.name], items, targets)
         self._compose_again()
 
     def _enter(self, planned: Planned) -> Entry:
@@ -116,26 +122,26 @@ class Race:
         self.listener(Progress(f"{planned.name}: training", 0, None, unit=""))
         start = time.perf_counter()
         method.fit(
-            self.train.texts,
-            self.train.labels,
-            validation=(self.validation.texts, self.validation.labels),
+            self.task.items(self.train),
+            self.task.targets(self.train),
+            validation=(self.validation_items, self.task.targets(self.validation)),
             listener=self.listener,
         )
         seconds = time.perf_counter() - start
         self._export(planned.name, method)
-        return self._measured(
+        return self.measured(
             Entry(
                 planned.name, train_seconds=seconds, params=dict(method.chosen_params_), facts=_facts_of(method)
             )
         )
 
-    def _refit_one(self, entry: Entry, method: Any, texts: list[str], labels: list[str]) -> None:
+    def _refit_one(self, entry: Entry, method: Any, items: list[Any], targets: list[Any]) -> None:
         fresh = clone(method).set_params(**entry.params)
         if "checkpoint_folder" in fresh.get_params(deep=False):
             fresh.set_params(checkpoint_folder=self.run.checkpoint(f"{entry.name}-refit"))
         self.listener(Progress(f"{entry.name}: refit on train + validation", 0, None, unit=""))
         start = time.perf_counter()
-        fresh.fit(texts, labels, listener=self.listener)
+        fresh.fit(items, targets, listener=self.listener)
         entry.train_seconds = time.perf_counter() - start
         self._export(entry.name, fresh)
         entry.trained_on = "train + validation"
@@ -148,18 +154,15 @@ class Race:
             leaves = self._leaves(entry)
             if not entry.members or not refitted.intersection(leaves):
                 continue
-            if entry.name == AVERAGE and self.average is not None:
-                fusing.write_average(self.run, self.average, entry.members, entry.name)
-            elif self.certificate is not None and self.stages is not None:
-                fusing.write_cascade(self.run, self.certificate, self.stages, entry.name)
+            self.joiners[entry.name].write(self)
             if refitted.issuperset(leaves):
                 entry.trained_on = "train + validation"
             self.run.save_entry(entry)
 
-    def measure_again(self, unseen: Sequence[str]) -> None:
-        """Measure what refitted candidates cost on texts that they were not trained on.
+    def measure_again(self, unseen: Sequence[Any]) -> None:
+        """Measure what refitted candidates cost on rows that they were not trained on.
 
-        A cascade that knows its texts is surer of them, wakes its dear stage less often and looks too cheap.
+        A cascade that knows its rows is surer of them, wakes its dear stage less often and looks too cheap.
         """
         for entry in self.trained:
             if entry.trained_on != "train":
@@ -185,56 +188,14 @@ class Race:
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
 
-    def _measured(self, entry: Entry) -> Entry:
+    def measured(self, entry: Entry) -> Entry:
+        """Let the predictor in an entry's folder answer the validation rows, and measure what that costs."""
         folder = self.run.candidate(entry.name)
         predictor = load_predictor(folder, threads=self.settings.threads)
-        answers = predictor.predict(self.validation.texts)
-        self.run.save_answers(entry.name, "validation", answers.probabilities)
-        entry.cost = measure_cost(folder, self.validation.texts, random_state=self.settings.random_state)
+        answers = keep(predictor.predict(self.validation_items), self.task.labels)
+        self.run.save_answers(entry.name, "validation", answers)
+        entry.cost = measure_cost(folder, self.validation_items, random_state=self.settings.random_state)
         return entry
-
-    def _join_average(self, truth: Any) -> None:
-        members = fusing.members_for_average(self.trained)
-        if len(members) < 2:
-            self._add(Entry(AVERAGE, status="dropped", why="an average joins at least two candidates"))
-            return
-        self.average = fusing.fit_average_of(self.run, members, truth)
-        entry = self.run.entry(AVERAGE)
-        if entry is None:
-            seconds = fusing.write_average(self.run, self.average, members, AVERAGE)
-            facts = {
-                "weights": dict(zip(members, map(float, self.average.weights), strict=True)),
-                "temperatures": dict(zip(members, map(float, self.average.temperatures), strict=True)),
-            }
-            entry = self._measured(Entry(AVERAGE, members=members, train_seconds=seconds, facts=facts))
-        self._add(entry)
-
-    def _join_cascade(self, truth: Any) -> None:
-        self.stages = fusing.stages_for_cascade(self.trained)
-        if self.stages is None:
-            self._add(
-                Entry(
-                    CASCADE,
-                    status="dropped",
-                    why="a cascade does not pay here: no candidate costs a third of another or less",
-                )
-            )
-            return
-        self.certificate = fusing.certify(self.run, *self.stages, truth, self.settings.cascade)
-        if self.certificate.threshold is None:
-            self._add(Entry(CASCADE, status="dropped", why=self.certificate.reason))
-            return
-        entry = self.run.entry(CASCADE)
-        if entry is None:
-            seconds = fusing.write_cascade(self.run, self.certificate, self.stages, CASCADE)
-            facts = {
-                "kept_fraction": float(self.certificate.kept_fraction),
-                "threshold": float(self.certificate.threshold),
-            }
-            entry = self._measured(
-                Entry(CASCADE, members=list(self.stages), train_seconds=seconds, facts=facts)
-            )
-        self._add(entry)
 
     def _add(self, entry: Entry) -> None:
         self.run.save_entry(entry)

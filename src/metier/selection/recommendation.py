@@ -7,10 +7,12 @@ worse, and without the second condition the floor itself would be recommended.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from metier.evaluation import METRICS, Comparison, compare
+from metier.evaluation.comparison import Comparison
+from metier.selection.figures import Figures, higher_is_better, is_fraction
 
 # Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
 SAME_COST_RATIO = 1.15
@@ -24,14 +26,14 @@ class Contestant:
     ----------
     name : str
         Versioned name.
-    predicted : ndarray of shape (n_validation,)
-        Index of its answer to each validation row.
+    predicted : sequence
+        Its answer to each validation row.
     latency_ms : float
         Mean time for one row.
     """
 
     name: str
-    predicted: np.ndarray
+    predicted: Sequence[Any]
     latency_ms: float
 
 
@@ -60,9 +62,8 @@ class Recommendation:
 
 def recommend(
     contestants: Sequence[Contestant],
-    truth: np.ndarray,
+    figures: Figures,
     *,
-    metric: str = "accuracy",
     tolerance: float = 0.01,
     details: Mapping[str, str] | None = None,
 ) -> Recommendation:
@@ -72,23 +73,25 @@ def recommend(
     ----------
     contestants : sequence of Contestant
         At least one.
-    truth : ndarray of shape (n_validation,)
-        Index of the right label of each validation row.
-    metric : {"accuracy", "macro_f1"}
-        What is ranked by.
+    figures : Figures
+        The validation rows; candidates are ranked by the task's primary metric.
     tolerance : float
-        How far below the best a candidate may score and still be level, 0 to 1.
+        How far below the best a candidate may score and still be level: a difference of fractions, and for a
+        metric that is none a share of the best's score.
     details : mapping of str to str
         A clause to add for a candidate when it is chosen.
     """
-    scores = {one.name: METRICS[metric](truth, one.predicted) for one in contestants}
+    metric = figures.task.primary_metric
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    scores = {one.name: sign * figures.measure(metric, one.predicted) for one in contestants}
     best = max(contestants, key=lambda one: (scores[one.name], -one.latency_ms))
-    against = {one.name: compare(truth, one.predicted, best.predicted, metric=metric) for one in contestants}
+    against = {one.name: figures.compare(metric, one.predicted, best.predicted) for one in contestants}
+    allowed = tolerance if is_fraction(metric) else tolerance * abs(scores[best.name])
     level = [
         one
         for one in contestants
         if one is best
-        or (against[one.name].verdict != "b is better" and scores[best.name] - scores[one.name] <= tolerance)
+        or (against[one.name].verdict != "b is better" and scores[best.name] - scores[one.name] <= allowed)
     ]
     floor = min(one.latency_ms for one in level)
     chosen = max(
@@ -96,7 +99,7 @@ def recommend(
     )
     sentence = _sentence(chosen, best, against[chosen.name], (details or {}).get(chosen.name))
     reasons = tuple(
-        _reason(one, chosen, best, against[one.name], is_level=one in level)
+        _reason(one, chosen, best, against[one.name], is_level=one in level, metric=metric)
         for one in contestants
         if one is not chosen
     )
@@ -115,9 +118,16 @@ def _sentence(chosen: Contestant, best: Contestant, comparison: Comparison, deta
 
 
 def _reason(
-    one: Contestant, chosen: Contestant, best: Contestant, comparison: Comparison, *, is_level: bool
+    one: Contestant,
+    chosen: Contestant,
+    best: Contestant,
+    comparison: Comparison,
+    *,
+    is_level: bool,
+    metric: str,
 ) -> str:
-    points = f"{abs(comparison.difference) * 100:.1f} points"
+    gap = abs(comparison.difference)
+    points = f"{gap * 100:.1f} points" if is_fraction(metric) else f"{gap:.3g} in {metric}"
     if one is best:
         return f"{one.name} has the highest score, but {chosen.name} is level with it and cheaper."
     if is_level:
@@ -125,8 +135,8 @@ def _reason(
         return f"{one.name} is level with the best too, but answers in {times}."
     if comparison.verdict == "b is better":
         shown = f"the paired test shows it (p = {comparison.p_value:.2g})"
-        return f"{one.name} is {points} below {best.name}, and {shown}."
-    return f"{one.name} is {points} below {best.name}: more than the tolerance, though no test shows it."
+        return f"{one.name} is {points} behind {best.name}, and {shown}."
+    return f"{one.name} is {points} behind {best.name}: more than the tolerance, though no test shows it."
 
 
 def _share(ratio: float) -> str:

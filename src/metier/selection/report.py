@@ -12,20 +12,14 @@ import numpy as np
 
 from metier.audit import Audit
 from metier.data.rows import Rows
-from metier.evaluation import (
-    bootstrap_interval,
-    calibration_error,
-    compare,
-    confusions,
-    log_loss,
-    per_label,
-    reliability,
-)
+from metier.evaluation import calibration_error, log_loss
 from metier.machine import describe_machine
+from metier.selection.figures import Figures, higher_is_better, is_fraction
 from metier.selection.race import Race
 from metier.selection.recommendation import Recommendation
+from metier.selection.report_answers import detail_of, is_one_label
 from metier.selection.run_folder import Entry
-from metier.tasks import classification
+from metier.selection.stored_answers import StoredAnswers
 
 FORMAT = "metier.report.v1"
 PACKAGES = (
@@ -39,8 +33,6 @@ PACKAGES = (
     "model2vec",
     "rjieba",
 )
-CONFUSED_LABELS = 12
-MISTAKES = 20
 
 
 @dataclass(frozen=True)
@@ -49,12 +41,12 @@ class Tested:
 
     Parameters
     ----------
-    probabilities : ndarray of shape (n_test, n_classes)
+    answers : StoredAnswers
     answered_by : tuple of str
         For each row, the method that had the last word.
     """
 
-    probabilities: np.ndarray
+    answers: StoredAnswers
     answered_by: tuple[str, ...]
 
 
@@ -89,16 +81,24 @@ def build_report(
     dict
         Plain values only, ready for JSON.
     """
-    truth = {"validation": race.task.encode(race.validation.labels), "test": race.task.encode(test.labels)}
+    figures = {
+        "validation": race.figures,
+        "test": Figures(race.task, race.task.targets(test), origin="The test rows"),
+    }
     metric = race.task.primary_metric
-    candidates = [_candidate(entry, race, truth, tested) for entry in race.entries]
-    candidates.sort(key=lambda one: -one["test"][metric]["value"] if one["test"] else 1.0)
+    candidates = [_candidate(entry, race, figures, tested) for entry in race.entries]
+    sign = -1.0 if higher_is_better(metric) else 1.0
+    candidates.sort(key=lambda one: sign * one["test"][metric]["value"] if one["test"] else float("inf"))
     return {
         "format": FORMAT,
         "run": str(race.run.path),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "task": classification.NAME,
+        "task": race.task.name,
         "primary_metric": metric,
+        "metrics": {
+            name: {"is_fraction": is_fraction(name), "higher_is_better": higher_is_better(name)}
+            for name in race.task.metrics
+        },
         "recommended": recommendation.name,
         "recommendation": recommendation.sentence,
         "reasons": list(recommendation.reasons),
@@ -106,14 +106,12 @@ def build_report(
         "audit": audit.as_dict()["findings"],
         "candidates": candidates,
         "comparisons": _comparisons(
-            [one["name"] for one in candidates if one["test"]],
-            recommendation.name,
-            truth["test"],
-            tested,
-            metric,
+            [one["name"] for one in candidates if one["test"]], recommendation.name, figures["test"], tested
         ),
         "cascade": _cascade(race, tested),
-        "detail": _detail(recommendation.name, race, test, truth["test"], tested[recommendation.name]),
+        "detail": detail_of(
+            recommendation.name, figures["test"], race.task.items(test), tested[recommendation.name]
+        ),
         "settings": race.settings.model_dump(mode="json"),
         "versions": versions(),
         "machine": describe_machine().as_dict(),
@@ -133,21 +131,20 @@ def versions() -> dict[str, str]:
     return found
 
 
-def scores_of(truth: np.ndarray, probabilities: np.ndarray, *, random_state: int) -> dict[str, Any]:
-    """Quality of answers: each metric with its 95 % interval, log-loss and calibration error."""
-    predicted = probabilities.argmax(axis=1)
-    intervals: dict[str, Any] = {
-        metric: asdict(bootstrap_interval(metric, truth, predicted, random_state=random_state))
-        for metric in classification.METRICS
+def scores_of(figures: Figures, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
+    """Quality of answers: each metric with its 95 % interval, and for labels log-loss and calibration error."""
+    scores: dict[str, Any] = {
+        metric: asdict(figures.interval(metric, answers.predicted, random_state=random_state))
+        for metric in figures.task.metrics
     }
-    return intervals | {
-        "log_loss": float(log_loss(probabilities, truth)),
-        "calibration_error": float(calibration_error(probabilities, truth)),
-    }
+    if answers.probabilities is not None and is_one_label(figures, answers):
+        scores["log_loss"] = float(log_loss(answers.probabilities, figures.codes))
+        scores["calibration_error"] = float(calibration_error(answers.probabilities, figures.codes))
+    return scores
 
 
 def _candidate(
-    entry: Entry, race: Race, truth: dict[str, np.ndarray], tested: dict[str, Tested]
+    entry: Entry, race: Race, figures: dict[str, Figures], tested: dict[str, Tested]
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "name": entry.name,
@@ -168,37 +165,40 @@ def _candidate(
         return facts
     seed = race.settings.random_state
     validation = race.run.answers(entry.name, "validation")
-    facts["validation"] = scores_of(truth["validation"], validation, random_state=seed)
-    facts["test"] = scores_of(truth["test"], tested[entry.name].probabilities, random_state=seed)
+    facts["validation"] = scores_of(figures["validation"], validation, random_state=seed)
+    facts["test"] = scores_of(figures["test"], tested[entry.name].answers, random_state=seed)
     return facts | entry.cost
 
 
 def _comparisons(
-    names: Sequence[str], recommended: str, truth: np.ndarray, tested: dict[str, Tested], metric: str
+    names: Sequence[str], recommended: str, figures: Figures, tested: dict[str, Tested]
 ) -> list[dict[str, Any]]:
     """Neighbours of the leaderboard, then the recommended one against the first."""
-    predicted = {name: tested[name].probabilities.argmax(axis=1) for name in names}
+    metric = figures.task.primary_metric
+    predicted = {name: tested[name].answers.predicted for name in names}
     pairs = list(pairwise(names))
     if names and recommended != names[0] and (names[0], recommended) not in pairs:
         pairs.append((names[0], recommended))
     return [
-        {"a": a, "b": b, "metric": metric, **asdict(compare(truth, predicted[a], predicted[b], metric=metric))}
+        {"a": a, "b": b, "metric": metric, **asdict(figures.compare(metric, predicted[a], predicted[b]))}
         for a, b in pairs
     ]
 
 
 def _cascade(race: Race, tested: dict[str, Tested]) -> dict[str, Any] | None:
-    if race.certificate is None or race.stages is None:
+    joiner = race.joiners.get("cascade.v1")
+    certificate, stages = getattr(joiner, "certificate", None), getattr(joiner, "stages", None)
+    if certificate is None or stages is None:
         return None
     facts: dict[str, Any] = {
-        "stages": list(race.stages),
-        "threshold": race.certificate.threshold,
-        "kept_fraction": race.certificate.kept_fraction,
-        "certificate": plain(asdict(race.certificate)),
+        "stages": list(stages),
+        "threshold": certificate.threshold,
+        "kept_fraction": certificate.kept_fraction,
+        "certificate": plain(asdict(certificate)),
     }
-    if race.certificate.threshold is not None and "cascade.v1" in tested:
+    if certificate.threshold is not None and "cascade.v1" in tested:
         answered = Counter(tested["cascade.v1"].answered_by)
-        facts["kept_fraction_test"] = answered[race.stages[0]] / max(1, sum(answered.values()))
+        facts["kept_fraction_test"] = answered[stages[0]] / max(1, sum(answered.values()))
     return facts
 
 
@@ -208,7 +208,7 @@ def _data(race: Race, test: Rows, language: str) -> dict[str, Any]:
         "language": language,
         "rows": {"train": len(race.train), "validation": len(race.validation), "test": len(test)},
         "labels": list(race.task.labels),
-        "label_counts": dict(Counter(race.train.labels).most_common()),
+        "label_counts": _label_counts(race),
         "text_column": race.train.roles.text,
         "label_column": race.train.roles.label,
         "notes": list(race.train.notes),
@@ -216,46 +216,14 @@ def _data(race: Race, test: Rows, language: str) -> dict[str, Any]:
     }
 
 
-def _detail(name: str, race: Race, test: Rows, truth: np.ndarray, answers: Tested) -> dict[str, Any]:
-    predicted = answers.probabilities.argmax(axis=1)
-    labels = race.task.labels
-    return {
-        "name": name,
-        "split": "test",
-        "reliability": reliability(answers.probabilities, truth),
-        "calibration_error": float(calibration_error(answers.probabilities, truth)),
-        "confusions": confusions(truth, predicted, labels, most=20),
-        "confusion_matrix": _confusion_matrix(truth, predicted, labels),
-        "per_label": per_label(truth, predicted, labels),
-        "mistakes": _mistakes(test, truth, answers, labels),
-    }
-
-
-def _confusion_matrix(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    wrong = truth != predicted
-    blame = np.bincount(truth[wrong], minlength=len(labels)) + np.bincount(
-        predicted[wrong], minlength=len(labels)
-    )
-    shown = np.sort(np.argsort(-blame, kind="stable")[:CONFUSED_LABELS])
-    counts = [[int(np.sum((truth == row) & (predicted == column))) for column in shown] for row in shown]
-    return {"labels": [labels[index] for index in shown], "counts": counts}
-
-
-def _mistakes(test: Rows, truth: np.ndarray, answers: Tested, labels: Sequence[str]) -> list[dict[str, Any]]:
-    predicted, confidence = answers.probabilities.argmax(axis=1), answers.probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != truth)
-    texts = test.texts
-    return [
-        {
-            "row": int(index) + 1,
-            "text": texts[int(index)],
-            "truth": labels[truth[index]],
-            "predicted": labels[predicted[index]],
-            "probability": float(confidence[index]),
-            "answered_by": answers.answered_by[index],
-        }
-        for index in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
-    ]
+def _label_counts(race: Race) -> dict[str, int]:
+    """How many training rows have each label, or hold a span of each type."""
+    counts: Counter[str] = Counter()
+    for target in race.task.targets(race.train):
+        parts = [target] if isinstance(target, str) else target if isinstance(target, list) else []
+        labels = {part if isinstance(part, str) else part[-1] for part in parts if not isinstance(part, dict)}
+        counts.update(label for label in labels if label in race.task.labels)
+    return dict(counts.most_common())
 
 
 def plain(value: Any) -> Any:

@@ -5,23 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 NOTHING = "–"
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "log_loss": "log loss",
-    "calibration_error": "calibration error",
-}
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 # Below this half-width of the interval, in points, a tenth of a point still says something.
 TENTHS_DESERVED_POINTS = 5.0
-
-
-def metric_name(name: str) -> str:
-    """Give the name of a metric as the field writes it: `macro_f1` is `macro-F1`."""
-    return METRIC_NAMES.get(name, name.replace("_", " "))
 
 
 def decimals_deserved(interval: Mapping[str, float] | None) -> int:

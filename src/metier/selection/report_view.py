@@ -19,6 +19,7 @@ from metier.selection.report_plots import (
     quality_cost_plot,
     quality_scale,
 )
+from metier.tasks.metric_names import metric_name
 
 SEVERITIES = {"error": "✗", "warning": "!", "note": "·"}
 
@@ -30,7 +31,7 @@ def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
     estimates = [_estimate(each, report) for each in trained]
     view = {
         "split": split,
-        "metric": written.metric_name(report["primary_metric"]),
+        "metric": metric_name(report["primary_metric"]),
         "language": report["data"]["language"] or "",
         "run": report["run"],
         "format": report["format"],
@@ -126,7 +127,7 @@ def _three_numbers(winner: Mapping[str, Any], report: Mapping[str, Any], split: 
     low, high = written.points(quality["low"], decimals), written.points(quality["high"], decimals)
     return [
         {
-            "name": f"{written.metric_name(report['primary_metric'])} on {written.count(rows)} {split} rows",
+            "name": f"{metric_name(report['primary_metric'])} on {written.count(rows)} {split} rows",
             "value": written.percent(quality["value"], decimals),
             "aside": f"95 % interval {low} to {high}",
         },
@@ -167,7 +168,7 @@ def _board(
     return {
         "split": split,
         "has_test": split == "test",
-        "second": written.metric_name(second),
+        "second": metric_name(second),
         "axis": interval_axis(scale),
         "rows": rows,
         "absent": [dict(each) | {"why": each["why"] or "No reason was given."} for each in absent],
@@ -222,7 +223,7 @@ def _cost(report: Mapping[str, Any], estimates: Sequence[Estimate]) -> dict[str,
     measured = [each for each in estimates if each.cost_ms]
     if len(measured) < 2:
         return None  # One point against nothing is no plot; the three numbers say it all.
-    metric = written.metric_name(report["primary_metric"])
+    metric = metric_name(report["primary_metric"])
     note = "Whiskers are 95 % intervals. Further up is better, further left is faster."
     floor = quality_scale(measured)[0]
     if len(frontier([each for each in measured if each.value >= floor])) > 1:
@@ -269,7 +270,7 @@ def _pairs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _pair_sentence(pair: Mapping[str, Any]) -> str:
-    metric = written.metric_name(pair["metric"])
+    metric = metric_name(pair["metric"])
     if pair["verdict"] in ("a is better", "b is better"):
         better, worse = (pair["a"], pair["b"]) if pair["verdict"].startswith("a") else (pair["b"], pair["a"])
         if pair["metric"] == "accuracy":
@@ -357,7 +358,7 @@ def _candidate_facts(candidate: Mapping[str, Any]) -> list[tuple[str, str]]:
     for split in ("validation", "test"):
         for metric in ("log_loss", "calibration_error") if candidate[split] else ():
             value = candidate[split].get(metric)
-            rows.append((f"{split} {written.metric_name(metric)}", "–" if value is None else f"{value:.4f}"))
+            rows.append((f"{split} {metric_name(metric)}", "–" if value is None else f"{value:.4f}"))
     return [*rows, *flatten(candidate["params"]), *flatten(candidate["facts"])]
 
 

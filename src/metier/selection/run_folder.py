@@ -15,6 +15,8 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import CallError, StorageError
+from metier.selection import stored_answers
+from metier.selection.stored_answers import StoredAnswers
 
 
 @dataclass
@@ -136,23 +138,19 @@ class RunFolder:
         """Mark a candidate as finished."""
         self.write_json(Path("answers") / f"{entry.name}.json", asdict(entry))
 
-    def answers(self, name: str, split: str) -> np.ndarray:
-        """Probabilities that a candidate gave to the rows of a split, of shape (n_rows, n_classes)."""
-        return np.load(self.path / "answers" / f"{name}.{split}.npy", allow_pickle=False)
+    def answers(self, name: str, split: str) -> StoredAnswers:
+        """What a candidate answered to the rows of a split."""
+        return stored_answers.load(self.path / "answers" / f"{name}.{split}")
 
-    def save_answers(self, name: str, split: str, probabilities: np.ndarray) -> None:
-        """Keep the probabilities that a candidate gave to the rows of a split."""
-        path = self.path / "answers" / f"{name}.{split}.npy"
-        partial = path.with_suffix(".npy.partial")
-        try:
-            with partial.open("wb") as file:
-                np.save(file, probabilities.astype(np.float32), allow_pickle=False)
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise StorageError(
-                f"{path} cannot be written ({error.strerror}). Make room, then --resume {self.path}."
-            ) from None
+    def probabilities(self, name: str, split: str) -> np.ndarray:
+        """Probabilities that a candidate gave to the rows of a split, of shape (n_rows, n_labels)."""
+        found = self.answers(name, split).probabilities
+        assert found is not None  # Asked only of candidates that answer with labels.
+        return found
+
+    def save_answers(self, name: str, split: str, answers: StoredAnswers) -> None:
+        """Keep what a candidate answered to the rows of a split."""
+        stored_answers.write(answers, self.path / "answers" / f"{name}.{split}")
 
     def read_json(self, name: str | Path) -> dict[str, Any] | None:
         """Read a JSON file of the run; None if it is not there."""

@@ -31,7 +31,10 @@ def _facts(race: Race, entry: Entry, figures: dict[str, Any], report: dict[str, 
     return ManifestFacts(
         name=entry.name,
         task=TaskFacts(
-            name=report["task"], labels=tuple(settings["labels"]), primary_metric=report["primary_metric"]
+            name=report["task"],
+            labels=tuple(settings.get("labels", ())),
+            primary_metric=report["primary_metric"],
+            input_keys=race.task.input_keys,
         ),
         method=entry.name,
         method_params=entry.params,

@@ -21,6 +21,14 @@ from metier.machine import usable_cores
 DECIDED_BY_THE_RACE = frozenset({"checkpoint_folder", "members", "stages"})
 
 
+# The columns that can be named.
+ROLES = (
+    *("text", "text_pair", "question", "head", "tail", "messages"),
+    *("label", "labels", "spans", "answers", "score", "target"),
+    *("group", "time", "split"),
+)
+
+
 class DataSettings(BaseModel, frozen=True, extra="forbid"):
     """Which rows, and what their columns are for."""
 
@@ -28,7 +36,17 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     test: str | None = Field(default=None, description="Rows to be answered once, after every choice.")
     validation: str | None = Field(default=None, description="Rows every choice is made on.")
     text: str | None = None
+    text_pair: str | None = Field(default=None, description="The second text of a pair.")
+    question: str | None = Field(default=None, description="What is asked about the text.")
+    head: str | None = Field(default=None, description="The first entity of a relation.")
+    tail: str | None = Field(default=None, description="The second entity of a relation.")
+    messages: str | None = Field(default=None, description="A dialogue so far.")
     label: str | None = None
+    labels: str | None = Field(default=None, description="Several labels a row.")
+    spans: str | None = Field(default=None, description="Marked parts of the text.")
+    answers: str | None = Field(default=None, description="Parts of the text that answer the question.")
+    score: str | None = Field(default=None, description="A number to be predicted.")
+    target: str | None = Field(default=None, description="A text to be written.")
     group: str | None = Field(default=None, description="Rows of one group stay on one side of a split.")
     time: str | None = Field(default=None, description="The latest rows become validation and test.")
     split: str | None = Field(default=None, description="Column that names the split of each row.")
@@ -52,6 +70,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     """Every setting of `metier train`."""
 
     data: DataSettings = DataSettings()
+    task: str | None = Field(default=None, description="What is to be predicted; None: told from the columns.")
     budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
     candidates: tuple[str, ...] | None = Field(default=None, description="None: the defaults of the task.")
     base: str = Field(default="auto", description="Folder, short name or hub name; auto: by language.")

@@ -19,7 +19,6 @@ from metier.serving.messages import (
     ManyAnswers,
     OneAnswer,
     read_request,
-    texts_of,
     write_answers,
 )
 from metier.serving.metrics import MeasuringMiddleware, Metrics
@@ -88,9 +87,10 @@ def build_app(
 
 def _add_answering(app: FastAPI, engine: Engine, metrics: Metrics, settings: ServingSettings) -> None:
     async def predict(request: Request) -> JSONResponse:
-        """Answer one text (`text`) or several (`texts`)."""
-        asked = read_request(await _read_body(request, settings.max_body_bytes), settings)
-        answers, latency_ms = await engine.answer(texts_of(asked))
+        """Answer one text (`text`) or several (`texts`); other tasks say in `/readyz` what they ask for."""
+        body = await _read_body(request, settings.max_body_bytes)
+        asked = read_request(body, settings, engine.input_keys)
+        answers, latency_ms = await engine.answer(asked.items)
         metrics.count_answers(answers.answered_by)
         return JSONResponse(write_answers(asked, answers, latency_ms))
 
@@ -111,10 +111,10 @@ def _add_probes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
         """Say that the process is alive."""
         return {"status": "alive"}
 
-    async def readyz() -> dict[str, str]:
-        """Say whether the model is loaded: 200, or 503 until then."""
+    async def readyz() -> dict[str, Any]:
+        """Say whether the model is loaded, 200 or 503 until then, and what it is asked with."""
         engine.check_ready()
-        return {"status": "ready"}
+        return {"status": "ready", "asks_for": list(engine.input_keys)}
 
     async def figures() -> Response:
         """Give the counts in the format of Prometheus."""

@@ -9,18 +9,26 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
-from metier.predictors.answers import Answers
+from metier.predictors.answers import AnswerBatch
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.serving.settings import ServingSettings
+
+
+def warm_up_of(keys: Sequence[str]) -> Any:
+    """Give a question of a task, to be answered before the first caller's."""
+    if tuple(keys) == ("text",) or "messages" in keys:
+        return "warm up"
+    places = {"head": [0, 4], "tail": [5, 7]}
+    return {key: places.get(key, "warm up") for key in keys}
 
 
 class Answering(Protocol):
     """What can be served: a bundle, or anything else that answers texts."""
 
-    def predict(self, texts: Sequence[str], /) -> Answers:
-        """Answer texts; called from several threads at once."""
+    def predict(self, items: Sequence[Any], /) -> AnswerBatch:
+        """Answer texts, or what the task asks about instead; called from several threads at once."""
         ...
 
 
@@ -43,12 +51,21 @@ class Engine:
         self._taken = 0
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="metier-answer")
 
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        """What a question to the model consists of; raises what `check_ready` does."""
+        return self._keys_of(self.check_ready())
+
+    @staticmethod
+    def _keys_of(model: Answering) -> tuple[str, ...]:
+        return getattr(model, "input_keys", ("text",))
+
     async def start(self) -> Answering:
         """Load the model and ask it once: a first answer is slow, and no caller should pay for it."""
 
         def load() -> Answering:
             model = self._load()
-            model.predict(["warm up"])
+            model.predict([warm_up_of(self._keys_of(model))])
             return model
 
         try:
@@ -81,8 +98,8 @@ class Engine:
         """Let the threads finish what they have begun."""
         self._threads.shutdown(wait=True)
 
-    async def answer(self, texts: Sequence[str]) -> tuple[Answers, float]:
-        """Answer texts, and say how many milliseconds the model took.
+    async def answer(self, items: Sequence[Any]) -> tuple[AnswerBatch, float]:
+        """Answer items, and say how many milliseconds the model took.
 
         Raises
         ------
@@ -97,9 +114,9 @@ class Engine:
             )
             raise RefusalError(503, "busy", message, headers=RETRY_AFTER)
 
-        def ask() -> tuple[Answers, float]:
+        def ask() -> tuple[AnswerBatch, float]:
             begun = time.perf_counter()
-            answers = model.predict(texts)
+            answers = model.predict(items)
             return answers, 1000 * (time.perf_counter() - begun)
 
         self._taken += 1

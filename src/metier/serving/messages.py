@@ -1,38 +1,49 @@
 """What goes over the wire: the request, read strictly, and the answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from metier.bundles.questions import OPTIONAL as OPTIONAL_KEYS
+from metier.bundles.questions import fault_of
 from metier.errors import suggest
-from metier.predictors.answers import Answers
+from metier.predictors.answers import AnswerBatch
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
 
 
-class PredictRequest(BaseModel, frozen=True, extra="forbid", strict=True):
-    """One text, or several."""
+class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
+    """One question, or several. What a question consists of depends on the task that is served."""
 
     text: str | None = Field(default=None, description="One text to answer; or give `texts`.")
     texts: list[str] | None = Field(default=None, description="Several texts to answer in one request.")
+    rows: list[dict[str, Any]] | None = Field(
+        default=None, description="Several questions of a task that asks about more than one text."
+    )
     top: int | None = Field(
         default=None, ge=1, description="Give the probabilities of this many labels too, the likeliest first."
     )
 
 
-class OneAnswer(BaseModel):
-    """The answer to one text."""
+class OneAnswer(BaseModel, extra="allow"):
+    """The answer to one question; which fields it has depends on the task."""
 
-    label: str
-    probability: float = Field(description="Calibrated probability of the label, 0 to 1.")
+    label: str | None = Field(default=None, description="Where the answer is one label.")
+    probability: float | None = Field(default=None, description="Calibrated probability of it, 0 to 1.")
+    labels: dict[str, float] | None = Field(default=None, description="Where the answer is a set of labels.")
+    spans: list[dict[str, Any]] | None = Field(default=None, description="Where parts of the text are marked.")
+    answer: str | None = Field(default=None, description="Where a passage answers; empty: it does not.")
+    score: float | None = Field(default=None, description="Where the answer is a number.")
+    text: str | None = Field(default=None, description="Where the answer is a text.")
     answered_by: str = Field(description="The method that had the last word.")
     probabilities: dict[str, float] | None = Field(default=None, description="Only where `top` was given.")
     latency_ms: float | None = Field(default=None, description="Time the model took, without waiting.")
 
 
 class ManyAnswers(BaseModel):
-    """The answers to several texts, in their order."""
+    """The answers to several questions, in their order."""
 
     answers: list[OneAnswer]
     latency_ms: float = Field(description="Time the model took for all of them, without waiting.")
@@ -52,10 +63,33 @@ class ErrorAnswer(BaseModel):
     error: ErrorFacts
 
 
-def read_request(body: bytes, settings: ServingSettings) -> PredictRequest:
+@dataclass(frozen=True)
+class Asked:
+    """A request, read.
+
+    Parameters
+    ----------
+    items : list
+        What is asked, as the task takes it.
+    is_one : bool
+        Whether one answer goes back, or a list.
+    top : int or None
+    """
+
+    items: list[Any]
+    is_one: bool
+    top: int | None
+
+
+def read_request(body: bytes, settings: ServingSettings, input_keys: Sequence[str] = ("text",)) -> Asked:
     """Read a request and hold it against the limits.
 
     The content type is not looked at: `curl -d` calls JSON a form, and there is only one thing a body can be.
+
+    Parameters
+    ----------
+    input_keys : sequence of str
+        What a question of the served task consists of.
 
     Raises
     ------
@@ -66,12 +100,40 @@ def read_request(body: bytes, settings: ServingSettings) -> PredictRequest:
         request = PredictRequest.model_validate_json(body)
     except ValidationError as error:
         raise _refusal(error) from None
-    if (request.text is None) == (request.texts is None):
-        found = "neither" if request.text is None else "both"
-        message = f"Expected either 'text' (one text) or 'texts' (a list), found {found}."
-        raise RefusalError(422, "bad_request", message, field="text")
-    _check_limits(request, settings)
-    return request
+    asked = _asked(request, input_keys)
+    _check_limits(asked, settings)
+    return asked
+
+
+def _asked(request: PredictRequest, keys: Sequence[str]) -> Asked:
+    extra = dict(request.model_extra or {})
+    own = {**({"text": request.text} if request.text is not None else {}), **extra}
+    is_text = tuple(keys) == ("text",)
+    known = ["text", "texts", "top"] if is_text else [*keys, *OPTIONAL_KEYS, "rows", "top"]
+    for field in own:
+        if field not in known:
+            message = f"There is no field {field!r}.{suggest(field, known)} Known: {', '.join(known)}."
+            raise RefusalError(422, "unknown_field", message, field=field)
+    several = request.texts if is_text or request.rows is None else request.rows
+    if (several is None) == (not own):
+        found = "neither" if several is None else "both"
+        one, many = ("'text' (one text)", "'texts'") if is_text else (" and ".join(map(repr, keys)), "'rows'")
+        message = f"Expected either {one} or {many} (a list), found {found}."
+        raise RefusalError(422, "bad_request", message, field=keys[0])
+    items = list(several) if several is not None else [own["text"] if is_text or set(own) == {"text"} else own]
+    _check_items(items, keys, many="texts" if is_text else "rows", is_one=several is None)
+    return Asked(items, several is None, request.top)
+
+
+def _check_items(items: Sequence[Any], keys: Sequence[str], *, many: str, is_one: bool) -> None:
+    if not items:
+        message = f"Expected at least one question in {many!r}, found none."
+        raise RefusalError(422, "bad_request", message, field=many)
+    for position, item in enumerate(items):
+        fault = fault_of(item, keys)
+        if fault:
+            field = keys[0] if is_one else f"{many}.{position}"
+            raise RefusalError(422, "bad_request", f"Field {field!r}: {fault}", field=field)
 
 
 def _refusal(error: ValidationError) -> RefusalError:
@@ -80,47 +142,44 @@ def _refusal(error: ValidationError) -> RefusalError:
         message = f'The body is not JSON ({fault["msg"]}). Send {{"text": "..."}} or {{"texts": ["..."]}}.'
         return RefusalError(400, "bad_json", message)
     field = ".".join(str(part) for part in fault["loc"]) or None
-    if fault["type"] == "extra_forbidden":
-        known = PredictRequest.model_fields
-        message = f"There is no field {field!r}.{suggest(field or '', known)} Known: {', '.join(known)}."
-        return RefusalError(422, "unknown_field", message, field=field)
     found = type(fault["input"]).__name__
     where = f"Field {field!r}" if field else "The body"
     return RefusalError(422, "bad_request", f"{where}: {fault['msg'].lower()}; found {found}.", field=field)
 
 
-def _check_limits(request: PredictRequest, settings: ServingSettings) -> None:
-    texts = texts_of(request)
-    if not texts:
-        message = "Expected at least one text in 'texts', found none."
-        raise RefusalError(422, "bad_request", message, field="texts")
-    if len(texts) > settings.max_rows:
+def _check_limits(asked: Asked, settings: ServingSettings) -> None:
+    many = "texts" if all(isinstance(item, str) for item in asked.items) else "rows"
+    if len(asked.items) > settings.max_rows:
         message = (
-            f"{len(texts):,} texts in one request; {settings.max_rows:,} are allowed. "
+            f"{len(asked.items):,} {many} in one request; {settings.max_rows:,} are allowed. "
             "Send them in several requests, or use `metier predict --input` for files."
         )
-        raise RefusalError(413, "too_many_rows", message, field="texts")
-    for position, text in enumerate(texts):
-        if len(text) > settings.max_characters:
-            field = "text" if request.texts is None else f"texts.{position}"
+        raise RefusalError(413, "too_many_rows", message, field=many)
+    for position, item in enumerate(asked.items):
+        characters = _characters(item)
+        if characters > settings.max_characters:
+            field = "text" if asked.is_one else f"{many}.{position}"
             message = (
-                f"{len(text):,} characters in a text; {settings.max_characters:,} are allowed. Shorten it."
+                f"{characters:,} characters in a text; {settings.max_characters:,} are allowed. Shorten it."
             )
             raise RefusalError(413, "text_too_long", message, field=field)
 
 
-def texts_of(request: PredictRequest) -> list[str]:
-    """The texts that a request asks about."""
-    return [request.text] if request.text is not None else list(request.texts or ())
+def _characters(item: Any) -> int:
+    """Characters of all texts in an item."""
+    if isinstance(item, str):
+        return len(item)
+    parts = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+    return sum(map(_characters, parts))
 
 
-def write_answers(request: PredictRequest, answers: Answers, latency_ms: float) -> Mapping[str, Any]:
+def write_answers(asked: Asked, answers: AnswerBatch, latency_ms: float) -> Mapping[str, Any]:
     """Give the answers in the form that the request asked for: one, or a list."""
     latency = round(latency_ms, 3)
-    if request.text is not None:
-        return {**answers.record(0, request.top), "latency_ms": latency}
+    if asked.is_one:
+        return {**answers.record(0, asked.top), "latency_ms": latency}
     return {
-        "answers": [answers.record(row, request.top) for row in range(len(answers))],
+        "answers": [answers.record(row, asked.top) for row in range(len(answers))],
         "latency_ms": latency,
     }
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 

@@ -214,7 +214,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self.chosen_params_["precision"] = report.chosen
         self.facts_["export"] = asdict(report)
 
-    def measure(self, X: Any, *, n_classes: int = 2, n_batches: int = 3) -> Cost:
+    def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         texts = as_texts(X)
@@ -223,7 +223,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         return measure_training(
             base,
             ids,
-            n_classes=n_classes,
+            n_classes=2 if y is None else max(2, len(set(y))),
             token_budget=self.token_budget,
             dropout=self.dropout,
             n_batches=n_batches,

@@ -1,0 +1,90 @@
+"""Figures of a task's answers on some rows: one way for label tasks and for all others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from metier.errors import UnseenLabelError
+from metier.evaluation.comparison import Comparison
+from metier.evaluation.intervals import Interval
+from metier.evaluation.metrics import METRICS as LABEL_METRICS
+from metier.evaluation.row_measures import comparison_of, find_measure, interval_of, measure
+from metier.tasks.task import Task
+
+
+def is_fraction(metric: str) -> bool:
+    """Whether a metric lies from 0 to 1 and reads as a percentage."""
+    return metric in LABEL_METRICS or find_measure(metric).is_fraction
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more of a metric is better; an error is the better the lower."""
+    return metric in LABEL_METRICS or find_measure(metric).higher_is_better is not False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What answers to some rows are held against.
+
+    Parameters
+    ----------
+    task : Task
+    targets : sequence
+        What the rows should be answered with.
+    origin : str
+        Which rows these are, for messages.
+    """
+
+    task: Task
+    targets: Sequence[Any]
+    origin: str = "these rows"
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The label of each row as its place in the task's labels, an ndarray of int64 of shape (n_rows,).
+
+        Raises
+        ------
+        UnseenLabelError
+            If a row has a label that the task does not know.
+        """
+        return self._encode(self.targets)
+
+    def measure(self, metric: str, predicted: Sequence[Any]) -> float:
+        """Give one figure of answers."""
+        return float(measure(metric, *self._comparable(metric, predicted)))
+
+    def of_rows(self, metric: str, predicted: Sequence[Any]) -> np.ndarray:
+        """Give the figure of each row alone, an ndarray of shape (n_rows,)."""
+        if metric in LABEL_METRICS:
+            truth, answers = self._comparable(metric, predicted)
+            return (truth == answers).astype(np.float64)
+        found = find_measure(metric)
+        return found.of_rows(found.statistics(self.targets, predicted))
+
+    def interval(self, metric: str, predicted: Sequence[Any], *, random_state: int = 0) -> Interval:
+        """Give a figure with its 95 % bootstrap interval."""
+        return interval_of(metric, *self._comparable(metric, predicted), random_state=random_state)
+
+    def compare(self, metric: str, a: Sequence[Any], b: Sequence[Any]) -> Comparison:
+        """Compare two sets of answers to the same rows."""
+        truth, first = self._comparable(metric, a)
+        return comparison_of(metric, truth, first, self._comparable(metric, b)[1])
+
+    def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
+        if metric in LABEL_METRICS:
+            return self.codes, self._encode(predicted)
+        return self.targets, predicted
+
+    def _encode(self, labels: Sequence[str]) -> np.ndarray:
+        index = {label: place for place, label in enumerate(self.task.labels)}
+        unseen = sorted({label for label in labels if label not in index})
+        if unseen:
+            raise UnseenLabelError(
+                f"{self.origin} use {len(unseen)} labels that the training rows never show: "
+                f"{', '.join(map(repr, unseen[:5]))}. Add training rows with these labels, or mend the spelling."
+            )
+        return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))

@@ -1,0 +1,101 @@
+"""What the recommended candidate answered, looked at closely: what it takes for what, and where it is worst."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.evaluation import calibration_error, confusions, per_label, reliability
+from metier.selection.figures import Figures, higher_is_better
+from metier.selection.stored_answers import StoredAnswers
+
+CONFUSED_LABELS = 12
+MISTAKES = 20
+
+
+def is_one_label(figures: Figures, answers: StoredAnswers) -> bool:
+    """Whether each answer is one label with its probability."""
+    return answers.probabilities is not None and all(isinstance(target, str) for target in figures.targets[:1])
+
+
+def detail_of(name: str, figures: Figures, items: Sequence[Any], tested: Any) -> dict[str, Any]:
+    """Give what the report says of one candidate's answers to the test rows.
+
+    Parameters
+    ----------
+    items : sequence
+        What the rows asked.
+    tested : Tested
+    """
+    facts: dict[str, Any] = {"name": name, "split": "test", "kind": "answers"}
+    if not is_one_label(figures, tested.answers):
+        return facts | {"worst": _worst(figures, items, tested)}
+    truth, labels = figures.codes, figures.task.labels
+    probabilities = tested.answers.probabilities
+    predicted = probabilities.argmax(axis=1)
+    return facts | {
+        "kind": "labels",
+        "reliability": reliability(probabilities, truth),
+        "calibration_error": float(calibration_error(probabilities, truth)),
+        "confusions": confusions(truth, predicted, labels, most=20),
+        "confusion_matrix": _confusion_matrix(truth, predicted, labels),
+        "per_label": per_label(truth, predicted, labels),
+        "mistakes": _mistakes(items, truth, tested, labels),
+    }
+
+
+def words_of(item: Any) -> str:
+    """An item of any task on one line, its parts named."""
+    if isinstance(item, Mapping):
+        return " · ".join(f"{key}: {value}" for key, value in item.items() if isinstance(value, str))
+    return str(item)
+
+
+def _worst(figures: Figures, items: Sequence[Any], tested: Any) -> list[dict[str, Any]]:
+    """The rows with the lowest figure, the first of them first."""
+    metric = figures.task.primary_metric
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    answers = tested.answers
+    each = figures.of_rows(metric, answers.predicted)
+    order = np.argsort(sign * each, kind="stable")[:MISTAKES]
+    return [
+        {
+            "row": int(row) + 1,
+            "item": items[int(row)],
+            "target": figures.targets[row],
+            "predicted": answers.predicted[row],
+            "record": answers.records[row] if answers.records else None,
+            "figure": float(each[row]),
+            "answered_by": tested.answered_by[row],
+        }
+        for row in order
+    ]
+
+
+def _confusion_matrix(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+    wrong = truth != predicted
+    blame = np.bincount(truth[wrong], minlength=len(labels)) + np.bincount(
+        predicted[wrong], minlength=len(labels)
+    )
+    shown = np.sort(np.argsort(-blame, kind="stable")[:CONFUSED_LABELS])
+    counts = [[int(np.sum((truth == row) & (predicted == column))) for column in shown] for row in shown]
+    return {"labels": [labels[index] for index in shown], "counts": counts}
+
+
+def _mistakes(
+    items: Sequence[Any], truth: np.ndarray, tested: Any, labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    probabilities = tested.answers.probabilities
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != truth)
+    return [
+        {
+            "row": int(index) + 1,
+            "text": words_of(items[int(index)]),
+            "truth": labels[truth[index]],
+            "predicted": labels[predicted[index]],
+            "probability": float(confidence[index]),
+            "answered_by": tested.answered_by[index],
+        }
+        for index in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    ]

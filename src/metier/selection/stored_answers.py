@@ -1,0 +1,86 @@
+"""Answers of a candidate to the rows of a split, kept in the run so that nothing is answered twice."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metier.errors import StorageError
+from metier.predictors.answers import AnswerBatch, Answers
+
+
+@dataclass(frozen=True)
+class StoredAnswers:
+    """What a candidate answered.
+
+    Parameters
+    ----------
+    predicted : list
+        One answer a row, as the metrics of the task take it.
+    probabilities : ndarray of shape (n_rows, n_labels), or None
+        Columns in the order of the task's labels; None where answers are no choice among labels.
+    records : list of dict
+        The answers for people, with what is known beside them; empty where `probabilities` say it all.
+    """
+
+    predicted: list[Any]
+    probabilities: np.ndarray | None
+    records: list[dict[str, Any]]
+
+
+def keep(answers: AnswerBatch, labels: tuple[str, ...]) -> StoredAnswers:
+    """Turn a predictor's answers into what is kept, the columns in the order of a task's labels."""
+    probabilities: Any = getattr(answers, "probabilities", None)
+    if probabilities is None:
+        return StoredAnswers(
+            list(answers.predicted), None, [answers.record(row) for row in range(len(answers))]
+        )
+    own: tuple[str, ...] = answers.labels  # type: ignore[attr-defined]  # Whatever has probabilities has labels.
+    if own != labels:
+        place = {label: column for column, label in enumerate(own)}
+        aligned = np.zeros((len(answers), len(labels)))
+        for column, label in enumerate(labels):
+            if label in place:
+                aligned[:, column] = probabilities[:, place[label]]
+        probabilities = aligned
+    if isinstance(answers, Answers):
+        return StoredAnswers([labels[best] for best in probabilities.argmax(axis=1)], probabilities, [])
+    return StoredAnswers(list(answers.predicted), probabilities, [])
+
+
+def write(stored: StoredAnswers, path: Path) -> None:
+    """Write answers beside and then rename; `path` is without an ending.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses; nothing half-written stays.
+    """
+    records: list[Any] = stored.records or [None] * len(stored.predicted)
+    lines = "".join(json.dumps(pair) + "\n" for pair in zip(stored.predicted, records, strict=True))
+    try:
+        if stored.probabilities is not None:
+            partial = path.with_name(path.name + ".npy.partial")
+            with partial.open("wb") as file:
+                np.save(file, stored.probabilities.astype(np.float32), allow_pickle=False)
+            partial.replace(path.with_name(path.name + ".npy"))
+        partial = path.with_name(path.name + ".jsonl.partial")
+        partial.write_text(lines, encoding="ascii")
+        partial.replace(path.with_name(path.name + ".jsonl"))
+    except OSError as error:
+        for leftover in path.parent.glob(f"{path.name}.*.partial"):
+            leftover.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror}). Make room, then --resume {path.parents[1]}."
+        ) from None
+
+
+def load(path: Path) -> StoredAnswers:
+    """Read what `write` wrote."""
+    pairs = [json.loads(line) for line in path.with_name(path.name + ".jsonl").read_text("ascii").splitlines()]
+    numbers = path.with_name(path.name + ".npy")
+    probabilities = np.load(numbers, allow_pickle=False) if numbers.exists() else None
+    records = [record for _, record in pairs if record is not None]
+    return StoredAnswers([predicted for predicted, _ in pairs], probabilities, records)

@@ -1,0 +1,30 @@
+"""Metrics as the field writes their names."""
+
+METRIC_NAMES = {
+    "log_loss": "log-loss",
+    "calibration_error": "calibration error",
+    "macro_f1": "macro-F1",
+    "entity_f1": "entity F1",
+    "entity_macro_f1": "entity macro-F1",
+    "set_micro_f1": "micro-F1",
+    "set_macro_f1": "macro-F1",
+    "set_samples_f1": "samples F1",
+    "semeval_f1": "SemEval macro-F1",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "spearman": "Spearman",
+    "pearson": "Pearson",
+    "quadratic_kappa": "weighted kappa",
+    "exact_match": "exact match",
+    "answer_f1": "answer F1",
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
+    "rouge_l": "ROUGE-L",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+}
+
+
+def metric_name(name: str) -> str:
+    """Give the name of a metric as the field writes it: `macro_f1` is `macro-F1`."""
+    return METRIC_NAMES.get(name, name.replace("_", " "))
