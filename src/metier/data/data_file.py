@@ -3,8 +3,9 @@
 import gzip
 import io
 import os
+import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -17,9 +18,16 @@ FORMATS = {
     ".ndjson": "JSON lines",
     ".json": "JSON",
     ".parquet": "Parquet",
+    ".conll": "CoNLL",
+    ".iob": "CoNLL",
+    ".iob2": "CoNLL",
+    ".bio": "CoNLL",
     ".txt": "text lines",
 }
-KNOWN_SUFFIXES = ".csv, .tsv, .jsonl, .json, .parquet or .txt, each with .gz if it is compressed"
+KNOWN_SUFFIXES = ".csv, .tsv, .jsonl, .json, .parquet, .conll or .txt, each with .gz if it is compressed"
+# A tag of a CoNLL file: O, or a mark of BIO, IOBES or BILOU before a label.
+TAG = re.compile(r"O|[BIELSUM]-\S+")
+TAGGED_HEAD_BYTES = 50_000
 
 # First bytes of what is often handed over under another name, and what to do about it.
 _SIGNATURES = (
@@ -106,7 +114,24 @@ def recognise(path: str | os.PathLike[str]) -> DataFile:
         )
     file = DataFile(path, FORMATS[suffix[0]], gzipped)
     _check_first_bytes(file)
-    return file
+    return replace(file, format="CoNLL") if file.format in ("TSV", "text lines") and _holds_tags(file) else file
+
+
+def _holds_tags(file: DataFile) -> bool:
+    """Whether each line is a token and a tag, with blank lines between: CoNLL under another name."""
+    with file.open() as stream:
+        head = stream.read(TAGGED_HEAD_BYTES)
+    # Tags are ASCII in every encoding that CoNLL comes in, so the words may be read as anything.
+    lines = head.decode("latin-1").split("\n")[: -1 if len(head) == TAGGED_HEAD_BYTES else None]
+    tagged = [line.split() for line in lines if line.strip() and not line.startswith(("# ", "-DOCSTART-"))]
+    blank = any(not line.strip() for line in lines[:-1])
+    last = {fields[-1] for fields in tagged if len(fields) > 1}
+    return (
+        blank
+        and last != {"O"}
+        and len(tagged) > 1
+        and all(len(fields) > 1 and TAG.fullmatch(fields[-1]) for fields in tagged)
+    )
 
 
 def _check_there(path: Path) -> None:

@@ -13,16 +13,20 @@ ROWS_TO_SPLIT = 3
 
 
 def drop_unlabelled(rows: Rows) -> tuple[Rows, int]:
-    """Leave out rows without a label; gives the rows that stay and how many went.
+    """Leave out rows without a label, or without whatever is to be learnt; gives the rows that stay and how many went.
 
     Raises
     ------
     MissingLabelError
-        If no column is the label.
+        If no column is the label, and none is another target.
     """
-    if rows.roles.label is None:
+    targets = ("label",) if rows.roles.label is not None else rows.roles.targets
+    if not targets:
         raise MissingLabelError(f"{rows.origin} has no label column. Name it with --label.")
-    kept = np.flatnonzero(pc.is_valid(rows.table.column(rows.roles.label)).to_numpy())
+    labelled = np.ones(len(rows), dtype=bool)
+    for role in targets:
+        labelled &= pc.is_valid(rows.table.column(getattr(rows.roles, role))).to_numpy()
+    kept = np.flatnonzero(labelled)
     return rows.take(kept), len(rows) - len(kept)
 
 

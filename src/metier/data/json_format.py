@@ -1,4 +1,4 @@
-"""JSON lines, and JSON that is one list of objects."""
+"""JSON lines, JSON that is one list of objects, and SQuAD's documents."""
 
 import itertools
 import json
@@ -8,6 +8,7 @@ from typing import Any
 from metier.data.batches import Batches, tables_of_records
 from metier.data.data_file import GZIP_FAULTS, DataFile
 from metier.data.encoding import choose_encoding, undecodable_line
+from metier.data.squad_format import is_squad, squad_records
 from metier.errors import BrokenRowError, UnreadableFileError
 
 HEAD_CHARACTERS = 100_000
@@ -32,7 +33,7 @@ def read_json(file: DataFile, *, encoding: str | None, batch_rows: int) -> Batch
             f"{file.origin} is named as {file.format}, but it begins with {first!r}, so it is not JSON. "
             "Rename it after what it holds (.csv, .tsv, .txt)."
         )
-    is_list = first == "[" or (file.format == "JSON" and not _holds_lines(file, encoding))
+    is_list = first == "[" or (first == "{" and not _holds_lines(file, encoding))
     named_list = file.format == "JSON"
     if is_list != named_list and first:
         what = "one JSON list" if is_list else "JSON lines"
@@ -103,6 +104,9 @@ def _listed(file: DataFile, encoding: str) -> Iterator[tuple[int, Mapping[str, A
         raise undecodable_line(file, encoding) from None
     except GZIP_FAULTS:
         raise file.broken_gzip from None
+    if is_squad(values):
+        yield from squad_records(values, file)
+        return
     if not isinstance(values, list):
         keys = f" with the keys {', '.join(map(repr, list(values)[:6]))}" if isinstance(values, dict) else ""
         raise UnreadableFileError(

@@ -2,11 +2,13 @@
 
 The story of a file: its name and first bytes say its format (`data_file`), its format's reader gives batches of
 columns (`csv_format`, `json_format`, …), a large file goes through the Arrow cache (`arrow_cache`), and its
-columns get their roles (`roles`). What was decided on the way stands in the notes of the rows.
+columns get their roles (`roles`) and the types that these promise (`structure`). What was decided on the way
+stands in the notes of the rows.
 """
 
 import os
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,21 @@ import pyarrow as pa
 
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
 from metier.data.batches import BATCH_ROWS, Batches
-from metier.data.columns import clean_labels, to_text_column
+from metier.data.columns import clean_labels
+from metier.data.combinations import NONE
+from metier.data.conll_format import read_conll
 from metier.data.csv_format import read_csv
 from metier.data.data_file import DataFile, recognise
 from metier.data.folder import data_files, labelled_texts, read_labelled_texts, split_of
 from metier.data.json_format import read_json
 from metier.data.lines_format import read_lines
 from metier.data.memory import table_of
+from metier.data.options import ReadOptions
 from metier.data.parquet_format import read_parquet, size_in_memory
 from metier.data.roles import infer_roles
-from metier.data.rows import Roles, Rows
-from metier.errors import DataError, EmptyDataError
+from metier.data.rows import INPUT_ROLES, TARGET_ROLES, Roles, Rows
+from metier.data.structure import part_conversations, structure
+from metier.errors import DataError, EmptyDataError, UnknownNameError
 from metier.progress import Listener, Progress, ignore
 
 # A larger file is memory-mapped from its Arrow copy.
@@ -35,28 +41,31 @@ GZIP_RATIO = 4  # What text shrinks to, roughly: the size of a .gz file says lit
 def read(
     source: Any,
     *,
-    text: str | None = None,
-    label: str | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    split: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    separator: str | None = None,
+    repair: bool = False,
     listener: Listener = ignore,
+    **columns: str | None,
 ) -> Rows:
     """Read rows from wherever they are.
 
     Parameters
     ----------
     source : path, Rows, DataFrame, Arrow table, list of mappings, list of (text, label), or list of str
-        A file of CSV, TSV, JSON, JSON lines, Parquet or text lines, each possibly gzipped; or a folder: of
-        data files of one shape, or of one sub-folder a label with one .txt file a text.
-    text, label, group, time, split : str, optional
-        The column that plays each role; inferred where it is not named. `none` says that no column does.
+        A file of CSV, TSV, JSON, JSON lines, Parquet, CoNLL, SQuAD JSON or text lines, each possibly gzipped;
+        or a folder: of data files of one shape, or of one sub-folder a label with one .txt file a text.
     encoding, delimiter : str, optional
         Detected where they are not named.
+    separator : str, optional
+        What stands between the labels of one row; detected where it is not named. `none`: nothing does.
+    repair : bool, default=False
+        Mend what is safe to mend, and say so; otherwise it is an error.
     listener : Listener
         Told how many rows of a large file were read.
+    **columns : str
+        The column that plays each role of `Roles`: `text="message", label="intent"`; inferred where it is not
+        named. `none` says that no column does.
 
     Returns
     -------
@@ -69,53 +78,71 @@ def read(
         If the file or a row of it cannot be read, or there are no rows with text.
     MissingColumnError
         If a named column is not there.
+    UnknownNameError
+        If there is no such role.
     """
-    given = {"text": text, "label": label, "group": group, "time": time, "split": split}
+    options = ReadOptions(encoding=encoding, delimiter=delimiter, separator=separator, repair=repair)
+    given = _given(columns)
     if isinstance(source, Rows):
         kept = {
-            role: column if given.get(role) is None else given[role]
-            for role, column in vars(source.roles).items()
+            role: column if given[role] is None else given[role] for role, column in vars(source.roles).items()
         }
-        rows = _with_roles(source.table, kept, origin=source.origin, notes=())
-        return Rows(rows.table, rows.roles, origin=source.origin, notes=source.notes)
+        rows = _with_roles(source.table, kept, options, origin=source.origin, notes=())
+        return Rows(
+            rows.table, rows.roles, origin=source.origin, notes=source.notes, separator=source.separator
+        )
     if not isinstance(source, str | os.PathLike):
-        return _with_roles(table_of(source), given, origin="the rows", notes=())
-    table, notes = _table_of_path(Path(source), encoding=encoding, delimiter=delimiter, listener=listener)
-    return _with_roles(table, given, origin=str(source), notes=notes)
+        return _with_roles(table_of(source), given, options, origin="the rows", notes=())
+    table, notes = _table_of_path(Path(source), options, listener)
+    return _with_roles(table, given, options, origin=str(source), notes=notes)
 
 
-def read_alike(source: Any, like: Rows, *, encoding: str | None = None, delimiter: str | None = None) -> Rows:
-    """Read further rows whose text and label stand in the columns of the same name as those of `like`.
+def read_alike(
+    source: Any,
+    like: Rows,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    repair: bool = False,
+) -> Rows:
+    """Read further rows whose inputs and targets stand in the columns of the same name as those of `like`.
 
     Raises
     ------
     MissingColumnError
         If they do not have these columns.
     """
-    return read(
-        source,
-        text=like.roles.text,
-        label=like.roles.label,
-        group="none",
-        time="none",
-        split="none",
+    given = {role: column or NONE for role, column in vars(like.roles).items()}
+    given |= {"group": NONE, "time": NONE, "split": NONE}
+    known = {label for labels in like.column("labels") for label in labels or ()} if like.roles.labels else ()
+    options = ReadOptions(
         encoding=encoding,
         delimiter=delimiter,
+        separator=like.separator,
+        repair=repair,
+        known_labels=frozenset(known),
     )
+    if isinstance(source, Rows):
+        return _with_roles(source.table, given, options, origin=source.origin, notes=source.notes)
+    if not isinstance(source, str | os.PathLike):
+        return _with_roles(table_of(source), given, options, origin="the rows", notes=())
+    table, notes = _table_of_path(Path(source), options, ignore)
+    return _with_roles(table, given, options, origin=str(source), notes=notes)
 
 
 def iterate(
     source: Any,
     batch_rows: int = BATCH_ROWS,
     *,
-    text: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    repair: bool = False,
+    **columns: str | None,
 ) -> Iterator[Rows]:
     """Read rows a batch at a time, in constant memory, to answer them.
 
-    Only the text column has a role. One JSON list and a .parquet.gz are held whole, for neither can be read
-    in parts.
+    Only columns of inputs have roles: text, text_pair, question, head, tail and messages. One JSON list and a
+    .parquet.gz are held whole, for neither can be read in parts.
 
     Raises
     ------
@@ -124,72 +151,98 @@ def iterate(
     MissingColumnError
         If a named column is not there.
     """
+    options = ReadOptions(encoding=encoding, delimiter=delimiter, repair=repair)
+    given = _given(columns) | dict.fromkeys((*TARGET_ROLES, "group", "time", "split"), NONE)
     if isinstance(source, str | os.PathLike):
-        batches = _batches_of_path(Path(source), encoding=encoding, delimiter=delimiter, batch_rows=batch_rows)
-        origin = str(source)
+        batches, origin = _batches_of_path(Path(source), options, batch_rows), str(source)
     else:
-        rows = source.table if isinstance(source, Rows) else table_of(source)
-        text = text or (source.roles.text if isinstance(source, Rows) else None)
-        starts = range(0, max(rows.num_rows, 1), batch_rows)
-        batches = Batches(rows.slice(start, batch_rows) for start in starts)
+        whole = source.table if isinstance(source, Rows) else table_of(source)
+        if isinstance(source, Rows):
+            given |= {role: given[role] or getattr(source.roles, role) for role in INPUT_ROLES}
+        starts = range(0, max(whole.num_rows, 1), batch_rows)
+        batches = Batches(whole.slice(start, batch_rows) for start in starts)
         origin = source.origin if isinstance(source, Rows) else "the rows"
-    given = {"text": text, "label": "none", "group": "none", "time": "none", "split": "none"}
-    notes, found = batches.notes, False
+    notes, first_row = batches.notes, 0
     for table in batches.tables:
         if table.num_rows == 0:
             continue
-        roles, inferred = infer_roles(table, given, origin=origin, needs_label=False)
-        if not found:
-            # The first batch decides for all: the column must not change midway.
-            notes, found, given["text"] = (*notes, *inferred), True, roles.text
-        yield Rows(to_text_column(table, roles.text), Roles(roles.text), origin=origin, notes=notes)
-    if not found:
+        rows = _typed(table, given, options, origin=origin, notes=(), needs_label=False, first_row=first_row)
+        if not first_row:
+            # The first batch decides for all: the columns must not change midway.
+            notes = (*notes, *rows.notes)
+            given |= {role: getattr(rows.roles, role) or NONE for role in INPUT_ROLES}
+        first_row += table.num_rows
+        yield Rows(rows.table, rows.roles, origin=origin, notes=notes)
+    if not first_row:
         raise EmptyDataError(f"{origin} has no rows. Give a file with at least one row.")
 
 
-def _with_roles(table: pa.Table, given: dict[str, str | None], *, origin: str, notes: tuple[str, ...]) -> Rows:
+def _given(columns: dict[str, str | None]) -> dict[str, str | None]:
+    roles = [field.name for field in fields(Roles)]
+    for role in columns:
+        if role not in roles:
+            raise UnknownNameError("role", role, known=roles)
+    return {role: columns.get(role) for role in roles}
+
+
+def _with_roles(
+    table: pa.Table, given: dict[str, str | None], options: ReadOptions, *, origin: str, notes: tuple[str, ...]
+) -> Rows:
     if table.num_rows == 0:
         columns = f" under its columns ({', '.join(table.column_names)})" if table.column_names else ""
         raise EmptyDataError(f"{origin} has no rows{columns}. Give at least one row.")
-    roles, inferred = infer_roles(table, given, origin=origin)
-    table = to_text_column(table, roles.text)
-    cleaned: tuple[str, ...] = ()
-    if roles.label is not None:
-        table, cleaned = clean_labels(table, roles.label)
-    rows = Rows(table, roles, origin=origin, notes=(*notes, *inferred, *cleaned))
+    rows = _typed(table, given, options, origin=origin, notes=notes, needs_label=True, first_row=0)
     if not any(text.strip() for text in rows.texts):
         raise EmptyDataError(
-            f"All {len(rows):,} rows of {origin} have an empty {roles.text!r}. Name the text column with "
+            f"All {len(rows):,} rows of {origin} have an empty {rows.roles.text!r}. Name the text column with "
             "--text."
         )
     return rows
 
 
-def _table_of_path(
-    path: Path, *, encoding: str | None, delimiter: str | None, listener: Listener
-) -> tuple[pa.Table, tuple[str, ...]]:
+def _typed(
+    table: pa.Table,
+    given: dict[str, str | None],
+    options: ReadOptions,
+    *,
+    origin: str,
+    notes: tuple[str, ...],
+    needs_label: bool,
+    first_row: int,
+) -> Rows:
+    """Give rows whose columns have their roles, named or inferred, and the types that these promise."""
+    table, parted = part_conversations(table, given, options, origin=origin, first_row=first_row)
+    roles, inferred = infer_roles(table, given, origin=origin, needs_label=needs_label)
+    structured = structure(table, roles, options, origin=origin, first_row=first_row)
+    table, cleaned = structured.table, tuple[str, ...]()
+    if roles.label is not None:
+        table, cleaned = clean_labels(table, roles.label)
+    said = (*notes, *parted, *inferred, *structured.notes, *cleaned)
+    return Rows(table, roles, origin=origin, notes=said, separator=structured.separator)
+
+
+def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tuple[pa.Table, tuple[str, ...]]:
     if path.is_dir():
-        return _table_of_folder(path, encoding=encoding, delimiter=delimiter, listener=listener)
+        return _table_of_folder(path, options, listener)
     file = recognise(path)
     if not _is_large(file):
-        batches = _open(file, encoding=encoding, delimiter=delimiter, batch_rows=BATCH_ROWS)
+        batches = _open(file, options, BATCH_ROWS)
         return _gather(batches.tables), batches.notes
-    place = cached_copy(file, how=f"{encoding} {delimiter}")
-    batches = _open(file, encoding=encoding, delimiter=delimiter, batch_rows=BATCH_ROWS)
+    place = cached_copy(file, how=f"{options.encoding} {options.delimiter} {options.repair}")
+    batches = _open(file, options, BATCH_ROWS)
     if not place.is_dir():
         write_copy(place, Batches(_heard(batches.tables, file.origin, listener)))
     return map_copy(place), batches.notes
 
 
 def _table_of_folder(
-    folder: Path, *, encoding: str | None, delimiter: str | None, listener: Listener
+    folder: Path, options: ReadOptions, listener: Listener
 ) -> tuple[pa.Table, tuple[str, ...]]:
     if labelled_texts(folder):
-        batches = read_labelled_texts(folder, encoding=encoding, batch_rows=BATCH_ROWS)
+        batches = read_labelled_texts(folder, encoding=options.encoding, batch_rows=BATCH_ROWS)
         return _gather(batches.tables), batches.notes
     paths = data_files(folder)
-    how = {"encoding": encoding, "delimiter": delimiter}
-    read_each = [_table_of_path(path, **how, listener=listener) for path in paths]
+    read_each = [_table_of_path(path, options, listener) for path in paths]
     tables = [table for table, _ in read_each]
     _check_same_shape(folder, paths, tables)
     notes = [note for _, each in read_each for note in each]
@@ -215,27 +268,26 @@ def _check_same_shape(folder: Path, paths: list[Path], tables: list[pa.Table]) -
             )
 
 
-def _batches_of_path(path: Path, *, encoding: str | None, delimiter: str | None, batch_rows: int) -> Batches:
+def _batches_of_path(path: Path, options: ReadOptions, batch_rows: int) -> Batches:
     if not path.is_dir():
-        return _open(recognise(path), encoding=encoding, delimiter=delimiter, batch_rows=batch_rows)
+        return _open(recognise(path), options, batch_rows)
     if labelled_texts(path):
-        return read_labelled_texts(path, encoding=encoding, batch_rows=batch_rows)
-    opened = [
-        _open(recognise(each), encoding=encoding, delimiter=delimiter, batch_rows=batch_rows)
-        for each in data_files(path)
-    ]
+        return read_labelled_texts(path, encoding=options.encoding, batch_rows=batch_rows)
+    opened = [_open(recognise(each), options, batch_rows) for each in data_files(path)]
     notes = tuple(note for batches in opened for note in batches.notes)
     return Batches((table for batches in opened for table in batches.tables), notes)
 
 
-def _open(file: DataFile, *, encoding: str | None, delimiter: str | None, batch_rows: int) -> Batches:
+def _open(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
+    if file.format == "CoNLL":
+        return read_conll(file, encoding=options.encoding, repair=options.repair, batch_rows=batch_rows)
     if file.format in ("CSV", "TSV"):
-        return read_csv(file, encoding=encoding, delimiter=delimiter, batch_rows=batch_rows)
+        return read_csv(file, encoding=options.encoding, delimiter=options.delimiter, batch_rows=batch_rows)
     if file.format in ("JSON", "JSON lines"):
-        return read_json(file, encoding=encoding, batch_rows=batch_rows)
+        return read_json(file, encoding=options.encoding, batch_rows=batch_rows)
     if file.format == "Parquet":
         return read_parquet(file, batch_rows=batch_rows)
-    return read_lines(file, encoding=encoding, batch_rows=batch_rows)
+    return read_lines(file, encoding=options.encoding, batch_rows=batch_rows)
 
 
 def _heard(tables: Iterator[pa.Table], origin: str, listener: Listener) -> Iterator[pa.Table]:

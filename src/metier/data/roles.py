@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.data.combinations import NONE, infer_combinations, level
 from metier.data.folder import SPLIT_NAMES
-from metier.data.rows import Roles
+from metier.data.rows import TARGET_ROLES, Roles, flag
 from metier.errors import CallError, DataError, MissingColumnError
 
 
@@ -37,7 +38,7 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("group", "group_id", "分组"),
         _names(
             "thread_id conversation_id dialogue_id dialog_id session_id customer_id user_id author_id "
-            "patient_id "
+            "patient_id passage_id document_id "
             "用户 用户id 会话 会话id 客户id"
         ),
     ),
@@ -47,7 +48,7 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "split": (("split", "数据集"), ("subset", "partition")),
 }
-NONE = "none"  # `--group none`: no column plays this role.
+LABEL_NAMES = frozenset(name for names in NAMES["label"] for name in names)
 SAMPLE_ROWS = 5_000
 # A text column told by content: mostly different values of some length. A Chinese word takes two characters.
 TEXT_DISTINCT_FRACTION = 0.5
@@ -81,15 +82,18 @@ def infer_roles(
     }
     for role, named in chosen.items():
         if named not in table.column_names:
-            raise MissingColumnError(named, found=table.column_names, origin=origin, flag=f"--{role}")
+            raise MissingColumnError(named, found=table.column_names, origin=origin, flag=flag(role))
     _check_one_role_each(chosen)
     refused = {role for role, column in given.items() if column is not None} - set(chosen)
     if "text" in refused:
         raise CallError("--text none: a text column is needed. Name it with --text.")
     sample = table.slice(0, SAMPLE_ROWS)
-    notes = []
+    combined = infer_combinations(sample, chosen, refused, label_names=LABEL_NAMES, needs_target=needs_label)
+    chosen |= combined
+    notes = [_note(role, column) for role, column in combined.items()]
+    has_target = any(role in chosen for role in TARGET_ROLES)
     for role in ("text", "label", "split", "group", "time"):
-        if role in chosen or role in refused:
+        if role in chosen or role in refused or (role == "label" and has_target):
             continue
         column = _infer(role, sample, chosen, origin=origin, needs_label=needs_label)
         if column is not None:
@@ -107,8 +111,8 @@ def _check_one_role_each(chosen: dict[str, str]) -> None:
         for other, same in chosen.items():
             if role < other and column == same:
                 raise CallError(
-                    f"The column {column!r} cannot be both {role} and {other}. Name another with --{role} "
-                    f"or --{other}."
+                    f"The column {column!r} cannot be both {role} and {other}. Name another with {flag(role)} "
+                    f"or {flag(other)}."
                 )
 
 
@@ -118,7 +122,7 @@ def _note(role: str, column: str) -> str:
         "time": "the latest rows are held out (--time none to ignore it)",
         "split": "it says which rows are train, validation and test (--split none to ignore it)",
     }
-    overrule = f"; {effects[role]}" if role in effects else f" (--{role})"
+    overrule = f"; {effects[role]}" if role in effects else f" ({flag(role)})"
     return f"{role} = {column}, inferred{overrule}"
 
 
@@ -127,7 +131,7 @@ def _infer(
 ) -> str | None:
     free = [name for name in sample.column_names if name not in chosen.values()]
     for names in NAMES[role]:
-        found = [name for name in free if name.strip().lower().replace(" ", "_").replace("-", "_") in names]
+        found = [name for name in free if level(name) in names]
         if role == "group":
             found = [name for name in found if _repeats(sample.column(name))]
         if role == "split":
@@ -150,7 +154,7 @@ def _infer(
 def _ambiguous(role: str, found: Sequence[str], origin: str) -> DataError:
     return DataError(
         f"{origin} has more than one column that may be the {role}: {', '.join(found)}. Name the right one "
-        f"with --{role}."
+        f"with {flag(role)}."
     )
 
 

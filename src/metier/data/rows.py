@@ -136,13 +136,24 @@ class Rows:
         Where the rows came from, for messages: a file name.
     notes : tuple of str
         What reading found and decided, one sentence each (encoding, delimiter, inferred roles).
+    separator : str, optional
+        What stood between the labels of one row, so that further rows are cut alike.
     """
 
-    def __init__(self, table: pa.Table, roles: Roles, *, origin: str = "the rows", notes: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        table: pa.Table,
+        roles: Roles,
+        *,
+        origin: str = "the rows",
+        notes: tuple[str, ...] = (),
+        separator: str | None = None,
+    ):
         self.table = table
         self.roles = roles
         self.origin = origin
         self.notes = notes
+        self.separator = separator
         for role, column in vars(roles).items():
             if column is not None and column not in table.column_names:
                 raise MissingColumnError(column, found=table.column_names, origin=origin, flag=flag(role))
@@ -158,6 +169,19 @@ class Rows:
     def texts(self) -> Texts:
         """The text of each row; a missing text is an empty one."""
         return Texts(self.table.column(self.roles.text))
+
+    @property
+    def whole_inputs(self) -> Sequence[str]:
+        """The text of each row with what stands beside it: its question and its other side, or its conversation."""
+        if self.roles.messages is not None:
+            conversations = self.table.column(self.roles.messages).to_pylist()
+            return ["\n".join(message["content"] for message in said or ()) for said in conversations]
+        beside = [
+            self.column(role) for role in ("question", "text_pair") if getattr(self.roles, role) is not None
+        ]
+        if not beside:
+            return self.texts
+        return ["\n".join(part or "" for part in parts) for parts in zip(self.texts, *beside, strict=True)]
 
     @property
     def labels(self) -> list[str]:
@@ -216,12 +240,15 @@ class Rows:
     def take(self, indices: np.ndarray | Sequence[int]) -> "Rows":
         """The rows at these positions, in this order."""
         picked = self.table.take(pa.array(np.asarray(indices, dtype=np.int64)))
-        return Rows(picked, self.roles, origin=self.origin, notes=self.notes)
+        return self._with(picked, self.roles)
 
     def with_roles(self, **roles: str | None) -> "Rows":
         """The same rows with some roles changed."""
         changed = Roles(**{**vars(self.roles), **roles})  # type: ignore[arg-type]  # a text role is never None
-        return Rows(self.table, changed, origin=self.origin, notes=self.notes)
+        return self._with(self.table, changed)
+
+    def _with(self, table: pa.Table, roles: Roles) -> "Rows":
+        return Rows(table, roles, origin=self.origin, notes=self.notes, separator=self.separator)
 
     @property
     def fingerprint(self) -> str:

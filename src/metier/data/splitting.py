@@ -17,6 +17,7 @@ import numpy as np
 from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates
 from metier.data.rows import Rows
 from metier.data.split_column import positions_by_split
+from metier.data.strata import strata_of
 from metier.data.time import as_seconds
 from metier.errors import CallError, DataError, RareLabelError
 
@@ -24,6 +25,8 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 NAMES = ("train", "validation", "test")
 # Past this many rows near duplicates are no longer searched for, only exact ones.
 MOST_ROWS_FOR_NEAR = 500_000
+# "Yes, please" stands in every conversation: duplicates that would tie more groups together than this are let go.
+MOST_TIED_FRACTION = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ def split_rows(
     """Split rows into train, validation and test.
 
     Parts that are given, as rows of their own or by the values of a split column, are kept. What is missing
-    is held out of the training rows: the latest where there is a time column, otherwise with each label's
-    share, and with the rows of a group and near duplicates on one side.
+    is held out of the training rows: the latest where there is a time column, otherwise with the share of each
+    label, type of entity or fifth of the scores, and with the rows of a group and near duplicates on one side.
+    Questions about one passage stay together, too.
 
     Parameters
     ----------
@@ -77,7 +81,7 @@ def split_rows(
     DataError
         If the split column holds other values than train, validation and test, or a part stays empty.
     MissingLabelError
-        If rows have no label.
+        If rows have no label, labels, spans or score where there is a column of them.
     """
     _check_fractions(validation_fraction, test_fraction)
     parts: dict[str, Rows] = {
@@ -142,11 +146,11 @@ def _check_not_empty(parts: dict[str, Rows]) -> None:
 
 def _assign(rows: Rows, fractions: dict[str, float], random_state: int) -> tuple[np.ndarray, str]:
     """Give the side of each row and how it was chosen."""
-    labels = rows.labels if rows.roles.label is not None else [""] * len(rows)
-    classes, codes = np.unique(labels, return_inverse=True)
+    strata = strata_of(rows, n_parts=len(fractions) + 1)
+    classes, codes = np.unique(strata.names, return_inverse=True)
     counts = np.bincount(codes)
     rare = {str(label): int(n) for label, n in zip(classes, counts, strict=True) if n <= len(fractions)}
-    if rare and rows.roles.label is not None:
+    if rare and strata.are_labels:
         raise RareLabelError(rare, needed=len(fractions) + 1)
     clusters, kept = _units(rows)
     shares = np.zeros(3)
@@ -156,19 +160,29 @@ def _assign(rows: Rows, fractions: dict[str, float], random_state: int) -> tuple
     if rows.roles.time is not None:
         return _latest(rows, clusters, shares), f"the latest by {rows.roles.time}{kept}"
     dealt = _Deal(clusters, codes, counts, shares, np.random.default_rng(random_state))
-    stratified = "each label in its share" if rows.roles.label is not None else "at random"
-    return dealt.sides(), f"{stratified}{kept}"
+    return dealt.sides(), f"{strata.how}{kept}"
 
 
 def _units(rows: Rows) -> tuple[Clusters, str]:
     """Give the rows that must stay together, and the words that say so."""
     near = len(rows) <= MOST_ROWS_FOR_NEAR
-    clusters = near_duplicates(rows.texts) if near else exact_duplicates(rows.texts)
+    texts = rows.texts if rows.roles.question is not None else rows.whole_inputs
+    clusters = near_duplicates(texts) if near else exact_duplicates(texts)
     kept = ["near duplicates" if near else "exact duplicates"] if clusters.n_repeats else []
+    if rows.roles.question is not None:
+        kept = ["questions about one passage"]
     if rows.roles.group is not None:
-        clusters = join_clusters(clusters, _groups(rows))
+        groups = _groups(rows)
+        joined = join_clusters(clusters, groups)
+        if _largest(joined) > max(MOST_TIED_FRACTION * len(rows), _largest(groups)):
+            kept, joined = [], groups
+        clusters = joined
         kept.append(f"rows of one {rows.roles.group}")
     return clusters, f", with {' and '.join(kept)} on one side" if kept else ""
+
+
+def _largest(clusters: Clusters) -> int:
+    return int(np.bincount(clusters.ids).max())
 
 
 def _groups(rows: Rows) -> Clusters:
