@@ -7,7 +7,7 @@ import pytest
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
 from metier.errors import AnswerPlaceError, EmptyDataError, MissingLabelError, MissingSideError
 from metier.tasks.answering import Answering
-from metier.tasks.questions import as_questions, check_answers, repair_answers
+from metier.tasks.questions import as_questions, check_answers
 
 CMRC = Path(__file__).parents[2] / "examples" / "cmrc2018" / "train.json"
 PASSAGE = "The Panthers gave up 308 points. In 308 games they gave up more."
@@ -66,17 +66,6 @@ def test_what_is_wrong_is_said_of_every_kind_of_fault(answer, said):
     with pytest.raises(AnswerPlaceError, match="row 1") as caught:
         check_answers(as_questions(items), targets)
     assert said in str(caught.value)
-
-
-def test_repairing_moves_what_stands_elsewhere_and_takes_out_the_rest():
-    items, targets = asked(
-        {"text": "308", "start": 40}, {"text": "nowhere", "start": 1}, {"text": "Panthers", "start": 4}
-    )
-    repaired, faults = repair_answers(as_questions(items), targets)
-    assert repaired == [[{"text": "308", "start": 36}, {"text": "Panthers", "start": 4}]]
-    assert [fault.nearest for fault in faults] == [36, None]
-    assert targets[0][0]["start"] == 40
-    check_answers(as_questions(items), repaired)
 
 
 def test_offsets_count_characters_whatever_their_planes():

@@ -123,29 +123,6 @@ def answer_faults(
     return faults
 
 
-def repair_answers(
-    questions: Sequence[Question], targets: Sequence[Sequence[Mapping[str, Any]]]
-) -> tuple[list[list[dict[str, Any]]], list[AnswerFault]]:
-    """Move answers that are off to the nearest place that holds them, and take out those that stand nowhere.
-
-    Returns
-    -------
-    targets : list of list of {"text", "start"}
-        A row whose every answer was taken out has an empty list now: leave it out, or it would be learnt as a
-        question without an answer.
-    faults : list of AnswerFault
-        What was moved, or taken out where `nearest` is None.
-    """
-    repaired = [[dict(answer) for answer in answers] for answers in targets]
-    faults = answer_faults(questions, targets)
-    for fault in reversed(faults):  # From behind, so that taking one out moves none of the others.
-        if fault.nearest is None:
-            del repaired[fault.row][fault.answer]
-        else:
-            repaired[fault.row][fault.answer]["start"] = fault.nearest
-    return repaired, faults
-
-
 def nearest_occurrence(passage: str, text: str, start: int) -> int | None:
     """Give where a passage has a text, nearest to `start`; None where it does not.
 

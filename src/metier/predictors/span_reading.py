@@ -1,0 +1,240 @@
+"""From the scores of tokens to an answer: the best legal span of all windows, or none.
+
+Every token of a window has two scores, for beginning and for ending the answer; the first token of the window stands
+for "not in this window" [1]_. A span's margin is its two scores less those of that token. Of all spans that end no
+earlier than they begin, and not too long after, the one with the largest margin in any window is the answer; if even
+its margin is below the threshold, there is none.
+
+References
+----------
+.. [1] Devlin et al., "BERT: pre-training of deep bidirectional transformers", 2019, arXiv:1810.04805, section 4.3.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from metier.predictors.answers import DIGITS, RecordAnswers
+from metier.predictors.passage_windows import Frame, Window, windows_of
+from metier.predictors.tokenization import batches_by_length, pad
+from metier.tasks.questions import Question
+
+# Scores of tokens that may not begin or end an answer: those of the question, marks, padding.
+FORBIDDEN = -10_000.0
+# In work at once: bounds the memory of a book, and gives batches windows of like length.
+WINDOWS_AT_ONCE = 256
+TOKEN_BUDGET = 2048
+
+# From padded token ids and mask to scores of shape (n_windows, n_tokens, 2).
+Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation said about margins.
+
+    Parameters
+    ----------
+    threshold : float or None
+        Below this margin there is no answer; None: every question gets one.
+    of_span : tuple of float
+        Weight of the margin, weight of the log-odds of the span's own probability, and bias: their sum is the
+        log-odds that an answer is exactly right.
+    of_none : tuple of float
+        Weight of the margin and bias: the log-odds that the passage answers at all.
+    """
+
+    threshold: float | None = None
+    of_span: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    of_none: tuple[float, float] = (1.0, 0.0)
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> "Verdict":
+        """Give what was written down with `dataclasses.asdict`."""
+        return cls(said["threshold"], tuple(said["of_span"]), tuple(said["of_none"]))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The best span of a passage.
+
+    Parameters
+    ----------
+    start, end : int
+        In the passage, in characters; the same where no token may be answered with.
+    margin : float
+        How much it is preferred to no answer.
+    log_odds : float
+        Of its probability inside its window.
+    """
+
+    start: int
+    end: int
+    margin: float
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class ReadingSettings:
+    """How a passage is cut and its spans are judged.
+
+    Parameters
+    ----------
+    prefix : str
+        Put before every question.
+    window_length : int
+        Most tokens of a window.
+    longest_answer : int
+        Most tokens of an answer.
+    pad_id : int
+    """
+
+    prefix: str
+    window_length: int
+    longest_answer: int
+    pad_id: int
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+class SpanReader:
+    """Reads passages with whatever scores their tokens. Holds no state: safe to share between threads.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+        Not changed; a copy without truncation is used.
+    settings : ReadingSettings
+    run : callable
+        See `Run`.
+    one_by_one : bool
+        Whether windows are scored each by itself, because their scores would hang on their neighbours.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, settings: ReadingSettings, run: Run, *, one_by_one: bool = False):
+        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self._tokenizer.no_truncation()
+        self._tokenizer.encode_special_tokens = True  # Not part of what `to_str` writes.
+        self._frame = Frame.of(self._tokenizer)
+        self._settings, self._run, self._one_by_one = settings, run, one_by_one
+
+    def read(self, questions: Sequence[Question]) -> list[Reading]:
+        """Give the best span of each question's passage, answerable or not."""
+        best: list[Reading | None] = [None] * len(questions)
+        windows = windows_of(
+            self._tokenizer,
+            self._frame,
+            questions,
+            prefix=self._settings.prefix,
+            length=self._settings.window_length,
+        )
+        while group := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
+            for window, reading in zip(group, self._read_windows(group), strict=True):
+                before = best[window.row]
+                if before is None or reading.margin > before.margin:
+                    best[window.row] = reading
+        return [_trimmed(reading, question) for reading, question in zip(best, questions, strict=True)]  # type: ignore[arg-type]
+
+    def _read_windows(self, windows: Sequence[Window]) -> list[Reading]:
+        readings: list[Reading | None] = [None] * len(windows)
+        budget = 1 if self._one_by_one else TOKEN_BUDGET
+        for rows in batches_by_length([len(window.ids) for window in windows], token_budget=budget):
+            some = [windows[row] for row in rows]
+            scores = self._run(*pad([window.ids for window in some], pad_id=self._settings.pad_id))
+            for number, window in enumerate(some):
+                scores[number, 1 : window.first] = FORBIDDEN  # A mark typed into a question ends no question.
+            spans = best_spans(scores, longest=self._settings.longest_answer)
+            for row, window, span in zip(rows, some, spans, strict=True):
+                readings[row] = _in_passage(window, *span)
+        return readings  # type: ignore[return-value]
+
+    def answer(self, questions: Sequence[Question], *, name: str) -> RecordAnswers:
+        """Answer questions with spans of their passages, or with nothing."""
+        return as_answers(self.read(questions), questions, self._settings.verdict, name=name)
+
+
+def best_spans(scores: np.ndarray, *, longest: int) -> list[tuple[int, int, float, float]]:
+    """Find the best legal span of each window.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_windows, n_tokens, 2)
+        `FORBIDDEN` where a token may not be taken; token 0 stands for no answer.
+    longest : int
+        Most tokens of a span.
+
+    Returns
+    -------
+    list of (first, last, margin, log_odds)
+        First and last token of the span; 0 and 0 where none is legal.
+    """
+    scores = scores.astype(np.float64)
+    begins, ends = scores[:, :, 0], scores[:, :, 1]
+    longest = min(longest, begins.shape[1])
+    beyond = np.full((len(ends), longest - 1), 2 * FORBIDDEN)
+    reach = np.lib.stride_tricks.sliding_window_view(np.concatenate([ends, beyond], axis=1), longest, axis=1)
+    together = begins + reach.max(axis=2)
+    first = together[:, 1:].argmax(axis=1) + 1
+    rows = np.arange(len(scores))
+    last = first + reach[rows, first].argmax(axis=1)
+    total = together[rows, first]
+    margins = total - begins[:, 0] - ends[:, 0]
+    log_p = total - _log_sum(begins) - _log_sum(ends)
+    log_odds = log_p - np.log(-np.expm1(np.minimum(log_p, -1e-12)))
+    none = total < FORBIDDEN / 2
+    first[none] = last[none] = 0
+    return list(zip(first.tolist(), last.tolist(), margins.tolist(), log_odds.tolist(), strict=True))
+
+
+def as_answers(
+    readings: Sequence[Reading], questions: Sequence[Question], verdict: Verdict, *, name: str
+) -> RecordAnswers:
+    """Decide for each question whether its best span is the answer, and how likely that is right."""
+    records: list[dict[str, Any]] = []
+    for reading, question in zip(readings, questions, strict=True):
+        is_none = reading.start == reading.end or (
+            verdict.threshold is not None and reading.margin < verdict.threshold
+        )
+        if is_none:
+            slope, bias = verdict.of_none
+            chance = 1 - _logistic(slope * reading.margin + bias)
+            records.append({"answer": "", "start": None, "end": None, "probability": round(chance, DIGITS)})
+            continue
+        of_margin, of_odds, bias = verdict.of_span
+        chance = _logistic(of_margin * reading.margin + of_odds * reading.log_odds + bias)
+        records.append(
+            {
+                "answer": question.passage[reading.start : reading.end],
+                "start": reading.start,
+                "end": reading.end,
+                "probability": round(chance, DIGITS),
+            }
+        )
+    return RecordAnswers([record["answer"] for record in records], records, (name,) * len(records))
+
+
+def _in_passage(window: Window, first: int, last: int, margin: float, log_odds: float) -> Reading:
+    if last < window.first or len(window.offsets) == 0:
+        return Reading(0, 0, margin, log_odds)
+    start, end = window.offsets[first - window.first, 0], window.offsets[last - window.first, 1]
+    return Reading(int(start), int(end), margin, log_odds)
+
+
+def _trimmed(reading: Reading, question: Question) -> Reading:
+    """The same without white space at its edges, which some tokenizers count to a word."""
+    text = question.passage[reading.start : reading.end]
+    start = reading.start + len(text) - len(text.lstrip())
+    end = max(start, reading.end - (len(text) - len(text.rstrip())))
+    return Reading(start, end, reading.margin, reading.log_odds)
+
+
+def _log_sum(values: np.ndarray) -> np.ndarray:
+    highest = values.max(axis=1)
+    return highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
+
+
+def _logistic(log_odds: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))))
