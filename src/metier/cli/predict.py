@@ -15,18 +15,34 @@ import pyarrow.parquet as pq
 from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle
+from metier.bundles.questions import fault_of
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
+from metier.cli.shown_answers import shown_answer
 from metier.data.reading import iterate
 from metier.data.rows import Rows
 from metier.data.writing import open_writer
-from metier.errors import DataError
+from metier.errors import CallError, DataError
 from metier.machine import usable_cores
-from metier.predictors.answers import Answers
+from metier.predictors.answers import AnswerBatch
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.asked import items_of
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 BATCH_LINES = 256
+# Files whose cells hold one value each.
+FLAT = frozenset({".csv", ".tsv", ".txt"})
+SPANS = pa.list_(
+    pa.struct(
+        [
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("label", pa.string()),
+            ("text", pa.string()),
+            ("probability", pa.float64()),
+        ]
+    )
+)
 ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 
 
@@ -75,9 +91,11 @@ def predict(  # One parameter an option, as click hands them over.
         facts = _answer_file(model, source, output, text=text, top=top)
         print_json(facts) if as_json else _print_facts(facts)
         return
-    show: Callable[[Sequence[str], Answers, int | None], None] = _print_json_lines if as_json else _print_lines
+    show: Callable[[Sequence[str], AnswerBatch, int | None], None] = (
+        _print_json_lines if as_json else _print_lines
+    )
     for batch in _batches_of_stdin() if texts == ("-",) else [list(texts)]:
-        show(batch, model.predict(batch), top)
+        show(batch, model.predict(_items(batch, model.input_keys)), top)
 
 
 def _check_call(texts: Sequence[str], source: Path | None, output: Path | None) -> None:
@@ -95,6 +113,27 @@ def _check_call(texts: Sequence[str], source: Path | None, output: Path | None) 
         )
     if source.exists() and output.exists() and source.samefile(output):
         raise click.UsageError("--output would replace the file that --input reads. Name another file.")
+
+
+def _items(texts: Sequence[str], keys: Sequence[str]) -> list[Any]:
+    """Give what was typed as the model takes it: texts, or JSON objects where a question has several parts."""
+    if tuple(keys) == ("text",):
+        return list(texts)
+    items: list[Any] = []
+    for text in texts:
+        try:
+            item = json.loads(text) if text.lstrip().startswith("{") or "messages" not in keys else text
+        except json.JSONDecodeError as error:
+            example = json.dumps(dict.fromkeys(keys, "…"), ensure_ascii=False)
+            raise CallError(
+                f"This model asks for {' and '.join(keys)}, so each argument is a JSON object such as "
+                f"'{example}'; {text[:60]!r} is none ({error}). For a file use --input."
+            ) from None
+        fault = fault_of(item, keys)
+        if fault:
+            raise CallError(f"{text[:60]!r}: {fault}")
+        items.append(item)
+    return items
 
 
 def _answer_file(
@@ -140,11 +179,12 @@ def answer_rows(
     begun, what = time.perf_counter(), f"answering into {output.name}"
     answered_by: Counter[str] = Counter()
     added: dict[str, str] = {}
+    keeps_nested = FLAT.isdisjoint(output.suffixes)
     with open_writer(output) as writer:
         for batch in batches:
-            answers = model.predict(list(batch.texts))
-            added = added or _free_names(batch, top)
-            writer.write(_with_answers(batch, answers, added, top))
+            answers = model.predict(items_of(batch, model.input_keys))
+            added = added or _free_names(batch, answers, top)
+            writer.write(_with_answers(batch, answers, added, top, keeps_nested=keeps_nested))
             answered_by.update(answers.answered_by)
             rows = answered_by.total()
             # A rough total must not end the step before its last row.
@@ -166,12 +206,11 @@ def _rows_roughly(source: Path) -> int | None:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
-def _free_names(batch: Rows, top: int | None) -> dict[str, str]:
+def _free_names(batch: Rows, answers: AnswerBatch, top: int | None) -> dict[str, str]:
     """Names of the new columns: where a file has a `label` of its own, ours is `predicted_label`."""
-    wanted = ["label", "probability", "answered_by", *(["probabilities"] if top else [])]
     taken = set(batch.table.column_names)
     names = {}
-    for name in wanted:
+    for name in answers.record(0, top):
         free = name
         while free in taken:
             free = f"predicted_{free}"
@@ -179,7 +218,9 @@ def _free_names(batch: Rows, top: int | None) -> dict[str, str]:
     return names
 
 
-def _with_answers(batch: Rows, answers: Answers, names: dict[str, str], top: int | None) -> pa.Table:
+def _with_answers(
+    batch: Rows, answers: AnswerBatch, names: dict[str, str], top: int | None, *, keeps_nested: bool
+) -> pa.Table:
     records = [answers.record(row, top) for row in range(len(answers))]
     table = batch.table
     clash = set(names.values()).intersection(table.column_names)
@@ -190,9 +231,11 @@ def _with_answers(batch: Rows, answers: Answers, names: dict[str, str], top: int
         )
     for key, name in names.items():
         values = [record[key] for record in records]
-        if key == "probabilities":
+        # Labels are no keys of a struct: a mapping is written as JSON, and so is a list where cells are flat.
+        if any(isinstance(value, dict) or (isinstance(value, list) and not keeps_nested) for value in values):
             values = [json.dumps(value, ensure_ascii=False) for value in values]
-        table = table.append_column(name, pa.array(values))
+        kind = SPANS if key == "spans" and keeps_nested else None
+        table = table.append_column(name, pa.array(values, type=kind))
     return table
 
 
@@ -214,19 +257,21 @@ def _next_lines(lines: Iterator[str], most: int) -> list[str]:
         ) from None
 
 
-def _print_json_lines(texts: Sequence[str], answers: Answers, top: int | None) -> None:
+def _print_json_lines(texts: Sequence[str], answers: AnswerBatch, top: int | None) -> None:
     for row in range(len(answers)):
         print_json(answers.record(row, top))
 
 
-def _print_lines(texts: Sequence[str], answers: Answers, top: int | None) -> None:
+def _print_lines(texts: Sequence[str], answers: AnswerBatch, top: int | None) -> None:
     records = [answers.record(row, top) for row in range(len(answers))]
-    widest = max(cell_len(record["label"]) for record in records)
-    for text, record in zip(texts, records, strict=True):
+    said = [shown_answer(record) for record in records]
+    widest = max(cell_len(one) for one in said)
+    for text, record, one in zip(texts, records, said, strict=True):
         # By hand and not by a table: a line that is cut to the terminal would be cut in a pipe, too.
-        label = record["label"] + " " * (widest - cell_len(record["label"]))
+        sure = f"  {percentage(record['probability']):>7}" if "probability" in record else ""
         shown = f"  {text}" if len(texts) > 1 else ""
-        print(f"{label}  {percentage(record['probability']):>7}  {record['answered_by']}{shown}", flush=True)
+        padded = one + " " * (widest - cell_len(one))
+        print(f"{padded}{sure}  {record['answered_by']}{shown}", flush=True)
         for other, probability in record.get("probabilities", {}).items():
             print(f"    {percentage(probability):>7}  {other}", flush=True)
 
