@@ -66,11 +66,19 @@ def compare(
         p_value = mcnemar_exact(truth, predicted_a, predicted_b)
     else:
         p_value = randomization_test(metric, truth, predicted_a, predicted_b, swaps=resamples, rng=rng)
-    verdict = NO_DIFFERENCE
-    if p_value <= 1 - level and (low > 0 or high < 0):
-        verdict = A_IS_BETTER if difference > 0 else B_IS_BETTER
+    verdict = decide(difference, low, high, p_value, level=level)
     only_a, only_b = count_flips(truth, predicted_a, predicted_b)
     return Comparison(difference, low, high, p_value, verdict, only_a, only_b)
+
+
+def decide(gain: float, low: float, high: float, p_value: float, *, level: float) -> str:
+    """Give the verdict: one is better only when the test and the interval of the difference agree.
+
+    `gain` is above 0 where a did better, whatever the sign of the difference.
+    """
+    if p_value <= 1 - level and (low > 0 or high < 0):
+        return A_IS_BETTER if gain > 0 else B_IS_BETTER
+    return NO_DIFFERENCE
 
 
 def count_flips(truth: np.ndarray, predicted_a: np.ndarray, predicted_b: np.ndarray) -> tuple[int, int]:

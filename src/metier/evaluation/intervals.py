@@ -50,11 +50,16 @@ def bootstrap_interval(
     value = METRICS[check_metric(metric)](truth, predicted)
     right = truth == predicted
     if right.all() or not right.any():
-        slack = 1 - ((1 - level) / 2) ** (1 / len(truth))
-        return Interval(value, max(value - slack, 0.0), min(value + slack, 1.0))
+        return exact_interval(value, len(truth), level=level)
     drawn = resampled(metric, truth, predicted, resamples=resamples, rng=np.random.default_rng(random_state))[0]
     low, high = bias_corrected(drawn, value, level=level)
     return Interval(value, low, high)
+
+
+def exact_interval(value: float, rows: int, *, level: float) -> Interval:
+    """Give the binomial interval of a share that every one of `rows` agrees on, a value of 0 or 1."""
+    slack = 1 - ((1 - level) / 2) ** (1 / rows)
+    return Interval(value, max(value - slack, 0.0), min(value + slack, 1.0))
 
 
 def bias_corrected(drawn: np.ndarray, value: float, *, level: float) -> tuple[float, float]:

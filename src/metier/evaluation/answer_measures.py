@@ -1,0 +1,99 @@
+"""Answers taken from a passage: exactly right, or overlapping the reference, as SQuAD and CMRC 2018 count them.
+
+Truth is, for each row, the list of references, as texts or as `{"text", "start"}`; an empty list says that the
+passage holds no answer. An answer is a text, "" for none. The best of several references counts.
+
+English is counted by words, without case, punctuation and articles [1]_. Where a reference or the answer has
+Han characters, the row is counted as CMRC 2018 [2]_ does: by characters, and only the longest run that both
+share counts.
+
+References
+----------
+.. [1] Rajpurkar, Jia and Liang, "Know what you don't know: unanswerable questions for SQuAD", 2018.
+.. [2] Cui et al., "A span-extraction dataset for Chinese machine reading comprehension", 2019.
+"""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metier.evaluation.row_statistics import mean_of_rows
+from metier.text.segmentation import has_han
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
+# The marks that CMRC's script drops; others ("," "(" ".") stay, there and here.
+_WITHOUT_CMRC_MARKS = str.maketrans("", "", "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+# CMRC's script leaves what is not Han to NLTK's word tokenizer; this cuts plain words, numbers and marks alike.
+_CMRC_TOKENS = re.compile(r"[\u4e00-\u9fa5]|[^\W\u4e00-\u9fa5]+(?:[.,'][^\W\u4e00-\u9fa5]+)*|[^\w\s]")
+
+
+def references(true: Any) -> list[str]:
+    """Give the reference texts of one row; [""] where there is no answer."""
+    texts = [answer["text"] if isinstance(answer, Mapping) else str(answer) for answer in true]
+    return [text for text in texts if text.strip()] or [""]
+
+
+def exact_match(true: Sequence[Any], answer: str) -> float:
+    """1 if the answer is one of the references once both are normalised, else 0."""
+    texts = references(true)
+    normalise = _normalise_chinese if _is_chinese(texts, answer) else _normalise_english
+    return float(normalise(answer) in {normalise(text) for text in texts})
+
+
+def answer_f1(true: Sequence[Any], answer: str) -> float:
+    """Harmonic mean of how much of the answer is right and how much of the reference it holds, 0 to 1."""
+    texts = references(true)
+    if _is_chinese(texts, answer):
+        return max(_run_f1(_chinese_tokens(text), _chinese_tokens(answer)) for text in texts)
+    return max(_word_f1(_normalise_english(text).split(), _normalise_english(answer).split()) for text in texts)
+
+
+def _is_chinese(texts: Sequence[str], answer: str) -> bool:
+    return any(has_han(text) for text in (*texts, answer))
+
+
+def _normalise_english(text: str) -> str:
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_WITHOUT_PUNCTUATION)).split())
+
+
+def _normalise_chinese(text: str) -> str:
+    return text.lower().strip().translate(_WITHOUT_CMRC_MARKS)
+
+
+def _chinese_tokens(text: str) -> list[str]:
+    return _CMRC_TOKENS.findall(_normalise_chinese(text))
+
+
+def _word_f1(reference: list[str], answer: list[str]) -> float:
+    if not reference or not answer:
+        return float(reference == answer)
+    return _f1((Counter(reference) & Counter(answer)).total(), reference, answer)
+
+
+def _run_f1(reference: list[str], answer: list[str]) -> float:
+    if not reference or not answer:
+        return float(reference == answer)
+    return _f1(_longest_shared_run(reference, answer), reference, answer)
+
+
+def _f1(shared: int, reference: list[str], answer: list[str]) -> float:
+    return 2 * shared / (len(reference) + len(answer))
+
+
+def _longest_shared_run(first: list[str], second: list[str]) -> int:
+    longest, runs = 0, [0] * (len(second) + 1)
+    for token in first:
+        # From the right, so that each run still sees the one before it of the last row.
+        for at in range(len(second), 0, -1):
+            runs[at] = runs[at - 1] + 1 if second[at - 1] == token else 0
+        longest = max(longest, *runs)
+    return longest
+
+
+ANSWER_MEASURES = (
+    mean_of_rows("exact_match", exact_match, right_at_one=True),
+    mean_of_rows("answer_f1", answer_f1),
+)

@@ -1,0 +1,246 @@
+"""One front for every figure: by its name, its value, its interval and whether two methods differ in it.
+
+`interval_of` and `comparison_of` take the metric of any task. Accuracy and macro-F1 of single labels go the way
+of `intervals` and `comparison`, over cells and with McNemar's exact test; everything else goes over sums of row
+statistics.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.errors import UnknownNameError
+from metier.evaluation.answer_measures import ANSWER_MEASURES
+from metier.evaluation.comparison import Comparison, compare, decide
+from metier.evaluation.entity_measures import ENTITY_MEASURES
+from metier.evaluation.intervals import Interval, bias_corrected, bootstrap_interval, exact_interval
+from metier.evaluation.label_set_measures import LABEL_SET_MEASURES
+from metier.evaluation.metrics import METRICS
+from metier.evaluation.relation_measures import RELATION_MEASURES
+from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
+from metier.evaluation.row_resampling import bootstrap_sums, gather_rows, swapped_sums
+from metier.evaluation.row_statistics import RowMeasure, check_rows
+from metier.evaluation.score_measures import SCORE_MEASURES
+from metier.evaluation.text_measures import TEXT_MEASURES
+
+__all__ = [
+    "MEASURES",
+    "RowMeasure",
+    "better",
+    "comparison_of",
+    "describe_metric",
+    "find_measure",
+    "higher_is_better",
+    "interval_of",
+    "is_fraction",
+    "measure",
+    "row_comparison",
+    "row_interval",
+]
+
+MEASURES: dict[str, RowMeasure] = {
+    one.name: one
+    for family in (
+        ENTITY_MEASURES,
+        ANSWER_MEASURES,
+        RELATION_MEASURES,
+        LABEL_SET_MEASURES,
+        SCORE_MEASURES,
+        RETRIEVAL_MEASURES,
+        TEXT_MEASURES,
+    )
+    for one in family
+}
+Metric = str | RowMeasure
+# How words of a metric's name are written for people.
+SPELLINGS = {
+    "f1": "F1",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge": "ROUGE",
+    "l": "L",
+    "ndcg": "nDCG",
+    "semeval": "SemEval",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+}
+JOINED = ("ROUGE", "distinct")
+
+
+def find_measure(metric: Metric) -> RowMeasure:
+    """Give the measure of that name; a measure is given back as it is.
+
+    Raises
+    ------
+    UnknownNameError
+        If no measure has that name.
+    """
+    if isinstance(metric, RowMeasure):
+        return metric
+    if metric not in MEASURES:
+        raise UnknownNameError("metric", metric, known=[*MEASURES, *METRICS])
+    return MEASURES[metric]
+
+
+def measure(metric: Metric, truth: Sequence[Any], predicted: Sequence[Any]) -> float:
+    """Give the figure of some answers; for a label metric, truth and answers are labels or their numbers."""
+    check_rows(truth, predicted)
+    if metric in METRICS:
+        return METRICS[str(metric)](*_as_numbers(truth, predicted))
+    found = find_measure(metric)
+    return float(found.value(found.statistics(truth, predicted).sum(axis=0)))
+
+
+def higher_is_better(metric: Metric) -> bool:
+    """Whether more is better in this metric; of an error, less is.
+
+    Raises
+    ------
+    ValueError
+        If the figure describes answers and ranks none.
+    """
+    if metric in METRICS:
+        return True
+    found = find_measure(metric)
+    if found.higher_is_better is None:
+        raise ValueError(
+            f"{found.name} describes answers and says of none that it is better. Compare another metric."
+        )
+    return found.higher_is_better
+
+
+def is_fraction(metric: Metric) -> bool:
+    """Whether the metric lies from 0 to 1 and reads as a percentage."""
+    return metric in METRICS or find_measure(metric).is_fraction
+
+
+def describe_metric(metric: Metric) -> dict[str, Any]:
+    """Give what a report has to know: `title`, `higher_is_better` (None: ranks nothing) and `is_fraction`."""
+    name = metric if isinstance(metric, str) else metric.name
+    upward = True if metric in METRICS else find_measure(metric).higher_is_better
+    words = [SPELLINGS.get(word, word) for word in name.split("_")]
+    title = "-".join(words) if words[0] in JOINED else " ".join(words)
+    return {"title": title, "higher_is_better": upward, "is_fraction": is_fraction(metric)}
+
+
+def better(metric: Metric, value: float, other: float) -> bool:
+    """Whether one figure is better than another; raises as `higher_is_better` does."""
+    return value > other if higher_is_better(metric) else value < other
+
+
+def interval_of(metric: Metric, truth: Sequence[Any], predicted: Sequence[Any], **options: Any) -> Interval:
+    """Give any metric with its interval; options are those of `row_interval`."""
+    if metric in METRICS:
+        check_rows(truth, predicted)
+        return bootstrap_interval(str(metric), *_as_numbers(truth, predicted), **options)
+    return row_interval(metric, truth, predicted, **options)
+
+
+def comparison_of(
+    metric: Metric, truth: Sequence[Any], first: Sequence[Any], second: Sequence[Any], **options: Any
+) -> Comparison:
+    """Compare two sets of answers to the same rows in any metric; options are those of `row_comparison`."""
+    if metric in METRICS:
+        check_rows(truth, first, second)
+        return compare(*_as_numbers(truth, first, second), metric=str(metric), **options)
+    return row_comparison(metric, truth, first, second, **options)
+
+
+def row_interval(
+    metric: Metric,
+    truth: Sequence[Any],
+    predicted: Sequence[Any],
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    random_state: int = 0,
+) -> Interval:
+    """Give a measure with its bias-corrected percentile bootstrap interval over rows.
+
+    Where a fraction is exactly 0 or 1, resamples cannot vary; the exact binomial bound over the rows that have
+    anything to count stands in, as in `bootstrap_interval`. An error of exactly 0 has no such bound and its
+    interval is empty.
+
+    Parameters
+    ----------
+    metric : str or RowMeasure
+    truth, predicted : sequences with one element a row
+        What each element is, the module of the measure's family says.
+    level : float
+        Share of samples whose interval should hold the true figure, 0 to 1.
+    """
+    check_rows(truth, predicted)
+    found = find_measure(metric)
+    statistics = found.statistics(truth, predicted)
+    value = float(found.value(statistics.sum(axis=0)))
+    if found.is_fraction and value in (0.0, 1.0):
+        return exact_interval(value, max(int(statistics.any(axis=1).sum()), 1), level=level)
+    rng = np.random.default_rng(random_state)
+    [sums] = bootstrap_sums(*gather_rows(statistics), resamples=resamples, rng=rng)
+    low, high = bias_corrected(found.value(sums), value, level=level)
+    return Interval(value, low, high)
+
+
+def row_comparison(
+    metric: Metric,
+    truth: Sequence[Any],
+    first: Sequence[Any],
+    second: Sequence[Any],
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    random_state: int = 0,
+) -> Comparison:
+    """Compare two sets of answers to the same rows.
+
+    The interval is the paired bootstrap's; the p-value comes from swapping the two answers of random rows
+    (approximate randomization, as in `comparison`). `only_a_right` and `only_b_right` count rows that one alone
+    answers rightly; where no row is simply right or wrong (ROUGE, errors), rows that one answers better.
+
+    Raises
+    ------
+    ValueError
+        If the measure describes answers and ranks none.
+    """
+    check_rows(truth, first, second)
+    found = find_measure(metric)
+    upward = higher_is_better(found)
+    tables = found.paired(truth, first, second)
+    difference = float(_subtract(found, tables[0].sum(axis=0), tables[1].sum(axis=0)))
+    rng = np.random.default_rng(random_state)
+    (cells_a, cells_b), rows = gather_rows(*tables)
+    drawn_a, drawn_b = bootstrap_sums([cells_a, cells_b], rows, resamples=resamples, rng=rng)
+    low, high = bias_corrected(_subtract(found, drawn_a, drawn_b), difference, level=level)
+    swapped_a, swapped_b = swapped_sums(cells_a, cells_b, rows, swaps=resamples, rng=rng)
+    as_large = np.abs(_subtract(found, swapped_a, swapped_b)) >= abs(difference) * (1 - 1e-9)
+    # The real assignment is one of those the coin could have made; counting it keeps the test valid.
+    p_value = float((1 + np.sum(as_large)) / (1 + resamples))
+    verdict = decide(difference if upward else -difference, low, high, p_value, level=level)
+    return Comparison(difference, low, high, p_value, verdict, *_count_better(found, *tables))
+
+
+def _subtract(found: RowMeasure, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Difference of the figures of two tables of sums; what is only rounding is no difference."""
+    difference = found.value(first) - found.value(second)
+    return np.where(np.abs(difference) < 1e-12, 0.0, difference)
+
+
+def _count_better(found: RowMeasure, first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+    """Count the rows that only one method answers rightly, or that one answers better."""
+    if found.is_right is not None:
+        right_a, right_b = found.is_right(first), found.is_right(second)
+        return int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
+    gain = found.of_rows(first) - found.of_rows(second)
+    return int(np.sum(gain > 1e-12)), int(np.sum(gain < -1e-12))
+
+
+def _as_numbers(*rows: Sequence[Any]) -> list[np.ndarray]:
+    """Number labels by their order, the same in every set; numbers stay as they are."""
+    arrays = [np.asarray(one) for one in rows]
+    if all(np.issubdtype(array.dtype, np.integer) for array in arrays):
+        return arrays
+    _, numbers = np.unique(np.concatenate([array.astype(str) for array in arrays]), return_inverse=True)
+    return np.split(numbers, len(rows))

@@ -1,0 +1,146 @@
+"""Numbers: how far off answers are, and whether they order rows as the truth does. Grades count as positions.
+
+Truth and answers are one number a row. A grade (an ordered label) is its position in the stated order;
+`on_grades` makes a measure take labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from metier.evaluation.row_statistics import RowMeasure, divide, mean_value
+
+
+def _numbers(rows: Sequence[float]) -> np.ndarray:
+    values = np.asarray(rows, dtype=np.float64)
+    if not np.isfinite(values).all():
+        at = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise ValueError(f"Expected a finite number a row, found {values[at]} at position {at}. Mend that row.")
+    return values
+
+
+def _absolute_errors(truth: Sequence[float], predicted: Sequence[float]) -> np.ndarray:
+    errors = np.abs(_numbers(truth) - _numbers(predicted))
+    return np.column_stack([errors, np.ones(len(errors))])
+
+
+def _squared_errors(truth: Sequence[float], predicted: Sequence[float]) -> np.ndarray:
+    errors = (_numbers(truth) - _numbers(predicted)) ** 2
+    return np.column_stack([errors, np.ones(len(errors))])
+
+
+def _root_mean(sums: np.ndarray) -> np.ndarray:
+    root: np.ndarray = np.sqrt(mean_value(sums))
+    return root
+
+
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    # Sums of squares of large numbers that hardly differ would lose all their digits.
+    spread = values.std()
+    return (values - values.mean()) / (spread if spread > 0 else 1.0)
+
+
+def _standard_products(truth: Sequence[float], predicted: Sequence[float]) -> np.ndarray:
+    return _products(_standard(_numbers(truth)), _standard(_numbers(predicted)))
+
+
+def _rank_products(truth: Sequence[float], predicted: Sequence[float]) -> np.ndarray:
+    return _products(_standard(rankdata(_numbers(truth))), _standard(rankdata(_numbers(predicted))))
+
+
+def _raw_products(truth: Sequence[float], predicted: Sequence[float]) -> np.ndarray:
+    return _products(_numbers(truth), _numbers(predicted))
+
+
+def _moments(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give n times the variances and the covariance."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    return xx - divide(x * x, n), yy - divide(y * y, n), xy - divide(x * y, n)
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    spread_x, spread_y, together = _moments(sums)
+    # A resample of one row many times has no spread but rounding.
+    scale = np.maximum(sums[..., 0], 1.0) * 1e-12
+    has_spread = (spread_x > scale) & (spread_y > scale)
+    root = np.sqrt(np.where(has_spread, spread_x * spread_y, 1.0))
+    return np.where(has_spread, np.clip(together / root, -1.0, 1.0), 0.0)
+
+
+def _kappa(sums: np.ndarray) -> np.ndarray:
+    """Cohen's kappa with quadratic weights, which needs sums alone, not the table of grades.
+
+    The disagreement seen is the sum of (x - y)^2; the one expected by chance pairs every x with every y and
+    is the sum of x^2 and y^2 less twice the product of the sums over n.
+    """
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    expected = xx + yy - 2 * divide(x * y, n)
+    # Where truth and answers are one same grade, chance agrees as well and kappa says nothing: 0.
+    spreads = expected > 1e-9
+    return np.where(spreads, 1 - divide(xx + yy - 2 * xy, np.where(spreads, expected, 1.0)), 0.0)
+
+
+def _nearness(statistics: np.ndarray) -> np.ndarray:
+    """How near each row's pair is, 0 being the best, for measures that mean nothing of one row."""
+    near: np.ndarray = -np.abs(statistics[:, 1] - statistics[:, 2])
+    return near
+
+
+def _same_grade(statistics: np.ndarray) -> np.ndarray:
+    same: np.ndarray = statistics[:, 1] == statistics[:, 2]
+    return same
+
+
+def on_grades(measure: RowMeasure, order: Sequence[str]) -> RowMeasure:
+    """Make a measure of numbers take ordered labels instead, each counting as its position in `order`."""
+    position = {label: number for number, label in enumerate(order)}
+
+    def positions(rows: Sequence[Any]) -> list[int]:
+        strangers = sorted({str(label) for label in rows} - set(position))
+        if strangers:
+            raise ValueError(
+                f"Expected grades among {', '.join(order)}, found {', '.join(strangers)}. "
+                "Name every grade in the order."
+            )
+        return [position[label] for label in rows]
+
+    def statistics(truth: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
+        return measure.statistics(positions(truth), positions(predicted))
+
+    return replace(measure, statistics=statistics)
+
+
+SCORE_MEASURES = (
+    RowMeasure("mae", _absolute_errors, mean_value, higher_is_better=False, is_fraction=False),
+    RowMeasure(
+        "rmse", _squared_errors, _root_mean, higher_is_better=False, is_fraction=False, row_value=_root_mean
+    ),
+    RowMeasure(
+        "pearson",
+        _standard_products,
+        _correlation,
+        is_fraction=False,
+        row_value=_nearness,
+        is_relative=True,
+    ),
+    # Ranks are those among all rows and are resampled with their rows: ranking anew in each resample would meet
+    # every drawn row's copies as ties. Intervals of the two differ in the third decimal at 200 rows.
+    RowMeasure(
+        "spearman", _rank_products, _correlation, is_fraction=False, row_value=_nearness, is_relative=True
+    ),
+    RowMeasure(
+        "quadratic_kappa",
+        _raw_products,
+        _kappa,
+        is_fraction=False,
+        is_right=_same_grade,
+        row_value=_nearness,
+    ),
+)
