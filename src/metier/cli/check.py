@@ -16,6 +16,8 @@ from metier.errors import UnknownNameError
 
 MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "blue")}
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "a language other than English and Chinese"}
+# Roles of what a row is to be answered with.
+TARGETS = frozenset({"label", "labels", "spans", "answers", "score", "target"})
 MOST_FINDINGS = 18  # One screen; errors and warnings come first.
 MOST_SHOWN = 20
 
@@ -34,6 +36,8 @@ MOST_SHOWN = 20
 @click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
 @click.option("--encoding", metavar="NAME", help="Default: detected, and said.")
 @click.option("--delimiter", metavar="SIGN", help="Default: detected, and said.")
+@click.option("--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and said.")
+@click.option("--repair", is_flag=True, help="Look at the rows as they are once mended, and say what was.")
 @click.option("--show", metavar="NAME", help="Show the rows of one finding, such as label-errors.")
 @click.option(
     "--most", type=click.IntRange(min=1), default=MOST_SHOWN, metavar="N", help="Rows shown. Default: 20."
@@ -50,7 +54,7 @@ def check(
     show: str | None,
     most: int,
     as_json: bool,
-    **how: str | None,
+    **how: Any,
 ) -> None:
     """Say what is wrong with labelled rows.
 
@@ -68,7 +72,7 @@ def check(
     with ProgressLines() as listener:
         rows = read(file, **how, listener=listener)
         files = {"test": test, "validation": validation}
-        shape = {"encoding": how["encoding"], "delimiter": how["delimiter"]}
+        shape = {name: how[name] for name in ("encoding", "delimiter", "repair")}
         for name, path in files.items():
             if path is not None:
                 others[name] = read_alike(path, rows, **shape)
@@ -98,16 +102,19 @@ def _facts(rows: Rows, others: Mapping[str, Rows], audit: dict[str, Any]) -> dic
     }
 
 
-def _next(
-    file: str, files: Mapping[str, str | None], how: Mapping[str, str | None], facts: Mapping[str, Any]
-) -> str:
+def _as_typed(name: str, value: str | bool) -> list[str]:
+    """A flag, with its value where it takes one."""
+    return [f"--{name}"] if value is True else [f"--{name}", str(value)]
+
+
+def _next(file: str, files: Mapping[str, str | None], how: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """Give the command that follows: with the flags that mend what can be mended so."""
     remedies = [finding["remedy"] for finding in facts["findings"] if finding["severity"] != "note"]
     flags = [remedy for remedy in dict.fromkeys(remedies) if remedy.startswith("--")]
     given = {**files, **how}
-    words = [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
+    words = [word for name, value in given.items() if value for word in _as_typed(name, value)]
     wrong_roles = [flag for flag in flags if flag in ("--text", "--label")]
-    if "label" not in facts["roles"]:
+    if not TARGETS & set(facts["roles"]):
         wrong_roles.append("--label")
     if wrong_roles:
         return " ".join(

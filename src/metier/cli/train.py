@@ -42,6 +42,8 @@ SHOWN_REASONS = 3
 @click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
 @click.option("--encoding", metavar="NAME", help="Default: detected, and said.")
 @click.option("--delimiter", metavar="SIGN", help="Default: detected, and said.")
+@click.option("--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and said.")
+@click.option("--repair", is_flag=True, help="Mend what is safe to mend in the rows, and say so.")
 @click.option("--budget", metavar="TIME", help="Time for everything: 10m, 90s, 1h30m. Default: 10m.")
 @click.option("--candidates", metavar="A,B,C", help="Methods by name. Default: all that suit the task.")
 @click.option(
@@ -121,6 +123,8 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
             "split",
             "encoding",
             "delimiter",
+            "separator",
+            "repair",
             "drop_leaks",
             "drop_unlabelled",
             "drop_rare",

@@ -57,9 +57,13 @@ class Prepared:
 def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | None, Rows | None]:
     """Read training, test and validation rows; the last two take the roles that the first have."""
     data = settings.data
-    how: dict[str, Any] = {"encoding": data.encoding, "delimiter": data.delimiter}
+    how: dict[str, Any] = {"encoding": data.encoding, "delimiter": data.delimiter, "repair": data.repair}
     asked: dict[str, Any] = {role: getattr(data, role) for role in ROLES}
-    train = sources.train if isinstance(sources.train, Rows) else read(sources.train, **asked, **how)
+    train = (
+        sources.train
+        if isinstance(sources.train, Rows)
+        else read(sources.train, separator=data.separator, **asked, **how)
+    )
     others = [
         rows if rows is None or isinstance(rows, Rows) else read_alike(rows, train, **how)
         for rows in (sources.test, sources.validation)

@@ -52,6 +52,8 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     split: str | None = Field(default=None, description="Column that names the split of each row.")
     encoding: str | None = None
     delimiter: str | None = None
+    separator: str | None = Field(default=None, description="Between the labels of one row.")
+    repair: bool = Field(default=False, description="Mend what is safe to mend, and say so.")
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, description="Share of the rows, 0 to 0.5.")
     test_fraction: float = Field(default=0.2, gt=0, lt=0.5, description="Share held out when no test is given.")
     drop_leaks: bool = Field(default=False, description="Leave out training rows that also stand in test.")
