@@ -15,6 +15,10 @@ METHODS = {
     "static.v1": "metier.transformer.static:Static",
     "frozen_linear.v1": "metier.transformer.frozen_linear:FrozenLinear",
     "encoder.v1": "metier.transformer.encoder:Encoder",
+    "relation_linear.v1": "metier.classical.relation_linear:RelationLinear",
+    "relation_syntax.v1": "metier.classical.relation_linear:RelationSyntax",
+    "pair_linear.v1": "metier.classical.pair_linear:PairLinear",
+    "reader.v1": "metier.transformer.reader:Reader",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
 }

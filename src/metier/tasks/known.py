@@ -36,6 +36,43 @@ TASKS = {
         ("majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "encoder.v1"),
         PROBABILITIES,
     ),
+    "many_labels": Known(
+        "metier.tasks.many_labels:ManyLabels",
+        (
+            "label_frequencies.v1",
+            "many_labels_linear.v1",
+            "frozen_many_labels.v1",
+            "many_labels_encoder.v1",
+        ),
+    ),
+    "grading": Known(
+        "metier.tasks.grading:Grading",
+        ("majority.v1", "ordinal_logistic.v1", "corn_encoder.v1"),
+        PROBABILITIES,
+    ),
+    "scoring": Known("metier.tasks.scoring:Scoring", ("ridge.v1", "frozen_ridge.v1", "score_encoder.v1")),
+    "tagging": Known(
+        "metier.tasks.tagging:Tagging",
+        ("dictionary_tagger.v1", "crf.v1", "token_encoder.v1"),
+        ("vote.v1",),
+    ),
+    "relation": Known(
+        "metier.tasks.relation:Relation",
+        ("majority.v1", "relation_linear.v1", "relation_encoder.v1"),
+        PROBABILITIES,
+    ),
+    "answering": Known(
+        "metier.tasks.answering:Answering", ("passage_phrase.v1", "reader.v1"), ("retrieve_read.v1",)
+    ),
+    "matching": Known(
+        "metier.tasks.matching:Matching",
+        ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "bi_encoder.v1", "cross_encoder.v1"),
+        PROBABILITIES,
+    ),
+    "generation": Known(
+        "metier.tasks.generation:Generation",
+        ("lead.v1", "textrank.v1", "nearest_reply.v1", "generator.v1"),
+    ),
 }
 
 
