@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import calibration_error, confusions, per_label, reliability
+from metier.evaluation.entity_measures import per_type
 from metier.selection.figures import Figures, higher_is_better
 from metier.selection.stored_answers import StoredAnswers
 
@@ -29,7 +30,10 @@ def detail_of(name: str, figures: Figures, items: Sequence[Any], tested: Any) ->
     """
     facts: dict[str, Any] = {"name": name, "split": "test", "kind": "answers"}
     if not is_one_label(figures, tested.answers):
-        return facts | {"worst": _worst(figures, items, tested)}
+        return facts | {
+            "worst": _worst(figures, items, tested),
+            "by_type": _by_type(figures, tested.answers.predicted),
+        }
     truth, labels = figures.codes, figures.task.labels
     probabilities = tested.answers.probabilities
     predicted = probabilities.argmax(axis=1)
@@ -42,6 +46,19 @@ def detail_of(name: str, figures: Figures, items: Sequence[Any], tested: Any) ->
         "per_label": per_label(truth, predicted, labels),
         "mistakes": _mistakes(items, truth, tested, labels),
     }
+
+
+def _by_type(figures: Figures, predicted: Sequence[Any]) -> list[dict[str, Any]]:
+    """Precision, recall and F1 of each type of span, or of each label of sets; empty for other answers."""
+    if "entity_f1" in figures.task.metrics:
+        return per_type(figures.targets, predicted)
+    if "set_micro_f1" not in figures.task.metrics:
+        return []
+    # A label of a set is a span without a place.
+    truth, answers = (
+        [[[0, 0, label] for label in own] for own in rows] for rows in (figures.targets, predicted)
+    )
+    return per_type(truth, answers)
 
 
 def words_of(item: Any) -> str:

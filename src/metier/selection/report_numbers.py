@@ -1,6 +1,8 @@
 """Numbers as a reader wants them: with their unit, and with no more digits than they deserve."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,68 @@ MONTHS = (
 )  # fmt: skip
 # Below this half-width of the interval, in points, a tenth of a point still says something.
 TENTHS_DESERVED_POINTS = 5.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the figures of one metric are written: fractions as percentages, everything else as it is.
+
+    Parameters
+    ----------
+    is_fraction, higher_is_better : bool
+    """
+
+    is_fraction: bool = True
+    higher_is_better: bool = True
+
+    @property
+    def factor(self) -> float:
+        """What a figure is multiplied by to be written."""
+        return 100.0 if self.is_fraction else 1.0
+
+    @property
+    def upward(self) -> float:
+        """1, or -1 for an error: pictures show figures times this, so that further up is better."""
+        return 1.0 if self.higher_is_better else -1.0
+
+    @property
+    def unit(self) -> str:
+        """What stands behind a figure, with the space before it."""
+        return " %" if self.is_fraction else ""
+
+    def decimals(self, interval: Mapping[str, float] | None) -> int:
+        """Give the decimals that a figure with such an interval deserves."""
+        if self.is_fraction:
+            return decimals_deserved(interval)
+        width = (interval["high"] - interval["low"]) / 2 if interval else 0.0
+        return min(max(math.ceil(-math.log10(width)) + 1, 0), 4) if width > 0 else 2
+
+    def bare(self, figure: float | None, decimals: int) -> str:
+        """Write a figure without its unit."""
+        return NOTHING if figure is None else f"{figure * self.factor:.{decimals}f}"
+
+    def whole(self, figure: float | None, decimals: int) -> str:
+        """Write a figure with its unit."""
+        return NOTHING if figure is None else self.bare(figure, decimals) + self.unit
+
+    def bounds(self, interval: Mapping[str, float], decimals: int) -> str:
+        """Write the ends of an interval: `[93.2, 94.9]`."""
+        return f"[{self.bare(interval['low'], decimals)}, {self.bare(interval['high'], decimals)}]"
+
+    def signed(self, difference: float) -> str:
+        """Write a difference with its sign."""
+        if self.is_fraction:
+            return signed_points(difference)
+        return f"{'−' if difference < 0 else '+'}{abs(difference):.3g}"
+
+    def gap(self, difference: float) -> str:
+        """Write how far apart two figures are: `0.7 points`."""
+        return f"{points(difference)} points" if self.is_fraction else f"{difference:.3g}"
+
+
+def scale_of(report: Mapping[str, Any], metric: str) -> Scale:
+    """Give how a metric of a report is written; reports before there were other metrics hold fractions only."""
+    return Scale(**report.get("metrics", {}).get(metric, {}))
 
 
 def decimals_deserved(interval: Mapping[str, float] | None) -> int:

@@ -15,8 +15,9 @@ from markupsafe import Markup
 from scipy.special import betaincinv
 
 from metier.selection.report_labels import Box, place_labels
-from metier.selection.report_numbers import count, milliseconds, percent, points
+from metier.selection.report_numbers import Scale, count, milliseconds, percent
 
+PERCENT = Scale()
 # A candidate is left off the scale when the rest can then be drawn this many times larger.
 WORTH_LEAVING_OUT = 3.0
 BAR_WIDTH, BAR_HEIGHT = 150, 20
@@ -29,7 +30,10 @@ LARGEST_DIFFERENCE = 0.15
 
 @dataclass(frozen=True)
 class Estimate:
-    """A candidate's quality with its interval, fractions 0 to 1, and what an answer costs in milliseconds."""
+    """A candidate's quality with its interval, and what an answer costs in milliseconds.
+
+    More is better: an error stands here with a minus, which `Scale` takes off again when it is written.
+    """
 
     name: str
     value: float
@@ -57,10 +61,25 @@ def quality_scale(estimates: Sequence[Estimate]) -> tuple[float, float]:
         ranked = ranked[1:]
     low = min(estimate.low for estimate in ranked)
     padding = max(high - low, SMALLEST_SPREAD) * 0.06
-    return max(low - padding, 0.0), min(high + padding, 1.0)
+    # Fractions end at 0 and 1; a figure that is no fraction has other ends.
+    bottom, top = 0.0 if low >= 0 else -math.inf, 1.0 if 0 < high <= 1 else math.inf
+    return max(low - padding, bottom), min(high + padding, top)
 
 
-def interval_bar(estimate: Estimate, scale: tuple[float, float], *, reference: float | None) -> Markup:
+def _said(estimate: Estimate, written: Scale) -> str:
+    decimals = written.decimals({"low": estimate.low, "high": estimate.high})
+    return written.whole(estimate.value * written.upward, decimals)
+
+
+def _said_ends(estimate: Estimate, written: Scale) -> str:
+    decimals = written.decimals({"low": estimate.low, "high": estimate.high})
+    ends = sorted((estimate.low * written.upward, estimate.high * written.upward))
+    return " and ".join(written.bare(end, decimals) for end in ends)
+
+
+def interval_bar(
+    estimate: Estimate, scale: tuple[float, float], *, reference: float | None, written: Scale = PERCENT
+) -> Markup:
     """Draw one interval on a scale shared with other rows, with a line where the reference lies."""
     place = _linear(scale, (4.0, BAR_WIDTH - 4.0))
     middle, kind = BAR_HEIGHT / 2, "mark" if estimate.is_recommended else "other"
@@ -75,23 +94,26 @@ def interval_bar(estimate: Estimate, scale: tuple[float, float], *, reference: f
             _line((low, middle), (high, middle), f"{kind} whisker"),
             _dot((place(estimate.value), middle), 4.5, kind),
         ]
-    label = f"{percent(estimate.value)}, between {points(estimate.low)} and {points(estimate.high)}"
+    label = f"{_said(estimate, written)}, between {_said_ends(estimate, written)}"
     if estimate.value < scale[0]:
         label += ", left of the scale"
     return _picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
 
 
-def interval_axis(scale: tuple[float, float]) -> Markup:
+def interval_axis(scale: tuple[float, float], *, written: Scale = PERCENT) -> Markup:
     """Draw the scale that `interval_bar` uses, for the head of its column."""
     place = _linear(scale, (4.0, BAR_WIDTH - 4.0))
     parts = []
-    for tick in nice_ticks(scale[0] * 100, scale[1] * 100, most=4):
-        x = place(tick / 100)
+    factor = written.factor
+    for tick in nice_ticks(scale[0] * factor, scale[1] * factor, most=4):
+        x = place(tick / factor)
         parts += [
             _line((x, 14), (x, 18), "axis"),
-            _text((min(max(x, 10), BAR_WIDTH - 10), 10), f"{tick:g}", "tick middle"),
+            _text((min(max(x, 10), BAR_WIDTH - 10), 10), f"{tick * written.upward:g}", "tick middle"),
         ]
-    return _picture(BAR_WIDTH, 18, parts, label="scale in percent", css="bar")
+    return _picture(
+        BAR_WIDTH, 18, parts, label="scale in percent" if written.is_fraction else "scale", css="bar"
+    )
 
 
 def difference_extent(intervals: Sequence[tuple[float, float]]) -> float:
@@ -101,7 +123,9 @@ def difference_extent(intervals: Sequence[tuple[float, float]]) -> float:
     return max(*drawn, SMALLEST_SPREAD / 2) * 1.05
 
 
-def difference_bar(difference: float, low: float, high: float, *, extent: float) -> Markup:
+def difference_bar(
+    difference: float, low: float, high: float, *, extent: float, written: Scale = PERCENT
+) -> Markup:
     """Draw the interval of a difference around zero; one beyond `extent`, a fraction, becomes an arrow."""
     place = _linear((-extent, extent), (6.0, BAR_WIDTH - 6.0))
     middle = BAR_HEIGHT / 2
@@ -110,9 +134,8 @@ def difference_bar(difference: float, low: float, high: float, *, extent: float)
         _line((0, middle), (BAR_WIDTH, middle), "grid"),
         _line((place(0), 0), (place(0), BAR_HEIGHT), "axis"),
     ]
-    label = (
-        f"difference {points(difference)} points, between {points(low)} and {points(high)}; the line is zero"
-    )
+    ends = f"between {written.signed(low)} and {written.signed(high)}"
+    label = f"difference {written.gap(difference)}, {ends}; the line is zero"
     if abs(difference) > extent:
         tip, base = (BAR_WIDTH - 1, BAR_WIDTH - 9) if difference > 0 else (1, 9)
         parts.append(_polygon([(tip, middle), (base, middle - 5), (base, middle + 5)], kind))
@@ -126,7 +149,9 @@ def difference_bar(difference: float, low: float, high: float, *, extent: float)
     return _picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
 
 
-def quality_cost_plot(estimates: Sequence[Estimate], *, metric: str, width: int, height: int) -> Markup:
+def quality_cost_plot(
+    estimates: Sequence[Estimate], *, metric: str, width: int, height: int, written: Scale = PERCENT
+) -> Markup:
     """Draw quality, with intervals, against the time of one answer on a logarithmic scale.
 
     Parameters
@@ -146,7 +171,7 @@ def quality_cost_plot(estimates: Sequence[Estimate], *, metric: str, width: int,
         (to_x(e.cost_ms or 0.0), to_y(e.value) if e.value >= scale[0] else frame.bottom - 8) for e in shown
     ]
     parts = [
-        *_quality_axes(frame, scale, to_y, metric),
+        *_quality_axes(frame, scale, to_y, metric, written),
         *_cost_axes(frame, costs, to_x),
         _frontier(shown, anchors, scale),
     ]
@@ -160,9 +185,9 @@ def quality_cost_plot(estimates: Sequence[Estimate], *, metric: str, width: int,
         top, bottom = to_y(estimate.high), min(to_y(max(estimate.low, scale[0])), frame.bottom)
         obstacles.append(Box(x - 2, top, x + 2, bottom))
         parts += [_line((x, top), (x, bottom), f"{kind} whisker"), _dot((x, y), radius, kind)]
-    parts += _point_labels(shown, anchors, obstacles, frame, scale)
+    parts += _point_labels(shown, anchors, obstacles, frame, scale, written)
     label = f"{metric} against milliseconds for one answer: " + "; ".join(
-        f"{e.name} {percent(e.value)} at {milliseconds(e.cost_ms)}" for e in shown
+        f"{e.name} {_said(e, written)} at {milliseconds(e.cost_ms)}" for e in shown
     )
     return _picture(width, height, parts, label=label, css="plot")
 
@@ -225,6 +250,7 @@ def _point_labels(
     obstacles: Sequence[Box],
     frame: Box,
     scale: tuple[float, float],
+    written: Scale,
 ) -> list[Markup]:
     """Name each point; the recommended first, so that it has the best place."""
     order = sorted(range(len(shown)), key=lambda index: not shown[index].is_recommended)
@@ -233,7 +259,7 @@ def _point_labels(
         estimate = shown[index]
         name = estimate.name if len(estimate.name) <= 26 else estimate.name[:25] + "…"
         texts.append(
-            name if estimate.value >= scale[0] else f"{name}: {percent(estimate.value)}, off the scale"
+            name if estimate.value >= scale[0] else f"{name}: {_said(estimate, written)}, off the scale"
         )
     places = [anchors[index] for index in order]
     labels = place_labels(texts, places, obstacles=obstacles, frame=frame, font_px=FONT_PX)
@@ -249,17 +275,17 @@ def _point_labels(
 
 
 def _quality_axes(
-    frame: Box, scale: tuple[float, float], to_y: Callable[[float], float], metric: str
+    frame: Box, scale: tuple[float, float], to_y: Callable[[float], float], metric: str, written: Scale
 ) -> list[Markup]:
-    parts = []
-    for tick in nice_ticks(scale[0] * 100, scale[1] * 100, most=6):
-        y = to_y(tick / 100)
+    parts, factor = [], written.factor
+    for tick in nice_ticks(scale[0] * factor, scale[1] * factor, most=6):
+        y = to_y(tick / factor)
         parts += [
             _line((frame.left, y), (frame.right, y), "grid"),
-            _text((frame.left - 8, y + 4), f"{tick:g}", "tick end"),
+            _text((frame.left - 8, y + 4), f"{tick * written.upward:g}", "tick end"),
         ]
-    turned = Markup('<text class="title middle" transform="translate(13 {:.1f}) rotate(-90)">{} %</text>')
-    return [*parts, turned.format((frame.top + frame.bottom) / 2, metric)]
+    turned = Markup('<text class="title middle" transform="translate(13 {:.1f}) rotate(-90)">{}</text>')
+    return [*parts, turned.format((frame.top + frame.bottom) / 2, metric + written.unit)]
 
 
 def _cost_axes(frame: Box, costs: tuple[float, float], to_x: Callable[[float], float]) -> list[Markup]:

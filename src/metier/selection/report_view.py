@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metier.selection import report_numbers as written
+from metier.selection.report_answers_view import by_type, worst
 from metier.selection.report_cascade import cascade_section
 from metier.selection.report_detail import confused, labelled, mistaken, reliable
 from metier.selection.report_plots import (
@@ -32,6 +33,7 @@ def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
     view = {
         "split": split,
         "metric": metric_name(report["primary_metric"]),
+        "test_of_pairs": _test_of_pairs(report["primary_metric"]),
         "language": report["data"]["language"] or "",
         "run": report["run"],
         "format": report["format"],
@@ -41,14 +43,25 @@ def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
         "pairs": _pairs(report),
         "no_pairs": _no_pairs(trained),
         "cascade": cascade_section(report["cascade"]) if report["cascade"] else None,
-        "confused": confused(report["detail"]),
-        "reliability": reliable(report["detail"]),
-        "mistakes": mistaken(report["detail"]),
-        "labels": labelled(report["detail"], report["data"]["label_counts"]),
+        **_answers(report),
         "audit": _audit(report["audit"]),
         "made": _made(report),
     }
     return view | {"sections": _sections(view)}
+
+
+def _answers(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections on the recommended candidate's answers: those that its kind of answer has."""
+    detail = report["detail"]
+    of_labels = detail.get("kind", "labels") == "labels"
+    return {
+        "confused": confused(detail) if of_labels else None,
+        "reliability": reliable(detail) if of_labels else None,
+        "mistakes": mistaken(detail) if of_labels else None,
+        "labels": labelled(detail, report["data"]["label_counts"]) if of_labels else None,
+        "worst": worst(report),
+        "types": by_type(report),
+    }
 
 
 def answers_of(candidate: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -71,17 +84,31 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
 def _ranked(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     trained = [each for each in report["candidates"] if each["status"] == "trained"]
     metric = report["primary_metric"]
-    return sorted(trained, key=lambda each: answers_of(each)[metric]["value"], reverse=True)
+    sign = _primary(report).upward
+    return sorted(trained, key=lambda each: sign * answers_of(each)[metric]["value"], reverse=True)
+
+
+def _primary(report: Mapping[str, Any]) -> written.Scale:
+    """How the metric that decides is written."""
+    return written.scale_of(report, report["primary_metric"])
+
+
+def _second_metric(report: Mapping[str, Any]) -> str:
+    """The metric that stands beside the one that decides."""
+    metric = report["primary_metric"]
+    others = [name for name in report.get("metrics", ("accuracy", "macro_f1")) if name != metric]
+    return str(others[0]) if others else str(metric)
 
 
 def _estimate(candidate: Mapping[str, Any], report: Mapping[str, Any]) -> Estimate:
     quality = answers_of(candidate)[report["primary_metric"]]
-    latency = candidate["latency_ms"] or {}
+    latency, sign = candidate["latency_ms"] or {}, _primary(report).upward
+    low, high = sorted((sign * quality["low"], sign * quality["high"]))
     return Estimate(
         name=candidate["name"],
-        value=quality["value"],
-        low=quality["low"],
-        high=quality["high"],
+        value=sign * quality["value"],
+        low=low,
+        high=high,
         cost_ms=latency.get("mean") or latency.get("p50"),
         is_recommended=candidate["name"] == report["recommended"],
     )
@@ -118,17 +145,18 @@ NO_TEST = (
 
 def _three_numbers(winner: Mapping[str, Any], report: Mapping[str, Any], split: str) -> list[dict[str, str]]:
     quality = answers_of(winner)[report["primary_metric"]]
-    decimals = written.decimals_deserved(quality)
+    scale = _primary(report)
+    decimals = scale.decimals(quality)
     rows = report["data"]["rows"].get(split) or 0
     latency = winner["latency_ms"] or {}
     batch = (
         f"; {written.rate(winner['rows_per_second'])} rows/s in batches" if winner["rows_per_second"] else ""
     )
-    low, high = written.points(quality["low"], decimals), written.points(quality["high"], decimals)
+    low, high = scale.bare(quality["low"], decimals), scale.bare(quality["high"], decimals)
     return [
         {
             "name": f"{metric_name(report['primary_metric'])} on {written.count(rows)} {split} rows",
-            "value": written.percent(quality["value"], decimals),
+            "value": scale.whole(quality["value"], decimals),
             "aside": f"95 % interval {low} to {high}",
         },
         {
@@ -149,18 +177,16 @@ def _board(
     report: Mapping[str, Any], trained: Sequence[Mapping[str, Any]], estimates: Sequence[Estimate], split: str
 ) -> dict[str, Any]:
     metric = report["primary_metric"]
-    second = "macro_f1" if metric == "accuracy" else "accuracy"
-    scale = quality_scale(estimates)
+    second = _second_metric(report)
+    scale, primary, other = quality_scale(estimates), _primary(report), written.scale_of(report, second)
     chosen = next(each for each in trained if each["name"] == report["recommended"])
-    decimals = written.decimals_deserved(
-        answers_of(chosen)[metric]
-    )  # One for all: ragged columns compare badly.
-    reference = answers_of(chosen)[metric]["value"]
+    decimals = primary.decimals(answers_of(chosen)[metric])  # One for all: ragged columns compare badly.
+    reference = primary.upward * answers_of(chosen)[metric]["value"]
     absent = [each for each in report["candidates"] if each["status"] != "trained"]
     rows = [
-        _board_row(candidate, metric, second, decimals)
+        _board_row(candidate, (metric, primary), (second, other), decimals)
         | {
-            "bar": interval_bar(estimate, scale, reference=reference),
+            "bar": interval_bar(estimate, scale, reference=reference, written=primary),
             "is_recommended": estimate.is_recommended,
         }
         for candidate, estimate in zip(trained, estimates, strict=True)
@@ -168,8 +194,10 @@ def _board(
     return {
         "split": split,
         "has_test": split == "test",
-        "second": metric_name(second),
-        "axis": interval_axis(scale),
+        "first": metric_name(metric) + primary.unit,
+        "second": metric_name(second) + other.unit,
+        "unit": primary.unit,
+        "axis": interval_axis(scale, written=primary),
         "rows": rows,
         "absent": [dict(each) | {"why": each["why"] or "No reason was given."} for each in absent],
         "is_mixed": len({each["trained_on"] for each in trained}) > 1,
@@ -177,19 +205,26 @@ def _board(
     }
 
 
-def _board_row(candidate: Mapping[str, Any], metric: str, second: str, decimals: int) -> dict[str, Any]:
-    quality, other = answers_of(candidate)[metric], answers_of(candidate)[second]
+def _board_row(
+    candidate: Mapping[str, Any],
+    first: tuple[str, written.Scale],
+    second: tuple[str, written.Scale],
+    decimals: int,
+) -> dict[str, Any]:
+    (metric, scale), (beside, its_scale) = first, second
+    quality, other = answers_of(candidate)[metric], answers_of(candidate)[beside]
     validation = candidate["validation"][metric]
+    own = decimals if its_scale == scale else its_scale.decimals(other)
     latency = candidate["latency_ms"] or {}
     return {
         "name": candidate["name"],
         "trained_on": candidate["trained_on"],
-        "value": written.points(quality["value"], decimals),
-        "bounds": written.bounds(quality, decimals),
-        "second": written.points(other["value"], decimals),
-        "second_bounds": written.bounds(other, decimals),
-        "validation": written.points(validation["value"], decimals),
-        "validation_bounds": written.bounds(validation, decimals),
+        "value": scale.bare(quality["value"], decimals),
+        "bounds": scale.bounds(quality, decimals),
+        "second": its_scale.bare(other["value"], own),
+        "second_bounds": its_scale.bounds(other, own),
+        "validation": scale.bare(validation["value"], decimals),
+        "validation_bounds": scale.bounds(validation, decimals),
         "mean": written.bare_milliseconds(latency.get("mean")),
         "p50": written.bare_milliseconds(latency.get("p50")),
         "p95": written.bare_milliseconds(latency.get("p95")),
@@ -223,20 +258,20 @@ def _cost(report: Mapping[str, Any], estimates: Sequence[Estimate]) -> dict[str,
     measured = [each for each in estimates if each.cost_ms]
     if len(measured) < 2:
         return None  # One point against nothing is no plot; the three numbers say it all.
-    metric = metric_name(report["primary_metric"])
+    metric, scale = metric_name(report["primary_metric"]), _primary(report)
     note = "Whiskers are 95 % intervals. Further up is better, further left is faster."
     floor = quality_scale(measured)[0]
     if len(frontier([each for each in measured if each.value >= floor])) > 1:
         note += " The dotted line joins the candidates that no other beats in both."
     return {
-        "finding": _cost_finding(measured, metric),
+        "finding": _cost_finding(measured, metric, scale),
         "note": note,
-        "wide": quality_cost_plot(measured, metric=metric, width=860, height=420),
-        "narrow": quality_cost_plot(measured, metric=metric, width=360, height=380),
+        "wide": quality_cost_plot(measured, metric=metric, width=860, height=420, written=scale),
+        "narrow": quality_cost_plot(measured, metric=metric, width=360, height=380, written=scale),
     }
 
 
-def _cost_finding(measured: Sequence[Estimate], metric: str) -> str:
+def _cost_finding(measured: Sequence[Estimate], metric: str, scale: written.Scale) -> str:
     chosen = next((each for each in measured if each.is_recommended), None)
     if chosen is None:
         return "The recommended candidate's cost was not measured."
@@ -244,25 +279,25 @@ def _cost_finding(measured: Sequence[Estimate], metric: str) -> str:
     best = max(measured, key=lambda each: each.value)
     if best.value == chosen.value:
         return f"{chosen.name} has the best {metric} of the field, at {price}."
-    gap = written.points(best.value - chosen.value)
+    gap = scale.gap(best.value - chosen.value)
     times = (best.cost_ms or 0.0) / (chosen.cost_ms or 1.0)
     if times < 1.05:
-        return f"{best.name} is {gap} points higher here, and no slower; the comparisons say how sure that is."
+        return f"{best.name} is {gap} better here, and no slower; the comparisons say how sure that is."
     return (
-        f"{chosen.name} takes {price}. {best.name} is {gap} points higher on these rows, and takes "
+        f"{chosen.name} takes {price}. {best.name} is {gap} better on these rows, and takes "
         f"{written.times(times)} the time."
     )
 
 
 def _pairs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    comparisons = report["comparisons"]
+    comparisons, scale = report["comparisons"], _primary(report)
     extent = difference_extent([(each["low"], each["high"]) for each in comparisons])
     return [
         {
-            "bar": difference_bar(each["difference"], each["low"], each["high"], extent=extent),
+            "bar": difference_bar(each["difference"], each["low"], each["high"], extent=extent, written=scale),
             "sentence": _pair_sentence(each),
-            "evidence": f"{written.signed_points(each['difference'])} points "
-            f"[{written.signed_points(each['low'])}, {written.signed_points(each['high'])}], "
+            "evidence": f"{scale.signed(each['difference'])}{' points' if scale.is_fraction else ''} "
+            f"[{scale.signed(each['low'])}, {scale.signed(each['high'])}], "
             f"{written.p_value(each['p_value'])}",
         }
         for each in comparisons
@@ -277,6 +312,12 @@ def _pair_sentence(pair: Mapping[str, Any]) -> str:
             return f"{better} is more accurate than {worse}."
         return f"{better} has a better {metric} than {worse}."
     return f"No difference in {metric} is shown between {pair['a']} and {pair['b']}."
+
+
+def _test_of_pairs(metric: str) -> str:
+    if metric == "accuracy":
+        return "Intervals are of the paired difference, in points; p is McNemar's exact test."
+    return "Intervals are of the paired difference; p comes from swapping the answers of random rows."
 
 
 def _no_pairs(trained: Sequence[Mapping[str, Any]]) -> str:
@@ -326,8 +367,9 @@ def _example(example: Any) -> dict[str, str]:
 def _made(report: Mapping[str, Any]) -> dict[str, Any]:
     data, machine = report["data"], report["machine"]
     splits = ", ".join(f"{written.count(rows)} {split}" for split, rows in data["rows"].items() if rows)
+    labels = f"{written.count(len(data['labels']))} labels; " if data["labels"] else ""
     finding = (
-        f"{splits} rows of {data['origin']}; {written.count(len(data['labels']))} labels; "
+        f"{splits} rows of {data['origin']}; {labels}"
         f"{written.plain(machine['cores'])} cores, {written.size(machine['memory_bytes'])} of memory; "
         f"{written.seconds(report['seconds'])} in all."
     )
@@ -373,10 +415,12 @@ def _sections(view: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("cost", "Quality against cost", view["cost"]),
         ("comparisons", "Comparisons", True),
         ("cascade", "Cascade", view["cascade"]),
-        ("confusions", "Confusions", True),
-        ("reliability", "Reliability", True),
-        ("mistakes", "Mistakes", True),
-        ("labels", "Labels", True),
+        ("confusions", "Confusions", view["confused"]),
+        ("reliability", "Reliability", view["reliability"]),
+        ("mistakes", "Mistakes", view["mistakes"]),
+        ("labels", "Labels", view["labels"]),
+        ("worst", "Worst answers", view["worst"]),
+        ("types", "Types", view["types"]),
         ("check", "Check", True),
         ("made", "How it was made", True),
     ]
