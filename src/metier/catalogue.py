@@ -19,6 +19,7 @@ METHODS = {
     "relation_syntax.v1": "metier.classical.relation_linear:RelationSyntax",
     "pair_linear.v1": "metier.classical.pair_linear:PairLinear",
     "reader.v1": "metier.transformer.reader:Reader",
+    "relation_encoder.v1": "metier.transformer.relation_encoder:RelationEncoder",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
 }

@@ -6,6 +6,7 @@ import pytest
 
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
 from metier.errors import DataError, EntityError, MissingLabelError, TooFewLabelsError
+from metier.evaluation.row_measures import measure
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.relation import Relation, check_entity_pairs
 
@@ -72,6 +73,23 @@ def test_a_row_without_an_entity_is_named(lines):
 )
 def test_the_label_of_no_relation_is_found(labels, negative):
     assert Relation.from_labels(labels).negative_label == negative
+
+
+@pytest.mark.parametrize(
+    ("labels", "primary"),
+    [
+        (["Other", "Cause-Effect(e1,e2)"], "semeval_f1"),
+        (["unknown", "收购"], "relation_micro_f1"),
+        (["收购", "合作"], "accuracy"),
+        (["收购"] * 3 + ["合作"], "macro_f1"),
+    ],
+)
+def test_the_metric_is_that_of_the_field(labels, primary):
+    task = Relation.from_labels(labels)
+    assert task.primary_metric == primary
+    assert primary in task.metrics
+    for metric in task.metrics:
+        assert 0 <= measure(metric, labels, labels[::-1]) <= 1
 
 
 def test_the_label_of_no_relation_can_be_stated():

@@ -24,6 +24,7 @@ KINDS = {
     "static.v1": "metier.predictors.static:StaticPredictor",
     "onnx_encoder.v1": "metier.predictors.onnx_encoder:OnnxEncoderPredictor",
     "relation_linear.v1": "metier.predictors.relation_linear:RelationLinearPredictor",
+    "onnx_relation.v1": "metier.predictors.onnx_relation:OnnxRelationPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
 }

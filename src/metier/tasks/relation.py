@@ -1,5 +1,6 @@
 """One relation a pair of entities: what the text says of the two pieces that are marked in it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -11,6 +12,7 @@ from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are
 from metier.tasks.examples import Examples, check_examples
 
 NAME = "relation"
+SEMEVAL_NEGATIVE = "Other"
 INPUT_KEYS = ("text", *ENTITIES)
 # Labels that say "none of these relations", as data sets spell them; the first that occurs is taken.
 NEGATIVE_LABELS = (
@@ -28,6 +30,7 @@ NEGATIVE_LABELS = (
     "其他",
     "未知",
 )
+_has_direction = re.compile(r"\(e[12],e[12]\)$").search
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,18 @@ class Relation:
     negative_label : str or None
         Of them, the one that says that no relation is stated; F1 leaves it out. None where no label does.
     primary_metric : str
-        What candidates are ranked by.
+        What candidates are ranked by: the official macro-F1 of SemEval where labels have its form; F1 over all
+        rows together where a label says that there is no relation; else as for other labels.
+    metrics : tuple of str
+        What is reported.
     """
 
     labels: tuple[str, ...]
     negative_label: str | None = None
     primary_metric: str = "macro_f1"
+    metrics: tuple[str, ...] = ("accuracy", "macro_f1")
 
     name: ClassVar[str] = NAME
-    metrics: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy")
     input_keys: ClassVar[tuple[str, ...]] = INPUT_KEYS
 
     @classmethod
@@ -65,7 +71,13 @@ class Relation:
             If `negative_label` is none of them.
         """
         space = Classification.from_labels(labels)
-        return cls(space.labels, find_negative_label(space.labels, stated=negative_label))
+        negative = find_negative_label(space.labels, stated=negative_label)
+        own: tuple[str, ...] = ()
+        if negative is not None:
+            own = ("relation_micro_f1", "relation_macro_f1")
+            if negative == SEMEVAL_NEGATIVE and any(map(_has_direction, space.labels)):
+                own = ("semeval_f1", *own)
+        return cls(space.labels, negative, (*own, space.primary_metric)[0], (*own, "accuracy", "macro_f1"))
 
     @classmethod
     def from_rows(cls, rows: Rows) -> Self:

@@ -1,0 +1,314 @@
+"""The base fine-tuned whole on texts with two entities marked."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.evaluation.calibration import fit_temperature
+from metier.predictors.entity_marking import MARKS, EntityMarker
+from metier.predictors.onnx_encoder import open_session
+from metier.predictors.onnx_relation import KIND, OnnxRelationPredictor
+from metier.progress import Listener, ignore
+from metier.tasks.entity_pairs import as_entity_pairs
+from metier.tasks.examples import Examples
+from metier.tasks.folds import held_out
+from metier.tasks.relation import check_entity_pairs
+from metier.tasks.softmax import softmax
+from metier.text.language import detect_language
+from metier.transformer.bases import Base, load_model, load_tokenizer, resolve_base
+from metier.transformer.batching import TokenisedRows
+from metier.transformer.encoder_settings import check_settings
+from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
+from metier.transformer.label_score import score_labels
+from metier.transformer.marked_classifier import MarkedClassifier, with_marks
+from metier.transformer.objectives import cross_entropy
+from metier.transformer.preflight import Cost, measure_training
+
+LEARNED = (
+    "classes_",
+    "base_",
+    "model_",
+    "marker_",
+    "temperature_",
+    "chosen_params_",
+    "facts_",
+    "_gate_rows",
+    "_sample",
+)
+
+README = """# An encoder of relations
+
+The encoder, with the marks [H] [/H] [T] [/T] as the last four tokens of its vocabulary. Its head is in `model.onnx`
+of the folder above; the encoder alone loads with `AutoModel.from_pretrained` and can be a base again.
+"""
+
+
+class RelationEncoder(ClassifierMixin, BaseEstimator):
+    """A pretrained encoder fine-tuned whole, the two entities marked by tokens of their own, as in R-BERT [1]_.
+
+    Some points above `RelationLinear` from a thousand rows on, for minutes of training. Every epoch is scored on
+    validation by log-loss; the weights of the last one that is not shown to be worse than the best are kept. A text
+    past the base's limit keeps what lies around its entities; where they lie further apart than that, the
+    surroundings of both, and `facts_["entities_apart"]` says in how many rows.
+
+    Parameters
+    ----------
+    base : str, default="auto"
+        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    epochs : int, default=5
+        Length of the learning-rate schedule.
+    stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, accumulate, clip, patience
+        As in `Encoder`.
+    label_smoothing : float, default=0.1
+        Share of the target that is spread over all labels.
+    dropout : float, default=0.1
+        Of the head while it trains.
+    time_limit_minutes : float, default=None
+        The learning rate reaches zero by then; None: train for all epochs.
+    checkpoint_folder : path, default=None
+        Keep checkpoints there, and go on from the last one found there.
+    temperature : float, default=None
+        Of the final softmax; None: chosen on validation.
+    precision : {"auto", "fp32", "int8"}, default="auto"
+        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    base_ : Base
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        How training went.
+
+    References
+    ----------
+    .. [1] Wu and He, "Enriching pre-trained language model with entity information for relation classification",
+       2019, arXiv:1905.08284.
+    """
+
+    name = "relation_encoder.v1"
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        epochs: int = 5,
+        stop_epoch: int | None = None,
+        learning_rate: float | None = None,
+        layer_decay: float = 0.9,
+        warmup_fraction: float = 0.06,
+        weight_decay: float = 0.01,
+        token_budget: int = 1024,
+        label_smoothing: float = 0.1,
+        dropout: float = 0.1,
+        accumulate: int = 1,
+        clip: float = 1.0,
+        patience: int | None = None,
+        time_limit_minutes: float | None = None,
+        checkpoint_folder: str | Path | None = None,
+        temperature: float | None = None,
+        precision: str = "auto",
+        random_state: int = 0,
+    ):
+        self.base = base
+        self.epochs = epochs
+        self.stop_epoch = stop_epoch
+        self.learning_rate = learning_rate
+        self.layer_decay = layer_decay
+        self.warmup_fraction = warmup_fraction
+        self.weight_decay = weight_decay
+        self.token_budget = token_budget
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.accumulate = accumulate
+        self.clip = clip
+        self.patience = patience
+        self.time_limit_minutes = time_limit_minutes
+        self.checkpoint_folder = checkpoint_folder
+        self.temperature = temperature
+        self.precision = precision
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `X` is no array of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Fine-tune the base on texts with two entities, and the label of each.
+
+        Without `validation`, and unless `stop_epoch` and `temperature` are set, a first training on nine tenths
+        of the rows makes the choices on the last tenth, and a second one trains on all rows with them.
+
+        Raises
+        ------
+        EntityError
+            If entities are not where their offsets say.
+        """
+        check_settings(self)
+        examples = check_entity_pairs(X, y)
+        unseen = None if validation is None else check_entity_pairs(*validation, classes=examples.classes)
+        is_settled = self.stop_epoch is not None and self.temperature is not None
+        if unseen is None and not is_settled:
+            return self._choose_then_fit(examples, listener)
+        self.classes_ = examples.classes
+        self._gate_rows = unseen
+        self._fine_tune(examples, unseen, listener)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the calibrated probability of each label for each item, an ndarray of shape (n_items, n_classes).
+
+        Raises
+        ------
+        NotFittedError
+            If called before `fit`.
+        """
+        check_is_fitted(self)
+        ids = [self.marker_.mark(item).ids for item in as_entity_pairs(X)]
+        return softmax(self.model_.logits(TokenisedRows(ids, None, self.model_.pad_id)) / self.temperature_)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the most probable label for each item."""
+        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.onnx_relation` answers from, and a Hugging Face folder."""
+        check_is_fitted(self)
+        settings = {
+            "kind": KIND,
+            "name": self.name,
+            "labels": [str(label) for label in self.classes_],
+            "prefix": self.base_.prefix,
+            "max_length": self.base_.max_length,
+            "pad_id": self.model_.pad_id,
+            "temperature": float(self.temperature_),
+        }
+
+        def build(graph: Path, precision: str, threads: int) -> OnnxRelationPredictor:
+            session = open_session(graph, threads=threads if precision == "fp32" else 1)
+            return OnnxRelationPredictor(
+                session, self.marker_, settings | {"precision": precision}, threads=threads
+            )
+
+        report = export_graph(
+            self.model_,
+            Exported(self.base_, self.marker_.tokenizer, {}, settings, README),
+            folder,
+            build=build,
+            gate=_gate(self._gate_rows),
+            sample=self._sample,
+            precision=self.precision,
+        )
+        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
+        self.chosen_params_["precision"] = report.chosen
+        self.facts_["export"] = asdict(report)
+
+    def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
+        """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
+        check_settings(self)
+        items = as_entity_pairs(X)
+        base = _resolve(self.base, items)
+        marker = _marker(base)
+        # Four of the base's own tokens stand in for the marks: a vector more or less costs the same.
+        size = marker.tokenizer.get_vocab_size() - len(MARKS)
+        return measure_training(
+            base,
+            [[token % size for token in marker.mark(item).ids] for item in items],
+            n_classes=2 if y is None else max(2, len(set(y))),
+            token_budget=self.token_budget,
+            dropout=self.dropout,
+            n_batches=n_batches,
+        )
+
+    def _choose_then_fit(self, examples: Examples, listener: Listener) -> Self:
+        # One row a label: nothing can be chosen, so train to the end and leave the logits alone.
+        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "temperature": self.temperature or 1.0}
+        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
+        if split is not None:
+            kept, held = (examples.take(positions) for positions in split)
+            trial = self._sibling("choice").fit(
+                kept.texts,
+                kept.classes[kept.truth],
+                validation=(held.texts, held.classes[held.truth]),
+                listener=listener,
+            )
+            chosen = trial.chosen_params_
+        final = self._sibling("all").set_params(**chosen)
+        final.fit(examples.texts, examples.classes[examples.truth], listener=listener)
+        for name in LEARNED:
+            setattr(self, name, getattr(final, name))
+        return self
+
+    def _sibling(self, part: str) -> Self:
+        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
+        return clone(self).set_params(checkpoint_folder=folder)
+
+    def _fine_tune(self, examples: Examples, unseen: Examples | None, listener: Listener) -> None:
+        items: Any = examples.texts
+        self.base_ = base = _resolve(self.base, items)
+        self.marker_ = _marker(base)
+        marked = [self.marker_.mark(item) for item in items]
+        ids = [each.ids for each in marked]
+        # Evenly: files are often sorted by label.
+        self._sample = ids[:: max(1, len(ids) // SAMPLED_ROWS)]
+        away_items: Any = [] if unseen is None else unseen.texts
+        away_ids = [self.marker_.mark(item).ids for item in away_items]
+        torch.manual_seed(self.random_state)  # The head starts at random.
+        self.model_ = MarkedClassifier(
+            with_marks(load_model(base), self.marker_.tokenizer),
+            n_classes=len(examples.classes),
+            dropout=self.dropout,
+        )
+        pad_id = self.model_.pad_id
+        away = None if unseen is None else TokenisedRows(away_ids, unseen.truth, pad_id)
+        targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
+        tuned = fine_tune(
+            self.model_,
+            TokenisedRows(ids, examples.truth, pad_id),
+            objective=cross_entropy(label_smoothing=self.label_smoothing),
+            settings=TuningSettings.of(self),
+            unseen=away,
+            score=score_labels,
+            checkpoints=checkpoints_of(self, base, [*ids, *away_ids], targets),
+            what=f"{self.name}: fine-tuning {base.name}",
+            listener=listener,
+        )
+        if away is not None and unseen is not None and self.temperature is None:
+            self.temperature_ = fit_temperature(self.model_.logits(away), unseen.truth)
+        else:
+            self.temperature_ = float(self.temperature or 1.0)
+        apart = sum(each.is_apart for each in marked)
+        self.facts_: dict[str, Any] = {"base": base.name, "entities_apart": apart, **tuned.facts}
+        self.chosen_params_ = {"base": base.name, **tuned.chosen, "temperature": self.temperature_}
+
+
+def _resolve(base: str, items: Sequence[Any]) -> Base:
+    return resolve_base(base, language=detect_language([item["text"] for item in items]).main_language)
+
+
+def _marker(base: Base) -> EntityMarker:
+    return EntityMarker.adding_marks(load_tokenizer(base), prefix=base.prefix, max_length=base.max_length)
+
+
+def _gate(unseen: Examples | None) -> Gate | None:
+    if unseen is None:
+        return None
+    truth = unseen.truth[:MOST_GATE_ROWS]
+    return Gate(list(unseen.texts[:MOST_GATE_ROWS]), lambda answers: answers.best == truth)
