@@ -14,6 +14,11 @@ def fresh_cache(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def examples():
+    return EXAMPLES
+
+
+@pytest.fixture
 def banking():
     return EXAMPLES / "banking77"
 

@@ -249,7 +249,15 @@ def _is_numeric(column: pa.ChunkedArray) -> bool:
     present = column.drop_null()
     if pa.types.is_floating(present.type) or pa.types.is_integer(present.type):
         return len(present) > 0
-    try:
-        return len(present) > 0 and bool(pc.all(pc.is_valid(present.cast(pa.float64()))).as_py())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    if not _is_strings(present.type):
         return False
+    present = present.filter(pc.not_equal(pc.utf8_trim_whitespace(present), ""))
+    try:
+        present.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return len(present) > 0
+
+
+def _is_strings(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -150,7 +150,7 @@ class _Work:
             conversations.until_answered(pair[0]) if pair is not None and pair[1] is None else pair
             for pair in pairs
         ]
-        shorter = sum(one is not other for one, other in zip(cut, pairs, strict=True))
+        shorter = sum(bool(one and one[1]) and not other[1] for one, other in zip(cut, pairs, strict=True))
         if shorter:
             self.notes.append(
                 f"{shorter:,} conversations in {name} end with the user; they are cut to the last answer"

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metier.data.batches import as_string
+from metier.data.conll_lines import conll_lines
 from metier.data.data_file import FORMATS
 from metier.errors import CallError, DataError, StorageError
 
@@ -90,14 +91,19 @@ class TableWriter:
             ) from error
 
 
-def open_writer(path: str | os.PathLike[str]) -> TableWriter:
+def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str = "spans") -> TableWriter:
     """Open a file to write rows to; its ending picks the format. Use it with `with`.
+
+    CSV and TSV hold strings and numbers; columns of lists or objects need JSON lines or Parquet. CoNLL holds
+    texts with spans, and nothing else of a row.
 
     Parameters
     ----------
     path : path
-        Ends in .csv, .tsv, .jsonl, .ndjson or .parquet, and in .gz behind it to compress (not Parquet, which
-        compresses by itself).
+        Ends in .csv, .tsv, .jsonl, .ndjson, .conll or .parquet, and in .gz behind it to compress (not Parquet,
+        which compresses by itself).
+    text, spans : str
+        The columns that CoNLL is written of.
 
     Raises
     ------
@@ -116,9 +122,11 @@ def open_writer(path: str | os.PathLike[str]) -> TableWriter:
         return TableWriter(path, lambda partial, schema: _Csv(partial, schema, gzipped, delimiter))
     if kind == "JSON lines":
         return TableWriter(path, lambda partial, schema: _JsonLines(partial, schema, gzipped))
+    if kind == "CoNLL":
+        return TableWriter(path, lambda partial, schema: _Conll(partial, schema, gzipped, text, spans))
     raise CallError(
         f"{path} does not end in a format that can be written. "
-        "End it in .csv, .tsv, .jsonl or .parquet; .gz behind the first three compresses."
+        "End it in .csv, .tsv, .jsonl, .conll or .parquet; .gz behind the first four compresses."
     )
 
 
@@ -157,6 +165,12 @@ class _TextFile:
 
 class _Csv:
     def __init__(self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str):
+        nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+        if nested:
+            raise CallError(
+                f"CSV and TSV hold no lists or objects, and {', '.join(map(repr, nested))} holds some. "
+                "Write JSON lines (.jsonl) or Parquet (.parquet) instead."
+            )
         self._schema = schema
         self._file = _TextFile(path, gzipped)
         self._plain = csv.writer(self._file.text, delimiter=delimiter, lineterminator="\n")
@@ -187,6 +201,37 @@ class _JsonLines:
     def write(self, table: pa.Table) -> None:
         for record in table.to_pylist():
             self._file.text.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Conll:
+    def __init__(self, path: Path, schema: pa.Schema, gzipped: bool, text: str, spans: str):
+        for name in (text, spans):
+            if name not in schema.names:
+                raise CallError(
+                    f"CoNLL is written of texts with spans, but there is no column {name!r}; there are: "
+                    f"{', '.join(schema.names)}. Write JSON lines (.jsonl) instead."
+                )
+        self._names = (text, spans, "tokens")
+        self._file = _TextFile(path, gzipped)
+        self._row = 0
+
+    def write(self, table: pa.Table) -> None:
+        columns = [
+            table.column(name).to_pylist() if name in table.column_names else [None] * table.num_rows
+            for name in self._names
+        ]
+        for text, spans, tokens in zip(*columns, strict=True):
+            self._row += 1
+            lines = list(conll_lines(text or "", spans or (), tokens))
+            if not lines:
+                raise DataError(
+                    f"Row {self._row} has no text, so it would vanish from CoNLL and the rows after it would move up. "
+                    "Leave it out, or write JSON lines (.jsonl)."
+                )
+            self._file.text.write("\n".join(lines) + "\n\n")
 
     def close(self) -> None:
         self._file.close()
