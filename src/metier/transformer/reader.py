@@ -379,7 +379,8 @@ in_passage = torch.tensor([side == 1 for side in batch.sequence_ids(0)])
 with torch.inference_mode():
     hidden = encoder(**batch).last_hidden_state[0]
 scores = (hidden @ head["weight"].T + head["bias"]).masked_fill(~in_passage[:, None], -torch.inf)
-spans = (scores[:, :1] + scores[None, :, 1]).triu()
+spans = scores[:, :1] + scores[None, :, 1]
+spans = spans.masked_fill(torch.ones_like(spans).tril(-1).bool(), -torch.inf)
 first, last = divmod(int(spans.argmax()), len(offsets))
 print(passage[offsets[first][0] : offsets[last][1]].strip())
 ```
