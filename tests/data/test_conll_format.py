@@ -6,7 +6,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from metier.data import iterate, open_writer, read, read_alike
 from metier.data.conll_format import join_tokens, spans_of_tags
-from metier.errors import BrokenRowError, CallError, DataError, MissingLabelError
+from metier.errors import BrokenRowError, CallError, DataError, MissingLabelError, UnreadableFileError
 
 
 def put(path, content):
@@ -138,6 +138,13 @@ def test_an_i_that_continues_nothing_names_its_line(tmp_path):
 def test_broken_lines_are_named(tmp_path, content, says):
     with pytest.raises(BrokenRowError, match=says):
         read(put(tmp_path / "bad.conll", content))
+
+
+def test_a_broken_gzip_is_said_to_be_one(tmp_path):
+    path = tmp_path / "train.tsv.gz"
+    path.write_bytes(gzip.compress(b"Ada\tB-PER\n\nBob\tB-PER\n" * 9_000)[:-200])
+    with pytest.raises(UnreadableFileError, match="broken gzip"):
+        read(path)
 
 
 def test_further_sentences_are_read_like_the_first(examples):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from metier.data import infer_task, iterate, open_writer, read, read_alike
-from metier.errors import BrokenRowError, BrokenValueError
+from metier.errors import BrokenValueError, DataError
 
 PASSAGE = "Ada Lovelace wrote the first program. Ada was born in London."
 
@@ -117,9 +117,9 @@ def test_an_answer_that_is_nowhere_is_never_made_into_no_answer(tmp_path):
 
 
 def test_a_passage_or_a_question_that_is_missing_is_named(tmp_path):
-    with pytest.raises(BrokenRowError, match=r"question 1 of the file \(id Who\) has no passage"):
+    with pytest.raises(DataError, match=r"question 1 \(id Who\) has no passage"):
         read(put(tmp_path / "a.json", squad(asked("Who?", ("Ada", 0)), passage=None)))
-    with pytest.raises(BrokenRowError, match=r"question 1 .* has no question"):
+    with pytest.raises(DataError, match=r"question 1 .* has no question"):
         read(put(tmp_path / "b.json", squad({"id": "1", "answers": []})))
 
 

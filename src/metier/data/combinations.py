@@ -18,7 +18,7 @@ from metier.data.rows import TARGET_ROLES
 from metier.data.spans import decode, is_place, is_spans
 
 NONE = "none"  # `--group none`: no column plays this role.
-SHAPE_ROWS = 50  # Values that must all have a shape for the column to have it.
+SHAPE_ROWS = 200  # Values that must all have a shape for the column to have it.
 
 
 def _words(listed: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ older IOB1, where I- begins an entity; with repair it begins one, as seqeval's l
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from metier.text.segmentation import HAN
 
 HEAD_LINES = 2_000
 DOCUMENT_START = "-DOCSTART-"
+CONTINUING = ("I", "E", "L", "M")  # E and L are the last token of an entity, S and U its only one.
+CLOSING = ("S", "U", "E", "L")
 # Han, kana, Thai, Lao, Burmese, Khmer, and the punctuation of these: no space stands beside them.
 _UNSPACED = f"{HAN}\u3000-\u30ff\uff00-\uffef\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff“”‘’…—·"
 _unspaced = re.compile(f"[{_UNSPACED}]").match
@@ -95,17 +98,17 @@ def spans_of_tags(tags: Sequence[str]) -> tuple[list[tuple[int, int, str]], list
     open_label, begun = None, 0
     for position, tag in enumerate([*tags, "O"]):
         mark, _, label = tag.partition("-")
-        continues = mark in "IELM" and mark != "O" and open_label == label
+        continues = mark in CONTINUING and open_label == label
         if open_label is not None and not continues:
             entities.append((begun, position, open_label))
             open_label = None
         if mark == "O":
             continue
         if not continues:
-            if mark in ("I", "E", "L", "M"):
+            if mark in CONTINUING:
                 stray.append(position)
             open_label, begun = label, position
-        if mark in ("S", "U", "E", "L"):
+        if mark in CLOSING:
             entities.append((begun, position + 1, label))
             open_label = None
     return entities, stray
@@ -198,7 +201,7 @@ def _layout(file: DataFile, encoding: str) -> Layout:
     first = [line for _, line in lines if line.strip() and not line.startswith((DOCUMENT_START, "# "))]
     delimiter = "\t" if any("\t" in line for line in first) else None
     cut = [_cut(line, delimiter) for line in first]
-    width = max((len(fields) for fields in cut), key=[len(fields) for fields in cut].count, default=0)
+    width = next((width for width, _ in Counter(map(len, cut)).most_common(1)), 0)
     cut = [fields for fields in cut if len(fields) == width]
     tags = [place for place in range(1, width) if all(TAG.fullmatch(fields[place]) for fields in cut[:500])]
     if not tags:

@@ -119,8 +119,11 @@ def recognise(path: str | os.PathLike[str]) -> DataFile:
 
 def _holds_tags(file: DataFile) -> bool:
     """Whether each line is a token and a tag, with blank lines between: CoNLL under another name."""
-    with file.open() as stream:
-        head = stream.read(TAGGED_HEAD_BYTES)
+    try:
+        with file.open() as stream:
+            head = stream.read(TAGGED_HEAD_BYTES)
+    except GZIP_FAULTS:
+        return False  # Reading the rows will say where it breaks.
     # Tags are ASCII in every encoding that CoNLL comes in, so the words may be read as anything.
     lines = head.decode("latin-1").split("\n")[: -1 if len(head) == TAGGED_HEAD_BYTES else None]
     tagged = [line.split() for line in lines if line.strip() and not line.startswith(("# ", "-DOCSTART-"))]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from metier.data.data_file import DataFile
-from metier.errors import BrokenRowError
+from metier.errors import DataError
 
 _PASSAGE = ("context", "context_text")
 _QUESTION = ("question", "query_text")
@@ -28,8 +28,8 @@ def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[
 
     Raises
     ------
-    BrokenRowError
-        At a question without a text or a passage without one; counted by questions.
+    DataError
+        At a question that has no text, or whose passage has none.
     """
     number = 0
     for place, (title, passage) in enumerate(_passages(document), 1):
@@ -39,11 +39,9 @@ def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[
             asked = _first(question, _QUESTION)
             if not isinstance(text, str) or not isinstance(asked, str):
                 missing = "passage" if not isinstance(text, str) else "question"
-                raise BrokenRowError(
-                    file.origin,
-                    number,
-                    f"question {number} of the file (id {_first(question, _ID)}) has no {missing}.",
-                    remedy="Write a context for each passage, and a question for each of its qas.",
+                raise DataError(
+                    f"{file.origin}: question {number} (id {_first(question, _ID)}) has no {missing}. "
+                    "Write a context for each passage, and a question for each of its qas."
                 )
             yield (
                 number,
