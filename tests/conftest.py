@@ -98,3 +98,15 @@ def banking77():
 def csl():
     """Reads a split of csl_category_zh: texts and labels."""
     return lambda split: read_examples("csl_category_zh", split)
+
+
+@pytest.fixture(scope="session")
+def tagged():
+    """Reads the first rows of a split of a data set with spans: texts, and their spans."""
+    from metier.data import read
+
+    def first(name: str, split: str, most: int) -> tuple[list[str], list[list[list]]]:
+        rows = read(EXAMPLES / name / f"{split}.conll").take(range(most))
+        return list(rows.texts), rows.values("spans")
+
+    return first

@@ -52,7 +52,7 @@ def test_only_some_faults_are_shown_and_all_are_counted():
 
 
 def test_nothing_to_find_is_refused():
-    with pytest.raises(TooFewLabelsError, match="orders.jsonl"):
+    with pytest.raises(TooFewLabelsError, match=r"orders\.jsonl"):
         Tagging.from_rows(rows(["a", "b"], [[], []]))
 
 

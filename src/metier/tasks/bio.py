@@ -5,10 +5,11 @@ out of `best_tags`: an I at the start, after O, and after another label.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-Span = list  # [start, end, label]: offsets in characters, end exclusive.
+Span = list[Any]  # [start, end, label]: offsets in characters, end exclusive.
 OUTSIDE = 0
 NOWHERE = np.zeros((0, 2), dtype=np.int64)
 
@@ -66,9 +67,7 @@ def best_tags(scores: np.ndarray, steps: np.ndarray | None = None) -> np.ndarray
     return tags
 
 
-def tags_of_spans(
-    spans: Sequence[Sequence], offsets: np.ndarray, labels: Sequence[str]
-) -> tuple[np.ndarray, int]:
+def tags_of_spans(spans: Sequence[Span], offsets: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, int]:
     """Give the tag of each token, and how many spans have an edge that is no edge of a token.
 
     Such a span gets the tokens that it touches, unless an earlier one has them already.

@@ -1,0 +1,350 @@
+"""A conditional random field over words, their shapes, their neighbours and known phrases."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.classical.dictionary_tagger import entity_labels
+from metier.data.rows import as_texts
+from metier.errors import MissingExtraError, SettingsError
+from metier.evaluation.span_fit import calibrate, choose_bias, span_f1
+from metier.predictors.crf import CrfPredictor
+from metier.predictors.crf_features import CrfFeatures
+from metier.predictors.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.progress import Listener, Progress, ignore
+from metier.tasks.bio import Span, as_offsets, tag_names, tags_of_spans
+from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
+from metier.tasks.tag_decoding import TagDecoder, places
+from metier.tasks.tagging import TaggedTexts, check_tagged
+from metier.text.language import detect_language
+from metier.text.parts_of_speech import TAGGERS, check_tagger
+
+# (c1, c2): from a sparse model for few rows to a dense one for many.
+GRID = ((0.1, 0.01), (0.05, 0.1), (0.5, 0.02))
+UNCHOSEN = GRID[0]
+LEARNED = ("labels_", "predictor_", "chosen_params_", "facts_")
+
+
+class Crf(BaseEstimator):
+    """A linear-chain conditional random field [1]_, trained by CRFsuite with L-BFGS.
+
+    It sees each token, its shape, affixes and neighbours, parts of speech, and phrases that are known: those that
+    other training rows show, and those of a file. Needs seconds to a minute for some thousand rows, answers in
+    about a millisecond, and is hard to beat where rows are few or names are telling. `TokenEncoder` gains where
+    the meaning of the words around decides.
+
+    Parameters
+    ----------
+    c1, c2 : float, default=None
+        Weights of the L1 and the L2 penalty; None: chosen on validation.
+    max_iterations : int, default=100
+    least_count : int, default=2
+        A feature is kept if it occurs so often in the training texts.
+    gazetteer : path, default=None
+        A CSV file with the columns phrase and label.
+    tagger : {"auto", "none", "jieba", "spacy"}, default="auto"
+        Of parts of speech. `auto` takes jieba for Chinese and none otherwise; whoever answers needs it too.
+    outside_bias : float, default=None
+        Added to the score of O, see `TagDecoder`; None: chosen on validation.
+    calibration : (slope, intercept), default=None
+        Of the spans' probabilities; None: fitted on validation.
+    random_state : int, default=0
+        For what is held out without validation rows.
+
+    Attributes
+    ----------
+    labels_ : tuple of str
+    predictor_ : CrfPredictor
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        Features, trials, the tagger, spans whose edges are no edges of tokens.
+
+    References
+    ----------
+    .. [1] Lafferty, McCallum and Pereira, "Conditional random fields: probabilistic models for segmenting and
+       labeling sequence data", 2001.
+    """
+
+    name = "crf.v1"
+
+    def __init__(
+        self,
+        *,
+        c1: float | None = None,
+        c2: float | None = None,
+        max_iterations: int = 100,
+        least_count: int = 2,
+        gazetteer: str | Path | None = None,
+        tagger: str = "auto",
+        outside_bias: float | None = None,
+        calibration: tuple[float, float] | None = None,
+        random_state: int = 0,
+    ):
+        self.c1 = c1
+        self.c2 = c2
+        self.max_iterations = max_iterations
+        self.least_count = least_count
+        self.gazetteer = gazetteer
+        self.tagger = tagger
+        self.outside_bias = outside_bias
+        self.calibration = calibration
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Learn from texts and their spans, a list of [start, end, label] for each text.
+
+        Without `validation`, and unless every choice is set, nine tenths of the rows (of few, four fifths) are
+        learned first to choose on the others.
+        """
+        self._check_settings()
+        examples = check_tagged(X, y)
+        unseen = None if validation is None else check_tagged(*validation, labels=examples.labels)
+        is_settled = None not in (self.c1, self.c2, self.outside_bias, self.calibration)
+        if unseen is None and not is_settled:
+            return self._choose_then_fit(examples, listener)
+        self.labels_ = examples.labels
+        features = self._build_features(examples)
+        trainer = _Trainer(features, examples, least_count=self.least_count)
+        trials: list[dict[str, float]] = []
+        best: tuple[float, CrfPredictor] | None = None
+        grid = self._grid(unseen)
+        for number, (c1, c2) in enumerate(grid):
+            listener(Progress(f"{self.name}: c1 = {c1:g}, c2 = {c2:g}", number, len(grid)))
+            weights, steps = trainer.train(c1=c1, c2=c2, max_iterations=self.max_iterations)
+            predictor = CrfPredictor(
+                features=features,
+                columns=trainer.columns,
+                weights=weights,
+                steps=steps,
+                decoder=TagDecoder(self.labels_, self.outside_bias or 0.0),
+                name=self.name,
+            )
+            score = _Unseen(predictor, unseen).f1() if unseen is not None else 0.0
+            trials.append({"c1": c1, "c2": c2, "entity_f1": score})
+            if best is None or score > best[0]:
+                best, chosen = (score, predictor), (c1, c2)
+        assert best is not None
+        self.predictor_ = _pruned(best[1], self._decoder(best[1], unseen))
+        self._note(chosen, trials, trainer, examples)
+        return self
+
+    def predict(self, X: Any) -> list[list[Span]]:
+        """Give the spans of each text as [start, end, label], in order."""
+        return [places(spans) for spans in self.predict_spans(X)]
+
+    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
+        """Give the spans of each text with their calibrated probabilities."""
+        check_is_fitted(self)
+        return [self.predictor_.spans(text) for text in as_texts(X)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.crf` answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)
+
+    def _check_settings(self) -> None:
+        faults = [
+            f"{setting} is {getattr(self, setting)!r}, expected None or a number of 0 or more"
+            for setting in ("c1", "c2")
+            if getattr(self, setting) is not None and not getattr(self, setting) >= 0
+        ]
+        faults += [
+            f"{setting} is {getattr(self, setting)!r}, expected a whole number above 0"
+            for setting in ("max_iterations", "least_count")
+            if getattr(self, setting) != int(getattr(self, setting)) or getattr(self, setting) < 1
+        ]
+        if self.tagger not in ("auto", *TAGGERS):
+            faults.append(f"tagger is {self.tagger!r}, expected one of auto, {', '.join(TAGGERS)}")
+        if faults:
+            raise SettingsError(faults, origin=f"The settings of {self.name}")
+
+    def _grid(self, unseen: TaggedTexts | None) -> Sequence[tuple[float, float]]:
+        if self.c1 is not None or self.c2 is not None:
+            return [
+                (
+                    UNCHOSEN[0] if self.c1 is None else self.c1,
+                    UNCHOSEN[1] if self.c2 is None else self.c2,
+                )
+            ]
+        return GRID if unseen is not None else [UNCHOSEN]
+
+    def _build_features(self, examples: TaggedTexts) -> CrfFeatures:
+        tagger = self.tagger
+        if tagger == "auto":
+            tagger = "jieba" if detect_language(examples.texts).main_language == "zh" else "none"
+        check_tagger(tagger)
+        known = entity_labels(examples)
+        learned = Gazetteer({phrase: commonest_label(labels) for phrase, labels in known.items() if phrase})
+        given = Gazetteer({})
+        if self.gazetteer is not None:
+            given = Gazetteer.read(self.gazetteer, labels=examples.labels)
+        return CrfFeatures(learned, given, tagger)
+
+    def _decoder(self, predictor: CrfPredictor, unseen: TaggedTexts | None) -> TagDecoder:
+        bias, line = self.outside_bias, self.calibration
+        if unseen is not None and (bias is None or line is None):
+            away = _Unseen(predictor, unseen)
+            bias = choose_bias(unseen.spans, away.answer) if bias is None else bias
+            fitted = away.calibration(bias)
+            line = (fitted.slope, fitted.intercept) if line is None else line
+        return TagDecoder(self.labels_, bias or 0.0, SpanCalibration(*(line or (1.0, 0.0))))
+
+    def _choose_then_fit(self, examples: TaggedTexts, listener: Listener) -> Self:
+        chosen: dict[str, Any] = {"outside_bias": 0.0, "calibration": (1.0, 0.0)}
+        chosen |= dict(zip(("c1", "c2"), self._grid(None)[0], strict=True))
+        split = next(examples.held_out(check_random_state(self.random_state)), None)
+        if split is not None and {label for row in split[0].spans for _, _, label in row} == set(
+            examples.labels
+        ):
+            kept, away = split
+            trial = clone(self).fit(
+                kept.texts, kept.spans, validation=(away.texts, away.spans), listener=listener
+            )
+            chosen = trial.chosen_params_
+        final = clone(self).set_params(**chosen).fit(examples.texts, examples.spans, listener=listener)
+        for name in LEARNED:
+            setattr(self, name, getattr(final, name))
+        return self
+
+    def _note(
+        self,
+        chosen: tuple[float, float],
+        trials: list[dict[str, float]],
+        trainer: "_Trainer",
+        examples: TaggedTexts,
+    ) -> None:
+        decoder = self.predictor_.decoder
+        line = decoder.calibration
+        tagger = trainer.features.tagger
+        self.chosen_params_: dict[str, Any] = {
+            "c1": chosen[0],
+            "c2": chosen[1],
+            "tagger": tagger,
+            "outside_bias": decoder.outside_bias,
+            "calibration": (line.slope, line.intercept),
+        }
+        self.facts_: dict[str, Any] = {
+            "features": len(self.predictor_.columns),
+            "features_seen": len(trainer.columns),
+            "parts_of_speech": tagger,
+            "phrases": len(trainer.features.learned) + len(trainer.features.given),
+            "spans": sum(map(len, examples.spans)),
+            "unaligned_spans": trainer.n_unaligned,
+            "trials": trials,
+        }
+
+
+class _Trainer:
+    """The training texts, handed to CRFsuite once for any number of trainings.
+
+    CRFsuite knows features and tags by number: its dump, from which the weights are read, then holds nothing but
+    numbers, whatever the texts hold.
+    """
+
+    def __init__(self, features: CrfFeatures, examples: TaggedTexts, *, least_count: int):
+        try:
+            import pycrfsuite  # Only training needs it.
+        except ImportError:
+            raise MissingExtraError("Training a CRF", extra="train") from None
+        self.features = features
+        self.n_tags = len(tag_names(examples.labels))
+        self.n_unaligned = 0
+        self._own = [
+            {phrase_key(text[start:end]) for start, end, _ in spans}
+            for text, spans in zip(examples.texts, examples.spans, strict=True)
+        ]
+        self._shown = Counter(phrase for phrases in self._own for phrase in phrases)
+        counts: Counter[str] = Counter()
+        for names in self._tokens(examples):
+            counts.update(names)
+        self.columns = [feature for feature, count in counts.items() if count >= least_count]
+        index = {feature: str(number) for number, feature in enumerate(self.columns)}
+        self._trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
+        for text, spans, own in zip(examples.texts, examples.spans, self._own, strict=True):
+            offsets, tokens = self._of_text(text, own)
+            tags, missed = tags_of_spans(spans, as_offsets(offsets), examples.labels)
+            self.n_unaligned += missed
+            rows = [[number for name in names if (number := index.get(name))] for names in tokens]
+            self._trainer.append(pycrfsuite.ItemSequence(rows), [str(tag) for tag in tags.tolist()])
+
+    def train(self, *, c1: float, c2: float, max_iterations: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give the weights of features, of shape (n_features, n_tags), and of steps between tags."""
+        import pycrfsuite
+
+        settings = {"c1": c1, "c2": c2, "max_iterations": max_iterations}
+        self._trainer.set_params(settings | {"feature.possible_transitions": True})
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "model")
+            self._trainer.train(path)
+            tagger = pycrfsuite.Tagger()
+            tagger.open(path)
+            dump = tagger.info()
+            tagger.close()
+        weights = np.zeros((len(self.columns), self.n_tags), dtype=np.float32)
+        for (feature, tag), weight in dump.state_features.items():
+            weights[int(feature), int(tag)] = weight
+        steps = np.zeros((self.n_tags, self.n_tags), dtype=np.float32)
+        for (before, after), weight in dump.transitions.items():
+            steps[int(before), int(after)] = weight
+        return weights, steps
+
+    def _tokens(self, examples: TaggedTexts) -> Iterator[list[str]]:
+        for text, own in zip(examples.texts, self._own, strict=True):
+            yield from self._of_text(text, own)[1]
+
+    def _of_text(self, text: str, own: set[str]) -> tuple[list[tuple[int, int]], Iterator[list[str]]]:
+        # A phrase that only this text shows would be known in training and never again.
+        only_here = frozenset(phrase for phrase in own if self._shown[phrase] == 1)
+        return self.features.of_text(text, left_out=only_here)
+
+
+class _Unseen:
+    """Validation texts with their scores, which no bias changes."""
+
+    def __init__(self, predictor: CrfPredictor, examples: TaggedTexts):
+        self._predictor, self._examples = predictor, examples
+        scored = [predictor.scores(text) for text in examples.texts]
+        self._scores = [scores for scores, _ in scored]
+        self._offsets = [offsets for _, offsets in scored]
+
+    def answer(self, bias: float) -> list[list[Span]]:
+        """Give the spans that are found with a bias."""
+        labels = self._examples.labels
+        return [
+            [[int(at[first, 0]), int(at[stop - 1, 1]), labels[label]] for first, stop, label, _ in runs]
+            for at, runs in zip(self._offsets, self._runs(bias), strict=True)
+        ]
+
+    def f1(self) -> float:
+        """Give the F1 of spans without a bias."""
+        return span_f1(self._examples.spans, self.answer(0.0))
+
+    def calibration(self, bias: float) -> SpanCalibration:
+        """Fit the probabilities of the spans that are found with a bias."""
+        return calibrate(self._examples.spans, self._offsets, self._runs(bias), self._examples.labels)
+
+    def _runs(self, bias: float) -> list[Any]:
+        return [self._predictor.runs(scores, outside_bias=bias) for scores in self._scores]
+
+
+def _pruned(predictor: CrfPredictor, decoder: TagDecoder) -> CrfPredictor:
+    """Give the predictor without the features whose weights are all zero, and with its decoder."""
+    kept = np.flatnonzero(np.abs(predictor.weights).sum(axis=1) > 0)
+    return CrfPredictor(
+        features=predictor.features,
+        columns=[predictor.columns[number] for number in kept.tolist()],
+        weights=predictor.weights[kept],
+        steps=predictor.steps,
+        decoder=decoder,
+        name=predictor.name,
+    )

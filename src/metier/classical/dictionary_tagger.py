@@ -1,0 +1,103 @@
+"""The floor of tagging: what was a span in training is one again."""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.predictors.dictionary_tagger import DictionaryTaggerPredictor
+from metier.predictors.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.progress import Listener, ignore
+from metier.tasks.bio import Span
+from metier.tasks.scored_spans import ScoredSpan
+from metier.tasks.tag_decoding import places
+from metier.tasks.tagging import TaggedTexts, check_tagged
+from metier.text.tokens import token_offsets
+
+
+class DictionaryTagger(BaseEstimator):
+    """Remembers the spans of the training texts and finds them again, the longest first: what a method must beat.
+
+    Parameters
+    ----------
+    least_precision : float, default=0.5
+        A phrase is kept if it is a span at least so often where it stands in the training texts, 0 to 1.
+
+    Attributes
+    ----------
+    labels_ : tuple of str
+    chosen_params_ : dict
+        Empty: there is nothing to choose.
+    """
+
+    name = "dictionary_tagger.v1"
+
+    def __init__(self, *, least_precision: float = 0.5):
+        self.least_precision = least_precision
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Remember the spans. `validation` and `listener` are not needed; every method takes them."""
+        examples = check_tagged(X, y)
+        self.labels_ = examples.labels
+        phrases = Gazetteer(
+            {phrase: commonest_label(labels) for phrase, labels in entity_labels(examples).items() if phrase}
+        )
+        right, seen = _count(phrases, examples)
+        # As if each phrase had been seen twice more, right once: one sight is no certainty.
+        self.predictor_ = DictionaryTaggerPredictor(
+            phrases=Gazetteer(
+                {
+                    phrase: label
+                    for phrase, label in phrases.labels.items()
+                    if right[phrase] >= self.least_precision * max(seen[phrase], 1)
+                }
+            ),
+            probabilities={phrase: (right[phrase] + 1) / (seen[phrase] + 2) for phrase in phrases.labels},
+            labels=self.labels_,
+            name=self.name,
+        )
+        self.chosen_params_: dict[str, Any] = {}
+        self.facts_ = {"phrases": len(self.predictor_.phrases)}
+        return self
+
+    def predict(self, X: Any) -> list[list[Span]]:
+        """Give the spans of each text as [start, end, label], in order."""
+        return [places(spans) for spans in self.predict_spans(X)]
+
+    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
+        """Give the spans of each text with their probabilities."""
+        check_is_fitted(self)
+        return [self.predictor_.spans(text) for text in as_texts(X)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.dictionary_tagger` answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)
+
+
+def entity_labels(examples: TaggedTexts) -> dict[str, Counter[str]]:
+    """Give the phrases that were spans, and how often with which label."""
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for text, spans in zip(examples.texts, examples.spans, strict=True):
+        for start, end, label in spans:
+            labels[phrase_key(text[start:end])][label] += 1
+    return labels
+
+
+def _count(phrases: Gazetteer, examples: TaggedTexts) -> tuple[Counter[str], Counter[str]]:
+    """How often each phrase is right where it is found in the texts, and how often it is found."""
+    right: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for text, spans in zip(examples.texts, examples.spans, strict=True):
+        true = {tuple(span) for span in spans}
+        offsets = token_offsets(text)
+        for match in phrases.matches([text[start:end].lower() for start, end in offsets]):
+            seen[match.phrase] += 1
+            place = (offsets[match.first][0], offsets[match.stop - 1][1], match.label)
+            right[match.phrase] += place in true
+    return right, seen
