@@ -7,6 +7,7 @@ import pytest
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
 from metier.errors import DataError, EntityError, MissingLabelError, TooFewLabelsError
 from metier.evaluation.row_measures import measure
+from metier.tasks.asked import items_of
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.relation import Relation, check_entity_pairs
 
@@ -160,3 +161,10 @@ def test_what_is_no_marked_text_says_where():
         as_entity_pairs([{"text": TEXT, "head": [4], "tail": [31, 37]}])
     with pytest.raises(DataError):
         as_entity_pairs([])
+
+
+def test_what_predict_asks_is_what_training_saw(lines):
+    rows = as_rows([lines[0] | {"head": lines[0]["head"] | {"type": "PERSON"}}, lines[1]])
+    asked = items_of(rows, Relation.input_keys)
+    assert asked == Relation(labels=("a", "b")).items(rows)
+    assert asked[0]["head_type"] == "PERSON"

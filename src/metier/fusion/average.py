@@ -23,14 +23,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.evaluation import fit_temperature, softmax
 from metier.fusion.composition import exported, place_member, shared_labels
 from metier.fusion.training import fit_methods, settle, train_members
 from metier.predictors.average import KIND, log_probabilities, pool
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
-from metier.tasks.examples import check_examples
+from metier.tasks.examples import as_items, check_examples
 
 # Standard deviation of a weight around the equal one, before any row is seen. Between 0.04 and 0.13 accuracy
 # was level to 0.1 points, with and without a poor member; narrower keeps the poor member, wider chases the
@@ -210,8 +209,10 @@ class Average(ClassifierMixin, BaseEstimator):
                 "An average needs members, found none. Give at least one unfitted method as members=[…]."
             )
         random = check_random_state(self.random_state)
-        examples = check_examples(X, y)
-        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+        examples = check_examples(X, y, read=as_items)
+        unseen = (
+            None if validation is None else check_examples(*validation, classes=examples.classes, read=as_items)
+        )
         if self.fixed is not None:
             _check_count(self.fixed, len(self.members))
             self.members_ = fit_methods(self.members, examples, unseen=unseen, listener=listener)
@@ -227,7 +228,7 @@ class Average(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes)."""
         check_is_fitted(self)
-        texts = as_texts(X)
+        texts = as_items(X)
         return self.fit_.pool([member.predict_proba(texts) for member in self.members_])
 
     def predict(self, X: Any) -> np.ndarray:

@@ -13,14 +13,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
 from metier.fusion.composition import exported, find_inside, fingerprint, place_member, shared_labels
 from metier.fusion.training import Trained, fit_methods, settle, train_members
 from metier.predictors.cascade import KIND, NEVER
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
-from metier.tasks.examples import check_examples
+from metier.tasks.examples import as_items, check_examples
 
 __all__ = ["Cascade", "CascadeCertificate", "certify_cascade", "export_cascade"]
 
@@ -134,8 +133,10 @@ class Cascade(ClassifierMixin, BaseEstimator):
         """
         _check_two(self.stages or ())
         random = check_random_state(self.random_state)
-        examples = check_examples(X, y)
-        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+        examples = check_examples(X, y, read=as_items)
+        unseen = (
+            None if validation is None else check_examples(*validation, classes=examples.classes, read=as_items)
+        )
         cheap, big = self.stages or ()
         if self.certificate is not None:
             self.stages_ = fit_methods([cheap, big], examples, unseen=unseen, listener=listener)
@@ -160,7 +161,7 @@ class Cascade(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes)."""
         check_is_fitted(self)
-        texts = as_texts(X)
+        texts = as_items(X)
         cheap, big = self.stages_
         threshold = self.certificate_.threshold
         if threshold is None:

@@ -1,6 +1,6 @@
 """What a method's `fit` is handed, checked once: texts, and the label of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,15 +35,36 @@ class Examples:
         return Examples([self.texts[position] for position in positions], self.truth[positions], self.classes)
 
 
-def check_examples(X: Any, y: Any, *, classes: np.ndarray | None = None) -> Examples:
+def as_items(X: Any) -> Sequence[Any]:
+    """Give what the rows ask of whatever task: texts, or mappings that hold more than one as they are.
+
+    For methods that are made of others, which know what to do with them.
+    """
+    if not isinstance(X, str) and hasattr(X, "__getitem__") and hasattr(X, "__len__") and len(X):
+        first = X.iloc[0] if hasattr(X, "iloc") else X[0]
+        if isinstance(first, Mapping) and set(first) != {"text"}:
+            return list(X)
+    return as_texts(X)
+
+
+def check_examples(
+    X: Any,
+    y: Any,
+    *,
+    classes: np.ndarray | None = None,
+    read: Callable[[Any], Sequence[Any]] = as_texts,
+) -> Examples:
     """Check what `fit` was handed, and number its labels.
 
     Parameters
     ----------
-    X : whatever `metier.data.rows.as_texts` takes
+    X : whatever `read` takes
     y : sequence of labels, one a text
     classes : ndarray, default=None
         The label space of the training rows, when these are validation rows; None: learn it from `y`.
+    read : callable
+        From `X` to its items; of another task than classification they are no texts, and neither are `texts` of
+        what comes out.
 
     Raises
     ------
@@ -56,7 +77,7 @@ def check_examples(X: Any, y: Any, *, classes: np.ndarray | None = None) -> Exam
     UnseenLabelError
         If a validation row has a label that `classes` does not hold.
     """
-    texts = as_texts(X)
+    texts = read(X)
     labels = _as_labels(y)
     if len(texts) != len(labels):
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from metier.data.rows import Rows
 from metier.errors import DataError
+from metier.tasks.asked import items_of
 from metier.tasks.classification import Classification
 from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are_whole
 from metier.tasks.examples import Examples, check_examples
@@ -92,13 +93,9 @@ class Relation:
         check_words_are_whole(task.items(rows), origin=rows.origin)
         return task
 
-    def items(self, rows: Rows) -> list[dict[str, Any]]:
+    def items(self, rows: Rows) -> Sequence[dict[str, Any]]:
         """Give the marked texts of some rows."""
-        for entity in ENTITIES:
-            rows.values(entity)  # Says which rows have none.
-        places = zip(rows.values("text"), *map(rows.column, ENTITIES), strict=True)
-        marked = [{"text": text, "head": head, "tail": tail} for text, head, tail in places]
-        return as_entity_pairs(marked, origin=rows.origin)
+        return items_of(rows, INPUT_KEYS)
 
     def targets(self, rows: Rows) -> list[str]:
         """Give the label of each row."""
@@ -136,7 +133,10 @@ def check_entity_pairs(X: Any, y: Any, *, classes: Any = None) -> Examples:
     ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
         As `tasks.examples.check_examples` does.
     """
-    items = as_entity_pairs(X)
-    check_words_are_whole(items)
-    examples = check_examples([item["text"] for item in items], y, classes=classes)
-    return Examples(items, examples.truth, examples.classes)  # type: ignore[arg-type]  # items where texts stand
+
+    def read(given: Any) -> list[dict[str, Any]]:
+        items = as_entity_pairs(given)
+        check_words_are_whole(items)
+        return items
+
+    return check_examples(X, y, classes=classes, read=read)
