@@ -74,11 +74,17 @@ def _worst(figures: Figures, items: Sequence[Any], tested: Any) -> list[dict[str
     sign = 1.0 if higher_is_better(metric) else -1.0
     answers = tested.answers
     each = figures.of_rows(metric, answers.predicted)
-    order = np.argsort(sign * each, kind="stable")[:MISTAKES]
+    # Nothing marked where nothing is to be marked has a figure of 0, and is right.
+    wrong = [
+        row
+        for row, (target, answer) in enumerate(zip(figures.targets, answers.predicted, strict=True))
+        if _as_lists(target) != _as_lists(answer)
+    ]
+    order = sorted(wrong, key=lambda row: sign * each[row])[:MISTAKES]
     return [
         {
-            "row": int(row) + 1,
-            "item": items[int(row)],
+            "row": row + 1,
+            "item": items[row],
             "target": figures.targets[row],
             "predicted": answers.predicted[row],
             "record": answers.records[row] if answers.records else None,
@@ -87,6 +93,10 @@ def _worst(figures: Figures, items: Sequence[Any], tested: Any) -> list[dict[str
         }
         for row in order
     ]
+
+
+def _as_lists(answer: Any) -> Any:
+    return [_as_lists(part) for part in answer] if isinstance(answer, list | tuple) else answer
 
 
 def _confusion_matrix(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
