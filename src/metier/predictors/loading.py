@@ -25,6 +25,12 @@ KINDS = {
     "onnx_encoder.v1": "metier.predictors.onnx_encoder:OnnxEncoderPredictor",
     "relation_linear.v1": "metier.predictors.relation_linear:RelationLinearPredictor",
     "onnx_relation.v1": "metier.predictors.onnx_relation:OnnxRelationPredictor",
+    "dictionary_tagger.v1": "metier.predictors.dictionary_tagger:DictionaryTaggerPredictor",
+    "crf.v1": "metier.predictors.crf:CrfPredictor",
+    "onnx_tagger.v1": "metier.predictors.onnx_tagger:OnnxTaggerPredictor",
+    "vote.v1": "metier.predictors.vote:VotePredictor",
+    "onnx_bi_encoder.v1": "metier.predictors.onnx_bi_encoder:OnnxBiEncoderPredictor",
+    "onnx_pair_encoder.v1": "metier.predictors.onnx_pair_encoder:OnnxPairEncoderPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
 }

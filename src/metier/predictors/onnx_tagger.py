@@ -1,0 +1,115 @@
+"""Spans found by an encoder in ONNX and a linear head on every token: `onnx_tagger.v1`.
+
+The folder holds `model.onnx` (token ids and mask in, one vector a token out), `tokenizer.json` and
+`head.safetensors`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+from metier.errors import BundleError
+from metier.predictors.answers import RecordAnswers
+from metier.predictors.loading import read_settings
+from metier.predictors.onnx_encoder import HEAD_FILE, MODEL_FILE, TOKENIZER_FILE, open_session
+from metier.predictors.spans import span_answers
+from metier.predictors.token_windows import Frame, cut, read_whole, unit_values
+from metier.predictors.tokenization import pad, read_tokenizer
+from metier.tasks.scored_spans import ScoredSpan
+from metier.tasks.tag_decoding import TagDecoder
+
+KIND = "onnx_tagger.v1"
+TEXTS_AT_ONCE = 256
+
+
+class OnnxTaggerPredictor:
+    """An encoder and a linear head on every token, finding spans without torch.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+        Takes `input_ids` and `attention_mask`, gives vectors of shape (n_texts, n_tokens, hidden_size).
+    tokenizer : Tokenizer
+        Cuts no text off.
+    weight, bias : ndarray of shape (n_tags, hidden_size) and (n_tags,)
+        The linear head.
+    settings : mapping
+        `predictor.json`: name, labels, prefix, max_length, pad_id, precision, and those of `TagDecoder`.
+    threads : int
+        Of one call.
+    """
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        tokenizer: Tokenizer,
+        weight: np.ndarray,
+        bias: np.ndarray,
+        settings: Mapping[str, Any],
+        *,
+        threads: int = 1,
+    ):
+        self.name: str = settings["name"]
+        self.labels: tuple[str, ...] = tuple(settings["labels"])
+        self._session = session
+        self._tokenizer = tokenizer
+        self._frame = Frame.of(tokenizer, prefix=settings["prefix"], max_length=settings["max_length"])
+        self._pad_id: int = settings["pad_id"]
+        self._is_quantized: bool = settings["precision"] == "int8"
+        self._threads = threads
+        self._weight = np.ascontiguousarray(weight.T, dtype=np.float32)
+        self._bias = np.asarray(bias, dtype=np.float32)
+        self._decoder = TagDecoder.of(settings)
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load what `TokenEncoder.export` wrote.
+
+        Raises
+        ------
+        BundleError
+            If a file is missing or broken.
+        """
+        settings = read_settings(folder)
+        try:
+            head = load_file(folder / HEAD_FILE)
+            # In INT8 windows run one by one, each on one thread.
+            inner = 1 if settings["precision"] == "int8" else threads
+            session = open_session(folder / MODEL_FILE, threads=inner)
+        except Exception as error:  # onnxruntime and safetensors have no common error.
+            raise BundleError(
+                f"{folder} holds no encoder that can be loaded ({error}). "
+                "Export it again, or take it from its source."
+            ) from error
+        tokenizer = read_whole(read_tokenizer(folder / TOKENIZER_FILE, max_length=settings["max_length"]))
+        return cls(session, tokenizer, head["weight"], head["bias"], settings, threads=threads)
+
+    def predict(self, texts: Sequence[str]) -> RecordAnswers:
+        """Find the spans of texts, however long; a long sequence is worked off in batches."""
+        found: list[list[ScoredSpan]] = []
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            pieces = [cut(self._tokenizer, text) for text in texts[start : start + TEXTS_AT_ONCE]]
+            values = unit_values(pieces, self._frame, self._run, n_values=len(self._bias))
+            found += [
+                self._decoder.spans(logits, text.offsets) for logits, text in zip(values, pieces, strict=True)
+            ]
+        return span_answers(texts, found, name=self.name)
+
+    def _run(self, rows: Sequence[Any]) -> list[np.ndarray]:
+        if self._is_quantized:
+            # The range of a call's activations sets its step: a row's answer must not hang on its neighbours.
+            return [self._states([row])[0] @ self._weight + self._bias for row in rows]
+        states = self._states(rows)
+        return [
+            values[: len(row)] @ self._weight + self._bias for values, row in zip(states, rows, strict=True)
+        ]
+
+    def _states(self, rows: Sequence[Any]) -> np.ndarray:
+        input_ids, mask = pad(rows, pad_id=self._pad_id)
+        states: np.ndarray = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})[0]
+        return states
