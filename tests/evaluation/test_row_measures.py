@@ -101,6 +101,11 @@ def draw_grade(rng):
     return grade, lambda quality: grade if rng.random() < quality else int(rng.integers(5))
 
 
+def draw_detection(rng):
+    has_it = bool(rng.random() < 0.3)
+    return has_it, lambda quality: round(0.6 * quality * has_it + rng.random(), 1)
+
+
 def draw_ranking(rng):
     relevant = rng.choice(20, 2, replace=False).tolist()
 
@@ -126,6 +131,7 @@ SHAPES = {
     "pearson": draw_score,
     "spearman": draw_score,
     "quadratic_kappa": draw_grade,
+    "average_precision": draw_detection,
     "recall_at": draw_ranking,
     "mean_": draw_ranking,
     "ndcg": draw_ranking,

@@ -26,8 +26,10 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 # The marks that CMRC's script drops; others ("," "(" ".") stay, there and here.
 _WITHOUT_CMRC_MARKS = str.maketrans("", "", "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
-# CMRC's script leaves what is not Han to NLTK's word tokenizer; this cuts plain words, numbers and marks alike.
-_CMRC_TOKENS = re.compile(r"[\u4e00-\u9fa5]|[^\W\u4e00-\u9fa5]+(?:[.,'][^\W\u4e00-\u9fa5]+)*|[^\w\s]")
+# CMRC's script leaves what is not Han to NLTK's word tokenizer, which needs data. Of the 3,970 different answers
+# of CMRC's development set this cuts all but four alike (initials, "A. Gates", and one degree of latitude).
+_WORD = r"[^\s\u4e00-\u9fa5!-/:-@\[-`{-~]+"
+_cmrc_pieces = re.compile(rf"[\u4e00-\u9fa5]|{_WORD}(?:[.,']{_WORD})*|[!-/:-@\[-`{{-~]").findall
 
 
 def references(true: Any) -> list[str]:
@@ -64,7 +66,7 @@ def _normalise_chinese(text: str) -> str:
 
 
 def _chinese_tokens(text: str) -> list[str]:
-    return _CMRC_TOKENS.findall(_normalise_chinese(text))
+    return _cmrc_pieces(_normalise_chinese(text))
 
 
 def _word_f1(reference: list[str], answer: list[str]) -> float:

@@ -13,13 +13,14 @@ import numpy as np
 from metier.errors import UnknownNameError
 from metier.evaluation.answer_measures import ANSWER_MEASURES
 from metier.evaluation.comparison import Comparison, compare, decide
+from metier.evaluation.detection_measures import DETECTION_MEASURES
 from metier.evaluation.entity_measures import ENTITY_MEASURES
 from metier.evaluation.intervals import Interval, bias_corrected, bootstrap_interval, exact_interval
 from metier.evaluation.label_set_measures import LABEL_SET_MEASURES
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.relation_measures import RELATION_MEASURES
 from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
-from metier.evaluation.row_resampling import bootstrap_sums, gather_rows, swapped_sums
+from metier.evaluation.row_resampling import bootstrap_figures, gather_rows, swapped_figures
 from metier.evaluation.row_statistics import RowMeasure, check_rows
 from metier.evaluation.score_measures import SCORE_MEASURES
 from metier.evaluation.text_measures import TEXT_MEASURES
@@ -47,6 +48,7 @@ MEASURES: dict[str, RowMeasure] = {
         RELATION_MEASURES,
         LABEL_SET_MEASURES,
         SCORE_MEASURES,
+        DETECTION_MEASURES,
         RETRIEVAL_MEASURES,
         TEXT_MEASURES,
     )
@@ -91,7 +93,7 @@ def measure(metric: Metric, truth: Sequence[Any], predicted: Sequence[Any]) -> f
     if metric in METRICS:
         return METRICS[str(metric)](*_as_numbers(truth, predicted))
     found = find_measure(metric)
-    return float(found.value(found.statistics(truth, predicted).sum(axis=0)))
+    return found.figure(found.statistics(truth, predicted))
 
 
 def higher_is_better(metric: Metric) -> bool:
@@ -175,12 +177,12 @@ def row_interval(
     check_rows(truth, predicted)
     found = find_measure(metric)
     statistics = found.statistics(truth, predicted)
-    value = float(found.value(statistics.sum(axis=0)))
+    value = found.figure(statistics)
     if found.is_fraction and value in (0.0, 1.0):
         return exact_interval(value, max(int(statistics.any(axis=1).sum()), 1), level=level)
     rng = np.random.default_rng(random_state)
-    [sums] = bootstrap_sums(*gather_rows(statistics), resamples=resamples, rng=rng)
-    low, high = bias_corrected(found.value(sums), value, level=level)
+    [drawn] = bootstrap_figures(found, *gather_rows(statistics), resamples=resamples, rng=rng)
+    low, high = bias_corrected(drawn, value, level=level)
     return Interval(value, low, high)
 
 
@@ -209,23 +211,22 @@ def row_comparison(
     found = find_measure(metric)
     upward = higher_is_better(found)
     tables = found.paired(truth, first, second)
-    difference = float(_subtract(found, tables[0].sum(axis=0), tables[1].sum(axis=0)))
+    difference = float(_without_rounding(found.figure(tables[0]) - found.figure(tables[1])))
     rng = np.random.default_rng(random_state)
-    (cells_a, cells_b), rows = gather_rows(*tables)
-    drawn_a, drawn_b = bootstrap_sums([cells_a, cells_b], rows, resamples=resamples, rng=rng)
-    low, high = bias_corrected(_subtract(found, drawn_a, drawn_b), difference, level=level)
-    swapped_a, swapped_b = swapped_sums(cells_a, cells_b, rows, swaps=resamples, rng=rng)
-    as_large = np.abs(_subtract(found, swapped_a, swapped_b)) >= abs(difference) * (1 - 1e-9)
+    cells, rows = gather_rows(*tables)
+    drawn = bootstrap_figures(found, cells, rows, resamples=resamples, rng=rng)
+    low, high = bias_corrected(_without_rounding(drawn[0] - drawn[1]), difference, level=level)
+    swapped = swapped_figures(found, cells, rows, swaps=resamples, rng=rng)
+    as_large = np.abs(_without_rounding(swapped[0] - swapped[1])) >= abs(difference) * (1 - 1e-9)
     # The real assignment is one of those the coin could have made; counting it keeps the test valid.
     p_value = float((1 + np.sum(as_large)) / (1 + resamples))
     verdict = decide(difference if upward else -difference, low, high, p_value, level=level)
     return Comparison(difference, low, high, p_value, verdict, *_count_better(found, *tables))
 
 
-def _subtract(found: RowMeasure, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Difference of the figures of two tables of sums; what is only rounding is no difference."""
-    difference = found.value(first) - found.value(second)
-    return np.where(np.abs(difference) < 1e-12, 0.0, difference)
+def _without_rounding(differences: np.ndarray | float) -> np.ndarray:
+    """Turn differences that are only rounding into none."""
+    return np.where(np.abs(differences) < 1e-12, 0.0, differences)
 
 
 def _count_better(found: RowMeasure, first: np.ndarray, second: np.ndarray) -> tuple[int, int]:

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-# Numbers held at once in each of three or four arrays: together about 32 MB, whatever the number of rows.
-NUMBERS_AT_ONCE = 1_000_000
+from metier.evaluation.row_statistics import RowMeasure
+
+# Numbers held at once in each of a handful of arrays: together about 32 MB, whatever the number of rows.
+NUMBERS_AT_ONCE = 500_000
 # Drawing cells costs as much a cell as drawing this many rows.
 ROWS_A_CELL = 8
 
@@ -33,31 +35,43 @@ def gather_rows(*statistics: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     return np.split(cells, len(statistics), axis=1), rows
 
 
-def bootstrap_sums(
-    tables: list[np.ndarray], rows: np.ndarray, *, resamples: int, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """Sums over bootstrap samples of the rows, one array of shape (resamples, n_statistics) for each table.
+def bootstrap_figures(
+    measure: RowMeasure,
+    tables: list[np.ndarray],
+    rows: np.ndarray,
+    *,
+    resamples: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Figures of bootstrap samples of the rows, of shape (n_tables, resamples).
 
-    The tables are drawn together: line i of every array is one sample of rows.
+    The tables are drawn together: one column is one sample of rows.
     """
-    joined = np.concatenate(tables, axis=1)
-    sums = np.concatenate([counts @ joined for counts in _draw(rows, resamples, rng)])
-    return np.split(sums, len(tables), axis=1)
+    blocks = [
+        np.stack([measure.figures(table, counts) for table in tables]) for counts in _draw(rows, resamples, rng)
+    ]
+    return np.concatenate(blocks, axis=1)
 
 
-def swapped_sums(
-    first: np.ndarray, second: np.ndarray, rows: np.ndarray, *, swaps: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of two methods after a coin has decided, row by row, whose answer is whose."""
+def swapped_figures(
+    measure: RowMeasure,
+    tables: list[np.ndarray],
+    rows: np.ndarray,
+    *,
+    swaps: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Figures of two methods after a coin has decided, row by row, whose answer is whose; shape (2, swaps)."""
+    first, second = tables
     block = max(1, NUMBERS_AT_ONCE // len(rows))
-    gain = second - first
-    moved = np.concatenate(
-        [
-            rng.binomial(rows, 0.5, size=(min(block, swaps - start), len(rows))).astype(np.float64) @ gain
-            for start in range(0, swaps, block)
-        ]
-    )
-    return rows @ first + moved, rows @ second - moved
+    blocks = []
+    for start in range(0, swaps, block):
+        swapped = rng.binomial(rows, 0.5, size=(min(block, swaps - start), len(rows))).astype(np.float64)
+        # The rows of a cell split into those whose answers stay and those whose answers change sides.
+        counts = np.concatenate([rows - swapped, swapped], axis=1)
+        sides = (np.concatenate([first, second]), np.concatenate([second, first]))
+        blocks.append(np.stack([measure.figures(side, counts) for side in sides]))
+    return np.concatenate(blocks, axis=1)
 
 
 def _draw(rows: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

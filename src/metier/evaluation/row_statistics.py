@@ -3,7 +3,8 @@
 Most measures of the trade (entity F1, BLEU, ROUGE, mean absolute error) are arithmetic on sums over rows: of
 right, true and predicted entities, of matching n-grams, of errors. A `RowMeasure` says which numbers each row
 adds and what is made of their sums. A bootstrap sample is then the rows' numbers times how often each row was
-drawn, and a measure is never computed row by row again.
+drawn, and a measure is never computed row by row again. What ranks the rows among one another (rank correlation)
+has no such sums, and says instead what it is where each row counts so many times.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -16,6 +17,7 @@ from metier.errors import EmptyDataError
 
 Statistics = Callable[[Sequence[Any], Sequence[Any]], np.ndarray]
 OnSums = Callable[[np.ndarray], np.ndarray]
+OnCounts = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class RowMeasure:
         Statistics -> what each row is worth alone, on the measure's scale; None: `value` of its statistics.
     is_relative : bool, default=False
         A row's statistics depend on the other rows (ranks do), so two methods' are never computed as one table.
+    on_counts : callable, default=None
+        Statistics and counts of shape (..., n_rows) -> figures of shape (...), for what changes with the company
+        a row is drawn into. None: `value` of the counted sums.
     """
 
     name: str
@@ -49,6 +54,7 @@ class RowMeasure:
     is_right: OnSums | None = None
     row_value: OnSums | None = None
     is_relative: bool = False
+    on_counts: OnCounts | None = None
 
     def paired(
         self, truth: Sequence[Any], first: Sequence[Any], second: Sequence[Any]
@@ -59,6 +65,14 @@ class RowMeasure:
         # As one table, because which labels have columns may depend on the answers.
         both = self.statistics([*truth, *truth], [*first, *second])
         return both[: len(truth)], both[len(truth) :]
+
+    def figures(self, statistics: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Figures where row i counts `counts[..., i]` times; shape of `counts` without its last axis."""
+        return self.on_counts(statistics, counts) if self.on_counts else self.value(counts @ statistics)
+
+    def figure(self, statistics: np.ndarray) -> float:
+        """The figure of all rows."""
+        return float(self.value(statistics.sum(axis=0)))
 
     def of_rows(self, statistics: np.ndarray) -> np.ndarray:
         """What each row is worth alone, more being better; shape (n_rows,)."""
