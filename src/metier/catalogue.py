@@ -20,6 +20,7 @@ METHODS = {
     "pair_linear.v1": "metier.classical.pair_linear:PairLinear",
     "reader.v1": "metier.transformer.reader:Reader",
     "relation_encoder.v1": "metier.transformer.relation_encoder:RelationEncoder",
+    "zero_shot.v1": "metier.transformer.zero_shot:ZeroShot",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
 }
