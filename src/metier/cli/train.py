@@ -37,6 +37,7 @@ SHOWN_REASONS = 3
     multiple=True,
     help="What another column is for: question, text_pair, labels, spans, score, target…; may be repeated.",
 )
+@click.option("--order", metavar="A,B,C", help="Grades, the lowest first; makes the labels grades.")
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
 @click.option("--time", metavar="COLUMN", help="Split by time: the latest rows are validation and test.")
 @click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
@@ -144,6 +145,8 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     }
     if flags["budget"]:
         whole["budget_minutes"] = parse_duration(flags["budget"]) / 60
+    if flags["order"]:
+        whole["order"] = [grade.strip() for grade in flags["order"].split(",")]
     if flags["candidates"]:
         whole["candidates"] = [name.strip() for name in flags["candidates"].split(",") if name.strip()]
     return load_settings(file, overrides, flags={"data": data, **whole})

@@ -17,6 +17,7 @@ from metier.selection.budget import Clock, parse_duration
 from metier.selection.preflight import Plan, Preflight
 from metier.selection.preparation import (
     Sources,
+    build_task,
     check_before_any_work,
     check_same_rows,
     choose_task,
@@ -31,7 +32,6 @@ from metier.selection.run_folder import RunFolder
 from metier.selection.sealing import seal_candidates
 from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
 from metier.selection.stored_answers import keep
-from metier.tasks.known import load_task
 from metier.text.language import detect_language
 
 # Answering the test rows, sealing and the report take their share of the budget too.
@@ -171,7 +171,7 @@ def _conduct(
     task_name, why = choose_task(splits.train, settings)
     language = detect_language(splits.train.texts).main_language
     check_same_rows(run, prepared)
-    task = load_task(task_name).from_rows(splits.train)
+    task = build_task(task_name, splits.train, settings)
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
     plan = Preflight(run, settings, task, splits.train, len(splits.validation), clock, listener).plan()
     if why:

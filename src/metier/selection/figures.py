@@ -59,11 +59,11 @@ class Figures:
 
     def of_rows(self, metric: str, predicted: Sequence[Any]) -> np.ndarray:
         """Give the figure of each row alone, an ndarray of shape (n_rows,)."""
+        truth, answers = self._comparable(metric, predicted)
         if metric in LABEL_METRICS:
-            truth, answers = self._comparable(metric, predicted)
-            return (truth == answers).astype(np.float64)
+            return np.asarray(truth == answers, dtype=np.float64)
         found = find_measure(metric)
-        return found.of_rows(found.statistics(self.targets, predicted))
+        return found.of_rows(found.statistics(truth, answers))
 
     def interval(self, metric: str, predicted: Sequence[Any], *, random_state: int = 0) -> Interval:
         """Give a figure with its 95 % bootstrap interval."""
@@ -75,7 +75,7 @@ class Figures:
         return comparison_of(metric, truth, first, self._comparable(metric, b)[1])
 
     def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
-        if metric in LABEL_METRICS:
+        if metric in LABEL_METRICS or getattr(self.task, "is_ordered", False):
             return self.codes, self._encode(predicted)
         return self.targets, predicted
 

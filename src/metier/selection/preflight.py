@@ -193,7 +193,9 @@ class Preflight:
 
     def _arguments(self, name: str, method_class: type) -> dict[str, Any]:
         accepted = method_class._get_param_names()  # type: ignore[attr-defined]
+        ordered = getattr(self.task, "is_ordered", False)
         ours: dict[str, Any] = {
+            **({"order": self.task.labels} if ordered else {}),
             "random_state": self.settings.random_state,
             "base": self.settings.base,
             "checkpoint_folder": self.run.checkpoint(name),

@@ -12,6 +12,7 @@ from metier.selection.report import plain
 from metier.selection.run_folder import RunFolder
 from metier.selection.settings import ROLES, TrainSettings
 from metier.tasks.known import known_task, load_task
+from metier.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,21 @@ def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | No
 
 def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
     """Give the task's name, and the sentence that says how it was told; None where the settings name it."""
+    if settings.task is None and settings.order is not None:
+        return "grading", "task = grading, for an order is given (--task)"
     if settings.task is not None:
         known_task(settings.task)
         return settings.task, None
     return infer_task(train)
+
+
+def build_task(name: str, train: Rows, settings: TrainSettings) -> Task:
+    """Learn a task from the training rows; raises a `DataError` for rows that say no."""
+    stated = {} if settings.order is None else {"order": settings.order}
+    if stated and not getattr(load_task(name), "is_ordered", False):
+        raise CallError(f"--order is for grades; the task is {name}. Leave it out, or add --task grading.")
+    task: Task = load_task(name).from_rows(train, **stated)
+    return task
 
 
 def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
@@ -84,7 +96,7 @@ def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
     for name in settings.candidates or ():
         catalogue.full_name(name)
     labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
-    load_task(choose_task(train, settings)[0]).from_rows(labelled)
+    build_task(choose_task(train, settings)[0], labelled, settings)
 
 
 def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings) -> Prepared:

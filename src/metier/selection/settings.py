@@ -73,6 +73,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
 
     data: DataSettings = DataSettings()
     task: str | None = Field(default=None, description="What is to be predicted; None: told from the columns.")
+    order: tuple[str, ...] | None = Field(default=None, description="Of grades, the lowest first.")
     budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
     candidates: tuple[str, ...] | None = Field(default=None, description="None: the defaults of the task.")
     base: str = Field(default="auto", description="Folder, short name or hub name; auto: by language.")
