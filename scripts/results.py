@@ -1,0 +1,198 @@
+"""Every task on real rows: what each candidate reaches, written to docs/results.md.
+
+    python scripts/results.py [--data FOLDER] [--only NAME,…] [--budget 6m]
+
+Each set is trained with `metier train` as anybody would, on its own split, with one budget; the table holds the
+report's figures. The examples of this project are samples. `--data` names a folder with the whole sets, one
+folder each (`ncbi_disease/train.conll`, …), from the sources that the examples' READMEs name; a set that is not
+there is taken from the examples, and the table says how many rows it had. Runs that are there already are not
+repeated, so an interrupted table goes on.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metier.cli.console import ProgressLines
+from metier.selection.api import train
+from metier.tasks.metric_names import metric_name
+
+PROJECT = Path(__file__).parents[1]
+RUNS = PROJECT / "runs" / "results"
+PAGE = PROJECT / "docs" / "results.md"
+
+
+@dataclass(frozen=True)
+class Set:
+    """One set of rows, and what others published for its test part.
+
+    Parameters
+    ----------
+    files : dict of str to str
+        Paths below the set's folder by split.
+    options : dict
+        What `metier.train` has to be told besides.
+    published : str
+        Figures of others on the same test rows, with the size of their model.
+    """
+
+    name: str
+    files: dict[str, str]
+    options: dict[str, Any] = field(default_factory=dict)
+    published: str = ""
+
+
+def split(ending: str, *, dev: bool = True) -> dict[str, str]:
+    """The usual names of the files of a set."""
+    parts = {"train": "train", "test": "test"} | ({"validation": "dev"} if dev else {})
+    return {part: f"{name}.{ending}" for part, name in parts.items()}
+
+
+SETS = (
+    Set("ncbi_disease", split("conll"), published="BERT-base (110 M weights) 85–88 entity F1"),
+    Set("wnut17", split("conll"), published="DistilBERT (66 M) 35–43 entity F1"),
+    Set("uner_zh_gsd", split("conll")),
+    Set(
+        "semeval2010_task8",
+        split("jsonl", dev=False),
+        published="R-BERT (BERT-base, 110 M) 89.25, re-run 83.1: the official macro-F1",
+    ),
+    Set("finre_zh", split("jsonl")),
+    Set("sgd_acts", {part: f"{name}.jsonl" for part, name in split("x").items()}),
+    Set("twitter_financial_news", split("csv", dev=False), {"task": "grading"}),
+    Set("covid_faq", {"train": "question_pairs.csv"}),
+    Set("cmrc2018", split("json", dev=False)),
+    Set("xquad_en", {"train": "test.en.json"}),
+    Set("scitldr", split("jsonl")),
+    Set("csl_title_zh", {"train": "dev.jsonl", "test": "test.jsonl"}),
+    Set("tatoeba_en_zh", split("jsonl")),
+    Set("banking77", split("csv", dev=False), published="DistilBERT (66 M) 92.0, BERT-base 92.8 accuracy"),
+    Set("csl_category_zh", split("csv"), published=""),
+)
+FOLDERS = {"sgd_acts": "sgd_dialogues/acts", "xquad_en": "xquad"}
+
+
+def main() -> None:
+    """Run what is missing and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--budget", default="6m")
+    arguments = parser.parse_args()
+    only = set(filter(None, arguments.only.split(",")))
+    for one in SETS:
+        if (not only or one.name in only) and not (RUNS / one.name / "report.json").exists():
+            run(one, arguments.data, arguments.budget)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(PROJECT)}")
+
+
+def run(one: Set, data: Path | None, budget: str) -> None:
+    """Train the candidates of one set."""
+    files = files_of(one, data)
+    if files is None:
+        print(f"{one.name}: its files are neither below --data nor in the examples; left out")
+        return
+    options = {**one.options, **{part: str(path) for part, path in files.items() if part != "train"}}
+    with ProgressLines() as listener:
+        train(
+            str(files["train"]),
+            budget=budget,
+            run=RUNS / one.name,
+            overwrite=True,
+            listener=listener,
+            **options,
+        )
+
+
+def files_of(one: Set, data: Path | None) -> dict[str, Path] | None:
+    """Where the files of a set are: below the folder of whole sets, else in the examples; None if nowhere."""
+    examples = PROJECT / "examples" / FOLDERS.get(one.name, one.name)
+    for folder in ([data / one.name, data / FOLDERS.get(one.name, one.name)] if data else []) + [examples]:
+        if (folder / one.files["train"]).exists():
+            return {part: folder / name for part, name in one.files.items() if (folder / name).exists()}
+    return None
+
+
+def page() -> str:
+    """The page: one table a set, the best first."""
+    parts = [
+        "# Results on every task",
+        "Written by `python scripts/results.py` (`make prove`) from real runs of `metier train`, one budget a "
+        "set, choices on validation rows alone; test figures with 95 % intervals. The rows of each set say how "
+        "much of it was used.",
+    ]
+    for one in SETS:
+        path = RUNS / one.name / "report.json"
+        if path.exists():
+            parts.append(section(one, json.loads(path.read_text("utf-8"))))
+    return "\n\n".join(parts) + "\n"
+
+
+def section(one: Set, report: dict[str, Any]) -> str:
+    """The table of one set."""
+    metric = report["primary_metric"]
+    shown = [metric, *[name for name in report["metrics"] if name != metric][:1]]
+    rows = ", ".join(f"{count:,} {part}" for part, count in report["data"]["rows"].items())
+    machine = report["machine"]
+    precision = "bf16" if "avx512_bf16" in machine["instruction_sets"] else "fp32"
+    head = (
+        f"## {one.name}: {report['task']}\n\n"
+        f"{rows} rows, {report['data']['language']}; {report['seconds'] / 60:.1f} min in all on "
+        f"{machine['cores']} cores ({precision}). {verdict(report)}"
+        + (f" Published on the whole test set: {one.published}." if one.published else "")
+    )
+    titles = " | ".join(metric_name(name) for name in shown)
+    lines = [f"| candidate | {titles} | training | one row | size |", "|---" * (len(shown) + 4) + "|"]
+    for candidate in report["candidates"]:
+        if candidate["status"] != "trained":
+            lines.append(f"| `{candidate['name']}` | {candidate['why']} |" + " |" * (len(shown) + 2))
+            continue
+        figures = " | ".join(figure(candidate["test"][name], report["metrics"][name]) for name in shown)
+        mark = " **shipped**" if candidate["name"] == report["recommended"] else ""
+        lines.append(
+            f"| `{candidate['name']}`{mark} | {figures} | {candidate['train_seconds']:.0f} s | "
+            f"{candidate['latency_ms']['mean']:.2g} ms | {candidate['size_bytes'] / 1e6:.1f} MB |"
+        )
+    return head + "\n\n" + "\n".join(lines)
+
+
+def verdict(report: dict[str, Any]) -> str:
+    """Whether the best pretrained or fused method is above the best traditional one by more than chance."""
+    trained = [one for one in report["candidates"] if one["status"] == "trained"]
+    plain = [one for one in trained if one["name"] in TRADITIONAL]
+    other = [one for one in trained if one["name"] not in TRADITIONAL]
+    if not plain or not other:
+        return ""
+    a, b = other[0], plain[0]
+    metric = report["primary_metric"]
+    better, worse = (a, b) if trained.index(a) < trained.index(b) else (b, a)
+    sign = 1 if report["metrics"][metric]["higher_is_better"] else -1
+    first, second = (
+        sorted(sign * one["test"][metric][end] for end in ("low", "high")) for one in (better, worse)
+    )
+    apart = first[0] > second[1]
+    names = f"`{better['name']}` over `{worse['name']}`"
+    return f"{names}: the intervals {'do not meet' if apart else 'meet, so that is not shown'}."
+
+
+TRADITIONAL = frozenset(
+    {
+        *("majority.v1", "tfidf_linear.v1", "label_frequencies.v1", "many_labels_linear.v1"),
+        *("ordinal_logistic.v1", "ridge.v1", "dictionary_tagger.v1", "crf.v1", "relation_linear.v1"),
+        *("passage_phrase.v1", "pair_linear.v1", "lead.v1", "textrank.v1", "nearest_reply.v1"),
+    }
+)
+
+
+def figure(interval: dict[str, float], kind: dict[str, Any]) -> str:
+    """A figure with its interval, as a percentage where it is a fraction."""
+    scale, digits = (100, 1) if kind["is_fraction"] else (1, 3)
+    value, low, high = (f"{interval[end] * scale:.{digits}f}" for end in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+if __name__ == "__main__":
+    main()
