@@ -23,6 +23,7 @@ from metier.text.tokens import UNSPACED, token_offsets
 
 # Characters handed to the tokenizer at once: what it gives back takes a hundred times their memory.
 BLOCK = 20_000
+SPACE_SIGN = "\u2581"
 OVERLAP_FRACTION = 0.25
 WINDOWS_AT_ONCE = 256  # Windows computed before the first text is answered: bounds memory.
 TOKEN_BUDGET = 2048
@@ -121,8 +122,10 @@ def cut(tokenizer: Tokenizer, text: str) -> Pieces:
         block = tokenizer.encode(clean[start:stop], add_special_tokens=False)
         ids.append(np.array(block.ids, dtype=np.int32))
         places.append(as_offsets(block.offsets) + start)
-    firsts, offsets = _units(np.concatenate(places), tokens)
-    return Pieces(np.concatenate(ids), firsts, offsets)
+    pieces, at = np.concatenate(ids), np.concatenate(places)
+    # SentencePiece's sign for a space, put before a text that begins with none, claims the first character.
+    at[pieces == tokenizer.token_to_id(SPACE_SIGN)] = 0
+    return Pieces(pieces, *_units(at, tokens))
 
 
 def unit_values(pieces: Sequence[Pieces], frame: Frame, run: Run, *, n_values: int) -> Iterator[np.ndarray]:

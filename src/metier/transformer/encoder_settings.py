@@ -23,7 +23,7 @@ def default_learning_rate(steps: float) -> float:
 
 
 def check_settings(method: Any) -> None:
-    """Refuse settings of an `Encoder` that cannot work, all at once.
+    """Refuse settings of a method that fine-tunes which cannot work, all at once; it need not have them all.
 
     Raises
     ------
@@ -32,16 +32,16 @@ def check_settings(method: Any) -> None:
     """
     faults = []
     for setting in ("epochs", "token_budget", "accumulate", "stop_epoch", "patience"):
-        value = getattr(method, setting)
+        value = getattr(method, setting, None)
         if value is not None and (value != int(value) or value < 1):
             faults.append(f"{setting} is {value!r}, expected a whole number above 0")
-    for setting in ("learning_rate", "clip", "time_limit_minutes", "C", "temperature"):
-        value = getattr(method, setting)
+    for setting in ("learning_rate", "clip", "time_limit_minutes", "C", "temperature", "ranking_temperature"):
+        value = getattr(method, setting, None)
         if value is not None and not value > 0:
             faults.append(f"{setting} is {value!r}, expected None or a number above 0")
     for setting in ("warmup_fraction", "label_smoothing", "dropout"):
-        value = getattr(method, setting)
-        if not 0 <= value < 1:
+        value = getattr(method, setting, None)
+        if value is not None and not 0 <= value < 1:
             faults.append(f"{setting} is {value!r}, expected a number from 0 up to but not including 1")
     if not 0 < method.layer_decay <= 1:
         faults.append(f"layer_decay is {method.layer_decay!r}, expected a number above 0 and up to 1")

@@ -1,0 +1,273 @@
+"""Several methods' spans, put to the vote.
+
+A span's support is the sum of its finders' weights, each times the probability the finder gives. Members that
+differ in kind err on different spans: what a dictionary, a CRF and an encoder all find is nearly always right,
+and what one finds alone only if it is sure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.evaluation.span_fit import fit_calibration, span_f1
+from metier.fusion.composition import exported, place_member, shared_labels
+from metier.fusion.training import settle
+from metier.predictors.loading import write_settings
+from metier.predictors.vote import KIND
+from metier.progress import Listener, ignore
+from metier.tasks.bio import Span
+from metier.tasks.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
+from metier.tasks.span_joining import elect, supported
+from metier.tasks.tag_decoding import places
+from metier.tasks.tagging import TaggedTexts, check_tagged
+
+N_THRESHOLDS = 60
+# Without rows to choose on: more than half of the members' weight, or fewer that are sure.
+UNFITTED_THRESHOLD = 0.3
+
+# A span with its probability: a ScoredSpan, or the mapping that stands for it in an answer's record.
+Voted = ScoredSpan | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class VoteFit:
+    """What a vote needs to know of its members.
+
+    Parameters
+    ----------
+    weights : tuple of float
+        One a member, in the order they were given; together 1.
+    threshold : float
+        Least support of a span, 0 to 1.
+    calibration : SpanCalibration
+        From the support to a probability.
+    """
+
+    weights: tuple[float, ...]
+    threshold: float
+    calibration: SpanCalibration = UNCALIBRATED
+
+    def join(self, member_answers: Sequence[Sequence[Sequence[Voted]]]) -> list[list[ScoredSpan]]:
+        """Give the spans elected in each text, with probabilities; one list of answers a member."""
+        return [
+            [self.calibration.of(span) for span in elect(candidates, self.threshold)]
+            for candidates in _candidates(member_answers, self.weights)
+        ]
+
+
+def join_vote(
+    member_folders: Sequence[Path],
+    member_answers: Sequence[Sequence[Sequence[Voted]]],
+    truth: Sequence[Sequence[Span]],
+) -> VoteFit:
+    """Fit weights and threshold on rows that no member was trained on, after a check that members agree on labels.
+
+    Parameters
+    ----------
+    member_folders : sequence of Path
+        Folders that methods were exported to.
+    member_answers : sequence (members) of sequences (rows) of lists of spans with probabilities
+        In the order of the folders; `answers.record(row)["spans"]` is one of the lists.
+    truth : sequence of lists of [start, end, label]
+    """
+    shared_labels(member_folders)
+    return fit_vote(member_answers, truth)
+
+
+def fit_vote(member_answers: Sequence[Sequence[Sequence[Voted]]], truth: Sequence[Sequence[Span]]) -> VoteFit:
+    """Fit weights by each member's F1, then the threshold of the best F1 together, then the probabilities.
+
+    Parameters
+    ----------
+    member_answers : sequence (members) of sequences (rows) of lists of spans with probabilities
+    truth : sequence of lists of [start, end, label]
+    """
+    if len(member_answers) == 0:
+        raise ValueError("A vote needs members, found none. Give the answers of at least one.")
+    scores = np.array([span_f1(truth, [_places(row) for row in answers]) for answers in member_answers])
+    weights = scores / scores.sum() if scores.sum() > 0 else np.full(len(scores), 1 / len(scores))
+    candidates = _candidates(member_answers, weights.tolist())
+    threshold = _best_threshold(candidates, truth)
+    evidence, right = [], []
+    for spans, true in zip(candidates, truth, strict=True):
+        known = {tuple(span) for span in true}
+        for span in elect(spans, threshold):
+            evidence.append(float(np.log(span.probability)))
+            right.append(span.place in known)
+    return VoteFit(tuple(weights.tolist()), threshold, fit_calibration(evidence, right))
+
+
+def export_vote(fit: VoteFit, member_folders: Sequence[Path], folder: Path, *, name: str = "vote.v1") -> None:
+    """Put exported members together into a folder that `predictors.vote` answers from.
+
+    Parameters
+    ----------
+    fit : VoteFit
+    member_folders : sequence of Path
+        Folders that methods were exported to, in the order of the fit.
+    folder : Path
+        Made if need be.
+    name : str
+        Versioned name of the method.
+    """
+    if len(member_folders) != len(fit.weights):
+        raise ValueError(
+            f"Expected one folder for each of {len(fit.weights)} members, found {len(member_folders)}. "
+            "Give the folders in the order of the fit."
+        )
+    labels = shared_labels(member_folders)
+    folder.mkdir(parents=True, exist_ok=True)
+    members = [
+        {**place_member(source, folder, f"members/{number}"), "weight": fit.weights[number]}
+        for number, source in enumerate(member_folders)
+    ]
+    settings = {
+        "kind": KIND,
+        "name": name,
+        "labels": labels,
+        "threshold": fit.threshold,
+        "calibration": asdict(fit.calibration),
+        "members": members,
+    }
+    write_settings(folder, settings)
+
+
+class Vote(BaseEstimator):
+    """Taggers put to the vote: what several find is right more often than what one finds.
+
+    Gains where the members differ in kind: a CRF beside an encoder. Costs as much as all of them together.
+
+    Parameters
+    ----------
+    members : list of methods
+        Unfitted; at least one.
+    fixed : VoteFit, default=None
+        Weights, threshold, probabilities; None: fitted on validation.
+    random_state : int, default=0
+        For what is held out without validation rows; members have their own.
+
+    Attributes
+    ----------
+    labels_ : tuple of str
+    members_ : list of fitted methods
+    fit_ : VoteFit
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    """
+
+    name = "vote.v1"
+
+    def __init__(
+        self, *, members: Sequence[Any] | None = None, fixed: VoteFit | None = None, random_state: int = 0
+    ):
+        self.members = members
+        self.fixed = fixed
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Train the members on X, and fit the vote on the validation rows.
+
+        Without `validation` a part of the rows is held out to fit on; the members are then trained on all rows.
+        """
+        if not self.members:
+            raise ValueError(
+                "A vote needs members, found none. Give at least one unfitted method as members=[…]."
+            )
+        examples = check_tagged(X, y)
+        unseen = None if validation is None else check_tagged(*validation, labels=examples.labels)
+        self.labels_ = examples.labels
+        if unseen is None and self.fixed is None:
+            self._choose_then_fit(examples, listener)
+        else:
+            self.members_ = [_train(member, examples, unseen, listener) for member in self.members]
+            self.fit_ = self.fixed or _fit_on(self.members_, unseen)
+        self.chosen_params_ = {"members": [settle(member) for member in self.members_], "fixed": self.fit_}
+        return self
+
+    def predict(self, X: Any) -> list[list[Span]]:
+        """Give the spans of each text as [start, end, label], in order."""
+        return [places(spans) for spans in self.predict_spans(X)]
+
+    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
+        """Give the spans of each text with their calibrated probabilities."""
+        check_is_fitted(self)
+        texts = as_texts(X)
+        return self.fit_.join([member.predict_spans(texts) for member in self.members_])
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.vote` answers from."""
+        check_is_fitted(self)
+        with exported(self.members_, beside=folder) as folders:
+            export_vote(self.fit_, folders, folder, name=self.name)
+
+    def _choose_then_fit(self, examples: TaggedTexts, listener: Listener) -> None:
+        assert self.members is not None
+        split = next(examples.held_out(check_random_state(self.random_state)), None)
+        again = list(self.members)
+        self.fit_ = _unfitted(len(again))
+        if split is not None and _labels(split[0]) == set(examples.labels):
+            kept, away = split
+            trained = [_train(member, kept, away, listener) for member in self.members]
+            self.fit_ = _fit_on(trained, away)
+            again = [settle(member) for member in trained]
+        self.members_ = [_train(member, examples, None, listener) for member in again]
+
+
+def _train(method: Any, examples: TaggedTexts, unseen: TaggedTexts | None, listener: Listener) -> Any:
+    validation = None if unseen is None else (unseen.texts, unseen.spans)
+    return clone(method).fit(examples.texts, examples.spans, validation=validation, listener=listener)
+
+
+def _fit_on(members: Sequence[Any], unseen: TaggedTexts | None) -> VoteFit:
+    if unseen is None:
+        return _unfitted(len(members))
+    return fit_vote([member.predict_spans(unseen.texts) for member in members], unseen.spans)
+
+
+def _unfitted(n_members: int) -> VoteFit:
+    return VoteFit((1 / n_members,) * n_members, UNFITTED_THRESHOLD)
+
+
+def _labels(examples: TaggedTexts) -> set[str]:
+    return {label for row in examples.spans for _, _, label in row}
+
+
+def _candidates(
+    member_answers: Sequence[Sequence[Sequence[Voted]]], weights: Sequence[float]
+) -> list[list[ScoredSpan]]:
+    rows = zip(*member_answers, strict=True)
+    return [supported([list(map(_as_span, spans)) for spans in row], weights) for row in rows]
+
+
+def _as_span(span: Voted) -> ScoredSpan:
+    if isinstance(span, ScoredSpan):
+        return span
+    return ScoredSpan(span["start"], span["end"], span["label"], span["probability"])
+
+
+def _places(spans: Sequence[Voted]) -> list[Span]:
+    return places(list(map(_as_span, spans)))
+
+
+def _best_threshold(candidates: Sequence[Sequence[ScoredSpan]], truth: Sequence[Sequence[Span]]) -> float:
+    """Try thresholds at equal shares of the candidates; of equals the middle one."""
+    supports = np.array([span.probability for spans in candidates for span in spans])
+    if len(supports) == 0:
+        return UNFITTED_THRESHOLD
+    edges = np.unique(np.quantile(supports, np.linspace(0, 1, N_THRESHOLDS)))
+    # Between supports that occur: rounding in a record then decides nothing.
+    tried = (np.concatenate([[0.0], edges[:-1]]) + edges) / 2
+    scores = np.array(
+        [span_f1(truth, [places(elect(spans, threshold)) for spans in candidates]) for threshold in tried]
+    )
+    best = np.flatnonzero(scores >= scores.max() - 1e-12)
+    return float(tried[best[len(best) // 2]])

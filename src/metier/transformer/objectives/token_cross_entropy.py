@@ -1,0 +1,32 @@
+"""Cross-entropy over the tokens that have a tag."""
+
+import torch
+
+from metier.transformer.batching import Batch
+from metier.transformer.objectives.objective import Objective
+
+UNTAGGED = -100  # Continuations of a word, special tokens, padding, and what another window reads.
+
+
+def token_cross_entropy(*, label_smoothing: float = 0.0) -> Objective:
+    """Give the mean negative log-likelihood of the tagged tokens' tags as an objective.
+
+    The batch's labels are tags of shape (n_rows, n_tokens), `UNTAGGED` where a token has none.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        Share of the target that is spread over all tags, 0 to 1.
+    """
+
+    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        logits = model(batch.input_ids, batch.mask).float()
+        assert batch.labels is not None
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1),
+            batch.labels.flatten(),
+            ignore_index=UNTAGGED,
+            label_smoothing=label_smoothing,
+        )
+
+    return objective

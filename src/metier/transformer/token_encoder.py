@@ -1,0 +1,429 @@
+"""The base fine-tuned whole with a head on every token: spans found by an encoder."""
+
+import json
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from tokenizers import Tokenizer
+
+from metier.data.rows import as_texts
+from metier.evaluation.span_fit import fit_decoder, span_counts
+from metier.predictors.onnx_encoder import open_session
+from metier.predictors.onnx_tagger import KIND, OnnxTaggerPredictor
+from metier.predictors.token_windows import Frame, Pieces, cut, read_whole, unit_values
+from metier.progress import Listener, ignore
+from metier.tasks.bio import Span, tag_names, tags_of_spans
+from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
+from metier.tasks.tag_decoding import TagDecoder, places
+from metier.tasks.tagging import TaggedTexts, check_tagged
+from metier.text.language import detect_language
+from metier.transformer.bases import load_model, load_tokenizer, resolve_base
+from metier.transformer.encoder_settings import check_settings
+from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
+from metier.transformer.objectives.token_cross_entropy import UNTAGGED, token_cross_entropy
+from metier.transformer.preflight import Cost, measure_training
+from metier.transformer.token_classifier import TaggedRows, TokenClassifier, TokenStates
+
+LEARNED = ("labels_", "base_", "model_", "decoder_", "chosen_params_", "facts_", "_gate_rows", "_sample")
+
+
+class TokenEncoder(BaseEstimator):
+    """A pretrained encoder fine-tuned whole, a linear head on the first subword of each token [1]_.
+
+    Tags come out as the likeliest sequence that is legal. Scripts without spaces are read by character. A text
+    past the base's limit is read in windows with a quarter overlap. Every epoch is scored on validation by
+    the F1 of spans. It needs some hundred rows; with fewer, or without a processor to spare, prefer `Crf`.
+
+    Parameters
+    ----------
+    base : str, default="auto"
+        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    epochs : int, default=6
+        Length of the learning-rate schedule.
+    stop_epoch : int, default=None
+        Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
+    learning_rate : float, default=2e-4
+        Of the head and the uppermost layer, at its peak.
+    layer_decay : float, default=0.9
+        Factor of the learning rate from each layer to the one below.
+    warmup_fraction : float, default=0.06
+        Share of the steps in which the learning rate rises.
+    weight_decay : float, default=0.01
+        Not on norms, biases, embeddings and the head.
+    token_budget : int, default=512
+        Tokens of a batch, padding included.
+    label_smoothing : float, default=0.0
+        Share of the target that is spread over all tags.
+    dropout : float, default=0.1
+        Of the encoder while it trains.
+    accumulate : int, default=1
+        Batches for one step.
+    clip : float, default=1.0
+        Largest norm of the gradient.
+    patience : int, default=None
+        Stop after this many epochs without a better validation score; None: never before the last.
+    time_limit_minutes : float, default=None
+        The learning rate reaches zero by then, however slow the machine; None: train for all epochs.
+    checkpoint_folder : path, default=None
+        Keep checkpoints there, and go on from the last one found there.
+    outside_bias : float, default=None
+        Added to the logit of O, see `TagDecoder`; None: chosen on validation.
+    calibration : (slope, intercept), default=None
+        Of the spans' probabilities; None: fitted on validation.
+    precision : {"auto", "fp32", "int8"}, default="auto"
+        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    labels_ : tuple of str
+    base_ : Base
+    decoder_ : TagDecoder
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        How training went; `unaligned_spans` counts those whose edges are no edges of tokens.
+
+    References
+    ----------
+    .. [1] Devlin et al., "BERT: pre-training of deep bidirectional transformers for language understanding",
+       2019, arXiv:1810.04805.
+    """
+
+    name = "token_encoder.v1"
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        epochs: int = 6,
+        stop_epoch: int | None = None,
+        learning_rate: float | None = 2e-4,
+        layer_decay: float = 0.9,
+        warmup_fraction: float = 0.06,
+        weight_decay: float = 0.01,
+        token_budget: int = 512,
+        label_smoothing: float = 0.0,
+        dropout: float = 0.1,
+        accumulate: int = 1,
+        clip: float = 1.0,
+        patience: int | None = None,
+        time_limit_minutes: float | None = None,
+        checkpoint_folder: str | Path | None = None,
+        outside_bias: float | None = None,
+        calibration: tuple[float, float] | None = None,
+        precision: str = "auto",
+        random_state: int = 0,
+    ):
+        self.base = base
+        self.epochs = epochs
+        self.stop_epoch = stop_epoch
+        self.learning_rate = learning_rate
+        self.layer_decay = layer_decay
+        self.warmup_fraction = warmup_fraction
+        self.weight_decay = weight_decay
+        self.token_budget = token_budget
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.accumulate = accumulate
+        self.clip = clip
+        self.patience = patience
+        self.time_limit_minutes = time_limit_minutes
+        self.checkpoint_folder = checkpoint_folder
+        self.outside_bias = outside_bias
+        self.calibration = calibration
+        self.precision = precision
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Fine-tune the base on texts and their spans, a list of [start, end, label] for each text.
+
+        Without `validation`, and unless every choice is set, a first training on nine tenths of the rows makes
+        the choices on the last tenth, and a second one trains on all rows with them.
+        """
+        check_settings(self)
+        examples = check_tagged(X, y)
+        unseen = None if validation is None else check_tagged(*validation, labels=examples.labels)
+        is_settled = None not in (self.stop_epoch, self.outside_bias, self.calibration)
+        if unseen is None and not is_settled:
+            return self._choose_then_fit(examples, listener)
+        self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
+        self.labels_ = examples.labels
+        self._gate_rows = unseen
+        # Evenly: files are often sorted.
+        self._sample = [str(text) for text in examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]]
+        self._fine_tune(examples, unseen, listener)
+        return self
+
+    def predict(self, X: Any) -> list[list[Span]]:
+        """Give the spans of each text as [start, end, label], in order."""
+        return [places(spans) for spans in self.predict_spans(X)]
+
+    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
+        """Give the spans of each text with their calibrated probabilities."""
+        check_is_fitted(self)
+        tokenizer = read_whole(load_tokenizer(self.base_))
+        pieces = [cut(tokenizer, text) for text in as_texts(X)]
+        values = unit_values(
+            pieces, self._frame(tokenizer), self.model_.run, n_values=len(tag_names(self.labels_))
+        )
+        return [self.decoder_.spans(logits, text.offsets) for logits, text in zip(values, pieces, strict=True)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.onnx_tagger` answers from, and a Hugging Face folder."""
+        check_is_fitted(self)
+        tokenizer = read_whole(load_tokenizer(self.base_))
+        frame = self._frame(tokenizer)
+        head = {
+            "weight": self.model_.head.weight.detach().cpu().numpy(),
+            "bias": self.model_.head.bias.detach().cpu().numpy(),
+        }
+        settings = {
+            "kind": KIND,
+            "name": self.name,
+            "labels": list(self.labels_),
+            "prefix": self.base_.prefix,
+            "max_length": self.base_.max_length,
+            "pad_id": self.model_.pad_id,
+            **self.decoder_.settings,
+        }
+
+        def build(graph: Path, precision: str, threads: int) -> OnnxTaggerPredictor:
+            session = open_session(graph, threads=threads if precision == "fp32" else 1)
+            own = settings | {"precision": precision}
+            return OnnxTaggerPredictor(session, tokenizer, head["weight"], head["bias"], own, threads=threads)
+
+        report = export_graph(
+            TokenStates(self.model_.encoder),
+            Exported(self.base_, tokenizer, head, settings, readme=_README),
+            folder,
+            build=build,
+            gate=None if self._gate_rows is None else _gate(self._gate_rows),
+            sample=[
+                frame.around(text, frame.windows(len(text.ids))[0]).tolist()
+                for text in (cut(tokenizer, text) for text in self._sample)
+            ],
+            precision=self.precision,
+        )
+        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
+        self.chosen_params_["precision"] = report.chosen
+        self.facts_["export"] = asdict(report)
+
+    def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
+        """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
+        check_settings(self)
+        texts = as_texts(X)
+        base = resolve_base(self.base, language=detect_language(texts).main_language)
+        tokenizer = read_whole(load_tokenizer(base))
+        frame = Frame.of(tokenizer, prefix=base.prefix, max_length=base.max_length)
+        windows: list[Any] = [
+            frame.around(pieces, window)
+            for pieces in (cut(tokenizer, text) for text in texts)
+            for window in frame.windows(len(pieces.ids))
+        ]
+        # A head on every token costs next to nothing beside the encoder.
+        return measure_training(
+            base,
+            windows,
+            n_classes=2,
+            token_budget=self.token_budget,
+            dropout=self.dropout,
+            n_batches=n_batches,
+        )
+
+    def _frame(self, tokenizer: Tokenizer) -> Frame:
+        return Frame.of(tokenizer, prefix=self.base_.prefix, max_length=self.base_.max_length)
+
+    def _choose_then_fit(self, examples: TaggedTexts, listener: Listener) -> Self:
+        # Too few rows to hold any back: train to the end and leave the logits alone.
+        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "outside_bias": 0.0, "calibration": (1.0, 0.0)}
+        split = next(examples.held_out(check_random_state(self.random_state)), None)
+        kept = None if split is None else {label for row in split[0].spans for _, _, label in row}
+        if split is not None and kept is not None and kept == set(examples.labels):
+            seen, away = split
+            trial = self._sibling("choice").fit(
+                seen.texts, seen.spans, validation=(away.texts, away.spans), listener=listener
+            )
+            chosen = trial.chosen_params_
+        final = self._sibling("all").set_params(**chosen)
+        final.fit(examples.texts, examples.spans, listener=listener)
+        for name in LEARNED:
+            setattr(self, name, getattr(final, name))
+        return self
+
+    def _sibling(self, part: str) -> Self:
+        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
+        return clone(self).set_params(checkpoint_folder=folder)
+
+    def _fine_tune(self, examples: TaggedTexts, unseen: TaggedTexts | None, listener: Listener) -> None:
+        base, tokenizer = self.base_, read_whole(load_tokenizer(self.base_))
+        self.model_ = TokenClassifier(load_model(base), len(tag_names(self.labels_)), seed=self.random_state)
+        self.model_.set_dropout(self.dropout)
+        frame = self._frame(tokenizer)
+        cutter = _Cutter(tokenizer, frame, self.model_.pad_id)
+        seen = cutter.rows(examples)
+        away = None if unseen is None else cutter.rows(unseen)
+        known = [part for part in (seen, away) if part is not None]
+        tuned = fine_tune(
+            self.model_,
+            seen.rows,
+            objective=token_cross_entropy(label_smoothing=self.label_smoothing),
+            settings=TuningSettings.of(self),
+            unseen=None if away is None else away.rows,
+            score=None if away is None else away.score,
+            checkpoints=checkpoints_of(
+                self,
+                base,
+                [ids for part in known for ids in part.rows.ids],
+                [json.dumps(part.examples.spans).encode() for part in known],
+            ),
+            what=f"{self.name}: fine-tuning {base.name}",
+            listener=listener,
+        )
+        self.decoder_ = self._fit_decoder(away)
+        calibration = self.decoder_.calibration
+        self.facts_: dict[str, Any] = {
+            "base": base.name,
+            "spans": sum(map(len, examples.spans)),
+            "unaligned_spans": seen.n_unaligned,
+            "windows": len(seen.rows),
+            **tuned.facts,
+        }
+        self.chosen_params_ = {
+            "base": base.name,
+            **tuned.chosen,
+            "outside_bias": self.decoder_.outside_bias,
+            "calibration": (calibration.slope, calibration.intercept),
+        }
+
+    def _fit_decoder(self, away: "_CutTexts | None") -> TagDecoder:
+        given = SpanCalibration(*self.calibration) if self.calibration is not None else None
+        if away is None or (given is not None and self.outside_bias is not None):
+            return TagDecoder(self.labels_, self.outside_bias or 0.0, given or SpanCalibration())
+        fitted = fit_decoder(
+            away.logits(self.model_),
+            [text.offsets for text in away.pieces],
+            away.examples.spans,
+            self.labels_,
+            bias=self.outside_bias,
+        )
+        return TagDecoder(self.labels_, fitted.outside_bias, given or fitted.calibration)
+
+
+class _Cutter:
+    """Makes windows with tags of texts with spans."""
+
+    def __init__(self, tokenizer: Tokenizer, frame: Frame, pad_id: int):
+        self._tokenizer, self._frame, self._pad_id = tokenizer, frame, pad_id
+
+    def rows(self, examples: TaggedTexts) -> "_CutTexts":
+        pieces = [cut(self._tokenizer, text) for text in examples.texts]
+        ids, tags, windows_per_text, n_unaligned = [], [], [], 0
+        for text, spans in zip(pieces, examples.spans, strict=True):
+            unit_tags, missed = tags_of_spans(spans, text.offsets, examples.labels)
+            n_unaligned += missed
+            by_piece = np.full(len(text.ids), UNTAGGED, dtype=np.int64)
+            by_piece[text.firsts] = unit_tags
+            windows = self._frame.windows(len(text.ids))
+            windows_per_text.append(len(windows))
+            for window in windows:
+                row = self._frame.around(text, window)
+                its_tags = np.full(len(row), UNTAGGED, dtype=np.int64)
+                shift = len(self._frame.head) - window.start
+                own = slice(window.own_start, window.own_stop)
+                its_tags[own.start + shift : own.stop + shift] = by_piece[own]
+                ids.append(row)
+                tags.append(its_tags)
+        rows = TaggedRows(ids, None, self._pad_id, tags)
+        return _CutTexts(
+            examples, pieces, rows, np.repeat(np.arange(len(pieces)), windows_per_text), n_unaligned
+        )
+
+
+class _CutTexts:
+    """Texts with spans as windows, and how to put the windows' logits together again."""
+
+    def __init__(
+        self, examples: TaggedTexts, pieces: list[Pieces], rows: TaggedRows, owner: np.ndarray, n_unaligned: int
+    ):
+        self.examples, self.pieces, self.rows = examples, pieces, rows
+        self.owner, self.n_unaligned = owner, n_unaligned
+
+    def logits(self, model: TokenClassifier, rows: TaggedRows | None = None) -> list[np.ndarray]:
+        """Give the logits of the units of each text; `rows` may hold the same windows in other ids."""
+        rows = self.rows if rows is None else rows
+        parts: list[np.ndarray] = [np.empty(0)] * len(rows)
+        for positions, _ in rows.in_order_of_length(_ANSWERING_BUDGET):
+            some = model.run([rows.ids[position] for position in positions])
+            for position, values in zip(positions.tolist(), some, strict=True):
+                parts[position] = values[rows.tags[position] != UNTAGGED]
+        first = np.searchsorted(self.owner, np.arange(len(self.pieces) + 1))
+        return [np.concatenate(parts[start:stop]) for start, stop in pairwise(first.tolist())]
+
+    def score(self, model: TokenClassifier, rows: Any) -> dict[str, float]:
+        """What epochs are compared by: F1 of spans, at a bias of 0."""
+        decoder = TagDecoder(self.examples.labels)
+        found = [
+            places(decoder.spans(logits, text.offsets))
+            for logits, text in zip(self.logits(model, rows), self.pieces, strict=True)
+        ]
+        right, there, answered = span_counts(self.examples.spans, found)
+        f1 = 2 * right / max(there + answered, 1)
+        error = float(np.sqrt(f1 * (1 - f1) / max(there, 1)))
+        return {"entity_f1": f1, "score": f1, "score_error": error}
+
+
+_ANSWERING_BUDGET = 4096
+
+
+def _gate(rows: TaggedTexts) -> Gate:
+    """Rows that INT8 has to prove itself on: right is a text whose spans are found all, and no others."""
+    texts, spans = [str(text) for text in rows.texts[:MOST_GATE_ROWS]], rows.spans[:MOST_GATE_ROWS]
+    return Gate(
+        texts,
+        lambda answers: np.array(
+            [found == true for found, true in zip(answers.predicted, spans, strict=True)], dtype=bool
+        ),
+    )
+
+
+# Run by a test, which compares its answers with the predictor's.
+_README = """# The trained encoder in plain transformers
+
+```python
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+folder = Path("huggingface")
+facts = json.loads((folder / "metier_head.json").read_text(encoding="utf-8"))
+head = load_file(folder / "head.safetensors")
+tokenizer = AutoTokenizer.from_pretrained(folder)
+encoder = AutoModel.from_pretrained(folder).eval()
+
+text = "mutations in ataxia telangiectasia"
+tags = ["O", *(f"{part}-{label}" for label in facts["labels"] for part in "BI")]
+batch = tokenizer(
+    facts["prefix"] + text, truncation=True, max_length=facts["max_length"], return_tensors="pt"
+)
+with torch.inference_mode():
+    states = encoder(**batch).last_hidden_state[0]
+logits = states @ head["weight"].T + head["bias"]
+subwords = tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
+# The first subword of a word stands for it; Metier then takes the likeliest sequence that is legal.
+for subword, best in zip(subwords, logits.argmax(1)):
+    print(subword, tags[best])
+```
+"""
