@@ -3,7 +3,7 @@ import pytest
 
 from metier.predictors.span_reading import Reading
 from metier.tasks.questions import Question
-from metier.transformer.span_verdict import best_threshold, fit_verdict
+from metier.predictors.span_verdict import best_threshold, fit_verdict
 
 
 def test_the_threshold_is_the_best_of_all():

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from metier.errors import AnswerPlaceError, EmptyDataError, MissingSideError
+from metier.tasks.folds import held_out
 
 SIDES = ("question", "passage")
 SHOWN = 40  # Characters of an answer in a message.
@@ -121,6 +124,25 @@ def answer_faults(
             nearest = nearest_occurrence(question.passage, text, start)
             faults.append(AnswerFault(row, number, text, start, found, nearest))
     return faults
+
+
+def split_by_passage(
+    questions: Sequence[Question], *, random: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Hold passages out with all their questions; None where there is one passage.
+
+    Returns
+    -------
+    (kept, held) : pair of ndarray of int
+        Positions, in order.
+    """
+    numbers: dict[str, int] = {}
+    passage = np.array([numbers.setdefault(question.passage, len(numbers)) for question in questions])
+    if len(numbers) < 2:
+        return None
+    _, away = next(held_out(np.zeros(len(numbers), dtype=np.int64), random=random))
+    is_away = np.isin(passage, away)
+    return np.flatnonzero(~is_away), np.flatnonzero(is_away)
 
 
 def nearest_occurrence(passage: str, text: str, start: int) -> int | None:

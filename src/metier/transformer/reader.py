@@ -16,9 +16,9 @@ from metier.evaluation.answer_measures import exact_match
 from metier.predictors.onnx_encoder import open_session
 from metier.predictors.onnx_reader import KIND, OnnxReaderPredictor
 from metier.predictors.span_reading import Reading, ReadingSettings, SpanReader, Verdict, as_answers
+from metier.predictors.span_verdict import fit_verdict
 from metier.progress import Listener, ignore
-from metier.tasks.folds import held_out
-from metier.tasks.questions import Question, as_questions, check_answers
+from metier.tasks.questions import Question, as_questions, check_answers, split_by_passage
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, load_tokenizer, resolve_base
 from metier.transformer.batching import TokenisedRows
@@ -29,7 +29,6 @@ from metier.transformer.objectives.span_cross_entropy import span_cross_entropy
 from metier.transformer.preflight import Cost, measure_training
 from metier.transformer.reader_windows import WindowCutter, windows_to_learn
 from metier.transformer.span_scorer import SpanScorer
-from metier.transformer.span_verdict import fit_verdict
 
 LEARNED = ("base_", "model_", "settings_", "chosen_params_", "facts_", "_gate_rows", "_sample")
 # Answers longer than all but one in two hundred are rarer than spans that wrongly run on.
@@ -229,7 +228,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
     def _choose_then_fit(self, asked: Asked, listener: Listener) -> Self:
         # One passage: nothing can be chosen, so train to the end and believe the scores.
         chosen: dict[str, Any] = {"stop_epoch": self.epochs, "verdict": self.verdict or asdict(Verdict())}
-        split = _split_by_passage(asked[0], random=check_random_state(self.random_state))
+        split = split_by_passage(asked[0], random=check_random_state(self.random_state))
         if split is not None:
             kept, held = (_take(asked, positions) for positions in split)
             chosen = self._sibling("choice").fit(*kept, validation=held, listener=listener).chosen_params_
@@ -301,19 +300,6 @@ def _check(method: Reader) -> None:
 def _checked(X: Any, y: Any) -> Asked:
     questions = as_questions(X)
     return questions, check_answers(questions, y)
-
-
-def _split_by_passage(
-    questions: list[Question], *, random: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Hold passages out with all their questions; None where there is one passage."""
-    numbers: dict[str, int] = {}
-    passage = np.array([numbers.setdefault(question.passage, len(numbers)) for question in questions])
-    if len(numbers) < 2:
-        return None
-    _, away = next(held_out(np.zeros(len(numbers), dtype=np.int64), random=random))
-    is_away = np.isin(passage, away)
-    return np.flatnonzero(~is_away), np.flatnonzero(is_away)
 
 
 def _take(asked: Asked, positions: np.ndarray) -> Asked:
