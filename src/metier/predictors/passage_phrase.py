@@ -72,12 +72,12 @@ class Passage:
             )
             for rank, at in enumerate(best)
         ]
-        return Phrases(
-            np.concatenate([phrases.places for phrases in found])
-            if found
-            else np.zeros((0, 2), dtype=np.int64),
-            np.concatenate([phrases.features for phrases in found]) if found else np.zeros((0, 0)),
-        )
+        if not found:
+            return Phrases(np.zeros((0, 2), dtype=np.int64), np.zeros((0, len(NAMES)), dtype=np.float32)), 0.0
+        start, end = self.sentences[best[0]]
+        coverage = len(asked.intersection(segment(self.text[start:end]))) / max(len(asked), 1)
+        places = np.concatenate([phrases.places for phrases in found])
+        return Phrases(places, np.concatenate([phrases.features for phrases in found])), coverage
 
 
 @dataclass(frozen=True)
