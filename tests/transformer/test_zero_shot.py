@@ -13,7 +13,7 @@ LABELS = (
     "change_pin",
     "age_limit",
     "lost_or_stolen_card",
-    "refund_not_showing_up",
+    "Refund_not_showing_up",
 )
 
 
@@ -38,8 +38,7 @@ def test_names_of_labels_are_enough_to_beat_chance_by_far(fitted, rows):
 def test_no_label_of_a_row_is_learned_from(fitted, rows):
     turned = [LABELS[-1 - LABELS.index(label)] if row % 3 == 0 else label for row, label in enumerate(rows[1])]
     other = ZeroShot(base="minilm").fit(rows[0], turned)
-    # Embeddings are kept on disk a little rounded: a tie may fall the other way.
-    assert np.mean(other.predict(rows[0]) == fitted.predict(rows[0])) > 0.98
+    assert other.predict(rows[0]).tolist() == fitted.predict(rows[0]).tolist()
 
 
 def test_labelled_rows_calibrate(fitted, rows):
