@@ -81,11 +81,18 @@ def test_a_named_negative_label_is_left_out_as_scikit_learn_leaves_it_out(drawn)
         expected = (
             f1_score(truth, predicted, labels=present, average=average, zero_division=0) if present else 0.0
         )
-        assert measure(relation_f1(average, negatives=["Other"]), truth, predicted) == pytest.approx(expected)
+        assert measure(relation_f1(average, negative="Other"), truth, predicted) == pytest.approx(expected)
+        assert measure(f"relation_{average}_f1", truth, predicted) == pytest.approx(expected)
+
+
+def test_the_negative_label_is_known_by_its_word_or_stated():
+    truth, predicted = ["收购", "unknown", "合作", "unknown"], ["收购", "合作", "unknown", "unknown"]
+    assert measure("relation_micro_f1", truth, predicted) == pytest.approx(0.5)
+    assert measure(relation_f1("micro", negative="合作"), truth, predicted) == pytest.approx(4 / 6)
 
 
 def test_without_a_negative_label_micro_f1_is_accuracy():
-    truth, predicted = ["a", "b", "Other", "b"], ["a", "a", "Other", "b"]
-    assert measure(relation_f1("micro", negatives=()), truth, predicted) == 0.75
+    truth, predicted = ["a", "b", "c", "b"], ["a", "a", "c", "b"]
+    assert measure("relation_micro_f1", truth, predicted) == 0.75
     with pytest.raises(ValueError, match="'micro' or 'macro'"):
         relation_f1("weighted")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from metier.errors import EmptyDataError, UnknownNameError
-from metier.evaluation import bootstrap_interval, compare
+from metier.evaluation import bootstrap_interval, compare, equivalent, net_loss_upper_bound
 from metier.evaluation.intervals import bias_corrected
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.row_measures import (
@@ -22,6 +22,7 @@ from metier.evaluation.row_measures import (
     measure,
     row_comparison,
     row_interval,
+    rows_right,
 )
 
 WORDS = [
@@ -243,6 +244,21 @@ def test_rows_that_both_answer_rightly_or_wrongly_do_not_count_as_differences():
     assert (comparison.only_a_right, comparison.only_b_right) == (1, 1)
 
 
+def test_rows_that_are_right_are_all_that_a_certificate_needs():
+    truth, big, cheap = draw_rows("entity_f1", 900, np.random.default_rng(11))
+    big_right, cheap_right = rows_right("entity_f1", truth, big), rows_right("entity_f1", truth, cheap)
+    assert big_right.tolist() == [sorted(a) == sorted(b) for a, b in zip(truth, big, strict=True)]
+    lost, won = int(np.sum(big_right & ~cheap_right)), int(np.sum(cheap_right & ~big_right))
+    comparison = row_comparison("entity_f1", truth, big, cheap, resamples=50)
+    assert (comparison.only_a_right, comparison.only_b_right) == (lost, won)
+    assert net_loss_upper_bound(lost, won, 900) > (lost - won) / 900
+    assert not equivalent(np.ones(900), big_right, cheap_right).is_equivalent
+    assert equivalent(np.ones(900), big_right, big_right).is_equivalent
+    assert rows_right("accuracy", ["a", "b"], ["a", "a"]).tolist() == [True, False]
+    with pytest.raises(ValueError, match="no row is simply right"):
+        rows_right("rouge_l", ["a"], ["a"])
+
+
 def test_a_lower_error_is_better():
     assert better("mae", 0.1, 0.2)
     assert better("accuracy", 0.2, 0.1)
@@ -279,7 +295,7 @@ def test_what_a_report_has_to_know_of_a_metric():
     assert describe_metric("entity_f1") == {"title": "entity F1", "higher_is_better": True, "is_fraction": True}
     assert describe_metric("rouge_l")["title"] == "ROUGE-L"
     assert describe_metric("mae") == {"title": "MAE", "higher_is_better": False, "is_fraction": False}
-    assert describe_metric("macro_f1")["title"] == "macro F1"
+    assert describe_metric("macro_f1")["title"] == "macro-F1"
     assert describe_metric("length_ratio")["higher_is_better"] is None
 
 

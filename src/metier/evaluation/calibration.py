@@ -64,13 +64,7 @@ def calibration_error(probabilities: np.ndarray, truth: np.ndarray, *, bins: int
 
     Bins are of equal width and weigh as many rows as they hold.
     """
-    n_rows = len(truth)
-    return float(
-        sum(
-            cell["rows"] / n_rows * abs(cell["confidence"] - cell["accuracy"])
-            for cell in reliability(probabilities, truth, bins=bins)
-        )
-    )
+    return mean_gap(reliability(probabilities, truth, bins=bins))
 
 
 def reliability(probabilities: np.ndarray, truth: np.ndarray, *, bins: int = 10) -> list[dict[str, Any]]:
@@ -82,8 +76,11 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray, *, bins: int = 10)
         `confidence` is the mean of the highest probability over the bin's rows, which lie in (low, high].
     """
     probabilities, truth = _check(probabilities, truth)
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
+    return bin_confidence(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins=bins)
+
+
+def bin_confidence(confidence: np.ndarray, right: np.ndarray, *, bins: int) -> list[dict[str, Any]]:
+    """Put answers with one confidence each into bins of equal width, as `reliability` gives them."""
     edges = np.linspace(0, 1, bins + 1)
     # Right-closed bins, so that a confidence of exactly 1 has one.
     index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -97,6 +94,12 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray, *, bins: int = 10)
         }
         for cell in np.unique(index)
     ]
+
+
+def mean_gap(cells: list[dict[str, Any]]) -> float:
+    """Mean gap between confidence and accuracy of the bins of `reliability`, weighted by their rows."""
+    rows = sum(cell["rows"] for cell in cells)
+    return float(sum(cell["rows"] / rows * abs(cell["confidence"] - cell["accuracy"]) for cell in cells))
 
 
 def _check(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

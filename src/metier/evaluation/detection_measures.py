@@ -13,25 +13,26 @@ from metier.evaluation.row_statistics import RowMeasure, divide, mean_value
 def _precision_of_rows(truth: Sequence[bool], predicted: Sequence[float]) -> np.ndarray:
     """Columns: precision at the row's score and 1 where the row has it (both 0 elsewhere), has it, score."""
     has_it, scores = _check(truth, predicted)
-    precision = _precision_at(has_it, scores, np.ones(len(scores)))
+    precision = _precision_at(has_it, scores, np.ones((len(scores), 1)))[:, 0]
     return np.column_stack([has_it * precision, has_it, scores])
 
 
 def _precision_at(has_it: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Share that has it among rows with at least each row's score, where row i counts `counts[..., i]` times."""
-    kinds, kind_of_row = np.unique(-scores, return_inverse=True)
-    order = np.argsort(kind_of_row, kind="stable")
-    first = np.searchsorted(kind_of_row[order], np.arange(len(kinds)))
-    all_rows = np.cumsum(np.add.reduceat(counts[..., order], first, axis=-1), axis=-1)
-    found = np.cumsum(np.add.reduceat((counts * has_it)[..., order], first, axis=-1), axis=-1)
-    return divide(found, all_rows)[..., kind_of_row]
+    """Share that has it among rows with at least each row's score; `counts` and result (n_rows, n_draws)."""
+    _, kind_of_row, rows = np.unique(-scores, return_inverse=True, return_counts=True)
+    order, first = np.argsort(kind_of_row, kind="stable"), np.cumsum(rows) - rows
+    all_rows = np.cumsum(np.add.reduceat(counts[order], first, axis=0), axis=0)
+    found = np.cumsum(np.add.reduceat((counts * has_it[:, None])[order], first, axis=0), axis=0)
+    return divide(found, all_rows)[kind_of_row]
 
 
 def _average_precision(statistics: np.ndarray, counts: np.ndarray) -> np.ndarray:
     has_it, scores = statistics[:, 1], statistics[:, 2]
-    weights = counts * has_it
-    precision = _precision_at(has_it, scores, counts)
-    return divide((weights * precision).sum(axis=-1), weights.sum(axis=-1))
+    weights = np.ascontiguousarray(np.atleast_2d(counts).T)
+    precision = _precision_at(has_it, scores, weights)
+    weights *= has_it[:, None]
+    figures = divide((weights * precision).sum(axis=0), weights.sum(axis=0))
+    return figures.reshape(counts.shape[:-1])
 
 
 def _check(truth: Sequence[bool], predicted: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

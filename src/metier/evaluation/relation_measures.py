@@ -4,7 +4,7 @@ Truth and answers are one label a row.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from metier.evaluation.row_statistics import (
     macro_f1_value,
     nothing_missed,
 )
+from metier.tasks.negative_labels import find_negative_label
 
 OTHER = "Other"
-# How data sets name "no relation": SemEval 2010, NYT10, TACRED, FinRE. A task that knows its own gives that alone.
-NEGATIVES = (OTHER, "NA", "no_relation", "unknown")
 _direction = re.compile(r"\(e[12],e[12]\)$")
 
 
@@ -51,29 +50,32 @@ def _semeval_value(sums: np.ndarray) -> np.ndarray:
     return means
 
 
-def relation_f1(average: str, *, negatives: Collection[str] = NEGATIVES) -> RowMeasure:
+def relation_f1(average: str, *, negative: str | None = None) -> RowMeasure:
     """Make F1 over the labels that name a relation.
 
     Parameters
     ----------
     average : {"micro", "macro"}
         "micro": of all rows together; "macro": mean over labels.
-    negatives : collection of str
-        Labels that say "none of these relations"; a row whose truth and answer both are such counts nowhere. With
-        none, micro-F1 is accuracy.
+    negative : str, default=None
+        The label that says "none of these relations"; a row whose truth and answer both are it counts nowhere.
+        None: the one that `tasks.negative_labels` knows among the labels of the rows. Where there is none,
+        micro-F1 is accuracy.
     """
     if average not in ("micro", "macro"):
         raise ValueError(f"Expected an average of 'micro' or 'macro', found {average!r}.")
 
-    def as_sets(labels: Sequence[str]) -> list[set[str]]:
-        return [set() if label in negatives else {label} for label in labels]
+    def as_sets(truth: Sequence[str], predicted: Sequence[str]) -> list[list[set[str]]]:
+        none = negative or find_negative_label(sorted({*truth, *predicted}))
+        return [[set() if label == none else {label} for label in labels] for labels in (truth, predicted)]
 
     def micro(truth: Sequence[str], predicted: Sequence[str]) -> np.ndarray:
-        return count_found(as_sets(truth), as_sets(predicted))
+        return count_found(*as_sets(truth, predicted))
 
     def macro(truth: Sequence[str], predicted: Sequence[str]) -> np.ndarray:
-        labels = sorted({*truth, *predicted} - set(negatives))
-        return count_found_by_kind(as_sets(truth), as_sets(predicted), kind=str, kinds=labels)
+        sets = as_sets(truth, predicted)
+        labels = sorted(set().union(*sets[0], *sets[1]))
+        return count_found_by_kind(*sets, kind=str, kinds=labels)
 
     name = f"relation_{average}_f1"
     if average == "micro":

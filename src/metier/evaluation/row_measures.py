@@ -24,6 +24,7 @@ from metier.evaluation.row_resampling import bootstrap_figures, gather_rows, swa
 from metier.evaluation.row_statistics import RowMeasure, check_rows
 from metier.evaluation.score_measures import SCORE_MEASURES
 from metier.evaluation.text_measures import TEXT_MEASURES
+from metier.tasks.metric_names import metric_name
 
 __all__ = [
     "MEASURES",
@@ -38,6 +39,7 @@ __all__ = [
     "measure",
     "row_comparison",
     "row_interval",
+    "rows_right",
 ]
 
 MEASURES: dict[str, RowMeasure] = {
@@ -55,21 +57,6 @@ MEASURES: dict[str, RowMeasure] = {
     for one in family
 }
 Metric = str | RowMeasure
-# How words of a metric's name are written for people.
-SPELLINGS = {
-    "f1": "F1",
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge": "ROUGE",
-    "l": "L",
-    "ndcg": "nDCG",
-    "semeval": "SemEval",
-    "pearson": "Pearson",
-    "spearman": "Spearman",
-}
-JOINED = ("ROUGE", "distinct")
 
 
 def find_measure(metric: Metric) -> RowMeasure:
@@ -123,14 +110,35 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
     """Give what a report has to know: `title`, `higher_is_better` (None: ranks nothing) and `is_fraction`."""
     name = metric if isinstance(metric, str) else metric.name
     upward = True if metric in METRICS else find_measure(metric).higher_is_better
-    words = [SPELLINGS.get(word, word) for word in name.split("_")]
-    title = "-".join(words) if words[0] in JOINED else " ".join(words)
-    return {"title": title, "higher_is_better": upward, "is_fraction": is_fraction(metric)}
+    return {"title": metric_name(name), "higher_is_better": upward, "is_fraction": is_fraction(metric)}
 
 
 def better(metric: Metric, value: float, other: float) -> bool:
     """Whether one figure is better than another; raises as `higher_is_better` does."""
     return value > other if higher_is_better(metric) else value < other
+
+
+def rows_right(metric: Metric, truth: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
+    """Say which rows are answered rightly, a bool ndarray of shape (n_rows,).
+
+    Two such arrays are all that `certification`, `equivalence` and McNemar's test need, whatever the task:
+    `equivalent(np.ones(n_rows), right_a, right_b)`.
+
+    Raises
+    ------
+    ValueError
+        If no row is simply right or wrong in that metric, as in ROUGE or an error.
+    """
+    check_rows(truth, predicted)
+    if metric in METRICS:
+        true_ones, answers = _as_numbers(truth, predicted)
+        return np.asarray(true_ones == answers)
+    found = find_measure(metric)
+    if found.is_right is None:
+        raise ValueError(
+            f"In {found.name} no row is simply right or wrong. Ask a metric that says so, as exact_match does."
+        )
+    return found.is_right(found.statistics(truth, predicted))
 
 
 def interval_of(metric: Metric, truth: Sequence[Any], predicted: Sequence[Any], **options: Any) -> Interval:

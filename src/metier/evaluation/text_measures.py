@@ -26,7 +26,12 @@ def as_references(true: Texts) -> list[str]:
 
 def ngrams(tokens: Sequence[str], length: int) -> Counter:
     """Count the n-grams of one length."""
-    return Counter(zip(*(tokens[start:] for start in range(length)), strict=False))
+    return Counter(zip(*[tokens[start:] for start in range(length)], strict=False))
+
+
+def count_shared(first: Counter, second: Counter) -> int:
+    """Count what two counters share, each thing as often as both hold it."""
+    return sum(min(count, second[one]) for one, count in first.items() if one in second)
 
 
 def rouge_n(true: Texts, answer: str, *, length: int) -> float:
@@ -43,7 +48,7 @@ def rouge_n(true: Texts, answer: str, *, length: int) -> float:
     def f1(reference: str) -> float:
         there = ngrams(rouge_tokens(reference), length)
         both = there.total() + answered.total()
-        return 2 * (there & answered).total() / both if both else 0.0
+        return 2 * count_shared(there, answered) / both if both else 0.0
 
     return max(f1(reference) for reference in as_references(true))
 
@@ -96,11 +101,11 @@ def _bleu_row(true: Texts, answer: str, tokenize: Callable[[str], list[str]]) ->
     nearest = min((len(tokens) for tokens in there), key=lambda size: (abs(size - len(answered)), size))
     matches, totals = [], []
     for length in range(1, LONGEST_WORD_NGRAM + 1):
-        allowed: Counter = Counter()
-        for tokens in there:
+        allowed = ngrams(there[0], length)
+        for tokens in there[1:]:
             allowed |= ngrams(tokens, length)
         found = ngrams(answered, length)
-        matches.append((found & allowed).total())
+        matches.append(count_shared(found, allowed))
         totals.append(found.total())
     return [len(answered), nearest, *matches, *totals]
 
@@ -137,7 +142,7 @@ def _chrf_row(true: Texts, answer: str) -> np.ndarray:
         return np.array(
             [
                 # sacrebleu: what is answered past the reference's longest n-gram is not held against it.
-                (found.total() if known else 0, known.total(), (found & known).total())
+                (found.total() if known else 0, known.total(), count_shared(found, known))
                 for found, known in zip(answered, there, strict=True)
             ],
             dtype=np.float64,
@@ -150,7 +155,7 @@ def _chrf_row(true: Texts, answer: str) -> np.ndarray:
 def _character_ngrams(text: str) -> list[Counter]:
     characters = "".join(text.split())
     return [
-        Counter(characters[at : at + length] for at in range(len(characters) - length + 1))
+        Counter([characters[at : at + length] for at in range(len(characters) - length + 1)])
         for length in range(1, LONGEST_CHARACTER_NGRAM + 1)
     ]
 

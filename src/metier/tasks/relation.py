@@ -6,31 +6,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from metier.data.rows import Rows
-from metier.errors import DataError
 from metier.tasks.asked import items_of
 from metier.tasks.classification import Classification
 from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are_whole
 from metier.tasks.examples import Examples, check_examples
+from metier.tasks.negative_labels import find_negative_label
 
 NAME = "relation"
 SEMEVAL_NEGATIVE = "Other"
 INPUT_KEYS = ("text", *ENTITIES)
-# Labels that say "none of these relations", as data sets spell them; the first that occurs is taken.
-NEGATIVE_LABELS = (
-    "no_relation",
-    "no relation",
-    "other",
-    "none",
-    "na",
-    "n/a",
-    "unknown",
-    "unrelated",
-    "negative",
-    "无关系",
-    "无",
-    "其他",
-    "未知",
-)
 _has_direction = re.compile(r"\(e[12],e[12]\)$").search
 
 
@@ -104,23 +88,6 @@ class Relation:
     def facts(self) -> dict[str, Any]:
         """What a report says of the task besides its name."""
         return {"labels": list(self.labels), "negative_label": self.negative_label}
-
-
-def find_negative_label(labels: Sequence[str], *, stated: str | None = None) -> str | None:
-    """Give the label that means no relation: the stated one, else the first known word among them, else None.
-
-    Raises
-    ------
-    DataError
-        If the stated one is none of the labels.
-    """
-    if stated is not None and stated not in labels:
-        raise DataError(
-            f"{stated!r} was said to be the label of no relation, but the rows have: "
-            f"{', '.join(map(repr, labels))}. Name one of these."
-        )
-    spelled = {str(label).strip().casefold(): label for label in labels}
-    return stated or next((spelled[word] for word in NEGATIVE_LABELS if word in spelled), None)
 
 
 def check_entity_pairs(X: Any, y: Any, *, classes: Any = None) -> Examples:
