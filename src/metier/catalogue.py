@@ -18,11 +18,21 @@ METHODS = {
     "relation_linear.v1": "metier.classical.relation_linear:RelationLinear",
     "relation_syntax.v1": "metier.classical.relation_linear:RelationSyntax",
     "pair_linear.v1": "metier.classical.pair_linear:PairLinear",
+    "dictionary_tagger.v1": "metier.classical.dictionary_tagger:DictionaryTagger",
+    "crf.v1": "metier.classical.crf:Crf",
+    "passage_phrase.v1": "metier.classical.passage_phrase:PassagePhrase",
     "reader.v1": "metier.transformer.reader:Reader",
+    "token_encoder.v1": "metier.transformer.token_encoder:TokenEncoder",
     "relation_encoder.v1": "metier.transformer.relation_encoder:RelationEncoder",
+    "frozen_pair.v1": "metier.transformer.frozen_pair:FrozenPair",
+    "bi_encoder.v1": "metier.transformer.bi_encoder:BiEncoder",
+    "cross_encoder.v1": "metier.transformer.cross_encoder:CrossEncoder",
     "zero_shot.v1": "metier.transformer.zero_shot:ZeroShot",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
+    "vote.v1": "metier.fusion.vote:Vote",
+    "span_rules.v1": "metier.fusion.span_rules:TaggerWithRules",
+    "retrieve_rerank.v1": "metier.fusion.retrieve_rerank:RetrieveRerank",
 }
 
 # A method whose import fails for want of one of these is missing an extra, not broken.

@@ -148,17 +148,12 @@ def test_two_hundred_pages_in_bounded_memory(folder, diseases):
     before = process.memory_info().rss
     spans = predictor.predict([text]).predicted[0]
     assert process.memory_info().rss - before < 250_000_000
-    by_page = [
-        {(s - at, e - at, label) for s, e, label in spans if at <= s < at + len(page)}
-        for at in (match.start() for match in re.finditer(re.escape(page), text))
-    ]
-    assert len(by_page) == 200
-    # Windows fall otherwise on each page, so words at their edges may be read a little otherwise.
-    usual = by_page[100]
-    shared = [len(found & usual) / max(len(found | usual), 1) for found in by_page]
-    assert len(usual) > 5
-    assert np.mean(shared) > 0.75
-    assert min(shared) > 0.3
+    # A word that is always one is found wherever it stands: on every page, in the middle of windows and at edges.
+    found = {start for start, end, _ in spans if text[start:end] == "tumour"}
+    there = [match.start() for match in re.finditer(r"\btumour\b", text)]
+    assert len(there) >= 200
+    assert np.mean([start in found for start in there]) > 0.8
+    assert all(text[start:end].strip() == text[start:end] for start, end, _ in spans)
 
 
 def test_answers_without_torch(folder, diseases):

@@ -29,10 +29,18 @@ KINDS = {
     "crf.v1": "metier.predictors.crf:CrfPredictor",
     "onnx_tagger.v1": "metier.predictors.onnx_tagger:OnnxTaggerPredictor",
     "vote.v1": "metier.predictors.vote:VotePredictor",
+    "span_rules.v1": "metier.predictors.span_rules:SpanRulesPredictor",
     "onnx_bi_encoder.v1": "metier.predictors.onnx_bi_encoder:OnnxBiEncoderPredictor",
     "onnx_pair_encoder.v1": "metier.predictors.onnx_pair_encoder:OnnxPairEncoderPredictor",
+    "lead.v1": "metier.predictors.lead:LeadPredictor",
+    "textrank.v1": "metier.predictors.textrank:TextRankPredictor",
+    "nearest_reply.v1": "metier.predictors.nearest_reply:NearestReplyPredictor",
+    "passage_phrase.v1": "metier.predictors.passage_phrase:PassagePhrasePredictor",
+    "onnx_reader.v1": "metier.predictors.onnx_reader:OnnxReaderPredictor",
+    "retrieve_read.v1": "metier.predictors.retrieve_read:RetrieveReadPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
+    "retrieve_rerank.v1": "metier.predictors.retrieve_rerank:RetrieveRerankPredictor",
 }
 
 

@@ -1,0 +1,145 @@
+"""A tagger joined with what somebody knows: phrases and patterns, over the model or under it.
+
+`over`: the rules are law, such as a list of the company's own products; the model adds what it finds elsewhere.
+`under`: the model decides, and the rules fill in where it found nothing. A third way is to let the model see the
+phrases and weigh them itself, as a feature: `Crf(gazetteer=…)`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.errors import SettingsError
+from metier.fusion.composition import exported, place_member, shared_labels
+from metier.fusion.training import settle
+from metier.predictors.gazetteer import Gazetteer
+from metier.predictors.loading import write_settings
+from metier.predictors.span_rules import KIND, PHRASES_FILE, PRECEDENCES, SpanRules, join
+from metier.progress import Listener, ignore
+from metier.tasks.bio import Span
+from metier.tasks.scored_spans import ScoredSpan
+from metier.tasks.tag_decoding import places
+from metier.tasks.tagging import check_tagged
+
+
+def export_span_rules(
+    rules: SpanRules, member_folder: Path, folder: Path, *, precedence: str, name: str = KIND
+) -> None:
+    """Put an exported method and rules together into a folder that `predictors.span_rules` answers from."""
+    check_rules(rules, precedence=precedence, labels=shared_labels([member_folder]))
+    folder.mkdir(parents=True, exist_ok=True)
+    rules.phrases.save(folder / PHRASES_FILE)
+    settings = {
+        "kind": KIND,
+        "name": name,
+        "labels": shared_labels([member_folder]),
+        "precedence": precedence,
+        "patterns": rules.patterns,
+        "probability": rules.probability,
+        "members": [place_member(member_folder, folder, "members/0")],
+    }
+    write_settings(folder, settings)
+
+
+def check_rules(rules: SpanRules, *, precedence: str, labels: Sequence[str]) -> None:
+    """Refuse a precedence that does not exist, and rules with labels that the method does not know.
+
+    Raises
+    ------
+    SettingsError
+        With a sentence for each fault.
+    """
+    faults = []
+    if precedence not in PRECEDENCES:
+        faults.append(f"precedence is {precedence!r}, expected one of {', '.join(PRECEDENCES)}")
+    given = {label for _, label in rules.patterns} | set(rules.phrases.labels.values())
+    faults += [f"a rule has the label {label!r}, which no row has" for label in sorted(given - set(labels))]
+    if faults:
+        raise SettingsError(faults, origin="The rules")
+
+
+class TaggerWithRules(BaseEstimator):
+    """A tagger, and rules with precedence over or under it.
+
+    Parameters
+    ----------
+    member : method
+        Unfitted.
+    gazetteer : path, default=None
+        A CSV file with the columns phrase and label.
+    patterns : sequence of (pattern, label), default=()
+        Regular expressions; where one has a group, the first group is the span.
+    precedence : {"over", "under"}, default="over"
+        Whose span is kept where two overlap: the rules', or the method's.
+    probability : float, default=1.0
+        That a rule is right, 0 to 1; the spans of rules carry it.
+
+    Attributes
+    ----------
+    labels_ : tuple of str
+    member_ : fitted method
+    rules_ : SpanRules
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    """
+
+    name = KIND
+
+    def __init__(
+        self,
+        *,
+        member: Any = None,
+        gazetteer: str | Path | None = None,
+        patterns: Sequence[tuple[str, str]] = (),
+        precedence: str = "over",
+        probability: float = 1.0,
+    ):
+        self.member = member
+        self.gazetteer = gazetteer
+        self.patterns = patterns
+        self.precedence = precedence
+        self.probability = probability
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Train the method; rules need no training, but are checked against its labels."""
+        if self.member is None:
+            raise ValueError(
+                "Rules need a method to stand beside, found none. Give an unfitted one as member=…."
+            )
+        examples = check_tagged(X, y)
+        self.labels_ = examples.labels
+        phrases = (
+            Gazetteer({}) if self.gazetteer is None else Gazetteer.read(self.gazetteer, labels=self.labels_)
+        )
+        self.rules_ = SpanRules(phrases, self.patterns, probability=self.probability)
+        check_rules(self.rules_, precedence=self.precedence, labels=self.labels_)
+        self.member_ = clone(self.member).fit(
+            examples.texts, examples.spans, validation=validation, listener=listener
+        )
+        self.chosen_params_ = {"member": settle(self.member_)}
+        return self
+
+    def predict(self, X: Any) -> list[list[Span]]:
+        """Give the spans of each text as [start, end, label], in order."""
+        return [places(spans) for spans in self.predict_spans(X)]
+
+    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
+        """Give the spans of each text with their probabilities."""
+        check_is_fitted(self)
+        texts = as_texts(X)
+        return [
+            join(own, self.rules_.spans(text), precedence=self.precedence)
+            for own, text in zip(self.member_.predict_spans(texts), texts, strict=True)
+        ]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.span_rules` answers from."""
+        check_is_fitted(self)
+        with exported([self.member_], beside=folder) as folders:
+            export_span_rules(self.rules_, folders[0], folder, precedence=self.precedence, name=self.name)
