@@ -33,6 +33,11 @@ class OnnxReaderPredictor:
     tokenizer : Tokenizer
     settings : mapping
         `predictor.json`: name, prefix, window_length, longest_answer, pad_id, verdict, precision.
+
+    Attributes
+    ----------
+    spans : SpanReader
+        What reads, for those who choose the windows themselves.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class OnnxReaderPredictor:
         self._session = session
         # In INT8 the range of a call's activations sets its step: windows must not share one.
         is_quantized = settings["precision"] == "int8"
-        self._reader = SpanReader(tokenizer, reading_settings(settings), self._run, one_by_one=is_quantized)
+        self.spans = SpanReader(tokenizer, reading_settings(settings), self._run, one_by_one=is_quantized)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -79,11 +84,11 @@ class OnnxReaderPredictor:
             Predicted: the answer's text, "" for none. Records: `answer`, `start` and `end` in characters of the
             passage (None for none), `probability` that it is exactly right.
         """
-        return self._reader.answer(as_questions(items), name=self.name)
+        return self.spans.answer(as_questions(items), name=self.name)
 
     def read(self, questions: Sequence[Question]) -> list[Reading]:
         """Give the best span of each question's passage, answerable or not."""
-        return self._reader.read(questions)
+        return self.spans.read(questions)
 
     def _run(self, input_ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         scores: np.ndarray = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})[0]

@@ -11,7 +11,7 @@ References
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ TOKEN_BUDGET = 2048
 
 # From padded token ids and mask to scores of shape (n_windows, n_tokens, 2).
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Keep = Callable[[Question, list[Window]], list[Window]]
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,25 @@ class SpanReader:
         self._frame = Frame.of(self._tokenizer)
         self._settings, self._run, self._one_by_one = settings, run, one_by_one
 
-    def read(self, questions: Sequence[Question]) -> list[Reading]:
-        """Give the best span of each question's passage, answerable or not."""
+    def read(self, questions: Sequence[Question], *, keep: Keep | None = None) -> list[Reading]:
+        """Give the best span of each question's passage, answerable or not.
+
+        Parameters
+        ----------
+        keep : callable, optional
+            From a question and all windows of its passage to those that are read; at least one.
+        """
         best: list[Reading | None] = [None] * len(questions)
+        for window, reading in self.scan(questions, keep=keep):
+            before = best[window.row]
+            if before is None or reading.margin > before.margin:
+                best[window.row] = reading
+        return [_trimmed(reading, question) for reading, question in zip(best, questions, strict=True)]  # type: ignore[arg-type]
+
+    def scan(
+        self, questions: Sequence[Question], *, keep: Keep | None = None
+    ) -> Iterator[tuple[Window, Reading]]:
+        """Give every window and the best span in it, the windows of one question after those of another."""
         windows = windows_of(
             self._tokenizer,
             self._frame,
@@ -131,12 +148,11 @@ class SpanReader:
             prefix=self._settings.prefix,
             length=self._settings.window_length,
         )
+        if keep is not None:
+            by_question = itertools.groupby(windows, key=lambda window: window.row)
+            windows = (window for row, some in by_question for window in keep(questions[row], list(some)))
         while group := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
-            for window, reading in zip(group, self._read_windows(group), strict=True):
-                before = best[window.row]
-                if before is None or reading.margin > before.margin:
-                    best[window.row] = reading
-        return [_trimmed(reading, question) for reading, question in zip(best, questions, strict=True)]  # type: ignore[arg-type]
+            yield from zip(group, self._read_windows(group), strict=True)
 
     def _read_windows(self, windows: Sequence[Window]) -> list[Reading]:
         readings: list[Reading | None] = [None] * len(windows)
@@ -151,9 +167,14 @@ class SpanReader:
                 readings[row] = _in_passage(window, *span)
         return readings  # type: ignore[return-value]
 
-    def answer(self, questions: Sequence[Question], *, name: str) -> RecordAnswers:
+    def answer(self, questions: Sequence[Question], *, name: str, keep: Keep | None = None) -> RecordAnswers:
         """Answer questions with spans of their passages, or with nothing."""
-        return as_answers(self.read(questions), questions, self._settings.verdict, name=name)
+        return self.judge(self.read(questions, keep=keep), questions, name=name)
+
+    def judge(self, readings: Sequence[Reading], questions: Sequence[Question], *, name: str) -> RecordAnswers:
+        """Decide which of the best spans are answers, and how likely each is right."""
+        trimmed = [_trimmed(reading, question) for reading, question in zip(readings, questions, strict=True)]
+        return as_answers(trimmed, questions, self._settings.verdict, name=name)
 
 
 def best_spans(scores: np.ndarray, *, longest: int) -> list[tuple[int, int, float, float]]:
