@@ -1,0 +1,65 @@
+"""The floor of many labels: the labels that more than half of the rows had, whatever the text says."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.predictors.constant_labels import ConstantLabelsPredictor
+from metier.progress import Listener, ignore
+from metier.tasks.label_sets import check_label_sets
+
+
+class LabelFrequencies(BaseEstimator):
+    """Gives every text the labels that more than half of the training rows had: what a method must beat.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_labels,)
+        Labels, in the order of the columns of `predict_proba`.
+    chosen_params_ : dict
+        Empty: there is nothing to choose.
+    """
+
+    name = "label_frequencies.v1"
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `X` is a list of texts, and `y` sets of labels."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Count the labels. `validation` and `listener` are not needed; every method takes them."""
+        examples = check_label_sets(X, y)
+        self.classes_ = np.array(examples.labels)
+        shares = examples.truth.mean(axis=0)
+        self.predictor_ = ConstantLabelsPredictor(
+            probabilities=shares.tolist(), labels=examples.labels, name=self.name
+        )
+        self.chosen_params_: dict[str, Any] = {}
+        self.facts_: dict[str, Any] = {"none_fraction": float((~examples.truth.any(axis=1)).mean())}
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the share of each label for each text, an ndarray of shape (n_texts, n_labels)."""
+        check_is_fitted(self)
+        return self.predictor_.predict(as_texts(X)).probabilities
+
+    def predict(self, X: Any) -> list[list[str]]:
+        """Give the commonest labels for each text."""
+        check_is_fitted(self)
+        return self.predictor_.predict(as_texts(X)).predicted
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.constant_labels` answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)

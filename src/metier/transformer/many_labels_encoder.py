@@ -1,0 +1,184 @@
+"""Many labels by the base fine-tuned whole, one sigmoid a label."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.predictors.answers import LabelSetAnswers
+from metier.predictors.label_rule_fitting import fit_rule, micro_f1
+from metier.predictors.label_sets import LabelRule
+from metier.predictors.onnx_many_labels import KIND, OnnxManyLabelsPredictor
+from metier.tasks.label_sets import LabelSets, check_label_sets
+from metier.tasks.many_labels import parent_columns
+from metier.transformer.batching import TokenisedRows
+from metier.transformer.export import Gate
+from metier.transformer.headed_export import Head, gate_of
+from metier.transformer.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
+from metier.transformer.objectives import Objective
+from metier.transformer.objectives.binary_cross_entropy import binary_cross_entropy
+from metier.transformer.pooled_classifier import PooledClassifier
+from metier.transformer.tuned_encoder import TunedEncoder, mean_and_error
+
+
+class ManyLabelsEncoder(TunedEncoder):
+    """A pretrained encoder fine-tuned whole by binary cross-entropy, then a sigmoid and a threshold a label.
+
+    The head starts from the logistic regressions on the frozen base. Sigmoids and thresholds are those of
+    `ManyLabelsLinear`, fitted on validation.
+
+    Parameters
+    ----------
+    base, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
+    time_limit_minutes, checkpoint_folder, C, precision, random_state
+        See `TunedEncoder`.
+    rule : mapping of str to [slope, offset, threshold], default=None
+        Of the sigmoid of each label, and from which probability on it is answered; None: fitted on validation.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_labels,)
+        Labels, in the order of the columns of `predict_proba`.
+    base_ : Base
+        The base that was used.
+    rule_ : LabelRule
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        How training went: epochs, steps, why it stopped, what each epoch scored.
+    """
+
+    name = "many_labels_encoder.v1"
+    learned = (*TunedEncoder.learned, "classes_", "rule_")
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        epochs: int = 3,
+        stop_epoch: int | None = None,
+        learning_rate: float | None = None,
+        layer_decay: float = 0.9,
+        weight_decay: float = 0.01,
+        token_budget: int = 1024,
+        dropout: float = 0.0,
+        patience: int | None = None,
+        time_limit_minutes: float | None = None,
+        checkpoint_folder: str | Path | None = None,
+        C: float | None = None,
+        rule: dict[str, list[float]] | None = None,
+        precision: str = "auto",
+        random_state: int = 0,
+    ):
+        super().__init__(
+            base=base,
+            epochs=epochs,
+            stop_epoch=stop_epoch,
+            learning_rate=learning_rate,
+            layer_decay=layer_decay,
+            weight_decay=weight_decay,
+            token_budget=token_budget,
+            dropout=dropout,
+            patience=patience,
+            time_limit_minutes=time_limit_minutes,
+            checkpoint_folder=checkpoint_folder,
+            C=C,
+            precision=precision,
+            random_state=random_state,
+        )
+        self.rule = rule
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `y` are sets of labels."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the calibrated probability of each label by itself, float64 of shape (n_texts, n_labels)."""
+        return self._answer(X).probabilities
+
+    def predict(self, X: Any) -> list[list[str]]:
+        """Give the labels of each text, sorted; an empty list is the answer "none"."""
+        return self._answer(X).predicted
+
+    def _answer(self, X: Any) -> LabelSetAnswers:
+        check_is_fitted(self)
+        return self.rule_.answer(self.margins(as_texts(X)), self.name)
+
+    def _is_settled(self) -> bool:
+        return self.stop_epoch is not None and self.rule is not None
+
+    def _unsettled(self, examples: LabelSets) -> dict[str, Any]:
+        return {"rule": self.rule or {}, "C": self.C or UNFITTED_C}
+
+    def _read(self, X: Any) -> Sequence[Any]:
+        return as_texts(X)
+
+    def _check(self, X: Any, y: Any, *, known: Any | None = None) -> LabelSets:
+        return check_label_sets(X, y, labels=None if known is None else known.labels)
+
+    def _inputs(self, examples: LabelSets) -> Sequence[Any]:
+        return examples.texts
+
+    def _truth(self, examples: LabelSets) -> np.ndarray:
+        return examples.truth.astype(np.float32)
+
+    def _splits(self, examples: LabelSets, random: np.random.RandomState) -> Iterator[tuple[Any, Any]]:
+        return examples.held_out(random)
+
+    def _start_of_head(
+        self, examples: LabelSets, vectors: np.ndarray, away: tuple[LabelSets, np.ndarray] | None
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        known, C = Questions(vectors, examples.truth), self.C or UNFITTED_C
+        if self.C is None and away is not None:
+            C, _ = choose_label_probe([(known, Questions(away[1], away[0].truth))])
+        probe = fit_label_probe(known, C=C)
+        return C, probe.weight, probe.bias
+
+    def _objective(self) -> Objective:
+        return binary_cross_entropy()
+
+    def _score(self, model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:
+        """Compare epochs by log-loss: F1 jumps with a few rows at a threshold."""
+        assert rows.truth is not None
+        logits = model.logits(rows)
+        losses = (np.logaddexp(0, logits) - rows.truth * logits).mean(axis=1)
+        labels = [str(column) for column in range(logits.shape[1])]
+        truth = rows.truth > 0
+        rule = fit_rule(logits, truth, labels=labels, parents=parent_columns(labels))
+        return {"micro_f1": micro_f1(rule, logits, truth), **mean_and_error(losses)}
+
+    def _settle(self, examples: LabelSets, unseen: LabelSets | None) -> dict[str, Any]:
+        self.classes_ = np.array(examples.labels)
+        if self.rule is None and unseen is not None:
+            margins = self.margins(unseen.texts)
+            self.rule_ = fit_rule(margins, unseen.truth, labels=examples.labels, parents=examples.parents)
+        else:
+            self.rule_ = LabelRule.from_chosen(self.rule or {}, examples.labels)
+        return {"rule": self.rule_.chosen}
+
+    def _head(self) -> Head:
+        settings = {"kind": KIND, "name": self.name, **self.rule_.settings()}
+        rule, name = self.rule_, self.name
+        weight, bias = self._weights()
+        return Head(
+            weight, bias, "whole", settings, lambda headed: OnnxManyLabelsPredictor(headed, rule, name=name)
+        )
+
+    def _gate(self, unseen: LabelSets) -> Gate:
+        return gate_of_sets(unseen)
+
+
+def gate_of_sets(unseen: LabelSets) -> Gate:
+    """Let INT8 prove itself by whole sets: a row is right if every label of it is."""
+
+    def right(answers: LabelSetAnswers, some: slice) -> np.ndarray:
+        answered = answers.probabilities >= answers.thresholds
+        return np.asarray((answered == unseen.truth[some]).all(axis=1))
+
+    return gate_of(unseen.texts, right)
