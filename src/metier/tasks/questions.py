@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metier.data.spans import nearest
 from metier.errors import AnswerPlaceError, EmptyDataError, MissingSideError
 from metier.tasks.folds import held_out
 
@@ -150,19 +151,12 @@ def nearest_occurrence(passage: str, text: str, start: int) -> int | None:
 
     Characters of another width or case count as the same, as long as that changes no length.
     """
-    if not text:
-        return None
-    levelled = [_level(part) for part in (passage, text)]
-    same_lengths = len(levelled[0]) == len(passage) and len(levelled[1]) == len(text)
-    for whole, part in ((passage, text), *([levelled] if same_lengths else [])):
-        places = []
-        place = whole.find(part)
-        while place >= 0:
-            places.append(place)
-            place = whole.find(part, place + 1)
-        if places:
-            return min(places, key=lambda place: abs(place - start))
-    return None
+    place = nearest(passage, text, start)
+    if place is not None:
+        return place
+    whole, part = _level(passage), _level(text)
+    same_lengths = len(whole) == len(passage) and len(part) == len(text)
+    return nearest(whole, part, start) if same_lengths else None
 
 
 def _level(text: str) -> str:
