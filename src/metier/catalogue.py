@@ -37,6 +37,7 @@ METHODS = {
     "ordinal_logistic.v1": "metier.classical.ordinal_logistic:OrdinalLogistic",
     "corn_encoder.v1": "metier.transformer.corn_encoder:CornEncoder",
     "zero_shot.v1": "metier.transformer.zero_shot:ZeroShot",
+    "endpoint.v1": "metier.classical.endpoint:Endpoint",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
     "vote.v1": "metier.fusion.vote:Vote",

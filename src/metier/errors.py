@@ -280,6 +280,12 @@ class WrongHashError(BaseModelError):
     code = "wrong_hash"
 
 
+class EndpointError(MetierError):
+    """A model behind an endpoint refused or did not answer."""
+
+    code = "endpoint"
+
+
 class BudgetError(MetierError):
     """Nothing fits in the time or memory that was given."""
 

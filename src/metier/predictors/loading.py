@@ -46,6 +46,7 @@ KINDS = {
     "onnx_scorer.v1": "metier.predictors.onnx_scorer:OnnxScorerPredictor",
     "ordinal_linear.v1": "metier.predictors.ordinal_linear:OrdinalLinearPredictor",
     "onnx_grader.v1": "metier.predictors.onnx_grader:OnnxGraderPredictor",
+    "endpoint.v1": "metier.predictors.endpoint:EndpointPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
     "retrieve_rerank.v1": "metier.predictors.retrieve_rerank:RetrieveRerankPredictor",
