@@ -27,6 +27,7 @@ MetierError
 │   └── UnsafeFileError          a file that could run code when loaded
 ├── BaseModelError               a pretrained model that cannot be used              exit 1
 │   └── WrongHashError           the weights are not the ones they should be
+├── EndpointError                a model behind an endpoint refused or did not answer exit 1
 ├── BudgetError                  nothing fits in the time or memory that was given   exit 1
 ├── StorageError                 the disk refused a write; nothing half-written stays exit 1
 └── InterruptedRunError          the user stopped a run; says how to go on           exit 130
