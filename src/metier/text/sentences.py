@@ -46,3 +46,8 @@ def _cut(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, i
         yield start, middle
         start = middle
     yield start, end
+
+
+def split_sentences(text: str, *, longest: int = LONGEST_SENTENCE) -> list[str]:
+    """Give the sentences of a text in order, without the space around them; none is empty."""
+    return [text[start:end] for start, end in sentence_offsets(text, longest=longest)]

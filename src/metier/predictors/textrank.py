@@ -1,0 +1,140 @@
+"""The sentences of a text that the others are most like, as its summary: `textrank.v1`. Nothing is learned.
+
+Sentences are the nodes of a graph, how like they are (TF-IDF cosine over the text's own sentences) the weight of the
+edges between them, and the rank of a sentence is its share of an endless walk over the graph (Mihalcea and Tarau,
+"TextRank: bringing order into text", 2004, with cosines in place of counted words, as in Erkan and Radev's
+LexRank of the same year).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from metier.predictors.answers import RecordAnswers
+from metier.predictors.loading import read_settings, write_settings
+from metier.tasks.generation import as_items, last_words
+from metier.text.segmentation import has_han, segment
+from metier.text.sentences import split_sentences
+
+KIND = "textrank.v1"
+DAMPING = 0.85  # As in the paper: with the rest of its probability the walk starts anew anywhere.
+ROUNDS = 50
+ENOUGH = 1e-6  # Change of the ranks in a round, added up.
+# Sentences of one graph. Its edges are their square: a book is ranked in parts, each with its share.
+MOST_SENTENCES = 300
+
+
+class TextRankPredictor:
+    """The highest-ranked sentences, in their order.
+
+    Parameters
+    ----------
+    n_sentences : int
+        Of a summary.
+    name : str
+        Versioned name of the method.
+    """
+
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, *, n_sentences: int, name: str = KIND):
+        self.n_sentences = n_sentences
+        self.name = name
+
+    def predict(self, items: Sequence[Any]) -> RecordAnswers:
+        """Answer texts; of a conversation, what the user said last."""
+        texts = [last_words(item) for item in as_items(items)] if len(items) else []
+        return written([summarise(text, self.n_sentences) for text in texts], self.name)
+
+    def save(self, folder: Path) -> None:
+        """Write the predictor's one file to a folder."""
+        write_settings(folder, {"kind": KIND, "name": self.name, "labels": [], "n_sentences": self.n_sentences})
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load what `save` wrote; `threads` changes nothing."""
+        settings = read_settings(folder)
+        return cls(n_sentences=settings["n_sentences"], name=settings["name"])
+
+
+def written(texts: Sequence[str], name: str) -> RecordAnswers:
+    """Give written texts as answers."""
+    return RecordAnswers(list(texts), [{"text": text} for text in texts], (name,) * len(texts))
+
+
+def summarise(text: str, n_sentences: int) -> str:
+    """Give the highest-ranked sentences of a text, in their order."""
+    sentences = split_sentences(text)
+    ranks = rank_sentences(sentences)
+    best = np.sort((-ranks).argsort(kind="stable")[:n_sentences])
+    return join_sentences([sentences[position] for position in best])
+
+
+def shorten(text: str, *, room: int, cost: Callable[[str], int]) -> str:
+    """Give the highest-ranked sentences of a text that fit in so many tokens, in their order."""
+    if cost(text) <= room:
+        return text
+    sentences = split_sentences(text, longest=300)
+    kept, used = [], 0
+    for position in (-rank_sentences(sentences)).argsort(kind="stable"):
+        needed = cost(sentences[position]) + 1
+        if used + needed <= room:
+            kept.append(int(position))
+            used += needed
+    return join_sentences([sentences[position] for position in sorted(kept)])
+
+
+def join_sentences(sentences: Sequence[str]) -> str:
+    """Put sentences beside one another again: with a space, or without one between Chinese ones."""
+    joined = ""
+    for sentence in sentences:
+        gap = "" if not joined or has_han(joined[-2:]) or has_han(sentence[:1]) else " "
+        joined += gap + sentence
+    return joined
+
+
+def rank_sentences(sentences: Sequence[str]) -> np.ndarray:
+    """Give the rank of each sentence, an ndarray of float64 of shape (n_sentences,); of equals the first is best.
+
+    More than `MOST_SENTENCES` are ranked in parts of about that many.
+    """
+    if not sentences:
+        return np.zeros(0)
+    parts = np.array_split(np.arange(len(sentences)), -(-len(sentences) // MOST_SENTENCES))
+    # A part's ranks add up to 1; times its size, an average sentence has 1 in every part.
+    return np.concatenate([len(part) * _rank([sentences[i] for i in part]) for part in parts])
+
+
+def _rank(sentences: Sequence[str]) -> np.ndarray:
+    likeness = _likeness([segment(sentence) for sentence in sentences])
+    np.fill_diagonal(likeness, 0.0)
+    weights = likeness.sum(axis=1, keepdims=True)
+    n = len(sentences)
+    # From a sentence that is like no other the walk goes anywhere.
+    steps = np.divide(likeness, weights, out=np.full_like(likeness, 1 / n), where=weights > 0)
+    ranks = np.full(n, 1 / n)
+    for _ in range(ROUNDS):
+        before, ranks = ranks, (1 - DAMPING) / n + DAMPING * (ranks @ steps)
+        if np.abs(ranks - before).sum() < ENOUGH:
+            break
+    return np.round(ranks, 9)  # Equals by construction must not be told apart by the last bit.
+
+
+def _likeness(sentences: Sequence[Sequence[str]]) -> np.ndarray:
+    """TF-IDF cosines, an ndarray of shape (n_sentences, n_sentences)."""
+    numbers: dict[str, int] = {}
+    for words in sentences:
+        for word in words:
+            numbers.setdefault(word, len(numbers))
+    vectors = np.zeros((len(sentences), max(len(numbers), 1)))
+    for row, words in enumerate(sentences):
+        for word, times in Counter(words).items():
+            vectors[row, numbers[word]] = 1 + np.log(times)
+    there = (vectors > 0).sum(axis=0)
+    vectors *= np.log((1 + len(sentences)) / (1 + there)) + 1
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+    return np.asarray(vectors @ vectors.T)

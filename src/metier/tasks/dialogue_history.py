@@ -1,0 +1,162 @@
+"""What of a conversation a model is shown when not all of it fits: one rule, in training and in answering.
+
+The newest turns are shown whole. Of the turns before them, those lines are shown that are most like the last thing the
+user said (BM25), in their order, under a heading that says what they are. So nothing is cut off without a
+trace: a name said forty turns ago comes back when the user comes back to it. A last message that is itself too long
+is treated in the same way, its sentences as turns.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.errors import DataError
+from metier.text.bm25 import Bm25
+from metier.text.sentences import split_sentences
+
+Message = Mapping[str, str]
+ROLES = ("system", "user", "assistant")
+TURNS_HEADING = "Earlier in this conversation:"
+TEXT_HEADING = "From earlier in this message:"
+# Of the room, what is held for lines from before the newest turns.
+RETRIEVED_FRACTION = 0.25
+# Characters of a line that is retrieved: a pasted log or table has no sentences of its own.
+LONGEST_LINE = 300
+# Marks of role and end that a template puts around a message, in tokens; the commonest templates take 4 to 7.
+TOKENS_AROUND = 8
+
+
+def check_messages(messages: Any, *, row: int, origin: str = "these rows") -> None:
+    """Refuse a conversation that nobody could answer.
+
+    Parameters
+    ----------
+    row : int
+        Number of the row, from 1 on, for the message.
+
+    Raises
+    ------
+    DataError
+        If a message has no known role or no text, two turns of one side follow one another, or the last turn is
+        not the user's.
+    """
+    where = f"Row {row} of {origin}"
+    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
+        raise DataError(
+            f"{where} has no messages. Give a list of {{'role': …, 'content': …}}, the oldest first."
+        )
+    before = "system"
+    for number, message in enumerate(messages, start=1):
+        role = message.get("role") if isinstance(message, Mapping) else None
+        if role not in ROLES or not isinstance(message.get("content"), str):
+            raise DataError(
+                f"{where}, message {number}: expected a role out of {', '.join(ROLES)} and a content, found "
+                f"{message!r:.80}. Mend the message."
+            )
+        if role == "system" and number > 1:
+            raise DataError(
+                f"{where}, message {number}: a system message after others. Put it first, or leave it out."
+            )
+        if role == before and role != "system":
+            raise DataError(
+                f"{where}, message {number}: two turns of the {role} in a row. "
+                "Join them into one message, or put what was said between them back."
+            )
+        if role == "assistant" and before == "system":
+            raise DataError(
+                f"{where}, message {number}: the assistant speaks first. Begin with what the user said."
+            )
+        before = str(role)
+    if before != "user":
+        raise DataError(
+            f"{where} ends with the {before}, so there is nothing to reply to. "
+            "End it with the user's message; the reply is the target."
+        )
+
+
+def fit_history(
+    messages: Sequence[Message], *, room: int, cost: Callable[[str], int]
+) -> tuple[list[dict[str, str]], int]:
+    """Give the messages to show, in at most so many tokens, and how many turns are shown only by their lines.
+
+    Parameters
+    ----------
+    messages : sequence of {"role", "content"}
+        As `check_messages` takes them: the user speaks last.
+    room : int
+        Tokens.
+    cost : callable
+        From a text to its number of tokens.
+
+    Returns
+    -------
+    messages : list of dict
+        Retrieved lines stand under `TURNS_HEADING` in the system message.
+    n_older : int
+        Turns that are not shown whole.
+    """
+    whole = [dict(message) for message in messages]
+    if sum(cost(message["content"]) + TOKENS_AROUND for message in whole) <= room:
+        return whole, 0
+    system = whole[0]["content"] if whole[0]["role"] == "system" else ""
+    turns = whole[1:] if system else whole
+    left = room - cost(system) - TOKENS_AROUND
+    # The last message comes first in every sense: it may take what the older turns would have had.
+    last = turns[-1] | {"content": fit_text(turns[-1]["content"], room=left - TOKENS_AROUND, cost=cost)}
+    left -= cost(last["content"]) + TOKENS_AROUND
+    kept = _newest(turns[:-1], int(left - room * RETRIEVED_FRACTION), cost)
+    left -= sum(cost(turn["content"]) + TOKENS_AROUND for turn in turns[len(turns) - 1 - kept : -1])
+    older = turns[: len(turns) - 1 - kept]
+    lines = [
+        f"{turn['role']}: {sentence}"
+        for turn in older
+        for sentence in split_sentences(turn["content"], longest=LONGEST_LINE)
+    ]
+    retrieved = _retrieve(lines, last["content"], left - cost(TURNS_HEADING), cost)
+    notes = "\n".join([TURNS_HEADING, *retrieved]) if retrieved else ""
+    shown = "\n\n".join(part for part in (system, notes) if part)
+    newest = [*turns[len(turns) - 1 - kept : -1], last]
+    return ([{"role": "system", "content": shown}] if shown else []) + newest, len(older)
+
+
+def fit_text(text: str, *, room: int, cost: Callable[[str], int]) -> str:
+    """Give a text in at most so many tokens: its last sentences, before them those most like the very last."""
+    if cost(text) <= room:
+        return text
+    sentences = split_sentences(text, longest=LONGEST_LINE)
+    kept = _newest(
+        [{"content": sentence} for sentence in sentences], int(room * (1 - RETRIEVED_FRACTION)), cost
+    )
+    newest = sentences[len(sentences) - kept :]
+    used = sum(cost(sentence) + TOKENS_AROUND for sentence in newest)
+    query = sentences[-1]  # What is wanted of a pasted text is mostly said at its end.
+    retrieved = _retrieve(sentences[: len(sentences) - kept], query, room - used - cost(TEXT_HEADING), cost)
+    return "\n".join([TEXT_HEADING, *retrieved, "", *newest] if retrieved else newest)
+
+
+def _newest(turns: Sequence[Message], room: int, cost: Callable[[str], int]) -> int:
+    """How many of the last turns fit, an even number of them where roles must alternate."""
+    kept, used = 0, 0
+    for turn in reversed(turns):
+        used += cost(turn["content"]) + TOKENS_AROUND
+        if used > room:
+            break
+        kept += 1
+    # A conversation begins with the user, so what stands before the last message is whole exchanges.
+    return kept - kept % 2 if turns and "role" in turns[0] else kept
+
+
+def _retrieve(lines: Sequence[str], query: str, room: int, cost: Callable[[str], int]) -> list[str]:
+    """The lines most like the query that fit, in their order; of equals the newer."""
+    if not lines:
+        return []
+    scores = Bm25().fit(lines).scores(query)
+    order = np.lexsort((-np.arange(len(lines)), -scores))
+    chosen, used = [], 0
+    for position in order:
+        needed = cost(lines[position]) + 1
+        if used + needed <= room:
+            chosen.append(int(position))
+            used += needed
+    return [lines[position] for position in sorted(chosen)]

@@ -1,0 +1,228 @@
+"""A text to be written for each row: a summary, a translation, the reply in a conversation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from metier.errors import DataError, EmptyDataError
+from metier.tasks.dialogue_history import check_messages
+from metier.text.language import detect_language
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
+
+NAME = "generation"
+KINDS = ("summary", "translation", "reply")
+METRICS = ("rouge_1", "rouge_2", "rouge_l", "bleu", "chrf", "distinct_2", "length_ratio")
+# What most papers on such texts compare by.
+PRIMARY_METRIC = {"summary": "rouge_l", "translation": "chrf", "reply": "rouge_l"}
+# A target of less than this share of its text's length condenses it.
+SUMMARY_FRACTION = 0.5
+# Below this a text says nothing that could be condensed: a short question with a shorter answer.
+SHORTEST_SUMMARISED = 150
+
+Item = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The task of writing a text.
+
+    Parameters
+    ----------
+    kind : {"summary", "translation", "reply"}
+        It picks the instruction, the metric that candidates are ranked by, and what happens to long texts.
+    why : str
+        What in the rows says so, for the line that is printed.
+    language : str
+        Of the targets: `zh`, `en` or `other`.
+    is_dialogue : bool
+        Whether an item is a conversation.
+    """
+
+    kind: str
+    why: str
+    language: str = "en"
+    is_dialogue: bool = False
+
+    name: ClassVar[str] = NAME
+    labels: ClassVar[tuple[str, ...]] = ()
+    metrics: ClassVar[tuple[str, ...]] = METRICS
+
+    @property
+    def primary_metric(self) -> str:
+        """What candidates are ranked by: ROUGE-L, or chrF for translations."""
+        return PRIMARY_METRIC[self.kind]
+
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        """What a question consists of."""
+        return ("messages",) if self.is_dialogue else ("text",)
+
+    @classmethod
+    def from_rows(cls, rows: "Rows") -> Self:
+        """Infer from training rows what kind of text is wanted.
+
+        Raises
+        ------
+        DataError
+            If a row has no target, or its conversation cannot be answered.
+        """
+        pairs = check_texts(_items(rows), rows.values("target"), origin=rows.origin)
+        return cls.from_texts(pairs)
+
+    @classmethod
+    def from_texts(cls, pairs: "TextPairs") -> Self:
+        """Infer the kind of text from items and targets."""
+        kind, why = infer_kind(pairs)
+        language = detect_language(pairs.targets).main_language
+        return cls(kind, why, language, is_dialogue=pairs.is_dialogue)
+
+    def items(self, rows: "Rows") -> Sequence[Item]:
+        """Give the texts, or the conversations as `{"messages": [...]}`."""
+        return _items(rows)
+
+    def targets(self, rows: "Rows") -> list[str]:
+        """Give the text that each row should be answered with."""
+        return [str(target) for target in rows.values("target")]
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says of the task besides its name."""
+        return {"kind": self.kind, "why": self.why, "language": self.language}
+
+
+@dataclass(frozen=True)
+class TextPairs:
+    """What `fit` was handed, checked: items, and the text that answers each.
+
+    Parameters
+    ----------
+    items : list of str, or of {"messages": [...]}
+    targets : list of str
+    """
+
+    items: Sequence[Item]
+    targets: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def is_dialogue(self) -> bool:
+        """Whether the items are conversations."""
+        return not isinstance(self.items[0], str)
+
+
+def check_texts(X: Any, y: Any, *, origin: str = "these rows") -> TextPairs:
+    """Check what `fit` was handed.
+
+    Raises
+    ------
+    EmptyDataError
+        If there are no rows.
+    ValueError
+        If there is not one target for each item.
+    DataError
+        If a row has no text to learn from, or a conversation that nobody could answer.
+    """
+    items = as_items(X, origin=origin)
+    if y is None or isinstance(y, str):
+        raise ValueError("Expected one text to be written for each item, in a list. Give it as y.")
+    targets = list(y)
+    if len(items) != len(targets):
+        raise ValueError(
+            f"Expected one target for each item, found {len(items)} items and {len(targets)} targets."
+        )
+    for row, target in enumerate(targets, start=1):
+        if not isinstance(target, str) or not target.strip():
+            raise DataError(
+                f"Row {row} of {origin} has no text as its target, but {target!r:.60}. "
+                "Write it, or leave the row out."
+            )
+    return TextPairs(items, targets)
+
+
+def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
+    """Give items in their plain form: a text, or `{"messages": [...]}`.
+
+    Parameters
+    ----------
+    X : sequence of str, of {"text": ...} or of {"messages": [...]}; or Rows
+
+    Raises
+    ------
+    EmptyDataError
+        If there is nothing in it.
+    DataError
+        If an item is neither, or a conversation that nobody could answer, or some are texts and some
+        conversations.
+    """
+    if hasattr(X, "roles"):
+        X = _items(X)
+    if isinstance(X, str):
+        raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
+    items = [_as_item(item, row, origin) for row, item in enumerate(X, start=1)]
+    if not items:
+        raise EmptyDataError("Expected at least one text or conversation, found none.")
+    kinds = [isinstance(item, str) for item in items]
+    if len(set(kinds)) > 1:
+        other = kinds.index(not kinds[0]) + 1
+        raise DataError(
+            f"Row 1 of {origin} is a {_noun(kinds[0])}, row {other} a {_noun(kinds[other - 1])}. "
+            "Give texts or conversations, not both."
+        )
+    return items
+
+
+def infer_kind(pairs: TextPairs) -> tuple[str, str]:
+    """Say what kind of text the targets are, and what in the rows says so.
+
+    Returns
+    -------
+    kind : {"summary", "translation", "reply"}
+    why : str
+    """
+    if pairs.is_dialogue:
+        return "reply", "the items are conversations"
+    texts = [str(item) for item in pairs.items]
+    asked, written = (detect_language(some).main_language for some in (texts, pairs.targets))
+    if asked != written:
+        return "translation", f"texts are {asked}, targets {written}"
+    median = float(np.median([len(text) for text in texts]))
+    fraction = float(
+        np.median([len(target) / max(len(text), 1) for text, target in zip(texts, pairs.targets, strict=True)])
+    )
+    if median >= SHORTEST_SUMMARISED and fraction <= SUMMARY_FRACTION:
+        return "summary", f"targets have {fraction:.0%} of the length of their texts"
+    return "reply", "texts are short and in the language of their targets"
+
+
+def last_words(item: Item) -> str:
+    """Give the text of an item, or what the user said last."""
+    return item if isinstance(item, str) else str(item["messages"][-1]["content"])
+
+
+def _items(rows: "Rows") -> list[Item]:
+    if rows.roles.messages is None:
+        return list(rows.texts)
+    return [{"messages": messages} for messages in rows.values("messages")]
+
+
+def _as_item(item: Any, row: int, origin: str) -> Item:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, Mapping) and "messages" in item:
+        check_messages(item["messages"], row=row, origin=origin)
+        return {"messages": [dict(message) for message in item["messages"]]}
+    if isinstance(item, Mapping) and isinstance(item.get("text"), str):
+        return str(item["text"])
+    raise DataError(
+        f"Row {row} of {origin}: expected a text, {{'text': …}} or {{'messages': […]}}, found {item!r:.60}. "
+        "Mend the row."
+    )
+
+
+def _noun(is_text: bool) -> str:
+    return "text" if is_text else "conversation"
