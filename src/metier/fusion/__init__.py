@@ -3,14 +3,18 @@
 from metier.fusion.average import Average, AverageFit, export_average, fit_average
 from metier.fusion.cascade import Cascade, export_cascade
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
+from metier.fusion.retrieve_read import RetrieveReadFit, export_retrieve_read, fit_retrieve_read
 
 __all__ = [
     "Average",
     "AverageFit",
     "Cascade",
     "CascadeCertificate",
+    "RetrieveReadFit",
     "certify_cascade",
     "export_average",
     "export_cascade",
+    "export_retrieve_read",
     "fit_average",
+    "fit_retrieve_read",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 from metier.errors import DataError
 from metier.evaluation.answer_measures import answer_f1
 from metier.fusion.composition import place_member
+from metier.machine import describe_machine
 from metier.predictors.loading import load_predictor, write_settings
 from metier.predictors.passage_windows import Window
 from metier.predictors.retrieve_read import KIND, WindowRanker
@@ -67,7 +68,7 @@ def fit_retrieve_read(reader_folder: Path, items: Sequence[Any], truth: Sequence
     items, truth : sequence
         Validation questions, on passages as long as those in service, and their lists of answers.
     """
-    reader = load_predictor(reader_folder, threads=2)
+    reader = load_predictor(reader_folder, threads=describe_machine().cores)
     questions = as_questions(items)
     if len(questions) != len(truth):
         raise DataError(f"Expected answers for each question, found {len(questions)} and {len(truth)}.")
