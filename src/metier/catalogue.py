@@ -7,7 +7,7 @@ import importlib
 from importlib.metadata import entry_points
 from typing import Any
 
-from metier.errors import MissingExtraError, UnknownNameError
+from metier.errors import CallError, MissingExtraError, UnknownNameError
 
 METHODS = {
     "majority.v1": "metier.classical.majority:Majority",
@@ -38,12 +38,19 @@ METHODS = {
     "corn_encoder.v1": "metier.transformer.corn_encoder:CornEncoder",
     "zero_shot.v1": "metier.transformer.zero_shot:ZeroShot",
     "endpoint.v1": "metier.classical.endpoint:Endpoint",
+    "lead.v1": "metier.classical.lead:Lead",
+    "textrank.v1": "metier.classical.textrank:TextRank",
+    "nearest_reply.v1": "metier.classical.nearest_reply:NearestReply",
+    "generator.v1": "metier.transformer.generator:Generator",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
     "vote.v1": "metier.fusion.vote:Vote",
     "span_rules.v1": "metier.fusion.span_rules:TaggerWithRules",
     "retrieve_rerank.v1": "metier.fusion.retrieve_rerank:RetrieveRerank",
 }
+
+# Made of a race's candidates, and no estimators by themselves.
+JOINED = ("retrieve_read.v1",)
 
 # A method whose import fails for want of one of these is missing an extra, not broken.
 EXTRAS = {
@@ -59,6 +66,7 @@ def names() -> list[str]:
     """Every known versioned name: ours in the order of their cost, then the plug-ins'."""
     return [
         *METHODS,
+        *JOINED,
         *(point.name for point in entry_points(group="metier.methods") if point.name not in METHODS),
     ]
 
@@ -74,6 +82,10 @@ def resolve(name: str) -> Any:
         If the method needs parts that are not installed.
     """
     full = full_name(name)
+    if full in JOINED:
+        raise CallError(
+            f"{full} is made of a race's candidates and cannot be built alone. Name it in --candidates."
+        )
     points = {point.name: point.value for point in entry_points(group="metier.methods")}
     module, _, attribute = {**points, **METHODS}[full].partition(":")
     try:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metier.errors import BundleError, UnknownNameError
+from metier.errors import BundleError, MissingExtraError, UnknownNameError
 from metier.predictors.answers import Predictor
 
 SETTINGS_FILE = "predictor.json"
@@ -47,6 +47,7 @@ KINDS = {
     "ordinal_linear.v1": "metier.predictors.ordinal_linear:OrdinalLinearPredictor",
     "onnx_grader.v1": "metier.predictors.onnx_grader:OnnxGraderPredictor",
     "endpoint.v1": "metier.predictors.endpoint:EndpointPredictor",
+    "torch_generation.v1": "metier.transformer.torch_generation:TorchGenerationPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
     "retrieve_rerank.v1": "metier.predictors.retrieve_rerank:RetrieveRerankPredictor",
@@ -62,12 +63,21 @@ def load_predictor(folder: Path, *, threads: int = 1) -> Predictor:
         If the folder holds no predictor.
     UnknownNameError
         If it is of a kind that this version does not know.
+    MissingExtraError
+        If it is of the one kind that answers by torch, and torch is not installed.
     """
     kind = read_settings(folder)["kind"]
     if kind not in KINDS:
         raise UnknownNameError("predictor kind", kind, known=KINDS)
     module, _, name = KINDS[kind].partition(":")
-    predictor: Predictor = getattr(importlib.import_module(module), name).load(folder, threads=threads)
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # Writing is the one thing that not every kind of base does without torch.
+        if not module.startswith("metier.transformer"):
+            raise
+        raise MissingExtraError(f"The predictor {kind}", extra="train") from error
+    predictor: Predictor = getattr(found, name).load(folder, threads=threads)
     return predictor
 
 

@@ -1,0 +1,311 @@
+"""A search made of methods: find candidates by words and by vectors, then read them again beside the query."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from metier.data.rows import as_texts
+from metier.errors import DataError, SettingsError
+from metier.evaluation.ranking import reciprocal_ranks
+from metier.predictors.answers import Answers
+from metier.predictors.loading import load_predictor, write_settings
+from metier.predictors.retrieve_rerank import (
+    KIND,
+    RERANKER_FOLDER,
+    RETRIEVER_FOLDER,
+    Collection,
+    Finders,
+    RetrieveRerankPredictor,
+    SearchSettings,
+    save_collection,
+)
+from metier.progress import Listener, Progress, ignore
+from metier.tasks.matching import find_match_label
+from metier.tasks.retrieval import Retrieval
+from metier.text.bm25 import Bm25
+
+# More candidates find more and cost more: the reranker reads every one.
+CANDIDATES = (10, 30, 100)
+DEPTH = 100
+UNFITTED_CANDIDATES = 30
+MOST_TRIED = 300  # Queries that are tried: the reranker reads a hundred texts for each.
+
+
+class _Remembering:
+    """A reranker that reads a pair once, however many ways of searching come upon it."""
+
+    def __init__(self, reranker: Any):
+        self.labels = reranker.labels
+        self._reranker = reranker
+        self._known: dict[tuple[str, str], np.ndarray] = {}
+
+    def predict(self, pairs: Sequence[tuple[str, str]]) -> Answers:
+        """Answer pairs; those that were asked before are looked up."""
+        fresh = [pair for pair in pairs if pair not in self._known]
+        if fresh:
+            self._known |= dict(zip(fresh, self._reranker.predict(fresh).probabilities, strict=True))
+        return Answers(np.stack([self._known[pair] for pair in pairs]), self.labels, ("",) * len(pairs))
+
+
+class RetrieveRerank(BaseEstimator):
+    """Find candidates in a collection by BM25 and by vectors [1]_, then rank them again by a method of pairs [2]_.
+
+    What finds is fast and coarse, what reads again is slow and fine. On validation every way of finding (words,
+    vectors, both by reciprocal rank fusion), with and without the reranker and for several numbers of candidates,
+    is tried; of those that find the answers as high up, the cheapest is kept.
+
+    Parameters
+    ----------
+    retriever : path or fitted method, default=None
+        What gives vectors: `BiEncoder` or `FrozenPair`, fitted, or the folder of one that was exported; None: words
+        alone.
+    reranker : path or fitted method, default=None
+        A fitted method of pairs, or its folder; None: nothing is read again.
+    match_label : str, default=None
+        Of the reranker's labels the one that means a match; None: recognised.
+    ways : tuple of str, default=None
+        Of `words` and `vectors`; None: chosen on validation, and without validation all there are.
+    candidates : int, default=None
+        Found before they are read again; None: chosen on validation.
+    reranks : bool, default=None
+        Whether the reranker is used; None: chosen on validation, and without validation it is.
+    top : int, default=5
+        Most matches in an answer.
+    work_folder : path, default=None
+        Where methods that come fitted are exported to; needed only for those.
+
+    Attributes
+    ----------
+    predictor_ : RetrieveRerankPredictor
+    chosen_params_ : dict
+        `ways`, `candidates` and `reranks`.
+    facts_ : dict
+        `trials`: for each way that was tried, the mean reciprocal rank.
+
+    References
+    ----------
+    .. [1] Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning
+       methods", 2009.
+    .. [2] Nogueira and Cho, "Passage re-ranking with BERT", 2019, arXiv:1901.04085.
+    """
+
+    name = "retrieve_rerank.v1"
+
+    def __init__(
+        self,
+        *,
+        retriever: Any = None,
+        reranker: Any = None,
+        match_label: str | None = None,
+        ways: Sequence[str] | None = None,
+        candidates: int | None = None,
+        reranks: bool | None = None,
+        top: int = 5,
+        work_folder: str | Path | None = None,
+    ):
+        self.retriever = retriever
+        self.reranker = reranker
+        self.match_label = match_label
+        self.ways = ways
+        self.candidates = candidates
+        self.reranks = reranks
+        self.top = top
+        self.work_folder = work_folder
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Learn a collection.
+
+        Parameters
+        ----------
+        X : texts of the collection
+        y : sequence of str
+            The id of each; texts that answer the same may share one, rows of a label for instance.
+        validation : (queries, ids), optional
+            For each query the id that answers it, or a list of ids.
+        """
+        self._check_settings()
+        collection = _check_collection(X, y)
+        self._folders = {
+            name: self._folder_of(name, member)
+            for name, member in ((RETRIEVER_FOLDER, self.retriever), (RERANKER_FOLDER, self.reranker))
+            if member is not None
+        }
+        members = {name: load_predictor(folder) for name, folder in self._folders.items()}
+        retriever, reranker = members.get(RETRIEVER_FOLDER), members.get(RERANKER_FOLDER)
+        listener(Progress(f"{self.name}: reading the collection", 0, len(collection), unit="texts"))
+        vectors = None if retriever is None else retriever.vectors(collection.texts)  # type: ignore[attr-defined]
+        listener(
+            Progress(f"{self.name}: reading the collection", len(collection), len(collection), unit="texts")
+        )
+        finders = Finders(Bm25().fit(collection.texts), retriever, vectors, reranker)
+        search = RetrieveRerankPredictor(collection, finders, self._unchosen(finders), name=self.name)
+        self.facts_: dict[str, Any] = {"texts": len(collection)}
+        if validation is not None:
+            search.settings, self.facts_["trials"] = self._choose(
+                search, _as_task(collection, *validation), listener
+            )
+        self.predictor_ = search
+        self.chosen_params_ = {
+            name: getattr(search.settings, name) for name in ("ways", "candidates", "reranks")
+        }
+        return self
+
+    def predict(self, X: Any) -> list[str]:
+        """Give the id of the best match of each query."""
+        check_is_fitted(self)
+        return self.predictor_.predict(as_texts(X)).predicted
+
+    def search(self, X: Any) -> list[list[dict[str, Any]]]:
+        """Give the best matches of each query: `id`, `text` and `score`."""
+        check_is_fitted(self)
+        return [record["matches"] for record in self.predictor_.predict(as_texts(X)).records]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.retrieve_rerank` answers from: the collection, its index, its members."""
+        check_is_fitted(self)
+        folder.mkdir(parents=True, exist_ok=True)
+        search = self.predictor_
+        needs = {RETRIEVER_FOLDER: "vectors" in search.settings.ways, RERANKER_FOLDER: search.settings.reranks}
+        for name, member in self._folders.items():
+            if needs[name]:
+                _copy(member, folder / name)
+        save_collection(
+            folder,
+            search.collection,
+            search.finders.words if "words" in search.settings.ways else None,
+            search.finders.vectors if needs[RETRIEVER_FOLDER] else None,
+        )
+        settings = {"kind": KIND, "name": self.name, "labels": [], "search": asdict(search.settings)}
+        write_settings(folder, settings)
+
+    def _check_settings(self) -> None:
+        known = ("words", "vectors") if self.retriever is not None else ("words",)
+        faults = [
+            f"ways holds {way!r}, expected some of {', '.join(known)}"
+            for way in self.ways or ()
+            if way not in known
+        ]
+        if self.ways is not None and not self.ways:
+            faults.append("ways is empty, expected at least one way to find candidates")
+        for setting in ("candidates", "top"):
+            value = getattr(self, setting)
+            if value is not None and value < 1:
+                faults.append(f"{setting} is {value!r}, expected a whole number above 0")
+        if self.reranks and self.reranker is None:
+            faults.append("reranks is True, expected a reranker with it")
+        if faults:
+            raise SettingsError(faults, origin=f"The settings of {self.name}")
+
+    def _folder_of(self, name: str, member: Any) -> Path:
+        if isinstance(member, str | Path):
+            return Path(member)
+        if self.work_folder is None:
+            raise SettingsError(
+                [f"work_folder is None, expected a folder to export the {name} to"],
+                origin=f"The settings of {self.name}",
+            )
+        folder = Path(self.work_folder) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        member.export(folder)
+        return folder
+
+    def _unchosen(self, finders: Finders) -> SearchSettings:
+        ways = ("words", "vectors") if finders.retriever is not None else ("words",)
+        match = None
+        if finders.reranker is not None:
+            match = find_match_label(finders.reranker.labels, stated=self.match_label)
+            if match is None:
+                raise DataError(
+                    f"None of the reranker's labels {', '.join(map(repr, finders.reranker.labels))} is known to mean "
+                    "a match. State it: match_label."
+                )
+        return SearchSettings(
+            candidates=self.candidates or UNFITTED_CANDIDATES,
+            top=self.top,
+            match_label=match,
+            ways=tuple(self.ways or ways),
+            reranks=finders.reranker is not None if self.reranks is None else self.reranks,
+        )
+
+    def _choose(
+        self, search: RetrieveRerankPredictor, task: Retrieval, listener: Listener
+    ) -> tuple[SearchSettings, list[dict[str, Any]]]:
+        """Try what is not set, the cheap ones first; keep the first that is not shown to be worse than the best."""
+        options = self._options(search.settings, len(search.collection))
+        finders = search.finders
+        if finders.reranker is not None:
+            finders = replace(finders, reranker=_Remembering(finders.reranker))
+        found = []
+        for number, settings in enumerate(options):
+            listener(Progress(f"{self.name}: trying", number, len(options), unit="ways"))
+            trial = RetrieveRerankPredictor(search.collection, finders, settings)
+            found.append(_reciprocal_ranks(trial, task))
+        best = found[int(np.argmax([ranks.mean() for ranks in found]))]
+        # Within one standard error of the paired difference (Breiman et al., 1984).
+        errors = [float((best - ranks).std()) / np.sqrt(len(best)) for ranks in found]
+        chosen = next(number for number, ranks in enumerate(found) if (best - ranks).mean() <= errors[number])
+        trials = [
+            {
+                "ways": list(settings.ways),
+                "candidates": settings.candidates if settings.reranks else None,
+                "reranks": settings.reranks,
+                "reciprocal_rank": float(ranks.mean()),
+            }
+            for settings, ranks in zip(options, found, strict=True)
+        ]
+        return options[chosen], trials
+
+    def _options(self, settings: SearchSettings, n_texts: int) -> list[SearchSettings]:
+        ways = [settings.ways]
+        if self.ways is None and len(settings.ways) > 1:
+            ways = [("words",), ("vectors",), settings.ways]
+        options = [replace(settings, ways=each, reranks=False) for each in ways]
+        if not settings.reranks:
+            return options
+        enough = [size for size in CANDIDATES if size < n_texts] or list(CANDIDATES[:1])
+        sizes = enough if self.candidates is None else [self.candidates]
+        reranked = [replace(settings, ways=each, candidates=size) for size in sizes for each in ways]
+        return reranked if self.reranks else options + reranked
+
+
+def _check_collection(X: Any, y: Any) -> Collection:
+    texts = as_texts(X)
+    ids = [str(value) for value in y]
+    if len(texts) != len(ids):
+        raise ValueError(f"Expected one id for each text, found {len(texts)} texts and {len(ids)} ids.")
+    return Collection(tuple(texts), tuple(ids))
+
+
+def _as_task(collection: Collection, queries: Any, ids: Any) -> Retrieval:
+    """Give what is tried, of many queries some, evenly: files are often sorted."""
+    texts = as_texts(queries)
+    relevant = [frozenset([own] if isinstance(own, str) else own) for own in ids]
+    picked = np.unique(np.linspace(0, len(texts) - 1, min(MOST_TRIED, len(texts))).astype(int))
+    return Retrieval(
+        collection.texts,
+        collection.ids,
+        tuple(texts[position] for position in picked),
+        tuple(relevant[position] for position in picked),
+    )
+
+
+def _reciprocal_ranks(search: RetrieveRerankPredictor, task: Retrieval) -> np.ndarray:
+    # What reads again ranks only what was found: a partner outside is not found at all.
+    depth = min(search.settings.candidates if search.settings.reranks else DEPTH, len(search.collection))
+    found = search.search(task.queries, most=depth)
+    return reciprocal_ranks(task.hits(np.stack([positions for positions, _ in found])))
+
+
+def _copy(member: Path, folder: Path) -> None:
+    """Copy an exported predictor, without what only training needs of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in member.iterdir():
+        if path.is_file():
+            (folder / path.name).write_bytes(path.read_bytes())

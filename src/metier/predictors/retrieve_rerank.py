@@ -1,0 +1,262 @@
+"""Search in a collection: `retrieve_rerank.v1`.
+
+The folder holds the collection (`collection.json`: ids and texts), up to two ways of finding candidates (the
+postings of BM25 in `words/`, an encoder in `retriever/` with the collection's vectors in `vectors.safetensors`), and
+where there is one a predictor of pairs in `reranker/`, which reads the candidates again beside the query.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from metier.errors import BundleError
+from metier.predictors.answers import DIGITS, RecordAnswers
+from metier.predictors.loading import load_predictor, read_settings
+from metier.tasks.pairs import Pair
+from metier.text.bm25 import Bm25
+
+KIND = "retrieve_rerank.v1"
+COLLECTION_FILE = "collection.json"
+VECTORS_FILE = "vectors.safetensors"
+WORDS_FOLDER, RETRIEVER_FOLDER, RERANKER_FOLDER = "words", "retriever", "reranker"
+# How far apart the first ranks count (Cormack, Clarke and Büttcher, 2009, who found 60 good everywhere).
+RANK_CONSTANT = 60
+QUERIES_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Texts that can be found.
+
+    Parameters
+    ----------
+    texts : tuple of str
+    ids : tuple of str
+        Of each text; texts that answer the same may share one.
+    """
+
+    texts: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
+class Finders:
+    """What finds candidates and what reads them again; at least one of the first two.
+
+    Parameters
+    ----------
+    words : Bm25 or None
+        Learned from the collection.
+    retriever : predictor with `vectors`, or None
+        Embeds the query.
+    vectors : ndarray of float32 of shape (n_texts, size), or None
+        Of the collection, of length 1.
+    reranker : predictor of pairs, or None
+    """
+
+    words: Bm25 | None = None
+    retriever: Any = None
+    vectors: np.ndarray | None = None
+    reranker: Any = None
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How a search goes.
+
+    Parameters
+    ----------
+    candidates : int
+        Found before they are read again.
+    top : int
+        Most matches in an answer.
+    match_label : str or None
+        Of the reranker's labels, the one whose probability ranks the candidates.
+    ways : tuple of str
+        Of `words` and `vectors`, those that find candidates; two are joined by reciprocal rank fusion.
+    reranks : bool
+    """
+
+    candidates: int = 50
+    top: int = 5
+    match_label: str | None = None
+    ways: tuple[str, ...] = ("words", "vectors")
+    reranks: bool = True
+
+
+class RetrieveRerankPredictor:
+    """Finds the texts of a collection that match a query. Safe to share between threads.
+
+    Parameters
+    ----------
+    collection : Collection
+    finders : Finders
+    settings : SearchSettings
+    name : str
+        Versioned name of the method that left this predictor.
+    """
+
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, collection: Collection, finders: Finders, settings: SearchSettings, *, name: str = KIND):
+        self.collection = collection
+        self.finders = finders
+        self.settings = settings
+        self.name = name
+
+    def predict(self, queries: Sequence[Any]) -> RecordAnswers:
+        """Give the best matches of each query: a text, or a mapping with `text`.
+
+        Returns
+        -------
+        RecordAnswers
+            `predicted` are the ids of the best matches ("" where the collection is empty); records hold `matches`,
+            each with `id`, `text` and `score`: the reranker's probability, or else what the way of finding gives
+            (a cosine, a BM25 score, a sum of reciprocal ranks).
+        """
+        texts = [query["text"] if isinstance(query, dict) else query for query in queries]
+        predicted, records = [], []
+        for start in range(0, len(texts), QUERIES_AT_ONCE):
+            for positions, scores in self.search(texts[start : start + QUERIES_AT_ONCE]):
+                matches = [
+                    self._match(*found) for found in zip(positions.tolist(), scores.tolist(), strict=True)
+                ]
+                predicted.append(matches[0]["id"] if matches else "")
+                records.append({"matches": matches})
+        return RecordAnswers(predicted, records, (self.name,) * len(texts))
+
+    def search(self, texts: Sequence[str], *, most: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Give the positions of the best matches of each query and their scores, the best first.
+
+        Parameters
+        ----------
+        most : int, optional
+            How many; None: `settings.top`.
+        """
+        most = self.settings.top if most is None else most
+        if self.settings.reranks and self.finders.reranker is not None:
+            found = self._rerank(texts, self.candidates(texts, most=self.settings.candidates))
+        else:
+            found = self.candidates(texts, most=most)
+        return [(positions[:most], scores[:most]) for positions, scores in found]
+
+    def candidates(self, texts: Sequence[str], *, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Give what is found before it is read again: positions and scores, the best first."""
+        by_way = [self._scores(way, texts) for way in self.settings.ways]
+        if len(by_way) == 1:
+            return [_best(row, most) for row in by_way[0]]
+        return [_best(fuse(rows), most) for rows in zip(*by_way, strict=True)]
+
+    def _scores(self, way: str, texts: Sequence[str]) -> np.ndarray:
+        if way == "words":
+            assert self.finders.words is not None
+            return np.stack([self.finders.words.scores(text) for text in texts])
+        assert self.finders.vectors is not None
+        scores: np.ndarray = self.finders.retriever.vectors(texts) @ self.finders.vectors.T
+        return scores
+
+    def _rerank(
+        self, texts: Sequence[str], found: Sequence[tuple[np.ndarray, np.ndarray]]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        reranker, reread = self.finders.reranker, []
+        column = reranker.labels.index(self.settings.match_label)
+        for text, (positions, _) in zip(texts, found, strict=True):
+            # A blank query is no pair; it stays as it was found.
+            pairs = (
+                [Pair(text, self.collection.texts[position]) for position in positions] if text.strip() else []
+            )
+            if not pairs:
+                reread.append((positions, np.zeros(len(positions))))
+                continue
+            chances = reranker.predict(pairs).probabilities[:, column]
+            order = np.argsort(-chances, kind="stable")  # Of equals the one that was found first.
+            reread.append((positions[order], chances[order]))
+        return reread
+
+    def _match(self, position: int, score: float) -> dict[str, Any]:
+        return {
+            "id": self.collection.ids[position],
+            "text": self.collection.texts[position],
+            "score": round(score, DIGITS),
+        }
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load what `fusion.retrieve_rerank` wrote; `threads` are those of each member.
+
+        Raises
+        ------
+        BundleError
+            If a file is missing or broken.
+        """
+        settings = read_settings(folder)
+        try:
+            stored = json.loads((folder / COLLECTION_FILE).read_text(encoding="utf-8"))
+            members = {
+                name: load_predictor(folder / name, threads=threads) if (folder / name).is_dir() else None
+                for name in (RETRIEVER_FOLDER, RERANKER_FOLDER)
+            }
+            words = Bm25.load(folder / WORDS_FOLDER) if (folder / WORDS_FOLDER).is_dir() else None
+            vectors = (
+                load_file(folder / VECTORS_FILE)["vectors"].astype(np.float32)
+                if members[RETRIEVER_FOLDER]
+                else None
+            )
+            search = SearchSettings(**{**settings["search"], "ways": tuple(settings["search"]["ways"])})
+            collection = Collection(tuple(stored["texts"]), tuple(stored["ids"]))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise BundleError(
+                f"{folder} holds no whole collection ({type(error).__name__}: {error}). "
+                "Take the folder from its source again."
+            ) from error
+        finders = Finders(words, members[RETRIEVER_FOLDER], vectors, members[RERANKER_FOLDER])
+        return cls(collection, finders, search, name=settings["name"])
+
+
+def save_collection(
+    folder: Path, collection: Collection, words: Bm25 | None, vectors: np.ndarray | None
+) -> None:
+    """Write a collection and what it is found by; vectors in half precision, which moves a cosine by a thousandth."""
+    stored = {"ids": list(collection.ids), "texts": list(collection.texts)}
+    (folder / COLLECTION_FILE).write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
+    if words is not None:
+        (folder / WORDS_FOLDER).mkdir(exist_ok=True)
+        words.save(folder / WORDS_FOLDER)
+    if vectors is not None:
+        save_file({"vectors": vectors.astype(np.float16)}, folder / VECTORS_FILE)
+
+
+def fuse(scores: Sequence[np.ndarray]) -> np.ndarray:
+    """Give the sum of the reciprocal ranks that several ways of scoring give each text.
+
+    Only ranks count, so a cosine and a BM25 score can be joined as they are.
+
+    Parameters
+    ----------
+    scores : sequence of ndarray of shape (n_texts,)
+        More is better. Texts of equal scores share the best of their ranks.
+
+    References
+    ----------
+    Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning
+    methods", 2009.
+    """
+    fused = np.zeros(len(scores[0]))
+    for row in scores:
+        ranks = np.searchsorted(np.sort(-row), -row, side="left")
+        fused += 1 / (RANK_CONSTANT + 1 + ranks)
+    return fused
+
+
+def _best(scores: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(-scores, kind="stable")[:most]
+    return order, scores[order]
