@@ -68,6 +68,12 @@ def test_the_roles_and_the_task_of_real_rows(examples, file, roles, task):
         (pairs("abstract", "title", category="x"), "classification", ("text", "label")),
         (pairs("text", "summary", label="x"), "classification", ("text", "label")),
         ([{"text": text, "label": "x", "score": 0.5} for text in TEXTS], "classification", ("text", "label")),
+        (
+            [{"text": text, "label": "x", "tags": ["a", "b"]} for text in TEXTS],
+            "classification",
+            ("text", "label"),
+        ),
+        ([{"text": text, "tags": ["a", "b"]} for text in TEXTS], "many_labels", ("text", "labels")),
         ([{"text": text} for text in TEXTS], "classification", ("text",)),
     ],
 )

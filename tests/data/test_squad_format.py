@@ -54,7 +54,12 @@ def test_several_answers_are_kept_each_once(examples):
 def test_a_question_of_version_2_may_have_no_answer(tmp_path):
     document = squad(
         asked("Who wrote it?", ("Ada Lovelace", 0)),
-        asked("Who sang it?", is_impossible=True, plausible_answers=[{"text": "Ada", "answer_start": 0}]),
+        asked(
+            "Who sang it?",
+            ("Ada", 0),
+            is_impossible=True,
+            plausible_answers=[{"text": "Ada", "answer_start": 0}],
+        ),
     )
     rows = read(put(tmp_path / "train.json", document))
     assert rows.values("answers") == [[{"text": "Ada Lovelace", "start": 0}], []]

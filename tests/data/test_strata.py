@@ -87,6 +87,26 @@ def test_short_answers_do_not_tie_all_dialogues_together(examples):
     assert [len(part) / len(rows) for part in parts(splits)] == pytest.approx([0.7, 0.1, 0.2], abs=0.03)
 
 
+def test_duplicates_that_would_tie_all_groups_together_are_let_go():
+    words = np.random.default_rng(0).integers(10**8, 10**9, size=(60, 3))
+    source = [{"text": " ".join(map(str, row)), "group": n // 2} for n, row in enumerate(words)]
+    source += [{"text": "Yes, please.", "group": group} for group in range(30)]
+    splits = split_rows(read(source), random_state=0)
+    groups = [set(part.column("group")) for part in parts(splits)]
+    assert [len(part) for part in groups] == pytest.approx([21, 3, 6], abs=1)
+    assert all(note.endswith(", with rows of one group on one side") for note in splits.notes)
+
+
+def test_a_short_passage_stays_on_one_side_however_long_its_questions():
+    words = [" ".join(map(str, row)) for row in np.random.default_rng(0).integers(10**8, 10**9, size=(60, 9))]
+    source = [
+        {"text": f"passage {n % 20}", "question": word, "answers": [{"text": str(n % 20), "start": 8}]}
+        for n, word in enumerate(words)
+    ]
+    passages = [set(part.texts) for part in parts(split_rows(read(source), random_state=0))]
+    assert [len(part) for part in passages] == [14, 2, 4]
+
+
 @pytest.mark.parametrize("file", ["tatoeba_en_zh/dev.jsonl", "sgd_dialogues/messages/train.jsonl"])
 def test_texts_to_write_are_split_at_random(examples, file):
     splits = split_rows(read(examples / file), random_state=0)
