@@ -69,6 +69,18 @@ def tiny_base(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_writers():
+    """Makers of small models that write, see `tiny_writers.py`."""
+    pytest.importorskip("torch", reason="needs metier[train]")
+    specification = importlib.util.spec_from_file_location(
+        "tiny_writers", Path(__file__).with_name("tiny_writers.py")
+    )
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
 def e5_base(tmp_path_factory):
     """The multilingual base, from the user's cache: 480 MB are not converted anew for every run."""
     pytest.importorskip("torch", reason="needs metier[train]")

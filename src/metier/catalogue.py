@@ -20,6 +20,7 @@ METHODS = {
     "pair_linear.v1": "metier.classical.pair_linear:PairLinear",
     "dictionary_tagger.v1": "metier.classical.dictionary_tagger:DictionaryTagger",
     "crf.v1": "metier.classical.crf:Crf",
+    "crf_syntax.v1": "metier.classical.crf:CrfSyntax",
     "passage_phrase.v1": "metier.classical.passage_phrase:PassagePhrase",
     "reader.v1": "metier.transformer.reader:Reader",
     "token_encoder.v1": "metier.transformer.token_encoder:TokenEncoder",

@@ -40,7 +40,9 @@ SOURCES = {
     "generation": Source("scitldr/train.jsonl", 40, {}),
 }
 OTHERS = {name: known for name, known in TASKS.items() if name != "classification"}
-PAIRS = [(task, method) for task, known in OTHERS.items() for method in known.field if method in catalogue.METHODS]
+PAIRS = [
+    (task, method) for task, known in OTHERS.items() for method in known.field if method in catalogue.METHODS
+]
 
 
 def settings_of(method: str, base: str) -> dict[str, Any]:
@@ -52,6 +54,14 @@ def settings_of(method: str, base: str) -> dict[str, Any]:
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: "-".join(pair))
 def pair(request):
     return request.param
+
+
+@pytest.fixture(scope="module")
+def base(pair, base, tiny_writers, tmp_path_factory):
+    """What writes stands on another kind of base than what reads."""
+    if pair[1] != "generator.v1":
+        return base
+    return str(tiny_writers.make_llama(tmp_path_factory.mktemp("writer"), [PAGE]))
 
 
 @pytest.fixture(scope="module")

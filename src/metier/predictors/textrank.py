@@ -79,11 +79,14 @@ def shorten(text: str, *, room: int, cost: Callable[[str], int]) -> str:
         return text
     sentences = split_sentences(text, longest=300)
     kept, used = [], 0
-    for position in (-rank_sentences(sentences)).argsort(kind="stable"):
+    order = (-rank_sentences(sentences)).argsort(kind="stable")
+    for position in order:
         needed = cost(sentences[position]) + 1
         if used + needed <= room:
             kept.append(int(position))
             used += needed
+    if not kept and sentences:  # Not even one fits: as much of the best as does.
+        return shorten(sentences[order[0]][: len(sentences[order[0]]) // 2], room=room, cost=cost)
     return join_sentences([sentences[position] for position in sorted(kept)])
 
 

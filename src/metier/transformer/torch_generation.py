@@ -1,0 +1,161 @@
+"""Answers written by torch: `torch_generation.v1`, the one kind of predictor that needs metier[train].
+
+The folder holds `huggingface/`, the model as transformers loads it, and in `predictor.json` how prompts are built and
+tokens chosen. Llama-like models are answered without torch by `predictors.onnx_generation`.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+import transformers
+
+from metier.predictors.answers import RecordAnswers
+from metier.predictors.decoding import DecodingSettings, new_text
+from metier.predictors.loading import read_settings
+from metier.predictors.prompting import Codec, Prompts, PromptSettings
+from metier.predictors.textrank import written
+from metier.predictors.tokenization import batches_by_length
+from metier.tasks.generation import as_items
+from metier.transformer.generative_bases import (
+    load_codec,
+    load_language_model,
+    resolve_generative_base,
+    working_dtype,
+)
+
+KIND = "torch_generation.v1"
+HUGGING_FACE_FOLDER = "huggingface"
+TOKEN_BUDGET = 4096  # Tokens of a batch, what is to be written included: bounds the memory of the cache.
+ROWS_AT_ONCE = 512
+
+
+class TorchGenerationPredictor:
+    """A generative model, answering by torch.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        In evaluation mode.
+    codec : Codec
+    settings : mapping
+        `predictor.json`: name, prompt, decoding.
+    """
+
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, model: Any, codec: Codec, settings: Mapping[str, Any]):
+        self.name: str = settings["name"]
+        self.model = model
+        self._codec = codec
+        self._prompts = Prompts(PromptSettings.of(settings["prompt"]), codec)
+        self._decoding = DecodingSettings(**settings["decoding"])
+        self._is_encoder_decoder = bool(model.config.is_encoder_decoder)
+        self._generation = _generation_config(model, self._decoding)
+        # Draws come from torch's one generator, so two threads must not draw at once.
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load what `Generator.export` wrote; torch counts its threads by itself, for the whole process."""
+        base = resolve_generative_base(str(folder / HUGGING_FACE_FOLDER))
+        model = load_language_model(base, dtype=working_dtype(base))
+        return cls(model, load_codec(base.folder), read_settings(folder))
+
+    def predict(self, items: Sequence[Any]) -> RecordAnswers:
+        """Write an answer to each item; a long sequence is worked off in batches of like length."""
+        plain = as_items(items) if len(items) else []
+        texts = []
+        for start in range(0, len(plain), ROWS_AT_ONCE):
+            built = [self._prompts.build(item) for item in plain[start : start + ROWS_AT_ONCE]]
+            answers = iter(self._write([prompt for prompts in built for prompt in prompts]))
+            texts += [self._prompts.join([next(answers) for _ in prompts]) for prompts in built]
+        return written(texts, self.name)
+
+    def stream(self, item: Any) -> Iterator[str]:
+        """Give the answer to one item piece by piece, as it is written."""
+        for number, prompt in enumerate(self._prompts.build(as_items([item])[0])):
+            if number:
+                yield " "
+            yield from self._stream(prompt)
+
+    def _stream(self, prompt: Sequence[int]) -> Iterator[str]:
+        streamer = transformers.TextIteratorStreamer(_IdsAsText(), skip_prompt=not self._is_encoder_decoder)
+        worker = threading.Thread(target=self._generate, args=([prompt], streamer), daemon=True)
+        worker.start()
+        ids: list[int] = []
+        shown = ""
+        for piece in streamer:
+            ids += [int(number) for number in piece.split()]
+            for new in new_text(shown, self._codec.decode(ids).lstrip()):
+                shown += new
+                yield new
+        worker.join()
+
+    def _write(self, prompts: Sequence[Sequence[int]]) -> list[str]:
+        texts = [""] * len(prompts)
+        room = self._decoding.max_new_tokens
+        lengths = [len(prompt) + room for prompt in prompts]
+        for positions in batches_by_length(lengths, token_budget=TOKEN_BUDGET // self._decoding.beams):
+            for position, ids in zip(positions, self._generate([prompts[i] for i in positions]), strict=True):
+                texts[position] = self._codec.decode(ids).strip()
+        return texts
+
+    def _generate(self, prompts: Sequence[Sequence[int]], streamer: Any = None) -> list[list[int]]:
+        """Token ids of the answers; prompts of a causal model are padded in front."""
+        pad_id = int(self._generation.pad_token_id)
+        longest = max(map(len, prompts))
+        ids = torch.full((len(prompts), longest), pad_id, dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            where = slice(0, len(prompt)) if self._is_encoder_decoder else slice(longest - len(prompt), None)
+            ids[row, where] = torch.tensor(prompt, dtype=torch.int64)
+            mask[row, where] = 1
+        with self._lock if self._generation.do_sample else nullcontext(), torch.inference_mode():
+            if self._generation.do_sample:
+                torch.manual_seed(self._decoding.seed)
+            given = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=self._generation,
+                streamer=streamer if self._decoding.beams == 1 else None,
+            )
+        new = given if self._is_encoder_decoder else given[:, longest:]
+        if streamer is not None and self._decoding.beams > 1:  # Which beam wins is known at the end.
+            streamer.on_finalized_text(" ".join(map(str, new[0].tolist())), stream_end=True)
+        return [np.asarray(row).tolist() for row in new]
+
+
+class _IdsAsText:
+    """What a streamer takes for a tokenizer: hands token ids on as they come."""
+
+    def decode(self, ids: Any, **_: Any) -> str:
+        return "".join(f"{int(number)}\n" for number in ids)
+
+
+def _generation_config(model: Any, decoding: DecodingSettings) -> Any:
+    """The base's own settings (first token, forbidden words), with ours over them."""
+    own = model.generation_config.to_dict()
+    end = own.get("eos_token_id")
+    pad = own.get("pad_token_id")
+    if pad is None:
+        pad = end[0] if isinstance(end, list) else end
+    does_sample = decoding.temperature > 0
+    own |= {
+        "max_new_tokens": decoding.max_new_tokens,
+        "max_length": None,
+        "num_beams": decoding.beams,
+        "do_sample": does_sample,
+        "temperature": decoding.temperature if does_sample else None,
+        "top_p": decoding.top_p if does_sample else None,
+        "top_k": None,
+        "no_repeat_ngram_size": decoding.no_repeat_ngram or None,
+        "early_stopping": decoding.beams > 1,
+        "pad_token_id": pad if pad is not None else 0,
+    }
+    own.pop("transformers_version", None)
+    return transformers.GenerationConfig(**{name: value for name, value in own.items() if value is not None})
