@@ -17,11 +17,11 @@ from metier.predictors import load_predictor
 from metier.predictors.relation_features import relation_features
 from metier.tasks.softmax import softmax
 
-SEMEVAL = Path(__file__).parents[2] / "examples" / "semeval2010_task8"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def read(name):
-    with (SEMEVAL / f"{name}.jsonl").open(encoding="utf-8") as file:
+def read(name, source="semeval2010_task8"):
+    with (EXAMPLES / source / f"{name}.jsonl").open(encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
     items = [
         {"text": line["text"], **{e: [line[e]["start"], line[e]["end"]] for e in ("head", "tail")}}
@@ -64,6 +64,13 @@ def test_equals_the_pipeline_of_scikit_learn(train, unseen, monkeypatch):
 def test_learns_relations_from_few_rows(fitted, unseen):
     right = np.mean(fitted.predict(unseen[0]) == np.array(unseen[1]))
     assert right > 0.5  # The commonest label has a sixth of the rows.
+
+
+def test_learns_chinese():
+    items, labels = read("train", "finre_zh")
+    method = RelationLinear().fit(items, labels)
+    unseen, truth = read("test", "finre_zh")
+    assert np.mean(method.predict(unseen) == np.array(truth)) > 0.45  # The commonest label: a third.
 
 
 def test_exported_answers_as_in_memory(fitted, unseen, tmp_path):
@@ -139,7 +146,7 @@ def test_without_spacy_it_says_what_to_install(train, monkeypatch):
     monkeypatch.setattr(
         "metier.text.parsing._load", __import__("metier.text.parsing").text.parsing._load.__wrapped__
     )
-    with pytest.raises(MissingExtraError, match=r"metier\[syntax\]"):
+    with pytest.raises(MissingExtraError, match=r"metier\[nlp\]"):
         RelationSyntax().fit(*train)
 
 

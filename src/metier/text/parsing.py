@@ -49,5 +49,5 @@ def parsing(texts: Sequence[str], *, package: str = ENGLISH) -> Iterator[Iterato
 @functools.cache
 def _load(package: str) -> Any:
     if not is_parser_installed(package):
-        raise MissingExtraError(f"Parsing with {package}", extra="syntax")
+        raise MissingExtraError(f"Parsing with {package}", extra="nlp")
     return importlib.import_module(package).load(exclude=["ner"])
