@@ -18,6 +18,8 @@ from metier.fusion import (
     export_cascade,
     fit_average,
 )
+from metier.fusion.retrieve_read import RetrieveReadFit, export_retrieve_read, fit_retrieve_read
+from metier.fusion.vote import VoteFit, export_vote, join_vote
 from metier.selection.run_folder import Entry
 
 # The floor knows nothing of the text: as a member it could only dilute.
@@ -147,8 +149,74 @@ class CascadeJoiner:
         )
 
 
+class VoteJoiner:
+    """Joins a vote over the spans of taggers."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.members: list[str] = []
+        self.fit: VoteFit | None = None
+
+    def join(self, race: Any) -> Entry:
+        """Fit weights and threshold on the members' validation spans."""
+        self.members = [entry.name for entry in race.trained if not entry.members]
+        if len(self.members) < 2:
+            return Entry(self.name, status="dropped", why="a vote needs at least two candidates")
+        folders = [race.run.candidate(member) for member in self.members]
+        found = [race.run.answers(member, "validation").records for member in self.members]
+        spans = [[record["spans"] for record in records] for records in found]
+        self.fit = join_vote(folders, spans, race.figures.targets)
+        facts = {
+            "weights": dict(zip(self.members, map(float, self.fit.weights), strict=True)),
+            "threshold": float(self.fit.threshold),
+        }
+        return _written(self, race, Entry(self.name, members=self.members, facts=facts))
+
+    def write(self, race: Any) -> None:
+        """Compose the members' folders."""
+        assert self.fit is not None  # Only what was joined is written.
+        folders = [race.run.candidate(member) for member in self.members]
+        export_vote(self.fit, folders, _fresh(race.run.candidate(self.name)), name=self.name)
+
+
+class RetrieveReadJoiner:
+    """Joins a search for the best windows of a passage with the reader that reads them."""
+
+    reader = "reader.v1"
+
+    def __init__(self, name: str):
+        self.name = name
+        self.fit: RetrieveReadFit | None = None
+
+    def join(self, race: Any) -> Entry:
+        """Choose how many windows are read on the validation rows."""
+        if not any(entry.name == self.reader for entry in race.trained):
+            return Entry(self.name, status="dropped", why=f"it needs {self.reader}, which was not trained")
+        folder = race.run.candidate(self.reader)
+        self.fit = fit_retrieve_read(folder, race.validation_items, race.figures.targets)
+        if self.fit.n_windows >= self.fit.most_windows:
+            why = (
+                f"reading fewer windows does not pay here: the longest of {self.fit.rows} passages has "
+                f"{self.fit.most_windows}, and leaving any out costs F1"
+            )
+            return Entry(self.name, status="dropped", why=why)
+        facts = {"n_windows": self.fit.n_windows, "read_fraction": self.fit.read_fraction}
+        return _written(self, race, Entry(self.name, members=[self.reader], facts=facts))
+
+    def write(self, race: Any) -> None:
+        """Compose the reader's folder with the number of windows."""
+        assert self.fit is not None  # Only what was joined is written.
+        folder = race.run.candidate(self.reader)
+        export_retrieve_read(self.fit, folder, _fresh(race.run.candidate(self.name)), name=self.name)
+
+
 # A fusion is added with a joiner and a row.
-FUSIONS: dict[str, Callable[[str], Any]] = {"average.v1": AverageJoiner, "cascade.v1": CascadeJoiner}
+FUSIONS: dict[str, Callable[[str], Any]] = {
+    "average.v1": AverageJoiner,
+    "cascade.v1": CascadeJoiner,
+    "vote.v1": VoteJoiner,
+    "retrieve_read.v1": RetrieveReadJoiner,
+}
 
 
 def _written(joiner: Any, race: Any, entry: Entry) -> Entry:
