@@ -1,4 +1,5 @@
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from metier.evaluation.entity_measures import per_type
 from metier.evaluation.row_measures import measure
 
+UNER = Path(__file__).parents[2] / "examples" / "uner_zh_gsd" / "test.conll"
 TYPES = ("Disease", "Gene", "Drug")
 
 
@@ -78,3 +80,25 @@ def test_no_entities_anywhere_is_a_share_of_nothing():
 def test_tuples_and_arrays_are_spans_as_well():
     truth = [[(0, 3, "A")]]
     assert measure("entity_f1", truth, [[[np.int64(0), np.int32(3), "A"]]]) == 1
+
+
+def test_real_rows_give_seqevals_figures():
+    seqeval = pytest.importorskip("seqeval.metrics")
+    blocks = UNER.read_text(encoding="utf-8").strip().split("\n\n")
+    true_tags = [[line.split()[-1] for line in block.splitlines() if line[0] != "#"] for block in blocks]
+    everything = [tag for row in true_tags for tag in row]
+    rng = np.random.default_rng(1)
+    tags = [[tag if rng.random() < 0.9 else str(rng.choice(everything)) for tag in row] for row in true_tags]
+    truth, predicted = (
+        [
+            [[first, last + 1, label] for label, first, last in seqeval.sequence_labeling.get_entities(row)]
+            for row in side
+        ]
+        for side in (true_tags, tags)
+    )
+    expected = seqeval.f1_score(true_tags, tags)
+    assert 0.3 < expected < 0.95
+    assert measure("entity_f1", truth, predicted) == pytest.approx(expected)
+    assert measure("entity_macro_f1", truth, predicted) == pytest.approx(
+        seqeval.f1_score(true_tags, tags, average="macro")
+    )

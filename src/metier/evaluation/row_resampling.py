@@ -15,6 +15,8 @@ from metier.evaluation.row_statistics import RowMeasure
 NUMBERS_AT_ONCE = 500_000
 # Drawing cells costs as much a cell as drawing this many rows.
 ROWS_A_CELL = 8
+# Wide tables are those of hundreds of labels; finding alike rows in them would hold three more copies.
+WIDEST_JOINED = 100
 
 
 def gather_rows(*statistics: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
@@ -31,6 +33,8 @@ def gather_rows(*statistics: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     rows : ndarray of int of shape (n_cells,)
         How many rows each cell stands for.
     """
+    if sum(table.shape[1] for table in statistics) > WIDEST_JOINED:
+        return list(statistics), np.ones(len(statistics[0]), dtype=np.int64)
     cells, rows = np.unique(np.concatenate(statistics, axis=1), axis=0, return_counts=True)
     return np.split(cells, len(statistics), axis=1), rows
 
@@ -63,15 +67,27 @@ def swapped_figures(
 ) -> np.ndarray:
     """Figures of two methods after a coin has decided, row by row, whose answer is whose; shape (2, swaps)."""
     first, second = tables
-    block = max(1, NUMBERS_AT_ONCE // len(rows))
+    if measure.on_counts is None:
+        gain = second - first
+        moved = np.concatenate([swapped @ gain for swapped in _toss(rows, swaps, rng)])
+        return np.stack([measure.value(rows @ first + moved), measure.value(rows @ second - moved)])
+    # The rows of a cell split into those whose answers stay and those whose answers change sides.
+    sides = np.concatenate([first, second]), np.concatenate([second, first])
     blocks = []
-    for start in range(0, swaps, block):
-        swapped = rng.binomial(rows, 0.5, size=(min(block, swaps - start), len(rows))).astype(np.float64)
-        # The rows of a cell split into those whose answers stay and those whose answers change sides.
+    for swapped in _toss(rows, swaps, rng):
         counts = np.concatenate([rows - swapped, swapped], axis=1)
-        sides = (np.concatenate([first, second]), np.concatenate([second, first]))
         blocks.append(np.stack([measure.figures(side, counts) for side in sides]))
     return np.concatenate(blocks, axis=1)
+
+
+def _toss(rows: np.ndarray, swaps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Draw how many rows of each cell change sides, in blocks of shape (some, n_cells)."""
+    block = max(1, NUMBERS_AT_ONCE // len(rows))
+    for start in range(0, swaps, block):
+        shape = (min(block, swaps - start), len(rows))
+        # One coin a cell is ten times cheaper than a binomial number.
+        coins = rng.integers(0, 2, shape, np.int8) if rows.max() == 1 else rng.binomial(rows, 0.5, shape)
+        yield coins.astype(np.float64)
 
 
 def _draw(rows: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
