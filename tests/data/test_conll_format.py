@@ -93,6 +93,8 @@ def test_the_content_says_that_it_is_conll(tmp_path, name):
 def test_texts_that_end_in_a_capital_o_are_no_conll(tmp_path):
     rows = read(put(tmp_path / "notes.txt", "size O\n\nblood type O\n"))
     assert list(rows.texts) == ["size O", "", "blood type O"]
+    rows = read(put(tmp_path / "vitamins.txt", "vitamin B-12\nvitamin B-6\n"))
+    assert list(rows.texts) == ["vitamin B-12", "vitamin B-6"]
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,10 @@ def test_a_separator_within_known_labels_is_refused(tmp_path):
 
 
 def test_further_rows_are_cut_as_the_first_were(tmp_path):
-    train = read(labelled(["a|b", "a", "b"]), separator="|")
-    test = read_alike(put(tmp_path / "test.csv", 'text,labels\none text,"a,x|b"\n'), train)
-    assert test.values("labels") == [["a,x", "b"]]
-    assert train.take([0]).separator == "|"
+    train = read(labelled(["a;b", "a", "b"]))
+    test = read_alike(put(tmp_path / "test.csv", "text,labels\none text,a|x;b\n"), train)
+    assert test.values("labels") == [["a|x", "b"]]
+    assert train.take([0]).separator == ";"
 
 
 def test_a_blank_cell_is_none_of_the_labels_and_null_is_missing(tmp_path):
