@@ -67,6 +67,7 @@ def test_numbers():
     [
         ("it works", "it doesn't work", 0.0),
         ("it is not lost", "I never lost it", 1.0),
+        ("I can’t pay", "I can pay", 0.0),
         ("卡丢了", "卡没丢", 0.0),
         ("i notice it", "i see it", 1.0),
     ],

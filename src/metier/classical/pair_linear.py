@@ -27,7 +27,7 @@ UNFITTED_C, UNFITTED_TEMPERATURE = 1.0, 1.0  # Where no pair can be held out.
 class PairLinear(ClassifierMixin, BaseEstimator):
     """TF-IDF cosines, BM25 both ways, overlaps, edits, numbers and negations, then logistic regression.
 
-    Trains in seconds and answers in half a millisecond. It knows nothing of meaning: where matching texts use other
+    Trains in seconds and answers in a quarter of a millisecond. It knows nothing of meaning: where matching texts use other
     words, or another language, prefer `FrozenPair` or `BiEncoder`.
 
     The numbers that the regression learns from are cross-fitted: each fifth of the pairs is counted with a

@@ -103,25 +103,13 @@ class RelationLinear(ClassifierMixin, BaseEstimator):
         away = None if unseen is None else (self._read(unseen.texts, listener), unseen.truth)
         vectors, matrix = self._learn(features, len(examples.classes))
         seed = int(random.randint(2**31 - 1))
-        candidates = affordable_candidates(
-            model=self.model, C=self.C, numbers=matrix.nnz, n_classes=len(examples.classes)
-        )
-        trials: list[Trial] = []
-        if len(candidates) > 1 or self.temperature is None:
-            if away is not None:
-                splits = [Split(matrix, examples.truth, as_matrix(vectors, away[0]), away[1])]
-            else:
-                splits = self._splits(features, examples.truth, random)
-            if splits:  # There are none where every label has one row.
-                trials = choose(
-                    splits,
-                    candidates,
-                    temperature=self.temperature,
-                    seed=seed,
-                    listener=listener,
-                    name=self.name,
-                )
-        model, C, temperature = _settle(trials, candidates, self.temperature)
+        splits: list[Split] = []
+        if away is not None:
+            splits = [Split(matrix, examples.truth, as_matrix(vectors, away[0]), away[1])]
+        elif None in (self.model, self.C, self.temperature):
+            splits = self._splits(features, examples.truth, random)
+        (model, C, temperature), trials = self._choose(splits, matrix, len(examples.classes), seed, listener)
+        # With validation rows given, the best trial was trained on all of X already.
         linear = trials[0].trained if trials and away is not None else None
         linear = linear or train_linear(matrix, examples.truth, model=model, C=C, seed=seed)
 
@@ -185,6 +173,24 @@ class RelationLinear(ClassifierMixin, BaseEstimator):
     def _learn(self, features: Sequence[list[str]], n_classes: int) -> tuple[RelationVectors, csr_matrix]:
         vectors = learn_relation_vectors(features, most=min(self.most_features, MOST_WEIGHTS // n_classes))
         return vectors, as_matrix(vectors, features)
+
+    def _choose(
+        self, splits: Sequence[Split], matrix: csr_matrix, n_classes: int, seed: int, listener: Listener
+    ) -> tuple[tuple[str, float, float], list[Trial]]:
+        """Give model, C and temperature, and what was tried to find them: nothing where all are set."""
+        candidates = affordable_candidates(model=self.model, C=self.C, numbers=matrix.nnz, n_classes=n_classes)
+        trials: list[Trial] = []
+        # There are no splits where every label has one row.
+        if splits and (len(candidates) > 1 or self.temperature is None):
+            trials = choose(
+                splits,
+                candidates,
+                temperature=self.temperature,
+                seed=seed,
+                listener=listener,
+                name=self.name,
+            )
+        return _settle(trials, candidates, self.temperature), trials
 
     def _splits(
         self, features: Sequence[list[str]], truth: np.ndarray, random: np.random.RandomState

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.data.rows import as_texts
 from metier.errors import DataError, SettingsError
-from metier.evaluation.ranking import reciprocal_ranks
+from metier.evaluation.retrieval_measures import reciprocal_rank
 from metier.predictors.answers import Answers
 from metier.predictors.loading import load_predictor, write_settings
 from metier.predictors.retrieve_rerank import (
@@ -300,7 +300,11 @@ def _reciprocal_ranks(search: RetrieveRerankPredictor, task: Retrieval) -> np.nd
     # What reads again ranks only what was found: a partner outside is not found at all.
     depth = min(search.settings.candidates if search.settings.reranks else DEPTH, len(search.collection))
     found = search.search(task.queries, most=depth)
-    return reciprocal_ranks(task.hits(np.stack([positions for positions, _ in found])))
+    ranks = [
+        reciprocal_rank(wanted, positions.tolist())
+        for wanted, (positions, _) in zip(task.positions, found, strict=True)
+    ]
+    return np.array(ranks, dtype=np.float64)
 
 
 def _copy(member: Path, folder: Path) -> None:

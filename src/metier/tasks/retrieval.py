@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from metier.errors import EmptyDataError
 from metier.tasks.pairs import Pair
 
 NAME = "retrieval"
-METRICS = ("success@1", "success@5", "recall@5", "reciprocal_rank", "average_precision")
+METRICS = ("mean_reciprocal_rank", "recall_at_1", "recall_at_5", "mean_average_precision", "ndcg_at_10")
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Retrieval:
 
     name = NAME
     metrics = METRICS
-    primary_metric = "reciprocal_rank"
+    primary_metric = "mean_reciprocal_rank"
     labels: tuple[str, ...] = ()
     input_keys = ("text",)
 
@@ -71,30 +69,12 @@ class Retrieval:
             answers.setdefault(pair.text, set()).add(ids[pair.text_pair])
         return cls(texts, tuple(ids.values()), tuple(answers), tuple(map(frozenset, answers.values())))
 
-    def hits(self, rankings: np.ndarray) -> np.ndarray:
-        """Say which of the found texts answer.
-
-        Parameters
-        ----------
-        rankings : ndarray of int of shape (n_queries, depth)
-            Positions in the collection, the best first.
-
-        Returns
-        -------
-        ndarray of bool of shape (n_queries, depth)
-        """
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(self.ids))}
-        of_texts = np.array([numbers[name] for name in self.ids])
-        hits = np.empty(rankings.shape, dtype=bool)
-        for row, ids in enumerate(self.relevant):
-            wanted = [numbers[name] for name in ids if name in numbers]
-            hits[row] = np.isin(of_texts[rankings[row]], wanted)
-        return hits
-
     @property
-    def n_relevant(self) -> np.ndarray:
-        """How many texts answer each query, an ndarray of int64 of shape (n_queries,)."""
-        sizes: dict[str, int] = {}
-        for name in self.ids:
-            sizes[name] = sizes.get(name, 0) + 1
-        return np.array([sum(sizes.get(name, 0) for name in ids) for ids in self.relevant], dtype=np.int64)
+    def positions(self) -> list[frozenset[int]]:
+        """For each query, the positions in the collection of all texts that answer it."""
+        of_id: dict[str, list[int]] = {}
+        for position, name in enumerate(self.ids):
+            of_id.setdefault(name, []).append(position)
+        return [
+            frozenset(position for name in ids for position in of_id.get(name, ())) for ids in self.relevant
+        ]
