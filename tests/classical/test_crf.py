@@ -11,7 +11,7 @@ import psutil
 import pycrfsuite
 import pytest
 
-from metier.classical.crf import Crf, _Trainer
+from metier.classical.crf import Crf, CrfSyntax, _Trainer
 from metier.classical.dictionary_tagger import DictionaryTagger
 from metier.errors import BadSpanError, BundleError, SettingsError, TooFewLabelsError
 from metier.evaluation.span_fit import span_f1
@@ -21,6 +21,7 @@ from metier.predictors.crf_features import CrfFeatures
 from metier.predictors.gazetteer import Gazetteer
 from metier.tasks.tag_decoding import TagDecoder
 from metier.tasks.tagging import check_tagged
+from metier.text.parsing import is_parser_installed
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,19 @@ def test_chinese_is_tagged_by_character_with_jieba(places):
     method = Crf(c1=0.1, c2=0.01, max_iterations=40, outside_bias=0.0, calibration=(1.0, 0.0)).fit(*train)
     assert method.facts_["parts_of_speech"] == "jieba"
     assert span_f1(spans, method.predict(texts)) > span_f1(spans, DictionaryTagger().fit(*train).predict(texts))
+
+
+@pytest.mark.skipif(not is_parser_installed(), reason="needs metier[syntax]: spaCy and its English model")
+def test_parts_of_speech_of_english_are_seen_and_exported(diseases, tmp_path):
+    texts, spans = diseases[0]
+    settled = {"c1": 0.1, "c2": 0.01, "max_iterations": 20, "outside_bias": 0.0, "calibration": (1.0, 0.0)}
+    method = CrfSyntax(**settled).fit(texts[:100], spans[:100])
+    assert method.facts_["parts_of_speech"] == "spacy"
+    assert any(feature.startswith("t0.0=NN") for feature in method.predictor_.columns)
+    method.export(tmp_path)
+    predictor = load_predictor(tmp_path)
+    assert predictor.name == "crf_syntax.v1"
+    assert predictor.predict(diseases[1][0][:10]).predicted == method.predict(diseases[1][0][:10])
 
 
 def test_the_choices_are_made_on_validation(fitted):

@@ -22,6 +22,7 @@ from metier.predictors.token_windows import Frame, cut, read_whole, unit_values
 from metier.predictors.tokenization import pad, read_tokenizer
 from metier.tasks.scored_spans import ScoredSpan
 from metier.tasks.tag_decoding import TagDecoder
+from metier.text.casing import casings
 
 KIND = "onnx_tagger.v1"
 TEXTS_AT_ONCE = 256
@@ -36,8 +37,9 @@ class OnnxTaggerPredictor:
         Takes `input_ids` and `attention_mask`, gives vectors of shape (n_texts, n_tokens, hidden_size).
     tokenizer : Tokenizer
         Cuts no text off.
-    weight, bias : ndarray of shape (n_tags, hidden_size) and (n_tags,)
-        The linear head.
+    head : mapping of str to ndarray
+        `weight` of shape (n_tags, hidden_size) and `bias` of shape (n_tags,), the linear head, and `casing` of shape
+        (n_casings, n_tags), what the casing of a token adds.
     settings : mapping
         `predictor.json`: name, labels, prefix, max_length, pad_id, precision, and those of `TagDecoder`.
     threads : int
@@ -48,8 +50,7 @@ class OnnxTaggerPredictor:
         self,
         session: onnxruntime.InferenceSession,
         tokenizer: Tokenizer,
-        weight: np.ndarray,
-        bias: np.ndarray,
+        head: Mapping[str, np.ndarray],
         settings: Mapping[str, Any],
         *,
         threads: int = 1,
@@ -62,8 +63,9 @@ class OnnxTaggerPredictor:
         self._pad_id: int = settings["pad_id"]
         self._is_quantized: bool = settings["precision"] == "int8"
         self._threads = threads
-        self._weight = np.ascontiguousarray(weight.T, dtype=np.float32)
-        self._bias = np.asarray(bias, dtype=np.float32)
+        self._weight = np.ascontiguousarray(head["weight"].T, dtype=np.float32)
+        self._bias = np.asarray(head["bias"], dtype=np.float32)
+        self._casing = np.asarray(head["casing"], dtype=np.float32)
         self._decoder = TagDecoder.of(settings)
 
     @classmethod
@@ -87,17 +89,18 @@ class OnnxTaggerPredictor:
                 "Export it again, or take it from its source."
             ) from error
         tokenizer = read_whole(read_tokenizer(folder / TOKENIZER_FILE, max_length=settings["max_length"]))
-        return cls(session, tokenizer, head["weight"], head["bias"], settings, threads=threads)
+        return cls(session, tokenizer, head, settings, threads=threads)
 
     def predict(self, texts: Sequence[str]) -> RecordAnswers:
         """Find the spans of texts, however long; a long sequence is worked off in batches."""
         found: list[list[ScoredSpan]] = []
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            pieces = [cut(self._tokenizer, text) for text in texts[start : start + TEXTS_AT_ONCE]]
+            some = texts[start : start + TEXTS_AT_ONCE]
+            pieces = [cut(self._tokenizer, text) for text in some]
             values = unit_values(pieces, self._frame, self._run, n_values=len(self._bias))
-            found += [
-                self._decoder.spans(logits, text.offsets) for logits, text in zip(values, pieces, strict=True)
-            ]
+            for text, cut_up, logits in zip(some, pieces, values, strict=True):
+                logits += self._casing[casings(text, cut_up.offsets)]
+                found.append(self._decoder.spans(logits, cut_up.offsets))
         return span_answers(texts, found, name=self.name)
 
     def _run(self, rows: Sequence[Any]) -> list[np.ndarray]:

@@ -9,8 +9,39 @@ import numpy as np
 import torch
 
 from metier.predictors.tokenization import pad
+from metier.text.casing import N_CASINGS
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.objectives.token_cross_entropy import UNTAGGED
+
+# A table of weights moves by the learning rate a step; this makes it move as much as a matrix of 384 columns does.
+CASING_SCALE = 30.0
+
+
+class TokenHead(torch.nn.Linear):
+    """A linear head, and what the casing of a token adds to each tag.
+
+    Parameters
+    ----------
+    hidden_size, n_tags : int
+        It starts near zero: no tag is believed in before a row is seen.
+    """
+
+    def __init__(self, hidden_size: int, n_tags: int, *, seed: int):
+        super().__init__(hidden_size, n_tags)
+        torch.nn.init.normal_(self.weight, std=0.02, generator=torch.Generator().manual_seed(seed))
+        torch.nn.init.zeros_(self.bias)
+        self.casing = torch.nn.Parameter(torch.zeros(N_CASINGS, n_tags))
+
+    def of_casing(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Give what casings add, of shape (..., n_tags); `numbers` below 0 add nothing."""
+        added: torch.Tensor = self.casing[numbers.clamp(min=0)] * CASING_SCALE
+        return added * (numbers >= 0).unsqueeze(-1)
+
+    @property
+    def casing_weights(self) -> np.ndarray:
+        """What each casing adds to each tag, an array of shape (n_casings, n_tags)."""
+        weights: np.ndarray = self.casing.detach().cpu().numpy() * CASING_SCALE
+        return weights
 
 
 class TokenClassifier(torch.nn.Module):
@@ -20,15 +51,13 @@ class TokenClassifier(torch.nn.Module):
     ----------
     encoder : PreTrainedModel
     n_tags : int
-        The head starts near zero: no tag is believed in before a row is seen.
     """
 
     def __init__(self, encoder: torch.nn.Module, n_tags: int, *, seed: int = 0):
         super().__init__()
         self.encoder = encoder
-        self.head = torch.nn.Linear(int(encoder.config.hidden_size), n_tags)  # type: ignore[union-attr, arg-type]
-        torch.nn.init.normal_(self.head.weight, std=0.02, generator=torch.Generator().manual_seed(seed))
-        torch.nn.init.zeros_(self.head.bias)
+        hidden_size = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.head = TokenHead(hidden_size, n_tags, seed=seed)
 
     @property
     def pad_id(self) -> int:
@@ -41,9 +70,13 @@ class TokenClassifier(torch.nn.Module):
             if isinstance(module, torch.nn.Dropout):
                 module.p = share
 
-    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Give logits of shape (n_rows, n_tokens, n_tags)."""
-        return self.head(self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state)  # type: ignore[no-any-return]
+    def forward(
+        self, input_ids: torch.Tensor, mask: torch.Tensor, casings: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Give logits of shape (n_rows, n_tokens, n_tags); what casings add is in them where casings are given."""
+        states = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state  # type: ignore[operator]
+        logits: torch.Tensor = self.head(states)
+        return logits if casings is None else logits + self.head.of_casing(casings)
 
     def run(self, rows: Sequence[Any]) -> list[np.ndarray]:
         """Give the logits of some rows of token ids without learning, one array of shape (n_tokens, n_tags) each."""
@@ -76,19 +109,21 @@ class TokenStates(torch.nn.Module):
 
 @dataclass(frozen=True)
 class TaggedRows(TokenisedRows):
-    """Windows of texts with the tag of each token.
+    """Windows of texts with the tag and the casing of each token.
 
     Parameters
     ----------
-    tags : sequence of ndarray of int64 of shape (n_tokens,)
+    tags, casings : sequence of ndarray of int64 of shape (n_tokens,)
         `UNTAGGED` for tokens that have none; one array a row.
     """
 
     tags: Sequence[np.ndarray] = ()
+    casings: Sequence[np.ndarray] = ()
 
     def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor:
-        labels = np.full((len(positions), width), UNTAGGED, dtype=np.int64)
+        labels = np.full((len(positions), width, 2), UNTAGGED, dtype=np.int64)
         for row, position in enumerate(positions.tolist()):
             tags = self.tags[position]
-            labels[row, : len(tags)] = tags
+            labels[row, : len(tags), 0] = tags
+            labels[row, : len(tags), 1] = self.casings[position]
         return torch.from_numpy(labels)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,23 +12,25 @@ from sklearn.utils.validation import check_is_fitted
 from tokenizers import Tokenizer
 
 from metier.data.rows import as_texts
-from metier.evaluation.span_fit import fit_decoder, span_counts
+from metier.evaluation.span_fit import fit_decoder
 from metier.predictors.onnx_encoder import open_session
 from metier.predictors.onnx_tagger import KIND, OnnxTaggerPredictor
-from metier.predictors.token_windows import Frame, Pieces, cut, read_whole, unit_values
+from metier.predictors.token_windows import Frame, cut, read_whole, unit_values
 from metier.progress import Listener, ignore
-from metier.tasks.bio import Span, tag_names, tags_of_spans
+from metier.tasks.bio import Span, tag_names
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.tag_decoding import TagDecoder, places
 from metier.tasks.tagging import TaggedTexts, check_tagged
+from metier.text.casing import casings
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, load_tokenizer, resolve_base
 from metier.transformer.encoder_settings import check_settings
 from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
-from metier.transformer.objectives.token_cross_entropy import UNTAGGED, token_cross_entropy
+from metier.transformer.objectives.token_cross_entropy import token_cross_entropy
 from metier.transformer.preflight import Cost, measure_training
-from metier.transformer.token_classifier import TaggedRows, TokenClassifier, TokenStates
+from metier.transformer.tagged_windows import Cutter, CutTexts
+from metier.transformer.token_classifier import TokenClassifier, TokenStates
 
 LEARNED = ("labels_", "base_", "model_", "decoder_", "chosen_params_", "facts_", "_gate_rows", "_sample")
 
@@ -37,9 +38,10 @@ LEARNED = ("labels_", "base_", "model_", "decoder_", "chosen_params_", "facts_",
 class TokenEncoder(BaseEstimator):
     """A pretrained encoder fine-tuned whole, a linear head on the first subword of each token [1]_.
 
-    Tags come out as the likeliest sequence that is legal. Scripts without spaces are read by character. A text
-    past the base's limit is read in windows with a quarter overlap. Every epoch is scored on validation by
-    the F1 of spans. It needs some hundred rows; with fewer, or without a processor to spare, prefer `Crf`.
+    How a token is written adds to its tags too: small encoders read everything in lower case. Tags come out as
+    the likeliest sequence that is legal. Scripts without spaces are read by character. A text past the base's
+    limit is read in windows with a quarter overlap. Every epoch is scored on validation by the F1 of spans. It
+    needs some hundred rows; with fewer, or without a processor to spare, prefer `Crf`.
 
     Parameters
     ----------
@@ -172,11 +174,16 @@ class TokenEncoder(BaseEstimator):
         """Give the spans of each text with their calibrated probabilities."""
         check_is_fitted(self)
         tokenizer = read_whole(load_tokenizer(self.base_))
-        pieces = [cut(tokenizer, text) for text in as_texts(X)]
+        texts = as_texts(X)
+        pieces = [cut(tokenizer, text) for text in texts]
         values = unit_values(
             pieces, self._frame(tokenizer), self.model_.run, n_values=len(tag_names(self.labels_))
         )
-        return [self.decoder_.spans(logits, text.offsets) for logits, text in zip(values, pieces, strict=True)]
+        added = self.model_.head.casing_weights
+        return [
+            self.decoder_.spans(logits + added[casings(text, cut_up.offsets)], cut_up.offsets)
+            for logits, text, cut_up in zip(values, texts, pieces, strict=True)
+        ]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_tagger` answers from, and a Hugging Face folder."""
@@ -186,6 +193,7 @@ class TokenEncoder(BaseEstimator):
         head = {
             "weight": self.model_.head.weight.detach().cpu().numpy(),
             "bias": self.model_.head.bias.detach().cpu().numpy(),
+            "casing": self.model_.head.casing_weights,
         }
         settings = {
             "kind": KIND,
@@ -200,7 +208,7 @@ class TokenEncoder(BaseEstimator):
         def build(graph: Path, precision: str, threads: int) -> OnnxTaggerPredictor:
             session = open_session(graph, threads=threads if precision == "fp32" else 1)
             own = settings | {"precision": precision}
-            return OnnxTaggerPredictor(session, tokenizer, head["weight"], head["bias"], own, threads=threads)
+            return OnnxTaggerPredictor(session, tokenizer, head, own, threads=threads)
 
         report = export_graph(
             TokenStates(self.model_.encoder),
@@ -269,7 +277,7 @@ class TokenEncoder(BaseEstimator):
         self.model_ = TokenClassifier(load_model(base), len(tag_names(self.labels_)), seed=self.random_state)
         self.model_.set_dropout(self.dropout)
         frame = self._frame(tokenizer)
-        cutter = _Cutter(tokenizer, frame, self.model_.pad_id)
+        cutter = Cutter(tokenizer, frame, self.model_.pad_id)
         seen = cutter.rows(examples)
         away = None if unseen is None else cutter.rows(unseen)
         known = [part for part in (seen, away) if part is not None]
@@ -305,7 +313,7 @@ class TokenEncoder(BaseEstimator):
             "calibration": (calibration.slope, calibration.intercept),
         }
 
-    def _fit_decoder(self, away: "_CutTexts | None") -> TagDecoder:
+    def _fit_decoder(self, away: CutTexts | None) -> TagDecoder:
         given = SpanCalibration(*self.calibration) if self.calibration is not None else None
         if away is None or (given is not None and self.outside_bias is not None):
             return TagDecoder(self.labels_, self.outside_bias or 0.0, given or SpanCalibration())
@@ -317,72 +325,6 @@ class TokenEncoder(BaseEstimator):
             bias=self.outside_bias,
         )
         return TagDecoder(self.labels_, fitted.outside_bias, given or fitted.calibration)
-
-
-class _Cutter:
-    """Makes windows with tags of texts with spans."""
-
-    def __init__(self, tokenizer: Tokenizer, frame: Frame, pad_id: int):
-        self._tokenizer, self._frame, self._pad_id = tokenizer, frame, pad_id
-
-    def rows(self, examples: TaggedTexts) -> "_CutTexts":
-        pieces = [cut(self._tokenizer, text) for text in examples.texts]
-        ids, tags, windows_per_text, n_unaligned = [], [], [], 0
-        for text, spans in zip(pieces, examples.spans, strict=True):
-            unit_tags, missed = tags_of_spans(spans, text.offsets, examples.labels)
-            n_unaligned += missed
-            by_piece = np.full(len(text.ids), UNTAGGED, dtype=np.int64)
-            by_piece[text.firsts] = unit_tags
-            windows = self._frame.windows(len(text.ids))
-            windows_per_text.append(len(windows))
-            for window in windows:
-                row = self._frame.around(text, window)
-                its_tags = np.full(len(row), UNTAGGED, dtype=np.int64)
-                shift = len(self._frame.head) - window.start
-                own = slice(window.own_start, window.own_stop)
-                its_tags[own.start + shift : own.stop + shift] = by_piece[own]
-                ids.append(row)
-                tags.append(its_tags)
-        rows = TaggedRows(ids, None, self._pad_id, tags)
-        return _CutTexts(
-            examples, pieces, rows, np.repeat(np.arange(len(pieces)), windows_per_text), n_unaligned
-        )
-
-
-class _CutTexts:
-    """Texts with spans as windows, and how to put the windows' logits together again."""
-
-    def __init__(
-        self, examples: TaggedTexts, pieces: list[Pieces], rows: TaggedRows, owner: np.ndarray, n_unaligned: int
-    ):
-        self.examples, self.pieces, self.rows = examples, pieces, rows
-        self.owner, self.n_unaligned = owner, n_unaligned
-
-    def logits(self, model: TokenClassifier, rows: TaggedRows | None = None) -> list[np.ndarray]:
-        """Give the logits of the units of each text; `rows` may hold the same windows in other ids."""
-        rows = self.rows if rows is None else rows
-        parts: list[np.ndarray] = [np.empty(0)] * len(rows)
-        for positions, _ in rows.in_order_of_length(_ANSWERING_BUDGET):
-            some = model.run([rows.ids[position] for position in positions])
-            for position, values in zip(positions.tolist(), some, strict=True):
-                parts[position] = values[rows.tags[position] != UNTAGGED]
-        first = np.searchsorted(self.owner, np.arange(len(self.pieces) + 1))
-        return [np.concatenate(parts[start:stop]) for start, stop in pairwise(first.tolist())]
-
-    def score(self, model: TokenClassifier, rows: Any) -> dict[str, float]:
-        """What epochs are compared by: F1 of spans, at a bias of 0."""
-        decoder = TagDecoder(self.examples.labels)
-        found = [
-            places(decoder.spans(logits, text.offsets))
-            for logits, text in zip(self.logits(model, rows), self.pieces, strict=True)
-        ]
-        right, there, answered = span_counts(self.examples.spans, found)
-        f1 = 2 * right / max(there + answered, 1)
-        error = float(np.sqrt(f1 * (1 - f1) / max(there, 1)))
-        return {"entity_f1": f1, "score": f1, "score_error": error}
-
-
-_ANSWERING_BUDGET = 4096
 
 
 def _gate(rows: TaggedTexts) -> Gate:
@@ -422,7 +364,8 @@ with torch.inference_mode():
     states = encoder(**batch).last_hidden_state[0]
 logits = states @ head["weight"].T + head["bias"]
 subwords = tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
-# The first subword of a word stands for it; Metier then takes the likeliest sequence that is legal.
+# The first subword of a word stands for it. Metier then adds what the word's casing speaks for (head["casing"]) and
+# takes the likeliest sequence that is legal.
 for subword, best in zip(subwords, logits.argmax(1)):
     print(subword, tags[best])
 ```

@@ -11,7 +11,8 @@ UNTAGGED = -100  # Continuations of a word, special tokens, padding, and what an
 def token_cross_entropy(*, label_smoothing: float = 0.0) -> Objective:
     """Give the mean negative log-likelihood of the tagged tokens' tags as an objective.
 
-    The batch's labels are tags of shape (n_rows, n_tokens), `UNTAGGED` where a token has none.
+    The batch's labels are the tag and the casing of each token, of shape (n_rows, n_tokens, 2), `UNTAGGED` where
+    a token has none.
 
     Parameters
     ----------
@@ -20,11 +21,12 @@ def token_cross_entropy(*, label_smoothing: float = 0.0) -> Objective:
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        logits = model(batch.input_ids, batch.mask).float()
         assert batch.labels is not None
+        tags, casings = batch.labels.unbind(-1)
+        logits = model(batch.input_ids, batch.mask, casings).float()
         return torch.nn.functional.cross_entropy(
             logits.flatten(0, 1),
-            batch.labels.flatten(),
+            tags.flatten(),
             ignore_index=UNTAGGED,
             label_smoothing=label_smoothing,
         )
