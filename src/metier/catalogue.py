@@ -38,6 +38,7 @@ METHODS = {
     "ordinal_logistic.v1": "metier.classical.ordinal_logistic:OrdinalLogistic",
     "corn_encoder.v1": "metier.transformer.corn_encoder:CornEncoder",
     "zero_shot.v1": "metier.transformer.zero_shot:ZeroShot",
+    "prompted.v1": "metier.transformer.prompted:Prompted",
     "endpoint.v1": "metier.classical.endpoint:Endpoint",
     "lead.v1": "metier.classical.lead:Lead",
     "textrank.v1": "metier.classical.textrank:TextRank",

@@ -47,6 +47,7 @@ KINDS = {
     "ordinal_linear.v1": "metier.predictors.ordinal_linear:OrdinalLinearPredictor",
     "onnx_grader.v1": "metier.predictors.onnx_grader:OnnxGraderPredictor",
     "endpoint.v1": "metier.predictors.endpoint:EndpointPredictor",
+    "torch_prompted.v1": "metier.transformer.prompted:TorchPromptedPredictor",
     "torch_generation.v1": "metier.transformer.torch_generation:TorchGenerationPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
