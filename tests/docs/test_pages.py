@@ -57,9 +57,10 @@ def test_commands_on_a_page_exist_with_their_flags(line):
     assert not unknown
 
 
-def test_command_pages_are_what_the_commands_say():
-    path = ROOT / "scripts" / "command_pages.py"
-    specification = importlib.util.spec_from_file_location("command_pages", path)
+@pytest.mark.parametrize("script", ["command_pages", "method_pages"])
+def test_written_pages_are_what_the_code_says(script):
+    path = ROOT / "scripts" / f"{script}.py"
+    specification = importlib.util.spec_from_file_location(script, path)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     stale = [
@@ -67,7 +68,7 @@ def test_command_pages_are_what_the_commands_say():
         for page, text in module.pages().items()
         if not page.exists() or page.read_text("utf-8") != text
     ]
-    assert not stale, "run: python scripts/command_pages.py"
+    assert not stale, f"run: python scripts/{script}.py"
 
 
 def test_both_readmes_have_the_same_headings_and_commands():

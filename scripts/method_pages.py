@@ -1,0 +1,89 @@
+"""Write docs/methods/*.md from the methods' docstrings: `python scripts/method_pages.py`.
+
+A page that was written by hand stays: only pages that open with the mark below are written. A test compares them
+with what this would write, so a page cannot drift from its method.
+"""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from metier import catalogue
+from metier.tasks.known import TASKS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "methods"
+MARK = "<!-- Written by scripts/method_pages.py from the method's docstring. -->"
+UNDERLINE = re.compile(r"^-{3,}$")
+
+
+def pages() -> dict[Path, str]:
+    """Give the path and text of each page that is written from a docstring."""
+    written = {}
+    for name in catalogue.METHODS:
+        path = DOCS / f"{name.rpartition('.v')[0]}.md"
+        if not path.exists() or path.read_text("utf-8").startswith(MARK):
+            written[path] = page(name, catalogue.resolve(name))
+    return written
+
+
+def page(name: str, method: type) -> str:
+    """The page of one method."""
+    sections = sections_of(inspect.getdoc(method) or "")
+    summary, _, rest = sections.pop("", "").partition("\n\n")
+    tasks = [task for task, known in TASKS.items() if name in (*known.field, *known.fusions)]
+    parts = [MARK, f"# {name}", summary, rest, used_in(name, tasks)]
+    if "Parameters" in sections:
+        parts.append("## Settings\n\n" + "\n".join(settings(sections["Parameters"], method, name)))
+    if "References" in sections:
+        parts.append("## References\n\n" + "\n".join(references(sections["References"])))
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def used_in(name: str, tasks: list[str]) -> str:
+    """Say where a method races by default, and how it is named."""
+    short = name.rpartition(".v")[0]
+    if tasks:
+        return f"Races by default for the task {' and '.join(f'`{task}`' for task in tasks)}."
+    return f"Does not race by default; name it: `--candidates {short},…`."
+
+
+def sections_of(text: str) -> dict[str, str]:
+    """Cut a numpy docstring into its sections; what stands before the first is under the empty name."""
+    found: dict[str, list[str]] = {"": []}
+    current = ""
+    for line in text.splitlines():
+        if UNDERLINE.match(line) and found[current]:
+            current = found[current].pop()
+            found[current] = []
+        else:
+            found[current].append(line)
+    return {name: "\n".join(lines).strip() for name, lines in found.items()}
+
+
+def settings(text: str, method: Any, name: str) -> list[str]:
+    """A line a parameter, with the way to set it."""
+    short = name.rpartition(".v")[0]
+    lines = [f"Set with `--set methods.{short}.NAME=VALUE`, or as arguments of `{method.__name__}`.", ""]
+    for block in re.split(r"\n(?=\S)", text):
+        head, _, body = block.partition("\n")
+        names, _, kind = head.partition(" : ")
+        words = " ".join(line.strip() for line in body.splitlines())
+        lines.append(f"- `{names}` ({kind}){': ' + words if words else ''}")
+    return lines
+
+
+def references(text: str) -> list[str]:
+    """A line a paper."""
+    entries = re.split(r"^\.\. \[\d+\] ", text, flags=re.MULTILINE)[1:]
+    return [f"{number}. {' '.join(entry.split())}" for number, entry in enumerate(entries, start=1)]
+
+
+def main() -> None:
+    """Write the pages."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
