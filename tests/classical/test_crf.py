@@ -59,7 +59,7 @@ def test_chinese_is_tagged_by_character_with_jieba(places):
     assert span_f1(spans, method.predict(texts)) > span_f1(spans, DictionaryTagger().fit(*train).predict(texts))
 
 
-@pytest.mark.skipif(not is_parser_installed(), reason="needs metier[syntax]: spaCy and its English model")
+@pytest.mark.skipif(not is_parser_installed(), reason="needs metier[nlp]: spaCy and its English model")
 def test_parts_of_speech_of_english_are_seen_and_exported(diseases, tmp_path):
     texts, spans = diseases[0]
     settled = {"c1": 0.1, "c2": 0.01, "max_iterations": 20, "outside_bias": 0.0, "calibration": (1.0, 0.0)}

@@ -37,7 +37,7 @@ def test_none_gives_nothing():
     assert marks("我在北京", "none") == [()] * 4
 
 
-@pytest.mark.skipif(not is_parser_installed(), reason="needs metier[syntax]: spaCy and its English model")
+@pytest.mark.skipif(not is_parser_installed(), reason="needs metier[nlp]: spaCy and its English model")
 def test_english_by_spacy_keeps_our_tokens():
     found = marks("She visited St. Louis.", "spacy")
     assert len(found) == 6

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pycrfsuite
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.dictionary_tagger import entity_labels
 from metier.data.rows import as_texts
-from metier.errors import MissingExtraError, SettingsError
+from metier.errors import SettingsError
 from metier.evaluation.span_fit import calibrate, choose_bias, span_f1
 from metier.predictors.crf import CrfPredictor
 from metier.predictors.crf_features import CrfFeatures
@@ -266,10 +267,6 @@ class _Trainer:
     """
 
     def __init__(self, features: CrfFeatures, examples: TaggedTexts, *, least_count: int):
-        try:
-            import pycrfsuite  # Only training needs it.
-        except ImportError:
-            raise MissingExtraError("Training a CRF", extra="train") from None
         self.features = features
         self.n_tags = len(tag_names(examples.labels))
         self.n_unaligned = 0
@@ -293,8 +290,6 @@ class _Trainer:
 
     def train(self, *, c1: float, c2: float, max_iterations: int) -> tuple[np.ndarray, np.ndarray]:
         """Give the weights of features, of shape (n_features, n_tags), and of steps between tags."""
-        import pycrfsuite
-
         settings = {"c1": c1, "c2": c2, "max_iterations": max_iterations}
         self._trainer.set_params(settings | {"feature.possible_transitions": True})
         with tempfile.TemporaryDirectory() as folder:

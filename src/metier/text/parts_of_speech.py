@@ -85,5 +85,5 @@ def _by_spacy(words: list[str]) -> list[tuple[str, ...]]:
 @functools.cache
 def _load_spacy() -> Any:
     if not is_parser_installed():
-        raise MissingExtraError(f"Parts of speech by {ENGLISH}", extra="syntax")
+        raise MissingExtraError(f"Parts of speech by {ENGLISH}", extra="nlp")
     return importlib.import_module(ENGLISH).load(exclude=["parser", "ner", "lemmatizer"])
