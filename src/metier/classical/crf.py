@@ -122,7 +122,7 @@ class Crf(BaseEstimator):
         best: tuple[float, CrfPredictor] | None = None
         grid = self._grid(unseen)
         for number, (c1, c2) in enumerate(grid):
-            listener(Progress(f"{self.name}: c1 = {c1:g}, c2 = {c2:g}", number, len(grid)))
+            listener(Progress(f"{self.name}: c1 = {c1:g}, c2 = {c2:g}", number, len(grid), unit="settings"))
             weights, steps = trainer.train(c1=c1, c2=c2, max_iterations=self.max_iterations)
             predictor = CrfPredictor(
                 features=features,
