@@ -112,7 +112,7 @@ def test_turned_round_two_vectors_answer_alike(fitted, predictor, pairs):
 def test_choices_are_enough_for_a_refit(fitted, pairs):
     refitted = clone(fitted).set_params(**fitted.chosen_params_).fit(*pairs["train"])
     X, _ = pairs["unseen"]
-    np.testing.assert_allclose(refitted.predict_proba(X), fitted.predict_proba(X), atol=0.03)
+    np.testing.assert_allclose(refitted.predict_proba(X), fitted.predict_proba(X), atol=0.06)
     again = {name: value for name, value in refitted.chosen_params_.items() if name != "precision"}
     assert json.loads(json.dumps(again)) == again
 
