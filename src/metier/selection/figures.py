@@ -15,16 +15,6 @@ from metier.evaluation.row_measures import comparison_of, find_measure, interval
 from metier.tasks.task import Task
 
 
-def is_fraction(metric: str) -> bool:
-    """Whether a metric lies from 0 to 1 and reads as a percentage."""
-    return metric in LABEL_METRICS or find_measure(metric).is_fraction
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether more of a metric is better; an error is the better the lower."""
-    return metric in LABEL_METRICS or find_measure(metric).higher_is_better is not False
-
-
 @dataclass(frozen=True)
 class Figures:
     """What answers to some rows are held against.

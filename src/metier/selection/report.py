@@ -12,9 +12,9 @@ import numpy as np
 
 from metier.audit import Audit
 from metier.data.rows import Rows
-from metier.evaluation import calibration_error, log_loss
+from metier.evaluation import calibration_error, describe_metric, higher_is_better, log_loss
 from metier.machine import describe_machine
-from metier.selection.figures import Figures, higher_is_better, is_fraction
+from metier.selection.figures import Figures
 from metier.selection.race import Race
 from metier.selection.recommendation import Recommendation
 from metier.selection.report_answers import detail_of, is_one_label
@@ -95,10 +95,7 @@ def build_report(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": race.task.name,
         "primary_metric": metric,
-        "metrics": {
-            name: {"is_fraction": is_fraction(name), "higher_is_better": higher_is_better(name)}
-            for name in race.task.metrics
-        },
+        "metrics": {name: _kind_of(name) for name in race.task.metrics},
         "recommended": recommendation.name,
         "recommendation": recommendation.sentence,
         "reasons": list(recommendation.reasons),
@@ -117,6 +114,15 @@ def build_report(
         "machine": describe_machine().as_dict(),
         "seconds": race.clock.elapsed_seconds,
         "budget_seconds": race.clock.budget_seconds,
+    }
+
+
+def _kind_of(metric: str) -> dict[str, Any]:
+    """How a metric is read; one that ranks nothing (how long answers are) counts as any other here."""
+    facts = describe_metric(metric)
+    return {
+        "is_fraction": facts["is_fraction"],
+        "higher_is_better": facts["higher_is_better"] is not False,
     }
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from metier.evaluation import calibration_error, confusions, per_label, reliability
+from metier.evaluation import calibration_error, confusions, higher_is_better, per_label, reliability
 from metier.evaluation.entity_measures import per_type
-from metier.selection.figures import Figures, higher_is_better
+from metier.selection.figures import Figures
 from metier.selection.stored_answers import StoredAnswers
 
 CONFUSED_LABELS = 12
