@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metier.errors import suggest
+from metier.tasks.entity_pairs import RULE, entity_fault
 
 # What stands under a key, in words and as a check; every other key holds a text.
 SHAPES = {
@@ -50,7 +51,11 @@ def fault_of(item: Any, keys: Sequence[str]) -> str | None:
     unknown = [key for key in item if key not in keys and key not in OPTIONAL]
     if unknown:
         return f"there is no {unknown[0]!r}.{suggest(unknown[0], keys)} Known: {', '.join(keys)}."
-    return next((fault for key in item if (fault := _fault_of_value(key, item[key]))), None)
+    fault = next((fault for key in item if (fault := _fault_of_value(key, item[key]))), None)
+    if fault is None and "head" in keys:
+        wrong = entity_fault(item)
+        return wrong and f"{wrong}. {RULE}"
+    return fault
 
 
 def _fault_of_value(key: str, value: Any) -> str | None:

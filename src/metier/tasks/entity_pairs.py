@@ -50,7 +50,7 @@ def as_entity_pairs(X: Any, *, origin: str = "these rows") -> list[dict[str, Any
     items = [_as_item(value, position) for position, value in enumerate(X)]
     if not items:
         raise EmptyDataError("Expected at least one text with two entities, found none.")
-    faults = [(row, fault) for row, item in enumerate(items, start=1) if (fault := _fault(item))]
+    faults = [(row, fault) for row, item in enumerate(items, start=1) if (fault := entity_fault(item))]
     if faults:
         raise EntityError(faults, origin=origin, remedy=RULE)
     return items
@@ -96,7 +96,8 @@ def _as_place(place: Any, name: str, position: int) -> list[int]:
     return pair
 
 
-def _fault(item: Mapping[str, Any]) -> str | None:
+def entity_fault(item: Mapping[str, Any]) -> str | None:
+    """Say why an item's entities are not where its offsets say, in a clause; None where they are."""
     text = item["text"]
     for name in ENTITIES:
         start, end = item[name]
