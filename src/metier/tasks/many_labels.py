@@ -58,7 +58,7 @@ class ManyLabels:
             found = "none of them has a label" if not counts else "each has all the labels there are"
             raise TooFewLabelsError(
                 f"Giving labels tells rows with a label from rows without it, but of the {len(sets)} rows of "
-                f"{origin} {found}. Check the column of labels (--labels), or add other rows."
+                f"{origin} {found}. Check the column of labels (--role labels=COLUMN), or add other rows."
             )
         return cls(tuple(sorted({*counts, *implied_parents(counts)})))
 

@@ -100,7 +100,7 @@ def check_spread(scores: np.ndarray, *, origin: str = "these rows") -> None:
     if len(scores) and float(scores.min()) == float(scores.max()):
         raise TooFewLabelsError(
             f"All {len(scores)} rows of {origin} have the score {scores[0]:g}, so there is nothing to learn. "
-            "Check the score column (--score), or add rows with other scores."
+            "Check the score column (--role score=COLUMN), or add rows with other scores."
         )
 
 

@@ -34,7 +34,7 @@ class CornEncoder(ClassifierMixin, TunedEncoder):
     ----------
     base, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
     time_limit_minutes, checkpoint_folder, C, precision, random_state
-        See `TunedEncoder`.
+        As of `Encoder`.
     order : sequence of str, default=None
         The grades from the lowest to the highest; None: numbers by their size, words by a scale that is known.
     temperature : float, default=None

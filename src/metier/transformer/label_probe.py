@@ -14,7 +14,7 @@ from scipy.special import expit
 # Half decades, from much penalty to little.
 GRID = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 UNFITTED_C = 3e-2  # Where no row can be held out.
-MOST_STEPS = 200
+MOST_STEPS = 100
 SMALLEST = 1e-12
 
 

@@ -35,7 +35,7 @@ class ManyLabelsEncoder(TunedEncoder):
     ----------
     base, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
     time_limit_minutes, checkpoint_folder, C, precision, random_state
-        See `TunedEncoder`.
+        As of `Encoder`.
     rule : mapping of str to [slope, offset, threshold], default=None
         Of the sigmoid of each label, and from which probability on it is answered; None: fitted on validation.
 

@@ -22,9 +22,10 @@ from metier.transformer.objectives.squared_error import squared_error
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.tuned_encoder import TunedEncoder, mean_and_error
 
-# Strengths of the penalty of the head's start, for standardised vectors, per row.
-GRID = (0.01, 0.1, 1.0)
-UNFITTED_C = 10.0
+# Strengths of the penalty of the head's start a row, for standardised vectors. Vectors of two texts read as one
+# hardly differ between pairs, and a head that stretches their noise comes apart as soon as the encoder moves.
+GRID = (0.1, 1.0, 10.0, 100.0)
+UNFITTED_C = 0.1
 
 
 class ScoreEncoder(RegressorMixin, TunedEncoder):
@@ -37,7 +38,7 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
     ----------
     base, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
     time_limit_minutes, checkpoint_folder, C, precision, random_state
-        See `TunedEncoder`; C is that of a ridge regression with a penalty of 1 / C a row.
+        As of `Encoder`; C is that of a ridge regression with a penalty of 1 / C a row.
     half_width : float, default=None
         Half the width of an answer's interval, in units of the score; None: from errors on validation.
     coverage : float, default=0.9
