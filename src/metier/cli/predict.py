@@ -124,7 +124,8 @@ def _items(texts: Sequence[str], keys: Sequence[str]) -> list[Any]:
         try:
             item = json.loads(text) if text.lstrip().startswith("{") or "messages" not in keys else text
         except json.JSONDecodeError as error:
-            example = json.dumps(dict.fromkeys(keys, "…"), ensure_ascii=False)
+            places = {"head": [0, 4], "tail": [5, 9]}
+            example = json.dumps({key: places.get(key, "…") for key in keys}, ensure_ascii=False)
             raise CallError(
                 f"This model asks for {' and '.join(keys)}, so each argument is a JSON object such as "
                 f"'{example}'; {text[:60]!r} is none ({error}). For a file use --input."

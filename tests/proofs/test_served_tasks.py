@@ -1,0 +1,119 @@
+"""Each task: trained on real rows, sealed, and served over HTTP by a process in which importing torch raises."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+import metier
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NO_TORCH = 'raise ImportError("torch must not be imported to answer")\n'
+
+# By task: a file, a candidate, what `train` has to be told, a question, and the field that answers it.
+TASKS = {
+    "classification": ("banking77/test.csv", "tfidf_linear", {}, {"text": "my card never came"}, "label"),
+    "many_labels": (
+        "sgd_dialogues/acts/train.jsonl",
+        "many_labels_linear",
+        {},
+        {"text": "I want to fly to Toronto."},
+        "labels",
+    ),
+    "grading": (
+        "twitter_financial_news/train.csv",
+        "ordinal_logistic",
+        {"task": "grading"},
+        {"text": "shares fall"},
+        "label",
+    ),
+    "scoring": (
+        "covid_faq/question_pairs.csv",
+        "ridge",
+        {"score": "similar", "label": "none"},
+        {"text": "What is a virus?", "text_pair": "What are viruses?"},
+        "score",
+    ),
+    "tagging": ("ncbi_disease/dev.conll", "crf", {}, {"text": "Ataxia telangiectasia is rare ."}, "spans"),
+    "relation": (
+        "semeval2010_task8/train.jsonl",
+        "relation_linear",
+        {},
+        {"text": "The fire was caused by a candle.", "head": [4, 8], "tail": [25, 31]},
+        "label",
+    ),
+    "answering": (
+        "xquad/test.en.json",
+        "passage_phrase",
+        {},
+        {"question": "Who wrote it?", "passage": "Ada Lovelace wrote it in 1843. It was long."},
+        "answer",
+    ),
+    "matching": (
+        "covid_faq/question_pairs.csv",
+        "pair_linear",
+        {},
+        {"text": "What is a virus?", "text_pair": "What are viruses?"},
+        "label",
+    ),
+    "generation": ("scitldr/dev.jsonl", "lead", {}, {"text": "One sentence. And another one."}, "text"),
+}
+
+
+@pytest.fixture(scope="module", params=list(TASKS))
+def served(request, tmp_path_factory):
+    """A running service of a task's bundle, and what to ask it."""
+    file, candidate, options, question, field = TASKS[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    run = metier.train(
+        EXAMPLES / file,
+        candidates=[candidate],
+        budget="2m",
+        run=folder / "run",
+        settings={"refit": False},
+        **options,
+    )
+    assert run.report["task"] == request.param
+    (folder / "blocked").mkdir()
+    (folder / "blocked" / "torch.py").write_text(NO_TORCH)
+    environment = {**os.environ, "PYTHONPATH": str(folder / "blocked")}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "metier", "serve", str(folder / "run"), "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield f"http://127.0.0.1:{port}", question, field
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def wait_until_ready(client):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, "the service was not ready within a minute"
+        time.sleep(0.1)
+
+
+def test_a_question_is_answered_over_http(served):
+    address, question, field = served
+    with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+        wait_until_ready(client)
+        answer = client.post("/v1/predict", json=question)
+        assert answer.status_code == 200, answer.text
+        assert field in answer.json()
+        assert answer.json()["answered_by"].endswith(".v1")
+        refused = client.post("/v1/predict", json={"txt": "a"})
+        assert refused.status_code == 422
+        assert "txt" in refused.json()["error"]["message"]
