@@ -28,7 +28,7 @@ class MarkedClassifier(torch.nn.Module):
         Its last four word vectors are those of the marks; see `with_marks`.
     n_classes : int
     dropout : float
-        Before either layer of the head, while training.
+        Before either layer of the head, while training; the encoder's own is off, as in `Encoder`.
 
     References
     ----------
@@ -41,6 +41,9 @@ class MarkedClassifier(torch.nn.Module):
     def __init__(self, encoder: torch.nn.Module, *, n_classes: int, dropout: float):
         super().__init__()
         self.encoder = encoder
+        for module in encoder.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
         size = int(encoder.config.hidden_size)
         self.head = torch.nn.Sequential(
             torch.nn.Dropout(dropout),

@@ -65,7 +65,10 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
     epochs : int, default=5
         Length of the learning-rate schedule.
-    stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, accumulate, clip, patience
+    learning_rate : float, default=2e-4
+        Of the head and the uppermost layer, at its peak; more than in `Encoder`, since marks and head start new. None:
+        by the number of steps.
+    stop_epoch, layer_decay, warmup_fraction, weight_decay, token_budget, accumulate, clip, patience
         As in `Encoder`.
     label_smoothing : float, default=0.1
         Share of the target that is spread over all labels.
@@ -105,7 +108,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         base: str = "auto",
         epochs: int = 5,
         stop_epoch: int | None = None,
-        learning_rate: float | None = None,
+        learning_rate: float | None = 2e-4,
         layer_decay: float = 0.9,
         warmup_fraction: float = 0.06,
         weight_decay: float = 0.01,
