@@ -32,7 +32,9 @@ def field(n_rows, **candidates):
 
 
 def test_the_cheapest_level_candidate_is_shipped():
-    figures, contestants = field(1000, floor=(800, 0.01), linear=(90, 0.2), cascade=(62, 0.4), average=(60, 3.0))
+    figures, contestants = field(
+        1000, floor=(800, 0.01), linear=(90, 0.2), cascade=(62, 0.4), average=(60, 3.0)
+    )
     chosen = recommend(contestants, figures)
     assert (chosen.name, chosen.best) == ("cascade", "average")
     assert "level with the best (average" in chosen.sentence

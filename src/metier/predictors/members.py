@@ -7,7 +7,7 @@ nothing is computed twice for the same texts, loaded twice or stored twice.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Member:
             return Answers(known[self.fingerprint], self.predictor.labels, names)
         if self._composite is not None:
             return self._composite.predict(texts, known=known)
-        return self.predictor.predict(texts)
+        return cast(Answers, self.predictor.predict(texts))  # Only what answers with labels is joined.
 
     def find(self, fingerprint: str) -> Predictor | None:
         """Give the predictor with this fingerprint: this one, or one inside it."""

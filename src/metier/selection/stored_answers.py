@@ -58,7 +58,8 @@ def write(stored: StoredAnswers, path: Path) -> None:
     StorageError
         If the disk refuses; nothing half-written stays.
     """
-    records: list[Any] = stored.records or [None] * len(stored.predicted)
+    without: list[Any] = [None] * len(stored.predicted)
+    records: list[Any] = stored.records or without
     lines = "".join(json.dumps(pair) + "\n" for pair in zip(stored.predicted, records, strict=True))
     try:
         if stored.probabilities is not None:
