@@ -11,6 +11,7 @@ MetierError
 ├── DataError                    the rows say no                                     exit 1
 │   ├── UnreadableFileError      the file is missing, broken or not what its name says
 │   ├── BrokenRowError           one line of the file cannot be read
+│   │   └── StrayTagError        tags that continue an entity where none is open
 │   ├── BrokenValueError         values of one column cannot be used: spans, answers, scores
 │   ├── EmptyDataError           no rows, or no rows with text
 │   ├── MissingLabelError        rows without a label
@@ -138,6 +139,14 @@ class BrokenRowError(DataError):
     def __init__(self, origin: str, line: int, found: str, *, remedy: str):
         self.line = line
         super().__init__(f"{origin}, line {line}: {found} {remedy}")
+
+
+class StrayTagError(BrokenRowError):
+    """Tags that continue an entity where none is open: I- without B-."""
+
+    def __init__(self, origin: str, lines: Sequence[int], found: str, *, remedy: str):
+        self.lines, self.found, self.remedy = list(lines), found, remedy
+        super().__init__(origin, lines[0], found, remedy=remedy)
 
 
 class BrokenValueError(DataError):

@@ -95,7 +95,7 @@ def test_a_named_target_is_the_only_one():
 def test_a_role_that_is_none_or_unknown_or_not_there():
     with pytest.raises(UnknownNameError, match=r"no role called 'txt'\. Did you mean 'text'"):
         read([{"text": "a b"}], txt="text")
-    with pytest.raises(MissingColumnError, match="--text-pair"):
+    with pytest.raises(MissingColumnError, match="--role text_pair=COLUMN"):
         read([{"text": "a b"}], text_pair="other")
     with pytest.raises(CallError, match="cannot be both"):
         read(pairs("text", "other"), target="other", text_pair="other")
@@ -123,7 +123,7 @@ def test_further_rows_keep_every_role(examples, tmp_path):
     test = read_alike(tmp_path / "test.csv", train)
     assert test.roles == train.roles
     assert test.fingerprint == train.take(range(5)).fingerprint
-    with pytest.raises(MissingColumnError, match="--text-pair"):
+    with pytest.raises(MissingColumnError, match="--role text_pair=COLUMN"):
         read_alike([{"question_1": "a", "similar": "1"}], train)
 
 

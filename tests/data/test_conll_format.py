@@ -153,7 +153,7 @@ def test_further_sentences_are_read_like_the_first(examples):
     train = read(examples / "ncbi_disease/dev.conll")
     test = read_alike(examples / "ncbi_disease/test.conll", train)
     assert len(test.values("spans")) == 400
-    with pytest.raises(MissingLabelError, match="--spans"):
+    with pytest.raises(MissingLabelError, match="--role spans=COLUMN"):
         next(iterate(examples / "ncbi_disease/test.conll")).values("spans")
 
 

@@ -38,7 +38,7 @@ def test_spans_in_the_shapes_that_tools_write(tmp_path, shape):
     rows = read(path)
     assert rows.values("spans") == [SPANS, []]
     assert infer_task(rows)[0] == "tagging"
-    assert any("(--spans)" in note for note in rows.notes)
+    assert any("(--role spans=COLUMN)" in note for note in rows.notes)
 
 
 def test_a_label_column_beside_entities_stays_the_label():

@@ -95,5 +95,5 @@ def test_rows_that_cannot_be_asked_are_refused():
     with pytest.raises(EmptyDataError):
         as_questions([])
     rows = rows_of(items, targets).with_roles(answers=None)
-    with pytest.raises(MissingLabelError, match="--answers"):
+    with pytest.raises(MissingLabelError, match="--role answers=COLUMN"):
         Answering.from_rows(rows)

@@ -67,7 +67,7 @@ def test_blank_labels_are_none_and_repeats_count_once():
 
 @pytest.mark.parametrize("sets", [[[], [], []], [["a"], ["a"]], [["a", "b"], ["b", "a"]]])
 def test_rows_that_say_nothing_are_refused(sets):
-    with pytest.raises(TooFewLabelsError, match="--labels"):
+    with pytest.raises(TooFewLabelsError, match="--role labels=COLUMN"):
         ManyLabels.from_labels(sets)
 
 

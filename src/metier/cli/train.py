@@ -9,6 +9,7 @@ from rich.text import Text
 
 from metier.cli import console as speak
 from metier.cli.commands import HELP
+from metier.cli.named_roles import named_roles, role_option
 from metier.tasks.metric_names import metric_name
 
 SHOWN_REASONS = 3
@@ -30,13 +31,7 @@ SHOWN_REASONS = 3
 @click.option(
     "--task", metavar="NAME", help="What is to be predicted. Default: told from the columns, and said."
 )
-@click.option(
-    "--role",
-    "roles",
-    metavar="ROLE=COLUMN",
-    multiple=True,
-    help="What another column is for: question, text_pair, labels, spans, score, target…; may be repeated.",
-)
+@role_option
 @click.option("--order", metavar="A,B,C", help="Grades, the lowest first; makes the labels grades.")
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
 @click.option("--time", metavar="COLUMN", help="Split by time: the latest rows are validation and test.")
@@ -111,7 +106,7 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     from metier.selection.budget import parse_duration
     from metier.selection.settings import load_settings
 
-    data = _named_roles(flags["roles"]) | {
+    data = named_roles(flags["roles"]) | {
         key: flags[key]
         for key in (
             "train",
@@ -150,29 +145,6 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     if flags["candidates"]:
         whole["candidates"] = [name.strip() for name in flags["candidates"].split(",") if name.strip()]
     return load_settings(file, overrides, flags={"data": data, **whole})
-
-
-def _named_roles(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Read `--role question=ask` and the like.
-
-    Raises
-    ------
-    click.UsageError
-        If there is no equals sign, or no role of that name.
-    """
-    from metier.errors import suggest
-    from metier.selection.settings import ROLES
-
-    named = {}
-    for pair in pairs:
-        role, separator, column = pair.partition("=")
-        if not separator or role not in ROLES:
-            hint = suggest(role, ROLES) if separator else ""
-            raise click.UsageError(
-                f"--role takes ROLE=COLUMN; found {pair!r}.{hint} Roles: {', '.join(ROLES)}."
-            )
-        named[role] = column
-    return named
 
 
 def _answer(report: dict[str, Any], *, verbose: bool) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from metier.data.batches import Batches, tables_of_records
 from metier.data.data_file import GZIP_FAULTS, TAG, DataFile
 from metier.data.encoding import choose_encoding, undecodable_line
-from metier.errors import BrokenRowError
+from metier.errors import BrokenRowError, StrayTagError
 from metier.text.segmentation import HAN
 
 HEAD_LINES = 2_000
@@ -59,8 +59,9 @@ def read_conll(file: DataFile, *, encoding: str | None, repair: bool, batch_rows
     Raises
     ------
     BrokenRowError
-        At a line that is no token with a tag; at the end, if there were I- that continue nothing and `repair` is
-        not asked for.
+        At a line that is no token with a tag.
+    StrayTagError
+        At the end, if there were I- that continue nothing and `repair` is not asked for.
     """
     encoding, notes = choose_encoding(file, encoding)
     layout = _layout(file, encoding)
@@ -182,13 +183,13 @@ class _Sentences:
             )
         return fields
 
-    def _refusal(self) -> BrokenRowError:
-        line, tag = self._stray[0]
+    def _refusal(self) -> StrayTagError:
+        _, tag = self._stray[0]
         others = len(self._stray) - 1
         more = f" (and {others:,} more tags in the file)" if others else ""
-        return BrokenRowError(
+        return StrayTagError(
             self._file.origin,
-            line,
+            [number for number, _ in self._stray],
             f"{tag} continues an entity, but none of its label is open before it{more}.",
             remedy=f"Mend it to B-{tag.partition('-')[2]}; or, if the file is tagged so that I- may begin an entity "
             "(IOB1), read it with --repair.",

@@ -59,7 +59,9 @@ def parse_messages(value: Any, *, repair: bool = False) -> tuple[list[dict[str, 
     """
     turns = decode(value)
     if not isinstance(turns, list) or not turns:
-        raise FaultError("there is no turn.", 'Write a list of {"role": "user", "content": "…"}.')
+        raise FaultError(
+            "there is no turn.", 'Write a list of {"role": "user", "content": "…"}.', kind="without a turn"
+        )
     messages = [_message(turn, number) for number, turn in enumerate(turns)]
     messages = _alternating(messages, repair)
     target = messages.pop()["content"] if messages[-1]["role"] == "assistant" else None
@@ -67,6 +69,7 @@ def parse_messages(value: Any, *, repair: bool = False) -> tuple[list[dict[str, 
         raise FaultError(
             "no turn of the user comes before the last turn.",
             "Begin with what the user says, or take the row out.",
+            kind="in which the user says nothing before the last turn",
         )
     return messages, target
 
@@ -97,13 +100,16 @@ def _message(turn: Any, number: int) -> dict[str, str]:
         raise FaultError(
             f"turn {number + 1} does not say who speaks and what.",
             'Write it as {"role": "user", "content": "…"}.',
+            kind="with a turn that does not say who speaks and what",
         )
     name = str(turn[who]).strip().lower()
     # Transcripts of dialogue systems call the assistant's side SYSTEM; chats call their instructions so.
     role = "assistant" if who == "speaker" and name == "system" else _SPEAKERS.get(name)
     if role is None:
         raise FaultError(
-            f"turn {number + 1} is spoken by {turn[who]!r}.", "Speakers are user, assistant, system and tool."
+            f"turn {number + 1} is spoken by {turn[who]!r}.",
+            "Speakers are user, assistant, system and tool.",
+            kind="with a speaker who is not known",
         )
     return {"role": role, "content": said}
 
@@ -116,6 +122,7 @@ def _alternating(messages: list[dict[str, str]], repair: bool) -> list[dict[str,
             raise FaultError(
                 f"turns {number - 1} and {number} are both of the {message['role']}.",
                 "Join them into one, or put the turn back that is missing between them.",
+                kind=f"with two turns of the {message['role']} in a row",
             )
         if again:
             kept[-1] = {**message, "content": f"{kept[-1]['content']}\n{message['content']}"}

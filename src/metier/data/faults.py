@@ -4,20 +4,100 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from metier.data.batches import as_string
 from metier.errors import BrokenValueError
 
 MOST_KEPT = 1_000  # Rows named in an error; all are counted.
+MOST_SHOWN = 100  # Faults of one kind that are told with their text.
 ID_COLUMNS = ("id", "ID", "query_id", "dialogue_id")
 
 
 class FaultError(Exception):
-    """One value that cannot be used as it is: what was found, and what to do."""
+    """One value that cannot be used as it is: what was found, what to do, and what kind of fault it is.
 
-    def __init__(self, found: str, cure: str):
+    The kind is a clause that ends "3 rows have spans …": "that overlap".
+    """
+
+    def __init__(self, found: str, cure: str, *, kind: str = "that cannot be read"):
         super().__init__(found)
-        self.found, self.cure = found, cure
+        self.found, self.cure, self.kind = found, cure, kind
+
+
+@dataclass
+class FaultKind:
+    """The rows of one column that have one kind of fault.
+
+    Parameters
+    ----------
+    column, role : str
+        The column, and what it is for.
+    kind : str
+        A clause, as `FaultError` has it.
+    cure : str
+        What to do about it by hand.
+    rows : list of int
+        Positions in the source, from 0.
+    unmendable : set of int
+        Those of them that repair leaves out.
+    found : list of str
+        What was found in the first of them.
+    texts : list of str
+        The texts of these.
+    """
+
+    column: str
+    role: str
+    kind: str
+    cure: str
+    rows: list[int] = field(default_factory=list)
+    unmendable: set[int] = field(default_factory=set)
+    found: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FaultLog:
+    """Every fault that reading meets, for who wants to hear of all of them instead of the first as an error.
+
+    Rows are then read as with repair; what repair cannot mend is left out.
+
+    Parameters
+    ----------
+    kinds : list of FaultKind
+    kept : ndarray of int64 or None
+        Where the rows that stayed stood in the source; None while all did.
+    refused : list of (column, sentence)
+        What was wrong with a column as a whole.
+    """
+
+    kinds: list[FaultKind] = field(default_factory=list)
+    kept: np.ndarray | None = None
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, faults: "Faults", role: str, values: Sequence[Any], unmendable: set[int]) -> None:
+        """Keep the faults of a column; the values show which rows they are."""
+        by_kind: dict[str, FaultKind] = {}
+        for position, fault in faults.each:
+            one = by_kind.setdefault(fault.kind, FaultKind(faults.column, role, fault.kind, fault.cure))
+            row = self.source_row(position)
+            one.rows.append(row)
+            if position in unmendable:
+                one.unmendable.add(row)
+            if len(one.found) < MOST_SHOWN:
+                one.found.append(fault.found)
+                one.texts.append(as_string(values[position]) or "")
+        self.kinds += by_kind.values()
+
+    def source_row(self, position: int) -> int:
+        """Give where a row that is there now stood in the source."""
+        return position if self.kept is None else int(self.kept[position])
+
+    def keep(self, positions: np.ndarray) -> None:
+        """Remember that of the rows that are there now only these stay."""
+        self.kept = positions if self.kept is None else self.kept[positions]
 
 
 @dataclass
@@ -38,31 +118,26 @@ class Faults:
     column: str
     repair_says: str = ""
     first_row: int = 0
-    first: FaultError | None = None
-    positions: list[int] = field(default_factory=list)
-    count: int = 0
+    each: list[tuple[int, FaultError]] = field(default_factory=list)
 
     def add(self, position: int, fault: FaultError) -> None:
         """Keep the fault of the row at a position, counted from 0."""
-        self.first = self.first or fault
-        self.count += 1
-        if len(self.positions) < MOST_KEPT:
-            self.positions.append(position)
+        self.each.append((position, fault))
 
     def check(self, table: pa.Table) -> None:
         """Raise `BrokenValueError` if there was any."""
-        if self.first is None:
+        if not self.each:
             return
-        first = self.positions[0]
+        first, fault = self.each[0]
         name = next((name for name in ID_COLUMNS if name in table.column_names and name != self.column), None)
         identity = "" if name is None else f" ({name} {table.column(name)[first].as_py()})"
         repair = f" Or read it with --repair, which {self.repair_says}." if self.repair_says else ""
         raise BrokenValueError(
             self.origin,
             self.column,
-            f"{self.first.found} {self.first.cure}{repair}",
-            rows=[self.first_row + position + 1 for position in self.positions],
-            count=self.count,
+            f"{fault.found} {fault.cure}{repair}",
+            rows=[self.first_row + position + 1 for position, _ in self.each[:MOST_KEPT]],
+            count=len(self.each),
             identity=identity,
         )
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from metier.data.faults import FaultLog
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
@@ -17,6 +19,8 @@ class ReadOptions:
         Mend what is safe to mend (offsets a little off, turns of one speaker in a row, I- without B-) and say so.
     known_labels : frozenset of str
         Labels of rows that were read before; none of them may hold the separator.
+    faults : FaultLog, optional
+        Where faults are written instead of raised; the rows are then read as with repair.
     """
 
     encoding: str | None = None
@@ -24,3 +28,4 @@ class ReadOptions:
     separator: str | None = None
     repair: bool = False
     known_labels: frozenset[str] = frozenset()
+    faults: FaultLog | None = None

@@ -72,7 +72,11 @@ def _pairs(value: Any) -> list[tuple[str, int | None]]:
 
 def _place(text: str, start: int | None, passage: str, repair: bool) -> int:
     if not text.strip():
-        raise FaultError("an answer is empty.", "Leave it out; a question without an answer has none at all.")
+        raise FaultError(
+            "an answer is empty.",
+            "Leave it out; a question without an answer has none at all.",
+            kind="that are empty",
+        )
     if start is not None and start >= 0 and passage.startswith(text, start):
         return start
     place = nearest(passage, text, start or 0)
@@ -80,6 +84,7 @@ def _place(text: str, start: int | None, passage: str, repair: bool) -> int:
         raise FaultError(
             f"the answer {_shown(text)} stands nowhere in its passage.",
             "Answers are pieces of the passage, copied to the letter; mend it or take it out.",
+            kind="that stand nowhere in their passage",
         )
     if start is None or repair:
         return place
@@ -89,6 +94,7 @@ def _place(text: str, start: int | None, passage: str, repair: bool) -> int:
         f"the answer {_shown(text)} does not stand at its offset {start} ({found}); "
         f"its nearest place is {place}.",
         "Mend the offset: it counts characters from 0.",
+        kind="that do not stand at their offset",
     )
 
 

@@ -21,6 +21,7 @@ from metier.data.combinations import NONE
 from metier.data.conll_format import read_conll
 from metier.data.csv_format import read_csv
 from metier.data.data_file import DataFile, recognise
+from metier.data.faults import FaultLog
 from metier.data.folder import data_files, labelled_texts, read_labelled_texts, split_of
 from metier.data.json_format import read_json
 from metier.data.lines_format import read_lines
@@ -45,6 +46,7 @@ def read(
     delimiter: str | None = None,
     separator: str | None = None,
     repair: bool = False,
+    faults: FaultLog | None = None,
     listener: Listener = ignore,
     **columns: str | None,
 ) -> Rows:
@@ -61,6 +63,8 @@ def read(
         What stands between the labels of one row; detected where it is not named. `none`: nothing does.
     repair : bool, default=False
         Mend what is safe to mend, and say so; otherwise it is an error.
+    faults : FaultLog, optional
+        Where faults of values are written instead of raised; the rows are then read as with repair.
     listener : Listener
         Told how many rows of a large file were read.
     **columns : str
@@ -81,7 +85,9 @@ def read(
     UnknownNameError
         If there is no such role.
     """
-    options = ReadOptions(encoding=encoding, delimiter=delimiter, separator=separator, repair=repair)
+    options = ReadOptions(
+        encoding=encoding, delimiter=delimiter, separator=separator, repair=repair, faults=faults
+    )
     given = _given(columns)
     if isinstance(source, Rows):
         kept = {
@@ -104,6 +110,7 @@ def read_alike(
     encoding: str | None = None,
     delimiter: str | None = None,
     repair: bool = False,
+    faults: FaultLog | None = None,
 ) -> Rows:
     """Read further rows whose inputs and targets stand in the columns of the same name as those of `like`.
 
@@ -121,6 +128,7 @@ def read_alike(
         separator=like.separator,
         repair=repair,
         known_labels=frozenset(known),
+        faults=faults,
     )
     if isinstance(source, Rows):
         return _with_roles(source.table, given, options, origin=source.origin, notes=source.notes)

@@ -19,6 +19,8 @@ from metier.errors import EmptyDataError, MissingColumnError, MissingLabelError
 # What a column can be for. Rows are answered from inputs, and learn targets; the rest says how they are split.
 INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages")
 TARGET_ROLES = ("label", "labels", "spans", "answers", "score", "target")
+# Roles that have a flag of their own; every other column is named with `--role`.
+FLAGGED_ROLES = ("text", "label", "group", "time", "split")
 _SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
 _PLACE = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("type", pa.string())])
 _ANSWER = pa.struct([("text", pa.string()), ("start", pa.int32())])
@@ -88,8 +90,8 @@ class Roles:
 
 
 def flag(role: str) -> str:
-    """Give the flag that names the column of a role: `--text-pair`."""
-    return f"--{role.replace('_', '-')}"
+    """Give the flag that names the column of a role: `--text`, or `--role text_pair=COLUMN`."""
+    return f"--{role}" if role in FLAGGED_ROLES else f"--role {role}=COLUMN"
 
 
 class Texts(Sequence[str]):

@@ -22,6 +22,7 @@ REPAIR_SPANS = (
     "of spans that overlap, and leaves out a span that lies outside of its text"
 )
 REPAIR_PLACES = "moves an entity to the nearest place where its text stands, or leaves its row out"
+NOWHERE = "whose words stand nowhere in their text"
 _MEND = "Mend the offsets where the file was made."
 
 
@@ -136,19 +137,26 @@ def _settle(text: str, start: int, end: int, surface: Any, called: str, repair: 
     if isinstance(surface, str) and surface and text[max(start, 0) : max(end, 0)] != surface:
         place = nearest(text, surface, start)
         if place is None:
-            raise FaultError(f"{called} should hold {surface!r}, which stands nowhere in the text.", _MEND)
+            raise FaultError(
+                f"{called} should hold {surface!r}, which stands nowhere in the text.", _MEND, kind=NOWHERE
+            )
         if not repair:
             stands = text[max(start, 0) : max(end, 0)]
             raise FaultError(
                 f"{called} should hold {surface!r}, but {stands!r} stands there; the nearest {surface!r} is "
                 f"[{place}, {place + len(surface)}].",
                 _MEND,
+                kind="that stand at another place than their offsets say",
             )
         start, end = place, place + len(surface)
     if start >= end:
-        raise FaultError(f"{called} ends where or before it starts.", _MEND)
+        raise FaultError(f"{called} ends where or before it starts.", _MEND, kind="that end where they start")
     if start < 0 or start >= len(text) or (end > len(text) and not repair):
-        raise FaultError(f"{called} reaches outside of its text, which has {len(text)} characters.", _MEND)
+        raise FaultError(
+            f"{called} reaches outside of its text, which has {len(text)} characters.",
+            _MEND,
+            kind="that reach outside of their text",
+        )
     return _trim(text, start, min(end, len(text)), called, repair)
 
 
@@ -159,12 +167,13 @@ def _trim(text: str, start: int, end: int, called: str, repair: bool) -> tuple[i
     trimmed_start = start + len(piece) - len(piece.lstrip())
     trimmed_end = start + len(piece.rstrip())
     if trimmed_start >= trimmed_end:
-        raise FaultError(f"{called} holds nothing but spaces.", _MEND)
+        raise FaultError(f"{called} holds nothing but spaces.", _MEND, kind="that hold nothing but spaces")
     if not repair:
         raise FaultError(
             f"{called} begins or ends with a space ({piece!r}): is it off by one? Without spaces it is "
             f"[{trimmed_start}, {trimmed_end}].",
             _MEND,
+            kind="that begin or end with a space",
         )
     return trimmed_start, trimmed_end
 
@@ -182,6 +191,7 @@ def _apart(spans: list[dict[str, Any]], text: str, repair: bool) -> list[dict[st
             raise FaultError(
                 f"the spans {_named(one, text)} and {_named(other, text)} overlap.",
                 "Keep one of them: tags allow one label a character.",
+                kind="that overlap",
             )
     return spans
 

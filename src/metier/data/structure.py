@@ -18,6 +18,7 @@ from metier.data.combinations import NONE, messages_column
 from metier.data.faults import FaultError, Faults, parse_each
 from metier.data.options import ReadOptions
 from metier.data.rows import COLUMN_TYPES, Roles
+from metier.errors import DataError
 
 STRUCTURED = ("spans", "head", "tail", "answers")
 TEXTS = ("text", "text_pair", "question", "target")
@@ -80,9 +81,9 @@ def structure(
         name = getattr(roles, role)
         if name is not None:
             work.against_text(role, name, roles.text)
-    separator = None if roles.labels is None else work.labels(roles.labels)
+    separator = None if roles.labels is None else work.labels(roles.labels, text=roles.text)
     if roles.score is not None:
-        work.scores(roles.score)
+        work.scores(roles.score, text=roles.text)
     work.drop_broken()
     return Structured(work.table, tuple(work.notes), separator)
 
@@ -122,13 +123,18 @@ class _Work:
         """Check and type a column whose values are places in the text."""
         texts = [value or "" for value in self.table.column(text).to_pylist()]
         parse = _PARSERS[role]
-        parsed = self._parse(name, role, lambda row, value, repair: parse(value, texts[row], repair=repair))
+        parsed = self._parse(
+            name, role, lambda row, value, repair: parse(value, texts[row], repair=repair), text=text
+        )
         self._put(name, pa.array(parsed, COLUMN_TYPES[role]))
 
     def conversations(self, name: str, *, text: str, target: str | None) -> None:
         """Type a column of conversations, and put what was said last and what is to be written beside it."""
         pairs = self._parse(
-            name, "messages", lambda _, value, repair: conversations.parse_messages(value, repair=repair)
+            name,
+            "messages",
+            lambda _, value, repair: conversations.parse_messages(value, repair=repair),
+            text=None,
         )
         learnt = target is not None and target not in self.table.column_names
         if learnt and any(pair and pair[1] for pair in pairs):
@@ -157,13 +163,13 @@ class _Work:
             )
         return cut
 
-    def labels(self, name: str) -> str | None:
+    def labels(self, name: str, *, text: str) -> str | None:
         """Cut and type a column of labels; gives the separator."""
         values = self.table.column(name).to_pylist()
-        separator, notes = label_lists.choose_separator(
-            values, self._options.separator, known=self._options.known_labels, origin=self._origin, column=name
+        separator, notes = self._separator(name, values)
+        parsed = self._parse(
+            name, "labels", lambda _, value, __: label_lists.split_labels(value, separator), text=text
         )
-        parsed = self._parse(name, "labels", lambda _, value, __: label_lists.split_labels(value, separator))
         self.notes += notes
         blank = sum(isinstance(value, str) and not value.strip() for value in values)
         if blank:
@@ -171,32 +177,59 @@ class _Work:
         self._put(name, pa.array(parsed, COLUMN_TYPES["labels"]))
         return separator
 
-    def scores(self, name: str) -> None:
-        self._put(name, pa.array(self._parse(name, "score", lambda _, value, __: _number(value)), pa.float64()))
+    def _separator(self, name: str, values: list[Any]) -> tuple[str | None, tuple[str, ...]]:
+        try:
+            return label_lists.choose_separator(
+                values,
+                self._options.separator,
+                known=self._options.known_labels,
+                origin=self._origin,
+                column=name,
+            )
+        except DataError as error:
+            if self._options.faults is None:
+                raise
+            self._options.faults.refused.append((name, str(error)))
+            return None, ()
+
+    def scores(self, name: str, *, text: str) -> None:
+        """Type a column of numbers."""
+        parsed = self._parse(name, "score", lambda _, value, __: _number(value), text=text)
+        self._put(name, pa.array(parsed, pa.float64()))
 
     def drop_broken(self) -> None:
         """Leave out the rows that repair could not mend."""
         if self._broken:
             kept = np.setdiff1d(np.arange(self.table.num_rows), sorted(self._broken))
             self.table = self.table.take(pa.array(kept))
-            self.notes.append(f"repair left out {len(self._broken):,} rows that it could not mend")
+            if self._options.faults is not None:
+                self._options.faults.keep(kept)
+            else:
+                self.notes.append(f"repair left out {len(self._broken):,} rows that it could not mend")
             self._broken = set()
 
-    def _parse(self, name: str, role: str, parse: Callable[[int, Any, bool], Any]) -> list[Any]:
+    def _parse(
+        self, name: str, role: str, parse: Callable[[int, Any, bool], Any], *, text: str | None
+    ) -> list[Any]:
+        """Parse the values of a column; `text` names the column that is shown beside a fault, if not the value."""
         values = self.table.column(name).to_pylist()
         faults = Faults(self._origin, name, REPAIRS.get(role, ""), self._first_row)
         parsed, broken = parse_each(values, lambda row, value: parse(row, value, False), faults)
-        if not (self._options.repair and role in REPAIRS):
+        log = self._options.faults
+        if log is None and not (self._options.repair and role in REPAIRS):
             faults.check(self.table)
             return parsed
-        for row in broken:
+        unmendable = set(broken) if role not in REPAIRS else set()
+        for row in set(broken) - unmendable:
             try:
                 parsed[row] = parse(row, values[row], True)
             except FaultError:
-                self._broken.add(row)
-        mended = len(broken) - len(self._broken.intersection(broken))
-        if mended:
-            self.notes.append(f"repair mended {mended:,} values of {name}")
+                unmendable.add(row)
+        self._broken |= unmendable
+        if log is not None:
+            log.note(faults, role, values if text is None else self.table.column(text).to_pylist(), unmendable)
+        elif len(broken) > len(unmendable):
+            self.notes.append(f"repair mended {len(broken) - len(unmendable):,} values of {name}")
         return parsed
 
     def _put(self, name: str, values: pa.Array) -> None:
@@ -210,6 +243,8 @@ def _number(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         raise FaultError(
-            f"{value!r} is no number.", "Scores are numbers with a point, as 3.5; mend it, or leave it blank."
+            f"{value!r} is no number.",
+            "Scores are numbers with a point, as 3.5; mend it, or leave it blank.",
+            kind="that are no numbers",
         ) from None
     return None if np.isnan(number) else number

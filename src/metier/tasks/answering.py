@@ -53,7 +53,7 @@ class Answering:
         if without == len(targets):
             raise EmptyDataError(
                 f"None of the {len(targets):,} questions of {rows.origin} has an answer. "
-                "Add rows with answers, or name their column with --answers."
+                "Add rows with answers, or name their column with --role answers=COLUMN."
             )
         return cls(without / len(targets))
 

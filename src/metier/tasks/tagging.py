@@ -174,6 +174,6 @@ def _label_space(spans: Sequence[Sequence[Span]], *, origin: str) -> tuple[str, 
     if not labels:
         raise TooFewLabelsError(
             f"None of the {len(spans)} rows of {origin} has a span, so there is nothing to find. "
-            "Check the column of spans (--spans), or add rows that have some."
+            "Check the column of spans (--role spans=COLUMN), or add rows that have some."
         )
     return tuple(sorted(labels))
