@@ -1,4 +1,6 @@
+import copy
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,9 +20,11 @@ from metier.errors import (
     UnknownNameError,
 )
 from metier.predictors import load_predictor
+from metier.predictors.onnx_generation import OnnxGenerationPredictor
 from metier.predictors.prompting import Prompts, PromptSettings
 from metier.tasks.generation import check_texts
 from metier.transformer.generation_examples import build_encoding
+from metier.transformer.generation_export import MARGIN
 from metier.transformer.generation_rows import IGNORED, Writer, answer_cross_entropy
 from metier.transformer.generative_bases import (
     load_codec,
@@ -29,6 +33,7 @@ from metier.transformer.generative_bases import (
 )
 from metier.transformer.generator import Generator
 from metier.transformer.low_rank import linear_layers
+from metier.transformer.onnx_decoder import quantise
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -88,10 +93,13 @@ def test_an_encoder_decoder_learns_them_too(t5, talk):
 
 
 def test_exported_then_loaded_answers_alike(learned, talk, tmp_path):
-    learned.export(tmp_path)
+    exact = copy.copy(learned)
+    exact.precision = "fp32"
+    exact.export(tmp_path)
     for path in walk_files(tmp_path):
         check_is_data(path)
     predictor = load_predictor(tmp_path)
+    assert type(predictor).__name__ == "OnnxGenerationPredictor"
     texts = [*talk[0], "", "\ud83d half", "我的卡还没有到", "card " * 3_000]
     answers = predictor.predict(texts)
     assert answers.predicted == learned.predict(texts)
@@ -284,8 +292,73 @@ def test_bases_that_are_not_there_say_what_to_do(tmp_path, tiny_base):
         load_language_model(resolve_generative_base(str(tiny_base)), dtype=torch.float32)
 
 
-def test_without_torch_the_bundle_says_what_to_install(learned, tmp_path, monkeypatch):
+def test_the_graph_gives_the_models_own_probabilities(learned, talk, tmp_path):
+    """Against transformers, token by token, with and without what was read before."""
     learned.export(tmp_path)
+    predictor = OnnxGenerationPredictor.load(tmp_path)
+    model, encoding = learned.predictor_.model, learned._encoding_
+    rows, _ = encoding.rows(check_texts(*talk))
+    for prompt, answer in zip(*rows.parted(4), strict=True):
+        ids = torch.tensor([[*prompt, *answer]])
+        labels = torch.where(torch.arange(ids.shape[1]) < len(prompt), IGNORED, ids)
+        with torch.inference_mode():
+            expected = float(model(input_ids=ids, labels=labels).loss)
+        assert predictor.loss(prompt, answer) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_bundle_writes_where_torch_cannot_be_imported(learned, talk, tmp_path, precision):
+    clone = copy.copy(learned)
+    clone.precision = precision
+    clone.export(tmp_path)
+    script = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "import json, pathlib\n"
+        "from metier.predictors import load_predictor\n"
+        "predictor = load_predictor(pathlib.Path(sys.argv[1]))\n"
+        "texts = json.loads(sys.argv[2])\n"
+        "print(json.dumps([predictor.predict(texts).predicted, ''.join(predictor.stream(texts[0]))]))"
+    )
+    texts = talk[0][:5]
+    command = [sys.executable, "-c", script, str(tmp_path), json.dumps(texts)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answers, streamed = json.loads(done.stdout)
+    assert streamed == answers[0]
+    expected = learned.predict(texts)
+    assert (
+        answers == expected
+        if precision == "fp32"
+        else np.mean([a == b for a, b in zip(answers, expected, strict=True)]) > 0.5
+    )
+
+
+def test_eight_bits_prove_themselves_or_are_left(learned, tmp_path):
+    learned.export(tmp_path)
+    report = learned.facts_["export"]
+    assert report["precision"] in ("fp32", "int8")
+    lost = report["loss"]["int8"] - report["loss"]["fp32"]
+    assert report["precision"] == "fp32" or lost <= MARGIN
+    assert report["size_bytes"]["int8"] < report["size_bytes"]["fp32"]
+    assert learned.chosen_params_["precision"] == report["precision"]
+
+
+def test_bytes_stand_for_their_weights():
+    weight = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
+    quantised, scales = quantise(weight)
+    back = (quantised.astype(np.float32) - 128).reshape(8, -1) * np.repeat(scales.reshape(8, -1), 32, axis=1)
+    assert np.abs(back - weight).max() <= scales.max() / 2 + 1e-6
+
+
+def test_beams_and_other_architectures_are_answered_by_torch(llama, t5, talk, tmp_path):
+    for name, fitted in (("beams", learn(llama, talk, epochs=1, beams=2)), ("t5", learn(t5, talk, epochs=1))):
+        folder = tmp_path / name
+        folder.mkdir()
+        fitted.export(folder)
+        assert type(load_predictor(folder)).__name__ == "TorchGenerationPredictor"
+
+
+def test_without_torch_the_bundle_says_what_to_install(t5, talk, tmp_path, monkeypatch):
+    learn(t5, talk, epochs=1).export(tmp_path)
     for name in [name for name in sys.modules if name.startswith("metier.transformer")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)

@@ -40,6 +40,18 @@ class GenerationRows(TokenisedRows):
             return super().lengths
         return super().lengths + np.fromiter(map(len, self.answers), dtype=np.int64, count=len(self.answers))
 
+    def parted(self, most: int) -> tuple[list[list[int]], list[list[int]]]:
+        """Give the prompts and the answers of some rows, evenly taken."""
+        taken = np.linspace(0, len(self) - 1, min(most, len(self))).astype(int)
+        answers = [list(self.answers[row]) for row in taken]
+        if self.is_encoder_decoder:
+            return [list(self.ids[row]) for row in taken], answers
+        prompts = [
+            list(self.ids[row][: len(self.ids[row]) - len(answer)])
+            for row, answer in zip(taken, answers, strict=True)
+        ]
+        return prompts, answers
+
     def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor:
         answers = [self.answers[position] for position in positions]
         if self.is_encoder_decoder:
@@ -84,22 +96,27 @@ class Writer(torch.nn.Module):
             Which row each is of.
         """
         if self.is_encoder_decoder:
-            given = self.language_model(input_ids=input_ids, attention_mask=mask, labels=labels)
-            logits, wanted = given.logits, labels
+            wanted = labels
+            shifted = self.language_model.prepare_decoder_input_ids_from_labels(labels=labels)
+            inputs = {"decoder_input_ids": shifted}
         else:
-            # Prompts are most of a batch, and nobody asks what comes next in them.
-            first = max(int((labels != IGNORED).int().argmax(dim=1).min()), 1)
-            given = self.language_model(
-                input_ids=input_ids,
-                attention_mask=mask,
-                use_cache=False,
-                logits_to_keep=labels.shape[1] - first + 1,
-            )
-            wanted = labels[:, first:]
-            # A model that knows no `logits_to_keep` gives all; the last one predicts past the end.
-            logits = given.logits[:, -wanted.shape[1] - 1 : -1]
+            # Each token is predicted from the one before it; the last one predicts past the end.
+            end = torch.full_like(labels[:, :1], IGNORED)
+            wanted = torch.cat([labels[:, 1:], end], dim=1)
+            inputs = {"use_cache": False}
         is_answer = wanted != IGNORED
-        return logits[is_answer], wanted[is_answer], is_answer.nonzero()[:, 0]
+        logits = self._logits(is_answer, input_ids=input_ids, attention_mask=mask, **inputs)
+        return logits, wanted[is_answer], is_answer.nonzero()[:, 0]
+
+    def _logits(self, is_answer: torch.Tensor, **inputs: Any) -> torch.Tensor:
+        """The logits of the answers' tokens alone: prompts are most of a batch, and a vocabulary is wide."""
+        head = self.language_model.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda _, given: (given[0][is_answer], *given[1:]))
+        try:
+            logits: torch.Tensor = self.language_model(**inputs).logits
+        finally:
+            handle.remove()
+        return logits if logits.dim() == 2 else logits[is_answer]
 
     def trained(self) -> dict[str, torch.nn.Parameter]:
         """The weights that train, by name, each once."""

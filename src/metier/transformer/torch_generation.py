@@ -15,7 +15,7 @@ import torch
 import transformers
 
 from metier.predictors.answers import RecordAnswers
-from metier.predictors.decoding import DecodingSettings, new_text
+from metier.predictors.decoding import DecodingSettings, forbidden, new_text
 from metier.predictors.loading import read_settings
 from metier.predictors.prompting import Codec, Prompts, PromptSettings
 from metier.predictors.textrank import written
@@ -105,6 +105,11 @@ class TorchGenerationPredictor:
                 texts[position] = self._codec.decode(ids).strip()
         return texts
 
+    def _processors(self, longest: int) -> Any:
+        length = self._decoding.no_repeat_ngram
+        start = 1 if self._is_encoder_decoder else longest
+        return transformers.LogitsProcessorList([_NoRepeat(length, start)] if length else [])
+
     def _generate(self, prompts: Sequence[Sequence[int]], streamer: Any = None) -> list[list[int]]:
         """Token ids of the answers; prompts of a causal model are padded in front."""
         pad_id = int(self._generation.pad_token_id)
@@ -122,12 +127,26 @@ class TorchGenerationPredictor:
                 input_ids=ids,
                 attention_mask=mask,
                 generation_config=self._generation,
+                logits_processor=self._processors(longest),
                 streamer=streamer if self._decoding.beams == 1 else None,
             )
         new = given if self._is_encoder_decoder else given[:, longest:]
         if streamer is not None and self._decoding.beams > 1:  # Which beam wins is known at the end.
             streamer.on_finalized_text(" ".join(map(str, new[0].tolist())), stream_end=True)
         return [np.asarray(row).tolist() for row in new]
+
+
+class _NoRepeat(transformers.LogitsProcessor):
+    """Keeps an answer from repeating itself; what the prompt says it may say, which transformers' own forbids."""
+
+    def __init__(self, length: int, start: int):
+        self._length = length
+        self._start = start
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        for row, ids in enumerate(input_ids[:, self._start :].tolist()):
+            scores[row, list(forbidden(ids, self._length))] = -torch.inf
+        return scores
 
 
 class _IdsAsText:
@@ -153,7 +172,7 @@ def _generation_config(model: Any, decoding: DecodingSettings) -> Any:
         "temperature": decoding.temperature if does_sample else None,
         "top_p": decoding.top_p if does_sample else None,
         "top_k": None,
-        "no_repeat_ngram_size": decoding.no_repeat_ngram or None,
+        "no_repeat_ngram_size": None,
         "early_stopping": decoding.beams > 1,
         "pad_token_id": pad if pad is not None else 0,
     }
