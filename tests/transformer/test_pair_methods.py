@@ -175,3 +175,10 @@ class TestBiEncoder:
         np.testing.assert_allclose(found.vectors(texts), method.vectors(texts), atol=1e-4)
         with pytest.raises(CallError, match="vectors from matches alone"):
             found.predict(unseen)
+
+
+@pytest.mark.parametrize("kind", [BiEncoder, CrossEncoder])
+def test_what_an_epoch_costs_is_measured_on_pairs(kind, tiny_base, pairs):
+    X, y = pairs["validation"]
+    cost = kind(base=str(tiny_base), token_budget=256).measure(X, y, n_batches=1)
+    assert 0 < cost.seconds_per_row < cost.seconds_per_epoch

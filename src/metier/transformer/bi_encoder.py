@@ -229,7 +229,7 @@ time_limit_minutes, dropout, checkpoint_folder
         self.chosen_params_["precision"] = report.chosen
         self.facts_["export"] = asdict(report)
 
-    def measure(self, X: Any, *, n_batches: int = 3) -> Cost:
+    def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these pairs and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         texts = [text for pair in as_pairs(X) for text in pair]

@@ -186,7 +186,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         self.chosen_params_["precision"] = report.chosen
         self.facts_["export"] = asdict(report)
 
-    def measure(self, X: Any, *, n_classes: int = 2, n_batches: int = 3) -> Cost:
+    def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these pairs and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         pairs = as_pairs(X)
@@ -194,7 +194,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         return measure_training(
             base,
             cutter_of(base).first(pairs),
-            n_classes=n_classes,
+            n_classes=2 if y is None else len(set(y)),
             token_budget=self.token_budget,
             dropout=self.dropout,
             n_batches=n_batches,
