@@ -39,3 +39,16 @@ def test_a_sentence_without_end_is_cut_at_a_space():
 @pytest.mark.parametrize("text", ["", "  \n ", "\t"])
 def test_blank_texts_have_no_sentences(text):
     assert sentence_offsets(text) == []
+
+
+def test_chinese_typed_with_latin_stops_has_sentences_too():
+    from metier.text.sentences import split_sentences
+
+    text = "报告1例幼年透明蛋白纤维瘤病.患儿男,2个月.触之呈软骨样硬度;系统检查无异常.pH为7.5"
+    assert split_sentences(text) == [
+        "报告1例幼年透明蛋白纤维瘤病.",
+        "患儿男,2个月.",
+        "触之呈软骨样硬度;",
+        "系统检查无异常.",
+        "pH为7.5",
+    ]

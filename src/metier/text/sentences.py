@@ -3,9 +3,14 @@
 import re
 from collections.abc import Iterator
 
+from metier.text.segmentation import HAN
+
 # An end mark with whatever closes after it; a plain full stop counts only before space, so "3.5" and "a.b" stay
-# whole, and not after a single capital or a short title ("Dr. Who", "J. Smith").
-_ends = re.compile(r"[。！？!?…]+[”’」』）)\"']*|(?<!\b[A-Z])\.+[”’)\"']*(?=\s|$)|\n+|；").finditer
+# whole, and not after a single capital or a short title ("Dr. Who", "J. Smith"). Chinese abstracts are often typed with
+# the stops of a Latin keyboard, and no space after them.
+_ends = re.compile(
+    rf"[。！？!?…]+[”’」』）)\"']*|(?<!\b[A-Z])\.+[”’)\"']*(?=\s|$)|(?<=[{HAN}])[.;]|\n+|；"
+).finditer
 _ends_in_a_title = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|vs|Vol|Gen|Col|Lt|Mt|Inc|Ltd|Co|Fig|al)\.$"
 ).search
