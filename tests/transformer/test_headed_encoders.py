@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from metier.errors import DataError, SettingsError, TooFewLabelsError
 from metier.evaluation.row_measures import measure
+from metier.predictors.headed_graph import HeadedGraph
 from metier.predictors.loading import load_predictor
 from metier.transformer.corn_encoder import CornEncoder
 from metier.transformer.frozen_many_labels import FrozenManyLabels
@@ -160,6 +162,22 @@ def test_one_item_and_many_are_answered_alike(exported, parts):
         np.testing.assert_allclose(one_by_one, together.probabilities, atol=1e-4)
     else:
         np.testing.assert_allclose([a.predicted[0] for a in alone], together.predicted, rtol=1e-4, atol=1e-4)
+
+
+def test_the_readme_gives_the_same_margins_in_plain_transformers(exported, parts, monkeypatch, capsys):
+    monkeypatch.chdir(exported)
+    code = re.search(r"```python\n(.*?)```", (exported / "huggingface" / "README.md").read_text("utf-8"), re.S)[
+        1
+    ]
+    names = {}
+    exec(code, names)
+    texts = names["texts"]
+    headed = HeadedGraph.load(exported)
+    is_compared = json.loads((exported / "predictor.json").read_text("utf-8"))["reading"] == "compared"
+    expected = headed.margins([tuple(texts)] if is_compared else texts)
+    scale = max(1.0, np.abs(expected).max())
+    np.testing.assert_allclose(names["margins"].reshape(expected.shape), expected, atol=2e-4 * scale)
+    assert "tensor" in capsys.readouterr().out
 
 
 def test_what_was_chosen_makes_a_refit_need_no_validation(fitted, parts):

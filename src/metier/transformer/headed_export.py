@@ -16,7 +16,7 @@ from metier.transformer.export import MOST_GATE_ROWS, Exported, ExportReport, Ga
 from metier.transformer.onnx_graph import PooledEncoder
 from metier.transformer.pair_vectors import cutter_of
 
-PLAIN_MARGINS = """# The trained encoder in plain transformers
+_READ = """# The trained encoder in plain transformers
 
 ```python
 import json
@@ -28,10 +28,11 @@ from transformers import AutoModel, AutoTokenizer
 
 folder = Path("huggingface")
 facts = json.loads((folder / "metier_head.json").read_text(encoding="utf-8"))
+head = load_file(folder / "head.safetensors")
 tokenizer = AutoTokenizer.from_pretrained(folder)
 encoder = AutoModel.from_pretrained(folder).eval()
 
-texts = ["my card never came"]
+texts = ["my card never came", "where is my card?"]
 prefixed = [facts["prefix"] + text for text in texts]
 batch = tokenizer(
     prefixed, padding=True, truncation=True, max_length=facts["max_length"], return_tensors="pt"
@@ -40,15 +41,24 @@ with torch.inference_mode():
     hidden = encoder(**{name: batch[name] for name in ("input_ids", "attention_mask")}).last_hidden_state
 mask = batch["attention_mask"].unsqueeze(-1)
 vectors = (hidden * mask).sum(1) / mask.sum(1)
-if facts["normalise"]:
-    vectors = torch.nn.functional.normalize(vectors, dim=1)
-head = load_file(folder / "head.safetensors")
-if head["weight"].shape[1] == vectors.shape[1]:  # A head over two compared vectors is wider.
-    print(vectors @ head["weight"].T + head["bias"])
+"""
+_SAY = """margins = vectors @ head["weight"].T + head["bias"]
+print(margins)
 ```
 
-These are margins. `predictor.json` beside this folder says how they become answers.
+`predictor.json` beside this folder says how margins become answers.
 """
+_OF_LENGTH_ONE = "vectors = torch.nn.functional.normalize(vectors, dim=1)\n"
+# Run by a test, which compares their margins with the predictor's.
+PLAIN_MARGINS = {
+    "whole": _READ + 'if facts["normalise"]:\n    ' + _OF_LENGTH_ONE + _SAY,
+    "vectors": _READ + _OF_LENGTH_ONE + _SAY,
+    "compared": _READ
+    + _OF_LENGTH_ONE
+    + "product = vectors[0] * vectors[1]\n"
+    + "vectors = torch.cat([(vectors[0] - vectors[1]).abs(), product, product.sum()[None]])\n"
+    + _SAY,
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,11 @@ def export_headed(
     return export_graph(
         module,
         Exported(
-            base, load_tokenizer(base), {"weight": head.weight, "bias": head.bias}, settings, PLAIN_MARGINS
+            base,
+            load_tokenizer(base),
+            {"weight": head.weight, "bias": head.bias},
+            settings,
+            PLAIN_MARGINS[head.reading],
         ),
         folder,
         build=build,
