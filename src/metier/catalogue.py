@@ -43,6 +43,7 @@ METHODS = {
     "lead.v1": "metier.classical.lead:Lead",
     "textrank.v1": "metier.classical.textrank:TextRank",
     "nearest_reply.v1": "metier.classical.nearest_reply:NearestReply",
+    "dictionary_translation.v1": "metier.classical.dictionary_translation:DictionaryTranslation",
     "generator.v1": "metier.transformer.generator:Generator",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",

@@ -48,6 +48,7 @@ KINDS = {
     "onnx_grader.v1": "metier.predictors.onnx_grader:OnnxGraderPredictor",
     "endpoint.v1": "metier.predictors.endpoint:EndpointPredictor",
     "torch_prompted.v1": "metier.transformer.prompted:TorchPromptedPredictor",
+    "dictionary_translation.v1": "metier.predictors.dictionary_translation:DictionaryTranslationPredictor",
     "onnx_generation.v1": "metier.predictors.onnx_generation:OnnxGenerationPredictor",
     "torch_generation.v1": "metier.transformer.torch_generation:TorchGenerationPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
