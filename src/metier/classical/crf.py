@@ -249,10 +249,10 @@ class Crf(BaseEstimator):
 
 
 class CrfSyntax(Crf):
-    """`Crf` with spaCy's parts of speech for English.
+    """`Crf` with spaCy's parts of speech for English, for names that no training text shows.
 
-    On tweets, whose names no training text shows, they gained six points of F1 over a quarter of the rows; they
-    cost some 3 ms a row. Training and answering both need spaCy and its small English model.
+    On a quarter of WNUT 17, tweets, F1 rose from .197 to .262; a row costs some 3 ms more. Training and answering
+    both need spaCy and its small English model.
     """
 
     name = "crf_syntax.v1"

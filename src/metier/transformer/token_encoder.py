@@ -47,11 +47,11 @@ class TokenEncoder(BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    epochs : int, default=6
+    epochs : int, default=5
         Length of the learning-rate schedule.
     stop_epoch : int, default=None
         Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
-    learning_rate : float, default=2e-4
+    learning_rate : float, default=3e-4
         Of the head and the uppermost layer, at its peak.
     layer_decay : float, default=0.9
         Factor of the learning rate from each layer to the one below.
@@ -59,7 +59,7 @@ class TokenEncoder(BaseEstimator):
         Share of the steps in which the learning rate rises.
     weight_decay : float, default=0.01
         Not on norms, biases, embeddings and the head.
-    token_budget : int, default=512
+    token_budget : int, default=1024
         Tokens of a batch, padding included.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all tags.
@@ -105,13 +105,13 @@ class TokenEncoder(BaseEstimator):
         self,
         *,
         base: str = "auto",
-        epochs: int = 6,
+        epochs: int = 5,
         stop_epoch: int | None = None,
-        learning_rate: float | None = 2e-4,
+        learning_rate: float | None = 3e-4,
         layer_decay: float = 0.9,
         warmup_fraction: float = 0.06,
         weight_decay: float = 0.01,
-        token_budget: int = 512,
+        token_budget: int = 1024,
         label_smoothing: float = 0.0,
         dropout: float = 0.1,
         accumulate: int = 1,
