@@ -37,7 +37,7 @@ Option = tuple[tuple[str, ...], float]  # Words, log-probability.
 
 def cut(text: str) -> list[str]:
     """Give words and marks in order; Chinese by the dictionary of `text.segmentation`."""
-    found = []
+    found: list[str] = []
     for piece in _pieces(text):
         found += segment(piece) or [piece] if has_han(piece) else [piece]
     return found
