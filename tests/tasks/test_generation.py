@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from metier import catalogue
 from metier.errors import DataError, EmptyDataError
 from metier.tasks.generation import Generation, as_items, check_texts
 
@@ -31,6 +32,8 @@ def test_the_kind_of_text_is_read_off_real_rows(name, source, target, kind, metr
     assert task.why
     assert task.primary_metric in task.metrics
     assert task.input_keys == ("text",)
+    assert task.field[-1] == "generator.v1"
+    assert set(task.field) <= set(catalogue.METHODS)
 
 
 def test_conversations_want_replies():

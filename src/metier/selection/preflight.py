@@ -175,9 +175,9 @@ class Preflight:
 
     def _wanted(self) -> list[str]:
         known = known_task(self.task.name)
-        names = [
-            catalogue.full_name(name) for name in self.settings.candidates or (*known.field, *known.fusions)
-        ]
+        # Some tasks know better which of their methods fit the rows: no lead sentence is a translation.
+        field = getattr(self.task, "field", known.field)
+        names = [catalogue.full_name(name) for name in self.settings.candidates or (*field, *known.fusions)]
         order = {name: place for place, name in enumerate(catalogue.names())}
         return sorted(set(names), key=lambda name: order[name])
 

@@ -18,6 +18,12 @@ KINDS = ("summary", "translation", "reply")
 METRICS = ("rouge_1", "rouge_2", "rouge_l", "bleu", "chrf", "distinct_2", "length_ratio")
 # What most papers on such texts compare by.
 PRIMARY_METRIC = {"summary": "rouge_l", "translation": "chrf", "reply": "rouge_l"}
+# The methods that race by default: a floor for each kind of text, cheap first.
+FIELDS = {
+    "summary": ("lead.v1", "textrank.v1", "generator.v1"),
+    "translation": ("nearest_reply.v1", "dictionary_translation.v1", "generator.v1"),
+    "reply": ("nearest_reply.v1", "generator.v1"),
+}
 # A target of less than this share of its text's length condenses it.
 SUMMARY_FRACTION = 0.5
 # Below this a text says nothing that could be condensed: a short question with a shorter answer.
@@ -55,6 +61,11 @@ class Generation:
     def primary_metric(self) -> str:
         """What candidates are ranked by: ROUGE-L, or chrF for translations."""
         return PRIMARY_METRIC[self.kind]
+
+    @property
+    def field(self) -> tuple[str, ...]:
+        """The methods that race by default for this kind of text, in place of all that the task knows."""
+        return FIELDS[self.kind]
 
     @property
     def input_keys(self) -> tuple[str, ...]:
