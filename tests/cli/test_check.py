@@ -149,3 +149,48 @@ def test_without_labels_the_next_step_is_to_name_them(tmp_path):
     lines = run(path).stdout.splitlines()
     assert "no label column (--label)" in lines[0]
     assert lines[-1] == f"next: metier check {path} --label COLUMN"
+
+
+def written(tmp_path, *rows):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def test_broken_spans_are_findings_and_repair_stands_in_the_next_command(tmp_path):
+    path = written(
+        tmp_path,
+        {"text": "Ada lived in London.", "marks": [[13, 20, "LOC"]]},
+        {"text": "Ada lived in Paris.", "marks": [[12, 18, "LOC"]]},
+        {"text": "Ada lived in Rome.", "marks": [[13, 17, "LOC"], [0, 3, "PER"]]},
+    )
+    lines = run(path, "--role", "spans=marks", code=1).stdout.splitlines()
+    assert lines[0] == f"{path}: 3 rows of tagging, text = text, spans = marks (2 types), English"
+    assert lines[1].startswith("✗ 1 row has spans that begin or end with a space (column marks); row 2: ")
+    assert lines[1].endswith("--repair mends it (--repair)")
+    assert lines[-1] == f"next: metier train {path} --role spans=marks --repair"
+    shown = run(path, "--role", "spans=marks", "--show", "broken-spans", code=1).stdout
+    assert "Ada lived in Paris." in shown
+    mended = run(path, "--role", "spans=marks", "--repair")
+    assert "repair mended 1 values of marks" in mended.stderr
+    assert mended.stdout.splitlines()[-1] == f"next: metier train {path} --repair --role spans=marks"
+
+
+def test_what_only_a_hand_can_mend_is_shown_before_it_is_trained_on(tmp_path):
+    path = written(tmp_path, *({"text": f"text {n}", "score": "good" if n == 4 else n} for n in range(9)))
+    lines = run(path, "--role", "score=score", code=1).stdout.splitlines()
+    assert "score = score (0 to 8)" in lines[0]
+    assert lines[-1] == f"next: metier check {path} --role score=score --show broken-scores"
+    assert json.loads(run(path, "--role", "score=score", "--json", code=1).stdout)["facts"]["task"] == "scoring"
+
+
+def test_a_separator_is_asked_for_by_name(tmp_path):
+    rows = ({"text": f"row {n}", "labels": "Washington, D.C." if n % 2 else "Paris"} for n in range(8))
+    path = written(tmp_path, *rows)
+    lines = run(path, code=1).stdout.splitlines()
+    assert lines[-1] == f"next: metier check {path} --separator SIGN"
+
+
+def test_a_role_that_nobody_knows_is_named(tickets):
+    said = " ".join(run(tickets[0], "--role", "span=x", code=2).output.split())
+    assert "--role takes ROLE=COLUMN; found 'span=x'. Did you mean 'spans'?" in said

@@ -7,28 +7,55 @@ from typing import Any
 
 import numpy as np
 
+from metier.audit.broken_values import check_broken_values
 from metier.audit.columns import check_columns
+from metier.audit.conversations import check_conversations
 from metier.audit.finding import Finding
+from metier.audit.inputs import labels_of_rows
 from metier.audit.label_errors import MOST_ROWS, check_label_errors
+from metier.audit.label_sets import check_label_sets
 from metier.audit.labels import check_labels, check_unseen_labels
 from metier.audit.languages import check_languages
 from metier.audit.leakage import check_leakage
 from metier.audit.lengths import check_lengths
+from metier.audit.places import check_places
 from metier.audit.repetition import check_repetition
+from metier.audit.scores import check_scores
+from metier.audit.targets import check_targets
+from metier.data.faults import FaultLog
 from metier.data.rows import Rows
 from metier.data.split_column import positions_by_split
+from metier.data.task_inference import infer_task
 from metier.progress import Listener, Progress, ignore
 from metier.text import detect_language
 
 SEVERITIES = ("error", "warning", "note")
 # Every name a finding can have, in the order of the checks.
 CHECKS = (
+    *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-answers"),
+    *("broken-conversations", "broken-scores", "broken-labels", "missing-sides"),
     *("text-is-id", "label-is-id", "constant-columns", "label-in-text"),
     *("missing-labels", "too-few-labels", "rare-labels", "few-rows", "imbalance", "label-spellings"),
     *("empty-texts", "wordless-texts", "long-texts", "huge-texts"),
-    *("duplicates", "near-duplicates", "conflicting-labels", "language-mix", "label-errors"),
-    *("test-leakage", "test-near-leakage", "test-unseen-labels", "test-absent-labels"),
+    *("joined-labels", "cut-words", "cut-by-windows", "overlapping-entities", "no-answers"),
+    *("infinite-scores", "constant-scores", "score-outliers"),
+    *("empty-targets", "copied-targets", "assistant-begins", "empty-turns"),
+    *("duplicates", "near-duplicates", "conflicting-labels", "conflicting-spans", "conflicting-answers"),
+    *("conflicting-scores", "several-targets", "language-mix", "label-errors"),
+    *(
+        "test-known-passages",
+        "validation-known-passages",
+        "test-leakage",
+        "test-near-leakage",
+        "test-unseen-labels",
+        "test-absent-labels",
+    ),
     *("validation-leakage", "validation-near-leakage", "validation-unseen-labels", "validation-absent-labels"),
+)
+# What is asked of the training rows alone; each says nothing where its columns are not.
+CHECKED = (
+    *(check_columns, check_targets, check_labels, check_label_sets, check_places, check_scores),
+    *(check_conversations, check_lengths, check_repetition),
 )
 
 
@@ -41,8 +68,9 @@ class Audit:
     findings : tuple of Finding
         Errors first, then warnings, then notes.
     facts : mapping
-        What the rows are: `rows`, `labels` (count of each), `language`, `language_shares`, `texts`
-        (characters).
+        What the rows are: `task`, `rows`, `labels` (count of each label, or of each type of span), `language`,
+        `language_shares`, `characters` of the texts; and `without_labels`, `without_answers`, `scores` where the
+        task has some.
     """
 
     findings: tuple[Finding, ...]
@@ -69,6 +97,7 @@ def examine(
     test: Rows | None = None,
     validation: Rows | None = None,
     label_errors: bool | None = None,
+    faults: Mapping[str, FaultLog] | None = None,
     random_state: int = 0,
     listener: Listener = ignore,
 ) -> Audit:
@@ -82,36 +111,55 @@ def examine(
         Held-out rows.
     label_errors : bool, optional
         Whether to look for mislabelled rows; by default when there are at most 50,000 rows.
+    faults : mapping of str to FaultLog, optional
+        What reading found in `train` (these rows), `test` and `validation`; rows are then counted as in their
+        file, with those that reading left out.
     """
-    given = {"test": test, "validation": validation}
-    parts = {name: part for name, part in given.items() if part is not None}
-    index: dict[str, np.ndarray] = {}
-    train = rows
-    if rows.roles.split is not None:
-        index = positions_by_split(rows)
-        by_column = {name: _part(rows, positions, name) for name, positions in index.items()}
-        train = by_column.pop("train")
-        parts = by_column | parts
+    faults = faults or {}
+    parts, index = _parts(rows, test, validation, faults)
+    train = parts.pop("train")
     if label_errors is None:
         label_errors = len(train) <= MOST_ROWS
     mix = detect_language(train.texts)
     checks = [
-        check_columns(train),
-        check_labels(train),
-        check_lengths(train),
-        check_repetition(train),
+        *(check(train) for check in CHECKED),
         check_languages(train, mix),
         *([check_label_errors(train, random_state=random_state)] if label_errors else []),
     ]
     asked = [(check, index.get("train")) for check in checks]
     for name, part in parts.items():
-        own = index.get(name) if given[name] is None else None
-        asked.append((check_leakage(train, part, name=name), own))
-        asked.append((check_unseen_labels(train, part, name=name), own))
-    found = sorted(_run(asked, listener), key=lambda finding: SEVERITIES.index(finding.severity))
+        asked.append((check_leakage(train, part, name=name), index.get(name)))
+        asked.append((check_unseen_labels(train, part, name=name), index.get(name)))
+    origins = {"train": rows} | {name: part for name, part in parts.items() if name in faults}
+    # What reading found is counted as in the file already.
+    read = [
+        (check_broken_values(log, origin=origins[name].origin, is_main=name == "train"), None)
+        for name, log in faults.items()
+    ]
+    found = sorted(_run([*read, *asked], listener), key=lambda finding: SEVERITIES.index(finding.severity))
     sizes = {"train": len(train)} | {name: len(part) for name, part in parts.items()}
     languages = {"language": mix.main_language, "language_shares": mix.shares}
     return Audit(tuple(found), _facts(train, sizes) | languages)
+
+
+def _parts(
+    rows: Rows, test: Rows | None, validation: Rows | None, faults: Mapping[str, FaultLog]
+) -> tuple[dict[str, Rows], dict[str, np.ndarray]]:
+    """Give the parts by name, and where the rows of each stand in their file if not one by one."""
+    kept = {name: log.kept for name, log in faults.items() if log.kept is not None}
+    parts, index = {"train": rows}, dict(kept)
+    if rows.roles.split is not None:
+        positions = positions_by_split(rows)
+        parts = {name: _part(rows, own, name) for name, own in positions.items()}
+        whole = kept.get("train")
+        index = {name: own if whole is None else whole[own] for name, own in positions.items()}
+    for name, part in (("test", test), ("validation", validation)):
+        if part is not None:
+            parts[name] = part
+            index.pop(name, None)
+            if name in kept:
+                index[name] = kept[name]
+    return parts, index
 
 
 def _run(checks: list[tuple[Iterator[Finding], np.ndarray | None]], listener: Listener) -> Iterator[Finding]:
@@ -135,10 +183,27 @@ def _in_file(finding: Finding, index: np.ndarray | None) -> Finding:
 
 def _facts(rows: Rows, sizes: dict[str, int]) -> dict[str, Any]:
     lengths = np.fromiter((len(text) for text in rows.texts), dtype=np.int64, count=len(rows))
-    labels = rows.column("label") if rows.roles.label is not None else []
-    counts = Counter(label for label in labels if label is not None)
+    own = labels_of_rows(rows)
+    counts = Counter(label for labels in own or () for label in labels)
+    more: dict[str, Any] = {}
+    if own is not None and rows.roles.label is None:
+        more = {"without_labels": sum(not labels for labels in own)}
+    if rows.roles.answers is not None:
+        more["without_answers"] = sum(not answers for answers in rows.column("answers"))
+    if rows.roles.score is not None:
+        more["scores"] = _scores(rows)
     return {
+        "task": infer_task(rows)[0],
         "rows": sizes,
         "labels": dict(counts.most_common()),
         "characters": {"median": float(np.median(lengths)), "longest": int(lengths.max())},
+        **more,
     }
+
+
+def _scores(rows: Rows) -> dict[str, float]:
+    scores = np.array(rows.column("score"), dtype=np.float64)
+    finite = scores[np.isfinite(scores)]
+    if not len(finite):
+        return {}
+    return {"lowest": float(finite.min()), "median": float(np.median(finite)), "highest": float(finite.max())}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
@@ -70,7 +71,9 @@ def _constant(rows: Rows) -> Iterator[Finding]:
     constant = [
         name
         for name in rows.table.column_names
-        if name not in playing and pc.count_distinct(rows.table.column(name), mode="all").as_py() == 1
+        if name not in playing
+        and not pa.types.is_nested(rows.table.column(name).type)  # Arrow cannot compare lists.
+        and pc.count_distinct(rows.table.column(name), mode="all").as_py() == 1
     ]
     if constant:
         yield Finding(

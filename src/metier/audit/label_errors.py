@@ -24,6 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.inputs import asks_one_text
 from metier.data.rows import Rows
 from metier.text import segment
 
@@ -35,8 +36,8 @@ FEWEST_ROWS = 20  # With fewer there is nothing to learn what is usual from.
 
 def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding]:
     """Find rows whose label other rows speak against; the most doubtful come first."""
-    if rows.roles.label is None:
-        return
+    if rows.roles.label is None or not asks_one_text(rows):
+        return  # Words of one text say nothing of two, or of two entities in it.
     given = rows.column("label")
     counts = Counter(given)
     # A label with fewer rows would be out of sight for a whole fold.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.inputs import labels_of_rows
 from metier.data.rows import Rows
 from metier.tasks.classification import DROWNING_FRACTION
 
@@ -34,13 +35,13 @@ def check_labels(rows: Rows) -> Iterator[Finding]:
 
 def check_unseen_labels(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
     """Find labels of a held-out part that the training rows never show, and those it does not ask about."""
-    if rows.roles.label is None or other.roles.label is None:
+    own, asked_for = labels_of_rows(rows), labels_of_rows(other)
+    if own is None or asked_for is None:
         return
-    known = set(rows.column("label"))
-    labels = other.column("label")
-    unseen = [position for position, label in enumerate(labels) if label is not None and label not in known]
+    known = {label for labels in own for label in labels}
+    unseen = [row for row, labels in enumerate(asked_for) if any(label not in known for label in labels)]
     if unseen:
-        names = Counter(labels[position] for position in unseen)
+        names = Counter(label for row in unseen for label in asked_for[row] if label not in known)
         yield Finding(
             f"{name}-unseen-labels",
             "error",
@@ -52,7 +53,7 @@ def check_unseen_labels(rows: Rows, other: Rows, *, name: str) -> Iterator[Findi
             "add training rows with these labels, or mend the spelling",
             {"labels": dict(names)},
         )
-    absent = sorted(known - set(labels) - {None})
+    absent = sorted(known - {label for labels in asked_for for label in labels})
     if absent:
         yield Finding(
             f"{name}-absent-labels",

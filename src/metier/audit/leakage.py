@@ -1,6 +1,6 @@
 """Test rows that also stand in the training rows, so that a model is asked what it was told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ MOST_ROWS_FOR_NEAR = 500_000
 
 
 def drop_leaks(train: Rows, test: Rows | None = None) -> tuple[Rows, np.ndarray]:
-    """Leave out training rows whose text, after normalisation, also stands in the test rows.
+    """Leave out training rows that, after normalisation, ask what the test rows ask: text and what stands beside it.
 
     Without test rows of their own, those that a split column names are meant. Near copies stay: they are
     reported by `check_leakage`, but what people ask is often alike.
@@ -24,9 +24,9 @@ def drop_leaks(train: Rows, test: Rows | None = None) -> tuple[Rows, np.ndarray]
     tuple of (Rows, ndarray of int64)
         The training rows that stay, and the positions of those that went.
     """
-    keys = text_keys(train.texts)
+    keys = text_keys(train.whole_inputs)
     if test is not None:
-        leaked = np.isin(keys, text_keys(test.texts))
+        leaked = np.isin(keys, text_keys(test.whole_inputs))
     elif train.roles.split is not None:
         leaked = np.zeros(len(train), dtype=bool)
         parts = positions_by_split(train)
@@ -51,11 +51,13 @@ def check_leakage(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
     name : {"test", "validation"}
         What they are held out for.
     """
-    keys, held_out = text_keys(rows.texts), text_keys(other.texts)
+    keys, held_out = text_keys(rows.whole_inputs), text_keys(other.whole_inputs)
     leaked = np.flatnonzero(np.isin(held_out, keys))
     if len(leaked):
         yield _exact(rows, other, leaked, int(np.isin(keys, held_out).sum()), name)
-    if len(rows) + len(other) <= MOST_ROWS_FOR_NEAR:
+    if rows.roles.question is not None:
+        yield from _known_passages(rows, other, name)
+    elif len(rows) + len(other) <= MOST_ROWS_FOR_NEAR:
         yield from _near(rows, other, set(leaked.tolist()), name)
 
 
@@ -78,8 +80,7 @@ def _exact(rows: Rows, other: Rows, leaked: np.ndarray, n_train: int, name: str)
 
 
 def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Finding]:
-    both = Texts(pa.chunked_array([*_text_column(rows).chunks, *_text_column(other).chunks], pa.string()))
-    ids = near_duplicates(both).ids
+    ids = near_duplicates(_together(rows, other)).ids
     in_train = np.unique(ids[: len(rows)])
     near = [
         position
@@ -88,7 +89,7 @@ def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Findi
     ]
     if near:
         first = {int(cluster): place for place, cluster in reversed(list(enumerate(ids[: len(rows)])))}
-        texts = rows.texts
+        texts = rows.whole_inputs
         yield Finding(
             f"{name}-near-leakage",
             "note",
@@ -105,5 +106,29 @@ def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Findi
         )
 
 
+def _together(rows: Rows, other: Rows) -> Sequence[str]:
+    one, two = rows.whole_inputs, other.whole_inputs
+    if isinstance(one, Texts) and isinstance(two, Texts):  # Outside Python they stay on disk.
+        return Texts(pa.chunked_array([*_text_column(rows).chunks, *_text_column(other).chunks], pa.string()))
+    return [*one, *two]
+
+
 def _text_column(rows: Rows) -> pa.ChunkedArray:
     return rows.table.column(rows.roles.text)
+
+
+def _known_passages(rows: Rows, other: Rows, name: str) -> Iterator[Finding]:
+    """Find questions about passages that training rows ask about, too."""
+    known = np.flatnonzero(np.isin(text_keys(other.texts), text_keys(rows.texts)))
+    if len(known):
+        yield Finding(
+            f"{name}-known-passages",
+            "warning",
+            f"{count_of(len(known), 'row')} of {other.origin} {'asks' if len(known) == 1 else 'ask'} about passages "
+            f"that {rows.origin} asks about, too: new passages will be answered worse",
+            positions_of(known),
+            other.origin,
+            examples_of(other, known.tolist()),
+            "keep each passage on one side",
+            {f"{name}_rows": len(known), "fraction": len(known) / len(other)},
+        )

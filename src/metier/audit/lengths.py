@@ -26,7 +26,9 @@ def check_lengths(rows: Rows) -> Iterator[Finding]:
             huge.append(position)
         elif len(text) > ENCODER_TOKENS and estimate_tokens(text) > ENCODER_TOKENS:
             long.append(position)
-    if empty:
+    if (
+        empty and rows.roles.text_pair is None and rows.roles.question is None
+    ):  # Those miss a side, which is worse.
         yield Finding(
             "empty-texts",
             "warning",

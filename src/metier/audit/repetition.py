@@ -1,11 +1,12 @@
-"""Texts that stand in the rows more than once, exactly or nearly, and what their labels say."""
+"""Rows that ask the same more than once, exactly or nearly, and what they are answered with."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
-from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, examples_of, positions_of
+from metier.audit.conflicts import check_conflicts
+from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
+from metier.audit.inputs import asked, asks_one_text
 from metier.data.duplicates import Clusters, exact_duplicates, near_duplicates
 from metier.data.rows import Rows
 
@@ -14,11 +15,12 @@ MOST_ROWS_FOR_NEAR = 500_000
 
 
 def check_repetition(rows: Rows) -> Iterator[Finding]:
-    """Find duplicates, near duplicates, and equal texts with different labels."""
-    exact = exact_duplicates(rows.texts)
+    """Find duplicates, near duplicates, and rows that ask the same and are answered differently."""
+    exact = exact_duplicates(asked(rows))
     if exact.n_repeats:
         repeats = "row repeats" if exact.n_repeats == 1 else "rows repeat"
-        sentence = f"{exact.n_repeats:,} {repeats} the text of an earlier row; splits keep them on one side"
+        what = "the text of an earlier row" if asks_one_text(rows) else "what an earlier row asks"
+        sentence = f"{exact.n_repeats:,} {repeats} {what}; splits keep them on one side"
         yield _repeats(rows, exact.groups(), check="duplicates", sentence=sentence)
     if len(rows) > MOST_ROWS_FOR_NEAR:
         yield Finding(
@@ -27,13 +29,17 @@ def check_repetition(rows: Rows) -> Iterator[Finding]:
             f"near duplicates were not searched for in more than {MOST_ROWS_FOR_NEAR:,} rows",
             origin=rows.origin,
         )
-    else:
+    elif rows.roles.question is None:
+        # Questions about one passage are nearly alike by what they share, and are no duplicates.
         yield from _near(rows, exact)
-    yield from _conflicts(rows, exact)
+    yield from check_conflicts(rows, exact)
 
 
 def _near(rows: Rows, exact: Clusters) -> Iterator[Finding]:
-    near = near_duplicates(rows.texts)
+    inputs = rows.whole_inputs
+    if rows.roles.head is not None:  # Relations of one sentence share it, and are no near duplicates either.
+        exact = exact_duplicates(inputs)
+    near = near_duplicates(inputs)
     more = near.n_repeats - exact.n_repeats
     if more == 0:
         return
@@ -61,36 +67,4 @@ def _repeats(rows: Rows, groups: list[np.ndarray], *, check: str, sentence: str)
         rows.origin,
         examples_of(rows, [position for _, position in shown], group=[number for number, _ in shown]),
         facts={"rows": len(repeated), "groups": len(groups), "largest_group": len(largest[0])},
-    )
-
-
-def _conflicts(rows: Rows, exact: Clusters) -> Iterator[Finding]:
-    if rows.roles.label is None:
-        return
-    labels = rows.column("label")
-    groups = []
-    for group in exact.groups():
-        given = {labels[position] for position in group.tolist() if labels[position] is not None}
-        if len(given) > 1:
-            groups.append(group)
-    if not groups:
-        return
-    positions = [int(position) for group in groups for position in group]
-    texts = len(groups)
-    pairs = Counter(
-        tuple(sorted({str(labels[position]) for position in group.tolist()}))[:2] for group in groups
-    )
-    yield Finding(
-        "conflicting-labels",
-        "warning",
-        f"{count_of(texts, 'text')} {'stands' if texts == 1 else 'stand'} under different labels "
-        f"({count_of(len(positions), 'row')})",
-        positions_of(positions),
-        rows.origin,
-        examples_of(rows, positions),
-        "give each text one label",
-        {
-            "texts": texts,
-            "pairs": [{"labels": list(pair), "texts": count} for pair, count in pairs.most_common(10)],
-        },
     )

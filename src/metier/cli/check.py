@@ -10,14 +10,16 @@ from rich.text import Text
 
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
-from metier.data.reading import read, read_alike
-from metier.data.rows import Rows
+from metier.cli.named_roles import named_roles, role_option, typed_roles
+from metier.data.rows import TARGET_ROLES, Rows
 from metier.errors import UnknownNameError
 
 MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "blue")}
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "a language other than English and Chinese"}
-# Roles of what a row is to be answered with.
-TARGETS = frozenset({"label", "labels", "spans", "answers", "score", "target"})
+# What the counts of a role's column are called in the first line.
+COUNTED = {"label": "label", "labels": "label", "spans": "type"}
+# Flags whose value only the user knows.
+UNKNOWN = {"--text": "--text COLUMN", "--label": "--label COLUMN", "--separator": "--separator SIGN"}
 MOST_FINDINGS = 18  # One screen; errors and warnings come first.
 MOST_SHOWN = 20
 
@@ -31,6 +33,7 @@ MOST_SHOWN = 20
 @click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")
 @click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
 @click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
+@role_option
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
 @click.option("--time", metavar="COLUMN", help="When each row was written.")
 @click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
@@ -54,31 +57,30 @@ def check(
     show: str | None,
     most: int,
     as_json: bool,
+    roles: tuple[str, ...],
     **how: Any,
 ) -> None:
     """Say what is wrong with labelled rows.
 
     Looks for test rows that stand in FILE, duplicates, texts under two labels, rows that look mislabelled,
-    rare, missing and misspelt labels, empty and over-long texts, and columns in the wrong role. Nothing is
-    changed.
+    rare, missing and misspelt labels, empty and over-long texts, and columns in the wrong role; for spans that
+    are off or overlap, answers that are not in their passage, pairs with one side, conversations with two
+    turns in a row, scores far from all others. Nothing is changed.
 
     Exit code 1 when something would make the figures wrong (✗), 0 otherwise.
     """
-    from metier.audit import CHECKS, examine  # scikit-learn: not for `--help`.
+    from metier.audit import CHECKS, examine_source  # scikit-learn: not for `--help`.
 
     if show is not None:
         _check_known(show, CHECKS)
-    others: dict[str, Rows] = {}
+    named = named_roles(roles)
+    files: dict[str, Any] = {"test": test, "validation": validation}
     with ProgressLines() as listener:
-        rows = read(file, **how, listener=listener)
-        files = {"test": test, "validation": validation}
-        shape = {name: how[name] for name in ("encoding", "delimiter", "repair")}
-        for name, path in files.items():
-            if path is not None:
-                others[name] = read_alike(path, rows, **shape)
-        audit = examine(rows, test=others.get("test"), validation=others.get("validation"), listener=listener)
-    facts = _facts(rows, others, audit.as_dict())
-    facts["next"] = _next(file, files, how, facts)
+        examined = examine_source(file, **files, **{**how, **named}, listener=listener)
+    rows, audit = examined.rows, examined.audit
+    facts = _facts(rows, examined.others, audit.as_dict())
+    typed = [word for name, value in {**files, **how}.items() if value for word in _as_typed(name, value)]
+    facts["next"] = _next(file, [*typed, *typed_roles(named)], facts)
     if show is not None:
         _show(show, audit.find(show), most=most, as_json=as_json)
     elif as_json:
@@ -107,20 +109,24 @@ def _as_typed(name: str, value: str | bool) -> list[str]:
     return [f"--{name}"] if value is True else [f"--{name}", str(value)]
 
 
-def _next(file: str, files: Mapping[str, str | None], how: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """Give the command that follows: with the flags that mend what can be mended so."""
-    remedies = [finding["remedy"] for finding in facts["findings"] if finding["severity"] != "note"]
-    flags = [remedy for remedy in dict.fromkeys(remedies) if remedy.startswith("--")]
-    given = {**files, **how}
-    words = [word for name, value in given.items() if value for word in _as_typed(name, value)]
-    wrong_roles = [flag for flag in flags if flag in ("--text", "--label")]
-    if not TARGETS & set(facts["roles"]):
-        wrong_roles.append("--label")
-    if wrong_roles:
-        return " ".join(
-            [shlex.join(["metier", "check", file, *words]), *(f"{flag} COLUMN" for flag in wrong_roles)]
-        )
-    return shlex.join(["metier", "train", file, *words, *flags])
+def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
+    """Give the command that follows: with the flags that mend what can be mended so.
+
+    Where a column plays the wrong role, or rows have to be mended by hand, the next step is not yet to train.
+    """
+    wrong = [finding for finding in facts["findings"] if finding["severity"] != "note"]
+    flags = [remedy for remedy in dict.fromkeys(each["remedy"] for each in wrong) if remedy.startswith("--")]
+    by_hand = [each for each in wrong if each["severity"] == "error" and not each["remedy"].startswith("--")]
+    check_again = shlex.join(["metier", "check", file, *typed])
+    unknown = [UNKNOWN[flag] for flag in flags if flag in UNKNOWN]
+    unknown += [flag for flag in flags if flag.startswith("--role ")]
+    if not set(TARGET_ROLES) & set(facts["roles"]):
+        unknown.append(UNKNOWN["--label"])
+    if unknown:
+        return " ".join([check_again, *dict.fromkeys(unknown)])
+    if by_hand:
+        return f"{check_again} --show {by_hand[0]['check']}"
+    return shlex.join(["metier", "train", file, *typed, *(flag for flag in flags if flag not in typed)])
 
 
 def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
@@ -153,17 +159,29 @@ def _goes_without_saying(note: str) -> bool:
 
 
 def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
-    labels = facts["facts"]["labels"]
-    roles = [f"text = {rows.roles.text}"]
-    if rows.roles.label is None:
-        roles.append("no label column (--label)")
-    else:
-        noun = "label" if len(labels) == 1 else "labels"
-        roles.append(f"label = {rows.roles.label} ({count(len(labels))} {noun})")
-    roles += [f"{role} = {column}" for role, column in facts["roles"].items() if role not in ("text", "label")]
+    numbers = facts["facts"]
+    played = facts["roles"]
+    parts = [f"text = {rows.roles.text}"]
+    if not set(TARGET_ROLES) & set(played):
+        parts.append("no label column (--label)")
+    first = [role for role in TARGET_ROLES if role in played]
+    rest = [role for role in played if role != "text" and role not in first]
+    parts += [f"{role} = {played[role]}{_counted(role, numbers)}" for role in (*first, *rest)]
     noun = "row" if len(rows) == 1 else "rows"
-    language = LANGUAGES[facts["facts"]["language"]]
-    return f"{rows.origin}: {count(len(rows))} {noun}, {', '.join(roles)}, {language}"
+    task = "" if numbers["task"] == "classification" else f" of {numbers['task'].replace('_', ' ')}"
+    language = LANGUAGES[numbers["language"]]
+    return f"{rows.origin}: {count(len(rows))} {noun}{task}, {', '.join(parts)}, {language}"
+
+
+def _counted(role: str, numbers: Mapping[str, Any]) -> str:
+    labels = numbers["labels"]
+    if role in COUNTED:
+        return f" ({count(len(labels))} {COUNTED[role]}{'' if len(labels) == 1 else 's'})"
+    if role == "score" and numbers["scores"]:
+        return f" ({numbers['scores']['lowest']:g} to {numbers['scores']['highest']:g})"
+    if role == "answers" and numbers["without_answers"]:
+        return f" ({count(numbers['without_answers'])} without)"
+    return ""
 
 
 def _line(finding: Mapping[str, Any]) -> tuple[Text, Text]:
@@ -206,10 +224,11 @@ def _show(name: str, findings: list[Any], *, most: int, as_json: bool) -> None:
 
 def _examples_table(examples: tuple[Mapping[str, Any], ...]) -> Table:
     # rich measures Chinese characters as two cells, so the columns line up.
+    # What was found comes before the text, which may be long.
     names = [name for name in examples[0] if name != "text"]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in names:
-        number = name in ("row", "group", "characters")
+        number = name in ("row", "group", "characters", "score")
         table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
     table.add_column("text", overflow="fold", ratio=1)
     for example in examples:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from metier.data.batches import as_string
-from metier.errors import BrokenValueError
+from metier.errors import BrokenValueError, StrayTagError
 
 MOST_KEPT = 1_000  # Rows named in an error; all are counted.
 MOST_SHOWN = 100  # Faults of one kind that are told with their text.
@@ -71,11 +71,19 @@ class FaultLog:
         Where the rows that stayed stood in the source; None while all did.
     refused : list of (column, sentence)
         What was wrong with a column as a whole.
+    stray : StrayTagError or None
+        The tags of a CoNLL file that continue nothing.
     """
 
     kinds: list[FaultKind] = field(default_factory=list)
     kept: np.ndarray | None = None
     refused: list[tuple[str, str]] = field(default_factory=list)
+    stray: StrayTagError | None = None
+
+    @property
+    def found_any(self) -> bool:
+        """Whether there was any fault."""
+        return bool(self.kinds or self.refused or self.stray)
 
     def note(self, faults: "Faults", role: str, values: Sequence[Any], unmendable: set[int]) -> None:
         """Keep the faults of a column; the values show which rows they are."""

@@ -1,0 +1,92 @@
+"""What reading could not use: spans outside their text, answers that are not there, turns in a row."""
+
+from collections.abc import Iterator
+
+from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, positions_of, shorten
+from metier.data.faults import FaultKind, FaultLog
+from metier.data.structure import REPAIRS
+
+# What the values of a role are called, and the finding that tells of them.
+_NOUNS = {
+    "spans": ("spans", "broken-spans"),
+    "head": ("a first entity", "broken-entities"),
+    "tail": ("a second entity", "broken-entities"),
+    "answers": ("answers", "broken-answers"),
+    "messages": ("conversations", "broken-conversations"),
+    "score": ("scores", "broken-scores"),
+    "labels": ("labels", "broken-labels"),
+}
+
+
+def check_broken_values(log: FaultLog, *, origin: str, is_main: bool) -> Iterator[Finding]:
+    """Tell what reading found, each kind of fault of each column for itself, and what `--repair` makes of it.
+
+    Parameters
+    ----------
+    log : FaultLog
+        What reading wrote.
+    origin : str
+        The rows it read.
+    is_main : bool
+        Whether they are the rows that are examined, not those they are tested on.
+    """
+    if log.stray is not None:
+        yield _stray(log, origin)
+    for column, sentence in log.refused:
+        yield Finding(
+            "label-separator",
+            "error",
+            sentence,
+            origin=origin,
+            remedy="--separator",
+            facts={"column": column},
+        )
+    for kind in log.kinds:
+        yield _broken(kind, origin, is_main)
+
+
+def _stray(log: FaultLog, origin: str) -> Finding:
+    assert log.stray is not None
+    lines = log.stray.lines
+    return Finding(
+        "stray-tags",
+        "error",
+        f"{count_of(len(lines), 'tag')} of {origin} {'continues' if len(lines) == 1 else 'continue'} an entity "
+        f"where none is open: {'line' if len(lines) == 1 else 'lines'} {', '.join(map(str, lines[:5]))}"
+        f"{', …' if len(lines) > 5 else ''}; --repair lets each begin one",
+        origin=origin,
+        remedy="--repair",
+        facts={"lines": lines[:1_000], "tags": len(lines)},
+    )
+
+
+def _broken(kind: FaultKind, origin: str, is_main: bool) -> Finding:
+    noun, name = _NOUNS[kind.role]
+    n_rows, n_lost = len(kind.rows), len(kind.unmendable)
+    where = "" if is_main else f" of {origin}"
+    return Finding(
+        name,
+        "error",
+        f"{count_of(n_rows, 'row')}{where} {'has' if n_rows == 1 else 'have'} {noun} {kind.kind} "
+        f"(column {kind.column}); row {kind.rows[0] + 1}: {kind.found[0]}{_outcome(kind)}",
+        positions_of(kind.rows),
+        origin,
+        tuple(
+            {"row": row + 1, "text": shorten(text), "found": found}
+            for row, found, text in zip(kind.rows, kind.found[:MOST_EXAMPLES], kind.texts, strict=False)
+        ),
+        "--repair" if kind.role in REPAIRS else kind.cure,
+        {"column": kind.column, "kind": kind.kind, "mended": n_rows - n_lost, "left_out": n_lost},
+    )
+
+
+def _outcome(kind: FaultKind) -> str:
+    """Say what `--repair` would do about it."""
+    if kind.role not in REPAIRS:
+        return f" {kind.cure}"
+    n_rows, n_lost = len(kind.rows), len(kind.unmendable)
+    if not n_lost:
+        return f" --repair mends {'it' if n_rows == 1 else 'them all'}"
+    if n_lost == n_rows:
+        return f" --repair leaves {'this row' if n_rows == 1 else 'these rows'} out"
+    return f" --repair mends {n_rows - n_lost:,} and leaves {count_of(n_lost, 'row')} out"

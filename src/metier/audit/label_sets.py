@@ -1,0 +1,88 @@
+"""Labels of which a row has any number, and types of spans: too rare to be learnt, or joined into one."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.inputs import labels_of_rows
+from metier.audit.labels import FEW_ROWS, MOST_NAMED, ROWS_TO_SPLIT
+from metier.data.label_lists import SEPARATORS, WIDE
+from metier.data.rows import Rows
+
+JOINED_ROWS = 3  # One such label may be somebody's slip; it is told with the rare ones.
+
+
+def check_label_sets(rows: Rows) -> Iterator[Finding]:
+    """Find labels, or types of spans, that few rows have; and sets of labels that were read as one label."""
+    if rows.roles.label is not None:
+        yield from _joined(rows)
+        return
+    own = labels_of_rows(rows)
+    if own is None:
+        return
+    noun = "label" if rows.roles.labels is not None else "type of span"
+    counts = Counter(label for labels in own for label in set(labels))
+    if not counts:
+        yield Finding(
+            "too-few-labels",
+            "error",
+            f"no row has a {noun}; there is nothing to learn",
+            origin=rows.origin,
+            remedy=f"--role {'labels' if noun == 'label' else 'spans'}=COLUMN",
+        )
+        return
+    yield from _rare(rows, own, counts, noun)
+
+
+def _rare(rows: Rows, own: Sequence[Sequence[str]], counts: Counter[str], noun: str) -> Iterator[Finding]:
+    steps = (
+        ("rare-labels", 0, ROWS_TO_SPLIT, "too few to be in every part"),
+        ("few-rows", ROWS_TO_SPLIT, FEW_ROWS, "they are learnt badly"),
+    )
+    for name, least, most, harm in steps:
+        rare = Counter({label: count for label, count in counts.items() if least <= count < most})
+        if not rare:
+            continue
+        positions = [row for row, labels in enumerate(own) if any(label in rare for label in labels)]
+        smallest = sorted(rare.items(), key=lambda item: (item[1], item[0]))
+        listed = ", ".join(f"{label} ({rows_with})" for label, rows_with in smallest[:MOST_NAMED])
+        nouns = noun if len(rare) == 1 else noun.replace("label", "labels").replace("type", "types")
+        yield Finding(
+            name,
+            "warning",
+            f"{len(rare):,} {nouns} {'is' if len(rare) == 1 else 'are'} in fewer than {most} rows, {harm}: "
+            f"{listed}{'…' if len(rare) > MOST_NAMED else ''}",
+            positions_of(positions),
+            rows.origin,
+            examples_of(rows, positions, has=[", ".join(own[row]) for row in positions]),
+            "label more rows of these, or merge them",
+            {"labels": dict(smallest)},
+        )
+
+
+def _joined(rows: Rows) -> Iterator[Finding]:
+    """Find a column of one label that holds several: its pieces are labels of other rows."""
+    labels = rows.column("label")
+    known = {label for label in labels if label is not None}
+    for mark in SEPARATORS:
+        positions = [
+            row for row, label in enumerate(labels) if label is not None and _is_joined(label, mark, known)
+        ]
+        if len(positions) < JOINED_ROWS:
+            continue
+        yield Finding(
+            "joined-labels",
+            "warning",
+            f"{count_of(len(positions), 'row')} have a label made of others with {mark!r} between them, such as "
+            f"{labels[positions[0]]!r}",
+            positions_of(positions),
+            rows.origin,
+            examples_of(rows, positions),
+            f"--role labels={rows.roles.label}",
+            {"separator": mark},
+        )
+
+
+def _is_joined(label: str, mark: str, known: set[str]) -> bool:
+    pieces = [piece.strip() for piece in label.translate(WIDE).split(mark)]
+    return len(pieces) > 1 and all(piece in known for piece in pieces)

@@ -1,0 +1,120 @@
+"""Rows that lack what they ask or what they teach: a side, a question, spans, a text to write."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.data.rows import Rows
+from metier.text import normalise
+
+_NOUNS = {
+    "labels": "labels",
+    "spans": "spans",
+    "answers": "answers",
+    "score": "score",
+    "target": "text to write",
+}
+COPIED_FRACTION = 0.01  # A few texts are their own best summary; more of them teach to copy.
+
+
+def check_targets(rows: Rows) -> Iterator[Finding]:
+    """Check that rows have both sides of a pair, and what is to be learnt where that is not one label."""
+    yield from _missing_sides(rows)
+    for role in rows.roles.targets:
+        if role != "label":
+            yield from _missing(rows, role)
+    if rows.roles.answers is not None:
+        yield from _no_answers(rows)
+    if rows.roles.target is not None:
+        yield from _written(rows)
+
+
+def _missing_sides(rows: Rows) -> Iterator[Finding]:
+    for role, noun in (("text_pair", "other text"), ("question", "question")):
+        column = getattr(rows.roles, role)
+        if column is None:
+            continue
+        first = _blank(rows.texts)
+        for name, blank, what in (
+            (rows.roles.text, first, "text"),
+            (column, _blank(rows.column(role)), noun),
+        ):
+            if blank:
+                have = "has" if len(blank) == 1 else "have"
+                yield Finding(
+                    "missing-sides",
+                    "error",
+                    f"{count_of(len(blank), 'row')} of {len(rows):,} {have} no {what} (column {name})",
+                    positions_of(blank),
+                    rows.origin,
+                    examples_of(rows, blank, other=[rows.column(role)[row] for row in blank]),
+                    "fill them in, or leave these rows out",
+                    {"column": name},
+                )
+
+
+def _blank(values: Sequence[str | None]) -> list[int]:
+    return [row for row, value in enumerate(values) if value is None or not value.strip()]
+
+
+def _missing(rows: Rows, role: str) -> Iterator[Finding]:
+    values = rows.column(role)
+    missing = [row for row, value in enumerate(values) if value is None]
+    if missing:
+        yield Finding(
+            "missing-labels",
+            "error",
+            f"{count_of(len(missing), 'row')} of {len(rows):,} {'has' if len(missing) == 1 else 'have'} no "
+            f"{_NOUNS[role]}",
+            positions_of(missing),
+            rows.origin,
+            examples_of(rows, missing),
+            "--drop-unlabelled",
+            {"fraction": len(missing) / len(rows)},
+        )
+
+
+def _no_answers(rows: Rows) -> Iterator[Finding]:
+    if not any(rows.column("answers")):
+        yield Finding(
+            "no-answers",
+            "error",
+            "no question has an answer; without any there is nothing to learn where answers stand",
+            origin=rows.origin,
+            remedy="add rows with answers",
+        )
+
+
+def _written(rows: Rows) -> Iterator[Finding]:
+    targets = rows.column("target")
+    empty = [row for row, target in enumerate(targets) if target is not None and not target.strip()]
+    if empty:
+        yield Finding(
+            "empty-targets",
+            "error",
+            f"{count_of(len(empty), 'row')} {'has' if len(empty) == 1 else 'have'} an empty text to write "
+            f"(column {rows.roles.target})",
+            positions_of(empty),
+            rows.origin,
+            examples_of(rows, empty),
+            "write them, or leave these rows out",
+        )
+    yield from _copied(rows, targets)
+
+
+def _copied(rows: Rows, targets: Sequence[Any]) -> Iterator[Finding]:
+    pairs = zip(rows.texts, targets, strict=True)
+    copied = np.flatnonzero([bool(target) and normalise(text) == normalise(target) for text, target in pairs])
+    if len(copied) > COPIED_FRACTION * len(rows):
+        yield Finding(
+            "copied-targets",
+            "warning",
+            f"{len(copied) / len(rows):.0%} of the texts to write repeat their text: a model may learn to copy",
+            positions_of(copied),
+            rows.origin,
+            examples_of(rows, copied.tolist()),
+            "leave them out, unless copying is what is asked for",
+            {"fraction": len(copied) / len(rows)},
+        )
