@@ -78,6 +78,14 @@ def test_exported_answers_as_in_memory(fitted, exported, unseen):
     np.testing.assert_allclose(one.probabilities, answers.probabilities[:1], atol=1e-4)
 
 
+def test_what_was_trained_in_half_precision_is_exported_whole(native_bf16, train, tiny_base, tmp_path):
+    items, labels = train[0][:40], train[1][:40]
+    method = RelationEncoder(base=str(tiny_base), epochs=1, stop_epoch=1, temperature=1.0).fit(items, labels)
+    method.export(tmp_path)
+    answers = load_predictor(tmp_path).predict(items)
+    np.testing.assert_allclose(answers.probabilities, method.predict_proba(items), atol=0.02)
+
+
 def test_the_tokenizer_that_is_exported_knows_the_marks(exported):
     for path in (exported / "tokenizer.json", exported / "huggingface" / "tokenizer.json"):
         written = json.loads(path.read_text(encoding="utf-8"))

@@ -135,6 +135,8 @@ def quantize(source: Path, path: Path, *, rows: Sequence[Sequence[int]] = ()) ->
 def _for_tracing(module: torch.nn.Module) -> torch.nn.Module:
     # A copy: training may go on with the model, on its device and with its attention.
     traced = copy.deepcopy(module).cpu().float()
+    # Training in half precision leaves a `forward` on the module that casts to it; the class has the plain one.
+    traced.__dict__.pop("forward", None)
     if hasattr(traced.encoder, "set_attn_implementation"):
         traced.encoder.set_attn_implementation("eager")  # The form that the fusion recognises.
     return traced.eval()
