@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from metier.predictors.span_reading import Reading
-from metier.tasks.questions import Question
 from metier.predictors.span_verdict import best_threshold, fit_verdict
+from metier.tasks.questions import Question
 
 
 def test_the_threshold_is_the_best_of_all():

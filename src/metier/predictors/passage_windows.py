@@ -129,6 +129,13 @@ def tokenise_passage(tokenizer: Tokenizer, passage: str) -> PassageTokens:
     return PassageTokens(np.concatenate(ids), np.concatenate(offsets).astype(np.int32))
 
 
+def tokenise_question(tokenizer: Tokenizer, question: str, *, prefix: str, length: int) -> list[int]:
+    """Give the ids of a question, cut so that windows of this length have room for the passage."""
+    encoded = tokenizer.encode(prefix + replace_surrogates(question), add_special_tokens=False)
+    ids: list[int] = encoded.ids[: int(length * MOST_OF_QUESTION)]
+    return ids
+
+
 def windows_of(
     tokenizer: Tokenizer, frame: Frame, questions: Sequence[Question], *, prefix: str, length: int
 ) -> Iterator[Window]:
@@ -149,8 +156,8 @@ def windows_of(
             tokens is None or question.passage is not passage
         ):  # Questions about one passage mostly follow one another.
             passage, tokens = question.passage, tokenise_passage(tokenizer, question.passage)
-        asked = tokenizer.encode(prefix + replace_surrogates(question.question), add_special_tokens=False).ids
-        yield from cut_windows(row, frame, asked[: int(length * MOST_OF_QUESTION)], tokens, length=length)
+        asked = tokenise_question(tokenizer, question.question, prefix=prefix, length=length)
+        yield from cut_windows(row, frame, asked, tokens, length=length)
 
 
 def cut_windows(

@@ -7,8 +7,9 @@ dictionary.
 
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,7 @@ NAMES = (
     "a whole clause",
     "begins a clause",
     "ends a clause",
+    "the whole sentence",
     "a number in it",
     "only numbers",
     "a time in it",
@@ -58,15 +60,14 @@ NAMES = (
     "only capitals",
     "a person's name in it",
     "a place in it",
-    "in quotes",
+    "a unit in it",
     "share of function words",
+    "in quotes",
     "after a word for places",
     "after a word for times",
     "after a word for names",
     "after a word for reasons",
-    "a unit in it",
     "a unit behind it",
-    "the whole sentence",
     "ends with what is asked for",
     "what is asked for follows",
     "holds what is asked for",
@@ -189,32 +190,41 @@ def _features(
     asked: Collection[str],
     noun: str,
 ) -> np.ndarray:
-    texts = [word.text for word in words]
-    n_words = lasts - firsts + 1
-
-    def within(flags: list[bool] | np.ndarray) -> np.ndarray:
-        sums = np.concatenate([[0], np.cumsum(np.asarray(flags, dtype=np.int64))])
-        return sums[lasts + 1] - sums[firsts]
-
-    of_question = np.array([text in asked for text in texts])
-    sums = np.concatenate([[0], np.cumsum(of_question)])
-    around = sums[np.minimum(lasts + 1 + NEAR, len(words))] - sums[np.maximum(firsts - NEAR, 0)]
-    before, behind = _distances(of_question)
-    capitals = within([word.is_capital for word in words])
-    numbers = within([has_number(text) is not None for text in texts])
-    earlier = [texts[first - 1] if first else "" for first in firsts]
-    later = [texts[last + 1] if last + 1 < len(words) else "" for last in lasts]
-    overlap = within(of_question)
-    begins = np.r_[True, np.diff(clause) > 0][firsts]
-    ends = np.r_[np.diff(clause) > 0, True][lasts]
+    of_sentence = [np.zeros(len(firsts)), np.zeros(len(firsts))]  # The caller knows them.
     columns = [
-        np.zeros(len(firsts)),
-        np.zeros(len(firsts)),
-        overlap / n_words,
-        overlap > 0,
-        before[firsts],
-        behind[lasts],
-        (around - overlap) / (2 * NEAR),
+        *of_sentence,
+        *_of_question(words, firsts, lasts, asked),
+        *_of_shape(clause, firsts, lasts),
+        *_of_kind(words, firsts, lasts),
+        quoted,
+        *_of_neighbours(words, firsts, lasts, noun),
+    ]
+    return np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
+
+
+def _within(flags: Iterable[bool], firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+    """How many words of each phrase are flagged."""
+    sums = np.concatenate([[0], np.cumsum(np.fromiter(flags, dtype=np.int64))])
+    counts: np.ndarray = sums[lasts + 1] - sums[firsts]
+    return counts
+
+
+def _of_question(
+    words: list[Word], firsts: np.ndarray, lasts: np.ndarray, asked: Collection[str]
+) -> list[np.ndarray]:
+    of_question = np.array([word.text in asked for word in words])
+    overlap = _within(of_question, firsts, lasts)
+    near = _within(of_question, np.maximum(firsts - NEAR, 0), np.minimum(lasts + NEAR, len(words) - 1))
+    before, behind = _distances(of_question)
+    shares = overlap / (lasts - firsts + 1)
+    return [shares, overlap > 0, before[firsts], behind[lasts], (near - overlap) / (2 * NEAR)]
+
+
+def _of_shape(clause: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
+    n_words = lasts - firsts + 1
+    edges = np.diff(clause) > 0
+    begins, ends = np.r_[True, edges][firsts], np.r_[edges, True][lasts]
+    return [
         np.log(n_words),
         n_words == 1,
         n_words == 2,
@@ -224,27 +234,43 @@ def _features(
         begins & ends,
         begins,
         ends,
+        (firsts == 0) & (lasts == len(clause) - 1),
+    ]
+
+
+def _of_kind(words: list[Word], firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
+    n_words = lasts - firsts + 1
+    texts = [word.text for word in words]
+    capitals = _within((word.is_capital for word in words), firsts, lasts)
+    numbers = _within((has_number(text) is not None for text in texts), firsts, lasts)
+    times = _within((text in TIMES or has_time(text) is not None for text in texts), firsts, lasts)
+    return [
         numbers > 0,
         numbers == n_words,
-        within([text in TIMES or has_time(text) is not None for text in texts]) > 0,
+        times > 0,
         capitals / n_words,
         capitals == n_words,
-        within([is_person(text) is not None for text in texts]) > 0,
-        within([is_place(text) is not None for text in texts]) > 0,
-        quoted,
-        within([text in FUNCTION_WORDS for text in texts]) / n_words,
+        _within((is_person(text) is not None for text in texts), firsts, lasts) > 0,
+        _within((is_place(text) is not None for text in texts), firsts, lasts) > 0,
+        _within((text in UNITS for text in texts), firsts, lasts) > 0,
+        _within((text in FUNCTION_WORDS for text in texts), firsts, lasts) / n_words,
+    ]
+
+
+def _of_neighbours(words: list[Word], firsts: np.ndarray, lasts: np.ndarray, noun: str) -> list[Any]:
+    texts = [word.text for word in words]
+    earlier = [texts[first - 1] if first else "" for first in firsts]
+    later = [texts[last + 1] if last + 1 < len(texts) else "" for last in lasts]
+    return [
         [word in IN_PLACES for word in earlier],
         [word in IN_TIMES for word in earlier],
         [word in NAMES_FOLLOW for word in earlier],
         [word in REASONS_FOLLOW for word in earlier],
-        within([text in UNITS for text in texts]) > 0,
         [word in UNITS for word in later],
-        (firsts == 0) & (lasts == len(words) - 1),
         [bool(noun) and texts[last] == noun for last in lasts],
         [bool(noun) and word == noun for word in later],
-        within([text == noun for text in texts]) > 0,
+        _within((text == noun for text in texts), firsts, lasts) > 0,
     ]
-    return np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
 
 
 def _distances(of_question: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from metier.predictors.passage_windows import Frame, PassageTokens, Window, cut_windows, tokenise_passage
+from metier.predictors.passage_windows import (
+    Frame,
+    PassageTokens,
+    Window,
+    cut_windows,
+    tokenise_passage,
+    tokenise_question,
+)
 from metier.tasks.questions import Question
-from metier.text.surrogates import replace_surrogates
 from metier.transformer.batching import TokenisedRows
 
 MOST_OF_UNANSWERABLE = 2  # Windows of a question without an answer.
@@ -44,9 +50,8 @@ class WindowCutter:
 
     def windows(self, question: Question, passage: PassageTokens) -> list[Window]:
         """The windows of a question over some passage, its own or another."""
-        text = self.prefix + replace_surrogates(question.question)
-        asked = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return list(cut_windows(0, self.frame, asked[: self.length // 3], passage, length=self.length))
+        asked = tokenise_question(self.tokenizer, question.question, prefix=self.prefix, length=self.length)
+        return list(cut_windows(0, self.frame, asked, passage, length=self.length))
 
     def span(self, question: Question, answers: Sequence[dict[str, Any]]) -> tuple[int, int] | None:
         """First and last token, in the passage, of the first answer; None where there is none."""
