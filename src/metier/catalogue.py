@@ -60,6 +60,7 @@ EXTRAS = {
     "torch": "train",
     "transformers": "train",
     "accelerate": "train",
+    "peft": "train",
     "model2vec": "train",
     "onnx": "train",
 }

