@@ -12,8 +12,9 @@ best
 ours
     The loop of `encoder.v1` with its default settings.
 
-Ours differs from the Trainer in more than batching: it trains without dropout, and only the word vectors that
-the rows use (the result is the same as with all). `--ablation` times ours with each of the two put back. Loading
+Ours differs from the Trainer in more than batching: it trains without dropout, with plain attention, and only the
+word vectors that the rows use (the result is the same as with all). `--ablation` times ours with each of the three
+put back. Loading
 and tokenising are left out on every side. Disturbances of the machine hit all sides alike, so ratios are taken
 within a round, and the median of the rounds is reported: of the time on the clock, and of processor time, which
 is the steadier one on a busy machine. Prints JSON.
@@ -27,6 +28,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -39,6 +41,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 
 from metier.predictors.tokenization import token_ids  # noqa: E402
+from metier.transformer.attention import fastest_attention  # noqa: E402
 from metier.transformer.bases import load_model, load_tokenizer, resolve_base  # noqa: E402
 from metier.transformer.batching import TokenisedRows, plan_epoch  # noqa: E402
 from metier.transformer.encoder import Encoder  # noqa: E402
@@ -137,6 +140,7 @@ def time_ours(
     *,
     dropout: float | None = None,
     whole_vocabulary: bool = False,
+    fused_attention: bool = False,
 ) -> Timing:
     """Seconds of one epoch of our loop, and the tokens it computed."""
     defaults = Encoder()
@@ -146,11 +150,17 @@ def time_ours(
     model = PooledClassifier(encoder, weight, np.zeros(n_classes), normalise=base.normalise)
     model.set_dropout(defaults.dropout if dropout is None else dropout)
 
-    return timed(lambda: our_epoch(model, ids, truth, whole_vocabulary=whole_vocabulary))
+    put_back = {"whole_vocabulary": whole_vocabulary, "fused_attention": fused_attention}
+    return timed(lambda: our_epoch(model, ids, truth, **put_back))
 
 
 def our_epoch(
-    model: PooledClassifier, ids: list[list[int]], truth: np.ndarray, *, whole_vocabulary: bool
+    model: PooledClassifier,
+    ids: list[list[int]],
+    truth: np.ndarray,
+    *,
+    whole_vocabulary: bool,
+    fused_attention: bool,
 ) -> int:
     """Train for an epoch as `Encoder` does; gives the tokens that were computed."""
     defaults = Encoder()
@@ -166,15 +176,16 @@ def our_epoch(
         layer_decay=defaults.layer_decay,
         weight_decay=defaults.weight_decay,
     )
-    Loop(
-        model,
-        rows,
-        groups=groups,
-        plan=lambda epoch: plan,
-        objective=cross_entropy(label_smoothing=defaults.label_smoothing),
-        settings=LoopSettings(epochs=1),
-        mixed_precision=mixed_precision(),
-    ).run()
+    with nullcontext() if fused_attention else fastest_attention(model.encoder):
+        Loop(
+            model,
+            rows,
+            groups=groups,
+            plan=lambda epoch: plan,
+            objective=cross_entropy(label_smoothing=defaults.label_smoothing),
+            settings=LoopSettings(epochs=1),
+            mixed_precision=mixed_precision(),
+        ).run()
     if not whole_vocabulary:
         vocabulary.restore()
     return sum(len(batch) * int(rows.lengths[batch].max()) for batch in plan)
@@ -253,6 +264,7 @@ def main() -> None:
     }
     if asked.ablation:
         sides["ours, dropout 0.1"] = lambda: time_ours(base, ids, truth, dropout=0.1)
+        sides["ours, fused attention"] = lambda: time_ours(base, ids, truth, fused_attention=True)
         sides["ours, whole vocabulary"] = lambda: time_ours(base, ids, truth, whole_vocabulary=True)
     time_ours(base, ids[:64], truth[:64])  # The first products of a process set the libraries up.
     seconds: dict[str, list[dict[str, float]]] = {name: [] for name in sides}

@@ -6,6 +6,7 @@ from sklearn.exceptions import NotFittedError
 
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.predictors.loading import load_predictor
+from metier.transformer.attention import fastest_attention
 from metier.transformer.bases import load_model
 from metier.transformer.encoder import Encoder
 from metier.transformer.encoder_settings import default_learning_rate
@@ -149,3 +150,14 @@ def test_half_precision_is_used_only_where_the_processor_has_it(monkeypatch, exa
     assert mixed_precision("cpu") == "no"
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert mixed_precision("cpu") == "bf16"
+
+
+def test_attention_is_put_back_after_training(tiny_base, queries):
+    texts, labels = queries
+    encoder = Encoder(base=str(tiny_base), epochs=1, stop_epoch=1, C=1.0, temperature=1.0)
+    encoder.fit(texts[:40], labels[:40])
+    assert encoder.model_.encoder.config._attn_implementation == "sdpa"
+    with fastest_attention(encoder.model_.encoder):
+        assert encoder.model_.encoder.config._attn_implementation == "eager"
+        plain = encoder.predict_proba(texts[40:50])
+    np.testing.assert_allclose(plain, encoder.predict_proba(texts[40:50]), atol=1e-5)

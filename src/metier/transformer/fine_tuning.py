@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from metier.progress import Listener, ignore
+from metier.transformer.attention import fastest_attention
 from metier.transformer.bases import Base, weights_hash
 from metier.transformer.batching import TokenisedRows, padding_fraction, plan_epoch
 from metier.transformer.checkpoint import CheckpointFolder
@@ -192,19 +193,20 @@ def _run(
         layer_decay=settings.layer_decay,
         weight_decay=settings.weight_decay,
     )
-    outcome = Loop(
-        model,
-        rows,
-        groups=groups,
-        plan=plan,
-        objective=objective,
-        settings=settings.of_loop,
-        evaluate=evaluate,
-        checkpoints=checkpoints,
-        mixed_precision=mixed_precision(),
-        what=what,
-        listener=listener,
-    ).run()
+    with fastest_attention(model.encoder):
+        outcome = Loop(
+            model,
+            rows,
+            groups=groups,
+            plan=plan,
+            objective=objective,
+            settings=settings.of_loop,
+            evaluate=evaluate,
+            checkpoints=checkpoints,
+            mixed_precision=mixed_precision(),
+            what=what,
+            listener=listener,
+        ).run()
     # Cut short by the clock, the schedule was squeezed into fewer epochs: another fit should plan for those.
     epochs = outcome.best_epoch if outcome.stopped_by == "clock" else settings.epochs
     return Tuned(outcome, epochs, _facts(outcome, rate, padding_fraction(lengths, plan(0))))

@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import torch
 
+from metier.transformer.attention import fastest_attention
 from metier.transformer.bases import Base, load_model
 from metier.transformer.batching import TokenisedRows, plan_epoch
 from metier.transformer.objectives import cross_entropy
@@ -70,7 +71,8 @@ def measure_training(
     by_tokens = sorted(plan, key=lambda batch: _computed(rows, batch))
     # The last is the largest batch of all: it stands for the peak of memory and warms the allocator up.
     picked = [by_tokens[-1], *(by_tokens[int(at)] for at in np.linspace(0, len(plan) - 1, n_batches + 2)[1:-1])]
-    seconds, activations = _time_steps(model, rows, picked)
+    with fastest_attention(encoder):
+        seconds, activations = _time_steps(model, rows, picked)
     per_token = np.median(
         [spent / _computed(rows, batch) for spent, batch in zip(seconds, picked[1:], strict=True)]
     )
