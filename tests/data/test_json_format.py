@@ -45,3 +45,9 @@ def test_line_separators_inside_a_text_do_not_end_it(tmp_path):
 def test_keys_that_come_late_are_null_before(tmp_path):
     rows = read(put(tmp_path / "rows.jsonl", '{"text": "a b"}\n{"text": "c", "label": "x"}\n'))
     assert rows.column("label") == [None, "x"]
+
+
+def test_one_line_with_a_list_is_a_row_of_json_lines(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "Ada lived.", "spans": [[0, 3, "PER"]]}')
+    assert read(path).values("spans") == [[[0, 3, "PER"]]]

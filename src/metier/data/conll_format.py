@@ -11,7 +11,7 @@ older IOB1, where I- begins an entity; with repair it begins one, as seqeval's l
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,10 +210,15 @@ def _layout(file: DataFile, encoding: str) -> Layout:
         tags = [max(width - 1, 1)]
     numbered = width > 2 and all(fields[0].isdecimal() for fields in cut)
     token = 1 if numbered else 0
-    letters = [character for fields in cut for character in fields[token] if character.isalpha()]
-    unspaced = sum(1 for letter in letters if _unspaced(letter))
-    spaced = unspaced <= UNSPACED_FRACTION * len(letters)
+    spaced = is_spaced(fields[token] for fields in cut)
     return Layout(delimiter, token, _most_used(tags, cut), max(width, 2), spaced)
+
+
+def is_spaced(tokens: Iterable[str]) -> bool:
+    """Whether tokens are of a language that puts a space between words."""
+    letters = [character for token in tokens for character in token if character.isalpha()]
+    unspaced = sum(1 for letter in letters if _unspaced(letter))
+    return unspaced <= UNSPACED_FRACTION * len(letters)
 
 
 def _most_used(tags: list[int], cut: list[list[str]]) -> int:

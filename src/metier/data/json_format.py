@@ -60,7 +60,10 @@ def _holds_lines(file: DataFile, encoding: str) -> bool:
         value = json.loads(lines[0])
     except ValueError:
         return False
-    return len(lines) > 1 or not any(isinstance(item, list) for item in value.values())
+    if len(lines) > 1 or not any(isinstance(item, list) for item in value.values()):
+        return True
+    # One row with spans looks like a document; in a file of lines only SQuAD's is one.
+    return file.format == "JSON lines" and not is_squad(value)
 
 
 def _lined(file: DataFile, encoding: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

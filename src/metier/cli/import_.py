@@ -1,0 +1,135 @@
+"""`metier import`: rows that another tool wrote, as rows that every command here reads."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+from rich.text import Text
+
+from metier.cli.commands import HELP
+from metier.cli.console import answer_console, count, print_json
+from metier.data.data_file import FORMATS as ENDINGS
+from metier.data.faults import FaultError
+from metier.data.importers import FORMATS, Imported, Tally, import_rows
+from metier.data.importers.choosing import AUTO
+from metier.data.spans import parse_spans
+from metier.data.writing import open_writer
+from metier.errors import DataError, EmptyDataError
+
+MOST_ROWS_NAMED = 5
+
+
+@click.command(
+    name="import",
+    context_settings=HELP,
+    epilog="Example: metier import project-1-at-2026-05-04.json --output rows.jsonl",
+)
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "named",
+    metavar="NAME",
+    default=AUTO,
+    help=f"{AUTO}, {', '.join(FORMATS)}. Default: {AUTO}, told from the content.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Where the rows go; its ending picks the format: .jsonl, .csv, .parquet, or .conll for spans.",
+)
+@click.option("--text", metavar="FIELD", help="Field with the text, where Label Studio's tasks have several.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--json", "as_json", is_flag=True, help="The same facts for programs, as one object.")
+def import_file(
+    *, source: Path, named: str, output: Path, text: str | None, overwrite: bool, as_json: bool
+) -> None:
+    """Turn what another tool wrote into rows.
+
+    FILE is an export of Label Studio or doccano, spaCy's DocBin, Rasa's NLU YAML, alpaca or sharegpt JSON as
+    LLaMA-Factory reads it, or the folder of a Hugging Face data set. What is left out is counted and said.
+    """
+    if output.exists() and not overwrite:
+        raise click.UsageError(f"{output} is there already. Name another file, or replace it with --overwrite.")
+    if output.exists() and source.exists() and source.samefile(output):
+        raise click.UsageError("--output would replace the file that is imported. Name another file.")
+    imported = import_rows(source, format=named, text=text)
+    tally = _write(imported, source, output)
+    facts = _facts(source, output, imported, tally)
+    print_json(facts) if as_json else _print(facts)
+
+
+def _write(imported: Imported, source: Path, output: Path) -> Tally:
+    tally = Tally()
+    suffix = next((end.lower() for end in reversed(output.suffixes) if end.lower() != ".gz"), "")
+    is_conll = ENDINGS.get(suffix) == "CoNLL"
+    with open_writer(output) as writer:
+        for table in imported.tables:
+            if is_conll:
+                _check_spans(table, source, tally.rows)
+            writer.write(table)
+            tally.add(table)
+        if not tally.rows:
+            why = "; ".join(f"{count(len(rows))} {what}" for what, rows in imported.left_out.items())
+            raise EmptyDataError(
+                f"{source} ({imported.what}) gives no rows{f': {why}' if why else ''}. Annotate it, and export again."
+            )
+    return tally
+
+
+def _check_spans(table: pa.Table, source: Path, before: int) -> None:
+    """CoNLL holds no spans that overlap or lie outside; they would be lost without a word."""
+    if not {"text", "spans"} <= set(table.column_names):
+        return
+    rows = zip(table.column("text").to_pylist(), table.column("spans").to_pylist(), strict=True)
+    for number, (text, spans) in enumerate(rows, before + 1):
+        try:
+            parse_spans(spans or [], text or "")
+        except FaultError as fault:
+            raise DataError(
+                f"{source}, row {number}: {fault.found} CoNLL cannot hold this. Write JSON lines (.jsonl), and look at "
+                "them with metier check."
+            ) from None
+
+
+def _facts(source: Path, output: Path, imported: Imported, tally: Tally) -> dict[str, Any]:
+    return {
+        "file": str(source),
+        "output": str(output),
+        "format": imported.what,
+        "rows": tally.rows,
+        "columns": list(tally.columns),
+        "labels": dict(tally.labels.most_common()),
+        "spans": tally.spans,
+        "notes": imported.notes,
+        "left_out": {
+            why: {"count": len(numbers), "items": numbers[:1_000]} for why, numbers in imported.left_out.items()
+        },
+        "next": shlex.join(["metier", "check", str(output)]),
+    }
+
+
+def _print(facts: Mapping[str, Any]) -> None:
+    console = answer_console()
+    parts = [f"{count(facts['rows'])} {'row' if facts['rows'] == 1 else 'rows'}"]
+    if facts["spans"]:
+        parts.append(f"{count(facts['spans'])} {'span' if facts['spans'] == 1 else 'spans'}")
+    if facts["labels"]:
+        parts.append(f"{count(len(facts['labels']))} {'label' if len(facts['labels']) == 1 else 'labels'}")
+    lines = [
+        f"{facts['file']} is {facts['format']}: {', '.join(parts)} in {facts['output']}",
+        f"columns: {', '.join(facts['columns'])}",
+        *(f"· {note}" for note in facts["notes"]),
+        *(_left_out(why, left["count"], left["items"]) for why, left in facts["left_out"].items()),
+        f"next: {facts['next']}",
+    ]
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+
+
+def _left_out(why: str, number: int, items: list[int]) -> str:
+    shown = ", ".join(map(str, items[:MOST_ROWS_NAMED])) + (", …" if number > MOST_ROWS_NAMED else "")
+    return f"! left out: {count(number)} {why} (in {shown})"

@@ -1,0 +1,108 @@
+"""What an importer gives: rows in our columns, and what it left out."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from metier.data.batches import BATCH_ROWS, as_string
+from metier.data.rows import COLUMN_TYPES
+from metier.errors import UnreadableFileError
+
+# A span as labelling tools write it, with its words where they say them: reading holds these against the text.
+SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string()), ("text", pa.string())])
+_TYPES = {**COLUMN_TYPES, "spans": pa.list_(SPAN)}
+OWN_COLUMNS = ("text", "label", "labels", "spans", "score", "target", "messages", "split")
+
+
+@dataclass
+class Imported:
+    """Rows of another tool in our columns.
+
+    Parameters
+    ----------
+    what : str
+        What the source was taken for: "Label Studio JSON".
+    tables : iterable of pyarrow.Table
+        The rows; consumed once.
+    left_out : dict of str to list of int
+        Why something was left out, and the numbers from 1 of the items it was in; complete once the tables were
+        consumed.
+    notes : list of str
+        What was decided on the way.
+    """
+
+    what: str
+    tables: Iterable[pa.Table]
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def leave_out(self, why: str, number: int) -> None:
+        """Remember that something of an item was left out."""
+        self.left_out.setdefault(why, []).append(number)
+
+    def put(self, records: Sequence[Mapping[str, Any]]) -> "Imported":
+        """Take records as the rows."""
+        self.tables = tables_of(records)
+        return self
+
+
+@dataclass
+class Tally:
+    """What was imported, counted as it passes by."""
+
+    rows: int = 0
+    spans: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    columns: dict[str, None] = field(default_factory=dict)
+
+    def add(self, table: pa.Table) -> None:
+        """Count the rows of a table."""
+        self.rows += table.num_rows
+        self.columns |= dict.fromkeys(table.column_names)
+        if "label" in table.column_names:
+            self.labels.update(label for label in table.column("label").to_pylist() if label is not None)
+        if "labels" in table.column_names and pa.types.is_list(table.schema.field("labels").type):
+            self.labels.update(label for own in table.column("labels").to_pylist() for label in own or ())
+        if "spans" in table.column_names:
+            types = [span["label"] for own in table.column("spans").to_pylist() for span in own or ()]
+            self.spans += len(types)
+            if "label" not in table.column_names:
+                self.labels.update(types)
+
+
+def tables_of(records: Sequence[Mapping[str, Any]]) -> Iterator[pa.Table]:
+    """Give records as tables; every table has all columns, in the types that reading expects of them."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    for start in range(0, len(records), BATCH_ROWS):
+        batch = records[start : start + BATCH_ROWS]
+        yield pa.table({name: _column(name, [record.get(name) for record in batch]) for name in names})
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
+    if name == "spans":
+        values = [
+            None if spans is None else sorted(spans, key=lambda span: (span["start"], span["end"]))
+            for spans in values
+        ]
+    if name in _TYPES:
+        return pa.array(values, _TYPES[name])
+    return pa.array([as_string(value) for value in values], pa.string())
+
+
+def span(start: int, end: int, label: str, text: str | None = None) -> dict[str, Any]:
+    """Give a span as a row holds it."""
+    return {"start": start, "end": end, "label": label, "text": text}
+
+
+def beside(fields: Mapping[str, Any], *, but: Iterable[str]) -> dict[str, str | None]:
+    """Give the fields that become columns of their own; a name that is ours already gets `data_` before it."""
+    left = {name: value for name, value in fields.items() if name not in set(but)}
+    return {f"data_{name}" if name in OWN_COLUMNS else name: as_string(value) for name, value in left.items()}
+
+
+def item_error(origin: str, number: int, found: str, remedy: str, *, noun: str = "item") -> UnreadableFileError:
+    """Give the error of one item of a document."""
+    return UnreadableFileError(f"{origin}, {noun} {number}: {found} {remedy}")

@@ -1,0 +1,214 @@
+"""Label Studio's JSON export: tasks with annotations, each a list of results; and its JSON-MIN, one object a task.
+
+Choices become labels, labelled regions spans, ratings and numbers scores, typed texts what is to be written.
+Of several annotations of a task the one marked as ground truth is taken, otherwise the first that was not
+cancelled. Offsets are those of a browser, which counts a character beyond the first 65,536 twice; where a region's
+own words prove it, they are counted anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from metier.data.importers.documents import objects_of
+from metier.data.importers.imported import Imported, beside, item_error, span
+from metier.errors import DataError, MissingColumnError
+
+JSON_MIN = ("annotation_id", "annotator", "lead_time")
+_KEPT = {"choices": "choices", "labels": "spans", "hypertextlabels": "spans"}
+_NUMBERS = ("rating", "number")
+
+
+def is_task(item: Mapping[str, Any]) -> bool:
+    """Whether an object is a task of Label Studio."""
+    whole = isinstance(item.get("data"), Mapping) and ("annotations" in item or "completions" in item)
+    return whole or sum(key in item for key in JSON_MIN) >= 2
+
+
+def import_label_studio(path: Path, *, text: str | None = None) -> Imported:
+    """Give the annotated tasks of an export.
+
+    Parameters
+    ----------
+    text : str, optional
+        The field of the tasks' data that holds the text.
+
+    Raises
+    ------
+    MissingColumnError
+        If `text` names no field.
+    DataError
+        If no field is clearly the text, or a task has none.
+    """
+    tasks = objects_of(path)
+    imported = Imported("Label Studio JSON", ())
+    if not all("data" in task for _, task in tasks):
+        imported.what = "Label Studio JSON-MIN"
+        tasks = [(number, _whole(task)) for number, task in tasks]
+    key = _text_key(
+        [task["data"] for _, task in tasks if isinstance(task.get("data"), Mapping)], text, str(path)
+    )
+    return imported.put(_Export(path, key, imported).records(tasks))
+
+
+class _Export:
+    """The tasks of one export on their way to records."""
+
+    def __init__(self, path: Path, key: str, imported: Imported):
+        self._origin, self._key, self._imported = str(path), key, imported
+        self._recounted: list[int] = []
+
+    def records(self, tasks: list[tuple[int, dict[str, Any]]]) -> list[dict[str, Any]]:
+        found = []
+        for number, task in tasks:
+            results = self._results(number, task)
+            if results is not None:
+                found.append((number, *self._parsed(number, task, results)))
+        if self._recounted:
+            self._imported.notes.append(
+                f"offsets of {len(self._recounted):,} regions counted UTF-16 units, as browsers do; they are "
+                "counted in characters now"
+            )
+        return self._even(found)
+
+    def _results(self, number: int, task: Mapping[str, Any]) -> list[Any] | None:
+        annotations = task.get("annotations") or task.get("completions") or []
+        done = [each for each in annotations if isinstance(each, Mapping) and not each.get("was_cancelled")]
+        if not done:
+            why = "tasks whose annotations were all cancelled" if annotations else "tasks without an annotation"
+            self._imported.leave_out(why, number)
+            return None
+        if len(done) > 1:
+            self._imported.leave_out("further annotations of a task that has one already", number)
+        taken = next((each for each in done if each.get("ground_truth")), done[0])
+        return list(taken.get("result") or [])
+
+    def _parsed(
+        self, number: int, task: Mapping[str, Any], results: list[Any]
+    ) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """Give what a record holds already, and its choices by the control they were made with."""
+        text = task["data"].get(self._key) if isinstance(task.get("data"), Mapping) else None
+        if not isinstance(text, str):
+            raise item_error(
+                self._origin,
+                number,
+                f"there is no text in its field {self._key!r}.",
+                "Name the field with --text, or take the task out.",
+                noun="task",
+            )
+        record: dict[str, Any] = {"text": text}
+        choices: dict[str, list[str]] = {}
+        for result in results:
+            self._take(number, result, record, choices)
+        return record | beside(task["data"], but=[self._key]), choices
+
+    def _take(self, number: int, result: Any, record: dict[str, Any], choices: dict[str, list[str]]) -> None:
+        kind = result.get("type") if isinstance(result, Mapping) else None
+        value = result.get("value") if isinstance(result, Mapping) else None
+        if kind == "relation" or not isinstance(value, Mapping):
+            self._imported.leave_out(f"results of the type {kind}", number)
+        elif kind == "choices":
+            choices.setdefault(str(result.get("from_name")), []).extend(map(str, value.get("choices") or ()))
+        elif kind in _KEPT:
+            record.setdefault("spans", []).append(self._span(number, kind, value, record["text"]))
+        elif kind in _NUMBERS and isinstance(value.get(kind), int | float):
+            record["score"] = float(value[kind])
+        elif kind == "textarea" and value.get("text"):
+            written = value["text"]
+            record["target"] = written if isinstance(written, str) else "\n".join(map(str, written))
+        else:
+            self._imported.leave_out(f"results of the type {kind}", number)
+
+    def _span(self, number: int, kind: str, value: Mapping[str, Any], text: str) -> dict[str, Any]:
+        place = value.get("globalOffsets", value)
+        start, end, labels = place.get("start"), place.get("end"), value.get(kind) or value.get("labels")
+        if not (isinstance(start, int) and isinstance(end, int) and isinstance(labels, list) and labels):
+            raise item_error(
+                self._origin,
+                number,
+                f"a region has no start, end and label ({dict(value)!r:.80}).",
+                "Give it a label in Label Studio, or delete it there.",
+                noun="task",
+            )
+        if len(labels) > 1:
+            self._imported.leave_out("second labels of a region", number)
+        words = value.get("text")
+        words = words if isinstance(words, str) else None
+        if words is not None and text[start:end] != words:
+            units = text.encode("utf-16-le", "surrogatepass")
+            before = len(units[: 2 * start].decode("utf-16-le", "ignore"))
+            if text[before : before + len(words)] == words:
+                self._recounted.append(number)
+                start, end = before, before + len(words)
+        return span(start, end, str(labels[0]), words)
+
+    def _even(self, found: list[tuple[int, dict[str, Any], dict[str, list[str]]]]) -> list[dict[str, Any]]:
+        """Give records that have the same columns: a task without a region has none, one without a choice no label."""
+        has_spans = any("spans" in record for _, record, _ in found)
+        controls = sorted({control for _, _, choices in found for control in choices})
+        many = {
+            control: any(len(choices.get(control, ())) > 1 for _, _, choices in found) for control in controls
+        }
+        records = []
+        for number, record, choices in found:
+            if has_spans:
+                record.setdefault("spans", [])
+            for control in controls:
+                own = choices.get(control, [])
+                plain = "labels" if many[control] else "label"
+                record[plain if len(controls) == 1 else control] = (
+                    own if many[control] else next(iter(own), None)
+                )
+            is_empty = not has_spans and not any(choices.values()) and not {"score", "target"} & set(record)
+            if is_empty and not any(many.values()):
+                self._imported.leave_out("tasks whose annotation says nothing", number)
+            else:
+                records.append(record)
+        if len(controls) > 1:
+            self._imported.notes.append(
+                f"there are choices of {len(controls)} kinds, each in a column of its own: {', '.join(controls)} "
+                "(--label, or --role labels=COLUMN, says which is learnt)"
+            )
+        return records
+
+
+def _text_key(data: list[Mapping[str, Any]], given: str | None, origin: str) -> str:
+    names = list(dict.fromkeys(name for each in data for name in each))
+    if given is not None:
+        if given not in names:
+            raise MissingColumnError(given, found=names, origin=origin, flag="--text")
+        return given
+    if "text" in names:
+        return "text"
+    strings = [name for name in names if all(isinstance(each.get(name), str) for each in data)]
+    if len(strings) == 1:
+        return strings[0]
+    raise DataError(
+        f"{origin} has no field of its tasks that is clearly the text; it has: {', '.join(names) or 'none'}. Name it "
+        "with --text."
+    )
+
+
+def _whole(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a task of JSON-MIN as the whole export has it."""
+    data, results = {}, []
+    for name, value in task.items():
+        if name in (*JSON_MIN, "id", "created_at", "updated_at"):
+            continue
+        made = list(_min_results(name, value))
+        if made:
+            results += made
+        else:
+            data[name] = value
+    return {"data": data, "annotations": [{"result": results}]}
+
+
+def _min_results(name: str, value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, Mapping) and isinstance(value.get("choices"), list):
+        yield {"type": "choices", "from_name": name, "value": {"choices": value["choices"]}}
+    elif isinstance(value, list):
+        for each in value:
+            if isinstance(each, Mapping) and "start" in each and "labels" in each:
+                yield {"type": "labels", "from_name": name, "value": each}
+    elif isinstance(value, str) and name in ("choice", "label", "sentiment", "intent", "category", "class"):
+        yield {"type": "choices", "from_name": name, "value": {"choices": [value]}}

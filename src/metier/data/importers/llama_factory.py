@@ -1,0 +1,127 @@
+"""LLaMA-Factory's two shapes of JSON: alpaca (instruction, input, output) and sharegpt (conversations)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from metier.data.importers.documents import objects_of
+from metier.data.importers.imported import Imported, beside, item_error
+
+# Who speaks, in sharegpt's words and in OpenAI's; a call of a function is the model's turn, its result the tool's.
+_SPEAKERS = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "function_call": "assistant",
+    "observation": "tool",
+    "tool": "tool",
+    "system": "system",
+}
+_ALPACA = ("instruction", "input", "output", "system", "history")
+
+
+def is_alpaca(item: Mapping[str, Any]) -> bool:
+    """Whether an object has an instruction and an output."""
+    return isinstance(item.get("instruction"), str) and "output" in item
+
+
+def is_sharegpt(item: Mapping[str, Any]) -> bool:
+    """Whether an object has turns that say who speaks."""
+    turns = _turns(item)
+    keys = ("from", "role")
+    return isinstance(turns, list) and all(
+        isinstance(turn, Mapping) and any(map(turn.get, keys)) for turn in turns
+    )
+
+
+def import_alpaca(path: Path) -> Imported:
+    """Give instructions and their outputs; with what was said before, where some have a system text or a history.
+
+    Raises
+    ------
+    UnreadableFileError
+        If an item has no instruction or no output.
+    """
+    imported = Imported("LLaMA-Factory alpaca JSON", ())
+    items = objects_of(path)
+    talks = any(item.get("system") or item.get("history") for _, item in items)
+    records = []
+    for number, item in items:
+        asked, written = item.get("instruction"), item.get("output")
+        if not isinstance(asked, str) or not isinstance(written, str):
+            missing = "instruction" if not isinstance(asked, str) else "output"
+            raise item_error(
+                str(path),
+                number,
+                f"it has no {missing}.",
+                'Expected {"instruction": "…", "input": "…", "output": "…"}.',
+            )
+        if not written.strip():
+            imported.leave_out("items with an empty output", number)
+            continue
+        # As LLaMA-Factory joins them: the input on a line of its own below the instruction.
+        question = "\n".join(part for part in (asked, item.get("input")) if part)
+        given = {"messages": _history(path, number, item, question)} if talks else {"text": question}
+        records.append(given | {"target": written} | beside(item, but=_ALPACA))
+    return imported.put(records)
+
+
+def _history(path: Path, number: int, item: Mapping[str, Any], question: str) -> list[dict[str, str]]:
+    messages = [_message("system", item["system"])] if item.get("system") else []
+    for turn in item.get("history") or ():
+        if not (isinstance(turn, list) and len(turn) == 2 and all(isinstance(part, str) for part in turn)):
+            raise item_error(
+                str(path),
+                number,
+                f"{turn!r:.60} is no turn of its history.",
+                'Expected ["what was asked", "answered"].',
+            )
+        messages += [_message("user", turn[0]), _message("assistant", turn[1])]
+    return [*messages, _message("user", question)]
+
+
+def import_sharegpt(path: Path) -> Imported:
+    """Give conversations whole, the last answer included: reading parts it off as what is to be written.
+
+    Raises
+    ------
+    UnreadableFileError
+        If an item has no turns, or one does not say who speaks and what.
+    """
+    imported = Imported("LLaMA-Factory sharegpt JSON", ())
+    records = []
+    for number, item in objects_of(path):
+        turns = _turns(item)
+        if not isinstance(turns, list) or not turns:
+            raise item_error(str(path), number, "it has no conversations.", "Expected a list of turns.")
+        messages = [_turn(path, number, place, turn) for place, turn in enumerate(turns, 1)]
+        if item.get("system"):
+            messages.insert(0, _message("system", str(item["system"])))
+        if not any(message["role"] == "assistant" for message in messages):
+            imported.leave_out("conversations in which the assistant says nothing", number)
+            continue
+        if item.get("tools"):
+            imported.leave_out("descriptions of tools", number)
+        but = ("conversations", "messages", "system", "tools")
+        records.append({"messages": messages} | beside(item, but=but))
+    return imported.put(records)
+
+
+def _turns(item: Mapping[str, Any]) -> Any:
+    return item.get("conversations", item.get("messages"))
+
+
+def _turn(path: Path, number: int, place: int, turn: Any) -> dict[str, str]:
+    said = turn.get("value", turn.get("content")) if isinstance(turn, Mapping) else None
+    who = turn.get("from", turn.get("role")) if isinstance(turn, Mapping) else None
+    if not isinstance(said, str) or str(who) not in _SPEAKERS:
+        found = f"is spoken by {who!r}." if isinstance(said, str) else "says nothing."
+        raise item_error(
+            str(path), number, f"turn {place} {found}", f"Expected a value, from one of {', '.join(_SPEAKERS)}."
+        )
+    return _message(_SPEAKERS[str(who)], said)
+
+
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}

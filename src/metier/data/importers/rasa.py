@@ -1,0 +1,160 @@
+"""Rasa's NLU training data: intents with examples, in which entities are written as `[Boston](city)`.
+
+An entity may also be `[New York]{"entity": "city", "role": "from"}`, and several meanings of one piece
+`[Boston][{"entity": "city"}, {"entity": "team"}]`. The text is the example without these marks.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from metier.data.importers.documents import text_of
+from metier.data.importers.imported import Imported, span
+from metier.errors import BrokenRowError, UnreadableFileError
+
+_entity = re.compile(
+    r"\[(?P<words>[^\]]+?)\]"
+    r"(?:\((?P<label>[^:)]+?)(?::(?P<value>[^)]+))?\)|(?P<one>\{[^}]+?\})|\[(?P<several>\{.*?\})\])"
+)
+OTHER_DATA = ("synonym", "regex", "lookup")
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder holds YAML with NLU training data."""
+    return any("nlu:" in path.read_text("utf-8", "replace") for path in _files(folder))
+
+
+def import_rasa(path: Path) -> Imported:
+    """Give the examples of all intents; for a folder, of all its YAML files.
+
+    Raises
+    ------
+    BrokenRowError
+        If the YAML is broken, with its line.
+    UnreadableFileError
+        If there is no NLU data, or an example or the entity of one cannot be read.
+    """
+    imported = Imported("Rasa NLU YAML", ())
+    records: list[dict[str, Any]] = []
+    files = _files(path) if path.is_dir() else [path]
+    sections = [(file, _section(file)) for file in files]
+    if not any(section for _, section in sections):
+        raise UnreadableFileError(
+            f"{path} has no section 'nlu' with intents. Give the file with the training data."
+        )
+    for file, section in sections:
+        for number, item in enumerate(section or (), 1):
+            records += _intent(file, number, item, imported)
+    has_spans = any(record["spans"] for record in records)
+    if has_spans:
+        imported.notes.append(
+            "each row has an intent (label) and entities (spans); --role spans=spans learns these"
+        )
+    return imported.put([_without_spans(record) if not has_spans else record for record in records])
+
+
+def _without_spans(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "spans"}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".yml", ".yaml"))
+
+
+def _section(path: Path) -> list[Any] | None:
+    try:
+        document = yaml.load(text_of(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise BrokenRowError(
+            str(path),
+            1 if mark is None else mark.line + 1,
+            f"this is not YAML ({getattr(error, 'problem', None) or 'it cannot be read'}).",
+            remedy="Mend it there.",
+        ) from None
+    section = document.get("nlu") if isinstance(document, Mapping) else None
+    if section is not None and not isinstance(section, list):
+        raise UnreadableFileError(f"{path}: 'nlu' holds no list of intents. Write '- intent: …' under it.")
+    return section
+
+
+def _intent(path: Path, number: int, item: Any, imported: Imported) -> Iterator[dict[str, Any]]:
+    kind = next((name for name in OTHER_DATA if isinstance(item, Mapping) and name in item), None)
+    if kind is not None:
+        imported.leave_out(f"entries of the kind {kind}", number)
+        return
+    intent = item.get("intent") if isinstance(item, Mapping) else None
+    if intent is None:
+        raise _error(
+            path, f"entry {number} of nlu", "it has no intent.", "Write '- intent: name' and its examples."
+        )
+    examples = list(_examples(path, str(intent), item.get("examples")))
+    if not examples:
+        imported.leave_out(f"intents without an example, such as {intent}", number)
+    for place, example in enumerate(examples, 1):
+        where = f"intent {intent}, example {place}"
+        text, spans = _parse(path, where, example, lambda why: imported.leave_out(why, number))
+        yield {"text": text, "label": str(intent), "spans": spans}
+
+
+def _examples(path: Path, intent: str, given: Any) -> Iterator[str]:
+    if isinstance(given, str):
+        for line in given.splitlines():
+            stripped = line.strip()
+            if stripped.startswith("-"):
+                yield stripped[1:].strip()
+            elif stripped and not stripped.startswith("#"):
+                raise _error(
+                    path, f"intent {intent}", f"the line {stripped!r:.60} is no example.", "Begin it with '- '."
+                )
+        return
+    for place, each in enumerate(given or (), 1):
+        text = each.get("text") if isinstance(each, Mapping) else each
+        if not isinstance(text, str):
+            raise _error(
+                path, f"intent {intent}, example {place}", "it has no text.", "Write 'text: …' under it."
+            )
+        yield text.strip().removeprefix("- ").strip()
+
+
+def _parse(path: Path, where: str, example: str, leave_out: Any) -> tuple[str, list[dict[str, Any]]]:
+    """Give an example without its marks, and the spans these mean."""
+    text, spans, end = "", [], 0
+    for match in _entity.finditer(example):
+        text += example[end : match.start()]
+        words = match["words"]
+        spans.append(span(len(text), len(text) + len(words), _label(path, where, match, leave_out), words))
+        text += words
+        end = match.end()
+    return text + example[end:], spans
+
+
+def _label(path: Path, where: str, match: re.Match[str], leave_out: Any) -> str:
+    if match["label"]:
+        if match["value"]:
+            leave_out("values of entities (synonyms)")
+        return match["label"].strip()
+    try:
+        meant = json.loads(f"[{match['one'] or match['several']}]")
+        label = str(meant[0]["entity"])
+    except (ValueError, KeyError, TypeError):
+        raise _error(
+            path,
+            where,
+            f"{match[0]!r:.80} is no entity.",
+            'Write [Boston](city), or [Boston]{"entity": "city"}.',
+        ) from None
+    if len(meant) > 1:
+        leave_out("second meanings of one piece")
+    for part, noun in (("value", "values"), ("role", "roles"), ("group", "groups")):
+        if part in meant[0]:
+            leave_out(f"{noun} of entities{' (synonyms)' if part == 'value' else ''}")
+    return label
+
+
+def _error(path: Path, where: str, found: str, remedy: str) -> UnreadableFileError:
+    return UnreadableFileError(f"{path}, {where}: {found} {remedy}")

@@ -1,0 +1,66 @@
+"""spaCy's DocBin (`.spacy`): texts with entities or categories.
+
+The format is msgpack under zlib, so nothing in it can run code; spaCy itself reads it, from the extra `nlp`.
+"""
+
+import importlib.util
+import zlib
+from pathlib import Path
+from typing import Any
+
+from metier.data.importers.imported import Imported, span
+from metier.errors import MissingExtraError, UnreadableFileError
+
+ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+LEAST_SCORE = 0.5  # A category that a text has is written as 1, and one that it lacks as 0.
+
+
+def is_docbin(path: Path, head: bytes) -> bool:
+    """Whether a file looks like a DocBin by its name or its first two bytes."""
+    return path.suffix.lower() == ".spacy" or head in ZLIB
+
+
+def import_docbin(path: Path) -> Imported:
+    """Give the documents of a DocBin: categories as labels, entities as spans.
+
+    Raises
+    ------
+    MissingExtraError
+        If spaCy is not installed.
+    UnreadableFileError
+        If the file is no DocBin.
+    """
+    imported = Imported("spaCy DocBin", ())
+    docs = _read(path)
+    has_cats, has_ents = any(doc.cats for doc in docs), any(doc.ents for doc in docs)
+    categories = {id(doc): [name for name, score in doc.cats.items() if score >= LEAST_SCORE] for doc in docs}
+    one_each = has_cats and all(len(own) <= 1 for own in categories.values())
+    records = []
+    for number, doc in enumerate(docs, 1):
+        if doc.spans:
+            imported.leave_out("groups of spans that may overlap (doc.spans)", number)
+        own = categories[id(doc)]
+        if one_each and not own and not has_ents:
+            imported.leave_out("documents without a category", number)
+            continue
+        record: dict[str, Any] = {"text": doc.text}
+        if has_cats:
+            record |= {"label": next(iter(own), None)} if one_each else {"labels": own}
+        if has_ents or not has_cats:
+            record["spans"] = [span(ent.start_char, ent.end_char, ent.label_, ent.text) for ent in doc.ents]
+        records.append(record)
+    return imported.put(records)
+
+
+def _read(path: Path) -> list[Any]:
+    if importlib.util.find_spec("spacy") is None:
+        raise MissingExtraError("Reading spaCy's DocBin", extra="nlp")
+    import spacy  # Half a second: only for who imports from it.
+    from spacy.tokens import DocBin
+
+    broken = f"{path} is no DocBin of spaCy, or a broken one. Write it again with DocBin.to_disk."
+    try:
+        binary = DocBin().from_bytes(path.read_bytes())
+        return list(binary.get_docs(spacy.blank("xx").vocab))
+    except (ValueError, KeyError, TypeError, AssertionError, zlib.error) as error:
+        raise UnreadableFileError(broken) from error
