@@ -24,7 +24,7 @@ from metier.transformer.bases import load_model, load_tokenizer, resolve_base
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.encoder_settings import check_settings
 from metier.transformer.export import SAMPLED_ROWS, Exported, Gate, export_graph
-from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
+from metier.transformer.fine_tuning import Score, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.objectives.span_cross_entropy import span_cross_entropy
 from metier.transformer.preflight import Cost, measure_training
 from metier.transformer.reader_windows import WindowCutter, windows_to_learn
@@ -43,8 +43,8 @@ class Reader(BaseEstimator):
     """A pretrained encoder fine-tuned whole, with one score for where the answer begins and one for where it ends.
 
     Passages of any length are read in overlapping windows; the best span of any window is the answer [1]_. Rows whose
-    list of answers is empty teach it when not to answer. With some thousand questions it finds far more than
-    `PassagePhrase`, at a hundred times the cost of a row; with a few hundred expect little.
+    list of answers is empty teach it when not to answer. Some hundred questions are enough to find a little more than
+    `PassagePhrase` does (on XQuAD, taught 452 English ones, F1 .44 to .39), at many times its cost; the more, the better.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
         self,
         *,
         base: str = "auto",
-        epochs: int = 2,
+        epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
         layer_decay: float = 0.9,
@@ -249,6 +249,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
         )
         self.model_.set_dropout(self.dropout)
         pad_id = self.model_.pad_id
+        longest = self.longest_answer or _longest_answer(cutter, asked)
         rows = self._rows(cutter, asked, pad_id=pad_id)
         away = None if unseen is None else self._rows(cutter, unseen, pad_id=pad_id)
         parts = [part for part in (rows, away) if part is not None]
@@ -258,7 +259,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
             objective=span_cross_entropy(),
             settings=TuningSettings.of(self),
             unseen=away,
-            score=_score,
+            score=_score(longest),
             checkpoints=checkpoints_of(
                 self,
                 base,
@@ -268,7 +269,6 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
             what=f"{self.name}: fine-tuning {base.name}",
             listener=listener,
         )
-        longest = self.longest_answer or _longest_answer(cutter, asked)
         verdict = Verdict() if self.verdict is None else Verdict.of(self.verdict)
         self.settings_ = ReadingSettings(base.prefix, length, longest, pad_id, verdict)
         if unseen is not None and self.verdict is None:
@@ -329,15 +329,23 @@ def _gate(asked: Asked) -> Gate:
     return Gate([question._asdict() for question in questions], right)
 
 
-def _score(model: SpanScorer, rows: TokenisedRows) -> dict[str, float]:
-    """What epochs are compared by: the loss of the windows, since answers of neighbours tie."""
-    losses, right = model.losses(rows)
-    return {
-        "accuracy": float(right.mean()),
-        "log_loss": float(losses.mean()),
-        "score": -float(losses.mean()),
-        "score_error": float(losses.std() / np.sqrt(len(losses))),
-    }
+def _score(longest: int) -> Score:
+    """Compare epochs by the overlap of spans, not by the loss: that rises with certainty while answers get better.
+
+    Learned from 452 questions of XQuAD, windows answered exactly rose from 28 to 33 % as their loss went from 2.25 to
+    2.50; certainty is set right by the calibration afterwards.
+    """
+
+    def score(model: SpanScorer, rows: TokenisedRows) -> dict[str, float]:
+        losses, overlaps = model.judge(rows, longest=longest)
+        return {
+            "span_f1": float(overlaps.mean()),
+            "log_loss": float(losses.mean()),
+            "score": float(overlaps.mean()),
+            "score_error": float(overlaps.std() / np.sqrt(len(overlaps))),
+        }
+
+    return score
 
 
 # Run by a test, which compares its answer with the predictor's.

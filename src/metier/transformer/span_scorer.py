@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import torch
 
-from metier.predictors.span_reading import FORBIDDEN
+from metier.predictors.span_reading import FORBIDDEN, best_spans
 from metier.transformer.batching import TokenisedRows
 
 # Answering holds no activations for a backward pass, so batches may be larger than in training.
@@ -91,13 +91,30 @@ class SpanScorer(torch.nn.Module):
         self.train(was_training)
         return found.float().cpu().numpy()
 
-    def losses(self, rows: TokenisedRows) -> tuple[np.ndarray, np.ndarray]:
-        """Give the loss of each window, and whether both ends of its best span are right."""
+    def judge(self, rows: TokenisedRows, *, longest: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give the loss of each window, and the F1 of its best span's tokens against the true one's, 0 to 1.
+
+        A window that does not hold the answer counts 1 where "no answer" scores higher than every span.
+
+        Parameters
+        ----------
+        longest : int
+            Most tokens of a span.
+        """
         assert rows.truth is not None
-        losses, right = np.empty(len(rows)), np.empty(len(rows), dtype=bool)
+        losses, overlaps = np.empty(len(rows)), np.empty(len(rows))
         for positions, batch in rows.in_order_of_length(ANSWERING_BUDGET):
-            scores = torch.from_numpy(self.scores(batch.input_ids.numpy(), batch.mask.numpy()))
-            each = torch.nn.functional.cross_entropy(scores, batch.labels, reduction="none")
+            scores = self.scores(batch.input_ids.numpy(), batch.mask.numpy())
+            each = torch.nn.functional.cross_entropy(torch.from_numpy(scores), batch.labels, reduction="none")
             losses[positions] = each.mean(dim=1).numpy()
-            right[positions] = (scores.argmax(dim=1) == batch.labels).all(dim=1).numpy()
-        return losses, right
+            spans = best_spans(scores, longest=longest)
+            overlaps[positions] = [
+                _overlap((first, last) if margin > 0 else (0, 0), truth)
+                for (first, last, margin, _), truth in zip(spans, rows.truth[positions].tolist(), strict=True)
+            ]
+        return losses, overlaps
+
+
+def _overlap(found: tuple[int, int], truth: tuple[int, int]) -> float:
+    shared = min(found[1], truth[1]) - max(found[0], truth[0]) + 1
+    return 2 * max(shared, 0) / (found[1] - found[0] + truth[1] - truth[0] + 2)
