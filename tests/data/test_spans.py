@@ -3,8 +3,8 @@ import json
 import pytest
 
 from metier.data import infer_task, iterate, open_writer, read, read_alike
-from metier.data.spans import nearest
 from metier.errors import BrokenValueError, MissingLabelError
+from metier.text.places import nearest
 
 TEXT = "Ada Lovelace lived in London."
 SPANS = [[0, 12, "PER"], [22, 28, "LOC"]]

@@ -28,10 +28,13 @@ def _place(entity: dict[str, Any] | None) -> str:
 def labels_of_rows(rows: Rows) -> list[list[str]] | None:
     """Give the labels of each row: its one, its set, or the types of its spans; None where rows have none of these.
 
-    A row that nobody labelled has an empty list.
+    A row that nobody labelled has an empty list. The lists are to be read only: rows share them.
     """
     if rows.roles.label is not None:
-        return [[] if label is None else [label] for label in rows.column("label")]
+        labels = rows.column("label")
+        # One list a label, not one a row: millions of rows have few labels.
+        alone = {label: [] if label is None else [label] for label in set(labels)}
+        return [alone[label] for label in labels]
     if rows.roles.labels is not None:
         return [labels or [] for labels in rows.column("labels")]
     if rows.roles.spans is not None:

@@ -13,7 +13,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.dictionary_tagger import entity_labels
-from metier.data.rows import as_texts
 from metier.errors import SettingsError
 from metier.evaluation.span_fit import calibrate, choose_bias, span_f1
 from metier.predictors.crf import CrfPredictor
@@ -24,6 +23,7 @@ from metier.tasks.bio import Span, as_offsets, tag_names, tags_of_spans
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.tag_decoding import TagDecoder, places
 from metier.tasks.tagging import TaggedTexts, check_tagged
+from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.text.parts_of_speech import TAGGERS, check_tagger
 

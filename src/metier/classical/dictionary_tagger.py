@@ -7,7 +7,6 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.predictors.dictionary_tagger import DictionaryTaggerPredictor
 from metier.predictors.gazetteer import Gazetteer, commonest_label, phrase_key
 from metier.progress import Listener, ignore
@@ -15,6 +14,7 @@ from metier.tasks.bio import Span
 from metier.tasks.scored_spans import ScoredSpan
 from metier.tasks.tag_decoding import places
 from metier.tasks.tagging import TaggedTexts, check_tagged
+from metier.text.given_texts import as_texts
 from metier.text.tokens import token_offsets
 
 

@@ -9,12 +9,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.errors import SettingsError
 from metier.predictors.chat_client import ChatSettings
 from metier.predictors.endpoint import Asked, EndpointPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.examples import check_examples
+from metier.text.given_texts import as_texts
 
 ROWS_AT_ONCE = 20  # Between two reports of progress.
 PER_MILLION = 1_000_000

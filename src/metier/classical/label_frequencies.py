@@ -8,10 +8,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.predictors.constant_labels import ConstantLabelsPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.label_sets import check_label_sets
+from metier.text.given_texts import as_texts
 
 
 class LabelFrequencies(BaseEstimator):

@@ -8,10 +8,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.predictors.constant import ConstantPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.examples import check_examples
+from metier.text.given_texts import as_texts
 
 
 class Majority(ClassifierMixin, BaseEstimator):

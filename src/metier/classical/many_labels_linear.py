@@ -13,7 +13,6 @@ from metier.classical.linear_model import MODELS, LinearModel
 from metier.classical.one_vs_rest import LabelSplit, LabelTrial, choose_for_labels, train_each
 from metier.classical.tfidf_linear import MOST_NUMBERS, MOST_WEIGHTS, SAMPLED_ROWS, as_matrix
 from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
-from metier.data.rows import as_texts
 from metier.errors import SettingsError
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.linear import LinearPredictor
@@ -21,6 +20,7 @@ from metier.predictors.many_labels_linear import ManyLabelsLinearPredictor
 from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, ignore
 from metier.tasks.label_sets import LabelSets, check_label_sets
+from metier.text.given_texts import as_texts
 
 
 class ManyLabelsLinear(BaseEstimator):

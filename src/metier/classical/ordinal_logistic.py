@@ -17,7 +17,6 @@ from metier.classical.linear_choice import Split
 from metier.classical.linear_model import LinearModel
 from metier.classical.tfidf_linear import MOST_WEIGHTS, as_matrix
 from metier.classical.tfidf_vocabulary import learn_vectors
-from metier.data.rows import as_texts
 from metier.errors import SettingsError
 from metier.evaluation.calibration import log_loss
 from metier.evaluation.grade_temperature import fit_grade_temperature
@@ -29,6 +28,7 @@ from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades
 from metier.tasks.grading import from_cumulative
+from metier.text.given_texts import as_texts
 
 MODELS = ("shared", "separate")
 STRENGTHS = (30.0, 300.0)  # Weak: rows are vectors of length about 1, and log-loss still fell at 300.

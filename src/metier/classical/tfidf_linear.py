@@ -13,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose
 from metier.classical.linear_model import MODELS, train_linear
 from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
-from metier.data.rows import as_texts
 from metier.errors import SettingsError
 from metier.predictors.linear import LinearPredictor
 from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out, stratified_sample
+from metier.text.given_texts import as_texts
 
 MOST_NUMBERS = 40_000_000  # In the matrix: about 1.2 GB with the copy that liblinear makes.
 MOST_WEIGHTS = 40_000_000  # N-grams times classes: 320 MB while training, half of that afterwards.

@@ -3,7 +3,7 @@
 from metier.data.duplicates import Clusters, exact_duplicates, near_duplicates
 from metier.data.filtering import drop_rare_labels, drop_unlabelled
 from metier.data.reading import iterate, read, read_alike
-from metier.data.rows import Roles, Rows, Texts, as_texts
+from metier.data.rows import Roles, Rows, Texts
 from metier.data.splitting import Splits, split_rows
 from metier.data.task_inference import infer_task
 from metier.data.writing import open_writer
@@ -14,7 +14,6 @@ __all__ = [
     "Rows",
     "Splits",
     "Texts",
-    "as_texts",
     "drop_rare_labels",
     "drop_unlabelled",
     "exact_duplicates",

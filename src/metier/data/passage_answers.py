@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from metier.data.faults import FaultError
-from metier.data.spans import decode, nearest
+from metier.data.spans import decode
+from metier.text.places import nearest
 
 REPAIR = (
     "moves an answer to the nearest place where it stands, leaves out answers that stand nowhere, and leaves out "

@@ -6,7 +6,7 @@ string only while somebody looks at it. `Texts` is the list-like view that every
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.errors import EmptyDataError, MissingColumnError, MissingLabelError
+from metier.errors import MissingColumnError, MissingLabelError
+from metier.text.given_texts import StoredTexts
 
 # What a column can be for. Rows are answered from inputs, and learn targets; the rest says how they are split.
 INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages")
@@ -94,7 +95,7 @@ def flag(role: str) -> str:
     return f"--{role}" if role in FLAGGED_ROLES else f"--role {role}=COLUMN"
 
 
-class Texts(Sequence[str]):
+class Texts(StoredTexts):
     """The texts of some rows, read out of Arrow when asked: a read-only list of str."""
 
     def __init__(self, column: pa.ChunkedArray):
@@ -287,45 +288,3 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "tail": _plain_place,
     "text": lambda text: text or "",
 }
-
-
-def as_texts(X: Any) -> Sequence[str]:
-    """Give the texts of whatever a method was handed.
-
-    Parameters
-    ----------
-    X : Rows, Texts, sequence of str, sequence of mappings with a `text` key, pandas Series, or ndarray of str
-        What scikit-learn's users and ours pass to `fit` and `predict`.
-
-    Raises
-    ------
-    EmptyDataError
-        If there is nothing in it.
-    TypeError
-        If it does not hold texts.
-    """
-    if isinstance(X, Rows):
-        X = X.texts
-    if isinstance(X, str):
-        raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
-    if isinstance(X, Texts):
-        texts: Sequence[str] = X
-    else:
-        values = X.tolist() if hasattr(X, "tolist") else list(X)
-        texts = [_as_text(value, position) for position, value in enumerate(values)]
-    if len(texts) == 0:
-        raise EmptyDataError(
-            "Expected at least one text, found none. 0 sample(s) were given; a minimum of 1 is required."
-        )
-    return texts
-
-
-def _as_text(value: Any, position: int) -> str:
-    if isinstance(value, Mapping):
-        value = value.get("text")
-    if not isinstance(value, str):
-        raise TypeError(
-            f"Expected a text at position {position}, found {type(value).__name__}. "
-            "Give a list of str, a list of mappings with a 'text' key, or Rows."
-        )
-    return value

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metier.data.faults import FaultError
+from metier.text.places import nearest
 
 # The keys that labelling tools use, by what they say.
 _STARTS = ("start", "start_offset", "begin", "from")
@@ -112,17 +113,6 @@ def parse_place(value: Any, text: str, *, repair: bool = False) -> dict[str, Any
     start, end = int(item[0]), int(item[1])
     start, end = _settle(text, start, end, surface, f"the entity [{start}, {end}]", repair)
     return {"start": start, "end": end, "type": None if kind is None else str(kind)}
-
-
-def nearest(text: str, piece: str, near: int) -> int | None:
-    """Give where a piece of a text begins, of all its places the nearest to a position; None if nowhere."""
-    if not piece:
-        return None
-    near = max(near, 0)
-    after = text.find(piece, near)
-    before = text.rfind(piece, 0, near + len(piece) - 1) if near else -1
-    places = [place for place in (before, after) if place >= 0]
-    return min(places, key=lambda place: abs(place - near)) if places else None
 
 
 def _parts(item: Any) -> tuple[int, int, str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.errors import DataError, SettingsError
 from metier.evaluation.retrieval_measures import reciprocal_rank
 from metier.predictors.answers import Answers
@@ -28,6 +27,7 @@ from metier.progress import Listener, Progress, ignore
 from metier.tasks.matching import find_match_label
 from metier.tasks.retrieval import Retrieval
 from metier.text.bm25 import Bm25
+from metier.text.given_texts import as_texts
 
 # More candidates find more and cost more: the reranker reads every one.
 CANDIDATES = (10, 30, 100)

@@ -12,7 +12,6 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.errors import SettingsError
 from metier.fusion.composition import exported, place_member, shared_labels
 from metier.fusion.training import settle
@@ -24,6 +23,7 @@ from metier.tasks.bio import Span
 from metier.tasks.scored_spans import ScoredSpan
 from metier.tasks.tag_decoding import places
 from metier.tasks.tagging import check_tagged
+from metier.text.given_texts import as_texts
 
 
 def export_span_rules(

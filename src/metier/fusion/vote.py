@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.evaluation.span_fit import fit_calibration, span_f1
 from metier.fusion.composition import exported, place_member, shared_labels
 from metier.fusion.training import settle
@@ -27,6 +26,7 @@ from metier.tasks.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
 from metier.tasks.span_joining import elect, supported
 from metier.tasks.tag_decoding import places
 from metier.tasks.tagging import TaggedTexts, check_tagged
+from metier.text.given_texts import as_texts
 
 N_THRESHOLDS = 60
 # Without rows to choose on: more than half of the members' weight, or fewer that are sure.

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from metier.data.rows import Rows
 from metier.errors import EmptyDataError
 from metier.tasks.questions import SIDES, as_questions, check_answers
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
 
 NAME = "answering"
 METRICS = ("answer_f1", "exact_match")
@@ -35,7 +37,7 @@ class Answering:
     input_keys: ClassVar[tuple[str, ...]] = SIDES
 
     @classmethod
-    def from_rows(cls, rows: Rows) -> Self:
+    def from_rows(cls, rows: "Rows") -> Self:
         """Check training rows, and see how many of them have no answer.
 
         Raises
@@ -57,12 +59,12 @@ class Answering:
             )
         return cls(without / len(targets))
 
-    def items(self, rows: Rows) -> list[dict[str, str]]:
+    def items(self, rows: "Rows") -> list[dict[str, str]]:
         """Give the question and the passage of each row; raises MissingSideError where one is blank."""
         sides = zip(rows.values("question"), rows.values("text"), strict=True)
         return [question._asdict() for question in as_questions(list(sides), origin=rows.origin)]
 
-    def targets(self, rows: Rows) -> Sequence[list[dict[str, Any]]]:
+    def targets(self, rows: "Rows") -> Sequence[list[dict[str, Any]]]:
         """Give the answers of each row."""
         return rows.values("answers")
 

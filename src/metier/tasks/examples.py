@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from metier.data.rows import as_texts
 from metier.errors import MissingLabelError, TooFewLabelsError, UnseenLabelError
+from metier.text.given_texts import as_texts
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from metier.data.rows import as_texts
 from metier.errors import UnseenLabelError
 from metier.tasks.folds import held_out
 from metier.tasks.many_labels import ManyLabels, clean, parent_columns
+from metier.text.given_texts import as_texts
 
 SHOWN = 5
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from metier.data.rows import Rows
 from metier.errors import DataError
 from metier.tasks.classification import Classification
 from metier.tasks.pairs import SIDES, as_items, as_pairs
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
 
 NAME = "matching"
 METRICS = ("accuracy", "macro_f1", "average_precision")
@@ -73,11 +75,11 @@ class Matching:
         return cls(space.labels, found, space.primary_metric)
 
     @classmethod
-    def from_rows(cls, rows: Rows) -> Self:
+    def from_rows(cls, rows: "Rows") -> Self:
         """Read the label space off training rows."""
         return cls.from_labels(rows.labels)
 
-    def items(self, rows: Rows) -> list[dict[str, str]]:
+    def items(self, rows: "Rows") -> list[dict[str, str]]:
         """Give the pairs of some rows.
 
         Raises
@@ -88,7 +90,7 @@ class Matching:
         sides = zip(rows.column("text"), rows.column("text_pair"), strict=True)
         return as_items(as_pairs(list(sides), origin=rows.origin))
 
-    def targets(self, rows: Rows) -> list[str]:
+    def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""
         return rows.labels
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metier.data.spans import nearest
 from metier.errors import AnswerPlaceError, EmptyDataError, MissingSideError
 from metier.tasks.folds import held_out
+from metier.text.places import nearest
 
 SIDES = ("question", "passage")
 SHOWN = 40  # Characters of an answer in a message.

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from metier.data.rows import Rows
 from metier.tasks.asked import items_of
 from metier.tasks.classification import Classification
 from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are_whole
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.negative_labels import find_negative_label
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
 
 NAME = "relation"
 SEMEVAL_NEGATIVE = "Other"
@@ -65,7 +67,7 @@ class Relation:
         return cls(space.labels, negative, (*own, space.primary_metric)[0], (*own, "accuracy", "macro_f1"))
 
     @classmethod
-    def from_rows(cls, rows: Rows) -> Self:
+    def from_rows(cls, rows: "Rows") -> Self:
         """Read the label space off training rows, and check their entities.
 
         Raises
@@ -77,11 +79,11 @@ class Relation:
         check_words_are_whole(task.items(rows), origin=rows.origin)
         return task
 
-    def items(self, rows: Rows) -> Sequence[dict[str, Any]]:
+    def items(self, rows: "Rows") -> Sequence[dict[str, Any]]:
         """Give the marked texts of some rows."""
         return items_of(rows, INPUT_KEYS)
 
-    def targets(self, rows: Rows) -> list[str]:
+    def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""
         return rows.labels
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from metier.data.rows import as_texts
 from metier.tasks.folds import held_out
 from metier.tasks.pairs import Pair, as_pairs
 from metier.tasks.scoring import check_numbers, check_spread
+from metier.text.given_texts import as_texts
 
 STRATA = 5  # Held-out rows have low, middle and high scores in the shares of all rows.
 

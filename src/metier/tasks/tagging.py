@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from metier.data.rows import Rows, as_texts
 from metier.errors import BadSpanError, TooFewLabelsError, UnseenLabelError
 from metier.tasks.bio import Span
 from metier.tasks.folds import held_out
+from metier.text.given_texts import as_texts
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
 
 NAME = "tagging"
 METRICS = ("entity_f1", "entity_precision", "entity_recall")
@@ -38,16 +41,16 @@ class Tagging:
     input_keys: ClassVar[tuple[str, ...]] = ("text",)
 
     @classmethod
-    def from_rows(cls, rows: Rows) -> Self:
+    def from_rows(cls, rows: "Rows") -> Self:
         """Read the label space off training rows, whose spans are checked."""
         spans = check_spans(rows.texts, rows.values("spans"), origin=rows.origin)
         return cls(_label_space(spans, origin=rows.origin))
 
-    def items(self, rows: Rows) -> Sequence[str]:
+    def items(self, rows: "Rows") -> Sequence[str]:
         """Give the texts."""
         return rows.texts
 
-    def targets(self, rows: Rows) -> list[list[Span]]:
+    def targets(self, rows: "Rows") -> list[list[Span]]:
         """Give the spans of each row, in order."""
         return check_spans(rows.texts, rows.values("spans"), origin=rows.origin)
 

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.evaluation.calibration import SMALLEST_PROBABILITY
 from metier.evaluation.grade_temperature import fit_grade_temperature
 from metier.evaluation.metrics import accuracy
@@ -17,6 +16,7 @@ from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades
 from metier.tasks.grading import from_conditional
+from metier.text.given_texts import as_texts
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.export import Gate
 from metier.transformer.headed_export import Head, gate_of

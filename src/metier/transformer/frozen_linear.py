@@ -9,9 +9,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.progress import Listener, ignore
 from metier.tasks.examples import check_examples
+from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, resolve_base
 from metier.transformer.embedding import embed

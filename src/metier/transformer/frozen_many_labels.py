@@ -9,13 +9,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_rule_fitting import fit_rule
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.onnx_many_labels import KIND, OnnxManyLabelsPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.label_sets import LabelSets, check_label_sets
+from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, resolve_base
 from metier.transformer.export import SAMPLED_ROWS, check_precision

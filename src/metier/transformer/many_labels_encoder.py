@@ -8,13 +8,13 @@ import numpy as np
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_rule_fitting import fit_rule, micro_f1
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.onnx_many_labels import KIND, OnnxManyLabelsPredictor
 from metier.tasks.label_sets import LabelSets, check_label_sets
 from metier.tasks.many_labels import parent_columns
+from metier.text.given_texts import as_texts
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.export import Gate
 from metier.transformer.headed_export import Head, gate_of

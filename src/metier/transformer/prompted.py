@@ -10,7 +10,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.data.rows import as_texts
 from metier.errors import SettingsError
 from metier.evaluation.calibration import fit_temperature
 from metier.predictors.answers import Answers
@@ -18,6 +17,7 @@ from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.examples import check_examples
 from metier.tasks.softmax import softmax
+from metier.text.given_texts import as_texts
 from metier.transformer.generative_bases import (
     GenerativeBase,
     load_codec,

@@ -11,7 +11,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tokenizers import Tokenizer
 
-from metier.data.rows import as_texts
 from metier.evaluation.span_fit import fit_decoder
 from metier.predictors.onnx_encoder import open_session
 from metier.predictors.onnx_tagger import KIND, OnnxTaggerPredictor
@@ -22,6 +21,7 @@ from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.tag_decoding import TagDecoder, places
 from metier.tasks.tagging import TaggedTexts, check_tagged
 from metier.text.casing import casings
+from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, load_tokenizer, resolve_base
 from metier.transformer.encoder_settings import check_settings

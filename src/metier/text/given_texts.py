@@ -1,0 +1,51 @@
+"""The texts of whatever a method was handed, checked once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metier.errors import EmptyDataError
+
+
+class StoredTexts(Sequence[str]):
+    """Texts that lie outside Python and are read when asked; passed on as they are, never listed."""
+
+
+def as_texts(X: Any) -> Sequence[str]:
+    """Give the texts of whatever a method was handed.
+
+    Parameters
+    ----------
+    X : Rows, Texts, sequence of str, sequence of mappings with a `text` key, pandas Series, or ndarray of str
+        What scikit-learn's users and ours pass to `fit` and `predict`.
+
+    Raises
+    ------
+    EmptyDataError
+        If there is nothing in it.
+    TypeError
+        If it does not hold texts.
+    """
+    X = X.texts if isinstance(getattr(X, "texts", None), StoredTexts) else X
+    if isinstance(X, str):
+        raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
+    if isinstance(X, StoredTexts):
+        texts: Sequence[str] = X
+    else:
+        values = X.tolist() if hasattr(X, "tolist") else list(X)
+        texts = [_as_text(value, position) for position, value in enumerate(values)]
+    if len(texts) == 0:
+        raise EmptyDataError(
+            "Expected at least one text, found none. 0 sample(s) were given; a minimum of 1 is required."
+        )
+    return texts
+
+
+def _as_text(value: Any, position: int) -> str:
+    if isinstance(value, Mapping):
+        value = value.get("text")
+    if not isinstance(value, str):
+        raise TypeError(
+            f"Expected a text at position {position}, found {type(value).__name__}. "
+            "Give a list of str, a list of mappings with a 'text' key, or Rows."
+        )
+    return value
