@@ -62,6 +62,9 @@ def test_spans_that_are_off_are_told_by_kind_with_what_repair_makes_of_them(tmp_
         in kinds["that begin or end with a space"].sentence
     )
     assert all(f.severity == "error" and f.remedy == "--repair" for f in kinds.values())
+    lost = {kind: f.facts["pieces_left_out"] for kind, f in kinds.items() if f.facts["pieces_left_out"]}
+    assert lost == {"that overlap": 1, "whose words stand nowhere in their text": 1}
+    assert kinds["that overlap"].sentence.endswith("--repair mends it, leaving 1 span out")
     assert kinds["that overlap"].examples[0]["text"] == SENTENCE
     # What follows counts rows as in the file, though the seventh was left out.
     assert len(audit.rows) == 7

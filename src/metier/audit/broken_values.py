@@ -76,7 +76,13 @@ def _broken(kind: FaultKind, origin: str, is_main: bool) -> Finding:
             for row, found, text in zip(kind.rows, kind.found[:MOST_EXAMPLES], kind.texts, strict=False)
         ),
         "--repair" if kind.role in REPAIRS else kind.cure,
-        {"column": kind.column, "kind": kind.kind, "mended": n_rows - n_lost, "left_out": n_lost},
+        {
+            "column": kind.column,
+            "kind": kind.kind,
+            "mended": n_rows - n_lost,
+            "left_out": n_lost,
+            "pieces_left_out": kind.pieces_lost,
+        },
     )
 
 
@@ -85,8 +91,10 @@ def _outcome(kind: FaultKind) -> str:
     if kind.role not in REPAIRS:
         return f" {kind.cure}"
     n_rows, n_lost = len(kind.rows), len(kind.unmendable)
+    pieces = "answer" if kind.role == "answers" else "span"
+    without = f", leaving {count_of(kind.pieces_lost, pieces)} out" if kind.pieces_lost else ""
     if not n_lost:
-        return f" --repair mends {'it' if n_rows == 1 else 'them all'}"
+        return f" --repair mends {'it' if n_rows == 1 else 'them all'}{without}"
     if n_lost == n_rows:
         return f" --repair leaves {'this row' if n_rows == 1 else 'these rows'} out"
-    return f" --repair mends {n_rows - n_lost:,} and leaves {count_of(n_lost, 'row')} out"
+    return f" --repair mends {n_rows - n_lost:,}{without}, and leaves {count_of(n_lost, 'row')} out"

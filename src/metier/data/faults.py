@@ -1,6 +1,6 @@
 """What is wrong with single values of a column, gathered so that one error tells of all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,8 @@ class FaultKind:
         Positions in the source, from 0.
     unmendable : set of int
         Those of them that repair leaves out.
+    pieces_lost : int
+        How many spans or answers repair leaves out of the rows that it mends.
     found : list of str
         What was found in the first of them.
     texts : list of str
@@ -54,6 +56,7 @@ class FaultKind:
     cure: str
     rows: list[int] = field(default_factory=list)
     unmendable: set[int] = field(default_factory=set)
+    pieces_lost: int = 0
     found: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
@@ -85,15 +88,25 @@ class FaultLog:
         """Whether there was any fault."""
         return bool(self.kinds or self.refused or self.stray)
 
-    def note(self, faults: "Faults", role: str, values: Sequence[Any], unmendable: set[int]) -> None:
-        """Keep the faults of a column; the values show which rows they are."""
+    def note(self, faults: "Faults", role: str, values: Sequence[Any], lost: Mapping[int, int | None]) -> None:
+        """Keep the faults of a column.
+
+        Parameters
+        ----------
+        values : sequence
+            What shows which rows they are: their texts.
+        lost : mapping of int to int or None
+            For each faulty row the number of pieces that repair leaves out; None where it leaves out the row.
+        """
         by_kind: dict[str, FaultKind] = {}
         for position, fault in faults.each:
             one = by_kind.setdefault(fault.kind, FaultKind(faults.column, role, fault.kind, fault.cure))
             row = self.source_row(position)
             one.rows.append(row)
-            if position in unmendable:
+            pieces = lost[position]
+            if pieces is None:
                 one.unmendable.add(row)
+            one.pieces_lost += pieces or 0
             if len(one.found) < MOST_SHOWN:
                 one.found.append(fault.found)
                 one.texts.append(as_string(values[position]) or "")

@@ -5,7 +5,7 @@ of `COLUMN_TYPES`, value by value, and every value that cannot be used is counte
 them, with the first row, its column and what to do. With repair, what is safe to mend is mended and said.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from metier.errors import DataError
 
 STRUCTURED = ("spans", "head", "tail", "answers")
 TEXTS = ("text", "text_pair", "question", "target")
+PIECES = ("spans", "answers")  # Roles whose values are lists of pieces, of which repair may leave some out.
 REPAIRS = {
     "spans": spans.REPAIR_SPANS,
     "head": spans.REPAIR_PLACES,
@@ -219,21 +220,43 @@ class _Work:
         if log is None and not (self._options.repair and role in REPAIRS):
             faults.check(self.table)
             return parsed
-        unmendable = set(broken) if role not in REPAIRS else set()
-        for row in set(broken) - unmendable:
-            try:
-                parsed[row] = parse(row, values[row], True)
-            except FaultError:
-                unmendable.add(row)
-        self._broken |= unmendable
+        # How many pieces of a value repair leaves out; None where it leaves out the row.
+        lost: dict[int, int | None] = {}
+        for row in broken:
+            parsed[row], lost[row] = _mended(role, row, values[row], parse)
+        self._broken |= {row for row, pieces in lost.items() if pieces is None}
         if log is not None:
-            log.note(faults, role, values if text is None else self.table.column(text).to_pylist(), unmendable)
-        elif len(broken) > len(unmendable):
-            self.notes.append(f"repair mended {len(broken) - len(unmendable):,} values of {name}")
+            log.note(faults, role, values if text is None else self.table.column(text).to_pylist(), lost)
+        else:
+            self._say_mended(name, [pieces for pieces in lost.values() if pieces is not None])
         return parsed
+
+    def _say_mended(self, name: str, lost: list[int]) -> None:
+        if lost:
+            without = f", and left out {sum(lost):,} pieces in them" if sum(lost) else ""
+            self.notes.append(f"repair mended {len(lost):,} values of {name}{without}")
 
     def _put(self, name: str, values: pa.Array) -> None:
         self.table = self.table.set_column(self.table.column_names.index(name), name, values)
+
+
+def _mended(role: str, row: int, value: Any, parse: Callable[[int, Any, bool], Any]) -> tuple[Any, int | None]:
+    """Give a value as repair makes it and how many of its pieces that leaves out; None and None if it cannot."""
+    if role not in REPAIRS:
+        return None, None
+    try:
+        mended = parse(row, value, True)
+    except FaultError:
+        return None, None
+    return mended, _n_pieces(value) - len(mended) if role in PIECES else 0
+
+
+def _n_pieces(value: Any) -> int:
+    """Count the spans or answers of a value, in any of their shapes."""
+    value = spans.decode(value)
+    if isinstance(value, Mapping):
+        value = value.get("entities", value.get("text"))
+    return len(value) if isinstance(value, list) else 1
 
 
 def _number(value: Any) -> float | None:
