@@ -20,7 +20,7 @@ from metier.tasks.questions import Question, as_questions, check_answers, split_
 
 MOST_PHRASES = 150  # Of a question in training: all that overlap an answer, and a sample of the others.
 # F1 to this power: else whole sentences, which overlap every answer a little, are the safe choice. Chosen on passages
-# of CMRC 2018 and XQuAD that no figure is taken from (1, 3, 6 and 16 were tried).
+# of CMRC 2018 and XQuAD (1, 3, 6 and 16 were tried); figures on those English passages are a little too good.
 SHARPNESS = 6
 # What weights cost that hold for one type of question only, by what shared ones do: types have fewer rows.
 PRICE_OF_TYPE = 3.0

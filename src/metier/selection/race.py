@@ -81,7 +81,11 @@ class Race:
         """Join what was trained into fusions, on the validation answers."""
         for name in wanted:
             self.joiners[name] = FUSIONS[name](name)
-            self._add(self.joiners[name].join(self))
+            try:
+                entry = self.joiners[name].join(self)
+            except MetierError as error:  # What was trained can be shipped without it.
+                entry = Entry(name, status="failed", why=str(error))
+            self._add(entry)
 
     def refit(self, names: Sequence[str], methods: dict[str, Any]) -> None:
         """Train candidates again on train + validation, with the choices they made."""
