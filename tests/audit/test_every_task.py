@@ -79,6 +79,14 @@ def test_rows_after_one_that_was_left_out_keep_their_numbers():
     assert findings["duplicates"][0].rows == (2, 3)
 
 
+def test_numbers_of_rows_hold_through_a_split_column_and_rows_left_out():
+    names = ("train", "test", "train", "test")
+    rows = [tagged("?") | {"split": "train"}, *(tagged([4, 8, "PER"]) | {"split": name} for name in names)]
+    findings = found(rows, spans="spans")
+    assert findings["cut-words"][0].rows == (1, 3)
+    assert findings["test-leakage"][0].rows == (2, 4)
+
+
 def test_with_repair_the_mended_rows_are_examined():
     rows = [tagged([12, 21, "X"]), tagged([0, 12, "PER"], text=SENTENCE + " Yes.")]
     result = examined(rows, repair=True)

@@ -518,6 +518,17 @@ def test_what_is_no_format_says_so(tmp_path):
         import_rows(tmp_path / "empty.json")
 
 
+@pytest.mark.parametrize(
+    "document", [{"text": "cut \ud83d", "label": ["a"]}, {"text": "a", "label": [[0, 10**12, "X"]]}]
+)
+def test_what_cannot_be_stored_is_said_with_its_row(tmp_path, document):
+    good = {"text": "good", "label": ["a"] if document["label"] == ["a"] else [[0, 4, "X"]]}
+    path = tmp_path / "x.jsonl"
+    path.write_text(f"{json.dumps(good)}\n{json.dumps(document)}")
+    with pytest.raises(UnreadableFileError, match=r"Row 2 .* that cannot be stored"):
+        list(import_rows(path).tables)
+
+
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("spacy", "huggingface")])
 @pytest.mark.parametrize(
     "document", ["[1, 2]", '{"a": 1}', '[{"data": 3, "text": 5, "conversations": 4}]', "[[]]", "{"]

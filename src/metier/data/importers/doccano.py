@@ -77,7 +77,12 @@ def _label(path: Path, number: int, label: Any) -> Any:
         return str(label)
     if isinstance(label, Mapping) and {"start_offset", "end_offset", "label"} <= set(label):
         label = [label["start_offset"], label["end_offset"], label["label"]]
-    is_piece = isinstance(label, list) and len(label) == 3 and all(isinstance(edge, int) for edge in label[:2])
+    is_piece = (
+        isinstance(label, list)
+        and len(label) == 3
+        and all(isinstance(edge, int) for edge in label[:2])
+        and isinstance(label[2], str | int)
+    )
     if not is_piece:
         raise item_error(
             str(path),

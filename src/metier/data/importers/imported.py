@@ -14,6 +14,8 @@ from metier.errors import UnreadableFileError
 # A span as labelling tools write it, with its words where they say them: reading holds these against the text.
 SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string()), ("text", pa.string())])
 _TYPES = {**COLUMN_TYPES, "spans": pa.list_(SPAN)}
+# Half of a surrogate pair, which JSON can spell; an offset beyond 32 bits.
+UNSTORABLE = (UnicodeEncodeError, OverflowError, pa.ArrowInvalid)
 OWN_COLUMNS = ("text", "label", "labels", "spans", "score", "target", "messages", "split")
 
 
@@ -78,7 +80,29 @@ def tables_of(records: Sequence[Mapping[str, Any]]) -> Iterator[pa.Table]:
     names = list(dict.fromkeys(name for record in records for name in record))
     for start in range(0, len(records), BATCH_ROWS):
         batch = records[start : start + BATCH_ROWS]
-        yield pa.table({name: _column(name, [record.get(name) for record in batch]) for name in names})
+        try:
+            yield _table(batch, names)
+        except UNSTORABLE:
+            raise _unstorable(batch, names, start) from None
+
+
+def _table(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pa.Table:
+    return pa.table({name: _column(name, [record.get(name) for record in records]) for name in names})
+
+
+def _unstorable(records: Sequence[Mapping[str, Any]], names: Sequence[str], before: int) -> UnreadableFileError:
+    """Find the record that Arrow cannot hold, and say what it has."""
+    for number, record in enumerate(records, before + 1):
+        for name in names:
+            try:
+                _table([record], [name])
+            except UNSTORABLE:
+                return UnreadableFileError(
+                    f"Row {number} of what was imported has a value in {name} that cannot be stored: half of a "
+                    "surrogate pair (an emoji that was cut), or an offset beyond two billion. Mend it in the "
+                    "source."
+                )
+    raise AssertionError("a table failed that each of its records could make")
 
 
 def _column(name: str, values: list[Any]) -> pa.Array:
