@@ -18,6 +18,7 @@ from metier.bundles import Bundle, load_bundle, resolve_bundle
 from metier.bundles.questions import fault_of
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
+from metier.cli.named_roles import named_roles, role_option
 from metier.cli.shown_answers import shown_answer
 from metier.data.reading import iterate
 from metier.data.rows import Rows
@@ -61,6 +62,7 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
     help="Where the rows and their answers go; its ending picks the format.",
 )
 @click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
+@role_option
 @click.option(
     "--top", type=click.IntRange(min=1), metavar="K", help="Also the probabilities of the K likeliest labels."
 )
@@ -75,6 +77,7 @@ def predict(  # One parameter an option, as click hands them over.
     source: Path | None,
     output: Path | None,
     text: str | None,
+    roles: tuple[str, ...],
     top: int | None,
     threads: int | None,
     as_json: bool,
@@ -88,7 +91,8 @@ def predict(  # One parameter an option, as click hands them over.
     _check_call(texts, source, output)
     model = load_bundle(resolve_bundle(bundle), threads=threads or (usable_cores() if source else 1))
     if source is not None and output is not None:
-        facts = _answer_file(model, source, output, text=text, top=top)
+        columns = named_roles(roles) | ({"text": text} if text else {})
+        facts = _answer_file(model, source, output, columns=columns, top=top)
         print_json(facts) if as_json else _print_facts(facts)
         return
     show: Callable[[Sequence[str], AnswerBatch, int | None], None] = (
@@ -138,9 +142,9 @@ def _items(texts: Sequence[str], keys: Sequence[str]) -> list[Any]:
 
 
 def _answer_file(
-    model: Bundle, source: Path, output: Path, *, text: str | None, top: int | None
+    model: Bundle, source: Path, output: Path, *, columns: dict[str, str], top: int | None
 ) -> dict[str, Any]:
-    batches = iterate(source, BATCH_ROWS, text=text)
+    batches = iterate(source, BATCH_ROWS, **columns)
     first = next(batches)  # Never missing: a source without rows is an error of its own.
     for note in first.notes:
         progress_console().print(note, markup=False, soft_wrap=True)
