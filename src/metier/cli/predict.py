@@ -142,7 +142,7 @@ def _items(texts: Sequence[str], keys: Sequence[str]) -> list[Any]:
 
 
 def _answer_file(
-    model: Bundle, source: Path, output: Path, *, columns: dict[str, str], top: int | None
+    model: Bundle, source: Path, output: Path, *, columns: dict[str, Any], top: int | None
 ) -> dict[str, Any]:
     batches = iterate(source, BATCH_ROWS, **columns)
     first = next(batches)  # Never missing: a source without rows is an error of its own.
