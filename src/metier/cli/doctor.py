@@ -27,6 +27,7 @@ from metier.user_cache import user_cache
 EXTRAS = {
     "train": "fine-tunes encoders, embeds with them, distils static embeddings",
     "models": "brings pretrained weights, for machines without a network",
+    "nlp": "parses English for `relation_syntax.v1` and `crf_syntax.v1`",
     "pandas": "takes pandas tables in Python",
     "dev": "tests and checks the code of Metier itself",
 }
