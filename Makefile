@@ -56,6 +56,8 @@ check: lint test  ## lint, then test
 prove: setup  ## slow proofs: the figures of the docs, measured again
 	@echo "prove: running the slow proofs"
 	@$(BIN)/python -m pytest -m slow --timeout 3600
+	@echo "prove: every task on real rows, for docs/results.md (whole sets with DATA=folder)"
+	@$(BIN)/python scripts/results.py $(if $(DATA),--data $(DATA))
 
 bench: setup  ## speed against peers, as ratios in one run
 	@echo "bench: timing against peers"

@@ -140,8 +140,8 @@ def section(one: Set, report: dict[str, Any]) -> str:
     precision = "bf16" if "avx512_bf16" in machine["instruction_sets"] else "fp32"
     head = (
         f"## {one.name}: {report['task']}\n\n"
-        f"{rows} rows, {report['data']['language']}; {report['seconds'] / 60:.1f} min in all on "
-        f"{machine['cores']} cores ({precision}). {verdict(report)}"
+        f"{rows} rows, {report['data']['language']}; {report['seconds'] / 60:.1f} of "
+        f"{report['budget_seconds'] / 60:g} min on {machine['cores']} cores ({precision}). {verdict(report)}"
         + (f" Published on the whole test set: {one.published}." if one.published else "")
     )
     titles = " | ".join(metric_name(name) for name in shown)
