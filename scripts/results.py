@@ -122,7 +122,7 @@ def page() -> str:
         "# Results on every task",
         "Written by `python scripts/results.py` (`make prove`) from real runs of `metier train`, one budget a "
         "set, choices on validation rows alone; test figures with 95 % intervals. The rows of each set say how "
-        "much of it was used.",
+        "much of it was used; the minutes beside each, on a machine that other programs shared.",
     ]
     for one in SETS:
         path = RUNS / one.name / "report.json"

@@ -251,7 +251,7 @@ class Crf(BaseEstimator):
 class CrfSyntax(Crf):
     """`Crf` with spaCy's parts of speech for English, for names that no training text shows.
 
-    On a quarter of WNUT 17, tweets, F1 rose from .197 to .262; a row costs some 3 ms more. Training and answering
+    On a quarter of WNUT 17, tweets, F1 rose from .197 to .262; a row costs a run of spaCy more. Training and answering
     both need spaCy and its small English model.
     """
 
