@@ -45,6 +45,7 @@ METHODS = {
     "nearest_reply.v1": "metier.classical.nearest_reply:NearestReply",
     "dictionary_translation.v1": "metier.classical.dictionary_translation:DictionaryTranslation",
     "generator.v1": "metier.transformer.generator:Generator",
+    "searched.v1": "metier.selection.searched:Searched",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
     "vote.v1": "metier.fusion.vote:Vote",
@@ -63,6 +64,7 @@ EXTRAS = {
     "peft": "train",
     "model2vec": "train",
     "onnx": "train",
+    "optuna": "train",
 }
 
 

@@ -46,6 +46,9 @@ SHOWN_REASONS = 3
     "--base", metavar="NAME", help="Pretrained model: folder, short name or hub name. Default: by language."
 )
 @click.option(
+    "--search", is_flag=True, default=None, help="Search the settings of what is fine-tuned, within the budget."
+)
+@click.option(
     "--settings",
     "settings_file",
     metavar="FILE",
@@ -54,6 +57,10 @@ SHOWN_REASONS = 3
 )
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="One setting; may be repeated.")
 @click.option("--seed", type=click.IntRange(min=0), help="Same seed, same machine, same answers. Default: 0.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 100), metavar="N", help="Train each candidate N times; report the spread."
+)
+@click.option("--learning-curve", is_flag=True, help="Say what twice the labels would buy, with an interval.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: the cores this process may use.")
 @click.option(
     "--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes."
@@ -61,6 +68,15 @@ SHOWN_REASONS = 3
 @click.option("--drop-leaks", is_flag=True, help="Leave out training rows that also stand in test.")
 @click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
 @click.option("--drop-rare", is_flag=True, help="Leave out labels with too few rows to be split.")
+@click.option(
+    "--augment",
+    metavar="WAYS",
+    help="Make more training rows: eda, synonym, insert, swap, delete, keyboard, homophone, shape, masked, back; "
+    "as eda:0.1*2,keyboard for a tenth of the words, twice.",
+)
+@click.option(
+    "--augment-times", type=click.IntRange(min=1), help="Rows that each way makes of one. Default: 1."
+)
 @click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Default: runs/<time>-<name>.")
 @click.option("--overwrite", is_flag=True, help="Replace an older run in that folder.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
@@ -124,6 +140,8 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
             "drop_leaks",
             "drop_unlabelled",
             "drop_rare",
+            "augment",
+            "augment_times",
         )
         if flags[key] not in (None, False)
     }
@@ -131,13 +149,17 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
         key: flags[name]
         for key, name in (
             ("base", "base"),
+            ("search", "search"),
             ("task", "task"),
             ("random_state", "seed"),
+            ("seeds", "seeds"),
             ("threads", "threads"),
             ("refit", "refit"),
         )
         if flags[name] is not None
     }
+    if flags["learning_curve"]:
+        whole["learning_curve"] = True
     if flags["budget"]:
         whole["budget_minutes"] = parse_duration(flags["budget"]) / 60
     if flags["order"]:

@@ -37,6 +37,7 @@ OVERHEAD_SECONDS = 25.0
 SAFETY = 1.15
 # Below this many epochs a fine-tuned encoder has not paid for its start.
 FEWEST_EPOCHS = 2
+SEARCHED = "searched.v1"
 # With this many, rows are worth more than epochs: the rest of the time goes to a refit.
 ENOUGH_EPOCHS = 3
 # Probing, exporting and the gate between INT8 and fp32, in seconds.
@@ -178,6 +179,7 @@ class Preflight:
         # Some tasks know better which of their methods fit the rows: no lead sentence is a translation.
         field = getattr(self.task, "field", known.field)
         names = [catalogue.full_name(name) for name in self.settings.candidates or (*field, *known.fusions)]
+        names += [SEARCHED] if self.settings.search else []
         order = {name: place for place, name in enumerate(catalogue.names())}
         return sorted(set(names), key=lambda name: order[name])
 
@@ -199,9 +201,21 @@ class Preflight:
             "random_state": self.settings.random_state,
             "base": self.settings.base,
             "checkpoint_folder": self.run.checkpoint(name),
+            "metric": self.task.primary_metric,
+            **({"method": self._searchable()} if name == SEARCHED else {}),
         }
         return {key: value for key, value in ours.items() if key in accepted} | arguments_of(
             self.settings, name
+        )
+
+    def _searchable(self) -> str:
+        """Give the dearest method of the task that makes epochs: the one whose settings matter most."""
+        for name in reversed(known_task(self.task.name).field):
+            if "learning_rate" in catalogue.resolve(name)._get_param_names():
+                return name
+        raise SettingsError(
+            [f"search is on, and no method of {self.task.name} is fine-tuned; leave --search out"],
+            origin="The settings",
         )
 
     def _fit_into_budget(self, candidates: list[Planned]) -> bool:
@@ -282,8 +296,9 @@ class Preflight:
         alone = int((left - fixed) / per_epoch)
         refit = with_refit >= min(most, ENOUGH_EPOCHS)
         epochs = min(most, with_refit if refit else alone)
-        if epochs < min(FEWEST_EPOCHS, most):
-            needed = fixed + min(FEWEST_EPOCHS, most) * per_epoch
+        fewest = getattr(one.method, "fewest_epochs", min(FEWEST_EPOCHS, most))
+        if epochs < fewest:
+            needed = fixed + fewest * per_epoch
             one.why_dropped = _too_long(needed, left, self.clock.budget_seconds)
             return self.settings.refit
         one.epochs, one.seconds = epochs, fixed + epochs * per_epoch

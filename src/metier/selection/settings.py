@@ -59,6 +59,10 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     drop_leaks: bool = Field(default=False, description="Leave out training rows that also stand in test.")
     drop_unlabelled: bool = Field(default=False, description="Leave out rows without a label.")
     drop_rare: bool = Field(default=False, description="Leave out labels with too few rows to be split.")
+    augment: str | None = Field(
+        default=None, description="Ways of making more training rows, as eda:0.1*2,keyboard."
+    )
+    augment_times: int = Field(default=1, ge=1, description="Rows that each way makes of one.")
 
 
 class CascadeSettings(BaseModel, frozen=True, extra="forbid"):
@@ -77,12 +81,18 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
     candidates: tuple[str, ...] | None = Field(default=None, description="None: the defaults of the task.")
     base: str = Field(default="auto", description="Folder, short name or hub name; auto: by language.")
+    search: bool = Field(
+        default=False,
+        description="Search the settings of the method that is fine-tuned, with the time that is left.",
+    )
     refit: bool = Field(default=True, description="Train the chosen members again on train + validation.")
     tolerance: float = Field(
         default=0.01, ge=0, lt=0.5, description="How far below the best still counts as level."
     )
     cascade: CascadeSettings = CascadeSettings()
     random_state: int = Field(default=0, ge=0)
+    seeds: int = Field(default=1, ge=1, le=100, description="Trainings of each candidate, for their spread.")
+    learning_curve: bool = Field(default=False, description="Train on growing parts of the rows, too.")
     threads: int = Field(default_factory=usable_cores, ge=1)
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
 

@@ -1,0 +1,46 @@
+"""What a search may change of a method that fine-tunes, and between which bounds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included.
+
+    Parameters
+    ----------
+    is_log : bool
+        Whether a tenth and ten times are as far from the middle; else a tenth less and more.
+    """
+
+    low: float
+    high: float
+    is_log: bool = False
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+
+Space = Mapping[str, Range | OneOf]
+
+# Between the rates at which small encoders hardly move and those at which they fall apart.
+OF_ENCODERS: Space = {
+    "learning_rate": Range(5e-5, 5e-4, is_log=True),
+    "layer_decay": Range(0.75, 1.0),
+    "token_budget": OneOf((512, 1024, 2048)),
+    "dropout": Range(0.0, 0.2),
+    "label_smoothing": Range(0.0, 0.2),
+    "weight_decay": Range(0.001, 0.1, is_log=True),
+}
+
+
+def space_of(method: Any) -> dict[str, Range | OneOf]:
+    """Give what may be changed of a method: of the settings of encoders those that it has."""
+    own = method.get_params(deep=False)
+    return {name: choice for name, choice in OF_ENCODERS.items() if name in own}
