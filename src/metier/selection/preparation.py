@@ -8,6 +8,7 @@ from metier.audit import Audit, drop_leaks, examine
 from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
 from metier.data.task_inference import infer_task
 from metier.errors import CallError
+from metier.selection.augmenting import augment_splits, check_augmentation
 from metier.selection.report import plain
 from metier.selection.run_folder import RunFolder
 from metier.selection.settings import ROLES, TrainSettings
@@ -97,10 +98,11 @@ def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
         catalogue.full_name(name)
     labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
     build_task(choose_task(train, settings)[0], labelled, settings)
+    check_augmentation(train, settings)
 
 
 def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings) -> Prepared:
-    """Leave out what the user said, look for faults, and split."""
+    """Leave out what the user said, look for faults, split, and add what is made of the training rows."""
     data, said = settings.data, []
     if data.drop_unlabelled:
         train, dropped = drop_unlabelled(train)
@@ -121,7 +123,8 @@ def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: T
         test_fraction=data.test_fraction,
         random_state=settings.random_state,
     )
-    return Prepared(splits, audit, said)
+    splits, made = augment_splits(splits, settings)
+    return Prepared(splits, audit, [*said, *made])
 
 
 def check_same_rows(run: RunFolder, prepared: Prepared) -> None:

@@ -1,0 +1,52 @@
+"""Words near one another in a table of vectors: what stands in for synonyms.
+
+No free package brings a WordNet for English and Chinese that works without a network, so nearness comes from vectors
+of the words themselves: in any language, and for the words of the rows at hand. Near words are mostly synonyms and
+inflections, sometimes opposites ("credit", "debit"): what augmentation makes of them has to prove itself.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metier.text.segmentation import has_han
+
+BLOCK = 512  # Words compared at once: bounds the memory to this many rows of similarities.
+
+
+def nearest_words(
+    words: Sequence[str], vectors: np.ndarray, *, most: int = 5, least_similarity: float = 0.5
+) -> dict[str, list[str]]:
+    """Give for each word those near it, the nearest first; words without any are left out.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_words, n_dimensions)
+    most : int
+        Neighbours a word at most.
+    least_similarity : float
+        Smallest cosine, after the mean of all vectors was taken off: it is common to all and says nothing.
+    """
+    centred = vectors - vectors.mean(axis=0)
+    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    table = {}
+    for start in range(0, len(words), BLOCK):
+        similarities = unit[start : start + BLOCK] @ unit.T
+        for row, near in enumerate(similarities):
+            near[start + row] = -1.0
+            candidates: np.ndarray = np.flatnonzero(near >= least_similarity)
+            candidates = candidates[np.argsort(-near[candidates], kind="stable")]
+            found = [
+                words[other]
+                for other in candidates.tolist()
+                if not _is_compound(words[start + row], words[other])
+            ]
+            found = found[:most]
+            if found:
+                table[words[start + row]] = found
+    return table
+
+
+def _is_compound(one: str, other: str) -> bool:
+    """Whether one of two Chinese words is made with the other: a kind of it, or a part, and no synonym."""
+    return has_han(one) and (one in other or other in one)
