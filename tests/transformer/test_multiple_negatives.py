@@ -69,7 +69,8 @@ def test_meanings_are_linked_by_matches():
 
 
 def test_a_batch_holds_the_first_texts_then_the_second():
-    rows = PairRows.of([[1, 2, 3], [4]], [[5], [6, 7]], truth=np.array([[1, 0, 0], [0, 1, 2]]), pad_id=0)
+    truth = np.array([[1, 0, 0], [0, 1, 2]])
+    rows = PairRows([[1, 2, 3, 5], [4, 6, 7]], truth, 0, first_lengths=np.array([3, 1]))
     batch = rows.batch(np.array([1, 0]))
     assert batch.input_ids.tolist() == [[4, 0, 0], [1, 2, 3], [6, 7, 0], [5, 0, 0]]
     assert batch.mask.tolist() == [[1, 0, 0], [1, 1, 1], [1, 1, 0], [1, 0, 0]]

@@ -87,7 +87,7 @@ class Cutter:
         return Windows(ids, np.array(owners, dtype=np.int64), np.array(new_tokens))
 
     def first(self, inputs: Sequence[Any]) -> list[list[int]]:
-        """Give the first window of each input: what training reads of it."""
+        """Give the first window of each input: a typical row, to time and to measure with."""
         longest = CHARACTERS_PER_TOKEN * self._max_length
         return [
             self.cut([value[:longest] if isinstance(value, str) else [side[:longest] for side in value]]).ids[0]
@@ -111,7 +111,7 @@ class Cutter:
         ndarray of shape (n_inputs, size)
         """
         rows = []
-        for some in self._parts(inputs):
+        for some in self.parts(inputs):
             windows = self.cut(some)
             numbers = [
                 run(windows.ids[start : start + WINDOWS_AT_ONCE])
@@ -120,7 +120,8 @@ class Cutter:
             rows.append(windows.average(np.concatenate(numbers)))
         return np.concatenate(rows)
 
-    def _parts(self, inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    def parts(self, inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        """Give inputs in runs that make about `WINDOWS_AT_ONCE` windows at most, a single book more."""
         start, windows = 0, 0
         for position, value in enumerate(inputs):
             characters = len(value) if isinstance(value, str) else sum(map(len, value))

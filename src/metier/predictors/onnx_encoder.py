@@ -2,6 +2,7 @@
 
 The folder holds `model.onnx` (token ids and mask in, one vector a text out), `tokenizer.json` and
 `head.safetensors`. One row takes a path of its own without sorting or padding: a service mostly gets single rows.
+A text past the encoder's limit is read in windows that overlap, and what is said of them is averaged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,9 @@ from tokenizers import Tokenizer
 
 from metier.errors import BundleError
 from metier.predictors.answers import Answers
+from metier.predictors.averaged_windows import Cutter
 from metier.predictors.loading import read_settings
-from metier.predictors.tokenization import batches_by_length, pad, read_tokenizer, token_ids
+from metier.predictors.tokenization import batches_by_length, pad, read_tokenizer
 from metier.tasks.softmax import softmax
 
 MODEL_FILE = "model.onnx"
@@ -93,11 +95,11 @@ class OnnxEncoderPredictor:
     session : onnxruntime.InferenceSession
         Takes `input_ids` and `attention_mask`, gives vectors of shape (n_texts, hidden_size).
     tokenizer : Tokenizer
-        Cuts texts, pads none.
+        Pads none.
     weight, bias : ndarray of shape (n_classes, hidden_size) and (n_classes,)
         The linear head.
     settings : mapping
-        `predictor.json`: name, labels, prefix, temperature, pad_id, precision.
+        `predictor.json`: name, labels, prefix, max_length, temperature, pad_id, precision.
     threads : int
         Of one call.
     """
@@ -117,8 +119,7 @@ class OnnxEncoderPredictor:
         self._graph = OnnxGraph(
             session, pad_id=settings["pad_id"], is_quantized=settings["precision"] == "int8", threads=threads
         )
-        self._tokenizer = tokenizer
-        self._prefix: str = settings["prefix"]
+        self._cutter = Cutter(tokenizer, max_length=settings["max_length"], prefix=settings["prefix"])
         # The temperature goes into the head once instead of into every answer.
         self._weight = np.ascontiguousarray(weight.T / settings["temperature"], dtype=np.float32)
         self._bias = (bias / settings["temperature"]).astype(np.float32)
@@ -153,16 +154,14 @@ class OnnxEncoderPredictor:
 
     def predict(self, texts: Sequence[str]) -> Answers:
         """Answer texts; a long sequence is worked off in batches of like length."""
-        logits = np.empty((len(texts), len(self.labels)), dtype=np.float64)
-        for start in range(0, len(texts), ROWS_AT_ONCE):
-            some = texts[start : start + ROWS_AT_ONCE]
-            logits[start : start + len(some)] = self.embed(some) @ self._weight + self._bias
+        logits = (self.embed(texts) @ self._weight + self._bias).astype(np.float64)
         return Answers(softmax(logits), self.labels, (self.name,) * len(texts))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Give the vector of each text, an ndarray of shape (n_texts, hidden_size)."""
-        ids = token_ids(self._tokenizer, list(texts), prefix=self._prefix)
-        return self._graph.rows(ids) if ids else np.empty((0, len(self._weight)), dtype=np.float32)
+        """Give the vector of each text, the mean over its windows, an ndarray of shape (n_texts, hidden_size)."""
+        if len(texts) == 0:
+            return np.empty((0, len(self._weight)), dtype=np.float32)
+        return self._cutter.average(self._graph.rows, list(texts))
 
 
 def open_session(path: Path, *, threads: int) -> onnxruntime.InferenceSession:

@@ -26,6 +26,7 @@ from metier.errors import (
     UnsafeFileError,
     WrongHashError,
 )
+from metier.predictors.averaged_windows import Cutter
 from metier.predictors.tokenization import read_tokenizer
 from metier.transformer.e5_conversion import SOURCE_SHA256 as E5_SHA256
 from metier.transformer.e5_conversion import convert_e5
@@ -61,7 +62,7 @@ class Base:
     normalise : bool
         Whether embeddings are scaled to length 1.
     max_length : int
-        Most tokens of a text, special tokens included; the rest is cut off.
+        Most tokens that it reads at once, special tokens included; a longer text is read in windows.
     """
 
     name: str
@@ -202,6 +203,11 @@ def load_model(base: Base) -> "torch.nn.Module":
 def load_tokenizer(base: Base) -> Tokenizer:
     """Load the tokenizer as the predictor will: cut at `max_length`, special tokens in texts disarmed."""
     return read_tokenizer(base.folder / "tokenizer.json", max_length=base.max_length)
+
+
+def cutter_of(base: Base) -> Cutter:
+    """Give what cuts texts into windows for a base."""
+    return Cutter(load_tokenizer(base), max_length=base.max_length, prefix=base.prefix)
 
 
 def weights_hash(base: Base) -> str:

@@ -16,13 +16,13 @@ from metier.tasks.folds import held_out
 from metier.tasks.matching import find_match_label
 from metier.tasks.pairs import Pair, PairExamples, as_pairs, check_pairs
 from metier.text.language import detect_language
-from metier.transformer.bases import resolve_base
+from metier.transformer.bases import cutter_of, resolve_base
 from metier.transformer.contrastive import Matches, tune_vectors
 from metier.transformer.encoder_settings import check_settings
 from metier.transformer.export import SAMPLED_ROWS
 from metier.transformer.linear_probe import Probe, fit_probe
 from metier.transformer.pair_export import PairHead, export_bi_encoder
-from metier.transformer.pair_vectors import compared, cutter_of, distinct_texts, trained_vectors
+from metier.transformer.pair_vectors import compared, distinct_texts, trained_vectors
 from metier.transformer.preflight import Cost, measure_training
 
 COMPARISON = "cosine"

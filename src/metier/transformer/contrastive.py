@@ -9,15 +9,15 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from metier.evaluation.calibration import SMALLEST_PROBABILITY
+from metier.predictors.pair_vectors import of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.pairs import Pair
-from metier.transformer.bases import Base, load_model
+from metier.transformer.bases import Base, cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import mean_pool
 from metier.transformer.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.objectives.multiple_negatives import multiple_negatives
 from metier.transformer.pair_rows import PairRows, meanings
-from metier.transformer.pair_vectors import cutter_of
 
 # Answering holds no activations for a backward pass, so batches may be larger than in training.
 ANSWERING_BUDGET = 4096
@@ -43,7 +43,9 @@ class PooledVectors(torch.nn.Module):
 
     def forward(self, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Give vectors of shape (n_texts, hidden_size)."""
-        return mean_pool(self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state, mask)
+        hidden = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        # Through the empty head: objectives look at the vectors that reach it.
+        return self.head(mean_pool(hidden, mask))
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,9 @@ class Matches:
     is_match: np.ndarray
 
     def tokenised(self, base: Base, *, pad_id: int) -> PairRows:
-        """The pairs as token ids; of a text past the encoder's limit its first window."""
-        cutter = cutter_of(base)
-        one, other = (cutter.first([pair[side] for pair in self.pairs]) for side in (0, 1))
+        """The pairs as token ids, texts past the encoder's limit in windows."""
         truth = np.column_stack([self.is_match.astype(np.int64), meanings(self.pairs, self.is_match)])
-        return PairRows.of(one, other, truth=truth, pad_id=pad_id)
+        return PairRows.apart(cutter_of(base), self.pairs, truth, pad_id)
 
 
 def tune_vectors(
@@ -158,7 +158,7 @@ def _score_of_ranks(one: np.ndarray, other: np.ndarray, truth: np.ndarray) -> di
 def _vectors(model: PooledVectors, rows: TokenisedRows) -> tuple[np.ndarray, np.ndarray]:
     """Give the vectors of both sides, of length 1, without learning."""
     size = int(model.encoder.config.hidden_size)
-    one, other = (np.empty((len(rows), size), dtype=np.float32) for _ in range(2))
+    one, other = (np.empty((len(rows.ids), size), dtype=np.float32) for _ in range(2))
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -168,4 +168,4 @@ def _vectors(model: PooledVectors, rows: TokenisedRows) -> tuple[np.ndarray, np.
             vectors = torch.nn.functional.normalize(model(batch.input_ids, batch.mask).float(), dim=1)
             one[positions], other[positions] = (side.cpu().numpy() for side in vectors.chunk(2))
     model.train(was_training)
-    return one, other
+    return of_length_one(rows.mean(one)), of_length_one(rows.mean(other))

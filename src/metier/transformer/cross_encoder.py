@@ -16,7 +16,7 @@ from metier.tasks.folds import held_out
 from metier.tasks.pairs import PairExamples, as_pairs, check_pairs
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
-from metier.transformer.bases import load_model, resolve_base
+from metier.transformer.bases import cutter_of, load_model, resolve_base
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
 from metier.transformer.encoder_settings import check_settings
@@ -26,7 +26,7 @@ from metier.transformer.label_score import score_labels
 from metier.transformer.linear_probe import Probe, fit_probe
 from metier.transformer.objectives import cross_entropy
 from metier.transformer.pair_export import PairHead, export_cross_encoder
-from metier.transformer.pair_vectors import cutter_of, distinct_texts
+from metier.transformer.pair_vectors import distinct_texts
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
 
@@ -127,9 +127,9 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
     ) -> Self:
         """Fine-tune the base on pairs of texts and their labels, one label a pair.
 
-        Of a pair past the encoder's limit its first window is learned from. Without `validation`, and unless
-        `stop_epoch` and `temperature` are set, a first training on some of the pairs makes the choices on the
-        others, and a second one trains on all pairs with them.
+        Of a pair past the encoder's limit every epoch learns one window; see `window_shares`. Without `validation`,
+        and unless `stop_epoch` and `temperature` are set, a first training on some of the pairs makes the choices on
+        the others, and a second one trains on all pairs with them.
         """
         check_settings(self)
         examples = check_pairs(X, y)
@@ -222,27 +222,27 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
     def _tune(self, examples: PairExamples, unseen: PairExamples | None, listener: Listener) -> None:
         base, cutter = self.base_, cutter_of(self.base_)
         encoder = load_model(base)
-        ids = cutter.first(examples.pairs)
-        unseen_ids = [] if unseen is None else cutter.first(unseen.pairs)
-        probe = self._start_of_head(encoder, (ids, examples), None if unseen is None else (unseen_ids, unseen))
+        pad_id = int(encoder.config.pad_token_id or 0)
+        rows = TokenisedRows.cut(cutter, examples.pairs, examples.truth, pad_id)
+        away = None if unseen is None else TokenisedRows.cut(cutter, unseen.pairs, unseen.truth, pad_id)
+        probe = self._start_of_head(encoder, rows, away)
         self.model_ = PooledClassifier(encoder, probe.weight, probe.bias, normalise=base.normalise)
         self.model_.set_dropout(self.dropout)
-        pad_id = self.model_.pad_id
-        away = None if unseen is None else TokenisedRows(unseen_ids, unseen.truth, pad_id)
+        parts = [rows] if away is None else [rows, away]
         targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
         tuned = fine_tune(
             self.model_,
-            TokenisedRows(ids, examples.truth, pad_id),
+            rows,
             objective=cross_entropy(label_smoothing=self.label_smoothing),
             settings=TuningSettings.of(self),
             unseen=away,
             score=score_labels,
-            checkpoints=checkpoints_of(self, base, [*ids, *unseen_ids], targets),
+            checkpoints=checkpoints_of(self, base, [own for part in parts for own in part.ids], targets),
             what=f"{self.name}: fine-tuning {base.name}",
             listener=listener,
         )
         if away is not None and unseen is not None and self.temperature is None:
-            self.temperature_ = fit_temperature(self.model_.logits(away), unseen.truth)
+            self.temperature_ = fit_temperature(cutter.average(self._logits, unseen.pairs), unseen.truth)
         else:
             self.temperature_ = float(self.temperature or 1.0)
         self.facts_: dict[str, Any] = {"base": base.name, **tuned.facts}
@@ -253,21 +253,17 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
             "temperature": self.temperature_,
         }
 
-    def _start_of_head(
-        self,
-        encoder: Any,
-        seen: tuple[Sequence[Sequence[int]], PairExamples],
-        unseen: tuple[Sequence[Sequence[int]], PairExamples] | None,
-    ) -> Probe:
-        def vectors(ids: Sequence[Sequence[int]]) -> np.ndarray:
-            return embed_ids(encoder, ids, normalise=self.base_.normalise)
+    def _start_of_head(self, encoder: Any, seen: TokenisedRows, unseen: TokenisedRows | None) -> Probe:
+        def vectors(rows: TokenisedRows) -> np.ndarray:
+            return rows.mean(embed_ids(encoder, rows.ids, normalise=self.base_.normalise))
 
+        assert seen.truth is not None
         return fit_probe(
-            vectors(seen[0]),
-            seen[1].truth,
+            vectors(seen),
+            seen.truth,
             C=self.C,
             temperature=1.0 if self.C else None,
-            validation=None if unseen is None else (vectors(unseen[0]), unseen[1].truth),
+            validation=None if unseen is None or unseen.truth is None else (vectors(unseen), unseen.truth),
             random_state=self.random_state,
         )
 

@@ -1,4 +1,7 @@
-"""One vector a text: the mean of the encoder's last hidden states, computed once for each text."""
+"""One vector a text: the mean of the encoder's last hidden states, computed once for each text.
+
+A text past the base's limit is the mean of its windows; see `predictors.averaged_windows`.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,16 +9,14 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from metier.predictors.tokenization import batches_by_length, pad, token_ids
+from metier.predictors.tokenization import batches_by_length, pad
 from metier.progress import Listener, Progress, ignore
-from metier.transformer.bases import Base, load_model, load_tokenizer
+from metier.transformer.bases import Base, cutter_of, load_model
 from metier.transformer.embedding_cache import EmbeddingCache
 from metier.transformer.precision import mixed_precision
 
 # Wide enough to fill the matrix units, small enough to stay in the caches.
 TOKEN_BUDGET = 1024
-# Texts embedded between two writes to disk: what a killed process loses at most.
-CHUNK = 2048
 
 
 def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -55,24 +56,25 @@ def embed(
     Returns
     -------
     ndarray of shape (n_texts, hidden_size) and type float32
-        Of length 1 where the base normalises.
+        Of length 1 where the base normalises and the text is one window; else the mean of its windows.
     """
     store = EmbeddingCache.of(base, precision=_precision()) if cache else None
     known = store.get(texts) if store else {}
     unknown = [text for text in dict.fromkeys(texts) if text not in known]
-    model = load_model(base) if unknown else None
-    # The shortest first over all chunks, so that each chunk's texts are of like length.
-    unknown.sort(key=len)
-    for start in range(0, len(unknown), CHUNK):
-        assert model is not None
-        chunk = unknown[start : start + CHUNK]
-        report = _shifted(listener, f"embedding with {base.name}", start, len(unknown))
-        ids = token_ids(load_tokenizer(base), chunk, prefix=base.prefix)
-        vectors = embed_ids(model, ids, normalise=base.normalise, listener=report, threads=threads)
-        fresh = dict(zip(chunk, vectors, strict=True))
-        known.update(fresh)
-        if store:
-            store.put(fresh)
+    if unknown:
+        # The shortest first over all, so that each part's texts are of like length.
+        unknown.sort(key=len)
+        model, cutter, done = load_model(base), cutter_of(base), 0
+        # A part is what a killed process loses at most.
+        for some in cutter.parts(unknown):
+            windows = cutter.cut(some)
+            report = _scaled(listener, f"embedding with {base.name}", done, len(some), len(unknown))
+            vectors = embed_ids(model, windows.ids, normalise=base.normalise, listener=report, threads=threads)
+            fresh = dict(zip(some, windows.average(vectors), strict=True))
+            known.update(fresh)
+            if store:
+                store.put(fresh)
+            done += len(some)
     return np.stack([known[text] for text in texts])
 
 
@@ -125,8 +127,10 @@ def _precision() -> str:
     return "bfloat16" if mixed_precision("cpu") == "bf16" else "float32"
 
 
-def _shifted(listener: Listener, what: str, start: int, total: int) -> Listener:
+def _scaled(listener: Listener, what: str, start: int, n_texts: int, total: int) -> Listener:
+    """Report windows of some texts as a share of all texts."""
+
     def report(progress: Progress) -> None:
-        listener(Progress(what, start + progress.done, total))
+        listener(Progress(what, start + int(n_texts * progress.done / (progress.total or 1)), total))
 
     return report

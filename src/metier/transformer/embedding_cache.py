@@ -18,6 +18,7 @@ from metier.user_cache import user_cache
 
 # A file holds this much at most, some 600,000 vectors of 384 numbers; the oldest make room.
 MOST_BYTES = 1_000_000_000
+RECIPE = 2  # Part of the file's name; a change of how a text becomes a vector is a new number.
 ASKED_AT_ONCE = 500  # SQLite allows 999 variables in a statement.
 WAIT_SECONDS = 30.0
 
@@ -41,7 +42,8 @@ class EmbeddingCache:
     def of(cls, base: Base, *, precision: str) -> Self:
         """Give the cache of a base: of its weights, tokenizer, prefix and length, whatever it is called."""
         tokenizer = (base.folder / "tokenizer.json").stat()
-        facts = (weights_hash(base), tokenizer.st_size, base.prefix, base.max_length, base.normalise, precision)
+        fed = (base.prefix, base.max_length, base.normalise, precision)
+        facts = (weights_hash(base), tokenizer.st_size, *fed, RECIPE)
         key = hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
         return cls(user_cache() / "embeddings" / f"{key}.sqlite")
 

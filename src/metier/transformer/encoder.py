@@ -1,5 +1,6 @@
 """The base fine-tuned whole, its head started from the frozen linear solution."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -11,14 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature
 from metier.evaluation.metrics import accuracy
-from metier.predictors.tokenization import token_ids
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out
 from metier.tasks.softmax import softmax
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.transformer.bases import load_model, load_tokenizer, resolve_base
+from metier.transformer.bases import cutter_of, load_model, resolve_base
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed
 from metier.transformer.encoder_settings import check_settings
@@ -38,7 +38,8 @@ class Encoder(ClassifierMixin, BaseEstimator):
     The head starts from the solution on the frozen encoder (linear probing, then fine-tuning [1]_): a random
     head would first pull the features apart. Every epoch is scored on validation by log-loss; the weights of the
     last one that is not shown to be worse than the best are kept. With some thousand rows it gains about a point
-    over `FrozenLinear` for ten times the training; with a few hundred prefer that.
+    over `FrozenLinear` for ten times the training; with a few hundred prefer that. Of a text past the limit of the base
+    every epoch learns one window (see `window_shares`), and the logits of all are averaged in answering.
 
     Parameters
     ----------
@@ -185,9 +186,8 @@ class Encoder(ClassifierMixin, BaseEstimator):
             If called before `fit`.
         """
         check_is_fitted(self)
-        ids = token_ids(load_tokenizer(self.base_), as_texts(X), prefix=self.base_.prefix)
-        rows = TokenisedRows(ids, None, self.model_.pad_id)
-        return softmax(self.model_.logits(rows) / self.temperature_)
+        logits = cutter_of(self.base_).average(self._logits, as_texts(X))
+        return softmax(logits / self.temperature_)
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label for each text."""
@@ -219,10 +219,9 @@ class Encoder(ClassifierMixin, BaseEstimator):
         check_settings(self)
         texts = as_texts(X)
         base = resolve_base(self.base, language=detect_language(texts).main_language)
-        ids = token_ids(load_tokenizer(base), texts, prefix=base.prefix)
         return measure_training(
             base,
-            ids,
+            cutter_of(base).first(texts),
             n_classes=2 if y is None else max(2, len(set(y))),
             token_budget=self.token_budget,
             dropout=self.dropout,
@@ -253,28 +252,28 @@ class Encoder(ClassifierMixin, BaseEstimator):
         return clone(self).set_params(checkpoint_folder=folder)
 
     def _fine_tune(self, examples: Examples, unseen: Examples | None, listener: Listener) -> None:
-        base, tokenizer = self.base_, load_tokenizer(self.base_)
-        ids = token_ids(tokenizer, examples.texts, prefix=base.prefix)
-        unseen_ids = [] if unseen is None else token_ids(tokenizer, unseen.texts, prefix=base.prefix)
+        base, cutter = self.base_, cutter_of(self.base_)
         C, weight, bias = self._start_of_head(examples, unseen, listener)
         self.model_ = PooledClassifier(load_model(base), weight, bias, normalise=base.normalise)
         self.model_.set_dropout(self.dropout)
         pad_id = self.model_.pad_id
-        away = None if unseen is None else TokenisedRows(unseen_ids, unseen.truth, pad_id)
+        rows = TokenisedRows.cut(cutter, examples.texts, examples.truth, pad_id)
+        away = None if unseen is None else TokenisedRows.cut(cutter, unseen.texts, unseen.truth, pad_id)
+        parts = [rows] if away is None else [rows, away]
         targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
         tuned = fine_tune(
             self.model_,
-            TokenisedRows(ids, examples.truth, pad_id),
+            rows,
             objective=cross_entropy(label_smoothing=self.label_smoothing),
             settings=TuningSettings.of(self),
             unseen=away,
             score=_score,
-            checkpoints=checkpoints_of(self, base, [*ids, *unseen_ids], targets),
+            checkpoints=checkpoints_of(self, base, [own for part in parts for own in part.ids], targets),
             what=f"{self.name}: fine-tuning {base.name}",
             listener=listener,
         )
         if away is not None and unseen is not None and self.temperature is None:
-            self.temperature_ = fit_temperature(self.model_.logits(away), unseen.truth)
+            self.temperature_ = fit_temperature(cutter.average(self._logits, unseen.texts), unseen.truth)
         else:
             self.temperature_ = float(self.temperature or 1.0)
         self.facts_: dict[str, Any] = {"base": base.name, **tuned.facts}
@@ -294,6 +293,9 @@ class Encoder(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
         )
         return probe.C, probe.weight, probe.bias
+
+    def _logits(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
+        return self.model_.logits(TokenisedRows(ids, None, self.model_.pad_id))
 
 
 def _score(model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:

@@ -180,9 +180,12 @@ def _run(
     lengths = rows.lengths
 
     def plan(epoch: int) -> Sequence[np.ndarray]:
-        return plan_epoch(
-            lengths, token_budget=settings.token_budget, epoch=epoch, random_state=settings.random_state
-        )
+        read = rows.read_in(epoch, random_state=settings.random_state)
+        budget, seed = settings.token_budget, settings.random_state
+        return [
+            read[batch]
+            for batch in plan_epoch(lengths[read], token_budget=budget, epoch=epoch, random_state=seed)
+        ]
 
     steps = settings.epochs * len(plan(0)) / settings.accumulate
     rate = default_learning_rate(steps) if settings.learning_rate is None else settings.learning_rate

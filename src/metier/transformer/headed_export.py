@@ -11,10 +11,9 @@ import torch
 from metier.predictors.headed_graph import HeadedGraph
 from metier.predictors.onnx_encoder import OnnxGraph, open_session
 from metier.tasks.pairs import Pair
-from metier.transformer.bases import Base, load_tokenizer
+from metier.transformer.bases import Base, cutter_of, load_tokenizer
 from metier.transformer.export import MOST_GATE_ROWS, Exported, ExportReport, Gate, export_graph
 from metier.transformer.onnx_graph import PooledEncoder
-from metier.transformer.pair_vectors import cutter_of
 
 _READ = """# The trained encoder in plain transformers
 

@@ -6,32 +6,45 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from metier.predictors.averaged_windows import Cutter
 from metier.predictors.tokenization import pad
 from metier.tasks.pairs import Pair
 from metier.transformer.batching import Batch, TokenisedRows
+from metier.transformer.window_shares import WindowShares, cut_to_learn
 
 
 @dataclass(frozen=True)
 class PairRows(TokenisedRows):
     """Pairs, each stored as the ids of its first text followed by those of its second.
 
-    A batch of n pairs has 2 n rows: the first texts, then the second ones. Its labels are what `truth` has.
+    A batch of n pairs has 2 n rows: the first texts, then the second ones. Its labels are what `truth` has. Of long
+    texts each entry of `ids` is a window of the first beside one of the second.
 
     Parameters
     ----------
-    first_lengths : ndarray of int64 of shape (n_pairs,)
-        How many of a pair's ids are its first text.
+    first_lengths : ndarray of int64 of shape (len(ids),)
+        How many of an entry's ids are its first text.
     """
 
     first_lengths: np.ndarray
 
     @classmethod
-    def of(
-        cls, first: Sequence[Sequence[int]], second: Sequence[Sequence[int]], truth: np.ndarray, pad_id: int
-    ) -> "PairRows":
-        """Join the ids of both sides."""
-        ids = [np.array([*one, *other], dtype=np.int64) for one, other in zip(first, second, strict=True)]
-        return cls(ids, truth, pad_id, np.array([len(one) for one in first], dtype=np.int64))
+    def apart(cls, cutter: Cutter, pairs: Sequence[Pair], truth: np.ndarray, pad_id: int) -> "PairRows":
+        """Cut both sides into the windows that are learned; an epoch reads one window of each, side by side, in step."""
+        (one, of_one), (other, of_other) = (
+            cut_to_learn(cutter, [pair[side] for pair in pairs]) for side in (0, 1)
+        )
+        beside = [
+            _in_step(*places, of_one, of_other)
+            for places in zip(_places(of_one), _places(of_other), strict=True)
+        ]
+        first, second = (np.concatenate([step[side] for step in beside]) for side in (0, 1))
+        owners = np.repeat(np.arange(len(pairs)), [len(step[0]) for step in beside])
+        shares = WindowShares(owners, np.concatenate([step[2] for step in beside]))
+        ids = [np.concatenate([one[left], other[right]]) for left, right in zip(first, second, strict=True)]
+        return cls(
+            ids, truth, pad_id, np.array([len(one[left]) for left in first], dtype=np.int64), shares=shares
+        )
 
     def batch(self, positions: np.ndarray) -> Batch:
         """The pairs at these positions as one batch."""
@@ -40,6 +53,21 @@ class PairRows(TokenisedRows):
         input_ids, mask = pad(sides, pad_id=self.pad_id)
         labels = self._labels(positions, input_ids.shape[1])
         return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels)
+
+
+def _places(shares: WindowShares) -> list[np.ndarray]:
+    """Give the positions of each text's windows."""
+    return np.split(np.arange(len(shares.owners)), np.flatnonzero(np.diff(shares.owners)) + 1)
+
+
+def _in_step(
+    left: np.ndarray, right: np.ndarray, of_left: WindowShares, of_right: WindowShares
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Set the windows of two texts beside one another: positions of both, and the weights of the side with more."""
+    n_left, n_right = len(left), len(right)
+    steps = np.arange(max(n_left, n_right))
+    fractions = of_left.fractions[left] if n_left >= n_right else of_right.fractions[right]
+    return left[steps * n_left // len(steps)], right[steps * n_right // len(steps)], fractions
 
 
 def meanings(pairs: Sequence[Pair], is_match: np.ndarray) -> np.ndarray:

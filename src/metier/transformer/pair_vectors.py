@@ -1,48 +1,27 @@
 """The vectors of texts while a method of pairs is in memory: of a frozen base, or of an encoder it trained."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from metier.predictors.averaged_windows import Cutter
 from metier.predictors.pair_vectors import compare, of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.pairs import Pair
-from metier.transformer.bases import Base, load_model, load_tokenizer
+from metier.transformer.bases import Base, cutter_of
 from metier.transformer.embedding import embed, embed_ids
-
-# A token has at least one character, and an encoder puts at most this many tokens of its own around a text.
-SPECIAL_TOKENS = 8
-
-
-def cutter_of(base: Base) -> Cutter:
-    """Give what cuts texts for a base."""
-    return Cutter(load_tokenizer(base), max_length=base.max_length, prefix=base.prefix)
 
 
 def frozen_vectors(base: Base, texts: Sequence[str], *, listener: Listener = ignore) -> np.ndarray:
-    """Give the vectors of texts by the base as it came, of length 1; kept on disk for texts that fit.
+    """Give the vectors of texts by the base as it came, of length 1; kept on disk.
 
     Returns
     -------
     ndarray of float32 of shape (n_texts, hidden_size)
     """
-    room = base.max_length - SPECIAL_TOKENS - len(base.prefix)
-    cutter = cutter_of(base)
-    # Most texts are so short that nobody need count their tokens.
-    is_long = [len(text) > room and len(cutter.cut([text]).ids) > 1 for text in texts]
-    vectors = embed(
-        base, [text for text, long in zip(texts, is_long, strict=True) if not long] or [""], listener=listener
-    )
-    found = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
-    found[~np.array(is_long)] = vectors[: is_long.count(False)]
-    if any(is_long):
-        model = load_model(base)
-        found[np.array(is_long)] = trained_vectors(
-            model, base, [text for text, long in zip(texts, is_long, strict=True) if long]
-        )
-    return of_length_one(found)
+    # Windows count by their direction, as those of an encoder that was trained on pairs do.
+    return of_length_one(embed(replace(base, normalise=True), texts, listener=listener))
 
 
 def trained_vectors(encoder: torch.nn.Module, base: Base, texts: Sequence[str]) -> np.ndarray:

@@ -52,7 +52,7 @@ class PooledClassifier(torch.nn.Module):
 
     def logits(self, rows: TokenisedRows) -> np.ndarray:
         """Give the logits of rows without learning, an ndarray of float64 of shape (n_rows, n_classes)."""
-        answers = np.empty((len(rows), self.head.out_features), dtype=np.float64)
+        answers = np.empty((len(rows.ids), self.head.out_features), dtype=np.float64)
         was_training = self.training
         self.eval()
         with torch.inference_mode():
@@ -60,4 +60,4 @@ class PooledClassifier(torch.nn.Module):
                 batch = batch.to(self.head.weight.device)
                 answers[positions] = self(batch.input_ids, batch.mask).float().cpu().numpy()
         self.train(was_training)
-        return answers
+        return rows.mean(answers)

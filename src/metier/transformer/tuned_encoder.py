@@ -1,7 +1,7 @@
 """What encoders have in common that are fine-tuned whole under a linear head whose margins mean something else."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.progress import Listener, ignore
 from metier.text.language import detect_language
-from metier.transformer.bases import Base, load_model, resolve_base
+from metier.transformer.bases import Base, cutter_of, load_model, resolve_base
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
 from metier.transformer.encoder_settings import check_settings
@@ -20,7 +20,6 @@ from metier.transformer.export import SAMPLED_ROWS, Gate
 from metier.transformer.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.headed_export import Head, export_headed
 from metier.transformer.objectives import Objective
-from metier.transformer.pair_vectors import cutter_of
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
 
@@ -30,8 +29,8 @@ class TunedEncoder(BaseEstimator):
 
     A special case says what its rows are (`_check`, `_inputs`, `_truth`, `_splits`), where its head starts
     (`_start_of_head`), what is minimised (`_objective`), how epochs are compared (`_score`), what makes answers of
-    margins (`_settle`), and what its predictor is (`_head`, `_gate`). Texts past the limit of the base are learned by
-    their first window and answered by the mean of the margins of all their windows.
+    margins (`_settle`), and what its predictor is (`_head`, `_gate`). Of a text past the
+    limit of the base every epoch learns one window (see `window_shares`), and the margins of all are averaged in answering.
 
     Parameters
     ----------
@@ -193,17 +192,19 @@ class TunedEncoder(BaseEstimator):
     def _fine_tune(self, examples: Any, unseen: Any | None, listener: Listener) -> None:
         base, cutter = self.base_, cutter_of(self.base_)
         encoder = load_model(base)
-        ids = cutter.first(self._inputs(examples))
-        unseen_ids = [] if unseen is None else cutter.first(self._inputs(unseen))
+        pad_id = int(encoder.config.pad_token_id or 0)
+        rows = TokenisedRows.cut(cutter, self._inputs(examples), None, pad_id)
+        away = None if unseen is None else TokenisedRows.cut(cutter, self._inputs(unseen), None, pad_id)
         C, weight, bias = self._start_of_head(
             examples,
-            self._vectors(encoder, ids, listener),
-            None if unseen is None else (unseen, self._vectors(encoder, unseen_ids, listener)),
+            self._vectors(encoder, rows, listener),
+            None if unseen is None or away is None else (unseen, self._vectors(encoder, away, listener)),
         )
         self.model_ = PooledClassifier(encoder, weight, bias, normalise=base.normalise)
         self.model_.set_dropout(self.dropout)
-        rows = TokenisedRows(ids, self._truth(examples), self.model_.pad_id)
-        away = None if unseen is None else TokenisedRows(unseen_ids, self._truth(unseen), self.model_.pad_id)
+        # The truth comes last: what it is counted in may be learned with the head.
+        rows = replace(rows, truth=self._truth(examples))
+        away = None if away is None else replace(away, truth=self._truth(unseen))
         tuned = self._tune(rows, away, listener)
         self.facts_: dict[str, Any] = {"base": base.name, **tuned.facts}
         settled = self._settle(examples, unseen)
@@ -228,8 +229,8 @@ class TunedEncoder(BaseEstimator):
             listener=listener,
         )
 
-    def _vectors(self, encoder: Any, ids: Sequence[Sequence[int]], listener: Listener) -> np.ndarray:
-        return embed_ids(encoder, ids, normalise=self.base_.normalise, listener=listener)
+    def _vectors(self, encoder: Any, rows: TokenisedRows, listener: Listener) -> np.ndarray:
+        return rows.mean(embed_ids(encoder, rows.ids, normalise=self.base_.normalise, listener=listener))
 
     def _weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Weight and bias of the trained head, in float64."""
