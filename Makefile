@@ -12,10 +12,10 @@ export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test lint format check prove bench clean
+.PHONY: help setup demo test lint format check prove bench bench-peers clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(READY)  ## create .venv with everything that training, serving and testing need
 
@@ -62,6 +62,9 @@ prove: setup  ## slow proofs: the figures of the docs, measured again
 bench: setup  ## speed against peers, as ratios in one run
 	@echo "bench: timing against peers"
 	@$(BIN)/python -m benchmarks
+
+bench-peers: setup  ## environments of the peers in .bench, one each (10 minutes; one alone with PEERS=setfit)
+	@$(BIN)/python -m benchmarks.peers.environments $(PEERS)
 
 clean:  ## remove what setup made
 	rm -rf $(VENV) .make
