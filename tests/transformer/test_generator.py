@@ -2,6 +2,8 @@ import copy
 import json
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from metier.predictors import load_predictor
 from metier.predictors.onnx_generation import OnnxGenerationPredictor
 from metier.predictors.prompting import Prompts, PromptSettings
 from metier.tasks.generation import check_texts
+from metier.transformer.adaptation.places import linear_layers
 from metier.transformer.generation_examples import build_encoding
 from metier.transformer.generation_export import MARGIN
 from metier.transformer.generation_rows import IGNORED, Writer, answer_cross_entropy
@@ -32,7 +35,6 @@ from metier.transformer.generative_bases import (
     resolve_generative_base,
 )
 from metier.transformer.generator import Generator
-from metier.transformer.low_rank import linear_layers
 from metier.transformer.onnx_decoder import quantise
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -113,6 +115,31 @@ def test_a_streamed_answer_is_the_answer(learned, talk):
         pieces = list(learned.stream(question))
         assert "".join(pieces) == learned.predict([question])[0]
     assert len(list(learned.stream(talk[0][0]))) > 1
+
+
+def test_whoever_stops_asking_ends_the_writing(learned, talk):
+    threads = threading.active_count()
+    stream = learned.stream(talk[0][0])
+    assert next(stream)
+    assert threading.active_count() == threads + 1
+    stream.close()
+    assert threading.active_count() == threads
+
+
+def test_a_failure_while_writing_reaches_whoever_asks(learned, talk, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(learned.predictor_.model, "generate", broken)
+    with pytest.raises(ZeroDivisionError):
+        list(learned.stream(talk[0][0]))
+
+
+def test_the_pieces_of_a_long_translation_stand_as_predicted(learned, talk):
+    settings = learned._encoding_.prompts.settings
+    prompts = Prompts(replace(settings, kind="translation", room=120), learned._encoding_.codec)
+    answers = ["One.", "Two.", "二。", "三。"]
+    assert "".join(prompts.join_streams([[a[:1], a[1:]] for a in answers])) == prompts.join(answers)
 
 
 def test_low_rank_trains_little_and_is_merged(llama, talk):

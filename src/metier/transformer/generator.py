@@ -1,7 +1,7 @@
 """A generative base taught to write what the rows show: summaries, translations, replies."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,8 @@ from metier.predictors.loading import write_settings
 from metier.predictors.onnx_encoder import TOKENIZER_FILE
 from metier.progress import Listener, ignore
 from metier.tasks.generation import KINDS, Generation, TextPairs, as_items, check_texts
+from metier.transformer.adaptation import AdaptationName, faults_of, parse_adaptation
+from metier.transformer.adaptation.adaptation import Adapted, with_penalty
 from metier.transformer.batching import plan_epoch
 from metier.transformer.checkpoint import CheckpointFolder
 from metier.transformer.export import PRECISIONS
@@ -30,16 +32,16 @@ from metier.transformer.generative_bases import (
     working_dtype,
 )
 from metier.transformer.loop import Loop, Outcome
-from metier.transformer.low_rank import add_low_rank, merge_low_rank
 from metier.transformer.onnx_decoder import can_write
 from metier.transformer.precision import mixed_precision
 from metier.transformer.preflight import Cost
 from metier.transformer.torch_generation import HUGGING_FACE_FOLDER, KIND, TorchGenerationPredictor
 from metier.transformer.writing_cost import measure_writer
 
-ADAPTATIONS = ("lora", "full")
+# What can be merged into a model that writes, so that it is exported and answers as its base does.
+ADAPTATIONS = ("lora", "full", "adalora", "ia3")
 # Small matrices that start at nothing have far to go; whole weights must not be torn from where they are.
-LEARNING_RATES = {"lora": 5e-4, "full": 5e-5}
+LEARNING_RATES = {"lora": 5e-4, "full": 5e-5, "adalora": 1e-3, "ia3": 3e-3}
 
 
 class Generator(BaseEstimator):
@@ -59,16 +61,18 @@ class Generator(BaseEstimator):
     kind : {"auto", "summary", "translation", "reply"}, default="auto"
     instruction : str, default=None
         What the base is told before every text; None: by the kind, and nothing for encoder-decoders.
-    adaptation : {"lora", "full"}, default="lora"
-        Train low-rank matrices, or all weights.
+    adaptation : {"lora", "full", "adalora", "ia3"}, default="lora"
+        Train low-rank matrices, all weights, matrices that share a budget of ranks, or factors of states; `lora:8`
+        states the rank too. See `transformer.adaptation`.
     rank : int, default=16
-        Of the matrices.
+        Of the matrices, where `adaptation` does not state it.
     epochs : int, default=3
         Length of the learning-rate schedule.
     stop_epoch : int, default=None
         Stop after this epoch; None: the best on validation, or the last.
     learning_rate : float, default=None
-        At its peak; None: 5e-4 for low-rank matrices, 5e-5 for all weights.
+        At its peak; None: 5e-4 for low-rank matrices, 1e-3 where they share ranks, 3e-3 for factors, 5e-5 for all
+        weights.
     warmup_fraction : float, default=0.06
         Share of the steps in which the learning rate rises.
     weight_decay : float, default=0.01
@@ -192,15 +196,16 @@ class Generator(BaseEstimator):
         self.task_ = self._task_of(pairs)
         self.base_ = resolve_generative_base(self.base)
         encoding = self._encoding(pairs)
-        writer = self._writer()
         rows, lost = encoding.rows(pairs)
         away = None if unseen is None else encoding.rows(unseen)[0]
+        n_steps = self.epochs * len(self._plan(rows)(0)) // self.accumulate
+        writer, adapted = self._writer(n_steps)
         n_trained = sum(weight.numel() for weight in writer.trained().values())
         self._gate_rows = (away or rows).parted(GATE_ROWS)
-        outcome = self._train(writer, rows, away, listener)
-        model = writer.language_model
-        self._finish(merge_low_rank(model) if self.adaptation == "lora" else model, encoding)
-        self._note(rows, outcome, lost | {"weights_trained": n_trained})
+        outcome = self._train(writer, rows, away, adapted=adapted, listener=listener)
+        adapted.merge()
+        self._finish(writer.language_model, encoding)
+        self._note(rows, outcome, lost | {"adaptation": str(self._adaptation), "weights_trained": n_trained})
         return self
 
     def predict(self, X: Any) -> list[str]:
@@ -243,7 +248,7 @@ class Generator(BaseEstimator):
         self.task_ = self._task_of(pairs)
         self.base_ = resolve_generative_base(self.base)
         rows, _ = self._encoding(pairs).rows(pairs)
-        return measure_writer(self._writer(), rows, token_budget=self.token_budget, n_batches=n_batches)
+        return measure_writer(self._writer(1)[0], rows, token_budget=self.token_budget, n_batches=n_batches)
 
     def _check_settings(self) -> None:
         faults = []
@@ -259,8 +264,13 @@ class Generator(BaseEstimator):
             faults.append(f"kind is {self.kind!r}, expected auto or one of {', '.join(KINDS)}")
         if self.precision not in PRECISIONS:
             faults.append(f"precision is {self.precision!r}, expected one of {', '.join(PRECISIONS)}")
-        if self.adaptation not in ADAPTATIONS:
-            faults.append(f"adaptation is {self.adaptation!r}, expected one of {', '.join(ADAPTATIONS)}")
+        if str(self.adaptation).partition(":")[0] not in ADAPTATIONS:
+            faults.append(
+                f"adaptation is {self.adaptation!r}, expected one of {', '.join(ADAPTATIONS)}, for these can be merged "
+                "into a model that writes"
+            )
+        else:
+            faults += faults_of(self.adaptation)
         if faults:
             raise SettingsError(faults, origin=f"The settings of {self.name}")
         self._decoding(1, 0).check(f"The settings of {self.name}")
@@ -282,19 +292,22 @@ class Generator(BaseEstimator):
             max_new_tokens=self.max_new_tokens,
         )
 
-    def _writer(self) -> Writer:
-        dtype = working_dtype(self.base_) if self.adaptation == "lora" else torch.float32
+    @property
+    def _adaptation(self) -> AdaptationName:
+        name = parse_adaptation(self.adaptation)
+        is_stated = ":" in self.adaptation or name.size is None
+        return name if is_stated else AdaptationName(name.kind, self.rank)
+
+    def _writer(self, n_steps: int) -> tuple[Writer, Adapted]:
+        name = self._adaptation
+        dtype = torch.float32 if name.kind == "full" else working_dtype(self.base_)
         model = load_language_model(self.base_, dtype=dtype)
         # Of what is as long as these rows, plain attention is the faster on a CPU, backward most of all.
         model.set_attn_implementation("eager")
-        if self.adaptation == "lora":
-            model = add_low_rank(model, rank=self.rank, random_state=self.random_state)
-        return Writer(model, is_encoder_decoder=self.base_.is_encoder_decoder)
+        adapted = name.load().apply(model, random_state=self.random_state, n_steps=n_steps)
+        return Writer(model, is_encoder_decoder=self.base_.is_encoder_decoder), adapted
 
-    def _train(
-        self, writer: Writer, rows: GenerationRows, away: GenerationRows | None, listener: Listener
-    ) -> Outcome:
-        torch.manual_seed(self.random_state)
+    def _plan(self, rows: GenerationRows) -> Callable[[int], Sequence[np.ndarray]]:
         lengths = rows.lengths
 
         def plan(epoch: int) -> Sequence[np.ndarray]:
@@ -302,8 +315,20 @@ class Generator(BaseEstimator):
                 lengths, token_budget=self.token_budget, epoch=epoch, random_state=self.random_state
             )
 
+        return plan
+
+    def _train(
+        self,
+        writer: Writer,
+        rows: GenerationRows,
+        away: GenerationRows | None,
+        *,
+        adapted: Adapted,
+        listener: Listener,
+    ) -> Outcome:
+        torch.manual_seed(self.random_state)
         weights = list(writer.trained().values())
-        rate = self.learning_rate or LEARNING_RATES[self.adaptation]
+        rate = self.learning_rate or LEARNING_RATES[self._adaptation.kind]
         # Norms and biases have one dimension and are left alone.
         groups = [
             {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": self.weight_decay},
@@ -313,8 +338,9 @@ class Generator(BaseEstimator):
             writer,
             rows,
             groups=[group | {"lr": rate} for group in groups if group["params"]],
-            plan=plan,
-            objective=answer_cross_entropy,
+            plan=self._plan(rows),
+            objective=with_penalty(answer_cross_entropy, adapted),
+            hook=adapted.hook,
             settings=TuningSettings.of(self).of_loop,
             evaluate=None if away is None else lambda: _score(writer, away, self.token_budget),
             checkpoints=self._checkpoints(rows, away),

@@ -21,9 +21,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from metier.progress import Listener, Progress, ignore
+from metier.transformer.adaptation.adaptation import StepHook
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.checkpoint import KEPT, Checkpoint, CheckpointFolder
-from metier.transformer.objectives import Objective
+from metier.transformer.objectives.objective import Objective
 from metier.transformer.schedule import Schedule
 
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -119,6 +120,8 @@ class Loop:
     checkpoints : CheckpointFolder, optional
         Where to keep checkpoints and to look for one to go on from.
     mixed_precision : {"no", "bf16", "fp16"}
+    hook : StepHook, optional
+        Called after each step of the optimizer, while the gradients are still there.
     """
 
     def __init__(
@@ -133,12 +136,13 @@ class Loop:
         evaluate: Callable[[], dict[str, float]] | None = None,
         checkpoints: CheckpointFolder | None = None,
         mixed_precision: str = "no",
+        hook: StepHook | None = None,
         what: str = "fine-tuning",
         listener: Listener = ignore,
     ):
         self._rows, self._plan, self._objective = rows, plan, objective
         self._settings, self._evaluate, self._checkpoints = settings, evaluate, checkpoints
-        self._what, self._listener = what, listener
+        self._what, self._listener, self._hook = what, listener, hook
         self._accelerator = _accelerator(mixed_precision)
         self._raw = model
         self._rates = [float(group["lr"]) for group in groups]
@@ -151,6 +155,8 @@ class Loop:
             steps * settings.epochs, settings.warmup_fraction, time_limit_seconds=settings.time_limit_seconds
         )
         self._position = Position()
+        # What does not train is neither copied nor kept: it is there already.
+        self._still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
         self._best: dict[str, torch.Tensor] = {}
         self._loss_sum, self._loss_batches = 0.0, 0
         self._since_report = self._since_checkpoint = 0.0
@@ -214,8 +220,10 @@ class Loop:
             self._loss_batches += 1
         self._accelerator.clip_grad_norm_(self._weights, self._settings.clip)
         self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
         here.step += 1
+        if self._hook is not None:
+            self._hook.after_step(here.step)
+        self._optimizer.zero_grad(set_to_none=True)
         here.rows += n_rows
 
     def _end_epoch(self, *, is_whole: bool) -> None:
@@ -228,7 +236,7 @@ class Loop:
         facts["seconds"] = here.seconds
         here.history.append(facts)
         if self._evaluate is not None and self._best_index() == len(here.history) - 1:
-            self._best = {name: weight.detach().clone() for name, weight in self._raw.state_dict().items()}
+            self._best = {name: weight.detach().clone() for name, weight in self._learned().items()}
         self._loss_sum, self._loss_batches = 0.0, 0
         if is_whole:
             here.epoch, here.batch = here.epoch + 1, 0
@@ -265,7 +273,7 @@ class Loop:
     def _finish(self) -> Outcome:
         here = self._position
         if self._best:
-            self._raw.load_state_dict(self._best)
+            self._put_back(self._best)
         best = here.history[self._best_index()]
         self._raw.eval()
         return Outcome(
@@ -319,7 +327,7 @@ class Loop:
 
     def _state(self, is_over: bool) -> dict[str, torch.Tensor]:
         """The tensors of a checkpoint; of a run that is over only the best weights are still of use."""
-        weights = self._raw.state_dict()
+        weights = self._learned()
         tensors = {
             f"model.{name}": weight
             for name, weight in ((self._best or weights) if is_over else weights).items()
@@ -328,10 +336,19 @@ class Loop:
         if is_over:
             return tensors
         tensors |= {f"best.{name}": weight for name, weight in self._best.items()}
+        if self._hook is not None:
+            tensors |= {f"hook.{name}": tensor for name, tensor in self._hook.state().items()}
         for index, weight in enumerate(self._weights):
             for name, value in self._optimizer.state.get(weight, {}).items():
                 tensors[f"optimizer.{index}.{name}"] = value
         return tensors
+
+    def _learned(self) -> dict[str, torch.Tensor]:
+        return {name: weight for name, weight in self._raw.state_dict().items() if name not in self._still}
+
+    def _put_back(self, weights: dict[str, torch.Tensor]) -> None:
+        here = self._raw.state_dict()
+        self._raw.load_state_dict({name: weights.get(name, here[name]) for name in here | weights})
 
     def _restore(self) -> None:
         kept = self._checkpoints.load_last() if self._checkpoints else None
@@ -340,7 +357,9 @@ class Loop:
         facts = dict(kept.facts)
         self._loss_sum, self._loss_batches = facts.pop("loss_sum"), facts.pop("loss_batches")
         self._position = Position(**facts)
-        self._raw.load_state_dict(_under("model.", kept.tensors))
+        self._put_back(_under("model.", kept.tensors))
+        if self._hook is not None:
+            self._hook.restore(_under("hook.", kept.tensors))
         self._best = _under("best.", kept.tensors)
         for index, weight in enumerate(self._weights):
             state = _under(f"optimizer.{index}.", kept.tensors)

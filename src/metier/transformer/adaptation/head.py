@@ -1,0 +1,20 @@
+"""The head alone trains, on the states of the base as it came."""
+
+from typing import Any
+
+from metier.transformer.adaptation.adaptation import Adaptation, Adapted, freeze, silence
+from metier.transformer.adaptation.places import blocks_of
+
+
+class HeadAlone(Adaptation):
+    """No weight of the encoder; all its states are computed once and kept, see `frozen_prefix`."""
+
+    def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
+        """Freeze the encoder."""
+        freeze(encoder)
+        silence(encoder)
+        return Adapted(encoder)
+
+    def n_frozen_layers(self, encoder: Any) -> int:
+        """All of them."""
+        return len(blocks_of(encoder))
