@@ -81,6 +81,30 @@ def tiny_writers():
 
 
 @pytest.fixture(scope="session")
+def writing_bundle(tiny_writers, tmp_path_factory):
+    """A sealed `generator.v1` of random weights that hardly learned anything: it writes something all the same."""
+    from metier.bundles import ManifestFacts, seal
+    from metier.predictors.loading import read_settings
+    from metier.transformer.generator import Generator
+
+    asked = ["Where is my card?", "I want a refund.", "我的卡在哪里？"]
+    base = tiny_writers.make_llama(tmp_path_factory.mktemp("writer"), asked)
+    method = Generator(base=str(base), epochs=1, adaptation="full", precision="fp32", max_new_tokens=12)
+    folder = tmp_path_factory.mktemp("sealed") / method.name
+    folder.mkdir()
+    method.fit(asked, ["It is coming.", "You get it back.", "在路上。"]).export(folder)
+    facts = {
+        "name": method.name,
+        "method": method.name,
+        "task": {"name": "generation", "labels": [], "input_keys": ["text"]},
+        "predictor": {"kind": read_settings(folder)["kind"], "name": method.name},
+        "data": {"fingerprint": "ab" * 32, "origin": "train.jsonl", "rows": {"train": 3}},
+    }
+    seal(folder, ManifestFacts.model_validate(facts))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def e5_base(tmp_path_factory):
     """The multilingual base, from the user's cache: 480 MB are not converted anew for every run."""
     pytest.importorskip("torch", reason="needs metier[train]")

@@ -1,6 +1,6 @@
 """From a path to a bundle that answers, verified before anything in it is loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,31 @@ class Bundle:
             If this is one item instead of a list, or something in the list is of another shape.
         """
         return self.predictor.predict(check_items(items, self.input_keys))
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether an answer can be given piece by piece, as it is written."""
+        return hasattr(self.predictor, "stream")
+
+    def stream(self, item: Any) -> Iterator[str]:
+        """Give the answer to one item piece by piece; closing the iterator ends the writing.
+
+        Raises
+        ------
+        TypeError
+            If the item is of another shape than the task asks for.
+        CallError
+            If this bundle has its answers at once.
+        """
+        [asked] = check_items([item], self.input_keys)
+        stream = getattr(self.predictor, "stream", None)
+        if stream is None:
+            raise CallError(
+                f"{self.name} has its answer at once and not piece by piece. Ask without streaming; only models "
+                "that write stream, such as generator.v1."
+            )
+        pieces: Iterator[str] = stream(asked)
+        return pieces
 
     def __repr__(self) -> str:
         return f"<Bundle {self.folder}: {self.name}, {self.manifest.task.name}>"

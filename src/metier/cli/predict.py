@@ -66,6 +66,7 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 @click.option(
     "--top", type=click.IntRange(min=1), metavar="K", help="Also the probabilities of the K likeliest labels."
 )
+@click.option("--stream", is_flag=True, help="Show a written answer piece by piece, as the model writes it.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: one for texts, the cores for a file.")
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a text; for a file, one of facts at the end."
@@ -79,6 +80,7 @@ def predict(  # One parameter an option, as click hands them over.
     text: str | None,
     roles: tuple[str, ...],
     top: int | None,
+    stream: bool,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -88,7 +90,7 @@ def predict(  # One parameter an option, as click hands them over.
     and written piece by piece, so its size does not matter; its columns are kept, and label, probability and
     answered_by stand after them.
     """
-    _check_call(texts, source, output)
+    _check_call(texts, source, output, stream=stream)
     model = load_bundle(resolve_bundle(bundle), threads=threads or (usable_cores() if source else 1))
     if source is not None and output is not None:
         columns = named_roles(roles) | ({"text": text} if text else {})
@@ -99,10 +101,17 @@ def predict(  # One parameter an option, as click hands them over.
         _print_json_lines if as_json else _print_lines
     )
     for batch in _batches_of_stdin() if texts == ("-",) else [list(texts)]:
+        if stream:
+            _stream_each(model, batch, as_json=as_json)
+            continue
         show(batch, model.predict(_items(batch, model.input_keys)), top)
 
 
-def _check_call(texts: Sequence[str], source: Path | None, output: Path | None) -> None:
+def _check_call(texts: Sequence[str], source: Path | None, output: Path | None, *, stream: bool) -> None:
+    if stream and source is not None:
+        raise click.UsageError(
+            "--stream is for texts, and a file is answered as a whole; leave one of them out."
+        )
     if texts and source is not None:
         raise click.UsageError("Found texts and --input; give one of them.")
     if not texts and source is None:
@@ -260,6 +269,16 @@ def _next_lines(lines: Iterator[str], most: int) -> list[str]:
             f"stdin is not {error.encoding} text ({error.reason}). Convert it first, as with "
             "`iconv -f LATIN1 -t UTF-8`, or give it as a file with --input, whose encoding is detected."
         ) from None
+
+
+def _stream_each(model: Bundle, texts: Sequence[str], *, as_json: bool) -> None:
+    for item in _items(texts, model.input_keys):
+        pieces = []
+        for piece in model.stream(item):
+            pieces.append(piece)
+            print_json({"piece": piece}) if as_json else print(piece, end="", flush=True)
+        whole = {"text": "".join(pieces), "answered_by": model.name}
+        print_json(whole) if as_json else print(f"  {model.name}", flush=True)
 
 
 def _print_json_lines(texts: Sequence[str], answers: AnswerBatch, top: int | None) -> None:

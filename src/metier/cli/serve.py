@@ -54,7 +54,8 @@ def serve(  # One parameter an option, as click hands them over.
 ) -> None:
     """Answer over HTTP with a trained model.
 
-    POST /v1/predict answers one text or several; /docs lets you try it in a browser; /healthz, /readyz and
+    POST /v1/predict answers one text or several, and with "stream": true a model that writes answers piece by piece,
+    as server-sent events; /docs lets you try it in a browser; /healthz, /readyz and
     /metrics are for whoever runs it. SIGTERM or Ctrl-C stops it once the requests in flight are answered.
     """
     folder = resolve_bundle(bundle)

@@ -1,6 +1,6 @@
 """How a text is written out of a model's probabilities, one token after the other: settings, and the choice itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -133,7 +133,18 @@ def forbidden(answer: Sequence[int], length: int) -> set[int]:
     }
 
 
-def new_text(before: str, now: str) -> Iterator[str]:
-    """Give what has become readable; half of a character waits for its other tokens."""
-    if len(now) > len(before) and not now.endswith("\ufffd"):
-        yield now[len(before) :]
+def readable(tokens: Iterable[int], decode: Callable[[Sequence[int]], str]) -> Iterator[str]:
+    """Give a text piece by piece as its tokens come; joined, the pieces are the whole text without space around it.
+
+    Half of a character waits for its other tokens, and space for what comes after it.
+    """
+    ids: list[int] = []
+    shown, now = "", ""
+    for token in tokens:
+        ids.append(token)
+        now = decode(ids).strip()
+        if len(now) > len(shown) and not now.endswith("\ufffd"):
+            yield now[len(shown) :]
+            shown = now
+    if len(now) > len(shown):  # It ended within a character.
+        yield now[len(shown) :]

@@ -14,7 +14,7 @@ import onnxruntime
 
 from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
-from metier.predictors.decoding import DecodingSettings, NextToken, new_text
+from metier.predictors.decoding import DecodingSettings, NextToken, readable
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx_encoder import MODEL_FILE, TOKENIZER_FILE, open_session
 from metier.predictors.prompting import Codec, FileCodec, Prompts, PromptSettings
@@ -75,16 +75,10 @@ class OnnxGenerationPredictor:
 
     def stream(self, item: Any) -> Iterator[str]:
         """Give the answer to one item piece by piece, as it is written."""
-        for number, prompt in enumerate(self._prompts.build(as_items([item])[0])):
-            if number:
-                yield " "
-            ids: list[int] = []
-            shown = ""
-            for token in self._tokens(prompt):
-                ids.append(token)
-                for new in new_text(shown, self._codec.decode(ids).lstrip()):
-                    shown += new
-                    yield new
+        prompts = self._prompts.build(as_items([item])[0])
+        return self._prompts.join_streams(
+            readable(self._tokens(prompt), self._codec.decode) for prompt in prompts
+        )
 
     def _answer(self, prompts: Sequence[Sequence[int]]) -> str:
         answers = [self._codec.decode(list(self._tokens(prompt))).strip() for prompt in prompts]

@@ -12,7 +12,7 @@ A base without a chat template gets `PLAIN_TEMPLATE`; an encoder-decoder reads t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from metier.errors import BundleError
-from metier.predictors.textrank import join_sentences, shorten
+from metier.predictors.textrank import gap_between, join_sentences, shorten
 from metier.tasks.dialogue_history import fit_history
 from metier.tasks.generation import Item
 from metier.text.sentences import split_sentences
@@ -159,6 +159,16 @@ class Prompts:
     def join(self, answers: Sequence[str]) -> str:
         """Put the answers to the prompts of one item together."""
         return answers[0] if len(answers) == 1 else join_sentences(answers)
+
+    def join_streams(self, answers: Iterable[Iterable[str]]) -> Iterator[str]:
+        """Do what `join` does with answers that come piece by piece."""
+        written = ""
+        for pieces in answers:
+            before = written
+            for piece in pieces:
+                gap = gap_between(before, piece) if written is before else ""
+                written += gap + piece
+                yield gap + piece
 
     @cached_property
     def text_room(self) -> int:

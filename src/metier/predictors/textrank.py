@@ -94,9 +94,13 @@ def join_sentences(sentences: Sequence[str]) -> str:
     """Put sentences beside one another again: with a space, or without one between Chinese ones."""
     joined = ""
     for sentence in sentences:
-        gap = "" if not joined or has_han(joined[-2:]) or has_han(sentence[:1]) else " "
-        joined += gap + sentence
+        joined += gap_between(joined, sentence) + sentence
     return joined
+
+
+def gap_between(before: str, after: str) -> str:
+    """Give what stands between two sentences: a space, or nothing beside Chinese ones and at the beginning."""
+    return "" if not before or has_han(before[-2:]) or has_han(after[:1]) else " "
 
 
 def rank_sentences(sentences: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from metier.bundles import Bundle
@@ -24,6 +24,7 @@ from metier.serving.messages import (
 from metier.serving.metrics import MeasuringMiddleware, Metrics
 from metier.serving.refusals import RefusalError, add_refusals
 from metier.serving.settings import ServingSettings
+from metier.serving.streaming import NOT_HELD_UP, stream_events
 
 # A caller who sends too much still reads why, if it stops within this many times the limit.
 PATIENCE = 8
@@ -86,10 +87,17 @@ def build_app(
 
 
 def _add_answering(app: FastAPI, engine: Engine, metrics: Metrics, settings: ServingSettings) -> None:
-    async def predict(request: Request) -> JSONResponse:
-        """Answer one text (`text`) or several (`texts`); other tasks say in `/readyz` what they ask for."""
+    async def predict(request: Request) -> Response:
+        """Answer one text (`text`) or several (`texts`); other tasks say in `/readyz` what they ask for.
+
+        With `stream` a written answer comes piece by piece, as server-sent events.
+        """
         body = await _read_body(request, settings.max_body_bytes)
         asked = read_request(body, settings, engine.input_keys)
+        if asked.stream:
+            pieces = engine.stream(asked.items[0])
+            events = stream_events(pieces, engine.name, when_done=metrics.count_answers)
+            return StreamingResponse(events, media_type="text/event-stream", headers=NOT_HELD_UP)
         answers, latency_ms = await engine.answer(asked.items)
         metrics.count_answers(answers.answered_by)
         return JSONResponse(write_answers(asked, answers, latency_ms))

@@ -6,9 +6,11 @@ would wait too long is told so at once, while memory stays where it was.
 """
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, Protocol
 
 from metier.predictors.answers import AnswerBatch
@@ -55,6 +57,11 @@ class Engine:
     def input_keys(self) -> tuple[str, ...]:
         """What a question to the model consists of; raises what `check_ready` does."""
         return self._keys_of(self.check_ready())
+
+    @property
+    def name(self) -> str:
+        """Versioned name of what answers; raises what `check_ready` does."""
+        return str(getattr(self.check_ready(), "name", "model"))
 
     @staticmethod
     def _keys_of(model: Answering) -> tuple[str, ...]:
@@ -107,12 +114,7 @@ class Engine:
             If the model is not loaded yet, or too many requests are waiting (both 503).
         """
         model = self.check_ready()
-        if self._taken >= self._settings.threads + self._settings.max_waiting:
-            message = (
-                f"{self._settings.max_waiting:,} requests are waiting already. "
-                "Ask again in a second, send several texts in one request, or serve with more --threads."
-            )
-            raise RefusalError(503, "busy", message, headers=RETRY_AFTER)
+        self._check_room()
 
         def ask() -> tuple[AnswerBatch, float]:
             begun = time.perf_counter()
@@ -124,3 +126,57 @@ class Engine:
             return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         finally:
             self._taken -= 1
+
+    def stream(self, item: Any) -> AsyncGenerator[str]:
+        """Begin to answer an item piece by piece; once nobody reads on, the model stops writing.
+
+        Raises
+        ------
+        RefusalError
+            As `answer` does; and 422 if the model has its answers at once.
+        """
+        model = self.check_ready()
+        if not getattr(model, "can_stream", False):
+            message = "This model has its answer at once and cannot stream it. Leave out 'stream'."
+            raise RefusalError(422, "cannot_stream", message, field="stream")
+        self._check_room()
+        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        is_over, loop = threading.Event(), asyncio.get_running_loop()
+
+        def write() -> None:
+            try:
+                with closing(model.stream(item)) as written:  # type: ignore[attr-defined]  # `can_stream` says so
+                    for piece in written:
+                        if is_over.is_set():
+                            return
+                        loop.call_soon_threadsafe(pieces.put_nowait, piece)
+            finally:
+                loop.call_soon_threadsafe(pieces.put_nowait, None)
+
+        self._taken += 1
+        # The thread is taken until it has noticed, however soon the caller is gone.
+        writing = self._threads.submit(write)
+        writing.add_done_callback(lambda _: loop.call_soon_threadsafe(self._give_back))
+        return _read_pieces(pieces, writing, is_over)
+
+    def _give_back(self) -> None:
+        self._taken -= 1
+
+    def _check_room(self) -> None:
+        if self._taken >= self._settings.threads + self._settings.max_waiting:
+            message = (
+                f"{self._settings.max_waiting:,} requests are waiting already. "
+                "Ask again in a second, send several texts in one request, or serve with more --threads."
+            )
+            raise RefusalError(503, "busy", message, headers=RETRY_AFTER)
+
+
+async def _read_pieces(
+    pieces: "asyncio.Queue[str | None]", writing: "Future[None]", is_over: threading.Event
+) -> AsyncGenerator[str]:
+    try:
+        while (piece := await pieces.get()) is not None:
+            yield piece
+        await asyncio.wrap_future(writing)  # Raises what the model raised.
+    finally:
+        is_over.set()

@@ -1,5 +1,6 @@
 """What goes over the wire: the request, read strictly, and the answers."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,11 @@ class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
     )
     top: int | None = Field(
         default=None, ge=1, description="Give the probabilities of this many labels too, the likeliest first."
+    )
+    stream: bool = Field(
+        default=False,
+        description='Give one written answer piece by piece, as server-sent events: `data: {"piece": …}` each, '
+        "then `event: done` with the whole answer. For models that write.",
     )
 
 
@@ -79,6 +85,7 @@ class Asked:
     items: list[Any]
     is_one: bool
     top: int | None
+    stream: bool = False
 
 
 def read_request(body: bytes, settings: ServingSettings, input_keys: Sequence[str] = ("text",)) -> Asked:
@@ -109,7 +116,8 @@ def _asked(request: PredictRequest, keys: Sequence[str]) -> Asked:
     extra = dict(request.model_extra or {})
     own = {**({"text": request.text} if request.text is not None else {}), **extra}
     is_text = tuple(keys) == ("text",)
-    known = ["text", "texts", "top"] if is_text else [*keys, *OPTIONAL_KEYS, "rows", "top"]
+    known = ["text", "texts"] if is_text else [*keys, *OPTIONAL_KEYS, "rows"]
+    known += ["top", "stream"]
     for field in own:
         if field not in known:
             message = f"There is no field {field!r}.{suggest(field, known)} Known: {', '.join(known)}."
@@ -122,7 +130,10 @@ def _asked(request: PredictRequest, keys: Sequence[str]) -> Asked:
         raise RefusalError(422, "bad_request", message, field=keys[0])
     items = list(several) if several is not None else [own["text"] if is_text or set(own) == {"text"} else own]
     _check_items(items, keys, many="texts" if is_text else "rows", is_one=several is None)
-    return Asked(items, several is None, request.top)
+    if request.stream and several is not None:
+        message = "One answer is streamed at a time, found a list. Ask one question, or leave out 'stream'."
+        raise RefusalError(422, "bad_request", message, field="stream")
+    return Asked(items, several is None, request.top, request.stream)
 
 
 def _check_items(items: Sequence[Any], keys: Sequence[str], *, many: str, is_one: bool) -> None:
@@ -182,6 +193,12 @@ def write_answers(asked: Asked, answers: AnswerBatch, latency_ms: float) -> Mapp
         "answers": [answers.record(row, asked.top) for row in range(len(answers))],
         "latency_ms": latency,
     }
+
+
+def write_event(facts: Mapping[str, Any], *, kind: str | None = None) -> str:
+    """Give a server-sent event; without a kind it is a `message`, as the standard calls it."""
+    named = f"event: {kind}\n" if kind else ""
+    return f"{named}data: {json.dumps(facts, ensure_ascii=False)}\n\n"
 
 
 # What /docs shows of the body, which the endpoint reads by itself.

@@ -15,7 +15,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from metier.serving.refusals import RefusalError, as_response
+from metier.serving.refusals import as_response, our_fault
 
 LOG = logging.getLogger("metier.serving")
 # From a linear model on one row (a tenth of a millisecond) to a thousand rows through an encoder.
@@ -72,9 +72,9 @@ class MeasuringMiddleware:
             try:
                 await self.app(scope, receive, watched_send)
             except Exception as failure:
-                _log(failure)
+                log_failure(failure)
                 if not status:
-                    await as_response(_our_fault())(scope, receive, watched_send)
+                    await as_response(our_fault())(scope, receive, watched_send)
         endpoint = _endpoint(scope)
         self.metrics.requests.labels(endpoint, status).inc()
         self.metrics.durations.labels(endpoint).observe(time.perf_counter() - begun)
@@ -86,11 +86,7 @@ def _endpoint(scope: Scope) -> str:
     return getattr(route, "path", None) or "other"
 
 
-def _our_fault() -> RefusalError:
-    message = "The service failed on this request; that is our fault, not yours. Its log says where."
-    return RefusalError(500, "our_fault", message)
-
-
-def _log(failure: Exception) -> None:
+def log_failure(failure: Exception) -> None:
+    """Log where it failed, without its message, which could quote a text."""
     places = "".join(traceback.format_tb(failure.__traceback__))
     LOG.error("a request failed with %s at\n%s", type(failure).__name__, places.rstrip())

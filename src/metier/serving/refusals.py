@@ -51,10 +51,21 @@ class RefusalError(RequestError):
 
 def as_response(refusal: RefusalError) -> JSONResponse:
     """Write a refusal as the service sends it."""
-    error = {"code": refusal.code, "message": str(refusal)}
+    return JSONResponse({"error": facts_of(refusal)}, status_code=refusal.status, headers=refusal.headers)
+
+
+def facts_of(refusal: RefusalError) -> dict[str, str]:
+    """Give what is said of a refusal: `code`, `message`, and `field` where there is one."""
+    facts = {"code": refusal.code, "message": str(refusal)}
     if refusal.field is not None:
-        error["field"] = refusal.field
-    return JSONResponse({"error": error}, status_code=refusal.status, headers=refusal.headers)
+        facts["field"] = refusal.field
+    return facts
+
+
+def our_fault() -> RefusalError:
+    """Give the refusal of a request that failed for no reason of the caller's."""
+    message = "The service failed on this request; that is our fault, not yours. Its log says where."
+    return RefusalError(500, "our_fault", message)
 
 
 def add_refusals(app: FastAPI) -> None:

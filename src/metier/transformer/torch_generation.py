@@ -4,6 +4,7 @@ The folder holds `huggingface/`, the model as transformers loads it, and in `pre
 tokens chosen. Llama-like models are answered without torch by `predictors.onnx_generation`.
 """
 
+import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ import torch
 import transformers
 
 from metier.predictors.answers import RecordAnswers
-from metier.predictors.decoding import DecodingSettings, forbidden, new_text
+from metier.predictors.decoding import DecodingSettings, forbidden, readable
 from metier.predictors.loading import read_settings
 from metier.predictors.prompting import Codec, Prompts, PromptSettings
 from metier.predictors.textrank import written
@@ -78,23 +79,27 @@ class TorchGenerationPredictor:
 
     def stream(self, item: Any) -> Iterator[str]:
         """Give the answer to one item piece by piece, as it is written."""
-        for number, prompt in enumerate(self._prompts.build(as_items([item])[0])):
-            if number:
-                yield " "
-            yield from self._stream(prompt)
+        prompts = self._prompts.build(as_items([item])[0])
+        return self._prompts.join_streams(
+            readable(self._tokens(prompt), self._codec.decode) for prompt in prompts
+        )
 
-    def _stream(self, prompt: Sequence[int]) -> Iterator[str]:
-        streamer = transformers.TextIteratorStreamer(_IdsAsText(), skip_prompt=not self._is_encoder_decoder)
-        worker = threading.Thread(target=self._generate, args=([prompt], streamer), daemon=True)
+    def _tokens(self, prompt: Sequence[int]) -> Iterator[int]:
+        """Token ids as they are written; whoever stops asking ends the writing."""
+        streamer = _TokenQueue(skipped=1 if self._decoding.beams == 1 else 0)
+        worker = threading.Thread(target=self._write_into, args=(prompt, streamer), daemon=True)
         worker.start()
-        ids: list[int] = []
-        shown = ""
-        for piece in streamer:
-            ids += [int(number) for number in piece.split()]
-            for new in new_text(shown, self._codec.decode(ids).lstrip()):
-                shown += new
-                yield new
-        worker.join()
+        try:
+            yield from streamer
+        finally:
+            streamer.is_given_up = True
+            worker.join()
+
+    def _write_into(self, prompt: Sequence[int], streamer: "_TokenQueue") -> None:
+        try:
+            self._generate([prompt], streamer)
+        except Exception as error:  # Raised again where the tokens are asked for.
+            streamer.fail(error)
 
     def _write(self, prompts: Sequence[Sequence[int]]) -> list[str]:
         texts = [""] * len(prompts)
@@ -110,7 +115,9 @@ class TorchGenerationPredictor:
         start = 1 if self._is_encoder_decoder else longest
         return transformers.LogitsProcessorList([_NoRepeat(length, start)] if length else [])
 
-    def _generate(self, prompts: Sequence[Sequence[int]], streamer: Any = None) -> list[list[int]]:
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], streamer: "_TokenQueue | None" = None
+    ) -> list[list[int]]:
         """Token ids of the answers; prompts of a causal model are padded in front."""
         pad_id = int(self._generation.pad_token_id)
         longest = max(map(len, prompts))
@@ -129,10 +136,12 @@ class TorchGenerationPredictor:
                 generation_config=self._generation,
                 logits_processor=self._processors(longest),
                 streamer=streamer if self._decoding.beams == 1 else None,
+                stopping_criteria=transformers.StoppingCriteriaList([streamer] if streamer else []),
             )
         new = given if self._is_encoder_decoder else given[:, longest:]
         if streamer is not None and self._decoding.beams > 1:  # Which beam wins is known at the end.
-            streamer.on_finalized_text(" ".join(map(str, new[0].tolist())), stream_end=True)
+            streamer.put(new[0])
+            streamer.end()
         return [np.asarray(row).tolist() for row in new]
 
 
@@ -149,11 +158,44 @@ class _NoRepeat(transformers.LogitsProcessor):
         return scores
 
 
-class _IdsAsText:
-    """What a streamer takes for a tokenizer: hands token ids on as they come."""
+class _TokenQueue(transformers.StoppingCriteria):
+    """Hands token ids from the thread that writes to the one that asks, and word back that nobody asks any more.
 
-    def decode(self, ids: Any, **_: Any) -> str:
-        return "".join(f"{int(number)}\n" for number in ids)
+    Parameters
+    ----------
+    skipped : int
+        How often something is put that is none of the answer: `generate` begins with what it was given.
+    """
+
+    def __init__(self, *, skipped: int):
+        self.is_given_up = False
+        self._skipped = skipped
+        self._queue: queue.Queue[int | Exception | None] = queue.Queue()
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        return torch.full((len(input_ids),), self.is_given_up)
+
+    def put(self, ids: torch.Tensor) -> None:
+        """Take what `generate` has written."""
+        if self._skipped:
+            self._skipped -= 1
+            return
+        for token in ids.flatten().tolist():
+            self._queue.put(int(token))
+
+    def end(self) -> None:
+        """Say that nothing follows."""
+        self._queue.put(None)
+
+    def fail(self, error: Exception) -> None:
+        """Say why nothing follows."""
+        self._queue.put(error)
+
+    def __iter__(self) -> Iterator[int]:
+        while (found := self._queue.get()) is not None:
+            if isinstance(found, Exception):
+                raise found
+            yield found
 
 
 def _generation_config(model: Any, decoding: DecodingSettings) -> Any:
