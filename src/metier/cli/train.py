@@ -77,13 +77,6 @@ SHOWN_REASONS = 3
 @click.option(
     "--augment-times", type=click.IntRange(min=1), help="Rows that each way makes of one. Default: 1."
 )
-@click.option(
-    "--augment",
-    metavar="WAYS",
-    help="Make more training rows: eda, synonym, insert, swap, delete, keyboard, homophone, shape, masked, back; "
-    "as eda:0.1*2,keyboard for a tenth of the words, twice.",
-)
-@click.option("--augment-times", type=click.IntRange(min=1), help="Rows that each way makes of one. Default: 1.")
 @click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Default: runs/<time>-<name>.")
 @click.option("--overwrite", is_flag=True, help="Replace an older run in that folder.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")

@@ -1,0 +1,179 @@
+"""`metier label`: labels from rules, each with a probability."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from metier.cli.commands import HELP
+from metier.cli.console import answer_console, count, percentage, print_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from metier.data import Rows
+    from metier.data.weak_labels import RuleFacts, Votes
+
+METHODS = ("model", "majority")
+SHOWN_LABELS = 3
+
+
+@click.command(
+    context_settings=HELP, epilog="Example: metier label tickets.csv --rules rules.yaml --out labelled.csv"
+)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="YAML: a list of rules, each a label and its words.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Where the rows go, with label and probability.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
+@click.option(
+    "--label", metavar="COLUMN", help="True labels where some are known: the rules are held against them."
+)
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default="model",
+    help="Trust rules as far as they agree, or count votes. Default: model.",
+)
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help="Leave rows unlabelled whose label is less probable. Default: 0.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--json", "as_json", is_flag=True, help="The same facts for programs, as one object.")
+def label(
+    *,
+    file: Path,
+    rules: Path,
+    out: Path | None,
+    text: str | None,
+    label: str | None,
+    method: str,
+    least: float,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Label rows by rules, and say how far each rule can be trusted.
+
+    The rules file lists rules, each with a label and words: any_of, all_of, none_of. Words are found whole and in any
+    case, Chinese ones anywhere, and re:… is a regular expression. A model that needs no true labels estimates from
+    agreement how often each rule is right and joins their votes into one label and its probability. Rows of which no
+    rule speaks stay unlabelled: metier train --drop-unlabelled leaves them out.
+    """
+    from metier.data import read
+    from metier.data.weak_labels import LabelModel, apply_rules, describe_votes, majority_vote, read_rules
+
+    if out is not None and out.exists() and not overwrite:
+        raise click.UsageError(f"{out} is there already. Name another file, or replace it with --overwrite.")
+    known = read_rules(rules)
+    rows = read(file, text=text, label=label)
+    votes = apply_rules(known, list(rows.texts))
+    model = LabelModel().fit(votes)
+    probabilities = model.predict_proba(votes) if method == "model" else majority_vote(votes)
+    truth = rows.column("label") if rows.roles.label else None
+    facts = describe_votes(votes, estimated=model.accuracy_.tolist(), truth=truth)
+    labelled = votes.is_covered & (probabilities.max(axis=1) >= least)
+    if out is not None:
+        _write(rows, votes, probabilities, labelled, out)
+    found = _facts(file, rows, votes, probabilities, labelled, facts, truth) | {
+        "out": str(out) if out else None
+    }
+    print_json(found) if as_json else _print(found, has_truth=truth is not None)
+
+
+def _write(
+    rows: "Rows", votes: "Votes", probabilities: "np.ndarray", labelled: "np.ndarray", out: Path
+) -> None:
+    import pyarrow as pa
+
+    from metier.data import open_writer
+
+    best = probabilities.argmax(axis=1)
+    table = rows.table
+    columns: Mapping[str, list[Any]] = {
+        "label" if "label" not in table.column_names else "weak_label": [
+            votes.labels[place] if known else None for place, known in zip(best, labelled, strict=True)
+        ],
+        "probability": [
+            round(float(row[place]), 4) if known else None
+            for row, place, known in zip(probabilities, best, labelled, strict=True)
+        ],
+    }
+    for name, values in columns.items():
+        kept = [column for column in table.column_names if column != name]
+        table = table.select(kept).append_column(name, pa.array(values))
+    with open_writer(out) as writer:
+        writer.write(table)
+
+
+def _facts(
+    file: Path,
+    rows: "Rows",
+    votes: "Votes",
+    probabilities: "np.ndarray",
+    labelled: "np.ndarray",
+    rules: list["RuleFacts"],
+    truth: list[str | None] | None,
+) -> dict[str, Any]:
+    best = [votes.labels[place] for place in probabilities.argmax(axis=1)]
+    judged = [
+        one == other
+        for one, other, known in zip(best, truth or [], labelled.tolist(), strict=False)
+        if known and other is not None
+    ]
+    given = [one for one, known in zip(best, labelled.tolist(), strict=True) if known]
+    conflicts = ((votes.counts() > 0).sum(axis=1) > 1).mean()
+    return {
+        "file": str(file),
+        "rows": len(rows),
+        "labelled": int(labelled.sum()),
+        "conflict_fraction": float(conflicts),
+        "labels": {name: given.count(name) for name in votes.labels},
+        "accuracy": sum(judged) / len(judged) if judged else None,
+        "rules": [asdict(one) for one in rules],
+        "notes": list(rows.notes),
+    }
+
+
+def _print(facts: Mapping[str, Any], *, has_truth: bool) -> None:
+    console = answer_console()
+    share = facts["labelled"] / max(facts["rows"], 1)
+    said = f"{facts['file']}: {count(facts['labelled'])} of {count(facts['rows'])} rows labelled ({percentage(share)})"
+    said += f", {len(facts['labels'])} labels, rules contradict one another in {percentage(facts['conflict_fraction'])}"
+    if facts["accuracy"] is not None:
+        said += f"; {percentage(facts['accuracy'])} of the labels are right where the true one is known"
+    console.print(Text(said), soft_wrap=True)
+    console.print(_table(facts["rules"], has_truth=has_truth))
+    if facts["out"]:
+        console.print(Text(f"next: metier train {facts['out']} --drop-unlabelled"), soft_wrap=True)
+    else:
+        console.print(Text("next: add --out labelled.csv to write the rows"), soft_wrap=True)
+
+
+def _table(rules: list[dict[str, Any]], *, has_truth: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("rule", overflow="fold")
+    headings = ["label", "speaks %", "with others %", "against %", "right %, estimated"]
+    for heading in [*headings, *(["measured"] if has_truth else [])]:
+        table.add_column(heading, justify="left" if heading == "label" else "right")
+    for rule in rules:
+        shown = ", ".join(rule["labels"][:SHOWN_LABELS]) + (", …" if len(rule["labels"]) > SHOWN_LABELS else "")
+        shares = [rule[name] for name in ("coverage", "overlap", "conflict", "estimated_accuracy")]
+        cells = [_share(value) for value in [*shares, *([rule["accuracy"]] if has_truth else [])]]
+        table.add_row(Text(rule["name"]), Text(shown), *cells)
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"

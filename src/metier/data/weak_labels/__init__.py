@@ -1,0 +1,21 @@
+"""Labels from rules: many sources that are each right more often than not, joined into probabilities."""
+
+from metier.data.weak_labels.label_model import LabelModel, majority_vote
+from metier.data.weak_labels.rules import LabellingFunction, Rule, apply_rules, read_rules
+from metier.data.weak_labels.soft_labels import SoftRows, expand_soft_labels
+from metier.data.weak_labels.votes import ABSTAINS, RuleFacts, Votes, describe_votes
+
+__all__ = [
+    "ABSTAINS",
+    "LabelModel",
+    "LabellingFunction",
+    "Rule",
+    "RuleFacts",
+    "SoftRows",
+    "Votes",
+    "apply_rules",
+    "describe_votes",
+    "expand_soft_labels",
+    "majority_vote",
+    "read_rules",
+]

@@ -1,0 +1,166 @@
+"""Rules that label texts: read from YAML, or Python functions that give a label or None.
+
+rules:
+  - label: card_lost
+    any_of: [lost my card, stolen, 卡丢了]     # words or phrases, whole, in any case; Chinese anywhere
+    none_of: ["re:found (it|again)"]          # a regular expression
+  - name: late
+    label: card_arrival
+    all_of: [card, arrive]
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from metier.data.weak_labels.votes import ABSTAINS, Votes
+from metier.errors import CallError, SettingsError
+from metier.text import has_han
+
+# From a text to a label, or None where it has nothing to say.
+LabellingFunction = Callable[[str], str | None]
+REGEX = "re:"
+
+
+class _Written(BaseModel, frozen=True, extra="forbid"):
+    """One rule as it is written."""
+
+    label: str = Field(min_length=1)
+    name: str | None = None
+    any_of: tuple[str, ...] = ()
+    all_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that votes for one label.
+
+    Parameters
+    ----------
+    name, label : str
+    any_of, all_of, none_of : compiled patterns
+        One, every one, and none of which must be found in the text; an empty condition always holds.
+    """
+
+    name: str
+    label: str
+    any_of: tuple[re.Pattern[str], ...] = ()
+    all_of: tuple[re.Pattern[str], ...] = ()
+    none_of: tuple[re.Pattern[str], ...] = ()
+
+    def __call__(self, text: str) -> str | None:
+        """Give the label, or None where the rule does not speak."""
+        speaks = (
+            (not self.any_of or any(pattern.search(text) for pattern in self.any_of))
+            and all(pattern.search(text) for pattern in self.all_of)
+            and not any(pattern.search(text) for pattern in self.none_of)
+        )
+        return self.label if speaks else None
+
+
+def read_rules(path: Path) -> list[Rule]:
+    """Read rules from YAML.
+
+    Raises
+    ------
+    CallError
+        If the file cannot be read as YAML.
+    SettingsError
+        With a sentence for each rule that cannot be used.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CallError(f"The rules {path} cannot be read ({reason}). Check --rules.") from None
+    except yaml.YAMLError as error:
+        raise CallError(f"{path} is not YAML: {error}. Quote what holds a colon or a bracket.") from None
+    listed = content.get("rules") if isinstance(content, dict) else content
+    if not isinstance(listed, list) or not listed:
+        raise CallError(
+            f"{path} should hold a list of rules under `rules:`, each with a label and any_of, all_of."
+        )
+    return build_rules(listed, origin=str(path))
+
+
+def build_rules(listed: Sequence[Any], *, origin: str = "The rules") -> list[Rule]:
+    """Turn plain values into rules; raises `SettingsError` with every fault there is."""
+    faults: list[str] = []
+    rules = [_build(number, values, faults) for number, values in enumerate(listed, 1)]
+    names = [rule.name for rule in rules if rule is not None]
+    faults += [
+        f"{name}: {names.count(name)} rules have this name; give each its own"
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    if faults:
+        raise SettingsError(faults, origin=origin)
+    return [rule for rule in rules if rule is not None]
+
+
+def apply_rules(rules: Sequence[Rule | LabellingFunction], texts: Sequence[str]) -> Votes:
+    """Let every rule and function speak of every text.
+
+    Raises
+    ------
+    CallError
+        If nothing ever votes: the label space would be empty.
+    """
+    said = [[rule(text) for rule in rules] for text in texts]
+    voted = {label for row in said for label in row if label is not None}
+    labels = tuple(sorted(voted | {rule.label for rule in rules if isinstance(rule, Rule)}))
+    if not voted:
+        raise CallError(
+            f"None of the {len(rules)} rules speaks of any of the {len(texts):,} texts. "
+            "Look at the words in the rules, and at the text column (--text)."
+        )
+    place = {label: position for position, label in enumerate(labels)} | {None: ABSTAINS}
+    matrix = np.array([[place[label] for label in row] for row in said], dtype=np.int64)
+    names = tuple(
+        getattr(rule, "name", getattr(rule, "__name__", str(number))) for number, rule in enumerate(rules, 1)
+    )
+    return Votes(matrix, labels, names)
+
+
+def _build(number: int, values: Any, faults: list[str]) -> Rule | None:
+    where = f"rule {number}"
+    if not isinstance(values, dict):
+        faults.append(f"{where}: expected a label and conditions, found {values!r}")
+        return None
+    try:
+        written = _Written(**values)
+    except ValidationError as error:
+        faults += [
+            f"{where}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}; known: {', '.join(_Written.model_fields)}"
+            for fault in error.errors()
+        ]
+        return None
+    if not written.any_of and not written.all_of:
+        faults.append(f"{where}: it has neither any_of nor all_of, so it would speak of every text")
+    conditions = {
+        name: tuple(_compile(pattern, f"{where}, {name}", faults) for pattern in getattr(written, name))
+        for name in ("any_of", "all_of", "none_of")
+    }
+    return Rule(written.name or f"{number}: {written.label}", written.label, **conditions)
+
+
+def _compile(written: str, where: str, faults: list[str]) -> re.Pattern[str]:
+    if written.startswith(REGEX):
+        try:
+            return re.compile(written.removeprefix(REGEX), re.IGNORECASE)
+        except re.error as error:
+            faults.append(f"{where}: {written!r} is no regular expression ({error})")
+            return re.compile("(?!)")
+    if not written.strip():
+        faults.append(f"{where}: an empty word would be found in every text")
+    escaped = r"\s+".join(map(re.escape, written.split()))
+    # Chinese writes no spaces, so a word there has no edges to look for.
+    edges = ("", "") if has_han(written) else (r"(?<!\w)", r"(?!\w)")
+    return re.compile(f"{edges[0]}{escaped}{edges[1]}", re.IGNORECASE)
