@@ -24,7 +24,7 @@ from metier.transformer.export import SAMPLED_ROWS
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.label_score import score_labels
 from metier.transformer.linear_probe import Probe, fit_probe
-from metier.transformer.objectives import cross_entropy
+from metier.transformer.objectives import objective_of
 from metier.transformer.pair_export import PairHead, export_cross_encoder
 from metier.transformer.pair_vectors import distinct_texts
 from metier.transformer.pooled_classifier import PooledClassifier
@@ -52,6 +52,11 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         As of `Encoder`.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all labels.
+    objective : str, default="cross_entropy"
+        What is minimised: a loss of the labels (`cross_entropy`, `focal:2`) and what is put on it, joined by `+`:
+        `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
+    class_weights : {"balanced"}, default=None
+        `balanced`: every label counts alike, however rare.
     random_state : int, default=0
 
     Attributes
@@ -84,6 +89,8 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         weight_decay: float = 0.01,
         token_budget: int = 1024,
         label_smoothing: float = 0.0,
+        objective: str = "cross_entropy",
+        class_weights: str | None = None,
         dropout: float = 0.0,
         accumulate: int = 1,
         clip: float = 1.0,
@@ -104,6 +111,8 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         self.weight_decay = weight_decay
         self.token_budget = token_budget
         self.label_smoothing = label_smoothing
+        self.objective = objective
+        self.class_weights = class_weights
         self.dropout = dropout
         self.accumulate = accumulate
         self.clip = clip
@@ -233,7 +242,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         tuned = fine_tune(
             self.model_,
             rows,
-            objective=cross_entropy(label_smoothing=self.label_smoothing),
+            objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
             unseen=away,
             score=score_labels,

@@ -25,7 +25,8 @@ from metier.transformer.encoder_settings import check_settings
 from metier.transformer.export import SAMPLED_ROWS, export_encoder
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.linear_probe import fit_probe
-from metier.transformer.objectives import cross_entropy
+from metier.transformer.objectives import objective_of
+from metier.transformer.objectives.soft_labels import check_soft, with_soft
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
 
@@ -62,6 +63,11 @@ class Encoder(ClassifierMixin, BaseEstimator):
         Tokens of a batch, padding included.
     label_smoothing : float, default=0.1
         Share of the target that is spread over all labels.
+    objective : str, default="cross_entropy"
+        What is minimised: a loss of the labels (`cross_entropy`, `focal:2`) and what is put on it, joined by `+`:
+        `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
+    class_weights : {"balanced"}, default=None
+        `balanced`: every label counts alike, however rare.
     dropout : float, default=0.0
         Of the encoder while it trains.
     accumulate : int, default=1
@@ -112,6 +118,8 @@ class Encoder(ClassifierMixin, BaseEstimator):
         weight_decay: float = 0.01,
         token_budget: int = 1024,
         label_smoothing: float = 0.1,
+        objective: str = "cross_entropy",
+        class_weights: str | None = None,
         dropout: float = 0.0,
         accumulate: int = 1,
         clip: float = 1.0,
@@ -132,6 +140,8 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.token_budget = token_budget
         self.label_smoothing = label_smoothing
+        self.objective = objective
+        self.class_weights = class_weights
         self.dropout = dropout
         self.accumulate = accumulate
         self.clip = clip
@@ -151,15 +161,33 @@ class Encoder(ClassifierMixin, BaseEstimator):
         return tags
 
     def fit(
-        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        soft: Any = None,
+        listener: Listener = ignore,
     ) -> Self:
         """Fine-tune the base on texts and their labels, one label a text.
 
         Without `validation`, and unless `stop_epoch` and `temperature` are set, a first training on nine tenths
         of the rows makes the choices on the last tenth, and a second one trains on all rows with them.
+
+        Parameters
+        ----------
+        soft : array of shape (n_texts, n_classes), optional
+            Probabilities of the labels of `y`, sorted, for each text: what labelling rules or a teacher say. They are
+            learned in the place of `y`; with `distillation` in the objective, beside it.
+
+        Raises
+        ------
+        SettingsError
+            If settings are out of range, or `soft` is not of that shape or not of probabilities.
         """
         check_settings(self)
         examples = check_examples(X, y)
+        self._soft = None if soft is None else check_soft(soft, n_rows=len(examples), classes=examples.classes)
         unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
         is_settled = self.stop_epoch is not None and self.temperature is not None
         if unseen is None and not is_settled:
@@ -238,11 +266,12 @@ class Encoder(ClassifierMixin, BaseEstimator):
                 kept.texts,
                 kept.classes[kept.truth],
                 validation=(held.texts, held.classes[held.truth]),
+                soft=None if self._soft is None else self._soft[split[0]],
                 listener=listener,
             )
             chosen = trial.chosen_params_
         final = self._sibling("all").set_params(**chosen)
-        final.fit(examples.texts, examples.classes[examples.truth], listener=listener)
+        final.fit(examples.texts, examples.classes[examples.truth], soft=self._soft, listener=listener)
         for name in LEARNED:
             setattr(self, name, getattr(final, name))
         return self
@@ -258,13 +287,16 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self.model_.set_dropout(self.dropout)
         pad_id = self.model_.pad_id
         rows = TokenisedRows.cut(cutter, examples.texts, examples.truth, pad_id)
+        if self._soft is not None:
+            rows = with_soft(rows, self._soft, objective=self.objective)
         away = None if unseen is None else TokenisedRows.cut(cutter, unseen.texts, unseen.truth, pad_id)
         parts = [rows] if away is None else [rows, away]
         targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
+        targets += [] if self._soft is None else [self._soft.tobytes()]
         tuned = fine_tune(
             self.model_,
             rows,
-            objective=cross_entropy(label_smoothing=self.label_smoothing),
+            objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
             unseen=away,
             score=_score,

@@ -6,6 +6,7 @@ import numpy as np
 
 from metier.errors import SettingsError
 from metier.transformer.export import PRECISIONS
+from metier.transformer.objectives.composition import objective_faults
 
 # Learned on banking77 with MiniLM; Chinese titles with multilingual E5 took 2e-4 well at 490 steps.
 LEARNING_RATE, ITS_STEPS = 1.5e-4, 600
@@ -51,5 +52,6 @@ def check_settings(method: Any) -> None:
         faults.append(f"stop_epoch is {method.stop_epoch}, expected at most epochs, {method.epochs}")
     if method.precision not in PRECISIONS:
         faults.append(f"precision is {method.precision!r}, expected one of {', '.join(PRECISIONS)}")
+    faults += objective_faults(method)
     if faults:
         raise SettingsError(faults, origin=f"The settings of {method.name}")

@@ -29,7 +29,7 @@ from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Ga
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.label_score import score_labels
 from metier.transformer.marked_classifier import MarkedClassifier, with_marks
-from metier.transformer.objectives import cross_entropy
+from metier.transformer.objectives import objective_of
 from metier.transformer.preflight import Cost, measure_training
 
 LEARNED = (
@@ -72,6 +72,11 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         As in `Encoder`.
     label_smoothing : float, default=0.1
         Share of the target that is spread over all labels.
+    objective : str, default="cross_entropy"
+        What is minimised: a loss of the labels (`cross_entropy`, `focal:2`) and what is put on it, joined by `+`:
+        `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
+    class_weights : {"balanced"}, default=None
+        `balanced`: every label counts alike, however rare.
     dropout : float, default=0.1
         Of the head while it trains.
     time_limit_minutes : float, default=None
@@ -114,6 +119,8 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         weight_decay: float = 0.01,
         token_budget: int = 1024,
         label_smoothing: float = 0.1,
+        objective: str = "cross_entropy",
+        class_weights: str | None = None,
         dropout: float = 0.1,
         accumulate: int = 1,
         clip: float = 1.0,
@@ -133,6 +140,8 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.token_budget = token_budget
         self.label_smoothing = label_smoothing
+        self.objective = objective
+        self.class_weights = class_weights
         self.dropout = dropout
         self.accumulate = accumulate
         self.clip = clip
@@ -280,12 +289,13 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
             dropout=self.dropout,
         )
         pad_id = self.model_.pad_id
+        rows = TokenisedRows(ids, examples.truth, pad_id)
         away = None if unseen is None else TokenisedRows(away_ids, unseen.truth, pad_id)
         targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
         tuned = fine_tune(
             self.model_,
-            TokenisedRows(ids, examples.truth, pad_id),
-            objective=cross_entropy(label_smoothing=self.label_smoothing),
+            rows,
+            objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
             unseen=away,
             score=score_labels,

@@ -1,0 +1,49 @@
+"""Focal loss: rows that are already answered well count little."""
+
+import numpy as np
+import torch
+
+from metier.transformer.batching import Batch
+from metier.transformer.objectives.cross_entropy import as_targets
+from metier.transformer.objectives.objective import Objective
+
+
+def focal(
+    *, focusing: float = 2.0, label_smoothing: float = 0.0, class_weights: np.ndarray | None = None
+) -> Objective:
+    """Give the focal loss [1]_ as an objective: cross-entropy times (1 - p) ** focusing, p of the true label.
+
+    For many easy rows of a common label beside few hard ones. It makes probabilities less sure than they should
+    be, which the temperature mends afterwards.
+
+    Parameters
+    ----------
+    focusing : float, default=2.0
+        0 is cross-entropy.
+    label_smoothing : float, default=0.0
+        Share of the target that is spread over all labels; each label then counts by its own p.
+    class_weights : ndarray of shape (n_classes,), optional
+        What each class counts, alpha of the paper.
+
+    References
+    ----------
+    .. [1] Lin et al., "Focal loss for dense object detection", 2017, arXiv:1708.02002. There of two classes with
+       a sigmoid each; with a softmax and soft targets it is the sum over labels of their share times their term.
+    """
+    weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+
+    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        logits = model(batch.input_ids, batch.mask).float()
+        assert batch.labels is not None
+        targets = as_targets(batch.labels)
+        if targets.dim() == 1:
+            targets = torch.nn.functional.one_hot(targets, logits.shape[1]).float()
+        targets = targets * (1 - label_smoothing) + label_smoothing / logits.shape[1]
+        if weights is not None:
+            targets = targets * weights.to(logits.device)
+        log_p = logits.log_softmax(dim=1)
+        # Of a p that rounds to 1 the power's slope is endless where focusing is below 1.
+        missed = (1 - log_p.exp()).clamp(min=torch.finfo(log_p.dtype).eps)
+        return -(targets * missed**focusing * log_p).sum(dim=1).mean()
+
+    return objective

@@ -1,0 +1,40 @@
+"""What an objective sees of a model besides its answers: hooks that are there for one pass and gone after it.
+
+An objective gets a model as a whole. What wraps it looks inside by hooks: at the logits that another objective
+computed, so that no pass is made twice; at the vectors that reach the head. The model may be wrapped to share its
+gradients with other processes; its parts are found all the same.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+def encoder_of(model: torch.nn.Module) -> Any:
+    """Give the pretrained encoder inside a headed one."""
+    return getattr(model, "module", model).encoder
+
+
+@contextmanager
+def watched_logits(model: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that receives what each pass of the model gives, in float32."""
+    seen: list[torch.Tensor] = []
+    hook = model.register_forward_hook(lambda module, inputs, logits: seen.append(logits.float()))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def watched_vectors(model: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that receives the pooled vectors of each pass, as they reach the head, in float32."""
+    seen: list[torch.Tensor] = []
+    head = getattr(model, "module", model).head
+    hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].float()))
+    try:
+        yield seen
+    finally:
+        hook.remove()
