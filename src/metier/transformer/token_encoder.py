@@ -23,8 +23,8 @@ from metier.tasks.tagging import TaggedTexts, check_tagged
 from metier.text.casing import casings
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.transformer.bases import load_model, load_tokenizer, resolve_base
-from metier.transformer.encoder_settings import check_settings
+from metier.transformer.bases import load_model, load_tokenizer
+from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.objectives.token_cross_entropy import token_cross_entropy
@@ -47,7 +47,10 @@ class TokenEncoder(BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    epochs : int, default=5
+    adaptation : str, default="full"
+        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
+        `bitfit` or `ia3`; see `transformer.adaptation`.
+    epochs : int, default=6
         Length of the learning-rate schedule.
     stop_epoch : int, default=None
         Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
@@ -105,7 +108,8 @@ class TokenEncoder(BaseEstimator):
         self,
         *,
         base: str = "auto",
-        epochs: int = 5,
+        adaptation: str = "full",
+        epochs: int = 6,
         stop_epoch: int | None = None,
         learning_rate: float | None = 3e-4,
         layer_decay: float = 0.9,
@@ -125,6 +129,7 @@ class TokenEncoder(BaseEstimator):
         random_state: int = 0,
     ):
         self.base = base
+        self.adaptation = adaptation
         self.epochs = epochs
         self.stop_epoch = stop_epoch
         self.learning_rate = learning_rate
@@ -158,7 +163,7 @@ class TokenEncoder(BaseEstimator):
         is_settled = None not in (self.stop_epoch, self.outside_bias, self.calibration)
         if unseen is None and not is_settled:
             return self._choose_then_fit(examples, listener)
-        self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
+        self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
         self.labels_ = examples.labels
         self._gate_rows = unseen
         # Evenly: files are often sorted.
@@ -230,7 +235,7 @@ class TokenEncoder(BaseEstimator):
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         texts = as_texts(X)
-        base = resolve_base(self.base, language=detect_language(texts).main_language)
+        base = resolve_base_of(self, language=detect_language(texts).main_language)
         tokenizer = read_whole(load_tokenizer(base))
         frame = Frame.of(tokenizer, prefix=base.prefix, max_length=base.max_length)
         windows: list[Any] = [
@@ -245,6 +250,7 @@ class TokenEncoder(BaseEstimator):
             n_classes=2,
             token_budget=self.token_budget,
             dropout=self.dropout,
+            adaptation=self.adaptation,
             n_batches=n_batches,
         )
 
