@@ -1,6 +1,6 @@
 """Training throughput against the Hugging Face Trainer: same model, rows and threads, in turn in one process.
 
-    python benchmarks/training_speed.py [--rows 1024] [--rounds 3] [--threads 2] [--output FILE]
+    python -m benchmarks.training_speed [--rows 1024] [--rounds 3] [--threads 2] [--output FILE]
 
 Three ways to fine-tune all-MiniLM-L6-v2 on the same random rows of banking77, one epoch each:
 
@@ -25,6 +25,7 @@ import csv
 import json
 import os
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -248,6 +249,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument(
+        "--without-tutorial", action="store_true", help="For more rows than it would get through."
+    )
+    parser.add_argument(
         "--output", type=Path, default=PROJECT / "benchmarks" / "results" / "training_speed.json"
     )
     asked = parser.parse_args()
@@ -262,6 +266,8 @@ def main() -> None:
         "best": lambda: time_trainer(base.folder, ids, truth, at_its_best=True),
         "ours": lambda: time_ours(base, ids, truth),
     }
+    if asked.without_tutorial:
+        del sides["tutorial"]
     if asked.ablation:
         sides["ours, dropout 0.1"] = lambda: time_ours(base, ids, truth, dropout=0.1)
         sides["ours, fused attention"] = lambda: time_ours(base, ids, truth, fused_attention=True)
@@ -277,6 +283,7 @@ def main() -> None:
     peak = statistics.median(peaks)
     tokens = sum(map(len, ids))
     found = {
+        "command": " ".join(["python -m benchmarks.training_speed", *sys.argv[1:]]),
         "rows": asked.rows,
         "rounds": asked.rounds,
         "threads": asked.threads,

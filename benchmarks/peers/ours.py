@@ -1,6 +1,6 @@
 """What Metier does with the same rows; options: `method` of the catalogue, or `embed`, and `arguments` of the method."""
 
-from benchmarks.peers.task import Meter, Task, answer, read
+from benchmarks.peers.task import Meter, Task, accuracy, answer, read
 
 TASK = Task.asked()
 
@@ -28,31 +28,36 @@ def train() -> None:
     seen: list[int] = []
 
     def listen(progress: Progress) -> None:
-        accuracy = progress.facts.get("validation_accuracy")
-        if accuracy is not None and progress.done not in seen:
-            seen.append(progress.done)
-            meter.note(progress.done, accuracy)
+        reached = progress.facts.get("validation_accuracy")
+        if reached is not None and (not seen or reached != meter.history[-1]["accuracy"]):
+            seen.append(int(progress.done))
+            meter.note(seen[-1], round(reached, 4))
 
     meter.go()
     more: dict[str, Any] = {}
     if TASK.options.get("validate", True):
         more["validation"] = read(TASK.validation)
     method.fit(texts, labels, listener=listen, **more)
+    meter.stop()
+    if not seen and more:
+        meter.note(len(texts), accuracy(more["validation"][1], list(method.predict(more["validation"][0]))))
     answer(TASK, meter, method.predict, examples=len(texts) * TASK.epochs, packages=("metier",))
 
 
 def embed_rows() -> None:
-    """Embed as every method here does, without the cache; the regression only says whether the vectors are as good."""
+    """Embed as every method does, nothing cached; the regression only says whether the vectors are as good."""
     from sklearn.linear_model import LogisticRegression
 
-    from metier.transformer.bases import resolve_base
-    from metier.transformer.embedding import embed
+    from metier.transformer.bases import cutter_of, load_model, resolve_base
+    from metier.transformer.embedding import embed, embed_ids
 
     texts, labels = read(TASK.train)
     base = resolve_base(str(TASK.base))
+    model, cutter = load_model(base), cutter_of(base)
     meter = Meter()
     meter.go()
-    vectors = embed(base, texts, threads=TASK.threads, cache=False)
+    windows = cutter.cut(texts)
+    vectors = windows.average(embed_ids(model, windows.ids, normalise=base.normalise))
     meter.stop()
     regression = LogisticRegression(C=20.0, max_iter=1000).fit(vectors, labels)
     answer(
