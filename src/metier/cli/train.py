@@ -68,6 +68,7 @@ SHOWN_REASONS = 3
 @click.option("--drop-leaks", is_flag=True, help="Leave out training rows that also stand in test.")
 @click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
 @click.option("--drop-rare", is_flag=True, help="Leave out labels with too few rows to be split.")
+@click.option("--unlabelled", metavar="FILE", help="Texts without labels: methods that learn from them race too.")
 @click.option(
     "--augment",
     metavar="WAYS",
@@ -140,6 +141,7 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
             "drop_leaks",
             "drop_unlabelled",
             "drop_rare",
+            "unlabelled",
             "augment",
             "augment_times",
         )

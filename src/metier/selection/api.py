@@ -32,6 +32,7 @@ from metier.selection.run_folder import RunFolder
 from metier.selection.sealing import seal_candidates
 from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
 from metier.selection.stored_answers import keep
+from metier.selection.unlabelled import said_of, without_gain
 from metier.text.language import detect_language
 
 # Answering the test rows, sealing and the report take their share of the budget too.
@@ -173,13 +174,18 @@ def _conduct(
     check_same_rows(run, prepared)
     task = build_task(task_name, splits.train, settings)
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
-    plan = Preflight(run, settings, task, splits.train, len(splits.validation), clock, listener).plan()
+    plan = Preflight(
+        run, settings, task, splits.train, len(splits.validation), clock, listener, prepared.unlabelled
+    ).plan()
     if why:
         listener(Progress(why, 1, 1, unit=""))
     listener(Progress(f"plan   {plan.sentence}", 1, 1, unit=""))
     write_settings(settings, plan.methods, run.settings_path)
     race.train_all(plan)
     race.fuse(plan.fusions)
+    gained = said_of(race)
+    for sentence in gained:
+        listener(Progress(sentence, 1, 1, unit=""))
     recommendation = _recommend(race)
     if settings.refit:
         _refit(race, plan, recommendation.name, len(splits.test))
@@ -190,11 +196,12 @@ def _conduct(
             race, recommendation, test=splits.test, tested=tested, audit=prepared.audit, language=language
         )
     )
-    report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes]
+    report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes, *gained]
     return _close(race, report, recommendation)
 
 
 def _recommend(race: Race) -> Recommendation:
+    in_vain = without_gain(race)
     contestants = [
         Contestant(
             entry.name,
@@ -202,6 +209,7 @@ def _recommend(race: Race) -> Recommendation:
             entry.cost["latency_ms"]["mean"],
         )
         for entry in race.trained
+        if entry.name not in in_vain
     ]
     promises = {name: getattr(joiner, "promise", None) for name, joiner in race.joiners.items()}
     return recommend(

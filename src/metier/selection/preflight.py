@@ -23,6 +23,7 @@ from metier.selection.budget import Clock
 from metier.selection.fusing import FUSIONS
 from metier.selection.run_folder import RunFolder
 from metier.selection.settings import TrainSettings, arguments_of
+from metier.selection.unlabelled import with_unlabelled
 from metier.tasks.known import known_task
 from metier.tasks.task import Task
 from metier.text.language import detect_language
@@ -136,6 +137,7 @@ class Preflight:
     n_validation: int
     clock: Clock
     listener: Listener
+    unlabelled: tuple[str, ...] = ()
     _measured: dict[str, Cost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -180,6 +182,8 @@ class Preflight:
         field = getattr(self.task, "field", known.field)
         names = [catalogue.full_name(name) for name in self.settings.candidates or (*field, *known.fusions)]
         names += [SEARCHED] if self.settings.search else []
+        if self.unlabelled:
+            names = with_unlabelled(names, is_open=self.settings.candidates is None)
         order = {name: place for place, name in enumerate(catalogue.names())}
         return sorted(set(names), key=lambda name: order[name])
 
@@ -200,6 +204,7 @@ class Preflight:
             **({"order": self.task.labels} if ordered else {}),
             "random_state": self.settings.random_state,
             "base": self.settings.base,
+            "unlabelled": self.unlabelled or None,
             "checkpoint_folder": self.run.checkpoint(name),
             "metric": self.task.primary_metric,
             **({"method": self._searchable()} if name == SEARCHED else {}),
@@ -263,7 +268,10 @@ class Preflight:
             return self._timed_on_a_sample(method)
         forward = self._transformer_cost(method.base)
         # A frozen base is run forward once: about a third of a training step over the same rows.
-        return Cost(forward.seconds_per_epoch / TRAINING_OVER_FORWARD + PROBE_SECONDS, forward.memory_bytes)
+        seconds = forward.seconds_per_epoch / TRAINING_OVER_FORWARD + PROBE_SECONDS
+        if getattr(method, "unlabelled", None):  # They go through the base, too, and into several fits.
+            seconds = seconds * (1 + len(self.unlabelled) / len(self.items)) + PROBE_SECONDS
+        return Cost(seconds, forward.memory_bytes)
 
     def _transformer_cost(self, base: str) -> Cost:
         """Run a few real batches of training, once for each base."""

@@ -12,6 +12,7 @@ from metier.selection.augmenting import augment_splits, check_augmentation
 from metier.selection.report import plain
 from metier.selection.run_folder import RunFolder
 from metier.selection.settings import ROLES, TrainSettings
+from metier.selection.unlabelled import drop_known, read_unlabelled
 from metier.tasks.known import known_task, load_task
 from metier.tasks.task import Task
 
@@ -49,11 +50,14 @@ class Prepared:
         What is wrong with the rows as they are trained on.
     said : list of str
         What was left out, one sentence each.
+    unlabelled : tuple of str
+        Texts without labels that methods may learn from.
     """
 
     splits: Splits
     audit: Audit
     said: list[str]
+    unlabelled: tuple[str, ...] = ()
 
 
 def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | None, Rows | None]:
@@ -97,8 +101,10 @@ def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
     for name in settings.candidates or ():
         catalogue.full_name(name)
     labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
-    build_task(choose_task(train, settings)[0], labelled, settings)
+    task = choose_task(train, settings)[0]
+    build_task(task, labelled, settings)
     check_augmentation(train, settings)
+    read_unlabelled(train, task, settings)
 
 
 def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings) -> Prepared:
@@ -123,8 +129,9 @@ def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: T
         test_fraction=data.test_fraction,
         random_state=settings.random_state,
     )
+    unlabelled, brought = drop_known(read_unlabelled(train, choose_task(train, settings)[0], settings), splits)
     splits, made = augment_splits(splits, settings)
-    return Prepared(splits, audit, [*said, *made])
+    return Prepared(splits, audit, [*said, *brought, *made], unlabelled)
 
 
 def check_same_rows(run: RunFolder, prepared: Prepared) -> None:

@@ -18,7 +18,7 @@ from metier.errors import CallError, SettingsError, suggest
 from metier.machine import usable_cores
 
 # What the race decides itself; a user who sets one of these would be overruled silently.
-DECIDED_BY_THE_RACE = frozenset({"checkpoint_folder", "members", "stages"})
+DECIDED_BY_THE_RACE = frozenset({"unlabelled", "checkpoint_folder", "members", "stages"})
 
 
 # The columns that can be named.
@@ -59,6 +59,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     drop_leaks: bool = Field(default=False, description="Leave out training rows that also stand in test.")
     drop_unlabelled: bool = Field(default=False, description="Leave out rows without a label.")
     drop_rare: bool = Field(default=False, description="Leave out labels with too few rows to be split.")
+    unlabelled: str | None = Field(default=None, description="File of texts without labels, to learn from too.")
     augment: str | None = Field(
         default=None, description="Ways of making more training rows, as eda:0.1*2,keyboard."
     )
