@@ -59,13 +59,21 @@ SETS = (
     Set(
         "semeval2010_task8",
         split("jsonl", dev=False),
-        {"candidates": RELATIONS},
+        {"candidates": RELATIONS, "settings": {"data": {"keep_rare": True}}},
         published="R-BERT (BERT-base, 110 M) 89.25, re-run 83.1: the official macro-F1",
     ),
     Set("finre_zh", split("jsonl")),
     Set("sgd_acts", {part: f"{name}.jsonl" for part, name in split("x").items()}),
     Set("twitter_financial_news", split("csv", dev=False), {"task": "grading"}),
     Set("covid_faq", {"train": "question_pairs.csv"}),
+    # Rows of this task are searched: the answers of an FAQ, rows of the same intent, sentences in the other language.
+    Set(
+        "covid_faq_search",
+        {"train": "faq.jsonl"},
+        {"task": "retrieval", "text": "question", "text_pair": "answer", "label": "none"},
+    ),
+    Set("banking77_search", split("csv", dev=False), {"task": "retrieval"}),
+    Set("tatoeba_search", split("jsonl"), {"task": "retrieval"}),
     Set("cmrc2018", split("json", dev=False)),
     Set("xquad_en", {"train": "test.en.json"}),
     Set("scitldr", split("jsonl")),
@@ -74,7 +82,13 @@ SETS = (
     Set("banking77", split("csv", dev=False), published="DistilBERT (66 M) 92.0, BERT-base 92.8 accuracy"),
     Set("csl_category_zh", split("csv"), published=""),
 )
-FOLDERS = {"sgd_acts": "sgd_dialogues/acts", "xquad_en": "xquad"}
+FOLDERS = {
+    "sgd_acts": "sgd_dialogues/acts",
+    "xquad_en": "xquad",
+    "covid_faq_search": "covid_faq",
+    "banking77_search": "banking77",
+    "tatoeba_search": "tatoeba_en_zh",
+}
 
 
 def main() -> None:
@@ -100,13 +114,20 @@ def run(one: Set, arguments: argparse.Namespace) -> None:
     if files is None:
         print(f"{one.name}: its files are neither below --data nor in the examples; left out")
         return
-    settings = {"refit": not arguments.no_refit} | ({"threads": arguments.threads} if arguments.threads else {})
-    options = {**one.options, **{part: str(path) for part, path in files.items() if part != "train"}}
+    settings = (
+        one.options.get("settings", {})
+        | {"refit": not arguments.no_refit}
+        | ({"threads": arguments.threads} if arguments.threads else {})
+    )
+    options = {
+        **one.options,
+        "settings": settings,
+        **{part: str(path) for part, path in files.items() if part != "train"},
+    }
     with ProgressLines() as listener:
         train(
             str(files["train"]),
             budget=arguments.budget,
-            settings=settings,
             run=RUNS / one.name,
             overwrite=True,
             listener=listener,

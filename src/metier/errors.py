@@ -244,7 +244,8 @@ class RareLabelError(DataError):
         found = ", ".join(f"{label!r} has {rows}" for label, rows in sorted(rows_per_label.items()))
         super().__init__(
             f"Each label needs {needed} rows to be split, but {found}. "
-            "Label more rows, merge these labels, or leave them out with --drop-rare."
+            "Label more rows, merge these labels, keep them in training alone with --keep-rare, "
+            "or leave them out with --drop-rare."
         )
 
 

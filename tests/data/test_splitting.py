@@ -203,3 +203,13 @@ def test_copies_never_part_and_no_row_is_lost(numbers, seed):
     assert sorted(itertools.chain.from_iterable(parts.values())) == sorted(row["text"] for row in rows)
     sets = [set(part) for part in parts.values()]
     assert len(set.union(*sets)) == sum(map(len, sets))
+
+
+def test_labels_of_one_row_can_stay_in_training_whole():
+    rows = read([*distinct(30, "a"), *distinct(30, "b", 30), *distinct(1, "rare", 60)])
+    with pytest.raises(RareLabelError, match="--keep-rare"):
+        split_rows(rows, random_state=0)
+    splits = split_rows(rows, random_state=0, keep_rare=True)
+    assert splits.train.labels.count("rare") == 1
+    assert set(splits.test.labels) == set(splits.validation.labels) == {"a", "b"}
+    assert any("rare in training alone" in note for note in splits.notes)

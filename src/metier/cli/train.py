@@ -67,7 +67,11 @@ SHOWN_REASONS = 3
 )
 @click.option("--drop-leaks", is_flag=True, help="Leave out training rows that also stand in test.")
 @click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
+@click.option("--keep-rare", is_flag=True, help="Labels with too few rows to be split stay in training whole.")
 @click.option("--drop-rare", is_flag=True, help="Leave out labels with too few rows to be split.")
+@click.option(
+    "--unlabelled", metavar="FILE", help="Texts without labels: methods that learn from them race too."
+)
 @click.option("--unlabelled", metavar="FILE", help="Texts without labels: methods that learn from them race too.")
 @click.option(
     "--augment",
@@ -141,6 +145,7 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
             "drop_leaks",
             "drop_unlabelled",
             "drop_rare",
+            "keep_rare",
             "unlabelled",
             "augment",
             "augment_times",
@@ -188,6 +193,8 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
     for one in report["candidates"]:
         if one["status"] != "trained":
             console.print(f"  {one['name']} {one['status']}: {one['why']}", markup=False, soft_wrap=True)
+    for line in (*_seed_lines(report), *_curve_lines(report)):
+        console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
         if finding["severity"] == "error":
             console.print(f"✗ {finding['sentence']}", markup=False, soft_wrap=True)
@@ -195,6 +202,32 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"report {report['run']}/report.html", markup=False, soft_wrap=True)
     console.print(f"next:  metier serve {report['run']}", markup=False, soft_wrap=True)
+
+
+def _seed_lines(report: dict[str, Any]) -> list[str]:
+    """The spread of each candidate over its seeds, and what did not fit."""
+    study, metric = report.get("seeds"), report["primary_metric"]
+    if study is None:
+        return []
+    is_fraction = report["metrics"][metric]["is_fraction"]
+    factor, digits, unit = (100, 2, " %") if is_fraction else (1, 4, "")
+    lines = []
+    for one in study["candidates"]:
+        told = [
+            f"{split} {metric_name(metric)} {spread['mean'] * factor:.{digits}f} ± {spread['sd'] * factor:.{digits}f}"
+            f"{unit} ({spread['min'] * factor:.{digits}f} to {spread['max'] * factor:.{digits}f})"
+            for split, spread in ((split, one[split][metric]) for split in ("test", "validation"))
+        ]
+        lines.append(f"seeds  {one['name']}, {len(one['seeds'])} seeds: {'; '.join(told)}")
+    return lines + [f"seeds  {note}" for note in study["notes"]]
+
+
+def _curve_lines(report: dict[str, Any]) -> list[str]:
+    """What twice the labels would buy each candidate, or why that cannot be said."""
+    study = report.get("learning_curve")
+    if study is None:
+        return []
+    return [f"curve  {said}" for said in (*(one["sentence"] for one in study["candidates"]), *study["notes"])]
 
 
 def _table(report: dict[str, Any]) -> Table:

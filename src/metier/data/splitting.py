@@ -55,6 +55,7 @@ def split_rows(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.2,
     random_state: int,
+    keep_rare: bool = False,
 ) -> Splits:
     """Split rows into train, validation and test.
 
@@ -71,6 +72,9 @@ def split_rows(
         Parts that exist already.
     validation_fraction, test_fraction : float
         Share of `rows` to hold out where a part is missing, more than 0 and less than 1.
+    keep_rare : bool, default=False
+        Labels with fewer rows than parts stay in training whole: they are learned, and no held-out figure knows of
+        them. Otherwise they are refused.
     random_state : int
         Equal rows and an equal seed give equal parts.
 
@@ -97,7 +101,7 @@ def split_rows(
         if name not in parts
     }
     if fractions:
-        sides, how = _assign(train, fractions, random_state)
+        sides, how = _assign(train, fractions, random_state, keep_rare=keep_rare)
         for name in fractions:
             held_out = np.flatnonzero(sides == NAMES.index(name))
             parts[name] = train.take(held_out)
@@ -144,13 +148,15 @@ def _check_not_empty(parts: dict[str, Rows]) -> None:
             )
 
 
-def _assign(rows: Rows, fractions: dict[str, float], random_state: int) -> tuple[np.ndarray, str]:
+def _assign(
+    rows: Rows, fractions: dict[str, float], random_state: int, *, keep_rare: bool
+) -> tuple[np.ndarray, str]:
     """Give the side of each row and how it was chosen."""
     strata = strata_of(rows, n_parts=len(fractions) + 1)
     classes, codes = np.unique(strata.names, return_inverse=True)
     counts = np.bincount(codes)
     rare = {str(label): int(n) for label, n in zip(classes, counts, strict=True) if n <= len(fractions)}
-    if rare and strata.are_labels:
+    if rare and strata.are_labels and not keep_rare:
         raise RareLabelError(rare, needed=len(fractions) + 1)
     clusters, kept = _units(rows)
     shares = np.zeros(3)
@@ -160,7 +166,11 @@ def _assign(rows: Rows, fractions: dict[str, float], random_state: int) -> tuple
     if rows.roles.time is not None:
         return _latest(rows, clusters, shares), f"the latest by {rows.roles.time}{kept}"
     dealt = _Deal(clusters, codes, counts, shares, np.random.default_rng(random_state))
-    return dealt.sides(), f"{strata.how}{kept}"
+    sides = dealt.sides()
+    if rare and strata.are_labels:
+        sides[np.isin(classes[codes], list(rare))] = TRAIN
+        kept += f"; {', '.join(rare)} in training alone, for want of rows"
+    return sides, f"{strata.how}{kept}"
 
 
 def _units(rows: Rows) -> tuple[Clusters, str]:

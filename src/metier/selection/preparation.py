@@ -96,6 +96,29 @@ def build_task(name: str, train: Rows, settings: TrainSettings) -> Task:
     return task
 
 
+def with_collection(task: Task, splits: Splits, settings: TrainSettings) -> Task:
+    """Give a task of searching all that is to be searched; any other task comes back as it is.
+
+    The passages of validation and test rows are searched from the beginning: what a query finds among all answers
+    is the question, and which of them answers it stays unknown until it is measured.
+
+    Raises
+    ------
+    CallError
+        If a collection is named and nothing is searched, or the rows search one another.
+    """
+    named, searching = settings.data.collection, getattr(task, "with_rows", None)
+    if named is not None and getattr(task, "collection", None) is None:
+        raise CallError(
+            f"data.collection is for a search among passages; the task is {task.name}. Leave it out, or add "
+            "--task retrieval and name the passages with --role text_pair=COLUMN."
+        )
+    if searching is None:
+        return task
+    found: Task = searching(splits.validation, splits.test)
+    return found if named is None else found.searching(read(named, label="none").texts)  # type: ignore[attr-defined]
+
+
 def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
     """Raise what can be known without a run folder: names nobody knows, labels that cannot be told apart."""
     for name in settings.candidates or ():
@@ -128,6 +151,7 @@ def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: T
         validation_fraction=data.validation_fraction,
         test_fraction=data.test_fraction,
         random_state=settings.random_state,
+        keep_rare=data.keep_rare,
     )
     unlabelled, brought = drop_known(read_unlabelled(train, choose_task(train, settings)[0], settings), splits)
     splits, made = augment_splits(splits, settings)

@@ -18,7 +18,7 @@ from metier.errors import CallError, SettingsError, suggest
 from metier.machine import usable_cores
 
 # What the race decides itself; a user who sets one of these would be overruled silently.
-DECIDED_BY_THE_RACE = frozenset({"unlabelled", "checkpoint_folder", "members", "stages"})
+DECIDED_BY_THE_RACE = frozenset({"unlabelled", "checkpoint_folder", "members", "stages", "collection"})
 
 
 # The columns that can be named.
@@ -53,11 +53,15 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     encoding: str | None = None
     delimiter: str | None = None
     separator: str | None = Field(default=None, description="Between the labels of one row.")
+    collection: str | None = Field(default=None, description="File of further texts that a search may find.")
     repair: bool = Field(default=False, description="Mend what is safe to mend, and say so.")
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, description="Share of the rows, 0 to 0.5.")
     test_fraction: float = Field(default=0.2, gt=0, lt=0.5, description="Share held out when no test is given.")
     drop_leaks: bool = Field(default=False, description="Leave out training rows that also stand in test.")
     drop_unlabelled: bool = Field(default=False, description="Leave out rows without a label.")
+    keep_rare: bool = Field(
+        default=False, description="Keep labels with too few rows to be split in training whole."
+    )
     drop_rare: bool = Field(default=False, description="Leave out labels with too few rows to be split.")
     unlabelled: str | None = Field(default=None, description="File of texts without labels, to learn from too.")
     augment: str | None = Field(
