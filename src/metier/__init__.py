@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from metier.bundles import load_bundle as load
     from metier.data.reading import read
-    from metier.selection.api import train
+    from metier.selection.api import learning_curve, train
 
     __version__: str
 
-__all__ = ["__version__", "load", "read", "train"]
+__all__ = ["__version__", "learning_curve", "load", "read", "train"]
 
 _FOUND_IN = {
+    "learning_curve": "metier.selection.api:learning_curve",
     "load": "metier.bundles:load_bundle",
     "read": "metier.data.reading:read",
     "train": "metier.selection.api:train",

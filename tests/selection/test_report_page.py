@@ -32,7 +32,8 @@ from metier.audit.finding import Finding
 from metier.selection.report_labels import Box, place_labels
 from metier.selection.report_numbers import milliseconds, p_value, points, seconds, signed_points, size
 from metier.selection.report_page import render_report
-from metier.selection.report_plots import Estimate, frontier, nice_ticks, quality_cost_plot, quality_scale
+from metier.selection.report_plots import Estimate, frontier, quality_cost_plot, quality_scale
+from metier.selection.report_svg import nice_ticks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}

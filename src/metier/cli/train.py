@@ -10,6 +10,7 @@ from rich.text import Text
 from metier.cli import console as speak
 from metier.cli.commands import HELP
 from metier.cli.named_roles import named_roles, role_option
+from metier.cli.study_lines import curve_lines, seed_lines
 from metier.tasks.metric_names import metric_name
 
 SHOWN_REASONS = 3
@@ -193,7 +194,7 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
     for one in report["candidates"]:
         if one["status"] != "trained":
             console.print(f"  {one['name']} {one['status']}: {one['why']}", markup=False, soft_wrap=True)
-    for line in (*_seed_lines(report), *_curve_lines(report)):
+    for line in (*seed_lines(report), *curve_lines(report)):
         console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
         if finding["severity"] == "error":
@@ -202,32 +203,6 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"report {report['run']}/report.html", markup=False, soft_wrap=True)
     console.print(f"next:  metier serve {report['run']}", markup=False, soft_wrap=True)
-
-
-def _seed_lines(report: dict[str, Any]) -> list[str]:
-    """The spread of each candidate over its seeds, and what did not fit."""
-    study, metric = report.get("seeds"), report["primary_metric"]
-    if study is None:
-        return []
-    is_fraction = report["metrics"][metric]["is_fraction"]
-    factor, digits, unit = (100, 2, " %") if is_fraction else (1, 4, "")
-    lines = []
-    for one in study["candidates"]:
-        told = [
-            f"{split} {metric_name(metric)} {spread['mean'] * factor:.{digits}f} ± {spread['sd'] * factor:.{digits}f}"
-            f"{unit} ({spread['min'] * factor:.{digits}f} to {spread['max'] * factor:.{digits}f})"
-            for split, spread in ((split, one[split][metric]) for split in ("test", "validation"))
-        ]
-        lines.append(f"seeds  {one['name']}, {len(one['seeds'])} seeds: {'; '.join(told)}")
-    return lines + [f"seeds  {note}" for note in study["notes"]]
-
-
-def _curve_lines(report: dict[str, Any]) -> list[str]:
-    """What twice the labels would buy each candidate, or why that cannot be said."""
-    study = report.get("learning_curve")
-    if study is None:
-        return []
-    return [f"curve  {said}" for said in (*(one["sentence"] for one in study["candidates"]), *study["notes"])]
 
 
 def _table(report: dict[str, Any]) -> Table:

@@ -1,6 +1,7 @@
 """From rows to a run: read, check, split, race, recommend, refit, answer the test rows once, report."""
 
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from metier.errors import InterruptedRunError
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.selection.budget import Clock, parse_duration
+from metier.selection.learning_curve import LearningCurve
 from metier.selection.preflight import Plan, Preflight
 from metier.selection.preparation import (
     Sources,
@@ -33,6 +35,7 @@ from metier.selection.sealing import seal_candidates
 from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
 from metier.selection.stored_answers import keep
 from metier.selection.unlabelled import said_of, without_gain
+from metier.selection.study import Study, foreseen
 from metier.text.language import detect_language
 
 # Answering the test rows, sealing and the report take their share of the budget too.
@@ -141,6 +144,37 @@ def train(
 
 
 def _settings(
+def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any) -> dict[str, LearningCurve]:
+    """Say how candidates learn from rows, and what twice the labels would buy.
+
+    Parameters
+    ----------
+    source : path, Rows, DataFrame, Arrow table or list
+        Training rows; what `metier.read` takes.
+    run : path, optional
+        Where the run is kept; None: nowhere.
+    **options
+        Those of `train`, which trains the candidates before anything else.
+
+    Returns
+    -------
+    dict of str to LearningCurve
+        By candidate; those that did not fit into the budget are not among them.
+
+    Raises
+    ------
+    MetierError
+        For everything the user can mend.
+    """
+    given = options.pop("settings", None) or {}
+    values = given.model_dump() if isinstance(given, TrainSettings) else dict(given)
+    values = {"refit": False, **values, "learning_curve": True}
+    with tempfile.TemporaryDirectory(prefix="metier-curve-") as folder:
+        finished = train(source, settings=values, run=run or Path(folder) / "run", **options)
+    found = finished.report["learning_curve"]
+    return {one["name"]: LearningCurve.from_dict(found["metric"], one) for one in found["candidates"]}
+
+
     settings: TrainSettings | Mapping[str, Any] | None,
     *,
     budget: str | None,
@@ -179,7 +213,8 @@ def _conduct(
     ).plan()
     if why:
         listener(Progress(why, 1, 1, unit=""))
-    listener(Progress(f"plan   {plan.sentence}", 1, 1, unit=""))
+    for sentence in (f"plan   {plan.sentence}", *foreseen(plan, settings, clock.left_seconds)):
+        listener(Progress(sentence, 1, 1, unit=""))
     write_settings(settings, plan.methods, run.settings_path)
     race.train_all(plan)
     race.fuse(plan.fusions)
@@ -188,8 +223,10 @@ def _conduct(
         listener(Progress(sentence, 1, 1, unit=""))
     recommendation = _recommend(race)
     if settings.refit:
+    study = Study.begin(race, plan)
         _refit(race, plan, recommendation.name, len(splits.test))
     race.measure_again(task.items(splits.test))
+    study.train(recommendation.name, closing=_closing_seconds(race, len(splits.test)))
     tested = _answer_test(race, splits.test)
     report = plain(
         build_report(
@@ -198,6 +235,7 @@ def _conduct(
     )
     report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes, *gained]
     return _close(race, report, recommendation)
+    report |= plain(study.facts(splits.test))
 
 
 def _recommend(race: Race) -> Recommendation:
@@ -224,8 +262,7 @@ def _refit(race: Race, plan: Plan, chosen: str, n_test: int) -> None:
     """Train again on all rows what fits in the time left: the chosen one's models first, cheap before dear."""
     needed = race.leaves_of(chosen)
     growth = (len(race.train) + len(race.validation)) / len(race.train) * REFIT_MARGIN
-    closing = CLOSING_SECONDS + sum(n_test / entry.cost["rows_per_second"] for entry in race.trained)
-    left, names = race.clock.left_seconds - closing, []
+    left, names = race.clock.left_seconds - _closing_seconds(race, n_test), []
     for entry in sorted(race.trained, key=lambda one: (one.name not in needed, one.train_seconds)):
         seconds = entry.train_seconds * growth
         if entry.members or entry.name not in plan.methods or seconds > left:
@@ -240,6 +277,11 @@ def _refit(race: Race, plan: Plan, chosen: str, n_test: int) -> None:
 
 
 def _answer_test(race: Race, test: Rows) -> dict[str, Tested]:
+def _closing_seconds(race: Race, n_test: int) -> float:
+    """What the end of the run will take: every candidate answers the test rows, and the report is written."""
+    return CLOSING_SECONDS + sum(n_test / entry.cost["rows_per_second"] for entry in race.trained)
+
+
     """Every candidate answers the test rows; called once, after every choice."""
     tested, items = {}, race.task.items(test)
     for entry in race.trained:

@@ -64,6 +64,10 @@ class Figures:
         truth, first = self._comparable(metric, a)
         return comparison_of(metric, truth, first, self._comparable(metric, b)[1])
 
+    def comparable(self, metric: str, answers: Sequence[Sequence[Any]]) -> tuple[Any, list[Any]]:
+        """Give what is true and several sets of answers as a metric takes them."""
+        return self._comparable(metric, [])[0], [self._comparable(metric, one)[1] for one in answers]
+
     def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
         if metric in LABEL_METRICS or getattr(self.task, "is_ordered", False):
             return self.codes, self._encode(predicted)

@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 from scipy.special import betaincinv
 
+from metier.selection import report_svg as svg
 from metier.selection.report_labels import Box, place_labels
 from metier.selection.report_numbers import Scale, count, milliseconds, percent
 
@@ -81,37 +82,37 @@ def interval_bar(
     estimate: Estimate, scale: tuple[float, float], *, reference: float | None, written: Scale = PERCENT
 ) -> Markup:
     """Draw one interval on a scale shared with other rows, with a line where the reference lies."""
-    place = _linear(scale, (4.0, BAR_WIDTH - 4.0))
+    place = svg.linear(scale, (4.0, BAR_WIDTH - 4.0))
     middle, kind = BAR_HEIGHT / 2, "mark" if estimate.is_recommended else "other"
-    parts = [_line((0, middle), (BAR_WIDTH, middle), "grid")]
+    parts = [svg.line((0, middle), (BAR_WIDTH, middle), "grid")]
     if reference is not None:
-        parts.append(_line((place(reference), 0), (place(reference), BAR_HEIGHT), "reference"))
+        parts.append(svg.line((place(reference), 0), (place(reference), BAR_HEIGHT), "reference"))
     if estimate.value < scale[0]:
-        parts.append(_polygon([(1, middle), (9, middle - 5), (9, middle + 5)], kind))
+        parts.append(svg.polygon([(1, middle), (9, middle - 5), (9, middle + 5)], kind))
     else:
         low, high = max(place(estimate.low), 0.0), place(estimate.high)
         parts += [
-            _line((low, middle), (high, middle), f"{kind} whisker"),
-            _dot((place(estimate.value), middle), 4.5, kind),
+            svg.line((low, middle), (high, middle), f"{kind} whisker"),
+            svg.dot((place(estimate.value), middle), 4.5, kind),
         ]
     label = f"{_said(estimate, written)}, between {_said_ends(estimate, written)}"
     if estimate.value < scale[0]:
         label += ", left of the scale"
-    return _picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
+    return svg.picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
 
 
 def interval_axis(scale: tuple[float, float], *, written: Scale = PERCENT) -> Markup:
     """Draw the scale that `interval_bar` uses, for the head of its column."""
-    place = _linear(scale, (4.0, BAR_WIDTH - 4.0))
+    place = svg.linear(scale, (4.0, BAR_WIDTH - 4.0))
     parts = []
     factor = written.factor
-    for tick in nice_ticks(scale[0] * factor, scale[1] * factor, most=4):
+    for tick in svg.nice_ticks(scale[0] * factor, scale[1] * factor, most=4):
         x = place(tick / factor)
         parts += [
-            _line((x, 14), (x, 18), "axis"),
-            _text((min(max(x, 10), BAR_WIDTH - 10), 10), f"{tick * written.upward:g}", "tick middle"),
+            svg.line((x, 14), (x, 18), "axis"),
+            svg.text((min(max(x, 10), BAR_WIDTH - 10), 10), f"{tick * written.upward:g}", "tick middle"),
         ]
-    return _picture(
+    return svg.picture(
         BAR_WIDTH, 18, parts, label="scale in percent" if written.is_fraction else "scale", css="bar"
     )
 
@@ -127,26 +128,26 @@ def difference_bar(
     difference: float, low: float, high: float, *, extent: float, written: Scale = PERCENT
 ) -> Markup:
     """Draw the interval of a difference around zero; one beyond `extent`, a fraction, becomes an arrow."""
-    place = _linear((-extent, extent), (6.0, BAR_WIDTH - 6.0))
+    place = svg.linear((-extent, extent), (6.0, BAR_WIDTH - 6.0))
     middle = BAR_HEIGHT / 2
     kind = "other" if low <= 0 <= high else "mark"
     parts = [
-        _line((0, middle), (BAR_WIDTH, middle), "grid"),
-        _line((place(0), 0), (place(0), BAR_HEIGHT), "axis"),
+        svg.line((0, middle), (BAR_WIDTH, middle), "grid"),
+        svg.line((place(0), 0), (place(0), BAR_HEIGHT), "axis"),
     ]
     ends = f"between {written.signed(low)} and {written.signed(high)}"
     label = f"difference {written.gap(difference)}, {ends}; the line is zero"
     if abs(difference) > extent:
         tip, base = (BAR_WIDTH - 1, BAR_WIDTH - 9) if difference > 0 else (1, 9)
-        parts.append(_polygon([(tip, middle), (base, middle - 5), (base, middle + 5)], kind))
+        parts.append(svg.polygon([(tip, middle), (base, middle - 5), (base, middle + 5)], kind))
         label += ", beyond the scale"
     else:
         start, end = max(place(low), 0.0), min(place(high), float(BAR_WIDTH))
         parts += [
-            _line((start, middle), (end, middle), f"{kind} whisker"),
-            _dot((place(difference), middle), 4.5, kind),
+            svg.line((start, middle), (end, middle), f"{kind} whisker"),
+            svg.dot((place(difference), middle), 4.5, kind),
         ]
-    return _picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
+    return svg.picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
 
 
 def quality_cost_plot(
@@ -165,8 +166,8 @@ def quality_cost_plot(
     scale = quality_scale(shown)
     frame = Box(52, 14, width - 14, height - 46)
     costs = _cost_range([estimate.cost_ms or 0.0 for estimate in shown])
-    to_y = _linear(scale, (frame.bottom - 10, frame.top + 10))
-    to_x = _logarithmic(costs, (frame.left + 10, frame.right - 10))
+    to_y = svg.linear(scale, (frame.bottom - 10, frame.top + 10))
+    to_x = svg.logarithmic(costs, (frame.left + 10, frame.right - 10))
     anchors = [
         (to_x(e.cost_ms or 0.0), to_y(e.value) if e.value >= scale[0] else frame.bottom - 8) for e in shown
     ]
@@ -180,16 +181,16 @@ def quality_cost_plot(
         kind, radius = ("mark", 6.5) if estimate.is_recommended else ("other", 5)
         obstacles.append(Box(x - 7, y - 7, x + 7, y + 7))
         if estimate.value < scale[0]:
-            parts.append(_polygon([(x - 6, y - 4), (x + 6, y - 4), (x, y + 6)], kind))
+            parts.append(svg.polygon([(x - 6, y - 4), (x + 6, y - 4), (x, y + 6)], kind))
             continue
         top, bottom = to_y(estimate.high), min(to_y(max(estimate.low, scale[0])), frame.bottom)
         obstacles.append(Box(x - 2, top, x + 2, bottom))
-        parts += [_line((x, top), (x, bottom), f"{kind} whisker"), _dot((x, y), radius, kind)]
+        parts += [svg.line((x, top), (x, bottom), f"{kind} whisker"), svg.dot((x, y), radius, kind)]
     parts += _point_labels(shown, anchors, obstacles, frame, scale, written)
     label = f"{metric} against milliseconds for one answer: " + "; ".join(
         f"{e.name} {_said(e, written)} at {milliseconds(e.cost_ms)}" for e in shown
     )
-    return _picture(width, height, parts, label=label, css="plot")
+    return svg.picture(width, height, parts, label=label, css="plot")
 
 
 def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
@@ -207,22 +208,28 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
     """
     width, height = 400, 440
     frame, strip = Box(46, 12, width - 12, 330), Box(46, 356, width - 12, 396)
-    to_x = _linear((0, 1), (frame.left, frame.right))
-    to_y = _linear((0, 1), (frame.bottom, frame.top))
+    to_x = svg.linear((0, 1), (frame.left, frame.right))
+    to_y = svg.linear((0, 1), (frame.bottom, frame.top))
     filled = [each for each in bins if each["rows"]]
-    parts = [*_share_axes(frame, strip, to_x, to_y), _line((to_x(0), to_y(0)), (to_x(1), to_y(1)), "reference")]
+    parts = [
+        *_share_axes(frame, strip, to_x, to_y),
+        svg.line((to_x(0), to_y(0)), (to_x(1), to_y(1)), "reference"),
+    ]
     spots = [(to_x(each["confidence"]), to_y(each["accuracy"])) for each in filled]
-    parts.append(_polyline(spots, "mark trace"))
+    parts.append(svg.polyline(spots, "mark trace"))
     for each, spot in zip(filled, spots, strict=True):
         low, high = _jeffreys(each["accuracy"] * each["rows"], each["rows"])
-        parts += [_line((spot[0], to_y(low)), (spot[0], to_y(high)), "mark whisker"), _dot(spot, 4.5, "mark")]
+        parts += [
+            svg.line((spot[0], to_y(low)), (spot[0], to_y(high)), "mark whisker"),
+            svg.dot(spot, 4.5, "mark"),
+        ]
     parts += _count_bars(filled, strip, to_x)
     told = [
         [percent(each["confidence"], 0), percent(each["accuracy"], 0), count(each["rows"])] for each in filled
     ]
     label = "Share of right answers by how sure the answer was: "
     label += "; ".join(f"{sure} sure, {right} right, {rows} rows" for sure, right, rows in told)
-    return _picture(width, height, parts, label=label, css="plot square")
+    return svg.picture(width, height, parts, label=label, css="plot square")
 
 
 def frontier(estimates: Iterable[Estimate]) -> list[Estimate]:
@@ -232,16 +239,6 @@ def frontier(estimates: Iterable[Estimate]) -> list[Estimate]:
         if not best or estimate.value > best[-1].value:
             best.append(estimate)
     return best
-
-
-def nice_ticks(low: float, high: float, *, most: int) -> list[float]:
-    """Give one to `most` round numbers between two ends: steps of 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(max(high - low, 1e-9) / most))
-    for step in (power * factor for factor in (1, 2, 5, 10, 20, 50)):
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        if last - first + 1 <= most:
-            return [round(index * step, 10) for index in range(first, last + 1)] or [round(low, 1)]
-    return [round(low, 1)]
 
 
 def _point_labels(
@@ -268,9 +265,9 @@ def _point_labels(
         middle = (label.box.top + label.box.bottom) / 2
         if label.needs_leader:
             near = label.box.left - 2 if label.box.left > x else label.box.right + 2
-            parts.append(_line((x, y), (near, middle), "leader"))
+            parts.append(svg.line((x, y), (near, middle), "leader"))
         css = "name strong" if shown[index].is_recommended else "name"
-        parts.append(_text((label.box.left, middle + FONT_PX * 0.36), text, css))
+        parts.append(svg.text((label.box.left, middle + FONT_PX * 0.36), text, css))
     return parts
 
 
@@ -278,28 +275,28 @@ def _quality_axes(
     frame: Box, scale: tuple[float, float], to_y: Callable[[float], float], metric: str, written: Scale
 ) -> list[Markup]:
     parts, factor = [], written.factor
-    for tick in nice_ticks(scale[0] * factor, scale[1] * factor, most=6):
+    for tick in svg.nice_ticks(scale[0] * factor, scale[1] * factor, most=6):
         y = to_y(tick / factor)
         parts += [
-            _line((frame.left, y), (frame.right, y), "grid"),
-            _text((frame.left - 8, y + 4), f"{tick * written.upward:g}", "tick end"),
+            svg.line((frame.left, y), (frame.right, y), "grid"),
+            svg.text((frame.left - 8, y + 4), f"{tick * written.upward:g}", "tick end"),
         ]
     turned = Markup('<text class="title middle" transform="translate(13 {:.1f}) rotate(-90)">{}</text>')
     return [*parts, turned.format((frame.top + frame.bottom) / 2, metric + written.unit)]
 
 
 def _cost_axes(frame: Box, costs: tuple[float, float], to_x: Callable[[float], float]) -> list[Markup]:
-    parts = [_line((frame.left, frame.bottom), (frame.right, frame.bottom), "axis")]
+    parts = [svg.line((frame.left, frame.bottom), (frame.right, frame.bottom), "axis")]
     for tick in _log_ticks(*costs):
         x = to_x(tick)
         parts += [
-            _line((x, frame.bottom), (x, frame.bottom + 5), "axis"),
-            _text((x, frame.bottom + 18), f"{tick:,g}", "tick middle"),
+            svg.line((x, frame.bottom), (x, frame.bottom + 5), "axis"),
+            svg.text((x, frame.bottom + 18), f"{tick:,g}", "tick middle"),
         ]
     middle = (frame.left + frame.right) / 2
     return [
         *parts,
-        _text(
+        svg.text(
             (middle, frame.bottom + 38), "milliseconds for one answer, on average (log scale)", "title middle"
         ),
     ]
@@ -308,20 +305,20 @@ def _cost_axes(frame: Box, costs: tuple[float, float], to_x: Callable[[float], f
 def _share_axes(
     frame: Box, strip: Box, to_x: Callable[[float], float], to_y: Callable[[float], float]
 ) -> list[Markup]:
-    parts = [_line((strip.left, strip.bottom), (strip.right, strip.bottom), "axis")]
+    parts = [svg.line((strip.left, strip.bottom), (strip.right, strip.bottom), "axis")]
     for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
         parts += [
-            _line((frame.left, to_y(tick)), (frame.right, to_y(tick)), "grid"),
-            _line((to_x(tick), frame.top), (to_x(tick), frame.bottom), "grid"),
-            _text((frame.left - 8, to_y(tick) + 4), f"{tick * 100:.0f}", "tick end"),
-            _text((min(to_x(tick), frame.right - 4), strip.bottom + 16), f"{tick * 100:.0f}", "tick middle"),
+            svg.line((frame.left, to_y(tick)), (frame.right, to_y(tick)), "grid"),
+            svg.line((to_x(tick), frame.top), (to_x(tick), frame.bottom), "grid"),
+            svg.text((frame.left - 8, to_y(tick) + 4), f"{tick * 100:.0f}", "tick end"),
+            svg.text((min(to_x(tick), frame.right - 4), strip.bottom + 16), f"{tick * 100:.0f}", "tick middle"),
         ]
     turned = Markup('<text class="title middle" transform="translate(11 {:.1f}) rotate(-90)">right, %</text>')
     middle = (frame.left + frame.right) / 2
     return [
         *parts,
         turned.format((frame.top + frame.bottom) / 2),
-        _text((middle, strip.bottom + 36), "how sure the answer was, %", "title middle"),
+        svg.text((middle, strip.bottom + 36), "how sure the answer was, %", "title middle"),
     ]
 
 
@@ -335,7 +332,7 @@ def _count_bars(
         top = strip.bottom - max((strip.bottom - strip.top) * each["rows"] / most, 1.0)
         bar = Markup('<rect class="count" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
         parts.append(bar.format(left, top, max(right - left, 1.0), strip.bottom - top))
-        parts.append(_text(((left + right) / 2, top - 4), count(each["rows"]), "small middle"))
+        parts.append(svg.text(((left + right) / 2, top - 4), count(each["rows"]), "small middle"))
     return parts
 
 
@@ -344,7 +341,7 @@ def _frontier(
 ) -> Markup:
     places = {estimate.name: anchor for estimate, anchor in zip(shown, anchors, strict=True)}
     on_scale = [estimate for estimate in frontier(shown) if estimate.value >= scale[0]]
-    return _polyline([places[estimate.name] for estimate in on_scale], "frontier")
+    return svg.polyline([places[estimate.name] for estimate in on_scale], "frontier")
 
 
 def _jeffreys(right: float, rows: int) -> tuple[float, float]:
@@ -368,43 +365,3 @@ def _log_ticks(low: float, high: float) -> list[float]:
         if len(inside) <= 7:
             return inside
     return inside
-
-
-def _linear(domain: tuple[float, float], pixels: tuple[float, float]) -> Callable[[float], float]:
-    slope = (pixels[1] - pixels[0]) / max(domain[1] - domain[0], 1e-12)
-    return lambda value: pixels[0] + (value - domain[0]) * slope
-
-
-def _logarithmic(domain: tuple[float, float], pixels: tuple[float, float]) -> Callable[[float], float]:
-    place = _linear((math.log(domain[0]), math.log(domain[1])), pixels)
-    return lambda value: place(math.log(value))
-
-
-def _picture(width: float, height: float, parts: Iterable[Markup], *, label: str, css: str) -> Markup:
-    frame = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
-    return frame.format(css, width, height, label, Markup("").join(parts))
-
-
-def _line(start: tuple[float, float], end: tuple[float, float], css: str) -> Markup:
-    shape = Markup('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>')
-    return shape.format(css, *start, *end)
-
-
-def _polyline(spots: Iterable[tuple[float, float]], css: str) -> Markup:
-    return Markup('<polyline class="{}" points="{}"/>').format(
-        css, " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
-    )
-
-
-def _polygon(corners: Iterable[tuple[float, float]], css: str) -> Markup:
-    return Markup('<polygon class="{}" points="{}"/>').format(
-        css, " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-    )
-
-
-def _dot(spot: tuple[float, float], radius: float, css: str) -> Markup:
-    return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(css, *spot, radius)
-
-
-def _text(spot: tuple[float, float], text: str, css: str) -> Markup:
-    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(css, *spot, text)

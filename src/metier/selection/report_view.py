@@ -20,6 +20,7 @@ from metier.selection.report_plots import (
     quality_cost_plot,
     quality_scale,
 )
+from metier.selection.report_study import curve_section, seeds_section
 from metier.tasks.metric_names import metric_name
 
 SEVERITIES = {"error": "✗", "warning": "!", "note": "·"}
@@ -43,6 +44,8 @@ def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
         "pairs": _pairs(report),
         "no_pairs": _no_pairs(trained),
         "cascade": cascade_section(report["cascade"]) if report["cascade"] else None,
+        "curves": curve_section(report),
+        "seeds": seeds_section(report),
         **_answers(report),
         "audit": _audit(report["audit"]),
         "made": _made(report),
@@ -415,6 +418,8 @@ def _sections(view: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("cost", "Quality against cost", view["cost"]),
         ("comparisons", "Comparisons", True),
         ("cascade", "Cascade", view["cascade"]),
+        ("curves", "More labels", view["curves"]),
+        ("seeds", "Seeds", view["seeds"]),
         ("confusions", "Confusions", view["confused"]),
         ("reliability", "Reliability", view["reliability"]),
         ("mistakes", "Mistakes", view["mistakes"]),

@@ -1,0 +1,31 @@
+"""What `metier train` says of seeds and learning curves, a line a candidate."""
+
+from typing import Any
+
+from metier.tasks.metric_names import metric_name
+
+
+def seed_lines(report: dict[str, Any]) -> list[str]:
+    """The spread of each candidate over its seeds, and what did not fit."""
+    study, metric = report.get("seeds"), report["primary_metric"]
+    if study is None:
+        return []
+    is_fraction = report["metrics"][metric]["is_fraction"]
+    factor, digits, unit = (100, 2, " %") if is_fraction else (1, 4, "")
+    lines = []
+    for one in study["candidates"]:
+        told = [
+            f"{split} {metric_name(metric)} {spread['mean'] * factor:.{digits}f} ± {spread['sd'] * factor:.{digits}f}"
+            f"{unit} ({spread['min'] * factor:.{digits}f} to {spread['max'] * factor:.{digits}f})"
+            for split, spread in ((split, one[split][metric]) for split in ("test", "validation"))
+        ]
+        lines.append(f"seeds  {one['name']}, {len(one['seeds'])} seeds: {'; '.join(told)}")
+    return lines + [f"seeds  {note}" for note in study["notes"]]
+
+
+def curve_lines(report: dict[str, Any]) -> list[str]:
+    """What twice the labels would buy each candidate, or why that cannot be said."""
+    study = report.get("learning_curve")
+    if study is None:
+        return []
+    return [f"curve  {said}" for said in (*(one["sentence"] for one in study["candidates"]), *study["notes"])]

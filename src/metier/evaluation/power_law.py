@@ -1,0 +1,163 @@
+"""How an error falls with the rows that were learned from, and what it would be with more of them.
+
+Errors of learners follow a power law over a wide range of sizes, `floor + scale * n ** -exponent` [1]_ [2]_:
+the floor is what no number of rows mends (labels that contradict one another, texts that say too little).
+Three numbers from five sizes are not much, so the forecast is a distribution: of other rows to be measured on,
+of other draws of rows to learn from, and of other weights of the sizes, which stands for the law being only
+about right.
+
+References
+----------
+.. [1] Hestness et al., "Deep learning scaling is predictable, empirically", 2017 (arXiv:1712.00409).
+.. [2] Figueroa et al., "Predicting sample size required for classification performance", 2012.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# From an error that hardly falls to one that falls as fast as any that was seen; past 1 sizes say nothing new.
+EXPONENTS = np.geomspace(0.03, 2.0, 60)
+FEWEST_SIZES = 4
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """`floor + scale * (n / unit) ** -exponent`.
+
+    Parameters
+    ----------
+    floor, scale : float
+        Not negative; `scale` is what of the error at `unit` rows more rows would mend.
+    exponent : float
+        How fast it falls.
+    unit : float
+        Rows of the largest size it was fitted to.
+    """
+
+    floor: float
+    scale: float
+    exponent: float
+    unit: float
+
+    def error_at(self, rows: float | np.ndarray) -> np.ndarray:
+        """Give the error after learning from so many rows."""
+        return np.asarray(self.floor + self.scale * (np.asarray(rows) / self.unit) ** -self.exponent)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """An error that was not measured.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The fit's own, and the ends of its interval.
+    drawn : ndarray of shape (n_samples,)
+        What the interval was taken from.
+    """
+
+    value: float
+    low: float
+    high: float
+    drawn: np.ndarray
+
+
+@dataclass(frozen=True)
+class CurveErrors:
+    """Errors measured at several sizes.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_sizes,)
+        Rows learned from, ascending.
+    errors : list of ndarray of shape (n_draws,)
+        For each size, the error of each draw of so many rows.
+    samples : list of ndarray of shape (n_draws, n_samples)
+        The same on bootstrap samples of the rows that were measured on, paired over everything.
+    """
+
+    sizes: np.ndarray
+    errors: list[np.ndarray]
+    samples: list[np.ndarray]
+
+    def up_to(self, n_sizes: int) -> "CurveErrors":
+        """Give the first sizes only."""
+        return CurveErrors(self.sizes[:n_sizes], self.errors[:n_sizes], self.samples[:n_sizes])
+
+    @property
+    def means(self) -> np.ndarray:
+        """The mean error at each size, of shape (n_sizes,)."""
+        return np.array([one.mean() for one in self.errors])
+
+    @property
+    def draw_noise(self) -> float | None:
+        """By what fraction of itself an error differs from draw to draw; None without a second draw."""
+        spreads = [one.std(ddof=1) / max(one.mean(), 1e-9) for one in self.errors if len(one) > 1]
+        return float(np.sqrt(np.mean(np.square(spreads)))) if spreads else None
+
+
+def fit_power_law(sizes: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> tuple[PowerLaw, ...]:
+    """Fit a power law to each set of errors, by weighted least squares over a grid of exponents.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_sizes,)
+    errors, weights : ndarray of shape (n_sets, n_sizes)
+    """
+    unit = float(sizes.max())
+    best = np.full(len(errors), np.inf)
+    found = np.zeros((len(errors), 3))
+    for exponent in EXPONENTS:
+        floor, scale, loss = _least_squares((sizes / unit) ** -exponent, errors, weights)
+        is_better = loss < best * (1 - 1e-9)
+        best = np.where(is_better, loss, best)
+        found[is_better] = np.column_stack([floor, scale, np.full(len(errors), exponent)])[is_better]
+    return tuple(PowerLaw(float(a), float(b), float(c), unit) for a, b, c in found)
+
+
+def _least_squares(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit `y = floor + scale * x` with neither negative; gives floor, scale and loss of each set."""
+    total, sum_x, sum_y = weights.sum(axis=1), weights @ x, (weights * y).sum(axis=1)
+    sum_xx, sum_xy = weights @ x**2, (weights * y) @ x
+    spread = np.maximum(total * sum_xx - sum_x**2, 1e-15)
+    scale = np.maximum((total * sum_xy - sum_x * sum_y) / spread, 0.0)
+    floor = (sum_y - scale * sum_x) / total
+    scale = np.where(floor < 0, sum_xy / sum_xx, scale)
+    floor = np.maximum(floor, 0.0)
+    residuals = y - floor[:, None] - scale[:, None] * x
+    return floor, scale, (weights * residuals**2).sum(axis=1)
+
+
+def forecast(curve: CurveErrors, rows: float, *, level: float = 0.95, random_state: int = 0) -> Forecast:
+    """Say what the error of one more training would be, on so many rows.
+
+    Parameters
+    ----------
+    curve : CurveErrors
+        Of at least `FEWEST_SIZES` sizes.
+    rows : float
+        More than any of the sizes.
+    level : float
+        Share of forecasts whose interval should hold what is then measured, 0 to 1.
+    """
+    rng = np.random.default_rng(random_state)
+    means, noise = curve.means, curve.draw_noise or 0.0
+    draws = np.array([len(one) for one in curve.errors])
+    value = float(fit_power_law(curve.sizes, means[None], _trust(means, draws)[None])[0].error_at(rows))
+    sampled = np.stack([one.mean(axis=0) for one in curve.samples], axis=1)
+    # What other draws would have changed: known from the sizes that were drawn more than once.
+    sampled = np.maximum(sampled * (1 + noise / np.sqrt(draws) * rng.standard_normal(sampled.shape)), 0.0)
+    weights = _trust(sampled, draws) * rng.exponential(size=sampled.shape)
+    laws = fit_power_law(curve.sizes, sampled, weights)
+    drawn = np.array([float(law.error_at(rows)) for law in laws])
+    drawn = np.maximum(drawn * (1 + noise * rng.standard_normal(len(drawn))), 0.0)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Forecast(value, float(min(low, value)), float(max(high, value)), drawn)
+
+
+def _trust(errors: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Weights of sizes: an error's noise is about proportional to it, and falls with the draws."""
+    return draws / np.maximum(errors, 1e-4) ** 2
