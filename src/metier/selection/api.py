@@ -34,8 +34,8 @@ from metier.selection.run_folder import RunFolder
 from metier.selection.sealing import seal_candidates
 from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
 from metier.selection.stored_answers import keep
-from metier.selection.unlabelled import said_of, without_gain
 from metier.selection.study import Study, foreseen
+from metier.selection.unlabelled import said_of, without_gain
 from metier.text.language import detect_language
 
 # Answering the test rows, sealing and the report take their share of the budget too.
@@ -143,7 +143,6 @@ def train(
         ) from None
 
 
-def _settings(
 def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any) -> dict[str, LearningCurve]:
     """Say how candidates learn from rows, and what twice the labels would buy.
 
@@ -175,6 +174,7 @@ def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any
     return {one["name"]: LearningCurve.from_dict(found["metric"], one) for one in found["candidates"]}
 
 
+def _settings(
     settings: TrainSettings | Mapping[str, Any] | None,
     *,
     budget: str | None,
@@ -222,11 +222,11 @@ def _conduct(
     for sentence in gained:
         listener(Progress(sentence, 1, 1, unit=""))
     recommendation = _recommend(race)
-    if settings.refit:
     study = Study.begin(race, plan)
+    if settings.refit:
         _refit(race, plan, recommendation.name, len(splits.test))
-    race.measure_again(task.items(splits.test))
     study.train(recommendation.name, closing=_closing_seconds(race, len(splits.test)))
+    race.measure_again(task.items(splits.test))
     tested = _answer_test(race, splits.test)
     report = plain(
         build_report(
@@ -234,8 +234,8 @@ def _conduct(
         )
     )
     report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes, *gained]
-    return _close(race, report, recommendation)
     report |= plain(study.facts(splits.test))
+    return _close(race, report, recommendation)
 
 
 def _recommend(race: Race) -> Recommendation:
@@ -276,12 +276,12 @@ def _refit(race: Race, plan: Plan, chosen: str, n_test: int) -> None:
     race.refit(names, plan.methods)
 
 
-def _answer_test(race: Race, test: Rows) -> dict[str, Tested]:
 def _closing_seconds(race: Race, n_test: int) -> float:
     """What the end of the run will take: every candidate answers the test rows, and the report is written."""
     return CLOSING_SECONDS + sum(n_test / entry.cost["rows_per_second"] for entry in race.trained)
 
 
+def _answer_test(race: Race, test: Rows) -> dict[str, Tested]:
     """Every candidate answers the test rows; called once, after every choice."""
     tested, items = {}, race.task.items(test)
     for entry in race.trained:
