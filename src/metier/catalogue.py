@@ -46,6 +46,7 @@ METHODS = {
     "textrank.v1": "metier.classical.textrank:TextRank",
     "nearest_reply.v1": "metier.classical.nearest_reply:NearestReply",
     "dictionary_translation.v1": "metier.classical.dictionary_translation:DictionaryTranslation",
+    "sentence_ranker.v1": "metier.transformer.sentence_ranker:SentenceRanker",
     "generator.v1": "metier.transformer.generator:Generator",
     "searched.v1": "metier.selection.searched:Searched",
     "bm25.v1": "metier.classical.bm25_search:Bm25Search",

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import metier
 from metier import catalogue
 from metier.errors import DataError, EmptyDataError
 from metier.tasks.generation import Generation, as_items, check_texts
@@ -81,3 +82,18 @@ def test_rows_of_a_table_are_summaries_too(tmp_path):
     assert task.kind == "summary"
     assert list(task.items(rows)) == texts
     assert task.targets(rows) == targets
+
+
+def test_references_are_right_too(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    text = "A long abstract about many things that were found out. " * 4
+    records = [
+        {"document": text, "summary": f"Short {i}.", "references": further}
+        for i, further in enumerate([["Short 0.", "Brief."], ["Short 1."], [], ["Else."]])
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    rows = metier.read(path)
+    task = Generation.from_rows(rows)
+    assert task.targets(rows) == [["Short 0.", "Brief."], "Short 1.", "Short 2.", ["Short 3.", "Else."]]
+    assert "references" in task.why
+    assert check_texts(task.items(rows), task.targets(rows)).targets == [f"Short {i}." for i in range(4)]

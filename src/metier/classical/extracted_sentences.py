@@ -21,11 +21,10 @@ def choose_count(pairs: TextPairs, summarise: Callable[[str, int], str]) -> tupl
     """
     step = max(1, len(pairs) // MOST_ROWS)
     rows = [
-        (last_words(item), target)
-        for item, target in zip(pairs.items[::step], pairs.targets[::step], strict=True)
+        (last_words(item), true) for item, true in zip(pairs.items[::step], pairs.truth[::step], strict=True)
     ]
     figures = {
-        count: float(np.mean([rouge_l(target, summarise(text, count)) for text, target in rows]))
+        count: float(np.mean([rouge_l(true, summarise(text, count)) for text, true in rows]))
         for count in range(1, MOST_SENTENCES + 1)
     }
     return max(figures, key=lambda count: figures[count]), figures

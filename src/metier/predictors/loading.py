@@ -34,6 +34,7 @@ KINDS = {
     "onnx_pair_encoder.v1": "metier.predictors.onnx_pair_encoder:OnnxPairEncoderPredictor",
     "lead.v1": "metier.predictors.lead:LeadPredictor",
     "textrank.v1": "metier.predictors.textrank:TextRankPredictor",
+    "onnx_sentences.v1": "metier.predictors.onnx_sentences:OnnxSentencesPredictor",
     "nearest_reply.v1": "metier.predictors.nearest_reply:NearestReplyPredictor",
     "passage_phrase.v1": "metier.predictors.passage_phrase:PassagePhrasePredictor",
     "onnx_reader.v1": "metier.predictors.onnx_reader:OnnxReaderPredictor",

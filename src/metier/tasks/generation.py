@@ -1,7 +1,8 @@
 """A text to be written for each row: a summary, a translation, the reply in a conversation."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ METRICS = ("rouge_1", "rouge_2", "rouge_l", "bleu", "chrf", "distinct_2", "lengt
 PRIMARY_METRIC = {"summary": "rouge_l", "translation": "chrf", "reply": "rouge_l"}
 # The methods that race by default: a floor for each kind of text, cheap first.
 FIELDS = {
-    "summary": ("lead.v1", "textrank.v1", "generator.v1"),
+    "summary": ("lead.v1", "textrank.v1", "sentence_ranker.v1", "generator.v1"),
     "translation": ("nearest_reply.v1", "dictionary_translation.v1", "generator.v1"),
     "reply": ("nearest_reply.v1", "generator.v1"),
 }
@@ -29,7 +30,11 @@ SUMMARY_FRACTION = 0.5
 # Below this a text says nothing that could be condensed: a short question with a shorter answer.
 SHORTEST_SUMMARISED = 150
 
+# A column of lists of texts, each as right as the target.
+REFERENCES = "references"
+
 Item = str | Mapping[str, Any]
+Target = str | list[str]
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,11 @@ class Generation:
         DataError
             If a row has no target, or its conversation cannot be answered.
         """
-        pairs = check_texts(_items(rows), rows.values("target"), origin=rows.origin)
-        return cls.from_texts(pairs)
+        targets = _targets(rows)
+        found = cls.from_texts(check_texts(_items(rows), targets, origin=rows.origin))
+        if all(isinstance(target, str) for target in targets):
+            return found
+        return replace(found, why=f"{found.why}; further right texts stand in {REFERENCES}")
 
     @classmethod
     def from_texts(cls, pairs: "TextPairs") -> Self:
@@ -95,9 +103,13 @@ class Generation:
         """Give the texts, or the conversations as `{"messages": [...]}`."""
         return _items(rows)
 
-    def targets(self, rows: "Rows") -> list[str]:
-        """Give the text that each row should be answered with."""
-        return [str(target) for target in rows.values("target")]
+    def targets(self, rows: "Rows") -> list[Target]:
+        """Give the text that each row should be answered with, or a list where several are right.
+
+        Further right texts are those of a column `references`, which holds lists: what is learned is the target, and
+        an answer is held against the one that it is nearest to.
+        """
+        return _targets(rows)
 
     def facts(self) -> dict[str, Any]:
         """What a report says of the task besides its name."""
@@ -112,13 +124,25 @@ class TextPairs:
     ----------
     items : list of str, or of {"messages": [...]}
     targets : list of str
+        What is learned.
+    truth : list of str, or of list of str
+        What answers are held against: where several texts are right, all of them.
     """
 
     items: Sequence[Item]
     targets: Sequence[str]
+    truth: Sequence[Target]
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def take(self, places: Sequence[int]) -> "TextPairs":
+        """Give some of the rows, in this order."""
+        return TextPairs(
+            [self.items[place] for place in places],
+            [self.targets[place] for place in places],
+            [self.truth[place] for place in places],
+        )
 
     @property
     def is_dialogue(self) -> bool:
@@ -146,13 +170,14 @@ def check_texts(X: Any, y: Any, *, origin: str = "these rows") -> TextPairs:
         raise ValueError(
             f"Expected one target for each item, found {len(items)} items and {len(targets)} targets."
         )
-    for row, target in enumerate(targets, start=1):
+    learned = [target[0] if isinstance(target, list) and target else target for target in targets]
+    for row, target in enumerate(learned, start=1):
         if not isinstance(target, str) or not target.strip():
             raise DataError(
                 f"Row {row} of {origin} has no text as its target, but {target!r:.60}. "
                 "Write it, or leave the row out."
             )
-    return TextPairs(items, targets)
+    return TextPairs(items, learned, targets)
 
 
 def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
@@ -219,6 +244,25 @@ def _items(rows: "Rows") -> list[Item]:
     if rows.roles.messages is None:
         return list(rows.texts)
     return [{"messages": messages} for messages in rows.values("messages")]
+
+
+def _targets(rows: "Rows") -> list[Target]:
+    targets = [str(target) for target in rows.values("target")]
+    if REFERENCES not in rows.table.column_names:
+        return list(targets)
+    listed = map(_as_texts, rows.table.column(REFERENCES).to_pylist())
+    several = (list(dict.fromkeys([target, *further])) for target, further in zip(targets, listed, strict=True))
+    return [texts if len(texts) > 1 else texts[0] for texts in several]
+
+
+def _as_texts(value: Any) -> list[str]:
+    """The texts of a cell: a list, or the JSON of one; none where it is something else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError:
+            return []
+    return [text for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list) else []
 
 
 def _as_item(item: Any, row: int, origin: str) -> Item:

@@ -71,7 +71,7 @@ TASKS = {
     ),
     "generation": Known(
         "metier.tasks.generation:Generation",
-        ("lead.v1", "textrank.v1", "nearest_reply.v1", "generator.v1"),
+        ("lead.v1", "textrank.v1", "nearest_reply.v1", "sentence_ranker.v1", "generator.v1"),
     ),
 }
 
