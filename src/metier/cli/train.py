@@ -73,7 +73,6 @@ SHOWN_REASONS = 3
 @click.option(
     "--unlabelled", metavar="FILE", help="Texts without labels: methods that learn from them race too."
 )
-@click.option("--unlabelled", metavar="FILE", help="Texts without labels: methods that learn from them race too.")
 @click.option(
     "--augment",
     metavar="WAYS",
