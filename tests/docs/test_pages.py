@@ -57,7 +57,7 @@ def test_commands_on_a_page_exist_with_their_flags(line):
     assert not unknown
 
 
-@pytest.mark.parametrize("script", ["command_pages", "method_pages"])
+@pytest.mark.parametrize("script", ["benchmark_page", "command_pages", "method_pages"])
 def test_written_pages_are_what_the_code_says(script):
     path = ROOT / "scripts" / f"{script}.py"
     specification = importlib.util.spec_from_file_location(script, path)

@@ -1,0 +1,299 @@
+"""Write docs/benchmarks.md from benchmarks/results/*.json: `python scripts/benchmark_page.py`.
+
+No figure on the page is typed: what a file of results does not hold is not on the page. A test compares the page with
+what this would write.
+"""
+
+import json
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[1]
+RESULTS = PROJECT / "benchmarks" / "results"
+PAGE = PROJECT / "docs" / "benchmarks.md"
+MARK = "<!-- Written by scripts/benchmark_page.py from benchmarks/results. -->"
+TO_REACH = (0.80, 0.85, 0.88, 0.90, 0.92, 0.93)
+TUTORIAL, BEST, OURS = "Trainer, tutorial", "Trainer, best", "encoder.v1"
+INTRODUCTION = """# Benchmarks
+
+What a user would otherwise pick, beside what this project does with the same rows, the same base (all-MiniLM-L6-v2, 22
+million weights), the same split and number of epochs. Each peer runs in an environment of its own (`make bench-peers`
+makes them in `.bench`), as a process of its own, by turns: A, B, A, B.
+
+Times are of the processor, since the machine was shared while they were taken: they hold what a side computes, not what it
+waited for. Only ratios within one run compare, and on a busy machine they move by a tenth. `times ours` above 1 means that
+ours is the faster. Quality stands beside every time: a fast answer that is worse is no win. Loading, imports and the test
+are outside the times; ours includes the frozen start of its head and its validation, the Trainer's does not."""
+
+
+def pages() -> dict[Path, str]:
+    """Give the page's path and text."""
+    parts = [MARK, INTRODUCTION]
+    for section, names in SECTIONS:
+        found = [result for name in names if (result := read(name)) is not None]
+        if found:
+            parts += section(found)
+    return {PAGE: "\n\n".join(part.strip() for part in parts) + "\n"}
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """A file of results, or None where it was not measured."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def fine_tuning(results: list[dict[str, Any]]) -> Iterator[str]:
+    """Whole trainings against peers."""
+    yield "## Fine-tuning, from rows to a model"
+    yield (
+        "`Trainer, tutorial`: every row padded to 128 tokens, float32, batches of 32. `Trainer, best`: padded to the "
+        "longest of the batch, grouped by length, bfloat16. AutoGluon-MultiModal at its defaults, on the same base. One "
+        "epoch: accuracies say what each has learned by then, and a head that starts at random has learned little."
+    )
+    for result in results:
+        yield caption(result)
+        yield compared(result, OURS)
+
+
+def step_speed(results: list[dict[str, Any]]) -> Iterator[str]:
+    """The training loop alone against the Trainer."""
+    yield "## Fine-tuning, the loop alone"
+    yield (
+        "One epoch in one process, without loading, tokenising or the start of the head. How much a side pads hangs on the "
+        "number of rows: grouping by length has more to choose from among many."
+    )
+    for result in results:
+        rows = []
+        for name, side in result["sides"].items():
+            own = result["times_faster_than"].get(name)
+            rows.append(
+                [
+                    name,
+                    side["examples_per_processor_second"],
+                    times(own["processor"]) if own else "1",
+                    percent(side["padding_fraction"]),
+                ]
+            )
+        command = result.get("command") or (
+            f"python -m benchmarks.training_speed --rows {result['rows']} --rounds {result['rounds']} "
+            f"--threads {result['threads']}"
+        )
+        yield f"{result['rows']:,} rows, {result['rounds']} rounds: `{command}`"
+        yield table(["side", "rows per CPU second", "times ours", "padding"], rows)
+
+
+def time_to_accuracy(results: list[dict[str, Any]]) -> Iterator[str]:
+    """How long until validation is right so often."""
+    yield "## Time to an accuracy"
+    yield (
+        "Processor seconds until 1,000 validation rows are answered with that accuracy; every epoch is scored. Ours starts "
+        "from the solution on the frozen base, whose time is in it. The tutorial's Trainer was not run to the end: its "
+        "column is **computed**, the rows that `Trainer, best` needed at the tutorial's own rate above, and so takes for "
+        "granted that it learns as much from a row."
+    )
+    for result in results:
+        sides = {name: runs for name, runs in result["sides"].items() if "failed" not in runs[0]}
+        rate = tutorial_seconds_a_row()
+        names = [*sides, *([f"{TUTORIAL}, computed"] if BEST in sides and rate else [])]
+        rows = []
+        for wanted in TO_REACH:
+            cells = [spent(runs[0], wanted) for runs in sides.values()]
+            if len(names) > len(sides):
+                cells.append(computed(sides[BEST][0], wanted, rate or 0.0))
+            if any(cell != "not reached" for cell in cells):
+                rows.append([f"{wanted:.2f}", *cells])
+        rows.append(["after all epochs", *(last(runs[0]) for runs in sides.values()), "-"][: len(names) + 1])
+        yield caption(result)
+        yield table(["accuracy", *names], rows)
+
+
+def shares(results: list[dict[str, Any]]) -> Iterator[str]:
+    """The step against the peak of the matrix product."""
+    (result,) = results
+    yield "## Share of what the processor can multiply"
+    yield (
+        "Operations of a step by formula, over its time, against the best rate of plain matrix products measured between "
+        f"the steps (large squares and the layers' own shapes): `{result['command']}`"
+    )
+    rows, kinds = [], {}
+    for name, found in result["precisions"].items():
+        peak = max(found["peak_gflop_per_second"].values())
+        rate = statistics.median(found["step_gflop_per_second"])
+        rows.append([name, f"{peak:.0f}", f"{rate:.0f}", percent(found["share_of_peak"])])
+        kinds[name] = found["share_of_time"]
+    yield table(["precision", "peak, GFLOP/s a core", "step, GFLOP/s", "share"], rows)
+    yield "Where the time of a step goes, by torch's profiler (which itself costs a little):"
+    every = list(next(iter(kinds.values())))
+    yield table(["", *kinds], [[kind, *(percent(kinds[name][kind]) for name in kinds)] for kind in every])
+
+
+def sizes(results: list[dict[str, Any]]) -> Iterator[str]:
+    """Growth with rows and tokens."""
+    (result,) = results
+    yield "## How cost grows"
+    yield (
+        "Steps are measured, an epoch is their rate times its tokens; rows beyond 10,003 are noisy repeats: "
+        f"`{result['command']}`"
+    )
+    yield "![Cost of an epoch by rows, and of a row by tokens](images/cost_by_size.png)"
+    yield table(
+        ["rows", "an epoch, CPU s", "rows per CPU second", "tokenising, CPU s", "padding", "peak memory, MB"],
+        [
+            [
+                f"{row['rows']:,}",
+                row["epoch_cpu_seconds"],
+                row["examples_per_cpu_second"],
+                row["tokenising_cpu_seconds"],
+                percent(row["padding_fraction"]),
+                row["peak_memory_mb"],
+            ]
+            for row in result["rows"]
+        ],
+    )
+    yield table(
+        ["tokens a row", "a row, CPU ms", "tokens per CPU second", "peak memory, MB"],
+        [
+            [row["tokens"], row["cpu_ms_a_row"], f"{row['tokens_per_cpu_second']:,}", row["peak_memory_mb"]]
+            for row in result["tokens"]
+        ],
+    )
+
+
+def embedding(results: list[dict[str, Any]]) -> Iterator[str]:
+    """Embedding against sentence-transformers."""
+    yield "## Embedding"
+    yield "The accuracy is that of the same logistic regression on each side's vectors: whether they are as good."
+    for result in results:
+        yield caption(result)
+        yield compared(result, "embed")
+
+
+def classical(results: list[dict[str, Any]]) -> Iterator[str]:
+    """Methods without fine-tuning."""
+    yield "## Without fine-tuning"
+    yield (
+        "scikit-learn as a tutorial writes it: TF-IDF of words, `LinearSVC`, one fit. `tfidf_linear.v1` adds characters, "
+        "chooses model and strength on validation and calibrates; `frozen_linear.v1` embeds with the base."
+    )
+    for result in results:
+        yield caption(result)
+        yield compared(result, "tfidf_linear.v1")
+
+
+def few_shot(results: list[dict[str, Any]]) -> Iterator[str]:
+    """Few labels a class against SetFit."""
+    yield "## Few labels"
+    yield "SetFit 1.2 with 5 iterations of pairs, batches of 16, one epoch; every side learns from the same draw."
+    for result in results:
+        yield caption(result)
+        yield compared(result, "frozen_linear.v1")
+
+
+def compared(result: dict[str, Any], ours: str) -> str:
+    """Table of a suite: speed, ratio, memory, quality."""
+    rows = []
+    for name, runs in result["sides"].items():
+        done = [run for run in runs if "failed" not in run]
+        if not done:
+            rows.append([name, runs[0]["failed"].replace("|", "/")[:120], "", "", "", ""])
+            continue
+        ratio = result["times_of"].get(ours, {}).get(name)
+        rows.append(
+            [
+                name,
+                typical(done, "cpu_seconds", ".1f"),
+                typical(done, "examples_per_cpu_second", ",.1f"),
+                times(ratio) if ratio else "1" if name == ours else "-",
+                typical(done, "peak_memory_mb", ".0f"),
+                ", ".join(percent(run["accuracy"]) for run in done),
+            ]
+        )
+    titles = ["side", "CPU s", "rows per CPU second", "times ours", "peak memory, MB", "accuracy on test"]
+    return table(titles, rows)
+
+
+def caption(result: dict[str, Any]) -> str:
+    """What was run: rows, epochs, rounds and the command."""
+    rows = result["rows"] if isinstance(result["rows"], str) else f"{result['rows']:,} rows"
+    rounds = "1 round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
+    threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
+    return f"banking77, {rows}, {rounds}, {threads}: `{result['command']}`"
+
+
+def typical(runs: list[dict[str, Any]], name: str, form: str) -> str:
+    """The median of a figure over runs."""
+    return format(statistics.median(run[name] for run in runs), form)
+
+
+def tutorial_seconds_a_row() -> float | None:
+    """Processor seconds that the tutorial's Trainer took for a row where it was run."""
+    result = read("fine_tuning")
+    runs = [] if result is None else [run for run in result["sides"][TUTORIAL] if "failed" not in run]
+    return statistics.median(run["cpu_seconds"] / run["examples"] for run in runs) if runs else None
+
+
+def reached(run: dict[str, Any], wanted: float) -> dict[str, float] | None:
+    """The first entry of a run's history that is as accurate."""
+    return next((entry for entry in run["history"] if entry["accuracy"] >= wanted), None)
+
+
+def spent(run: dict[str, Any], wanted: float) -> str:
+    """Seconds to an accuracy."""
+    entry = reached(run, wanted)
+    return f"{entry['cpu_seconds']:.0f} s" if entry else "not reached"
+
+
+def computed(best: dict[str, Any], wanted: float, seconds_a_row: float) -> str:
+    """Seconds the tutorial's way would take for the rows that the best one needed."""
+    entry = reached(best, wanted)
+    return f"{entry['examples'] * seconds_a_row:.0f} s" if entry else "not reached"
+
+
+def last(run: dict[str, Any]) -> str:
+    """Where a run ended: validation, seconds, test."""
+    entry = run["history"][-1]
+    return f"{entry['accuracy']:.3f} in {run['cpu_seconds']:.0f} s (test {percent(run['accuracy'])})"
+
+
+def times(ratio: dict[str, Any]) -> str:
+    """A ratio and its rounds."""
+    rounds = ratio["rounds"]
+    spread = f" ({min(rounds)} to {max(rounds)})" if len(rounds) > 1 else ""
+    return f"{ratio['median']}{spread}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage."""
+    return f"{share * 100:.1f} %"
+
+
+def table(titles: list[str], rows: list[list[Any]]) -> str:
+    """A table of Markdown."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+Section = Callable[[list[dict[str, Any]]], Iterator[str]]
+SECTIONS: tuple[tuple[Section, tuple[str, ...]], ...] = (
+    (fine_tuning, ("fine_tuning", "fine_tuning_more_rows")),
+    (step_speed, ("training_speed", "training_speed_more_rows")),
+    (time_to_accuracy, ("time_to_accuracy", "time_to_accuracy_all_rows")),
+    (shares, ("step_share",)),
+    (sizes, ("sizes",)),
+    (embedding, ("embedding",)),
+    (classical, ("classical",)),
+    (few_shot, ("few_shot_8", "few_shot_16")),
+)
+
+
+def main() -> None:
+    """Write the page."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
