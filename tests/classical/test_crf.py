@@ -14,7 +14,7 @@ import pytest
 from metier.classical.crf import Crf, CrfSyntax, _Trainer
 from metier.classical.dictionary_tagger import DictionaryTagger
 from metier.errors import BadSpanError, BundleError, SettingsError, TooFewLabelsError
-from metier.evaluation.span_fit import span_f1
+from metier.evaluation.entity_measures import entity_f1
 from metier.predictors import load_predictor
 from metier.predictors.crf import CrfPredictor
 from metier.predictors.crf_features import CrfFeatures
@@ -48,15 +48,17 @@ def folder(fitted, tmp_path_factory):
 
 def test_beats_the_dictionary_on_unseen_texts(fitted, diseases):
     train, (texts, spans) = diseases
-    floor = span_f1(spans, DictionaryTagger().fit(*train).predict(texts))
-    assert span_f1(spans, fitted.predict(texts)) > floor + 0.05
+    floor = entity_f1(spans, DictionaryTagger().fit(*train).predict(texts))
+    assert entity_f1(spans, fitted.predict(texts)) > floor + 0.05
 
 
 def test_chinese_is_tagged_by_character_with_jieba(places):
     train, (texts, spans) = places
     method = Crf(c1=0.1, c2=0.01, max_iterations=40, outside_bias=0.0, calibration=(1.0, 0.0)).fit(*train)
     assert method.facts_["parts_of_speech"] == "jieba"
-    assert span_f1(spans, method.predict(texts)) > span_f1(spans, DictionaryTagger().fit(*train).predict(texts))
+    assert entity_f1(spans, method.predict(texts)) > entity_f1(
+        spans, DictionaryTagger().fit(*train).predict(texts)
+    )
 
 
 @pytest.mark.skipif(not is_parser_installed(), reason="needs metier[nlp]: spaCy and its English model")

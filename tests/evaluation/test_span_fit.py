@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from metier.evaluation.span_fit import choose_bias, fit_calibration, fit_decoder, span_counts, span_f1
+from metier.evaluation.entity_measures import entity_f1
+from metier.evaluation.span_fit import choose_bias, fit_calibration, fit_decoder
 from metier.tasks.bio import as_offsets
 from metier.tasks.scored_spans import log_odds
 
@@ -12,9 +13,8 @@ from metier.tasks.scored_spans import log_odds
 def test_counts_and_f1():
     truth = [[[0, 1, "x"], [2, 3, "y"]], [], [[0, 4, "x"]]]
     found = [[[0, 1, "x"], [2, 3, "x"]], [[0, 1, "x"]], []]
-    assert span_counts(truth, found) == (1, 3, 3)
-    assert span_f1(truth, found) == pytest.approx(1 / 3)
-    assert span_f1([[]], [[]]) == 0
+    assert entity_f1(truth, found) == pytest.approx(1 / 3)
+    assert entity_f1([[]], [[]]) == 0
 
 
 def test_f1_is_that_of_seqeval():
@@ -27,7 +27,7 @@ def test_f1_is_that_of_seqeval():
     sequences = [[best_tags(random.normal(size=(12, 5))) for _ in range(20)] for _ in range(2)]
     spans = [[spans_of_tags(tags, places, labels) for tags in side] for side in sequences]
     names = [[[tag_names(labels)[tag] for tag in tags] for tags in side] for side in sequences]
-    assert span_f1(*spans) == pytest.approx(seqeval.f1_score(*names))
+    assert entity_f1(*spans) == pytest.approx(seqeval.f1_score(*names))
 
 
 def test_the_line_is_that_of_a_logistic_regression():
@@ -72,4 +72,4 @@ def test_a_timid_tagger_is_made_bolder():
     decoder = fit_decoder(logits, [places] * 60, truth, ["x"])
     assert decoder.outside_bias < -0.5
     found = [[[s.start, s.end, s.label] for s in decoder.spans(values, places)] for values in logits]
-    assert span_f1(truth, found) > 0.8
+    assert entity_f1(truth, found) > 0.8

@@ -4,7 +4,7 @@ import pytest
 
 from metier.classical.crf import Crf
 from metier.classical.dictionary_tagger import DictionaryTagger
-from metier.evaluation.span_fit import span_f1
+from metier.evaluation.entity_measures import entity_f1
 from metier.fusion.vote import Vote, VoteFit, export_vote, fit_vote, join_vote
 from metier.predictors import load_predictor
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
@@ -77,8 +77,8 @@ def test_no_members_is_a_sentence(rows):
 
 def test_is_about_as_good_as_its_best_member_on_unseen_texts(fitted, rows):
     texts, true = rows[2]
-    alone = [span_f1(true, member.predict(texts)) for member in fitted.members_]
-    assert span_f1(true, fitted.predict(texts)) > max(alone) - 0.02
+    alone = [entity_f1(true, member.predict(texts)) for member in fitted.members_]
+    assert entity_f1(true, fitted.predict(texts)) > max(alone) - 0.02
 
 
 def test_exported_answers_alike(fitted, folder, rows):

@@ -12,7 +12,7 @@ import pytest
 
 from metier.classical.dictionary_tagger import DictionaryTagger
 from metier.errors import SettingsError
-from metier.evaluation.span_fit import span_f1
+from metier.evaluation.entity_measures import entity_f1
 from metier.predictors import load_predictor
 from metier.predictors.token_windows import cut
 from metier.tasks.bio import legal_starts, legal_steps, tag_names
@@ -45,8 +45,8 @@ def folder(fitted, tmp_path_factory):
 
 def test_beats_the_dictionary_on_unseen_texts(fitted, diseases):
     train, _, (texts, spans) = diseases
-    floor = span_f1(spans, DictionaryTagger().fit(*train).predict(texts))
-    assert span_f1(spans, fitted.predict(texts)) > floor + 0.05
+    floor = entity_f1(spans, DictionaryTagger().fit(*train).predict(texts))
+    assert entity_f1(spans, fitted.predict(texts)) > floor + 0.05
 
 
 def test_exported_answers_alike(fitted, folder, diseases):

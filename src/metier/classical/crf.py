@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.dictionary_tagger import entity_labels
 from metier.errors import SettingsError
-from metier.evaluation.span_fit import calibrate, choose_bias, span_f1
+from metier.evaluation.entity_measures import entity_f1
+from metier.evaluation.span_fit import calibrate, choose_bias
 from metier.predictors.crf import CrfPredictor
 from metier.predictors.crf_features import CrfFeatures
 from metier.predictors.gazetteer import Gazetteer, commonest_label, phrase_key
@@ -336,7 +337,7 @@ class _Unseen:
 
     def f1(self) -> float:
         """Give the F1 of spans without a bias."""
-        return span_f1(self._examples.spans, self.answer(0.0))
+        return entity_f1(self._examples.spans, self.answer(0.0))
 
     def calibration(self, bias: float) -> SpanCalibration:
         """Fit the probabilities of the spans that are found with a bias."""

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from metier.evaluation.entity_measures import entity_f1
 from metier.tasks.bio import Span
 from metier.tasks.scored_spans import SpanCalibration, log_odds
 from metier.tasks.tag_decoding import Run, TagDecoder, places
@@ -14,21 +15,6 @@ BIASES = (0.0, -0.5, -1.0, -1.5, -2.0, -2.5, -3.0, -3.5, -4.0, 0.5, 1.0)
 # A bias has to gain this much F1 on validation over none: smaller gains are luck.
 SMALLEST_GAIN = 0.003
 PRIOR_ROWS = 1.0  # Weight of the belief in slope 1 and intercept 0, in spans.
-
-
-def span_counts(truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]) -> tuple[int, int, int]:
-    """Count the spans that are right, there, and found."""
-    right = sum(
-        len({tuple(span) for span in true} & {tuple(span) for span in answer})
-        for true, answer in zip(truth, found, strict=True)
-    )
-    return right, sum(map(len, truth)), sum(map(len, found))
-
-
-def span_f1(truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]) -> float:
-    """Give the F1 of spans, 0 to 1; a span counts if its edges and its label are all right."""
-    right, there, answered = span_counts(truth, found)
-    return 2 * right / max(there + answered, 1)
 
 
 def fit_calibration(evidence: Sequence[float], right: Sequence[bool]) -> SpanCalibration:
@@ -66,7 +52,7 @@ def choose_bias(truth: Sequence[Sequence[Span]], answer: Callable[[float], Seque
     answer : callable
         From a bias to the spans that are found with it.
     """
-    scores = {bias: span_f1(truth, answer(bias)) for bias in BIASES}
+    scores = {bias: entity_f1(truth, answer(bias)) for bias in BIASES}
     best = max(scores, key=lambda bias: scores[bias])
     return best if scores[best] >= scores[0.0] + SMALLEST_GAIN else 0.0
 

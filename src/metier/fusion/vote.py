@@ -15,7 +15,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.evaluation.span_fit import fit_calibration, span_f1
+from metier.evaluation.entity_measures import entity_f1
+from metier.evaluation.span_fit import fit_calibration
 from metier.fusion.composition import exported, place_member, shared_labels
 from metier.fusion.training import settle
 from metier.predictors.loading import write_settings
@@ -91,7 +92,7 @@ def fit_vote(member_answers: Sequence[Sequence[Sequence[Voted]]], truth: Sequenc
     """
     if len(member_answers) == 0:
         raise ValueError("A vote needs members, found none. Give the answers of at least one.")
-    scores = np.array([span_f1(truth, [_places(row) for row in answers]) for answers in member_answers])
+    scores = np.array([entity_f1(truth, [_places(row) for row in answers]) for answers in member_answers])
     weights = scores / scores.sum() if scores.sum() > 0 else np.full(len(scores), 1 / len(scores))
     candidates = _candidates(member_answers, weights.tolist())
     threshold = _best_threshold(candidates, truth)
@@ -267,7 +268,7 @@ def _best_threshold(candidates: Sequence[Sequence[ScoredSpan]], truth: Sequence[
     # Between supports that occur: rounding in a record then decides nothing.
     tried = (np.concatenate([[0.0], edges[:-1]]) + edges) / 2
     scores = np.array(
-        [span_f1(truth, [places(elect(spans, threshold)) for spans in candidates]) for threshold in tried]
+        [entity_f1(truth, [places(elect(spans, threshold)) for spans in candidates]) for threshold in tried]
     )
     best = np.flatnonzero(scores >= scores.max() - 1e-12)
     return float(tried[best[len(best) // 2]])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from metier.evaluation.span_fit import span_f1
+from metier.evaluation.entity_measures import entity_f1
 from metier.predictors.token_windows import Frame, Pieces, cut
 from metier.tasks.bio import tags_of_spans
 from metier.tasks.tag_decoding import TagDecoder, places
@@ -70,7 +70,7 @@ class CutTexts:
         found = [
             places(decoder.spans(some, text.offsets)) for some, text in zip(logits, self.pieces, strict=True)
         ]
-        return span_f1(self.examples.spans, found)
+        return entity_f1(self.examples.spans, found)
 
 
 class Cutter:
