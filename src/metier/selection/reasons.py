@@ -1,0 +1,79 @@
+"""The settings that were taken from the rows, and why: said before anything is trained."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.selection.preflight import Planned, text_of
+
+SAMPLED_ROWS = 2_000
+# Labels so many times rarer than the commonest are mostly passed over by a loss that counts every row alike.
+SKEWED = 10
+
+
+def reasons_of(planned: Sequence[Planned], items: Sequence[Any], targets: Sequence[Any]) -> list[str]:
+    """Say of the dearest candidate that is fine-tuned how long, how fast and on what it learns, a sentence each.
+
+    Parameters
+    ----------
+    planned : sequence of Planned
+        Cheap first.
+    items, targets : sequence
+        Training rows.
+    """
+    tuned = [one for one in planned if one.epochs is not None and not one.why_dropped and _has_rate(one)]
+    if not tuned:
+        return []
+    return [*_of_length(tuned[-1], items), *_of_labels(tuned[-1], targets)]
+
+
+def _has_rate(one: Planned) -> bool:
+    return {"learning_rate", "token_budget"} <= set(one.method.get_params(deep=False))
+
+
+def _of_length(one: Planned, items: Sequence[Any]) -> list[str]:
+    from metier.text.language import detect_language
+    from metier.transformer.bases import load_tokenizer, resolve_base
+    from metier.transformer.encoder_settings import default_learning_rate
+
+    settings = one.method.get_params(deep=False)
+    texts = [text_of(item) for item in items[:: max(1, len(items) // SAMPLED_ROWS)]]
+    base = resolve_base(settings["base"], language=detect_language(texts).main_language)
+    tokenizer = load_tokenizer(base)
+    tokenizer.no_truncation()
+    lengths = np.array([len(found.ids) for found in tokenizer.encode_batch(texts)])
+    steps = max(1, round(one.epochs * lengths.mean() * len(items) / settings["token_budget"]))  # type: ignore[operator]
+    rate = settings["learning_rate"]
+    why = f"for {steps:,} steps; more steps, a lower rate" if rate is None else "its default"
+    rate = default_learning_rate(steps) if rate is None else rate
+    most = one.method.__class__().get_params(deep=False)["epochs"]
+    epochs = "its default" if one.epochs == most else f"of {most}, what the budget holds"
+    longer = float((lengths > base.max_length).mean())
+    windows = f"{longer:.1%} are longer and are read in windows" if longer else "none is longer"
+    return [
+        f"{one.name}: learning rate {rate:.2g} ({why}), {one.epochs} epochs ({epochs}), batches of "
+        f"{settings['token_budget']:,} tokens",
+        f"{one.name}: 95 % of the texts have at most {np.percentile(lengths, 95):.0f} tokens; the base reads "
+        f"{base.max_length}, {windows}",
+    ]
+
+
+def _of_labels(one: Planned, targets: Sequence[Any]) -> list[str]:
+    settings = one.method.get_params(deep=False)
+    if "class_weights" not in settings or not all(isinstance(target, str) for target in targets):
+        return []
+    counts = sorted(Counter(targets).values())
+    times = counts[-1] / counts[0]
+    if settings["class_weights"] is not None:
+        return [f"{one.name}: class weights {settings['class_weights']}, as set"]
+    if times < SKEWED:
+        return [
+            f"{one.name}: no class weights, for the commonest label has {times:.1f} times the rows of the rarest"
+        ]
+    short = one.name.rpartition(".v")[0]
+    return [
+        f"{one.name}: no class weights though the commonest label has {times:.0f} times the rows of the rarest: every "
+        f"row counts alike, as in accuracy; if rare labels count as much, --set methods.{short}.class_weights=balanced"
+    ]
