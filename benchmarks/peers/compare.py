@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers.compare SUITE [--rows N] [--rounds 2] [--threads 1] [--sides NAME ...] [--output FILE]
 
-Rows are of banking77: 1,000 are held out of its training rows for validation, what a side learns from is drawn from the
-rest, and all 3,080 test rows are asked at the end. Times are of the processor while a side learns; loading, imports and
+Rows are of banking77: some are held out of its training rows for validation, what a side learns from is drawn from the
+rest, and rows of its test are asked at the end. Times are of the processor while a side learns; loading, imports and
 test are outside. Ratios are taken within a round. A side whose environment was not made (`make bench-peers`), that
 fails, or that takes longer than its minutes is said with the reason; the others go on.
 """
@@ -22,14 +22,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.peers.environments import FOLDER, interpreter
 from metier.machine import describe_machine
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / "examples" / "banking77"
 RESULTS = PROJECT / "benchmarks" / "results"
-VALIDATION_ROWS = 1_000
-
 Row = dict[str, str]
 
 
@@ -50,6 +50,8 @@ class Suite:
     rows: int | None = None
     per_class: int | None = None
     epochs: int = 1
+    validation_rows: int = 1_000
+    test_rows: int = 3_080
 
 
 TUTORIAL = Side("hugging_face_trainer", {"manner": "tutorial"})
@@ -68,9 +70,13 @@ SUITES = {
             "AutoGluon-MultiModal": Side("autogluon"),
             "encoder.v1": ENCODER,
         },
-        rows=512,
+        rows=256,
+        validation_rows=200,
+        test_rows=500,
     ),
-    "fine_tuning_more_rows": Suite({"Trainer, best": BEST, "encoder.v1": ENCODER}, rows=4_096),
+    "fine_tuning_more_rows": Suite(
+        {"Trainer, best": BEST, "encoder.v1": ENCODER}, rows=2_048, validation_rows=200, test_rows=500
+    ),
     "time_to_accuracy": Suite(
         {
             # Eight epochs: its head starts at random, and after the default three it is far from done.
@@ -83,6 +89,7 @@ SUITES = {
     "embedding": Suite(
         {"sentence-transformers": Side("sentence_transformers"), "embed": Side("ours", {"method": "embed"})},
         rows=2_048,
+        test_rows=500,
     ),
     "classical": Suite(
         {
@@ -115,7 +122,7 @@ def main() -> None:
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for seed in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            task = write_rows(Path(folder), n_rows=n_rows, per_class=suite.per_class, seed=seed)
+            task = write_rows(Path(folder), suite, n_rows, seed=seed)
             task |= {"threads": options.threads, "seed": seed}
             for name, side in sides.items():
                 asked = {**task, "epochs": side.epochs or suite.epochs, "options": side.options}
@@ -131,6 +138,7 @@ def main() -> None:
         "command": " ".join(["python -m benchmarks.peers.compare", *sys.argv[1:]]),
         "rows": n_rows if suite.per_class is None else f"{suite.per_class} a class",
         "epochs": suite.epochs,
+        "test_rows": suite.test_rows,
         "rounds": options.rounds,
         "threads": options.threads,
         "load_average": round(os.getloadavg()[0], 1),
@@ -143,35 +151,41 @@ def main() -> None:
     output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def write_rows(folder: Path, *, n_rows: int | None, per_class: int | None, seed: int) -> dict[str, Any]:
+def write_rows(folder: Path, suite: Suite, n_rows: int | None, *, seed: int) -> dict[str, Any]:
     """Write the rows of one round; gives the part of a task that names them."""
-    with (EXAMPLES / "train.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    drawn = random.Random(0)  # Validation is the same in every round.
-    drawn.shuffle(rows)
-    held, rest = rows[:VALIDATION_ROWS], rows[VALIDATION_ROWS:]
-    random.Random(seed).shuffle(rest)
+    # Validation and test are the same in every round, the rows to learn from are drawn anew.
+    rows = shuffled(read("train.csv"), seed=0)
+    held, rest = rows[: suite.validation_rows], shuffled(rows[suite.validation_rows :], seed=seed)
     # One of each label first: validation must not hold a label that nobody could learn.
     first = {row["label"]: index for index, row in reversed(list(enumerate(rest)))}
     rest.sort(key=lambda row: first.pop(row["label"], None) is None)
-    write(folder / "train.csv", rest[:n_rows] if per_class is None else take_per_class(rest, per_class))
-    write(folder / "validation.csv", held)
-    base = base_folder()
-    return {
-        "train": str(folder / "train.csv"),
-        "validation": str(folder / "validation.csv"),
-        "test": str(EXAMPLES / "test.csv"),
-        "base": str(base),
+    parts = {
+        "train": rest[:n_rows] if suite.per_class is None else draw_per_class(suite.per_class, seed),
+        "validation": held if suite.per_class is None else [],
+        "test": shuffled(read("test.csv"), seed=0)[: suite.test_rows],
     }
+    for name, some in parts.items():
+        write(folder / f"{name}.csv", some)
+    return {**{name: str(folder / f"{name}.csv") for name in parts}, "base": str(base_folder())}
 
 
-def take_per_class(rows: list[Row], number: int) -> list[Row]:
-    """The first so many rows of each label."""
-    taken: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if len(taken[row["label"]]) < number:
-            taken[row["label"]].append(row)
-    return [row for group in taken.values() for row in group]
+def draw_per_class(number: int, draw: int) -> list[Row]:
+    """So many random rows of each label: the very draws of `benchmarks.few_shot`."""
+    rows, generator = read("train.csv"), np.random.default_rng(draw)
+    labels = np.array([row["label"] for row in rows])
+    drawn = [generator.permutation(np.flatnonzero(labels == label))[:number] for label in np.unique(labels)]
+    return [rows[position] for position in np.concatenate(drawn)]
+
+
+def read(name: str) -> list[Row]:
+    """Rows of a file of banking77."""
+    with (EXAMPLES / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def shuffled(rows: list[Row], *, seed: int) -> list[Row]:
+    """The rows in random order."""
+    return random.Random(seed).sample(rows, len(rows))
 
 
 def write(path: Path, rows: list[Row]) -> None:

@@ -19,7 +19,7 @@ def compare(monkeypatch):
 
 @pytest.fixture
 def task(compare, tmp_path):
-    return compare.write_rows(tmp_path, n_rows=200, per_class=None, seed=0) | {
+    return compare.write_rows(tmp_path, compare.Suite({}, test_rows=300), 200, seed=0) | {
         "threads": 1,
         "seed": 0,
         "epochs": 1,
@@ -35,7 +35,7 @@ def test_rounds_share_their_validation_and_every_label_can_be_learned(compare, t
     first, second = (tmp_path / name for name in ("first", "second"))
     for seed, folder in enumerate((first, second)):
         folder.mkdir()
-        compare.write_rows(folder, n_rows=200, per_class=None, seed=seed)
+        compare.write_rows(folder, compare.Suite({}), 200, seed=seed)
     assert (first / "validation.csv").read_bytes() == (second / "validation.csv").read_bytes()
     assert (first / "train.csv").read_bytes() != (second / "train.csv").read_bytes()
     assert set(labels(first / "validation.csv")) <= set(labels(first / "train.csv"))
@@ -44,10 +44,18 @@ def test_rounds_share_their_validation_and_every_label_can_be_learned(compare, t
 
 
 def test_so_many_rows_of_each_label_are_drawn(compare, tmp_path):
-    compare.write_rows(tmp_path, n_rows=None, per_class=3, seed=0)
+    compare.write_rows(tmp_path, compare.Suite({}, per_class=3), None, seed=0)
     found = labels(tmp_path / "train.csv")
     assert {found.count(label) for label in found} == {3}
     assert len(found) == 3 * 77
+
+
+def test_few_labels_are_the_draws_of_the_other_benchmark(compare):
+    from benchmarks.few_shot import draw_rows, read_split
+
+    texts, labels = read_split("train")
+    theirs = [texts[position] for position in draw_rows(labels, per_class=2, draw=1)]
+    assert [row["text"] for row in compare.draw_per_class(2, 1)] == theirs
 
 
 def test_ratios_are_of_one_row_and_one_round_and_leave_failures_out(compare):
@@ -60,7 +68,7 @@ def test_ratios_are_of_one_row_and_one_round_and_leave_failures_out(compare):
 def test_a_side_runs_in_a_process_and_answers_the_test_rows(compare, task, tmp_path):
     side = compare.Side("ours", {"method": "tfidf_linear.v1", "arguments": {"model": "svc", "C": 1.0}})
     found = compare.run(side, task | {"options": side.options}, tmp_path, tmp_path / "none", 120)
-    assert found["test_rows"] == 3080
+    assert found["test_rows"] == 300
     assert found["accuracy"] > 10 / 77
     assert found["peak_memory_mb"] > 20
     assert found["history"][-1]["accuracy"] > 10 / 77
