@@ -169,11 +169,17 @@ def _spans(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 
 def _entities(columns: _Columns, needs_target: bool) -> CHOSEN:
-    for head, tail in ENTITIES:
-        found = columns.shaped((head,), is_place), columns.shaped((tail,), is_place)
+    named = {level(columns.roles[role]) for role in ("head", "tail") if role in columns.roles}
+    # Where one of the two was named, its partner by name comes first.
+    for head, tail in sorted(ENTITIES, key=lambda pair: named.isdisjoint(pair)):
+        found = _entity(columns, "head", head), _entity(columns, "tail", tail)
         if found[0] is not None and found[1] is not None:
             return {"head": found[0], "tail": found[1]}
     return {}
+
+
+def _entity(columns: _Columns, role: str, name: str) -> str | None:
+    return columns.roles.get(role) or columns.shaped((name,), is_place)
 
 
 def _answers(columns: _Columns, needs_target: bool) -> CHOSEN:

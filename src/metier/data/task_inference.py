@@ -16,7 +16,8 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("answering", ("question",)),
     ("relation", ("head", "tail")),
     ("generation", ("messages",)),
-    ("matching", ("text_pair",)),
+    # Two texts and nothing said of them: one is asked, the other answers.
+    ("retrieval", ("text_pair",)),
 )
 
 

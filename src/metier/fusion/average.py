@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation import fit_temperature, softmax
 from metier.fusion.composition import exported, place_member, shared_labels
-from metier.fusion.training import fit_methods, settle, train_members
+from metier.fusion.training import fit_methods, probabilities_of, settle, train_members
 from metier.predictors.average import KIND, log_probabilities, pool
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
@@ -116,7 +116,9 @@ def _fit_weights(evidence: np.ndarray, truth: np.ndarray, spread: float) -> np.n
     return np.asarray(found.x)
 
 
-def export_average(fit: AverageFit, member_folders: Sequence[Path], folder: Path, *, name: str) -> None:
+def export_average(
+    fit: AverageFit, member_folders: Sequence[Path], folder: Path, *, name: str, labels: Sequence[str] = ()
+) -> None:
     """Put exported members together into a folder that `predictors.average` answers from.
 
     Parameters
@@ -128,13 +130,15 @@ def export_average(fit: AverageFit, member_folders: Sequence[Path], folder: Path
         Made if need be.
     name : str
         Versioned name of the method.
+    labels : sequence of str, default=()
+        The order it answers in; empty: that of the first member.
     """
     if len(member_folders) != len(fit.weights):
         raise ValueError(
             f"Expected one folder for each of {len(fit.weights)} members, found {len(member_folders)}. "
             "Give the folders in the order of the fit."
         )
-    labels = shared_labels(member_folders)
+    labels = shared_labels(member_folders, order=labels)
     folder.mkdir(parents=True, exist_ok=True)
     members = []
     for number, source in enumerate(member_folders):
@@ -229,7 +233,7 @@ class Average(ClassifierMixin, BaseEstimator):
         """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes)."""
         check_is_fitted(self)
         texts = as_items(X)
-        return self.fit_.pool([member.predict_proba(texts) for member in self.members_])
+        return self.fit_.pool([probabilities_of(one, texts, self.classes_) for one in self.members_])
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label for each text."""
@@ -240,7 +244,8 @@ class Average(ClassifierMixin, BaseEstimator):
         """Leave the files that `predictors.average` answers from."""
         check_is_fitted(self)
         with exported(self.members_, beside=folder) as folders:
-            export_average(self.fit_, folders, folder, name=self.name)
+            labels = [str(label) for label in self.classes_]
+            export_average(self.fit_, folders, folder, name=self.name, labels=labels)
 
 
 def _fit_or_equal(answers: Sequence[np.ndarray], truth: np.ndarray, n_members: int) -> AverageFit:

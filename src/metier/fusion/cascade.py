@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
 from metier.fusion.composition import exported, find_inside, fingerprint, place_member, shared_labels
-from metier.fusion.training import Trained, fit_methods, settle, train_members
+from metier.fusion.training import Trained, fit_methods, probabilities_of, settle, train_members
 from metier.predictors.cascade import KIND, NEVER
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
@@ -44,7 +44,8 @@ def export_cascade(
     """
     _check_two(stage_folders)
     cheap_source, big_source = stage_folders
-    labels = shared_labels(stage_folders)
+    # The big stage's order: where it is an average that is the task's.
+    labels = shared_labels(stage_folders[::-1])
     folder.mkdir(parents=True, exist_ok=True)
     big = place_member(big_source, folder, "stages/big")
     inside = find_inside(folder / big["folder"], fingerprint(cheap_source))
@@ -165,11 +166,13 @@ class Cascade(ClassifierMixin, BaseEstimator):
         cheap, big = self.stages_
         threshold = self.certificate_.threshold
         if threshold is None:
-            return big.predict_proba(texts)
-        probabilities = np.array(cheap.predict_proba(texts))
+            return probabilities_of(big, texts, self.classes_)
+        probabilities = probabilities_of(cheap, texts, self.classes_)
         unsure = np.flatnonzero(probabilities.max(axis=1) < threshold)
         if len(unsure):
-            probabilities[unsure] = big.predict_proba([texts[row] for row in unsure.tolist()])
+            probabilities[unsure] = probabilities_of(
+                big, [texts[row] for row in unsure.tolist()], self.classes_
+            )
         return probabilities
 
     def predict(self, X: Any) -> np.ndarray:

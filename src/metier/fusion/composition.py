@@ -64,8 +64,8 @@ def find_inside(folder: Path, wanted: str) -> str | None:
     return None
 
 
-def shared_labels(folders: Sequence[Path]) -> list[str]:
-    """Give the labels that all the exported members answer with.
+def shared_labels(folders: Sequence[Path], *, order: Sequence[str] = ()) -> list[str]:
+    """Give the labels that all the exported members answer with, in the order of the first, or in the one given.
 
     Raises
     ------
@@ -74,12 +74,12 @@ def shared_labels(folders: Sequence[Path]) -> list[str]:
     """
     settings = [read_settings(folder) for folder in folders]
     for folder, other in zip(folders, settings, strict=True):
-        if other["labels"] != settings[0]["labels"]:
+        if sorted(other["labels"]) != sorted(order or settings[0]["labels"]):
             raise ValueError(
                 f"{folder} answers with {len(other['labels'])} labels that are not the "
                 f"{len(settings[0]['labels'])} of {folders[0]}. Join methods trained on the same labels."
             )
-    return list(settings[0]["labels"])
+    return list(order or settings[0]["labels"])
 
 
 def _entries(settings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,55 +1,33 @@
 """A search made of methods: find candidates by words and by vectors, then read them again beside the query."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import DataError, SettingsError
-from metier.evaluation.retrieval_measures import reciprocal_rank
-from metier.predictors.answers import Answers
-from metier.predictors.loading import load_predictor, write_settings
+from metier.fusion.search_choice import choose_search, known_searches
+from metier.predictors.loading import load_predictor
 from metier.predictors.retrieve_rerank import (
-    KIND,
     RERANKER_FOLDER,
     RETRIEVER_FOLDER,
-    Collection,
     Finders,
     RetrieveRerankPredictor,
     SearchSettings,
-    save_collection,
+    save_search,
 )
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.collection import Collection
 from metier.tasks.matching import find_match_label
-from metier.tasks.retrieval import Retrieval
 from metier.text.bm25 import Bm25
 from metier.text.given_texts import as_texts
 
 # More candidates find more and cost more: the reranker reads every one.
 CANDIDATES = (10, 30, 100)
-DEPTH = 100
 UNFITTED_CANDIDATES = 30
-MOST_TRIED = 300  # Queries that are tried: the reranker reads a hundred texts for each.
-
-
-class _Remembering:
-    """A reranker that reads a pair once, however many ways of searching come upon it."""
-
-    def __init__(self, reranker: Any):
-        self.labels = reranker.labels
-        self._reranker = reranker
-        self._known: dict[tuple[str, str], np.ndarray] = {}
-
-    def predict(self, pairs: Sequence[tuple[str, str]]) -> Answers:
-        """Answer pairs; those that were asked before are looked up."""
-        fresh = [pair for pair in pairs if pair not in self._known]
-        if fresh:
-            self._known |= dict(zip(fresh, self._reranker.predict(fresh).probabilities, strict=True))
-        return Answers(np.stack([self._known[pair] for pair in pairs]), self.labels, ("",) * len(pairs))
 
 
 class RetrieveRerank(BaseEstimator):
@@ -148,8 +126,9 @@ class RetrieveRerank(BaseEstimator):
         search = RetrieveRerankPredictor(collection, finders, self._unchosen(finders), name=self.name)
         self.facts_: dict[str, Any] = {"texts": len(collection)}
         if validation is not None:
-            search.settings, self.facts_["trials"] = self._choose(
-                search, _as_task(collection, *validation), listener
+            options = self._options(search.settings, len(collection))
+            search.settings, self.facts_["trials"] = choose_search(
+                search, options, known_searches(collection, *validation), listener=listener
             )
         self.predictor_ = search
         self.chosen_params_ = {
@@ -157,8 +136,8 @@ class RetrieveRerank(BaseEstimator):
         }
         return self
 
-    def predict(self, X: Any) -> list[str]:
-        """Give the id of the best match of each query."""
+    def predict(self, X: Any) -> list[list[str]]:
+        """Give the ids of the best matches of each query, the best first."""
         check_is_fitted(self)
         return self.predictor_.predict(as_texts(X)).predicted
 
@@ -176,14 +155,7 @@ class RetrieveRerank(BaseEstimator):
         for name, member in self._folders.items():
             if needs[name]:
                 _copy(member, folder / name)
-        save_collection(
-            folder,
-            search.collection,
-            search.finders.words if "words" in search.settings.ways else None,
-            search.finders.vectors if needs[RETRIEVER_FOLDER] else None,
-        )
-        settings = {"kind": KIND, "name": self.name, "labels": [], "search": asdict(search.settings)}
-        write_settings(folder, settings)
+        save_search(folder, search)
 
     def _check_settings(self) -> None:
         known = ("words", "vectors") if self.retriever is not None else ("words",)
@@ -234,34 +206,6 @@ class RetrieveRerank(BaseEstimator):
             reranks=finders.reranker is not None if self.reranks is None else self.reranks,
         )
 
-    def _choose(
-        self, search: RetrieveRerankPredictor, task: Retrieval, listener: Listener
-    ) -> tuple[SearchSettings, list[dict[str, Any]]]:
-        """Try what is not set, the cheap ones first; keep the first that is not shown to be worse than the best."""
-        options = self._options(search.settings, len(search.collection))
-        finders = search.finders
-        if finders.reranker is not None:
-            finders = replace(finders, reranker=_Remembering(finders.reranker))
-        found = []
-        for number, settings in enumerate(options):
-            listener(Progress(f"{self.name}: trying", number, len(options), unit="ways"))
-            trial = RetrieveRerankPredictor(search.collection, finders, settings)
-            found.append(_reciprocal_ranks(trial, task))
-        best = found[int(np.argmax([ranks.mean() for ranks in found]))]
-        # Within one standard error of the paired difference (Breiman et al., 1984).
-        errors = [float((best - ranks).std()) / np.sqrt(len(best)) for ranks in found]
-        chosen = next(number for number, ranks in enumerate(found) if (best - ranks).mean() <= errors[number])
-        trials = [
-            {
-                "ways": list(settings.ways),
-                "candidates": settings.candidates if settings.reranks else None,
-                "reranks": settings.reranks,
-                "reciprocal_rank": float(ranks.mean()),
-            }
-            for settings, ranks in zip(options, found, strict=True)
-        ]
-        return options[chosen], trials
-
     def _options(self, settings: SearchSettings, n_texts: int) -> list[SearchSettings]:
         ways = [settings.ways]
         if self.ways is None and len(settings.ways) > 1:
@@ -281,30 +225,6 @@ def _check_collection(X: Any, y: Any) -> Collection:
     if len(texts) != len(ids):
         raise ValueError(f"Expected one id for each text, found {len(texts)} texts and {len(ids)} ids.")
     return Collection(tuple(texts), tuple(ids))
-
-
-def _as_task(collection: Collection, queries: Any, ids: Any) -> Retrieval:
-    """Give what is tried, of many queries some, evenly: files are often sorted."""
-    texts = as_texts(queries)
-    relevant = [frozenset([own] if isinstance(own, str) else own) for own in ids]
-    picked = np.unique(np.linspace(0, len(texts) - 1, min(MOST_TRIED, len(texts))).astype(int))
-    return Retrieval(
-        collection.texts,
-        collection.ids,
-        tuple(texts[position] for position in picked),
-        tuple(relevant[position] for position in picked),
-    )
-
-
-def _reciprocal_ranks(search: RetrieveRerankPredictor, task: Retrieval) -> np.ndarray:
-    # What reads again ranks only what was found: a partner outside is not found at all.
-    depth = min(search.settings.candidates if search.settings.reranks else DEPTH, len(search.collection))
-    found = search.search(task.queries, most=depth)
-    ranks = [
-        reciprocal_rank(wanted, positions.tolist())
-        for wanted, (positions, _) in zip(task.positions, found, strict=True)
-    ]
-    return np.array(ranks, dtype=np.float64)
 
 
 def _copy(member: Path, folder: Path) -> None:

@@ -46,18 +46,30 @@ def train_members(
     """
     if unseen is not None:
         members = fit_methods(methods, examples, unseen=unseen, listener=listener)
-        return Trained(members, [member.predict_proba(unseen.texts) for member in members], unseen.truth)
+        return Trained(
+            members, [probabilities_of(one, unseen.texts, unseen.classes) for one in members], unseen.truth
+        )
     members, parts, truths = [], [], []
     for training, away in held_out(examples.truth, random=random):
         known, hidden = examples.take(training), examples.take(away)
         members = fit_methods(methods, known, unseen=hidden, listener=listener)
-        parts.append([member.predict_proba(hidden.texts) for member in members])
+        parts.append([probabilities_of(one, hidden.texts, examples.classes) for one in members])
         truths.append(hidden.truth)
     again = [settle(member) for member in members] or methods
     members = fit_methods(again, examples, unseen=None, listener=listener)
     if not parts:
         return Trained(members, [], np.empty(0, dtype=np.int64))
     return Trained(members, [np.concatenate(part) for part in zip(*parts, strict=True)], np.concatenate(truths))
+
+
+def probabilities_of(member: Any, texts: Any, classes: Sequence[Any]) -> np.ndarray:
+    """Give a fitted member's probabilities in the order of the whole's classes: grades have an order of their own."""
+    found = np.asarray(member.predict_proba(texts))
+    if list(map(str, member.classes_)) == list(map(str, classes)):
+        return found
+    place = {str(label): column for column, label in enumerate(member.classes_)}
+    columns: np.ndarray = found[:, [place[str(label)] for label in classes]]
+    return columns
 
 
 def fit_methods(

@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.predictors.answers import Answers, Predictor
 from metier.predictors.loading import read_settings
-from metier.predictors.members import NOTHING, Known, Member, check_labels
+from metier.predictors.members import NOTHING, Known, Member
 
 KIND = "average.v1"
 # Where a member gives no chance at all, the logarithm needs some.
@@ -92,14 +92,14 @@ class AveragePredictor:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Load what `fusion.average.export_average` wrote; `threads` are those of each member."""
         settings = read_settings(folder)
-        entries = settings["members"]
-        members = [Member.load(folder, entry, threads=threads) for entry in entries]
+        entries, labels = settings["members"], settings["labels"]
+        members = [Member.load(folder, entry, labels=labels, threads=threads) for entry in entries]
         return cls(
             members=members,
             temperatures=[entry["temperature"] for entry in entries],
             weights=[entry["weight"] for entry in entries],
             temperature=settings["temperature"],
-            labels=check_labels(folder, settings["labels"], members),
+            labels=labels,
             name=settings["name"],
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.predictors.answers import Answers, Predictor
 from metier.predictors.loading import read_settings
-from metier.predictors.members import NOTHING, Known, Member, check_labels
+from metier.predictors.members import NOTHING, Known, Member
 
 KIND = "cascade.v1"
 # No probability reaches it: the cheap stage keeps nothing and is not asked.
@@ -41,15 +41,14 @@ class CascadePredictor:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Load what `fusion.cascade.export_cascade` wrote; `threads` are those of each stage."""
         settings = read_settings(folder)
-        cheap_entry, big_entry = settings["stages"]
-        big = Member.load(folder, big_entry, threads=threads)
+        (cheap_entry, big_entry), labels = settings["stages"], settings["labels"]
+        big = Member.load(folder, big_entry, labels=labels, threads=threads)
         # A cheap stage that is also a member of the big one is in memory already.
         shared = big.find(cheap_entry["fingerprint"])
         if shared is not None:
-            cheap = Member(shared, cheap_entry["fingerprint"])
+            cheap = Member(shared, cheap_entry["fingerprint"], labels=labels)
         else:
-            cheap = Member.load(folder, cheap_entry, threads=threads)
-        labels = check_labels(folder, settings["labels"], [cheap, big])
+            cheap = Member.load(folder, cheap_entry, labels=labels, threads=threads)
         return cls(cheap=cheap, big=big, threshold=settings["threshold"], labels=labels, name=settings["name"])
 
     def predict(self, texts: Sequence[str], *, known: Known = NOTHING) -> Answers:
@@ -60,7 +59,7 @@ class CascadePredictor:
         unsure = np.flatnonzero(cheap.probabilities.max(axis=1) < self.threshold)
         if len(unsure) == 0:
             return cheap
-        handed_down = {**known, self.cheap.fingerprint: cheap.probabilities}
+        handed_down = {**known, self.cheap.fingerprint: self.cheap.as_known(cheap)}
         handed_down = {fingerprint: answers[unsure] for fingerprint, answers in handed_down.items()}
         big = self.big.answer([texts[row] for row in unsure.tolist()], handed_down)
         probabilities = cheap.probabilities.copy()

@@ -3,6 +3,9 @@
 A cheap method often plays twice: as the cascade's first stage and inside the average that is the second. It is
 known by its fingerprint, a hash over its files. Whoever has its answers already hands them down as `known`, so
 nothing is computed twice for the same texts, loaded twice or stored twice.
+
+A method of grades answers in the order of the grades, any other in that of the alphabet. So that they can be joined,
+a member's columns are put in the order of the whole here, and nowhere else; what is `known` keeps the member's own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,21 +37,43 @@ class Composite(Protocol):
 
 
 class Member:
-    """A loaded predictor and the fingerprint of its files."""
+    """A loaded predictor, the fingerprint of its files, and the labels of the whole that it answers in."""
 
-    def __init__(self, predictor: Predictor, fingerprint: str):
+    def __init__(self, predictor: Predictor, fingerprint: str, *, labels: Sequence[str] | None = None):
         self.predictor = predictor
         self.fingerprint = fingerprint
+        self.labels = predictor.labels if labels is None else tuple(labels)
+        self._columns = _columns_of(predictor.labels, self.labels)
         # Asked once: matching a protocol takes longer than a linear method's answer.
         self._composite = predictor if isinstance(predictor, Composite) else None
 
     @classmethod
-    def load(cls, folder: Path, entry: Mapping[str, Any], *, threads: int) -> Self:
-        """Load the member that an entry of the composite's `predictor.json` describes."""
-        return cls(load_predictor(member_folder(folder, entry), threads=threads), entry["fingerprint"])
+    def load(cls, folder: Path, entry: Mapping[str, Any], *, labels: Sequence[str], threads: int) -> Self:
+        """Load the member that an entry of the composite's `predictor.json` describes, to answer in these labels.
+
+        Raises
+        ------
+        BundleError
+            If it answers with others.
+        """
+        predictor = load_predictor(member_folder(folder, entry), threads=threads)
+        check_labels(folder, labels, predictor)
+        return cls(predictor, entry["fingerprint"], labels=labels)
 
     def answer(self, texts: Sequence[str], known: Known) -> Answers:
-        """Answer texts, or look the answers up where they are known."""
+        """Answer texts, or look the answers up where they are known; columns in the order of the whole's labels."""
+        answers = self._answer(texts, known)
+        if self._columns is None:
+            return answers
+        return Answers(answers.probabilities[:, self._columns], self.labels, answers.answered_by)
+
+    def as_known(self, answers: Answers) -> np.ndarray:
+        """Give the probabilities of this member's answers in its own order, to be handed down."""
+        if self._columns is None:
+            return answers.probabilities
+        return answers.probabilities[:, np.argsort(self._columns)]
+
+    def _answer(self, texts: Sequence[str], known: Known) -> Answers:
         if self.fingerprint in known:
             names = (self.predictor.name,) * len(texts)
             return Answers(known[self.fingerprint], self.predictor.labels, names)
@@ -80,18 +105,24 @@ def member_folder(folder: Path, entry: Mapping[str, Any]) -> Path:
     return folder / path
 
 
-def check_labels(folder: Path, labels: Sequence[str], members: Sequence[Member]) -> tuple[str, ...]:
-    """Give the labels as a tuple.
+def check_labels(folder: Path, labels: Sequence[str], predictor: Predictor) -> None:
+    """Refuse a member that answers with other labels than the whole; their order may differ.
 
     Raises
     ------
     BundleError
-        If a member answers with others, or in another order.
+        If it does.
     """
-    for member in members:
-        if member.predictor.labels != tuple(labels):
-            raise BundleError(
-                f"In {folder}, {member.predictor.name} answers with {len(member.predictor.labels)} labels that "
-                f"are not the {len(labels)} of the whole. Join methods trained on the same labels."
-            )
-    return tuple(labels)
+    if sorted(predictor.labels) != sorted(labels):
+        raise BundleError(
+            f"In {folder}, {predictor.name} answers with {len(predictor.labels)} labels that "
+            f"are not the {len(labels)} of the whole. Join methods trained on the same labels."
+        )
+
+
+def _columns_of(own: Sequence[str], wanted: Sequence[str]) -> np.ndarray | None:
+    """Give where each wanted label stands among a member's own; None where the order is the same."""
+    if tuple(own) == tuple(wanted):
+        return None
+    place = {label: column for column, label in enumerate(own)}
+    return np.array([place[label] for label in wanted], dtype=np.int64)

@@ -7,7 +7,7 @@ where there is one a predictor of pairs in `reranker/`, which reads the candidat
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,8 @@ from safetensors.numpy import load_file, save_file
 
 from metier.errors import BundleError
 from metier.predictors.answers import DIGITS, RecordAnswers
-from metier.predictors.loading import load_predictor, read_settings
+from metier.predictors.loading import load_predictor, read_settings, write_settings
+from metier.tasks.collection import Collection
 from metier.tasks.pairs import Pair
 from metier.text.bm25 import Bm25
 
@@ -28,24 +29,6 @@ WORDS_FOLDER, RETRIEVER_FOLDER, RERANKER_FOLDER = "words", "retriever", "reranke
 # How far apart the first ranks count (Cormack, Clarke and Büttcher, 2009, who found 60 good everywhere).
 RANK_CONSTANT = 60
 QUERIES_AT_ONCE = 256
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Texts that can be found.
-
-    Parameters
-    ----------
-    texts : tuple of str
-    ids : tuple of str
-        Of each text; texts that answer the same may share one.
-    """
-
-    texts: tuple[str, ...]
-    ids: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.texts)
 
 
 @dataclass(frozen=True)
@@ -119,18 +102,19 @@ class RetrieveRerankPredictor:
         Returns
         -------
         RecordAnswers
-            `predicted` are the ids of the best matches ("" where the collection is empty); records hold `matches`,
-            each with `id`, `text` and `score`: the reranker's probability, or else what the way of finding gives
-            (a cosine, a BM25 score, a sum of reciprocal ranks).
+            `predicted` are rankings: the ids of the `top` best matches of each query, the best first. Records hold
+            `matches`, each with `id`, `text` and `score`: the reranker's probability, or else what the way of
+            finding gives (a cosine, a BM25 score, a sum of reciprocal ranks).
         """
         texts = [query["text"] if isinstance(query, dict) else query for query in queries]
-        predicted, records = [], []
+        predicted: list[list[str]] = []
+        records: list[dict[str, Any]] = []
         for start in range(0, len(texts), QUERIES_AT_ONCE):
             for positions, scores in self.search(texts[start : start + QUERIES_AT_ONCE]):
                 matches = [
                     self._match(*found) for found in zip(positions.tolist(), scores.tolist(), strict=True)
                 ]
-                predicted.append(matches[0]["id"] if matches else "")
+                predicted.append([match["id"] for match in matches])
                 records.append({"matches": matches})
         return RecordAnswers(predicted, records, (self.name,) * len(texts))
 
@@ -220,6 +204,25 @@ class RetrieveRerankPredictor:
             ) from error
         finders = Finders(words, members[RETRIEVER_FOLDER], vectors, members[RERANKER_FOLDER])
         return cls(collection, finders, search, name=settings["name"])
+
+
+def save_search(folder: Path, search: RetrieveRerankPredictor) -> None:
+    """Write a search, without the folders of what embeds and of what reads again: those are exported beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ways = search.settings.ways
+    save_collection(
+        folder,
+        search.collection,
+        search.finders.words if "words" in ways else None,
+        search.finders.vectors if "vectors" in ways else None,
+    )
+    settings = {"kind": KIND, "name": search.name, "labels": [], "search": asdict(search.settings)}
+    write_settings(folder, settings)
+
+
+def as_kept(vectors: np.ndarray) -> np.ndarray:
+    """Give a collection's vectors as they come back from the disk, so that a search answers there as in memory."""
+    return vectors.astype(np.float16).astype(np.float32)
 
 
 def save_collection(

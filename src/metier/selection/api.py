@@ -25,6 +25,7 @@ from metier.selection.preparation import (
     choose_task,
     prepare,
     read_all,
+    with_collection,
 )
 from metier.selection.race import Race
 from metier.selection.recommendation import Contestant, Recommendation, recommend
@@ -206,7 +207,7 @@ def _conduct(
     task_name, why = choose_task(splits.train, settings)
     language = detect_language(splits.train.texts).main_language
     check_same_rows(run, prepared)
-    task = build_task(task_name, splits.train, settings)
+    task = with_collection(build_task(task_name, splits.train, settings), splits, settings)
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
     plan = Preflight(
         run, settings, task, splits.train, len(splits.validation), clock, listener, prepared.unlabelled

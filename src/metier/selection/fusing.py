@@ -4,10 +4,7 @@ Which members and which stages are tried is fixed before anybody looks at an ans
 cascade pays for one sequence of tests, not for a choice among many.
 """
 
-import shutil
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from metier.fusion import (
@@ -20,43 +17,11 @@ from metier.fusion import (
 )
 from metier.fusion.retrieve_read import RetrieveReadFit, export_retrieve_read, fit_retrieve_read
 from metier.fusion.vote import VoteFit, export_vote, join_vote
+from metier.selection.joining import NEVER_A_MEMBER, fresh, members_for_average, stages_for_cascade, written
 from metier.selection.run_folder import Entry
+from metier.selection.search_joiner import SearchJoiner
 
-# The floor knows nothing of the text: as a member it could only dilute.
-NEVER_A_MEMBER = frozenset({"majority.v1"})
-# A stage in front pays only if what it guards is much dearer.
-CHEAPER_BY = 3.0
-
-
-def members_for_average(entries: Sequence[Entry]) -> list[str]:
-    """The trained candidates that an average joins, chosen by cost alone: no answer is looked at.
-
-    All that are cheap beside the dearest, and one dear one: a second would double what an answer costs. Of
-    those that cost about the same the one that was trained longest is taken, for it learned the most.
-    """
-    able = [entry for entry in entries if entry.name not in NEVER_A_MEMBER and not entry.members]
-    dearest = max(map(_mean_ms, able), default=0.0)
-    dear = [entry for entry in able if _mean_ms(entry) * CHEAPER_BY > dearest]
-    longest = max(dear, key=lambda entry: entry.train_seconds, default=None)
-    if len(dear) == len(able):  # Nothing is cheap beside the rest: an average of one would be none.
-        return [entry.name for entry in able]
-    return [entry.name for entry in able if entry not in dear or entry is longest]
-
-
-def stages_for_cascade(entries: Sequence[Entry]) -> tuple[str, str] | None:
-    """The cheap stage and the dear one, chosen by cost alone: no answer is looked at.
-
-    The dear stage is the average where there is one, else the dearest candidate; the cheap one is the first
-    in the catalogue that costs a third of it or less. None where there is no such pair.
-    """
-    useful = [entry for entry in entries if entry.name not in NEVER_A_MEMBER]
-    if not useful:
-        return None
-    big = next((entry for entry in useful if entry.members), max(useful, key=_mean_ms))
-    for entry in useful:
-        if not entry.members and _mean_ms(entry) * CHEAPER_BY <= _mean_ms(big):
-            return entry.name, big.name
-    return None
+__all__ = ["FUSIONS", "NEVER_A_MEMBER", "Joiner", "members_for_average", "stages_for_cascade"]
 
 
 class Joiner(Protocol):
@@ -94,13 +59,19 @@ class AverageJoiner:
             "weights": dict(zip(self.members, map(float, self.fit.weights), strict=True)),
             "temperatures": dict(zip(self.members, map(float, self.fit.temperatures), strict=True)),
         }
-        return _written(self, race, Entry(self.name, members=self.members, facts=facts))
+        return written(self, race, Entry(self.name, members=self.members, facts=facts))
 
     def write(self, race: Any) -> None:
         """Compose the members' folders."""
         assert self.fit is not None  # Only what was joined is written.
         folders = [race.run.candidate(member) for member in self.members]
-        export_average(self.fit, folders, _fresh(race.run.candidate(self.name)), name=self.name)
+        export_average(
+            self.fit,
+            folders,
+            fresh(race.run.candidate(self.name)),
+            name=self.name,
+            labels=race.task.labels,
+        )
 
 
 class CascadeJoiner:
@@ -128,14 +99,14 @@ class CascadeJoiner:
             "kept_fraction": float(self.certificate.kept_fraction),
             "threshold": float(self.certificate.threshold),
         }
-        return _written(self, race, Entry(self.name, members=list(self.stages), facts=facts))
+        return written(self, race, Entry(self.name, members=list(self.stages), facts=facts))
 
     def write(self, race: Any) -> None:
         """Compose the stages' folders."""
         assert self.certificate is not None  # Only what was joined is written.
         assert self.stages is not None
         folders = [race.run.candidate(stage) for stage in self.stages]
-        export_cascade(self.certificate, folders, _fresh(race.run.candidate(self.name)), name=self.name)
+        export_cascade(self.certificate, folders, fresh(race.run.candidate(self.name)), name=self.name)
 
     @property
     def promise(self) -> str | None:
@@ -170,13 +141,13 @@ class VoteJoiner:
             "weights": dict(zip(self.members, map(float, self.fit.weights), strict=True)),
             "threshold": float(self.fit.threshold),
         }
-        return _written(self, race, Entry(self.name, members=self.members, facts=facts))
+        return written(self, race, Entry(self.name, members=self.members, facts=facts))
 
     def write(self, race: Any) -> None:
         """Compose the members' folders."""
         assert self.fit is not None  # Only what was joined is written.
         folders = [race.run.candidate(member) for member in self.members]
-        export_vote(self.fit, folders, _fresh(race.run.candidate(self.name)), name=self.name)
+        export_vote(self.fit, folders, fresh(race.run.candidate(self.name)), name=self.name)
 
 
 class RetrieveReadJoiner:
@@ -201,13 +172,13 @@ class RetrieveReadJoiner:
             )
             return Entry(self.name, status="dropped", why=why)
         facts = {"n_windows": self.fit.n_windows, "read_fraction": self.fit.read_fraction}
-        return _written(self, race, Entry(self.name, members=[self.reader], facts=facts))
+        return written(self, race, Entry(self.name, members=[self.reader], facts=facts))
 
     def write(self, race: Any) -> None:
         """Compose the reader's folder with the number of windows."""
         assert self.fit is not None  # Only what was joined is written.
         folder = race.run.candidate(self.reader)
-        export_retrieve_read(self.fit, folder, _fresh(race.run.candidate(self.name)), name=self.name)
+        export_retrieve_read(self.fit, folder, fresh(race.run.candidate(self.name)), name=self.name)
 
 
 # A fusion is added with a joiner and a row.
@@ -216,25 +187,5 @@ FUSIONS: dict[str, Callable[[str], Any]] = {
     "cascade.v1": CascadeJoiner,
     "vote.v1": VoteJoiner,
     "retrieve_read.v1": RetrieveReadJoiner,
+    "retrieve_rerank.v1": SearchJoiner,
 }
-
-
-def _written(joiner: Any, race: Any, entry: Entry) -> Entry:
-    before: Entry | None = race.run.entry(entry.name)
-    if before is not None:
-        return before
-    start = time.perf_counter()
-    joiner.write(race)
-    entry.train_seconds = time.perf_counter() - start
-    measured: Entry = race.measured(entry)
-    return measured
-
-
-def _mean_ms(entry: Entry) -> float:
-    return float(entry.cost["latency_ms"]["mean"])
-
-
-def _fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder

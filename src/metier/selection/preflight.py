@@ -202,6 +202,7 @@ class Preflight:
         ordered = getattr(self.task, "is_ordered", False)
         ours: dict[str, Any] = {
             **({"order": self.task.labels} if ordered else {}),
+            "collection": getattr(self.task, "collection", None),
             "random_state": self.settings.random_state,
             "base": self.settings.base,
             "unlabelled": self.unlabelled or None,

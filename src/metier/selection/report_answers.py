@@ -12,6 +12,8 @@ from metier.selection.stored_answers import StoredAnswers
 
 CONFUSED_LABELS = 12
 MISTAKES = 20
+# A ranking is right where the answer comes first, whatever stands behind it.
+RANKINGS = frozenset({"mean_reciprocal_rank"})
 
 
 def is_one_label(figures: Figures, answers: StoredAnswers) -> bool:
@@ -78,14 +80,16 @@ def _worst(figures: Figures, items: Sequence[Any], tested: Any) -> list[dict[str
     wrong = [
         row
         for row, (target, answer) in enumerate(zip(figures.targets, answers.predicted, strict=True))
-        if _as_lists(target) != _as_lists(answer)
+        if _as_lists(target) != _as_lists(answer) and not (metric in RANKINGS and each[row] == 1)
     ]
+    said = getattr(figures.task, "shown", None)  # Ids say nothing to people.
     order = sorted(wrong, key=lambda row: sign * each[row])[:MISTAKES]
     return [
         {
             "row": row + 1,
             "item": items[row],
             "target": figures.targets[row],
+            "target_text": said(figures.targets[row]) if said else None,
             "predicted": answers.predicted[row],
             "record": answers.records[row] if answers.records else None,
             "figure": float(each[row]),

@@ -8,6 +8,7 @@ from metier.tasks.metric_names import metric_name
 
 LONGEST_TEXT = 1_200  # Characters of one text on the page; all of it is in the rows' file.
 AROUND_ANSWER = 300
+SHOWN_MATCHES = 3
 
 Part = dict[str, str | None]  # `text`, and the `label` drawn over it or None.
 
@@ -53,7 +54,8 @@ def _drawn(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(item, Mapping) and "passage" in item:
         return {"lines": _answer_lines(item, target, row["record"] or {}, predicted)}
     lines = [("asked", [_part(text)]) for text in _texts_of(item)]
-    return {"lines": [*lines, ("truth", [_part(_said(target))]), ("answered", [_part(_answered(row))])]}
+    truth = row.get("target_text") or _said(target)
+    return {"lines": [*lines, ("truth", [_part(truth)]), ("answered", [_part(_answered(row))])]}
 
 
 def marked(text: str, spans: Sequence[Sequence[Any]]) -> list[Part]:
@@ -125,6 +127,8 @@ def _said(target: Any) -> str:
 
 def _answered(row: Mapping[str, Any]) -> str:
     record = row["record"] or {}
+    if "matches" in record:
+        return " · ".join(match["text"] for match in record["matches"][:SHOWN_MATCHES]) or "nothing found"
     if "low" in record:
         return f"{record['score']:.3g} [{record['low']:.3g}, {record['high']:.3g}]"
     return _said(row["predicted"])

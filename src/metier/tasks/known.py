@@ -47,7 +47,14 @@ TASKS = {
     ),
     "grading": Known(
         "metier.tasks.grading:Grading",
-        ("majority.v1", "ordinal_logistic.v1", "corn_encoder.v1"),
+        (
+            "majority.v1",
+            "tfidf_linear.v1",
+            "ordinal_logistic.v1",
+            "frozen_linear.v1",
+            "encoder.v1",
+            "corn_encoder.v1",
+        ),
         PROBABILITIES,
     ),
     "scoring": Known("metier.tasks.scoring:Scoring", ("ridge.v1", "frozen_ridge.v1", "score_encoder.v1")),
@@ -68,6 +75,11 @@ TASKS = {
         "metier.tasks.matching:Matching",
         ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "bi_encoder.v1", "cross_encoder.v1"),
         PROBABILITIES,
+    ),
+    "retrieval": Known(
+        "metier.tasks.retrieval:Retrieval",
+        ("bm25.v1", "frozen_search.v1", "search_encoder.v1"),
+        ("retrieve_rerank.v1",),
     ),
     "generation": Known(
         "metier.tasks.generation:Generation",

@@ -1,80 +1,153 @@
-"""Searching a collection: its texts, what is asked, and which texts answer it."""
+"""Searching a collection: a query is answered with the passages that answer it, the best first.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+What is searched and what is learned are two things. The passages of a file of queries and answers are searched
+whole, those of validation and test rows included: a help desk knows all its answers, and what it does not know is
+what will be asked. Which query belongs to which passage is learned from the training rows alone. Where rows have a
+label instead of a passage, they search one another, and only rows that were learned from are there to be found.
+"""
 
-from metier.errors import EmptyDataError
-from metier.tasks.pairs import Pair
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from metier.errors import DataError, EmptyDataError, MissingLabelError, MissingSideError
+from metier.tasks.collection import Collection, passage_id
+from metier.tasks.matching import find_match_label
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
 
 NAME = "retrieval"
-METRICS = ("mean_reciprocal_rank", "recall_at_1", "recall_at_5", "mean_average_precision", "ndcg_at_10")
+METRICS = ("mean_reciprocal_rank", "recall_at_1", "recall_at_5", "recall_at_10")
+# What answers a query, from the most telling to the least.
+ANSWER_ROLES = ("text_pair", "target", "label")
+SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """A collection with queries whose answers are known.
+    """The task of finding what answers a query.
+
+    A target is the list of the ids that answer; an answer is the ranking, ids again. The id of a passage comes
+    from its words (`tasks.collection.passage_id`), that of a labelled row is its label.
 
     Parameters
     ----------
-    texts : tuple of str
-        The collection.
-    ids : tuple of str
-        Of each text; texts that answer the same share one.
-    queries : tuple of str
-    relevant : tuple of frozenset of str
-        For each query, the ids that answer it.
+    answer_role : {"text_pair", "target", "label"}
+        The column of the passages; `label`: rows of the query's label answer it.
+    collection : Collection or None
+        What is searched; None: the rows that are learned from.
+    primary_metric : {"mean_reciprocal_rank"}
+        What candidates are ranked by: the mean of one over the rank of the first answer, 0 where none of the ten
+        that are given answers.
     """
 
-    texts: tuple[str, ...]
-    ids: tuple[str, ...]
-    queries: tuple[str, ...]
-    relevant: tuple[frozenset[str], ...]
-
-    name = NAME
-    metrics = METRICS
-    primary_metric = "mean_reciprocal_rank"
-    labels: tuple[str, ...] = ()
-    input_keys = ("text",)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
-        known = set(self.ids)
-        for row, ids in enumerate(self.relevant, start=1):
-            if not ids & known:
-                raise EmptyDataError(
-                    f"Nothing in the collection answers query {row}, {self.queries[row - 1]!r}: expected one of "
-                    f"the ids {', '.join(sorted(map(repr, ids))[:3]) or '(none given)'}. Add its answer to the "
-                    "collection, or leave the query out."
-                )
+    answer_role: str = "text_pair"
+    collection: Collection | None = None
+    primary_metric: str = "mean_reciprocal_rank"
+    name: ClassVar[str] = NAME
+    metrics: ClassVar[tuple[str, ...]] = METRICS
+    labels: ClassVar[tuple[str, ...]] = ()
+    input_keys: ClassVar[tuple[str, ...]] = ("text",)
 
     @classmethod
-    def of_labels(
-        cls, texts: Sequence[str], labels: Sequence[str], queries: Sequence[str], query_labels: Sequence[str]
-    ) -> Self:
-        """Rows of a labelled file: texts of the query's label answer it."""
-        relevant = tuple(frozenset([label]) for label in query_labels)
-        return cls(tuple(texts), tuple(labels), tuple(queries), relevant)
+    def from_rows(cls, rows: "Rows") -> Self:
+        """See where the answers stand, and gather them.
 
-    @classmethod
-    def of_pairs(cls, pairs: Sequence[Pair]) -> Self:
-        """Pairs of a query and its answer: every second text, once, is the collection.
-
-        A query that stands in several pairs has several answers.
+        Raises
+        ------
+        MissingLabelError
+            If no column answers.
+        MissingSideError
+            If a query or a passage is blank.
+        EmptyDataError
+            If every query is answered by the same.
         """
-        texts = tuple(dict.fromkeys(pair.text_pair for pair in pairs))
-        ids = {text: str(number) for number, text in enumerate(texts)}
-        answers: dict[str, set[str]] = {}
-        for pair in pairs:
-            answers.setdefault(pair.text, set()).add(ids[pair.text_pair])
-        return cls(texts, tuple(ids.values()), tuple(answers), tuple(map(frozenset, answers.values())))
+        role = next((role for role in ANSWER_ROLES if getattr(rows.roles, role) is not None), None)
+        if role is None:
+            raise MissingLabelError(
+                f"{rows.origin} has no column with what answers a query; it has: "
+                f"{', '.join(rows.table.column_names)}. Name it with --role text_pair=COLUMN, or --label."
+            )
+        task = cls(role) if role == "label" else cls(role).searching(passages(rows, role))
+        task.items(rows)
+        different = {tuple(ids) for ids in task.targets(rows)}
+        if len(different) < 2:
+            raise EmptyDataError(
+                f"All {len(rows):,} queries of {rows.origin} are answered by the same, so there is nothing to "
+                "find. Add rows with other answers."
+            )
+        return task
 
-    @property
-    def positions(self) -> list[frozenset[int]]:
-        """For each query, the positions in the collection of all texts that answer it."""
-        of_id: dict[str, list[int]] = {}
-        for position, name in enumerate(self.ids):
-            of_id.setdefault(name, []).append(position)
-        return [
-            frozenset(position for name in ids for position in of_id.get(name, ())) for ids in self.relevant
-        ]
+    def searching(self, texts: Iterable[str]) -> Self:
+        """Give the task with further passages to be searched; where rows search one another nothing is added."""
+        if self.answer_role == "label":
+            return self
+        before = () if self.collection is None else self.collection.texts
+        return replace(self, collection=Collection.of_passages([*before, *texts]))
+
+    def with_rows(self, *parts: "Rows") -> Self:
+        """Give the task with the passages of other rows to be searched, too; of labelled rows there are none."""
+        if self.answer_role == "label":
+            return self
+        return self.searching(text for rows in parts for text in passages(rows, self.answer_role))
+
+    def items(self, rows: "Rows") -> Sequence[str]:
+        """Give the queries; raises MissingSideError where one is blank."""
+        queries: list[str] = list(rows.texts)
+        if self.answer_role != "label":
+            _check_not_blank(queries, "text", rows)
+        return queries
+
+    def targets(self, rows: "Rows") -> list[list[str]]:
+        """Give the ids that answer each row's query; a query in several rows has the answers of all of them.
+
+        Where pairs are labelled, only those that match answer; a query that nothing answers has an empty list and
+        counts in no figure.
+        """
+        if self.answer_role == "label":
+            return [[label] for label in rows.labels]
+        answers: dict[str, set[str]] = {}
+        queries = list(rows.texts)
+        texts = rows.values(self.answer_role)
+        for query, passage, matches in zip(queries, texts, _are_matches(rows, self.answer_role), strict=True):
+            answers.setdefault(query, set()).update([passage_id(passage)] if matches else [])
+        return [sorted(answers[query]) for query in queries]
+
+    def shown(self, ids: Sequence[str]) -> str:
+        """Give ids in words: the first passages of them, or the labels."""
+        if self.collection is None:
+            return ", ".join(ids[:SHOWN])
+        text_of = dict(zip(self.collection.ids, self.collection.texts, strict=True))
+        return " · ".join(text_of.get(name, name) for name in ids[:SHOWN]) or "nothing"
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says of the task besides its name."""
+        size = None if self.collection is None else len(self.collection)
+        return {"answer_role": self.answer_role, "collection_texts": size}
+
+
+def passages(rows: "Rows", role: str) -> list[str]:
+    """Give the passage of each row; raises MissingSideError where one is blank."""
+    found: list[str] = rows.values(role)
+    _check_not_blank(found, role, rows)
+    return found
+
+
+def _are_matches(rows: "Rows", role: str) -> list[bool]:
+    if role != "text_pair" or rows.roles.label is None:
+        return [True] * len(rows)
+    labels = rows.labels
+    match = find_match_label(sorted(set(labels)))
+    if match is None:
+        raise DataError(
+            f"None of the labels {', '.join(map(repr, sorted(set(labels))[:5]))} of {rows.origin} is known to say "
+            "that a pair belongs together. Call that label match, or leave the column out with --label none."
+        )
+    return [label == match for label in labels]
+
+
+def _check_not_blank(texts: Sequence[str], side: str, rows: "Rows") -> None:
+    blank = next((row for row, text in enumerate(texts, start=1) if not text.strip()), None)
+    if blank is not None:
+        raise MissingSideError(blank, side, origin=rows.origin)
