@@ -241,8 +241,8 @@ def aims(results: list[dict[str, Any]]) -> Iterator[str]:
     if share and "bf16" in share["precisions"]:
         found = share["precisions"]["bf16"]["share_of_peak"]
         yield (
-            f"The step runs at {percent(found)} of the fastest product this processor makes, so that without computing less it "
-            f"can become {1 / found:.1f} times as fast and no more, whatever is written differently."
+            f"The step runs at {percent(found)} of the fastest product this processor makes: unless it computes less, it "
+            f"can become {1 / found:.1f} times as fast and no more, however it is written."
         )
 
 
