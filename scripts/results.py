@@ -82,6 +82,14 @@ SETS = (
     ),
     Set("banking77_search", split("csv", dev=False), {"task": "retrieval"}),
     Set("tatoeba_search", split("jsonl"), {"task": "retrieval"}),
+    # Rows of this task are searched: the answers of an FAQ, rows of the same intent, sentences in the other language.
+    Set(
+        "covid_faq_search",
+        {"train": "faq.jsonl"},
+        {"task": "retrieval", "text": "question", "text_pair": "answer", "label": "none"},
+    ),
+    Set("banking77_search", split("csv", dev=False), {"task": "retrieval"}),
+    Set("tatoeba_search", split("jsonl"), {"task": "retrieval"}),
     Set("cmrc2018", split("json", dev=False)),
     Set("xquad_en", {"train": "test.en.json"}),
     Set("scitldr", split("jsonl")),

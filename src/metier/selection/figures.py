@@ -11,8 +11,11 @@ from metier.errors import UnseenLabelError
 from metier.evaluation.comparison import Comparison
 from metier.evaluation.intervals import Interval
 from metier.evaluation.metrics import METRICS as LABEL_METRICS
-from metier.evaluation.row_measures import comparison_of, find_measure, interval_of, measure
+from metier.evaluation.relation_measures import relation_f1
+from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
 from metier.tasks.task import Task
+
+RELATION_AVERAGES = {"relation_micro_f1": "micro", "relation_macro_f1": "macro"}
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,26 @@ class Figures:
 
     def measure(self, metric: str, predicted: Sequence[Any]) -> float:
         """Give one figure of answers."""
-        return float(measure(metric, *self._comparable(metric, predicted)))
+        return float(measure(self._measure(metric), *self._comparable(metric, predicted)))
 
     def of_rows(self, metric: str, predicted: Sequence[Any]) -> np.ndarray:
         """Give the figure of each row alone, an ndarray of shape (n_rows,)."""
         truth, answers = self._comparable(metric, predicted)
         if metric in LABEL_METRICS:
             return np.asarray(truth == answers, dtype=np.float64)
-        found = find_measure(metric)
+        found = find_measure(self._measure(metric))
         return found.of_rows(found.statistics(truth, answers))
 
     def interval(self, metric: str, predicted: Sequence[Any], *, random_state: int = 0) -> Interval:
         """Give a figure with its 95 % bootstrap interval."""
-        return interval_of(metric, *self._comparable(metric, predicted), random_state=random_state)
+        return interval_of(
+            self._measure(metric), *self._comparable(metric, predicted), random_state=random_state
+        )
 
     def compare(self, metric: str, a: Sequence[Any], b: Sequence[Any]) -> Comparison:
         """Compare two sets of answers to the same rows."""
         truth, first = self._comparable(metric, a)
-        return comparison_of(metric, truth, first, self._comparable(metric, b)[1])
+        return comparison_of(self._measure(metric), truth, first, self._comparable(metric, b)[1])
 
     def comparable(self, metric: str, answers: Sequence[Sequence[Any]]) -> tuple[Any, list[Any]]:
         """Give what is true and several sets of answers as a metric takes them."""
@@ -72,6 +77,12 @@ class Figures:
         if metric in LABEL_METRICS or getattr(self.task, "is_ordered", False):
             return self.codes, self._encode(predicted)
         return self.targets, predicted
+
+    def _measure(self, metric: str) -> str | RowMeasure:
+        """Give a metric as it is measured here: which label says "no relation" the task knows, not its name."""
+        negative: str | None = getattr(self.task, "negative_label", None)
+        average = RELATION_AVERAGES.get(metric)
+        return metric if negative is None or average is None else relation_f1(average, negative=negative)
 
     def _encode(self, labels: Sequence[str]) -> np.ndarray:
         index = {label: place for place, label in enumerate(self.task.labels)}
