@@ -127,26 +127,6 @@ def test_what_is_known_keeps_the_members_own_order():
     np.testing.assert_allclose(again.probabilities, answers.probabilities)
 
 
-def test_a_member_with_another_order_of_labels_is_put_in_order(exported):
-    other = ConstantPredictor(probabilities=[0.0, 0.8, 0.2], labels=LABELS[::-1], name="majority.v1")
-    other.save(exported / "members/1")
-    found = load_predictor(exported).predict(["one"]).probabilities
-    expected = pool(
-        [np.array([[0.6, 0.3, 0.1]]), np.array([[0.2, 0.8, 0.0]])], temperatures=[1, 1], weights=[0.5, 0.5]
-    )
-    np.testing.assert_allclose(found, expected)
-
-
-def test_what_is_known_keeps_the_members_own_order():
-    predictor = ConstantPredictor(probabilities=[0.2, 0.5, 0.3], labels=("c", "a", "b"), name="majority.v1")
-    member = Member(predictor, "same", labels=("a", "b", "c"))
-    answers = member.answer(["one"], {})
-    np.testing.assert_allclose(answers.probabilities, [[0.5, 0.3, 0.2]])
-    np.testing.assert_allclose(member.as_known(answers), [[0.2, 0.5, 0.3]])
-    again = member.answer(["one"], {"same": member.as_known(answers)})
-    np.testing.assert_allclose(again.probabilities, answers.probabilities)
-
-
 def test_several_threads_get_the_same_answers(exported):
     predictor = load_predictor(exported)
     expected = predictor.predict(["text"] * 50).probabilities

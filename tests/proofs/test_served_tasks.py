@@ -68,13 +68,6 @@ TASKS = {
         {"text": "Can my cat catch it?"},
         "matches",
     ),
-    "retrieval": (
-        "covid_faq/faq.jsonl",
-        "bm25",
-        {"task": "retrieval", "text": "question", "text_pair": "answer", "label": "none"},
-        {"text": "Can my cat catch it?"},
-        "matches",
-    ),
     "generation": ("scitldr/dev.jsonl", "lead", {}, {"text": "One sentence. And another one."}, "text"),
 }
 

@@ -38,7 +38,6 @@ SOURCES = {
     "answering": Source("xquad/test.en.json", 90, {}),
     "matching": Source("covid_faq/question_pairs.csv", 240, {}),
     "retrieval": Source("banking77/test.csv", 240, {}),
-    "retrieval": Source("banking77/test.csv", 240, {}),
     "generation": Source("scitldr/train.jsonl", 40, {}),
 }
 OTHERS = {name: known for name, known in TASKS.items() if name != "classification"}

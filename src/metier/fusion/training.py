@@ -72,14 +72,6 @@ def probabilities_of(member: Any, texts: Any, classes: Sequence[Any]) -> np.ndar
     return columns
 
 
-def probabilities_of(member: Any, texts: Any, classes: Sequence[Any]) -> np.ndarray:
-    """Give a fitted member's probabilities in the order of the whole's classes: grades have an order of their own."""
-    found = np.asarray(member.predict_proba(texts))
-    place = {str(label): column for column, label in enumerate(member.classes_)}
-    columns: np.ndarray = found[:, [place[str(label)] for label in classes]]
-    return columns
-
-
 def fit_methods(
     methods: Sequence[Any], examples: Examples, *, unseen: Examples | None, listener: Listener
 ) -> list[Any]:

@@ -203,7 +203,6 @@ class Preflight:
         ours: dict[str, Any] = {
             **({"order": self.task.labels} if ordered else {}),
             "collection": getattr(self.task, "collection", None),
-            "collection": getattr(self.task, "collection", None),
             "random_state": self.settings.random_state,
             "base": self.settings.base,
             "unlabelled": self.unlabelled or None,

@@ -119,52 +119,6 @@ def with_collection(task: Task, splits: Splits, settings: TrainSettings) -> Task
     return found if named is None else found.searching(read(named, label="none").texts)  # type: ignore[attr-defined]
 
 
-def with_collection(task: Task, splits: Splits, settings: TrainSettings) -> Task:
-    """Give a task of searching all that is to be searched; any other task comes back as it is.
-
-    The passages of validation and test rows are searched from the beginning: what a query finds among all answers
-    is the question, and which of them answers it stays unknown until it is measured.
-
-    Raises
-    ------
-    CallError
-        If a collection is named and nothing is searched, or the rows search one another.
-    """
-    named, searching = settings.data.collection, getattr(task, "with_rows", None)
-    if named is not None and getattr(task, "collection", None) is None:
-        raise CallError(
-            f"data.collection is for a search among passages; the task is {task.name}. Leave it out, or add "
-            "--task retrieval and name the passages with --role text_pair=COLUMN."
-        )
-    if searching is None:
-        return task
-    found: Task = searching(splits.validation, splits.test)
-    return found if named is None else found.searching(read(named, label="none").texts)  # type: ignore[attr-defined]
-
-
-def with_collection(task: Task, splits: Splits, settings: TrainSettings) -> Task:
-    """Give a task of searching all that is to be searched; any other task comes back as it is.
-
-    The passages of validation and test rows are searched from the beginning: what a query finds among all answers
-    is the question, and which of them answers it stays unknown until it is measured.
-
-    Raises
-    ------
-    CallError
-        If a collection is named and nothing is searched, or the rows search one another.
-    """
-    named, searching = settings.data.collection, getattr(task, "with_rows", None)
-    if named is not None and getattr(task, "collection", None) is None:
-        raise CallError(
-            f"data.collection is for a search among passages; the task is {task.name}. Leave it out, or add "
-            "--task retrieval and name the passages with --role text_pair=COLUMN."
-        )
-    if searching is None:
-        return task
-    found: Task = searching(splits.validation, splits.test)
-    return found if named is None else found.searching(read(named, label="none").texts)  # type: ignore[attr-defined]
-
-
 def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
     """Raise what can be known without a run folder: names nobody knows, labels that cannot be told apart."""
     for name in settings.candidates or ():

@@ -14,8 +14,6 @@ CONFUSED_LABELS = 12
 MISTAKES = 20
 # A ranking is right where the answer comes first, whatever stands behind it.
 RANKINGS = frozenset({"mean_reciprocal_rank"})
-# A ranking is right where the answer comes first, whatever stands behind it.
-RANKINGS = frozenset({"mean_reciprocal_rank"})
 
 
 def is_one_label(figures: Figures, answers: StoredAnswers) -> bool:
@@ -85,14 +83,12 @@ def _worst(figures: Figures, items: Sequence[Any], tested: Any) -> list[dict[str
         if _as_lists(target) != _as_lists(answer) and not (metric in RANKINGS and each[row] == 1)
     ]
     said = getattr(figures.task, "shown", None)  # Ids say nothing to people.
-    said = getattr(figures.task, "shown", None)  # Ids say nothing to people.
     order = sorted(wrong, key=lambda row: sign * each[row])[:MISTAKES]
     return [
         {
             "row": row + 1,
             "item": items[row],
             "target": figures.targets[row],
-            "target_text": said(figures.targets[row]) if said else None,
             "target_text": said(figures.targets[row]) if said else None,
             "predicted": answers.predicted[row],
             "record": answers.records[row] if answers.records else None,

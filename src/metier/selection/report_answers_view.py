@@ -9,7 +9,6 @@ from metier.tasks.metric_names import metric_name
 LONGEST_TEXT = 1_200  # Characters of one text on the page; all of it is in the rows' file.
 AROUND_ANSWER = 300
 SHOWN_MATCHES = 3
-SHOWN_MATCHES = 3
 
 Part = dict[str, str | None]  # `text`, and the `label` drawn over it or None.
 
@@ -128,8 +127,6 @@ def _said(target: Any) -> str:
 
 def _answered(row: Mapping[str, Any]) -> str:
     record = row["record"] or {}
-    if "matches" in record:
-        return " · ".join(match["text"] for match in record["matches"][:SHOWN_MATCHES]) or "nothing found"
     if "matches" in record:
         return " · ".join(match["text"] for match in record["matches"][:SHOWN_MATCHES]) or "nothing found"
     if "low" in record:

@@ -54,8 +54,6 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     delimiter: str | None = None
     separator: str | None = Field(default=None, description="Between the labels of one row.")
     collection: str | None = Field(default=None, description="File of further texts that a search may find.")
-    collection: str | None = Field(default=None, description="File of further texts that a search may find.")
-    collection: str | None = Field(default=None, description="File of further texts that a search may find.")
     repair: bool = Field(default=False, description="Mend what is safe to mend, and say so.")
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, description="Share of the rows, 0 to 0.5.")
     test_fraction: float = Field(default=0.2, gt=0, lt=0.5, description="Share held out when no test is given.")

@@ -81,11 +81,6 @@ TASKS = {
         ("bm25.v1", "frozen_search.v1", "search_encoder.v1"),
         ("retrieve_rerank.v1",),
     ),
-    "retrieval": Known(
-        "metier.tasks.retrieval:Retrieval",
-        ("bm25.v1", "frozen_search.v1", "search_encoder.v1"),
-        ("retrieve_rerank.v1",),
-    ),
     "generation": Known(
         "metier.tasks.generation:Generation",
         ("lead.v1", "textrank.v1", "nearest_reply.v1", "sentence_ranker.v1", "generator.v1"),
