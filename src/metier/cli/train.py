@@ -62,6 +62,9 @@ SHOWN_REASONS = 3
     "--seeds", type=click.IntRange(1, 100), metavar="N", help="Train each candidate N times; report the spread."
 )
 @click.option("--learning-curve", is_flag=True, help="Say what twice the labels would buy, with an interval.")
+@click.option(
+    "--track", metavar="NAME", multiple=True, help="tensorboard, wandb or mlflow; may be repeated. Default: none."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Default: the cores this process may use.")
 @click.option(
     "--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes."
@@ -165,6 +168,8 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
         )
         if flags[name] is not None
     }
+    if flags["track"]:
+        whole["track"] = [name.strip() for names in flags["track"] for name in names.split(",") if name.strip()]
     if flags["learning_curve"]:
         whole["learning_curve"] = True
     if flags["budget"]:

@@ -36,6 +36,7 @@ from metier.selection.sealing import seal_candidates
 from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
 from metier.selection.stored_answers import keep
 from metier.selection.study import Study, foreseen
+from metier.selection.tracking import check_trackers, close_trackers, followed, open_trackers
 from metier.selection.unlabelled import said_of, without_gain
 from metier.text.language import detect_language
 
@@ -131,6 +132,7 @@ def train(
     sources = Sources.choose(source, test, validation, chosen)
     train_rows, test_rows, validation_rows = read_all(sources, chosen)
     if resume is None:
+        check_trackers(chosen.track)
         check_before_any_work(train_rows, chosen)
         folder = RunFolder.create(
             Path(run) if run else None, name=Path(train_rows.origin).stem, overwrite=overwrite
@@ -201,6 +203,8 @@ def _conduct(
 ) -> Run:
     state = run.read_json("state.json") or {}
     clock = Clock(settings.budget_minutes * 60, spent_seconds=float(state.get("spent_seconds", 0.0)))
+    trackers = open_trackers(settings.track, run.path)
+    listener = followed(listener, trackers)
     listener(Progress("reading and checking the rows", 0, None, unit=""))
     prepared = prepare(*rows, settings)
     splits = prepared.splits
@@ -236,6 +240,7 @@ def _conduct(
     )
     report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes, *gained]
     report |= plain(study.facts(splits.test))
+    close_trackers(trackers, report)
     return _close(race, report, recommendation)
 
 

@@ -98,6 +98,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     random_state: int = Field(default=0, ge=0)
     seeds: int = Field(default=1, ge=1, le=100, description="Trainings of each candidate, for their spread.")
     learning_curve: bool = Field(default=False, description="Train on growing parts of the rows, too.")
+    track: tuple[str, ...] = Field(default=(), description="Followers: tensorboard, wandb, mlflow.")
     threads: int = Field(default_factory=usable_cores, ge=1)
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
 
