@@ -14,6 +14,7 @@ METHODS = {
     "tfidf_linear.v1": "metier.classical.tfidf_linear:TfidfLinear",
     "static.v1": "metier.transformer.static:Static",
     "frozen_linear.v1": "metier.transformer.frozen_linear:FrozenLinear",
+    "few_shot.v1": "metier.transformer.few_shot:FewShot",
     "self_training.v1": "metier.transformer.self_training:SelfTraining",
     "encoder.v1": "metier.transformer.encoder:Encoder",
     "soup.v1": "metier.transformer.soup:Soup",

@@ -88,6 +88,7 @@ def cheap_words():
 CHEAP = {
     "static.v1": lambda base: {"base": base()},
     "frozen_linear.v1": lambda base: {"base": base(), "precision": "fp32"},
+    "few_shot.v1": lambda base: {"base": base(), "steps": 2, "precision": "fp32"},
     "encoder.v1": lambda base: {"base": base(), "epochs": 1, "precision": "fp32"},
     "average.v1": lambda base: {"members": [catalogue.resolve("majority.v1")(), cheap_words()]},
     "cascade.v1": lambda base: {"stages": [catalogue.resolve("majority.v1")(), cheap_words()]},

@@ -195,7 +195,9 @@ class Preflight:
             return Planned(name, why_dropped=str(error))
         except SettingsError:
             raise
-        return Planned(name, method)
+        # A method that pays on some rows only says so of itself; who names it gets it all the same.
+        is_open = self.settings.candidates is None and hasattr(method, "why_not")
+        return Planned(name, method, why_dropped=method.why_not(self.items, self.targets) if is_open else None)
 
     def _arguments(self, name: str, method_class: type) -> dict[str, Any]:
         accepted = method_class._get_param_names()  # type: ignore[attr-defined]
@@ -270,6 +272,8 @@ class Preflight:
         forward = self._transformer_cost(method.base)
         # A frozen base is run forward once: about a third of a training step over the same rows.
         seconds = forward.seconds_per_epoch / TRAINING_OVER_FORWARD + PROBE_SECONDS
+        # Of a method that tunes the base a little by itself, however many rows there are.
+        seconds += getattr(method, "rows_tuned", 0) * forward.seconds_per_epoch / len(self.items)
         if getattr(method, "unlabelled", None):  # They go through the base, too, and into several fits.
             seconds = seconds * (1 + len(self.unlabelled) / len(self.items)) + PROBE_SECONDS
         return Cost(seconds, forward.memory_bytes)

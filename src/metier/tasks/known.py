@@ -33,7 +33,7 @@ PROBABILITIES = ("average.v1", "cascade.v1")  # Fusions of whatever answers with
 TASKS = {
     "classification": Known(
         "metier.tasks.classification:Classification",
-        ("majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "encoder.v1"),
+        ("majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "few_shot.v1", "encoder.v1"),
         PROBABILITIES,
     ),
     "many_labels": Known(

@@ -37,12 +37,15 @@ class Probe:
         Inverse strength of the penalty, for standardised embeddings.
     temperature : float
         What logits are divided by before the softmax.
+    held_out_loss : float or None
+        Log-loss on the rows that C or the temperature were chosen on; None where both were given.
     """
 
     weight: np.ndarray
     bias: np.ndarray
     C: float
     temperature: float
+    held_out_loss: float | None = None
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """Give the logits, an ndarray of float64 of shape (n_texts, n_classes)."""
@@ -60,6 +63,7 @@ def fit_probe(
     C: float | None = None,
     temperature: float | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
+    always: tuple[np.ndarray, np.ndarray] | None = None,
     random_state: int = 0,
 ) -> Probe:
     """Fit the head.
@@ -75,21 +79,31 @@ def fit_probe(
     validation : (embeddings, y), optional
         Rows to choose on. Without them some of the rows are held out for the choice (`tasks.folds.held_out`),
         and the probe is then fitted on all.
+    always : (embeddings, y), optional
+        Rows that are learned and never held out: what is known of the labels besides.
     """
+
+    def path(embeddings: np.ndarray, y: np.ndarray) -> _Path:
+        if always is None:
+            return _Path(embeddings, y)
+        return _Path(np.concatenate([embeddings, always[0]]), np.concatenate([y, always[1]]))
+
     if C is not None and temperature is not None:
-        return replace(_Path(embeddings, y).fit(C), temperature=temperature)
+        return replace(path(embeddings, y).fit(C), temperature=temperature)
     if validation is not None:
-        split = _Split(_Path(embeddings, y), *validation)
-        C, temperature = _choose([split], C=C, temperature=temperature)
-        return replace(split.path.fit(C), temperature=temperature)
+        split = _Split(path(embeddings, y), *validation)
+        loss, C, temperature = _choose([split], C=C, temperature=temperature)
+        return replace(split.path.fit(C), temperature=temperature, held_out_loss=loss)
     splits = [
-        _Split(_Path(embeddings[kept], y[kept]), embeddings[held], y[held])
+        _Split(path(embeddings[kept], y[kept]), embeddings[held], y[held])
         for kept, held in held_out(y, random=check_random_state(random_state))
     ]
-    if not splits:  # One row a label: nothing can be chosen, so the middle of the grid has to do.
-        return fit_probe(embeddings, y, C=C or GRID[START], temperature=temperature or UNFITTED_TEMPERATURE)
-    C, temperature = _choose(splits, C=C, temperature=temperature)
-    return fit_probe(embeddings, y, C=C, temperature=temperature)
+    loss = None
+    if splits:
+        loss, C, temperature = _choose(splits, C=C, temperature=temperature)
+    # One row a label: nothing can be chosen, so the middle of the grid has to do.
+    C, temperature = C or GRID[START], temperature or UNFITTED_TEMPERATURE
+    return replace(path(embeddings, y).fit(C), temperature=temperature, held_out_loss=loss)
 
 
 class _Path:
@@ -132,11 +146,13 @@ class _Split:
     truth: np.ndarray
 
 
-def _choose(splits: Sequence[_Split], *, C: float | None, temperature: float | None) -> tuple[float, float]:
-    """Walk along C, the way the held-out loss falls."""
+def _choose(
+    splits: Sequence[_Split], *, C: float | None, temperature: float | None
+) -> tuple[float, float, float]:
+    """Walk along C, the way the held-out loss falls; gives the loss, C and the temperature."""
     best = _score(splits, C or GRID[START], temperature)
     if C is not None:
-        return best[1:]
+        return best
     for side in (GRID[START + 1 :], GRID[START - 1 :: -1]):
         start = best
         for candidate in side:
@@ -147,7 +163,7 @@ def _choose(splits: Sequence[_Split], *, C: float | None, temperature: float | N
             best = found
         if best is not start:
             break
-    return best[1:]
+    return best
 
 
 def _score(splits: Sequence[_Split], C: float, temperature: float | None) -> tuple[float, float, float]:

@@ -38,7 +38,7 @@ def test_the_penalty_by_hand(batch_of):
     model = Biased([4.0, 1.0])
     found = elastic_weights(cross_entropy(), anchor, weight=0.1)(model, batch_of([0]))
     plain = np.log(np.exp([0.0, -3.0]).sum())
-    assert float(found) == pytest.approx(plain + 0.1 * (2 * 9 + 5 * 1) / 2, rel=1e-5)
+    assert found.item() == pytest.approx(plain + 0.1 * (2 * 9 + 5 * 1) / 2, rel=1e-5)
 
 
 def test_weights_stay_nearer_to_the_anchor_and_most_where_they_mattered(taught):
@@ -52,7 +52,7 @@ def test_weights_stay_nearer_to_the_anchor_and_most_where_they_mattered(taught):
 
         model, _, _ = taught(objective, epochs=2)
         anchor, now = anchors[0], dict(model.named_parameters())
-        moved[weight] = sum(float(((now[name] - before) ** 2).sum()) for name, before in anchor.weights.items())
-        mattered[weight] = float(anchor.penalty(model))
+        moved[weight] = sum(((now[name] - before) ** 2).sum().item() for name, before in anchor.weights.items())
+        mattered[weight] = anchor.penalty(model).item()
     assert moved[1e6] < 0.9 * moved[0.0]
     assert mattered[1e6] < 0.5 * mattered[0.0]

@@ -1,6 +1,5 @@
 """Labels that say how sure they are: of labelling rules, of several annotators, of a teacher."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from metier.transformer.objectives.distillation import TaughtRows
 SMALLEST_SHARE = 1e-6
 
 
-def check_soft(soft: Any, *, n_rows: int, classes: Sequence[Any]) -> np.ndarray:
+def check_soft(soft: Any, *, n_rows: int, classes: np.ndarray) -> np.ndarray:
     """Give soft labels as an ndarray of float64 of shape (n_rows, n_classes).
 
     Raises
