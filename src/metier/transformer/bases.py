@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS = "model.safetensors"
+ADAPTATION = "adaptation.safetensors"  # What was learned beside weights that stayed; see `adaptation.inserted`.
 NEEDED_FILES = ("config.json", WEIGHTS, "tokenizer.json")
 # What Metier writes beside weights it trained or converted, so that the folder can be a base again.
 FACTS_FILE = "metier_head.json"
@@ -212,7 +213,11 @@ def cutter_of(base: Base) -> Cutter:
 
 def weights_hash(base: Base) -> str:
     """SHA-256 of the weights: what embeddings and distilled matrices are kept under."""
-    return file_hash(base.folder / WEIGHTS)
+    beside = base.folder / ADAPTATION
+    if not beside.is_file():
+        return file_hash(base.folder / WEIGHTS)
+    both = file_hash(base.folder / WEIGHTS) + file_hash(beside)
+    return hashlib.sha256(both.encode()).hexdigest()
 
 
 def file_hash(path: Path) -> str:

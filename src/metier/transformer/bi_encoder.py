@@ -16,9 +16,9 @@ from metier.tasks.folds import held_out
 from metier.tasks.matching import find_match_label
 from metier.tasks.pairs import Pair, PairExamples, as_pairs, check_pairs
 from metier.text.language import detect_language
-from metier.transformer.bases import cutter_of, resolve_base
+from metier.transformer.bases import cutter_of
 from metier.transformer.contrastive import Matches, tune_vectors
-from metier.transformer.encoder_settings import check_settings
+from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS
 from metier.transformer.linear_probe import Probe, fit_probe
 from metier.transformer.pair_export import PairHead, export_bi_encoder
@@ -45,7 +45,7 @@ class BiEncoder(ClassifierMixin, BaseEstimator):
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
     match_label : str, default=None
         The label that says that two texts belong together; None: recognised, see `tasks.matching`.
-    epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, accumulate, clip, patience, \
+    adaptation, epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, accumulate, clip, patience, \
 time_limit_minutes, dropout, checkpoint_folder
         As of `Encoder`.
     token_budget : int, default=2048
@@ -77,11 +77,13 @@ time_limit_minutes, dropout, checkpoint_folder
     """
 
     name = "bi_encoder.v1"
+    has_head = False  # None that trains with the encoder.
 
     def __init__(
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         match_label: str | None = None,
         epochs: int = 3,
         stop_epoch: int | None = None,
@@ -102,6 +104,7 @@ time_limit_minutes, dropout, checkpoint_folder
         random_state: int = 0,
     ):
         self.base = base
+        self.adaptation = adaptation
         self.match_label = match_label
         self.epochs = epochs
         self.stop_epoch = stop_epoch
@@ -233,13 +236,14 @@ time_limit_minutes, dropout, checkpoint_folder
         """Time a few real batches of these pairs and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         texts = [text for pair in as_pairs(X) for text in pair]
-        base = resolve_base(self.base, language=detect_language(texts).main_language)
+        base = resolve_base_of(self, language=detect_language(texts).main_language)
         return measure_training(
             base,
             cutter_of(base).first(texts),
             n_classes=2,
             token_budget=self.token_budget,
             dropout=self.dropout,
+            adaptation=self.adaptation,
             n_batches=n_batches,
         )
 
@@ -274,7 +278,7 @@ time_limit_minutes, dropout, checkpoint_folder
 
     def _tune(self, seen: Matches, unseen: Matches | None, listener: Listener) -> None:
         texts = distinct_texts(seen.pairs)
-        self.base_ = resolve_base(self.base, language=detect_language(texts).main_language)
+        self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
         self.encoder_, tuned = tune_vectors(self, self.base_, seen, unseen, listener=listener)
         # Evenly: files are often sorted by label.
         self._sample = texts[:: max(1, len(texts) // SAMPLED_ROWS)]

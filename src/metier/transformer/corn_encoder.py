@@ -32,7 +32,7 @@ class CornEncoder(ClassifierMixin, TunedEncoder):
 
     Parameters
     ----------
-    base, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
+    base, adaptation, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
     time_limit_minutes, checkpoint_folder, C, precision, random_state
         As of `Encoder`.
     order : sequence of str, default=None
@@ -64,6 +64,7 @@ class CornEncoder(ClassifierMixin, TunedEncoder):
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
@@ -82,6 +83,7 @@ class CornEncoder(ClassifierMixin, TunedEncoder):
     ):
         super().__init__(
             base=base,
+            adaptation=adaptation,
             epochs=epochs,
             stop_epoch=stop_epoch,
             learning_rate=learning_rate,

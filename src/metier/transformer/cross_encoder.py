@@ -16,10 +16,10 @@ from metier.tasks.folds import held_out
 from metier.tasks.pairs import PairExamples, as_pairs, check_pairs
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
-from metier.transformer.bases import cutter_of, load_model, resolve_base
+from metier.transformer.bases import cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
-from metier.transformer.encoder_settings import check_settings
+from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.label_score import score_labels
@@ -47,8 +47,8 @@ class CrossEncoder(ClassifierMixin, BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, dropout, accumulate, \
-clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
+    adaptation, epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, dropout, \
+accumulate, clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         As of `Encoder`.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all labels.
@@ -81,6 +81,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
@@ -103,6 +104,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         random_state: int = 0,
     ):
         self.base = base
+        self.adaptation = adaptation
         self.epochs = epochs
         self.stop_epoch = stop_epoch
         self.learning_rate = learning_rate
@@ -146,7 +148,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         if unseen is None and (self.stop_epoch is None or self.temperature is None):
             return self._choose_then_fit(examples, listener)
         texts = distinct_texts(examples.pairs)
-        self.base_ = resolve_base(self.base, language=detect_language(texts).main_language)
+        self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
         self.classes_, self._unseen = examples.classes, unseen
         # Evenly: files are often sorted by label.
         self._sample = examples.pairs[:: max(1, len(examples) // SAMPLED_ROWS)]
@@ -199,13 +201,14 @@ clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
         """Time a few real batches of these pairs and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         pairs = as_pairs(X)
-        base = resolve_base(self.base, language=detect_language(distinct_texts(pairs)).main_language)
+        base = resolve_base_of(self, language=detect_language(distinct_texts(pairs)).main_language)
         return measure_training(
             base,
             cutter_of(base).first(pairs),
             n_classes=2 if y is None else len(set(y)),
             token_budget=self.token_budget,
             dropout=self.dropout,
+            adaptation=self.adaptation,
             n_batches=n_batches,
         )
 

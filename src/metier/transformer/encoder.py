@@ -18,10 +18,10 @@ from metier.tasks.folds import held_out
 from metier.tasks.softmax import softmax
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.transformer.bases import cutter_of, load_model, resolve_base
+from metier.transformer.bases import cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed
-from metier.transformer.encoder_settings import check_settings
+from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS, export_encoder
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.linear_probe import fit_probe
@@ -46,6 +46,9 @@ class Encoder(ClassifierMixin, BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    adaptation : str, default="full"
+        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
+        `bitfit` or `ia3`; see `transformer.adaptation`.
     epochs : int, default=3
         Length of the learning-rate schedule.
     stop_epoch : int, default=None
@@ -110,6 +113,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
@@ -132,6 +136,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         random_state: int = 0,
     ):
         self.base = base
+        self.adaptation = adaptation
         self.epochs = epochs
         self.stop_epoch = stop_epoch
         self.learning_rate = learning_rate
@@ -192,7 +197,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         is_settled = self.stop_epoch is not None and self.temperature is not None
         if unseen is None and not is_settled:
             return self._choose_then_fit(examples, listener)
-        self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
+        self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
         self.classes_ = examples.classes
         self._gate_rows = unseen
         # Evenly: files are often sorted by label.
@@ -246,13 +251,14 @@ class Encoder(ClassifierMixin, BaseEstimator):
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         texts = as_texts(X)
-        base = resolve_base(self.base, language=detect_language(texts).main_language)
+        base = resolve_base_of(self, language=detect_language(texts).main_language)
         return measure_training(
             base,
             cutter_of(base).first(texts),
             n_classes=2 if y is None else max(2, len(set(y))),
             token_budget=self.token_budget,
             dropout=self.dropout,
+            adaptation=self.adaptation,
             n_batches=n_batches,
         )
 

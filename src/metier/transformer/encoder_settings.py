@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from metier.errors import SettingsError
+from metier.transformer.adaptation import check_fits, faults_of, parse_adaptation
+from metier.transformer.bases import Base, resolve_base
 from metier.transformer.export import PRECISIONS
 from metier.transformer.objectives.composition import objective_faults
 
@@ -53,5 +55,22 @@ def check_settings(method: Any) -> None:
     if method.precision not in PRECISIONS:
         faults.append(f"precision is {method.precision!r}, expected one of {', '.join(PRECISIONS)}")
     faults += objective_faults(method)
+    faults += adaptation_faults(method)
     if faults:
         raise SettingsError(faults, origin=f"The settings of {method.name}")
+
+
+def adaptation_faults(method: Any) -> list[str]:
+    """Give what is wrong with the adaptation of a method, whatever its base."""
+    text = getattr(method, "adaptation", "full")
+    faults = faults_of(text)
+    if not faults and parse_adaptation(text).kind == "head" and not getattr(method, "has_head", True):
+        return ["adaptation is 'head', and this method has no head that trains. Take 'top:1' or 'lora:8'"]
+    return faults
+
+
+def resolve_base_of(method: Any, *, language: str | None) -> Base:
+    """Find the base of a method, and refuse an adaptation it has no room for; see `bases.resolve_base`."""
+    base = resolve_base(method.base, language=language)
+    check_fits(method.adaptation, base)
+    return base

@@ -6,23 +6,30 @@ rows it has not seen. What it gets back is the model with the best weights in it
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import psutil
 import torch
 
+from metier.errors import SettingsError
 from metier.progress import Listener, ignore
+from metier.transformer.adaptation import parse_adaptation
+from metier.transformer.adaptation.adaptation import Adaptation, with_penalty
 from metier.transformer.attention import fastest_attention
 from metier.transformer.bases import Base, weights_hash
 from metier.transformer.batching import TokenisedRows, padding_fraction, plan_epoch
 from metier.transformer.checkpoint import CheckpointFolder
 from metier.transformer.encoder_settings import default_learning_rate
+from metier.transformer.frozen_prefix import frozen_prefix
 from metier.transformer.layer_decay import parameter_groups
 from metier.transformer.loop import Loop, LoopSettings, Outcome
 from metier.transformer.objectives import Objective
 from metier.transformer.precision import mixed_precision
+from metier.transformer.processes import n_processes
 from metier.transformer.vocabulary_compaction import CompactVocabulary
 
 # Of a method's arguments these may differ between an unfinished run and the one that goes on with it.
@@ -53,7 +60,9 @@ class TuningSettings:
     ----------
     learning_rate : float or None
         Of the head and the uppermost layer, at its peak; None: by the number of steps, see
-        `encoder_settings.default_learning_rate`.
+        `encoder_settings.default_learning_rate`. An adaptation multiplies it by its own factors.
+    adaptation : str
+        What of the encoder trains: `full`, `top:2`, `lora:8`, ...; see `transformer.adaptation`.
     time_limit_minutes : float or None
         The learning rate reaches zero by then; None: train for all epochs.
     """
@@ -70,6 +79,7 @@ class TuningSettings:
     patience: int | None = None
     time_limit_minutes: float | None = None
     random_state: int = 0
+    adaptation: str = "full"
 
     @classmethod
     def of(cls, method: Any) -> "TuningSettings":
@@ -142,7 +152,10 @@ def fine_tune(
     -------
     Tuned
     """
-    every = [*rows.ids, *(unseen.ids if unseen is not None else ())]
+    adaptation = parse_adaptation(settings.adaptation).load()
+    parts = [rows] if unseen is None else [rows, unseen]
+    prefix = frozen_prefix(model, adaptation.n_frozen_layers(model.encoder), parts, listener=listener)
+    every = [ids for part in parts for ids in part.ids]
     vocabulary = CompactVocabulary(model.encoder, every, always=[model.pad_id])
     pad_id = vocabulary.translate_one(model.pad_id)
     try:
@@ -154,6 +167,8 @@ def fine_tune(
             own,
             objective,
             settings,
+            adaptation=adaptation,
+            kept=nullcontext() if prefix is None else prefix.in_place(vocabulary.kept),
             evaluate=evaluate,
             checkpoints=checkpoints,
             what=what,
@@ -162,6 +177,8 @@ def fine_tune(
     finally:
         vocabulary.restore()
     tuned.facts["vocabulary_used"] = len(vocabulary.kept)
+    tuned.facts["weights_all"] = sum(weight.numel() for weight in model.parameters())
+    tuned.facts["frozen_states_kept"] = prefix is not None
     return tuned
 
 
@@ -171,6 +188,8 @@ def _run(
     objective: Objective,
     settings: TuningSettings,
     *,
+    adaptation: Adaptation,
+    kept: AbstractContextManager[None],
     evaluate: Callable[[], dict[str, float]] | None,
     checkpoints: CheckpointFolder | None,
     what: str,
@@ -181,38 +200,83 @@ def _run(
 
     def plan(epoch: int) -> Sequence[np.ndarray]:
         read = rows.read_in(epoch, random_state=settings.random_state)
-        budget, seed = settings.token_budget, settings.random_state
+        # All processes together make the batch that one would: a step means the same however many there are.
+        budget, seed = max(1, settings.token_budget // n_processes()), settings.random_state
         return [
             read[batch]
             for batch in plan_epoch(lengths[read], token_budget=budget, epoch=epoch, random_state=seed)
         ]
 
-    steps = settings.epochs * len(plan(0)) / settings.accumulate
+    steps = settings.epochs * len(plan(0)) / settings.accumulate / n_processes()
     rate = default_learning_rate(steps) if settings.learning_rate is None else settings.learning_rate
+    adapted = adaptation.apply(model.encoder, random_state=settings.random_state, n_steps=int(steps))
     groups = parameter_groups(
         model.encoder,
         model.head,
-        learning_rate=rate,
+        learning_rate=rate * adaptation.rate_factor,
         layer_decay=settings.layer_decay,
         weight_decay=settings.weight_decay,
+        head_rate=rate * adaptation.head_factor,
     )
-    with fastest_attention(model.encoder):
+    facts = _adaptation_facts(adaptation, groups)
+    memory = PeakMemory()
+    with kept, fastest_attention(model.encoder):
         outcome = Loop(
             model,
             rows,
             groups=groups,
             plan=plan,
-            objective=objective,
+            objective=memory.watching(with_penalty(objective, adapted)),
             settings=settings.of_loop,
             evaluate=evaluate,
             checkpoints=checkpoints,
             mixed_precision=mixed_precision(),
+            hook=adapted.hook,
             what=what,
             listener=listener,
         ).run()
+    adapted.merge()
     # Cut short by the clock, the schedule was squeezed into fewer epochs: another fit should plan for those.
     epochs = outcome.best_epoch if outcome.stopped_by == "clock" else settings.epochs
-    return Tuned(outcome, epochs, _facts(outcome, rate, padding_fraction(lengths, plan(0))))
+    facts |= _facts(outcome, rate, padding_fraction(lengths, plan(0)))
+    return Tuned(outcome, epochs, facts | {"memory_growth_bytes": memory.growth_bytes})
+
+
+def _adaptation_facts(adaptation: Adaptation, groups: list[dict[str, Any]]) -> dict[str, Any]:
+    n_trained = sum(weight.numel() for group in groups for weight in group["params"])
+    if n_trained == 0:
+        fault = (
+            f"adaptation is {str(adaptation.name)!r}, and there is no head to train. Take 'top:1' or 'lora:8'"
+        )
+        raise SettingsError([fault], origin="The settings")
+    return {"adaptation": str(adaptation.name), "weights_trained": n_trained}
+
+
+class PeakMemory:
+    """How much the resident memory of the process grows while a model trains.
+
+    Looked at where it is highest: after each forward pass, when the activations wait for the backward pass. Memory that
+    the process had freed before and takes again does not count, so figures of one process are compared with care.
+    """
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._before = self._highest = self._process.memory_info().rss
+
+    @property
+    def growth_bytes(self) -> int:
+        """From the start to the highest point."""
+        return int(self._highest - self._before)
+
+    def watching(self, objective: Objective) -> Objective:
+        """Give the objective, which looks at the memory each time it is called."""
+
+        def watched(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+            loss = objective(model, batch)
+            self._highest = max(self._highest, self._process.memory_info().rss)
+            return loss
+
+        return watched
 
 
 def _facts(outcome: Outcome, rate: float, padding: float) -> dict[str, Any]:

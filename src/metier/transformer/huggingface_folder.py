@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from metier.errors import BaseModelError
+from metier.transformer.adaptation.inserted import adaptation_in, read_parts, split_weights, write_parts
 from metier.transformer.bases import FACTS_FILE, Base
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -54,6 +55,21 @@ print([facts["labels"][best] for best in probabilities.argmax(1)])
 ```
 """
 
+# Run by a test too.
+ADAPTED = """# The trained encoder
+
+`model.safetensors` holds the base as it came. What was learned stands beside it: `adaptation.safetensors`, which plain
+transformers does not know, so `AutoModel` would give the base alone. Metier loads both:
+
+```python
+from metier.transformer import load_model, resolve_base
+
+encoder = load_model(resolve_base("huggingface"))
+```
+
+The head is in `head.safetensors`, and `metier_head.json` says how texts are to be fed.
+"""
+
 
 def load_encoder(folder: Path) -> torch.nn.Module:
     """Load an encoder in float32 and evaluation mode; no pooler where its class can leave it out.
@@ -78,6 +94,7 @@ def load_encoder(folder: Path) -> torch.nn.Module:
             f"{folder} has no weights for {missing[0]} and {len(missing) - 1} other parts of the encoder. "
             "Save the whole encoder there: model.save_pretrained(folder)."
         )
+    read_parts(model, folder)
     return model.eval()
 
 
@@ -134,8 +151,10 @@ def save_encoder(
     that rebuild the whole in plain transformers.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    own, _ = split_weights(model)
     with quiet_transformers():
-        model.save_pretrained(folder, safe_serialization=True)
+        model.save_pretrained(folder, state_dict=own)
+    write_parts(model, folder)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(base))
     if head:
@@ -149,7 +168,7 @@ def save_encoder(
         "labels": list(labels),
     }
     _write_json(folder / FACTS_FILE, facts)
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    (folder / "README.md").write_text(readme if adaptation_in(model) is None else ADAPTED, encoding="utf-8")
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes 0600.
 

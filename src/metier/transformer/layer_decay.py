@@ -14,6 +14,7 @@ def parameter_groups(
     learning_rate: float,
     layer_decay: float,
     weight_decay: float,
+    head_rate: float | None = None,
 ) -> list[dict[str, object]]:
     """Sort the weights that train into groups for an optimizer.
 
@@ -24,11 +25,13 @@ def parameter_groups(
     Parameters
     ----------
     learning_rate : float
-        Of the head, and with a `layer_decay` of 1 of everything.
+        Of the uppermost layer, and with a `layer_decay` of 1 of the whole encoder.
     layer_decay : float
         Factor from layer to layer, 0 (excluded) to 1.
     weight_decay : float
         Of the matrices inside the layers.
+    head_rate : float, optional
+        Of the head; None: the `learning_rate`.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def parameter_groups(
             grouped.setdefault((rate, decay), []).append(weight)
     for weight in head.parameters():
         # The head starts from a fitted solution; decay would pull it off its calibrated scale.
-        grouped.setdefault((learning_rate, 0.0), []).append(weight)
+        grouped.setdefault((learning_rate if head_rate is None else head_rate, 0.0), []).append(weight)
     return [
         {"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in grouped.items()
     ]

@@ -33,7 +33,7 @@ class ManyLabelsEncoder(TunedEncoder):
 
     Parameters
     ----------
-    base, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
+    base, adaptation, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
     time_limit_minutes, checkpoint_folder, C, precision, random_state
         As of `Encoder`.
     rule : mapping of str to [slope, offset, threshold], default=None
@@ -59,6 +59,7 @@ class ManyLabelsEncoder(TunedEncoder):
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
@@ -76,6 +77,7 @@ class ManyLabelsEncoder(TunedEncoder):
     ):
         super().__init__(
             base=base,
+            adaptation=adaptation,
             epochs=epochs,
             stop_epoch=stop_epoch,
             learning_rate=learning_rate,

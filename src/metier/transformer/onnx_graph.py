@@ -137,7 +137,8 @@ def _for_tracing(module: torch.nn.Module) -> torch.nn.Module:
     traced = copy.deepcopy(module).cpu().float()
     # Training in half precision leaves a `forward` on the module that casts to it; the class has the plain one.
     traced.__dict__.pop("forward", None)
-    if hasattr(traced.encoder, "set_attn_implementation"):
+    attention = getattr(traced.encoder.config, "_attn_implementation", None)
+    if attention in ("sdpa", "flash_attention_2") and hasattr(traced.encoder, "set_attn_implementation"):
         traced.encoder.set_attn_implementation("eager")  # The form that the fusion recognises.
     return traced.eval()
 

@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import torch
 
+from metier.transformer.adaptation import parse_adaptation
 from metier.transformer.attention import fastest_attention
 from metier.transformer.bases import Base, load_model
 from metier.transformer.batching import TokenisedRows, plan_epoch
@@ -34,11 +35,17 @@ class Cost:
         Over all of them.
     memory_bytes : int
         At the peak: the process as it is, weights and their copies, and the activations of a full batch.
+    seconds_before : float
+        What is learned before the first epoch.
+    seconds_per_answer : float
+        Of what writes, for one row; of everything else an answer is too quick to count.
     """
 
     seconds_per_row: float
     seconds_per_epoch: float
     memory_bytes: int
+    seconds_before: float = 0.0
+    seconds_per_answer: float = 0.0
 
 
 def measure_training(
@@ -48,9 +55,12 @@ def measure_training(
     n_classes: int,
     token_budget: int,
     dropout: float = 0.0,
+    adaptation: str = "full",
     n_batches: int = 3,
 ) -> Cost:
-    """Time some batches of real rows, forward, backward and step.
+    """Time some batches of real rows, forward, backward and step, as an adaptation makes them.
+
+    States of frozen layers are computed in every batch here, so where they are kept an epoch costs less than this.
 
     Parameters
     ----------
@@ -65,6 +75,7 @@ def measure_training(
     model = PooledClassifier(encoder, weight, np.zeros(n_classes), normalise=base.normalise)
     model.set_dropout(dropout)
     vocabulary = CompactVocabulary(encoder, ids, always=[model.pad_id])
+    parse_adaptation(adaptation).load().apply(encoder, random_state=0, n_steps=1)
     truth = np.arange(len(ids), dtype=np.int64) % n_classes
     rows = TokenisedRows(vocabulary.translate(ids), truth, vocabulary.translate_one(model.pad_id))
     plan = plan_epoch(rows.lengths, token_budget=token_budget, epoch=0, random_state=0)
@@ -77,9 +88,9 @@ def measure_training(
         [spent / _computed(rows, batch) for spent, batch in zip(seconds, picked[1:], strict=True)]
     )
     per_epoch = float(per_token) * sum(_computed(rows, batch) for batch in plan)
-    weights = sum(weight.numel() for weight in model.parameters())
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     here = psutil.Process().memory_info().rss
-    memory = here + activations + weights * COPIES_OF_A_WEIGHT * BYTES_OF_FLOAT32
+    memory = here + activations + trained * COPIES_OF_A_WEIGHT * BYTES_OF_FLOAT32
     return Cost(per_epoch / len(ids), per_epoch, int(memory))
 
 
@@ -92,7 +103,8 @@ def _time_steps(
 ) -> tuple[list[float], int]:
     """Seconds of every step but the first, and bytes that the first one's activations took."""
     objective = cross_entropy()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=0.0, fused=True)
     seconds: list[float] = []
     saved: dict[int, int] = {}  # Bytes of each piece of memory that waits for the backward pass.
 
@@ -111,7 +123,7 @@ def _time_steps(
         with watched, halved:
             loss = objective(model, rows.batch(positions))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if number:

@@ -20,9 +20,9 @@ from metier.predictors.span_verdict import fit_verdict
 from metier.progress import Listener, ignore
 from metier.tasks.questions import Question, as_questions, check_answers, split_by_passage
 from metier.text.language import detect_language
-from metier.transformer.bases import load_model, load_tokenizer, resolve_base
+from metier.transformer.bases import load_model, load_tokenizer
 from metier.transformer.batching import TokenisedRows
-from metier.transformer.encoder_settings import check_settings
+from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS, Exported, Gate, export_graph
 from metier.transformer.fine_tuning import Score, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.objectives.span_cross_entropy import span_cross_entropy
@@ -50,8 +50,8 @@ class Reader(BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the questions.
-    epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, dropout, accumulate, \
-clip, patience, time_limit_minutes, checkpoint_folder, precision
+    adaptation, epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, dropout, \
+accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
         As of `Encoder`.
     window_length : int, default=256
         Most tokens of a window, question included; at most what the base reads.
@@ -85,6 +85,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
@@ -106,6 +107,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
         random_state: int = 0,
     ):
         self.base = base
+        self.adaptation = adaptation
         self.epochs = epochs
         self.stop_epoch = stop_epoch
         self.learning_rate = learning_rate
@@ -151,7 +153,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
         if unseen is None and (self.stop_epoch is None or self.verdict is None):
             return self._choose_then_fit(asked, listener)
         texts = [question.question for question in asked[0]]
-        self.base_ = resolve_base(self.base, language=detect_language(texts).main_language)
+        self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
         self._gate_rows = unseen
         self._fine_tune(asked, unseen, listener)
         return self
@@ -197,7 +199,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
         _check(self)
         questions = as_questions(X)
         texts = [question.question for question in questions]
-        base = resolve_base(self.base, language=detect_language(texts).main_language)
+        base = resolve_base_of(self, language=detect_language(texts).main_language)
         cutter = WindowCutter(_untruncated(load_tokenizer(base)), prefix=base.prefix, length=self._length(base))
         if y is None:
             windows = [cutter.windows(question, cutter.passage(question.passage)) for question in questions]
@@ -210,6 +212,7 @@ clip, patience, time_limit_minutes, checkpoint_folder, precision
             n_classes=2,
             token_budget=self.token_budget,
             dropout=self.dropout,
+            adaptation=self.adaptation,
             n_batches=n_batches,
         )
 

@@ -22,9 +22,9 @@ from metier.tasks.folds import held_out
 from metier.tasks.relation import check_entity_pairs
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
-from metier.transformer.bases import Base, load_model, load_tokenizer, resolve_base
+from metier.transformer.bases import Base, load_model, load_tokenizer
 from metier.transformer.batching import TokenisedRows
-from metier.transformer.encoder_settings import check_settings
+from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.label_score import score_labels
@@ -63,6 +63,9 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    adaptation : str, default="full"
+        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
+        `bitfit` or `ia3`; see `transformer.adaptation`.
     epochs : int, default=5
         Length of the learning-rate schedule.
     learning_rate : float, default=2e-4
@@ -111,6 +114,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 5,
         stop_epoch: int | None = None,
         learning_rate: float | None = 2e-4,
@@ -132,6 +136,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         random_state: int = 0,
     ):
         self.base = base
+        self.adaptation = adaptation
         self.epochs = epochs
         self.stop_epoch = stop_epoch
         self.learning_rate = learning_rate
@@ -236,7 +241,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
         check_settings(self)
         items = as_entity_pairs(X)
-        base = _resolve(self.base, items)
+        base = _resolve(self, items)
         marker = _marker(base)
         # Four of the base's own tokens stand in for the marks: a vector more or less costs the same.
         size = marker.tokenizer.get_vocab_size() - len(MARKS)
@@ -246,6 +251,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
             n_classes=2 if y is None else max(2, len(set(y))),
             token_budget=self.token_budget,
             dropout=self.dropout,
+            adaptation=self.adaptation,
             n_batches=n_batches,
         )
 
@@ -274,7 +280,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
 
     def _fine_tune(self, examples: Examples, unseen: Examples | None, listener: Listener) -> None:
         items: Any = examples.texts
-        self.base_ = base = _resolve(self.base, items)
+        self.base_ = base = _resolve(self, items)
         self.marker_ = _marker(base)
         marked = [self.marker_.mark(item) for item in items]
         ids = [each.ids for each in marked]
@@ -312,8 +318,8 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         self.chosen_params_ = {"base": base.name, **tuned.chosen, "temperature": self.temperature_}
 
 
-def _resolve(base: str, items: Sequence[Any]) -> Base:
-    return resolve_base(base, language=detect_language([item["text"] for item in items]).main_language)
+def _resolve(method: RelationEncoder, items: Sequence[Any]) -> Base:
+    return resolve_base_of(method, language=detect_language([item["text"] for item in items]).main_language)
 
 
 def _marker(base: Base) -> EntityMarker:

@@ -36,7 +36,7 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
 
     Parameters
     ----------
-    base, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
+    base, adaptation, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
     time_limit_minutes, checkpoint_folder, C, precision, random_state
         As of `Encoder`; C is that of a ridge regression with a penalty of 1 / C a row.
     half_width : float, default=None
@@ -62,6 +62,7 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
@@ -80,6 +81,7 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
     ):
         super().__init__(
             base=base,
+            adaptation=adaptation,
             epochs=epochs,
             stop_epoch=stop_epoch,
             learning_rate=learning_rate,

@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.progress import Listener, ignore
 from metier.text.language import detect_language
-from metier.transformer.bases import Base, cutter_of, load_model, resolve_base
+from metier.transformer.bases import Base, cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
-from metier.transformer.encoder_settings import check_settings
+from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS, Gate
 from metier.transformer.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.headed_export import Head, export_headed
@@ -36,6 +36,9 @@ class TunedEncoder(BaseEstimator):
     ----------
     base : str, default="auto"
         A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    adaptation : str, default="full"
+        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
+        `bitfit` or `ia3`; see `transformer.adaptation`.
     epochs : int, default=3
         Length of the learning-rate schedule.
     stop_epoch : int, default=None
@@ -71,6 +74,7 @@ class TunedEncoder(BaseEstimator):
         self,
         *,
         base: str = "auto",
+        adaptation: str = "full",
         epochs: int = 3,
         stop_epoch: int | None = None,
         learning_rate: float | None = None,
@@ -86,6 +90,7 @@ class TunedEncoder(BaseEstimator):
         random_state: int = 0,
     ):
         self.base = base
+        self.adaptation = adaptation
         self.epochs = epochs
         self.stop_epoch = stop_epoch
         self.learning_rate = learning_rate
@@ -147,6 +152,7 @@ class TunedEncoder(BaseEstimator):
             n_classes=2,
             token_budget=self.token_budget,
             dropout=self.dropout,
+            adaptation=self.adaptation,
             n_batches=n_batches,
         )
 
@@ -171,7 +177,7 @@ class TunedEncoder(BaseEstimator):
 
     def _resolve(self, inputs: Sequence[Any]) -> Base:
         texts = [value if isinstance(value, str) else " ".join(value) for value in inputs]
-        return resolve_base(self.base, language=detect_language(texts).main_language)
+        return resolve_base_of(self, language=detect_language(texts).main_language)
 
     def _choose_then_fit(self, examples: Any, listener: Listener) -> Self:
         # Where nothing can be held out, nothing can be chosen: train to the end and leave the margins alone.

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from metier.errors import BaseModelError, SettingsError
 from metier.transformer.adaptation.naming import AdaptationName, parse_adaptation
+from metier.transformer.bases import ADAPTATION
 
-WEIGHTS_FILE = "adaptation.safetensors"
 NAME_FILE = "adaptation.json"
 # What a part is called inside the module it belongs to; no architecture has one of that name.
 PART = "metier_part"
@@ -66,7 +66,7 @@ def write_parts(encoder: Any, folder: Path) -> None:
     if name is None:
         return
     _, parts = split_weights(encoder)
-    save_file({key: weight.detach().cpu().contiguous() for key, weight in parts.items()}, folder / WEIGHTS_FILE)
+    save_file({key: weight.detach().cpu().contiguous() for key, weight in parts.items()}, folder / ADAPTATION)
     (folder / NAME_FILE).write_text(json.dumps({"adaptation": str(name)}) + "\n", encoding="utf-8")
 
 
@@ -84,9 +84,9 @@ def read_parts(encoder: Any, folder: Path) -> None:
         name = parse_adaptation(json.loads((folder / NAME_FILE).read_text(encoding="utf-8"))["adaptation"])
         name.load().apply(encoder, random_state=0, n_steps=1)
         _, own = split_weights(encoder)
-        found = load_file(folder / WEIGHTS_FILE)
+        found = load_file(folder / ADAPTATION)
         if adaptation_in(encoder) is None or found.keys() != own.keys():
-            raise ValueError(f"{WEIGHTS_FILE} does not hold the weights of {name}")
+            raise ValueError(f"{ADAPTATION} does not hold the weights of {name}")
         encoder.load_state_dict(found, strict=False)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise BaseModelError(

@@ -77,8 +77,10 @@ def run_once(encoder: Any) -> None:
     ids = torch.zeros((1, 3), dtype=torch.int64, device=next(encoder.parameters()).device)
     written = {"decoder_input_ids": ids} if getattr(encoder.config, "is_encoder_decoder", False) else {}
     with torch.no_grad():
-        encoder(input_ids=ids, attention_mask=torch.ones_like(ids), **written)
-    encoder.train(was_training)
+        try:
+            encoder(input_ids=ids, attention_mask=torch.ones_like(ids), **written)
+        finally:
+            encoder.train(was_training)
 
 
 def _sizes(module: Any) -> tuple[int, int]:

@@ -72,10 +72,10 @@ def attend(
         key, value = key.repeat_interleave(shared, dim=1), value.repeat_interleave(shared, dim=1)
     scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     if attention_mask is not None:
-        # Nothing is added to what looks at the prefix.
-        own = (
-            attention_mask if part is None else torch.nn.functional.pad(attention_mask, (part.keys.shape[1], 0))
-        )
+        own = attention_mask
+        if part is not None:  # Nothing is added to what looks at the prefix.
+            nothing = torch.zeros_like(own[..., :1]).expand(-1, -1, -1, part.keys.shape[1])
+            own = torch.cat([nothing, own], dim=-1)
         scores = scores + own
     weights = torch.nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
     weights = torch.nn.functional.dropout(weights, p=dropout, training=module.training)
