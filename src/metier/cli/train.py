@@ -50,6 +50,12 @@ SHOWN_REASONS = 3
     "--search", is_flag=True, default=None, help="Search the settings of what is fine-tuned, within the budget."
 )
 @click.option(
+    "--adaptation",
+    metavar="NAME",
+    help="What of a base trains: full, head, top:2, lora:8, adalora:8, prefix:16, prompt:16, adapter:48, bitfit, ia3. "
+    "Default: as each method has it.",
+)
+@click.option(
     "--settings",
     "settings_file",
     metavar="FILE",
@@ -159,6 +165,7 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
         key: flags[name]
         for key, name in (
             ("base", "base"),
+            ("adaptation", "adaptation"),
             ("search", "search"),
             ("task", "task"),
             ("random_state", "seed"),
@@ -196,6 +203,8 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
         console.print(f"       {clause}", markup=False, soft_wrap=True)
     console.print(_table(report))
     for one in report["candidates"]:
+        if one["facts"].get("adaptation", "full") != "full":
+            console.print(f"  {_adapted(one)}", markup=False, soft_wrap=True)
         if one["status"] != "trained":
             console.print(f"  {one['name']} {one['status']}: {one['why']}", markup=False, soft_wrap=True)
     for line in (*seed_lines(report), *curve_lines(report)):
@@ -207,6 +216,14 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"report {report['run']}/report.html", markup=False, soft_wrap=True)
     console.print(f"next:  metier serve {report['run']}", markup=False, soft_wrap=True)
+
+
+def _adapted(candidate: dict[str, Any]) -> str:
+    """Say what of a candidate's base was trained."""
+    facts = candidate["facts"]
+    whole = f" of {speak.count(facts['weights_all'])}" if "weights_all" in facts else ""
+    trained = f"{speak.count(facts['weights_trained'])}{whole} weights trained"
+    return f"{candidate['name']}: adaptation {facts['adaptation']}, {trained}"
 
 
 def _table(report: dict[str, Any]) -> Table:

@@ -207,6 +207,7 @@ class Preflight:
             "collection": getattr(self.task, "collection", None),
             "random_state": self.settings.random_state,
             "base": self.settings.base,
+            **({} if self.settings.adaptation is None else {"adaptation": self.settings.adaptation}),
             "unlabelled": self.unlabelled or None,
             "checkpoint_folder": self.run.checkpoint(name),
             "metric": self.task.primary_metric,

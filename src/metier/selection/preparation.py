@@ -7,7 +7,7 @@ from metier import catalogue
 from metier.audit import Audit, drop_leaks, examine
 from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
 from metier.data.task_inference import infer_task
-from metier.errors import CallError
+from metier.errors import CallError, MissingExtraError
 from metier.selection.augmenting import augment_splits, check_augmentation
 from metier.selection.report import plain
 from metier.selection.run_folder import RunFolder
@@ -15,6 +15,11 @@ from metier.selection.settings import ROLES, TrainSettings
 from metier.selection.unlabelled import drop_known, read_unlabelled
 from metier.tasks.known import known_task, load_task
 from metier.tasks.task import Task
+from metier.text.language import detect_language
+from metier.transformer.adaptation import check_fits
+from metier.transformer.bases import resolve_base
+
+SAMPLED_TEXTS = 200  # To tell the language by.
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,20 @@ def check_before_any_work(train: Rows, settings: TrainSettings) -> None:
     labelled = drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train
     task = choose_task(train, settings)[0]
     build_task(task, labelled, settings)
+    check_adaptation(train, task, settings)
     check_augmentation(train, settings)
     read_unlabelled(train, task, settings)
+
+
+def check_adaptation(train: Rows, task: str, settings: TrainSettings) -> None:
+    """Raise where the base has no room for what is to be adapted; bases that write say so themselves."""
+    if settings.adaptation is None or task == "generation" or train.roles.text is None:
+        return
+    try:
+        base = resolve_base(settings.base, language=detect_language(list(train.texts)[:SAMPLED_TEXTS]).main_language)
+    except MissingExtraError:  # Without bases no method that takes an adaptation races.
+        return
+    check_fits(settings.adaptation, base)
 
 
 def prepare(train: Rows, test: Rows | None, validation: Rows | None, settings: TrainSettings) -> Prepared:

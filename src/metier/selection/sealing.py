@@ -11,7 +11,6 @@ from metier.selection.settings import arguments_of
 
 # What the predictor's own settings say of calibration; the rest of them is vocabulary and file names.
 CALIBRATION_KEYS = ("temperature", "temperatures", "weights", "threshold", "certificate")
-ADAPTATIONS = {"encoder.v1": "full"}
 
 
 def seal_candidates(race: Race, report: dict[str, Any]) -> None:
@@ -41,7 +40,7 @@ def _facts(race: Race, entry: Entry, figures: dict[str, Any], report: dict[str, 
         predictor=PredictorFacts(kind=settings["kind"], name=settings["name"]),
         calibration={key: settings[key] for key in CALIBRATION_KEYS if key in settings},
         base={"name": base} if base else None,
-        adaptation=ADAPTATIONS.get(entry.name),
+        adaptation=entry.facts.get("adaptation"),
         data=DataFacts(
             fingerprint=data["fingerprint"],
             origin=data["origin"],

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from metier import catalogue
 from metier.errors import CallError, SettingsError, suggest
 from metier.machine import usable_cores
+from metier.transformer.adaptation import faults_of
 
 # What the race decides itself; a user who sets one of these would be overruled silently.
 DECIDED_BY_THE_RACE = frozenset({"unlabelled", "checkpoint_folder", "members", "stages", "collection"})
@@ -90,6 +91,9 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
         default=False,
         description="Search the settings of the method that is fine-tuned, with the time that is left.",
     )
+    adaptation: str | None = Field(
+        default=None, description="What of a base trains: full, head, top:2, lora:8, ...; None: as the method has it."
+    )
     refit: bool = Field(default=True, description="Train the chosen members again on train + validation.")
     tolerance: float = Field(
         default=0.01, ge=0, lt=0.5, description="How far below the best still counts as level."
@@ -131,6 +135,8 @@ def check_settings(values: Mapping[str, Any], *, origin: str = "The settings") -
         settings = TrainSettings(**values)
     except ValidationError as error:
         faults += [_sentence(fault, TrainSettings) for fault in error.errors()]
+    if values.get("adaptation") is not None:
+        faults += faults_of(values["adaptation"])
     methods = values.get("methods") or {}
     if isinstance(methods, Mapping):
         for name, arguments in methods.items():
