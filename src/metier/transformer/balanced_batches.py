@@ -1,7 +1,6 @@
 """Batches in which every label has company: what contrast needs, drawn as a stream and never as all pairs."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ ROWS_TOGETHER = 16
 def balanced_batches(truth: np.ndarray, *, random_state: int) -> Iterator[np.ndarray]:
     """Yield positions without end: some labels, as many rows of each as fit, at least two.
 
-    Labels come in turn, in an order that is drawn anew each time all have been there; so do the rows of each.
+    Labels come in turn, in an order that is drawn anew when too few are left for a batch; so do the rows of each.
 
     Parameters
     ----------
@@ -29,19 +28,17 @@ def balanced_batches(truth: np.ndarray, *, random_state: int) -> Iterator[np.nda
     rows = [np.flatnonzero(truth == label) for label in np.unique(truth)]
     n_labels = min(len(rows), BATCH_ROWS // FEWEST_MATES)
     n_each = max(FEWEST_MATES, BATCH_ROWS // n_labels)
-    labels = _in_turn(np.arange(len(rows)), random)
-    streams = [_in_turn(own, random) for own in rows]
-    while True:
-        # Near the end of a turn a label may come twice: that would be the same rows beside themselves.
-        chosen = list(dict.fromkeys(islice(labels, n_labels)))
-        yield np.concatenate(
-            [np.unique(list(islice(streams[label], min(n_each, len(rows[label]))))) for label in chosen]
-        )
+    of_label = [_in_turn(own, min(n_each, len(own)), random) for own in rows]
+    for labels in _in_turn(np.arange(len(rows)), n_labels, random):
+        yield np.concatenate([next(of_label[label]) for label in labels])
 
 
-def _in_turn(values: np.ndarray, random: np.random.Generator) -> Iterator[int]:
+def _in_turn(values: np.ndarray, size: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield so many different values at a time, without end."""
     while True:
-        yield from random.permutation(values).tolist()
+        order = random.permutation(values)
+        for start in range(0, len(values) - size + 1, size):
+            yield order[start : start + size]
 
 
 class VectorsByLength(PooledVectors):

@@ -77,6 +77,20 @@ def test_faults_of_the_objective_are_told_with_the_others():
         assert part in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("objective", "adaptation", "told"),
+    [
+        ("fgm", "top:1", "keeps as they are"),
+        ("mixup", "head", "keeps as they are"),
+        ("ewc", "lora:4", "does not move them"),
+    ],
+)
+def test_what_an_adaptation_leaves_nothing_to_do_is_refused(objective, adaptation, told):
+    with pytest.raises(SettingsError, match=told):
+        check_settings(Encoder(objective=objective, adaptation=adaptation))
+    check_settings(Encoder(objective=objective, adaptation="full"))
+
+
 def test_an_encoder_learns_by_the_string(tiny_base, queries):
     texts, labels = queries
     settings = {"base": str(tiny_base), "epochs": 1, "C": 0.01, "learning_rate": 1e-4}

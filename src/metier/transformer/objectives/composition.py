@@ -63,6 +63,10 @@ WRAPPERS: dict[str, tuple[Number, ...]] = {
 NEED_DROPOUT = ("r_drop", "simcse")
 # Rows between rows have no label, no teacher and no second pass of their own.
 NOT_BESIDE_MIXUP = ("supcon", "distillation", "r_drop", "fgm", "pgd")
+# What looks into layers that do not train finds nothing there: their outputs are computed once and kept.
+NOT_ON_KEPT_LAYERS = {"head": ("fgm", "pgd", "mixup", "r_drop", "simcse"), "top": ("fgm", "pgd", "mixup")}
+# Where new weights stand beside the base's and these stay as they are, nothing needs holding.
+NOTHING_TO_HOLD = ("lora", "adalora", "prefix", "prompt", "adapter", "ia3")
 
 
 def objective_of(method: Any, model: torch.nn.Module, rows: TokenisedRows) -> Objective:
@@ -187,6 +191,23 @@ def objective_faults(method: Any) -> list[str]:
             for name in terms
             if name in NEED_DROPOUT
         ]
+    return faults + _misfits(terms, str(getattr(method, "adaptation", "full")))
+
+
+def _misfits(terms: Mapping[str, object], adaptation: str) -> list[str]:
+    """Say which terms have nothing to work on under an adaptation."""
+    kind = adaptation.partition(":")[0]
+    faults = [
+        f"objective has {name}, which reaches into layers that adaptation {adaptation!r} keeps as they are; "
+        "leave it out or take adaptation 'full'"
+        for name in NOT_ON_KEPT_LAYERS.get(kind, ())
+        if name in terms
+    ]
+    if kind in NOTHING_TO_HOLD and "ewc" in terms:
+        faults.append(
+            f"objective has ewc, which holds the base's weights, and adaptation {adaptation!r} does not move them; "
+            "leave it out"
+        )
     return faults
 
 
