@@ -1,6 +1,7 @@
 """What every method of every task keeps: a method joins these checks by its row in the table of tasks."""
 
 import json
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from metier.selection.figures import Figures
 from metier.selection.stored_answers import keep
 from metier.tasks.known import TASKS, load_task
 
+MOST_MEGABYTES = 500  # That one book among the rows may add to the process.
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -160,6 +162,18 @@ def test_a_book_is_answered(learned, rows, task):
     answers = load_predictor(folder).predict([_longer(task.items(rows[1])[0])])
     assert len(answers) == 1
     assert answers.record(0)
+
+
+def test_a_book_is_learned_from(learned, pair, rows, task, base):
+    """200 pages among the rows to learn from cost no more than a bounded share of time and memory."""
+    few = rows[0].take(np.arange(min(24, len(rows[0]))))
+    items, targets = task.items(few), task.targets(few)
+    method = catalogue.resolve(pair[1])(**settings_of(pair[1], base) | learned[0].chosen_params_)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    method.fit([_longer(items[0]), *items[1:]], targets)
+    grown_megabytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_megabytes < MOST_MEGABYTES
+    assert len(list(method.predict(items[:3]))) == 3
 
 
 def test_odd_texts_are_answered(learned, rows, task):
