@@ -58,6 +58,8 @@ prove: setup  ## slow proofs: the figures of the docs, measured again
 	@$(BIN)/python -m pytest -m slow --timeout 3600
 	@echo "prove: every task on real rows, for docs/results.md (whole sets with DATA=folder)"
 	@$(BIN)/python scripts/results.py $(if $(DATA),--data $(DATA))
+	@echo "prove: every adaptation on real rows, for docs/adaptations.md"
+	@$(BIN)/python scripts/adaptations.py $(if $(DATA),--data $(DATA))
 
 bench: setup  ## speed against peers, as ratios in one run
 	@echo "bench: timing against peers"

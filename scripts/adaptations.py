@@ -1,0 +1,225 @@
+"""Every adaptation on real rows: what it trains, reaches and costs, written to docs/adaptations.md.
+
+    python scripts/adaptations.py [--data FOLDER] [--rows N] [--epochs E] [--only NAME,…] [--sets NAME,…]
+
+Each cell is a process of its own, so that its memory is its own; cells that are there already are not repeated, so an
+interrupted table goes on. `--data` names a folder with the whole sets; without it the examples' samples are taken.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from metier.data import Rows, read
+from metier.evaluation.row_measures import interval_of
+from metier.predictors.loading import load_predictor
+from metier.tasks.known import load_task
+from metier.transformer.bases import load_model, resolve_base
+from metier.transformer.encoder import Encoder
+from metier.transformer.token_encoder import TokenEncoder
+
+PROJECT = Path(__file__).parents[1]
+CELLS = PROJECT / "runs" / "adaptations"
+PAGE = PROJECT / "docs" / "adaptations.md"
+ADAPTATIONS = (
+    *("full", "head", "top:1", "top:2", "lora:8", "adalora:8"),
+    *("prefix:16", "prompt:16", "adapter:48", "bitfit", "ia3"),
+)
+SETS = {
+    "banking77": ("classification", "csv", "accuracy", Encoder),
+    "ncbi_disease": ("tagging", "conll", "entity_f1", TokenEncoder),
+}
+TIMED_ROWS, ROUNDS = 300, 3
+
+
+def main() -> None:
+    """Fill the cells that are not there, and write the page."""
+    asked = parse()
+    if asked.cell:
+        print(json.dumps(measure(asked, *asked.cell.split("/"))))
+        return
+    for name in asked.sets.split(","):
+        for adaptation in asked.only.split(","):
+            file = cell_file(asked, name, adaptation)
+            if file.exists():
+                continue
+            print(f"{name}: {adaptation}", file=sys.stderr, flush=True)
+            command = [sys.executable, __file__, *settings_of(asked), "--cell", f"{name}/{adaptation}"]
+            # Our own script, with our own arguments.
+            found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(found.stdout.splitlines()[-1] + "\n", encoding="utf-8")
+    PAGE.write_text(page(asked), encoding="utf-8")
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=PROJECT / "examples")
+    parser.add_argument("--rows", type=int, default=0, help="training rows, evenly over the file; 0: all")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--base", default="minilm")
+    parser.add_argument("--only", default=",".join(ADAPTATIONS))
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--cell", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def settings_of(asked: argparse.Namespace) -> list[str]:
+    """What a cell depends on, as arguments."""
+    parts = {"--data": asked.data, "--rows": asked.rows, "--epochs": asked.epochs, "--base": asked.base}
+    return [str(part) for pair in parts.items() for part in pair]
+
+
+def cell_file(asked: argparse.Namespace, name: str, adaptation: str) -> Path:
+    """Where the figures of a cell are kept."""
+    source = "sample" if asked.data == PROJECT / "examples" else "whole"
+    how = f"{asked.base}-{source}-{asked.rows}-{asked.epochs}"
+    return CELLS / how / f"{name}-{adaptation.replace(':', '-')}.json"
+
+
+def rows_of(asked: argparse.Namespace, name: str, split: str) -> tuple[list[Any], list[Any]]:
+    """Read one split: what is asked, and what is to be answered."""
+    task_name, ending, _, _ = SETS[name]
+    rows: Rows = read(asked.data / name / f"{split}.{ending}")
+    if split == "train" and 0 < asked.rows < len(rows):
+        rows = rows.take(np.linspace(0, len(rows) - 1, asked.rows).astype(int))
+    task = load_task(task_name).from_rows(rows)
+    return list(task.items(rows)), list(task.targets(rows))
+
+
+def measure(asked: argparse.Namespace, name: str, adaptation: str) -> dict[str, Any]:
+    """Learn, export, answer, read again; and time epochs by turns with full fine-tuning."""
+    _, _, metric, method_class = SETS[name]
+    items, targets = rows_of(asked, name, "train")
+    unseen, truth = rows_of(asked, name, "test")
+    base = str(resolve_base(asked.base).folder) if asked.base not in ("minilm",) else asked.base
+    method = method_class(
+        base=base, adaptation=adaptation, epochs=asked.epochs, precision="fp32", **settled(name)
+    )
+    start = time.perf_counter()
+    method.set_params(stop_epoch=asked.epochs).fit(items, targets)
+    seconds = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as folder:
+        method.export(Path(folder))
+        answers = load_predictor(Path(folder)).predict(unseen)
+        answered = (
+            [answers.labels[best] for best in answers.best] if metric == "accuracy" else answers.predicted
+        )
+        size = sum(file.stat().st_size for file in Path(folder).glob("*") if file.is_file())
+        again = load_model(resolve_base(str(Path(folder, "huggingface"))))
+        difference = largest_difference(method.model_.encoder.eval(), again)
+    found = interval_of(metric, truth, answered)
+    facts = method.facts_
+    return {
+        "rows": len(items),
+        "test_rows": len(unseen),
+        "quality": vars(found),
+        "weights_trained": facts["weights_trained"],
+        "weights_all": facts["weights_all"],
+        "memory_growth_bytes": facts["memory_growth_bytes"],
+        "fit_seconds": seconds,
+        "size_bytes": size,
+        "largest_difference": difference,
+        "epoch_ratio": epoch_ratio(method, items, targets),
+    }
+
+
+def settled(name: str) -> dict[str, Any]:
+    """What validation would choose, so that every row teaches."""
+    if name == "banking77":
+        return {"C": 0.03, "temperature": 1.0}
+    return {"outside_bias": 0.0, "calibration": (1.0, 0.0)}
+
+
+def largest_difference(encoder: Any, again: Any) -> float:
+    """How far states of the encoder that was read again are from those of the one that learned."""
+    ids = torch.arange(8 * 12).reshape(8, 12) % int(encoder.config.vocab_size)
+    given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    with torch.inference_mode():
+        one, other = (each(**given).last_hidden_state for each in (encoder, again))
+    return float((one - other).abs().max())
+
+
+def epoch_ratio(method: Any, items: list[Any], targets: list[Any]) -> float:
+    """Time an epoch of this adaptation and of full fine-tuning by turns; the median ratio of a round."""
+    step = max(1, len(items) // TIMED_ROWS)
+    some, their = items[::step][:TIMED_ROWS], targets[::step][:TIMED_ROWS]
+    ratios = []
+    for _ in range(ROUNDS):
+        seconds = []
+        for adaptation in (method.adaptation, "full"):
+            own = clone(method).set_params(adaptation=adaptation, epochs=2, stop_epoch=2).fit(some, their)
+            first, second = (epoch["seconds"] for epoch in own.facts_["epochs"])
+            seconds.append(second - first)
+        ratios.append(seconds[0] / seconds[1])
+    return float(np.median(ratios))
+
+
+def page(asked: argparse.Namespace) -> str:
+    """Write the page from the cells."""
+    arguments = [part for part in sys.argv[1:] if part]
+    shown = shlex.join(["python", "scripts/adaptations.py", *arguments]).replace(str(asked.data), "DATA")
+    text = [
+        "# Adaptations",
+        "",
+        "What each way of training a base reaches and costs. Written by:",
+        "",
+        f"    {shown}",
+        "",
+        f"Base `{asked.base}`, {asked.epochs} epochs, no choices on validation; the exported fp32 graph answers the test "
+        "rows. *Epoch* is the time of a second epoch over 300 rows to that of full fine-tuning, measured by turns in one "
+        "process; states of frozen layers (`head`, `top`) were kept before it began. *Memory* is how much the process "
+        "grew while training, at the end of a forward pass. *Size* is of the bundle's files without the Hugging Face "
+        "folder. *Read again* is the largest difference between states of the encoder that learned and of the one loaded "
+        "from that folder. Where fewer weights train than there are in `full`, word vectors of words that never occur "
+        "are the rest.",
+        "",
+    ]
+    for name in asked.sets.split(","):
+        text += table(asked, name)
+    return "\n".join(text)
+
+
+def table(asked: argparse.Namespace, name: str) -> list[str]:
+    """One set's rows of the page."""
+    cells = {
+        adaptation: json.loads(cell_file(asked, name, adaptation).read_text(encoding="utf-8"))
+        for adaptation in asked.only.split(",")
+        if cell_file(asked, name, adaptation).exists()
+    }
+    if not cells:
+        return []
+    task, _, metric, _ = SETS[name]
+    first = next(iter(cells.values()))
+    lines = [
+        f"## {name} ({task})",
+        "",
+        f"{first['rows']:,} training rows, {first['test_rows']:,} test rows.",
+        "",
+        f"| adaptation | weights trained | share | {metric} [95 %] | epoch | memory | size | read again |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for adaptation, cell in cells.items():
+        quality = cell["quality"]
+        lines.append(
+            f"| `{adaptation}` | {cell['weights_trained']:,} | {cell['weights_trained'] / cell['weights_all']:.2%} | "
+            f"{quality['value']:.3f} [{quality['low']:.3f}, {quality['high']:.3f}] | {cell['epoch_ratio']:.2f} | "
+            f"{cell['memory_growth_bytes'] / 1e6:,.0f} MB | {cell['size_bytes'] / 1e6:.1f} MB | "
+            f"{cell['largest_difference']:.0e} |"
+        )
+    return [*lines, ""]
+
+
+if __name__ == "__main__":
+    main()
