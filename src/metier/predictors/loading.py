@@ -54,6 +54,8 @@ KINDS = {
     "torch_generation.v1": "metier.transformer.torch_generation:TorchGenerationPredictor",
     "average.v1": "metier.predictors.average:AveragePredictor",
     "cascade.v1": "metier.predictors.cascade:CascadePredictor",
+    "label_average.v1": "metier.predictors.label_average:LabelAveragePredictor",
+    "score_average.v1": "metier.predictors.score_average:ScoreAveragePredictor",
     "retrieve_rerank.v1": "metier.predictors.retrieve_rerank:RetrieveRerankPredictor",
 }
 

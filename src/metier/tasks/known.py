@@ -44,6 +44,7 @@ TASKS = {
             "frozen_many_labels.v1",
             "many_labels_encoder.v1",
         ),
+        ("label_average.v1",),
     ),
     "grading": Known(
         "metier.tasks.grading:Grading",
@@ -57,7 +58,11 @@ TASKS = {
         ),
         PROBABILITIES,
     ),
-    "scoring": Known("metier.tasks.scoring:Scoring", ("ridge.v1", "frozen_ridge.v1", "score_encoder.v1")),
+    "scoring": Known(
+        "metier.tasks.scoring:Scoring",
+        ("ridge.v1", "frozen_ridge.v1", "score_encoder.v1"),
+        ("score_average.v1",),
+    ),
     "tagging": Known(
         "metier.tasks.tagging:Tagging",
         ("dictionary_tagger.v1", "crf.v1", "token_encoder.v1"),

@@ -1,0 +1,102 @@
+"""Scores of several methods, averaged with weights that the rows decide, and an interval of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+from sklearn.model_selection import KFold
+
+from metier.errors import DataError
+from metier.fusion.composition import place_member
+from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.score_answers import ScoreRule
+from metier.predictors.score_average import KIND
+from metier.tasks.scoring import half_width
+
+N_FOLDS = 5
+FEWEST_ROWS = 2 * N_FOLDS
+# How much equal weights are believed in: this share of the scores' spread stands beside the rows' errors.
+BELIEF = 0.1
+
+
+@dataclass(frozen=True)
+class ScoreAverageFit:
+    """What an average of scores needs to know of its members.
+
+    Parameters
+    ----------
+    weights : tuple of float
+        One each a member, 0 or more.
+    half_width : float
+        Of the interval around an answer, by split conformal prediction on `unseen`.
+    coverage : float
+        Share of answers whose truth lies in the interval, 0 to 1.
+    unseen : ndarray of float64 of shape (n_rows,)
+        Scores of the rows by weights that were fitted without them.
+    """
+
+    weights: tuple[float, ...]
+    half_width: float
+    coverage: float
+    unseen: np.ndarray
+
+
+def fit_score_average(
+    scores: Sequence[Sequence[float]], truth: Sequence[float], *, coverage: float, random_state: int = 0
+) -> ScoreAverageFit:
+    """Fit weights and interval on rows that no member was trained on.
+
+    Parameters
+    ----------
+    scores : sequence of sequence of float
+        One list a member, one number a row.
+    truth : sequence of float
+
+    Raises
+    ------
+    DataError
+        If there are fewer than ten rows.
+    """
+    columns, wanted = np.array(scores, dtype=np.float64).T, np.array(truth, dtype=np.float64)
+    if len(wanted) < FEWEST_ROWS:
+        raise DataError(
+            f"Averaging scores needs {FEWEST_ROWS} validation rows to fit weights on, found {len(wanted)}. "
+            "Hold more rows out, or leave this candidate out."
+        )
+    unseen = np.zeros(len(wanted))
+    for known, away in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(columns):
+        unseen[away] = columns[away] @ _weights(columns[known], wanted[known])
+    weights = _weights(columns, wanted)
+    # Errors on rows that the weights did not see: of those they did, intervals would be too narrow.
+    width = half_width(wanted - unseen, coverage=coverage)
+    return ScoreAverageFit(tuple(weights.tolist()), width, coverage, unseen)
+
+
+def _weights(columns: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Give weights of 0 or more of the least squared error, held to equal ones as far as `BELIEF` says."""
+    n_members = columns.shape[1]
+    held = np.sqrt(BELIEF * max(float(truth.var()), 1e-12) * len(truth))
+    rows = np.vstack([columns, held * np.eye(n_members)])
+    found, _ = nnls(rows, np.concatenate([truth, np.full(n_members, held / n_members)]))
+    weights: np.ndarray = found
+    return weights
+
+
+def coverage_of(member_folders: Sequence[Path]) -> float:
+    """Give the coverage that the first member promises, which is the whole's too."""
+    return float(read_settings(member_folders[0])["coverage"])
+
+
+def export_score_average(
+    fit: ScoreAverageFit, member_folders: Sequence[Path], folder: Path, *, name: str
+) -> None:
+    """Put exported members together into a folder that `predictors.score_average` answers from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    members = [
+        place_member(source, folder, f"members/{number}") | {"weight": fit.weights[number]}  # type: ignore[dict-item]
+        for number, source in enumerate(member_folders)
+    ]
+    rule = ScoreRule(fit.half_width, fit.coverage)
+    write_settings(folder, {"kind": KIND, "name": name, **rule.settings(), "members": members})
