@@ -129,7 +129,7 @@ def grow_tokens(texts: Sequence[str], n_tokens: int) -> dict[str, Any]:
 
 def tokens_per_second(step: Step, batches: Sequence[np.ndarray]) -> float:
     """Tokens, padding included, that steps of these batches compute in a second of the processor."""
-    with fastest_attention(step.model.encoder):
+    with fastest_attention(step.model.encoder, step.rows.lengths):
         step(batches[0])
         begun = time.process_time()
         for batch in batches:

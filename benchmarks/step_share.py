@@ -136,7 +136,7 @@ def measure(ids: list[list[int]], truth: np.ndarray, *, bf16: bool, steps: int, 
     wanted = shapes(config.hidden_size, config.intermediate_size, Encoder().token_budget)
     peaks: dict[str, list[float]] = {name: [] for name in wanted}
     rates = []
-    with fastest_attention(step.model.encoder):
+    with fastest_attention(step.model.encoder, step.rows.lengths):
         for positions in step.plan[:2]:
             step(positions)
         for number in range(rounds):

@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.predictors.loading import load_predictor
 from metier.transformer.attention import fastest_attention
-from metier.transformer.bases import load_model
+from metier.transformer.bases import load_model, resolve_base
 from metier.transformer.encoder import Encoder
 from metier.transformer.encoder_settings import default_learning_rate
 from metier.transformer.frozen_linear import FrozenLinear
@@ -161,3 +161,12 @@ def test_attention_is_put_back_after_training(tiny_base, queries):
         assert encoder.model_.encoder.config._attn_implementation == "eager"
         plain = encoder.predict_proba(texts[40:50])
     np.testing.assert_allclose(plain, encoder.predict_proba(texts[40:50]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "form"), [([300, 20, 20], "sdpa"), ([300] + [20] * 16, "eager"), (None, "eager")]
+)
+def test_attention_is_the_one_for_the_rows_that_hold_most_tokens(tiny_base, lengths, form):
+    model = load_model(resolve_base(str(tiny_base)))
+    with fastest_attention(model, None if lengths is None else np.array(lengths)):
+        assert model.config._attn_implementation == form

@@ -220,7 +220,7 @@ def _run(
     )
     facts = _adaptation_facts(adaptation, groups)
     memory = PeakMemory()
-    with kept, fastest_attention(model.encoder):
+    with kept, fastest_attention(model.encoder, lengths):
         outcome = Loop(
             model,
             rows,

@@ -82,7 +82,7 @@ def measure_training(
     by_tokens = sorted(plan, key=lambda batch: _computed(rows, batch))
     # The last is the largest batch of all: it stands for the peak of memory and warms the allocator up.
     picked = [by_tokens[-1], *(by_tokens[int(at)] for at in np.linspace(0, len(plan) - 1, n_batches + 2)[1:-1])]
-    with fastest_attention(encoder):
+    with fastest_attention(encoder, rows.lengths):
         seconds, activations = _time_steps(model, rows, picked)
     per_token = np.median(
         [spent / _computed(rows, batch) for spent, batch in zip(seconds, picked[1:], strict=True)]
