@@ -111,6 +111,10 @@ class Generation:
         """
         return _targets(rows)
 
+    def shown(self, target: Target) -> str:
+        """Give what a row should be answered with as people read it: all right texts."""
+        return target if isinstance(target, str) else " / ".join(target)
+
     def facts(self) -> dict[str, Any]:
         """What a report says of the task besides its name."""
         return {"kind": self.kind, "why": self.why, "language": self.language}

@@ -32,7 +32,7 @@ from metier.transformer.onnx_graph import PooledEncoder
 from metier.transformer.pair_vectors import frozen_vectors
 from metier.transformer.score_encoder import fit_dense_ridge
 
-PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # A piece, on standardised numbers.
+PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # A piece, on standardised numbers.
 COUNTS = (1, 2, 3)
 HELD_OUT = 5  # Every fifth row, where no validation rows are given.
 FEWEST_ROWS = 10  # Below this nothing is held out and nothing chosen.
