@@ -17,6 +17,8 @@ METHODS = {
     "few_shot.v1": "metier.transformer.few_shot:FewShot",
     "self_training.v1": "metier.transformer.self_training:SelfTraining",
     "encoder.v1": "metier.transformer.encoder:Encoder",
+    "consistency_encoder.v1": "metier.transformer.consistency_encoder:ConsistencyEncoder",
+    "pretrained_encoder.v1": "metier.transformer.pretrained_encoder:PretrainedEncoder",
     "soup.v1": "metier.transformer.soup:Soup",
     "relation_linear.v1": "metier.classical.relation_linear:RelationLinear",
     "relation_syntax.v1": "metier.classical.relation_linear:RelationSyntax",

@@ -25,7 +25,7 @@ from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS, export_encoder
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.linear_probe import fit_probe
-from metier.transformer.objectives import objective_of
+from metier.transformer.objectives import Objective, objective_of
 from metier.transformer.objectives.soft_labels import check_soft, with_soft
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
@@ -299,10 +299,11 @@ class Encoder(ClassifierMixin, BaseEstimator):
         parts = [rows] if away is None else [rows, away]
         targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
         targets += [] if self._soft is None else [self._soft.tobytes()]
+        rows, objective = self._learned(rows)
         tuned = fine_tune(
             self.model_,
             rows,
-            objective=objective_of(self, self.model_, rows),
+            objective=objective,
             settings=TuningSettings.of(self),
             unseen=away,
             score=_score,
@@ -316,6 +317,10 @@ class Encoder(ClassifierMixin, BaseEstimator):
             self.temperature_ = float(self.temperature or 1.0)
         self.facts_: dict[str, Any] = {"base": base.name, **tuned.facts}
         self.chosen_params_ = {"base": base.name, "C": C, **tuned.chosen, "temperature": self.temperature_}
+
+    def _learned(self, rows: TokenisedRows) -> tuple[TokenisedRows, Objective]:
+        """Give the rows that are learned and what is minimised on them; who learns from more rows adds them here."""
+        return rows, objective_of(self, self.model_, rows)
 
     def _start_of_head(
         self, examples: Examples, unseen: Examples | None, listener: Listener
