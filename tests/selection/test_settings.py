@@ -3,7 +3,7 @@ import yaml
 
 from metier.catalogue import resolve
 from metier.errors import CallError, SettingsError
-from metier.selection.settings import TrainSettings, load_settings, write_settings
+from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
 
 
 def test_every_fault_is_listed_at_once(tmp_path):
@@ -58,3 +58,9 @@ def test_written_settings_hold_every_default_and_load_again(tmp_path):
     again = load_settings(path)
     assert again.random_state == 5
     assert again.methods["tfidf_linear"]["random_state"] == 5
+
+
+def test_refuses_an_adaptation_nobody_knows():
+    with pytest.raises(SettingsError, match="Did you mean 'lora'"):
+        check_settings({"adaptation": "lorra"})
+    assert check_settings({"adaptation": "top:2"}).adaptation == "top:2"
