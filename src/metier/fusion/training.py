@@ -62,7 +62,7 @@ def train_members(
     return Trained(members, [np.concatenate(part) for part in zip(*parts, strict=True)], np.concatenate(truths))
 
 
-def probabilities_of(member: Any, texts: Any, classes: Sequence[Any]) -> np.ndarray:
+def probabilities_of(member: Any, texts: Any, classes: Iterable[Any]) -> np.ndarray:
     """Give a fitted member's probabilities in the order of the whole's classes: grades have an order of their own."""
     found = np.asarray(member.predict_proba(texts))
     if list(map(str, member.classes_)) == list(map(str, classes)):

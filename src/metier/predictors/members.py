@@ -63,7 +63,7 @@ class Member:
     def answer(self, texts: Sequence[str], known: Known) -> Answers:
         """Answer texts, or look the answers up where they are known; columns in the order of the whole's labels."""
         answers = self._answer(texts, known)
-        if self._columns is None:
+        if self._columns is None or not isinstance(answers, Answers):  # Spans name their labels.
             return answers
         return Answers(answers.probabilities[:, self._columns], self.labels, answers.answered_by)
 

@@ -9,7 +9,7 @@ from metier.errors import SettingsError
 from metier.predictors.answers import Predictor, RecordAnswers
 from metier.predictors.gazetteer import Gazetteer
 from metier.predictors.loading import read_settings
-from metier.predictors.members import NOTHING, Member, check_labels
+from metier.predictors.members import NOTHING, Member
 from metier.predictors.spans import span_answers, spans_of_record
 from metier.tasks.scored_spans import ScoredSpan
 from metier.tasks.span_joining import precede, without_overlap
@@ -93,12 +93,13 @@ class SpanRulesPredictor:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Load what `fusion.span_rules.export_span_rules` wrote; `threads` are those of the method."""
         settings = read_settings(folder)
-        member = Member.load(folder, settings["members"][0], threads=threads)
+        labels = settings["labels"]
+        member = Member.load(folder, settings["members"][0], labels=labels, threads=threads)
         return cls(
             member=member,
             rules=_read_rules(folder, settings),
             precedence=settings["precedence"],
-            labels=check_labels(folder, settings["labels"], [member]),
+            labels=labels,
             name=settings["name"],
         )
 

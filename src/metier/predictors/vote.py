@@ -6,7 +6,7 @@ from typing import Self
 
 from metier.predictors.answers import Predictor, RecordAnswers
 from metier.predictors.loading import read_settings
-from metier.predictors.members import NOTHING, Member, check_labels
+from metier.predictors.members import NOTHING, Member
 from metier.predictors.spans import span_answers, spans_of_record
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.span_joining import elect, supported
@@ -55,13 +55,14 @@ class VotePredictor:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Load what `fusion.vote.export_vote` wrote; `threads` are those of each member."""
         settings = read_settings(folder)
-        members = [Member.load(folder, entry, threads=threads) for entry in settings["members"]]
+        entries, labels = settings["members"], settings["labels"]
+        members = [Member.load(folder, entry, labels=labels, threads=threads) for entry in entries]
         return cls(
             members=members,
-            weights=[entry["weight"] for entry in settings["members"]],
+            weights=[entry["weight"] for entry in entries],
             threshold=settings["threshold"],
             calibration=SpanCalibration(**settings["calibration"]),
-            labels=check_labels(folder, settings["labels"], members),
+            labels=labels,
             name=settings["name"],
         )
 

@@ -16,10 +16,12 @@ from metier.evaluation import calibration_error, describe_metric, higher_is_bett
 from metier.machine import describe_machine
 from metier.selection.figures import Figures
 from metier.selection.race import Race
+from metier.selection.ranking_figures import ranking_figures, ranking_metric
 from metier.selection.recommendation import Recommendation
 from metier.selection.report_answers import detail_of, is_one_label
 from metier.selection.run_folder import Entry
 from metier.selection.stored_answers import StoredAnswers
+from metier.tasks.task import Task
 
 FORMAT = "metier.report.v1"
 PACKAGES = (
@@ -95,7 +97,7 @@ def build_report(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": race.task.name,
         "primary_metric": metric,
-        "metrics": {name: _kind_of(name) for name in race.task.metrics},
+        "metrics": {name: _kind_of(name) for name in (*race.task.metrics, *_rankings(race.task, candidates))},
         "recommended": recommendation.name,
         "recommendation": recommendation.sentence,
         "reasons": list(recommendation.reasons),
@@ -115,6 +117,13 @@ def build_report(
         "seconds": race.clock.elapsed_seconds,
         "budget_seconds": race.clock.budget_seconds,
     }
+
+
+def _rankings(task: Task, candidates: Sequence[dict[str, Any]]) -> list[str]:
+    """The metric of the task's probabilities, where every candidate gives some."""
+    metric = ranking_metric(task)
+    tested = [one["test"] for one in candidates if one["test"]]
+    return [metric] if metric is not None and all(metric in scores for scores in tested) else []
 
 
 def _kind_of(metric: str) -> dict[str, Any]:
@@ -146,7 +155,7 @@ def scores_of(figures: Figures, answers: StoredAnswers, *, random_state: int) ->
     if answers.probabilities is not None and is_one_label(figures, answers):
         scores["log_loss"] = float(log_loss(answers.probabilities, figures.codes))
         scores["calibration_error"] = float(calibration_error(answers.probabilities, figures.codes))
-    return scores
+    return scores | ranking_figures(figures, answers, random_state=random_state)
 
 
 def _candidate(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
 NAME = "matching"
-METRICS = ("accuracy", "macro_f1", "average_precision")
+METRICS = ("accuracy", "macro_f1")  # The report adds the average precision of the label that means a match.
 # Labels that say "these two belong together", as data sets spell them; the first that occurs is taken.
 MATCH_LABELS = (
     "1",
