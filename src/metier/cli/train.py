@@ -69,8 +69,18 @@ SHOWN_REASONS = 3
 )
 @click.option("--learning-curve", is_flag=True, help="Say what twice the labels would buy, with an interval.")
 @click.option(
-    "--track", metavar="NAME", multiple=True, help="tensorboard, wandb or mlflow; may be repeated. Default: none."
+    "--track",
+    metavar="NAME",
+    multiple=True,
+    help="tensorboard, wandb or mlflow; may be repeated. Default: none.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Fine-tune each model in N processes. Default: 1.",
+)
+@click.option("--on", metavar="ray[:HOST:PORT]", help="Race on a Ray cluster, each candidate a task.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: the cores this process may use.")
 @click.option(
     "--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes."
@@ -114,9 +124,15 @@ def train(
     report.
     """
     from metier.selection import api  # scikit-learn and, below it, torch: not for `--help`.
+    from metier.selection.fitting import take_over_launch
 
     if file is None and resume is None and settings_file is None:
         raise click.UsageError("There are no rows to train on. Give a file, as in: metier train rows.csv")
+    launched = take_over_launch()
+    if launched == 0:
+        return  # The first process conducts, and calls for help when it needs it.
+    if launched > 1 and flags["processes"] is None:
+        flags["processes"] = launched
     settings = _settings(settings_file, overrides, {"train": file} | flags)
     with speak.ProgressLines() as listener:
         finished = api.train(
@@ -170,6 +186,8 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
             ("task", "task"),
             ("random_state", "seed"),
             ("seeds", "seeds"),
+            ("processes", "processes"),
+            ("on", "on"),
             ("threads", "threads"),
             ("refit", "refit"),
         )

@@ -16,6 +16,7 @@ from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.selection.budget import Clock, parse_duration
 from metier.selection.learning_curve import LearningCurve
+from metier.selection.on_ray import check_cluster, fitter_for
 from metier.selection.preflight import Plan, Preflight
 from metier.selection.preparation import (
     Sources,
@@ -133,6 +134,8 @@ def train(
     train_rows, test_rows, validation_rows = read_all(sources, chosen)
     if resume is None:
         check_trackers(chosen.track)
+        if chosen.on is not None:
+            check_cluster(chosen.on)
         check_before_any_work(train_rows, chosen)
         folder = RunFolder.create(
             Path(run) if run else None, name=Path(train_rows.origin).stem, overwrite=overwrite
@@ -213,6 +216,7 @@ def _conduct(
     check_same_rows(run, prepared)
     task = with_collection(build_task(task_name, splits.train, settings), splits, settings)
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
+    race.fitter = fitter_for(on=settings.on, processes=settings.processes, threads=settings.threads)
     plan = Preflight(
         run, settings, task, splits.train, len(splits.validation), clock, listener, prepared.unlabelled
     ).plan()
@@ -231,6 +235,7 @@ def _conduct(
     if settings.refit:
         _refit(race, plan, recommendation.name, len(splits.test))
     study.train(recommendation.name, closing=_closing_seconds(race, len(splits.test)))
+    race.fitter.close()
     race.measure_again(task.items(splits.test))
     tested = _answer_test(race, splits.test)
     report = plain(

@@ -21,6 +21,7 @@ from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
 from metier.selection.figures import Figures
+from metier.selection.fitting import Fitted, Fitter, Here, Job
 from metier.selection.fusing import FUSIONS, Joiner
 from metier.selection.measuring import measure_cost
 from metier.selection.preflight import Plan, Planned
@@ -43,6 +44,7 @@ class Race:
     listener: Listener
     joiners: dict[str, Joiner] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    fitter: Fitter = field(default_factory=Here)
 
     @property
     def validation_items(self) -> Sequence[Any]:
@@ -67,6 +69,9 @@ class Race:
         BudgetError
             If nothing could be trained.
         """
+        for planned in plan.candidates:
+            if not planned.why_dropped and self.run.entry(planned.name) is None:
+                self.fitter.begin(self._job(planned))
         for planned in plan.candidates:
             entry = self.run.entry(planned.name) or self._enter(planned)
             self.entries.append(entry)
@@ -124,19 +129,18 @@ class Race:
     def _train_one(self, planned: Planned) -> Entry:
         method = planned.method
         self.listener(Progress(f"{planned.name}: training", 0, None, unit=""))
-        start = time.perf_counter()
-        method.fit(
+        fitted = self._fit(self._job(planned))
+        return self.measured(
+            Entry(planned.name, train_seconds=fitted.seconds, params=fitted.params, facts=fitted.facts)
+        )
+
+    def _job(self, planned: Planned) -> Job:
+        return Job(
+            planned.name,
+            planned.method,
             self.task.items(self.train),
             self.task.targets(self.train),
             validation=(self.validation_items, self.task.targets(self.validation)),
-            listener=self.listener,
-        )
-        seconds = time.perf_counter() - start
-        self._export(planned.name, method)
-        return self.measured(
-            Entry(
-                planned.name, train_seconds=seconds, params=dict(method.chosen_params_), facts=_facts_of(method)
-            )
         )
 
     def _refit_one(self, entry: Entry, method: Any, items: list[Any], targets: list[Any]) -> None:
@@ -144,10 +148,7 @@ class Race:
         if "checkpoint_folder" in fresh.get_params(deep=False):
             fresh.set_params(checkpoint_folder=self.run.checkpoint(f"{entry.name}-refit"))
         self.listener(Progress(f"{entry.name}: refit on train + validation", 0, None, unit=""))
-        start = time.perf_counter()
-        fresh.fit(items, targets, listener=self.listener)
-        entry.train_seconds = time.perf_counter() - start
-        self._export(entry.name, fresh)
+        entry.train_seconds = self._fit(Job(entry.name, fresh, items, targets)).seconds
         entry.trained_on = "train + validation"
         self.run.log(f"{entry.name}: refit in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
@@ -183,12 +184,13 @@ class Race:
             return {entry.name}
         return set().union(*(self.leaves_of(member) for member in entry.members))
 
-    def _export(self, name: str, method: Any) -> None:
-        folder = self.run.candidate(name)
+    def _fit(self, job: Job) -> Fitted:
+        """Fit a method and put its export where the candidate's lies, whole or not at all."""
+        folder = self.run.candidate(job.name)
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        method.export(partial)
+        fitted = self.fitter.fit(job, partial, self.listener)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
 
@@ -204,8 +206,3 @@ class Race:
     def _add(self, entry: Entry) -> None:
         self.run.save_entry(entry)
         self.entries.append(entry)
-
-
-def _facts_of(method: Any) -> dict[str, Any]:
-    facts = getattr(method, "facts_", {})
-    return dict(facts)

@@ -163,6 +163,7 @@ class Reruns:
         self.made[label] = Rerun(
             folder, race.settings, race.task, rows, race.validation, race.clock, _told_as(label, race.listener),
             methods={name: _changed(method, folder, name, arguments) for name, method in self._methods()},
+            fitter=race.fitter,
             known={entry.name: entry_copy(entry) for entry in race.trained},
         )  # fmt: skip
         return self.made[label]

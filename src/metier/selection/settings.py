@@ -103,6 +103,8 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     seeds: int = Field(default=1, ge=1, le=100, description="Trainings of each candidate, for their spread.")
     learning_curve: bool = Field(default=False, description="Train on growing parts of the rows, too.")
     track: tuple[str, ...] = Field(default=(), description="Followers: tensorboard, wandb, mlflow.")
+    on: str | None = Field(default=None, description="A Ray cluster: ray, or ray:HOST:PORT.")
+    processes: int = Field(default=1, ge=1, le=64, description="That fine-tune one model together.")
     threads: int = Field(default_factory=usable_cores, ge=1)
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
 

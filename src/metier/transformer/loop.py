@@ -19,12 +19,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
 
 from metier.progress import Listener, Progress, ignore
 from metier.transformer.adaptation.adaptation import StepHook
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.checkpoint import KEPT, Checkpoint, CheckpointFolder
 from metier.transformer.objectives.objective import Objective
+from metier.transformer.processes import agree, n_processes
 from metier.transformer.schedule import Schedule
 
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -187,7 +189,7 @@ class Loop:
             self._step(group)
             here.batch += len(group)
             self._is_whole = True
-            here.seconds = time.perf_counter() - self._began
+            here.seconds = self._clock()
             if settings.max_steps and here.step >= settings.max_steps:
                 here.stopped_by = "step"
             elif settings.time_limit_seconds and here.seconds >= settings.time_limit_seconds:
@@ -224,14 +226,15 @@ class Loop:
         if self._hook is not None:
             self._hook.after_step(here.step)
         self._optimizer.zero_grad(set_to_none=True)
-        here.rows += n_rows
+        here.rows += n_rows * self._accelerator.num_processes
 
     def _end_epoch(self, *, is_whole: bool) -> None:
         here = self._position
         self._is_whole = False
         facts: dict[str, float] = {"epoch": here.epoch + 1, "loss": self._loss}
         if self._evaluate is not None:
-            facts |= self._evaluate()
+            # The epoch that counts as the best must be the same in every process.
+            facts |= {name: agree(value) for name, value in self._evaluate().items()}
         here.seconds = time.perf_counter() - self._began
         facts["seconds"] = here.seconds
         here.history.append(facts)
@@ -245,6 +248,11 @@ class Loop:
         self._is_whole = True
         self._report(force=True)
         self._save()
+
+    def _clock(self) -> float:
+        """Seconds spent; where they decide anything, all processes go by one clock."""
+        spent = time.perf_counter() - self._began
+        return agree(spent) if self._settings.time_limit_seconds else spent
 
     def _reason_to_stop(self) -> str:
         here, settings = self._position, self._settings
@@ -376,7 +384,11 @@ def _accelerator(mixed_precision: str) -> Accelerator:
     # accelerate keeps one precision for a whole process and refuses a second; the processes of a group stay.
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision:
         AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=mixed_precision, cpu=not torch.cuda.is_available())
+    # A base may have weights that no answer uses, as BERT's pooler: processes must not wait for their gradients.
+    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if n_processes() > 1 else []
+    return Accelerator(
+        mixed_precision=mixed_precision, cpu=not torch.cuda.is_available(), kwargs_handlers=handlers
+    )
 
 
 def _under(prefix: str, tensors: Any) -> dict[str, torch.Tensor]:

@@ -4,6 +4,8 @@ A CPU without bfloat16 units computes bfloat16 products by converting to float32
 and less exact. torch does so without saying it, so the units are looked for here.
 """
 
+import os
+
 import torch
 
 NATIVE_NAMES = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}
@@ -15,7 +17,13 @@ def has_native_bfloat16() -> bool:
 
 
 def mixed_precision(device_type: str = "cpu") -> str:
-    """Give the mixed precision that `accelerate` is asked for on a kind of device: `bf16`, `fp16` or `no`."""
+    """Give the mixed precision that `accelerate` is asked for on a kind of device: `bf16`, `fp16` or `no`.
+
+    What `accelerate launch --mixed_precision` asks for overrules the hardware.
+    """
+    asked = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if asked in ("bf16", "fp16"):
+        return asked
     if device_type == "cpu":
         return "bf16" if has_native_bfloat16() else "no"
     if device_type == "cuda":
