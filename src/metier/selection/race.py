@@ -6,7 +6,6 @@ measured on what ships, never on the model in memory.
 """
 
 import shutil
-import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -127,7 +126,6 @@ class Race:
         return entry
 
     def _train_one(self, planned: Planned) -> Entry:
-        method = planned.method
         self.listener(Progress(f"{planned.name}: training", 0, None, unit=""))
         fitted = self._fit(self._job(planned))
         return self.measured(
@@ -193,6 +191,7 @@ class Race:
         fitted = self.fitter.fit(job, partial, self.listener)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
+        return fitted
 
     def measured(self, entry: Entry) -> Entry:
         """Let the predictor in an entry's folder answer the validation rows, and measure what that costs."""
