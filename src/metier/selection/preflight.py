@@ -138,6 +138,7 @@ class Preflight:
     clock: Clock
     listener: Listener
     unlabelled: tuple[str, ...] = ()
+    n_test: int = 0
     _measured: dict[str, Cost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -267,7 +268,9 @@ class Preflight:
     def _cost(self, method: Any) -> Cost:
         if hasattr(method, "measure"):
             found = method.measure(self.items, self.targets)
-            return Cost(CLOSING_OF_AN_ENCODER, found.memory_bytes, found.seconds_per_epoch)
+            # What writes takes seconds for every row that it is compared on.
+            answering = found.seconds_per_answer * (self.n_validation + self.n_test)
+            return Cost(CLOSING_OF_AN_ENCODER + answering, found.memory_bytes, found.seconds_per_epoch)
         if not _has_base(method):
             return self._timed_on_a_sample(method)
         forward = self._transformer_cost(method.base)
@@ -316,7 +319,7 @@ class Preflight:
             one.why_dropped = _too_long(needed, left, self.clock.budget_seconds)
             return self.settings.refit
         one.epochs, one.seconds = epochs, fixed + epochs * per_epoch
-        one.time_limit_minutes = (left / (1 + growth) if refit else left) / 60
+        one.time_limit_minutes = max((left / (1 + growth) if refit else left) - fixed, per_epoch) / 60
         return refit
 
     def _facts(self, candidates: Sequence[Planned], language: str) -> dict[str, Any]:

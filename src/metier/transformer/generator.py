@@ -117,6 +117,8 @@ class Generator(BaseEstimator):
     """
 
     name = "generator.v1"
+    # One epoch teaches the form of the targets; of a short one there is no more.
+    fewest_epochs = 1
 
     def __init__(
         self,
