@@ -141,3 +141,21 @@ def test_all_faulty_settings_are_named_together():
 def test_validation_with_an_unknown_label_is_refused():
     with pytest.raises(UnseenLabelError, match="'z'"):
         TfidfLinear().fit(["a b", "c d"], ["x", "y"], validation=(["e"], ["z"]))
+
+
+def test_soft_labels_are_learned_as_far_as_they_are_probable(banking77):
+    texts, labels = banking77("train")
+    kept = [
+        (text, label) for text, label in zip(texts, labels, strict=True) if label in ("age_limit", "change_pin")
+    ]
+    texts, labels = map(list, zip(*kept[:60], *kept[-60:], strict=True))
+    sure = np.array([[0.98, 0.02] if label == "age_limit" else [0.02, 0.98] for label in labels])
+    method = TfidfLinear(model="logistic", C=1.0, temperature=1.0)
+    hard = method.fit(texts, labels).predict_proba(texts)
+    np.testing.assert_allclose(
+        method.fit(texts, labels, soft=np.round(sure)).predict_proba(texts), hard, atol=0.05
+    )
+    unsure = method.fit(texts, labels, soft=np.full((len(texts), 2), 0.5)).predict_proba(texts)
+    np.testing.assert_allclose(unsure, 0.5, atol=0.05)
+    with pytest.raises(SettingsError, match="The soft labels"):
+        method.fit(texts, labels, soft=sure[:3])

@@ -33,7 +33,15 @@ class LinearModel:
         return np.asarray(matrix @ self.weights) + self.bias
 
 
-def train_linear(matrix: csr_matrix, truth: np.ndarray, *, model: str, C: float, seed: int) -> LinearModel:
+def train_linear(
+    matrix: csr_matrix,
+    truth: np.ndarray,
+    *,
+    model: str,
+    C: float,
+    seed: int,
+    weights: np.ndarray | None = None,
+) -> LinearModel:
     """Train a linear classifier.
 
     Parameters
@@ -44,6 +52,8 @@ def train_linear(matrix: csr_matrix, truth: np.ndarray, *, model: str, C: float,
     model : {"svc", "logistic"}
     C : float
         Inverse strength of the penalty.
+    weights : ndarray of shape (n_rows,), optional
+        How much each row counts; None: all alike.
     """
     if model == "svc":
         learner = LinearSVC(C=C, random_state=seed)
@@ -53,9 +63,9 @@ def train_linear(matrix: csr_matrix, truth: np.ndarray, *, model: str, C: float,
     with warnings.catch_warnings():
         # Stopping early is meant here, and validation judges what came of it.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        learner.fit(matrix, truth)
-    weights, bias = learner.coef_.T, learner.intercept_
-    if weights.shape[1] == 1:
+        learner.fit(matrix, truth, sample_weight=weights)
+    columns, bias = learner.coef_.T, learner.intercept_
+    if columns.shape[1] == 1:
         # Two classes come as one margin; half of it on either side keeps its softmax a sigmoid.
-        weights, bias = np.hstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
-    return LinearModel(weights, bias)
+        columns, bias = np.hstack([-columns, columns]) / 2, np.concatenate([-bias, bias]) / 2
+    return LinearModel(columns, bias)

@@ -13,12 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose
 from metier.classical.linear_model import MODELS, train_linear
 from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
+from metier.data.weak_labels import expand_soft_labels
 from metier.errors import SettingsError
 from metier.predictors.linear import LinearPredictor
 from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out, stratified_sample
+from metier.tasks.soft_labels import check_soft
 from metier.text.given_texts import as_texts
 
 MOST_NUMBERS = 40_000_000  # In the matrix: about 1.2 GB with the copy that liblinear makes.
@@ -93,18 +95,32 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
         return tags
 
     def fit(
-        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        soft: Any = None,
+        listener: Listener = ignore,
     ) -> Self:
         """Learn from texts and their labels, one label a text.
 
         Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out
         to choose on; the chosen model is then trained on all rows.
+
+        Parameters
+        ----------
+        soft : array of shape (n_texts, n_classes), optional
+            Probabilities of the labels of `y`, sorted, for each text: what labelling rules say. Model and C are chosen
+            by `y`; the model is then trained on every text under each of its labels, as much as it is probable.
         """
         self._check_settings()
         random = check_random_state(self.random_state)
         examples = check_examples(X, y)
         unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
-        examples = _affordable(examples, random)
+        shares = None if soft is None else check_soft(soft, n_rows=len(examples), classes=examples.classes)
+        # Of soft labels all rows are taken: a sample would have to be drawn of both.
+        examples = examples if shares is not None else _affordable(examples, random)
         vectors = self._learn_vectors(examples)
         matrix = as_matrix(vectors, examples.texts)
         seed = int(random.randint(2**31 - 1))
@@ -127,6 +143,11 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
         model, C, temperature = _settle(trials, candidates, self.temperature)
         # With validation rows given, the best trial was trained on all of X already.
         linear = trials[0].trained if trials and unseen is not None else None
+        if shares is not None:
+            rows = expand_soft_labels(shares)
+            linear = train_linear(
+                matrix[rows.positions], rows.labels, model=model, C=C, seed=seed, weights=rows.weights
+            )
         linear = linear or train_linear(matrix, examples.truth, model=model, C=C, seed=seed)
 
         self.classes_ = examples.classes

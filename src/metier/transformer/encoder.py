@@ -15,6 +15,7 @@ from metier.evaluation.metrics import accuracy
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out
+from metier.tasks.soft_labels import check_soft
 from metier.tasks.softmax import softmax
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
@@ -26,7 +27,7 @@ from metier.transformer.export import SAMPLED_ROWS, export_encoder
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.linear_probe import fit_probe
 from metier.transformer.objectives import Objective, objective_of
-from metier.transformer.objectives.soft_labels import check_soft, with_soft
+from metier.transformer.objectives.soft_labels import with_soft
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
 
@@ -77,6 +78,8 @@ class Encoder(ClassifierMixin, BaseEstimator):
         Batches for one step.
     clip : float, default=1.0
         Largest norm of the gradient.
+    gradient_checkpointing : bool, default=False
+        Whether layers are computed again on the way back: less memory, a third more time.
     patience : int, default=None
         Stop after this many epochs without a better validation loss; None: never before the last.
     time_limit_minutes : float, default=None
@@ -127,6 +130,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         dropout: float = 0.0,
         accumulate: int = 1,
         clip: float = 1.0,
+        gradient_checkpointing: bool = False,
         patience: int | None = None,
         time_limit_minutes: float | None = None,
         checkpoint_folder: str | Path | None = None,
@@ -150,6 +154,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self.dropout = dropout
         self.accumulate = accumulate
         self.clip = clip
+        self.gradient_checkpointing = gradient_checkpointing
         self.patience = patience
         self.time_limit_minutes = time_limit_minutes
         self.checkpoint_folder = checkpoint_folder
