@@ -1,6 +1,7 @@
 """Every adaptation on real rows: what it trains, reaches and costs, written to docs/adaptations.md.
 
-    python scripts/adaptations.py [--data FOLDER] [--rows N] [--epochs E] [--only NAME,…] [--sets NAME,…]
+    python scripts/adaptations.py [--data FOLDER] [--rows N] [--test-rows N] [--epochs E] [--only NAME,…]
+                                  [--sets NAME,…] [--minutes M]
 
 Each cell is a process of its own, so that its memory is its own; cells that are there already are not repeated, so an
 interrupted table goes on. `--data` names a folder with the whole sets; without it the examples' samples are taken.
@@ -39,7 +40,22 @@ SETS = {
     "banking77": ("classification", "csv", "accuracy", Encoder),
     "ncbi_disease": ("tagging", "conll", "entity_f1", TokenEncoder),
 }
-TIMED_ROWS, ROUNDS = 300, 3
+TIMED_ROWS, ROUNDS = 200, 3
+EXPLAINED = """\
+`metier train --adaptation NAME`, or the argument `adaptation` of every method that stands on a base. Layers, rank, vectors
+or width follow the colon. What can be merged (`full`, `head`, `top`, `lora`, `adalora`, `bitfit`, `ia3`) leaves a plain
+encoder; of `prefix`, `prompt` and `adapter` the parts stay, in the exported graph and beside the base's weights in the
+Hugging Face folder.
+
+Under `head` and `top` the states of layers that do not train are computed once and kept in the user's cache, in bf16, up
+to `METIER_PREFIX_CACHE_GB` gigabytes (4; 0 keeps none); later epochs and later trainings over the same layers read them.
+
+Base `{base}`, {epochs} epochs, no choices on validation; the exported fp32 graph answers the test rows. *Epoch* is the time
+of a second epoch over {timed} rows to that of full fine-tuning, by turns in one process; the states of frozen layers were
+there before it began. *Memory* is how much the process grew while it trained (resident set, after a forward pass). *Size*
+is of the bundle's files without the Hugging Face folder. *Read again* is the largest difference between the states of the
+encoder that learned and those of the one loaded from that folder. In `full`, what is missing to all weights are the vectors
+of words that no row has."""
 
 
 def main() -> None:
@@ -48,10 +64,11 @@ def main() -> None:
     if asked.cell:
         print(json.dumps(measure(asked, *asked.cell.split("/"))))
         return
-    for name in asked.sets.split(","):
-        for adaptation in asked.only.split(","):
+    start = time.monotonic()
+    for adaptation in asked.only.split(","):
+        for name in asked.sets.split(","):
             file = cell_file(asked, name, adaptation)
-            if file.exists():
+            if file.exists() or time.monotonic() - start > asked.minutes * 60:
                 continue
             print(f"{name}: {adaptation}", file=sys.stderr, flush=True)
             command = [sys.executable, __file__, *settings_of(asked), "--cell", f"{name}/{adaptation}"]
@@ -67,7 +84,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=PROJECT / "examples")
     parser.add_argument("--rows", type=int, default=0, help="training rows, evenly over the file; 0: all")
+    parser.add_argument("--test-rows", type=int, default=0, help="test rows, evenly over the file; 0: all")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no cell after so many minutes")
     parser.add_argument("--base", default="minilm")
     parser.add_argument("--only", default=",".join(ADAPTATIONS))
     parser.add_argument("--sets", default=",".join(SETS))
@@ -77,14 +96,14 @@ def parse() -> argparse.Namespace:
 
 def settings_of(asked: argparse.Namespace) -> list[str]:
     """What a cell depends on, as arguments."""
-    parts = {"--data": asked.data, "--rows": asked.rows, "--epochs": asked.epochs, "--base": asked.base}
-    return [str(part) for pair in parts.items() for part in pair]
+    names = ("data", "rows", "test_rows", "epochs", "base")
+    return [str(part) for name in names for part in (f"--{name.replace('_', '-')}", getattr(asked, name))]
 
 
 def cell_file(asked: argparse.Namespace, name: str, adaptation: str) -> Path:
     """Where the figures of a cell are kept."""
     source = "sample" if asked.data == PROJECT / "examples" else "whole"
-    how = f"{asked.base}-{source}-{asked.rows}-{asked.epochs}"
+    how = f"{asked.base}-{source}-{asked.rows}-{asked.test_rows}-{asked.epochs}"
     return CELLS / how / f"{name}-{adaptation.replace(':', '-')}.json"
 
 
@@ -92,8 +111,9 @@ def rows_of(asked: argparse.Namespace, name: str, split: str) -> tuple[list[Any]
     """Read one split: what is asked, and what is to be answered."""
     task_name, ending, _, _ = SETS[name]
     rows: Rows = read(asked.data / name / f"{split}.{ending}")
-    if split == "train" and 0 < asked.rows < len(rows):
-        rows = rows.take(np.linspace(0, len(rows) - 1, asked.rows).astype(int))
+    most = asked.rows if split == "train" else asked.test_rows
+    if 0 < most < len(rows):
+        rows = rows.take(np.linspace(0, len(rows) - 1, most).astype(int))
     task = load_task(task_name).from_rows(rows)
     return list(task.items(rows)), list(task.targets(rows))
 
@@ -168,24 +188,9 @@ def epoch_ratio(method: Any, items: list[Any], targets: list[Any]) -> float:
 
 def page(asked: argparse.Namespace) -> str:
     """Write the page from the cells."""
-    arguments = [part for part in sys.argv[1:] if part]
-    shown = shlex.join(["python", "scripts/adaptations.py", *arguments]).replace(str(asked.data), "DATA")
-    text = [
-        "# Adaptations",
-        "",
-        "What each way of training a base reaches and costs. Written by:",
-        "",
-        f"    {shown}",
-        "",
-        f"Base `{asked.base}`, {asked.epochs} epochs, no choices on validation; the exported fp32 graph answers the test "
-        "rows. *Epoch* is the time of a second epoch over 300 rows to that of full fine-tuning, measured by turns in one "
-        "process; states of frozen layers (`head`, `top`) were kept before it began. *Memory* is how much the process "
-        "grew while training, at the end of a forward pass. *Size* is of the bundle's files without the Hugging Face "
-        "folder. *Read again* is the largest difference between states of the encoder that learned and of the one loaded "
-        "from that folder. Where fewer weights train than there are in `full`, word vectors of words that never occur "
-        "are the rest.",
-        "",
-    ]
+    shown = shlex.join(["python", "scripts/adaptations.py", *sys.argv[1:]]).replace(str(asked.data), "DATA")
+    text = ["# Adaptations", "", "What each way of training a base reaches and costs. Written by:", ""]
+    text += [f"    {shown}", "", EXPLAINED.format(base=asked.base, epochs=asked.epochs, timed=TIMED_ROWS), ""]
     for name in asked.sets.split(","):
         text += table(asked, name)
     return "\n".join(text)
