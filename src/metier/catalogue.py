@@ -63,7 +63,7 @@ METHODS = {
 }
 
 # Made of a race's candidates, and no estimators by themselves.
-JOINED = ("retrieve_read.v1", "label_average.v1", "score_average.v1")
+JOINED = ("retrieve_read.v1", "label_average.v1", "score_average.v1", "distilled.v1")
 
 # A method whose import fails for want of one of these is missing an extra, not broken.
 EXTRAS = {

@@ -50,6 +50,9 @@ SHOWN_REASONS = 3
     "--search", is_flag=True, default=None, help="Search the settings of what is fine-tuned, within the budget."
 )
 @click.option(
+    "--distil", is_flag=True, default=None, help="Teach the dearest fusion to one encoder, which races too."
+)
+@click.option(
     "--adaptation",
     metavar="NAME",
     help="What of a base trains: full, head, top:2, lora:8, adalora:8, prefix:16, prompt:16, adapter:48, bitfit, ia3. "
@@ -183,6 +186,7 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
             ("base", "base"),
             ("adaptation", "adaptation"),
             ("search", "search"),
+            ("distil", "distil"),
             ("task", "task"),
             ("random_state", "seed"),
             ("seeds", "seeds"),

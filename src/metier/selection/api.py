@@ -29,6 +29,7 @@ from metier.selection.preparation import (
     with_collection,
 )
 from metier.selection.race import Race
+from metier.selection.reasons import reasons_of
 from metier.selection.recommendation import Contestant, Recommendation, recommend
 from metier.selection.report import Tested, build_report, plain
 from metier.selection.report_page import render_report
@@ -230,7 +231,8 @@ def _conduct(
     ).plan()
     if why:
         listener(Progress(why, 1, 1, unit=""))
-    for sentence in (f"plan   {plan.sentence}", *foreseen(plan, settings, clock.left_seconds)):
+    reasons = reasons_of(plan.candidates, task.items(splits.train), task.targets(splits.train))
+    for sentence in (f"plan   {plan.sentence}", *reasons, *foreseen(plan, settings, clock.left_seconds)):
         listener(Progress(sentence, 1, 1, unit=""))
     write_settings(settings, plan.methods, run.settings_path)
     race.train_all(plan)
@@ -251,7 +253,7 @@ def _conduct(
             race, recommendation, test=splits.test, tested=tested, audit=prepared.audit, language=language
         )
     )
-    report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes, *gained]
+    report["data"]["notes"] += [*([why] if why else []), *prepared.said, *splits.notes, *reasons, *gained]
     report |= plain(study.facts(splits.test))
     close_trackers(trackers, report)
     return _close(race, report, recommendation)

@@ -17,6 +17,7 @@ from metier.fusion import (
 )
 from metier.fusion.retrieve_read import RetrieveReadFit, export_retrieve_read, fit_retrieve_read
 from metier.fusion.vote import VoteFit, export_vote, join_vote
+from metier.selection.distilling import DistilJoiner
 from metier.selection.average_joiners import LabelAverageJoiner, ScoreAverageJoiner
 from metier.selection.joining import NEVER_A_MEMBER, fresh, members_for_average, stages_for_cascade, written
 from metier.selection.run_folder import Entry
@@ -191,4 +192,5 @@ FUSIONS: dict[str, Callable[[str], Any]] = {
     "retrieve_rerank.v1": SearchJoiner,
     "label_average.v1": LabelAverageJoiner,
     "score_average.v1": ScoreAverageJoiner,
+    "distilled.v1": DistilJoiner,
 }

@@ -38,7 +38,7 @@ OVERHEAD_SECONDS = 25.0
 SAFETY = 1.15
 # Below this many epochs a fine-tuned encoder has not paid for its start.
 FEWEST_EPOCHS = 2
-SEARCHED = "searched.v1"
+SEARCHED, DISTILLED = "searched.v1", "distilled.v1"
 # With this many, rows are worth more than epochs: the rest of the time goes to a refit.
 ENOUGH_EPOCHS = 3
 # Probing, exporting and the gate between INT8 and fp32, in seconds.
@@ -183,6 +183,7 @@ class Preflight:
         field = getattr(self.task, "field", known.field)
         names = [catalogue.full_name(name) for name in self.settings.candidates or (*field, *known.fusions)]
         names += [SEARCHED] if self.settings.search else []
+        names += [DISTILLED] if self.settings.distil else []
         if self.unlabelled:
             names = with_unlabelled(names, is_open=self.settings.candidates is None)
         order = {name: place for place, name in enumerate(catalogue.names())}
@@ -270,7 +271,8 @@ class Preflight:
             found = method.measure(self.items, self.targets)
             # What writes takes seconds for every row that it is compared on.
             answering = found.seconds_per_answer * (self.n_validation + self.n_test)
-            return Cost(CLOSING_OF_AN_ENCODER + answering, found.memory_bytes, found.seconds_per_epoch)
+            seconds = CLOSING_OF_AN_ENCODER + getattr(found, "seconds_before", 0.0) + answering
+            return Cost(seconds, found.memory_bytes, found.seconds_per_epoch)
         if not _has_base(method):
             return self._timed_on_a_sample(method)
         forward = self._transformer_cost(method.base)

@@ -30,7 +30,7 @@ def reasons_of(planned: Sequence[Planned], items: Sequence[Any], targets: Sequen
 
 
 def _has_rate(one: Planned) -> bool:
-    return {"learning_rate", "token_budget"} <= set(one.method.get_params(deep=False))
+    return {"learning_rate", "token_budget", "layer_decay"} <= set(one.method.get_params(deep=False))
 
 
 def _of_length(one: Planned, items: Sequence[Any]) -> list[str]:

@@ -91,6 +91,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
         default=False,
         description="Search the settings of the method that is fine-tuned, with the time that is left.",
     )
+    distil: bool = Field(default=False, description="Teach the dearest fusion to one encoder, which races too.")
     adaptation: str | None = Field(
         default=None, description="What of a base trains: full, head, top:2, lora:8, ...; None: as the method has it."
     )
