@@ -121,7 +121,7 @@ LABELS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["--processes", "accelerate"])
+@pytest.mark.parametrize("launcher", ["--processes", "torchrun"])
 def test_two_processes_train_as_well_as_one_within_the_spread_of_seeds(tmp_path, tiny_base, launcher):
     for split in ("train", "test"):
         with (tmp_path / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
@@ -135,11 +135,15 @@ def test_two_processes_train_as_well_as_one_within_the_spread_of_seeds(tmp_path,
     python = [sys.executable, "-m"]
     launch = {
         "--processes": [*python, *common, "--processes", "2"],
-        "accelerate": [*python, "accelerate.commands.launch", "--num_processes", "2", "--cpu", "-m", *common],
+        "torchrun": [
+            *(*python, "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"),
+            *common,
+        ],
     }[launcher]
-    for command in ([*python, *common, "--seeds", "4", "--run", "one"], [*launch, "--run", "two"]):
+    for command in ([*python, *common, "--seeds", "4"], launch):
+        # Without --run, which torchrun would take for a beginning of its own --run-path.
         subprocess.run(command, cwd=tmp_path, check=True, env={**os.environ, "OMP_NUM_THREADS": "2"})
-    one, two = (json.loads((tmp_path / name / "report.json").read_text("utf-8")) for name in ("one", "two"))
+    one, two = (json.loads(path.read_text("utf-8")) for path in sorted(tmp_path.glob("runs/*/report.json")))
     spread = one["seeds"]["candidates"][0]["test"]["accuracy"]
     together = two["candidates"][0]["test"]["accuracy"]["value"]
     # Two standard errors of a share this large on these rows, beside what seeds alone change.

@@ -5,8 +5,8 @@ rows it has not seen. What it gets back is the model with the best weights in it
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,6 +76,7 @@ class TuningSettings:
     token_budget: int = 1024
     accumulate: int = 1
     clip: float = 1.0
+    gradient_checkpointing: bool = False
     patience: int | None = None
     time_limit_minutes: float | None = None
     random_state: int = 0
@@ -240,6 +241,22 @@ def _run(
     epochs = outcome.best_epoch if outcome.stopped_by == "clock" else settings.epochs
     facts |= _facts(outcome, rate, padding_fraction(lengths, plan(0)))
     return Tuned(outcome, epochs, facts | {"memory_growth_bytes": memory.growth_bytes})
+
+
+@contextmanager
+def recomputed(encoder: Any, wanted: bool) -> Iterator[None]:
+    """Compute each layer again on the way back instead of keeping what it gave (Chen et al., 2016).
+
+    A third more time for a fraction of the memory: for a base or texts that do not fit otherwise.
+    """
+    if not wanted:
+        yield
+        return
+    encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    try:
+        yield
+    finally:
+        encoder.gradient_checkpointing_disable()
 
 
 def _adaptation_facts(adaptation: Adaptation, groups: list[dict[str, Any]]) -> dict[str, Any]:
