@@ -117,7 +117,10 @@ class RecordAnswers:
 class AnswerBatch(Protocol):
     """What the answers of every task can do."""
 
-    answered_by: tuple[str, ...]
+    @property
+    def answered_by(self) -> tuple[str, ...]:
+        """For each row, the versioned name of the method that had the last word."""
+        ...
 
     @property
     def predicted(self) -> list[Any]:

@@ -17,8 +17,8 @@ from metier.fusion import (
 )
 from metier.fusion.retrieve_read import RetrieveReadFit, export_retrieve_read, fit_retrieve_read
 from metier.fusion.vote import VoteFit, export_vote, join_vote
-from metier.selection.distilling import DistilJoiner
 from metier.selection.average_joiners import LabelAverageJoiner, ScoreAverageJoiner
+from metier.selection.distilling import DistilJoiner
 from metier.selection.joining import NEVER_A_MEMBER, fresh, members_for_average, stages_for_cascade, written
 from metier.selection.run_folder import Entry
 from metier.selection.search_joiner import SearchJoiner

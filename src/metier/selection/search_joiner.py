@@ -46,9 +46,8 @@ class SearchJoiner:
 
     def _parts(self, race: Any) -> SearchParts:
         reranker = self.members.get("reranker")
-        return SearchParts(
-            race.run.candidate(self.members["vectors"]), reranker and race.run.candidate(reranker)
-        )
+        read_again = None if reranker is None else race.run.candidate(reranker)
+        return SearchParts(race.run.candidate(self.members["vectors"]), read_again)
 
 
 def _parts_of(race: Any) -> dict[str, str]:

@@ -93,7 +93,8 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     )
     distil: bool = Field(default=False, description="Teach the dearest fusion to one encoder, which races too.")
     adaptation: str | None = Field(
-        default=None, description="What of a base trains: full, head, top:2, lora:8, ...; None: as the method has it."
+        default=None,
+        description="What of a base trains: full, head, top:2, lora:8, ...; None: as the method has it.",
     )
     refit: bool = Field(default=True, description="Train the chosen members again on train + validation.")
     tolerance: float = Field(

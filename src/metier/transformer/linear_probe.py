@@ -92,13 +92,13 @@ def fit_probe(
         return replace(path(embeddings, y).fit(C), temperature=temperature)
     if validation is not None:
         split = _Split(path(embeddings, y), *validation)
-        loss, C, temperature = _choose([split], C=C, temperature=temperature)
-        return replace(split.path.fit(C), temperature=temperature, held_out_loss=loss)
+        found, C, temperature = _choose([split], C=C, temperature=temperature)
+        return replace(split.path.fit(C), temperature=temperature, held_out_loss=found)
     splits = [
         _Split(path(embeddings[kept], y[kept]), embeddings[held], y[held])
         for kept, held in held_out(y, random=check_random_state(random_state))
     ]
-    loss = None
+    loss: float | None = None
     if splits:
         loss, C, temperature = _choose(splits, C=C, temperature=temperature)
     # One row a label: nothing can be chosen, so the middle of the grid has to do.
