@@ -30,6 +30,10 @@ EXTRAS = {
     "models": "brings pretrained weights, for machines without a network",
     "nlp": "parses English for `relation_syntax.v1` and `crf_syntax.v1`",
     "pandas": "takes pandas tables in Python",
+    "ray": "races on a cluster (`metier train --on ray`)",
+    "track": "follows a run in Weights & Biases and MLflow (`metier train --track`)",
+    "ray": "races on a Ray cluster, with --on",
+    "track": "follows runs in TensorBoard, Weights & Biases and MLflow, with --track",
     "dev": "tests and checks the code of Metier itself",
 }
 # Below this, one training run's checkpoints and converted bases may not fit.
