@@ -7,13 +7,13 @@ import numpy as np
 
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.resampling import resampled
-from metier.evaluation.row_measures import find_measure
+from metier.evaluation.row_measures import Metric, find_measure
 from metier.evaluation.row_resampling import bootstrap_figures
 from metier.evaluation.row_statistics import check_rows
 
 
 def paired_samples(
-    metric: str,
+    metric: Metric,
     truth: Sequence[Any],
     answers: Sequence[Sequence[Any]],
     *,
@@ -38,7 +38,7 @@ def paired_samples(
     rng = np.random.default_rng(random_state)
     if metric in METRICS:
         # Set by set with one seed each: joint cells of many sets would be as many as there are rows.
-        return _by_rows(metric, np.asarray(truth), [np.asarray(one) for one in answers], resamples, rng)
+        return _by_rows(str(metric), np.asarray(truth), [np.asarray(one) for one in answers], resamples, rng)
     found = find_measure(metric)
     n_rows, n_sets = len(truth), len(answers)
     if found.is_relative:

@@ -11,6 +11,7 @@ from metier.errors import UnseenLabelError
 from metier.evaluation.comparison import Comparison
 from metier.evaluation.intervals import Interval
 from metier.evaluation.metrics import METRICS as LABEL_METRICS
+from metier.evaluation.paired_samples import paired_samples
 from metier.evaluation.relation_measures import relation_f1
 from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
 from metier.tasks.task import Task
@@ -69,9 +70,16 @@ class Figures:
         truth, first = self._comparable(metric, a)
         return comparison_of(self._measure(metric), truth, first, self._comparable(metric, b)[1])
 
-    def comparable(self, metric: str, answers: Sequence[Sequence[Any]]) -> tuple[Any, list[Any]]:
-        """Give what is true and several sets of answers as a metric takes them."""
-        return self._comparable(metric, [])[0], [self._comparable(metric, one)[1] for one in answers]
+    def samples(self, metric: str, answers: Sequence[Sequence[Any]], *, resamples: int) -> np.ndarray:
+        """Give a figure of several sets of answers on the same bootstrap samples of the rows.
+
+        Returns
+        -------
+        ndarray of shape (n_sets, resamples)
+        """
+        truth = self._comparable(metric, [])[0]
+        sets = [self._comparable(metric, one)[1] for one in answers]
+        return paired_samples(self._measure(metric), truth, sets, resamples=resamples)
 
     def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
         if metric in LABEL_METRICS or getattr(self.task, "is_ordered", False):

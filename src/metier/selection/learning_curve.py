@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 
 from metier.evaluation import describe_metric, higher_is_better, is_fraction
-from metier.evaluation.paired_samples import paired_samples
 from metier.evaluation.power_law import FEWEST_SIZES, CurveErrors, Forecast, forecast
 from metier.selection.figures import Figures
 from metier.selection.report_numbers import Scale
@@ -144,8 +143,7 @@ def curve_of(name: str, figures: Figures, answers: dict[int, list[Any]]) -> Lear
 def _errors(figures: Figures, answers: dict[int, list[Any]], points: tuple[CurvePoint, ...]) -> CurveErrors:
     metric = figures.task.primary_metric
     sets = [one for point in points for one in answers[point.rows]]
-    truth, comparable = figures.comparable(metric, sets)
-    samples = _error(metric, paired_samples(metric, truth, comparable, resamples=RESAMPLES))
+    samples = _error(metric, figures.samples(metric, sets, resamples=RESAMPLES))
     ends = np.cumsum([len(point.values) for point in points])
     return CurveErrors(
         np.array([point.rows for point in points], dtype=np.float64),
