@@ -32,8 +32,6 @@ EXTRAS = {
     "pandas": "takes pandas tables in Python",
     "ray": "races on a cluster (`metier train --on ray`)",
     "track": "follows a run in Weights & Biases and MLflow (`metier train --track`)",
-    "ray": "races on a Ray cluster, with --on",
-    "track": "follows runs in TensorBoard, Weights & Biases and MLflow, with --track",
     "dev": "tests and checks the code of Metier itself",
 }
 # Below this, one training run's checkpoints and converted bases may not fit.
