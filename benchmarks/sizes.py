@@ -34,7 +34,7 @@ from metier.transformer.precision import has_native_bfloat16
 
 ROWS = (1_000, 10_000, 100_000)
 TOKENS = (16, 32, 64, 128, 256, 512)
-STEPS = 6
+STEPS = 4
 
 
 def main() -> None:

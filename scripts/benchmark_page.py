@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "benchmarks" / "results"
 PAGE = PROJECT / "docs" / "benchmarks.md"
 MARK = "<!-- Written by scripts/benchmark_page.py from benchmarks/results. -->"
-TO_REACH = (0.80, 0.85, 0.88, 0.90, 0.92, 0.93)
+TO_REACH = (0.60, 0.70, 0.80, 0.85, 0.88, 0.90, 0.92, 0.93)
 TUTORIAL, BEST, OURS = "Trainer, tutorial", "Trainer, best", "encoder.v1"
 INTRODUCTION = """# Benchmarks
 
@@ -31,6 +31,13 @@ are outside the times; ours includes the frozen start of its head and its valida
 def pages() -> dict[Path, str]:
     """Give the page's path and text."""
     parts = [MARK, INTRODUCTION]
+    if (shared := read("step_share")) is not None:
+        machine = shared["machine"]
+        sets = ", ".join(machine["instruction_sets"])
+        parts.append(
+            f"Machine: {machine['cpu']}, {machine['cores']} cores ({sets}), {machine['memory_bytes'] / 2**30:.0f} GB. "
+            "`load` is how many processes wanted its cores when a run ended: above 2 they took turns."
+        )
     for section, names in SECTIONS:
         found = [result for name in names if (result := read(name)) is not None]
         if found:
@@ -80,7 +87,7 @@ def step_speed(results: list[dict[str, Any]]) -> Iterator[str]:
             f"python -m benchmarks.training_speed --rows {result['rows']} --rounds {result['rounds']} "
             f"--threads {result['threads']}"
         )
-        yield f"{result['rows']:,} rows, {result['rounds']} rounds: `{command}`"
+        yield f"{result['rows']:,} rows, {result['rounds']} rounds, load {result['load_average']}: `{command}`"
         yield table(["side", "rows per CPU second", "times ours", "padding"], rows)
 
 
@@ -88,10 +95,11 @@ def time_to_accuracy(results: list[dict[str, Any]]) -> Iterator[str]:
     """How long until validation is right so often."""
     yield "## Time to an accuracy"
     yield (
-        "Processor seconds until 1,000 validation rows are answered with that accuracy; every epoch is scored. Ours starts "
-        "from the solution on the frozen base, whose time is in it. The tutorial's Trainer was not run to the end: its "
-        "column is **computed**, the rows that `Trainer, best` needed at the tutorial's own rate above, and so takes for "
-        "granted that it learns as much from a row."
+        "Processor seconds until the validation rows are answered with that accuracy; every epoch is scored. Ours starts "
+        "from the solution on the frozen base, whose time is in it. `Trainer, best` here also learns four times as fast "
+        "as its default and for eight epochs, without which it is far from done. The tutorial's Trainer was not run to "
+        "the end: its column is **computed**, the rows that `Trainer, best` needed at the tutorial's own rate above, and "
+        "so takes for granted that it learns as much from a row."
     )
     for result in results:
         sides = {name: runs for name, runs in result["sides"].items() if "failed" not in runs[0]}
@@ -115,7 +123,7 @@ def shares(results: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Share of what the processor can multiply"
     yield (
         "Operations of a step by formula, over its time, against the best rate of plain matrix products measured between "
-        f"the steps (large squares and the layers' own shapes): `{result['command']}`"
+        f"the steps (large squares and the layers' own shapes); load {result['load_average']}: `{result['command']}`"
     )
     rows, kinds = [], {}
     for name, found in result["precisions"].items():
@@ -135,7 +143,7 @@ def sizes(results: list[dict[str, Any]]) -> Iterator[str]:
     yield "## How cost grows"
     yield (
         "Steps are measured, an epoch is their rate times its tokens; rows beyond 10,003 are noisy repeats: "
-        f"`{result['command']}`"
+        f"`{result['command']}`, load {result['load_average']}"
     )
     yield "![Cost of an epoch by rows, and of a row by tokens](images/cost_by_size.png)"
     yield table(
@@ -295,7 +303,7 @@ def caption(result: dict[str, Any]) -> str:
     rows = result["rows"] if isinstance(result["rows"], str) else f"{result['rows']:,} rows"
     rounds = "1 round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
     threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
-    return f"banking77, {rows}, {rounds}, {threads}: `{result['command']}`"
+    return f"banking77, {rows}, {rounds}, {threads}, load {result['load_average']}: `{result['command']}`"
 
 
 def typical(runs: list[dict[str, Any]], name: str, form: str) -> str:

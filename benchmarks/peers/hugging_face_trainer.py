@@ -3,7 +3,8 @@
 Options: `manner`: `tutorial`, every row padded to 128 tokens, float32, batches of 32, defaults; `best`, rows padded to
 the longest of their batch, grouped by length, bfloat16. `same_steps`: the tutorial's steps without its padding, whose
 answers are those of the tutorial but for rounding, at under half its cost: for the number of steps to an accuracy, never
-for a time. `evaluations`: how often an epoch validation is scored, outside the time.
+for a time. `evaluations`: how often an epoch validation is scored, outside the time. `learning_rate`: the Trainer's own
+5e-5 unless given.
 """
 
 from benchmarks.peers.task import Meter, Task, accuracy, answer, read
@@ -94,6 +95,7 @@ def main() -> None:
             output_dir="unused",
             num_train_epochs=TASK.epochs,
             per_device_train_batch_size=BATCH_ROWS,
+            learning_rate=TASK.options.get("learning_rate", 5e-5),
             use_cpu=True,
             report_to="none",
             save_strategy="no",
