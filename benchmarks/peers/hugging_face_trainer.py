@@ -1,10 +1,8 @@
 """Fine-tuning with the Trainer of Hugging Face.
 
 Options: `manner`: `tutorial`, every row padded to 128 tokens, float32, batches of 32, defaults; `best`, rows padded to
-the longest of their batch, grouped by length, bfloat16. `same_steps`: the tutorial's steps without its padding, whose
-answers are those of the tutorial but for rounding, at under half its cost: for the number of steps to an accuracy, never
-for a time. `evaluations`: how often an epoch validation is scored, outside the time. `learning_rate`: the Trainer's own
-5e-5 unless given.
+the longest of their batch, grouped by length, bfloat16. `evaluations`: how often an epoch validation is scored, outside
+the time. `learning_rate`: the Trainer's own 5e-5 unless given.
 """
 
 from benchmarks.peers.task import Meter, Task, accuracy, answer, read
@@ -75,7 +73,7 @@ def main() -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(TASK.base)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(TASK.base, num_labels=len(classes))
     best = TASK.options["manner"] == "best"
-    padded = not best and not TASK.options.get("same_steps")
+    padded = not best
     unseen, truth = read(TASK.validation)
     meter = Meter()
 
