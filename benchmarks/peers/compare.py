@@ -123,6 +123,17 @@ def main() -> None:
     suite = SUITES[options.suite]
     sides = {name: side for name, side in suite.sides.items() if not options.sides or name in options.sides}
     n_rows = options.rows or suite.rows
+    facts = {
+        "suite": options.suite,
+        "command": " ".join(["python -m benchmarks.peers.compare", *sys.argv[1:]]),
+        "rows": n_rows if suite.per_class is None else f"{suite.per_class} a class",
+        "epochs": suite.epochs,
+        "test_rows": suite.test_rows,
+        "threads": options.threads,
+        "machine": describe_machine().as_dict(),
+    }
+    output = options.output or RESULTS / f"{options.suite}.json"
+    output.parent.mkdir(parents=True, exist_ok=True)
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for seed in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
@@ -131,28 +142,16 @@ def main() -> None:
             for name, side in sides.items():
                 asked = {**task, "epochs": side.epochs or suite.epochs, "options": side.options}
                 runs[name].append(run(side, asked, Path(folder), options.folder, options.minutes * 60))
-                print(
-                    name,
-                    {k: v for k, v in runs[name][-1].items() if k != "history"},
-                    file=sys.stderr,
-                    flush=True,
-                )
-    found = {
-        "suite": options.suite,
-        "command": " ".join(["python -m benchmarks.peers.compare", *sys.argv[1:]]),
-        "rows": n_rows if suite.per_class is None else f"{suite.per_class} a class",
-        "epochs": suite.epochs,
-        "test_rows": suite.test_rows,
-        "rounds": options.rounds,
-        "threads": options.threads,
-        "load_average": round(os.getloadavg()[0], 1),
-        "machine": describe_machine().as_dict(),
-        "sides": runs,
-        "times_of": {name: ratios(runs, name) for name in runs},
-    }
-    output = options.output or RESULTS / f"{options.suite}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                print(name, json.dumps(runs[name][-1]), file=sys.stderr, flush=True)
+        # After every round: what a busy machine or a patience cuts short has still measured whole rounds.
+        found = {
+            **facts,
+            "rounds": seed + 1,
+            "load_average": round(os.getloadavg()[0], 1),
+            "sides": runs,
+            "times_of": {name: ratios(runs, name) for name in runs},
+        }
+        output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def write_rows(folder: Path, suite: Suite, n_rows: int | None, *, seed: int) -> dict[str, Any]:
