@@ -204,7 +204,7 @@ def table(asked: argparse.Namespace, name: str) -> list[str]:
         if cell_file(asked, name, adaptation).exists()
     }
     if not cells:
-        return []
+        return [f"## {name}", "", "Not measured yet.", ""]
     task, _, metric, _ = SETS[name]
     first = next(iter(cells.values()))
     lines = [

@@ -67,8 +67,8 @@ class Adaptation:
     is_mergeable : bool
         Whether the encoder is a plain one afterwards. What is not stays in the encoder, and in what is exported.
     rate_factor, head_factor : float
-        How much faster than in full fine-tuning the encoder's weights and the head learn; each class says how this was
-        measured.
+        How much faster than in full fine-tuning the encoder's weights and the head learn. Taken from the ranges of the
+        papers, as each class says; docs/adaptations.md has what they reach.
     """
 
     is_mergeable: ClassVar[bool] = True

@@ -16,7 +16,10 @@ SPREAD = 0.02
 
 
 class Bottleneck(Adaptation):
-    """A network of this width behind attention and feed-forward of every layer."""
+    """A network of this width behind attention and feed-forward of every layer.
+
+    The paper tries 3e-5 to 3e-3; five times ours, about 1e-3, lies between.
+    """
 
     is_mergeable = False
     rate_factor = 5.0

@@ -22,7 +22,10 @@ ORTHOGONALITY = 0.1  # Weight of the penalty, as in the paper.
 
 
 class AdaptiveLowRank(Adaptation):
-    """Matrices beside every linear layer inside the layers, of this rank on average."""
+    """Matrices beside every linear layer inside the layers, of this rank on average.
+
+    The paper's rates are 5e-4 to 2e-3; ten times ours is 1.5e-3 to 2.5e-3.
+    """
 
     rate_factor = 10.0
 

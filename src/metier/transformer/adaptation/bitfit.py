@@ -7,7 +7,10 @@ from metier.transformer.adaptation.places import blocks_of
 
 
 class Biases(Adaptation):
-    """The biases of linear layers and norms inside the layers."""
+    """The biases of linear layers and norms inside the layers.
+
+    The paper's rates reach from 1e-4 to 1e-3, and fewer weights need more; ten times ours is 1.5e-3 to 2.5e-3.
+    """
 
     rate_factor = 10.0
 

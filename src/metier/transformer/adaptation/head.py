@@ -7,7 +7,13 @@ from metier.transformer.adaptation.places import blocks_of
 
 
 class HeadAlone(Adaptation):
-    """No weight of the encoder; all its states are computed once and kept, see `frozen_prefix`."""
+    """No weight of the encoder; all its states are computed once and kept, see `frozen_prefix`.
+
+    A linear head on states that stay is a convex problem: ten times the rate does no harm, and heads that start at
+    nothing need it.
+    """
+
+    head_factor = 10.0
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Freeze the encoder."""

@@ -16,7 +16,10 @@ SCALE = 2
 
 
 class LowRank(Adaptation):
-    """Matrices of this rank beside every linear layer inside the layers."""
+    """Matrices of this rank beside every linear layer inside the layers.
+
+    The paper's rates for encoders are 4e-4 to 5e-4; five times ours is 0.75e-3 to 1.25e-3, for bases a fifth the size.
+    """
 
     rate_factor = 5.0
 

@@ -12,7 +12,10 @@ from metier.transformer.adaptation.tuned_parts import TunedParts
 
 
 class Scaling(Adaptation):
-    """A factor for each dimension of keys, values and what feed-forward networks end with."""
+    """A factor for each dimension of keys, values and what feed-forward networks end with.
+
+    The paper's rate is 3e-3, over a thousand steps; thirty times ours is 4.5e-3 to 7.5e-3, for fewer.
+    """
 
     rate_factor = 30.0
 
