@@ -9,6 +9,7 @@ import click
 import pytest
 
 from metier.cli.commands import COMMANDS, CommandTable
+from metier.cli.train import _settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -55,6 +56,21 @@ def test_commands_on_a_page_exist_with_their_flags(line):
     flags = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)} | {"--help"}
     unknown = [word for word in words[2:] if word.startswith("--") and word.split("=")[0] not in flags]
     assert not unknown
+
+
+@pytest.mark.parametrize("line", [each for each in called() if each.values[0].startswith("metier train ")])
+def test_settings_on_a_page_are_taken(line):
+    group = CommandTable("metier")
+    command = group.get_command(click.Context(group), "train")
+    flags = command.make_context("train", shlex.split(line)[2:]).params
+    assert _settings(None, flags.pop("overrides"), {"train": flags.pop("file")} | flags)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_a_readme_names_every_command(readme):
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    pages = [page.name for page in (ROOT / "docs" / "commands").glob("*.md")]
+    assert [name for name in pages if f"(docs/commands/{name})" not in text] == []
 
 
 @pytest.mark.parametrize("script", ["benchmark_page", "command_pages", "method_pages"])
