@@ -1,4 +1,4 @@
-"""Write docs/methods/*.md from the methods' docstrings: `python scripts/method_pages.py`.
+"""Write docs/methods/*.md from docstrings, of methods and of fusions: `python scripts/method_pages.py`.
 
 A page that was written by hand stays: only pages that open with the mark below are written. A test compares them
 with what this would write, so a page cannot drift from its method.
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metier import catalogue
+from metier.selection.fusing import FUSIONS
 from metier.tasks.known import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "methods"
@@ -20,10 +21,11 @@ UNDERLINE = re.compile(r"^-{3,}$")
 def pages() -> dict[Path, str]:
     """Give the path and text of each page that is written from a docstring."""
     written = {}
-    for name in catalogue.METHODS:
+    for name in (*catalogue.METHODS, *catalogue.JOINED):
         path = DOCS / f"{name.rpartition('.v')[0]}.md"
         if not path.exists() or path.read_text("utf-8").startswith(MARK):
-            written[path] = page(name, catalogue.resolve(name))
+            is_joined = name in catalogue.JOINED
+            written[path] = page(name, FUSIONS[name] if is_joined else catalogue.resolve(name))
     return written
 
 

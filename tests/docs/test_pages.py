@@ -118,9 +118,11 @@ def test_links_between_pages_lead_somewhere():
 
 
 def test_every_method_has_its_page():
-    from metier.catalogue import METHODS
+    from metier.catalogue import JOINED, METHODS
 
     missing = [
-        name for name in METHODS if not (ROOT / "docs" / "methods" / f"{name.rpartition('.v')[0]}.md").exists()
+        name
+        for name in (*METHODS, *JOINED)
+        if not (ROOT / "docs" / "methods" / f"{name.rpartition('.v')[0]}.md").exists()
     ]
     assert not missing

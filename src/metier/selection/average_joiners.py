@@ -18,7 +18,12 @@ from metier.tasks.label_sets import check_label_sets
 
 
 class LabelAverageJoiner:
-    """Joins an average of sets of labels."""
+    """Joins an average of sets of labels.
+
+    Log-odds of the members are averaged label by label, all members alike; a curve for each label says what the mean
+    means, and a threshold from where the label is answered. Members are all candidates that are cheap beside the
+    dearest and one dear one, chosen by cost alone. At least ten validation rows are needed.
+    """
 
     def __init__(self, name: str):
         self.name = name
@@ -47,7 +52,13 @@ class LabelAverageJoiner:
 
 
 class ScoreAverageJoiner:
-    """Joins an average of scores."""
+    """Joins an average of scores.
+
+    Weights are those of the least squared error on validation, none below 0, held towards equal ones: a few hundred
+    rows tell a good member from a lucky one badly. The interval is its own, by split conformal prediction on answers
+    of weights that did not see the row, and promises what the members' intervals promise. Members are all candidates
+    that are cheap beside the dearest and one dear one. At least ten validation rows are needed.
+    """
 
     def __init__(self, name: str):
         self.name = name

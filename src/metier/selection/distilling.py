@@ -19,7 +19,10 @@ OBJECTIVE = "cross_entropy+distillation:0.5:2"
 
 
 class DistilJoiner:
-    """Trains an encoder on the labels and on what the best fusion answers to the same rows [1]_.
+    """Trains an encoder on the labels and on what the dearest fusion answers to the same rows [1]_.
+
+    Asked for with `--distil`, for classification. It costs another training of `encoder.v1`, which has to be among the
+    candidates, and what is left of the budget has to suffice; an answer costs what one encoder costs.
 
     The teacher's members have seen these rows, so it is surer of them than of others: softened, it still says which
     labels are like which.
