@@ -6,6 +6,7 @@ import json
 import re
 import time
 import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -29,11 +30,13 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from metier.audit.finding import Finding
+from metier.evaluation.comparison import compare
 from metier.selection.report_labels import Box, place_labels
 from metier.selection.report_numbers import milliseconds, p_value, points, seconds, signed_points, size
 from metier.selection.report_page import render_report
 from metier.selection.report_plots import Estimate, frontier, quality_cost_plot, quality_scale
 from metier.selection.report_svg import nice_ticks
+from metier.selection.searched import Trial
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
@@ -483,6 +486,59 @@ def test_one_candidate_has_nothing_to_be_compared_with(banking):
     assert "Nothing is wrong with the rows." in text
     assert "Quality against cost" not in text
     assert "Quality against cost" in read(banking).text
+
+
+def with_facts(report: dict[str, Any], name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    report = copy.deepcopy(report)
+    next(each for each in report["candidates"] if each["name"] == name)["facts"] |= facts
+    return report
+
+
+def test_trials_of_a_search_are_a_table(banking):
+    trials = [
+        Trial(0, {}, 0, 1 / 3, 0.41, 2.0),
+        Trial(1, {"learning_rate": 3.1e-5, "layer_decay": 0.8}, 0, 1 / 3, 0.52, 2.1),
+        Trial(1, {"learning_rate": 3.1e-5, "layer_decay": 0.8}, 2, 3.0, 0.8123, 19.0),
+        Trial(0, {}, 2, 3.0, 0.8045, 18.0),
+    ]
+    facts = {"trials": [asdict(trial) for trial in trials], "params": trials[1].params}
+    page = read(with_facts(banking, "tfidf_linear.v1", facts))
+    text = squeezed(page.text)
+    order = ["0.8123", "0.8045", "0.5200", "0.4100"]
+    places = [text.index(each) for each in order]
+    assert places == sorted(places)
+    assert squeezed("learning_rate 3.1e-05, layer_decay 0.8 trained whole, kept 0.8123") in text
+    assert squeezed("the defaults trained whole 0.8045") in text
+    assert "'rung'" not in page.text
+    assert "Trials of the search" not in read(banking).text
+
+
+def test_ingredients_of_a_soup_are_a_table(banking):
+    ingredients = [
+        {"recipe": {"learning_rate": 2e-4 * rate, "random_state": seed}, "log_loss": loss, "accuracy": accuracy}
+        for seed, (rate, loss, accuracy) in enumerate([(1.0, 0.61, 0.8), (0.7, 0.42, 0.85), (1.4, 0.77, 0.79)])
+    ]
+    truth = np.arange(20) % 2
+    facts = {
+        "ingredients": ingredients,
+        "kept": [1, 0],
+        "soup": {"log_loss": 0.401, "accuracy": 0.87},
+        "ensemble": {"log_loss": 0.399, "accuracy": 0.88},
+        "comparison": asdict(compare(truth, truth, np.where(np.arange(20) < 4, 1 - truth, truth))),
+    }
+    text = squeezed(read(with_facts(banking, "tfidf_linear.v1", facts)).text)
+    assert squeezed("1 0.00014 1 yes 0.4200 85.0") in text
+    assert squeezed("2 0.00028 2 no 0.7700 79.0") in text
+    assert squeezed("the soup 0.4010 87.0") in text
+    assert squeezed("On validation the soup gains +20.0 points of accuracy") in text
+
+
+def test_figures_of_rankings_stand_beside_the_metrics(banking):
+    report = copy.deepcopy(banking)
+    report["candidates"][3]["test"]["label_ranking_precision"] = {"value": 0.7312, "low": 0.70, "high": 0.76}
+    text = squeezed(read(report).text)
+    assert squeezed("test label ranking precision 73.1 % [70.0, 76.0]") in text
+    assert squeezed("test log-loss") in text
 
 
 def test_answers_without_a_mistake(banking):

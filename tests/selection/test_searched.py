@@ -9,6 +9,7 @@ import pytest
 from metier.data import read
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
+from metier.selection.report_tried import tables_of
 from metier.selection.search_spaces import OneOf, Range, space_of
 from metier.selection.searched import Searched, labels_of
 from metier.transformer.encoder import Encoder
@@ -41,6 +42,7 @@ def searched(parts, tiny_base, tmp_path_factory):
 def test_trials_climb_the_ladder_and_the_defaults_run_whole(searched):
     method, _ = searched
     trials = method.facts_["trials"]
+    assert len(tables_of(method.facts_)["trials"]["rows"]) == len(trials)
     by_rung = [[trial for trial in trials if trial["rung"] == rung] for rung in range(3)]
     assert [len(rung) for rung in by_rung[:2]] == [3, 1]
     assert by_rung[0][0]["params"] == {}

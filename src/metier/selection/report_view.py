@@ -10,6 +10,7 @@ from metier.selection import report_numbers as written
 from metier.selection.report_answers_view import by_type, worst
 from metier.selection.report_cascade import cascade_section
 from metier.selection.report_detail import confused, labelled, mistaken, reliable
+from metier.selection.report_made import made_section
 from metier.selection.report_plots import (
     Estimate,
     difference_bar,
@@ -48,7 +49,7 @@ def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": seeds_section(report),
         **_answers(report),
         "audit": _audit(report["audit"]),
-        "made": _made(report),
+        "made": made_section(report),
     }
     return view | {"sections": _sections(view)}
 
@@ -71,17 +72,6 @@ def answers_of(candidate: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the figures of record of a candidate: on test where there are test rows, else on validation."""
     figures: Mapping[str, Any] = candidate["test"] or candidate["validation"]
     return figures
-
-
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Give nested settings or facts as dotted names, as `--set` takes them, with values in words."""
-    rows: list[tuple[str, str]] = []
-    for key, value in nested.items():
-        if isinstance(value, Mapping) and value:
-            rows += flatten(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", written.plain(value)))
-    return rows
 
 
 def _ranked(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -365,51 +355,6 @@ def _example(example: Any) -> dict[str, str]:
     rest = [f"{key} {written.plain(value)}" for key, value in example.items() if key not in ("text", "like")]
     like = [f"like “{example['like']}”"] if example.get("like") else []
     return {"text": written.plain(example.get("text")), "aside": ", ".join(rest + like)}
-
-
-def _made(report: Mapping[str, Any]) -> dict[str, Any]:
-    data, machine = report["data"], report["machine"]
-    splits = ", ".join(f"{written.count(rows)} {split}" for split, rows in data["rows"].items() if rows)
-    labels = f"{written.count(len(data['labels']))} labels; " if data["labels"] else ""
-    finding = (
-        f"{splits} rows of {data['origin']}; {labels}"
-        f"{written.plain(machine['cores'])} cores, {written.size(machine['memory_bytes'])} of memory; "
-        f"{written.seconds(report['seconds'])} in all."
-    )
-    return {
-        "finding": finding,
-        "data": [
-            ("origin", data["origin"]),
-            ("language", written.plain(data["language"])),
-            ("text column", written.plain(data["text_column"])),
-            ("label column", written.plain(data["label_column"])),
-            *[(f"{split} rows", written.count(rows)) for split, rows in data["rows"].items()],
-            ("labels", written.count(len(data["labels"]))),
-            ("fingerprint", written.plain(data["fingerprint"])),
-        ],
-        "notes": data["notes"],
-        "candidates": [
-            (each["name"], _candidate_facts(each))
-            for each in report["candidates"]
-            if each["status"] == "trained"
-        ],
-        "settings": flatten(report["settings"]),
-        "machine": [*flatten(report["versions"]), *_machine_facts(machine)],
-    }
-
-
-def _candidate_facts(candidate: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = [("trained on", candidate["trained_on"])]
-    for split in ("validation", "test"):
-        for metric in ("log_loss", "calibration_error") if candidate[split] else ():
-            value = candidate[split].get(metric)
-            rows.append((f"{split} {metric_name(metric)}", "–" if value is None else f"{value:.4f}"))
-    return [*rows, *flatten(candidate["params"]), *flatten(candidate["facts"])]
-
-
-def _machine_facts(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rest = {key: value for key, value in machine.items() if key != "memory_bytes"}
-    return [("memory", written.size(machine["memory_bytes"])), *flatten(rest)]
 
 
 def _sections(view: Mapping[str, Any]) -> list[tuple[str, str]]:

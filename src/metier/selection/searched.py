@@ -149,7 +149,7 @@ class Searched(BaseEstimator):
                 ],
                 origin=f"The settings of {self.name}",
             )
-        search = _Search(self, plain, list(X), list(y), validation, listener)
+        search = _Search(self, plain, list(X), list(y), validation=validation, listener=listener)
         self.best_, params = search.run()
         self._close({"params": params}, search.trials)
         return self
@@ -213,6 +213,7 @@ class _Search:
         plain: Any,
         X: list[Any],
         y: list[Any],
+        *,
         validation: tuple[Any, Any],
         listener: Listener,
     ):
