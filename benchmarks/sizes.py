@@ -158,7 +158,6 @@ def draw(by_rows: list[dict[str, Any]], by_tokens: list[dict[str, Any]], path: P
         xlabel="tokens a row", ylabel="milliseconds of the processor", title="A row, forward and backward"
     )
     for axes in (left, right):
-        axes.set(xscale="log", yscale="log")
         axes.grid(visible=True, which="major", alpha=0.3)
         axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,6 +167,7 @@ def draw(by_rows: list[dict[str, Any]], by_tokens: list[dict[str, Any]], path: P
 def plot(axes: Any, points: list[dict[str, Any]], across: str, up: str) -> None:
     """Points as measured, and what the first would be in proportion."""
     x, y = [point[across] for point in points], [point[up] for point in points]
+    axes.set(xscale="log", yscale="log")
     axes.plot(x, y, "o-", label="measured")
     axes.plot(x, [y[0] * value / x[0] for value in x], ":", color="grey", label="in proportion")
     axes.set_xticks(x, [f"{value:,}" for value in x])
