@@ -531,6 +531,7 @@ def test_ingredients_of_a_soup_are_a_table(banking):
     assert squeezed("2 0.00028 2 no 0.7700 79.0") in text
     assert squeezed("the soup 0.4010 87.0") in text
     assert squeezed("On validation the soup gains +20.0 points of accuracy") in text
+    assert "comparison.difference" not in text
 
 
 def test_figures_of_rankings_stand_beside_the_metrics(banking):

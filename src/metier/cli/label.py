@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from metier.data import Rows
-    from metier.data.weak_labels import RuleFacts, Votes
+    from metier.data.weak_labels import Votes
 
 METHODS = ("model", "majority")
 SHOWN_LABELS = 3
@@ -86,8 +86,14 @@ def label(
     labelled = votes.is_covered & (probabilities.max(axis=1) >= least)
     if out is not None:
         _write(rows, votes, probabilities, labelled, out)
-    found = _facts(file, rows, votes, probabilities, labelled, facts, truth) | {
-        "out": str(out) if out else None
+    best = [votes.labels[place] for place in probabilities.argmax(axis=1)]
+    answered = [label if known else None for label, known in zip(best, labelled.tolist(), strict=True)]
+    found = {
+        "file": str(file),
+        **_facts(rows, votes, answered, truth),
+        "rules": [asdict(one) for one in facts],
+        "notes": list(rows.notes),
+        "out": str(out) if out else None,
     }
     print_json(found) if as_json else _print(found, has_truth=truth is not None)
 
@@ -118,31 +124,21 @@ def _write(
 
 
 def _facts(
-    file: Path,
-    rows: "Rows",
-    votes: "Votes",
-    probabilities: "np.ndarray",
-    labelled: "np.ndarray",
-    rules: list["RuleFacts"],
-    truth: list[str | None] | None,
+    rows: "Rows", votes: "Votes", answered: list[str | None], truth: list[str | None] | None
 ) -> dict[str, Any]:
-    best = [votes.labels[place] for place in probabilities.argmax(axis=1)]
+    """Count what the rows were labelled with, None where they were not, and how often that is true."""
     judged = [
         one == other
-        for one, other, known in zip(best, truth or [], labelled.tolist(), strict=False)
-        if known and other is not None
+        for one, other in zip(answered, truth or [], strict=False)
+        if one is not None and other is not None
     ]
-    given = [one for one, known in zip(best, labelled.tolist(), strict=True) if known]
     conflicts = ((votes.counts() > 0).sum(axis=1) > 1).mean()
     return {
-        "file": str(file),
         "rows": len(rows),
-        "labelled": int(labelled.sum()),
+        "labelled": sum(one is not None for one in answered),
         "conflict_fraction": float(conflicts),
-        "labels": {name: given.count(name) for name in votes.labels},
+        "labels": {name: answered.count(name) for name in votes.labels},
         "accuracy": sum(judged) / len(judged) if judged else None,
-        "rules": [asdict(one) for one in rules],
-        "notes": list(rows.notes),
     }
 
 

@@ -83,7 +83,9 @@ def parse_spans(value: Any, text: str, *, repair: bool = False) -> list[dict[str
     for item in items:
         start, end, label, surface = _parts(item)
         try:
-            start, end = _settle(text, start, end, surface, f"the span [{start}, {end}, {label!r}]", repair)
+            start, end = _settle(
+                text, (start, end), surface, called=f"the span [{start}, {end}, {label!r}]", repair=repair
+            )
         except FaultError:
             if not repair:
                 raise
@@ -111,7 +113,7 @@ def parse_place(value: Any, text: str, *, repair: bool = False) -> dict[str, Any
         surface = _first(item, _SURFACES)
         item = item.get("pos", [_first(item, _STARTS), _first(item, _ENDS)])
     start, end = int(item[0]), int(item[1])
-    start, end = _settle(text, start, end, surface, f"the entity [{start}, {end}]", repair)
+    start, end = _settle(text, (start, end), surface, called=f"the entity [{start}, {end}]", repair=repair)
     return {"start": start, "end": end, "type": None if kind is None else str(kind)}
 
 
@@ -122,11 +124,12 @@ def _parts(item: Any) -> tuple[int, int, str, Any]:
     return int(item[0]), int(item[1]), str(item[2]), None
 
 
-def _settle(text: str, start: int, end: int, surface: Any, called: str, repair: bool) -> tuple[int, int]:
+def _settle(text: str, place: tuple[int, int], surface: Any, *, called: str, repair: bool) -> tuple[int, int]:
     """Give the place of a piece, moved and trimmed if repair is asked for."""
+    start, end = place
     if isinstance(surface, str) and surface and text[max(start, 0) : max(end, 0)] != surface:
-        place = nearest(text, surface, start)
-        if place is None:
+        found = nearest(text, surface, start)
+        if found is None:
             raise FaultError(
                 f"{called} should hold {surface!r}, which stands nowhere in the text.", _MEND, kind=NOWHERE
             )
@@ -134,11 +137,11 @@ def _settle(text: str, start: int, end: int, surface: Any, called: str, repair: 
             stands = text[max(start, 0) : max(end, 0)]
             raise FaultError(
                 f"{called} should hold {surface!r}, but {stands!r} stands there; the nearest {surface!r} is "
-                f"[{place}, {place + len(surface)}].",
+                f"[{found}, {found + len(surface)}].",
                 _MEND,
                 kind="that stand at another place than their offsets say",
             )
-        start, end = place, place + len(surface)
+        start, end = found, found + len(surface)
     if start >= end:
         raise FaultError(f"{called} ends where or before it starts.", _MEND, kind="that end where they start")
     if start < 0 or start >= len(text) or (end > len(text) and not repair):

@@ -35,11 +35,13 @@ def curve_plot(
     low, high = _ends(curves, written)
     to_x = svg.logarithmic((sizes[0], most), (frame.left + 8, frame.right - 8))
     to_y = svg.linear((low, high), (frame.bottom, frame.top))
-    parts = _axes(frame, sorted({*sizes, most}), (low, high), to_x, to_y, written)
+    parts = _axes(frame, sorted({*sizes, most}), (low, high), to=(to_x, to_y), written=written)
     parts.append(svg.text((frame.left - 40, frame.top - 2), metric + written.unit, "tick"))
     parts.append(svg.text(((frame.left + frame.right) / 2, height - 6), "training rows", "tick middle"))
     for each in sorted(curves, key=lambda one: one["name"] == recommended):
-        parts += _curve(each, "mark" if each["name"] == recommended else "other", to_x, to_y, written, low)
+        parts += _curve(
+            each, "mark" if each["name"] == recommended else "other", to=(to_x, to_y), written=written, low=low
+        )
     label = f"{metric} by training rows; " + "; ".join(_said(each, written) for each in curves)
     return svg.picture(width, height, parts, label=label, css="plot")
 
@@ -63,9 +65,9 @@ def _ends(curves: Sequence[Mapping[str, Any]], written: Scale) -> tuple[float, f
 
 
 def _axes(
-    frame: Box, rows: Sequence[int], ends: tuple[float, float], to_x: Any, to_y: Any, written: Scale
+    frame: Box, rows: Sequence[int], ends: tuple[float, float], *, to: tuple[Any, Any], written: Scale
 ) -> list[Markup]:
-    parts = []
+    parts, (to_x, to_y) = [], to
     for tick in svg.nice_ticks(ends[0] * written.factor, ends[1] * written.factor, most=6):
         y = to_y(tick / written.factor)
         parts += [
@@ -82,8 +84,9 @@ def _axes(
 
 
 def _curve(
-    each: Mapping[str, Any], kind: str, to_x: Any, to_y: Any, written: Scale, low: float
+    each: Mapping[str, Any], kind: str, *, to: tuple[Any, Any], written: Scale, low: float
 ) -> list[Markup]:
+    to_x, to_y = to
     seen = [point for point in each["points"] if _up(point["value"], written) >= low]
     spots = [(to_x(point["rows"]), to_y(_up(point["value"], written))) for point in seen]
     parts = [svg.polyline(spots, f"{kind} trace")] if len(spots) > 1 else []

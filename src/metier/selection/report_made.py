@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metier.selection import report_numbers as written
-from metier.selection.report_tried import tables_of
+from metier.selection.report_tried import STANDS_FOR, tables_of
 from metier.tasks.metric_names import metric_name
 
 
@@ -41,7 +41,8 @@ def made_section(report: Mapping[str, Any]) -> dict[str, Any]:
 def _candidate(candidate: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a candidate chose, and what was measured of it; what it tried in tables."""
     tables = tables_of(candidate["facts"])
-    facts = {name: value for name, value in candidate["facts"].items() if name not in tables}
+    told = {name for table in tables for name in STANDS_FOR[table]}
+    facts = {name: value for name, value in candidate["facts"].items() if name not in told}
     figures = [
         (f"{split} {metric_name(metric)}", _figure(metric, value, report))
         for split in ("validation", "test")

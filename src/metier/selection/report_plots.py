@@ -186,7 +186,7 @@ def quality_cost_plot(
         top, bottom = to_y(estimate.high), min(to_y(max(estimate.low, scale[0])), frame.bottom)
         obstacles.append(Box(x - 2, top, x + 2, bottom))
         parts += [svg.line((x, top), (x, bottom), f"{kind} whisker"), svg.dot((x, y), radius, kind)]
-    parts += _point_labels(shown, anchors, obstacles, frame, scale, written)
+    parts += _point_labels(shown, anchors, obstacles=obstacles, frame=frame, scale=scale, written=written)
     label = f"{metric} against milliseconds for one answer: " + "; ".join(
         f"{e.name} {_said(e, written)} at {milliseconds(e.cost_ms)}" for e in shown
     )
@@ -244,6 +244,7 @@ def frontier(estimates: Iterable[Estimate]) -> list[Estimate]:
 def _point_labels(
     shown: Sequence[Estimate],
     anchors: Sequence[tuple[float, float]],
+    *,
     obstacles: Sequence[Box],
     frame: Box,
     scale: tuple[float, float],

@@ -8,6 +8,9 @@ from metier.selection import report_numbers as written
 # The rungs of `searched.v1`.
 RUNGS = ("a third of the rows, once", "all rows, once", "trained whole")
 
+# Which facts each table stands for.
+STANDS_FOR = {"trials": ("trials",), "ingredients": ("ingredients", "kept", "soup", "ensemble", "comparison")}
+
 
 def tables_of(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Give the tables that stand for facts of a candidate, by the names of these facts.

@@ -1,7 +1,7 @@
 """Words replaced by what a masked language model would have written in their place."""
 
-import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,41 +33,54 @@ def masked_substitution(base: Base, *, fraction: float) -> Way:
     tokenizer = load_tokenizer(base)
     model = _load(base)
     mask_id = _mask_id(base, tokenizer)
-    return functools.partial(_substitute, model, tokenizer, mask_id, base.prefix, fraction)
+    return _Substitution(model, tokenizer, mask_id, base.prefix, fraction)
 
 
-def _substitute(
-    model: Any,
-    tokenizer: Tokenizer,
-    mask_id: int,
-    prefix: str,
-    fraction: float,
-    text: str,
-    kept: Sequence[Place],
-    random: np.random.Generator,
-) -> list[Edit]:
-    encoding = tokenizer.encode(prefix + text)
-    places = set(free_words(text, kept))
-    # Places are of the text; the prefix stands before it. Some tokenizers count a space to the word behind it.
-    tokens = {}
-    for number, (start, end) in enumerate(encoding.offsets):
-        start, end = start - len(prefix), end - len(prefix)
-        start += len(text[max(start, 0) : end]) - len(text[max(start, 0) : end].lstrip())
-        if (start, end) in places:
-            tokens[number] = (start, end)
-    if not tokens:
-        return []
-    picked = random.permutation(sorted(tokens))[: max(1, round(fraction * len(tokens)))]
-    ids = np.array(encoding.ids)
-    ids[picked] = mask_id
-    with torch.inference_mode():
-        logits = model(input_ids=torch.from_numpy(ids)[None]).logits[0, picked].float()
-    edits = []
-    for token, scores in zip(picked.tolist(), logits, strict=True):
-        word = _draw(tokenizer, scores, text[slice(*tokens[token])], random)
-        if word is not None:
-            edits.append(Edit(*tokens[token], word))
-    return edits
+@dataclass(frozen=True)
+class _Substitution:
+    """A way that draws words from what a model would put in their place.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    tokenizer : Tokenizer
+    mask_id : int
+    prefix : str
+        Stands before every text, as the base learned it.
+    fraction : float
+        Of the words, 0 to 1.
+    """
+
+    model: Any
+    tokenizer: Tokenizer
+    mask_id: int
+    prefix: str
+    fraction: float
+
+    def __call__(self, text: str, kept: Sequence[Place], random: np.random.Generator) -> list[Edit]:
+        """Give other words for some of the text's."""
+        encoding = self.tokenizer.encode(self.prefix + text)
+        places = set(free_words(text, kept))
+        # Places are of the text; the prefix stands before it. Some tokenizers count a space to the word behind it.
+        tokens = {}
+        for number, (start, end) in enumerate(encoding.offsets):
+            start, end = start - len(self.prefix), end - len(self.prefix)
+            start += len(text[max(start, 0) : end]) - len(text[max(start, 0) : end].lstrip())
+            if (start, end) in places:
+                tokens[number] = (start, end)
+        if not tokens:
+            return []
+        picked = random.permutation(sorted(tokens))[: max(1, round(self.fraction * len(tokens)))]
+        ids = np.array(encoding.ids)
+        ids[picked] = self.mask_id
+        with torch.inference_mode():
+            logits = self.model(input_ids=torch.from_numpy(ids)[None]).logits[0, picked].float()
+        edits = []
+        for token, scores in zip(picked.tolist(), logits, strict=True):
+            word = _draw(self.tokenizer, scores, text[slice(*tokens[token])], random)
+            if word is not None:
+                edits.append(Edit(*tokens[token], word))
+        return edits
 
 
 def _draw(tokenizer: Tokenizer, scores: torch.Tensor, original: str, random: np.random.Generator) -> str | None:
