@@ -75,7 +75,7 @@ SETS = (
         published="R-BERT (BERT-base, 110 M) 89.25, re-run 83.1: the official macro-F1",
     ),
     Set("finre_zh", split("jsonl")),
-    Set("sgd_acts", {part: f"{name}.jsonl" for part, name in split("x").items()}),
+    Set("sgd_acts", split("jsonl")),
     Set("twitter_financial_news", split("csv", dev=False), {"task": "grading"}),
     Set("covid_faq", {"train": "question_pairs.csv"}),
     # Rows of this task are searched: the answers of an FAQ, rows of the same intent, sentences in the other language.
@@ -209,12 +209,13 @@ def section(one: Set, report: dict[str, Any]) -> str:
     metric = report["primary_metric"]
     shown = [metric, *[name for name in report["metrics"] if name != metric][:1]]
     rows = ", ".join(f"{count:,} {part}" for part, count in report["data"]["rows"].items())
-    machine = report["machine"]
+    machine, settings = report["machine"], report["settings"]
     precision = "bf16" if "avx512_bf16" in machine["instruction_sets"] else "fp32"
     head = (
         f"## {one.name}: {report['task']}\n\n"
         f"{rows} rows, {report['data']['language']}; {report['seconds'] / 60:.1f} of "
-        f"{report['budget_seconds'] / 60:g} min on {machine['cores']} cores ({precision}). {verdict(report)}"
+        f"{report['budget_seconds'] / 60:g} min, {settings['threads']} of {machine['cores']} cores ({precision})"
+        f"{'' if settings['refit'] else ', no refit'}. {verdict(report)}"
         + (f" Published on the whole test set: {one.published}." if one.published else "")
     )
     titles = " | ".join(metric_name(name) for name in shown)
@@ -256,7 +257,7 @@ TRADITIONAL = frozenset(
         *("majority.v1", "tfidf_linear.v1", "label_frequencies.v1", "many_labels_linear.v1"),
         *("ordinal_logistic.v1", "ridge.v1", "dictionary_tagger.v1", "crf.v1", "relation_linear.v1"),
         *("passage_phrase.v1", "pair_linear.v1", "lead.v1", "textrank.v1", "nearest_reply.v1"),
-        "dictionary_translation.v1",
+        *("dictionary_translation.v1", "relation_syntax.v1", "crf_syntax.v1", "bm25.v1"),
     }
 )
 
