@@ -7,11 +7,9 @@ checkpoint.
 """
 
 import copy
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +23,7 @@ from metier.progress import Listener, Progress, ignore
 from metier.transformer.adaptation.adaptation import StepHook
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.checkpoint import KEPT, Checkpoint, CheckpointFolder
+from metier.transformer.interrupts import deferred_interrupt
 from metier.transformer.objectives.objective import Objective
 from metier.transformer.processes import agree, n_processes
 from metier.transformer.schedule import Schedule
@@ -393,27 +392,3 @@ def _accelerator(mixed_precision: str) -> Accelerator:
 
 def _under(prefix: str, tensors: Any) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-@contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Hold Ctrl-C back until a step is whole, so that the checkpoint is of a state that exists.
-
-    Yields a function that says whether Ctrl-C was pressed. A second one interrupts at once. Outside the main
-    thread signals cannot be held, and nothing is.
-    """
-    pressed: list[int] = []
-
-    def hold(number: int, frame: Any) -> None:
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = signal.signal(signal.SIGINT, hold)
-    try:
-        yield lambda: bool(pressed)
-    finally:
-        signal.signal(signal.SIGINT, before)
