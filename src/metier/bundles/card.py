@@ -67,7 +67,9 @@ TASKS = {
         "Says how two texts go together: one of {n} labels.",
         '{"text": "one text", "text_pair": "another"}',
     ),
-    "retrieval": Words("sentence-similarity", "Finds the texts of a collection that answer a query, the best first."),
+    "retrieval": Words(
+        "sentence-similarity", "Finds the texts of a collection that answer a query, the best first."
+    ),
     "scoring": Words("text-classification", "Gives a number to a text, with the interval it lies in."),
     "generation": Words("text-generation", "Writes a text from a text."),
 }

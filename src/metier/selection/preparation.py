@@ -141,7 +141,9 @@ def check_adaptation(train: Rows, task: str, settings: TrainSettings) -> None:
     if settings.adaptation is None or task == "generation" or train.roles.text is None:
         return
     try:
-        base = resolve_base(settings.base, language=detect_language(list(train.texts)[:SAMPLED_TEXTS]).main_language)
+        base = resolve_base(
+            settings.base, language=detect_language(list(train.texts)[:SAMPLED_TEXTS]).main_language
+        )
     except MissingExtraError:  # Without bases no method that takes an adaptation races.
         return
     check_fits(settings.adaptation, base)
