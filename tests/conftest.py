@@ -1,6 +1,7 @@
 """A cache of the tests' own, few threads, and a real base made small."""
 
 import csv
+import gc
 import importlib.util
 import os
 import shutil
@@ -34,6 +35,13 @@ def exact_products(own_cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(precision, "has_native_bfloat16", lambda: False)
         yield native
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_given_back():
+    """Free models that refer to themselves: few objects, much memory, so Python would let them lie for long."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -164,6 +164,7 @@ def test_a_book_is_answered(learned, rows, task):
     assert answers.record(0)
 
 
+@pytest.mark.slow
 def test_a_book_is_learned_from(learned, pair, rows, task, base):
     """200 pages among the rows to learn from cost no more than a bounded share of time and memory."""
     few = rows[0].take(np.arange(min(24, len(rows[0]))))

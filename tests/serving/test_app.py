@@ -247,7 +247,7 @@ def test_openapi_tells_of_the_body_and_of_every_refusal(client):
     schema = client.get("/openapi.json").json()
     asked = schema["paths"]["/v1/predict"]["post"]
     body = asked["requestBody"]["content"]["application/json"]
-    assert set(body["schema"]["properties"]) == {"text", "texts", "rows", "top"}
+    assert set(body["schema"]["properties"]) == {"text", "texts", "rows", "top", "stream"}
     assert set(asked["responses"]) == {"200", "400", "413", "422", "500", "503"}
     for operations in schema["paths"].values():
         for operation in operations.values():

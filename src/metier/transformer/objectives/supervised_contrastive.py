@@ -61,10 +61,12 @@ def contrastive_loss(vectors: torch.Tensor, labels: torch.Tensor, *, temperature
     labels : Tensor of int64 of shape (n_rows,)
         A row whose label nobody shares has nothing to find and is left out.
     """
-    vectors = torch.nn.functional.normalize(vectors, dim=1)
+    vectors = torch.nn.functional.normalize(vectors.float(), dim=1)
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
     # The least number and not minus infinity: what is left out below would be 0 times infinity.
-    similarities = (vectors @ vectors.T / temperature).masked_fill(itself, torch.finfo(vectors.dtype).min)
+    # In full precision also under bf16: three digits of a cosine are too few once it is divided by a temperature.
+    with torch.autocast(vectors.device.type, enabled=False):
+        similarities = (vectors @ vectors.T / temperature).masked_fill(itself, torch.finfo(vectors.dtype).min)
     log_shares = similarities.log_softmax(dim=1)
     mates = (labels[:, None] == labels[None, :]) & ~itself
     n_mates = mates.sum(dim=1)
