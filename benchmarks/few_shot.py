@@ -35,8 +35,8 @@ from metier.transformer.precision import has_native_bfloat16
 PROJECT = Path(__file__).parents[1]
 SIDES = {
     "frozen_linear": lambda: FrozenLinear(base="minilm"),
-    "few_shot, names only": lambda: FewShot(base="minilm", steps=0),
     "few_shot": lambda: FewShot(base="minilm"),
+    "few_shot, tuning tried": lambda: FewShot(base="minilm", steps=None),
 }
 RESAMPLES = 10_000
 

@@ -76,7 +76,7 @@ def test_word_vectors_and_the_base_on_disk_stay(tuned):
 def test_it_chooses_on_held_out_rows_and_a_refit_needs_none(tiny_base, few, monkeypatch):
     monkeypatch.setattr(few_shot, "STEPS", 4)
     seen, (texts, _) = few
-    method = FewShot(base=str(tiny_base)).fit(*seen)
+    method = FewShot(base=str(tiny_base), steps=None).fit(*seen)
     losses = method.facts_["held_out_log_loss"]
     assert method.chosen_params_["steps"] == (0 if losses["frozen"] <= losses["tuned"] else 4)
     again = clone(method).set_params(**method.chosen_params_).fit(*seen)
@@ -95,7 +95,7 @@ def test_an_exported_one_answers_the_same_without_torch(tuned, few, tmp_path):
 
 def test_one_row_a_label_is_enough(tiny_base, few):
     texts, labels = few[0]
-    method = FewShot(base=str(tiny_base)).fit(texts[::4], labels[::4])
+    method = FewShot(base=str(tiny_base), steps=None).fit(texts[::4], labels[::4])
     assert method.chosen_params_["steps"] == 0
     assert len(method.classes_) == 12
 
