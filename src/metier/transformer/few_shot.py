@@ -52,8 +52,6 @@ class _Taught:
 class FewShot(ClassifierMixin, BaseEstimator):
     """A linear head for few rows a label, which learns the labels' names as rows.
 
-    Where asked, on an encoder tuned by contrast.
-
     A label is mostly named by words: `card_arrival` is one more text about a card that should arrive, and it counts
     where there are eight. With `steps` the encoder is tuned before the head is fitted, as SetFit [1]_ does it: rows of one
     label come together and others apart; here with the supervised contrast of all rows of a batch [2]_ instead of
