@@ -260,6 +260,7 @@ def test_a_pair_is_answered_as_it_is_turned_around(tiny_base):
     np.testing.assert_allclose(method.predict(turned), method.predict(unseen), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_hundred_pages_are_read_in_windows(tiny_base, tmp_path):
     (texts, scores), _, _ = lengths()
     method = build("frozen_ridge_of_texts", tiny_base).fit(texts, scores)

@@ -95,6 +95,7 @@ def test_of_a_long_text_every_page_counts(fitted, predictor):
     assert abs(odds[3] - odds[0]) > 1e-3  # Only its last page differs.
 
 
+@pytest.mark.slow
 def test_200_pages_are_answered(predictor):
     probabilities = predictor.predict([{"text": PAGE * 200, "text_pair": "where is it"}]).probabilities
     assert np.isfinite(probabilities).all()

@@ -104,6 +104,7 @@ def test_answers_carry_the_offsets_of_the_passage(fitted, folder):
     assert n_found > 5
 
 
+@pytest.mark.slow
 def test_a_book_is_read_in_bounded_memory(fitted, folder):
     reader, (items, targets) = fitted
     words = " ".join(item["passage"] for item in items[1:])

@@ -139,6 +139,7 @@ def test_what_stands_before_moves_the_span_and_nothing_else(folder, diseases):
         }
 
 
+@pytest.mark.slow
 def test_two_hundred_pages_in_bounded_memory(folder, diseases):
     predictor = load_predictor(folder)
     page = " ".join(diseases[2][0][:20])[:2000].strip()
