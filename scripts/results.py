@@ -228,7 +228,7 @@ def section(one: Set, report: dict[str, Any]) -> str:
         mark = " **shipped**" if candidate["name"] == report["recommended"] else ""
         lines.append(
             f"| `{candidate['name']}`{mark} | {figures} | {candidate['train_seconds']:.0f} s | "
-            f"{candidate['latency_ms']['mean']:.2g} ms | {candidate['size_bytes'] / 1e6:.1f} MB |"
+            f"{milliseconds(candidate['latency_ms']['mean'])} ms | {candidate['size_bytes'] / 1e6:.1f} MB |"
         )
     return head + "\n\n" + "\n".join(lines)
 
@@ -260,6 +260,11 @@ TRADITIONAL = frozenset(
         *("dictionary_translation.v1", "relation_syntax.v1", "crf_syntax.v1", "bm25.v1"),
     }
 )
+
+
+def milliseconds(mean: float) -> str:
+    """Two digits, and no power of ten for what takes long."""
+    return f"{mean:.0f}" if mean >= 100 else f"{mean:.2g}"
 
 
 def figure(interval: dict[str, float], kind: dict[str, Any]) -> str:
