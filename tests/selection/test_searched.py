@@ -50,7 +50,6 @@ def test_trials_climb_the_ladder_and_the_defaults_run_whole(searched):
     assert by_rung[2][0]["passes"] == 3
     assert sum(trial["passes"] for trial in trials) <= EPOCHS + 1 / 3
     # What goes on is the best of the rung below.
-    assert by_rung[1][0]["score"] is not None
     assert by_rung[1][0]["number"] == max(by_rung[0], key=lambda trial: trial["score"])["number"]
 
 

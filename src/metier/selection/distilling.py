@@ -1,6 +1,5 @@
 """The average of a race taught to one encoder, which answers at the price of one."""
 
-import shutil
 import time
 from typing import Any
 
@@ -10,7 +9,7 @@ from metier import catalogue
 from metier.predictors.answers import Answers
 from metier.predictors.loading import load_predictor
 from metier.progress import Progress
-from metier.selection.joining import mean_ms
+from metier.selection.joining import fresh, mean_ms
 from metier.selection.run_folder import Entry
 
 STUDENT = "encoder.v1"
@@ -51,10 +50,7 @@ class DistilJoiner:
         method.fit(
             X, y, validation=(race.validation_items, race.figures.targets), soft=soft, listener=race.listener
         )
-        folder = race.run.candidate(self.name)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        method.export(folder)
+        method.export(fresh(race.run.candidate(self.name)))
         entry = Entry(
             self.name,
             train_seconds=time.perf_counter() - start,

@@ -12,10 +12,12 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
-from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature
+from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature, log_loss
 from metier.evaluation.comparison import compare
+from metier.evaluation.metrics import accuracy
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
+from metier.tasks.softmax import softmax
 from metier.transformer.encoder import Encoder
 from metier.transformer.preflight import Cost
 
@@ -186,7 +188,7 @@ class Soup(ClassifierMixin, BaseEstimator):
             encoder = self._encoder(number, learning_rate=rate, C=C)
             encoders.append(encoder.fit(X, y, validation=validation, listener=listener))
         answers = [encoder.predict_proba(unseen.texts) for encoder in encoders]
-        losses = [_log_loss(own, unseen.truth) for own in answers]
+        losses = [log_loss(own, unseen.truth) for own in answers]
         order = sorted(range(len(encoders)), key=lambda number: losses[number])
         kept = self._stir(encoders, order, unseen, losses)
         self._close(encoders, kept, unseen, answers)
@@ -200,7 +202,7 @@ class Soup(ClassifierMixin, BaseEstimator):
         kept, lowest = [order[0]], losses[order[0]]
         for number in order[1:]:
             _pour(pot, _mean([states[one] for one in [*kept, number]]))
-            loss = _log_loss(_at_best_temperature(pot, unseen), unseen.truth)
+            loss = log_loss(_at_best_temperature(pot, unseen), unseen.truth)
             if loss < lowest:
                 kept, lowest = [*kept, number], loss
         _pour(pot, _mean([states[one] for one in kept]))
@@ -220,14 +222,23 @@ class Soup(ClassifierMixin, BaseEstimator):
         self.facts_: dict[str, Any] = {
             **self.best_.facts_,
             "ingredients": [
-                asdict(Ingredient(_recipe(encoder), _log_loss(own, unseen.truth), _accuracy(own, unseen.truth)))
+                asdict(
+                    Ingredient(
+                        _recipe(encoder),
+                        log_loss(own, unseen.truth),
+                        accuracy(unseen.truth, own.argmax(axis=1)),
+                    )
+                )
                 for encoder, own in zip(encoders, answers, strict=True)
             ],
             "kept": kept,
-            "soup": {"log_loss": _log_loss(soup, unseen.truth), "accuracy": _accuracy(soup, unseen.truth)},
+            "soup": {
+                "log_loss": log_loss(soup, unseen.truth),
+                "accuracy": accuracy(unseen.truth, soup.argmax(axis=1)),
+            },
             "ensemble": {
-                "log_loss": _log_loss(ensemble, unseen.truth),
-                "accuracy": _accuracy(ensemble, unseen.truth),
+                "log_loss": log_loss(ensemble, unseen.truth),
+                "accuracy": accuracy(unseen.truth, ensemble.argmax(axis=1)),
             },
             "comparison": asdict(found),
         }
@@ -271,13 +282,4 @@ def _pour(encoder: Encoder, weights: dict[str, torch.Tensor]) -> None:
 
 def _at_best_temperature(encoder: Encoder, unseen: Examples) -> np.ndarray:
     logits = np.log(np.maximum(encoder.predict_proba(unseen.texts), SMALLEST_PROBABILITY))
-    heated = np.exp(logits / fit_temperature(logits, unseen.truth))
-    return heated / heated.sum(axis=1, keepdims=True)
-
-
-def _log_loss(answers: np.ndarray, truth: np.ndarray) -> float:
-    return float(-np.log(np.maximum(answers[np.arange(len(truth)), truth], SMALLEST_PROBABILITY)).mean())
-
-
-def _accuracy(answers: np.ndarray, truth: np.ndarray) -> float:
-    return float((answers.argmax(axis=1) == truth).mean())
+    return softmax(logits / fit_temperature(logits, unseen.truth))
