@@ -67,12 +67,25 @@ def settings(text: str, method: Any, name: str) -> list[str]:
     """A line a parameter, with the way to set it."""
     short = name.rpartition(".v")[0]
     lines = [f"Set with `--set methods.{short}.NAME=VALUE`, or as arguments of `{method.__name__}`.", ""]
+    for names, kind, words in documented(text, method):
+        lines.append(f"- `{names}`{f' ({kind})' if kind else ''}{': ' + words if words else ''}")
+    return lines
+
+
+def documented(text: str, method: Any) -> list[tuple[str, str, str]]:
+    """Names, kind and words of each parameter; what is said to stand with a parent is read there."""
+    found, inherited = [], []
     for block in re.split(r"\n(?=\S)", text):
         head, _, body = block.partition("\n")
         names, _, kind = head.partition(" : ")
-        words = " ".join(line.strip() for line in body.splitlines())
-        lines.append(f"- `{names}` ({kind}){': ' + words if words else ''}")
-    return lines
+        parent = re.fullmatch(r"see `(\w+)`", kind)
+        if parent:
+            above = next(one for one in method.__mro__ if one.__name__ == parent.group(1))
+            inherited += documented(sections_of(inspect.getdoc(above) or "")["Parameters"], above)
+        else:
+            found.append((names, kind, " ".join(line.strip() for line in body.splitlines())))
+    own = {name for names, _, _ in found for name in names.split(", ")}
+    return found + [one for one in inherited if not own & set(one[0].split(", "))]
 
 
 def references(text: str) -> list[str]:

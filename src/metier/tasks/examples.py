@@ -21,18 +21,26 @@ class Examples:
         Position of each text's label in `classes`.
     classes : ndarray of shape (n_classes,)
         The label space, sorted; str wherever the labels came from a file.
+    soft : ndarray of shape (n_texts, n_classes), optional
+        Probabilities of the labels, where somebody is not sure of them.
     """
 
     texts: Sequence[str]
     truth: np.ndarray
     classes: np.ndarray
+    soft: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def take(self, positions: np.ndarray) -> "Examples":
         """The examples at these positions, in this order."""
-        return Examples([self.texts[position] for position in positions], self.truth[positions], self.classes)
+        return Examples(
+            [self.texts[position] for position in positions],
+            self.truth[positions],
+            self.classes,
+            None if self.soft is None else self.soft[positions],
+        )
 
 
 def as_items(X: Any) -> Sequence[Any]:

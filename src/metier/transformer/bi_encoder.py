@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import CallError, DataError
 from metier.progress import Listener, ignore
-from metier.tasks.folds import held_out
 from metier.tasks.matching import find_match_label
 from metier.tasks.pairs import Pair, PairExamples, as_pairs, check_pairs
 from metier.text.language import detect_language
@@ -20,18 +19,20 @@ from metier.transformer.bases import cutter_of
 from metier.transformer.contrastive import Matches, tune_vectors
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS
+from metier.transformer.fine_tuned import FineTuned, label_split
+from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.linear_probe import Probe, fit_probe
 from metier.transformer.pair_export import PairHead, export_bi_encoder
 from metier.transformer.pair_vectors import compared, distinct_texts, trained_vectors
 from metier.transformer.preflight import Cost, measure_training
 
 COMPARISON = "cosine"
-LEARNED = ("classes_", "base_", "encoder_", "probe_", "chosen_params_", "facts_", "_unseen", "_sample")
 # Where no pair can be held out, a cosine of a half has to be the border.
 UNFITTED_HEAD = {"weight": [[-5.0], [5.0]], "bias": [2.5, -2.5]}
 
 
-class BiEncoder(ClassifierMixin, BaseEstimator):
+@with_settings_of(FineTuned)
+class BiEncoder(ClassifierMixin, FineTuned):
     """A pretrained encoder fine-tuned so that texts that match lie together [1]_; logistic regression on the cosine.
 
     Each text has a vector of its own [2]_, so those of a collection are computed once and a query is answered by one
@@ -41,22 +42,15 @@ class BiEncoder(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
     match_label : str, default=None
         The label that says that two texts belong together; None: recognised, see `tasks.matching`.
-    adaptation, epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, accumulate, clip, patience, \
-time_limit_minutes, dropout, checkpoint_folder
-        As of `Encoder`.
     token_budget : int, default=2048
         Tokens of a batch, padding included; the more, the more texts are told apart at once.
     ranking_temperature : float, default=0.05
         What cosines are divided by in training.
     head : mapping, default=None
         `weight` and `bias` of the logistic curve over the cosine; None: fitted on validation.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
+    settings : see `FineTuned`
 
     Attributes
     ----------
@@ -77,58 +71,29 @@ time_limit_minutes, dropout, checkpoint_folder
     """
 
     name = "bi_encoder.v1"
+    learned = (*FineTuned.learned, "classes_", "encoder_", "probe_")
+    probe_: Probe | None
+    _unseen: PairExamples | None
     has_head = False  # None that trains with the encoder.
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
         match_label: str | None = None,
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        warmup_fraction: float = 0.06,
-        weight_decay: float = 0.01,
         token_budget: int = 2048,
         ranking_temperature: float = 0.05,
-        dropout: float = 0.0,
-        accumulate: int = 1,
-        clip: float = 1.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
         head: Mapping[str, Any] | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        self.base = base
-        self.adaptation = adaptation
+        super().__init__(token_budget=token_budget, **settings)
         self.match_label = match_label
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.warmup_fraction = warmup_fraction
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
         self.ranking_temperature = ranking_temperature
-        self.dropout = dropout
-        self.accumulate = accumulate
-        self.clip = clip
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
         self.head = head
-        self.precision = precision
-        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that `X` is a list of pairs."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.dict = True
-        tags.input_tags.two_d_array = False
+        tags.input_tags.dict, tags.input_tags.string = True, False
         return tags
 
     def fit(
@@ -147,20 +112,7 @@ time_limit_minutes, dropout, checkpoint_folder
         check_settings(self)
         examples = check_pairs(X, y)
         unseen = None if validation is None else check_pairs(*validation, classes=examples.classes)
-        match = self._match_position(examples)
-        if unseen is None and (self.stop_epoch is None or self.head is None):
-            return self._choose_then_fit(examples, listener)
-        self._tune(
-            Matches(examples.pairs, examples.truth == match),
-            None if unseen is None else Matches(unseen.pairs, unseen.truth == match),
-            listener,
-        )
-        self.classes_, self._unseen = examples.classes, unseen
-        probe = self._fit_head(examples, unseen)
-        self.probe_: Probe | None = probe
-        head = {"weight": probe.weight.tolist(), "bias": probe.bias.tolist()}
-        self.chosen_params_ |= {"head": head}
-        return self
+        return self._fit(examples, unseen, listener)
 
     def fit_matches(self, pairs: Any, *, validation: Any = None, listener: Listener = ignore) -> Self:
         """Learn vectors for searching from pairs that all match, such as questions and their answers.
@@ -257,24 +209,22 @@ time_limit_minutes, dropout, checkpoint_folder
             )
         return labels.index(match)
 
-    def _choose_then_fit(self, examples: PairExamples, listener: Listener) -> Self:
-        # One pair a label: nothing can be chosen.
-        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "head": self.head or UNFITTED_HEAD}
-        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
-        if split is not None:
-            kept, held = (examples.take(positions) for positions in split)
-            trial = self._sibling("choice")
-            trial.fit(kept.pairs, kept.labels, validation=(held.pairs, held.labels), listener=listener)
-            chosen = trial.chosen_params_
-        final = self._sibling("all").set_params(**chosen)
-        final.fit(examples.pairs, examples.labels, listener=listener)
-        for name in LEARNED:
-            setattr(self, name, getattr(final, name))
+    def _fit(self, examples: PairExamples, unseen: PairExamples | None, listener: Listener) -> Self:
+        match = self._match_position(examples)
+        if unseen is None and (self.stop_epoch is None or self.head is None):
+            split = label_split(examples, random_state=self.random_state)
+            return self._choose_then_fit(examples, split, {"head": self.head or UNFITTED_HEAD}, listener)
+        self._tune(
+            Matches(examples.pairs, examples.truth == match),
+            None if unseen is None else Matches(unseen.pairs, unseen.truth == match),
+            listener,
+        )
+        self.classes_, self._unseen = examples.classes, unseen
+        probe = self._fit_head(examples, unseen)
+        self.probe_ = probe
+        head = {"weight": probe.weight.tolist(), "bias": probe.bias.tolist()}
+        self.chosen_params_ |= {"head": head}
         return self
-
-    def _sibling(self, part: str) -> Self:
-        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
-        return clone(self).set_params(checkpoint_folder=folder)
 
     def _tune(self, seen: Matches, unseen: Matches | None, listener: Listener) -> None:
         texts = distinct_texts(seen.pairs)

@@ -1,7 +1,6 @@
 """Grades by the base fine-tuned whole under an ordinal head."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,25 +19,23 @@ from metier.text.given_texts import as_texts
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.export import Gate
 from metier.transformer.headed_export import Head, gate_of
+from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
-from metier.transformer.objectives import Objective
-from metier.transformer.objectives.corn import corn
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.tuned_encoder import TunedEncoder, mean_and_error
 
 
+@with_settings_of(TunedEncoder)
 class CornEncoder(ClassifierMixin, TunedEncoder):
     """A pretrained encoder fine-tuned whole under the CORN head [1]_, which knows that grades have an order.
 
     Parameters
     ----------
-    base, adaptation, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
-    time_limit_minutes, checkpoint_folder, C, precision, random_state
-        As of `Encoder`.
     order : sequence of str, default=None
         The grades from the lowest to the highest; None: numbers by their size, words by a scale that is known.
     temperature : float, default=None
         What margins are divided by before the sigmoids; None: fitted on validation.
+    settings : see `TunedEncoder`
 
     Attributes
     ----------
@@ -58,46 +55,17 @@ class CornEncoder(ClassifierMixin, TunedEncoder):
     """
 
     name = "corn_encoder.v1"
+    answers = "grade"
     learned = (*TunedEncoder.learned, "classes_", "temperature_")
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
-        dropout: float = 0.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
-        C: float | None = None,
         order: Sequence[str] | None = None,
         temperature: float | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        super().__init__(
-            base=base,
-            adaptation=adaptation,
-            epochs=epochs,
-            stop_epoch=stop_epoch,
-            learning_rate=learning_rate,
-            layer_decay=layer_decay,
-            weight_decay=weight_decay,
-            token_budget=token_budget,
-            dropout=dropout,
-            patience=patience,
-            time_limit_minutes=time_limit_minutes,
-            checkpoint_folder=checkpoint_folder,
-            C=C,
-            precision=precision,
-            random_state=random_state,
-        )
+        super().__init__(**settings)
         self.order = order
         self.temperature = temperature
 
@@ -141,9 +109,6 @@ class CornEncoder(ClassifierMixin, TunedEncoder):
             C, _ = choose_label_probe([(known, _questions(*away))])
         probe = fit_label_probe(known, C=C)
         return C, probe.weight, probe.bias
-
-    def _objective(self) -> Objective:
-        return corn()
 
     def _score(self, model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:
         """Compare epochs by log-loss at the best temperature, since accuracies of neighbours tie."""

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import fit_temperature
 from metier.progress import Listener, ignore
-from metier.tasks.folds import held_out
 from metier.tasks.pairs import PairExamples, as_pairs, check_pairs
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
@@ -21,7 +20,9 @@ from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS
+from metier.transformer.fine_tuned import FineTuned, label_split
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
+from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.label_score import score_labels
 from metier.transformer.linear_probe import Probe, fit_probe
 from metier.transformer.objectives import objective_of
@@ -30,10 +31,9 @@ from metier.transformer.pair_vectors import distinct_texts
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
 
-LEARNED = ("classes_", "base_", "model_", "temperature_", "chosen_params_", "facts_", "_unseen", "_sample")
 
-
-class CrossEncoder(ClassifierMixin, BaseEstimator):
+@with_settings_of(FineTuned)
+class CrossEncoder(ClassifierMixin, FineTuned):
     """A pretrained encoder fine-tuned on both texts of a pair at once, mean-pooled, with a linear head.
 
     Every word of the one text is read beside every word of the other [1]_, which two separate vectors cannot do.
@@ -45,11 +45,6 @@ class CrossEncoder(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    adaptation, epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, dropout, \
-accumulate, clip, patience, time_limit_minutes, checkpoint_folder, C, temperature, precision
-        As of `Encoder`.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all labels.
     objective : str, default="cross_entropy"
@@ -57,7 +52,9 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, C, temperatur
         `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
     class_weights : {"balanced"}, default=None
         `balanced`: every label counts alike, however rare.
-    random_state : int, default=0
+    C, temperature : float, default=None
+        Of the linear solution the head starts from, and of the final softmax; None: chosen on validation.
+    settings : see `FineTuned`
 
     Attributes
     ----------
@@ -76,61 +73,29 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, C, temperatur
     """
 
     name = "cross_encoder.v1"
+    learned = (*FineTuned.learned, "classes_", "model_", "temperature_")
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        warmup_fraction: float = 0.06,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
         label_smoothing: float = 0.0,
         objective: str = "cross_entropy",
         class_weights: str | None = None,
-        dropout: float = 0.0,
-        accumulate: int = 1,
-        clip: float = 1.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
         C: float | None = None,
         temperature: float | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        self.base = base
-        self.adaptation = adaptation
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.warmup_fraction = warmup_fraction
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
+        super().__init__(**settings)
         self.label_smoothing = label_smoothing
         self.objective = objective
         self.class_weights = class_weights
-        self.dropout = dropout
-        self.accumulate = accumulate
-        self.clip = clip
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
         self.C = C
         self.temperature = temperature
-        self.precision = precision
-        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that `X` is a list of pairs."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.dict = True
-        tags.input_tags.two_d_array = False
+        tags.input_tags.dict, tags.input_tags.string = True, False
         return tags
 
     def fit(
@@ -145,15 +110,7 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, C, temperatur
         check_settings(self)
         examples = check_pairs(X, y)
         unseen = None if validation is None else check_pairs(*validation, classes=examples.classes)
-        if unseen is None and (self.stop_epoch is None or self.temperature is None):
-            return self._choose_then_fit(examples, listener)
-        texts = distinct_texts(examples.pairs)
-        self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
-        self.classes_, self._unseen = examples.classes, unseen
-        # Evenly: files are often sorted by label.
-        self._sample = examples.pairs[:: max(1, len(examples) // SAMPLED_ROWS)]
-        self._tune(examples, unseen, listener)
-        return self
+        return self._fit(examples, unseen, listener)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the calibrated probability of each label for each pair.
@@ -212,24 +169,19 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, C, temperatur
             n_batches=n_batches,
         )
 
-    def _choose_then_fit(self, examples: PairExamples, listener: Listener) -> Self:
-        # One pair a label: nothing can be chosen, so train to the end and leave the logits alone.
-        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "temperature": self.temperature or 1.0}
-        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
-        if split is not None:
-            kept, held = (examples.take(positions) for positions in split)
-            trial = self._sibling("choice")
-            trial.fit(kept.pairs, kept.labels, validation=(held.pairs, held.labels), listener=listener)
-            chosen = trial.chosen_params_
-        final = self._sibling("all").set_params(**chosen)
-        final.fit(examples.pairs, examples.labels, listener=listener)
-        for name in LEARNED:
-            setattr(self, name, getattr(final, name))
+    def _fit(self, examples: PairExamples, unseen: PairExamples | None, listener: Listener) -> Self:
+        if unseen is None and (self.stop_epoch is None or self.temperature is None):
+            split = label_split(examples, random_state=self.random_state)
+            # Where nothing can be chosen, the logits are left alone.
+            unsettled = {"temperature": self.temperature or 1.0}
+            return self._choose_then_fit(examples, split, unsettled, listener)
+        texts = distinct_texts(examples.pairs)
+        self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
+        self.classes_, self._unseen = examples.classes, unseen
+        # Evenly: files are often sorted by label.
+        self._sample = examples.pairs[:: max(1, len(examples) // SAMPLED_ROWS)]
+        self._tune(examples, unseen, listener)
         return self
-
-    def _sibling(self, part: str) -> Self:
-        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
-        return clone(self).set_params(checkpoint_folder=folder)
 
     def _tune(self, examples: PairExamples, unseen: PairExamples | None, listener: Listener) -> None:
         base, cutter = self.base_, cutter_of(self.base_)

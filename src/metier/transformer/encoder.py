@@ -1,20 +1,18 @@
 """The base fine-tuned whole, its head started from the frozen linear solution."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature
 from metier.evaluation.metrics import accuracy
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
-from metier.tasks.folds import held_out
 from metier.tasks.soft_labels import check_soft
 from metier.tasks.softmax import softmax
 from metier.text.given_texts import as_texts
@@ -24,17 +22,18 @@ from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS, export_encoder
+from metier.transformer.fine_tuned import FineTuned, label_split
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
+from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.linear_probe import fit_probe
 from metier.transformer.objectives import Objective, objective_of
 from metier.transformer.objectives.soft_labels import with_soft
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
 
-LEARNED = ("classes_", "base_", "model_", "temperature_", "chosen_params_", "facts_", "_gate_rows", "_sample")
 
-
-class Encoder(ClassifierMixin, BaseEstimator):
+@with_settings_of(FineTuned)
+class Encoder(ClassifierMixin, FineTuned):
     """A pretrained encoder fine-tuned whole, mean-pooled, with a linear head.
 
     The head starts from the solution on the frozen encoder (linear probing, then fine-tuning [1]_): a random
@@ -45,26 +44,6 @@ class Encoder(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    adaptation : str, default="full"
-        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
-        `bitfit` or `ia3`; see `transformer.adaptation`.
-    epochs : int, default=3
-        Length of the learning-rate schedule.
-    stop_epoch : int, default=None
-        Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
-    learning_rate : float, default=None
-        Of the head and the uppermost layer, at its peak; None: by the number of steps, see
-        `encoder_settings.default_learning_rate`.
-    layer_decay : float, default=0.9
-        Factor of the learning rate from each layer to the one below.
-    warmup_fraction : float, default=0.06
-        Share of the steps in which the learning rate rises.
-    weight_decay : float, default=0.01
-        Not on norms, biases, embeddings and the head.
-    token_budget : int, default=1024
-        Tokens of a batch, padding included.
     label_smoothing : float, default=0.1
         Share of the target that is spread over all labels.
     objective : str, default="cross_entropy"
@@ -72,25 +51,9 @@ class Encoder(ClassifierMixin, BaseEstimator):
         `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
     class_weights : {"balanced"}, default=None
         `balanced`: every label counts alike, however rare.
-    dropout : float, default=0.0
-        Of the encoder while it trains.
-    accumulate : int, default=1
-        Batches for one step.
-    clip : float, default=1.0
-        Largest norm of the gradient.
-    gradient_checkpointing : bool, default=False
-        Whether layers are computed again on the way back: less memory, a third more time.
-    patience : int, default=None
-        Stop after this many epochs without a better validation loss; None: never before the last.
-    time_limit_minutes : float, default=None
-        The learning rate reaches zero by then, however slow the machine; None: train for all epochs.
-    checkpoint_folder : path, default=None
-        Keep checkpoints there, and go on from the last one found there.
     C, temperature : float, default=None
         Of the linear solution the head starts from, and of the final softmax; None: chosen on validation.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
+    settings : see `FineTuned`
 
     Attributes
     ----------
@@ -111,64 +74,24 @@ class Encoder(ClassifierMixin, BaseEstimator):
     """
 
     name = "encoder.v1"
+    learned = (*FineTuned.learned, "classes_", "model_", "temperature_")
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        warmup_fraction: float = 0.06,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
         label_smoothing: float = 0.1,
         objective: str = "cross_entropy",
         class_weights: str | None = None,
-        dropout: float = 0.0,
-        accumulate: int = 1,
-        clip: float = 1.0,
-        gradient_checkpointing: bool = False,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
         C: float | None = None,
         temperature: float | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        self.base = base
-        self.adaptation = adaptation
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.warmup_fraction = warmup_fraction
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
+        super().__init__(**settings)
         self.label_smoothing = label_smoothing
         self.objective = objective
         self.class_weights = class_weights
-        self.dropout = dropout
-        self.accumulate = accumulate
-        self.clip = clip
-        self.gradient_checkpointing = gradient_checkpointing
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
         self.C = C
         self.temperature = temperature
-        self.precision = precision
-        self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
     def fit(
         self,
@@ -197,18 +120,11 @@ class Encoder(ClassifierMixin, BaseEstimator):
         """
         check_settings(self)
         examples = check_examples(X, y)
-        self._soft = None if soft is None else check_soft(soft, n_rows=len(examples), classes=examples.classes)
+        if soft is not None:
+            soft = check_soft(soft, n_rows=len(examples), classes=examples.classes)
+            examples = replace(examples, soft=soft)
         unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
-        is_settled = self.stop_epoch is not None and self.temperature is not None
-        if unseen is None and not is_settled:
-            return self._choose_then_fit(examples, listener)
-        self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
-        self.classes_ = examples.classes
-        self._gate_rows = unseen
-        # Evenly: files are often sorted by label.
-        self._sample = examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]
-        self._fine_tune(examples, unseen, listener)
-        return self
+        return self._fit(examples, unseen, listener)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the calibrated probability of each label for each text.
@@ -244,7 +160,7 @@ class Encoder(ClassifierMixin, BaseEstimator):
             labels=[str(label) for label in self.classes_],
             name=self.name,
             temperature=self.temperature_,
-            validation=None if self._gate_rows is None else (self._gate_rows.texts, self._gate_rows.truth),
+            validation=None if self._unseen is None else (self._unseen.texts, self._unseen.truth),
             sample=self._sample,
             precision=self.precision,
         )
@@ -267,29 +183,19 @@ class Encoder(ClassifierMixin, BaseEstimator):
             n_batches=n_batches,
         )
 
-    def _choose_then_fit(self, examples: Examples, listener: Listener) -> Self:
-        # One row a label: nothing can be chosen, so train to the end and leave the logits alone.
-        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "temperature": self.temperature or 1.0}
-        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
-        if split is not None:
-            kept, held = (examples.take(positions) for positions in split)
-            trial = self._sibling("choice").fit(
-                kept.texts,
-                kept.classes[kept.truth],
-                validation=(held.texts, held.classes[held.truth]),
-                soft=None if self._soft is None else self._soft[split[0]],
-                listener=listener,
-            )
-            chosen = trial.chosen_params_
-        final = self._sibling("all").set_params(**chosen)
-        final.fit(examples.texts, examples.classes[examples.truth], soft=self._soft, listener=listener)
-        for name in LEARNED:
-            setattr(self, name, getattr(final, name))
+    def _fit(self, examples: Examples, unseen: Examples | None, listener: Listener) -> Self:
+        if unseen is None and (self.stop_epoch is None or self.temperature is None):
+            split = label_split(examples, random_state=self.random_state)
+            # Where nothing can be chosen, the logits are left alone.
+            unsettled = {"temperature": self.temperature or 1.0}
+            return self._choose_then_fit(examples, split, unsettled, listener)
+        self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
+        self.classes_ = examples.classes
+        self._unseen = unseen
+        # Evenly: files are often sorted by label.
+        self._sample = examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]
+        self._fine_tune(examples, unseen, listener)
         return self
-
-    def _sibling(self, part: str) -> Self:
-        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
-        return clone(self).set_params(checkpoint_folder=folder)
 
     def _fine_tune(self, examples: Examples, unseen: Examples | None, listener: Listener) -> None:
         base, cutter = self.base_, cutter_of(self.base_)
@@ -298,12 +204,12 @@ class Encoder(ClassifierMixin, BaseEstimator):
         self.model_.set_dropout(self.dropout)
         pad_id = self.model_.pad_id
         rows = TokenisedRows.cut(cutter, examples.texts, examples.truth, pad_id)
-        if self._soft is not None:
-            rows = with_soft(rows, self._soft, objective=self.objective)
+        if examples.soft is not None:
+            rows = with_soft(rows, examples.soft, objective=self.objective)
         away = None if unseen is None else TokenisedRows.cut(cutter, unseen.texts, unseen.truth, pad_id)
         parts = [rows] if away is None else [rows, away]
         targets = [part.truth.tobytes() for part in (examples, unseen) if part is not None]
-        targets += [] if self._soft is None else [self._soft.tobytes()]
+        targets += [] if examples.soft is None else [examples.soft.tobytes()]
         rows, objective = self._learned(rows)
         tuned = fine_tune(
             self.model_,

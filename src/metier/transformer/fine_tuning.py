@@ -221,7 +221,8 @@ def _run(
     )
     facts = _adaptation_facts(adaptation, groups)
     memory = PeakMemory()
-    with kept, fastest_attention(model.encoder, lengths):
+    again = recomputed(model.encoder, settings.gradient_checkpointing)
+    with kept, again, fastest_attention(model.encoder, lengths):
         outcome = Loop(
             model,
             rows,
@@ -252,11 +253,14 @@ def recomputed(encoder: Any, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    kept = getattr(encoder.config, "use_cache", None)
+    encoder.config.use_cache = False  # Of a text that is read whole nothing is kept for a next word.
+    encoder.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     try:
         yield
     finally:
-        encoder.gradient_checkpointing_disable()
+        encoder.activation_checkpointing_disable()
+        encoder.config.use_cache = kept
 
 
 def _adaptation_facts(adaptation: Adaptation, groups: list[dict[str, Any]]) -> dict[str, Any]:

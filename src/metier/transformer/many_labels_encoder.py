@@ -1,7 +1,6 @@
 """Many labels by the base fine-tuned whole, one sigmoid a label."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,13 @@ from metier.text.given_texts import as_texts
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.export import Gate
 from metier.transformer.headed_export import Head, gate_of
+from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
-from metier.transformer.objectives import Objective
-from metier.transformer.objectives.binary_cross_entropy import binary_cross_entropy
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.tuned_encoder import TunedEncoder, mean_and_error
 
 
+@with_settings_of(TunedEncoder)
 class ManyLabelsEncoder(TunedEncoder):
     """A pretrained encoder fine-tuned whole by binary cross-entropy, then a sigmoid and a threshold a label.
 
@@ -33,11 +32,12 @@ class ManyLabelsEncoder(TunedEncoder):
 
     Parameters
     ----------
-    base, adaptation, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
-    time_limit_minutes, checkpoint_folder, C, precision, random_state
-        As of `Encoder`.
+    objective : str, default=None
+        What is put on the binary cross-entropy, or `focal:2` in its place, joined by `+`: `r_drop:0.5`, `fgm:1`,
+        `pgd:1:3`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
     rule : mapping of str to [slope, offset, threshold], default=None
         Of the sigmoid of each label, and from which probability on it is answered; None: fitted on validation.
+    settings : see `TunedEncoder`
 
     Attributes
     ----------
@@ -53,45 +53,16 @@ class ManyLabelsEncoder(TunedEncoder):
     """
 
     name = "many_labels_encoder.v1"
+    answers = "label_set"
     learned = (*TunedEncoder.learned, "classes_", "rule_")
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
-        dropout: float = 0.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
-        C: float | None = None,
         rule: dict[str, list[float]] | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        super().__init__(
-            base=base,
-            adaptation=adaptation,
-            epochs=epochs,
-            stop_epoch=stop_epoch,
-            learning_rate=learning_rate,
-            layer_decay=layer_decay,
-            weight_decay=weight_decay,
-            token_budget=token_budget,
-            dropout=dropout,
-            patience=patience,
-            time_limit_minutes=time_limit_minutes,
-            checkpoint_folder=checkpoint_folder,
-            C=C,
-            precision=precision,
-            random_state=random_state,
-        )
+        super().__init__(**settings)
         self.rule = rule
 
     def __sklearn_tags__(self) -> Tags:
@@ -141,9 +112,6 @@ class ManyLabelsEncoder(TunedEncoder):
             C, _ = choose_label_probe([(known, Questions(away[1], away[0].truth))])
         probe = fit_label_probe(known, C=C)
         return C, probe.weight, probe.bias
-
-    def _objective(self) -> Objective:
-        return binary_cross_entropy()
 
     def _score(self, model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:
         """Compare epochs by log-loss: F1 jumps with a few rows at a threshold."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tokenizers import Tokenizer
@@ -24,13 +23,14 @@ from metier.transformer.bases import load_model, load_tokenizer
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.fine_tuned import FineTuned
 from metier.transformer.fine_tuning import Score, TuningSettings, checkpoints_of, fine_tune
-from metier.transformer.objectives.span_cross_entropy import span_cross_entropy
+from metier.transformer.inherited_settings import with_settings_of
+from metier.transformer.objectives import objective_of
 from metier.transformer.preflight import Cost, measure_training
 from metier.transformer.reader_windows import WindowCutter, windows_to_learn
 from metier.transformer.span_scorer import SpanScorer
 
-LEARNED = ("base_", "model_", "settings_", "chosen_params_", "facts_", "_gate_rows", "_sample")
 # Answers longer than all but one in two hundred are rarer than spans that wrongly run on.
 LONGEST_QUANTILE = 0.995
 SHORTEST_LIMIT = 16  # Tokens that an answer may always have.
@@ -39,7 +39,8 @@ MOST_GATE_ROWS = 600
 Asked = tuple[list[Question], list[list[dict[str, Any]]]]
 
 
-class Reader(BaseEstimator):
+@with_settings_of(FineTuned)
+class Reader(FineTuned):
     """A pretrained encoder fine-tuned whole, with one score for where the answer begins and one for where it ends.
 
     Passages of any length are read in overlapping windows; the best span of any window is the answer [1]_. Rows whose
@@ -48,11 +49,11 @@ class Reader(BaseEstimator):
 
     Parameters
     ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the questions.
-    adaptation, epochs, stop_epoch, learning_rate, layer_decay, warmup_fraction, weight_decay, token_budget, dropout, \
-accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
-        As of `Encoder`.
+    token_budget : int, default=2048
+        Tokens of a batch, padding included.
+    objective : str, default=None
+        What is put on the cross-entropy of first and last tokens, joined by `+`: `fgm:1`, `pgd:1:3`, `ewc:1`; see
+        `objectives.composition`.
     window_length : int, default=256
         Most tokens of a window, question included; at most what the base reads.
     without_fraction : float, default=0.25
@@ -61,7 +62,7 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
         Most tokens of an answer; None: as long as the training answers are, but for one in two hundred.
     verdict : mapping, default=None
         Threshold and calibration, the fields of `predictors.span_reading.Verdict`; None: chosen on validation.
-    random_state : int, default=0
+    settings : see `FineTuned`
 
     Attributes
     ----------
@@ -80,53 +81,26 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
     """
 
     name = "reader.v1"
+    learned = (*FineTuned.learned, "model_", "settings_")
+    answers = "span"
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        warmup_fraction: float = 0.06,
-        weight_decay: float = 0.01,
         token_budget: int = 2048,
-        dropout: float = 0.0,
-        accumulate: int = 1,
-        clip: float = 1.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
+        objective: str | None = None,
         window_length: int = 256,
         without_fraction: float = 0.25,
         longest_answer: int | None = None,
         verdict: Mapping[str, Any] | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        self.base = base
-        self.adaptation = adaptation
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.warmup_fraction = warmup_fraction
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
-        self.dropout = dropout
-        self.accumulate = accumulate
-        self.clip = clip
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
+        super().__init__(token_budget=token_budget, **settings)
+        self.objective = objective
         self.window_length = window_length
         self.without_fraction = without_fraction
         self.longest_answer = longest_answer
         self.verdict = verdict
-        self.precision = precision
-        self.random_state = random_state
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -150,13 +124,7 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
         _check(self)
         asked = _checked(X, y)
         unseen = None if validation is None else _checked(*validation)
-        if unseen is None and (self.stop_epoch is None or self.verdict is None):
-            return self._choose_then_fit(asked, listener)
-        texts = [question.question for question in asked[0]]
-        self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
-        self._gate_rows = unseen
-        self._fine_tune(asked, unseen, listener)
-        return self
+        return self._fit(asked, unseen, listener)
 
     def predict(self, X: Any) -> list[str]:
         """Answer questions with pieces of their passages; "" where there is no answer."""
@@ -186,7 +154,7 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
             Exported(self.base_, tokenizer, head, settings, PLAIN_READER),
             folder,
             build=build,
-            gate=None if self._gate_rows is None else _gate(self._gate_rows),
+            gate=None if self._unseen is None else _gate(self._unseen),
             sample=self._sample,
             precision=self.precision,
         )
@@ -228,21 +196,18 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
             random=check_random_state(self.random_state),
         )
 
-    def _choose_then_fit(self, asked: Asked, listener: Listener) -> Self:
-        # One passage: nothing can be chosen, so train to the end and believe the scores.
-        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "verdict": self.verdict or asdict(Verdict())}
-        split = split_by_passage(asked[0], random=check_random_state(self.random_state))
-        if split is not None:
-            kept, held = (_take(asked, positions) for positions in split)
-            chosen = self._sibling("choice").fit(*kept, validation=held, listener=listener).chosen_params_
-        final = self._sibling("all").set_params(**chosen).fit(*asked, listener=listener)
-        for name in LEARNED:
-            setattr(self, name, getattr(final, name))
+    def _fit(self, examples: Asked, unseen: Asked | None, listener: Listener) -> Self:
+        if unseen is None and (self.stop_epoch is None or self.verdict is None):
+            # One passage: nothing can be chosen, so the scores are believed.
+            split = split_by_passage(examples[0], random=check_random_state(self.random_state))
+            parts = None if split is None else (_take(examples, split[0]), _take(examples, split[1]))
+            unsettled = {"verdict": self.verdict or asdict(Verdict())}
+            return self._choose_then_fit(examples, parts, unsettled, listener)
+        texts = [question.question for question in examples[0]]
+        self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
+        self._unseen = unseen
+        self._fine_tune(examples, unseen, listener)
         return self
-
-    def _sibling(self, part: str) -> Self:
-        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
-        return clone(self).set_params(checkpoint_folder=folder)
 
     def _fine_tune(self, asked: Asked, unseen: Asked | None, listener: Listener) -> None:
         base, length = self.base_, self._length(self.base_)
@@ -259,7 +224,7 @@ accumulate, clip, patience, time_limit_minutes, checkpoint_folder, precision
         tuned = fine_tune(
             self.model_,
             rows,
-            objective=span_cross_entropy(),
+            objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
             unseen=away,
             score=_score(longest),

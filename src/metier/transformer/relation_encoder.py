@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import fit_temperature
@@ -18,7 +17,6 @@ from metier.predictors.onnx_relation import KIND, OnnxRelationPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.examples import Examples
-from metier.tasks.folds import held_out
 from metier.tasks.relation import check_entity_pairs
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
@@ -26,23 +24,13 @@ from metier.transformer.bases import Base, load_model, load_tokenizer
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.fine_tuned import FineTuned, label_split
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
+from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.label_score import score_labels
 from metier.transformer.marked_classifier import MarkedClassifier, with_marks
 from metier.transformer.objectives import objective_of
 from metier.transformer.preflight import Cost, measure_training
-
-LEARNED = (
-    "classes_",
-    "base_",
-    "model_",
-    "marker_",
-    "temperature_",
-    "chosen_params_",
-    "facts_",
-    "_gate_rows",
-    "_sample",
-)
 
 README = """# An encoder of relations
 
@@ -51,7 +39,8 @@ of the folder above; the encoder alone loads with `AutoModel.from_pretrained` an
 """
 
 
-class RelationEncoder(ClassifierMixin, BaseEstimator):
+@with_settings_of(FineTuned)
+class RelationEncoder(ClassifierMixin, FineTuned):
     """A pretrained encoder fine-tuned whole, the two entities marked by tokens of their own, as in R-BERT [1]_.
 
     Some points above `RelationLinear` from a thousand rows on, for minutes of training. Every epoch is scored on
@@ -61,18 +50,13 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    adaptation : str, default="full"
-        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
-        `bitfit` or `ia3`; see `transformer.adaptation`.
     epochs : int, default=5
         Length of the learning-rate schedule.
     learning_rate : float, default=2e-4
         Of the head and the uppermost layer, at its peak; more than in `Encoder`, since marks and head start new. None:
         by the number of steps.
-    stop_epoch, layer_decay, warmup_fraction, weight_decay, token_budget, accumulate, clip, patience
-        As in `Encoder`.
+    dropout : float, default=0.1
+        Of the head while it trains.
     label_smoothing : float, default=0.1
         Share of the target that is spread over all labels.
     objective : str, default="cross_entropy"
@@ -80,17 +64,9 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
     class_weights : {"balanced"}, default=None
         `balanced`: every label counts alike, however rare.
-    dropout : float, default=0.1
-        Of the head while it trains.
-    time_limit_minutes : float, default=None
-        The learning rate reaches zero by then; None: train for all epochs.
-    checkpoint_folder : path, default=None
-        Keep checkpoints there, and go on from the last one found there.
     temperature : float, default=None
         Of the final softmax; None: chosen on validation.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
+    settings : see `FineTuned`
 
     Attributes
     ----------
@@ -109,60 +85,25 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
     """
 
     name = "relation_encoder.v1"
+    learned = (*FineTuned.learned, "classes_", "model_", "marker_", "temperature_")
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
         epochs: int = 5,
-        stop_epoch: int | None = None,
         learning_rate: float | None = 2e-4,
-        layer_decay: float = 0.9,
-        warmup_fraction: float = 0.06,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
+        dropout: float = 0.1,
         label_smoothing: float = 0.1,
         objective: str = "cross_entropy",
         class_weights: str | None = None,
-        dropout: float = 0.1,
-        accumulate: int = 1,
-        clip: float = 1.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
         temperature: float | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        self.base = base
-        self.adaptation = adaptation
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.warmup_fraction = warmup_fraction
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
+        super().__init__(epochs=epochs, learning_rate=learning_rate, dropout=dropout, **settings)
         self.label_smoothing = label_smoothing
         self.objective = objective
         self.class_weights = class_weights
-        self.dropout = dropout
-        self.accumulate = accumulate
-        self.clip = clip
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
         self.temperature = temperature
-        self.precision = precision
-        self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is no array of numbers."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -180,13 +121,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
         check_settings(self)
         examples = check_entity_pairs(X, y)
         unseen = None if validation is None else check_entity_pairs(*validation, classes=examples.classes)
-        is_settled = self.stop_epoch is not None and self.temperature is not None
-        if unseen is None and not is_settled:
-            return self._choose_then_fit(examples, listener)
-        self.classes_ = examples.classes
-        self._gate_rows = unseen
-        self._fine_tune(examples, unseen, listener)
-        return self
+        return self._fit(examples, unseen, listener)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the calibrated probability of each label for each item, an ndarray of shape (n_items, n_classes).
@@ -229,7 +164,7 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
             Exported(self.base_, self.marker_.tokenizer, {}, settings, README),
             folder,
             build=build,
-            gate=_gate(self._gate_rows),
+            gate=_gate(self._unseen),
             sample=self._sample,
             precision=self.precision,
         )
@@ -255,28 +190,15 @@ class RelationEncoder(ClassifierMixin, BaseEstimator):
             n_batches=n_batches,
         )
 
-    def _choose_then_fit(self, examples: Examples, listener: Listener) -> Self:
-        # One row a label: nothing can be chosen, so train to the end and leave the logits alone.
-        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "temperature": self.temperature or 1.0}
-        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
-        if split is not None:
-            kept, held = (examples.take(positions) for positions in split)
-            trial = self._sibling("choice").fit(
-                kept.texts,
-                kept.classes[kept.truth],
-                validation=(held.texts, held.classes[held.truth]),
-                listener=listener,
-            )
-            chosen = trial.chosen_params_
-        final = self._sibling("all").set_params(**chosen)
-        final.fit(examples.texts, examples.classes[examples.truth], listener=listener)
-        for name in LEARNED:
-            setattr(self, name, getattr(final, name))
+    def _fit(self, examples: Examples, unseen: Examples | None, listener: Listener) -> Self:
+        if unseen is None and (self.stop_epoch is None or self.temperature is None):
+            split = label_split(examples, random_state=self.random_state)
+            # Where nothing can be chosen, the logits are left alone.
+            unsettled = {"temperature": self.temperature or 1.0}
+            return self._choose_then_fit(examples, split, unsettled, listener)
+        self.classes_, self._unseen = examples.classes, unseen
+        self._fine_tune(examples, unseen, listener)
         return self
-
-    def _sibling(self, part: str) -> Self:
-        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
-        return clone(self).set_params(checkpoint_folder=folder)
 
     def _fine_tune(self, examples: Examples, unseen: Examples | None, listener: Listener) -> None:
         items: Any = examples.texts

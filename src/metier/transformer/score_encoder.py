@@ -1,7 +1,6 @@
 """Scores by the base fine-tuned whole, one number a text or pair."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,7 @@ from metier.tasks.scoring import half_width
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.export import Gate
 from metier.transformer.headed_export import Head, gate_of
-from metier.transformer.objectives import Objective
-from metier.transformer.objectives.squared_error import squared_error
+from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.tuned_encoder import TunedEncoder, mean_and_error
 
@@ -28,6 +26,7 @@ GRID = (0.1, 1.0, 10.0, 100.0)
 UNFITTED_C = 0.1
 
 
+@with_settings_of(TunedEncoder)
 class ScoreEncoder(RegressorMixin, TunedEncoder):
     """A pretrained encoder fine-tuned whole by squared error; a pair is read as one sequence.
 
@@ -36,13 +35,16 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
 
     Parameters
     ----------
-    base, adaptation, epochs, stop_epoch, learning_rate, layer_decay, weight_decay, token_budget, dropout, patience,
-    time_limit_minutes, checkpoint_folder, C, precision, random_state
-        As of `Encoder`; C is that of a ridge regression with a penalty of 1 / C a row.
+    objective : str, default=None
+        What is put on the squared error, joined by `+`: `fgm:1`, `pgd:1:3`, `simcse:0.1`, `ewc:1`; see
+        `objectives.composition`.
+    C : float, default=None
+        Of the ridge regression that the head starts from, whose penalty is 1 / C a row; None: chosen on validation.
     half_width : float, default=None
         Half the width of an answer's interval, in units of the score; None: from errors on validation.
     coverage : float, default=0.9
         Share of answers whose truth is to lie in the interval, above 0 and below 1.
+    settings : see `TunedEncoder`
 
     Attributes
     ----------
@@ -56,46 +58,17 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
     """
 
     name = "score_encoder.v1"
+    answers = "score"
     learned = (*TunedEncoder.learned, "rule_", "scale_", "shift_")
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
-        dropout: float = 0.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
-        C: float | None = None,
         half_width: float | None = None,
         coverage: float = 0.9,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        super().__init__(
-            base=base,
-            adaptation=adaptation,
-            epochs=epochs,
-            stop_epoch=stop_epoch,
-            learning_rate=learning_rate,
-            layer_decay=layer_decay,
-            weight_decay=weight_decay,
-            token_budget=token_budget,
-            dropout=dropout,
-            patience=patience,
-            time_limit_minutes=time_limit_minutes,
-            checkpoint_folder=checkpoint_folder,
-            C=C,
-            precision=precision,
-            random_state=random_state,
-        )
+        super().__init__(**settings)
         self.half_width = half_width
         self.coverage = coverage
 
@@ -150,9 +123,6 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
             C = min(errors, key=lambda candidate: errors[candidate])
         weight, bias = fit_dense_ridge(vectors, truth, penalty=1 / C)
         return C, weight[None, :], np.array([bias])
-
-    def _objective(self) -> Objective:
-        return squared_error()
 
     def _score(self, model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:
         assert rows.truth is not None

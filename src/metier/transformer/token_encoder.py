@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tokenizers import Tokenizer
@@ -26,16 +25,17 @@ from metier.text.language import detect_language
 from metier.transformer.bases import load_model, load_tokenizer
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.fine_tuned import FineTuned
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
-from metier.transformer.objectives.token_cross_entropy import token_cross_entropy
+from metier.transformer.inherited_settings import with_settings_of
+from metier.transformer.objectives import objective_of
 from metier.transformer.preflight import Cost, measure_training
 from metier.transformer.tagged_windows import Cutter, CutTexts
 from metier.transformer.token_classifier import TokenClassifier, TokenStates
 
-LEARNED = ("labels_", "base_", "model_", "decoder_", "chosen_params_", "facts_", "_gate_rows", "_sample")
 
-
-class TokenEncoder(BaseEstimator):
+@with_settings_of(FineTuned)
+class TokenEncoder(FineTuned):
     """A pretrained encoder fine-tuned whole, a linear head on the first subword of each token [1]_.
 
     How a token is written adds to its tags too: small encoders read everything in lower case. Tags come out as
@@ -45,46 +45,22 @@ class TokenEncoder(BaseEstimator):
 
     Parameters
     ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    adaptation : str, default="full"
-        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
-        `bitfit` or `ia3`; see `transformer.adaptation`.
     epochs : int, default=6
         Length of the learning-rate schedule.
-    stop_epoch : int, default=None
-        Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
     learning_rate : float, default=3e-4
         Of the head and the uppermost layer, at its peak.
-    layer_decay : float, default=0.9
-        Factor of the learning rate from each layer to the one below.
-    warmup_fraction : float, default=0.06
-        Share of the steps in which the learning rate rises.
-    weight_decay : float, default=0.01
-        Not on norms, biases, embeddings and the head.
-    token_budget : int, default=1024
-        Tokens of a batch, padding included.
-    label_smoothing : float, default=0.0
-        Share of the target that is spread over all tags.
     dropout : float, default=0.1
         Of the encoder while it trains.
-    accumulate : int, default=1
-        Batches for one step.
-    clip : float, default=1.0
-        Largest norm of the gradient.
-    patience : int, default=None
-        Stop after this many epochs without a better validation score; None: never before the last.
-    time_limit_minutes : float, default=None
-        The learning rate reaches zero by then, however slow the machine; None: train for all epochs.
-    checkpoint_folder : path, default=None
-        Keep checkpoints there, and go on from the last one found there.
+    label_smoothing : float, default=0.0
+        Share of the target that is spread over all tags.
+    objective : str, default=None
+        What is put on the cross-entropy of the tags, or `focal:2` in its place, joined by `+`: `r_drop:0.5`, `fgm:1`,
+        `pgd:1:3`, `ewc:1`; see `objectives.composition`.
     outside_bias : float, default=None
         Added to the logit of O, see `TagDecoder`; None: chosen on validation.
     calibration : (slope, intercept), default=None
         Of the spans' probabilities; None: fitted on validation.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
+    settings : see `FineTuned`
 
     Attributes
     ----------
@@ -103,51 +79,26 @@ class TokenEncoder(BaseEstimator):
     """
 
     name = "token_encoder.v1"
+    learned = (*FineTuned.learned, "labels_", "model_", "decoder_")
+    answers = "tags"
 
     def __init__(
         self,
         *,
-        base: str = "auto",
-        adaptation: str = "full",
         epochs: int = 6,
-        stop_epoch: int | None = None,
         learning_rate: float | None = 3e-4,
-        layer_decay: float = 0.9,
-        warmup_fraction: float = 0.06,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
-        label_smoothing: float = 0.0,
         dropout: float = 0.1,
-        accumulate: int = 1,
-        clip: float = 1.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
+        label_smoothing: float = 0.0,
+        objective: str | None = None,
         outside_bias: float | None = None,
         calibration: tuple[float, float] | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
+        **settings: Any,
     ):
-        self.base = base
-        self.adaptation = adaptation
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.warmup_fraction = warmup_fraction
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
+        super().__init__(epochs=epochs, learning_rate=learning_rate, dropout=dropout, **settings)
         self.label_smoothing = label_smoothing
-        self.dropout = dropout
-        self.accumulate = accumulate
-        self.clip = clip
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
+        self.objective = objective
         self.outside_bias = outside_bias
         self.calibration = calibration
-        self.precision = precision
-        self.random_state = random_state
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -160,16 +111,7 @@ class TokenEncoder(BaseEstimator):
         check_settings(self)
         examples = check_tagged(X, y)
         unseen = None if validation is None else check_tagged(*validation, labels=examples.labels)
-        is_settled = None not in (self.stop_epoch, self.outside_bias, self.calibration)
-        if unseen is None and not is_settled:
-            return self._choose_then_fit(examples, listener)
-        self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
-        self.labels_ = examples.labels
-        self._gate_rows = unseen
-        # Evenly: files are often sorted.
-        self._sample = [str(text) for text in examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]]
-        self._fine_tune(examples, unseen, listener)
-        return self
+        return self._fit(examples, unseen, listener)
 
     def predict(self, X: Any) -> list[list[Span]]:
         """Give the spans of each text as [start, end, label], in order."""
@@ -220,7 +162,7 @@ class TokenEncoder(BaseEstimator):
             Exported(self.base_, tokenizer, head, settings, readme=_README),
             folder,
             build=build,
-            gate=None if self._gate_rows is None else _gate(self._gate_rows),
+            gate=None if self._unseen is None else _gate(self._unseen),
             sample=[
                 frame.around(text, frame.windows(len(text.ids))[0]).tolist()
                 for text in (cut(tokenizer, text) for text in self._sample)
@@ -257,26 +199,25 @@ class TokenEncoder(BaseEstimator):
     def _frame(self, tokenizer: Tokenizer) -> Frame:
         return Frame.of(tokenizer, prefix=self.base_.prefix, max_length=self.base_.max_length)
 
-    def _choose_then_fit(self, examples: TaggedTexts, listener: Listener) -> Self:
-        # Too few rows to hold any back: train to the end and leave the logits alone.
-        chosen: dict[str, Any] = {"stop_epoch": self.epochs, "outside_bias": 0.0, "calibration": (1.0, 0.0)}
-        split = next(examples.held_out(check_random_state(self.random_state)), None)
-        kept = None if split is None else {label for row in split[0].spans for _, _, label in row}
-        if split is not None and kept is not None and kept == set(examples.labels):
-            seen, away = split
-            trial = self._sibling("choice").fit(
-                seen.texts, seen.spans, validation=(away.texts, away.spans), listener=listener
-            )
-            chosen = trial.chosen_params_
-        final = self._sibling("all").set_params(**chosen)
-        final.fit(examples.texts, examples.spans, listener=listener)
-        for name in LEARNED:
-            setattr(self, name, getattr(final, name))
+    def _fit(self, examples: TaggedTexts, unseen: TaggedTexts | None, listener: Listener) -> Self:
+        if unseen is None and None in (self.stop_epoch, self.outside_bias, self.calibration):
+            # Where nothing can be chosen, the logits are left alone.
+            unsettled = {"outside_bias": 0.0, "calibration": (1.0, 0.0)}
+            return self._choose_then_fit(examples, self._split(examples), unsettled, listener)
+        self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
+        self.labels_ = examples.labels
+        self._unseen = unseen
+        # Evenly: files are often sorted.
+        self._sample = [str(text) for text in examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]]
+        self._fine_tune(examples, unseen, listener)
         return self
 
-    def _sibling(self, part: str) -> Self:
-        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
-        return clone(self).set_params(checkpoint_folder=folder)
+    def _split(self, examples: TaggedTexts) -> tuple[TaggedTexts, TaggedTexts] | None:
+        """Hold some texts out, if what is left still shows every label."""
+        split = next(examples.held_out(check_random_state(self.random_state)), None)
+        if split is None or {label for row in split[0].spans for _, _, label in row} != set(examples.labels):
+            return None
+        return split
 
     def _fine_tune(self, examples: TaggedTexts, unseen: TaggedTexts | None, listener: Listener) -> None:
         base, tokenizer = self.base_, read_whole(load_tokenizer(self.base_))
@@ -290,7 +231,7 @@ class TokenEncoder(BaseEstimator):
         tuned = fine_tune(
             self.model_,
             seen.rows,
-            objective=token_cross_entropy(label_smoothing=self.label_smoothing),
+            objective=objective_of(self, self.model_, seen.rows),
             settings=TuningSettings.of(self),
             unseen=None if away is None else away.rows,
             score=None if away is None else away.score,

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.progress import Listener, ignore
@@ -17,100 +16,41 @@ from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import SAMPLED_ROWS, Gate
+from metier.transformer.fine_tuned import FineTuned
 from metier.transformer.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.headed_export import Head, export_headed
-from metier.transformer.objectives import Objective
+from metier.transformer.inherited_settings import with_settings_of
+from metier.transformer.objectives import objective_of
 from metier.transformer.pooled_classifier import PooledClassifier
 from metier.transformer.preflight import Cost, measure_training
 
 
-class TunedEncoder(BaseEstimator):
+@with_settings_of(FineTuned)
+class TunedEncoder(FineTuned):
     """A pretrained encoder, mean-pooled, and a linear head, trained together.
 
     A special case says what its rows are (`_check`, `_inputs`, `_truth`, `_splits`), where its head starts
-    (`_start_of_head`), what is minimised (`_objective`), how epochs are compared (`_score`), what makes answers of
+    (`_start_of_head`), what its logits mean (`answers`), how epochs are compared (`_score`), what makes answers of
     margins (`_settle`), and what its predictor is (`_head`, `_gate`). Of a text past the
     limit of the base every epoch learns one window (see `window_shares`), and the margins of all are averaged in answering.
 
     Parameters
     ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    adaptation : str, default="full"
-        What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, `prompt:16`, `adapter:48`,
-        `bitfit` or `ia3`; see `transformer.adaptation`.
-    epochs : int, default=3
-        Length of the learning-rate schedule.
-    stop_epoch : int, default=None
-        Stop after this epoch of the schedule and keep its weights; None: the best epoch on validation.
-    learning_rate : float, default=None
-        Of the head and the uppermost layer, at its peak; None: by the number of steps.
-    layer_decay : float, default=0.9
-        Factor of the learning rate from each layer to the one below.
-    weight_decay : float, default=0.01
-        Not on norms, biases, embeddings and the head.
-    token_budget : int, default=1024
-        Tokens of a batch, padding included.
-    dropout : float, default=0.0
-        Of the encoder while it trains.
-    patience : int, default=None
-        Stop after this many epochs without a better validation loss; None: never before the last.
-    time_limit_minutes : float, default=None
-        The learning rate reaches zero by then; None: train for all epochs.
-    checkpoint_folder : path, default=None
-        Keep checkpoints there, and go on from the last one found there.
+    objective : str, default=None
+        What is put on the method's own loss, joined by `+`: `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `simcse:0.1`, `ewc:1`; see
+        `objectives.composition` and `objectives.answer_kinds`.
     C : float, default=None
         Inverse strength of the penalty of the linear solution that the head starts from; None: chosen on validation.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
+    settings : see `FineTuned`
     """
 
     name = "tuned_encoder"
-    # What a fit leaves behind; a special case adds its own.
-    learned: tuple[str, ...] = ("base_", "model_", "chosen_params_", "facts_", "_unseen", "_sample")
+    learned: ClassVar[tuple[str, ...]] = (*FineTuned.learned, "model_")
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        adaptation: str = "full",
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        layer_decay: float = 0.9,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
-        dropout: float = 0.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
-        C: float | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
-    ):
-        self.base = base
-        self.adaptation = adaptation
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.layer_decay = layer_decay
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
-        self.dropout = dropout
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
+    def __init__(self, *, objective: str | None = None, C: float | None = None, **settings: Any):
+        super().__init__(**settings)
+        self.objective = objective
         self.C = C
-        self.precision = precision
-        self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -166,7 +106,8 @@ class TunedEncoder(BaseEstimator):
 
     def _fit(self, examples: Any, unseen: Any | None, listener: Listener) -> Self:
         if unseen is None and not self._is_settled():
-            return self._choose_then_fit(examples, listener)
+            split = next(self._splits(examples, check_random_state(self.random_state)), None)
+            return self._choose_then_fit(examples, split, self._unsettled(examples), listener)
         inputs = self._inputs(examples)
         self.base_ = self._resolve(inputs)
         self._unseen = unseen
@@ -178,22 +119,6 @@ class TunedEncoder(BaseEstimator):
     def _resolve(self, inputs: Sequence[Any]) -> Base:
         texts = [value if isinstance(value, str) else " ".join(value) for value in inputs]
         return resolve_base_of(self, language=detect_language(texts).main_language)
-
-    def _choose_then_fit(self, examples: Any, listener: Listener) -> Self:
-        # Where nothing can be held out, nothing can be chosen: train to the end and leave the margins alone.
-        chosen: dict[str, Any] = {"stop_epoch": self.epochs, **self._unsettled(examples)}
-        split = next(self._splits(examples, check_random_state(self.random_state)), None)
-        if split is not None:
-            kept, held = split
-            chosen = self._sibling("choice")._fit(kept, held, listener).chosen_params_
-        final = self._sibling("all").set_params(**chosen)._fit(examples, None, listener)
-        for name in self.learned:
-            setattr(self, name, getattr(final, name))
-        return self
-
-    def _sibling(self, part: str) -> Self:
-        folder = None if self.checkpoint_folder is None else Path(self.checkpoint_folder) / part
-        return clone(self).set_params(checkpoint_folder=folder)
 
     def _fine_tune(self, examples: Any, unseen: Any | None, listener: Listener) -> None:
         base, cutter = self.base_, cutter_of(self.base_)
@@ -221,7 +146,7 @@ class TunedEncoder(BaseEstimator):
         return fine_tune(
             self.model_,
             rows,
-            objective=self._objective(),
+            objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
             unseen=away,
             score=self._score,
@@ -275,9 +200,6 @@ class TunedEncoder(BaseEstimator):
         self, examples: Any, vectors: np.ndarray, away: tuple[Any, np.ndarray] | None
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Give C, weight and bias of the linear solution on the frozen base."""
-        raise NotImplementedError
-
-    def _objective(self) -> Objective:
         raise NotImplementedError
 
     def _score(self, model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:

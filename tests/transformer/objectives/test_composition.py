@@ -58,7 +58,7 @@ REFUSED = {
     "cross_entropy:1": "1 numbers; it takes no number",
     "fgm+fgm": "fgm twice",
     "fgm+pgd": "keep one",
-    "focal+cross_entropy": "both losses of the labels",
+    "focal+cross_entropy": "both losses of the answers",
     "mixup+r_drop": "mixup and r_drop",
 }
 

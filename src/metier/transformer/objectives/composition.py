@@ -1,12 +1,12 @@
 """Objectives put together from one string: `focal:2+r_drop:0.5+fgm:1`.
 
-Terms are joined by `+`; a term is a name and its numbers behind colons. One term is the loss of the labels
-(`cross_entropy`, `focal`), and where none is named that is cross-entropy; the others wrap it. In whatever order they
+Terms are joined by `+`; a term is a name and its numbers behind colons. One term is the loss of the answers
+(`cross_entropy`, `focal`), and where none is named that is the method's own; the others wrap it. In whatever order they
 are written, they are put on from the inside out as they stand in `WRAPPERS`: what needs the labels first, then what
-compares passes, then what looks at weights.
+compares passes, then what looks at weights. Which terms a method takes hangs on what it answers, see `answer_kinds`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,10 @@ import torch
 from metier.errors import SettingsError
 from metier.transformer.batching import Batch, TokenisedRows
 from metier.transformer.objectives.adversarial import fgm, pgd
-from metier.transformer.objectives.cross_entropy import balanced_weights, cross_entropy
+from metier.transformer.objectives.answer_kinds import ANSWER_KINDS, AnswerKind
+from metier.transformer.objectives.cross_entropy import balanced_weights
 from metier.transformer.objectives.distillation import TaughtRows, distillation
 from metier.transformer.objectives.elastic_weights import Anchor, elastic_weights
-from metier.transformer.objectives.focal import focal
 from metier.transformer.objectives.mixup import mixup
 from metier.transformer.objectives.objective import Objective
 from metier.transformer.objectives.r_drop import r_drop
@@ -49,7 +49,7 @@ class Number:
         return f"{self.name} is {value:g}, expected {kind} {low}{high}"
 
 
-LOSSES: dict[str, tuple[Number, ...]] = {"cross_entropy": (), "focal": (Number("focusing", 2.0),)}
+NUMBERS_OF_LOSSES: dict[str, tuple[Number, ...]] = {"focal": (Number("focusing", 2.0),)}
 WRAPPERS: dict[str, tuple[Number, ...]] = {
     "mixup": (Number("concentration", 0.4, SMALLEST),),
     "supcon": (Number("weight", 0.3, 0, 1), Number("temperature", 0.3, SMALLEST)),
@@ -85,7 +85,8 @@ def objective_of(method: Any, model: torch.nn.Module, rows: TokenisedRows) -> Ob
     SettingsError
         If the string is wrong, or asks for a teacher and the rows have none.
     """
-    terms = parse(method.objective)
+    kind = ANSWER_KINDS[method.answers]
+    terms = parse(method.objective, kind)
     if "distillation" in terms and not isinstance(rows, TaughtRows):
         raise SettingsError(
             [
@@ -95,17 +96,21 @@ def objective_of(method: Any, model: torch.nn.Module, rows: TokenisedRows) -> Ob
             origin=f"The settings of {method.name}",
         )
     weights = None
-    if method.class_weights is not None:
+    if getattr(method, "class_weights", None) is not None:
         assert rows.truth is not None
         n_classes = int(rows.truth.shape[1]) if rows.truth.ndim > 1 else int(rows.truth.max()) + 1
         weights = balanced_weights(rows.truth, n_classes)
-    anchor = Anchor.of(model, rows, random_state=method.random_state) if "ewc" in terms else None
-    return compose(terms, label_smoothing=method.label_smoothing, class_weights=weights, anchor=anchor)
+    anchor = None
+    if "ewc" in terms:
+        anchor = Anchor.of(model, rows, kind=kind, ask=compose({}, kind=kind), random_state=method.random_state)
+    smoothing = getattr(method, "label_smoothing", 0.0)
+    return compose(terms, kind=kind, label_smoothing=smoothing, class_weights=weights, anchor=anchor)
 
 
 def compose(
     terms: str | Mapping[str, Mapping[str, float]],
     *,
+    kind: AnswerKind = ANSWER_KINDS["label"],
     label_smoothing: float = 0.0,
     class_weights: np.ndarray | None = None,
     anchor: Anchor | None = None,
@@ -116,6 +121,8 @@ def compose(
     ----------
     terms : str or mapping
         The string, or what `parse` made of it.
+    kind : AnswerKind
+        What the logits mean.
     label_smoothing, class_weights : float, ndarray of shape (n_classes,)
         Of the loss of the labels.
     anchor : Anchor, optional
@@ -126,16 +133,20 @@ def compose(
     SettingsError
         If the string is wrong.
     """
-    known = parse(terms) if isinstance(terms, str) else terms
-    own: dict[str, Any] = {"label_smoothing": label_smoothing, "class_weights": class_weights}
-    objective = focal(focusing=known["focal"]["focusing"], **own) if "focal" in known else cross_entropy(**own)
+    known = parse(terms, kind) if isinstance(terms, str) else terms
+    loss = next((name for name in known if name in kind.losses), next(iter(kind.losses)))
+    objective = kind.losses[loss](
+        **known.get(loss, {}), label_smoothing=label_smoothing, class_weights=class_weights
+    )
     for name in WRAPPERS:
         if name in known:
-            objective = _wrapped(objective, name, known[name], anchor)
+            objective = _wrapped(objective, name, known[name], kind=kind, anchor=anchor)
     return objective
 
 
-def _wrapped(objective: Objective, name: str, numbers: Mapping[str, float], anchor: Anchor | None) -> Objective:
+def _wrapped(
+    objective: Objective, name: str, numbers: Mapping[str, float], *, kind: AnswerKind, anchor: Anchor | None
+) -> Objective:
     if name == "simcse":
         return _sum(objective, simcse(temperature=numbers["temperature"]), numbers["weight"])
     if name == "ewc":
@@ -143,11 +154,12 @@ def _wrapped(objective: Objective, name: str, numbers: Mapping[str, float], anch
         return elastic_weights(objective, anchor, weight=numbers["weight"])
     if name == "pgd":
         return pgd(objective, size=numbers["size"], steps=int(numbers["steps"]))
+    if name == "r_drop":
+        return r_drop(objective, weight=numbers["weight"], questions=kind.questions)
     wrappers: dict[str, Callable[..., Objective]] = {
         "mixup": mixup,
         "supcon": supervised_contrastive,
         "distillation": distillation,
-        "r_drop": r_drop,
         "fgm": fgm,
     }
     return wrappers[name](objective, **numbers)
@@ -160,17 +172,17 @@ def _sum(one: Objective, other: Objective, weight: float) -> Objective:
     return objective
 
 
-def parse(text: str) -> dict[str, dict[str, float]]:
-    """Read the string: the terms by name, and the numbers of each by name.
+def parse(text: str | None, kind: AnswerKind = ANSWER_KINDS["label"]) -> dict[str, dict[str, float]]:
+    """Read the string: the terms by name, and the numbers of each by name; None is no term.
 
     Raises
     ------
     SettingsError
         With a sentence for each fault.
     """
-    terms, faults = _read(text)
+    terms, faults = _read(text, kind)
     if faults:
-        raise SettingsError(faults, origin="The objective")
+        raise SettingsError(faults, origin="The terms of the objective")
     return terms
 
 
@@ -182,7 +194,7 @@ def objective_faults(method: Any) -> list[str]:
         faults.append(f"class_weights is {weights!r}, expected None or 'balanced'")
     if not hasattr(method, "objective"):
         return faults
-    terms, wrong = _read(method.objective)
+    terms, wrong = _read(method.objective, ANSWER_KINDS[method.answers])
     faults += wrong
     if not getattr(method, "dropout", 0.0):
         faults += [
@@ -211,11 +223,12 @@ def _misfits(terms: Mapping[str, object], adaptation: str) -> list[str]:
     return faults
 
 
-def _read(text: str) -> tuple[dict[str, dict[str, float]], list[str]]:
+def _read(text: str | None, kind: AnswerKind) -> tuple[dict[str, dict[str, float]], list[str]]:
     terms: dict[str, dict[str, float]] = {}
     faults: list[str] = []
-    known = {**LOSSES, **WRAPPERS}
-    for part in str(text).split("+"):
+    known = {name: NUMBERS_OF_LOSSES.get(name, ()) for name in kind.losses}
+    known |= {name: numbers for name, numbers in WRAPPERS.items() if name in kind.wrappers}
+    for part in [] if text is None else str(text).split("+"):
         name, *given = (piece.strip() for piece in part.split(":"))
         if name not in known:
             faults.append(f"objective has {name or 'an empty term'!r}, expected one of {', '.join(known)}")
@@ -224,7 +237,7 @@ def _read(text: str) -> tuple[dict[str, dict[str, float]], list[str]]:
         else:
             terms[name], wrong = _numbers(name, known[name], given)
             faults += wrong
-    faults += _clashes(terms)
+    faults += _clashes(terms, [name for name in terms if name in kind.losses])
     return terms, faults
 
 
@@ -245,10 +258,10 @@ def _numbers(name: str, expected: tuple[Number, ...], given: list[str]) -> tuple
     return numbers, faults
 
 
-def _clashes(terms: Mapping[str, object]) -> list[str]:
+def _clashes(terms: Mapping[str, object], losses: Sequence[str]) -> list[str]:
     faults = []
-    if "cross_entropy" in terms and "focal" in terms:
-        faults.append("objective has cross_entropy and focal, both losses of the labels; keep one of them")
+    if len(losses) > 1:
+        faults.append(f"objective has {' and '.join(losses)}, both losses of the answers; keep one of them")
     if "fgm" in terms and "pgd" in terms:
         faults.append(
             "objective has fgm and pgd, which are one method with one step and with several; keep one"

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 from metier.transformer.batching import Batch, TokenisedRows
+from metier.transformer.objectives.answer_kinds import ANSWER_KINDS, AnswerKind
 from metier.transformer.objectives.objective import Objective
+from metier.transformer.objectives.watching import watched_logits
 
 # The diagonal is a mean over rows; more of them sharpen it little and each costs a pass there and back.
 ROWS_OF_FISHER = 100
@@ -29,12 +31,28 @@ class Anchor:
 
     @classmethod
     def of(
-        cls, model: torch.nn.Module, rows: TokenisedRows, *, most: int = ROWS_OF_FISHER, random_state: int = 0
+        cls,
+        model: torch.nn.Module,
+        rows: TokenisedRows,
+        *,
+        kind: AnswerKind = ANSWER_KINDS["label"],
+        ask: Objective | None = None,
+        most: int = ROWS_OF_FISHER,
+        random_state: int = 0,
     ) -> "Anchor":
         """Hold a headed encoder as it is; the importance is the diagonal of the Fisher information on rows.
 
         Of each row's log-likelihood the gradient is squared; the label is drawn from the model's own answer [1]_, so
         the rows need none.
+
+        Parameters
+        ----------
+        kind : AnswerKind
+            What the logits mean.
+        ask : Objective, optional
+            What passes the rows through the model, for one that takes more than token ids.
+        most : int
+            Rows that are looked at.
 
         References
         ----------
@@ -49,9 +67,10 @@ class Anchor:
         model.eval()
         for position in picked:
             batch = rows.batch(np.array([position])).to(next(model.parameters()).device)
-            log_p = model(batch.input_ids, batch.mask).float().log_softmax(dim=1)[0]
-            drawn = int(torch.multinomial(log_p.detach().exp().cpu(), 1, generator=generator))
-            slopes = torch.autograd.grad(log_p[drawn], list(held.values()), allow_unused=True)
+            with watched_logits(model) as seen:
+                model(batch.input_ids, batch.mask) if ask is None else ask(model, batch)
+            likelihood = kind.drawn(seen[0], batch, generator)
+            slopes = torch.autograd.grad(likelihood, list(held.values()), allow_unused=True)
             for name, slope in zip(held, slopes, strict=True):
                 if slope is not None:
                     importance[name] += slope.detach().float() ** 2 / len(picked)

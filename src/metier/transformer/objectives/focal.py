@@ -35,15 +35,32 @@ def focal(
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         logits = model(batch.input_ids, batch.mask).float()
         assert batch.labels is not None
-        targets = as_targets(batch.labels)
-        if targets.dim() == 1:
-            targets = torch.nn.functional.one_hot(targets, logits.shape[1]).float()
-        targets = targets * (1 - label_smoothing) + label_smoothing / logits.shape[1]
-        if weights is not None:
-            targets = targets * weights.to(logits.device)
-        log_p = logits.log_softmax(dim=1)
-        # Of a p that rounds to 1 the power's slope is endless where focusing is below 1.
-        missed = (1 - log_p.exp()).clamp(min=torch.finfo(log_p.dtype).eps)
-        return -(targets * missed**focusing * log_p).sum(dim=1).mean()
+        return focal_loss(
+            logits,
+            as_targets(batch.labels),
+            focusing=focusing,
+            label_smoothing=label_smoothing,
+            weights=None if weights is None else weights.to(logits.device),
+        )
 
     return objective
+
+
+def focal_loss(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    focusing: float,
+    label_smoothing: float = 0.0,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Give the mean loss of logits of shape (n, n_classes) for classes of shape (n,) or probabilities like the logits."""
+    if targets.dim() == 1:
+        targets = torch.nn.functional.one_hot(targets, logits.shape[1]).float()
+    targets = targets * (1 - label_smoothing) + label_smoothing / logits.shape[1]
+    if weights is not None:
+        targets = targets * weights
+    log_p = logits.log_softmax(dim=1)
+    # Of a p that rounds to 1 the power's slope is endless where focusing is below 1.
+    missed = (1 - log_p.exp()).clamp(min=torch.finfo(log_p.dtype).eps)
+    return -(targets * missed**focusing * log_p).sum(dim=1).mean()

@@ -63,7 +63,7 @@ def layers_of(encoder: torch.nn.Module) -> torch.nn.ModuleList:
     if not lists:
         raise SettingsError(
             [f"mixup needs a stack of layers and {type(encoder).__name__} has none; leave mixup out"],
-            origin="The objective",
+            origin="The terms of the objective",
         )
     return max(lists, key=len)
 

@@ -3,11 +3,11 @@
 import torch
 
 from metier.transformer.batching import Batch
-from metier.transformer.objectives.objective import Objective
+from metier.transformer.objectives.objective import AsQuestions, Objective, as_they_are
 from metier.transformer.objectives.watching import watched_logits
 
 
-def r_drop(objective: Objective, *, weight: float = 0.5) -> Objective:
+def r_drop(objective: Objective, *, weight: float = 0.5, questions: AsQuestions = as_they_are) -> Objective:
     """Give an objective that takes the mean of two passes and adds how far their answers are apart [1]_.
 
     Parameters
@@ -17,6 +17,8 @@ def r_drop(objective: Objective, *, weight: float = 0.5) -> Objective:
     weight : float, default=0.5
         What the disagreement counts: the mean of the Kullback-Leibler divergences both ways round. The paper adds
         the two losses where we take their mean, so its alpha is twice this.
+    questions : callable
+        From logits and their batch to what a softmax over the last axis answers: tags of tokens, a yes or no a label.
 
     References
     ----------
@@ -30,7 +32,7 @@ def r_drop(objective: Objective, *, weight: float = 0.5) -> Objective:
                 losses.append(objective(model, batch))
             # Wrapped objectives pass more than once; the first is the plain one.
             logits.append(seen[0])
-        return (losses[0] + losses[1]) / 2 + weight * disagreement(*logits)
+        return (losses[0] + losses[1]) / 2 + weight * disagreement(*(questions(each, batch) for each in logits))
 
     return regularised
 
