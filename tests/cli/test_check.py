@@ -8,7 +8,9 @@ from rich.cells import cell_len
 
 from metier.cli.check import check
 from metier.data import read
-from metier.errors import MissingColumnError, UnknownNameError
+from metier.errors import MissingColumnError, MissingLabelError, UnknownNameError
+from metier.selection.preparation import check_before_any_work
+from metier.selection.settings import check_settings
 
 BANKING = Path(__file__).parents[2] / "examples" / "banking77"
 TITLES = Path(__file__).parents[2] / "examples" / "csl_category_zh"
@@ -194,3 +196,40 @@ def test_a_separator_is_asked_for_by_name(tmp_path):
 def test_a_role_that_nobody_knows_is_named(tickets):
     said = " ".join(run(tickets[0], "--role", "span=x", code=2).output.split())
     assert "--role takes ROLE=COLUMN; found 'span=x'. Did you mean 'spans'?" in said
+
+
+@pytest.fixture
+def opinions(tmp_path):
+    """Rows whose labels are grades as well as labels."""
+    path = tmp_path / "opinions.csv"
+    words = ("dreadful", "poor", "decent", "lovely", "superb")
+    rows = [f"the {noun} was {words[grade]},{grade + 1}" for noun in NOUNS for grade in range(5)]
+    path.write_text("text,label\n" + "\n".join(rows) + "\n")
+    return path
+
+
+NOUNS = ("room", "meal", "staff", "view", "bed", "lobby", "pool", "lift")
+
+
+def test_a_stated_task_is_taken_and_goes_on_to_training(opinions):
+    lines = run(opinions, "--task", "grading").stdout.splitlines()
+    assert lines[0].startswith(f"{opinions}: 40 rows of grading, text = text, label = label (5 labels)")
+    assert lines[-1] == f"next: metier train {opinions} --task grading"
+    assert json.loads(run(opinions, "--task", "retrieval", "--json").stdout)["facts"]["task"] == "retrieval"
+
+
+def test_a_task_that_the_rows_do_not_hold_is_an_error_as_in_training(opinions):
+    result = run(opinions, "--task", "tagging", code=1)
+    mark = next(line for line in result.stdout.splitlines() if line.startswith("✗"))
+    assert mark.startswith(f"✗ tagging cannot be learned from these rows: {opinions} has no spans column")
+    with pytest.raises(MissingLabelError, match="has no spans column"):
+        check_before_any_work(read(opinions), check_settings({"task": "tagging"}))
+    # A scale that nobody knows: grades have an order, labels have none.
+    opinions.write_text(opinions.read_text().replace(",1", ",pale").replace(",5", ",dark"))
+    assert "Grades need an order" in run(opinions, "--task", "grading", code=1).stdout
+    run(opinions)
+
+
+def test_a_task_nobody_knows_is_refused_before_any_work(tmp_path):
+    with pytest.raises(UnknownNameError, match="grading"):
+        run(tmp_path / "not-there.csv", "--task", "gradin")

@@ -22,6 +22,7 @@ from metier.audit.places import check_places
 from metier.audit.repetition import check_repetition
 from metier.audit.scores import check_scores
 from metier.audit.targets import check_targets
+from metier.audit.task_fit import check_task_fit
 from metier.data.faults import FaultLog
 from metier.data.rows import Rows
 from metier.data.split_column import positions_by_split
@@ -32,6 +33,7 @@ from metier.text import detect_language
 SEVERITIES = ("error", "warning", "note")
 # Every name a finding can have, in the order of the checks.
 CHECKS = (
+    "unfit-for-task",
     *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-answers"),
     *("broken-conversations", "broken-scores", "broken-labels", "missing-sides"),
     *("text-is-id", "label-is-id", "constant-columns", "label-in-text"),
@@ -96,6 +98,7 @@ def examine(
     *,
     test: Rows | None = None,
     validation: Rows | None = None,
+    task: str | None = None,
     label_errors: bool | None = None,
     faults: Mapping[str, FaultLog] | None = None,
     random_state: int = 0,
@@ -109,6 +112,8 @@ def examine(
         The training rows, or all rows with a split column.
     test, validation : Rows, optional
         Held-out rows.
+    task : str, optional
+        What is to be learned from them, where it is not what their columns show.
     label_errors : bool, optional
         Whether to look for mislabelled rows; by default when there are at most 50,000 rows.
     faults : mapping of str to FaultLog, optional
@@ -122,6 +127,7 @@ def examine(
         label_errors = len(train) <= MOST_ROWS
     mix = detect_language(train.texts)
     checks = [
+        *([check_task_fit(train, task)] if task is not None else []),
         *(check(train) for check in CHECKED),
         check_languages(train, mix),
         *([check_label_errors(train, random_state=random_state)] if label_errors else []),
@@ -139,7 +145,7 @@ def examine(
     found = sorted(_run([*read, *asked], listener), key=lambda finding: SEVERITIES.index(finding.severity))
     sizes = {"train": len(train)} | {name: len(part) for name, part in parts.items()}
     languages = {"language": mix.main_language, "language_shares": mix.shares}
-    return Audit(tuple(found), _facts(train, sizes) | languages)
+    return Audit(tuple(found), _facts(train, sizes, task) | languages)
 
 
 def _parts(
@@ -181,7 +187,7 @@ def _in_file(finding: Finding, index: np.ndarray | None) -> Finding:
     return replace(finding, rows=tuple(int(index[row]) for row in finding.rows), examples=examples)
 
 
-def _facts(rows: Rows, sizes: dict[str, int]) -> dict[str, Any]:
+def _facts(rows: Rows, sizes: dict[str, int], task: str | None) -> dict[str, Any]:
     lengths = np.fromiter((len(text) for text in rows.texts), dtype=np.int64, count=len(rows))
     own = labels_of_rows(rows)
     counts = Counter(label for labels in own or () for label in labels)
@@ -193,7 +199,7 @@ def _facts(rows: Rows, sizes: dict[str, int]) -> dict[str, Any]:
     if rows.roles.score is not None:
         more["scores"] = _scores(rows)
     return {
-        "task": infer_task(rows)[0],
+        "task": task or infer_task(rows)[0],
         "rows": sizes,
         "labels": dict(counts.most_common()),
         "characters": {"median": float(np.median(lengths)), "longest": int(lengths.max())},

@@ -10,6 +10,7 @@ from metier.data.reading import read, read_alike
 from metier.data.rows import Rows
 from metier.errors import EmptyDataError, StrayTagError
 from metier.progress import Listener, ignore
+from metier.tasks.known import known_task
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ def examine_source(
     *,
     test: Any = None,
     validation: Any = None,
+    task: str | None = None,
     repair: bool = False,
     encoding: str | None = None,
     delimiter: str | None = None,
@@ -47,6 +49,8 @@ def examine_source(
     ----------
     source, test, validation
         Anything that `read` takes.
+    task : str, optional
+        What is to be learned from the rows; None: what their columns show.
     repair : bool, default=False
         Examine the rows as they are once mended; what was mended stands in their notes.
     encoding, delimiter : str, optional
@@ -58,7 +62,11 @@ def examine_source(
     ------
     DataError
         If the source cannot be read at all.
+    UnknownNameError
+        If no task has that name.
     """
+    if task is not None:
+        known_task(task)  # Before any work.
     shape: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter}
     faults: dict[str, FaultLog] = {}
 
@@ -81,6 +89,7 @@ def examine_source(
         rows,
         test=others.get("test"),
         validation=others.get("validation"),
+        task=task,
         faults=faults,
         listener=listener,
     )

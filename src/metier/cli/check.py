@@ -33,6 +33,9 @@ MOST_SHOWN = 20
 @click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")
 @click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
 @click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
+@click.option(
+    "--task", metavar="NAME", help="What is to be predicted. Default: told from the columns, and said."
+)
 @role_option
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
 @click.option("--time", metavar="COLUMN", help="When each row was written.")
