@@ -69,6 +69,25 @@ def test_the_twin_races_too_and_the_verdict_is_said(finished):
     assert finished.report["recommended"] != "self_training.v1"
 
 
+def test_what_unlabelled_rows_did_not_help_is_no_member_of_a_fusion(files, tiny_base, tmp_path):
+    finished = train(
+        files / "train.csv",
+        test=files / "test.csv",
+        candidates=["tfidf_linear", "frozen_linear", "self_training", "average"],
+        settings={
+            "data": {"unlabelled": str(files / "archive.csv")},
+            "base": str(tiny_base),
+            "refit": False,
+            "methods": {"frozen_linear": {"precision": "fp32"}, "self_training": {"precision": "fp32"}},
+        },
+        run=tmp_path / "run",
+    )
+    found = {one["name"]: one for one in finished.candidates}
+    assert found["self_training.v1"]["status"] == "trained"
+    assert any("no help to self_training.v1" in note for note in finished.report["data"]["notes"])
+    assert set(found["average.v1"]["members"]) == {"tfidf_linear.v1", "frozen_linear.v1"}
+
+
 def test_what_stands_in_the_splits_is_no_unlabelled_row(finished):
     note = next(note for note in finished.report["data"]["notes"] if note.startswith("--unlabelled brought"))
     assert "more stand in the labelled rows and were left out" in note

@@ -32,7 +32,7 @@ class LabelAverageJoiner:
 
     def join(self, race: Any) -> Entry:
         """Fit curves and thresholds on the members' validation answers."""
-        self.members = members_for_average(race.trained)
+        self.members = members_for_average(race.joinable)
         if len(self.members) < 2:
             return Entry(self.name, status="dropped", why="an average joins at least two candidates")
         labels, items = race.task.labels, list(race.validation_items)
@@ -67,7 +67,7 @@ class ScoreAverageJoiner:
 
     def join(self, race: Any) -> Entry:
         """Fit weights and interval on the members' validation scores."""
-        self.members = members_for_average(race.trained)
+        self.members = members_for_average(race.joinable)
         if len(self.members) < 2:
             return Entry(self.name, status="dropped", why="an average joins at least two candidates")
         scores = [race.run.answers(name, "validation").predicted for name in self.members]

@@ -52,7 +52,7 @@ class AverageJoiner:
 
     def join(self, race: Any) -> Entry:
         """Fit temperatures and weights on the members' validation answers."""
-        self.members = members_for_average(race.trained)
+        self.members = members_for_average(race.joinable)
         if len(self.members) < 2:
             return Entry(self.name, status="dropped", why="an average joins at least two candidates")
         answers = [race.run.probabilities(name, "validation") for name in self.members]
@@ -86,7 +86,7 @@ class CascadeJoiner:
 
     def join(self, race: Any) -> Entry:
         """Look for a threshold that the validation rows can certify."""
-        self.stages = stages_for_cascade(race.trained)
+        self.stages = stages_for_cascade(race.joinable)
         if self.stages is None:
             why = "a cascade does not pay here: no candidate costs a third of another or less"
             return Entry(self.name, status="dropped", why=why)
@@ -132,7 +132,7 @@ class VoteJoiner:
 
     def join(self, race: Any) -> Entry:
         """Fit weights and threshold on the members' validation spans."""
-        self.members = [entry.name for entry in race.trained if not entry.members]
+        self.members = [entry.name for entry in race.joinable if not entry.members]
         if len(self.members) < 2:
             return Entry(self.name, status="dropped", why="a vote needs at least two candidates")
         folders = [race.run.candidate(member) for member in self.members]
@@ -170,7 +170,7 @@ class RetrieveReadJoiner:
 
     def join(self, race: Any) -> Entry:
         """Choose how many windows are read on the validation rows."""
-        if not any(entry.name == self.reader for entry in race.trained):
+        if not any(entry.name == self.reader for entry in race.joinable):
             return Entry(self.name, status="dropped", why=f"it needs {self.reader}, which was not trained")
         folder = race.run.candidate(self.reader)
         self.fit = fit_retrieve_read(folder, race.validation_items, race.figures.targets)

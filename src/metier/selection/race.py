@@ -27,6 +27,7 @@ from metier.selection.preflight import Plan, Planned
 from metier.selection.run_folder import Entry, RunFolder
 from metier.selection.settings import TrainSettings
 from metier.selection.stored_answers import keep
+from metier.selection.unlabelled import without_gain
 from metier.tasks.task import Task
 
 
@@ -59,6 +60,12 @@ class Race:
     def trained(self) -> list[Entry]:
         """The candidates that can answer."""
         return [entry for entry in self.entries if entry.status == "trained"]
+
+    @property
+    def joinable(self) -> list[Entry]:
+        """The candidates that a fusion may join: not those that learned from unlabelled rows in vain."""
+        in_vain = without_gain(self)
+        return [entry for entry in self.trained if entry.name not in in_vain]
 
     def train_all(self, plan: Plan) -> None:
         """Train what the plan holds, cheap first.

@@ -57,7 +57,7 @@ def _parts_of(race: Any) -> dict[str, str]:
         "vectors": lambda search: search["ways"] == ["vectors"] and not search["reranks"],
         "reranker": lambda search: bool(search["reranks"]),
     }
-    entries = [entry for entry in race.trained if not entry.members]
+    entries = [entry for entry in race.joinable if not entry.members]
     searches = {entry.name: read_settings(race.run.candidate(entry.name)).get("search") for entry in entries}
     found = {}
     for kind, is_one in kinds.items():

@@ -1,7 +1,8 @@
 """`--unlabelled`: texts without labels for the methods that learn from them, and whether these gained by it.
 
 A method that learns from unlabelled rows has a plain twin that does not. It is worth its cost only if the paired test
-on the validation rows shows it to be better; otherwise the report says so, and it is not shipped.
+on the validation rows shows it to be better; otherwise the report says so, and it is not shipped, neither alone nor as a
+member of a fusion.
 """
 
 from collections.abc import Sequence
