@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metier.catalogue import resolve
 from metier.classical import TfidfLinear
 from metier.errors import CallError, MissingExtraError
 from metier.predictors.loading import load_predictor
@@ -73,15 +74,36 @@ def test_other_launched_processes_have_nothing_to_do(monkeypatch):
     assert take_over_launch() == 0
 
 
-@pytest.mark.parametrize(
-    ("setting", "sentence"),
-    [({"LOCAL_WORLD_SIZE": "1"}, "one machine"), ({"ACCELERATE_USE_FSDP": "true"}, "FSDP is on")],
-)
-def test_what_cannot_be_shared_is_said(monkeypatch, setting, sentence):
-    for key, value in {"WORLD_SIZE": "2", "RANK": "0", **setting}.items():
+def test_processes_of_several_machines_are_said(monkeypatch):
+    for key, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_WORLD_SIZE": "1"}.items():
         monkeypatch.setenv(key, value)
-    with pytest.raises(CallError, match=sentence):
+    with pytest.raises(CallError, match="one machine"):
         take_over_launch()
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "sentence"),
+    [
+        ("1", {}, "Add --fsdp_version 2"),
+        ("2", {"adaptation": "adalora:8"}, "Take 'lora:8'"),
+        ("2", {"methods": {"encoder": {"objective": "cross_entropy+ewc:1"}}}, "encoder: objective has ewc"),
+    ],
+)
+def test_what_fsdp_cannot_train_is_said_before_any_work(monkeypatch, tmp_path, version, settings, sentence):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.setenv("FSDP_VERSION", version)
+    with pytest.raises(CallError, match=sentence):
+        train(rows("train", {"age_limit"}, 3), run=tmp_path / "run", settings={"processes": 2, **settings})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_job_that_fsdp_cannot_train_starts_no_processes(monkeypatch, tmp_path):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.setenv("FSDP_VERSION", "2")
+    encoder = resolve("encoder.v1")(adaptation="adalora:8")
+    with pytest.raises(CallError, match=r"encoder\.v1: adaptation has adalora"):
+        Together(2, threads=2).fit(Job("encoder.v1", encoder, ["a"], ["b"]), tmp_path, ignore)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_address_without_a_cluster_is_said_before_any_work(tmp_path, monkeypatch):

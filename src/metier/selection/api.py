@@ -15,6 +15,7 @@ from metier.errors import InterruptedRunError
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.selection.budget import Clock, parse_duration
+from metier.selection.fitting import check_together
 from metier.selection.learning_curve import LearningCurve
 from metier.selection.on_ray import check_cluster, fitter_for
 from metier.selection.preflight import Plan, Preflight
@@ -132,6 +133,8 @@ def train(
         folder = RunFolder.open(Path(resume))
         chosen = load_settings(folder.settings_path)
     sources = Sources.choose(source, test, validation, chosen)
+    if chosen.processes > 1:
+        check_together({"every method": {"adaptation": chosen.adaptation}, **chosen.methods})
     train_rows, test_rows, validation_rows = read_all(sources, chosen)
     if resume is None:
         check_trackers(chosen.track)

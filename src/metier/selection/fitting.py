@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from metier import catalogue
-from metier.errors import BudgetError, CallError
+from metier.errors import BudgetError, CallError, SettingsError
 from metier.progress import Listener, Progress, ignore
+from metier.transformer.sharding_settings import asks_for_shards, check_shards, shard_faults
 
 # A search tries what its own clock allows: processes with clocks of their own would try different things.
 FITS_ALONE = frozenset({"searched.v1"})
@@ -124,6 +125,8 @@ class Here:
 class Together:
     """Fits in several processes of this machine that train one model; what makes no epochs is fitted here.
 
+    Settings of accelerate in the environment go with the processes: mixed precision, FSDP.
+
     Parameters
     ----------
     processes : int
@@ -141,11 +144,20 @@ class Together:
         """Nothing is open."""
 
     def fit(self, job: Job, folder: Path, listener: Listener) -> Fitted:
-        """Fit, and leave the export in an empty folder; raises `BudgetError` where the processes fail."""
+        """Fit, and leave the export in an empty folder.
+
+        Raises
+        ------
+        BudgetError
+            If the processes fail.
+        CallError
+            If FSDP cannot train it, see `check_together`.
+        """
         accepted = job.method.get_params(deep=False)
         text = job.as_json if "checkpoint_folder" in accepted and job.name not in FITS_ALONE else None
         if text is None:
             return Here().fit(job, folder, listener)
+        check_together({job.name: accepted})
         desk = folder.with_name(folder.name + ".job")
         shutil.rmtree(desk, ignore_errors=True)
         desk.mkdir(parents=True)
@@ -184,6 +196,26 @@ class Together:
             )
 
 
+def check_together(methods: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise `CallError` where accelerate's settings ask for an FSDP that methods, or metier, cannot train with.
+
+    Parameters
+    ----------
+    methods : mapping of str to mapping
+        Arguments by the names of methods.
+    """
+    if not asks_for_shards(os.environ):
+        return
+    check_shards(os.environ)
+    faults = [
+        f"{name}: {fault}"
+        for name, given in methods.items()
+        for fault in shard_faults(given.get("adaptation"), given.get("objective"))
+    ]
+    if faults:
+        raise SettingsError(faults, origin="The settings")
+
+
 def launch_environment() -> dict[str, str]:
     """Give the environment of processes that are launched from here: all of it but the place in a group."""
     return {key: value for key, value in os.environ.items() if not _is_place(key)}
@@ -208,7 +240,7 @@ def take_over_launch() -> int:
     Raises
     ------
     CallError
-        If they are spread over several machines, or FSDP is on.
+        If they are spread over several machines.
     """
     everywhere, here, rank = (int(os.environ.get(key, other)) for key, other in
                               (("WORLD_SIZE", "1"), ("LOCAL_WORLD_SIZE", "1"), ("RANK", "0")))  # fmt: skip
@@ -220,11 +252,6 @@ def take_over_launch() -> int:
         raise CallError(
             f"The launcher started {everywhere} processes, {here} of them on this machine; metier trains one "
             "model in the processes of one machine. Start them on one, or race on several with --on ray."
-        )
-    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
-        raise CallError(
-            "FSDP is on in accelerate's settings, and metier's loop keeps whole weights in each process. Turn "
-            "it off: the processes share the rows, not the weights."
         )
     for key in [key for key in os.environ if _is_place(key)]:
         del os.environ[key]

@@ -15,9 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs
 
 from metier.progress import Listener, Progress, ignore
 from metier.transformer.adaptation.adaptation import StepHook
@@ -25,8 +22,9 @@ from metier.transformer.batching import TokenisedRows
 from metier.transformer.checkpoint import KEPT, Checkpoint, CheckpointFolder
 from metier.transformer.interrupts import deferred_interrupt
 from metier.transformer.objectives.objective import Objective
-from metier.transformer.processes import agree, n_processes
+from metier.transformer.processes import accelerator_of, agree
 from metier.transformer.schedule import Schedule
+from metier.transformer.sharding import gathered, like, weights_of
 
 SECONDS_BETWEEN_REPORTS = 0.5
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -144,20 +142,21 @@ class Loop:
         self._rows, self._plan, self._objective = rows, plan, objective
         self._settings, self._evaluate, self._checkpoints = settings, evaluate, checkpoints
         self._what, self._listener, self._hook = what, listener, hook
-        self._accelerator = _accelerator(mixed_precision)
+        self._accelerator = accelerator_of(mixed_precision)
         self._raw = model
         self._rates = [float(group["lr"]) for group in groups]
+        # What does not train is neither copied nor kept: it is there already.
+        self._still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+        self._shares = weights_of(self._accelerator, model)
+        groups = self._shares.groups(groups)
         # One kernel for all weights of a group instead of a dozen passes over memory.
-        optimizer = torch.optim.AdamW(groups, fused=True)
-        self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
+        self._optimizer = self._accelerator.prepare(torch.optim.AdamW(groups, fused=True))
         self._weights = [weight for group in groups for weight in group["params"]]
         steps = -(-len(self._share(0)) // settings.accumulate)
         self._schedule = Schedule(
             steps * settings.epochs, settings.warmup_fraction, time_limit_seconds=settings.time_limit_seconds
         )
         self._position = Position()
-        # What does not train is neither copied nor kept: it is there already.
-        self._still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
         self._best: dict[str, torch.Tensor] = {}
         self._loss_sum, self._loss_batches = 0.0, 0
         self._since_report = self._since_checkpoint = 0.0
@@ -168,7 +167,7 @@ class Loop:
         self._restore()
         self._began = time.perf_counter() - self._position.seconds
         self._since_checkpoint = time.perf_counter()
-        with deferred_interrupt() as interrupted:
+        with self._shares, deferred_interrupt() as interrupted:
             try:
                 while not self._position.stopped_by:
                     self._run_epoch(interrupted)
@@ -176,7 +175,7 @@ class Loop:
                 if self._is_whole:
                     self._save()
                 raise
-        return self._finish()
+            return self._finish()
 
     def _run_epoch(self, interrupted: Callable[[], bool]) -> None:
         here, settings = self._position, self._settings
@@ -194,9 +193,10 @@ class Loop:
             elif settings.time_limit_seconds and here.seconds >= settings.time_limit_seconds:
                 here.stopped_by = "clock"
             self._report()
-            if interrupted():
+            if self._together(interrupted()):
                 raise KeyboardInterrupt
-            if time.perf_counter() - self._since_checkpoint > settings.seconds_between_checkpoints:
+            since = time.perf_counter() - self._since_checkpoint
+            if self._checkpoints and self._together(since > settings.seconds_between_checkpoints):
                 self._save()
         self._end_epoch(is_whole=here.batch >= len(batches))
 
@@ -212,9 +212,9 @@ class Loop:
             batch = self._rows.batch(positions).to(self._accelerator.device)
             is_last = number == len(batches) - 1
             # Several processes exchange gradients once a step, with the last batch.
-            with nullcontext() if is_last else self._accelerator.no_sync(self._model):
+            with nullcontext() if is_last else self._shares.alone():
                 with self._accelerator.autocast():
-                    loss = self._objective(self._model, batch)
+                    loss = self._objective(self._shares.model, batch)
                 # Weighted by rows, so that accumulating equals one large batch.
                 self._accelerator.backward(loss * (len(positions) / n_rows))
             self._loss_sum += float(loss.detach())
@@ -233,7 +233,8 @@ class Loop:
         facts: dict[str, float] = {"epoch": here.epoch + 1, "loss": self._loss}
         if self._evaluate is not None:
             # The epoch that counts as the best must be the same in every process.
-            facts |= {name: agree(value) for name, value in self._evaluate().items()}
+            with self._shares.readable():
+                facts |= {name: agree(value) for name, value in self._evaluate().items()}
         here.seconds = time.perf_counter() - self._began
         facts["seconds"] = here.seconds
         here.history.append(facts)
@@ -247,6 +248,10 @@ class Loop:
         self._is_whole = True
         self._report(force=True)
         self._save()
+
+    def _together(self, is_due: bool) -> bool:
+        """Whether something is to be done that every process has a part in, which the first says."""
+        return bool(agree(is_due)) if self._shares.is_shared_out else is_due
 
     def _clock(self) -> float:
         """Seconds spent; where they decide anything, all processes go by one clock."""
@@ -325,11 +330,14 @@ class Loop:
         self._listener(Progress(self._what, min(here.rows, total), total, facts=facts))
 
     def _save(self) -> None:
-        if self._checkpoints is None or not self._accelerator.is_main_process:
+        writes = self._accelerator.is_main_process
+        if self._checkpoints is None or not (writes or self._shares.is_shared_out):
             return
         is_over = bool(self._position.stopped_by)
-        facts = {**vars(self._position), "loss_sum": self._loss_sum, "loss_batches": self._loss_batches}
-        self._checkpoints.save(Checkpoint(self._state(is_over), facts), kept=1 if is_over else KEPT)
+        tensors = gathered(self._state(is_over), keep=writes)
+        if writes:
+            facts = {**vars(self._position), "loss_sum": self._loss_sum, "loss_batches": self._loss_batches}
+            self._checkpoints.save(Checkpoint(tensors, facts), kept=1 if is_over else KEPT)
         self._since_checkpoint = time.perf_counter()
 
     def _state(self, is_over: bool) -> dict[str, torch.Tensor]:
@@ -355,7 +363,9 @@ class Loop:
 
     def _put_back(self, weights: dict[str, torch.Tensor]) -> None:
         here = self._raw.state_dict()
-        self._raw.load_state_dict({name: weights.get(name, here[name]) for name in here | weights})
+        self._raw.load_state_dict(
+            here | {name: like(weight, here.get(name)) for name, weight in weights.items()}
+        )
 
     def _restore(self) -> None:
         kept = self._checkpoints.load_last() if self._checkpoints else None
@@ -373,21 +383,9 @@ class Loop:
             if state:
                 # The count of steps stays where the optimizer keeps it; moments go where the weights are.
                 self._optimizer.state[weight] = {
-                    name: value if name == "step" else value.to(weight.device) for name, value in state.items()
+                    name: value if name == "step" else like(value, weight) for name, value in state.items()
                 }
         torch.set_rng_state(kept.tensors["random"])
-
-
-def _accelerator(mixed_precision: str) -> Accelerator:
-    """Give an accelerator of this precision, whatever an earlier loop of this process asked for."""
-    # accelerate keeps one precision for a whole process and refuses a second; the processes of a group stay.
-    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision:
-        AcceleratorState._reset_state()
-    # A base may have weights that no answer uses, as BERT's pooler: processes must not wait for their gradients.
-    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if n_processes() > 1 else []
-    return Accelerator(
-        mixed_precision=mixed_precision, cpu=not torch.cuda.is_available(), kwargs_handlers=handlers
-    )
 
 
 def _under(prefix: str, tensors: Any) -> dict[str, torch.Tensor]:

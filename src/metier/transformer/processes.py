@@ -6,8 +6,15 @@ process that took one step more would wait for the others for ever.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
+
+from metier.transformer.sharding_settings import LOADING, USE
 
 
 def n_processes() -> int:
@@ -28,3 +35,27 @@ def agree(value: float) -> float:
     shared = torch.tensor([value], dtype=torch.float64, device=device)
     torch.distributed.broadcast(shared, src=0)
     return float(shared[0])
+
+
+def accelerator_of(mixed_precision: str) -> Accelerator:
+    """Give an accelerator of this precision, whatever an earlier loop of this process asked for."""
+    # accelerate keeps one precision for a whole process and refuses a second; the processes of a group stay.
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision:
+        AcceleratorState._reset_state()
+    # A base may have weights that no answer uses, as BERT's pooler: processes must not wait for their gradients.
+    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if n_processes() > 1 else []
+    with _sharing_out_ourselves():
+        return Accelerator(
+            mixed_precision=mixed_precision, cpu=not torch.cuda.is_available(), kwargs_handlers=handlers
+        )
+
+
+@contextmanager
+def _sharing_out_ourselves() -> Iterator[None]:
+    """Keep accelerate from sharing weights out, see `sharding`, and transformers from reading a base in one process."""
+    asked = os.environ.pop(USE, None)
+    try:
+        yield
+    finally:
+        if asked is not None:
+            os.environ |= {USE: asked, LOADING: "false"}
