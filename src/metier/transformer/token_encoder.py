@@ -32,6 +32,7 @@ from metier.transformer.objectives import objective_of
 from metier.transformer.preflight import Cost, measure_training
 from metier.transformer.tagged_windows import Cutter, CutTexts
 from metier.transformer.token_classifier import TokenClassifier, TokenStates
+from metier.transformer.token_probe import start_head
 
 
 @with_settings_of(FineTuned)
@@ -227,6 +228,7 @@ class TokenEncoder(FineTuned):
         cutter = Cutter(tokenizer, frame, self.model_.pad_id)
         seen = cutter.rows(examples)
         away = None if unseen is None else cutter.rows(unseen)
+        start_head(self.model_, seen.rows, random_state=self.random_state)
         known = [part for part in (seen, away) if part is not None]
         tuned = fine_tune(
             self.model_,
