@@ -8,7 +8,8 @@ compact, planning the batches. Of its steps a few are timed, spread over the pla
 tokens of the plan.
 
 Tokens: texts joined and cut to 16 to 512 tokens, steps of the same budget. The base was trained on 256 at once and reads
-longer texts in windows of that; its positions allow 512, so the step can be measured there.
+longer texts in windows of that; its positions allow 512, so the step can be measured there. `plain_over_fused` is the
+time of a step with plain attention to that with torch's fused one, by turns: what `transformer.attention` chooses by.
 
 Memory is the most that the process has held so far; sizes come in rising order.
 """
@@ -27,7 +28,7 @@ import numpy as np  # isort: skip
 import torch  # isort: skip
 
 from metier.predictors.tokenization import token_ids
-from metier.transformer.attention import fastest_attention
+from metier.transformer.attention import FUSED, PLAIN, fastest_attention
 from metier.transformer.bases import load_tokenizer, resolve_base
 from metier.transformer.batching import padding_fraction
 from metier.transformer.precision import has_native_bfloat16
@@ -35,6 +36,7 @@ from metier.transformer.precision import has_native_bfloat16
 ROWS = (1_000, 10_000, 100_000)
 TOKENS = (16, 32, 64, 128, 256, 512)
 STEPS = 4
+ROUNDS = 2
 
 
 def main() -> None:
@@ -117,8 +119,12 @@ def grow_tokens(texts: Sequence[str], n_tokens: int) -> dict[str, Any]:
     ids = [[begins, *stream[start : start + inner], ends] for start in starts]
     step = Step(ids, np.arange(rows_needed) % 77, bf16=has_native_bfloat16())
     rate = tokens_per_second(step, step.plan[:STEPS])
+    turns = [
+        {form: seconds_with(step, step.plan[:STEPS], form) for form in (PLAIN, FUSED)} for _ in range(ROUNDS)
+    ]
     return {
         "tokens": n_tokens,
+        "plain_over_fused": [round(turn[PLAIN] / turn[FUSED], 2) for turn in turns],
         "rows_a_batch": len(step.plan[0]),
         "tokens_per_cpu_second": round(rate),
         "examples_per_cpu_second": round(rate / n_tokens, 2),
@@ -136,6 +142,16 @@ def tokens_per_second(step: Step, batches: Sequence[np.ndarray]) -> float:
             step(batch)
         spent = time.process_time() - begun
     return sum(len(batch) * int(step.rows.lengths[batch].max()) for batch in batches) / spent
+
+
+def seconds_with(step: Step, batches: Sequence[np.ndarray], attention: str) -> float:
+    """Processor seconds of steps with a form of attention."""
+    step.model.encoder.set_attn_implementation(attention)
+    step(batches[0])
+    begun = time.process_time()
+    for batch in batches:
+        step(batch)
+    return time.process_time() - begun
 
 
 def peak_memory_mb() -> int:

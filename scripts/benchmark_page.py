@@ -262,6 +262,11 @@ def aims(results: list[dict[str, Any]]) -> Iterator[str]:
             f"The step runs at {percent(found)} of the fastest product this processor makes: unless it computes less, it "
             f"can become {1 / found:.1f} times as fast and no more, however it is written."
         )
+        if most and (bound := most["times_faster_than"]["best"]["processor"]["median"] / found) < 3:
+            yield (
+                f"Against the Trainer at its best that would be {bound:.1f} times. What is aimed at there takes computing "
+                "less: layers that do not train, as `--adaptation top:2` has them in the table of whole trainings above."
+            )
 
 
 def gain_in_time(result: dict[str, Any]) -> tuple[str, float] | None:

@@ -75,7 +75,14 @@ SUITES = {
         test_rows=500,
     ),
     "fine_tuning_more_rows": Suite(
-        {"Trainer, best": BEST, "encoder.v1": ENCODER}, rows=2_048, validation_rows=200, test_rows=500
+        {
+            "Trainer, best": BEST,
+            "encoder.v1, top:2": Side("ours", {"method": "encoder.v1", "arguments": {"adaptation": "top:2"}}),
+            "encoder.v1": ENCODER,
+        },
+        rows=2_048,
+        validation_rows=200,
+        test_rows=3_080,
     ),
     "time_to_accuracy": Suite(
         {
