@@ -12,11 +12,20 @@ import pytest
 
 from metier.catalogue import resolve
 from metier.classical import TfidfLinear
-from metier.errors import CallError, MissingExtraError
+from metier.errors import CallError, MetierError, MissingExtraError
 from metier.predictors.loading import load_predictor
 from metier.progress import ignore
 from metier.selection.api import train
-from metier.selection.fitting import Here, Job, Together, launch_environment, run_job_text, take_over_launch
+from metier.selection.fitting import (
+    FAULT_FILE,
+    Here,
+    Job,
+    Together,
+    launch_environment,
+    run_job,
+    run_job_text,
+    take_over_launch,
+)
 from metier.selection.on_ray import check_cluster
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -104,6 +113,13 @@ def test_a_job_that_fsdp_cannot_train_starts_no_processes(monkeypatch, tmp_path)
     with pytest.raises(CallError, match=r"encoder\.v1: adaptation has adalora"):
         Together(2, threads=2).fit(Job("encoder.v1", encoder, ["a"], ["b"]), tmp_path, ignore)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_fails_among_processes_leaves_why(tmp_path):
+    (tmp_path / "job.json").write_text(Job("tfidf_linear.v1", TfidfLinear(), ["a", "b"], ["x", "x"]).as_json)
+    with pytest.raises(MetierError) as raised:
+        run_job(tmp_path)
+    assert (tmp_path / FAULT_FILE).read_text() == str(raised.value)
 
 
 def test_an_address_without_a_cluster_is_said_before_any_work(tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def test_shared_out_it_learns_the_same_weights(trained, tiny_base, name):
     learned = whole["encoder.encoder.layer.1.output.LayerNorm.bias"]
     if name not in ("lora", "adapter"):
         # It did learn, so the comparison says something.
-        assert float((learned - base["encoder.layer.1.output.LayerNorm.bias"]).abs().max()) > 10 * TOLERANCE
+        assert float((learned - base["encoder.layer.1.output.LayerNorm.bias"]).abs().max()) > 5 * TOLERANCE
 
 
 @pytest.mark.slow
@@ -112,11 +112,12 @@ def test_units_are_what_the_wrap_policy_says(monkeypatch, tiny_base):
     model = load_model(resolve_base(str(tiny_base)))
     layers = list(model.encoder.layer)
     assert units(monkeypatch, model, "NO_WRAP") == []
-    assert units(monkeypatch, model, "TRANSFORMER_BASED_WRAP") == layers
+    assert set(units(monkeypatch, model, "TRANSFORMER_BASED_WRAP")) == set(layers)
     by_size = units(monkeypatch, model, "SIZE_BASED_WRAP", FSDP_MIN_NUM_PARAMS="1000000")
     # The inner ones first, and no list of layers, which has no pass of its own.
     assert set(layers) < set(by_size)
     assert model.encoder.layer not in by_size
+    assert not {model.embeddings, model.embeddings.word_embeddings} & set(by_size)
     assert by_size.index(layers[0]) < by_size.index(model.encoder)
     named = {"FSDP_TRANSFORMER_CLS_TO_WRAP": "BertAttention,BertIntermediate"}
     kinds = {type(unit).__name__ for unit in units(monkeypatch, model, "TRANSFORMER_BASED_WRAP", **named)}

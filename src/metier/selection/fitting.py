@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from metier import catalogue
-from metier.errors import BudgetError, CallError, SettingsError
+from metier.errors import BudgetError, CallError, MetierError, SettingsError
 from metier.progress import Listener, Progress, ignore
 from metier.transformer.sharding_settings import asks_for_shards, check_shards, shard_faults
 
 # A search tries what its own clock allows: processes with clocks of their own would try different things.
 FITS_ALONE = frozenset({"searched.v1"})
 LAST_WORDS = 2_000
+FAULT_FILE = "fault.txt"
 PLACES = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"})
 
 
@@ -189,7 +190,10 @@ class Together:
                 running.terminate()
                 raise
         if running.returncode or not (desk / "result.json").exists():
-            said = (desk / "errors.log").read_text(errors="replace").strip()[-LAST_WORDS:]
+            fault = desk / FAULT_FILE
+            # What a launcher says of a process that failed is long, and not why.
+            said = (fault if fault.exists() else desk / "errors.log").read_text(errors="replace")
+            said = said.strip()[-LAST_WORDS:]
             raise BudgetError(
                 f"{name}: {self.processes} processes could not train it together. "
                 f"Train it in one, without --processes. They said: {said}"
@@ -267,7 +271,11 @@ def run_job(desk: Path) -> None:
         job.method.fit(job.items, job.targets, listener=ignore, **given)
         return
     (desk / "export").mkdir()
-    fitted = Here().fit(job, desk / "export", _told)
+    try:
+        fitted = Here().fit(job, desk / "export", _told)
+    except MetierError as error:
+        (desk / FAULT_FILE).write_text(str(error), encoding="utf-8")
+        raise
     (desk / "result.json").write_text(json.dumps(asdict(fitted), default=_plain), encoding="utf-8")
 
 

@@ -234,15 +234,26 @@ def _units(model: torch.nn.Module, settings: FullyShardedDataParallelPlugin) -> 
         return []
     inside = [module for module in reversed(list(model.modules())) if module is not model and _can_run(module)]
     if policy is size_based_auto_wrap_policy:
-        return [module for module in inside if _size(module) > settings.min_num_params]
-    names = settings.transformer_cls_names_to_wrap
-    if names is None:
-        return list(blocks_of(model))
+        # Word vectors are read outside of their own pass, by heads that write words, and may be a head's weights.
+        words = {
+            id(weight)
+            for each in inside
+            if isinstance(each, torch.nn.Embedding)
+            for weight in each.parameters()
+        }
+        weights = {module: list(module.parameters()) for module in inside}
+        return [
+            module
+            for module, own in weights.items()
+            if sum(map(torch.numel, own)) > settings.min_num_params and words.isdisjoint(map(id, own))
+        ]
+    layer = type(blocks_of(model)[0]).__name__
+    names = settings.transformer_cls_names_to_wrap or [layer]
     found = [module for module in inside if type(module).__name__ in names]
     if not found:
         fault = (
             f"fsdp_transformer_layer_cls_to_wrap: no part of the model is a {' or '.join(names)}. Its layers are "
-            f"{type(blocks_of(model)[0]).__name__}: name that, or none"
+            f"{layer}: name that, or none"
         )
         raise SettingsError([fault], origin="The settings of accelerate")
     return found
@@ -251,7 +262,3 @@ def _units(model: torch.nn.Module, settings: FullyShardedDataParallelPlugin) -> 
 def _can_run(module: torch.nn.Module) -> bool:
     """Whether it is more than a list of others."""
     return type(module).forward is not torch.nn.ModuleList.forward
-
-
-def _size(module: torch.nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())
