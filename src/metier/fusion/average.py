@@ -19,8 +19,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation import fit_temperature, softmax
@@ -29,6 +28,7 @@ from metier.fusion.training import fit_methods, probabilities_of, settle, train_
 from metier.predictors.average import KIND, log_probabilities, pool
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import as_items, check_examples
 
 # Standard deviation of a weight around the equal one, before any row is seen. Between 0.04 and 0.13 accuracy
@@ -154,7 +154,7 @@ def export_average(
     write_settings(folder, settings)
 
 
-class Average(ClassifierMixin, BaseEstimator):
+class Average(Classifier):
     """Methods averaged: what each gets wrong by chance, the others outvote.
 
     Gains most where the members differ in kind: words beside embeddings. Costs as much as all of them together;
@@ -193,13 +193,6 @@ class Average(ClassifierMixin, BaseEstimator):
         self.fixed = fixed
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -229,23 +222,18 @@ class Average(ClassifierMixin, BaseEstimator):
         self.chosen_params_ = {"members": [settle(member) for member in self.members_], "fixed": self.fit_}
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes)."""
-        check_is_fitted(self)
-        texts = as_items(X)
-        return self.fit_.pool([probabilities_of(one, texts, self.classes_) for one in self.members_])
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.average` answers from."""
         check_is_fitted(self)
         with exported(self.members_, beside=folder) as folders:
             labels = [str(label) for label in self.classes_]
             export_average(self.fit_, folders, folder, name=self.name, labels=labels)
+
+    def _read(self, X: Any) -> Sequence[Any]:
+        return as_items(X)
+
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        return self.fit_.pool([probabilities_of(one, items, self.classes_) for one in self.members_])
 
 
 def _fit_or_equal(answers: Sequence[np.ndarray], truth: np.ndarray, n_members: int) -> AverageFit:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
@@ -19,6 +18,7 @@ from metier.fusion.training import Trained, fit_methods, probabilities_of, settl
 from metier.predictors.cascade import KIND, NEVER
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import as_items, check_examples
 
 __all__ = ["Cascade", "CascadeCertificate", "certify_cascade", "export_cascade"]
@@ -68,7 +68,7 @@ def export_cascade(
     write_settings(folder, settings)
 
 
-class Cascade(ClassifierMixin, BaseEstimator):
+class Cascade(Classifier):
     """A cheap method that keeps what it is sure of, and a big one that is asked about the rest.
 
     Nearly as accurate as the big method, by certificate, at a fraction of its cost where most texts are easy.
@@ -117,13 +117,6 @@ class Cascade(ClassifierMixin, BaseEstimator):
         self.certificate = certificate
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -159,32 +152,27 @@ class Cascade(ClassifierMixin, BaseEstimator):
         cheap, big = trained.answers
         return certify_cascade(cheap, big, trained.truth, margin=self.margin, confidence=self.confidence)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes)."""
-        check_is_fitted(self)
-        texts = as_items(X)
-        cheap, big = self.stages_
-        threshold = self.certificate_.threshold
-        if threshold is None:
-            return probabilities_of(big, texts, self.classes_)
-        probabilities = probabilities_of(cheap, texts, self.classes_)
-        unsure = np.flatnonzero(probabilities.max(axis=1) < threshold)
-        if len(unsure):
-            probabilities[unsure] = probabilities_of(
-                big, [texts[row] for row in unsure.tolist()], self.classes_
-            )
-        return probabilities
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.cascade` answers from."""
         check_is_fitted(self)
         with exported(self.stages_, beside=folder) as folders:
             export_cascade(self.certificate_, folders, folder, name=self.name)
+
+    def _read(self, X: Any) -> Sequence[Any]:
+        return as_items(X)
+
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        cheap, big = self.stages_
+        threshold = self.certificate_.threshold
+        if threshold is None:
+            return probabilities_of(big, items, self.classes_)
+        probabilities = probabilities_of(cheap, items, self.classes_)
+        unsure = np.flatnonzero(probabilities.max(axis=1) < threshold)
+        if len(unsure):
+            probabilities[unsure] = probabilities_of(
+                big, [items[row] for row in unsure.tolist()], self.classes_
+            )
+        return probabilities
 
 
 def _check_two(stages: Sequence[Any]) -> None:

@@ -84,6 +84,20 @@ def check_precision(precision: str) -> None:
         raise SettingsError([f"precision is {precision!r}, expected one of {', '.join(PRECISIONS)}"])
 
 
+def typical_rows(rows: Sequence[Any]) -> Sequence[Any]:
+    """Give some hundred of the rows to look at, evenly: files are often sorted by label."""
+    return rows[:: max(1, len(rows) // SAMPLED_ROWS)]
+
+
+def keep_report(method: Any, report: ExportReport) -> None:
+    """Keep in a fitted method what its export measured, and the precision it chose.
+
+    What validation decided holds for a refit on all rows too, which has no rows left to decide on.
+    """
+    method.chosen_params_["precision"] = report.chosen
+    method.facts_["export"] = asdict(report)
+
+
 @dataclass(frozen=True)
 class Gate:
     """Rows that INT8 has to prove itself on.

@@ -2,33 +2,30 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
 
 from metier.errors import SettingsError
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out
-from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.attention import fastest_attention
 from metier.transformer.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches
 from metier.transformer.bases import cutter_of, load_model, resolve_base
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed, embed_ids
-from metier.transformer.export import SAMPLED_ROWS, check_precision, export_encoder
+from metier.transformer.export import check_precision
 from metier.transformer.layer_decay import parameter_groups
 from metier.transformer.linear_probe import Probe, fit_probe
 from metier.transformer.loop import Loop, LoopSettings
 from metier.transformer.objectives.supervised_contrastive import contrast
 from metier.transformer.precision import mixed_precision
+from metier.transformer.probed_texts import ProbedTexts
 
 # Above it the rows say by themselves what a label's name would add, and fine-tuning whole pays more.
 MOST_ROWS_A_LABEL = 32
@@ -49,7 +46,7 @@ class _Taught:
     probe: Probe
 
 
-class FewShot(ClassifierMixin, BaseEstimator):
+class FewShot(ProbedTexts):
     """A linear head for few rows a label, which learns the labels' names as rows.
 
     A label is mostly named by words: `card_arrival` is one more text about a card that should arrive, and it counts
@@ -126,13 +123,6 @@ class FewShot(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -149,61 +139,12 @@ class FewShot(ClassifierMixin, BaseEstimator):
         examples = check_examples(X, y)
         unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
         self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
-        self.classes_, self._gate_rows = examples.classes, unseen
-        # Evenly: files are often sorted by label.
-        self._sample = examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]
-        self.facts_: dict[str, Any] = {"base": self.base_.name}
+        self._keep(examples, unseen)
         taught = self._choose(examples, unseen, listener)
         self.encoder_, self.probe_ = taught.encoder, taught.probe
         self.facts_ |= {"steps": taught.steps, "names_learned": len(self._names()[0])}
-        self.chosen_params_ = {
-            "base": self.base_.name,
-            "steps": taught.steps,
-            "C": self.probe_.C,
-            "temperature": self.probe_.temperature,
-        }
+        self.chosen_params_ = {**self._chosen_of_head(), "steps": taught.steps}
         return self
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each text.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.probe_.probabilities(self._vectors(self.encoder_, as_texts(X)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
-    def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.onnx_encoder` answers from, and a Hugging Face folder."""
-        check_is_fitted(self)
-        report = export_encoder(
-            load_model(self.base_) if self.encoder_ is None else self.encoder_,
-            self.base_,
-            folder,
-            weight=self.probe_.weight,
-            bias=self.probe_.bias,
-            labels=[str(label) for label in self.classes_],
-            name=self.name,
-            temperature=self.probe_.temperature,
-            validation=None if self._gate_rows is None else (self._gate_rows.texts, self._gate_rows.truth),
-            sample=self._sample,
-            precision=self.precision,
-        )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
 
     def why_not(self, X: Any, y: Any) -> str | None:
         """Say why it should not race on these rows when nobody asked for it; None: it should."""
@@ -297,6 +238,12 @@ class FewShot(ClassifierMixin, BaseEstimator):
         found = [(words_of(str(label)), number) for number, label in enumerate(self.classes_)]
         named = [(words, number) for words, number in found if words and self.label_names]
         return [words for words, _ in named], np.array([number for _, number in named], dtype=np.int64)
+
+    def _embed(self, texts: Sequence[str]) -> np.ndarray:
+        return self._vectors(self.encoder_, texts)
+
+    def _encoder(self) -> torch.nn.Module:
+        return super()._encoder() if self.encoder_ is None else self.encoder_
 
     def _vectors(self, encoder: Any, texts: Sequence[str], listener: Listener = ignore) -> np.ndarray:
         if encoder is None:

@@ -1,25 +1,21 @@
 """The base as it came, and a linear head on its embeddings."""
 
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from metier.progress import Listener, ignore
 from metier.tasks.examples import check_examples
-from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.transformer.bases import load_model, resolve_base
+from metier.transformer.bases import resolve_base
 from metier.transformer.embedding import embed
-from metier.transformer.export import SAMPLED_ROWS, check_precision, export_encoder
+from metier.transformer.export import check_precision
 from metier.transformer.linear_probe import fit_probe
+from metier.transformer.probed_texts import ProbedTexts
 
 
-class FrozenLinear(ClassifierMixin, BaseEstimator):
+class FrozenLinear(ProbedTexts):
     """Mean-pooled embeddings of a frozen pretrained encoder, then logistic regression.
 
     Embeddings are computed once and kept on disk, so a second fit takes seconds. From ten rows a label on it is
@@ -67,13 +63,6 @@ class FrozenLinear(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -96,55 +85,9 @@ class FrozenLinear(ClassifierMixin, BaseEstimator):
             validation=away,
             random_state=self.random_state,
         )
-        self.classes_ = examples.classes
-        self.chosen_params_ = {
-            "base": self.base_.name,
-            "C": self.probe_.C,
-            "temperature": self.probe_.temperature,
-        }
-        self.facts_: dict[str, Any] = {"base": self.base_.name}
-        self._gate_rows = unseen
-        # Evenly: files are often sorted by label.
-        self._sample = examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]
+        self._keep(examples, unseen)
+        self.chosen_params_ = self._chosen_of_head()
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each text.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.probe_.probabilities(embed(self.base_, as_texts(X)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
-    def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.onnx_encoder` answers from, and a Hugging Face folder."""
-        check_is_fitted(self)
-        report = export_encoder(
-            load_model(self.base_),
-            self.base_,
-            folder,
-            weight=self.probe_.weight,
-            bias=self.probe_.bias,
-            labels=[str(label) for label in self.classes_],
-            name=self.name,
-            temperature=self.probe_.temperature,
-            validation=None if self._gate_rows is None else (self._gate_rows.texts, self._gate_rows.truth),
-            sample=self._sample,
-            precision=self.precision,
-        )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+    def _embed(self, texts: Sequence[str]) -> np.ndarray:
+        return embed(self.base_, texts)

@@ -1,12 +1,11 @@
 """Many labels by the base as it came, and a logistic regression a label on its embeddings."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.predictors.answers import LabelSetAnswers
@@ -14,18 +13,18 @@ from metier.predictors.label_rule_fitting import fit_rule
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.onnx_many_labels import KIND, OnnxManyLabelsPredictor
 from metier.progress import Listener, ignore
+from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
-from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, resolve_base
-from metier.transformer.export import SAMPLED_ROWS, check_precision
+from metier.transformer.export import check_precision, keep_report, typical_rows
 from metier.transformer.headed_export import Head, export_headed
 from metier.transformer.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
 from metier.transformer.many_labels_encoder import gate_of_sets
 from metier.transformer.pair_vectors import frozen_vectors
 
 
-class FrozenManyLabels(BaseEstimator):
+class FrozenManyLabels(LabelSetMethod):
     """Mean-pooled embeddings of a frozen pretrained encoder, then a logistic regression and a threshold a label.
 
     Embeddings are computed once and kept on disk, so a second fit takes seconds. Sigmoids and thresholds are those of
@@ -73,14 +72,6 @@ class FrozenManyLabels(BaseEstimator):
         self.precision = precision
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts, and `y` sets of labels."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.target_tags.multi_output = True
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -108,17 +99,8 @@ class FrozenManyLabels(BaseEstimator):
         self.chosen_params_: dict[str, Any] = {"base": self.base_.name, "C": C, "rule": rule.chosen}
         self.facts_: dict[str, Any] = {"base": self.base_.name}
         self._unseen = unseen
-        # Evenly: files are often sorted by label.
-        self._sample = examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]
+        self._sample = typical_rows(examples.texts)
         return self
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label by itself, float64 of shape (n_texts, n_labels)."""
-        return self._answer(X).probabilities
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the labels of each text, sorted; an empty list is the answer "none"."""
-        return self._answer(X).predicted
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_many_labels` answers from, and a Hugging Face folder."""
@@ -140,13 +122,10 @@ class FrozenManyLabels(BaseEstimator):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
-    def _answer(self, X: Any) -> LabelSetAnswers:
-        check_is_fitted(self)
-        return self.rule_.answer(self.probe_.margins(frozen_vectors(self.base_, as_texts(X))), self.name)
+    def _answer(self, texts: Sequence[str]) -> LabelSetAnswers:
+        return self.rule_.answer(self.probe_.margins(frozen_vectors(self.base_, texts)), self.name)
 
     def _splits(
         self, known: Questions, examples: LabelSets, unseen: LabelSets | None, listener: Listener

@@ -1,19 +1,18 @@
 """The base as it came, and a linear head over what the vectors of two texts agree in."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.progress import Listener, ignore
-from metier.tasks.pairs import as_pairs, check_pairs
+from metier.tasks.contract import PairClassifier
+from metier.tasks.pairs import check_pairs
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, resolve_base
-from metier.transformer.export import SAMPLED_ROWS, check_precision
+from metier.transformer.export import check_precision, keep_report, typical_rows
 from metier.transformer.linear_probe import fit_probe
 from metier.transformer.pair_export import PairHead, export_bi_encoder
 from metier.transformer.pair_vectors import compared, distinct_texts, frozen_vectors
@@ -21,7 +20,7 @@ from metier.transformer.pair_vectors import compared, distinct_texts, frozen_vec
 COMPARISON = "difference"
 
 
-class FrozenPair(ClassifierMixin, BaseEstimator):
+class FrozenPair(PairClassifier):
     """Vectors of a frozen pretrained encoder; logistic regression on |u - v|, u * v and the cosine.
 
     Knows words for the same thing, and with a multilingual base other languages. Vectors are computed once and kept
@@ -69,13 +68,6 @@ class FrozenPair(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of pairs."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.dict = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -106,33 +98,8 @@ class FrozenPair(ClassifierMixin, BaseEstimator):
         }
         self.facts_: dict[str, Any] = {"base": self.base_.name}
         self._unseen = unseen
-        # Evenly: files are often sorted by label.
-        self._sample = texts[:: max(1, len(texts) // SAMPLED_ROWS)]
+        self._sample = typical_rows(texts)
         return self
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each pair.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_pairs, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        pairs = as_pairs(X)
-        texts = distinct_texts(pairs)
-        vectors = dict(zip(texts, frozen_vectors(self.base_, texts), strict=True))
-        return self.probe_.probabilities(compared(pairs, vectors, COMPARISON))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each pair."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_bi_encoder` answers from, and a Hugging Face folder."""
@@ -146,6 +113,9 @@ class FrozenPair(ClassifierMixin, BaseEstimator):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
+
+    def _probabilities(self, pairs: Sequence[Any]) -> np.ndarray:
+        texts = distinct_texts(pairs)
+        vectors = dict(zip(texts, frozen_vectors(self.base_, texts), strict=True))
+        return self.probe_.probabilities(compared(pairs, vectors, COMPARISON))

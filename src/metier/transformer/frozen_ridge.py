@@ -1,25 +1,25 @@
 """Scores by the base as it came, and ridge regression on its embeddings."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
 from metier.predictors.onnx_scorer import KIND, OnnxScorerPredictor
 from metier.predictors.score_answers import ScoreRule
 from metier.progress import Listener, ignore
+from metier.tasks.contract import TextMethod
 from metier.tasks.pairs import Pair
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.tasks.scoring import half_width
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, resolve_base
-from metier.transformer.export import SAMPLED_ROWS, check_precision
+from metier.transformer.export import check_precision, keep_report, typical_rows
 from metier.transformer.headed_export import Head, export_headed
 from metier.transformer.pair_vectors import compared, distinct_texts, frozen_vectors
 from metier.transformer.score_encoder import fit_dense_ridge, gate_of_scores
@@ -29,7 +29,7 @@ UNFITTED_PENALTY = 0.3  # Where no row can be held out.
 COMPARISON = "difference"
 
 
-class FrozenRidge(RegressorMixin, BaseEstimator):
+class FrozenRidge(RegressorMixin, TextMethod):
     """Vectors of a frozen pretrained encoder, then ridge regression; of pairs |u - v|, u * v and the cosine.
 
     Vectors are computed once and kept on disk, so a second fit takes seconds; the pair (a, b) is answered as (b, a)
@@ -78,13 +78,6 @@ class FrozenRidge(RegressorMixin, BaseEstimator):
         self.coverage = coverage
         self.precision = precision
         self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -146,15 +139,12 @@ class FrozenRidge(RegressorMixin, BaseEstimator):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def _keep(self, examples: ScoredItems, unseen: ScoredItems | None) -> None:
         self._reading = "compared" if examples.are_pairs else "vectors"
         self._unseen = unseen
-        # Evenly: files are often sorted by score.
-        self._sample = list(examples.items[:: max(1, len(examples) // SAMPLED_ROWS)])
+        self._sample = list(typical_rows(examples.items))
 
     def _features(self, items: Sequence[Any], listener: Listener = ignore) -> np.ndarray:
         if not isinstance(items[0], Pair):

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.predictors.retrieve_rerank import (
@@ -20,10 +18,11 @@ from metier.predictors.retrieve_rerank import (
 )
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
+from metier.tasks.contract import SearchMethod
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import Base, load_model, resolve_base
-from metier.transformer.export import SAMPLED_ROWS, check_precision
+from metier.transformer.export import check_precision, typical_rows
 from metier.transformer.pair_export import PairHead, export_bi_encoder
 from metier.transformer.pair_vectors import frozen_vectors
 
@@ -41,7 +40,7 @@ class FrozenEncoder:
         return frozen_vectors(self.base, texts)
 
 
-class FrozenSearch(BaseEstimator):
+class FrozenSearch(SearchMethod):
     """Texts of a collection by the cosine of their vectors and the query's; a pretrained encoder, nothing trained.
 
     Finds what says the same in other words, and with a multilingual base in another language. Needs no pair of
@@ -81,13 +80,6 @@ class FrozenSearch(BaseEstimator):
         self.top = top
         self.precision = precision
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(self, X: Any, y: Any, *, validation: Any = None, listener: Listener = ignore) -> Self:
         """Embed the collection, or look its vectors up.
 
@@ -108,13 +100,8 @@ class FrozenSearch(BaseEstimator):
         )
         self.chosen_params_: dict[str, Any] = {"base": self.base_.name}
         self.facts_: dict[str, Any] = {"base": self.base_.name, "texts": len(collection)}
-        self._sample = list(collection.texts[:: max(1, len(collection) // SAMPLED_ROWS)])
+        self._sample = list(typical_rows(collection.texts))
         return self
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the ids of the best matches of each query, the best first."""
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).predicted
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.retrieve_rerank` answers from, and a Hugging Face folder."""

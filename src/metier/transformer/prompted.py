@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import transformers
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
@@ -15,9 +14,9 @@ from metier.evaluation.calibration import fit_temperature
 from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.softmax import softmax
-from metier.text.given_texts import as_texts
 from metier.transformer.generative_bases import (
     GenerativeBase,
     load_codec,
@@ -72,7 +71,7 @@ class TorchPromptedPredictor:
         return Answers(softmax(scores / self._temperature), self.labels, (self.name,) * len(texts))
 
 
-class Prompted(ClassifierMixin, BaseEstimator):
+class Prompted(Classifier):
     """A generative base asked which label goes on from the text; no label of a row is learned from.
 
     For bases of some billion weights: with the small one that comes with Metier, of 135 million, `ZeroShot` is far
@@ -102,6 +101,7 @@ class Prompted(ClassifierMixin, BaseEstimator):
     """
 
     name = "prompted.v1"
+    writes: ClassVar[bool] = True  # It stands on a base that writes.
 
     def __init__(
         self,
@@ -119,13 +119,6 @@ class Prompted(ClassifierMixin, BaseEstimator):
         self.temperature = temperature
         self.most_scored = most_scored
         self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -150,22 +143,6 @@ class Prompted(ClassifierMixin, BaseEstimator):
         self.facts_: dict[str, Any] = {"base": self._base.name, "described": self._described()}
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes).
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return softmax(self._scores(as_texts(X), ignore) / self.temperature_)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the base and what to ask it."""
         check_is_fitted(self)
@@ -176,6 +153,9 @@ class Prompted(ClassifierMixin, BaseEstimator):
         model = load_language_model(self._base, dtype=working_dtype(self._base))
         save_language_model(model, tokenizer, folder / HUGGING_FACE_FOLDER)
         write_settings(folder, self._settings(self.temperature_))
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return softmax(self._scores(texts, ignore) / self.temperature_)
 
     def _settings(self, temperature: float) -> dict[str, Any]:
         return {

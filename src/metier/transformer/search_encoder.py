@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import EmptyDataError
 from metier.predictors.retrieve_rerank import RETRIEVER_FOLDER, RetrieveRerankPredictor, as_kept, save_search
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of, known_pairs
+from metier.tasks.contract import SearchMethod
 from metier.text.given_texts import as_texts
 from metier.transformer.bi_encoder import BiEncoder
 from metier.transformer.frozen_search import bring_up, by_vectors
@@ -20,7 +19,7 @@ from metier.transformer.preflight import Cost
 CHOSEN = ("base", "stop_epoch")
 
 
-class SearchEncoder(BaseEstimator):
+class SearchEncoder(SearchMethod):
     """A pretrained encoder fine-tuned on queries and what answers them, every other text of the batch held against
     it [1]_; searches by the cosine of vectors.
 
@@ -88,13 +87,6 @@ class SearchEncoder(BaseEstimator):
         self.precision = precision
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -136,11 +128,6 @@ class SearchEncoder(BaseEstimator):
         }
         self.facts_: dict[str, Any] = {**encoder.facts_, "texts": len(collection), "pairs": len(seen)}
         return self
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the ids of the best matches of each query, the best first."""
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).predicted
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.retrieve_rerank` answers from, and a Hugging Face folder."""

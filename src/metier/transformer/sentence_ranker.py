@@ -1,7 +1,7 @@
 """The sentences that a summary would be made of, told by a frozen encoder and what is known of each sentence."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,11 +22,12 @@ from metier.text.language import detect_language
 from metier.transformer.bases import cutter_of, load_model, load_tokenizer, resolve_base
 from metier.transformer.export import (
     MOST_GATE_ROWS,
-    SAMPLED_ROWS,
     Exported,
     Gate,
     check_precision,
     export_graph,
+    keep_report,
+    typical_rows,
 )
 from metier.transformer.onnx_graph import PooledEncoder
 from metier.transformer.pair_vectors import frozen_vectors
@@ -187,7 +188,7 @@ class SentenceRanker(BaseEstimator):
             shape: dict[str, Any] = {"unit": self.unit_, "n_pieces": self.n_pieces_}
             return OnnxSentencesPredictor(own, cutter_of(self.base_), self.weight_, **shape, name=self.name)
 
-        sample = self._sample[:: max(1, len(self._sample) // SAMPLED_ROWS)]
+        sample = typical_rows(self._sample)
         report = export_graph(
             PooledEncoder(encoder, normalise=True),
             Exported(
@@ -203,9 +204,7 @@ class SentenceRanker(BaseEstimator):
             sample=cutter_of(self.base_).first(sample),
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def _check_settings(self) -> None:
         check_precision(self.precision)

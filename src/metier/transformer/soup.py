@@ -7,8 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
@@ -16,6 +14,7 @@ from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature,
 from metier.evaluation.comparison import compare
 from metier.evaluation.metrics import accuracy
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.softmax import softmax
 from metier.transformer.encoder import Encoder
@@ -42,7 +41,7 @@ class Ingredient:
     accuracy: float
 
 
-class Soup(ClassifierMixin, BaseEstimator):
+class Soup(Classifier):
     """Encoders fine-tuned from one base and one head, their weights averaged greedily [1]_.
 
     The best on validation begins; each further one, best first, stays in the average only if validation log-loss
@@ -108,13 +107,6 @@ class Soup(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -143,16 +135,6 @@ class Soup(ClassifierMixin, BaseEstimator):
         self.classes_ = self.best_.classes_
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label, an ndarray of shape (n_texts, n_classes)."""
-        check_is_fitted(self)
-        return self.best_.predict_proba(X)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        check_is_fitted(self)
-        return self.best_.predict(X)
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_encoder` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
@@ -163,6 +145,9 @@ class Soup(ClassifierMixin, BaseEstimator):
         """Time a few real batches; an epoch is one of every ingredient."""
         cost = self._encoder(0).measure(X, y)
         return replace(cost, seconds_per_epoch=cost.seconds_per_epoch * self.ingredients)
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return self.best_.predict_proba(texts)
 
     def _encoder(self, number: int, **settings: Any) -> Encoder:
         folder = self.checkpoint_folder

@@ -1,24 +1,23 @@
 """Static embeddings distilled from the base, and a linear head."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.predictors.static import StaticPredictor
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
-from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import resolve_base
 from metier.transformer.distillation import distill
 from metier.transformer.linear_probe import fit_probe
 
 
-class Static(ClassifierMixin, BaseEstimator):
+class Static(Classifier):
     """One vector a token, distilled from a pretrained encoder [1]_, averaged; then logistic regression.
 
     Answers as fast as TF-IDF and knows words it has never seen labelled; it does not see their order. With few rows a
@@ -63,13 +62,6 @@ class Static(ClassifierMixin, BaseEstimator):
         self.temperature = temperature
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -107,28 +99,10 @@ class Static(ClassifierMixin, BaseEstimator):
         self.facts_: dict[str, Any] = {"base": self.base_.name, "n_tokens": len(vectors.matrix)}
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each text.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).probabilities
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.static` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return self.predictor_.predict(texts).probabilities

@@ -2,25 +2,23 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.evaluation.calibration import fit_temperature
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.softmax import softmax
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, resolve_base
 from metier.transformer.embedding import embed
-from metier.transformer.export import SAMPLED_ROWS, check_precision, export_encoder
+from metier.transformer.export import check_precision, export_encoder, keep_report, typical_rows
 
 # Of similarities between -1 and 1, where no labelled row says how far they can be trusted.
 UNCALIBRATED_TEMPERATURE = 0.05
@@ -31,7 +29,7 @@ MOST_FOR_CENTRE = 4_000
 Descriptions = Mapping[str, str | Sequence[str]]
 
 
-class ZeroShot(ClassifierMixin, BaseEstimator):
+class ZeroShot(Classifier):
     """Similarity of a text's embedding to those of the labels' descriptions; no label of a row is learned from.
 
     For the first day, when there are label names and no labelled rows, and to know what labelling is worth. With ten
@@ -77,13 +75,6 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
         self.temperature = temperature
         self.precision = precision
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any = None, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -110,7 +101,7 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
             similarities = self._similarities(self._gate_rows[0], listener)
             temperature, is_calibrated = fit_temperature(similarities, self._gate_rows[1]), True
         self.temperature_ = float(temperature or UNCALIBRATED_TEMPERATURE)
-        self._sample = texts[:: max(1, len(texts) // SAMPLED_ROWS)]
+        self._sample = typical_rows(texts)
         self.chosen_params_ = {"base": self.base_.name, "temperature": self.temperature_}
         self.facts_: dict[str, Any] = {
             "base": self.base_.name,
@@ -119,22 +110,6 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
             "undescribed": [label for label in described if given and label not in given],
         }
         return self
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes).
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return softmax(self._similarities(as_texts(X), ignore) / self.temperature_)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_encoder` answers from: descriptions are its linear head."""
@@ -153,8 +128,10 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
             sample=self._sample,
             precision=self.precision,
         )
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return softmax(self._similarities(texts, ignore) / self.temperature_)
 
     def _head(
         self, described: Sequence[Sequence[str]], texts: Sequence[str], listener: Listener
