@@ -2,7 +2,7 @@
 
 import time
 
-from metier.predictors.textrank import written
+from metier.predictors.extracted_sentences import written
 from metier.selection import measuring
 
 

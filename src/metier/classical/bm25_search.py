@@ -3,18 +3,17 @@
 from pathlib import Path
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.predictors.retrieve_rerank import Finders, RetrieveRerankPredictor, SearchSettings, save_search
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
+from metier.tasks.contract import SearchMethod
 from metier.text.bm25 import Bm25
 from metier.text.given_texts import as_texts
 
 
-class Bm25Search(BaseEstimator):
+class Bm25Search(SearchMethod):
     """Texts of a collection by the words they share with a query, the rare ones more (BM25 [1]_).
 
     The search to beat: it learns nothing but how rare each word is, answers in microseconds, and finds names and
@@ -52,13 +51,6 @@ class Bm25Search(BaseEstimator):
         self.b = b
         self.top = top
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(self, X: Any, y: Any, *, validation: Any = None, listener: Listener = ignore) -> Self:
         """Learn the words of the collection; which query belongs to which text teaches it nothing.
 
@@ -76,11 +68,6 @@ class Bm25Search(BaseEstimator):
         self.chosen_params_: dict[str, Any] = {}
         self.facts_: dict[str, Any] = {"texts": len(collection)}
         return self
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the ids of the best matches of each query, the best first."""
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).predicted
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.retrieve_rerank` answers from."""

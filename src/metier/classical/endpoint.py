@@ -5,23 +5,22 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
 from metier.predictors.chat_client import ChatSettings
 from metier.predictors.endpoint import Asked, EndpointPredictor
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
-from metier.text.given_texts import as_texts
 
 ROWS_AT_ONCE = 20  # Between two reports of progress.
 PER_MILLION = 1_000_000
 ROWS_OF_A_COST = 1_000
 
 
-class Endpoint(ClassifierMixin, BaseEstimator):
+class Endpoint(Classifier):
     """A large language model prompted with the closed set of labels, through any OpenAI-compatible endpoint.
 
     The address and the key come from METIER_ENDPOINT_URL and METIER_ENDPOINT_KEY; without the address nothing is
@@ -88,13 +87,6 @@ class Endpoint(ClassifierMixin, BaseEstimator):
         self.right_fraction = right_fraction
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -131,26 +123,13 @@ class Endpoint(ClassifierMixin, BaseEstimator):
         self.predictor_ = self._predictor(shares, right_fraction=right_fraction)
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes).
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).probabilities
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the file that `predictors.endpoint` asks from; the address and the key stay in the environment."""
         check_is_fitted(self)
         self.predictor_.save(folder)
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return self.predictor_.predict(texts).probabilities
 
     def _predictor(self, shares: Sequence[float], *, right_fraction: float) -> EndpointPredictor:
         chat = ChatSettings(

@@ -1,14 +1,54 @@
-"""How many sentences a summary has: the one choice of the methods that take them out of the text."""
+"""Summaries of sentences that stand in the text; how many is the one choice of the methods that take them out of it."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.text_measures import rouge_l
-from metier.tasks.generation import TextPairs, last_words
+from metier.predictors.extracted_sentences import SentencesPredictor
+from metier.progress import Listener, ignore
+from metier.tasks.generation import TextPairs, check_texts, last_words
 
 MOST_SENTENCES = 5
 MOST_ROWS = 500  # Enough to tell one sentence from two.
+
+
+class ExtractedSentences(BaseEstimator):
+    """So many sentences of a text; a special case says by its `answers` which ones."""
+
+    name: str
+    answers: ClassVar[type[SentencesPredictor]]
+    n_sentences: int | None
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Choose the number of sentences. `listener` is not needed; every method takes it."""
+        pairs = check_texts(X, y)
+        self.facts_: dict[str, Any] = {}
+        if self.n_sentences is None:
+            unseen = pairs if validation is None else check_texts(*validation, origin="the validation rows")
+            self.n_sentences_, figures = choose_count(unseen, self.answers.extract)
+            self.facts_["rouge_l"] = figures
+        else:
+            self.n_sentences_ = self.n_sentences
+        self.chosen_params_ = {"n_sentences": self.n_sentences_}
+        self.predictor_ = self.answers(n_sentences=self.n_sentences_, name=self.name)
+        return self
+
+    def predict(self, X: Any) -> list[str]:
+        """Give the summary of each text."""
+        check_is_fitted(self)
+        return self.predictor_.predict(X).predicted
+
+    def export(self, folder: Path) -> None:
+        """Leave the file that the predictor answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)
 
 
 def choose_count(pairs: TextPairs, summarise: Callable[[str, int], str]) -> tuple[int, dict[int, float]]:

@@ -1,20 +1,20 @@
 """The floor of many labels: the labels that more than half of the rows had, whatever the text says."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.constant_labels import ConstantLabelsPredictor
 from metier.progress import Listener, ignore
+from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import check_label_sets
-from metier.text.given_texts import as_texts
 
 
-class LabelFrequencies(BaseEstimator):
+class LabelFrequencies(LabelSetMethod):
     """Gives every text the labels that more than half of the training rows had: what a method must beat.
 
     Attributes
@@ -26,14 +26,6 @@ class LabelFrequencies(BaseEstimator):
     """
 
     name = "label_frequencies.v1"
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts, and `y` sets of labels."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.target_tags.multi_output = True
-        return tags
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -49,17 +41,10 @@ class LabelFrequencies(BaseEstimator):
         self.facts_: dict[str, Any] = {"none_fraction": float((~examples.truth.any(axis=1)).mean())}
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the share of each label for each text, an ndarray of shape (n_texts, n_labels)."""
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).probabilities
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the commonest labels for each text."""
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).predicted
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.constant_labels` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
+
+    def _answer(self, texts: Sequence[str]) -> LabelSetAnswers:
+        return self.predictor_.predict(texts)

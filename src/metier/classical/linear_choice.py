@@ -1,6 +1,6 @@
 """Which linear model, how much penalty and which temperature: chosen on rows that were not trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,13 +8,16 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from metier.classical.linear_model import MODELS, LinearModel, train_linear
+from metier.classical.tfidf_rows import known_and_unseen
 from metier.evaluation import accuracy, fit_temperature, log_loss, softmax
 from metier.progress import Listener, Progress
+from metier.tasks.examples import Examples
 
 # In the order of how often each won in trials: where work is much, only the first are tried.
 CANDIDATES = (("svc", 1.0), ("logistic", 10.0), ("svc", 0.3), ("svc", 3.0))
 # Numbers in the matrix times classes, over all candidates: about twenty seconds on one core.
 MOST_WORK = 300_000_000
+UNFITTED_TEMPERATURE = 1.0  # Where no row can be held out: modest probabilities are the honest ones.
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,35 @@ def choose(
     facts = {"validation_accuracy": trials[0].accuracy}
     listener(Progress(f"{name}: chosen", len(trials), len(candidates), unit="candidates", facts=facts))
     return trials
+
+
+def settle(
+    trials: Sequence[Trial], candidates: Sequence[tuple[str, float]], temperature: float | None
+) -> tuple[str, float, float]:
+    """Give model, C and temperature: of the best trial, or where nothing was tried of the first candidate."""
+    if trials:
+        return trials[0].model, trials[0].C, trials[0].temperature
+    return (*candidates[0], temperature or UNFITTED_TEMPERATURE)
+
+
+def tfidf_splits(
+    examples: Examples, folds: Iterable[tuple[np.ndarray, np.ndarray]], *, most_ngrams: int
+) -> list[Split]:
+    """Hold rows out, each time with a vocabulary that has not seen them: so it will be in service.
+
+    Parameters
+    ----------
+    folds : iterable of two arrays of positions
+        To train on, and to judge by.
+    """
+    splits = []
+    for training, away in folds:
+        known, unseen = examples.take(training), examples.take(away)
+        both = known_and_unseen(
+            known.texts, unseen.texts, most_ngrams=most_ngrams, n_classes=len(examples.classes)
+        )
+        splits.append(Split(both[0], known.truth, both[1], unseen.truth))
+    return splits
 
 
 def _try(splits: Sequence[Split], model: str, C: float, *, temperature: float | None, seed: int) -> Trial:

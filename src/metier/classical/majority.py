@@ -1,20 +1,20 @@
 """The floor: how often a label came up, whatever the text says."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.predictors.constant import ConstantPredictor
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
-from metier.text.given_texts import as_texts
 
 
-class Majority(ClassifierMixin, BaseEstimator):
+class Majority(Classifier):
     """Gives every text the shares that the labels had in training: what a method must beat.
 
     Attributes
@@ -48,17 +48,10 @@ class Majority(ClassifierMixin, BaseEstimator):
         self.chosen_params_: dict[str, Any] = {}
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label for each text, an ndarray of shape (n_texts, n_classes)."""
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).probabilities
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the commonest label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.constant` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return self.predictor_.predict(texts).probabilities

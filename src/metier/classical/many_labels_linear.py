@@ -1,29 +1,30 @@
 """Many labels by the traditional pipeline: TF-IDF vectors, a linear model a label, a threshold a label."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.linear_choice import affordable_candidates
 from metier.classical.linear_model import MODELS, LinearModel
 from metier.classical.one_vs_rest import LabelSplit, LabelTrial, choose_for_labels, train_each
-from metier.classical.tfidf_linear import MOST_NUMBERS, MOST_WEIGHTS, SAMPLED_ROWS, as_matrix
-from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
-from metier.errors import SettingsError
+from metier.classical.tfidf_linear import MOST_NUMBERS
+from metier.classical.tfidf_rows import as_matrix, known_and_unseen, learn_affordable, ngrams_a_row
+from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.linear import LinearPredictor
 from metier.predictors.many_labels_linear import ManyLabelsLinearPredictor
 from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, ignore
+from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
-from metier.text.given_texts import as_texts
+from metier.tasks.setting_ranges import check_ranges
 
 
-class ManyLabelsLinear(BaseEstimator):
+class ManyLabelsLinear(LabelSetMethod):
     """Word and character n-grams weighted by TF-IDF, then a linear model a label [1]_.
 
     Trains in seconds and answers in a tenth of a millisecond. Margins become probabilities by a sigmoid a label, and
@@ -75,14 +76,6 @@ class ManyLabelsLinear(BaseEstimator):
         self.most_ngrams = most_ngrams
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts, and `y` sets of labels."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.target_tags.multi_output = True
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -91,12 +84,12 @@ class ManyLabelsLinear(BaseEstimator):
         Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out to
         choose on; the chosen models are then trained on all rows.
         """
-        self._check_settings()
+        check_ranges(self, choices={"model": MODELS}, above_zero=("C",), counts=("most_ngrams",))
         random = check_random_state(self.random_state)
         examples = check_label_sets(X, y)
         unseen = None if validation is None else check_label_sets(*validation, labels=examples.labels)
         examples = _affordable(examples, random)
-        vectors = self._learn_vectors(examples)
+        vectors = learn_affordable(examples.texts, most_ngrams=self.most_ngrams, n_classes=len(examples.labels))
         matrix = as_matrix(vectors, examples.texts)
         seed = int(random.randint(2**31 - 1))
         candidates = affordable_candidates(
@@ -130,31 +123,13 @@ class ManyLabelsLinear(BaseEstimator):
         self.chosen_params_: dict[str, Any] = {"model": model, "C": C, "rule": rule.chosen}
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label by itself.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_labels)
-            No label is likelier than the one it stands under.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.predictor_.probabilities(as_texts(X))
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the labels of each text, sorted; an empty list is the answer "none"."""
-        check_is_fitted(self)
-        return self.predictor_.predict(as_texts(X)).predicted
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.many_labels_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
+
+    def _answer(self, texts: Sequence[str]) -> LabelSetAnswers:
+        return self.predictor_.predict(texts)
 
     def _keep(self, examples: LabelSets, vectors: TfidfVectors, linear: LinearModel, rule: LabelRule) -> None:
         self.classes_ = np.array(examples.labels)
@@ -171,36 +146,20 @@ class ManyLabelsLinear(BaseEstimator):
             rule,
         )
 
-    def _check_settings(self) -> None:
-        faults = []
-        if self.model is not None and self.model not in MODELS:
-            faults.append(f"model is {self.model!r}, expected None or one of {', '.join(MODELS)}")
-        if self.C is not None and not self.C > 0:
-            faults.append(f"C is {self.C!r}, expected None or a number above 0")
-        if self.most_ngrams < 1:
-            faults.append(f"most_ngrams is {self.most_ngrams!r}, expected a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
-
-    def _learn_vectors(self, examples: LabelSets) -> TfidfVectors:
-        most = min(self.most_ngrams, MOST_WEIGHTS // len(examples.labels))
-        return learn_vectors(examples.texts, most_ngrams=most)
-
     def _splits(self, examples: LabelSets, random: np.random.RandomState) -> list[LabelSplit]:
         """Hold rows out, each time with a vocabulary that has not seen them: so it will be in service."""
         splits = []
         for known, unseen in examples.held_out(random):
-            vectors = self._learn_vectors(known)
-            matrices = as_matrix(vectors, known.texts), as_matrix(vectors, unseen.texts)
-            splits.append(LabelSplit(matrices[0], known.truth, matrices[1], unseen.truth))
+            both = known_and_unseen(
+                known.texts, unseen.texts, most_ngrams=self.most_ngrams, n_classes=len(examples.labels)
+            )
+            splits.append(LabelSplit(both[0], known.truth, both[1], unseen.truth))
         return splits
 
 
 def _affordable(examples: LabelSets, random: np.random.RandomState) -> LabelSets:
     """Give the examples, or as large a random sample of them as their n-grams fit in memory."""
-    sample = examples.take(random.permutation(len(examples))[:SAMPLED_ROWS])
-    per_row = max(1.0, float(np.mean([count_ngrams(text) for text in sample.texts])))
-    most = int(MOST_NUMBERS / per_row)
+    most = int(MOST_NUMBERS / ngrams_a_row(examples.texts, random))
     if most >= len(examples):
         return examples
     return examples.take(np.sort(random.permutation(len(examples))[:most]))

@@ -7,39 +7,34 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, vstack
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.classical.linear_choice import Split
+from metier.classical.linear_choice import UNFITTED_TEMPERATURE, Split, tfidf_splits
 from metier.classical.linear_model import LinearModel
-from metier.classical.tfidf_linear import MOST_WEIGHTS, as_matrix
-from metier.classical.tfidf_vocabulary import learn_vectors
-from metier.errors import SettingsError
+from metier.classical.tfidf_rows import as_matrix, learn_affordable
 from metier.evaluation.calibration import log_loss
 from metier.evaluation.grade_temperature import fit_grade_temperature
 from metier.predictors.linear import LinearPredictor
 from metier.predictors.ordinal_linear import OrdinalLinearPredictor
-from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.examples import Examples
+from metier.tasks.contract import Classifier
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades
 from metier.tasks.grading import from_cumulative
-from metier.text.given_texts import as_texts
+from metier.tasks.setting_ranges import check_ranges
 
 MODELS = ("shared", "separate")
 STRENGTHS = (30.0, 300.0)  # Weak: rows are vectors of length about 1, and log-loss still fell at 300.
-UNFITTED_TEMPERATURE = 1.0
 MOST_STEPS = 200
 # Cut points are columns of this height: the larger, the less the penalty pulls on them.
 CUT_HEIGHT = 10.0
 NEVER = -10.0  # Logit of a step that no training row of a fold makes.
 
 
-class OrdinalLogistic(ClassifierMixin, BaseEstimator):
+class OrdinalLogistic(Classifier):
     """TF-IDF vectors, and for each grade the logistic regression of being above it.
 
     `shared` has one direction and a cut point for each step, the cumulative logit model [1]_ fitted as one binary
@@ -95,13 +90,6 @@ class OrdinalLogistic(ClassifierMixin, BaseEstimator):
         self.most_ngrams = most_ngrams
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -110,10 +98,12 @@ class OrdinalLogistic(ClassifierMixin, BaseEstimator):
         Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out to
         choose on; the chosen model is then trained on all rows.
         """
-        self._check_settings()
+        check_ranges(self, choices={"model": MODELS}, above_zero=("C", "temperature"), counts=("most_ngrams",))
         examples = check_grades(X, y, order=self.order)
         unseen = None if validation is None else check_grades(*validation, classes=examples.classes)
-        vectors = self._learn_vectors(examples)
+        vectors = learn_affordable(
+            examples.texts, most_ngrams=self.most_ngrams, n_classes=len(examples.classes)
+        )
         matrix = as_matrix(vectors, examples.texts)
         candidates = [
             (model, C)
@@ -124,10 +114,11 @@ class OrdinalLogistic(ClassifierMixin, BaseEstimator):
         model, C = candidates[0]
         temperature = self.temperature or UNFITTED_TEMPERATURE
         if len(candidates) > 1 or self.temperature is None:
-            splits = self._splits(examples)
             if unseen is not None:
-                away = as_matrix(vectors, unseen.texts)
-                splits = [Split(matrix, examples.truth, away, unseen.truth)]
+                splits = [Split(matrix, examples.truth, as_matrix(vectors, unseen.texts), unseen.truth)]
+            else:
+                folds = held_out(examples.truth, random=check_random_state(self.random_state))
+                splits = tfidf_splits(examples, folds, most_ngrams=self.most_ngrams)
             if splits:  # There are none where every grade has one row.
                 model, C, temperature = self._choose(splits, candidates, len(examples.classes), listener)
         linear = fit_steps(matrix, examples.truth, n_grades=len(examples.classes), model=model, C=C)
@@ -151,58 +142,13 @@ class OrdinalLogistic(ClassifierMixin, BaseEstimator):
         )
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each grade for each text.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_grades)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.predictor_.probabilities(as_texts(X))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable grade for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.ordinal_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 
-    def _check_settings(self) -> None:
-        faults = []
-        if self.model is not None and self.model not in MODELS:
-            faults.append(f"model is {self.model!r}, expected None or one of {', '.join(MODELS)}")
-        for setting in ("C", "temperature"):
-            value = getattr(self, setting)
-            if value is not None and not value > 0:
-                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
-        if self.most_ngrams < 1:
-            faults.append(f"most_ngrams is {self.most_ngrams!r}, expected a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
-
-    def _learn_vectors(self, examples: Examples) -> TfidfVectors:
-        most = min(self.most_ngrams, MOST_WEIGHTS // len(examples.classes))
-        return learn_vectors(examples.texts, most_ngrams=most)
-
-    def _splits(self, examples: Examples) -> list[Split]:
-        """Hold rows out, each time with a vocabulary that has not seen them: so it will be in service."""
-        splits = []
-        for training, away in held_out(examples.truth, random=check_random_state(self.random_state)):
-            known, unseen = examples.take(training), examples.take(away)
-            vectors = self._learn_vectors(known)
-            matrices = as_matrix(vectors, known.texts), as_matrix(vectors, unseen.texts)
-            splits.append(Split(matrices[0], known.truth, matrices[1], unseen.truth))
-        return splits
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return self.predictor_.probabilities(texts)
 
     def _choose(
         self,

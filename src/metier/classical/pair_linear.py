@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.dense_logistic import DenseSplit, choose_dense, fit_dense
 from metier.classical.tfidf_vocabulary import learn_vectors
-from metier.errors import SettingsError
 from metier.predictors.pair_features import NAMES, PairFeatures
 from metier.predictors.pair_linear import PairLinearPredictor
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.contract import PairClassifier
 from metier.tasks.folds import ALWAYS_TRAINS, fold_numbers
-from metier.tasks.pairs import PairExamples, as_pairs, check_pairs
+from metier.tasks.pairs import PairExamples, check_pairs
+from metier.tasks.setting_ranges import check_ranges
 from metier.text.ngrams import level
 from metier.text.segmentation import segment
 
@@ -24,7 +24,7 @@ FOLDS = 5
 UNFITTED_C, UNFITTED_TEMPERATURE = 1.0, 1.0  # Where no pair can be held out.
 
 
-class PairLinear(ClassifierMixin, BaseEstimator):
+class PairLinear(PairClassifier):
     """TF-IDF cosines, BM25 both ways, overlaps, edits, numbers and negations, then logistic regression.
 
     Trains in seconds and answers in a quarter of a millisecond. It knows nothing of meaning: where matching texts use other
@@ -69,13 +69,6 @@ class PairLinear(ClassifierMixin, BaseEstimator):
         self.most_ngrams = most_ngrams
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of pairs."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.dict = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -83,7 +76,7 @@ class PairLinear(ClassifierMixin, BaseEstimator):
 
         Without `validation`, C and the temperature are chosen on each fifth of the pairs in turn.
         """
-        self._check_settings()
+        check_ranges(self, above_zero=("C", "temperature"), counts=("most_ngrams",))
         examples = check_pairs(X, y)
         unseen = None if validation is None else check_pairs(*validation, classes=examples.classes)
         listener(Progress(f"{self.name}: counting", 0, len(examples), unit="pairs"))
@@ -111,42 +104,13 @@ class PairLinear(ClassifierMixin, BaseEstimator):
         listener(Progress(f"{self.name}: counting", len(examples), len(examples), unit="pairs"))
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each pair.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_pairs, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.predictor_.probabilities(as_pairs(X))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each pair."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.pair_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 
-    def _check_settings(self) -> None:
-        faults = []
-        for setting in ("C", "temperature"):
-            value = getattr(self, setting)
-            if value is not None and not value > 0:
-                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
-        if self.most_ngrams < 1:
-            faults.append(f"most_ngrams is {self.most_ngrams!r}, expected a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
+    def _probabilities(self, pairs: Sequence[Any]) -> np.ndarray:
+        return self.predictor_.probabilities(pairs)
 
     def _learn_features(self, examples: PairExamples) -> PairFeatures:
         texts = examples.texts

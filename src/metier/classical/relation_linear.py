@@ -7,24 +7,22 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose
+from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose, settle
 from metier.classical.linear_model import MODELS, train_linear
-from metier.errors import SettingsError
+from metier.classical.tfidf_rows import MOST_WEIGHTS
 from metier.predictors.relation_linear import RelationLinearPredictor, RelationVectors, read_features
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.folds import held_out
 from metier.tasks.relation import check_entity_pairs
-
-MOST_WEIGHTS = 40_000_000  # Features times classes: 320 MB while training, half of that afterwards.
-UNFITTED_TEMPERATURE = 1.0  # Where no row can be held out.
+from metier.tasks.setting_ranges import check_ranges
 
 
-class RelationLinear(ClassifierMixin, BaseEstimator):
+class RelationLinear(Classifier):
     """Words between, before, after and inside two entities, their order, distance and types, then a linear model.
 
     Trains in seconds, answers in a tenth of a millisecond, reads English and Chinese (there characters as well as
@@ -74,13 +72,6 @@ class RelationLinear(ClassifierMixin, BaseEstimator):
         self.most_features = most_features
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is no array of numbers."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -94,13 +85,15 @@ class RelationLinear(ClassifierMixin, BaseEstimator):
         EntityError
             If entities are not where their offsets say.
         """
-        self._check_settings()
+        check_ranges(
+            self, choices={"model": MODELS}, above_zero=("C", "temperature"), counts=("most_features",)
+        )
         random = check_random_state(self.random_state)
         examples = check_entity_pairs(X, y)
         unseen = None if validation is None else check_entity_pairs(*validation, classes=examples.classes)
         # Read once: a parse of every sentence is the dearest step, and folds share it.
-        features = self._read(examples.texts, listener)
-        away = None if unseen is None else (self._read(unseen.texts, listener), unseen.truth)
+        features = self._features(examples.texts, listener)
+        away = None if unseen is None else (self._features(unseen.texts, listener), unseen.truth)
         vectors, matrix = self._learn(features, len(examples.classes))
         seed = int(random.randint(2**31 - 1))
         splits: list[Split] = []
@@ -128,41 +121,18 @@ class RelationLinear(ClassifierMixin, BaseEstimator):
         )
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each item, an ndarray of shape (n_items, n_classes).
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.predictor_.probabilities(as_entity_pairs(X))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each item."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.relation_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 
-    def _check_settings(self) -> None:
-        faults = []
-        if self.model is not None and self.model not in MODELS:
-            faults.append(f"model is {self.model!r}, expected None or one of {', '.join(MODELS)}")
-        for setting in ("C", "temperature"):
-            value = getattr(self, setting)
-            if value is not None and not value > 0:
-                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
-        if self.most_features < 1:
-            faults.append(f"most_features is {self.most_features!r}, expected a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
+    def _read(self, X: Any) -> Sequence[Any]:
+        return as_entity_pairs(X)
 
-    def _read(self, items: Sequence[Any], listener: Listener) -> list[list[str]]:
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        return self.predictor_.probabilities(items)
+
+    def _features(self, items: Sequence[Any], listener: Listener) -> list[list[str]]:
         found = []
         for done, features in enumerate(read_features(items, syntax=self.syntax)):
             if done % 500 == 0:
@@ -190,7 +160,7 @@ class RelationLinear(ClassifierMixin, BaseEstimator):
                 listener=listener,
                 name=self.name,
             )
-        return _settle(trials, candidates, self.temperature), trials
+        return settle(trials, candidates, self.temperature), trials
 
     def _splits(
         self, features: Sequence[list[str]], truth: np.ndarray, random: np.random.RandomState
@@ -237,11 +207,3 @@ def as_matrix(vectors: RelationVectors, features: Sequence[Sequence[str]]) -> cs
     columns = np.concatenate([columns for columns, _ in rows]).astype(np.int32)
     values = np.concatenate([values for _, values in rows])
     return csr_matrix((values, columns, ends), shape=(len(rows), len(vectors.vocabulary)))
-
-
-def _settle(
-    trials: Sequence[Trial], candidates: Sequence[tuple[str, float]], temperature: float | None
-) -> tuple[str, float, float]:
-    if trials:
-        return trials[0].model, trials[0].C, trials[0].temperature
-    return (*candidates[0], temperature or UNFITTED_TEMPERATURE)

@@ -7,15 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.linear_model import Ridge
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.linear_model import LinearModel
-from metier.classical.tfidf_linear import as_matrix
+from metier.classical.tfidf_rows import as_matrix
 from metier.classical.tfidf_vocabulary import learn_vectors
-from metier.errors import SettingsError
 from metier.predictors.linear import LinearPredictor
 from metier.predictors.pair_features import PairFeatures
 from metier.predictors.pair_score_linear import PairScoreLinearPredictor
@@ -23,8 +22,10 @@ from metier.predictors.score_answers import ScoreRule
 from metier.predictors.score_linear import ScoreLinearPredictor
 from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.contract import TextMethod
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.tasks.scoring import half_width
+from metier.tasks.setting_ranges import check_ranges
 from metier.text.ngrams import level
 from metier.text.segmentation import segment
 
@@ -43,7 +44,7 @@ class _Split:
     held_scores: np.ndarray
 
 
-class TfidfRidge(RegressorMixin, BaseEstimator):
+class TfidfRidge(RegressorMixin, TextMethod):
     """TF-IDF vectors and ridge regression [1]_; for pairs what the two texts share, counted, instead.
 
     Trains in seconds and answers in a tenth of a millisecond. Each answer has an interval around it whose width
@@ -90,13 +91,6 @@ class TfidfRidge(RegressorMixin, BaseEstimator):
         self.most_ngrams = most_ngrams
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -105,7 +99,10 @@ class TfidfRidge(RegressorMixin, BaseEstimator):
         Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out to
         choose on; the model is then trained on all rows.
         """
-        self._check_settings()
+        more = []
+        if not 0 < self.coverage < 1:
+            more.append(f"coverage is {self.coverage!r}, expected a number above 0 and below 1")
+        check_ranges(self, above_zero=("alpha", "half_width"), counts=("most_ngrams",), more=more)
         self.facts_: dict[str, Any] = {}
         examples = check_scores(X, y)
         folds = list(examples.folds(check_random_state(self.random_state)))
@@ -138,19 +135,6 @@ class TfidfRidge(RegressorMixin, BaseEstimator):
         """Leave the files that `predictors.score_linear` or `predictors.pair_score_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
-
-    def _check_settings(self) -> None:
-        faults = []
-        for setting in ("alpha", "half_width"):
-            value = getattr(self, setting)
-            if value is not None and not value > 0:
-                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
-        if not 0 < self.coverage < 1:
-            faults.append(f"coverage is {self.coverage!r}, expected a number above 0 and below 1")
-        if self.most_ngrams < 1:
-            faults.append(f"most_ngrams is {self.most_ngrams!r}, expected a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
 
     def _learn_reader(self, examples: ScoredItems) -> TfidfVectors | PairFeatures:
         # A text that stands in many pairs is one document, or its words would pass for common ones.

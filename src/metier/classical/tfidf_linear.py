@@ -5,31 +5,25 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose
+from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose, settle, tfidf_splits
 from metier.classical.linear_model import MODELS, train_linear
-from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
+from metier.classical.tfidf_rows import as_matrix, learn_affordable, ngrams_a_row
 from metier.data.weak_labels import expand_soft_labels
-from metier.errors import SettingsError
 from metier.predictors.linear import LinearPredictor
-from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out, stratified_sample
+from metier.tasks.setting_ranges import check_ranges
 from metier.tasks.soft_labels import check_soft
-from metier.text.given_texts import as_texts
 
 MOST_NUMBERS = 40_000_000  # In the matrix: about 1.2 GB with the copy that liblinear makes.
-MOST_WEIGHTS = 40_000_000  # N-grams times classes: 320 MB while training, half of that afterwards.
-SAMPLED_ROWS = 500  # To know how many n-grams a row has.
-UNFITTED_TEMPERATURE = 1.0  # Where no row can be held out: modest probabilities are the honest ones.
 
 
-class TfidfLinear(ClassifierMixin, BaseEstimator):
+class TfidfLinear(Classifier):
     """Word and character n-grams weighted by TF-IDF [1]_, then a linear model: the baseline to beat.
 
     Trains in seconds, answers in a tenth of a millisecond, reads English and Chinese. With some hundred rows
@@ -87,13 +81,6 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
         self.most_ngrams = most_ngrams
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     def fit(
         self,
         X: Any,
@@ -114,14 +101,16 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
             Probabilities of the labels of `y`, sorted, for each text: what labelling rules say. Model and C are chosen
             by `y`; the model is then trained on every text under each of its labels, as much as it is probable.
         """
-        self._check_settings()
+        check_ranges(self, choices={"model": MODELS}, above_zero=("C", "temperature"), counts=("most_ngrams",))
         random = check_random_state(self.random_state)
         examples = check_examples(X, y)
         unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
         shares = None if soft is None else check_soft(soft, n_rows=len(examples), classes=examples.classes)
         # Of soft labels all rows are taken: a sample would have to be drawn of both.
         examples = examples if shares is not None else _affordable(examples, random)
-        vectors = self._learn_vectors(examples)
+        vectors = learn_affordable(
+            examples.texts, most_ngrams=self.most_ngrams, n_classes=len(examples.classes)
+        )
         matrix = as_matrix(vectors, examples.texts)
         seed = int(random.randint(2**31 - 1))
         candidates = affordable_candidates(
@@ -140,7 +129,7 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
                     listener=listener,
                     name=self.name,
                 )
-        model, C, temperature = _settle(trials, candidates, self.temperature)
+        model, C, temperature = settle(trials, candidates, self.temperature)
         # With validation rows given, the best trial was trained on all of X already.
         linear = trials[0].trained if trials and unseen is not None else None
         if shares is not None:
@@ -164,79 +153,21 @@ class TfidfLinear(ClassifierMixin, BaseEstimator):
         )
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each text.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self.predictor_.probabilities(as_texts(X))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 
-    def _check_settings(self) -> None:
-        faults = []
-        if self.model is not None and self.model not in MODELS:
-            faults.append(f"model is {self.model!r}, expected None or one of {', '.join(MODELS)}")
-        for setting in ("C", "temperature"):
-            value = getattr(self, setting)
-            if value is not None and not value > 0:
-                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
-        if self.most_ngrams < 1:
-            faults.append(f"most_ngrams is {self.most_ngrams!r}, expected a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
-
-    def _learn_vectors(self, examples: Examples) -> TfidfVectors:
-        most = min(self.most_ngrams, MOST_WEIGHTS // len(examples.classes))
-        return learn_vectors(examples.texts, most_ngrams=most)
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return self.predictor_.probabilities(texts)
 
     def _splits(self, examples: Examples, random: np.random.RandomState) -> list[Split]:
-        """Hold rows out, each time with a vocabulary that has not seen them: so it will be in service."""
-        splits = []
-        for training, away in held_out(examples.truth, random=random):
-            known, unseen = examples.take(training), examples.take(away)
-            vectors = self._learn_vectors(known)
-            matrices = as_matrix(vectors, known.texts), as_matrix(vectors, unseen.texts)
-            splits.append(Split(matrices[0], known.truth, matrices[1], unseen.truth))
-        return splits
-
-
-def as_matrix(vectors: TfidfVectors, texts: Sequence[str]) -> csr_matrix:
-    """Give the vectors of texts as a sparse matrix of shape (n_texts, n_columns)."""
-    ends, columns, values = vectors.rows(texts)
-    return csr_matrix((values, columns, ends), shape=(len(texts), vectors.n_columns))
-
-
-def _settle(
-    trials: Sequence[Trial], candidates: Sequence[tuple[str, float]], temperature: float | None
-) -> tuple[str, float, float]:
-    if trials:
-        return trials[0].model, trials[0].C, trials[0].temperature
-    return (*candidates[0], temperature or UNFITTED_TEMPERATURE)
+        return tfidf_splits(examples, held_out(examples.truth, random=random), most_ngrams=self.most_ngrams)
 
 
 def _affordable(examples: Examples, random: np.random.RandomState) -> Examples:
     """Give the examples, or as large a sample of them, stratified by label, as their n-grams fit in memory."""
-    sample = examples.take(random.permutation(len(examples))[:SAMPLED_ROWS])
-    per_row = max(1.0, float(np.mean([count_ngrams(text) for text in sample.texts])))
-    fraction = MOST_NUMBERS / (len(examples) * per_row)
+    fraction = MOST_NUMBERS / (len(examples) * ngrams_a_row(examples.texts, random))
     if fraction >= 1:
         return examples
     return examples.take(stratified_sample(examples.truth, fraction=fraction, random=random))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from metier.predictors.answers import RecordAnswers
+from metier.predictors.extracted_sentences import written
 from metier.predictors.loading import read_settings, write_settings
-from metier.predictors.textrank import join_sentences, written
+from metier.predictors.textrank import join_sentences
 from metier.tasks.generation import as_items, last_words
 from metier.text.segmentation import HAN, has_han, segment
 from metier.text.sentences import split_sentences

@@ -9,7 +9,7 @@ import numpy as np
 from metier.errors import BundleError
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_sets import LabelRule
-from metier.predictors.loading import load_predictor, read_settings
+from metier.predictors.loading import as_bundle_error, load_predictor, read_settings
 from metier.predictors.members import member_folder
 
 KIND = "label_average.v1"
@@ -53,12 +53,8 @@ class LabelAveragePredictor:
             If a member answers with other labels, or the rule is broken.
         """
         settings = read_settings(folder)
-        try:
+        with as_bundle_error(folder, "holds no whole rule"):
             rule = LabelRule.of(settings)
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(
-                f"{folder} holds no whole rule ({error}). Take the folder from its source again."
-            ) from error
         members = [
             load_predictor(member_folder(folder, entry), threads=threads) for entry in settings["members"]
         ]

@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from metier.errors import BundleError
 from metier.predictors.answers import Answers
-from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 from metier.predictors.tfidf import TfidfVectors
 
 KIND = "linear.v1"
@@ -97,7 +95,7 @@ class LinearPredictor:
             If a file is missing or broken.
         """
         settings = read_settings(folder)
-        try:
+        with as_bundle_error(folder, "holds no whole linear predictor"):
             arrays = load_file(folder / WEIGHTS_FILE)
             return cls(
                 vectors=TfidfVectors.load(folder),
@@ -107,8 +105,3 @@ class LinearPredictor:
                 labels=settings["labels"],
                 name=settings["name"],
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise BundleError(
-                f"{folder} holds no whole linear predictor ({type(error).__name__}: {error}). "
-                "Take the folder from its source again."
-            ) from error

@@ -7,9 +7,12 @@ keeps each of its members in a subfolder of the same form.
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from metier.errors import BundleError, MissingExtraError, UnknownNameError
 from metier.predictors.answers import Predictor
@@ -105,6 +108,28 @@ def read_settings(folder: Path) -> dict[str, Any]:
             "Take the bundle from its source again."
         )
     return settings
+
+
+@contextmanager
+def as_bundle_error(folder: Path, fault: str) -> Iterator[None]:
+    """Say what files do that break while a predictor is loaded from them.
+
+    Parameters
+    ----------
+    fault : str
+        What the folder does then: "holds no whole linear predictor".
+
+    Raises
+    ------
+    BundleError
+        In place of whatever reading raised.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BundleError(
+            f"{folder} {fault} ({type(error).__name__}: {error}). Take the folder from its source again."
+        ) from error
 
 
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:

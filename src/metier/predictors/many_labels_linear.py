@@ -6,11 +6,10 @@ from typing import Self
 
 import numpy as np
 
-from metier.errors import BundleError
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.linear import LinearPredictor
-from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 
 KIND = "many_labels_linear.v1"
 
@@ -54,10 +53,5 @@ class ManyLabelsLinearPredictor:
             If a file is missing or broken.
         """
         linear = LinearPredictor.load(folder, threads=threads)
-        try:
+        with as_bundle_error(folder, "does not say from when on a label is answered"):
             return cls(linear, LabelRule.of(read_settings(folder)))
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(
-                f"{folder} does not say from when on a label is answered ({type(error).__name__}: {error}). "
-                "Take the folder from its source again."
-            ) from error

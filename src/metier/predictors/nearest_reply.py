@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from metier.predictors.answers import RecordAnswers
+from metier.predictors.extracted_sentences import written
 from metier.predictors.loading import read_settings, write_settings
-from metier.predictors.textrank import written
 from metier.tasks.generation import Item, as_items
 from metier.text.bm25 import Bm25
 

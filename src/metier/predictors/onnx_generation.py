@@ -15,10 +15,10 @@ import onnxruntime
 from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.decoding import DecodingSettings, NextToken, readable
+from metier.predictors.extracted_sentences import written
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx_encoder import MODEL_FILE, TOKENIZER_FILE, open_session
 from metier.predictors.prompting import Codec, FileCodec, Prompts, PromptSettings
-from metier.predictors.textrank import written
 from metier.tasks.generation import as_items
 
 KIND = "onnx_generation.v1"

@@ -14,12 +14,13 @@ from safetensors.numpy import load_file
 from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.averaged_windows import Cutter
+from metier.predictors.extracted_sentences import written
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx_bi_encoder import load_graph
 from metier.predictors.onnx_encoder import HEAD_FILE, OnnxGraph
 from metier.predictors.pair_vectors import of_length_one
 from metier.predictors.sentence_features import best_pieces, features_of, split_pieces
-from metier.predictors.textrank import join_sentences, written
+from metier.predictors.textrank import join_sentences
 from metier.tasks.generation import as_items, last_words
 
 KIND = "onnx_sentences.v1"

@@ -7,10 +7,10 @@ changes a meaning: numbers, negations, the first word of a question.
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -84,14 +84,17 @@ class PairFeatures:
             features[row] = self._row(*map(self._read, pair))
         return features
 
-    def save(self, folder: Path) -> None:
-        """Write the vocabulary and its document frequencies to a folder; `mean_words` is the caller's to keep."""
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the vocabulary to a folder; gives what `predictor.json` is to keep."""
         self.vectors.save(folder)
+        return {"features": list(NAMES), "mean_words": self.mean_words}
 
     @classmethod
-    def load(cls, folder: Path, *, mean_words: float) -> Self:
-        """Read what `save` wrote."""
-        return cls(TfidfVectors.load(folder), mean_words=mean_words)
+    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+        """Read what `save` wrote; raises `ValueError` if the numbers of a pair are not those of this version."""
+        if settings["features"] != list(NAMES):
+            raise ValueError("its features are not those of this version")
+        return cls(TfidfVectors.load(folder), mean_words=settings["mean_words"])
 
     def _read(self, text: str) -> _Side:
         levelled = level(text)

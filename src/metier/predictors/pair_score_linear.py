@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
-from metier.predictors.loading import read_settings, write_settings
-from metier.predictors.pair_features import NAMES, PairFeatures
+from metier.predictors.loading import as_bundle_error, read_settings, write_settings
+from metier.predictors.pair_features import PairFeatures
 from metier.predictors.score_answers import ScoreRule
 from metier.tasks.pairs import as_pairs
 
@@ -61,10 +59,9 @@ class PairScoreLinearPredictor:
 
     def save(self, folder: Path) -> None:
         """Write the predictor's files to a folder."""
-        self.features.save(folder)
+        features = self.features.save(folder)
         save_file({"weights": self.weights, "bias": self.bias}, folder / WEIGHTS_FILE)
-        own = {"kind": KIND, "name": self.name, "features": list(NAMES), "mean_words": self.features.mean_words}
-        write_settings(folder, {**own, **self.rule.settings()})
+        write_settings(folder, {"kind": KIND, "name": self.name, **features, **self.rule.settings()})
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -76,19 +73,12 @@ class PairScoreLinearPredictor:
             If a file is missing or broken, or its features are not those of this version.
         """
         settings = read_settings(folder)
-        try:
-            if settings["features"] != list(NAMES):
-                raise ValueError("its features are not those of this version")
+        with as_bundle_error(folder, "holds no whole predictor of scores"):
             arrays = load_file(folder / WEIGHTS_FILE)
             return cls(
-                features=PairFeatures.load(folder, mean_words=settings["mean_words"]),
+                features=PairFeatures.load(folder, settings),
                 weights=arrays["weights"],
                 bias=arrays["bias"],
                 rule=ScoreRule.of(settings),
                 name=settings["name"],
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise BundleError(
-                f"{folder} holds no whole predictor of scores ({type(error).__name__}: {error}). "
-                "Take the folder from its source again."
-            ) from error

@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
-from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 from metier.predictors.phrase_words import FUNCTION_WORDS
 from metier.predictors.phrases import NAMES, Phrases, phrases_of
 from metier.predictors.question_types import asked_noun, question_type
@@ -170,7 +168,7 @@ class PassagePhrasePredictor:
             If a file is missing or broken.
         """
         settings: Mapping[str, Any] = read_settings(folder)
-        try:
+        with as_bundle_error(folder, "holds no whole phrase predictor"):
             arrays = load_file(folder / WEIGHTS_FILE)
             return cls(
                 weights=PhraseWeights(arrays["shared"], arrays["by_type"]),
@@ -178,11 +176,6 @@ class PassagePhrasePredictor:
                 verdict=Verdict.of(settings["verdict"]),
                 name=settings["name"],
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise BundleError(
-                f"{folder} holds no whole phrase predictor ({type(error).__name__}: {error}). "
-                "Take the folder from its source again."
-            ) from error
 
 
 def _overlaps(places: np.ndarray) -> np.ndarray:

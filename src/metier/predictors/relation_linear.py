@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from metier.errors import BundleError
 from metier.predictors.answers import Answers
-from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 from metier.predictors.relation_features import relation_features
 from metier.predictors.relation_syntax import syntax_features
 from metier.tasks.entity_pairs import as_entity_pairs
@@ -138,7 +136,7 @@ class RelationLinearPredictor:
             If a file is missing or broken.
         """
         settings = read_settings(folder)
-        try:
+        with as_bundle_error(folder, "holds no whole relation predictor"):
             arrays = load_file(folder / WEIGHTS_FILE)
             vocabulary = json.loads((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))
             return cls(
@@ -150,8 +148,3 @@ class RelationLinearPredictor:
                 name=settings["name"],
                 syntax=settings["syntax"],
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise BundleError(
-                f"{folder} holds no whole relation predictor ({type(error).__name__}: {error}). "
-                "Take the folder from its source again."
-            ) from error

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from metier.errors import BundleError
 from metier.predictors.answers import DIGITS, RecordAnswers
-from metier.predictors.loading import load_predictor, read_settings, write_settings
+from metier.predictors.loading import as_bundle_error, load_predictor, read_settings, write_settings
 from metier.tasks.collection import Collection
 from metier.tasks.pairs import Pair
 from metier.text.bm25 import Bm25
@@ -183,7 +181,7 @@ class RetrieveRerankPredictor:
             If a file is missing or broken.
         """
         settings = read_settings(folder)
-        try:
+        with as_bundle_error(folder, "holds no whole collection"):
             stored = json.loads((folder / COLLECTION_FILE).read_text(encoding="utf-8"))
             members = {
                 name: load_predictor(folder / name, threads=threads) if (folder / name).is_dir() else None
@@ -197,11 +195,6 @@ class RetrieveRerankPredictor:
             )
             search = SearchSettings(**{**settings["search"], "ways": tuple(settings["search"]["ways"])})
             collection = Collection(tuple(stored["texts"]), tuple(stored["ids"]))
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise BundleError(
-                f"{folder} holds no whole collection ({type(error).__name__}: {error}). "
-                "Take the folder from its source again."
-            ) from error
         finders = Finders(words, members[RETRIEVER_FOLDER], vectors, members[RERANKER_FOLDER])
         return cls(collection, finders, search, name=settings["name"])
 

@@ -6,9 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
-from metier.predictors.loading import load_predictor, read_settings
+from metier.predictors.loading import as_bundle_error, load_predictor, read_settings
 from metier.predictors.members import member_folder
 from metier.predictors.score_answers import ScoreRule
 
@@ -48,13 +47,9 @@ class ScoreAveragePredictor:
             If what it says of its members or of the interval is broken.
         """
         settings = read_settings(folder)
-        try:
+        with as_bundle_error(folder, "holds no whole average"):
             rule, entries = ScoreRule.of(settings), settings["members"]
             weights = [float(entry["weight"]) for entry in entries]
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(
-                f"{folder} holds no whole average ({error}). Take the folder from its source again."
-            ) from error
         members = [load_predictor(member_folder(folder, entry), threads=threads) for entry in entries]
         return cls(members, weights, rule, name=settings["name"])
 

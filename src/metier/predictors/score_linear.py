@@ -6,10 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.linear import LinearPredictor
-from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 from metier.predictors.score_answers import ScoreRule
 
 KIND = "score_linear.v1"
@@ -55,10 +54,5 @@ class ScoreLinearPredictor:
             If a file is missing or broken.
         """
         linear = LinearPredictor.load(folder, threads=threads)
-        try:
+        with as_bundle_error(folder, "does not say how wide intervals are"):
             return cls(linear, ScoreRule.of(read_settings(folder)))
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(
-                f"{folder} does not say how wide intervals are ({type(error).__name__}: {error}). "
-                "Take the folder from its source again."
-            ) from error

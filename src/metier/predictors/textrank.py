@@ -8,61 +8,18 @@ LexRank of the same year).
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
-from metier.predictors.answers import RecordAnswers
-from metier.predictors.loading import read_settings, write_settings
-from metier.tasks.generation import as_items, last_words
+from metier.predictors.extracted_sentences import SentencesPredictor
 from metier.text.segmentation import has_han, segment
 from metier.text.sentences import split_sentences
 
-KIND = "textrank.v1"
 DAMPING = 0.85  # As in the paper: with the rest of its probability the walk starts anew anywhere.
 ROUNDS = 50
 ENOUGH = 1e-6  # Change of the ranks in a round, added up.
 # Sentences of one graph. Its edges are their square: a book is ranked in parts, each with its share.
 MOST_SENTENCES = 300
-
-
-class TextRankPredictor:
-    """The highest-ranked sentences, in their order.
-
-    Parameters
-    ----------
-    n_sentences : int
-        Of a summary.
-    name : str
-        Versioned name of the method.
-    """
-
-    labels: tuple[str, ...] = ()
-
-    def __init__(self, *, n_sentences: int, name: str = KIND):
-        self.n_sentences = n_sentences
-        self.name = name
-
-    def predict(self, items: Sequence[Any]) -> RecordAnswers:
-        """Answer texts; of a conversation, what the user said last."""
-        texts = [last_words(item) for item in as_items(items)] if len(items) else []
-        return written([summarise(text, self.n_sentences) for text in texts], self.name)
-
-    def save(self, folder: Path) -> None:
-        """Write the predictor's one file to a folder."""
-        write_settings(folder, {"kind": KIND, "name": self.name, "labels": [], "n_sentences": self.n_sentences})
-
-    @classmethod
-    def load(cls, folder: Path, *, threads: int = 1) -> Self:
-        """Load what `save` wrote; `threads` changes nothing."""
-        settings = read_settings(folder)
-        return cls(n_sentences=settings["n_sentences"], name=settings["name"])
-
-
-def written(texts: Sequence[str], name: str) -> RecordAnswers:
-    """Give written texts as answers."""
-    return RecordAnswers(list(texts), [{"text": text} for text in texts], (name,) * len(texts))
 
 
 def summarise(text: str, n_sentences: int) -> str:
@@ -71,6 +28,13 @@ def summarise(text: str, n_sentences: int) -> str:
     ranks = rank_sentences(sentences)
     best = np.sort((-ranks).argsort(kind="stable")[:n_sentences])
     return join_sentences([sentences[position] for position in best])
+
+
+class TextRankPredictor(SentencesPredictor):
+    """The highest-ranked sentences, in their order."""
+
+    kind = "textrank.v1"
+    extract = staticmethod(summarise)
 
 
 def shorten(text: str, *, room: int, cost: Callable[[str], int]) -> str:

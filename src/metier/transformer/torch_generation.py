@@ -17,9 +17,9 @@ import transformers
 
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.decoding import DecodingSettings, forbidden, readable
+from metier.predictors.extracted_sentences import written
 from metier.predictors.loading import read_settings
 from metier.predictors.prompting import Codec, Prompts, PromptSettings
-from metier.predictors.textrank import written
 from metier.predictors.tokenization import batches_by_length
 from metier.tasks.generation import as_items
 from metier.transformer.generative_bases import (
