@@ -1,11 +1,9 @@
 """A generative base taught to write what the rows show: summaries, translations, replies."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -17,25 +15,22 @@ from metier.predictors.onnx_encoder import TOKENIZER_FILE
 from metier.progress import Listener, ignore
 from metier.tasks.generation import KINDS, Generation, TextPairs, as_items, check_texts
 from metier.transformer.adaptation import AdaptationName, faults_of, parse_adaptation
-from metier.transformer.adaptation.adaptation import Adapted, with_penalty
-from metier.transformer.batching import plan_epoch
-from metier.transformer.checkpoint import CheckpointFolder
+from metier.transformer.adaptation.adaptation import Adapted
 from metier.transformer.export import PRECISIONS
-from metier.transformer.fine_tuning import TuningSettings, checkpoints_of
 from metier.transformer.generation_examples import Encoding, build_encoding
 from metier.transformer.generation_export import GATE_ROWS, export_decoder
-from metier.transformer.generation_rows import GenerationRows, Writer, answer_cross_entropy
+from metier.transformer.generation_rows import GenerationRows, Writer
 from metier.transformer.generative_bases import (
     load_language_model,
     resolve_generative_base,
     save_language_model,
     working_dtype,
 )
-from metier.transformer.loop import Loop, Outcome
+from metier.transformer.loop import Outcome
 from metier.transformer.onnx_decoder import can_write
-from metier.transformer.precision import mixed_precision
 from metier.transformer.preflight import Cost
 from metier.transformer.torch_generation import HUGGING_FACE_FOLDER, KIND, TorchGenerationPredictor
+from metier.transformer.writer_tuning import plan_of, tune_writer
 from metier.transformer.writing_cost import measure_writer
 
 # What can be merged into a model that writes, so that it is exported and answers as its base does.
@@ -117,6 +112,7 @@ class Generator(BaseEstimator):
     """
 
     name = "generator.v1"
+    writes: ClassVar[bool] = True  # It stands on a base that writes.
     # One epoch teaches the form of the targets; of a short one there is no more.
     fewest_epochs = 1
 
@@ -200,11 +196,12 @@ class Generator(BaseEstimator):
         encoding = self._encoding(pairs)
         rows, lost = encoding.rows(pairs)
         away = None if unseen is None else encoding.rows(unseen)[0]
-        n_steps = self.epochs * len(self._plan(rows)(0)) // self.accumulate
+        n_steps = self.epochs * len(plan_of(self, rows)(0)) // self.accumulate
         writer, adapted = self._writer(n_steps)
         n_trained = sum(weight.numel() for weight in writer.trained().values())
         self._gate_rows = (away or rows).parted(GATE_ROWS)
-        outcome = self._train(writer, rows, away, adapted=adapted, listener=listener)
+        rate = self.learning_rate or LEARNING_RATES[self._adaptation.kind]
+        outcome = tune_writer(self, writer, rows, away, adapted=adapted, learning_rate=rate, listener=listener)
         adapted.merge()
         self._finish(writer.language_model, encoding)
         self._note(rows, outcome, lost | {"adaptation": str(self._adaptation), "weights_trained": n_trained})
@@ -309,54 +306,6 @@ class Generator(BaseEstimator):
         adapted = name.load().apply(model, random_state=self.random_state, n_steps=n_steps)
         return Writer(model, is_encoder_decoder=self.base_.is_encoder_decoder), adapted
 
-    def _plan(self, rows: GenerationRows) -> Callable[[int], Sequence[np.ndarray]]:
-        lengths = rows.lengths
-
-        def plan(epoch: int) -> Sequence[np.ndarray]:
-            return plan_epoch(
-                lengths, token_budget=self.token_budget, epoch=epoch, random_state=self.random_state
-            )
-
-        return plan
-
-    def _train(
-        self,
-        writer: Writer,
-        rows: GenerationRows,
-        away: GenerationRows | None,
-        *,
-        adapted: Adapted,
-        listener: Listener,
-    ) -> Outcome:
-        torch.manual_seed(self.random_state)
-        weights = list(writer.trained().values())
-        rate = self.learning_rate or LEARNING_RATES[self._adaptation.kind]
-        # Norms and biases have one dimension and are left alone.
-        groups = [
-            {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": self.weight_decay},
-            {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
-        ]
-        return Loop(
-            writer,
-            rows,
-            groups=[group | {"lr": rate} for group in groups if group["params"]],
-            plan=self._plan(rows),
-            objective=with_penalty(answer_cross_entropy, adapted),
-            hook=adapted.hook,
-            settings=TuningSettings.of(self).of_loop,
-            evaluate=None if away is None else lambda: _score(writer, away, self.token_budget),
-            checkpoints=self._checkpoints(rows, away),
-            mixed_precision=mixed_precision(),
-            what=f"{self.name}: fine-tuning {self.base_.name}",
-            listener=listener,
-        ).run()
-
-    def _checkpoints(self, rows: GenerationRows, away: GenerationRows | None) -> CheckpointFolder | None:
-        ids = [*rows.ids, *(away.ids if away is not None else ())]
-        answers = [*rows.answers, *(away.answers if away is not None else ())]
-        digest = hashlib.sha256(repr([list(answer) for answer in answers]).encode())
-        return checkpoints_of(self, self.base_, ids, [digest.digest()])  # type: ignore[arg-type]  # name and folder
-
     def _decoding(self, max_new_tokens: int, no_repeat_ngram: int) -> DecodingSettings:
         return DecodingSettings(
             max_new_tokens=max_new_tokens if self.max_new_tokens is None else self.max_new_tokens,
@@ -406,15 +355,3 @@ class Generator(BaseEstimator):
             "rows_per_second": outcome.rows / max(outcome.seconds, 1e-9),
             "decoding": self._settings()["decoding"],
         }
-
-
-def _score(writer: Writer, rows: GenerationRows, token_budget: int) -> dict[str, float]:
-    """What epochs are compared by: the mean loss of an answer."""
-    halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed_precision() == "bf16")
-    with halved:
-        losses = writer.losses(rows, token_budget=token_budget)
-    return {
-        "validation_loss": float(losses.mean()),
-        "score": -float(losses.mean()),
-        "score_error": float(losses.std() / np.sqrt(len(losses))),
-    }
