@@ -44,7 +44,9 @@ SHOWN_REASONS = 3
 @click.option("--budget", metavar="TIME", help="Time for everything: 10m, 90s, 1h30m. Default: 10m.")
 @click.option("--candidates", metavar="A,B,C", help="Methods by name. Default: all that suit the task.")
 @click.option(
-    "--base", metavar="NAME", help="Pretrained model: folder, short name or hub name. Default: by language."
+    "--base",
+    metavar="NAME",
+    help="Pretrained model, for the methods that can stand on it: folder, short name or hub name. Default: by language.",
 )
 @click.option(
     "--search", is_flag=True, default=None, help="Search the settings of what is fine-tuned, within the budget."

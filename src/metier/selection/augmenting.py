@@ -13,6 +13,7 @@ from metier.selection.settings import TrainSettings
 from metier.text.augmentation import BACK, MASKED, Augmentation, Way, build_way, parse_augmentations
 from metier.text.back_translation import Translate, back_translation
 from metier.text.language import detect_language
+from metier.transformer.base_uses import is_for_reading
 
 
 def check_augmentation(train: Rows, settings: TrainSettings) -> None:
@@ -72,7 +73,8 @@ def _synonyms(
 def _base(train: Rows, settings: TrainSettings) -> Any:
     language = detect_language(train.texts).main_language
     resolve = importlib.import_module("metier.transformer.bases").resolve_base
-    return resolve(settings.base, language=language)
+    # Words are read, whatever the race does: a base that only writes is for its methods alone.
+    return resolve(settings.base if is_for_reading(settings.base) else "auto", language=language)
 
 
 def _of_transformer(name: str, asked: str) -> Any:

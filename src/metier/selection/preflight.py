@@ -27,6 +27,7 @@ from metier.selection.unlabelled import with_unlabelled
 from metier.tasks.known import known_task
 from metier.tasks.task import Task
 from metier.text.language import detect_language
+from metier.transformer.base_uses import is_for_reading, suits
 
 SAMPLE_ROWS = 200
 # Backward costs twice forward, and the optimiser its share.
@@ -153,6 +154,8 @@ class Preflight:
             If a candidate's name is not in the catalogue.
         BudgetError
             If the names leave nothing to train.
+        SettingsError
+            If the base is one that none of them can stand on.
         """
         wanted = self._wanted()
         language = detect_language(self.train.texts).main_language
@@ -162,6 +165,7 @@ class Preflight:
             raise BudgetError(
                 f"{', '.join(wanted)} join other candidates, but none is named. Add some to --candidates."
             )
+        self._check_base(candidates)
         if before is None:
             refit = self._fit_into_budget(candidates)
             facts = self._facts(candidates, language)
@@ -201,6 +205,27 @@ class Preflight:
         is_open = self.settings.candidates is None and hasattr(method, "why_not")
         return Planned(name, method, why_dropped=method.why_not(self.items, self.targets) if is_open else None)
 
+    def _check_base(self, candidates: Sequence[Planned]) -> None:
+        """Refuse a base that only methods of another kind could stand on: it would be left out unsaid."""
+        built = [one for one in candidates if one.method is not None and _has_base(one.method)]
+        base = self.settings.base
+        if base == "auto" or not built or any(self._takes_base(one.name, type(one.method)) for one in built):
+            return
+        names = ", ".join(one.name for one in built)
+        kinds = ("reads", "writes") if is_for_reading(base) else ("writes", "reads")
+        raise SettingsError(
+            [
+                f"base is {base!r}, which {kinds[0]}, and a base that {kinds[1]} is what {names} can stand on; give "
+                "another with --base, or other --candidates"
+            ],
+            origin="The settings",
+        )
+
+    def _takes_base(self, name: str, method_class: type) -> bool:
+        """Whether the base of the settings is one for a method; of a search, for the method that is searched."""
+        stands = catalogue.resolve(self._searchable()) if name == SEARCHED else method_class
+        return suits(self.settings.base, stands)
+
     def _arguments(self, name: str, method_class: type) -> dict[str, Any]:
         accepted = method_class._get_param_names()  # type: ignore[attr-defined]
         ordered = getattr(self.task, "is_ordered", False)
@@ -208,7 +233,7 @@ class Preflight:
             **({"order": self.task.labels} if ordered else {}),
             "collection": getattr(self.task, "collection", None),
             "random_state": self.settings.random_state,
-            "base": self.settings.base,
+            **({"base": self.settings.base} if self._takes_base(name, method_class) else {}),
             **({} if self.settings.adaptation is None else {"adaptation": self.settings.adaptation}),
             "unlabelled": self.unlabelled or None,
             "checkpoint_folder": self.run.checkpoint(name),
