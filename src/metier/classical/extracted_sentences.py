@@ -18,10 +18,10 @@ MOST_ROWS = 500  # Enough to tell one sentence from two.
 
 
 class ExtractedSentences(BaseEstimator):
-    """So many sentences of a text; a special case says by its `answers` which ones."""
+    """So many sentences of a text; a special case says by its `predictor` which ones."""
 
     name: str
-    answers: ClassVar[type[SentencesPredictor]]
+    predictor: ClassVar[type[SentencesPredictor]]
     n_sentences: int | None
 
     def fit(
@@ -32,12 +32,12 @@ class ExtractedSentences(BaseEstimator):
         self.facts_: dict[str, Any] = {}
         if self.n_sentences is None:
             unseen = pairs if validation is None else check_texts(*validation, origin="the validation rows")
-            self.n_sentences_, figures = choose_count(unseen, self.answers.extract)
+            self.n_sentences_, figures = choose_count(unseen, self.predictor.extract)
             self.facts_["rouge_l"] = figures
         else:
             self.n_sentences_ = self.n_sentences
         self.chosen_params_ = {"n_sentences": self.n_sentences_}
-        self.predictor_ = self.answers(n_sentences=self.n_sentences_, name=self.name)
+        self.predictor_ = self.predictor(n_sentences=self.n_sentences_, name=self.name)
         return self
 
     def predict(self, X: Any) -> list[str]:

@@ -23,7 +23,7 @@ class Lead(ExtractedSentences):
     """
 
     name = "lead.v1"
-    answers = LeadPredictor
+    predictor = LeadPredictor
 
     def __init__(self, *, n_sentences: int | None = None):
         self.n_sentences = n_sentences

@@ -30,7 +30,7 @@ class TextRank(ExtractedSentences):
     """
 
     name = "textrank.v1"
-    answers = TextRankPredictor
+    predictor = TextRankPredictor
 
     def __init__(self, *, n_sentences: int | None = None):
         self.n_sentences = n_sentences
