@@ -7,7 +7,7 @@ import torch
 from metier.transformer.bases import resolve_base
 from metier.transformer.embedding import embed
 from metier.transformer.encoder import Encoder
-from metier.transformer.loop import _accelerator
+from metier.transformer.processes import accelerator_of
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_an_encoder_trained_in_bf16_is_exported_with_the_same_answers(
 
 
 def test_one_process_may_train_in_one_precision_after_the_other():
-    assert _accelerator("bf16").mixed_precision == "bf16"
-    accelerator = _accelerator("no")
+    assert accelerator_of("bf16").mixed_precision == "bf16"
+    accelerator = accelerator_of("no")
     assert accelerator.mixed_precision == "no"
     assert accelerator.prepare(torch.nn.Linear(2, 2)).weight.dtype == torch.float32

@@ -139,7 +139,9 @@ class Shards(Whole):
     ) -> None:
         """Leave the model whole; after an error, in which others may not share, of the right shapes only."""
         found = {
-            name: torch.empty(part.shape, device=part.device) if kind else whole(part.detach())
+            name: torch.empty(part.shape, dtype=part.dtype, device=part.device)
+            if kind
+            else whole(part.detach())
             for name, part in self._parts.items()
         }
         for module, shell in self._before.items():
