@@ -41,8 +41,9 @@ class TokenEncoder(FineTuned):
 
     How a token is written adds to its tags too: small encoders read everything in lower case. Tags come out as
     the likeliest sequence that is legal. Scripts without spaces are read by character. A text past the base's
-    limit is read in windows with a quarter overlap. Every epoch is scored on validation by the F1 of spans. It
-    needs some hundred rows; with fewer, or without a processor to spare, prefer `Crf`.
+    limit is read in windows with a quarter overlap. The head starts from the solution on the frozen base, as that of
+    `Encoder` does. Every epoch is scored on validation by the F1 of spans. It needs some hundred rows; with fewer, or
+    without a processor to spare, prefer `Crf`.
 
     Parameters
     ----------
