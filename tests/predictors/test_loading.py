@@ -1,11 +1,12 @@
 import json
 
 import pytest
+from safetensors import SafetensorError
 
 from metier.errors import BundleError, UnknownNameError
 from metier.predictors import load_predictor
 from metier.predictors.constant import ConstantPredictor
-from metier.predictors.loading import KINDS, read_settings, write_settings
+from metier.predictors.loading import KINDS, as_bundle_error, read_settings, write_settings
 
 
 def test_the_kind_picks_the_class(tmp_path):
@@ -42,3 +43,18 @@ def test_every_kind_names_a_class_that_exists():
         assert kind.rpartition(".v")[2].isdigit()
         # Only a decoder that has no graph here answers by torch, and says so where torch is missing.
         assert path.startswith("metier.transformer." if kind.startswith("torch_") else "metier.predictors.")
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("gone"), KeyError("labels"), TypeError("no number"), SafetensorError("cut")]
+)
+def test_what_breaks_while_files_are_read_is_a_bundle_error(tmp_path, error):
+    said = rf"{tmp_path} holds no whole model \({type(error).__name__}: .*\)\. Take the folder from its source again\."
+    with pytest.raises(BundleError, match=said) as caught, as_bundle_error(tmp_path, "holds no whole model"):
+        raise error
+    assert caught.value.__cause__ is error
+
+
+def test_a_bug_of_ours_stays_one(tmp_path):
+    with pytest.raises(ZeroDivisionError), as_bundle_error(tmp_path, "holds no whole model"):
+        raise ZeroDivisionError

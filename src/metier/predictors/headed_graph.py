@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from metier.errors import BundleError
 from metier.predictors.averaged_windows import Cutter
-from metier.predictors.loading import read_settings
+from metier.predictors.loading import as_bundle_error, read_settings
 from metier.predictors.onnx_bi_encoder import load_graph
 from metier.predictors.onnx_encoder import HEAD_FILE, OnnxGraph
 from metier.predictors.pair_vectors import compare, of_length_one
@@ -53,13 +53,9 @@ class HeadedGraph:
         """
         settings = read_settings(folder)
         graph, cutter = load_graph(folder, settings, threads=threads)
-        try:
+        with as_bundle_error(folder / HEAD_FILE, "cannot be read"):
             head = load_file(folder / HEAD_FILE)
             return cls(graph, cutter, head["weight"], head["bias"], reading=settings["reading"])
-        except Exception as error:  # safetensors has an error of its own beside those of the system.
-            raise BundleError(
-                f"{folder / HEAD_FILE} cannot be read ({error}). Take the folder from its source again."
-            ) from error
 
     def margins(self, inputs: Sequence[Any]) -> np.ndarray:
         """Give the margins of texts, or of pairs as two texts each.

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from metier.errors import BundleError, CallError
 from metier.predictors.answers import Answers
 from metier.predictors.averaged_windows import Cutter
-from metier.predictors.loading import read_settings
+from metier.predictors.loading import as_bundle_error, read_settings
 from metier.predictors.onnx_encoder import (
     HEAD_FILE,
     MODEL_FILE,
@@ -69,12 +69,8 @@ class OnnxBiEncoderPredictor:
         """
         settings = read_settings(folder)
         graph, cutter = load_graph(folder, settings, threads=threads)
-        try:
+        with as_bundle_error(folder / HEAD_FILE, "cannot be read"):
             head = load_file(folder / HEAD_FILE) if settings["labels"] else {}
-        except Exception as error:  # safetensors has an error of its own beside those of the system.
-            raise BundleError(
-                f"{folder / HEAD_FILE} cannot be read ({error}). Take the folder from its source again."
-            ) from error
         return cls(graph, cutter, head, settings)
 
     def predict(self, items: Sequence[Any]) -> Answers:

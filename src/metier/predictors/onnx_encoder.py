@@ -139,16 +139,7 @@ class OnnxEncoderPredictor:
             If a file is missing or broken.
         """
         settings = read_settings(folder)
-        try:
-            head = load_file(folder / HEAD_FILE)
-            # In INT8 rows run beside one another, each on one thread.
-            inner = 1 if settings["precision"] == "int8" else threads
-            session = open_session(folder / MODEL_FILE, threads=inner)
-        except Exception as error:  # onnxruntime and safetensors have no common error.
-            raise BundleError(
-                f"{folder} holds no encoder that can be loaded ({error}). "
-                "Export it again, or take it from its source."
-            ) from error
+        session, head = open_with_head(folder, settings, threads=threads)
         tokenizer = read_tokenizer(folder / TOKENIZER_FILE, max_length=settings["max_length"])
         return cls(session, tokenizer, head["weight"], head["bias"], settings, threads=threads)
 
@@ -162,6 +153,28 @@ class OnnxEncoderPredictor:
         if len(texts) == 0:
             return np.empty((0, len(self._weight)), dtype=np.float32)
         return self._cutter.average(self._graph.rows, list(texts))
+
+
+def open_with_head(
+    folder: Path, settings: Mapping[str, Any], *, threads: int
+) -> tuple[onnxruntime.InferenceSession, dict[str, np.ndarray]]:
+    """Open the graph of an exported encoder, and read the head that is put on what it gives.
+
+    Raises
+    ------
+    BundleError
+        If either is missing or broken.
+    """
+    try:
+        head = load_file(folder / HEAD_FILE)
+        # In INT8 rows run beside one another, each on one thread.
+        inner = 1 if settings["precision"] == "int8" else threads
+        return open_session(folder / MODEL_FILE, threads=inner), head
+    except Exception as error:  # onnxruntime and safetensors have no common error.
+        raise BundleError(
+            f"{folder} holds no encoder that can be loaded ({error}). "
+            "Export it again, or take it from its source."
+        ) from error
 
 
 def open_session(path: Path, *, threads: int) -> onnxruntime.InferenceSession:

@@ -12,10 +12,9 @@ from typing import Any, Self
 import numpy as np
 from safetensors.numpy import load_file
 
-from metier.errors import BundleError
 from metier.predictors.answers import Answers
 from metier.predictors.averaged_windows import Cutter
-from metier.predictors.loading import read_settings
+from metier.predictors.loading import as_bundle_error, read_settings
 from metier.predictors.onnx_bi_encoder import load_graph
 from metier.predictors.onnx_encoder import HEAD_FILE, OnnxGraph
 from metier.tasks.pairs import as_pairs
@@ -64,13 +63,9 @@ class OnnxPairEncoderPredictor:
         """
         settings = read_settings(folder)
         graph, cutter = load_graph(folder, settings, threads=threads)
-        try:
+        with as_bundle_error(folder / HEAD_FILE, "cannot be read"):
             head = load_file(folder / HEAD_FILE)
             return cls(graph, cutter, head["weight"], head["bias"], settings)
-        except Exception as error:  # safetensors has an error of its own beside those of the system.
-            raise BundleError(
-                f"{folder / HEAD_FILE} cannot be read ({error}). Take the folder from its source again."
-            ) from error
 
     def predict(self, items: Sequence[Any]) -> Answers:
         """Answer pairs: mappings with `text` and `text_pair`, or two texts each; in batches of like length.

@@ -11,11 +11,10 @@ from typing import Any, Self
 import numpy as np
 from safetensors.numpy import load_file
 
-from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.averaged_windows import Cutter
 from metier.predictors.extracted_sentences import written
-from metier.predictors.loading import read_settings
+from metier.predictors.loading import as_bundle_error, read_settings
 from metier.predictors.onnx_bi_encoder import load_graph
 from metier.predictors.onnx_encoder import HEAD_FILE, OnnxGraph
 from metier.predictors.pair_vectors import of_length_one
@@ -65,13 +64,9 @@ class OnnxSentencesPredictor:
         """
         settings = read_settings(folder)
         graph, cutter = load_graph(folder, settings, threads=threads)
-        try:
+        with as_bundle_error(folder / HEAD_FILE, "cannot be read"):
             weight = load_file(folder / HEAD_FILE)["weight"]
             shape = {"unit": settings["unit"], "n_pieces": settings["n_pieces"]}
-        except Exception as error:  # safetensors has an error of its own beside those of the system.
-            raise BundleError(
-                f"{folder / HEAD_FILE} cannot be read ({error}). Take the folder from its source again."
-            ) from error
         return cls(graph, cutter, weight, **shape, name=settings["name"])
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:

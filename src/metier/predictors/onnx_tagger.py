@@ -10,13 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 import onnxruntime
-from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings
-from metier.predictors.onnx_encoder import HEAD_FILE, MODEL_FILE, TOKENIZER_FILE, open_session
+from metier.predictors.onnx_encoder import TOKENIZER_FILE, open_with_head
 from metier.predictors.spans import span_answers
 from metier.predictors.token_windows import Frame, cut, read_whole, unit_values
 from metier.predictors.tokenization import pad, read_tokenizer
@@ -78,16 +76,7 @@ class OnnxTaggerPredictor:
             If a file is missing or broken.
         """
         settings = read_settings(folder)
-        try:
-            head = load_file(folder / HEAD_FILE)
-            # In INT8 windows run one by one, each on one thread.
-            inner = 1 if settings["precision"] == "int8" else threads
-            session = open_session(folder / MODEL_FILE, threads=inner)
-        except Exception as error:  # onnxruntime and safetensors have no common error.
-            raise BundleError(
-                f"{folder} holds no encoder that can be loaded ({error}). "
-                "Export it again, or take it from its source."
-            ) from error
+        session, head = open_with_head(folder, settings, threads=threads)
         tokenizer = read_whole(read_tokenizer(folder / TOKENIZER_FILE, max_length=settings["max_length"]))
         return cls(session, tokenizer, head, settings, threads=threads)
 
