@@ -134,7 +134,7 @@ def test_how_many_rows_have_their_entities_apart_is_a_fact(train, tiny_base):
 def test_what_was_chosen_needs_no_validation(fitted, train):
     again = clone(fitted).set_params(**fitted.chosen_params_ | {"epochs": 1, "stop_epoch": 1}).fit(*train)
     assert again.temperature_ == fitted.temperature_
-    assert again._gate_rows is None
+    assert again._unseen is None
 
 
 def test_it_goes_on_from_its_checkpoints_to_the_same_answer(train, tiny_base, tmp_path):

@@ -1,24 +1,22 @@
 """The base taught which texts belong together; a pair is judged by the cosine of its two vectors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import CallError, DataError
 from metier.progress import Listener, ignore
+from metier.tasks.contract import PairClassifier
 from metier.tasks.matching import find_match_label
 from metier.tasks.pairs import Pair, PairExamples, as_pairs, check_pairs
 from metier.text.language import detect_language
 from metier.transformer.bases import cutter_of
 from metier.transformer.contrastive import Matches, tune_vectors
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
-from metier.transformer.export import SAMPLED_ROWS
+from metier.transformer.export import keep_report, typical_rows
 from metier.transformer.fine_tuned import FineTuned, label_split
 from metier.transformer.inherited_settings import with_settings_of
 from metier.transformer.linear_probe import Probe, fit_probe
@@ -32,7 +30,7 @@ UNFITTED_HEAD = {"weight": [[-5.0], [5.0]], "bias": [2.5, -2.5]}
 
 
 @with_settings_of(FineTuned)
-class BiEncoder(ClassifierMixin, FineTuned):
+class BiEncoder(PairClassifier, FineTuned):
     """A pretrained encoder fine-tuned so that texts that match lie together [1]_; logistic regression on the cosine.
 
     Each text has a vector of its own [2]_, so those of a collection are computed once and a query is answered by one
@@ -90,12 +88,6 @@ class BiEncoder(ClassifierMixin, FineTuned):
         self.ranking_temperature = ranking_temperature
         self.head = head
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of pairs."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.dict, tags.input_tags.string = True, False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -140,33 +132,13 @@ class BiEncoder(ClassifierMixin, FineTuned):
         check_is_fitted(self)
         return trained_vectors(self.encoder_, self.base_, texts)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each pair.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_pairs, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        CallError
-            If only vectors were learned.
-        """
-        check_is_fitted(self)
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
         if self.probe_ is None:
             raise CallError(
                 "`fit_matches` learns vectors and no border between labels. Use `fit` on pairs with at least "
                 "two labels, or search with `vectors`."
             )
-        return self.probe_.probabilities(self._numbers(as_pairs(X)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each pair."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
+        return self.probe_.probabilities(self._numbers(items))
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_bi_encoder` answers from, and a Hugging Face folder."""
@@ -180,9 +152,7 @@ class BiEncoder(ClassifierMixin, FineTuned):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these pairs and say what an epoch costs here; nothing is learned."""
@@ -230,8 +200,7 @@ class BiEncoder(ClassifierMixin, FineTuned):
         texts = distinct_texts(seen.pairs)
         self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
         self.encoder_, tuned = tune_vectors(self, self.base_, seen, unseen, listener=listener)
-        # Evenly: files are often sorted by label.
-        self._sample = texts[:: max(1, len(texts) // SAMPLED_ROWS)]
+        self._sample = typical_rows(texts)
         self.facts_: dict[str, Any] = {"base": self.base_.name, **tuned.facts}
         self.chosen_params_: dict[str, Any] = {"base": self.base_.name, **tuned.chosen}
 

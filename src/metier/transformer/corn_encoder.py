@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import SMALLEST_PROBABILITY
 from metier.evaluation.grade_temperature import fit_grade_temperature
 from metier.evaluation.metrics import accuracy
 from metier.predictors.onnx_grader import KIND, OnnxGraderPredictor
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades
@@ -26,7 +25,7 @@ from metier.transformer.tuned_encoder import TunedEncoder, mean_and_error
 
 
 @with_settings_of(TunedEncoder)
-class CornEncoder(ClassifierMixin, TunedEncoder):
+class CornEncoder(Classifier, TunedEncoder):
     """A pretrained encoder fine-tuned whole under the CORN head [1]_, which knows that grades have an order.
 
     Parameters
@@ -69,15 +68,8 @@ class CornEncoder(ClassifierMixin, TunedEncoder):
         self.order = order
         self.temperature = temperature
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each grade, float64 of shape (n_texts, n_grades); rows sum to 1."""
-        check_is_fitted(self)
-        return from_conditional(self.margins(as_texts(X)) / self.temperature_)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable grade for each text."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        return from_conditional(self.margins(items) / self.temperature_)
 
     def _is_settled(self) -> bool:
         return self.stop_epoch is not None and self.temperature is not None

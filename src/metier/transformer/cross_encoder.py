@@ -1,17 +1,15 @@
 """The base reads both texts of a pair at once, and a linear head judges what it read."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import fit_temperature
 from metier.progress import Listener, ignore
+from metier.tasks.contract import PairClassifier
 from metier.tasks.pairs import PairExamples, as_pairs, check_pairs
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
@@ -19,7 +17,7 @@ from metier.transformer.bases import cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
-from metier.transformer.export import SAMPLED_ROWS
+from metier.transformer.export import keep_report, typical_rows
 from metier.transformer.fine_tuned import FineTuned, label_split
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.inherited_settings import with_settings_of
@@ -33,7 +31,7 @@ from metier.transformer.preflight import Cost, measure_training
 
 
 @with_settings_of(FineTuned)
-class CrossEncoder(ClassifierMixin, FineTuned):
+class CrossEncoder(PairClassifier, FineTuned):
     """A pretrained encoder fine-tuned on both texts of a pair at once, mean-pooled, with a linear head.
 
     Every word of the one text is read beside every word of the other [1]_, which two separate vectors cannot do.
@@ -92,12 +90,6 @@ class CrossEncoder(ClassifierMixin, FineTuned):
         self.C = C
         self.temperature = temperature
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of pairs."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.dict, tags.input_tags.string = True, False
-        return tags
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -112,29 +104,9 @@ class CrossEncoder(ClassifierMixin, FineTuned):
         unseen = None if validation is None else check_pairs(*validation, classes=examples.classes)
         return self._fit(examples, unseen, listener)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each pair.
-
-        Of a pair past the encoder's limit the logits of its windows are averaged.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_pairs, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        logits = cutter_of(self.base_).average(self._logits, as_pairs(X))
-        return softmax(logits / self.temperature_)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each pair."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        # Of a pair past the encoder's limit the logits of its windows are averaged.
+        return softmax(cutter_of(self.base_).average(self._logits, items) / self.temperature_)
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_pair_encoder` answers from, and a Hugging Face folder."""
@@ -150,9 +122,7 @@ class CrossEncoder(ClassifierMixin, FineTuned):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these pairs and say what an epoch costs here; nothing is learned."""
@@ -178,8 +148,7 @@ class CrossEncoder(ClassifierMixin, FineTuned):
         texts = distinct_texts(examples.pairs)
         self.base_ = resolve_base_of(self, language=detect_language(texts).main_language)
         self.classes_, self._unseen = examples.classes, unseen
-        # Evenly: files are often sorted by label.
-        self._sample = examples.pairs[:: max(1, len(examples) // SAMPLED_ROWS)]
+        self._sample = typical_rows(examples.pairs)
         self._tune(examples, unseen, listener)
         return self
 

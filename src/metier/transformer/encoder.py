@@ -1,17 +1,17 @@
 """The base fine-tuned whole, its head started from the frozen linear solution."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature
 from metier.evaluation.metrics import accuracy
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.soft_labels import check_soft
 from metier.tasks.softmax import softmax
@@ -21,7 +21,7 @@ from metier.transformer.bases import cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
-from metier.transformer.export import SAMPLED_ROWS, export_encoder
+from metier.transformer.export import export_encoder, keep_report, typical_rows
 from metier.transformer.fine_tuned import FineTuned, label_split
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.inherited_settings import with_settings_of
@@ -33,7 +33,7 @@ from metier.transformer.preflight import Cost, measure_training
 
 
 @with_settings_of(FineTuned)
-class Encoder(ClassifierMixin, FineTuned):
+class Encoder(Classifier, FineTuned):
     """A pretrained encoder fine-tuned whole, mean-pooled, with a linear head.
 
     The head starts from the solution on the frozen encoder (linear probing, then fine-tuning [1]_): a random
@@ -126,27 +126,8 @@ class Encoder(ClassifierMixin, FineTuned):
         unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
         return self._fit(examples, unseen, listener)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each text.
-
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_classes)
-            Each row sums to 1.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        logits = cutter_of(self.base_).average(self._logits, as_texts(X))
-        return softmax(logits / self.temperature_)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each text."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        return softmax(cutter_of(self.base_).average(self._logits, items) / self.temperature_)
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_encoder` answers from, and a Hugging Face folder."""
@@ -164,9 +145,7 @@ class Encoder(ClassifierMixin, FineTuned):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
@@ -192,8 +171,7 @@ class Encoder(ClassifierMixin, FineTuned):
         self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
         self.classes_ = examples.classes
         self._unseen = unseen
-        # Evenly: files are often sorted by label.
-        self._sample = examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]
+        self._sample = typical_rows(examples.texts)
         self._fine_tune(examples, unseen, listener)
         return self
 

@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from metier.progress import Listener
+from metier.tasks.contract import TextMethod
 from metier.tasks.folds import held_out
 
 # What a fit leaves behind in every one of them.
 LEARNED = ("base_", "chosen_params_", "facts_", "_unseen", "_sample")
 
 
-class FineTuned(BaseEstimator):
+class FineTuned(TextMethod):
     """A method that fine-tunes an encoder; a special case brings rows, a head and an objective.
 
     Parameters
@@ -105,13 +106,6 @@ class FineTuned(BaseEstimator):
         self.checkpoint_folder = checkpoint_folder
         self.precision = precision
         self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is no array of numbers."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
     def _fit(self, examples: Any, unseen: Any | None, listener: Listener) -> Self:
         """Train on checked rows; `unseen` are those that choices are made on, None where all is chosen."""

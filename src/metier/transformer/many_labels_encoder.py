@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_rule_fitting import fit_rule, micro_f1
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.onnx_many_labels import KIND, OnnxManyLabelsPredictor
+from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
 from metier.tasks.many_labels import parent_columns
 from metier.text.given_texts import as_texts
@@ -24,7 +23,7 @@ from metier.transformer.tuned_encoder import TunedEncoder, mean_and_error
 
 
 @with_settings_of(TunedEncoder)
-class ManyLabelsEncoder(TunedEncoder):
+class ManyLabelsEncoder(LabelSetMethod, TunedEncoder):
     """A pretrained encoder fine-tuned whole by binary cross-entropy, then a sigmoid and a threshold a label.
 
     The head starts from the logistic regressions on the frozen base. Sigmoids and thresholds are those of
@@ -65,23 +64,8 @@ class ManyLabelsEncoder(TunedEncoder):
         super().__init__(**settings)
         self.rule = rule
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `y` are sets of labels."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label by itself, float64 of shape (n_texts, n_labels)."""
-        return self._answer(X).probabilities
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the labels of each text, sorted; an empty list is the answer "none"."""
-        return self._answer(X).predicted
-
-    def _answer(self, X: Any) -> LabelSetAnswers:
-        check_is_fitted(self)
-        return self.rule_.answer(self.margins(as_texts(X)), self.name)
+    def _answer(self, texts: Sequence[str]) -> LabelSetAnswers:
+        return self.rule_.answer(self.margins(texts), self.name)
 
     def _is_settled(self) -> bool:
         return self.stop_epoch is not None and self.rule is not None

@@ -22,7 +22,7 @@ from metier.text.language import detect_language
 from metier.transformer.bases import load_model, load_tokenizer
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
-from metier.transformer.export import SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.export import Exported, Gate, export_graph, keep_report, typical_rows
 from metier.transformer.fine_tuned import FineTuned
 from metier.transformer.fine_tuning import Score, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.inherited_settings import with_settings_of
@@ -158,9 +158,7 @@ class Reader(FineTuned):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of windows and say what an epoch costs here; nothing is learned."""
@@ -242,7 +240,7 @@ class Reader(FineTuned):
         if unseen is not None and self.verdict is None:
             verdict = fit_verdict(self.read(unseen[0]), *unseen)
             self.settings_ = replace(self.settings_, verdict=verdict)
-        self._sample = rows.ids[:: max(1, len(rows) // SAMPLED_ROWS)]
+        self._sample = typical_rows(rows.ids)
         self.facts_: dict[str, Any] = {"base": base.name, "windows": len(rows), **tuned.facts}
         self.chosen_params_ = {
             "base": base.name,

@@ -1,13 +1,11 @@
 """The base fine-tuned whole on texts with two entities marked."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.calibration import fit_temperature
@@ -15,6 +13,7 @@ from metier.predictors.entity_marking import MARKS, EntityMarker
 from metier.predictors.onnx_encoder import open_session
 from metier.predictors.onnx_relation import KIND, OnnxRelationPredictor
 from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.examples import Examples
 from metier.tasks.relation import check_entity_pairs
@@ -23,7 +22,7 @@ from metier.text.language import detect_language
 from metier.transformer.bases import Base, load_model, load_tokenizer
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
-from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.export import MOST_GATE_ROWS, Exported, Gate, export_graph, keep_report, typical_rows
 from metier.transformer.fine_tuned import FineTuned, label_split
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.inherited_settings import with_settings_of
@@ -40,7 +39,7 @@ of the folder above; the encoder alone loads with `AutoModel.from_pretrained` an
 
 
 @with_settings_of(FineTuned)
-class RelationEncoder(ClassifierMixin, FineTuned):
+class RelationEncoder(Classifier, FineTuned):
     """A pretrained encoder fine-tuned whole, the two entities marked by tokens of their own, as in R-BERT [1]_.
 
     Some points above `RelationLinear` from a thousand rows on, for minutes of training. Every epoch is scored on
@@ -123,22 +122,12 @@ class RelationEncoder(ClassifierMixin, FineTuned):
         unseen = None if validation is None else check_entity_pairs(*validation, classes=examples.classes)
         return self._fit(examples, unseen, listener)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the calibrated probability of each label for each item, an ndarray of shape (n_items, n_classes).
+    def _read(self, X: Any) -> Sequence[Any]:
+        return as_entity_pairs(X)
 
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        ids = [self.marker_.mark(item).ids for item in as_entity_pairs(X)]
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        ids = [self.marker_.mark(item).ids for item in items]
         return softmax(self.model_.logits(TokenisedRows(ids, None, self.model_.pad_id)) / self.temperature_)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each item."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return self.classes_[probabilities.argmax(axis=1)]
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx_relation` answers from, and a Hugging Face folder."""
@@ -168,9 +157,7 @@ class RelationEncoder(ClassifierMixin, FineTuned):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
@@ -206,8 +193,7 @@ class RelationEncoder(ClassifierMixin, FineTuned):
         self.marker_ = _marker(base)
         marked = [self.marker_.mark(item) for item in items]
         ids = [each.ids for each in marked]
-        # Evenly: files are often sorted by label.
-        self._sample = ids[:: max(1, len(ids) // SAMPLED_ROWS)]
+        self._sample = typical_rows(ids)
         away_items: Any = [] if unseen is None else unseen.texts
         away_ids = [self.marker_.mark(item).ids for item in away_items]
         torch.manual_seed(self.random_state)  # The head starts at random.

@@ -1,7 +1,6 @@
 """The base fine-tuned whole with a head on every token: spans found by an encoder."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +23,7 @@ from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.bases import load_model, load_tokenizer
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
-from metier.transformer.export import MOST_GATE_ROWS, SAMPLED_ROWS, Exported, Gate, export_graph
+from metier.transformer.export import MOST_GATE_ROWS, Exported, Gate, export_graph, keep_report, typical_rows
 from metier.transformer.fine_tuned import FineTuned
 from metier.transformer.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.inherited_settings import with_settings_of
@@ -171,9 +170,7 @@ class TokenEncoder(FineTuned):
             ],
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
@@ -209,8 +206,7 @@ class TokenEncoder(FineTuned):
         self.base_ = resolve_base_of(self, language=detect_language(examples.texts).main_language)
         self.labels_ = examples.labels
         self._unseen = unseen
-        # Evenly: files are often sorted.
-        self._sample = [str(text) for text in examples.texts[:: max(1, len(examples) // SAMPLED_ROWS)]]
+        self._sample = [str(text) for text in typical_rows(examples.texts)]
         self._fine_tune(examples, unseen, listener)
         return self
 

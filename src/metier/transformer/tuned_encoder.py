@@ -1,7 +1,7 @@
 """What encoders have in common that are fine-tuned whole under a linear head whose margins mean something else."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ from metier.transformer.bases import Base, cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
-from metier.transformer.export import SAMPLED_ROWS, Gate
+from metier.transformer.export import Gate, keep_report, typical_rows
 from metier.transformer.fine_tuned import FineTuned
 from metier.transformer.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
 from metier.transformer.headed_export import Head, export_headed
@@ -77,9 +77,7 @@ class TunedEncoder(FineTuned):
             sample=self._sample,
             precision=self.precision,
         )
-        # What validation decided holds for a refit on all rows too, which has no rows left to decide on.
-        self.chosen_params_["precision"] = report.chosen
-        self.facts_["export"] = asdict(report)
+        keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
         """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
@@ -111,8 +109,7 @@ class TunedEncoder(FineTuned):
         inputs = self._inputs(examples)
         self.base_ = self._resolve(inputs)
         self._unseen = unseen
-        # Evenly: files are often sorted by label.
-        self._sample = list(inputs[:: max(1, len(inputs) // SAMPLED_ROWS)])
+        self._sample = list(typical_rows(inputs))
         self._fine_tune(examples, unseen, listener)
         return self
 
