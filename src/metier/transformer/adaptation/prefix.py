@@ -24,11 +24,12 @@ SPREAD = 0.02
 class PrefixVectors(Adaptation):
     """So many keys and values in each layer.
 
-    Without the paper's network over them they want large steps: thirty times our rate, about 6e-3.
+    Without the paper's network over them they want large steps: a hundred times our rate, about 2e-2. On held-out rows
+    of ncbi_disease (1,000 to learn from, two epochs) that reached .45 F1 and a third of it .41; on banking77 .850 and .846.
     """
 
     is_mergeable = False
-    rate_factor = 30.0
+    rate_factor = 100.0
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put keys and values in; nothing else trains."""
