@@ -18,10 +18,12 @@ SCALE = 2
 class LowRank(Adaptation):
     """Matrices of this rank beside every linear layer inside the layers.
 
-    The paper's rates for encoders are 4e-4 to 5e-4; five times ours is 0.75e-3 to 1.25e-3, for bases a fifth the size.
+    The paper's rates for encoders are 4e-4 to 5e-4; ten times ours is 1.5e-3 to 2.5e-3, for bases a fifth the size. On
+    held-out rows of ncbi_disease (1,000 to learn from, two epochs) five, ten and twenty times reached .63, .66 and .70 F1;
+    on banking77 (2,000) .883, .885 and .891. Ten, since larger bases bear less.
     """
 
-    rate_factor = 5.0
+    rate_factor = 10.0
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put the matrices in; nothing else trains."""
