@@ -46,9 +46,10 @@ class Encoder(Classifier, FineTuned):
     ----------
     label_smoothing : float, default=0.1
         Share of the target that is spread over all labels.
-    objective : str, default="cross_entropy"
+    objective : str, default="cross_entropy+supcon:0.3"
         What is minimised: a loss of the labels (`cross_entropy`, `focal:2`) and what is put on it, joined by `+`:
-        `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
+        `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`. The
+        contrast costs nothing and lowered log-loss on held-out rows wherever it was tried (docs/measurements.md).
     class_weights : {"balanced"}, default=None
         `balanced`: every label counts alike, however rare.
     C, temperature : float, default=None
@@ -80,7 +81,7 @@ class Encoder(Classifier, FineTuned):
         self,
         *,
         label_smoothing: float = 0.1,
-        objective: str = "cross_entropy",
+        objective: str = "cross_entropy+supcon:0.3",
         class_weights: str | None = None,
         C: float | None = None,
         temperature: float | None = None,

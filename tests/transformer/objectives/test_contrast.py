@@ -36,6 +36,12 @@ def test_contrast_by_hand(labels):
     assert float(found) == pytest.approx(by_hand(VECTORS, labels, 0.3))
 
 
+def test_of_probabilities_the_greatest_is_the_label():
+    soft = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.0, 1.0]])
+    found = contrastive_loss(torch.tensor(VECTORS), soft, temperature=0.3)
+    assert float(found) == pytest.approx(by_hand(VECTORS, [0, 0, 1, 1], 0.3))
+
+
 def test_without_mates_it_teaches_nothing():
     vectors = torch.tensor(VECTORS, requires_grad=True)
     loss = contrastive_loss(vectors, torch.arange(4), temperature=0.3)

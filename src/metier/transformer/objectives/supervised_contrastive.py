@@ -58,9 +58,11 @@ def contrastive_loss(vectors: torch.Tensor, labels: torch.Tensor, *, temperature
     ----------
     vectors : Tensor of shape (n_rows, hidden_size)
         Of any length.
-    labels : Tensor of int64 of shape (n_rows,)
-        A row whose label nobody shares has nothing to find and is left out.
+    labels : Tensor of int64 of shape (n_rows,), or of probabilities of shape (n_rows, n_classes)
+        A row whose label nobody shares has nothing to find and is left out. Of probabilities the greatest is its label.
     """
+    if labels.dim() > 1:
+        labels = labels.argmax(dim=1)
     vectors = torch.nn.functional.normalize(vectors.float(), dim=1)
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
     # The least number and not minus infinity: what is left out below would be 0 times infinity.
