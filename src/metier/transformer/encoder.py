@@ -48,8 +48,8 @@ class Encoder(Classifier, FineTuned):
         Share of the target that is spread over all labels.
     objective : str, default="cross_entropy+supcon:0.3"
         What is minimised: a loss of the labels (`cross_entropy`, `focal:2`) and what is put on it, joined by `+`:
-        `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`. The
-        contrast costs nothing and lowered log-loss on held-out rows wherever it was tried (docs/measurements.md).
+        `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`; see `objectives.composition`.
+        The contrast costs nothing and lowered log-loss on held-out rows wherever it was tried (docs/measurements.md).
     class_weights : {"balanced"}, default=None
         `balanced`: every label counts alike, however rare.
     C, temperature : float, default=None
