@@ -112,6 +112,7 @@ SHOWN_REASONS = 3
 @click.option("--json", "as_json", is_flag=True, help="The last line is report.json in one line.")
 @click.option("--verbose", is_flag=True, help="Also why each other candidate was not chosen.")
 def train(
+    *,
     file: str | None,
     settings_file: Path | None,
     overrides: tuple[str, ...],

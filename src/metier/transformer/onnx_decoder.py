@@ -75,7 +75,7 @@ def write_decoder(model: Any, path: Path, *, precision: str, longest: int) -> No
     _add_rotary(graph, model, longest, head_size)
     hidden = _embed(graph, weights["model.embed_tokens.weight"])
     for layer in range(shape.layers):
-        hidden = _add_layer(graph, weights, f"model.layers.{layer}.", layer, hidden, shape)
+        hidden = _add_layer(graph, weights, hidden, layer=layer, shape=shape)
     last = graph.node("Gather", [hidden, graph.constant("last", np.array(-1, dtype=np.int64))], axis=1)
     last = graph.norm(last, weights["model.norm.weight"], shape.epsilon)
     head = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
@@ -170,9 +170,8 @@ def _add_rotary(graph: _Graph, model: Any, longest: int, head_size: int) -> None
     graph.constant("sines", sines[0, :, :half].float().numpy())
 
 
-def _add_layer(
-    graph: _Graph, weights: dict[str, np.ndarray], at: str, layer: int, hidden: str, shape: Shape
-) -> str:
+def _add_layer(graph: _Graph, weights: dict[str, np.ndarray], hidden: str, *, layer: int, shape: Shape) -> str:
+    at = f"model.layers.{layer}."
     normed = graph.norm(hidden, weights[f"{at}input_layernorm.weight"], shape.epsilon)
     attention = f"{at}self_attn."
     query, key, value = (

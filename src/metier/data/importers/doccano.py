@@ -34,7 +34,7 @@ def import_doccano(path: Path) -> Imported:
     documents = [(number, item, *_parts(path, number, item)) for number, item in objects_of(path)]
     if any(isinstance(label, dict) for *_, labels in documents for label in labels or ()):
         imported.what = "doccano JSON lines, sequence labelling"
-        return imported.put([_tagged(*document, path, imported) for document in documents])
+        return imported.put([_tagged(*document, path=path, imported=imported) for document in documents])
     given: list[str] = [label for *_, labels in documents for label in labels]
     is_written = _is_prose(given)
     imported.what = f"doccano JSON lines, {'sequence to sequence' if is_written else 'text classification'}"
@@ -95,7 +95,7 @@ def _label(path: Path, number: int, label: Any) -> Any:
 
 
 def _tagged(
-    number: int, item: Mapping[str, Any], text: str, labels: list[Any], path: Path, imported: Imported
+    number: int, item: Mapping[str, Any], text: str, labels: list[Any], *, path: Path, imported: Imported
 ) -> dict[str, Any]:
     if any(not isinstance(label, dict) for label in labels):
         imported.leave_out("labels of whole texts beside labelled pieces", number)
