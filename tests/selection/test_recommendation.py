@@ -31,6 +31,11 @@ def field(n_rows, **candidates):
     ]
 
 
+def test_a_cost_that_is_nearly_the_same_is_said_in_whole_percent():
+    figures, contestants = field(1000, cascade=(62, 2.9), average=(60, 3.0))
+    assert "at 97 % of its cost" in recommend(contestants, figures).sentence
+
+
 def test_the_cheapest_level_candidate_is_shipped():
     figures, contestants = field(
         1000, floor=(800, 0.01), linear=(90, 0.2), cascade=(62, 0.4), average=(60, 3.0)

@@ -119,10 +119,12 @@ class Plan:
         running = [one for one in self.candidates if not one.why_dropped]
         seconds = sum(one.seconds for one in running) * (2 if self.refit else 1)
         memory = max((one.memory_bytes for one in running), default=0)
+        cores = self.facts["cores"]
+        base = "no base is needed" if self.facts["base"] == "none" else f"base {self.facts['base']}"
         return (
-            f"{self.facts['cores']} cores, {self.facts['precision']}; "
-            f"base {self.facts['base']} ({self.facts['language']}); "
-            f"{len(running)} candidates in about {max(1, round(seconds / 60))} min"
+            f"{cores} {'core' if cores == 1 else 'cores'}, {self.facts['precision']}; "
+            f"{base} ({self.facts['language']}); "
+            f"{len(running)} {'candidate' if len(running) == 1 else 'candidates'} in about {max(1, round(seconds / 60))} min"
             f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
         )
 

@@ -154,4 +154,5 @@ def _share(ratio: float) -> str:
     nearest = min(names, key=lambda parts: abs(np.log(ratio * parts)))
     if 0.08 < ratio < 0.6 and abs(np.log(ratio * nearest)) < 0.12:
         return names[nearest]
-    return f"{ratio * 100:.2g} %"
+    percent = ratio * 100
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"

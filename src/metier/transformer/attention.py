@@ -3,8 +3,8 @@
 On a CPU that multiplies bf16, fine-tuning MiniLM without dropout took two thirds of the time with the plain form
 (`python -m benchmarks.training_speed --ablation`): the backward pass of the fused one is not written for bf16
 there. The plain form writes a square of numbers for each row and head, which costs more than it saves where rows are
-long: of a step's time it took 0.78 at 128 tokens a row, 0.94 at 256, 1.25 at 340 and 1.08 at 512. In fp32 the two are
-level on short rows, and on a GPU the fused one wins.
+long (`python -m benchmarks.sizes` times both at each length). In fp32 the two are level on short rows, and on a GPU the
+fused one wins.
 """
 
 from collections.abc import Iterator
