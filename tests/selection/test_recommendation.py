@@ -1,6 +1,7 @@
 import re
 
 import numpy as np
+import pytest
 
 from metier.selection.figures import Figures
 from metier.selection.recommendation import Contestant, recommend
@@ -31,9 +32,19 @@ def field(n_rows, **candidates):
     ]
 
 
-def test_a_cost_that_is_nearly_the_same_is_said_in_whole_percent():
-    figures, contestants = field(1000, cascade=(62, 2.9), average=(60, 3.0))
-    assert "at 97 % of its cost" in recommend(contestants, figures).sentence
+@pytest.mark.parametrize(
+    ("latency", "said"), [(1.9, "at 63 % of its cost"), (1.01, "at a third of its cost"), (0.1, "at 3.3 % of")]
+)
+def test_costs_are_said_in_words_that_hold(latency, said):
+    figures, contestants = field(1000, cascade=(62, latency), average=(60, 3.0))
+    assert said in recommend(contestants, figures).sentence
+
+
+def test_the_same_cost_is_no_share_of_it():
+    """Two that answer alike: the first named is shipped, whatever the clock says of them."""
+    figures, (one,) = field(1000, searched=(60, 3.0))
+    alike = Contestant("encoder", one.predicted, 3.03)
+    assert "(searched, p = 1) at the same cost" in recommend([alike, one], figures).sentence
 
 
 def test_the_cheapest_level_candidate_is_shipped():

@@ -120,11 +120,12 @@ class Plan:
         seconds = sum(one.seconds for one in running) * (2 if self.refit else 1)
         memory = max((one.memory_bytes for one in running), default=0)
         cores = self.facts["cores"]
+        n_running = f"{len(running)} {'candidate' if len(running) == 1 else 'candidates'}"
         base = "no base is needed" if self.facts["base"] == "none" else f"base {self.facts['base']}"
         return (
             f"{cores} {'core' if cores == 1 else 'cores'}, {self.facts['precision']}; "
             f"{base} ({self.facts['language']}); "
-            f"{len(running)} {'candidate' if len(running) == 1 else 'candidates'} in about {max(1, round(seconds / 60))} min"
+            f"{n_running} in about {max(1, round(seconds / 60))} min"
             f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
         )
 

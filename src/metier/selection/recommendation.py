@@ -113,7 +113,7 @@ def _sentence(chosen: Contestant, best: Contestant, comparison: Comparison, deta
     else:
         words = (
             f"level with the best ({best.name}, p = {comparison.p_value:.2g}) "
-            f"at {_share(chosen.latency_ms / best.latency_ms)} of its cost"
+            f"at {_cost(chosen.latency_ms / best.latency_ms)}"
         )
     return f"ship {chosen.name}: {words}" + (f"; {detail}" if detail else "")
 
@@ -140,7 +140,10 @@ def _reason(
     return f"{one.name} is {points} behind {best.name}: more than the tolerance, though no test shows it."
 
 
-def _share(ratio: float) -> str:
+def _cost(ratio: float) -> str:
+    """A share of a cost in words; measured times of the same thing differ by some hundredths."""
+    if abs(np.log(ratio)) < 0.05:
+        return "the same cost"
     names = {
         2: "half",
         3: "a third",
@@ -153,6 +156,6 @@ def _share(ratio: float) -> str:
     }
     nearest = min(names, key=lambda parts: abs(np.log(ratio * parts)))
     if 0.08 < ratio < 0.6 and abs(np.log(ratio * nearest)) < 0.12:
-        return names[nearest]
+        return f"{names[nearest]} of its cost"
     percent = ratio * 100
-    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
+    return f"{percent:.0f} % of its cost" if percent >= 10 else f"{percent:.2g} % of its cost"
