@@ -89,7 +89,7 @@ def matches(rows):
 
 TUNED = {"epochs": 2, "token_budget": 512, "precision": "fp32"}
 METHODS = {
-    "encoder": (Encoder, TUNED, labels),
+    "encoder": (Encoder, TUNED | {"epochs": 4}, labels),
     "many_labels_encoder": (ManyLabelsEncoder, TUNED, sets),
     "corn_encoder": (CornEncoder, TUNED | {"order": ["low", "high"]}, grades),
     "score_encoder": (ScoreEncoder, TUNED, scores),
