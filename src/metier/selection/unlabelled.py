@@ -6,23 +6,39 @@ member of a fusion.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from metier import catalogue
 from metier.data import Rows, Splits, read
 from metier.data.duplicates import text_keys
 from metier.errors import CallError, DataError, MissingColumnError
+from metier.selection.figures import Figures
+from metier.selection.run_folder import Entry, RunFolder
 from metier.selection.settings import TrainSettings
 from metier.text import detect_language, has_words
-
-if TYPE_CHECKING:
-    from metier.selection.race import Race
 
 TASK = "classification"
 # In the order of their cost; each names its plain twin.
 METHODS = ("self_training.v1", "pretrained_encoder.v1", "consistency_encoder.v1")
 LEAST_SHARE = 0.05  # Of the labelled language among the unlabelled texts: below it, it is another collection.
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "another language"}
+
+
+class Raced(Protocol):
+    """What of a race is looked at once its candidates are trained."""
+
+    task: Any
+    run: RunFolder
+
+    @property
+    def figures(self) -> Figures:
+        """How answers to the validation rows are judged."""
+        ...
+
+    @property
+    def trained(self) -> list[Entry]:
+        """The candidates that came through."""
+        ...
 
 
 def read_unlabelled(train: Rows, task: str, settings: TrainSettings) -> tuple[str, ...]:
@@ -80,13 +96,13 @@ def with_unlabelled(names: Sequence[str], *, is_open: bool) -> list[str]:
     return [*names, *joining, *twins]
 
 
-def without_gain(race: "Race") -> dict[str, str]:
+def without_gain(race: Raced) -> dict[str, str]:
     """Give, for each method that learned from unlabelled rows in vain, the sentence that says so."""
     verdicts = {entry.name: verdict_of(entry.name, race) for entry in race.trained if entry.name in METHODS}
     return {name: sentence for name, (gained, sentence) in verdicts.items() if not gained}
 
 
-def verdict_of(name: str, race: "Race") -> tuple[bool, str]:
+def verdict_of(name: str, race: Raced) -> tuple[bool, str]:
     """Compare a method with its plain twin on the validation rows."""
     twin = catalogue.resolve(name).twin
     if twin not in {entry.name for entry in race.trained}:
@@ -107,7 +123,7 @@ def verdict_of(name: str, race: "Race") -> tuple[bool, str]:
     )
 
 
-def said_of(race: "Race") -> list[str]:
+def said_of(race: Raced) -> list[str]:
     """A sentence for each method that learned from unlabelled rows."""
     return [verdict_of(entry.name, race)[1] for entry in race.trained if entry.name in METHODS]
 
