@@ -28,6 +28,7 @@ from metier.errors import (
 )
 from metier.predictors.averaged_windows import Cutter
 from metier.predictors.tokenization import read_tokenizer
+from metier.transformer.base import ADAPTATION, FACTS_FILE, LONGEST, WEIGHTS, Base
 from metier.transformer.e5_conversion import SOURCE_SHA256 as E5_SHA256
 from metier.transformer.e5_conversion import convert_e5
 from metier.user_cache import build_once, user_cache
@@ -35,43 +36,9 @@ from metier.user_cache import build_once, user_cache
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS = "model.safetensors"
-ADAPTATION = "adaptation.safetensors"  # What was learned beside weights that stayed; see `adaptation.inserted`.
 NEEDED_FILES = ("config.json", WEIGHTS, "tokenizer.json")
-# What Metier writes beside weights it trained or converted, so that the folder can be a base again.
-FACTS_FILE = "metier_head.json"
 PICKLED = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-# Attention costs the square of the length: past this the first part of a text has to do.
-LONGEST = 512
-
-
-@dataclass(frozen=True)
-class Base:
-    """A pretrained encoder and how to feed it.
-
-    Parameters
-    ----------
-    name : str
-        The name it was asked for by.
-    folder : Path
-        Hugging Face layout.
-    prefix : str
-        Put before every text, as in pretraining.
-    languages : tuple of str
-        ISO 639-1 codes; `("*",)` for many.
-    normalise : bool
-        Whether embeddings are scaled to length 1.
-    max_length : int
-        Most tokens that it reads at once, special tokens included; a longer text is read in windows.
-    """
-
-    name: str
-    folder: Path
-    prefix: str = ""
-    languages: tuple[str, ...] = ("*",)
-    normalise: bool = True
-    max_length: int = LONGEST
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from metier.evaluation.calibration import SMALLEST_PROBABILITY
 from metier.predictors.pair_vectors import of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.pairs import Pair
-from metier.transformer.bases import Base, cutter_of, load_model
+from metier.transformer.base import Base
+from metier.transformer.bases import cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import mean_pool
 from metier.transformer.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune

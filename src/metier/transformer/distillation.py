@@ -20,7 +20,8 @@ from tokenizers import Tokenizer
 
 from metier.predictors.static import StaticVectors
 from metier.progress import Listener, ignore
-from metier.transformer.bases import Base, load_model, load_tokenizer, weights_hash
+from metier.transformer.base import Base
+from metier.transformer.bases import load_model, load_tokenizer, weights_hash
 from metier.transformer.embedding import embed_ids
 from metier.user_cache import build_once, user_cache
 

@@ -11,7 +11,8 @@ import torch
 
 from metier.predictors.tokenization import batches_by_length, pad
 from metier.progress import Listener, Progress, ignore
-from metier.transformer.bases import Base, cutter_of, load_model
+from metier.transformer.base import Base
+from metier.transformer.bases import cutter_of, load_model
 from metier.transformer.embedding_cache import EmbeddingCache
 from metier.transformer.precision import mixed_precision
 

@@ -13,7 +13,8 @@ from typing import Self
 
 import numpy as np
 
-from metier.transformer.bases import Base, weights_hash
+from metier.transformer.base import Base
+from metier.transformer.bases import weights_hash
 from metier.user_cache import user_cache
 
 # A file holds this much at most, some 600,000 vectors of 384 numbers; the oldest make room.

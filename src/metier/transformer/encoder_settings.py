@@ -6,7 +6,8 @@ import numpy as np
 
 from metier.errors import SettingsError
 from metier.transformer.adaptation import check_fits, faults_of, parse_adaptation
-from metier.transformer.bases import Base, resolve_base
+from metier.transformer.base import Base
+from metier.transformer.bases import resolve_base
 from metier.transformer.export import PRECISIONS
 from metier.transformer.objectives.composition import objective_faults
 

@@ -30,7 +30,8 @@ from metier.predictors.onnx_encoder import (
     open_session,
 )
 from metier.predictors.tokenization import token_ids
-from metier.transformer.bases import Base, load_tokenizer
+from metier.transformer.base import Base
+from metier.transformer.bases import load_tokenizer
 from metier.transformer.huggingface_folder import PLAIN_TRANSFORMERS, save_encoder
 from metier.transformer.onnx_graph import PooledEncoder, quantize, write_module
 

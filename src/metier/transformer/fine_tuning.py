@@ -20,7 +20,8 @@ from metier.progress import Listener, ignore
 from metier.transformer.adaptation import parse_adaptation
 from metier.transformer.adaptation.adaptation import Adaptation, with_penalty
 from metier.transformer.attention import fastest_attention
-from metier.transformer.bases import Base, weights_hash
+from metier.transformer.base import Base
+from metier.transformer.bases import weights_hash
 from metier.transformer.batching import TokenisedRows, padding_fraction, plan_epoch
 from metier.transformer.checkpoint import CheckpointFolder
 from metier.transformer.encoder_settings import default_learning_rate

@@ -21,7 +21,8 @@ from metier.tasks.collection import Collection, collection_of
 from metier.tasks.contract import SearchMethod
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.transformer.bases import Base, load_model, resolve_base
+from metier.transformer.base import Base
+from metier.transformer.bases import load_model, resolve_base
 from metier.transformer.export import check_precision, typical_rows
 from metier.transformer.pair_export import PairHead, export_bi_encoder
 from metier.transformer.pair_vectors import frozen_vectors

@@ -20,7 +20,8 @@ from metier.errors import BaseModelError, MissingExtraError, NoNetworkError, Unk
 from metier.predictors.prompting import Codec, FileCodec
 from metier.text.surrogates import replace_surrogates
 from metier.transformer import bases
-from metier.transformer.bases import FACTS_FILE, HUB_NAME, PICKLED, WEIGHTS
+from metier.transformer.base import FACTS_FILE, WEIGHTS
+from metier.transformer.bases import HUB_NAME, PICKLED
 from metier.transformer.huggingface_folder import quiet_transformers
 from metier.transformer.known_writers import SMOLLM2, rebuilt_folder
 from metier.transformer.precision import has_native_bfloat16

@@ -11,7 +11,8 @@ import torch
 from metier.predictors.headed_graph import HeadedGraph
 from metier.predictors.onnx_encoder import OnnxGraph, open_session
 from metier.tasks.pairs import Pair
-from metier.transformer.bases import Base, cutter_of, load_tokenizer
+from metier.transformer.base import Base
+from metier.transformer.bases import cutter_of, load_tokenizer
 from metier.transformer.export import MOST_GATE_ROWS, Exported, ExportReport, Gate, export_graph
 from metier.transformer.onnx_graph import PooledEncoder
 

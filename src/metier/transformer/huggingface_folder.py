@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from metier.errors import BaseModelError
 from metier.transformer.adaptation.inserted import adaptation_in, read_parts, split_weights, write_parts
-from metier.transformer.bases import FACTS_FILE, Base
+from metier.transformer.base import FACTS_FILE, Base
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 

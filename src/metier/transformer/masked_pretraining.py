@@ -26,7 +26,8 @@ from metier.errors import BaseModelError
 from metier.predictors.tokenization import pad
 from metier.progress import Listener, ignore
 from metier.text.segmentation import word_places
-from metier.transformer.bases import Base, load_model, load_tokenizer, resolve_base, weights_hash
+from metier.transformer.base import Base
+from metier.transformer.bases import load_model, load_tokenizer, resolve_base, weights_hash
 from metier.transformer.batching import Batch, TokenisedRows
 from metier.transformer.fine_tuning import TuningSettings, fine_tune
 from metier.transformer.huggingface_folder import save_encoder

@@ -13,7 +13,8 @@ from metier.errors import BaseModelError
 from metier.text.augmentation import Way
 from metier.text.edits import Edit, Place
 from metier.text.word_edits import free_words
-from metier.transformer.bases import Base, load_tokenizer
+from metier.transformer.base import Base
+from metier.transformer.bases import load_tokenizer
 from metier.transformer.huggingface_folder import quiet_transformers
 
 CANDIDATES = 10  # Drawn among this many likeliest tokens, by their probability.

@@ -15,7 +15,8 @@ from metier.predictors.onnx_encoder import OnnxGraph, open_session
 from metier.predictors.onnx_pair_encoder import KIND as PAIR_ENCODER
 from metier.predictors.onnx_pair_encoder import OnnxPairEncoderPredictor
 from metier.tasks.pairs import PairExamples, as_items
-from metier.transformer.bases import Base, load_tokenizer
+from metier.transformer.base import Base
+from metier.transformer.bases import load_tokenizer
 from metier.transformer.export import MOST_GATE_ROWS, Exported, ExportReport, Gate, export_graph
 from metier.transformer.linear_probe import Probe
 from metier.transformer.onnx_graph import PooledEncoder

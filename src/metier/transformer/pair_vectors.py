@@ -9,7 +9,8 @@ import torch
 from metier.predictors.pair_vectors import compare, of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.pairs import Pair
-from metier.transformer.bases import Base, cutter_of
+from metier.transformer.base import Base
+from metier.transformer.bases import cutter_of
 from metier.transformer.embedding import embed, embed_ids
 
 

@@ -11,7 +11,8 @@ import torch
 
 from metier.transformer.adaptation import parse_adaptation
 from metier.transformer.attention import fastest_attention
-from metier.transformer.bases import Base, load_model
+from metier.transformer.base import Base
+from metier.transformer.bases import load_model
 from metier.transformer.batching import TokenisedRows, plan_epoch
 from metier.transformer.objectives import cross_entropy
 from metier.transformer.pooled_classifier import PooledClassifier

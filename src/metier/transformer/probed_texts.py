@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples
-from metier.transformer.bases import Base, load_model
+from metier.transformer.base import Base
+from metier.transformer.bases import load_model
 from metier.transformer.export import export_encoder, keep_report, typical_rows
 from metier.transformer.linear_probe import Probe
 

@@ -19,7 +19,8 @@ from metier.tasks.examples import Examples
 from metier.tasks.relation import check_entity_pairs
 from metier.tasks.softmax import softmax
 from metier.text.language import detect_language
-from metier.transformer.bases import Base, load_model, load_tokenizer
+from metier.transformer.base import Base
+from metier.transformer.bases import load_model, load_tokenizer
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.encoder_settings import check_settings, resolve_base_of
 from metier.transformer.export import MOST_GATE_ROWS, Exported, Gate, export_graph, keep_report, typical_rows

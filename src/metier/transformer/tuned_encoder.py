@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.progress import Listener, ignore
 from metier.text.language import detect_language
-from metier.transformer.bases import Base, cutter_of, load_model
+from metier.transformer.base import Base
+from metier.transformer.bases import cutter_of, load_model
 from metier.transformer.batching import TokenisedRows
 from metier.transformer.embedding import embed_ids
 from metier.transformer.encoder_settings import check_settings, resolve_base_of

@@ -7,7 +7,8 @@ import numpy as np
 
 from metier.text.near_words import nearest_words
 from metier.text.segmentation import has_han, segment
-from metier.transformer.bases import Base, load_model, load_tokenizer
+from metier.transformer.base import Base
+from metier.transformer.bases import load_model, load_tokenizer
 
 # Commonest words of the texts: the table of similarities costs the square of them.
 MOST_WORDS = 8_000

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from metier.errors import BaseModelError, SettingsError
 from metier.transformer.adaptation.naming import AdaptationName, parse_adaptation
-from metier.transformer.bases import ADAPTATION
+from metier.transformer.base import ADAPTATION
 
 NAME_FILE = "adaptation.json"
 # What a part is called inside the module it belongs to; no architecture has one of that name.

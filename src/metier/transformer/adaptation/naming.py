@@ -10,7 +10,7 @@ from metier.errors import SettingsError, suggest
 
 if TYPE_CHECKING:
     from metier.transformer.adaptation.adaptation import Adaptation
-    from metier.transformer.bases import Base
+    from metier.transformer.base import Base
 
 _FORM = re.compile(r"([a-z0-9]+)(?::(\d+))?")
 MOST_VECTORS = 512  # Prefixes and prompts: more of them than tokens are no small change any more.
