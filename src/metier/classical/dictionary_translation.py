@@ -4,18 +4,16 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.word_alignment import align
 from metier.errors import DataError
 from metier.evaluation.text_measures import TEXT_MEASURES
 from metier.predictors.dictionary_translation import LONGEST_PHRASE, DictionaryTranslationPredictor, Option, cut
 from metier.progress import Listener, ignore
+from metier.tasks.contract import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts, last_words
 
 MOST_WORDS = 60  # Of a row: links grow with the square, and long rows say little about single words.
@@ -27,7 +25,7 @@ MOST_ROWS = 300  # Validation rows that the bonus is chosen on.
 CHRF = next(measure for measure in TEXT_MEASURES if measure.name == "chrf")
 
 
-class DictionaryTranslation(BaseEstimator):
+class DictionaryTranslation(WritingMethod):
     """Phrases of up to three words and their translations, written in the order of the source.
 
     Words are linked in both directions by IBM model 1 [1]_, links that both directions see are kept, and the phrases
@@ -102,16 +100,6 @@ class DictionaryTranslation(BaseEstimator):
             figures[bonus] = float(CHRF.value(sums))
         self.predictor_.word_bonus = max(figures, key=lambda bonus: figures[bonus])
         self.facts_["chrf"] = figures
-
-    def predict(self, X: Any) -> list[str]:
-        """Give the translation of each text."""
-        check_is_fitted(self)
-        return self.predictor_.predict(X).predicted
-
-    def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.dictionary_translation` answers from."""
-        check_is_fitted(self)
-        self.predictor_.save(folder)
 
 
 def _phrase_table(rows: Sequence[tuple[list[str], list[str]]]) -> dict[str, list[Option]]:

@@ -1,23 +1,21 @@
 """Summaries of sentences that stand in the text; how many is the one choice of the methods that take them out of it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.text_measures import rouge_l
 from metier.predictors.extracted_sentences import SentencesPredictor
 from metier.progress import Listener, ignore
+from metier.tasks.contract import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts, last_words
 
 MOST_SENTENCES = 5
 MOST_ROWS = 500  # Enough to tell one sentence from two.
 
 
-class ExtractedSentences(BaseEstimator):
+class ExtractedSentences(WritingMethod):
     """So many sentences of a text; a special case says by its `predictor` which ones."""
 
     name: str
@@ -39,16 +37,6 @@ class ExtractedSentences(BaseEstimator):
         self.chosen_params_ = {"n_sentences": self.n_sentences_}
         self.predictor_ = self.predictor(n_sentences=self.n_sentences_, name=self.name)
         return self
-
-    def predict(self, X: Any) -> list[str]:
-        """Give the summary of each text."""
-        check_is_fitted(self)
-        return self.predictor_.predict(X).predicted
-
-    def export(self, folder: Path) -> None:
-        """Leave the file that the predictor answers from."""
-        check_is_fitted(self)
-        self.predictor_.save(folder)
 
 
 def choose_count(pairs: TextPairs, summarise: Callable[[str, int], str]) -> tuple[int, dict[int, float]]:

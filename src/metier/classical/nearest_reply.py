@@ -1,23 +1,21 @@
 """The reply that was given to the most similar question: the floor of every dialogue and every translation."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.text_measures import rouge_l
 from metier.predictors.nearest_reply import NearestReplyPredictor, question
 from metier.progress import Listener, ignore
+from metier.tasks.contract import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts
 from metier.text.bm25 import Bm25
 
 TURNS = (1, 3)  # What the user said last, or with the exchange before it.
 
 
-class NearestReply(BaseEstimator):
+class NearestReply(WritingMethod):
     """Answers with the target of the training row that is most like the question, by BM25 over its words.
 
     Nothing new is ever written, so nothing wrong is made up either. With thousands of rows and questions that come
@@ -59,16 +57,6 @@ class NearestReply(BaseEstimator):
         self.predictor_ = self._index(pairs, self.turns_)
         self.chosen_params_ = {"turns": self.turns_}
         return self
-
-    def predict(self, X: Any) -> list[str]:
-        """Give the reply to each item."""
-        check_is_fitted(self)
-        return self.predictor_.predict(X).predicted
-
-    def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.nearest_reply` answers from."""
-        check_is_fitted(self)
-        self.predictor_.save(folder)
 
     def _index(self, pairs: TextPairs, turns: int) -> NearestReplyPredictor:
         index = Bm25().fit([question(item, turns) for item in pairs.items])

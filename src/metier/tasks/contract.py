@@ -5,6 +5,7 @@ are here so that what is the same in a dozen methods is written, and mended, onc
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,3 +135,20 @@ class SearchMethod(TextMethod):
         check_is_fitted(self)
         ids: list[list[str]] = self.predictor_.predict(as_texts(X)).predicted
         return ids
+
+
+class WritingMethod(BaseEstimator):
+    """A method whose answers are texts, written by the `predictor_` that a fit leaves."""
+
+    predictor_: Any
+
+    def predict(self, X: Any) -> list[str]:
+        """Give the text that answers each item."""
+        check_is_fitted(self)
+        written: list[str] = self.predictor_.predict(X).predicted
+        return written
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that the predictor answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)

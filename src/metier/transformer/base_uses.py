@@ -36,4 +36,4 @@ def suits(name: str, method: type) -> bool:
 
 
 def _config(name: str) -> dict[str, Any]:
-    return bases._read_json(Path(name) / "config.json")
+    return bases.read_json(Path(name) / "config.json")

@@ -242,7 +242,7 @@ def _converted_folder(known: KnownBase) -> Path:
 
 def _resolve_folder(name: str, folder: Path) -> Base:
     _check_folder(folder)
-    facts = _read_json(folder / FACTS_FILE)
+    facts = read_json(folder / FACTS_FILE)
     return Base(
         name,
         folder,
@@ -267,7 +267,7 @@ def _check_folder(folder: Path) -> None:
             f"Expected a folder in Hugging Face layout with {', '.join(NEEDED_FILES)}."
         )
     for file in ("config.json", "tokenizer_config.json"):
-        if "auto_map" in _read_json(folder / file):
+        if "auto_map" in read_json(folder / file):
             raise UnsafeFileError(
                 f"{folder / file} names code of its own (auto_map); Metier never runs code from a model folder. "
                 "Use a base whose architecture is in transformers."
@@ -275,9 +275,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def _longest(folder: Path) -> int:
-    own = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
-    stated = _read_json(folder / "tokenizer_config.json").get("model_max_length")
-    config = _read_json(folder / "config.json")
+    own = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    stated = read_json(folder / "tokenizer_config.json").get("model_max_length")
+    config = read_json(folder / "config.json")
     positions = config.get("max_position_embeddings")
     # RoBERTa and its kin number positions from the padding id on.
     if positions and config.get("model_type") in ("roberta", "xlm-roberta", "camembert"):
@@ -285,7 +285,8 @@ def _longest(folder: Path) -> int:
     return int(min(length for length in (own, stated, positions, LONGEST) if length))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Give what a JSON file of a base says, nothing where there is none; raises `BaseModelError` if it is broken."""
     if not path.is_file():
         return {}
     try:

@@ -131,7 +131,7 @@ def load_language_model(base: GenerativeBase, *, dtype: torch.dtype) -> Any:
 
 def working_dtype(base: GenerativeBase) -> torch.dtype:
     """Give the number format to hold frozen weights in: bfloat16 where they come so and it is multiplied natively."""
-    stored = bases._read_json(base.folder / "config.json")
+    stored = bases.read_json(base.folder / "config.json")
     name = stored.get("dtype") or stored.get("torch_dtype")
     return torch.bfloat16 if name == "bfloat16" and has_native_bfloat16() else torch.float32
 
@@ -170,11 +170,11 @@ class SlowCodec:
 
 def _describe(name: str, folder: Path, languages: tuple[str, ...] = ("*",)) -> GenerativeBase:
     _check_folder(folder)
-    config = bases._read_json(folder / "config.json")
+    config = bases.read_json(folder / "config.json")
     known = (config.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx"))
     # T5 has relative positions: any length works, and it was trained on 512.
     longest = next((int(length) for length in known if length), 512)
-    facts = bases._read_json(folder / FACTS_FILE)
+    facts = bases.read_json(folder / FACTS_FILE)
     return GenerativeBase(
         name,
         folder,
@@ -200,7 +200,7 @@ def _check_folder(folder: Path) -> None:
             f"layout with config.json, {WEIGHTS} in one file and tokenizer.json."
         )
     for file in ("config.json", "tokenizer_config.json"):
-        if "auto_map" in bases._read_json(folder / file):
+        if "auto_map" in bases.read_json(folder / file):
             raise UnsafeFileError(
                 f"{folder / file} names code of its own (auto_map); Metier never runs code from a model folder. "
                 "Use a base whose architecture is in transformers."
