@@ -27,10 +27,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import torch
 
+from metier.bases.precision import has_native_bfloat16
 from metier.evaluation.calibration import log_loss
-from metier.transformer.few_shot import FewShot
-from metier.transformer.frozen_linear import FrozenLinear
-from metier.transformer.precision import has_native_bfloat16
+from metier.transformer.frozen.few_shot import FewShot
+from metier.transformer.frozen.frozen_linear import FrozenLinear
 
 PROJECT = Path(__file__).parents[1]
 SIDES = {

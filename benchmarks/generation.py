@@ -1,7 +1,7 @@
 """The small language model: what 8 bits cost, how fast each form of it writes, and how good its summaries are.
 
 It is fine-tuned for a few minutes on the abstracts of examples/scitldr (or `--data`), exported in fp32 and in 8 bits,
-which have to prove themselves as in every export (`transformer.generation_export`). Then torch in fp32, torch in bf16
+which have to prove themselves as in every export (`export.generation_export`). Then torch in fp32, torch in bf16
 and both exports write the same summaries one at a time, on one thread. Seconds are of the process.
 
     python -m benchmarks.generation [--train-minutes 1] [--written 4] [--rows 20] [--data FOLDER]
@@ -20,11 +20,11 @@ import torch
 import metier
 from metier.evaluation.text_measures import rouge_l
 from metier.machine import describe_machine
-from metier.predictors.lead import lead
 from metier.predictors.loading import load_predictor
+from metier.predictors.text.lead import lead
 from metier.tasks.generation import Generation
-from metier.transformer.generator import Generator
-from metier.transformer.torch_generation import TorchGenerationPredictor
+from metier.transformer.generation.generator import Generator
+from metier.transformer.generation.torch_generation import TorchGenerationPredictor
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "scitldr"
 

@@ -33,7 +33,7 @@ from sklearn.svm import LinearSVC  # noqa: E402
 
 from metier.classical import TfidfLinear  # noqa: E402
 from metier.machine import describe_machine  # noqa: E402
-from metier.predictors.linear import LinearPredictor  # noqa: E402
+from metier.predictors.linear.linear import LinearPredictor  # noqa: E402
 from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "banking77"

@@ -29,17 +29,17 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
 
+from metier.bases.known_bases import load_model, load_tokenizer, resolve_base  # noqa: E402
+from metier.bases.precision import has_native_bfloat16  # noqa: E402
+from metier.features.tokenization import token_ids  # noqa: E402
 from metier.machine import describe_machine  # noqa: E402
-from metier.predictors.tokenization import token_ids  # noqa: E402
-from metier.transformer.attention import fastest_attention  # noqa: E402
-from metier.transformer.bases import load_model, load_tokenizer, resolve_base  # noqa: E402
-from metier.transformer.batching import TokenisedRows, plan_epoch  # noqa: E402
-from metier.transformer.encoder import Encoder  # noqa: E402
-from metier.transformer.layer_decay import parameter_groups  # noqa: E402
-from metier.transformer.objectives import cross_entropy  # noqa: E402
-from metier.transformer.pooled_classifier import PooledClassifier  # noqa: E402
-from metier.transformer.precision import has_native_bfloat16  # noqa: E402
-from metier.transformer.vocabulary_compaction import CompactVocabulary  # noqa: E402
+from metier.training.attention import fastest_attention  # noqa: E402
+from metier.training.batching import TokenisedRows, plan_epoch  # noqa: E402
+from metier.training.heads.pooled_classifier import PooledClassifier  # noqa: E402
+from metier.training.layer_decay import parameter_groups  # noqa: E402
+from metier.training.objectives import cross_entropy  # noqa: E402
+from metier.training.vocabulary_compaction import CompactVocabulary  # noqa: E402
+from metier.transformer.tuned.encoder import Encoder  # noqa: E402
 
 PROJECT = Path(__file__).parents[1]
 # What torch's own names of operators belong to; the first that is found in a name.
@@ -54,7 +54,7 @@ KINDS = {
 
 
 class Step:
-    """Forward, backward, clipping and update, as `transformer.loop` does them, one batch at a time."""
+    """Forward, backward, clipping and update, as `training.loop` does them, one batch at a time."""
 
     def __init__(self, ids: list[list[int]], truth: np.ndarray, *, bf16: bool):
         defaults, base = Encoder(), resolve_base("minilm")

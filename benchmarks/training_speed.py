@@ -41,17 +41,17 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
-from metier.predictors.tokenization import token_ids  # noqa: E402
-from metier.transformer.attention import fastest_attention  # noqa: E402
-from metier.transformer.bases import load_model, load_tokenizer, resolve_base  # noqa: E402
-from metier.transformer.batching import TokenisedRows, plan_epoch  # noqa: E402
-from metier.transformer.encoder import Encoder  # noqa: E402
-from metier.transformer.layer_decay import parameter_groups  # noqa: E402
-from metier.transformer.loop import Loop, LoopSettings  # noqa: E402
-from metier.transformer.objectives import cross_entropy  # noqa: E402
-from metier.transformer.pooled_classifier import PooledClassifier  # noqa: E402
-from metier.transformer.precision import has_native_bfloat16, mixed_precision  # noqa: E402
-from metier.transformer.vocabulary_compaction import CompactVocabulary  # noqa: E402
+from metier.bases.known_bases import load_model, load_tokenizer, resolve_base  # noqa: E402
+from metier.bases.precision import has_native_bfloat16, mixed_precision  # noqa: E402
+from metier.features.tokenization import token_ids  # noqa: E402
+from metier.training.attention import fastest_attention  # noqa: E402
+from metier.training.batching import TokenisedRows, plan_epoch  # noqa: E402
+from metier.training.heads.pooled_classifier import PooledClassifier  # noqa: E402
+from metier.training.layer_decay import parameter_groups  # noqa: E402
+from metier.training.loop import Loop, LoopSettings  # noqa: E402
+from metier.training.objectives import cross_entropy  # noqa: E402
+from metier.training.vocabulary_compaction import CompactVocabulary  # noqa: E402
+from metier.transformer.tuned.encoder import Encoder  # noqa: E402
 
 PROJECT = Path(__file__).parents[1]
 PADDED_LENGTH, BATCH_ROWS = 128, 32

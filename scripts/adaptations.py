@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
+from metier.bases.known_bases import load_model, resolve_base
 from metier.data import Rows, read
 from metier.evaluation.row_measures import interval_of
 from metier.predictors.loading import load_predictor
-from metier.tasks.known import load_task
-from metier.transformer.bases import load_model, resolve_base
-from metier.transformer.encoder import Encoder
-from metier.transformer.token_encoder import TokenEncoder
+from metier.tasks.task_table import load_task
+from metier.transformer.tuned.encoder import Encoder
+from metier.transformer.tuned.token_encoder import TokenEncoder
 
 PROJECT = Path(__file__).parents[1]
 CELLS = PROJECT / "runs" / "adaptations"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from metier import catalogue
-from metier.selection.fusing import FUSIONS
-from metier.tasks.known import TASKS
+from metier.selection.execution.ensembles import FUSIONS
+from metier.tasks.task_table import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "methods"
 MARK = "<!-- Written by scripts/method_pages.py from the method's docstring. -->"

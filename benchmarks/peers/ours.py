@@ -48,8 +48,8 @@ def embed_rows() -> None:
     """Embed as every method does, nothing cached; the regression only says whether the vectors are as good."""
     from sklearn.linear_model import LogisticRegression
 
-    from metier.transformer.bases import cutter_of, load_model, resolve_base
-    from metier.transformer.embedding import embed, embed_ids
+    from metier.bases.embedding import embed, embed_ids
+    from metier.bases.known_bases import cutter_of, load_model, resolve_base
 
     texts, labels = read(TASK.train)
     base = resolve_base(str(TASK.base))

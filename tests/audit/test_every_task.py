@@ -9,7 +9,7 @@ import pytest
 
 from metier.audit import drop_leaks, examine_source
 from metier.data import read
-from metier.data.structure import REPAIRS
+from metier.data.columns.column_parsing import REPAIRS
 from metier.errors import BrokenValueError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -15,10 +15,10 @@ from metier.classical.crf import Crf, CrfSyntax, _Trainer
 from metier.classical.dictionary_tagger import DictionaryTagger
 from metier.errors import BadSpanError, BundleError, SettingsError, TooFewLabelsError
 from metier.evaluation.entity_measures import entity_f1
+from metier.features.crf_features import CrfFeatures
+from metier.features.gazetteer import Gazetteer
 from metier.predictors import load_predictor
-from metier.predictors.crf import CrfPredictor
-from metier.predictors.crf_features import CrfFeatures
-from metier.predictors.gazetteer import Gazetteer
+from metier.predictors.linear.crf import CrfPredictor
 from metier.tasks.tag_decoding import TagDecoder
 from metier.tasks.tagging import check_tagged
 from metier.text.parsing import is_parser_installed

@@ -8,7 +8,7 @@ from metier.classical.dictionary_translation import CHRF, DictionaryTranslation
 from metier.classical.nearest_reply import NearestReply
 from metier.classical.word_alignment import align
 from metier.errors import DataError
-from metier.predictors.dictionary_translation import DictionaryTranslationPredictor, cut, glue
+from metier.predictors.text.dictionary_translation import DictionaryTranslationPredictor, cut, glue
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "tatoeba_en_zh"
 

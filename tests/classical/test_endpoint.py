@@ -13,8 +13,8 @@ from metier import catalogue
 from metier.classical.endpoint import Endpoint
 from metier.errors import EndpointError, NoNetworkError, SettingsError
 from metier.predictors import load_predictor
-from metier.predictors.chat_client import KEY_VARIABLE, URL_VARIABLE
-from metier.predictors.endpoint import MOST_CHARACTERS, LabelPrompt
+from metier.predictors.text.chat_client import KEY_VARIABLE, URL_VARIABLE
+from metier.predictors.text.endpoint import MOST_CHARACTERS, LabelPrompt
 
 SERVER = Path(__file__).parents[1] / "endpoint_server.py"
 KEY = "sk-secret-of-the-test"

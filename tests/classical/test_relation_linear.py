@@ -13,9 +13,9 @@ from sklearn.svm import LinearSVC
 from metier.classical import relation_linear
 from metier.classical.relation_linear import RelationLinear, RelationSyntax
 from metier.errors import BundleError, EntityError, MissingExtraError, SettingsError, TooFewLabelsError
+from metier.evaluation.softmax import softmax
+from metier.features.relation_features import relation_features
 from metier.predictors import load_predictor
-from metier.predictors.relation_features import relation_features
-from metier.tasks.softmax import softmax
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

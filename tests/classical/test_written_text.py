@@ -13,9 +13,10 @@ from metier.classical.nearest_reply import NearestReply
 from metier.classical.textrank import TextRank
 from metier.errors import DataError
 from metier.evaluation.text_measures import rouge_l
-from metier.predictors.lead import LeadPredictor
-from metier.predictors.nearest_reply import NearestReplyPredictor
-from metier.predictors.textrank import TextRankPredictor, rank_sentences, shorten, summarise
+from metier.features.sentence_ranks import rank_sentences, shorten, summarise
+from metier.predictors.text.lead import LeadPredictor
+from metier.predictors.text.nearest_reply import NearestReplyPredictor
+from metier.predictors.text.textrank import TextRankPredictor
 from metier.text.sentences import split_sentences
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -76,7 +77,7 @@ def test_the_sentence_that_the_others_are_like_is_the_summary():
 
 def test_ranks_are_those_of_pagerank_solved_by_algebra(tldr):
     sentences = split_sentences(tldr["train"][0][0])
-    from metier.predictors.textrank import DAMPING, _likeness
+    from metier.features.sentence_ranks import DAMPING, _likeness
     from metier.text.segmentation import segment
 
     likeness = _likeness([segment(sentence) for sentence in sentences])

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from metier.cli.check import check
 from metier.data import read
 from metier.errors import MissingColumnError, MissingLabelError, UnknownNameError
-from metier.selection.preparation import check_before_any_work
+from metier.selection.rows.preparation import check_before_any_work
 from metier.selection.settings import check_settings
 
 BANKING = Path(__file__).parents[2] / "examples" / "banking77"

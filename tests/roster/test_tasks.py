@@ -14,9 +14,9 @@ import metier
 from metier import catalogue
 from metier.bundles.safety import check_is_data, walk_files
 from metier.predictors import load_predictor
-from metier.selection.figures import Figures
-from metier.selection.stored_answers import keep
-from metier.tasks.known import TASKS, load_task
+from metier.runs.stored_answers import keep
+from metier.selection.scores import Figures
+from metier.tasks.task_table import TASKS, load_task
 
 MOST_MEGABYTES = 500  # That one book among the rows may add to the process.
 EXAMPLES = Path(__file__).parents[2] / "examples"

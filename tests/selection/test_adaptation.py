@@ -4,7 +4,7 @@ import pytest
 
 from metier.data import read
 from metier.errors import SettingsError
-from metier.selection.preparation import check_before_any_work
+from metier.selection.rows.preparation import check_before_any_work
 from metier.selection.settings import check_settings
 
 

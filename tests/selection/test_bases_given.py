@@ -4,10 +4,10 @@ import pytest
 
 from metier.data import read
 from metier.errors import SettingsError
+from metier.runs.run_folder import RunFolder
 from metier.selection.budget import Clock
-from metier.selection.preflight import Preflight
-from metier.selection.preparation import build_task
-from metier.selection.run_folder import RunFolder
+from metier.selection.plan import Preflight
+from metier.selection.rows.preparation import build_task
 from metier.selection.settings import check_settings
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from metier.selection.preflight import Planned
+from metier.selection.plan import Planned
 from metier.selection.reasons import reasons_of
-from metier.transformer.encoder import Encoder
+from metier.transformer.tuned.encoder import Encoder
 
 
 def planned(tiny_base, **settings):

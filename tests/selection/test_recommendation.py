@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from metier.selection.figures import Figures
 from metier.selection.recommendation import Contestant, recommend
+from metier.selection.scores import Figures
 from metier.tasks import Classification
 
 

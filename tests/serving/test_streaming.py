@@ -5,7 +5,7 @@ import time
 import pytest
 
 from metier.bundles import load_bundle
-from metier.predictors.extracted_sentences import written
+from metier.predictors.text.extracted_sentences import written
 from metier.serving import ServingSettings, build_app
 
 WORDS = ["The", " card", " 来了", "."]

@@ -8,9 +8,10 @@ import pytest
 
 from metier.data.rows import Roles, Rows
 from metier.errors import DataError, MissingSideError, TooFewLabelsError
+from metier.evaluation.conformal import half_width
 from metier.tasks.pairs import Pair
 from metier.tasks.scored_items import check_scores
-from metier.tasks.scoring import Scoring, as_inputs, check_numbers, half_width
+from metier.tasks.scoring import Scoring, as_inputs, check_numbers
 
 
 def rows_of(**columns):

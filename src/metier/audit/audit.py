@@ -18,14 +18,14 @@ from metier.audit.labels import check_labels, check_unseen_labels
 from metier.audit.languages import check_languages
 from metier.audit.leakage import check_leakage
 from metier.audit.lengths import check_lengths
-from metier.audit.places import check_places
 from metier.audit.repetition import check_repetition
 from metier.audit.scores import check_scores
+from metier.audit.span_checks import check_places
 from metier.audit.targets import check_targets
 from metier.audit.task_fit import check_task_fit
-from metier.data.faults import FaultLog
+from metier.data.columns.split_column import positions_by_split
+from metier.data.columns.value_faults import FaultLog
 from metier.data.rows import Rows
-from metier.data.split_column import positions_by_split
 from metier.data.task_inference import infer_task
 from metier.progress import Listener, Progress, ignore
 from metier.text import detect_language

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, positions_of, shorten
-from metier.data.faults import FaultKind, FaultLog
-from metier.data.structure import REPAIRS
+from metier.data.columns.column_parsing import REPAIRS
+from metier.data.columns.value_faults import FaultKind, FaultLog
 
 # What the values of a role are called, and the finding that tells of them.
 _NOUNS = {

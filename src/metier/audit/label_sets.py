@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
 from metier.audit.inputs import labels_of_rows
 from metier.audit.labels import FEW_ROWS, MOST_NAMED, ROWS_TO_SPLIT
-from metier.data.label_lists import SEPARATORS, WIDE
+from metier.data.columns.label_lists import SEPARATORS, WIDE
 from metier.data.rows import Rows
 
 JOINED_ROWS = 3  # One such label may be somebody's slip; it is told with the rare ones.

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from metier.audit.audit import Audit, examine
-from metier.data.faults import FaultLog
+from metier.data.columns.value_faults import FaultLog
 from metier.data.reading import read, read_alike
 from metier.data.rows import Rows
 from metier.errors import EmptyDataError, StrayTagError
 from metier.progress import Listener, ignore
-from metier.tasks.known import known_task
+from metier.tasks.task_table import known_task
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from metier.data.filtering import drop_unlabelled
 from metier.data.rows import Rows
 from metier.data.task_inference import infer_task
 from metier.errors import DataError, TooFewLabelsError
-from metier.tasks.known import load_task
+from metier.tasks.task_table import load_task
 
 
 def check_task_fit(rows: Rows, task: str) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import yaml
 
 from metier.bundles.manifest import ManifestFacts
 from metier.bundles.storage import storage_errors
-from metier.tasks.metric_names import metric_name
+from metier.evaluation.metric_names import metric_name
 
 CARD_FILE = "README.md"
 SHOWN_LABELS = 30

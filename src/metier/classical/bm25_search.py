@@ -5,7 +5,12 @@ from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
-from metier.predictors.retrieve_rerank import Finders, RetrieveRerankPredictor, SearchSettings, save_search
+from metier.predictors.composite.retrieve_rerank import (
+    Finders,
+    RetrieveRerankPredictor,
+    SearchSettings,
+    save_search,
+)
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
 from metier.tasks.contract import SearchMethod
@@ -70,6 +75,6 @@ class Bm25Search(SearchMethod):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.retrieve_rerank` answers from."""
+        """Leave the files that `predictors.composite.retrieve_rerank` answers from."""
         check_is_fitted(self)
         save_search(folder, self.predictor_)

@@ -15,13 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from metier.classical.dictionary_tagger import entity_labels
 from metier.errors import SettingsError
 from metier.evaluation.entity_measures import entity_f1
-from metier.evaluation.span_fit import calibrate, choose_bias
-from metier.predictors.crf import CrfPredictor
-from metier.predictors.crf_features import CrfFeatures
-from metier.predictors.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.features.crf_features import CrfFeatures
+from metier.features.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.bio import Span, as_offsets, tag_names, tags_of_spans
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
+from metier.tasks.span_fit import calibrate, choose_bias
 from metier.tasks.tag_decoding import TagDecoder, places
 from metier.tasks.tagging import TaggedTexts, check_tagged
 from metier.text.given_texts import as_texts
@@ -152,7 +152,7 @@ class Crf(BaseEstimator):
         return [self.predictor_.spans(text) for text in as_texts(X)]
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.crf` answers from."""
+        """Leave the files that `predictors.linear.crf` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

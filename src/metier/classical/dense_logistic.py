@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from metier.evaluation.calibration import fit_temperature, log_loss
-from metier.tasks.softmax import softmax
+from metier.evaluation.softmax import softmax
 
 GRID = (0.01, 0.1, 1.0, 10.0)  # Of numbers that are scaled to a spread of 1.
 MOST_STEPS = 1_000

@@ -7,8 +7,8 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from metier.predictors.dictionary_tagger import DictionaryTaggerPredictor
-from metier.predictors.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.features.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.predictors.text.dictionary_tagger import DictionaryTaggerPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span
 from metier.tasks.scored_spans import ScoredSpan
@@ -75,7 +75,7 @@ class DictionaryTagger(BaseEstimator):
         return [self.predictor_.spans(text) for text in as_texts(X)]
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.dictionary_tagger` answers from."""
+        """Leave the files that `predictors.text.dictionary_tagger` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

@@ -11,7 +11,12 @@ import numpy as np
 from metier.classical.word_alignment import align
 from metier.errors import DataError
 from metier.evaluation.text_measures import TEXT_MEASURES
-from metier.predictors.dictionary_translation import LONGEST_PHRASE, DictionaryTranslationPredictor, Option, cut
+from metier.predictors.text.dictionary_translation import (
+    LONGEST_PHRASE,
+    DictionaryTranslationPredictor,
+    Option,
+    cut,
+)
 from metier.progress import Listener, ignore
 from metier.tasks.contract import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts, last_words

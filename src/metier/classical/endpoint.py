@@ -9,8 +9,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
-from metier.predictors.chat_client import ChatSettings
-from metier.predictors.endpoint import Asked, EndpointPredictor
+from metier.predictors.text.chat_client import ChatSettings
+from metier.predictors.text.endpoint import Asked, EndpointPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
@@ -124,7 +124,7 @@ class Endpoint(Classifier):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the file that `predictors.endpoint` asks from; the address and the key stay in the environment."""
+        """Leave the file that `predictors.text.endpoint` asks from; the address and the key stay in the environment."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

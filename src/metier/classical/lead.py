@@ -1,7 +1,7 @@
 """The first sentences of a text as its summary: the floor of every summariser."""
 
 from metier.classical.extracted_sentences import ExtractedSentences
-from metier.predictors.lead import LeadPredictor
+from metier.predictors.text.lead import LeadPredictor
 
 
 class Lead(ExtractedSentences):

@@ -13,11 +13,11 @@ from metier.classical.linear_model import MODELS, LinearModel
 from metier.classical.one_vs_rest import LabelSplit, LabelTrial, choose_for_labels, train_each
 from metier.classical.tfidf_linear import MOST_NUMBERS
 from metier.classical.tfidf_rows import as_matrix, known_and_unseen, learn_affordable, ngrams_a_row
+from metier.features.tfidf import TfidfVectors
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_sets import LabelRule
-from metier.predictors.linear import LinearPredictor
-from metier.predictors.many_labels_linear import ManyLabelsLinearPredictor
-from metier.predictors.tfidf import TfidfVectors
+from metier.predictors.linear.linear import LinearPredictor
+from metier.predictors.linear.many_labels_linear import ManyLabelsLinearPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
@@ -29,7 +29,7 @@ class ManyLabelsLinear(LabelSetMethod):
 
     Trains in seconds and answers in a tenth of a millisecond. Margins become probabilities by a sigmoid a label, and
     a label is answered from the probability on that gave the best F1 on rows the model has not seen; rare labels
-    borrow both from all labels together, see `evaluation.sigmoids` and `evaluation.thresholds`.
+    borrow both from all labels together, see `evaluation.sigmoids` and `tasks.label_thresholds`.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class ManyLabelsLinear(LabelSetMethod):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.many_labels_linear` answers from."""
+        """Leave the files that `predictors.linear.many_labels_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

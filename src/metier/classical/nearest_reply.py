@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from metier.evaluation.text_measures import rouge_l
-from metier.predictors.nearest_reply import NearestReplyPredictor, question
+from metier.predictors.text.nearest_reply import NearestReplyPredictor, question
 from metier.progress import Listener, ignore
 from metier.tasks.contract import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts

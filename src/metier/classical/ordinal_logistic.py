@@ -17,8 +17,8 @@ from metier.classical.linear_model import LinearModel
 from metier.classical.tfidf_rows import as_matrix, learn_affordable
 from metier.evaluation.calibration import log_loss
 from metier.evaluation.grade_temperature import fit_grade_temperature
-from metier.predictors.linear import LinearPredictor
-from metier.predictors.ordinal_linear import OrdinalLinearPredictor
+from metier.predictors.linear.linear import LinearPredictor
+from metier.predictors.linear.ordinal_linear import OrdinalLinearPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.folds import held_out
@@ -143,7 +143,7 @@ class OrdinalLogistic(Classifier):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.ordinal_linear` answers from."""
+        """Leave the files that `predictors.linear.ordinal_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.dense_logistic import DenseSplit, choose_dense, fit_dense
 from metier.classical.tfidf_vocabulary import learn_vectors
-from metier.predictors.pair_features import NAMES, PairFeatures
-from metier.predictors.pair_linear import PairLinearPredictor
+from metier.features.pair_features import NAMES, PairFeatures
+from metier.predictors.linear.pair_linear import PairLinearPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import PairClassifier
 from metier.tasks.folds import ALWAYS_TRAINS, fold_numbers
@@ -105,7 +105,7 @@ class PairLinear(PairClassifier):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.pair_linear` answers from."""
+        """Leave the files that `predictors.linear.pair_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

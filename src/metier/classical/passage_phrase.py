@@ -10,11 +10,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.predictors.passage_phrase import Passage, PassagePhrasePredictor, PhraseWeights
-from metier.predictors.phrases import NAMES, Phrases
-from metier.predictors.question_types import TYPES, question_type
+from metier.features.phrases import NAMES, Phrases
+from metier.features.question_types import TYPES, question_type
+from metier.predictors.answer_threshold import fit_verdict
 from metier.predictors.span_reading import Verdict
-from metier.predictors.span_verdict import fit_verdict
+from metier.predictors.text.passage_phrase import Passage, PassagePhrasePredictor, PhraseWeights
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.questions import Question, as_questions, check_answers, split_by_passage
 
@@ -120,7 +120,7 @@ class PassagePhrase(BaseEstimator):
         return list(self._predictor().predict(X).predicted)
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.passage_phrase` answers from."""
+        """Leave the files that `predictors.text.passage_phrase` answers from."""
         check_is_fitted(self)
         folder.mkdir(parents=True, exist_ok=True)
         self._predictor().save(folder)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from metier.classical.linear_choice import Split, Trial, affordable_candidates, choose, settle
 from metier.classical.linear_model import MODELS, train_linear
 from metier.classical.tfidf_rows import MOST_WEIGHTS
-from metier.predictors.relation_linear import RelationLinearPredictor, RelationVectors, read_features
+from metier.predictors.linear.relation_linear import RelationLinearPredictor, RelationVectors, read_features
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
@@ -122,7 +122,7 @@ class RelationLinear(Classifier):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.relation_linear` answers from."""
+        """Leave the files that `predictors.linear.relation_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

@@ -15,16 +15,16 @@ from sklearn.utils.validation import check_is_fitted
 from metier.classical.linear_model import LinearModel
 from metier.classical.tfidf_rows import as_matrix
 from metier.classical.tfidf_vocabulary import learn_vectors
-from metier.predictors.linear import LinearPredictor
-from metier.predictors.pair_features import PairFeatures
-from metier.predictors.pair_score_linear import PairScoreLinearPredictor
+from metier.evaluation.conformal import half_width
+from metier.features.pair_features import PairFeatures
+from metier.features.tfidf import TfidfVectors
+from metier.predictors.linear.linear import LinearPredictor
+from metier.predictors.linear.pair_score_linear import PairScoreLinearPredictor
+from metier.predictors.linear.score_linear import ScoreLinearPredictor
 from metier.predictors.score_answers import ScoreRule
-from metier.predictors.score_linear import ScoreLinearPredictor
-from metier.predictors.tfidf import TfidfVectors
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import TextMethod
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
-from metier.tasks.scoring import half_width
 from metier.tasks.setting_ranges import check_ranges
 from metier.text.ngrams import level
 from metier.text.segmentation import segment
@@ -48,7 +48,7 @@ class TfidfRidge(RegressorMixin, TextMethod):
     """TF-IDF vectors and ridge regression [1]_; for pairs what the two texts share, counted, instead.
 
     Trains in seconds and answers in a tenth of a millisecond. Each answer has an interval around it whose width
-    comes from rows the model has not seen (split conformal prediction, see `tasks.scoring.half_width`).
+    comes from rows the model has not seen (split conformal prediction, see `evaluation.conformal.half_width`).
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class TfidfRidge(RegressorMixin, TextMethod):
         return scores
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.score_linear` or `predictors.pair_score_linear` answers from."""
+        """Leave the files that `predictors.linear.score_linear` or `predictors.linear.pair_score_linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

@@ -1,7 +1,7 @@
 """The most central sentences of a text as its summary."""
 
 from metier.classical.extracted_sentences import ExtractedSentences
-from metier.predictors.textrank import TextRankPredictor
+from metier.predictors.text.textrank import TextRankPredictor
 
 
 class TextRank(ExtractedSentences):

@@ -12,7 +12,7 @@ from metier.classical.linear_choice import Split, Trial, affordable_candidates, 
 from metier.classical.linear_model import MODELS, train_linear
 from metier.classical.tfidf_rows import as_matrix, learn_affordable, ngrams_a_row
 from metier.data.weak_labels import expand_soft_labels
-from metier.predictors.linear import LinearPredictor
+from metier.predictors.linear.linear import LinearPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
@@ -154,7 +154,7 @@ class TfidfLinear(Classifier):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.linear` answers from."""
+        """Leave the files that `predictors.linear.linear` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
-from metier.predictors.tfidf import TfidfVectors
+from metier.features.tfidf import TfidfVectors
 
 MOST_WEIGHTS = 40_000_000  # Columns times classes: 320 MB while training, half of that afterwards.
 SAMPLED_ROWS = 500  # To know how many n-grams a row has.

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from metier.predictors.tfidf import TfidfVectors
+from metier.features.tfidf import TfidfVectors
 from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
 
 # While counting, this many times the n-grams that will be kept may be in memory at once.

@@ -17,11 +17,11 @@ import click
 import psutil
 from rich.table import Table
 
+from metier.bases.known_bases import BaseState, available_bases, has_published_weights, is_network_allowed
+from metier.bases.known_generative_bases import has_published_writer, writer_state
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json, size
 from metier.machine import describe_machine
-from metier.transformer.bases import BaseState, available_bases, has_published_weights, is_network_allowed
-from metier.transformer.known_writers import has_published_writer, writer_state
 from metier.user_cache import user_cache
 
 # What each extra is for, in the order in which a newcomer meets them. A test holds the names to pyproject.toml.

@@ -11,11 +11,11 @@ from rich.text import Text
 
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json
-from metier.data.data_file import FORMATS as ENDINGS
-from metier.data.faults import FaultError
+from metier.data.columns.spans import parse_spans
+from metier.data.columns.value_faults import FaultError
+from metier.data.formats.data_file import FORMATS as ENDINGS
 from metier.data.importers import FORMATS, Imported, Tally, import_rows
 from metier.data.importers.choosing import AUTO
-from metier.data.spans import parse_spans
 from metier.data.writing import open_writer
 from metier.errors import DataError, EmptyDataError
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from metier.tasks.metric_names import metric_name
+from metier.evaluation.metric_names import metric_name
 
 
 def seed_lines(report: dict[str, Any]) -> list[str]:

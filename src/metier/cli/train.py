@@ -11,7 +11,7 @@ from metier.cli import console as speak
 from metier.cli.commands import HELP
 from metier.cli.named_roles import named_roles, role_option
 from metier.cli.study_lines import curve_lines, seed_lines
-from metier.tasks.metric_names import metric_name
+from metier.evaluation.metric_names import metric_name
 
 SHOWN_REASONS = 3
 
@@ -130,7 +130,7 @@ def train(
     report.
     """
     from metier.selection import api  # scikit-learn and, below it, torch: not for `--help`.
-    from metier.selection.fitting import take_over_launch
+    from metier.selection.execution.fitting import take_over_launch
 
     if file is None and resume is None and settings_file is None:
         raise click.UsageError("There are no rows to train on. Give a file, as in: metier train rows.csv")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from metier.data.batches import Batches
-from metier.data.data_file import DataFile
+from metier.data.formats.batches import Batches
+from metier.data.formats.data_file import DataFile
 from metier.errors import StorageError
 from metier.user_cache import user_cache
 

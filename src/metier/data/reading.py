@@ -15,22 +15,22 @@ from typing import Any
 import pyarrow as pa
 
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
-from metier.data.batches import BATCH_ROWS, Batches
-from metier.data.columns import clean_labels
-from metier.data.combinations import NONE
-from metier.data.conll_format import read_conll
-from metier.data.csv_format import read_csv
-from metier.data.data_file import DataFile, recognise
-from metier.data.faults import FaultLog
-from metier.data.folder import data_files, labelled_texts, read_labelled_texts, split_of
-from metier.data.json_format import read_json
-from metier.data.lines_format import read_lines
-from metier.data.memory import table_of
-from metier.data.options import ReadOptions
-from metier.data.parquet_format import read_parquet, size_in_memory
-from metier.data.roles import infer_roles
+from metier.data.columns.column_parsing import part_conversations, structure
+from metier.data.columns.options import ReadOptions
+from metier.data.columns.role_inference import NONE
+from metier.data.columns.roles import infer_roles
+from metier.data.columns.stored_columns import clean_labels
+from metier.data.columns.value_faults import FaultLog
+from metier.data.formats.batches import BATCH_ROWS, Batches
+from metier.data.formats.conll import read_conll
+from metier.data.formats.csv import read_csv
+from metier.data.formats.data_file import DataFile, recognise
+from metier.data.formats.folder import data_files, labelled_texts, read_labelled_texts, split_of
+from metier.data.formats.json import read_json
+from metier.data.formats.lines import read_lines
+from metier.data.formats.memory import table_of
+from metier.data.formats.parquet import read_parquet, size_in_memory
 from metier.data.rows import INPUT_ROLES, TARGET_ROLES, Roles, Rows
-from metier.data.structure import part_conversations, structure
 from metier.errors import DataError, EmptyDataError, UnknownNameError
 from metier.progress import Listener, Progress, ignore
 

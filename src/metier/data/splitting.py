@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metier.data.columns.split_column import positions_by_split
 from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates
 from metier.data.rows import Rows
-from metier.data.split_column import positions_by_split
 from metier.data.strata import strata_of
 from metier.data.time import as_seconds
 from metier.errors import CallError, DataError, RareLabelError

@@ -15,9 +15,9 @@ from typing import Any, Protocol, Self, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metier.data.batches import as_string
-from metier.data.conll_lines import conll_lines
-from metier.data.data_file import FORMATS
+from metier.data.formats.batches import as_string
+from metier.data.formats.conll_lines import conll_lines
+from metier.data.formats.data_file import FORMATS
 from metier.errors import CallError, DataError, StorageError
 
 

@@ -21,8 +21,8 @@ from metier.evaluation.row_measures import (
     row_interval,
     rows_right,
 )
+from metier.evaluation.softmax import softmax
 from metier.evaluation.span_calibration import SpanCalibrationReport, gather_spans, report_spans
-from metier.tasks.softmax import softmax
 
 __all__ = [
     "MEASURES",

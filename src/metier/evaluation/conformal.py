@@ -22,7 +22,6 @@ from scipy.special import betaincinv
 from metier.errors import DataError
 from metier.evaluation.intervals import Interval
 from metier.evaluation.row_statistics import check_rows
-from metier.tasks.scoring import half_width
 
 
 @dataclass(frozen=True)
@@ -131,3 +130,24 @@ def _as_difficulty(difficulty: Sequence[float] | None, rows: int) -> np.ndarray:
             f"{values.min() if values.size else 'nothing'}. Add a small number to difficulties that can be 0."
         )
     return values
+
+
+def half_width(errors: np.ndarray, *, coverage: float) -> float:
+    """Give how far an answer's interval reaches to either side, by split conformal prediction [1]_.
+
+    Of exchangeable rows at least the share `coverage` then lies within, whatever the method and the distribution.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_rows,)
+        True score less answered score on rows that were not trained on.
+    coverage : float
+        Above 0 and below 1. With too few rows for it the largest error is given, which promises less.
+
+    References
+    ----------
+    .. [1] Lei et al., "Distribution-free predictive inference for regression", 2018.
+    """
+    sizes = np.sort(np.abs(errors))
+    rank = math.ceil((len(sizes) + 1) * coverage)
+    return float(sizes[min(rank, len(sizes)) - 1])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metier.evaluation.negative_labels import find_negative_label
 from metier.evaluation.row_statistics import (
     RowMeasure,
     by_kinds,
@@ -17,7 +18,6 @@ from metier.evaluation.row_statistics import (
     macro_f1_value,
     nothing_missed,
 )
-from metier.tasks.negative_labels import find_negative_label
 
 OTHER = "Other"
 _direction = re.compile(r"\(e[12],e[12]\)$")
@@ -59,7 +59,7 @@ def relation_f1(average: str, *, negative: str | None = None) -> RowMeasure:
         "micro": of all rows together; "macro": mean over labels.
     negative : str, default=None
         The label that says "none of these relations"; a row whose truth and answer both are it counts nowhere.
-        None: the one that `tasks.negative_labels` knows among the labels of the rows. Where there is none,
+        None: the one that `evaluation.negative_labels` knows among the labels of the rows. Where there is none,
         micro-F1 is accuracy.
     """
     if average not in ("micro", "macro"):

@@ -17,6 +17,7 @@ from metier.evaluation.detection_measures import DETECTION_MEASURES
 from metier.evaluation.entity_measures import ENTITY_MEASURES
 from metier.evaluation.intervals import Interval, bias_corrected, bootstrap_interval, exact_interval
 from metier.evaluation.label_set_measures import LABEL_SET_MEASURES
+from metier.evaluation.metric_names import metric_name
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.relation_measures import RELATION_MEASURES
 from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
@@ -24,7 +25,6 @@ from metier.evaluation.row_resampling import bootstrap_figures, gather_rows, swa
 from metier.evaluation.row_statistics import RowMeasure, check_rows
 from metier.evaluation.score_measures import SCORE_MEASURES
 from metier.evaluation.text_measures import TEXT_MEASURES
-from metier.tasks.metric_names import metric_name
 
 __all__ = [
     "MEASURES",

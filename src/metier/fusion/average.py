@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from metier.evaluation import fit_temperature, softmax
 from metier.fusion.composition import exported, place_member, shared_labels
 from metier.fusion.training import fit_methods, probabilities_of, settle, train_members
-from metier.predictors.average import KIND, log_probabilities, pool
+from metier.predictors.composite.average import KIND, log_probabilities, pool
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
@@ -119,7 +119,7 @@ def _fit_weights(evidence: np.ndarray, truth: np.ndarray, spread: float) -> np.n
 def export_average(
     fit: AverageFit, member_folders: Sequence[Path], folder: Path, *, name: str, labels: Sequence[str] = ()
 ) -> None:
-    """Put exported members together into a folder that `predictors.average` answers from.
+    """Put exported members together into a folder that `predictors.composite.average` answers from.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ class Average(Classifier):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.average` answers from."""
+        """Leave the files that `predictors.composite.average` answers from."""
         check_is_fitted(self)
         with exported(self.members_, beside=folder) as folders:
             labels = [str(label) for label in self.classes_]

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
 from metier.fusion.composition import exported, find_inside, fingerprint, place_member, shared_labels
 from metier.fusion.training import Trained, fit_methods, probabilities_of, settle, train_members
-from metier.predictors.cascade import KIND, NEVER
+from metier.predictors.composite.cascade import KIND, NEVER
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
@@ -27,7 +27,7 @@ __all__ = ["Cascade", "CascadeCertificate", "certify_cascade", "export_cascade"]
 def export_cascade(
     certificate: CascadeCertificate, stage_folders: Sequence[Path], folder: Path, *, name: str
 ) -> None:
-    """Put two exported stages together into a folder that `predictors.cascade` answers from.
+    """Put two exported stages together into a folder that `predictors.composite.cascade` answers from.
 
     A cheap stage that is also a member of the big one is stored once, inside it. Without a certified
     threshold the big stage answers everything.
@@ -153,7 +153,7 @@ class Cascade(Classifier):
         return certify_cascade(cheap, big, trained.truth, margin=self.margin, confidence=self.confidence)
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.cascade` answers from."""
+        """Leave the files that `predictors.composite.cascade` answers from."""
         check_is_fitted(self)
         with exported(self.stages_, beside=folder) as folders:
             export_cascade(self.certificate_, folders, folder, name=self.name)

@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold
 
 from metier.errors import DataError
 from metier.fusion.composition import place_member, shared_labels
-from metier.predictors.label_average import KIND, log_odds
+from metier.predictors.composite.label_average import KIND, log_odds
 from metier.predictors.label_rule_fitting import fit_rule
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.loading import write_settings
@@ -79,7 +79,7 @@ def fit_label_average(
 def export_label_average(
     fit: LabelAverageFit, member_folders: Sequence[Path], folder: Path, *, name: str
 ) -> None:
-    """Put exported members together into a folder that `predictors.label_average` answers from."""
+    """Put exported members together into a folder that `predictors.composite.label_average` answers from."""
     shared_labels(member_folders, order=fit.rule.labels)
     folder.mkdir(parents=True, exist_ok=True)
     members = [

@@ -13,11 +13,11 @@ import numpy as np
 
 from metier.errors import DataError
 from metier.evaluation.answer_measures import answer_f1
+from metier.features.passage_windows import Window
 from metier.fusion.composition import place_member
 from metier.machine import describe_machine
+from metier.predictors.composite.retrieve_read import KIND, WindowRanker
 from metier.predictors.loading import load_predictor, write_settings
-from metier.predictors.passage_windows import Window
-from metier.predictors.retrieve_read import KIND, WindowRanker
 from metier.predictors.span_reading import Reading
 from metier.tasks.questions import Question, as_questions
 
@@ -89,7 +89,7 @@ def fit_retrieve_read(reader_folder: Path, items: Sequence[Any], truth: Sequence
 
 
 def export_retrieve_read(fit: RetrieveReadFit, reader_folder: Path, folder: Path, *, name: str) -> None:
-    """Put an exported reader and the number of windows together into a folder that `predictors.retrieve_read` \
+    """Put an exported reader and the number of windows together into a folder that `predictors.composite.retrieve_read` \
 answers from.
 
     Parameters

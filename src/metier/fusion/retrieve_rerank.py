@@ -10,8 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import DataError, SettingsError
 from metier.fusion.search_choice import choose_search, known_searches
-from metier.predictors.loading import load_predictor
-from metier.predictors.retrieve_rerank import (
+from metier.predictors.composite.retrieve_rerank import (
     RERANKER_FOLDER,
     RETRIEVER_FOLDER,
     Finders,
@@ -19,6 +18,7 @@ from metier.predictors.retrieve_rerank import (
     SearchSettings,
     save_search,
 )
+from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.collection import Collection
 from metier.tasks.matching import find_match_label
@@ -147,7 +147,7 @@ class RetrieveRerank(BaseEstimator):
         return [record["matches"] for record in self.predictor_.predict(as_texts(X)).records]
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.retrieve_rerank` answers from: the collection, its index, its members."""
+        """Leave the files that `predictors.composite.retrieve_rerank` answers from: collection, index, members."""
         check_is_fitted(self)
         folder.mkdir(parents=True, exist_ok=True)
         search = self.predictor_

@@ -9,11 +9,11 @@ from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
 from metier.errors import DataError
+from metier.evaluation.conformal import half_width
 from metier.fusion.composition import place_member
+from metier.predictors.composite.score_average import KIND
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.score_answers import ScoreRule
-from metier.predictors.score_average import KIND
-from metier.tasks.scoring import half_width
 
 N_FOLDS = 5
 FEWEST_ROWS = 2 * N_FOLDS
@@ -92,7 +92,7 @@ def coverage_of(member_folders: Sequence[Path]) -> float:
 def export_score_average(
     fit: ScoreAverageFit, member_folders: Sequence[Path], folder: Path, *, name: str
 ) -> None:
-    """Put exported members together into a folder that `predictors.score_average` answers from."""
+    """Put exported members together into a folder that `predictors.composite.score_average` answers from."""
     folder.mkdir(parents=True, exist_ok=True)
     members = [
         place_member(source, folder, f"members/{number}") | {"weight": fit.weights[number]}  # type: ignore[dict-item]

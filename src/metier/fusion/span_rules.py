@@ -13,11 +13,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
+from metier.features.gazetteer import Gazetteer
 from metier.fusion.composition import exported, place_member, shared_labels
 from metier.fusion.training import settle
-from metier.predictors.gazetteer import Gazetteer
+from metier.predictors.composite.span_rules import KIND, PHRASES_FILE, PRECEDENCES, SpanRules, join
 from metier.predictors.loading import write_settings
-from metier.predictors.span_rules import KIND, PHRASES_FILE, PRECEDENCES, SpanRules, join
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span
 from metier.tasks.scored_spans import ScoredSpan
@@ -29,7 +29,7 @@ from metier.text.given_texts import as_texts
 def export_span_rules(
     rules: SpanRules, member_folder: Path, folder: Path, *, precedence: str, name: str = KIND
 ) -> None:
-    """Put an exported method and rules together into a folder that `predictors.span_rules` answers from."""
+    """Put an exported method and rules together into a folder that `predictors.composite.span_rules` answers from."""
     check_rules(rules, precedence=precedence, labels=shared_labels([member_folder]))
     folder.mkdir(parents=True, exist_ok=True)
     rules.phrases.save(folder / PHRASES_FILE)
@@ -139,7 +139,7 @@ class TaggerWithRules(BaseEstimator):
         ]
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.span_rules` answers from."""
+        """Leave the files that `predictors.composite.span_rules` answers from."""
         check_is_fitted(self)
         with exported([self.member_], beside=folder) as folders:
             export_span_rules(self.rules_, folders[0], folder, precedence=self.precedence, name=self.name)

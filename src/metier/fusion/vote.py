@@ -16,14 +16,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.entity_measures import entity_f1
-from metier.evaluation.span_fit import fit_calibration
 from metier.fusion.composition import exported, place_member, shared_labels
 from metier.fusion.training import settle
+from metier.predictors.composite.vote import KIND
 from metier.predictors.loading import write_settings
-from metier.predictors.vote import KIND
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span
 from metier.tasks.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
+from metier.tasks.span_fit import fit_calibration
 from metier.tasks.span_joining import elect, supported
 from metier.tasks.tag_decoding import places
 from metier.tasks.tagging import TaggedTexts, check_tagged
@@ -106,7 +106,7 @@ def fit_vote(member_answers: Sequence[Sequence[Sequence[Voted]]], truth: Sequenc
 
 
 def export_vote(fit: VoteFit, member_folders: Sequence[Path], folder: Path, *, name: str = "vote.v1") -> None:
-    """Put exported members together into a folder that `predictors.vote` answers from.
+    """Put exported members together into a folder that `predictors.composite.vote` answers from.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ class Vote(BaseEstimator):
         return self.fit_.join([member.predict_spans(texts) for member in self.members_])
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.vote` answers from."""
+        """Leave the files that `predictors.composite.vote` answers from."""
         check_is_fitted(self)
         with exported(self.members_, beside=folder) as folders:
             export_vote(self.fit_, folders, folder, name=self.name)

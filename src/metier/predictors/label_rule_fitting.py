@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from metier.evaluation.sigmoids import fit_sigmoids
-from metier.evaluation.thresholds import tune_thresholds
 from metier.predictors.label_sets import LabelRule
+from metier.tasks.label_thresholds import tune_thresholds
 
 
 def fit_rule(

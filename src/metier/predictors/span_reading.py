@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from metier.features.passage_windows import Frame, Window, windows_of
+from metier.features.tokenization import batches_by_length, pad
 from metier.predictors.answers import DIGITS, RecordAnswers
-from metier.predictors.passage_windows import Frame, Window, windows_of
-from metier.predictors.tokenization import batches_by_length, pad
 from metier.tasks.questions import Question
 
 # Scores of tokens that may not begin or end an answer: those of the question, marks, padding.

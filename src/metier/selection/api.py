@@ -14,12 +14,20 @@ from metier.data import Rows
 from metier.errors import InterruptedRunError
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
+from metier.report.page import render_report
+from metier.runs.run_folder import RunFolder
+from metier.runs.stored_answers import keep
+from metier.runs.tracking import check_trackers, close_trackers, followed, open_trackers
 from metier.selection.budget import Clock, parse_duration
-from metier.selection.fitting import check_together
-from metier.selection.learning_curve import LearningCurve
-from metier.selection.on_ray import check_cluster, fitter_for
-from metier.selection.preflight import Plan, Preflight
-from metier.selection.preparation import (
+from metier.selection.comparison import Race
+from metier.selection.execution.fitting import check_together
+from metier.selection.execution.on_ray import check_cluster, fitter_for
+from metier.selection.execution.sealing import seal_candidates
+from metier.selection.plan import Plan, Preflight
+from metier.selection.reasons import reasons_of
+from metier.selection.recommendation import Contestant, Recommendation, recommend
+from metier.selection.report_facts import Tested, build_report, plain
+from metier.selection.rows.preparation import (
     Sources,
     build_task,
     check_before_any_work,
@@ -29,18 +37,10 @@ from metier.selection.preparation import (
     read_all,
     with_collection,
 )
-from metier.selection.race import Race
-from metier.selection.reasons import reasons_of
-from metier.selection.recommendation import Contestant, Recommendation, recommend
-from metier.selection.report import Tested, build_report, plain
-from metier.selection.report_page import render_report
-from metier.selection.run_folder import RunFolder
-from metier.selection.sealing import seal_candidates
+from metier.selection.rows.unlabelled import said_of, without_gain
 from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
-from metier.selection.stored_answers import keep
-from metier.selection.study import Study, foreseen
-from metier.selection.tracking import check_trackers, close_trackers, followed, open_trackers
-from metier.selection.unlabelled import said_of, without_gain
+from metier.selection.studies.learning_curve import LearningCurve
+from metier.selection.studies.study import Study, foreseen
 from metier.text.language import detect_language
 
 # Answering the test rows, sealing and the report take their share of the budget too.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.selection.preflight import Planned, text_of
+from metier.selection.plan import Planned, text_of
 
 SAMPLED_ROWS = 2_000
 # Labels so many times rarer than the commonest are mostly passed over by a loss that counts every row alike.
@@ -34,9 +34,9 @@ def _has_rate(one: Planned) -> bool:
 
 
 def _of_length(one: Planned, items: Sequence[Any]) -> list[str]:
+    from metier.bases.known_bases import load_tokenizer, resolve_base
     from metier.text.language import detect_language
-    from metier.transformer.bases import load_tokenizer, resolve_base
-    from metier.transformer.encoder_settings import default_learning_rate
+    from metier.training.encoder_settings import default_learning_rate
 
     settings = one.method.get_params(deep=False)
     texts = [text_of(item) for item in items[:: max(1, len(items) // SAMPLED_ROWS)]]

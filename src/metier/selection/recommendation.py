@@ -13,7 +13,7 @@ import numpy as np
 
 from metier.evaluation import higher_is_better, is_fraction
 from metier.evaluation.comparison import Comparison
-from metier.selection.figures import Figures
+from metier.selection.scores import Figures
 
 # Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
 SAME_COST_RATIO = 1.15

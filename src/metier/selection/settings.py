@@ -14,9 +14,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier import catalogue
+from metier.bases.adaptation import faults_of
 from metier.errors import CallError, SettingsError, suggest
 from metier.machine import usable_cores
-from metier.transformer.adaptation import faults_of
 
 # What the race decides itself; a user who sets one of these would be overruled silently.
 DECIDED_BY_THE_RACE = frozenset({"unlabelled", "checkpoint_folder", "members", "stages", "collection"})

@@ -9,7 +9,7 @@ import numpy as np
 
 from metier.errors import AnswerPlaceError, EmptyDataError, MissingSideError
 from metier.tasks.folds import held_out
-from metier.text.places import nearest
+from metier.text.offsets import nearest
 
 SIDES = ("question", "passage")
 SHOWN = 40  # Characters of an answer in a message.

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from metier.evaluation.negative_labels import find_negative_label
 from metier.tasks.asked import items_of
 from metier.tasks.classification import Classification
 from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are_whole
 from metier.tasks.examples import Examples, check_examples
-from metier.tasks.negative_labels import find_negative_label
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows

@@ -104,27 +104,6 @@ def check_spread(scores: np.ndarray, *, origin: str = "these rows") -> None:
         )
 
 
-def half_width(errors: np.ndarray, *, coverage: float) -> float:
-    """Give how far an answer's interval reaches to either side, by split conformal prediction [1]_.
-
-    Of exchangeable rows at least the share `coverage` then lies within, whatever the method and the distribution.
-
-    Parameters
-    ----------
-    errors : ndarray of shape (n_rows,)
-        True score less answered score on rows that were not trained on.
-    coverage : float
-        Above 0 and below 1. With too few rows for it the largest error is given, which promises less.
-
-    References
-    ----------
-    .. [1] Lei et al., "Distribution-free predictive inference for regression", 2018.
-    """
-    sizes = np.sort(np.abs(errors))
-    rank = math.ceil((len(sizes) + 1) * coverage)
-    return float(sizes[min(rank, len(sizes)) - 1])
-
-
 def as_inputs(items: Sequence[Any]) -> list[str | tuple[str, str]]:
     """Give what a predictor of scores was asked: texts, or two texts where an item is a pair.
 

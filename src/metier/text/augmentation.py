@@ -26,7 +26,7 @@ SPELLING: dict[str, Callable[..., list[Edit]]] = {
 }
 PLAIN: dict[str, Callable[..., list[Edit]]] = {"swap": swap_words, "delete": drop_words}
 WITH_SYNONYMS: dict[str, Callable[..., list[Edit]]] = {"synonym": replace_words, "insert": insert_words}
-# Made elsewhere, for it takes a model: see `metier.transformer.masked_substitution`.
+# Made elsewhere, for it takes a model: see `metier.transformer.unlabelled.masked_substitution`.
 MASKED = "masked"
 BACK = "back"  # Back-translation, see `metier.text.back_translation`.
 NAMES = ("eda", *WITH_SYNONYMS, *PLAIN, *SPELLING, MASKED, BACK)

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from metier.data.data_file import GZIP_FAULTS, DataFile
-from metier.data.encoding import choose_encoding, undecodable_line
+from metier.data.formats.data_file import GZIP_FAULTS, DataFile
+from metier.data.formats.encoding import choose_encoding, undecodable_line
 from metier.data.importers.imported import item_error
 from metier.errors import BrokenRowError, EmptyDataError, UnreadableFileError
 

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metier.data.batches import BATCH_ROWS
-from metier.data.conll_format import is_spaced, join_tokens, spans_of_tags
-from metier.data.data_file import TAG
-from metier.data.folder import SPLIT_NAMES
+from metier.data.formats.batches import BATCH_ROWS
+from metier.data.formats.conll import is_spaced, join_tokens, spans_of_tags
+from metier.data.formats.data_file import TAG
+from metier.data.formats.folder import SPLIT_NAMES
 from metier.data.importers.imported import SPAN, Imported, span
 from metier.errors import DataError, EmptyDataError, UnreadableFileError
 

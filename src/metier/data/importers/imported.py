@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier.data.batches import BATCH_ROWS, as_string
+from metier.data.formats.batches import BATCH_ROWS, as_string
 from metier.data.rows import COLUMN_TYPES
 from metier.errors import UnreadableFileError
 

@@ -1,0 +1,26 @@
+"""The head alone trains, on the states of the base as it came."""
+
+from typing import Any
+
+from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, silence
+from metier.bases.adaptation.layer_discovery import blocks_of
+
+
+class HeadAlone(Adaptation):
+    """No weight of the encoder; all its states are computed once and kept, see `frozen_prefix`.
+
+    A linear head on states that stay is a convex problem: ten times the rate does no harm, and heads that start at
+    nothing need it.
+    """
+
+    head_factor = 10.0
+
+    def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
+        """Freeze the encoder."""
+        freeze(encoder)
+        silence(encoder)
+        return Adapted(encoder)
+
+    def n_frozen_layers(self, encoder: Any) -> int:
+        """All of them."""
+        return len(blocks_of(encoder))

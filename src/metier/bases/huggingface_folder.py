@@ -1,0 +1,201 @@
+"""Encoders to and from a folder in Hugging Face layout, quietly, from safetensors only."""
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+from transformers.utils import logging as transformers_logging
+
+from metier.bases.adaptation.inserted import adaptation_in, read_parts, split_weights, write_parts
+from metier.bases.base import FACTS_FILE, Base
+from metier.errors import BaseModelError
+
+SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+# Run by a test, which compares its answers with the predictor's.
+PLAIN_TRANSFORMERS = """# The trained encoder in plain transformers
+
+```python
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+folder = Path("huggingface")
+facts = json.loads((folder / "metier_head.json").read_text(encoding="utf-8"))
+head = load_file(folder / "head.safetensors")
+tokenizer = AutoTokenizer.from_pretrained(folder)
+encoder = AutoModel.from_pretrained(folder).eval()
+
+texts = ["my card never came"]
+prefixed = [facts["prefix"] + text for text in texts]
+batch = tokenizer(
+    prefixed, padding=True, truncation=True, max_length=facts["max_length"], return_tensors="pt"
+)
+with torch.inference_mode():
+    hidden = encoder(**batch).last_hidden_state
+mask = batch["attention_mask"].unsqueeze(-1)
+vectors = (hidden * mask).sum(1) / mask.sum(1)
+if facts["normalise"]:
+    vectors = torch.nn.functional.normalize(vectors, dim=1)
+logits = vectors @ head["weight"].T + head["bias"]
+probabilities = (logits / facts["temperature"]).softmax(1)
+print([facts["labels"][best] for best in probabilities.argmax(1)])
+```
+"""
+
+# Run by a test too.
+ADAPTED = """# The trained encoder
+
+`model.safetensors` holds the base as it came. What was learned stands beside it: `adaptation.safetensors`, which plain
+transformers does not know, so `AutoModel` would give the base alone. Metier loads both:
+
+```python
+from metier.bases import load_model, resolve_base
+
+encoder = load_model(resolve_base("huggingface"))
+```
+
+The head is in `head.safetensors`, and `metier_head.json` says how texts are to be fed.
+"""
+
+
+def load_encoder(folder: Path) -> torch.nn.Module:
+    """Load an encoder in float32 and evaluation mode; no pooler where its class can leave it out.
+
+    Raises
+    ------
+    BaseModelError
+        If the folder cannot be loaded as an encoder, or leaves some of its weights out.
+    """
+    try:
+        with quiet_transformers():
+            model, report = _load(folder)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise BaseModelError(
+            f"{folder} cannot be loaded as an encoder ({error}). "
+            "Expected a text encoder that transformers knows, with its weights in model.safetensors."
+        ) from error
+    # transformers would fill them with random numbers and only say so in the report we silence.
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise BaseModelError(
+            f"{folder} has no weights for {missing[0]} and {len(missing) - 1} other parts of the encoder. "
+            "Save the whole encoder there: model.save_pretrained(folder)."
+        )
+    read_parts(model, folder)
+    return model.eval()
+
+
+def _load(folder: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    kind = transformers.AutoModel._model_mapping[type(config)]
+    options = {"add_pooling_layer": False} if "add_pooling_layer" in _parameters(kind) else {}
+    return transformers.AutoModel.from_pretrained(  # type: ignore[no-any-return]
+        folder,
+        config=config,
+        dtype=torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        **options,
+    )
+
+
+def _parameters(kind: Any) -> set[str]:
+    first = kind[0] if isinstance(kind, list | tuple) else kind
+    return set(inspect.signature(first).parameters)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep load reports and progress bars off the screen, and put the settings back afterwards."""
+    verbosity = transformers_logging.get_verbosity()
+    has_bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if has_bars:
+            transformers_logging.enable_progress_bar()
+
+
+def save_encoder(
+    model: torch.nn.Module,
+    base: Base,
+    folder: Path,
+    *,
+    tokenizer: Tokenizer,
+    head: Mapping[str, np.ndarray],
+    labels: Sequence[str],
+    temperature: float,
+    readme: str = PLAIN_TRANSFORMERS,
+) -> None:
+    """Write the encoder as `AutoModel` and `AutoTokenizer` load it, and the head beside it.
+
+    The folder can be a base again: `metier_head.json` says how texts are to be fed. Its README holds the lines
+    that rebuild the whole in plain transformers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    own, _ = split_weights(model)
+    with quiet_transformers():
+        model.save_pretrained(folder, state_dict=own)
+    write_parts(model, folder)
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(base))
+    if head:
+        save_file(dict(head), folder / "head.safetensors")
+    facts = {
+        "prefix": base.prefix,
+        "max_length": base.max_length,
+        "normalise": base.normalise,
+        "languages": list(base.languages),
+        "temperature": float(temperature),
+        "labels": list(labels),
+    }
+    _write_json(folder / FACTS_FILE, facts)
+    (folder / "README.md").write_text(readme if adaptation_in(model) is None else ADAPTED, encoding="utf-8")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes 0600.
+
+
+def _tokenizer_config(base: Base) -> dict[str, Any]:
+    """Name the special tokens; everything else about the tokenizer stands in `tokenizer.json`.
+
+    Not the base's own tokenizer class: some build a normaliser of their own and drop the one in the file.
+    """
+    found = {
+        **_read_json(base.folder / "special_tokens_map.json"),
+        **_read_json(base.folder / "tokenizer_config.json"),
+    }
+    special = {key: found[key] for key in SPECIAL_TOKENS if found.get(key) is not None}
+    contents = {key: token["content"] if isinstance(token, dict) else token for key, token in special.items()}
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": base.max_length,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        **contents,
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,273 @@
+"""Columns in the form that their roles promise: spans are spans that lie in their text, scores are numbers.
+
+Files hold strings, also where a string is the JSON of a list. Here each column that plays a role gets the type
+of `COLUMN_TYPES`, value by value, and every value that cannot be used is counted: one error tells of all of
+them, with the first row, its column and what to do. With repair, what is safe to mend is mended and said.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from metier.data.columns import conversations, label_lists, passage_answers, spans
+from metier.data.columns.options import ReadOptions
+from metier.data.columns.role_inference import NONE, messages_column
+from metier.data.columns.stored_columns import to_text_column
+from metier.data.columns.value_faults import FaultError, Faults, parse_each
+from metier.data.rows import COLUMN_TYPES, Roles
+from metier.errors import DataError
+
+STRUCTURED = ("spans", "head", "tail", "answers")
+TEXTS = ("text", "text_pair", "question", "target")
+PIECES = ("spans", "answers")  # Roles whose values are lists of pieces, of which repair may leave some out.
+REPAIRS = {
+    "spans": spans.REPAIR_SPANS,
+    "head": spans.REPAIR_PLACES,
+    "tail": spans.REPAIR_PLACES,
+    "answers": passage_answers.REPAIR,
+    "messages": conversations.REPAIR,
+}
+_PARSERS: dict[str, Callable[..., Any]] = {
+    "spans": spans.parse_spans,
+    "head": spans.parse_place,
+    "tail": spans.parse_place,
+    "answers": passage_answers.parse_answers,
+}
+
+
+@dataclass(frozen=True)
+class Structured:
+    """A table whose columns have the types of their roles.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    notes : tuple of str
+        What was decided and mended, one sentence each.
+    separator : str or None
+        What separated the labels of one row.
+    """
+
+    table: pa.Table
+    notes: tuple[str, ...] = ()
+    separator: str | None = None
+
+
+def structure(
+    table: pa.Table, roles: Roles, options: ReadOptions, *, origin: str, first_row: int = 0
+) -> Structured:
+    """Give the columns of a table the types that their roles promise.
+
+    Parameters
+    ----------
+    first_row : int
+        How many rows of the source came before, so that errors name the row of the source.
+
+    Raises
+    ------
+    BrokenValueError
+        If values of a column cannot be used, and `options.repair` is not asked for or cannot mend them.
+    DataError
+        If the separator of labels seems to stand within labels.
+    """
+    for role in TEXTS:
+        name = getattr(roles, role)
+        if name is not None:
+            table = to_text_column(table, name)
+    work = _Work(table, options, origin, first_row)
+    for role in STRUCTURED:
+        name = getattr(roles, role)
+        if name is not None:
+            work.against_text(role, name, roles.text)
+    separator = None if roles.labels is None else work.labels(roles.labels, text=roles.text)
+    if roles.score is not None:
+        work.scores(roles.score, text=roles.text)
+    work.drop_broken()
+    return Structured(work.table, tuple(work.notes), separator)
+
+
+def part_conversations(
+    table: pa.Table, given: dict[str, str | None], options: ReadOptions, *, origin: str, first_row: int = 0
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Part conversations, where a column holds some, into what is answered and what is to be written.
+
+    The last turn of the assistant goes to a column of its own, `target`, and what the user said last to the
+    column `text`, where the table has no such columns and the user did not say that none plays these roles.
+
+    Raises
+    ------
+    BrokenValueError
+        If a conversation has two turns of one speaker in a row, or nothing to answer.
+    """
+    name = given["messages"] or messages_column(table)
+    if name is None or name not in table.column_names:
+        return table, ()
+    work = _Work(table, options, origin, first_row)
+    target = given["target"] or ("target" if not {"label", "标签"} & set(table.column_names) else NONE)
+    work.conversations(name, text=given["text"] or "text", target=None if target == NONE else target)
+    work.drop_broken()
+    return work.table, tuple(work.notes)
+
+
+class _Work:
+    """A table on its way to typed columns, with what was said and which rows could not be mended."""
+
+    def __init__(self, table: pa.Table, options: ReadOptions, origin: str, first_row: int):
+        self.table, self.notes = table, list[str]()
+        self._options, self._origin, self._first_row = options, origin, first_row
+        self._broken: set[int] = set()
+
+    def against_text(self, role: str, name: str, text: str) -> None:
+        """Check and type a column whose values are places in the text."""
+        texts = [value or "" for value in self.table.column(text).to_pylist()]
+        parse = _PARSERS[role]
+        parsed = self._parse(
+            name, role, lambda row, value, repair: parse(value, texts[row], repair=repair), text=text
+        )
+        self._put(name, pa.array(parsed, COLUMN_TYPES[role]))
+
+    def conversations(self, name: str, *, text: str, target: str | None) -> None:
+        """Type a column of conversations, and put what was said last and what is to be written beside it."""
+        pairs = self._parse(
+            name,
+            "messages",
+            lambda _, value, repair: conversations.parse_messages(value, repair=repair),
+            text=None,
+        )
+        learnt = target is not None and target not in self.table.column_names
+        if learnt and any(pair and pair[1] for pair in pairs):
+            pairs = self._answered(name, pairs)
+        said = [None if pair is None else pair[0] for pair in pairs]
+        self._put(name, pa.array(said, COLUMN_TYPES["messages"]))
+        if text not in self.table.column_names:
+            last = [None if messages is None else conversations.last_said(messages) for messages in said]
+            self.table = self.table.append_column(text, pa.array(last, pa.string()))
+            self.notes.append(f"{text} is what the user said last in {name}")
+        written = [None if pair is None else pair[1] for pair in pairs]
+        if target is not None and learnt and any(written):
+            self.table = self.table.append_column(target, pa.array(written, pa.string()))
+            self.notes.append(f"{target} is the last turn of the assistant in {name}")
+
+    def _answered(self, name: str, pairs: list[Any]) -> list[Any]:
+        """Cut conversations that end with the user back to the last turn that was answered."""
+        cut = [
+            conversations.until_answered(pair[0]) if pair is not None and pair[1] is None else pair
+            for pair in pairs
+        ]
+        shorter = sum(bool(one and one[1]) and not other[1] for one, other in zip(cut, pairs, strict=True))
+        if shorter:
+            self.notes.append(
+                f"{shorter:,} conversations in {name} end with the user; they are cut to the last answer"
+            )
+        return cut
+
+    def labels(self, name: str, *, text: str) -> str | None:
+        """Cut and type a column of labels; gives the separator."""
+        values = self.table.column(name).to_pylist()
+        separator, notes = self._separator(name, values)
+        parsed = self._parse(
+            name, "labels", lambda _, value, __: label_lists.split_labels(value, separator), text=text
+        )
+        self.notes += notes
+        blank = sum(isinstance(value, str) and not value.strip() for value in values)
+        if blank:
+            self.notes.append(f"{blank:,} rows have an empty {name}: read as rows with none of the labels")
+        self._put(name, pa.array(parsed, COLUMN_TYPES["labels"]))
+        return separator
+
+    def _separator(self, name: str, values: list[Any]) -> tuple[str | None, tuple[str, ...]]:
+        try:
+            return label_lists.choose_separator(
+                values,
+                self._options.separator,
+                known=self._options.known_labels,
+                origin=self._origin,
+                column=name,
+            )
+        except DataError as error:
+            if self._options.faults is None:
+                raise
+            self._options.faults.refused.append((name, str(error)))
+            return None, ()
+
+    def scores(self, name: str, *, text: str) -> None:
+        """Type a column of numbers."""
+        parsed = self._parse(name, "score", lambda _, value, __: _number(value), text=text)
+        self._put(name, pa.array(parsed, pa.float64()))
+
+    def drop_broken(self) -> None:
+        """Leave out the rows that repair could not mend."""
+        if self._broken:
+            kept = np.setdiff1d(np.arange(self.table.num_rows), sorted(self._broken))
+            self.table = self.table.take(pa.array(kept))
+            if self._options.faults is not None:
+                self._options.faults.keep(kept)
+            else:
+                self.notes.append(f"repair left out {len(self._broken):,} rows that it could not mend")
+            self._broken = set()
+
+    def _parse(
+        self, name: str, role: str, parse: Callable[[int, Any, bool], Any], *, text: str | None
+    ) -> list[Any]:
+        """Parse the values of a column; `text` names the column that is shown beside a fault, if not the value."""
+        values = self.table.column(name).to_pylist()
+        faults = Faults(self._origin, name, REPAIRS.get(role, ""), self._first_row)
+        parsed, broken = parse_each(values, lambda row, value: parse(row, value, False), faults)
+        log = self._options.faults
+        if log is None and not (self._options.repair and role in REPAIRS):
+            faults.check(self.table)
+            return parsed
+        # How many pieces of a value repair leaves out; None where it leaves out the row.
+        lost: dict[int, int | None] = {}
+        for row in broken:
+            parsed[row], lost[row] = _mended(role, row, values[row], parse)
+        self._broken |= {row for row, pieces in lost.items() if pieces is None}
+        if log is not None:
+            log.note(faults, role, values if text is None else self.table.column(text).to_pylist(), lost)
+        else:
+            self._say_mended(name, [pieces for pieces in lost.values() if pieces is not None])
+        return parsed
+
+    def _say_mended(self, name: str, lost: list[int]) -> None:
+        if lost:
+            without = f", and left out {sum(lost):,} pieces in them" if sum(lost) else ""
+            self.notes.append(f"repair mended {len(lost):,} values of {name}{without}")
+
+    def _put(self, name: str, values: pa.Array) -> None:
+        self.table = self.table.set_column(self.table.column_names.index(name), name, values)
+
+
+def _mended(role: str, row: int, value: Any, parse: Callable[[int, Any, bool], Any]) -> tuple[Any, int | None]:
+    """Give a value as repair makes it and how many of its pieces that leaves out; None and None if it cannot."""
+    if role not in REPAIRS:
+        return None, None
+    try:
+        mended = parse(row, value, True)
+    except FaultError:
+        return None, None
+    return mended, _n_pieces(value) - len(mended) if role in PIECES else 0
+
+
+def _n_pieces(value: Any) -> int:
+    """Count the spans or answers of a value, in any of their shapes."""
+    value = spans.decode(value)
+    if isinstance(value, Mapping):
+        value = value.get("entities", value.get("text"))
+    return len(value) if isinstance(value, list) else 1
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str) and not value.strip():
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise FaultError(
+            f"{value!r} is no number.",
+            "Scores are numbers with a point, as 3.5; mend it, or leave it blank.",
+            kind="that are no numbers",
+        ) from None
+    return None if np.isnan(number) else number

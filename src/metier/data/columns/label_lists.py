@@ -1,0 +1,116 @@
+"""Any number of labels in one column: a list, or one string with a separator between them.
+
+Which separator it is the column shows: of `|`, `;` and `,` the first that stands in some values. But a
+character between labels may as well stand in one label ("Washington, D.C."), and then every figure would be of
+labels that nobody gave. So a separator is refused where its pieces never come apart, and `--separator` settles it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from metier.data.columns.spans import decode
+from metier.data.columns.value_faults import FaultError
+from metier.errors import DataError
+
+SEPARATORS = ("|", ";", ",")
+WIDE = str.maketrans({"；": ";", "，": ",", "｜": "|", "、": ","})  # As they are typed among Chinese labels.
+NO_SEPARATOR = "none"
+# Pieces that were together so often and never apart are one label, not two.
+TIMES_TOGETHER = 2
+
+
+def is_label_list(value: Any) -> bool:
+    """Whether a value is a list of strings or numbers."""
+    value = decode(value)
+    return isinstance(value, list) and all(
+        isinstance(item, str | int) and not isinstance(item, bool) for item in value
+    )
+
+
+def choose_separator(
+    values: Sequence[Any], given: str | None, *, known: Collection[str] = (), origin: str, column: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """Give what separates the labels of a column, and a note that says so; None where nothing does.
+
+    Parameters
+    ----------
+    values : sequence
+        The values of the column; lists need no separator.
+    given : str or None
+        What the user said: a separator, or `none`.
+    known : collection of str
+        Labels that are known already; none of them may hold the separator.
+
+    Raises
+    ------
+    DataError
+        If the separator seems to stand within labels.
+    """
+    if given is not None:
+        return (None if given.lower() == NO_SEPARATOR else given), ()
+    strings = [value for value in values if isinstance(value, str) and not isinstance(decode(value), list)]
+    levelled = [value.translate(WIDE) for value in strings]
+    found = next((mark for mark in SEPARATORS if any(mark in value for value in levelled)), None)
+    if found is None:
+        return None, ()
+    within = sorted(label for label in known if found in label)
+    if within:
+        raise _refused(found, f"the label {within[0]!r} holds it", origin, column)
+    stuck = _never_apart(levelled, found)
+    if stuck is not None:
+        times, whole = stuck
+        raise _refused(
+            found, f"the pieces of {whole!r} come together {times} times and never apart", origin, column
+        )
+    share = sum(found in value for value in levelled) / max(len(levelled), 1)
+    return found, (
+        f"the labels in {column} are separated by {found!r}, which {share:.0%} of the rows hold (--separator)",
+    )
+
+
+def split_labels(value: Any, separator: str | None) -> list[str]:
+    """Give the labels of one row, sorted, each once.
+
+    Raises
+    ------
+    FaultError
+        If the value is neither a list nor a string.
+    """
+    value = decode(value)
+    if isinstance(value, str):
+        mark = separator if separator is not None and separator in value else None
+        if mark is None and separator is not None and separator in value.translate(WIDE):
+            value, mark = value.translate(WIDE), separator
+        value = value.split(mark) if mark else [value]
+    if not isinstance(value, list):
+        value = [value]
+    if any(isinstance(item, list | dict) for item in value):
+        raise FaultError(f"{value!r} is no list of labels.", 'Write ["a", "b"], or a|b.')
+    return sorted({str(item).strip() for item in value if item is not None and str(item).strip()})
+
+
+def _never_apart(values: Sequence[str], separator: str) -> tuple[int, str] | None:
+    """Find pieces that come together more than once and never without one another, in two of them at least.
+
+    Only neighbours that are always neighbours in the same order are suspected, and only where nothing else
+    is ever beside them: real labels meet different ones, or stand alone.
+    """
+    wholes = Counter(value.strip() for value in values if separator in value)
+    whole_of: dict[str, set[str]] = {}
+    for value in {value.strip() for value in values}:
+        for piece in value.split(separator):
+            whole_of.setdefault(piece.strip(), set()).add(value)
+    for whole, times in wholes.most_common():
+        pieces = [piece.strip() for piece in whole.split(separator)]
+        if times >= TIMES_TOGETHER and all(whole_of[piece] == {whole} for piece in pieces):
+            return times, whole
+    return None
+
+
+def _refused(separator: str, why: str, origin: str, column: str) -> DataError:
+    return DataError(
+        f"{separator!r} seems to separate the labels in {column!r} of {origin}, but {why}: it may stand within "
+        f"labels. Say which it is: --separator {separator!r} to cut there, another separator, or --separator none "
+        "where each row has one label."
+    )

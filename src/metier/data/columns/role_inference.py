@@ -1,0 +1,269 @@
+"""Columns that say by their shape or their company what they are for: spans, entities, answers, pairs, texts to write.
+
+A single name says little: `target` may be a label, `question` a text. So a role other than text and label is
+inferred only where the values have its shape (`[[0, 4, "PER"]]` are spans), or where two columns come together
+that have a meaning only together (`document` and `summary`, `question_1` and `question_2`).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.data.columns.conversations import is_messages, is_turns
+from metier.data.columns.label_lists import SEPARATORS, is_label_list
+from metier.data.columns.passage_answers import is_answers
+from metier.data.columns.spans import decode, is_place, is_spans
+from metier.data.rows import TARGET_ROLES
+
+NONE = "none"  # `--group none`: no column plays this role.
+SHAPE_ROWS = 200  # Values that must all have a shape for the column to have it.
+
+
+def _words(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split())
+
+
+MESSAGES = _words("messages conversations conversation turns dialogue dialog history chat 对话")
+SPANS = _words("spans entities label labels ner annotations tags 实体")
+ENTITIES = (("head", "tail"), ("h", "t"), ("subject", "object"), ("e1", "e2"), ("entity1", "entity2"))
+ANSWERS = _words("answers answer 答案")
+QUESTIONS = _words("question query 问题")
+PASSAGES = _words("context passage paragraph text document article 文章 段落 材料")
+LABELS = _words("label labels 标签 多标签 tags topics categories")
+SCORES = _words("score similarity similarity_score 分数 得分")
+PAIRS = (
+    ("text", "text_pair"),
+    *((f"{stem}{gap}{one}", f"{stem}{gap}{two}") for stem in ("text", "sentence", "question", "query", "title")
+      for gap in ("", "_") for one, two in (("1", "2"), ("a", "b"))),
+    ("premise", "hypothesis"),
+)  # fmt: skip
+PAIR_LABELS = _words("label similar is_duplicate duplicate matched match is_match gold_label 相似 标签")
+# The first is what is given, the second what is to be written.
+WRITTEN = (
+    ("document", "summary"),
+    ("article", "summary"),
+    ("article", "highlights"),
+    ("text", "summary"),
+    ("dialogue", "summary"),
+    ("abstract", "title"),
+    ("source", "target"),
+    ("source", "translation"),
+    ("text", "translation"),
+    ("en", "zh"),
+    ("zh", "en"),
+    ("question", "answer"),
+    ("prompt", "completion"),
+    ("prompt", "response"),
+    ("instruction", "output"),
+    ("text", "target"),
+    ("原文", "摘要"),
+    ("原文", "译文"),
+    ("问题", "答案"),
+)
+CHOSEN = dict[str, str]
+
+
+def infer_combinations(
+    sample: pa.Table,
+    chosen: CHOSEN,
+    refused: set[str],
+    *,
+    label_names: frozenset[str] = frozenset(),
+    needs_target: bool,
+) -> CHOSEN:
+    """Give the roles that columns play by their shape or their company.
+
+    Parameters
+    ----------
+    sample : pyarrow.Table
+        Some rows.
+    chosen : dict of str to str
+        What the user named; a role that is named is not inferred.
+    refused : set of str
+        Roles that the user said nothing plays.
+    label_names : frozenset of str
+        What columns of one label a row are called: beside such a column weaker evidence counts for nothing.
+    needs_target : bool
+        Whether these rows are to be learnt from; if not, a question beside a text is enough to be a question.
+    """
+    columns = _Columns(sample, chosen, refused, label_names)
+    for rule in (_messages, _spans, _entities, _answers, _pair, _written, _labels, _score):
+        found = rule(columns, needs_target)
+        # A target that the user named, or that was found before, is the only one.
+        taken = any(role in TARGET_ROLES for role in columns.roles)
+        columns.take({role: name for role, name in found.items() if not (taken and role in TARGET_ROLES)})
+    return {role: name for role, name in columns.roles.items() if role not in chosen}
+
+
+class _Columns:
+    """The columns of a table by their levelled names, without those that play a role already."""
+
+    def __init__(self, sample: pa.Table, chosen: CHOSEN, refused: set[str], label_names: frozenset[str]):
+        self.sample, self.roles, self.refused = sample, dict(chosen), refused
+        self._label_names = label_names
+        self._named = {level(name): name for name in sample.column_names}
+
+    def take(self, found: CHOSEN) -> None:
+        self.roles |= {
+            role: name for role, name in found.items() if role not in self.roles and role not in self.refused
+        }
+
+    def named(self, *names: str, role: str | None = None) -> Iterator[str]:
+        """Give the columns of these names, in this order, that play no role but this."""
+        if role is not None and role in self.roles:
+            if level(self.roles[role]) in names:
+                yield self.roles[role]
+            return
+        taken = set(self.roles.values())
+        yield from (
+            self._named[name] for name in names if name in self._named and self._named[name] not in taken
+        )
+
+    def has_label(self, *besides: str) -> bool:
+        """Whether a column other than these is called as one label a row is."""
+        if "label" in self.refused:
+            return False
+        others = (name for name in self.named(*self._label_names) if name not in besides)
+        return "label" in self.roles or next(others, None) is not None
+
+    def shaped(self, names: tuple[str, ...], shape: Callable[[Any], bool]) -> str | None:
+        """Give the first column of these names all of whose values have a shape, and not only empty lists."""
+        for name in self.named(*names):
+            values = _some_values(self.sample.column(name))
+            if values and all(map(shape, values)) and any(decode(value) for value in values):
+                return name
+        return None
+
+
+def level(name: str) -> str:
+    """Give the name of a column as names are compared: lower case, underscores."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _some_values(column: pa.ChunkedArray) -> list[Any]:
+    return list(column.drop_null().slice(0, SHAPE_ROWS).to_pylist())
+
+
+def messages_column(table: pa.Table) -> str | None:
+    """Give the column that holds conversations, if one does."""
+    return _Columns(table.slice(0, SHAPE_ROWS), {}, set(), frozenset()).shaped(MESSAGES, _is_conversation)
+
+
+def _is_conversation(value: Any) -> bool:
+    return is_messages(value) or is_turns(value)
+
+
+def _messages(columns: _Columns, needs_target: bool) -> CHOSEN:
+    name = columns.roles.get("messages") or columns.shaped(MESSAGES, _is_conversation)
+    if name is None:
+        return {}
+    besides = {role: role for role in ("text", "target") if next(columns.named(role), None) == role}
+    return {"messages": name} | besides
+
+
+def _spans(columns: _Columns, needs_target: bool) -> CHOSEN:
+    name = columns.shaped(SPANS, is_spans)
+    return {} if name is None or columns.has_label(name) else {"spans": name}
+
+
+def _entities(columns: _Columns, needs_target: bool) -> CHOSEN:
+    named = {level(columns.roles[role]) for role in ("head", "tail") if role in columns.roles}
+    # Where one of the two was named, its partner by name comes first.
+    for head, tail in sorted(ENTITIES, key=lambda pair: named.isdisjoint(pair)):
+        found = _entity(columns, "head", head), _entity(columns, "tail", tail)
+        if found[0] is not None and found[1] is not None:
+            return {"head": found[0], "tail": found[1]}
+    return {}
+
+
+def _entity(columns: _Columns, role: str, name: str) -> str | None:
+    return columns.roles.get(role) or columns.shaped((name,), is_place)
+
+
+def _answers(columns: _Columns, needs_target: bool) -> CHOSEN:
+    question = next(columns.named(*QUESTIONS, role="question"), None)
+    passage = next(columns.named(*PASSAGES, role="text"), None)
+    if question is None or passage is None or question == passage:
+        return {}
+    answers = columns.shaped(ANSWERS, is_answers)
+    if answers is not None:
+        return {"question": question, "text": passage, "answers": answers}
+    return {} if needs_target else {"question": question, "text": passage}
+
+
+def _pair(columns: _Columns, needs_target: bool) -> CHOSEN:
+    for first, second in PAIRS:
+        one = next(columns.named(first, role="text"), None)
+        other = next(columns.named(second, role="text_pair"), None)
+        if one is not None and other is not None:
+            label = next(columns.named(*PAIR_LABELS), None)
+            return {"text": one, "text_pair": other} | ({} if label is None else {"label": label})
+    return {}
+
+
+def _written(columns: _Columns, needs_target: bool) -> CHOSEN:
+    if {"text_pair", "question"} & set(columns.roles):
+        return {}
+    for first, second in WRITTEN:
+        source = next(columns.named(first, role="text"), None)
+        target = next(columns.named(second), None)
+        if source is None or target is None or not _is_prose(columns.sample.column(target)):
+            continue
+        if not columns.has_label(source, target):
+            return {"text": source, "target": target}
+    return {}
+
+
+def _labels(columns: _Columns, needs_target: bool) -> CHOSEN:
+    name = columns.shaped(LABELS, is_label_list)
+    plain = next(columns.named("label", "标签"), None)
+    if name is not None:
+        return {} if plain not in (None, name) else {"labels": name}
+    plural = next(columns.named(*(name for name in LABELS if name not in ("label", "标签"))), None)
+    if plural is None or columns.has_label(plural) or not _has_separator(columns.sample.column(plural)):
+        return {}
+    return {"labels": plural}
+
+
+def _score(columns: _Columns, needs_target: bool) -> CHOSEN:
+    # A grade from 1 to 5 may be a label as well as a number; a column named as a label decides.
+    if columns.has_label():
+        return {}
+    for name in columns.named(*SCORES):
+        if _is_numeric(columns.sample.column(name)):
+            return {"score": name}
+    return {}
+
+
+def _is_prose(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds texts, not labels that come again and again."""
+    values = [value for value in column.drop_null().slice(0, 1_000).to_pylist() if value != ""]
+    if not values or not all(isinstance(value, str) for value in values):
+        return False
+    distinct = len(set(values)) / len(values)
+    return distinct > 0.5 and (len(values) < 10 or distinct * len(values) > 5)
+
+
+def _has_separator(column: pa.ChunkedArray) -> bool:
+    values = [value for value in column.drop_null().slice(0, 1_000).to_pylist() if isinstance(value, str)]
+    return any(mark in value for value in values for mark in (*SEPARATORS, "；", "，", "｜", "、"))
+
+
+def _is_numeric(column: pa.ChunkedArray) -> bool:
+    present = column.drop_null()
+    if pa.types.is_floating(present.type) or pa.types.is_integer(present.type):
+        return len(present) > 0
+    if not _is_strings(present.type):
+        return False
+    present = present.filter(pc.not_equal(pc.utf8_trim_whitespace(present), ""))
+    try:
+        present.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return len(present) > 0
+
+
+def _is_strings(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -1,0 +1,214 @@
+"""What the columns of some rows are for, when nobody says so: by their names first, by their content next.
+
+Every guess is stated in a note with the flag that overrules it, and where two columns are equally likely
+nothing is guessed: the error lists them.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.data.columns.role_inference import NONE, infer_combinations, level
+from metier.data.formats.folder import SPLIT_NAMES
+from metier.data.rows import TARGET_ROLES, Roles, flag
+from metier.errors import CallError, DataError, MissingColumnError
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split())
+
+
+# Names by strength: a column of the first tuple wins over any of the second.
+NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "text": (
+        ("text", "texts", "文本"),
+        _names(
+            "message sentence utterance content query question title body comment review document "
+            "description input "
+            "tweet post headline subject summary note complaint request transcript "
+            "标题 内容 正文 句子 评论 问题 消息 留言 描述 摘要 工单内容"
+        ),
+    ),
+    "label": (
+        ("label", "labels", "标签"),
+        _names("category intent class target topic sentiment tag gold y 类别 分类 意图 类型 情感 主题"),
+    ),
+    "group": (
+        ("group", "group_id", "分组"),
+        _names(
+            "thread_id conversation_id dialogue_id dialog_id session_id customer_id user_id author_id "
+            "patient_id passage_id document_id "
+            "用户 用户id 会话 会话id 客户id"
+        ),
+    ),
+    "time": (
+        ("time", "timestamp", "时间"),
+        _names("date datetime created_at created createdat sent_at received_at 日期 创建时间 发布时间"),
+    ),
+    "split": (("split", "数据集"), ("subset", "partition")),
+}
+LABEL_NAMES = frozenset(name for names in NAMES["label"] for name in names)
+SAMPLE_ROWS = 5_000
+# A text column told by content: mostly different values of some length. A Chinese word takes two characters.
+TEXT_DISTINCT_FRACTION = 0.5
+TEXT_MEAN_BYTES = 12
+# A label column told by content: few short values that come again and again.
+LABEL_MOST_BYTES = 64
+LABEL_ROWS_EACH = 5
+
+
+def infer_roles(
+    table: pa.Table, given: dict[str, str | None], *, origin: str, needs_label: bool = True
+) -> tuple[Roles, tuple[str, ...]]:
+    """Give the roles of a table's columns, and a note for each that was inferred.
+
+    Parameters
+    ----------
+    given : dict of str to str or None
+        The column that the user named for each role; `none` where no column plays it.
+    needs_label : bool
+        Whether it is an error that two columns might equally well be the label.
+
+    Raises
+    ------
+    MissingColumnError
+        If a column was named that is not there.
+    DataError
+        If the text column cannot be told, or two columns might equally well play a role.
+    """
+    chosen = {
+        role: column for role, column in given.items() if column is not None and not _is_none(column, table)
+    }
+    for role, named in chosen.items():
+        if named not in table.column_names:
+            raise MissingColumnError(named, found=table.column_names, origin=origin, flag=flag(role))
+    _check_one_role_each(chosen)
+    refused = {role for role, column in given.items() if column is not None} - set(chosen)
+    if "text" in refused:
+        raise CallError("--text none: a text column is needed. Name it with --text.")
+    sample = table.slice(0, SAMPLE_ROWS)
+    combined = infer_combinations(sample, chosen, refused, label_names=LABEL_NAMES, needs_target=needs_label)
+    chosen |= combined
+    notes = [_note(role, column) for role, column in combined.items()]
+    has_target = any(role in chosen for role in TARGET_ROLES)
+    for role in ("text", "label", "split", "group", "time"):
+        if role in chosen or role in refused or (role == "label" and has_target):
+            continue
+        column = _infer(role, sample, chosen, origin=origin, needs_label=needs_label)
+        if column is not None:
+            chosen[role] = column
+            notes.append(_note(role, column))
+    return Roles(**chosen), tuple(notes)
+
+
+def _is_none(column: str, table: pa.Table) -> bool:
+    return column.lower() == NONE and column not in table.column_names
+
+
+def _check_one_role_each(chosen: dict[str, str]) -> None:
+    for role, column in chosen.items():
+        for other, same in chosen.items():
+            if role < other and column == same:
+                raise CallError(
+                    f"The column {column!r} cannot be both {role} and {other}. Name another with {flag(role)} "
+                    f"or {flag(other)}."
+                )
+
+
+def _note(role: str, column: str) -> str:
+    effects = {
+        "group": "rows of one group stay on one side of every split (--group none to ignore it)",
+        "time": "the latest rows are held out (--time none to ignore it)",
+        "split": "it says which rows are train, validation and test (--split none to ignore it)",
+    }
+    overrule = f"; {effects[role]}" if role in effects else f" ({flag(role)})"
+    return f"{role} = {column}, inferred{overrule}"
+
+
+def _infer(
+    role: str, sample: pa.Table, chosen: dict[str, str], *, origin: str, needs_label: bool
+) -> str | None:
+    free = [name for name in sample.column_names if name not in chosen.values()]
+    for names in NAMES[role]:
+        found = [name for name in free if level(name) in names]
+        if role == "group":
+            found = [name for name in found if _repeats(sample.column(name))]
+        if role == "split":
+            found = [name for name in found if _names_splits(sample.column(name))]
+        if len(found) == 1:
+            return found[0]
+        if found and role == "text":
+            raise _ambiguous(role, found, origin)
+        if found and (role != "label" or needs_label):
+            raise _ambiguous(role, found, origin)
+        if found:
+            return None
+    if role == "text":
+        return _text_by_content(sample, free, origin)
+    if role == "label":
+        return _label_by_content(sample, free)
+    return None
+
+
+def _ambiguous(role: str, found: Sequence[str], origin: str) -> DataError:
+    return DataError(
+        f"{origin} has more than one column that may be the {role}: {', '.join(found)}. Name the right one "
+        f"with {flag(role)}."
+    )
+
+
+def _text_by_content(sample: pa.Table, free: Sequence[str], origin: str) -> str:
+    if len(free) == 1:
+        return free[0]
+    strings = [name for name in free if _is_string(sample.column(name).type)]
+    texts = [name for name in strings if _looks_like_text(sample.column(name))]
+    # Where nothing is long and varied, one column of strings beside numbers is still the text.
+    texts = texts or (strings if len(strings) == 1 else [])
+    if len(texts) == 1:
+        return texts[0]
+    if texts:
+        raise _ambiguous("text", texts, origin)
+    raise DataError(
+        f"{origin} has no column that looks like a text; it has: {', '.join(sample.column_names)}. "
+        "Name it with --text. If these are values and not names, add a first line that names the columns."
+    )
+
+
+def _label_by_content(sample: pa.Table, free: Sequence[str]) -> str | None:
+    likely = [name for name in free if _looks_like_label(sample.column(name))]
+    return likely[0] if len(likely) == 1 else None
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _looks_like_text(column: pa.ChunkedArray) -> bool:
+    column = column.cast(pa.large_string()).drop_null()
+    if len(column) == 0:
+        return False
+    distinct = pc.count_distinct(column).as_py() / len(column)
+    mean_bytes = pc.mean(pc.binary_length(column)).as_py()
+    wordy = pc.mean(pc.match_substring_regex(column, r"\s|\p{Han}{2}").cast(pa.int8())).as_py()
+    return bool(distinct > TEXT_DISTINCT_FRACTION and mean_bytes > TEXT_MEAN_BYTES and wordy > 0.5)
+
+
+def _looks_like_label(column: pa.ChunkedArray) -> bool:
+    column = column.drop_null()
+    if len(column) == 0 or pa.types.is_nested(column.type) or pa.types.is_floating(column.type):
+        return False
+    column = column.cast(pa.large_string())
+    distinct = pc.count_distinct(column).as_py()
+    longest = pc.max(pc.binary_length(column)).as_py()
+    return bool(2 <= distinct <= len(column) / LABEL_ROWS_EACH and longest <= LABEL_MOST_BYTES)
+
+
+def _names_splits(column: pa.ChunkedArray) -> bool:
+    return all(str(value).strip().lower() in SPLIT_NAMES for value in column.unique().to_pylist())
+
+
+def _repeats(column: pa.ChunkedArray) -> bool:
+    return bool(pc.count_distinct(column).as_py() < len(column))

@@ -1,0 +1,66 @@
+"""Columns in the form that rows promise: texts and labels are strings, and no label is null."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.data.formats.batches import as_string
+
+CHUNK_ROWS = 100_000  # Arrow's short strings hold 2 GB a chunk.
+# What stands for a missing label in files; "none", "NA" and "null" may be labels that somebody gave.
+_MISSING = r"^\s*(?:nan|NaN|NAN|<NA>)?\s*$"
+_WHOLE_FLOAT = r"^-?[0-9]+\.0+$"
+
+
+def to_text_column(table: pa.Table, name: str) -> pa.Table:
+    """Give the table with one column turned into strings; a column of strings is left where it is."""
+    column = table.column(name)
+    if pa.types.is_string(column.type):
+        return table
+    return table.set_column(table.column_names.index(name), name, _to_strings(column))
+
+
+def clean_labels(table: pa.Table, name: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Give the table with its labels as strings, and notes about what that changed.
+
+    Blank labels and NaN become null. Whole numbers that were written as 1.0, as data frames write a column of
+    numbers with gaps, become "1".
+    """
+    column = to_text_column(table, name).column(name)
+    blank = pc.fill_null(pc.match_substring_regex(column, _MISSING), True)
+    if pc.any(blank).as_py():
+        column = pc.if_else(blank, pa.scalar(None, pa.string()), column)
+    notes: tuple[str, ...] = ()
+    present = column.drop_null()
+    if len(present) and pc.all(pc.match_substring_regex(present, _WHOLE_FLOAT)).as_py():
+        column = pc.replace_substring_regex(column, r"\.0+$", "")
+        notes = (
+            f"the labels in {name} are whole numbers written as {present[0]}; read as {column.drop_null()[0]}",
+        )
+    if not isinstance(column, pa.ChunkedArray):
+        column = pa.chunked_array([column])
+    return table.set_column(table.column_names.index(name), name, column), notes
+
+
+def _to_strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    pieces = [
+        _piece_to_strings(chunk.slice(start, CHUNK_ROWS))
+        for chunk in column.chunks
+        for start in range(0, len(chunk), CHUNK_ROWS)
+    ]
+    return pa.chunked_array(pieces, pa.string())
+
+
+def _piece_to_strings(piece: pa.Array) -> pa.Array:
+    kind = piece.type
+    if pa.types.is_dictionary(kind):
+        return _piece_to_strings(piece.dictionary_decode())
+    if pa.types.is_floating(kind):
+        # Through Python: Arrow writes 1.0 as "1.0" or "1" by its size, and NaN as "nan".
+        return pa.array([as_string(value) for value in piece.to_pylist()], pa.string())
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        values = (
+            value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+            for value in piece.to_pylist()
+        )
+        return pa.array([as_string(value) for value in values], pa.string())
+    return piece.cast(pa.string())

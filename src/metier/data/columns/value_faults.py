@@ -1,0 +1,186 @@
+"""What is wrong with single values of a column, gathered so that one error tells of all of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from metier.data.formats.batches import as_string
+from metier.errors import BrokenValueError, StrayTagError
+
+MOST_KEPT = 1_000  # Rows named in an error; all are counted.
+MOST_SHOWN = 100  # Faults of one kind that are told with their text.
+ID_COLUMNS = ("id", "ID", "query_id", "dialogue_id")
+
+
+class FaultError(Exception):
+    """One value that cannot be used as it is: what was found, what to do, and what kind of fault it is.
+
+    The kind is a clause that ends "3 rows have spans …": "that overlap".
+    """
+
+    def __init__(self, found: str, cure: str, *, kind: str = "that cannot be read"):
+        super().__init__(found)
+        self.found, self.cure, self.kind = found, cure, kind
+
+
+@dataclass
+class FaultKind:
+    """The rows of one column that have one kind of fault.
+
+    Parameters
+    ----------
+    column, role : str
+        The column, and what it is for.
+    kind : str
+        A clause, as `FaultError` has it.
+    cure : str
+        What to do about it by hand.
+    rows : list of int
+        Positions in the source, from 0.
+    unmendable : set of int
+        Those of them that repair leaves out.
+    pieces_lost : int
+        How many spans or answers repair leaves out of the rows that it mends.
+    found : list of str
+        What was found in the first of them.
+    texts : list of str
+        The texts of these.
+    """
+
+    column: str
+    role: str
+    kind: str
+    cure: str
+    rows: list[int] = field(default_factory=list)
+    unmendable: set[int] = field(default_factory=set)
+    pieces_lost: int = 0
+    found: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FaultLog:
+    """Every fault that reading meets, for who wants to hear of all of them instead of the first as an error.
+
+    Rows are then read as with repair; what repair cannot mend is left out.
+
+    Parameters
+    ----------
+    kinds : list of FaultKind
+    kept : ndarray of int64 or None
+        Where the rows that stayed stood in the source; None while all did.
+    refused : list of (column, sentence)
+        What was wrong with a column as a whole.
+    stray : StrayTagError or None
+        The tags of a CoNLL file that continue nothing.
+    """
+
+    kinds: list[FaultKind] = field(default_factory=list)
+    kept: np.ndarray | None = None
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    stray: StrayTagError | None = None
+
+    @property
+    def found_any(self) -> bool:
+        """Whether there was any fault."""
+        return bool(self.kinds or self.refused or self.stray)
+
+    def note(self, faults: "Faults", role: str, values: Sequence[Any], lost: Mapping[int, int | None]) -> None:
+        """Keep the faults of a column.
+
+        Parameters
+        ----------
+        values : sequence
+            What shows which rows they are: their texts.
+        lost : mapping of int to int or None
+            For each faulty row the number of pieces that repair leaves out; None where it leaves out the row.
+        """
+        by_kind: dict[str, FaultKind] = {}
+        for position, fault in faults.each:
+            one = by_kind.setdefault(fault.kind, FaultKind(faults.column, role, fault.kind, fault.cure))
+            row = self.source_row(position)
+            one.rows.append(row)
+            pieces = lost[position]
+            if pieces is None:
+                one.unmendable.add(row)
+            one.pieces_lost += pieces or 0
+            if len(one.found) < MOST_SHOWN:
+                one.found.append(fault.found)
+                one.texts.append(as_string(values[position]) or "")
+        self.kinds += by_kind.values()
+
+    def source_row(self, position: int) -> int:
+        """Give where a row that is there now stood in the source."""
+        return position if self.kept is None else int(self.kept[position])
+
+    def keep(self, positions: np.ndarray) -> None:
+        """Remember that of the rows that are there now only these stay."""
+        self.kept = positions if self.kept is None else self.kept[positions]
+
+
+@dataclass
+class Faults:
+    """The faults of one column.
+
+    Parameters
+    ----------
+    origin, column : str
+        Where the values stand.
+    repair_says : str
+        What reading with repair would do about them; empty where no repair is safe.
+    first_row : int
+        How many rows of the source came before this table.
+    """
+
+    origin: str
+    column: str
+    repair_says: str = ""
+    first_row: int = 0
+    each: list[tuple[int, FaultError]] = field(default_factory=list)
+
+    def add(self, position: int, fault: FaultError) -> None:
+        """Keep the fault of the row at a position, counted from 0."""
+        self.each.append((position, fault))
+
+    def check(self, table: pa.Table) -> None:
+        """Raise `BrokenValueError` if there was any."""
+        if not self.each:
+            return
+        first, fault = self.each[0]
+        name = next((name for name in ID_COLUMNS if name in table.column_names and name != self.column), None)
+        identity = "" if name is None else f" ({name} {table.column(name)[first].as_py()})"
+        repair = f" Or read it with --repair, which {self.repair_says}." if self.repair_says else ""
+        raise BrokenValueError(
+            self.origin,
+            self.column,
+            f"{fault.found} {fault.cure}{repair}",
+            rows=[self.first_row + position + 1 for position, _ in self.each[:MOST_KEPT]],
+            count=len(self.each),
+            identity=identity,
+        )
+
+
+def parse_each(
+    values: Sequence[Any], parse: Callable[[int, Any], Any], faults: Faults
+) -> tuple[list[Any], list[int]]:
+    """Parse values one by one; a value that is None stays None.
+
+    Returns
+    -------
+    parsed : list
+        None where a value had a fault.
+    broken : list of int
+        Positions of the values that had one.
+    """
+    parsed, broken = [], []
+    for position, value in enumerate(values):
+        try:
+            parsed.append(None if value is None else parse(position, value))
+        except FaultError as fault:
+            faults.add(position, fault)
+            parsed.append(None)
+            broken.append(position)
+    return parsed, broken

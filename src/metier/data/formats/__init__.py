@@ -1,0 +1,1 @@
+"""One file format a file: from bytes to batches of rows."""

@@ -1,0 +1,104 @@
+"""Rows on their way from a file into Arrow: a batch at a time, every column as text.
+
+Text files hold text, so their columns stay text: a label "007" is not the number 7, and a column that looks
+like numbers for a million rows and then does not is no trouble.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from metier.data.formats.data_file import DataFile
+from metier.errors import BrokenRowError
+
+BATCH_ROWS = 16_384
+BATCH_CHARACTERS = (
+    16_000_000  # A batch ends here too: a thousand texts of a megabyte should not meet in memory.
+)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The rows of a source.
+
+    Parameters
+    ----------
+    tables : iterator of pyarrow.Table
+        Some rows each; consumed once.
+    notes : tuple of str
+        What was decided before the first row was read.
+    """
+
+    tables: Iterator[pa.Table]
+    notes: tuple[str, ...] = ()
+
+
+def as_string(value: Any) -> str | None:
+    """Give a value as a column of text holds it: 1.0 is "1", true is "true", NaN and null are None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def tables_of_records(
+    records: Iterable[tuple[int, Mapping[str, Any]]], *, file: DataFile, batch_rows: int
+) -> Iterator[pa.Table]:
+    """Gather mappings into tables; a key that a mapping lacks is null there.
+
+    Parameters
+    ----------
+    records : iterable of (line, mapping)
+        The line of the file on which each mapping begins.
+    """
+    lines: list[int] = []
+    kept: list[dict[str, str | None]] = []
+    characters = 0
+    for line, record in records:
+        strings = {str(key): as_string(value) for key, value in record.items()}
+        lines.append(line)
+        kept.append(strings)
+        characters += sum(len(value) for value in strings.values() if value)
+        if len(kept) >= batch_rows or characters >= BATCH_CHARACTERS:
+            yield _table(kept, lines, file)
+            lines, kept, characters = [], [], 0
+    if kept:
+        yield _table(kept, lines, file)
+
+
+def _table(records: list[dict[str, str | None]], lines: list[int], file: DataFile) -> pa.Table:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    try:
+        return pa.table(
+            {name: pa.array([record.get(name) for record in records], pa.string()) for name in names}
+        )
+    except UnicodeEncodeError:
+        # JSON can spell half of a surrogate pair, which is no character and cannot be stored or sent.
+        for line, record in zip(lines, records, strict=True):
+            if any(value and not _is_text(value) for value in (*record, *record.values())):
+                raise BrokenRowError(
+                    file.origin,
+                    line,
+                    "a text holds half of a surrogate pair (such as \\ud83d alone), which is no character.",
+                    remedy="Mend it where the file is written; it usually comes from cutting a text mid-emoji.",
+                ) from None
+        raise
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

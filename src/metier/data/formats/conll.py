@@ -1,0 +1,254 @@
+"""CoNLL: one token and its tag a line, a blank line between sentences.
+
+Tokens become a text again, and tags become spans of its characters, so that every method and every answer speaks
+of the text and not of somebody's tokens. Languages written with spaces get one between tokens; in a file that is
+mostly Chinese, Japanese or Thai, tokens are put together and a space stays only between two words of letters.
+
+Tags are BIO (IOB2), IOBES or BILOU. An I- that continues nothing is refused, for it may be a slip as well as the
+older IOB1, where I- begins an entity; with repair it begins one, as seqeval's lenient mode counts it too.
+"""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metier.data.formats.batches import Batches, tables_of_records
+from metier.data.formats.data_file import GZIP_FAULTS, TAG, DataFile
+from metier.data.formats.encoding import choose_encoding, undecodable_line
+from metier.errors import BrokenRowError, StrayTagError
+from metier.text.segmentation import HAN
+
+HEAD_LINES = 2_000
+DOCUMENT_START = "-DOCSTART-"
+CONTINUING = ("I", "E", "L", "M")  # E and L are the last token of an entity, S and U its only one.
+CLOSING = ("S", "U", "E", "L")
+# Han, kana, Thai, Lao, Burmese, Khmer, and the punctuation of these: no space stands beside them.
+_UNSPACED = f"{HAN}\u3000-\u30ff\uff00-\uffef\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff“”‘’…—·"
+_unspaced = re.compile(f"[{_UNSPACED}]").match
+# A third of the letters is most of the text: one Han character says as much as several of an alphabet.
+UNSPACED_FRACTION = 1 / 3
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a file hold tokens and tags, and how its language is written.
+
+    Parameters
+    ----------
+    delimiter : str or None
+        A tab, or None for any run of spaces.
+    token, tag, width : int
+        Position of the token and of the tag, and how many columns there are.
+    spaced : bool
+        Whether a space stands between tokens.
+    """
+
+    delimiter: str | None
+    token: int
+    tag: int
+    width: int
+    spaced: bool
+
+
+def read_conll(file: DataFile, *, encoding: str | None, repair: bool, batch_rows: int) -> Batches:
+    """Read sentences as texts with spans.
+
+    Raises
+    ------
+    BrokenRowError
+        At a line that is no token with a tag.
+    StrayTagError
+        At the end, if there were I- that continue nothing and `repair` is not asked for.
+    """
+    encoding, notes = choose_encoding(file, encoding)
+    layout = _layout(file, encoding)
+    how = "a space between tokens" if layout.spaced else "no space between tokens"
+    columns = f"token in column {layout.token + 1}, tag in column {layout.tag + 1} of {layout.width}"
+    notes += (f"{file.origin} is read as CoNLL: {columns}, texts with {how}",)
+    if repair:
+        notes += ("an I- that continues nothing begins an entity, as seqeval's lenient mode counts it",)
+    records = _Sentences(file, encoding, layout, repair).records()
+    return Batches(tables_of_records(records, file=file, batch_rows=batch_rows), notes)
+
+
+def join_tokens(tokens: Sequence[str], *, spaced: bool) -> tuple[str, list[tuple[int, int]]]:
+    """Put tokens together; gives the text and the place of each token in it."""
+    text, places = "", []
+    for token in tokens:
+        if text and (spaced or _needs_space(text[-1], token[0])):
+            text += " "
+        places.append((len(text), len(text) + len(token)))
+        text += token
+    return text, places
+
+
+def spans_of_tags(tags: Sequence[str]) -> tuple[list[tuple[int, int, str]], list[int]]:
+    """Give the entities that tags mark, as first token, token after the last, and label.
+
+    Returns
+    -------
+    entities : list of (int, int, str)
+    stray : list of int
+        Positions of tags that continue an entity where none of their label is open; they begin one.
+    """
+    entities: list[tuple[int, int, str]] = []
+    stray: list[int] = []
+    open_label, begun = None, 0
+    for position, tag in enumerate([*tags, "O"]):
+        mark, _, label = tag.partition("-")
+        continues = mark in CONTINUING and open_label == label
+        if open_label is not None and not continues:
+            entities.append((begun, position, open_label))
+            open_label = None
+        if mark == "O":
+            continue
+        if not continues:
+            if mark in CONTINUING:
+                stray.append(position)
+            open_label, begun = label, position
+        if mark in CLOSING:
+            entities.append((begun, position + 1, label))
+            open_label = None
+    return entities, stray
+
+
+class _Sentences:
+    """The sentences of a file, read line by line."""
+
+    def __init__(self, file: DataFile, encoding: str, layout: Layout, repair: bool):
+        self._file, self._encoding, self._layout, self._repair = file, encoding, layout, repair
+        self._stray: list[tuple[int, str]] = []  # Line and tag of each I- that continues nothing.
+        self._document = 0
+
+    def records(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        for lines in self._blocks():
+            if lines[0][1].startswith(DOCUMENT_START):
+                self._document += 1
+                lines = lines[1:]
+            if lines:
+                yield lines[0][0], self._record(lines)
+        if self._stray and not self._repair:
+            raise self._refusal()
+
+    def _blocks(self) -> Iterator[list[tuple[int, str]]]:
+        """Give the numbered lines of each sentence."""
+        block: list[tuple[int, str]] = []
+        for number, line in _numbered_lines(self._file, self._encoding):
+            if line.strip():
+                if not _is_comment(line, self._layout.delimiter):
+                    block.append((number, line))
+            elif block:
+                yield block
+                block = []
+        if block:
+            yield block
+
+    def _record(self, lines: list[tuple[int, str]]) -> dict[str, Any]:
+        fields = [self._fields(number, line) for number, line in lines]
+        tokens = [each[self._layout.token] for each in fields]
+        tags = [each[self._layout.tag] for each in fields]
+        text, places = join_tokens(tokens, spaced=self._layout.spaced)
+        entities, stray = spans_of_tags(tags)
+        self._stray += [(lines[position][0], tags[position]) for position in stray]
+        spans = [
+            {"start": places[first][0], "end": places[after - 1][1], "label": label}
+            for first, after, label in entities
+        ]
+        record = {"text": text, "spans": spans, "tokens": tokens}
+        return {**record, "document_id": str(self._document)} if self._document else record
+
+    def _fields(self, number: int, line: str) -> list[str]:
+        fields = _cut(line, self._layout.delimiter)
+        if len(fields) != self._layout.width:
+            found = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+            raise BrokenRowError(
+                self._file.origin,
+                number,
+                f"found {found} where the lines before have {self._layout.width} ({line.strip()[:40]!r}).",
+                remedy="Write a token and its tag on each line, and a blank line between sentences.",
+            )
+        if not TAG.fullmatch(fields[self._layout.tag]):
+            raise BrokenRowError(
+                self._file.origin,
+                number,
+                f"{fields[self._layout.tag]!r} is no tag.",
+                remedy="Tags are O, and B-, I-, E- or S- before a label, as in B-PER.",
+            )
+        if not fields[self._layout.token].strip():
+            raise BrokenRowError(
+                self._file.origin, number, "the token is empty.", remedy="Write it, or delete the line."
+            )
+        return fields
+
+    def _refusal(self) -> StrayTagError:
+        _, tag = self._stray[0]
+        others = len(self._stray) - 1
+        more = f" (and {others:,} more tags in the file)" if others else ""
+        return StrayTagError(
+            self._file.origin,
+            [number for number, _ in self._stray],
+            f"{tag} continues an entity, but none of its label is open before it{more}.",
+            remedy=f"Mend it to B-{tag.partition('-')[2]}; or, if the file is tagged so that I- may begin an entity "
+            "(IOB1), read it with --repair.",
+        )
+
+
+def _layout(file: DataFile, encoding: str) -> Layout:
+    """Read off the first lines which columns are what."""
+    lines = list(itertools.islice(_numbered_lines(file, encoding), HEAD_LINES))
+    first = [line for _, line in lines if line.strip() and not line.startswith((DOCUMENT_START, "# "))]
+    delimiter = "\t" if any("\t" in line for line in first) else None
+    cut = [_cut(line, delimiter) for line in first]
+    width = next((width for width, _ in Counter(map(len, cut)).most_common(1)), 0)
+    cut = [fields for fields in cut if len(fields) == width]
+    tags = [place for place in range(1, width) if all(TAG.fullmatch(fields[place]) for fields in cut[:500])]
+    if not tags:
+        # Not every line is as it should be; the last column is where tags stand, and its first line will tell.
+        tags = [max(width - 1, 1)]
+    numbered = width > 2 and all(fields[0].isdecimal() for fields in cut)
+    token = 1 if numbered else 0
+    spaced = is_spaced(fields[token] for fields in cut)
+    return Layout(delimiter, token, _most_used(tags, cut), max(width, 2), spaced)
+
+
+def is_spaced(tokens: Iterable[str]) -> bool:
+    """Whether tokens are of a language that puts a space between words."""
+    letters = [character for token in tokens for character in token if character.isalpha()]
+    unspaced = sum(1 for letter in letters if _unspaced(letter))
+    return unspaced <= UNSPACED_FRACTION * len(letters)
+
+
+def _most_used(tags: list[int], cut: list[list[str]]) -> int:
+    """Of the columns that hold nothing but tags, the last that says something."""
+    used = [place for place in tags if any(fields[place] != "O" for fields in cut if place < len(fields))]
+    return (used or tags)[-1]
+
+
+def _cut(line: str, delimiter: str | None) -> list[str]:
+    return line.rstrip("\r\n").split(delimiter)
+
+
+def _is_comment(line: str, delimiter: str | None) -> bool:
+    if not line.startswith("#"):
+        return False
+    fields = _cut(line, delimiter)
+    return len(fields) == 1 or (line.startswith("# ") and not TAG.fullmatch(fields[-1]))
+
+
+def _needs_space(before: str, after: str) -> bool:
+    if _unspaced(before) or _unspaced(after):
+        return False
+    return before.isalnum() and after.isalnum()
+
+
+def _numbered_lines(file: DataFile, encoding: str) -> Iterator[tuple[int, str]]:
+    with file.open_text(encoding, newline="\n") as stream:
+        try:
+            yield from enumerate(stream, 1)
+        except UnicodeDecodeError:
+            raise undecodable_line(file, encoding) from None
+        except GZIP_FAULTS:
+            raise file.broken_gzip from None

@@ -1,0 +1,85 @@
+"""A folder of rows: texts filed under their labels, or data files of one shape."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from metier.data.formats.batches import Batches, tables_of_records
+from metier.data.formats.data_file import DataFile, is_data_file
+from metier.data.formats.encoding import choose_encoding, undecodable_line
+from metier.errors import EmptyDataError
+
+# What files and the values of a split column are called, and the split they mean.
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def labelled_texts(folder: Path) -> list[Path]:
+    """Give the .txt files of a folder whose sub-folders are labels, sorted; none if it is not such a one."""
+    return sorted(path for path in folder.glob("*/*.txt") if path.is_file() and not _is_hidden(path))
+
+
+def data_files(folder: Path) -> list[Path]:
+    """Give the data files that stand directly in a folder, sorted by name.
+
+    Raises
+    ------
+    EmptyDataError
+        If there is none.
+    """
+    files = sorted(path for path in folder.iterdir() if is_data_file(path))
+    # One text line files beside tables is a note (README.txt), not data.
+    tables = [path for path in files if ".txt" not in path.suffixes]
+    if not files:
+        raise EmptyDataError(
+            f"The folder {folder} holds no rows. Put data files in it (.csv, .jsonl, .parquet, …), "
+            "or one sub-folder a label with one .txt file a text."
+        )
+    return tables or files
+
+
+def split_of(path: Path) -> str | None:
+    """Give the split that a file's name names: `train.csv` is `train`, `dev.jsonl.gz` is `validation`."""
+    return SPLIT_NAMES.get(path.name.partition(".")[0].lower())
+
+
+def read_labelled_texts(folder: Path, *, encoding: str | None, batch_rows: int) -> Batches:
+    """Read each .txt file as one text whose label is the name of its sub-folder."""
+    paths = labelled_texts(folder)
+    as_file = DataFile(folder, "text lines", gzipped=False)
+    others = sum(
+        1 for path in folder.glob("*/*") if path.is_file() and path.suffix != ".txt" and not _is_hidden(path)
+    )
+    notes = [f"each sub-folder of {folder} is a label, each .txt file in it a text"]
+    if others:
+        notes.append(f"{others:,} files that are not .txt were left out")
+    return Batches(
+        tables_of_records(_texts(paths, encoding), file=as_file, batch_rows=batch_rows), tuple(notes)
+    )
+
+
+def _texts(paths: list[Path], encoding: str | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, path in enumerate(paths, 1):
+        file = DataFile(path, "text lines", gzipped=False)
+        content = path.read_bytes()
+        found = "utf-8" if not content else choose_encoding(file, encoding)[0]
+        try:
+            text = content.decode(found)
+        except UnicodeDecodeError:
+            raise undecodable_line(file, found) from None
+        yield (
+            number,
+            {"text": text.strip(), "label": path.parent.name, "file": f"{path.parent.name}/{path.name}"},
+        )
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".") or path.parent.name.startswith(".")

@@ -1,0 +1,83 @@
+"""SQuAD and its kin: articles of passages, passages with questions, questions with the pieces that answer them.
+
+Version 1.1 and 2 (where a question may have no answer) are one document; CMRC 2018 also comes as a plain list
+of passages whose answers have no offsets. Each question becomes a row with its passage beside it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from metier.data.formats.data_file import DataFile
+from metier.errors import DataError
+
+_PASSAGE = ("context", "context_text")
+_QUESTION = ("question", "query_text")
+_ID = ("id", "query_id")
+
+
+def is_squad(document: Any) -> bool:
+    """Whether a JSON document holds passages with questions."""
+    items = document.get("data") if isinstance(document, Mapping) else document
+    if not isinstance(items, list) or not items:
+        return False
+    return all(isinstance(item, Mapping) and ("paragraphs" in item or "qas" in item) for item in items[:10])
+
+
+def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Give a record a question: id, question, text (the passage), answers, passage_id and title.
+
+    Raises
+    ------
+    DataError
+        At a question that has no text, or whose passage has none.
+    """
+    number = 0
+    for place, (title, passage) in enumerate(_passages(document), 1):
+        text = _first(passage, _PASSAGE)
+        for question in passage.get("qas") or ():
+            number += 1
+            asked = _first(question, _QUESTION)
+            if not isinstance(text, str) or not isinstance(asked, str):
+                missing = "passage" if not isinstance(text, str) else "question"
+                raise DataError(
+                    f"{file.origin}: question {number} (id {_first(question, _ID)}) has no {missing}. "
+                    "Write a context for each passage, and a question for each of its qas."
+                )
+            yield (
+                number,
+                {
+                    "id": str(_first(question, _ID) or number),
+                    "question": asked,
+                    "text": text,
+                    "answers": _answers(question),
+                    "passage_id": str(passage.get("id") or passage.get("context_id") or place),
+                    "title": title,
+                },
+            )
+
+
+def _passages(document: Any) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
+    for item in document["data"] if isinstance(document, Mapping) else document:
+        title = item.get("title")
+        for passage in item.get("paragraphs", [item]):
+            yield title, passage
+
+
+def _answers(question: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Give the answers, each once; none for a question that cannot be answered, None where they were not given."""
+    answers = question.get("answers")
+    if question.get("is_impossible") is True:
+        return []
+    if answers is None:
+        return None
+    kept: dict[tuple[str, Any], dict[str, Any]] = {}
+    for answer in answers:
+        text, start = (
+            (answer, None) if isinstance(answer, str) else (answer.get("text"), answer.get("answer_start"))
+        )
+        kept.setdefault((text, start), {"text": text, "start": start})
+    return list(kept.values())
+
+
+def _first(item: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((item[key] for key in keys if item.get(key) is not None), None)

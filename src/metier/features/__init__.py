@@ -1,0 +1,1 @@
+"""Text to numbers, the same in training and in serving."""

@@ -1,0 +1,153 @@
+"""What the traditional method knows of a pair of texts: the one implementation that training and answering share.
+
+A dozen and a half numbers, each about 0 to 1: how far the two texts agree in their weighted words and characters,
+how well each answers the other as a query (BM25), what they share counted plainly, and where they differ in what
+changes a meaning: numbers, negations, the first word of a question.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from metier.features.tfidf import TfidfVectors
+from metier.tasks.pairs import Pair
+from metier.text.ngrams import level
+from metier.text.normalisation import normalise
+from metier.text.overlap import (
+    containment,
+    edit_similarity,
+    jaccard,
+    length_ratio,
+    negations_agree,
+    numbers_agree,
+)
+from metier.text.segmentation import segment
+
+NAMES = (
+    "cosine_words",
+    "cosine_characters",
+    "bm25_pair_to_text",
+    "bm25_text_to_pair",
+    "jaccard_words",
+    "jaccard_word_pairs",
+    "jaccard_characters",
+    "containment_words",
+    "rarest_word_shared",
+    "length_ratio",
+    "edit_similarity",
+    "numbers_agree",
+    "negations_agree",
+    "first_word_same",
+    "same_text",
+)
+# Okapi's usual values (Robertson and Zaragoza, 2009): how soon a repeated word stops counting, how much length does.
+SATURATION, LENGTH_WEIGHT = 1.2, 0.75
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One text of a pair, read once."""
+
+    levelled: str
+    words: list[str]
+    columns: np.ndarray
+    values: np.ndarray
+
+
+class PairFeatures:
+    """Turns pairs into numbers over a fixed vocabulary. Safe to share between threads.
+
+    Parameters
+    ----------
+    vectors : TfidfVectors
+        Its document frequencies weigh the words of BM25 too.
+    mean_words : float
+        Words of a typical text, by which BM25 judges what is long.
+    """
+
+    def __init__(self, vectors: TfidfVectors, *, mean_words: float):
+        self.vectors = vectors
+        self.mean_words = max(mean_words, 1.0)
+        weights = zip(vectors.words, vectors.idf.tolist(), strict=False)
+        self._weights = {word: weight for word, weight in weights if " " not in word}
+        self._rarest = max(self._weights.values(), default=1.0)
+
+    def matrix(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """Give the numbers of pairs, an ndarray of float64 of shape (n_pairs, len(NAMES))."""
+        features = np.empty((len(pairs), len(NAMES)))
+        for row, pair in enumerate(pairs):
+            features[row] = self._row(*map(self._read, pair))
+        return features
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the vocabulary to a folder; gives what `predictor.json` is to keep."""
+        self.vectors.save(folder)
+        return {"features": list(NAMES), "mean_words": self.mean_words}
+
+    @classmethod
+    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+        """Read what `save` wrote; raises `ValueError` if the numbers of a pair are not those of this version."""
+        if settings["features"] != list(NAMES):
+            raise ValueError("its features are not those of this version")
+        return cls(TfidfVectors.load(folder), mean_words=settings["mean_words"])
+
+    def _read(self, text: str) -> _Side:
+        levelled = level(text)
+        return _Side(levelled, segment(levelled), *self.vectors.vector(text))
+
+    def _row(self, one: _Side, other: _Side) -> tuple[float, ...]:
+        by_words, by_characters = self._cosines(one, other)
+        return (
+            by_words,
+            by_characters,
+            self._bm25(other.words, one.words),
+            self._bm25(one.words, other.words),
+            jaccard(one.words, other.words),
+            jaccard(_neighbours(one.words), _neighbours(other.words)),
+            jaccard(one.levelled, other.levelled),
+            containment(one.words, other.words),
+            self._rarest_shared(set(one.words), set(other.words)),
+            length_ratio(one.levelled, other.levelled),
+            edit_similarity(one.levelled, other.levelled),
+            numbers_agree(one.levelled, other.levelled),
+            negations_agree(one.levelled, other.levelled),
+            float(one.words[:1] == other.words[:1]),
+            float(normalise(one.levelled) == normalise(other.levelled)),
+        )
+
+    def _cosines(self, one: _Side, other: _Side) -> tuple[float, float]:
+        shared, first, second = np.intersect1d(
+            one.columns, other.columns, assume_unique=True, return_indices=True
+        )
+        products = one.values[first] * other.values[second]
+        n_words = int(shared.searchsorted(len(self.vectors.words)))
+        # Each block of a vector has length 1, so the sum over a block is a cosine.
+        return float(products[:n_words].sum()), float(products[n_words:].sum())
+
+    def _bm25(self, query: Sequence[str], document: Sequence[str]) -> float:
+        """Give the score of a document for a query, as a share of the highest that any document could have."""
+        counts = Counter(document)
+        length = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * len(document) / self.mean_words
+        score = highest = 0.0
+        for word in set(query):
+            weight = self._weight(word)
+            highest += weight * (SATURATION + 1)
+            score += weight * counts[word] * (SATURATION + 1) / (counts[word] + SATURATION * length)
+        return score / highest if highest else 0.0
+
+    def _rarest_shared(self, one: set[str], other: set[str]) -> float:
+        rarest = max(map(self._weight, one | other), default=0.0)
+        return max(map(self._weight, one & other), default=0.0) / rarest if rarest else 0.0
+
+    def _weight(self, word: str) -> float:
+        # A word that training never showed is as rare as the rarest that it did.
+        return self._weights.get(word, self._rarest)
+
+
+def _neighbours(words: Sequence[str]) -> list[str]:
+    return [f"{first} {second}" for first, second in itertools.pairwise(words)]

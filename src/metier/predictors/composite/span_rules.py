@@ -1,0 +1,139 @@
+"""A method's spans joined with those of rules, by a stated precedence: `span_rules.v1`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from metier.errors import SettingsError
+from metier.features.gazetteer import Gazetteer
+from metier.predictors.answers import Predictor, RecordAnswers
+from metier.predictors.composite.members import NOTHING, Member
+from metier.predictors.loading import read_settings
+from metier.predictors.spans import span_answers, spans_of_record
+from metier.tasks.scored_spans import ScoredSpan
+from metier.tasks.span_joining import precede, without_overlap
+from metier.text.tokens import token_offsets
+
+KIND = "span_rules.v1"
+PHRASES_FILE = "rule_phrases.json"
+PRECEDENCES = ("over", "under")
+TEXTS_AT_ONCE = 1_000
+
+
+class SpanRules:
+    """Phrases and patterns that say what a span is. Safe to share between threads.
+
+    Parameters
+    ----------
+    phrases : Gazetteer
+        Found in any case of letters, the longest first.
+    patterns : sequence of (pattern, label)
+        Regular expressions; where one has a group, the first group is the span. Earlier ones come first, and all
+        come before the phrases.
+    probability : float
+        That a rule is right, 0 to 1.
+
+    Raises
+    ------
+    SettingsError
+        If a pattern is none.
+    """
+
+    def __init__(
+        self, phrases: Gazetteer, patterns: Sequence[tuple[str, str]] = (), *, probability: float = 1.0
+    ):
+        self.phrases = phrases
+        self.patterns = [(str(pattern), str(label)) for pattern, label in patterns]
+        self.probability = probability
+        self._compiled = [(_compile(pattern), label) for pattern, label in self.patterns]
+
+    def spans(self, text: str) -> list[ScoredSpan]:
+        """Give the spans that the rules find in a text, in order and without overlap."""
+        return without_overlap([*self._by_pattern(text), *self._by_phrase(text)])
+
+    def _by_pattern(self, text: str) -> list[ScoredSpan]:
+        return [
+            ScoredSpan(*match.span(min(1, pattern.groups)), label, self.probability)
+            for pattern, label in self._compiled
+            for match in pattern.finditer(text)
+            if match.start(min(1, pattern.groups)) < match.end(min(1, pattern.groups))
+        ]
+
+    def _by_phrase(self, text: str) -> list[ScoredSpan]:
+        offsets = token_offsets(text)
+        matches = self.phrases.matches([text[start:end].lower() for start, end in offsets])
+        return [
+            ScoredSpan(offsets[match.first][0], offsets[match.stop - 1][1], match.label, self.probability)
+            for match in matches
+        ]
+
+
+class SpanRulesPredictor:
+    """A method and rules: with `over` the rules' spans win where they overlap, with `under` the method's.
+
+    Parameters
+    ----------
+    member : Member
+    rules : SpanRules
+    precedence : {"over", "under"}
+    labels : sequence of str
+    name : str
+        Versioned name of the method that left this predictor.
+    """
+
+    def __init__(self, *, member: Member, rules: SpanRules, precedence: str, labels: Sequence[str], name: str):
+        self.member = member
+        self.rules = rules
+        self.precedence = precedence
+        self.labels = tuple(labels)
+        self.name = name
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load what `fusion.span_rules.export_span_rules` wrote; `threads` are those of the method."""
+        settings = read_settings(folder)
+        labels = settings["labels"]
+        member = Member.load(folder, settings["members"][0], labels=labels, threads=threads)
+        return cls(
+            member=member,
+            rules=_read_rules(folder, settings),
+            precedence=settings["precedence"],
+            labels=labels,
+            name=settings["name"],
+        )
+
+    def predict(self, texts: Sequence[str]) -> RecordAnswers:
+        """Find the spans of texts; a long sequence is worked off in batches."""
+        found: list[list[ScoredSpan]] = []
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = list(texts[start : start + TEXTS_AT_ONCE])
+            answers = self.member.answer(some, NOTHING)
+            for row, text in enumerate(some):
+                own = spans_of_record(answers.record(row))
+                found.append(join(own, self.rules.spans(text), precedence=self.precedence))
+        return span_answers(texts, found, name=self.name)
+
+    def find(self, fingerprint: str) -> Predictor | None:
+        """Give the member with this fingerprint, at any depth."""
+        return self.member.find(fingerprint)
+
+
+def join(own: Sequence[ScoredSpan], by_rule: Sequence[ScoredSpan], *, precedence: str) -> list[ScoredSpan]:
+    """Join a method's spans with those of rules: `over` puts the rules first, `under` the method."""
+    return precede(by_rule, own) if precedence == "over" else precede(own, by_rule)
+
+
+def _read_rules(folder: Path, settings: Mapping[str, Any]) -> SpanRules:
+    return SpanRules(
+        Gazetteer.load(folder / PHRASES_FILE),
+        [(pattern, label) for pattern, label in settings["patterns"]],
+        probability=settings["probability"],
+    )
+
+
+def _compile(pattern: str) -> "re.Pattern[str]":
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise SettingsError([f"the pattern {pattern!r} is no regular expression ({error})"]) from None

@@ -1,0 +1,1 @@
+"""Predictors that weigh features: linear models, CRF, static embeddings."""

@@ -1,0 +1,1 @@
+"""Predictors that run an ONNX graph: no torch."""

@@ -1,0 +1,1 @@
+"""Predictors that work on words alone, and those that ask a chat endpoint."""

@@ -1,0 +1,90 @@
+"""What the report says of the recommended candidate's answers: confusions, probabilities, mistakes, labels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from metier.report import numbers as written
+from metier.report.plots import reliability_plot
+
+# More labels than this and the table stays folded.
+SHORT_LIST = 15
+# The page stays light: labels beyond this many, the strongest ones, are left to report.json.
+MOST_LABELS = 400
+
+
+def confused(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what the recommended candidate takes for what."""
+    pairs, matrix = detail["confusions"], detail["confusion_matrix"] or {"labels": [], "counts": []}
+    if not pairs:
+        return {"finding": "No row was answered with a wrong label.", "rows": [], "pairs": [], "labels": []}
+    most = pairs[0]
+    finding = (
+        f"Most often, “{most['truth']}” is answered “{most['predicted']}”: {written.rows_of(most['rows'])} "
+        f"of {detail['split']}. Labels that are confused both ways may be one label, or need a clearer rule."
+    )
+    wrong = [rows for i, row in enumerate(matrix["counts"]) for j, rows in enumerate(row) if i != j]
+    worst = max(wrong, default=0) or 1
+    rows = [
+        {"label": label, "cells": [_cell(count, i == j, worst) for j, count in enumerate(matrix["counts"][i])]}
+        for i, label in enumerate(matrix["labels"])
+    ]
+    return {"finding": finding, "labels": matrix["labels"], "rows": rows, "pairs": pairs}
+
+
+def _cell(rows: int, is_right: bool, worst: int) -> dict[str, Any]:
+    if is_right:
+        return {"kind": "hit", "rows": rows}
+    return {"kind": "miss", "rows": rows, "heat": f"{rows / worst:.2f}"} if rows else {"kind": "none"}
+
+
+def reliable(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Give how far its probabilities can be trusted."""
+    bins = [each for each in detail["reliability"] if each["rows"]]
+    error = detail["calibration_error"]
+    total = sum(each["rows"] for each in bins)
+    if not total or error is None:
+        return {"finding": "How sure the answers were was not measured.", "picture": None, "bins": []}
+    sure = sum(each["confidence"] * each["rows"] for each in bins) / total
+    right = sum(each["accuracy"] * each["rows"] for each in bins) / total
+    finding = (
+        f"On average it was {written.percent(sure)} sure and {written.percent(right)} right; "
+        f"bin by bin the two differ by {written.points(error)} points (expected calibration error)."
+    )
+    return {"finding": finding, "picture": reliability_plot(bins), "bins": bins}
+
+
+def mistaken(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the mistakes it was surest of."""
+    rows = detail["mistakes"]
+    if not rows:
+        return {
+            "finding": f"It made no mistake on the {detail['split']} rows.",
+            "rows": [],
+            "has_stages": False,
+        }
+    these = "The wrong answer" if len(rows) == 1 else f"The {len(rows)} wrong answers"
+    finding = (
+        f"{these} of {detail['name']} on the {detail['split']} rows that it was surest of. Read them before "
+        "anything else: what looks right here is a label to mend, and what looks alike is a rule to write down."
+    )
+    stages = {row["answered_by"] for row in rows if row["answered_by"]}
+    return {"finding": finding, "rows": rows, "has_stages": bool(stages - {detail["name"]})}
+
+
+def labelled(detail: Mapping[str, Any], label_counts: Mapping[str, int]) -> dict[str, Any]:
+    """Give the figures of each label, weakest first, beside the rows it was learned from."""
+    ranked = sorted(detail["per_label"], key=lambda row: (row["f1"], -row["rows"]))
+    rows = [dict(row) | {"learned_from": label_counts.get(row["label"])} for row in ranked[:MOST_LABELS]]
+    named = ", ".join(
+        f"“{row['label']}” ({written.percent(row['f1'], 0)})"
+        for row in [each for each in ranked if each["rows"]][:3]
+    )
+    summary = f"All {written.count(len(ranked))} labels, weakest first"
+    if len(ranked) > MOST_LABELS:
+        summary = f"The {MOST_LABELS} weakest of {written.count(len(ranked))} labels; all are in report.json"
+    return {
+        "finding": f"The weakest by F1: {named}." if named else "No label was measured.",
+        "summary": summary,
+        "rows": rows,
+        "is_short": len(rows) <= SHORT_LIST,
+    }

@@ -1,0 +1,70 @@
+"""The report of a run as one page: opens from disk, on a phone, on paper and in the dark, and needs no network.
+
+`report_view` prepares what is said, `report_plots` draws, `templates/` says where it stands. The texts are rows
+of strangers: Jinja escapes every one, the page holds no script and its content policy forbids any. What a text
+could still do to its neighbours is taken from it: control characters and sheer length here, direction marks by
+the `bdi` element around each.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from metier.report import numbers as report_numbers
+from metier.report.sections import view_of
+
+# Characters no HTML or XML page may hold, each shown as its picture (U+2400 and up) instead.
+CONTROLS = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A, 0x0D)} | {0x7F: 0x2421}
+BREAK_AFTER = "_/-"
+
+
+def render_report(report: Mapping[str, Any]) -> str:
+    """Give the page of a run's report.
+
+    Parameters
+    ----------
+    report : mapping
+        What `report.json` holds, format `metier.report.v1`.
+
+    Returns
+    -------
+    str
+        A whole HTML document; write it as UTF-8.
+    """
+    page = _environment().get_template("report.html.jinja").render(view=view_of(report))
+    # Half a surrogate pair can stand in a text that was read from JSON, but in no UTF-8 file.
+    return page.translate(CONTROLS).encode("utf-8", "replace").decode("utf-8")
+
+
+def shortened(text: Any, longest: int) -> str:
+    """Cut a text that would bury its neighbours, and say how long it was."""
+    text = str(text)
+    return text if len(text) <= longest else f"{text[:longest].rstrip()} … ({len(text):,} characters)"
+
+
+def breakable(text: Any) -> Markup:
+    """Let a name like `card_payment_fee_charged` break after its joints when a line is narrow."""
+    parts = Markup()
+    for char in str(text):
+        parts += escape(char)
+        if char in BREAK_AFTER:
+            parts += Markup("<wbr>")
+    return parts
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("metier.selection"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {
+        "shortened": shortened,
+        "breakable": breakable,
+        "count": report_numbers.count,
+        "percent": report_numbers.percent,
+        "points": report_numbers.points,
+    }
+    return environment

@@ -1,0 +1,188 @@
+"""The folder of a run: what is kept where, and what an interrupted run left behind.
+
+A candidate is done when its `answers/<name>.json` exists: that file is written last, beside and then renamed.
+So a run that was killed at any moment is resumed from what is whole, and nothing half-written is ever read.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from metier.errors import CallError, StorageError
+from metier.runs import stored_answers
+from metier.runs.stored_answers import StoredAnswers
+
+
+@dataclass
+class Entry:
+    """What is known of one candidate of a race.
+
+    Parameters
+    ----------
+    name : str
+        Versioned name of its method.
+    status : {"trained", "dropped", "failed"}
+        Whether it is in the race.
+    why : str or None
+        Why it was dropped or how it failed, in a sentence.
+    trained_on : {"train", "train + validation"}
+        Which rows the model in the candidate's folder has seen; its test figures describe that model.
+    train_seconds : float
+        Wall time of the fit that made the model in the folder.
+    params : dict
+        The choices that the fit made.
+    cost : dict
+        What was measured of its predictor: `latency_ms`, `rows_per_second`, `size_bytes`.
+    facts : dict
+        What else the method found worth telling.
+    members : list of str
+        For a fusion: the candidates it joins.
+    """
+
+    name: str
+    status: str = "trained"
+    why: str | None = None
+    trained_on: str = "train"
+    train_seconds: float = 0.0
+    params: dict[str, Any] = field(default_factory=dict)
+    cost: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    members: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and files of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path | None, *, name: str, overwrite: bool = False) -> Self:
+        """Make a new run folder.
+
+        Parameters
+        ----------
+        path : Path or None
+            None: `runs/<time>-<name>` below the working directory.
+        overwrite : bool
+            Whether an older run at this path is removed.
+
+        Raises
+        ------
+        CallError
+            If there is something at the path already.
+        StorageError
+            If the folder cannot be made.
+        """
+        path = path or Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}"
+        if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
+            is_run = (path / "settings.yaml").exists()
+            if not (overwrite and is_run):
+                remedy = "Add --overwrite, or name" if is_run else "It is not a run, so it stays; name"
+                raise CallError(f"{path} exists already. {remedy} another folder with --run.")
+            shutil.rmtree(path)
+        try:
+            for folder in ("candidates", "answers"):
+                (path / folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"The run folder {path} cannot be made ({error.strerror}). Name another with --run."
+            ) from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the folder of an earlier run.
+
+        Raises
+        ------
+        CallError
+            If there is no run at the path.
+        """
+        if not (path / "settings.yaml").exists():
+            raise CallError(
+                f"{path} is not a run: it has no settings.yaml. Give the folder that `metier train` printed."
+            )
+        return cls(path)
+
+    def candidate(self, name: str) -> Path:
+        """The folder of a candidate's bundle."""
+        return self.path / "candidates" / name
+
+    def checkpoint(self, name: str) -> Path:
+        """Where a long fit keeps its checkpoints."""
+        return self.path / "checkpoints" / name
+
+    @property
+    def settings_path(self) -> Path:
+        """Every setting of the run, defaults filled in."""
+        return self.path / "settings.yaml"
+
+    @property
+    def report_path(self) -> Path:
+        """The report for programs; the page for people lies beside it."""
+        return self.path / "report.json"
+
+    def entry(self, name: str) -> Entry | None:
+        """What is known of a finished candidate; None while it is not finished."""
+        path = self.path / "answers" / f"{name}.json"
+        return Entry(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def save_entry(self, entry: Entry) -> None:
+        """Mark a candidate as finished."""
+        self.write_json(Path("answers") / f"{entry.name}.json", asdict(entry))
+
+    def answers(self, name: str, split: str) -> StoredAnswers:
+        """What a candidate answered to the rows of a split."""
+        return stored_answers.load(self.path / "answers" / f"{name}.{split}")
+
+    def probabilities(self, name: str, split: str) -> np.ndarray:
+        """Probabilities that a candidate gave to the rows of a split, of shape (n_rows, n_labels)."""
+        found = self.answers(name, split).probabilities
+        assert found is not None  # Asked only of candidates that answer with labels.
+        return found
+
+    def save_answers(self, name: str, split: str, answers: StoredAnswers) -> None:
+        """Keep what a candidate answered to the rows of a split."""
+        stored_answers.write(answers, self.path / "answers" / f"{name}.{split}")
+
+    def read_json(self, name: str | Path) -> dict[str, Any] | None:
+        """Read a JSON file of the run; None if it is not there."""
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def write_json(self, name: str | Path, facts: Mapping[str, Any]) -> None:
+        """Write a JSON file of the run, beside and then renamed."""
+        self.write_text(name, json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
+
+    def write_text(self, name: str | Path, text: str) -> None:
+        """Write a text file of the run, beside and then renamed; a full disk leaves nothing half-written."""
+        path = self.path / name
+        partial = path.with_name(path.name + ".partial")
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise StorageError(
+                f"{path} cannot be written ({error.strerror}). Make room, then --resume {self.path}."
+            ) from None
+
+    def point_best(self, name: str) -> None:
+        """Let `best` point at a candidate; the switch is atomic."""
+        link = self.path / "best"
+        fresh = self.path / "best.partial"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(Path("candidates") / name)
+        fresh.replace(link)
+
+    def log(self, sentence: str) -> None:
+        """Add a line with the time to the run's log."""
+        with (self.path / "train.log").open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now().isoformat(timespec='seconds')} {sentence}\n")

@@ -1,0 +1,1 @@
+"""Candidates fitted, measured, joined into ensembles and sealed."""

@@ -1,0 +1,31 @@
+"""Figures of rankings: what probabilities are worth before anything is cut at a threshold."""
+
+from dataclasses import asdict
+from typing import Any
+
+from metier.evaluation import interval_of
+from metier.evaluation.label_set_measures import as_mappings
+from metier.runs.stored_answers import StoredAnswers
+from metier.selection.scores import Figures
+from metier.tasks.task import Task
+
+
+def ranking_metric(task: Task) -> str | None:
+    """Give the metric of a task's probabilities: of sets of labels, or of pairs of which a label says they match."""
+    if "set_micro_f1" in task.metrics:
+        return "label_ranking_precision"
+    return "average_precision" if getattr(task, "match_label", None) is not None else None
+
+
+def ranking_figures(figures: Figures, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
+    """Give the figure of some answers' probabilities with its interval, by its name; empty where they rank nothing."""
+    metric, probabilities = ranking_metric(figures.task), answers.probabilities
+    if metric is None or probabilities is None:
+        return {}
+    truth: Any = figures.targets
+    given: Any = as_mappings(probabilities, figures.task.labels)
+    if metric == "average_precision":
+        match = figures.task.match_label  # type: ignore[attr-defined]  # Only what has one has this metric.
+        truth = [target == match for target in figures.targets]
+        given = probabilities[:, figures.task.labels.index(match)]
+    return {metric: asdict(interval_of(metric, truth, given, random_state=random_state))}

@@ -1,0 +1,1 @@
+"""What a run finds out besides the comparison: spread over seeds, learning curves."""

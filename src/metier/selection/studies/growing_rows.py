@@ -1,0 +1,181 @@
+"""Trains the candidates of a race on growing parts of its rows, for their learning curves.
+
+Training rows are put into one order in which every beginning holds each label in its share and whole groups;
+sizes are beginnings of it, so a larger one holds the smaller. Several orders make several draws. The
+validation rows stay what they are, and figures are of the test rows, answered after every choice.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from metier.data.rows import Rows
+from metier.data.strata import strata_of
+from metier.evaluation.power_law import FEWEST_SIZES
+from metier.progress import Progress
+from metier.selection.scores import Figures
+from metier.selection.studies.learning_curve import LearningCurve, curve_of
+from metier.selection.studies.reruns import Rerun, Reruns
+
+SIZES = 5
+DRAWS = 3
+# The smallest size is a sixteenth, unless that leaves less than this.
+FEWEST_ROWS_A_LABEL = 2
+FEWEST_ROWS = 32
+# Sizes that span less than this say nothing of twice as many.
+SMALLEST_SPAN = 4.0
+
+
+def curve_sizes(n_rows: int, n_labels: int) -> list[int]:
+    """Give the sizes of a curve, ascending: a sixteenth to all, doubling; closer where a sixteenth is too little.
+
+    Returns
+    -------
+    list of int
+        Only all rows where they are too few for a curve.
+    """
+    smallest = max(n_rows / 2 ** (SIZES - 1), FEWEST_ROWS_A_LABEL * n_labels, FEWEST_ROWS)
+    if n_rows < smallest * SMALLEST_SPAN:
+        return [n_rows]
+    return [round(size) for size in np.geomspace(smallest, n_rows, SIZES)]
+
+
+def nested_order(rows: Rows, *, random_state: int) -> np.ndarray:
+    """Give an order of the rows of which every beginning holds each stratum in its share, and whole groups.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+    """
+    rng = np.random.default_rng(random_state)
+    _, codes = np.unique(np.asarray(strata_of(rows, n_parts=2).names), return_inverse=True)
+    places = np.empty(len(rows))
+    for code in np.unique(codes):
+        members = rng.permutation(np.flatnonzero(codes == code))
+        # Places spread evenly over 0 to 1, each label from its own start: no beginning favours a label.
+        places[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    if rows.roles.group is not None:
+        groups = [
+            str(index) if value is None else str(value) for index, value in enumerate(rows.column("group"))
+        ]
+        _, units = np.unique(np.asarray(groups), return_inverse=True)
+        places = _by_group(places, units)
+    return np.argsort(places, kind="stable")
+
+
+def _by_group(places: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Let a group stand where its rows stand on average, none of it apart."""
+    mean = np.bincount(units, weights=places) / np.bincount(units)
+    rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
+    return rank[units].astype(np.float64)
+
+
+@dataclass
+class Curves:
+    """Trains the candidates of a race on growing parts of the rows, as far as the budget goes.
+
+    Parameters
+    ----------
+    reruns : Reruns
+        With the first race kept: it is the largest size.
+    said : list of str
+        What did not fit or cannot be said, one sentence each.
+    """
+
+    reruns: Reruns
+    said: list[str] = field(default_factory=list)
+    runs: dict[int, list[Rerun]] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Rows at each size, ascending; the last is all of them."""
+        race = self.reruns.race
+        return curve_sizes(len(race.train), len(race.task.labels))
+
+    def train(self, recommended: str, *, closing: float) -> None:
+        """Train on every size; draw by draw, what is recommended and what is cheap first."""
+        sizes = self.sizes
+        self.runs = {size: [] for size in sizes}
+        if len(sizes) < FEWEST_SIZES:
+            return
+        self.runs[sizes[-1]] = [self.reruns.first]
+        kept = self._affordable(recommended, closing=closing)
+        for draw in range(DRAWS):
+            shares = sum(sizes[:-1]) / sizes[-1]
+            fitting = [
+                name for name in kept if self._is_there(draw, name)
+                or self.reruns.fits(self.reruns.seconds[name] * shares, closing=closing)
+            ]  # fmt: skip
+            if fitting:
+                self._draw(draw, fitting)
+
+    def _affordable(self, recommended: str, *, closing: float) -> list[str]:
+        """The candidates of which one draw fits: the parts of the recommended first, then the cheapest."""
+        seconds, needed = self.reruns.seconds, self.reruns.race.leaves_of(recommended)
+        shares = sum(self.sizes[:-1]) / self.sizes[-1]
+        order = sorted(seconds, key=lambda name: (name not in needed, seconds[name]))
+        kept, spent = [], 0.0
+        for name in order:
+            needs = seconds[name] * shares
+            if self._is_there(0, name) or self.reruns.fits(spent + needs, closing=closing):
+                kept.append(name)
+                spent += needs
+            else:
+                self.said.append(
+                    f"{name}: no learning curve, it would take about {needs:.0f} s more; "
+                    "give more time with --budget"
+                )
+        return kept
+
+    def _is_there(self, draw: int, name: str) -> bool:
+        return all(self._run(draw, size).run.entry(name) is not None for size in self.sizes[:-1])
+
+    def _run(self, draw: int, size: int) -> Rerun:
+        label, race = f"rows-{size}-draw-{draw}", self.reruns.race
+        if label in self.reruns.made:
+            return self.reruns.made[label]
+        seed = race.settings.random_state + draw
+        order = nested_order(race.train, random_state=seed)
+        return self.reruns.with_rows(label, race.train.take(np.sort(order[:size])), seed)
+
+    def _draw(self, draw: int, names: list[str]) -> None:
+        parts = self.sizes[:-1]
+        for number, size in enumerate(parts):
+            run = self._run(draw, size)
+            done, total = draw * len(parts) + number, DRAWS * len(parts)
+            self.reruns.race.listener(Progress("learning curve", done, total, unit="parts"))
+            for name in names:
+                run.run_one(name)
+            run.fuse_like_the_first()
+            self.runs[size].append(run)
+
+    def curves(self, test: Figures) -> list[LearningCurve]:
+        """Give the curve of each candidate; called when the test rows are answered."""
+        found = []
+        for entry in self.reruns.race.trained:
+            answers = {
+                size: [run.answered(entry.name, "test").predicted for run in runs if _has(run, entry.name)]
+                for size, runs in self.runs.items()
+            }
+            if len(self.sizes) >= FEWEST_SIZES and not any(answers[size] for size in self.sizes[:-1]):
+                continue  # What was too dear is said already; a floor or a fusion of it is no loss.
+            curve = curve_of(entry.name, test, answers)
+            if len(curve.points) == 1 or len({value for point in curve.points for value in point.values}) > 1:
+                found.append(curve)  # The floor is left out: it learns nothing from rows.
+        return found
+
+    def facts(self, test: Figures) -> dict[str, Any]:
+        """Give the curves for the report."""
+        curves = self.curves(test)
+        return {
+            "metric": test.task.primary_metric,
+            "split": "test",
+            "sizes": self.sizes,
+            "candidates": [one.as_dict() for one in curves],
+            "notes": list(self.said),
+        }
+
+
+def _has(run: Rerun, name: str) -> bool:
+    return any(entry.name == name for entry in run.trained)

@@ -1,0 +1,204 @@
+"""Learning curves: how a candidate's figure grows with the rows, and what twice as many would bring.
+
+Figures of answers come in, a curve and a sentence go out. The law that the curve follows is checked where it
+can be: what the smaller parts would have foretold for all rows stands beside what all of them gave.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from metier.evaluation import describe_metric, higher_is_better, is_fraction
+from metier.evaluation.metric_names import metric_name
+from metier.evaluation.power_law import FEWEST_SIZES, CurveErrors, Forecast, forecast
+from metier.report.numbers import Scale
+from metier.selection.scores import Figures
+
+RESAMPLES = 1000
+# With fewer wrong answers than this the error itself is hardly known.
+FEWEST_ERRORS = 10
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A figure at one size: what each draw gave, and the mean of them."""
+
+    rows: int
+    values: tuple[float, ...]
+
+    @property
+    def value(self) -> float:
+        """The mean over the draws."""
+        return float(np.mean(self.values))
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """A figure that was not measured, with its 95 % interval; `measured` where it was, too."""
+
+    rows: int
+    value: float
+    low: float
+    high: float
+    measured: float | None = None
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the interval holds what was measured."""
+        return None if self.measured is None else self.low <= self.measured <= self.high
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """How one candidate learns.
+
+    Parameters
+    ----------
+    name : str
+    metric : str
+    points : tuple of CurvePoint
+        The smallest size first.
+    doubled : Foretold or None
+        With twice the training rows; None where these figures cannot say.
+    gain : tuple of float or None
+        What that adds to the largest size: value, low and high.
+    backtest : Foretold or None
+        What the smaller sizes would have foretold for the largest, and what it gave.
+    sentence : str
+        All of it in words, or why it cannot be said.
+    """
+
+    name: str
+    metric: str
+    points: tuple[CurvePoint, ...]
+    doubled: Foretold | None
+    gain: tuple[float, float, float] | None
+    backtest: Foretold | None
+    sentence: str
+
+    @classmethod
+    def from_dict(cls, metric: str, facts: Mapping[str, Any]) -> Self:
+        """Give the curve that `as_dict` wrote."""
+        points = tuple(CurvePoint(one["rows"], tuple(one["values"])) for one in facts["points"])
+        doubled, backtest = (
+            None if one is None else Foretold(**{key: value for key, value in one.items() if key != "held"})
+            for one in (facts["doubled"], facts["backtest"])
+        )
+        gain = facts["gain"] and (facts["gain"]["value"], facts["gain"]["low"], facts["gain"]["high"])
+        return cls(facts["name"], metric, points, doubled, gain, backtest, facts["sentence"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The facts for JSON."""
+        return {
+            "name": self.name,
+            "points": [
+                {"rows": one.rows, "value": one.value, "values": list(one.values)} for one in self.points
+            ],
+            "doubled": _plain(self.doubled),
+            "gain": None if self.gain is None else dict(zip(("value", "low", "high"), self.gain, strict=True)),
+            "backtest": _plain(self.backtest),
+            "sentence": self.sentence,
+        }
+
+
+def _plain(one: Foretold | None) -> dict[str, Any] | None:
+    return None if one is None else {**vars(one), "held": one.held}
+
+
+def curve_of(name: str, figures: Figures, answers: dict[int, list[Any]]) -> LearningCurve:
+    """Give a candidate's curve from its answers to the same rows after learning from each size.
+
+    Parameters
+    ----------
+    answers : dict of int to list
+        For each number of rows, what each draw answered; sizes without any are left out.
+    """
+    metric = figures.task.primary_metric
+    sizes = sorted(size for size, draws in answers.items() if draws)
+    points = tuple(
+        CurvePoint(size, tuple(figures.measure(metric, one) for one in answers[size])) for size in sizes
+    )
+    why = _why_it_cannot_be_said(name, metric, points, len(figures.targets))
+    if why is not None:
+        return LearningCurve(name, metric, points, None, None, None, why)
+    curve = _errors(figures, answers, points)
+    ahead = forecast(curve, 2 * sizes[-1])
+    doubled = _foretold(2 * sizes[-1], ahead, metric)
+    # On the same samples of rows: what both models find hard counts for neither.
+    gains = curve.samples[-1].mean(axis=0) - ahead.drawn
+    value = float(curve.means[-1] - ahead.value)
+    low, high = np.quantile(gains, [0.025, 0.975])
+    gain = (value, float(min(low, value)), float(max(high, value)))
+    backtest = None
+    if len(sizes) > FEWEST_SIZES:
+        before = forecast(curve.up_to(len(sizes) - 1), sizes[-1])
+        backtest = _foretold(sizes[-1], before, metric, measured=points[-1].value)
+    return LearningCurve(
+        name, metric, points, doubled, gain, backtest, _sentence(name, metric, points[-1], doubled, gain)
+    )
+
+
+def _errors(figures: Figures, answers: dict[int, list[Any]], points: tuple[CurvePoint, ...]) -> CurveErrors:
+    metric = figures.task.primary_metric
+    sets = [one for point in points for one in answers[point.rows]]
+    samples = _error(metric, figures.samples(metric, sets, resamples=RESAMPLES))
+    ends = np.cumsum([len(point.values) for point in points])
+    return CurveErrors(
+        np.array([point.rows for point in points], dtype=np.float64),
+        [_error(metric, np.array(point.values)) for point in points],
+        np.split(samples, ends[:-1]),
+    )
+
+
+def _error(metric: str, figure: Any) -> Any:
+    """How far a figure is from that of answers without a fault; and, of an error, the figure."""
+    return 1.0 - figure if higher_is_better(metric) else figure
+
+
+def _foretold(rows: int, ahead: Forecast, metric: str, measured: float | None = None) -> Foretold:
+    value = float(_error(metric, ahead.value))
+    low, high = sorted((float(_error(metric, ahead.low)), float(_error(metric, ahead.high))))
+    return Foretold(rows, value, low, high, measured)
+
+
+def _why_it_cannot_be_said(name: str, metric: str, points: tuple[CurvePoint, ...], n_test: int) -> str | None:
+    if len(points) < FEWEST_SIZES:
+        most = points[-1].rows if points else 0
+        return (
+            f"{name}: {most:,} training rows are too few to cut a curve from: its smallest part needs a few rows "
+            "of each label, and the whole four times as many"
+        )
+    first, last = (float(_error(metric, one.value)) for one in (points[0], points[-1]))
+    if last >= first:
+        return (
+            f"{name}: learning from {points[-1].rows:,} rows was no better than from {points[0].rows:,}; "
+            "nothing says that more would help"
+        )
+    if is_fraction(metric) and last * n_test < FEWEST_ERRORS:
+        return (
+            f"{name}: about {last * n_test:.0f} of {n_test:,} test rows are answered wrongly, too few to say how "
+            "the error would fall; give more test rows"
+        )
+    return None
+
+
+def _sentence(
+    name: str, metric: str, last: CurvePoint, doubled: Foretold, gain: tuple[float, float, float]
+) -> str:
+    facts = describe_metric(metric)
+    scale = Scale(facts["is_fraction"], facts["higher_is_better"] is not False)
+    interval = {"low": doubled.low, "high": doubled.high}
+    decimals = scale.decimals(interval)
+    value, low, high = gain
+    unit = " points" if scale.is_fraction else ""
+    told = (
+        f"{name}: with twice the rows ({doubled.rows:,}) about {scale.whole(doubled.value, decimals)} "
+        f"{scale.bounds(interval, decimals)} {metric_name(metric)} instead of "
+        f"{scale.whole(last.value, decimals)}, "
+        f"a gain of {scale.signed(value)}{unit} [{scale.signed(low)}, {scale.signed(high)}]"
+    )
+    if low <= 0:
+        return told + "; these rows cannot rule out that it would bring nothing"
+    return told

@@ -1,0 +1,1 @@
+"""How an encoder is fine-tuned: batches, objectives, the loop, checkpoints."""

@@ -1,0 +1,172 @@
+"""Teach an encoder which texts belong together: pairs in, an encoder whose vectors say so out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from metier.bases.base import Base
+from metier.bases.embedding import mean_pool
+from metier.bases.known_bases import cutter_of, load_model
+from metier.evaluation.calibration import SMALLEST_PROBABILITY
+from metier.features.pair_vectors import of_length_one
+from metier.progress import Listener, ignore
+from metier.tasks.pairs import Pair
+from metier.training.batching import TokenisedRows
+from metier.training.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
+from metier.training.objectives.multiple_negatives import multiple_negatives
+from metier.training.pair_rows import PairRows, meanings
+
+# Answering holds no activations for a backward pass, so batches may be larger than in training.
+ANSWERING_BUDGET = 4096
+# Of unseen matches: each is ranked among the others, and the table of all against all grows with the square.
+MOST_RANKED = 2_000
+
+
+class PooledVectors(torch.nn.Module):
+    """An encoder and the mean of its last hidden states, as one module that trains; its head is empty."""
+
+    def __init__(self, encoder: Any, *, dropout: float):
+        super().__init__()
+        self.encoder = encoder
+        self.head = torch.nn.Identity()
+        for module in encoder.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = dropout
+
+    @property
+    def pad_id(self) -> int:
+        """Token id of padding, as the encoder's configuration has it."""
+        return int(self.encoder.config.pad_token_id or 0)
+
+    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Give vectors of shape (n_texts, hidden_size)."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        # Through the empty head: objectives look at the vectors that reach it.
+        return self.head(mean_pool(hidden, mask))
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Pairs, and of each whether it is a match.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+    is_match : ndarray of bool of shape (n_pairs,)
+    """
+
+    pairs: Sequence[Pair]
+    is_match: np.ndarray
+
+    def tokenised(self, base: Base, *, pad_id: int) -> PairRows:
+        """The pairs as token ids, texts past the encoder's limit in windows."""
+        truth = np.column_stack([self.is_match.astype(np.int64), meanings(self.pairs, self.is_match)])
+        return PairRows.apart(cutter_of(base), self.pairs, truth, pad_id)
+
+
+def tune_vectors(
+    method: Any,
+    base: Base,
+    seen: Matches,
+    unseen: Matches | None = None,
+    *,
+    listener: Listener = ignore,
+) -> tuple[torch.nn.Module, Tuned]:
+    """Fine-tune a base by the ranking loss of multiple negatives.
+
+    Parameters
+    ----------
+    method : estimator
+        Its arguments: those of `TuningSettings`, `ranking_temperature`, `dropout` and `checkpoint_folder`.
+    unseen : Matches, optional
+        Where it holds both matches and others, epochs are compared by how well a cosine tells them apart; where
+        it holds matches alone, by the rank at which partners are found.
+
+    Returns
+    -------
+    encoder : Module
+    tuned : Tuned
+    """
+    model = PooledVectors(load_model(base), dropout=method.dropout)
+    rows = seen.tokenised(base, pad_id=model.pad_id)
+    away = None if unseen is None else unseen.tokenised(base, pad_id=model.pad_id)
+    both = [rows] if away is None else [rows, away]
+    tuned = fine_tune(
+        model,
+        rows,
+        objective=multiple_negatives(temperature=method.ranking_temperature),
+        settings=TuningSettings.of(method),
+        unseen=away,
+        score=_score,
+        checkpoints=checkpoints_of(
+            method, base, [ids for part in both for ids in part.ids], [_truth(part).tobytes() for part in both]
+        ),
+        what=f"{method.name}: fine-tuning {base.name}",
+        listener=listener,
+    )
+    model.eval()
+    return model.encoder, tuned
+
+
+def _truth(rows: TokenisedRows) -> np.ndarray:
+    assert rows.truth is not None
+    return rows.truth
+
+
+def _score(model: PooledVectors, rows: TokenisedRows) -> dict[str, float]:
+    is_match = _truth(rows)[:, 0].astype(bool)
+    one, other = _vectors(model, rows)
+    if is_match.all():
+        return _score_of_ranks(one[:MOST_RANKED], other[:MOST_RANKED], _truth(rows)[:MOST_RANKED])
+    if not is_match.any():
+        return {"score": 0.0}
+    return _score_of_cosines((one * other).sum(axis=1), is_match)
+
+
+def _score_of_cosines(cosines: np.ndarray, is_match: np.ndarray) -> dict[str, float]:
+    """The log-loss of the best logistic curve over the cosines: two numbers cannot overfit by much."""
+    # Standardised: raw cosines of some bases lie within a tenth of one another.
+    x = ((cosines - cosines.mean()) / max(float(cosines.std()), 1e-9))[:, None]
+    given = (
+        LogisticRegression(C=100.0).fit(x, is_match).predict_proba(x)[np.arange(len(x)), is_match.astype(int)]
+    )
+    losses = -np.log(np.maximum(given, SMALLEST_PROBABILITY))
+    return {
+        "accuracy": float((given > 0.5).mean()),
+        "log_loss": float(losses.mean()),
+        "score": -float(losses.mean()),
+        "score_error": float(losses.std() / np.sqrt(len(losses))),
+    }
+
+
+def _score_of_ranks(one: np.ndarray, other: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    similarities = one @ other.T
+    own = np.diagonal(similarities).copy()
+    # Partners of other pairs that mean the same are no mistakes.
+    similarities[truth[:, 1][:, None] == truth[:, 2][None, :]] = -np.inf
+    reciprocal = 1 / (1 + (similarities > own[:, None]).sum(axis=1))
+    return {
+        "reciprocal_rank": float(reciprocal.mean()),
+        "score": float(reciprocal.mean()),
+        "score_error": float(reciprocal.std() / np.sqrt(len(reciprocal))),
+    }
+
+
+def _vectors(model: PooledVectors, rows: TokenisedRows) -> tuple[np.ndarray, np.ndarray]:
+    """Give the vectors of both sides, of length 1, without learning."""
+    size = int(model.encoder.config.hidden_size)
+    one, other = (np.empty((len(rows.ids), size), dtype=np.float32) for _ in range(2))
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for positions, batch in rows.in_order_of_length(ANSWERING_BUDGET):
+            batch = batch.to(device)
+            vectors = torch.nn.functional.normalize(model(batch.input_ids, batch.mask).float(), dim=1)
+            one[positions], other[positions] = (side.cpu().numpy() for side in vectors.chunk(2))
+    model.train(was_training)
+    return of_length_one(rows.mean(one)), of_length_one(rows.mean(other))

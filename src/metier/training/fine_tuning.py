@@ -1,0 +1,340 @@
+"""How every encoder of every task is fine-tuned: vocabulary, batches, rates, loop, in one place.
+
+A method brings a model (an encoder and a head), rows that know their targets, an objective, and a score on
+rows it has not seen. What it gets back is the model with the best weights in it, and how it went.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import psutil
+import torch
+
+from metier.bases.adaptation import parse_adaptation
+from metier.bases.adaptation.adaptation import Adaptation, with_penalty
+from metier.bases.base import Base
+from metier.bases.known_bases import weights_hash
+from metier.bases.precision import mixed_precision
+from metier.errors import SettingsError
+from metier.progress import Listener, ignore
+from metier.training.attention import fastest_attention
+from metier.training.batching import TokenisedRows, padding_fraction, plan_epoch
+from metier.training.checkpoint import CheckpointFolder
+from metier.training.encoder_settings import default_learning_rate
+from metier.training.frozen_layer_cache import frozen_prefix
+from metier.training.layer_decay import parameter_groups
+from metier.training.loop import Loop, LoopSettings, Outcome
+from metier.training.objectives import Objective
+from metier.training.processes import n_processes
+from metier.training.vocabulary_compaction import CompactVocabulary
+
+# Of a method's arguments these may differ between an unfinished run and the one that goes on with it.
+NOT_OF_THE_RESULT = ("checkpoint_folder", "precision")
+
+
+class HeadedEncoder(Protocol):
+    """An encoder and a head: a Module whose `forward(input_ids, mask)` gives logits."""
+
+    encoder: Any
+    head: torch.nn.Module
+
+    @property
+    def pad_id(self) -> int:
+        """Token id of padding."""
+        ...
+
+
+# Facts about a model on rows it has not seen; more of `score` is better, `score_error` is its standard error.
+Score = Callable[[Any, TokenisedRows], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How long and how fast an encoder learns; the arguments that methods share, see `Encoder`.
+
+    Parameters
+    ----------
+    learning_rate : float or None
+        Of the head and the uppermost layer, at its peak; None: by the number of steps, see
+        `encoder_settings.default_learning_rate`. An adaptation multiplies it by its own factors.
+    adaptation : str
+        What of the encoder trains: `full`, `top:2`, `lora:8`, ...; see `bases.adaptation`.
+    time_limit_minutes : float or None
+        The learning rate reaches zero by then; None: train for all epochs.
+    """
+
+    epochs: int = 3
+    stop_epoch: int | None = None
+    learning_rate: float | None = None
+    layer_decay: float = 0.9
+    warmup_fraction: float = 0.06
+    weight_decay: float = 0.01
+    token_budget: int = 1024
+    accumulate: int = 1
+    clip: float = 1.0
+    gradient_checkpointing: bool = False
+    patience: int | None = None
+    time_limit_minutes: float | None = None
+    random_state: int = 0
+    adaptation: str = "full"
+
+    @classmethod
+    def of(cls, method: Any) -> "TuningSettings":
+        """Take from a method the arguments it shares with these settings; the others keep their defaults."""
+        given = method.get_params(deep=False)
+        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
+
+    @property
+    def of_loop(self) -> LoopSettings:
+        """What of it concerns the loop."""
+        limit = None if self.time_limit_minutes is None else self.time_limit_minutes * 60
+        return LoopSettings(
+            epochs=self.epochs,
+            stop_epoch=self.stop_epoch,
+            accumulate=self.accumulate,
+            clip=self.clip,
+            warmup_fraction=self.warmup_fraction,
+            patience=self.patience,
+            time_limit_seconds=limit,
+        )
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How a fine-tuning went.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    epochs : int
+        For another fit to take: fewer than were planned where the clock cut the schedule short.
+    facts : dict
+        For the report: rate, padding, steps, what each epoch scored.
+    """
+
+    outcome: Outcome
+    epochs: int
+    facts: dict[str, Any]
+
+    @property
+    def chosen(self) -> dict[str, int]:
+        """The arguments with which another fit needs no validation."""
+        return {"epochs": self.epochs, "stop_epoch": self.outcome.best_epoch}
+
+
+def fine_tune(
+    model: Any,
+    rows: TokenisedRows,
+    *,
+    objective: Objective,
+    settings: TuningSettings,
+    unseen: TokenisedRows | None = None,
+    score: Score | None = None,
+    checkpoints: CheckpointFolder | None = None,
+    what: str = "fine-tuning",
+    listener: Listener = ignore,
+) -> Tuned:
+    """Train a headed encoder in place and leave the best weights in it.
+
+    Parameters
+    ----------
+    model : HeadedEncoder
+    rows, unseen : TokenisedRows
+        To learn from, and to compare epochs on; in the tokenizer's ids, padding included.
+    objective : Objective
+    score : callable, optional
+        From (model, unseen rows) to facts with `score`; without it, or without `unseen`, the last weights stay.
+
+    Returns
+    -------
+    Tuned
+    """
+    adaptation = parse_adaptation(settings.adaptation).load()
+    parts = [rows] if unseen is None else [rows, unseen]
+    prefix = frozen_prefix(model, adaptation.n_frozen_layers(model.encoder), parts, listener=listener)
+    every = [ids for part in parts for ids in part.ids]
+    vocabulary = CompactVocabulary(model.encoder, every, always=[model.pad_id])
+    pad_id = vocabulary.translate_one(model.pad_id)
+    try:
+        own = replace(rows, ids=vocabulary.translate(rows.ids), pad_id=pad_id)
+        away = None if unseen is None else replace(unseen, ids=vocabulary.translate(unseen.ids), pad_id=pad_id)
+        evaluate = None if away is None or score is None else lambda: score(model, away)
+        tuned = _run(
+            model,
+            own,
+            objective,
+            settings,
+            adaptation=adaptation,
+            kept=nullcontext() if prefix is None else prefix.in_place(vocabulary.kept),
+            evaluate=evaluate,
+            checkpoints=checkpoints,
+            what=what,
+            listener=listener,
+        )
+    finally:
+        vocabulary.restore()
+    tuned.facts["vocabulary_used"] = len(vocabulary.kept)
+    tuned.facts["weights_all"] = sum(weight.numel() for weight in model.parameters())
+    tuned.facts["frozen_states_kept"] = prefix is not None
+    return tuned
+
+
+def _run(
+    model: Any,
+    rows: TokenisedRows,
+    objective: Objective,
+    settings: TuningSettings,
+    *,
+    adaptation: Adaptation,
+    kept: AbstractContextManager[None],
+    evaluate: Callable[[], dict[str, float]] | None,
+    checkpoints: CheckpointFolder | None,
+    what: str,
+    listener: Listener,
+) -> Tuned:
+    torch.manual_seed(settings.random_state)
+    lengths = rows.lengths
+
+    def plan(epoch: int) -> Sequence[np.ndarray]:
+        read = rows.read_in(epoch, random_state=settings.random_state)
+        # All processes together make the batch that one would: a step means the same however many there are.
+        budget, seed = max(1, settings.token_budget // n_processes()), settings.random_state
+        return [
+            read[batch]
+            for batch in plan_epoch(lengths[read], token_budget=budget, epoch=epoch, random_state=seed)
+        ]
+
+    steps = settings.epochs * len(plan(0)) / settings.accumulate / n_processes()
+    rate = default_learning_rate(steps) if settings.learning_rate is None else settings.learning_rate
+    adapted = adaptation.apply(model.encoder, random_state=settings.random_state, n_steps=int(steps))
+    groups = parameter_groups(
+        model.encoder,
+        model.head,
+        learning_rate=rate * adaptation.rate_factor,
+        layer_decay=settings.layer_decay,
+        weight_decay=settings.weight_decay,
+        head_rate=rate * adaptation.head_factor,
+    )
+    facts = _adaptation_facts(adaptation, groups)
+    memory = PeakMemory()
+    again = recomputed(model.encoder, settings.gradient_checkpointing)
+    with kept, again, fastest_attention(model.encoder, lengths):
+        outcome = Loop(
+            model,
+            rows,
+            groups=groups,
+            plan=plan,
+            objective=memory.watching(with_penalty(objective, adapted)),
+            settings=settings.of_loop,
+            evaluate=evaluate,
+            checkpoints=checkpoints,
+            mixed_precision=mixed_precision(),
+            hook=adapted.hook,
+            what=what,
+            listener=listener,
+        ).run()
+    adapted.merge()
+    # Cut short by the clock, the schedule was squeezed into fewer epochs: another fit should plan for those.
+    epochs = outcome.best_epoch if outcome.stopped_by == "clock" else settings.epochs
+    facts |= _facts(outcome, rate, padding_fraction(lengths, plan(0)))
+    return Tuned(outcome, epochs, facts | {"memory_growth_bytes": memory.growth_bytes})
+
+
+@contextmanager
+def recomputed(encoder: Any, wanted: bool) -> Iterator[None]:
+    """Compute each layer again on the way back instead of keeping what it gave (Chen et al., 2016).
+
+    A third more time for a fraction of the memory: for a base or texts that do not fit otherwise.
+    """
+    if not wanted:
+        yield
+        return
+    kept = getattr(encoder.config, "use_cache", None)
+    encoder.config.use_cache = False  # Of a text that is read whole nothing is kept for a next word.
+    encoder.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    try:
+        yield
+    finally:
+        encoder.activation_checkpointing_disable()
+        encoder.config.use_cache = kept
+
+
+def _adaptation_facts(adaptation: Adaptation, groups: list[dict[str, Any]]) -> dict[str, Any]:
+    n_trained = sum(weight.numel() for group in groups for weight in group["params"])
+    if n_trained == 0:
+        fault = (
+            f"adaptation is {str(adaptation.name)!r}, and there is no head to train. Take 'top:1' or 'lora:8'"
+        )
+        raise SettingsError([fault], origin="The settings")
+    return {"adaptation": str(adaptation.name), "weights_trained": n_trained}
+
+
+class PeakMemory:
+    """How much the resident memory of the process grows while a model trains.
+
+    Looked at where it is highest: after each forward pass, when the activations wait for the backward pass. Memory that
+    the process had freed before and takes again does not count, so figures of one process are compared with care.
+    """
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._before = self._highest = self._process.memory_info().rss
+
+    @property
+    def growth_bytes(self) -> int:
+        """From the start to the highest point."""
+        return int(self._highest - self._before)
+
+    def watching(self, objective: Objective) -> Objective:
+        """Give the objective, which looks at the memory each time it is called."""
+
+        def watched(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+            loss = objective(model, batch)
+            self._highest = max(self._highest, self._process.memory_info().rss)
+            return loss
+
+        return watched
+
+
+def _facts(outcome: Outcome, rate: float, padding: float) -> dict[str, Any]:
+    return {
+        "learning_rate": rate,
+        "padding_fraction": padding,
+        "epochs": outcome.history,
+        "best_epoch": outcome.best_epoch,
+        "steps": outcome.steps,
+        "stopped_by": outcome.stopped_by,
+        "rows_per_second": outcome.rows / max(outcome.seconds, 1e-9),
+    }
+
+
+def checkpoints_of(
+    method: Any, base: Base, ids: Sequence[Sequence[int]], targets: Sequence[bytes]
+) -> CheckpointFolder | None:
+    """Give the folder where a method keeps its checkpoints; None where it keeps none.
+
+    Parameters
+    ----------
+    method : estimator
+        Its arguments and the name of its `checkpoint_folder`.
+    ids : sequence of token ids
+        Of every row, seen and unseen.
+    targets : sequence of bytes
+        Whatever the rows are to be answered with: other rows or targets must not go on from these checkpoints.
+    """
+    if method.checkpoint_folder is None:
+        return None
+    given: Mapping[str, Any] = method.get_params()
+    settings = {name: value for name, value in given.items() if name not in NOT_OF_THE_RESULT}
+    digest = hashlib.sha256()
+    for row in ids:
+        digest.update(np.asarray([len(row), *row], dtype=np.int32).tobytes())
+    for target in targets:
+        digest.update(target)
+    settings |= {"rows": digest.hexdigest()[:16], "weights": weights_hash(base)[:16], "base": base.name}
+    return CheckpointFolder(Path(method.checkpoint_folder), settings)

@@ -1,0 +1,101 @@
+"""What the logits of a task mean to an objective: their losses, what can be put on these, what a model would answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from metier.training.batching import Batch
+from metier.training.objectives.binary_cross_entropy import binary_cross_entropy
+from metier.training.objectives.corn import corn
+from metier.training.objectives.cross_entropy import cross_entropy
+from metier.training.objectives.focal import focal
+from metier.training.objectives.objective import AsQuestions, Objective, as_they_are
+from metier.training.objectives.span_cross_entropy import span_cross_entropy
+from metier.training.objectives.squared_error import squared_error
+from metier.training.objectives.token_cross_entropy import UNTAGGED, token_cross_entropy
+
+# What holds for a head that compares embeddings or numbers as well as for one that names labels.
+ON_WEIGHTS_AND_WORDS = ("fgm", "pgd", "ewc")
+
+
+@dataclass(frozen=True)
+class AnswerKind:
+    """How the answers of a method are learned.
+
+    Parameters
+    ----------
+    losses : mapping of str to callable
+        By name, the first being the default; each takes numbers of its term and what it shares with the others.
+    wrappers : tuple of str
+        Terms that can be put on these losses.
+    questions : callable
+        Gives the logits as choices of one answer each, which a softmax over the last axis tells apart; a score,
+        which is none, has a logit by itself there.
+    """
+
+    losses: Mapping[str, Callable[..., Objective]]
+    wrappers: tuple[str, ...]
+    questions: AsQuestions
+
+    def drawn(self, logits: torch.Tensor, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+        """Give the log-likelihood of an answer that is drawn from the model's own, summed over its questions."""
+        asked = self.questions(logits, batch)
+        if asked.shape[-1] == 1:  # A score: its likelihood is a normal distribution of spread 1.
+            noise = torch.randn(asked.shape, generator=generator).to(asked)
+            return -((asked - (asked.detach() + noise)) ** 2).sum() / 2
+        log_p = asked.log_softmax(dim=-1).flatten(0, -2)
+        drawn = torch.multinomial(log_p.detach().exp().cpu(), 1, generator=generator).to(log_p.device)
+        return log_p.gather(1, drawn).sum()
+
+
+def _yes_or_no(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    return torch.stack([logits, torch.zeros_like(logits)], dim=-1)
+
+
+def _tagged(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    assert batch.labels is not None
+    return logits[batch.labels[..., 0] != UNTAGGED]
+
+
+def _places(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Of (n_windows, n_tokens, 2) the first and the last token are two questions whose choices are tokens."""
+    return logits.transpose(1, 2)
+
+
+def _tokens(*, class_weights: None = None, **settings: float) -> Objective:
+    return token_cross_entropy(**settings)
+
+
+def _alone(loss: Callable[..., Objective]) -> Callable[..., Objective]:
+    """A loss that knows neither smoothing nor weights of classes."""
+
+    def built(*, label_smoothing: float = 0.0, class_weights: None = None, **numbers: float) -> Objective:
+        return loss(**numbers)
+
+    return built
+
+
+ANSWER_KINDS = {
+    "label": AnswerKind(
+        {"cross_entropy": cross_entropy, "focal": focal},
+        ("mixup", "supcon", "distillation", "simcse", "r_drop", *ON_WEIGHTS_AND_WORDS),
+        as_they_are,
+    ),
+    "label_set": AnswerKind(
+        {
+            "binary_cross_entropy": _alone(binary_cross_entropy),
+            "focal": _alone(binary_cross_entropy),
+        },
+        ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS),
+        _yes_or_no,
+    ),
+    "grade": AnswerKind({"corn": _alone(corn)}, ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS), _yes_or_no),
+    "score": AnswerKind(
+        {"squared_error": _alone(squared_error)}, ("simcse", *ON_WEIGHTS_AND_WORDS), as_they_are
+    ),
+    "tags": AnswerKind(
+        {"cross_entropy": _tokens, "focal": _tokens}, ("r_drop", *ON_WEIGHTS_AND_WORDS), _tagged
+    ),
+    "span": AnswerKind({"cross_entropy": _alone(span_cross_entropy)}, ON_WEIGHTS_AND_WORDS, _places),
+}

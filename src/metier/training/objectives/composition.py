@@ -1,0 +1,275 @@
+"""Objectives put together from one string: `focal:2+r_drop:0.5+fgm:1`.
+
+Terms are joined by `+`; a term is a name and its numbers behind colons. One term is the loss of the answers
+(`cross_entropy`, `focal`), and where none is named that is the method's own; the others wrap it. In whatever order they
+are written, they are put on from the inside out as they stand in `WRAPPERS`: what needs the labels first, then what
+compares passes, then what looks at weights. Which terms a method takes hangs on what it answers, see `answer_kinds`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from metier.errors import SettingsError
+from metier.training.batching import Batch, TokenisedRows
+from metier.training.objectives.adversarial import fgm, pgd
+from metier.training.objectives.answer_kinds import ANSWER_KINDS, AnswerKind
+from metier.training.objectives.cross_entropy import balanced_weights
+from metier.training.objectives.distillation import TaughtRows, distillation
+from metier.training.objectives.elastic_weights import Anchor, elastic_weights
+from metier.training.objectives.mixup import mixup
+from metier.training.objectives.objective import Objective
+from metier.training.objectives.r_drop import r_drop
+from metier.training.objectives.simcse import simcse
+from metier.training.objectives.supervised_contrastive import supervised_contrastive
+
+SMALLEST = 1e-6  # In the place of a bound that is itself left out.
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a term: its name, its default, and the bounds it may lie between."""
+
+    name: str
+    default: float
+    low: float = 0.0
+    high: float = float("inf")
+    is_whole: bool = False
+
+    def fault(self, value: float) -> str | None:
+        """Say what is wrong with a value, if anything is."""
+        if self.low <= value <= self.high and (not self.is_whole or value == int(value)):
+            return None
+        kind = "a whole number" if self.is_whole else "a number"
+        low = "above 0" if self.low == SMALLEST else f"from {self.low:g}"
+        high = "" if self.high == float("inf") else f" to {self.high:g}"
+        return f"{self.name} is {value:g}, expected {kind} {low}{high}"
+
+
+NUMBERS_OF_LOSSES: dict[str, tuple[Number, ...]] = {"focal": (Number("focusing", 2.0),)}
+WRAPPERS: dict[str, tuple[Number, ...]] = {
+    "mixup": (Number("concentration", 0.4, SMALLEST),),
+    "supcon": (Number("weight", 0.3, 0, 1), Number("temperature", 0.3, SMALLEST)),
+    "distillation": (Number("weight", 0.5, 0, 1), Number("temperature", 2.0, SMALLEST)),
+    "simcse": (Number("weight", 0.1), Number("temperature", 0.05, SMALLEST)),
+    "r_drop": (Number("weight", 0.5),),
+    "fgm": (Number("size", 1.0, SMALLEST),),
+    "pgd": (Number("size", 1.0, SMALLEST), Number("steps", 3, 1, 20, is_whole=True)),
+    "ewc": (Number("weight", 1.0),),
+}
+NEED_DROPOUT = ("r_drop", "simcse")
+# Rows between rows have no label, no teacher and no second pass of their own.
+NOT_BESIDE_MIXUP = ("supcon", "distillation", "r_drop", "fgm", "pgd")
+# What looks into layers that do not train finds nothing there: their outputs are computed once and kept.
+NOT_ON_KEPT_LAYERS = {"head": ("fgm", "pgd", "mixup", "r_drop", "simcse"), "top": ("fgm", "pgd", "mixup")}
+# Where new weights stand beside the base's and these stay as they are, nothing needs holding.
+NOTHING_TO_HOLD = ("lora", "adalora", "prefix", "prompt", "adapter", "ia3")
+
+
+def objective_of(method: Any, model: torch.nn.Module, rows: TokenisedRows) -> Objective:
+    """Give the objective that a method's `objective`, `label_smoothing` and `class_weights` say.
+
+    Parameters
+    ----------
+    method : estimator
+    model : HeadedEncoder
+        As it starts: what `ewc` holds on to.
+    rows : TokenisedRows
+        To be learned: classes are weighed by their labels, `ewc` finds on them what matters.
+
+    Raises
+    ------
+    SettingsError
+        If the string is wrong, or asks for a teacher and the rows have none.
+    """
+    kind = ANSWER_KINDS[method.answers]
+    terms = parse(method.objective, kind)
+    if "distillation" in terms and not isinstance(rows, TaughtRows):
+        raise SettingsError(
+            [
+                "distillation follows the answers of a teacher and these rows bring none; "
+                "give them to fit as `soft`, or leave distillation out"
+            ],
+            origin=f"The settings of {method.name}",
+        )
+    weights = None
+    if getattr(method, "class_weights", None) is not None:
+        assert rows.truth is not None
+        n_classes = int(rows.truth.shape[1]) if rows.truth.ndim > 1 else int(rows.truth.max()) + 1
+        weights = balanced_weights(rows.truth, n_classes)
+    anchor = None
+    if "ewc" in terms:
+        anchor = Anchor.of(model, rows, kind=kind, ask=compose({}, kind=kind), random_state=method.random_state)
+    smoothing = getattr(method, "label_smoothing", 0.0)
+    return compose(terms, kind=kind, label_smoothing=smoothing, class_weights=weights, anchor=anchor)
+
+
+def compose(
+    terms: str | Mapping[str, Mapping[str, float]],
+    *,
+    kind: AnswerKind = ANSWER_KINDS["label"],
+    label_smoothing: float = 0.0,
+    class_weights: np.ndarray | None = None,
+    anchor: Anchor | None = None,
+) -> Objective:
+    """Build an objective.
+
+    Parameters
+    ----------
+    terms : str or mapping
+        The string, or what `parse` made of it.
+    kind : AnswerKind
+        What the logits mean.
+    label_smoothing, class_weights : float, ndarray of shape (n_classes,)
+        Of the loss of the labels.
+    anchor : Anchor, optional
+        What `ewc` holds on to; needed for it alone.
+
+    Raises
+    ------
+    SettingsError
+        If the string is wrong.
+    """
+    known = parse(terms, kind) if isinstance(terms, str) else terms
+    loss = next((name for name in known if name in kind.losses), next(iter(kind.losses)))
+    objective = kind.losses[loss](
+        **known.get(loss, {}), label_smoothing=label_smoothing, class_weights=class_weights
+    )
+    for name in WRAPPERS:
+        if name in known:
+            objective = _wrapped(objective, name, known[name], kind=kind, anchor=anchor)
+    return objective
+
+
+def _wrapped(
+    objective: Objective, name: str, numbers: Mapping[str, float], *, kind: AnswerKind, anchor: Anchor | None
+) -> Objective:
+    if name == "simcse":
+        return _sum(objective, simcse(temperature=numbers["temperature"]), numbers["weight"])
+    if name == "ewc":
+        assert anchor is not None
+        return elastic_weights(objective, anchor, weight=numbers["weight"])
+    if name == "pgd":
+        return pgd(objective, size=numbers["size"], steps=int(numbers["steps"]))
+    if name == "r_drop":
+        return r_drop(objective, weight=numbers["weight"], questions=kind.questions)
+    wrappers: dict[str, Callable[..., Objective]] = {
+        "mixup": mixup,
+        "supcon": supervised_contrastive,
+        "distillation": distillation,
+        "fgm": fgm,
+    }
+    return wrappers[name](objective, **numbers)
+
+
+def _sum(one: Objective, other: Objective, weight: float) -> Objective:
+    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        return one(model, batch) + weight * other(model, batch)
+
+    return objective
+
+
+def parse(text: str | None, kind: AnswerKind = ANSWER_KINDS["label"]) -> dict[str, dict[str, float]]:
+    """Read the string: the terms by name, and the numbers of each by name; None is no term.
+
+    Raises
+    ------
+    SettingsError
+        With a sentence for each fault.
+    """
+    terms, faults = _read(text, kind)
+    if faults:
+        raise SettingsError(faults, origin="The terms of the objective")
+    return terms
+
+
+def objective_faults(method: Any) -> list[str]:
+    """Say what is wrong with a method's `objective` and `class_weights`, a sentence each; without them nothing is."""
+    faults = []
+    weights = getattr(method, "class_weights", None)
+    if not (weights is None or (isinstance(weights, str) and weights == "balanced")):
+        faults.append(f"class_weights is {weights!r}, expected None or 'balanced'")
+    if not hasattr(method, "objective"):
+        return faults
+    terms, wrong = _read(method.objective, ANSWER_KINDS[method.answers])
+    faults += wrong
+    if not getattr(method, "dropout", 0.0):
+        faults += [
+            f"objective has {name}, which learns from passes that differ by dropout, and dropout is 0; "
+            "set dropout to 0.1"
+            for name in terms
+            if name in NEED_DROPOUT
+        ]
+    return faults + _misfits(terms, str(getattr(method, "adaptation", "full")))
+
+
+def _misfits(terms: Mapping[str, object], adaptation: str) -> list[str]:
+    """Say which terms have nothing to work on under an adaptation."""
+    kind = adaptation.partition(":")[0]
+    faults = [
+        f"objective has {name}, which reaches into layers that adaptation {adaptation!r} keeps as they are; "
+        "leave it out or take adaptation 'full'"
+        for name in NOT_ON_KEPT_LAYERS.get(kind, ())
+        if name in terms
+    ]
+    if kind in NOTHING_TO_HOLD and "ewc" in terms:
+        faults.append(
+            f"objective has ewc, which holds the base's weights, and adaptation {adaptation!r} does not move them; "
+            "leave it out"
+        )
+    return faults
+
+
+def _read(text: str | None, kind: AnswerKind) -> tuple[dict[str, dict[str, float]], list[str]]:
+    terms: dict[str, dict[str, float]] = {}
+    faults: list[str] = []
+    known = {name: NUMBERS_OF_LOSSES.get(name, ()) for name in kind.losses}
+    known |= {name: numbers for name, numbers in WRAPPERS.items() if name in kind.wrappers}
+    for part in [] if text is None else str(text).split("+"):
+        name, *given = (piece.strip() for piece in part.split(":"))
+        if name not in known:
+            faults.append(f"objective has {name or 'an empty term'!r}, expected one of {', '.join(known)}")
+        elif name in terms:
+            faults.append(f"objective has {name} twice; name it once")
+        else:
+            terms[name], wrong = _numbers(name, known[name], given)
+            faults += wrong
+    faults += _clashes(terms, [name for name in terms if name in kind.losses])
+    return terms, faults
+
+
+def _numbers(name: str, expected: tuple[Number, ...], given: list[str]) -> tuple[dict[str, float], list[str]]:
+    numbers = {number.name: number.default for number in expected}
+    faults = []
+    if len(given) > len(expected):
+        takes = ", then ".join(number.name for number in expected) or "no number"
+        faults.append(f"objective gives {name} {len(given)} numbers; it takes {takes}")
+    for number, value in zip(expected, given, strict=False):
+        try:
+            numbers[number.name] = float(value)
+            wrong = number.fault(numbers[number.name])
+        except ValueError:
+            wrong = f"{number.name} is {value!r}, expected a number"
+        if wrong:
+            faults.append(f"objective has {name} whose {wrong}")
+    return numbers, faults
+
+
+def _clashes(terms: Mapping[str, object], losses: Sequence[str]) -> list[str]:
+    faults = []
+    if len(losses) > 1:
+        faults.append(f"objective has {' and '.join(losses)}, both losses of the answers; keep one of them")
+    if "fgm" in terms and "pgd" in terms:
+        faults.append(
+            "objective has fgm and pgd, which are one method with one step and with several; keep one"
+        )
+    if "mixup" in terms:
+        faults += [
+            f"objective has mixup and {name}, which needs rows as they are; keep one of them"
+            for name in NOT_BESIDE_MIXUP
+            if name in terms
+        ]
+    return faults

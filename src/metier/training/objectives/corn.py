@@ -1,0 +1,34 @@
+"""CORN: the conditional chances of being above each grade, each learned from the rows that are not below it."""
+
+import torch
+
+from metier.training.batching import Batch
+from metier.training.objectives.objective import Objective
+
+
+def corn() -> Objective:
+    """Give the CORN loss [1]_ as an objective; targets are places of grades in their order, from 0 up.
+
+    Logit k is that of being above grade k if not below it. A row of grade g is a yes for every k < g, a no for k = g,
+    and says nothing of what is above. The loss is the mean binary cross-entropy over all these questions.
+
+    References
+    ----------
+    .. [1] Shi, Cao and Raschka, "Deep neural networks for rank-consistent ordinal regression based on conditional
+       probabilities", 2021, arXiv:2111.08851.
+    """
+
+    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        assert batch.labels is not None
+        return corn_loss(model(batch.input_ids, batch.mask).float(), batch.labels)
+
+    return objective
+
+
+def corn_loss(logits: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
+    """Give the mean loss of logits of shape (n_rows, n_grades - 1) for places of shape (n_rows,)."""
+    steps = torch.arange(logits.shape[1], device=logits.device)
+    is_above = (grades[:, None] > steps).float()
+    is_asked = (grades[:, None] >= steps).float()
+    each = torch.nn.functional.binary_cross_entropy_with_logits(logits, is_above, reduction="none")
+    return (each * is_asked).sum() / is_asked.sum()

@@ -1,0 +1,42 @@
+"""Cross-entropy over the tokens that have a tag."""
+
+import torch
+
+from metier.training.batching import Batch
+from metier.training.objectives.focal import focal_loss
+from metier.training.objectives.objective import Objective
+
+UNTAGGED = -100  # Continuations of a word, special tokens, padding, and what another window reads.
+
+
+def token_cross_entropy(*, label_smoothing: float = 0.0, focusing: float = 0.0) -> Objective:
+    """Give the mean negative log-likelihood of the tagged tokens' tags as an objective.
+
+    The batch's labels are the tag and the casing of each token, of shape (n_rows, n_tokens, 2), `UNTAGGED` where
+    a token has none.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        Share of the target that is spread over all tags, 0 to 1.
+    focusing : float, default=0.0
+        Above 0 tokens that are tagged well already count less, as in `focal`: most tokens are outside of any span.
+    """
+
+    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        assert batch.labels is not None
+        tags, casings = batch.labels.unbind(-1)
+        logits = model(batch.input_ids, batch.mask, casings).float()
+        if focusing:
+            is_tagged = tags != UNTAGGED
+            return focal_loss(
+                logits[is_tagged], tags[is_tagged], focusing=focusing, label_smoothing=label_smoothing
+            )
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1),
+            tags.flatten(),
+            ignore_index=UNTAGGED,
+            label_smoothing=label_smoothing,
+        )
+
+    return objective

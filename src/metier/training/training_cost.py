@@ -1,0 +1,132 @@
+"""What fine-tuning will cost on this machine, measured by a few real batches before anybody waits for it."""
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+
+from metier.bases.adaptation import parse_adaptation
+from metier.bases.base import Base
+from metier.bases.known_bases import load_model
+from metier.bases.precision import mixed_precision
+from metier.training.attention import fastest_attention
+from metier.training.batching import TokenisedRows, plan_epoch
+from metier.training.heads.pooled_classifier import PooledClassifier
+from metier.training.objectives import cross_entropy
+from metier.training.vocabulary_compaction import CompactVocabulary
+
+# Weight, gradient, two moments of Adam, and the best weights so far.
+COPIES_OF_A_WEIGHT = 5
+BYTES_OF_FLOAT32 = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an epoch costs here.
+
+    Parameters
+    ----------
+    seconds_per_row : float
+        Of the rows that were measured, at their mean length.
+    seconds_per_epoch : float
+        Over all of them.
+    memory_bytes : int
+        At the peak: the process as it is, weights and their copies, and the activations of a full batch.
+    seconds_before : float
+        What is learned before the first epoch.
+    seconds_per_answer : float
+        Of what writes, for one row; of everything else an answer is too quick to count.
+    """
+
+    seconds_per_row: float
+    seconds_per_epoch: float
+    memory_bytes: int
+    seconds_before: float = 0.0
+    seconds_per_answer: float = 0.0
+
+
+def measure_training(
+    base: Base,
+    ids: Sequence[Sequence[int]],
+    *,
+    n_classes: int,
+    token_budget: int,
+    dropout: float = 0.0,
+    adaptation: str = "full",
+    n_batches: int = 3,
+) -> Cost:
+    """Time some batches of real rows, forward, backward and step, as an adaptation makes them.
+
+    States of frozen layers are computed in every batch here, so where they are kept an epoch costs less than this.
+
+    Parameters
+    ----------
+    ids : sequence of sequence of int
+        Token ids of the rows that will be trained on.
+    n_batches : int
+        Timed after one that is not; spread over the epoch, short rows and long ones. The median counts, so one
+        disturbed batch does not move the figure.
+    """
+    encoder = load_model(base)
+    weight = np.zeros((n_classes, encoder.config.hidden_size))
+    model = PooledClassifier(encoder, weight, np.zeros(n_classes), normalise=base.normalise)
+    model.set_dropout(dropout)
+    vocabulary = CompactVocabulary(encoder, ids, always=[model.pad_id])
+    parse_adaptation(adaptation).load().apply(encoder, random_state=0, n_steps=1)
+    truth = np.arange(len(ids), dtype=np.int64) % n_classes
+    rows = TokenisedRows(vocabulary.translate(ids), truth, vocabulary.translate_one(model.pad_id))
+    plan = plan_epoch(rows.lengths, token_budget=token_budget, epoch=0, random_state=0)
+    by_tokens = sorted(plan, key=lambda batch: _computed(rows, batch))
+    # The last is the largest batch of all: it stands for the peak of memory and warms the allocator up.
+    picked = [by_tokens[-1], *(by_tokens[int(at)] for at in np.linspace(0, len(plan) - 1, n_batches + 2)[1:-1])]
+    with fastest_attention(encoder, rows.lengths):
+        seconds, activations = _time_steps(model, rows, picked)
+    per_token = np.median(
+        [spent / _computed(rows, batch) for spent, batch in zip(seconds, picked[1:], strict=True)]
+    )
+    per_epoch = float(per_token) * sum(_computed(rows, batch) for batch in plan)
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    here = psutil.Process().memory_info().rss
+    memory = here + activations + trained * COPIES_OF_A_WEIGHT * BYTES_OF_FLOAT32
+    return Cost(per_epoch / len(ids), per_epoch, int(memory))
+
+
+def _computed(rows: TokenisedRows, batch: np.ndarray) -> int:
+    return len(batch) * max(len(rows.ids[position]) for position in batch)
+
+
+def _time_steps(
+    model: PooledClassifier, rows: TokenisedRows, batches: list[np.ndarray]
+) -> tuple[list[float], int]:
+    """Seconds of every step but the first, and bytes that the first one's activations took."""
+    objective = cross_entropy()
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=0.0, fused=True)
+    seconds: list[float] = []
+    saved: dict[int, int] = {}  # Bytes of each piece of memory that waits for the backward pass.
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed_precision("cpu") == "bf16")
+    model.train()
+    for number, positions in enumerate(batches):
+        start = time.perf_counter()
+        watched = (
+            nullcontext() if number else torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+        )
+        with watched, halved:
+            loss = objective(model, rows.batch(positions))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if number:
+            seconds.append(time.perf_counter() - start)
+    return seconds, sum(saved.values())

@@ -1,0 +1,1 @@
+"""Methods that stand on a pretrained encoder as it came."""

@@ -1,0 +1,290 @@
+"""Few labels: their names are rows too, and the encoder is drawn towards them where that is seen to help."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+from metier.bases.embedding import embed, embed_ids
+from metier.bases.known_bases import cutter_of, load_model, resolve_base
+from metier.bases.precision import mixed_precision
+from metier.errors import SettingsError
+from metier.export.encoder_export import check_precision
+from metier.progress import Listener, ignore
+from metier.tasks.examples import Examples, check_examples
+from metier.tasks.folds import held_out
+from metier.text.language import detect_language
+from metier.training.attention import fastest_attention
+from metier.training.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches
+from metier.training.batching import TokenisedRows
+from metier.training.heads.linear_probe import Probe, fit_probe
+from metier.training.layer_decay import parameter_groups
+from metier.training.loop import Loop, LoopSettings
+from metier.training.objectives.supervised_contrastive import contrast
+from metier.transformer.frozen.probed_texts import ProbedTexts
+
+# Above it the rows say by themselves what a label's name would add, and fine-tuning whole pays more.
+MOST_ROWS_A_LABEL = 32
+# Of 64 rows each: about what three epochs over 850 rows cost.
+STEPS = 40
+LAYER_DECAY, WEIGHT_DECAY = 0.9, 0.01
+# Three letters in a row, or a character of a script that writes words without spaces: a name that says something.
+WORD = re.compile(r"[^\W\d_]{3}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+JOINTS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """An encoder, None while it is the frozen base, and the head on it."""
+
+    encoder: Any
+    steps: int
+    probe: Probe
+
+
+class FewShot(ProbedTexts):
+    """A linear head for few rows a label, which learns the labels' names as rows.
+
+    A label is mostly named by words: `card_arrival` is one more text about a card that should arrive, and it counts
+    where there are eight. With `steps` the encoder is tuned before the head is fitted, as SetFit [1]_ does it: rows of one
+    label come together and others apart; here with the supervised contrast of all rows of a batch [2]_ instead of
+    pairs, batches being drawn as a stream. At 8 rows a label of banking77 the names were worth 0.6 points over the frozen
+    base alone (5 draws, 95 % interval 0.2 to 0.9), while tuning added nothing to them, so it is done only when asked;
+    see docs/measurements.md.
+
+    For up to some 32 rows a label; `FrozenLinear` is the same without names and tuning, `Encoder` gains with more rows.
+
+    Parameters
+    ----------
+    base : str, default="auto"
+        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    steps : int, default=0
+        Of contrastive tuning, each on 64 rows; 0 leaves the encoder frozen; None: 0 or 40, by log-loss on held-out
+        rows, for a dozen times the training.
+    learning_rate : float, default=1e-4
+        Of the uppermost layer at its peak; each layer below learns at 0.9 times the rate of the one above it.
+    contrast_temperature : float, default=0.1
+        What cosines are divided by while the encoder is tuned.
+    label_names : bool, default=True
+        Whether names of labels are learned as rows; names that are no words never are.
+    C, temperature : float, default=None
+        Inverse strength of the penalty of the head, and what logits are divided by; None: chosen on held-out rows.
+    precision : {"auto", "fp32", "int8"}, default="auto"
+        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    base_ : Base
+        The base that was used.
+    encoder_ : Module or None
+        The tuned encoder; None where the frozen base stayed.
+    probe_ : Probe
+        Weight and bias of the head, C and temperature.
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        Steps, names learned, and the log-loss on held-out rows of the encoders that were compared.
+
+    References
+    ----------
+    .. [1] Tunstall et al., "Efficient few-shot learning without prompts", 2022, arXiv:2209.11055.
+    .. [2] Khosla et al., "Supervised contrastive learning", 2020, arXiv:2004.11362.
+    """
+
+    name = "few_shot.v1"
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        steps: int | None = 0,
+        learning_rate: float = 1e-4,
+        contrast_temperature: float = 0.1,
+        label_names: bool = True,
+        C: float | None = None,
+        temperature: float | None = None,
+        precision: str = "auto",
+        random_state: int = 0,
+    ):
+        self.base = base
+        self.steps = steps
+        self.learning_rate = learning_rate
+        self.contrast_temperature = contrast_temperature
+        self.label_names = label_names
+        self.C = C
+        self.temperature = temperature
+        self.precision = precision
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Tune the encoder where that helps, and fit the head.
+
+        Without `validation`, rows are held out to make the choices on; what was chosen is then learned from all.
+
+        Raises
+        ------
+        SettingsError
+            If settings are out of range; all faults are told at once.
+        """
+        self._check_settings()
+        examples = check_examples(X, y)
+        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+        self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
+        self._keep(examples, unseen)
+        taught = self._choose(examples, unseen, listener)
+        self.encoder_, self.probe_ = taught.encoder, taught.probe
+        self.facts_ |= {"steps": taught.steps, "names_learned": len(self._names()[0])}
+        self.chosen_params_ = {**self._chosen_of_head(), "steps": taught.steps}
+        return self
+
+    def why_not(self, X: Any, y: Any) -> str | None:
+        """Say why it should not race on these rows when nobody asked for it; None: it should."""
+        typical = float(np.median(np.unique(np.asarray(y, dtype=object).astype(str), return_counts=True)[1]))
+        if typical <= MOST_ROWS_A_LABEL:
+            return None
+        return (
+            f"it is made for few rows a label, up to {MOST_ROWS_A_LABEL}, and half of the labels have {typical:.0f} "
+            "or more; name it in --candidates to race it all the same"
+        )
+
+    @property
+    def rows_tuned(self) -> int:
+        """Rows that go there and back through the encoder in a fit, at the most."""
+        steps = STEPS if self.steps is None else self.steps
+        return 2 * steps * BATCH_ROWS
+
+    def _check_settings(self) -> None:
+        check_precision(self.precision)
+        faults = []
+        if self.steps is not None and (self.steps != int(self.steps) or self.steps < 0):
+            faults.append(f"steps is {self.steps!r}, expected None or a whole number from 0")
+        for setting in ("learning_rate", "contrast_temperature", "C", "temperature"):
+            value = getattr(self, setting)
+            if value is not None and not value > 0:
+                faults.append(f"{setting} is {value!r}, expected a number above 0")
+        if faults:
+            raise SettingsError(faults, origin=f"The settings of {self.name}")
+
+    def _choose(self, examples: Examples, unseen: Examples | None, listener: Listener) -> _Taught:
+        """Compare the frozen with the tuned encoder on rows that neither has seen, and learn as the better one."""
+        if self.steps is not None:
+            if unseen is None and self.steps and None in (self.C, self.temperature):
+                return self._settled(examples, self.steps, listener)
+            return self._teach(examples, unseen, self.steps, listener)
+        if unseen is not None:
+            return self._better(examples, unseen, listener)
+        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
+        if (
+            split is None
+        ):  # One row a label: nothing can be compared, and tuning would have nothing to draw together.
+            return self._teach(examples, None, 0, listener)
+        kept, held = (examples.take(positions) for positions in split)
+        trial = self._better(kept, held, listener)
+        if not trial.steps:
+            return self._teach(examples, None, 0, listener)
+        return self._teach(examples, None, trial.steps, listener, like=trial.probe)
+
+    def _settled(self, examples: Examples, steps: int, listener: Listener) -> _Taught:
+        """Tune on all rows, the head's settings chosen with an encoder that has not seen the rows it is judged on."""
+        split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
+        if split is None:
+            return self._teach(examples, None, steps, listener)
+        kept, held = (examples.take(positions) for positions in split)
+        trial = self._teach(kept, held, steps, listener)
+        return self._teach(examples, None, steps, listener, like=trial.probe)
+
+    def _better(self, examples: Examples, unseen: Examples, listener: Listener) -> _Taught:
+        tried = [self._teach(examples, unseen, steps, listener) for steps in (0, STEPS)]
+        losses = [float(taught.probe.held_out_loss or np.inf) for taught in tried]
+        self.facts_["held_out_log_loss"] = {"frozen": losses[0], "tuned": losses[1]}
+        return tried[int(losses[1] < losses[0])]
+
+    def _teach(
+        self,
+        examples: Examples,
+        unseen: Examples | None,
+        steps: int,
+        listener: Listener,
+        *,
+        like: Probe | None = None,
+    ) -> _Taught:
+        """Tune for so many steps and fit the head; with the settings of the head `like`, if given."""
+        names, owners = self._names()
+        encoder = self._tune(examples, names, owners, steps, listener) if steps else None
+        probe = fit_probe(
+            self._vectors(encoder, examples.texts, listener),
+            examples.truth,
+            C=self.C if like is None else like.C,
+            temperature=self.temperature if like is None else like.temperature,
+            validation=None
+            if unseen is None
+            else (self._vectors(encoder, unseen.texts, listener), unseen.truth),
+            always=(self._vectors(encoder, names, listener), owners) if names else None,
+            random_state=self.random_state,
+        )
+        return _Taught(encoder, steps, probe)
+
+    def _names(self) -> tuple[list[str], np.ndarray]:
+        """Give the labels' names that are words, and the number of the label of each."""
+        found = [(words_of(str(label)), number) for number, label in enumerate(self.classes_)]
+        named = [(words, number) for words, number in found if words and self.label_names]
+        return [words for words, _ in named], np.array([number for _, number in named], dtype=np.int64)
+
+    def _embed(self, texts: Sequence[str]) -> np.ndarray:
+        return self._vectors(self.encoder_, texts)
+
+    def _encoder(self) -> torch.nn.Module:
+        return super()._encoder() if self.encoder_ is None else self.encoder_
+
+    def _vectors(self, encoder: Any, texts: Sequence[str], listener: Listener = ignore) -> np.ndarray:
+        if encoder is None:
+            return embed(self.base_, texts, listener=listener)
+        return cutter_of(self.base_).average(
+            lambda ids: embed_ids(encoder, ids, normalise=self.base_.normalise), texts
+        )
+
+    def _tune(
+        self, examples: Examples, names: Sequence[str], owners: np.ndarray, steps: int, listener: Listener
+    ) -> Any:
+        """Give the base drawn towards the labels, its word vectors as they were."""
+        torch.manual_seed(self.random_state)
+        model = VectorsByLength(load_model(self.base_), dropout=0.0)
+        # Few rows show few words: moving these alone would take them away from their neighbours.
+        model.encoder.get_input_embeddings().weight.requires_grad_(False)
+        truth = np.concatenate([examples.truth, owners])
+        ids = cutter_of(self.base_).first([*examples.texts, *names])
+        stream = balanced_batches(truth, random_state=self.random_state)
+        batches = [next(stream) for _ in range(steps)]
+        with fastest_attention(model.encoder):
+            Loop(
+                model,
+                TokenisedRows(ids, truth, model.pad_id),
+                groups=parameter_groups(
+                    model.encoder,
+                    model.head,
+                    learning_rate=self.learning_rate,
+                    layer_decay=LAYER_DECAY,
+                    weight_decay=WEIGHT_DECAY,
+                ),
+                plan=lambda epoch: batches,
+                objective=contrast(temperature=self.contrast_temperature),
+                settings=LoopSettings(epochs=1, warmup_fraction=0.1),
+                mixed_precision=mixed_precision(),
+                what=f"{self.name}: tuning {self.base_.name}",
+                listener=listener,
+            ).run()
+        return model.encoder.eval()
+
+
+def words_of(label: str) -> str | None:
+    """Give a label's name as words (`card_arrival`: "card arrival"); None where it is a number or a code."""
+    return " ".join(JOINTS.sub(" ", label).split()) if WORD.search(label) else None

@@ -1,0 +1,135 @@
+"""Search by meaning: the texts whose vectors lie nearest to the query's, by the base as it came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from metier.bases.base import Base
+from metier.bases.known_bases import load_model, resolve_base
+from metier.export.encoder_export import check_precision, typical_rows
+from metier.export.pair_export import PairHead, export_bi_encoder
+from metier.predictors.composite.retrieve_rerank import (
+    RETRIEVER_FOLDER,
+    Finders,
+    RetrieveRerankPredictor,
+    SearchSettings,
+    as_kept,
+    save_search,
+)
+from metier.progress import Listener, ignore
+from metier.tasks.collection import Collection, collection_of
+from metier.tasks.contract import SearchMethod
+from metier.text.given_texts import as_texts
+from metier.text.language import detect_language
+from metier.transformer.frozen.pair_vectors import frozen_vectors
+
+HUGGING_FACE = "huggingface"
+
+
+@dataclass(frozen=True)
+class FrozenEncoder:
+    """Embeds queries by a base as it came."""
+
+    base: Base
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the vector of each text, of length 1, an ndarray of float32 of shape (n_texts, hidden_size)."""
+        return frozen_vectors(self.base, texts)
+
+
+class FrozenSearch(SearchMethod):
+    """Texts of a collection by the cosine of their vectors and the query's; a pretrained encoder, nothing trained.
+
+    Finds what says the same in other words, and with a multilingual base in another language. Needs no pair of
+    query and answer; with some hundred of them `SearchEncoder` learns what belongs together here.
+
+    Parameters
+    ----------
+    collection : Collection, default=None
+        What is searched; None: the texts that are learned from, by their targets.
+    base : str, default="auto"
+        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    top : int, default=10
+        Most matches in an answer.
+    precision : {"auto", "fp32", "int8"}, default="auto"
+        Of the exported encoder; `auto` keeps fp32, for no label is there to prove INT8 on.
+
+    Attributes
+    ----------
+    base_ : Base
+    predictor_ : RetrieveRerankPredictor
+    chosen_params_ : dict
+        The base that was used.
+    """
+
+    name = "frozen_search.v1"
+
+    def __init__(
+        self,
+        *,
+        collection: Collection | None = None,
+        base: str = "auto",
+        top: int = 10,
+        precision: str = "auto",
+    ):
+        self.collection = collection
+        self.base = base
+        self.top = top
+        self.precision = precision
+
+    def fit(self, X: Any, y: Any, *, validation: Any = None, listener: Listener = ignore) -> Self:
+        """Embed the collection, or look its vectors up.
+
+        Parameters
+        ----------
+        X : texts
+            Queries.
+        y : sequence of str or of list of str
+            The ids that answer each.
+        """
+        check_precision(self.precision)
+        queries = as_texts(X)
+        collection = collection_of(self.collection, queries, y)
+        self.base_ = resolve_base(self.base, language=detect_language(collection.texts).main_language)
+        vectors = as_kept(frozen_vectors(self.base_, collection.texts, listener=listener))
+        self.predictor_ = by_vectors(
+            collection, FrozenEncoder(self.base_), vectors, top=self.top, name=self.name
+        )
+        self.chosen_params_: dict[str, Any] = {"base": self.base_.name}
+        self.facts_: dict[str, Any] = {"base": self.base_.name, "texts": len(collection)}
+        self._sample = list(typical_rows(collection.texts))
+        return self
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.composite.retrieve_rerank` answers from, and a Hugging Face folder."""
+        check_is_fitted(self)
+        save_search(folder, self.predictor_)
+        export_bi_encoder(
+            load_model(self.base_),
+            self.base_,
+            folder / RETRIEVER_FOLDER,
+            PairHead(self.name, (), None),
+            sample=self._sample,
+            precision=self.precision,
+        )
+        bring_up(folder)
+
+
+def by_vectors(
+    collection: Collection, encoder: Any, vectors: np.ndarray, *, top: int, name: str
+) -> RetrieveRerankPredictor:
+    """Make a search of an encoder and the vectors it gave a collection."""
+    settings = SearchSettings(top=top, ways=("vectors",), reranks=False)
+    finders = Finders(retriever=encoder, vectors=vectors)
+    return RetrieveRerankPredictor(collection, finders, settings, name=name)
+
+
+def bring_up(folder: Path) -> None:
+    """Put the Hugging Face folder of the retriever beside it, where that of every method is: nothing serves it."""
+    inside = folder / RETRIEVER_FOLDER / HUGGING_FACE
+    if inside.is_dir():
+        inside.replace(folder / HUGGING_FACE)

@@ -1,0 +1,194 @@
+"""From checked rows to tokens: how prompts are built for a base, and what of the rows is trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import transformers
+
+from metier.bases.generative_bases import GenerativeBase, load_codec
+from metier.bases.huggingface_folder import quiet_transformers
+from metier.errors import DataError
+from metier.predictors.onnx.token_choice import smallest_unrepeated
+from metier.predictors.text.prompting import ENCODER_TEMPLATE, PLAIN_TEMPLATE, Codec, Prompts, PromptSettings
+from metier.tasks.generation import TextPairs
+from metier.transformer.generation.generation_rows import GenerationRows
+
+LANGUAGES = {"en": "English", "zh": "Chinese"}
+# Nine in a hundred answers may end early rather than that every answer may become as long as the longest.
+QUANTILE = 0.99
+SLACK = 1.2  # An unseen row may need somewhat more than those that were seen.
+SMALLEST_SHARE = 4  # A quarter of the context is the most that answers may take of it.
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a base reads and writes the rows of one task.
+
+    Parameters
+    ----------
+    base : GenerativeBase
+    tokenizer : PreTrainedTokenizer
+        For saving.
+    codec : Codec
+    prompts : Prompts
+    max_new_tokens, no_repeat_ngram : int
+        What the training targets say about answers.
+    end_id : int
+    """
+
+    base: GenerativeBase
+    tokenizer: Any
+    codec: Codec
+    prompts: Prompts
+    max_new_tokens: int
+    no_repeat_ngram: int
+    end_id: int
+
+    def rows(self, pairs: TextPairs) -> tuple[GenerationRows, dict[str, int]]:
+        """Give the rows as tokens, and what could not be used of them.
+
+        A text to translate that is longer than the context becomes several prompts in answering; in training its
+        target cannot be cut in the same places, so it is left out. A target past `max_new_tokens` teaches its
+        beginning, without the end mark.
+
+        Raises
+        ------
+        DataError
+            If nothing is left.
+        """
+        prompts, answers = [], []
+        n_left_out = n_cut = 0
+        for item, target in zip(pairs.items, pairs.targets, strict=True):
+            built = self.prompts.build(item)
+            if len(built) > 1:
+                n_left_out += 1
+                continue
+            answer = self._answer(target)
+            n_cut += len(answer) > self.max_new_tokens
+            prompts.append(built[0])
+            answers.append(answer[: self.max_new_tokens])
+        if not prompts:
+            raise DataError(
+                f"All {len(pairs)} texts are longer than the context of {self.prompts.text_room} tokens, and a text to "
+                "translate cannot be cut while it trains. Split the rows by sentence, or set a larger context."
+            )
+        is_pair = self.base.is_encoder_decoder
+        ids = (
+            prompts
+            if is_pair
+            else [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
+        )
+        pad_id = self.tokenizer.pad_token_id
+        rows = GenerationRows(
+            ids,
+            None,
+            self.end_id if pad_id is None else int(pad_id),
+            answers=answers,
+            is_encoder_decoder=is_pair,
+        )
+        return rows, {"rows_left_out": n_left_out, "targets_cut": n_cut}
+
+    def _answer(self, target: str) -> list[int]:
+        return encode_answer(self.codec, self.prompts.settings, self.base, target, self.end_id)
+
+
+def encode_answer(
+    codec: Codec, settings: PromptSettings, base: GenerativeBase, target: str, end_id: int
+) -> list[int]:
+    """Give the tokens that a model should write, the end mark included."""
+    ids = codec.encode_target(target) if hasattr(codec, "encode_target") else codec.encode(target)
+    if not base.is_encoder_decoder:
+        return [*ids, end_id]
+    return [*settings.before, *ids, *(settings.after or (end_id,))]
+
+
+def build_encoding(
+    base: GenerativeBase,
+    pairs: TextPairs,
+    *,
+    kind: str,
+    language: str,
+    instruction: str | None,
+    context: int,
+    max_new_tokens: int | None,
+) -> Encoding:
+    """Decide how a base is asked, from what it is and what the training rows are like."""
+    with quiet_transformers():
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            base.folder, local_files_only=True, trust_remote_code=False
+        )
+    codec = load_codec(base.folder)
+    end_id = _end_of(tokenizer, base)
+    context = min(context, base.max_length)
+    bare = _prompt_settings(
+        base, tokenizer, kind=kind, room=context, instruction=instruction, language=language
+    )
+    answers = [encode_answer(codec, bare, base, target, end_id) for target in pairs.targets]
+    most = max_new_tokens or _most_new_tokens([len(answer) for answer in answers], context)
+    room = context if base.is_encoder_decoder else context - most
+    settings = PromptSettings(**{**vars(bare), "room": room})
+    return Encoding(
+        base, tokenizer, codec, Prompts(settings, codec), most, smallest_unrepeated(answers), end_id
+    )
+
+
+def _most_new_tokens(lengths: Sequence[int], context: int) -> int:
+    wanted = int(np.ceil(np.quantile(lengths, QUANTILE) * SLACK)) + 2
+    return max(min(wanted, context // SMALLEST_SHARE), 1)
+
+
+def _prompt_settings(
+    base: GenerativeBase, tokenizer: Any, *, kind: str, room: int, instruction: str | None, language: str
+) -> PromptSettings:
+    own = getattr(tokenizer, "chat_template", None)
+    is_chat = isinstance(own, str) and not base.is_encoder_decoder
+    template = str(own) if is_chat else ENCODER_TEMPLATE if base.is_encoder_decoder else PLAIN_TEMPLATE
+    before, after = ((), ()) if is_chat else _affixes(tokenizer)
+    if instruction is None:
+        # An encoder-decoder is taught by rows alone: what T5 or Marian were told in pretraining is their own.
+        instruction = "" if base.is_encoder_decoder else instruction_of(kind, language)
+    return PromptSettings(
+        kind=kind,
+        instruction=instruction,
+        template=template,
+        room=room,
+        before=before,
+        # What a causal model writes comes where its tokenizer would put the end.
+        after=after if base.is_encoder_decoder else (),
+        bos_token=tokenizer.bos_token or "",
+        eos_token=tokenizer.eos_token or "",
+    )
+
+
+def instruction_of(kind: str, language: str) -> str:
+    """Give the system message for a kind of text."""
+    if kind == "summary":
+        return "Summarise the text."
+    if kind == "translation":
+        return (
+            f"Translate the text into {LANGUAGES[language]}."
+            if language in LANGUAGES
+            else "Translate the text."
+        )
+    return "Reply to the user."
+
+
+def _affixes(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids that a tokenizer puts before and after every text."""
+    bare = tokenizer.encode("a", add_special_tokens=False)
+    whole = tokenizer.encode("a", add_special_tokens=True)
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return tuple(whole[:start]), tuple(whole[start + len(bare) :])
+    return (), ()
+
+
+def _end_of(tokenizer: Any, base: GenerativeBase) -> int:
+    if tokenizer.eos_token_id is None:
+        raise DataError(
+            f"The tokenizer of {base.name!r} names no end mark (eos_token), so its answers would never end. "
+            "Name one in its tokenizer_config.json."
+        )
+    return int(tokenizer.eos_token_id)

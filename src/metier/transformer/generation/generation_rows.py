@@ -1,0 +1,151 @@
+"""Rows of prompts and answers as batches, and the model that is trained on them.
+
+The loss counts the tokens of the answer alone: a model should learn to summarise, not to write abstracts. Rows are not
+packed one behind the other into full sequences: that needs a mask by blocks, or rows read one another, and
+batches of rows sorted by length pad so little here that there is nothing to win.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from metier.training.batching import Batch, TokenisedRows
+
+IGNORED = -100  # What torch's cross-entropy leaves out.
+
+
+@dataclass(frozen=True)
+class GenerationRows(TokenisedRows):
+    """Prompts and answers as token ids.
+
+    Parameters
+    ----------
+    ids : sequence of sequence of int
+        Of a causal model prompt and answer in one, of an encoder-decoder the prompt.
+    answers : sequence of sequence of int
+        Token ids of the answers, the end mark included.
+    is_encoder_decoder : bool
+    """
+
+    answers: Sequence[Sequence[int]] = ()
+    is_encoder_decoder: bool = False
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row; of an encoder-decoder those of both sides."""
+        if not self.is_encoder_decoder:
+            return super().lengths
+        return super().lengths + np.fromiter(map(len, self.answers), dtype=np.int64, count=len(self.answers))
+
+    def parted(self, most: int) -> tuple[list[list[int]], list[list[int]]]:
+        """Give the prompts and the answers of some rows, evenly taken."""
+        taken = np.linspace(0, len(self) - 1, min(most, len(self))).astype(int)
+        answers = [list(self.answers[row]) for row in taken]
+        if self.is_encoder_decoder:
+            return [list(self.ids[row]) for row in taken], answers
+        prompts = [
+            list(self.ids[row][: len(self.ids[row]) - len(answer)])
+            for row, answer in zip(taken, answers, strict=True)
+        ]
+        return prompts, answers
+
+    def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor:
+        answers = [self.answers[position] for position in positions]
+        if self.is_encoder_decoder:
+            labels = torch.full((len(answers), max(map(len, answers))), IGNORED, dtype=torch.int64)
+            ends = [len(answer) for answer in answers]
+        else:
+            labels = torch.full((len(answers), width), IGNORED, dtype=torch.int64)
+            ends = [len(self.ids[position]) for position in positions]
+        for row, (answer, end) in enumerate(zip(answers, ends, strict=True)):
+            labels[row, end - len(answer) : end] = torch.tensor(answer, dtype=torch.int64)
+        return labels
+
+
+class Writer(torch.nn.Module):
+    """A causal or an encoder-decoder model as the loop trains it.
+
+    Its state is what trains and nothing else, so that a checkpoint of a low-rank adaptation has megabytes and holds no
+    tensor twice where input and output embeddings are one.
+
+    Parameters
+    ----------
+    language_model : Module
+        From transformers or PEFT.
+    is_encoder_decoder : bool
+    """
+
+    def __init__(self, language_model: Any, *, is_encoder_decoder: bool):
+        super().__init__()
+        self.language_model = language_model
+        self.is_encoder_decoder = is_encoder_decoder
+
+    def forward(
+        self, input_ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Give what is predicted for the tokens of the answers.
+
+        Returns
+        -------
+        logits : Tensor of shape (n_answer_tokens, n_tokens)
+        wanted : Tensor of int64 of shape (n_answer_tokens,)
+        rows : Tensor of int64 of shape (n_answer_tokens,)
+            Which row each is of.
+        """
+        if self.is_encoder_decoder:
+            wanted = labels
+            shifted = self.language_model.prepare_decoder_input_ids_from_labels(labels=labels)
+            inputs = {"decoder_input_ids": shifted}
+        else:
+            # Each token is predicted from the one before it; the last one predicts past the end.
+            end = torch.full_like(labels[:, :1], IGNORED)
+            wanted = torch.cat([labels[:, 1:], end], dim=1)
+            inputs = {"use_cache": False}
+        is_answer = wanted != IGNORED
+        logits = self._logits(is_answer, input_ids=input_ids, attention_mask=mask, **inputs)
+        return logits, wanted[is_answer], is_answer.nonzero()[:, 0]
+
+    def _logits(self, is_answer: torch.Tensor, **inputs: Any) -> torch.Tensor:
+        """The logits of the answers' tokens alone: prompts are most of a batch, and a vocabulary is wide."""
+        head = self.language_model.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda _, given: (given[0][is_answer], *given[1:]))
+        try:
+            logits: torch.Tensor = self.language_model(**inputs).logits
+        finally:
+            handle.remove()
+        return logits if logits.dim() == 2 else logits[is_answer]
+
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """The weights that train, by name, each once."""
+        return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
+        """Give the weights that train."""
+        return {name: weight.detach() for name, weight in self.trained().items()}
+
+    def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        """Put back what `state_dict` gave."""
+        with torch.no_grad():
+            for name, weight in self.trained().items():
+                weight.copy_(state_dict[name])
+
+    def losses(self, rows: GenerationRows, *, token_budget: int) -> np.ndarray:
+        """Give the mean negative log-likelihood of the tokens of each answer, of shape (n_rows,)."""
+        self.eval()
+        found = np.zeros(len(rows))
+        for positions, batch in rows.in_order_of_length(token_budget):
+            with torch.inference_mode():
+                logits, wanted, row = self(batch.input_ids, batch.mask, batch.labels)
+            each = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="none").numpy()
+            counts = np.bincount(row.numpy(), minlength=len(positions))
+            found[positions] = np.bincount(row.numpy(), weights=each, minlength=len(positions)) / counts
+        return found
+
+
+def answer_cross_entropy(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Give the mean negative log-likelihood of the answers' tokens: an `Objective`."""
+    logits, wanted, _ = model(batch.input_ids, batch.mask, batch.labels)
+    return torch.nn.functional.cross_entropy(logits.float(), wanted)

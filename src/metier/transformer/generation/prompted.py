@@ -1,0 +1,182 @@
+"""Labels by how likely a generative base finds them after the text; nothing is trained."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import transformers
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from metier.bases.generative_bases import (
+    GenerativeBase,
+    load_codec,
+    load_language_model,
+    resolve_generative_base,
+    save_language_model,
+    working_dtype,
+)
+from metier.bases.huggingface_folder import quiet_transformers
+from metier.errors import SettingsError
+from metier.evaluation.calibration import fit_temperature
+from metier.evaluation.softmax import softmax
+from metier.predictors.answers import Answers
+from metier.predictors.loading import read_settings, write_settings
+from metier.progress import Listener, Progress, ignore
+from metier.tasks.contract import Classifier
+from metier.tasks.examples import check_examples
+from metier.transformer.generation.label_likelihood import PLACE, LabelLikelihood
+
+KIND = "torch_prompted.v1"
+HUGGING_FACE_FOLDER = "huggingface"
+TEMPLATE = "Text: {text}\nTopic:"
+# Sums of logarithms over a few tokens, where no labelled row says how far they can be trusted.
+UNCALIBRATED_TEMPERATURE = 2.0
+ROWS_AT_ONCE = 10  # Between two reports of progress.
+
+
+class TorchPromptedPredictor:
+    """A causal model that scores the labels of a text, answering by torch. Safe to share between threads.
+
+    Parameters
+    ----------
+    base : GenerativeBase
+    settings : mapping
+        `predictor.json`: name, labels, described, template, temperature.
+    """
+
+    def __init__(self, base: GenerativeBase, settings: Mapping[str, Any]):
+        self.name: str = settings["name"]
+        self.labels: tuple[str, ...] = tuple(settings["labels"])
+        self._temperature: float = settings["temperature"]
+        self.likelihood = LabelLikelihood(
+            load_language_model(base, dtype=working_dtype(base)),
+            load_codec(base.folder),
+            described=settings["described"],
+            template=settings["template"],
+            most_tokens=base.max_length,
+        )
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load what `Prompted.export` wrote; torch counts its threads by itself, for the whole process."""
+        return cls(resolve_generative_base(str(folder / HUGGING_FACE_FOLDER)), read_settings(folder))
+
+    def predict(self, texts: Sequence[str]) -> Answers:
+        """Answer texts, one after the other."""
+        if not len(texts):
+            return Answers(np.empty((0, len(self.labels))), self.labels, ())
+        scores = self.likelihood.scores(texts)
+        return Answers(softmax(scores / self._temperature), self.labels, (self.name,) * len(texts))
+
+
+class Prompted(Classifier):
+    """A generative base asked which label goes on from the text; no label of a row is learned from.
+
+    For bases of some billion weights: with the small one that comes with Metier, of 135 million, `ZeroShot` is far
+    better and hundreds of times as fast. It is answered by torch: `metier[train]` is needed where it serves.
+
+    Parameters
+    ----------
+    base : str, default="auto"
+        A causal model: a folder, `smollm2` (which `auto` is), a hub name.
+    descriptions : mapping of str to str, default=None
+        How a label is written where its name, underscores as spaces, says too little.
+    template : str, default="Text: {text}\\nTopic:"
+        What stands around the text; the label is what follows.
+    temperature : float, default=None
+        Of the softmax over the scores; None: fitted on validation.
+    most_scored : int, default=100
+        Validation rows to fit it on; each costs a pass of the base.
+    random_state : int, default=0
+        Which rows these are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+    """
+
+    name = "prompted.v1"
+    writes: ClassVar[bool] = True  # It stands on a base that writes.
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        descriptions: Mapping[str, str] | None = None,
+        template: str = TEMPLATE,
+        temperature: float | None = None,
+        most_scored: int = 100,
+        random_state: int = 0,
+    ):
+        self.base = base
+        self.descriptions = descriptions
+        self.template = template
+        self.temperature = temperature
+        self.most_scored = most_scored
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Learn the label space and fit the temperature; without `validation` rows of X serve, none being learned."""
+        if PLACE not in self.template:
+            raise SettingsError([f"template is {self.template!r}, expected a text with {PLACE} in it"])
+        examples = check_examples(X, y)
+        unseen = examples if validation is None else check_examples(*validation, classes=examples.classes)
+        self.classes_ = examples.classes
+        self._base = resolve_generative_base(self.base)
+        if self._base.is_encoder_decoder:
+            raise SettingsError([f"base is {self.base!r}, an encoder-decoder; expected a causal model"])
+        self.predictor_ = TorchPromptedPredictor(self._base, self._settings(1.0))
+        temperature = self.temperature
+        if temperature is None:
+            picked = check_random_state(self.random_state).permutation(len(unseen))[: self.most_scored]
+            some = unseen.take(picked)
+            temperature = fit_temperature(self._scores(some.texts, listener), some.truth)
+        self.temperature_ = float(temperature or UNCALIBRATED_TEMPERATURE)
+        self.chosen_params_ = {"base": self._base.name, "temperature": self.temperature_}
+        self.facts_: dict[str, Any] = {"base": self._base.name, "described": self._described()}
+        return self
+
+    def export(self, folder: Path) -> None:
+        """Leave the base and what to ask it."""
+        check_is_fitted(self)
+        with quiet_transformers():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                self._base.folder, local_files_only=True, trust_remote_code=False
+            )
+        model = load_language_model(self._base, dtype=working_dtype(self._base))
+        save_language_model(model, tokenizer, folder / HUGGING_FACE_FOLDER)
+        write_settings(folder, self._settings(self.temperature_))
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return softmax(self._scores(texts, ignore) / self.temperature_)
+
+    def _settings(self, temperature: float) -> dict[str, Any]:
+        return {
+            "kind": KIND,
+            "name": self.name,
+            "labels": [str(label) for label in self.classes_],
+            "described": list(self._described().values()),
+            "template": self.template,
+            "temperature": temperature,
+        }
+
+    def _described(self) -> dict[str, str]:
+        given = self.descriptions or {}
+        return {
+            label: given.get(label) or " ".join(label.replace("_", " ").split()) or label
+            for label in map(str, self.classes_)
+        }
+
+    def _scores(self, texts: Sequence[str], listener: Listener) -> np.ndarray:
+        found = []
+        for start in range(0, len(texts), ROWS_AT_ONCE):
+            listener(Progress(f"{self.name}: scoring labels", start, len(texts), unit="rows"))
+            found.append(self.predictor_.likelihood.scores(texts[start : start + ROWS_AT_ONCE]))
+        return np.concatenate(found)

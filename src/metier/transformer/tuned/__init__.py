@@ -1,0 +1,1 @@
+"""Methods that fine-tune a pretrained encoder."""

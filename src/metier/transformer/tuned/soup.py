@@ -1,0 +1,270 @@
+"""Several fine-tunings of one base whose weights are averaged into one model that costs no more than one."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from metier.errors import SettingsError
+from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature, log_loss
+from metier.evaluation.comparison import compare
+from metier.evaluation.metrics import accuracy
+from metier.evaluation.softmax import softmax
+from metier.progress import Listener, ignore
+from metier.tasks.contract import Classifier
+from metier.tasks.examples import Examples, check_examples
+from metier.training.training_cost import Cost
+from metier.transformer.tuned.encoder import Encoder
+
+# Ingredients differ in the order of their rows and, so that they are not all alike, in their learning rate.
+RATES = (1.0, 0.7, 1.4)
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """One fine-tuning.
+
+    Parameters
+    ----------
+    recipe : dict
+        Settings of the encoder with which it can be trained again without validation.
+    log_loss, accuracy : float
+        On validation.
+    """
+
+    recipe: dict[str, Any]
+    log_loss: float
+    accuracy: float
+
+
+class Soup(Classifier):
+    """Encoders fine-tuned from one base and one head, their weights averaged greedily [1]_.
+
+    The best on validation begins; each further one, best first, stays in the average only if validation log-loss
+    falls. The average answers at the cost of one model. What it gains over its best ingredient is tested in pairs,
+    and the average of the answers, which costs as many passes as there are ingredients, stands beside it.
+
+    Parameters
+    ----------
+    base : str, default="auto"
+        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    ingredients : int, default=3
+        Encoders to train.
+    epochs : int, default=3
+        Length of each one's schedule.
+    recipes : list of dict, default=None
+        Settings of the encoders that were kept: they are trained and averaged, nothing is chosen.
+    temperature : float, default=None
+        Of the softmax; None: fitted on validation.
+    time_limit_minutes : float, default=None
+        For all of them together; None: no limit.
+    checkpoint_folder : path, default=None
+        Keep checkpoints there, and go on from those found there.
+    precision : {"auto", "fp32", "int8"}, default="auto"
+        Of the exported encoder.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    best_ : Encoder
+        With the averaged weights.
+    facts_ : dict
+        `ingredients`, which were `kept`, `soup`, `ensemble` and `comparison` on validation.
+
+    References
+    ----------
+    .. [1] Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+       increasing inference time", 2022, arXiv:2203.05482.
+    """
+
+    name = "soup.v1"
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        ingredients: int = 3,
+        epochs: int = 3,
+        recipes: list[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        time_limit_minutes: float | None = None,
+        checkpoint_folder: str | Path | None = None,
+        precision: str = "auto",
+        random_state: int = 0,
+    ):
+        self.base = base
+        self.ingredients = ingredients
+        self.epochs = epochs
+        self.recipes = recipes
+        self.temperature = temperature
+        self.time_limit_minutes = time_limit_minutes
+        self.checkpoint_folder = checkpoint_folder
+        self.precision = precision
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Train the ingredients on texts and their labels, and average those that help.
+
+        Raises
+        ------
+        SettingsError
+            Without `validation` and without `recipes`: what to keep is chosen on rows that were not trained on.
+        """
+        if self.ingredients < 2 and self.recipes is None:
+            raise SettingsError(
+                [f"ingredients is {self.ingredients}, and an average takes 2 or more"],
+                origin=f"The settings of {self.name}",
+            )
+        if validation is None and self.recipes is None:
+            raise SettingsError(
+                ["there are no validation rows and no recipes"], origin=f"The settings of {self.name}"
+            )
+        examples = check_examples(X, y)
+        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+        if self.recipes is not None or unseen is None:
+            self._cook_again(examples, listener)
+        else:
+            self._cook(examples, unseen, listener)
+        self.classes_ = self.best_.classes_
+        return self
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.onnx.onnx_encoder` answers from, and a Hugging Face folder."""
+        check_is_fitted(self)
+        self.best_.export(folder)
+        self.facts_["export"] = self.best_.facts_["export"]
+
+    def measure(self, X: Any, y: Any = None) -> Cost:
+        """Time a few real batches; an epoch is one of every ingredient."""
+        cost = self._encoder(0).measure(X, y)
+        return replace(cost, seconds_per_epoch=cost.seconds_per_epoch * self.ingredients)
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return self.best_.predict_proba(texts)
+
+    def _encoder(self, number: int, **settings: Any) -> Encoder:
+        folder = self.checkpoint_folder
+        limit = self.time_limit_minutes
+        common: dict[str, Any] = {
+            "base": self.base,
+            "epochs": self.epochs,
+            "random_state": self.random_state + number,
+            "precision": self.precision,
+            "checkpoint_folder": None if folder is None else Path(folder) / f"ingredient-{number}",
+            "time_limit_minutes": None if limit is None else limit / self.ingredients,
+        }
+        return Encoder(**{**common, **settings})
+
+    def _cook(self, examples: Examples, unseen: Examples, listener: Listener) -> None:
+        X, y = examples.texts, examples.classes[examples.truth]
+        validation = (unseen.texts, unseen.classes[unseen.truth])
+        # The head's start is chosen once: ingredients that start apart cannot be averaged.
+        first = self._encoder(0).fit(X, y, validation=validation, listener=listener)
+        encoders, C = [first], first.chosen_params_["C"]
+        for number in range(1, self.ingredients):
+            rate = first.facts_["learning_rate"] * RATES[number % len(RATES)]
+            encoder = self._encoder(number, learning_rate=rate, C=C)
+            encoders.append(encoder.fit(X, y, validation=validation, listener=listener))
+        answers = [encoder.predict_proba(unseen.texts) for encoder in encoders]
+        losses = [log_loss(own, unseen.truth) for own in answers]
+        order = sorted(range(len(encoders)), key=lambda number: losses[number])
+        kept = self._stir(encoders, order, unseen, losses)
+        self._close(encoders, kept, unseen, answers)
+
+    def _stir(
+        self, encoders: Sequence[Encoder], order: Sequence[int], unseen: Examples, losses: Sequence[float]
+    ) -> list[int]:
+        """Average into the best one whatever lowers the loss; give the places of those that are in."""
+        pot = encoders[order[0]]
+        states = [_weights(encoder) for encoder in encoders]
+        kept, lowest = [order[0]], losses[order[0]]
+        for number in order[1:]:
+            _pour(pot, _mean([states[one] for one in [*kept, number]]))
+            loss = log_loss(_at_best_temperature(pot, unseen), unseen.truth)
+            if loss < lowest:
+                kept, lowest = [*kept, number], loss
+        _pour(pot, _mean([states[one] for one in kept]))
+        logits = np.log(np.maximum(pot.predict_proba(unseen.texts), SMALLEST_PROBABILITY))
+        # These answers are softened by the ingredient's own temperature already.
+        pot.temperature_ = self.temperature or pot.temperature_ * fit_temperature(logits, unseen.truth)
+        self.best_ = pot
+        return kept
+
+    def _close(
+        self, encoders: Sequence[Encoder], kept: list[int], unseen: Examples, answers: Sequence[np.ndarray]
+    ) -> None:
+        recipes = [_recipe(encoders[number]) for number in kept]
+        soup = self.best_.predict_proba(unseen.texts)
+        ensemble = np.mean(answers, axis=0)
+        found = compare(unseen.truth, soup.argmax(1), answers[kept[0]].argmax(1))
+        self.facts_: dict[str, Any] = {
+            **self.best_.facts_,
+            "ingredients": [
+                asdict(
+                    Ingredient(
+                        _recipe(encoder),
+                        log_loss(own, unseen.truth),
+                        accuracy(unseen.truth, own.argmax(axis=1)),
+                    )
+                )
+                for encoder, own in zip(encoders, answers, strict=True)
+            ],
+            "kept": kept,
+            "soup": {
+                "log_loss": log_loss(soup, unseen.truth),
+                "accuracy": accuracy(unseen.truth, soup.argmax(axis=1)),
+            },
+            "ensemble": {
+                "log_loss": log_loss(ensemble, unseen.truth),
+                "accuracy": accuracy(unseen.truth, ensemble.argmax(axis=1)),
+            },
+            "comparison": asdict(found),
+        }
+        self.chosen_params_ = {"recipes": recipes, "temperature": float(self.best_.temperature_)}
+
+    def _cook_again(self, examples: Examples, listener: Listener) -> None:
+        X, y = examples.texts, examples.classes[examples.truth]
+        recipes = self.recipes or []
+        encoders = [
+            self._encoder(number, **recipe).fit(X, y, listener=listener)
+            for number, recipe in enumerate(recipes)
+        ]
+        self.best_ = encoders[0]
+        _pour(self.best_, _mean([_weights(encoder) for encoder in encoders]))
+        self.best_.temperature_ = float(self.temperature or self.best_.temperature_)
+        self.facts_ = {**self.best_.facts_, "kept": list(range(len(encoders)))}
+        self.chosen_params_ = {"recipes": recipes, "temperature": self.best_.temperature_}
+
+
+def _recipe(encoder: Encoder) -> dict[str, Any]:
+    own = {"learning_rate": encoder.facts_["learning_rate"], "random_state": encoder.random_state}
+    return {**own, **{name: value for name, value in encoder.chosen_params_.items() if name != "precision"}}
+
+
+def _weights(encoder: Encoder) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in encoder.model_.state_dict().items()}
+
+
+def _mean(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Average weights by name; what is no fraction, as a buffer of positions, is the first one's."""
+    first = states[0]
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
+        for name, value in first.items()
+    }
+
+
+def _pour(encoder: Encoder, weights: dict[str, torch.Tensor]) -> None:
+    encoder.model_.load_state_dict(weights)
+
+
+def _at_best_temperature(encoder: Encoder, unseen: Examples) -> np.ndarray:
+    logits = np.log(np.maximum(encoder.predict_proba(unseen.texts), SMALLEST_PROBABILITY))
+    return softmax(logits / fit_temperature(logits, unseen.truth))

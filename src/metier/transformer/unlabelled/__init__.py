@@ -1,0 +1,1 @@
+"""Methods that also learn from texts without labels."""

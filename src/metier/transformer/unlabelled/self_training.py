@@ -1,0 +1,127 @@
+"""The frozen base with a linear head that also learns from unlabelled texts: from those it is sure of."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from metier.bases.embedding import embed
+from metier.errors import SettingsError
+from metier.progress import Listener, ignore
+from metier.tasks.examples import check_examples
+from metier.tasks.pseudo_labels import choose_pseudo_labels
+from metier.training.heads.linear_probe import fit_probe
+from metier.transformer.frozen.frozen_linear import FrozenLinear
+
+
+class SelfTraining(FrozenLinear):
+    """`FrozenLinear` as its own teacher: it labels unlabelled texts it is sure of, and learns again with them [1]_.
+
+    The teacher's probabilities are calibrated, so that the bar means what it says, and every label gets unlabelled rows
+    in its share. Each round takes more rows than the last. For few labels and many texts without; its plain twin is
+    `frozen_linear.v1`, and without unlabelled texts it is the same.
+
+    Parameters
+    ----------
+    base, C, temperature, precision, random_state : see `FrozenLinear`
+    unlabelled : sequence of str, default=None
+        Texts of the same kind without labels.
+    confidence : float, default=0.6
+        Least probability, 0 to 1, of a label that is believed.
+    growth : float, default=2.0
+        In the first round a label gets at most so many unlabelled rows for each labelled one; twice as many in each
+        round after it.
+    rounds : int, default=3
+
+    Attributes
+    ----------
+    facts_ : dict
+        `unlabelled` and, a round, how many texts were `believed`.
+
+    References
+    ----------
+    .. [1] Yarowsky, "Unsupervised word sense disambiguation rivaling supervised methods", 1995.
+    """
+
+    name = "self_training.v1"
+    twin: ClassVar[str] = "frozen_linear.v1"
+
+    def __init__(
+        self,
+        *,
+        base: str = "auto",
+        C: float | None = None,
+        temperature: float | None = None,
+        precision: str = "auto",
+        unlabelled: Sequence[str] | None = None,
+        confidence: float = 0.6,
+        growth: float = 2.0,
+        rounds: int = 3,
+        random_state: int = 0,
+    ):
+        super().__init__(
+            base=base, C=C, temperature=temperature, precision=precision, random_state=random_state
+        )
+        self.unlabelled = unlabelled
+        self.confidence = confidence
+        self.growth = growth
+        self.rounds = rounds
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Fit the teacher on the labelled texts, then, round by round, on those it is sure of too.
+
+        C and temperature are chosen on validation, or on labelled rows that are held out; never on rows that were
+        labelled here.
+        """
+        self._check()
+        super().fit(X, y, validation=validation, listener=listener)
+        believed = []
+        if self.unlabelled:
+            examples = check_examples(X, y)
+            known = embed(self.base_, examples.texts, listener=listener)
+            others = embed(self.base_, self.unlabelled, listener=listener)
+            unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
+            away = None if unseen is None else (embed(self.base_, unseen.texts), unseen.truth)
+            for number in range(self.rounds):
+                chosen = choose_pseudo_labels(
+                    self.probe_.probabilities(others),
+                    examples.truth,
+                    confidence=self.confidence,
+                    growth=self.growth * 2**number,
+                )
+                if len(chosen):
+                    self._refit(
+                        np.concatenate([known, others[chosen.positions]]),
+                        np.concatenate([examples.truth, chosen.labels]),
+                        away,
+                    )
+                believed.append(len(chosen))
+        self.facts_ |= {"unlabelled": len(self.unlabelled or ()), "believed": believed}
+        self.chosen_params_ |= {"C": self.probe_.C, "temperature": self.probe_.temperature}
+        return self
+
+    def _refit(
+        self, embeddings: np.ndarray, truth: np.ndarray, away: tuple[np.ndarray, np.ndarray] | None
+    ) -> None:
+        is_free = away is not None
+        self.probe_ = fit_probe(
+            embeddings,
+            truth,
+            C=self.C if is_free else self.probe_.C,
+            temperature=self.temperature if is_free else self.probe_.temperature,
+            validation=away,
+            random_state=self.random_state,
+        )
+
+    def _check(self) -> None:
+        faults = []
+        if not 0 <= self.confidence <= 1:
+            faults.append(f"confidence is {self.confidence!r}, expected a probability from 0 to 1")
+        if not self.growth > 0:
+            faults.append(f"growth is {self.growth!r}, expected a number above 0")
+        if self.rounds < 1 or self.rounds != int(self.rounds):
+            faults.append(f"rounds is {self.rounds!r}, expected a whole number above 0")
+        if faults:
+            raise SettingsError(faults, origin=f"The settings of {self.name}")

@@ -1,0 +1,124 @@
+"""`--unlabelled`: who joins the race, what is refused before any work, and what is said of the gain."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from metier.data import read
+from metier.errors import CallError, DataError
+from metier.selection.api import train
+from metier.selection.rows.preparation import check_before_any_work
+from metier.selection.rows.unlabelled import METHODS, with_unlabelled
+from metier.selection.settings import check_settings
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+LABELS = ("card_arrival", "exchange_rate", "age_limit", "change_pin")
+
+
+def write(path, rows, columns):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rows")
+    found = {}
+    for name in ("train", "test"):
+        with (EXAMPLES / "banking77" / f"{name}.csv").open(encoding="utf-8") as file:
+            found[name] = [row for row in csv.DictReader(file) if row["label"] in LABELS]
+    few = [row for label in LABELS for row in [row for row in found["train"] if row["label"] == label][:9]]
+    write(folder / "train.csv", few, ["text", "label"])
+    write(folder / "test.csv", found["test"], ["text", "label"])
+    # The whole pile: labelled rows and test rows stand in it too, as they do in life.
+    write(folder / "archive.csv", [*found["train"], *found["test"][:20]], ["text"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(files, tiny_base, tmp_path_factory):
+    return train(
+        files / "train.csv",
+        test=files / "test.csv",
+        candidates=["majority", "self_training"],
+        settings={
+            "data": {"unlabelled": str(files / "archive.csv")},
+            "base": str(tiny_base),
+            "refit": False,
+            "methods": {
+                "frozen_linear": {"precision": "fp32"},
+                "self_training": {"confidence": 0.5, "precision": "fp32"},
+            },
+        },
+        run=tmp_path_factory.mktemp("runs") / "run",
+    )
+
+
+def test_the_twin_races_too_and_the_verdict_is_said(finished):
+    names = {one["name"] for one in finished.candidates}
+    assert names == {"majority.v1", "frozen_linear.v1", "self_training.v1"}
+    notes = finished.report["data"]["notes"]
+    verdict = next(note for note in notes if "unlabelled rows" in note)
+    assert "plain twin frozen_linear.v1" in verdict
+    # Sixteen validation rows show nothing: what is not shown to be better is not shipped.
+    assert "no help" in verdict
+    assert finished.report["recommended"] != "self_training.v1"
+
+
+def test_what_unlabelled_rows_did_not_help_is_no_member_of_a_fusion(files, tiny_base, tmp_path):
+    finished = train(
+        files / "train.csv",
+        test=files / "test.csv",
+        candidates=["tfidf_linear", "frozen_linear", "self_training", "average"],
+        settings={
+            "data": {"unlabelled": str(files / "archive.csv")},
+            "base": str(tiny_base),
+            "refit": False,
+            "methods": {"frozen_linear": {"precision": "fp32"}, "self_training": {"precision": "fp32"}},
+        },
+        run=tmp_path / "run",
+    )
+    found = {one["name"]: one for one in finished.candidates}
+    assert found["self_training.v1"]["status"] == "trained"
+    assert any("no help to self_training.v1" in note for note in finished.report["data"]["notes"])
+    assert set(found["average.v1"]["members"]) == {"tfidf_linear.v1", "frozen_linear.v1"}
+
+
+def test_what_stands_in_the_splits_is_no_unlabelled_row(finished):
+    note = next(note for note in finished.report["data"]["notes"] if note.startswith("--unlabelled brought"))
+    assert "more stand in the labelled rows and were left out" in note
+    facts = next(one for one in finished.candidates if one["name"] == "self_training.v1")["facts"]
+    assert f"brought {facts['unlabelled']:,} different texts" in note
+    assert facts["believed"][0] > 0
+
+
+def test_the_texts_are_not_written_into_the_settings(finished):
+    written = (finished.folder / "settings.yaml").read_text("utf-8")
+    assert "archive.csv" in written
+    assert len(written) < 8_000
+
+
+def test_who_joins():
+    field = ["majority.v1", "frozen_linear.v1"]
+    assert set(with_unlabelled(field, is_open=True)) == {*field, "self_training.v1"}
+    assert with_unlabelled(["majority.v1"], is_open=True) == ["majority.v1"]
+    assert "frozen_linear.v1" in with_unlabelled(["self_training.v1"], is_open=False)
+    assert "encoder.v1" not in METHODS
+
+
+def test_bad_input_is_said_before_any_work(files, tmp_path):
+    rows = read(files / "train.csv")
+    chinese = write(tmp_path / "zh.csv", [{"text": "我的卡丢了，怎么办"}] * 3, ["text"])
+    with pytest.raises(DataError, match=r"The labelled rows are English, and 0 % of the 1 texts.*Chinese"):
+        check_before_any_work(rows, check_settings({"data": {"unlabelled": str(chinese)}}))
+    with pytest.raises(CallError, match="learns from unlabelled rows, but there are none"):
+        check_before_any_work(rows, check_settings({"candidates": ["self_training"]}))
+    pairs = read(
+        [{"text": "a b", "text_pair": "c d", "label": str(n % 2)} for n in range(8)], text_pair="text_pair"
+    )
+    with pytest.raises(CallError, match="the task is matching"):
+        check_before_any_work(pairs, check_settings({"data": {"unlabelled": str(chinese)}}))
