@@ -62,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1.5)
         if "garbage" in text and first:
             return self._send(200, "<html>not JSON")
+        if "array" in text and first:
+            return self._send(200, [])
         if "nothing" in text and first:
             return self._send(200, {"choices": []})
         time.sleep(0.02)  # So that questions meet.

@@ -77,7 +77,14 @@ def test_what_a_thousand_rows_cost(server):
 
 @pytest.mark.parametrize(
     ("text", "questions"),
-    [("busy card", 3), ("garbage card", 2), ("nothing card", 2), ("slow card", 2), ("chatty card", 2)],
+    [
+        ("busy card", 3),
+        ("garbage card", 2),
+        ("nothing card", 2),
+        ("array card", 2),
+        ("slow card", 2),
+        ("chatty card", 2),
+    ],
 )
 def test_what_stumbles_is_asked_again(server, text, questions):
     method = quick(right_fraction=0.9, timeout_seconds=0.8).fit(TEXTS, LABELS)

@@ -1,15 +1,16 @@
-"""What followers of a run write down, read back by other means than ours."""
+"""What trackers of a run write, read back with their own packages."""
 
 import csv
 import json
-import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from metier.errors import MissingExtraError, UnknownNameError
 from metier.progress import Progress
-from metier.runs.tensorboard_events import EventFile, crc32c, masked
 from metier.runs.tracking import check_trackers, followed, open_trackers, tag
 from metier.selection.api import train
 
@@ -18,16 +19,8 @@ with (EXAMPLES / "banking77/train.csv").open(encoding="utf-8") as lines:
     ROWS = [row for row in csv.DictReader(lines) if row["label"] in ("age_limit", "exchange_rate")][::2]
 
 
-def records(path: Path):
-    """The payloads of an event file; every checksum is looked at."""
-    data, at = path.read_bytes(), 0
-    while at < len(data):
-        (length,) = struct.unpack("<Q", data[at : at + 8])
-        assert struct.unpack("<I", data[at + 8 : at + 12])[0] == masked(crc32c(data[at : at + 8]))
-        payload = data[at + 12 : at + 12 + length]
-        assert struct.unpack("<I", data[at + 12 + length : at + 16 + length])[0] == masked(crc32c(payload))
-        yield payload
-        at += 16 + length
+def scalars(folder: Path, name: str):
+    return [(one.step, one.value) for one in EventAccumulator(str(folder)).Reload().Scalars(name)]
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +29,29 @@ def run(tmp_path_factory):
     return train(ROWS, candidates=["majority", "tfidf_linear"], run=folder, settings={"track": ["tensorboard"]})
 
 
-def test_the_checksum_is_castagnolis():
-    assert crc32c(b"123456789") == 0xE3069283  # RFC 3720, appendix B.4 and every table of CRCs.
-    assert crc32c(bytes(32)) == 0x8A9136AA
-
-
-def test_each_candidate_has_its_file_with_its_figures(run):
+def test_tensorboard_reads_the_scores_of_each_candidate(run):
     for one in run.candidates:
-        [path] = (run.folder / "tensorboard" / one["name"]).iterdir()
-        payloads = list(records(path))
-        assert b"brain.Event:2" in payloads[0]
-        assert any(b"test/accuracy" in payload for payload in payloads)
+        found = scalars(run.folder / "tensorboard" / one["name"], "test/accuracy")
+        assert found == [(0, pytest.approx(one["test"]["accuracy"]["value"]))]
 
 
-def test_tensorboard_reads_the_file(tmp_path):
-    loader = pytest.importorskip(
-        "tensorboard.backend.event_processing.event_accumulator", reason="needs metier[track]"
+def test_every_step_is_on_the_disk_at_once(tmp_path):
+    [tracker] = open_trackers(["tensorboard"], tmp_path)
+    tracker.record("encoder.v1/loss", {"train": 0.75, "rate": 0.5}, 3)
+    assert scalars(tmp_path / "tensorboard/encoder.v1", "loss/train") == [(3, 0.75)]
+    tracker.record("encoder.v1/loss", {"train": 0.5}, 300)
+    assert scalars(tmp_path / "tensorboard/encoder.v1", "loss/train") == [(3, 0.75), (300, 0.5)]
+    assert scalars(tmp_path / "tensorboard/encoder.v1", "loss/rate") == [(3, 0.5)]
+
+
+def test_tensorflow_is_not_imported_for_event_files(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise RuntimeError('TensorFlow was imported')", encoding="utf-8")
+    program = (
+        "import sys; from pathlib import Path; from metier.runs.tracking import TensorBoard;"
+        "TensorBoard(Path('.')).record('a', {'b': 1.0}, 1);"
+        "assert not {'tensorflow', 'torch'} & set(sys.modules)"
     )
-    file = EventFile(tmp_path)
-    file.add("loss", 0.75, 3)
-    file.add("loss", 0.5, 300)
-    events = loader.EventAccumulator(str(tmp_path)).Reload()
-    assert [(one.step, one.value) for one in events.Scalars("loss")] == [(3, 0.75), (300, 0.5)]
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
 
 @pytest.mark.filterwarnings("default")
@@ -82,17 +76,13 @@ def test_wandb_stays_offline(tmp_path, monkeypatch):
     assert b"majority.v1/test/accuracy" in kept.read_bytes()
 
 
-def test_facts_of_a_step_are_heard_by_both(tmp_path):
-    heard = []
-    listener = followed(heard.append, open_trackers(["tensorboard"], tmp_path))
+def test_facts_of_a_step_go_to_the_terminal_and_the_trackers(tmp_path):
+    shown = []
+    listener = followed(shown.append, open_trackers(["tensorboard"], tmp_path))
     listener(Progress("encoder.v1: fine-tuning", 10, 100, facts={"step": 7, "loss": 0.25}))
     listener(Progress("reading", 0))
-    assert len(heard) == 2
-    [path] = (tmp_path / "tensorboard" / "encoder.v1").iterdir()
-    [_, payload] = records(path)
-    assert b"fine-tuning/loss" in payload
-    assert struct.pack("<f", 0.25) in payload
-    assert b"\x10\x07" in payload  # Field 2, the step.
+    assert len(shown) == 2
+    assert scalars(tmp_path / "tensorboard/encoder.v1", "fine-tuning/loss") == [(7, 0.25)]
 
 
 def test_names_are_what_trackers_take():
@@ -100,14 +90,14 @@ def test_names_are_what_trackers_take():
     assert tag("seed-1, x.v1: trying svc, C = 1") == "seed-1/x.v1/trying_svc/C___1"
 
 
-def test_what_is_unknown_or_missing_is_said_before_any_work(tmp_path, monkeypatch):
+def test_an_unknown_or_missing_tracker_is_reported_before_any_work(tmp_path, monkeypatch):
     with pytest.raises(UnknownNameError, match="tensorboard"):
         train(ROWS, run=tmp_path / "run", settings={"track": ["tensorbord"]})
     assert not (tmp_path / "run").exists()
     monkeypatch.setattr("metier.runs.tracking.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'metier\[track\]'"):
-        check_trackers(["mlflow"])
-    check_trackers(["tensorboard"])
+    for name in ("tensorboard", "wandb", "mlflow"):
+        with pytest.raises(MissingExtraError, match=rf"--track {name}.*pip install 'metier\[track\]'"):
+            check_trackers([name])
 
 
 def test_a_report_of_a_followed_run_is_like_any_other(run):

@@ -1,56 +1,53 @@
-"""Followers of a run: TensorBoard, Weights & Biases and MLflow, each on request.
+"""Trackers of a run: TensorBoard, Weights & Biases and MLflow, each on request.
 
-A follower hears what the terminal hears, the facts of `Progress`, and at the end the figures of every
-candidate. None is forced: TensorBoard's files need no package, the other two come with `metier[track]` and
-stay on this machine unless their own settings (`WANDB_MODE`, `MLFLOW_TRACKING_URI`) say otherwise.
+A tracker gets what the terminal gets, the facts of `Progress`, and at the end the scores of every candidate. All
+three come with `metier[track]` and stay on this machine unless their own settings (`WANDB_MODE`,
+`MLFLOW_TRACKING_URI`) say otherwise.
 """
 
 import importlib
 import importlib.util
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from metier.errors import MissingExtraError, UnknownNameError
 from metier.progress import Listener, Progress
-from metier.runs.tensorboard_events import EventFile
-
-TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 
 class Tracker(Protocol):
-    """Writes numbers down as a run goes on."""
+    """Records numbers while a run goes on."""
 
     def record(self, name: str, values: Mapping[str, float], step: int) -> None:
         """Write facts of one step of one candidate."""
         ...
 
     def close(self, settings: Mapping[str, Any]) -> None:
-        """Write the settings of a run that is over, and end."""
+        """Write the settings of a finished run, and end."""
         ...
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Raise before any work what would go wrong at its end: a tracker nobody knows, or one not installed."""
+    """Raise before any work for a tracker that is unknown or not installed."""
     for name in names:
         if name not in TRACKERS:
             raise UnknownNameError("tracker", name, known=TRACKERS)
-        if name != "tensorboard" and importlib.util.find_spec(name) is None:
+        if importlib.util.find_spec(name) is None:
             raise MissingExtraError(f"--track {name}", extra="track")
 
 
 def open_trackers(names: Sequence[str], folder: Path) -> list[Tracker]:
     """Give the trackers of a run, by name; what they write lies in the run's folder."""
-    kinds: dict[str, type] = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases, "mlflow": MlFlow}
-    return [kinds[name](folder) for name in names]
+    return [TRACKERS[name](folder) for name in names]
 
 
 def followed(listener: Listener, trackers: Sequence[Tracker]) -> Listener:
-    """Give a listener that tells the trackers, too."""
+    """Give a listener that passes facts to the trackers, too."""
 
-    def hear(progress: Progress) -> None:
+    def record(progress: Progress) -> None:
         listener(progress)
         values = {name: float(value) for name, value in progress.facts.items() if name != "step"}
         if values:
@@ -58,11 +55,11 @@ def followed(listener: Listener, trackers: Sequence[Tracker]) -> Listener:
             for tracker in trackers:
                 tracker.record(tag(progress.what), values, step)
 
-    return hear if trackers else listener
+    return record if trackers else listener
 
 
 def close_trackers(trackers: Sequence[Tracker], report: Mapping[str, Any]) -> None:
-    """Tell the trackers the figures of every candidate, epoch by epoch where there were any, and end."""
+    """Record the scores of every candidate, epoch by epoch where it has epochs, and end."""
     for tracker in trackers:
         for one in report["candidates"]:
             if one["status"] != "trained":
@@ -70,12 +67,12 @@ def close_trackers(trackers: Sequence[Tracker], report: Mapping[str, Any]) -> No
             for epoch in _epochs(one["facts"]):
                 values = {f"epoch/{name}": value for name, value in epoch.items() if name != "epoch"}
                 tracker.record(one["name"], values, int(epoch["epoch"]))
-            tracker.record(one["name"], figures_of(one), 0)
+            tracker.record(one["name"], scores_of(one), 0)
         tracker.close(report["settings"])
 
 
-def figures_of(candidate: Mapping[str, Any]) -> dict[str, float]:
-    """Give the figures of a candidate of a report as names and numbers."""
+def scores_of(candidate: Mapping[str, Any]) -> dict[str, float]:
+    """Give the scores of a candidate of a report as names and numbers."""
     values = {
         f"{split}/{metric}": score["value"] if isinstance(score, Mapping) else score
         for split in ("validation", "test")
@@ -98,22 +95,44 @@ def tag(what: str) -> str:
 
 
 class TensorBoard:
-    """One folder of event files a candidate: `tensorboard --logdir RUN/tensorboard`."""
+    """One folder of event files a candidate: `tensorboard --logdir RUN/tensorboard`.
+
+    Only TensorBoard's records and protocol buffers are imported: neither of its summary writers, which start a thread
+    a file and load TensorFlow where it is installed.
+    """
 
     def __init__(self, folder: Path):
         self._folder = folder / "tensorboard"
-        self._files: dict[str, EventFile] = {}
+        self._paths: dict[str, Path] = {}
+        self._records = importlib.import_module("tensorboard.summary.writer.record_writer")
+        self._event = importlib.import_module("tensorboard.compat.proto.event_pb2").Event
+        self._summary = importlib.import_module("tensorboard.compat.proto.summary_pb2").Summary
 
     def record(self, name: str, values: Mapping[str, float], step: int) -> None:
-        """Write facts under the candidate's name, so that candidates share each picture."""
+        """Write facts under the candidate's name, so that candidates share each plot."""
         candidate, _, part = name.partition("/")
-        if candidate not in self._files:
-            self._files[candidate] = EventFile(self._folder / candidate)
-        for key, value in values.items():
-            self._files[candidate].add(f"{part}/{key}" if part else key, value, step)
+        if candidate not in self._paths:
+            self._start(candidate)
+        named = [
+            self._summary.Value(tag=f"{part}/{key}" if part else key, simple_value=value)
+            for key, value in values.items()
+        ]
+        self._write(candidate, step=step, summary=self._summary(value=named))
 
     def close(self, settings: Mapping[str, Any]) -> None:
         """Nothing is open."""
+
+    def _start(self, candidate: str) -> None:
+        folder = self._folder / candidate
+        folder.mkdir(parents=True, exist_ok=True)
+        self._paths[candidate] = folder / f"events.out.tfevents.{time.time_ns()}.metier"
+        self._write(candidate, file_version="brain.Event:2")
+
+    def _write(self, candidate: str, **content: Any) -> None:
+        """Write one event; it is on the disk when the call returns."""
+        event = self._event(wall_time=time.time(), **content)
+        with self._paths[candidate].open("ab") as file:
+            self._records.RecordWriter(file).write(event.SerializeToString())
 
 
 class WeightsAndBiases:
@@ -156,3 +175,6 @@ class MlFlow:
         for key, value in settings.items():
             self._client.log_param(self._run, key, str(value)[:500])
         self._client.set_terminated(self._run)
+
+
+TRACKERS: dict[str, type] = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases, "mlflow": MlFlow}

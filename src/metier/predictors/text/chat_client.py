@@ -1,8 +1,8 @@
-"""One question to a chat model behind any OpenAI-compatible endpoint, kept on disk once it is answered.
+"""One question to a chat model behind any OpenAI-compatible endpoint, cached on disk once it is answered.
 
-Where the endpoint is and the key to it come from the environment alone: METIER_ENDPOINT_URL and
-METIER_ENDPOINT_KEY. The key goes into one header and nowhere else: no file, no message, no other server, since
-redirects are not followed. Nothing is asked unless the URL is set.
+The address and the key come from the environment alone: METIER_ENDPOINT_URL and METIER_ENDPOINT_KEY. The key goes
+into one header and nowhere else: no file, no message, no other server, since redirects are not followed. Nothing is
+sent unless the URL is set.
 """
 
 import hashlib
@@ -10,24 +10,27 @@ import json
 import os
 import threading
 import time
-import urllib.error
-import urllib.request
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from metier.errors import EndpointError, NoNetworkError
 from metier.user_cache import user_cache
 
 URL_VARIABLE, KEY_VARIABLE = "METIER_ENDPOINT_URL", "METIER_ENDPOINT_KEY"
 PATH = "/chat/completions"
-# The server is busy or stumbled: the same question may be answered a moment later.
+# The server is busy or failed: the same question may be answered a moment later.
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 MOST_BYTES = 1_000_000  # Of a response; a label is a few words.
-MOST_SHOWN = 300  # Characters of what a server says when it refuses.
+MOST_SHOWN = 300  # Bytes of a server's reason for refusing.
 LONGEST_PAUSE_SECONDS = 60.0
+
+# No response, a broken one, or one that is no chat completion.
+UNUSABLE = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError, AttributeError)
 
 Message = Mapping[str, str]
 
@@ -66,18 +69,18 @@ class Reply:
     text : str
     prompt_tokens, reply_tokens : int
         As the endpoint counted them; 0 where it does not say.
-    was_kept : bool
-        Whether it came from disk.
+    from_cache : bool
+        Whether it was read from disk.
     """
 
     text: str
     prompt_tokens: int
     reply_tokens: int
-    was_kept: bool = False
+    from_cache: bool = False
 
 
 class ChatClient:
-    """Asks, again where that may help, and remembers. Safe to share between threads.
+    """Sends questions, retries where that may help, and caches the replies. Safe to share between threads.
 
     Raises
     ------
@@ -88,7 +91,13 @@ class ChatClient:
     def __init__(self, settings: ChatSettings):
         self.settings = settings
         self._url = _endpoint()
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        # Without a limit of its own: the caller bounds how many questions are sent at once.
+        self._http = httpx.Client(
+            timeout=settings.timeout_seconds,
+            follow_redirects=False,  # Another server must not get the key.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        )
+        weakref.finalize(self, self._http.close)
         self._folder = user_cache() / "endpoint"
 
     def ask(self, messages: Sequence[Message]) -> Reply:
@@ -105,11 +114,11 @@ class ChatClient:
             "temperature": 0,
             "max_tokens": self.settings.most_tokens,
         }
-        kept = self._folder / f"{_digest(self._url, body)}.json"
-        if kept.is_file():
-            return Reply(**json.loads(kept.read_text(encoding="utf-8")), was_kept=True)
+        path = self._folder / f"{_digest(self._url, body)}.json"
+        if path.is_file():
+            return Reply(**json.loads(path.read_text(encoding="utf-8")), from_cache=True)
         reply = self._try(body)
-        _keep(kept, reply)
+        _write_cache(path, reply)
         return reply
 
     def _try(self, body: Mapping[str, Any]) -> Reply:
@@ -118,46 +127,43 @@ class ChatClient:
             time.sleep(pause)
             pause = self.settings.backoff_seconds * 2**number
             try:
-                return _read_reply(self._post(body))
-            except urllib.error.HTTPError as error:
-                with error:
-                    why = f"status {error.code}: {self._without_key(_said(error))}"
-                if error.code not in WORTH_ANOTHER_TRY:
+                response, content = self._post(body)
+                if response.is_success:
+                    return _read_reply(content)
+            except UNUSABLE as error:
+                why = f"{type(error).__name__}: {self._without_key(str(error))}"
+            else:
+                why = f"status {response.status_code}: {self._without_key(_reason(response, content))}"
+                if response.status_code not in WORTH_ANOTHER_TRY:
                     raise EndpointError(
                         f"The endpoint refused to answer ({why}). Check {URL_VARIABLE}, {KEY_VARIABLE} and the "
                         f"model {self.settings.model!r}."
-                    ) from None
-                pause = max(pause, _stated_pause(error))
-            except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
-                why = f"{type(error).__name__}: {self._without_key(str(error))}"
+                    )
+                pause = max(pause, _stated_pause(response))
             pause = min(pause, LONGEST_PAUSE_SECONDS)
         raise EndpointError(
             f"The endpoint did not answer in {self.settings.tries} tries; the last ended with {why}. "
             "Try again later, or ask fewer rows at once."
         )
 
-    def _post(self, body: Mapping[str, Any]) -> bytes:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    def _post(self, body: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
+        # Not compressed, so that what is read of a response is what was sent.
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
         key = os.environ.get(KEY_VARIABLE)
         if key:
             headers["Authorization"] = f"Bearer {key}"
         data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        request = urllib.request.Request(self._url, data=data, headers=headers, method="POST")  # noqa: S310
-        with self._opener.open(request, timeout=self.settings.timeout_seconds) as response:
-            content: bytes = response.read(MOST_BYTES)
-            return content
+        with self._http.stream("POST", self._url, content=data, headers=headers) as response:
+            return response, _first_bytes(response, MOST_BYTES if response.is_success else MOST_SHOWN)
 
-    def _without_key(self, said: str) -> str:
+    def _without_key(self, message: str) -> str:
         """Some servers repeat the key they refuse."""
         key = os.environ.get(KEY_VARIABLE)
-        return said.replace(key, "…") if key else said
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Another server must not get the key: a redirect is an error like any other status."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
+        return message.replace(key, "…") if key else message
 
 
 def _endpoint() -> str:
@@ -171,9 +177,18 @@ def _endpoint() -> str:
     return url if url.endswith(PATH) else url + PATH
 
 
+def _first_bytes(response: httpx.Response, most: int) -> bytes:
+    content = b""
+    for part in response.iter_bytes():
+        content += part
+        if len(content) >= most:
+            break
+    return content[:most]
+
+
 def _digest(url: str, body: Mapping[str, Any]) -> str:
-    asked = json.dumps([url, body], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
+    question = json.dumps([url, body], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read_reply(content: bytes) -> Reply:
@@ -185,9 +200,9 @@ def _read_reply(content: bytes) -> Reply:
     return Reply(text, int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
 
 
-def _keep(path: Path, reply: Reply) -> None:
-    """Write the reply beside its place and move it there; a full disk costs the reply's second use, no more."""
-    content = json.dumps({name: value for name, value in asdict(reply).items() if name != "was_kept"})
+def _write_cache(path: Path, reply: Reply) -> None:
+    """Write the reply beside its place and move it there; where that fails the reply is not cached, no more."""
+    content = json.dumps({name: value for name, value in asdict(reply).items() if name != "from_cache"})
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
@@ -197,15 +212,11 @@ def _keep(path: Path, reply: Reply) -> None:
         return
 
 
-def _said(error: urllib.error.HTTPError) -> str:
-    try:
-        said = error.read(MOST_SHOWN).decode("utf-8", "replace")
-    except (OSError, HTTPException):
-        return str(error.reason)
-    return " ".join(said.split()) or str(error.reason)
+def _reason(response: httpx.Response, content: bytes) -> str:
+    return " ".join(content.decode("utf-8", "replace").split()) or response.reason_phrase
 
 
-def _stated_pause(error: urllib.error.HTTPError) -> float:
+def _stated_pause(response: httpx.Response) -> float:
     """Seconds that the server asks to wait; 0 where it does not say so in seconds."""
-    stated = str(error.headers.get("Retry-After", ""))
+    stated = response.headers.get("Retry-After", "")
     return float(stated) if stated.isdecimal() else 0.0
