@@ -58,7 +58,7 @@ def breakable(text: Any) -> Markup:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("metier.selection"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("metier.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {
         "shortened": shortened,
