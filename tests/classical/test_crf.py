@@ -81,6 +81,19 @@ def test_the_choices_are_made_on_validation(fitted):
     assert set(fitted.chosen_params_) <= set(fitted.get_params())
 
 
+@pytest.mark.parametrize(
+    ("given", "tried"), [({"c1": 0.2}, 3), ({"c2": 0.05}, 3), ({"c1": 0.2, "c2": 0.05}, 1)]
+)
+def test_the_penalty_that_is_not_set_is_chosen(given, tried, diseases, tagged):
+    texts, spans = (part[:80] for part in diseases[0])
+    method = Crf(max_iterations=5, **given).fit(texts, spans, validation=tagged("ncbi_disease", "train", 40))
+    trials = method.facts_["trials"]
+    assert len(trials) == len({(trial["c1"], trial["c2"]) for trial in trials}) == tried
+    assert all(trial[name] == value for trial in trials for name, value in given.items())
+    best = max(trials, key=lambda trial: trial["entity_f1"])
+    assert (method.chosen_params_["c1"], method.chosen_params_["c2"]) == (best["c1"], best["c2"])
+
+
 def test_same_rows_same_answers(diseases, fitted, tagged):
     again = Crf(max_iterations=40).fit(*diseases[0], validation=tagged("ncbi_disease", "dev", 100))
     assert again.predict_spans(diseases[1][0]) == fitted.predict_spans(diseases[1][0])

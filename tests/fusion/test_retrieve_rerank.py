@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,13 @@ import pytest
 from metier.errors import BundleError, DataError, EmptyDataError, SettingsError
 from metier.fusion.retrieve_rerank import RetrieveRerank
 from metier.predictors import load_predictor
-from metier.predictors.composite.retrieve_rerank import fuse
+from metier.predictors.composite.retrieve_rerank import (
+    Finders,
+    RetrieveRerankPredictor,
+    SearchSettings,
+    fuse,
+)
+from metier.tasks.collection import Collection
 from metier.text.bm25 import Bm25
 
 PAIRS = Path(__file__).parents[2] / "examples" / "covid_faq" / "question_pairs.csv"
@@ -104,6 +111,30 @@ def test_the_predictor_answers_alike(questions, retriever, tmp_path, ways, reran
     assert (tmp_path / "reranker").is_dir() == reranks
     assert (tmp_path / "words").is_dir() == ("words" in ways)
     assert (tmp_path / "vectors.safetensors").exists() == ("vectors" in ways)
+
+
+class Axes:
+    """Embeds a query as the unit vector along the axis that it names."""
+
+    def vectors(self, texts):
+        return np.eye(8, dtype=np.float32)[[int(text) % 8 for text in texts]]
+
+
+@pytest.mark.parametrize("ways", [("words",), ("vectors",), ("words", "vectors")])
+def test_memory_of_a_search_does_not_grow_with_the_queries(ways):
+    n_texts = 100_000
+    texts = tuple(map(str, range(n_texts)))
+    words = Bm25().fit_words([[text, str(int(text) % 97)] for text in texts])
+    finders = Finders(words, Axes(), np.eye(8, dtype=np.float32)[np.arange(n_texts) % 8])
+    settings = SearchSettings(ways=ways, reranks=False, top=3)
+    search = RetrieveRerankPredictor(Collection(texts, texts), finders, settings)
+    tracemalloc.start()
+    answers = search.predict(texts[1000:1200])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 90_000_000  # All scores of all queries would be 160 MB by words, 80 MB by vectors.
+    first = answers.predicted[0][0]
+    assert int(first) % 8 == 1000 % 8 if ways == ("vectors",) else first == "1000"
 
 
 def test_reading_again_orders_by_the_rerankers_probability(questions, retriever):

@@ -173,14 +173,10 @@ class Crf(BaseEstimator):
             raise SettingsError(faults, origin=f"The settings of {self.name}")
 
     def _grid(self, unseen: TaggedTexts | None) -> Sequence[tuple[float, float]]:
-        if self.c1 is not None or self.c2 is not None:
-            return [
-                (
-                    UNCHOSEN[0] if self.c1 is None else self.c1,
-                    UNCHOSEN[1] if self.c2 is None else self.c2,
-                )
-            ]
-        return GRID if unseen is not None else [UNCHOSEN]
+        """Give the pairs of c1 and c2 worth trying; what is set stays, what is not is chosen."""
+        pairs = GRID if unseen is not None else (UNCHOSEN,)
+        tried = [(c1 if self.c1 is None else self.c1, c2 if self.c2 is None else self.c2) for c1, c2 in pairs]
+        return list(dict.fromkeys(tried))
 
     def _build_features(self, examples: TaggedTexts) -> CrfFeatures:
         tagger = self.tagger

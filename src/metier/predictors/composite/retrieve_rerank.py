@@ -6,7 +6,7 @@ where there is one a predictor of pairs in `reranker/`, which reads the candidat
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +27,8 @@ WORDS_FOLDER, RETRIEVER_FOLDER, RERANKER_FOLDER = "words", "retriever", "reranke
 # How far apart the first ranks count (Cormack, Clarke and Büttcher, 2009, who found 60 good everywhere).
 RANK_CONSTANT = 60
 QUERIES_AT_ONCE = 256
+# Scores in memory at once, 64 MB: of a million texts those of 16 queries.
+MOST_SCORES = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -134,17 +136,22 @@ class RetrieveRerankPredictor:
     def candidates(self, texts: Sequence[str], *, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Give what is found before it is read again: positions and scores, the best first."""
         by_way = [self._scores(way, texts) for way in self.settings.ways]
-        if len(by_way) == 1:
-            return [_best(row, most) for row in by_way[0]]
-        return [_best(fuse(rows), most) for rows in zip(*by_way, strict=True)]
+        rows = zip(*by_way, strict=True)
+        return [_best(scores[0] if len(scores) == 1 else fuse(scores), most) for scores in rows]
 
-    def _scores(self, way: str, texts: Sequence[str]) -> np.ndarray:
+    def _scores(self, way: str, texts: Sequence[str]) -> Iterator[np.ndarray]:
+        """Give the scores of the collection for one query after the other, each of shape (n_texts,)."""
         if way == "words":
             assert self.finders.words is not None
-            return np.stack([self.finders.words.scores(text) for text in texts])
+            return map(self.finders.words.scores, texts)
+        return self._cosines(texts)
+
+    def _cosines(self, texts: Sequence[str]) -> Iterator[np.ndarray]:
         assert self.finders.vectors is not None
-        scores: np.ndarray = self.finders.retriever.vectors(texts) @ self.finders.vectors.T
-        return scores
+        queries = self.finders.retriever.vectors(texts)
+        at_once = max(1, MOST_SCORES // len(self.collection))
+        for start in range(0, len(queries), at_once):
+            yield from queries[start : start + at_once] @ self.finders.vectors.T
 
     def _rerank(
         self, texts: Sequence[str], found: Sequence[tuple[np.ndarray, np.ndarray]]
@@ -254,5 +261,6 @@ def fuse(scores: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _best(scores: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(-scores, kind="stable")[:most]
+    # Copied: a view would keep the order of the whole collection in memory.
+    order = np.argsort(-scores, kind="stable")[:most].copy()
     return order, scores[order]
