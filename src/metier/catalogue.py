@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from metier.errors import CallError, MissingExtraError, UnknownNameError
+from metier.tasks.method_contract import Capabilities, CostRank
 
 METHODS = {
     "majority.v1": "metier.classical.majority:Majority",
@@ -110,6 +111,16 @@ def resolve(name: str) -> Any:
         if extra is None:
             raise
         raise MissingExtraError(f"The method {full}", extra=extra) from None
+
+
+def capabilities(name: str) -> Capabilities:
+    """Give what a method states about itself; raises as `resolve` does."""
+    full = full_name(name)
+    if full in JOINED:
+        return Capabilities(cost=CostRank.ENSEMBLE)
+    # A plug-in written before methods stated anything is as good as a classical one.
+    stated: Capabilities = getattr(resolve(full), "capabilities", Capabilities())
+    return stated
 
 
 def full_name(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from metier.bases import known_bases as bases
 from metier.bases.known_generative_bases import SMOLLM2
+from metier.tasks.method_contract import Capabilities
 
 # How transformers calls what writes; encoders end in `Model` or `ForMaskedLM`.
 WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel")
@@ -30,9 +31,9 @@ def is_for_writing(name: str) -> bool:
     return not kinds or any(kind.endswith(WRITING) for kind in kinds)
 
 
-def suits(name: str, method: type) -> bool:
-    """Whether a base is one for a method: a method that writes says so of itself, as `writes`."""
-    return is_for_writing(name) if getattr(method, "writes", False) else is_for_reading(name)
+def suits(name: str, capabilities: Capabilities) -> bool:
+    """Whether a base is one for a method."""
+    return is_for_writing(name) if capabilities.writes else is_for_reading(name)
 
 
 def _config(name: str) -> dict[str, Any]:

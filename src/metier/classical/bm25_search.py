@@ -1,7 +1,7 @@
 """Search by words: what shares rare words with the query comes first."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,6 +14,7 @@ from metier.predictors.composite.retrieve_rerank import (
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
 from metier.tasks.contract import SearchMethod
+from metier.tasks.method_contract import Capabilities
 from metier.text.bm25 import Bm25
 from metier.text.given_texts import as_texts
 
@@ -47,6 +48,7 @@ class Bm25Search(SearchMethod):
     """
 
     name = "bm25.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(
         self, *, collection: Collection | None = None, k1: float = 1.2, b: float = 0.75, top: int = 10

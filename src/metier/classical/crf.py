@@ -20,6 +20,7 @@ from metier.features.gazetteer import Gazetteer, commonest_label, phrase_key
 from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.bio import Span, as_offsets, tag_names, tags_of_spans
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.span_fit import calibrate, choose_bias
 from metier.tasks.tag_decoding import TagDecoder, places
@@ -77,6 +78,7 @@ class Crf(BaseEstimator):
     """
 
     name = "crf.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
     tagger_of_english: ClassVar[str] = "none"
 
     def __init__(
@@ -253,6 +255,7 @@ class CrfSyntax(Crf):
     """
 
     name = "crf_syntax.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.CLASSICAL, baseline="crf.v1")
     tagger_of_english: ClassVar[str] = "spacy"
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -11,6 +11,7 @@ from metier.features.gazetteer import Gazetteer, commonest_label, phrase_key
 from metier.predictors.text.dictionary_tagger import DictionaryTaggerPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.scored_spans import ScoredSpan
 from metier.tasks.tag_decoding import places
 from metier.tasks.tagging import TaggedTexts, check_tagged
@@ -34,6 +35,7 @@ class DictionaryTagger(BaseEstimator):
     """
 
     name = "dictionary_tagger.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(self, *, least_precision: float = 0.5):
         self.least_precision = least_precision

@@ -4,7 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from metier.predictors.text.dictionary_translation import (
 from metier.progress import Listener, ignore
 from metier.tasks.contract import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts, last_words
+from metier.tasks.method_contract import Capabilities
 
 MOST_WORDS = 60  # Of a row: links grow with the square, and long rows say little about single words.
 LONGEST_TARGET = 5
@@ -57,6 +58,7 @@ class DictionaryTranslation(WritingMethod):
     """
 
     name = "dictionary_translation.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(self, *, word_bonus: float | None = None):
         self.word_bonus = word_bonus

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -14,6 +14,7 @@ from metier.predictors.text.endpoint import Asked, EndpointPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 
 ROWS_AT_ONCE = 20  # Between two reports of progress.
 PER_MILLION = 1_000_000
@@ -59,6 +60,7 @@ class Endpoint(Classifier):
     """
 
     name = "endpoint.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN)
 
     def __init__(
         self,

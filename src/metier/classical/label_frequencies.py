@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -12,6 +12,7 @@ from metier.predictors.constant_labels import ConstantLabelsPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import check_label_sets
+from metier.tasks.method_contract import Capabilities, CostRank
 
 
 class LabelFrequencies(LabelSetMethod):
@@ -26,6 +27,7 @@ class LabelFrequencies(LabelSetMethod):
     """
 
     name = "label_frequencies.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.BASELINE)
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore

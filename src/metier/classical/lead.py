@@ -1,7 +1,10 @@
 """The first sentences of a text as its summary: the floor of every summariser."""
 
+from typing import ClassVar
+
 from metier.classical.extracted_sentences import ExtractedSentences
 from metier.predictors.text.lead import LeadPredictor
+from metier.tasks.method_contract import Capabilities
 
 
 class Lead(ExtractedSentences):
@@ -23,6 +26,7 @@ class Lead(ExtractedSentences):
     """
 
     name = "lead.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
     predictor = LeadPredictor
 
     def __init__(self, *, n_sentences: int | None = None):

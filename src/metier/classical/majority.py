@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import Tags
@@ -12,6 +12,7 @@ from metier.predictors.constant import ConstantPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 
 
 class Majority(Classifier):
@@ -26,6 +27,7 @@ class Majority(Classifier):
     """
 
     name = "majority.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.BASELINE)
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that `X` is a list of texts, and that good answers are not to be expected."""

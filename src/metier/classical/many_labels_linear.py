@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -21,6 +21,7 @@ from metier.predictors.linear.many_labels_linear import ManyLabelsLinearPredicto
 from metier.progress import Listener, ignore
 from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.setting_ranges import check_ranges
 
 
@@ -60,6 +61,7 @@ class ManyLabelsLinear(LabelSetMethod):
     """
 
     name = "many_labels_linear.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The reply that was given to the most similar question: the floor of every dialogue and every translation."""
 
 from collections import Counter
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from metier.predictors.text.nearest_reply import NearestReplyPredictor, question
 from metier.progress import Listener, ignore
 from metier.tasks.contract import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts
+from metier.tasks.method_contract import Capabilities
 from metier.text.bm25 import Bm25
 
 TURNS = (1, 3)  # What the user said last, or with the exchange before it.
@@ -37,6 +38,7 @@ class NearestReply(WritingMethod):
     """
 
     name = "nearest_reply.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(self, *, turns: int | None = None):
         self.turns = turns

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, vstack
@@ -24,6 +24,7 @@ from metier.tasks.contract import Classifier
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades
 from metier.tasks.grading import from_cumulative
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.setting_ranges import check_ranges
 
 MODELS = ("shared", "separate")
@@ -72,6 +73,7 @@ class OrdinalLogistic(Classifier):
     """
 
     name = "ordinal_logistic.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.CLASSICAL, baseline="tfidf_linear.v1")
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -15,6 +15,7 @@ from metier.predictors.linear.pair_linear import PairLinearPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import PairClassifier
 from metier.tasks.folds import ALWAYS_TRAINS, fold_numbers
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.pairs import PairExamples, check_pairs
 from metier.tasks.setting_ranges import check_ranges
 from metier.text.ngrams import level
@@ -55,6 +56,7 @@ class PairLinear(PairClassifier):
     """
 
     name = "pair_linear.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -16,6 +16,7 @@ from metier.predictors.answer_threshold import fit_verdict
 from metier.predictors.span_reading import Verdict
 from metier.predictors.text.passage_phrase import Passage, PassagePhrasePredictor, PhraseWeights
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.questions import Question, as_questions, check_answers, split_by_passage
 
 MOST_PHRASES = 150  # Of a question in training: all that overlap an answer, and a sample of the others.
@@ -59,6 +60,7 @@ class PassagePhrase(BaseEstimator):
     """
 
     name = "passage_phrase.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(
         self,

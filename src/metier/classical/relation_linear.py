@@ -18,6 +18,7 @@ from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.folds import held_out
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.relation import check_entity_pairs
 from metier.tasks.setting_ranges import check_ranges
 
@@ -55,6 +56,7 @@ class RelationLinear(Classifier):
     """
 
     name = "relation_linear.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
     syntax: ClassVar[bool] = False
 
     def __init__(
@@ -183,6 +185,7 @@ class RelationSyntax(RelationLinear):
     """
 
     name = "relation_syntax.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.CLASSICAL, baseline="relation_linear.v1")
     syntax: ClassVar[bool] = True
 
 

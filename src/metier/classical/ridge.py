@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
@@ -24,6 +24,7 @@ from metier.predictors.linear.score_linear import ScoreLinearPredictor
 from metier.predictors.score_answers import ScoreRule
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import TextMethod
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.tasks.setting_ranges import check_ranges
 from metier.text.ngrams import level
@@ -75,6 +76,7 @@ class TfidfRidge(RegressorMixin, TextMethod):
     """
 
     name = "ridge.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(
         self,

@@ -1,7 +1,10 @@
 """The most central sentences of a text as its summary."""
 
+from typing import ClassVar
+
 from metier.classical.extracted_sentences import ExtractedSentences
 from metier.predictors.text.textrank import TextRankPredictor
+from metier.tasks.method_contract import Capabilities
 
 
 class TextRank(ExtractedSentences):
@@ -30,6 +33,7 @@ class TextRank(ExtractedSentences):
     """
 
     name = "textrank.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities()
     predictor = TextRankPredictor
 
     def __init__(self, *, n_sentences: int | None = None):

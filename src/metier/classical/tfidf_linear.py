@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -17,6 +17,7 @@ from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out, stratified_sample
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.setting_ranges import check_ranges
 from metier.tasks.soft_labels import check_soft
 
@@ -65,6 +66,7 @@ class TfidfLinear(Classifier):
     """
 
     name = "tfidf_linear.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.CLASSICAL, takes_soft_labels=True)
 
     def __init__(
         self,

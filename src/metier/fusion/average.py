@@ -14,7 +14,7 @@ for it; the more rows, the less the belief counts.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -30,6 +30,7 @@ from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import as_items, check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 
 # Standard deviation of a weight around the equal one, before any row is seen. Between 0.04 and 0.13 accuracy
 # was level to 0.1 points, with and without a poor member; narrower keeps the poor member, wider chases the
@@ -181,6 +182,7 @@ class Average(Classifier):
     """
 
     name = "average.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.ENSEMBLE)
 
     def __init__(
         self,

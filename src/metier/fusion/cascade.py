@@ -6,7 +6,7 @@ How sure is enough is not tuned but certified: see `certificate`.
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -20,6 +20,7 @@ from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import as_items, check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 
 __all__ = ["Cascade", "CascadeCertificate", "certify_cascade", "export_cascade"]
 
@@ -101,6 +102,7 @@ class Cascade(Classifier):
     """
 
     name = "cascade.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.ENSEMBLE)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +22,7 @@ from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.collection import Collection
 from metier.tasks.matching import find_match_label
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.bm25 import Bm25
 from metier.text.given_texts import as_texts
 
@@ -73,6 +74,7 @@ class RetrieveRerank(BaseEstimator):
     """
 
     name = "retrieve_rerank.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.ENSEMBLE)
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ phrases and weigh them itself, as a feature: `Crf(gazetteer=…)`.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +20,7 @@ from metier.predictors.composite.span_rules import KIND, PHRASES_FILE, PRECEDENC
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.scored_spans import ScoredSpan
 from metier.tasks.tag_decoding import places
 from metier.tasks.tagging import check_tagged
@@ -88,6 +89,7 @@ class TaggerWithRules(BaseEstimator):
     """
 
     name = KIND
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.ENSEMBLE)
 
     def __init__(
         self,

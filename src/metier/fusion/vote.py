@@ -8,7 +8,7 @@ and what one finds alone only if it is sure.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -22,6 +22,7 @@ from metier.predictors.composite.vote import KIND
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
 from metier.tasks.span_fit import fit_calibration
 from metier.tasks.span_joining import elect, supported
@@ -164,6 +165,7 @@ class Vote(BaseEstimator):
     """
 
     name = "vote.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.ENSEMBLE)
 
     def __init__(
         self, *, members: Sequence[Any] | None = None, fixed: VoteFit | None = None, random_state: int = 0

@@ -7,7 +7,7 @@ encoder gets is decided here, so that the learning-rate schedule ends where the 
 
 import importlib.util
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,14 +25,12 @@ from metier.selection.budget import Clock
 from metier.selection.execution.ensembles import FUSIONS
 from metier.selection.rows.unlabelled import with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
+from metier.tasks.method_contract import Measurable
 from metier.tasks.task import Task
 from metier.tasks.task_table import known_task
 from metier.text.language import detect_language
 
 SAMPLE_ROWS = 200
-# Backward costs twice forward, and the optimiser its share.
-TRAINING_OVER_FORWARD = 3.0
-PROBE_SECONDS = 10.0
 # Answering, measuring, sealing and the report, besides what the candidates take.
 OVERHEAD_SECONDS = 25.0
 # The machine is shared and the estimate comes from a few batches.
@@ -143,7 +141,6 @@ class Preflight:
     listener: Listener
     unlabelled: tuple[str, ...] = ()
     n_test: int = 0
-    _measured: dict[str, Cost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.items, self.targets = self.task.items(self.train), self.task.targets(self.train)
@@ -212,7 +209,7 @@ class Preflight:
         """Refuse a base that only methods of another kind could stand on: it would be left out unsaid."""
         built = [one for one in candidates if one.method is not None and _has_base(one.method)]
         base = self.settings.base
-        if base == "auto" or not built or any(self._takes_base(one.name, type(one.method)) for one in built):
+        if base == "auto" or not built or any(self._takes_base(one.name) for one in built):
             return
         names = ", ".join(one.name for one in built)
         kinds = ("reads", "writes") if is_for_reading(base) else ("writes", "reads")
@@ -224,10 +221,10 @@ class Preflight:
             origin="The settings",
         )
 
-    def _takes_base(self, name: str, method_class: type) -> bool:
+    def _takes_base(self, name: str) -> bool:
         """Whether the base of the settings is one for a method; of a search, for the method that is searched."""
-        stands = catalogue.resolve(self._searchable()) if name == SEARCHED else method_class
-        return suits(self.settings.base, stands)
+        stands = self._searchable() if name == SEARCHED else name
+        return suits(self.settings.base, catalogue.capabilities(stands))
 
     def _arguments(self, name: str, method_class: type) -> dict[str, Any]:
         accepted = method_class._get_param_names()  # type: ignore[attr-defined]
@@ -236,7 +233,7 @@ class Preflight:
             **({"order": self.task.labels} if ordered else {}),
             "collection": getattr(self.task, "collection", None),
             "random_state": self.settings.random_state,
-            **({"base": self.settings.base} if self._takes_base(name, method_class) else {}),
+            **({"base": self.settings.base} if self._takes_base(name) else {}),
             **({} if self.settings.adaptation is None else {"adaptation": self.settings.adaptation}),
             "unlabelled": self.unlabelled or None,
             "checkpoint_folder": self.run.checkpoint(name),
@@ -295,30 +292,13 @@ class Preflight:
             )
 
     def _cost(self, method: Any) -> Cost:
-        if hasattr(method, "measure"):
-            found = method.measure(self.items, self.targets)
-            # What writes takes seconds for every row that it is compared on.
-            answering = found.seconds_per_answer * (self.n_validation + self.n_test)
-            seconds = CLOSING_OF_AN_ENCODER + getattr(found, "seconds_before", 0.0) + answering
-            return Cost(seconds, found.memory_bytes, found.seconds_per_epoch)
-        if not _has_base(method):
+        if not isinstance(method, Measurable):
             return self._timed_on_a_sample(method)
-        forward = self._transformer_cost(method.base)
-        # A frozen base is run forward once: about a third of a training step over the same rows.
-        seconds = forward.seconds_per_epoch / TRAINING_OVER_FORWARD + PROBE_SECONDS
-        # Of a method that tunes the base a little by itself, however many rows there are.
-        seconds += getattr(method, "rows_tuned", 0) * forward.seconds_per_epoch / len(self.items)
-        if getattr(method, "unlabelled", None):  # They go through the base, too, and into several fits.
-            seconds = seconds * (1 + len(self.unlabelled) / len(self.items)) + PROBE_SECONDS
-        return Cost(seconds, forward.memory_bytes)
-
-    def _transformer_cost(self, base: str) -> Cost:
-        """Run a few real batches of training, once for each base."""
-        if base not in self._measured:
-            encoder = catalogue.resolve("encoder.v1")(base=base)
-            found = encoder.measure([text_of(item) for item in self.items])
-            self._measured[base] = Cost(CLOSING_OF_AN_ENCODER, found.memory_bytes, found.seconds_per_epoch)
-        return self._measured[base]
+        found = method.measure(self.items, self.targets)
+        # What writes takes seconds for every row that it is compared on.
+        answering = found.seconds_per_answer * (self.n_validation + self.n_test)
+        closing = CLOSING_OF_AN_ENCODER if found.seconds_per_epoch else 0.0
+        return Cost(closing + found.seconds_before + answering, found.memory_bytes, found.seconds_per_epoch)
 
     def _timed_on_a_sample(self, method: Any) -> Cost:
         step = max(1, len(self.items) // SAMPLE_ROWS)
@@ -368,14 +348,6 @@ class Preflight:
             for one in candidates
         }
         self.run.write_json("plan.json", {"candidates": kept, "refit": refit, "facts": facts})
-
-
-def text_of(item: Any) -> str:
-    """All the words of an item, of whatever task, as one text."""
-    if isinstance(item, str):
-        return item
-    values = item.values() if isinstance(item, Mapping) else item
-    return " ".join(text_of(value) for value in values if isinstance(value, str | Mapping | list | tuple))
 
 
 def _has_base(method: Any) -> bool:

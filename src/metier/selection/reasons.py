@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from metier.selection.plan import Planned, text_of
+from metier.selection.plan import Planned
+from metier.text.item_text import text_of
 
 SAMPLED_ROWS = 2_000
 # Labels so many times rarer than the commonest are mostly passed over by a loss that counts every row alike.

@@ -58,12 +58,12 @@ def finished(files, tiny_base, tmp_path_factory):
     )
 
 
-def test_the_twin_races_too_and_the_verdict_is_said(finished):
+def test_the_supervised_counterpart_is_a_candidate_too_and_the_verdict_is_reported(finished):
     names = {one["name"] for one in finished.candidates}
     assert names == {"majority.v1", "frozen_linear.v1", "self_training.v1"}
     notes = finished.report["data"]["notes"]
     verdict = next(note for note in notes if "unlabelled rows" in note)
-    assert "plain twin frozen_linear.v1" in verdict
+    assert "supervised counterpart frozen_linear.v1" in verdict
     # Sixteen validation rows show nothing: what is not shown to be better is not shipped.
     assert "no help" in verdict
     assert finished.report["recommended"] != "self_training.v1"

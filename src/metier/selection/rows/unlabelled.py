@@ -1,8 +1,8 @@
 """`--unlabelled`: texts without labels for the methods that learn from them, and whether these gained by it.
 
-A method that learns from unlabelled rows has a plain twin that does not. It is worth its cost only if the paired test
-on the validation rows shows it to be better; otherwise the report says so, and it is not shipped, neither alone nor as a
-member of a fusion.
+A method that learns from unlabelled rows has a supervised counterpart that does not. It is worth its cost only if the
+paired test on the validation rows shows it to be better; otherwise the report states it, and it is not shipped, neither
+alone nor as a member of an ensemble.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from metier.selection.settings import TrainSettings
 from metier.text import detect_language, has_words
 
 TASK = "classification"
-# In the order of their cost; each names its plain twin.
+# In the order of their cost; each names its supervised counterpart.
 METHODS = ("self_training.v1", "pretrained_encoder.v1", "consistency_encoder.v1")
 LEAST_SHARE = 0.05  # Of the labelled language among the unlabelled texts: below it, it is another collection.
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "another language"}
@@ -89,11 +89,17 @@ def drop_known(texts: Sequence[str], splits: Splits) -> tuple[tuple[str, ...], l
 
 
 def with_unlabelled(names: Sequence[str], *, is_open: bool) -> list[str]:
-    """Add what unlabelled rows ask for: where nobody named candidates, the methods whose twin races; and every twin."""
-    known = [name for name in METHODS if name in catalogue.names()]
-    joining = [name for name in known if is_open and catalogue.resolve(name).twin in names]
-    twins = [catalogue.resolve(name).twin for name in known if name in names]
-    return [*names, *joining, *twins]
+    """Add, where nobody named candidates, the methods whose supervised counterpart is one; and every counterpart."""
+    known = {name: counterpart_of(name) for name in METHODS if name in catalogue.names()}
+    added = [name for name, counterpart in known.items() if is_open and counterpart in names]
+    return [*names, *added, *(counterpart for name, counterpart in known.items() if name in names)]
+
+
+def counterpart_of(name: str) -> str:
+    """Give the supervised counterpart of a method that learns from unlabelled rows too."""
+    counterpart = catalogue.capabilities(name).supervised_counterpart
+    assert counterpart is not None  # Asked only of methods that learn from unlabelled rows.
+    return counterpart
 
 
 def without_gain(race: Raced) -> dict[str, str]:
@@ -103,23 +109,25 @@ def without_gain(race: Raced) -> dict[str, str]:
 
 
 def verdict_of(name: str, race: Raced) -> tuple[bool, str]:
-    """Compare a method with its plain twin on the validation rows."""
-    twin = catalogue.resolve(name).twin
-    if twin not in {entry.name for entry in race.trained}:
-        return (
-            False,
-            f"{name}: its plain twin {twin} was not trained, so it cannot be shown that unlabelled rows help",
+    """Compare a method with its supervised counterpart on the validation rows."""
+    counterpart = counterpart_of(name)
+    if counterpart not in {entry.name for entry in race.trained}:
+        return False, (
+            f"{name}: its supervised counterpart {counterpart} was not trained, so it cannot be shown that unlabelled "
+            "rows help"
         )
     metric = race.task.primary_metric
-    answers = [race.run.answers(one, "validation").predicted for one in (name, twin)]
+    answers = [race.run.answers(one, "validation").predicted for one in (name, counterpart)]
     found = race.figures.compare(metric, *answers)
     points = f"{100 * found.difference:+.1f} points of {metric.replace('_', ' ')}, p = {found.p_value:.2g}"
     if found.verdict == "a is better":
-        return True, f"unlabelled rows helped: {name} beats its plain twin {twin} on validation ({points})"
+        return True, (
+            f"unlabelled rows helped: {name} beats its supervised counterpart {counterpart} on validation ({points})"
+        )
     return (
         False,
         f"unlabelled rows were no help to {name}: the paired test on validation does not show it to be better "
-        f"than its plain twin {twin} ({points}), so it is not shipped",
+        f"than its supervised counterpart {counterpart} ({points}), so it is not shipped",
     )
 
 

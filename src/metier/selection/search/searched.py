@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -17,6 +17,7 @@ from metier.errors import SettingsError
 from metier.evaluation.row_measures import higher_is_better, measure
 from metier.progress import Listener, Progress, ignore
 from metier.selection.search.search_spaces import OneOf, Range, space_of
+from metier.tasks.method_contract import Capabilities, CostRank
 
 # Of each rung of the ladder a third goes on, as Hyperband has it.
 KEPT = 3
@@ -93,6 +94,7 @@ class Searched(BaseEstimator):
     """
 
     name = "searched.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.SEVERAL_FITS, needs_base=True)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from metier.export.encoder_export import check_precision
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language
 from metier.training.attention import fastest_attention
 from metier.training.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches
@@ -25,6 +26,8 @@ from metier.training.heads.linear_probe import Probe, fit_probe
 from metier.training.layer_decay import parameter_groups
 from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives.supervised_contrastive import contrast
+from metier.training.training_cost import Cost
+from metier.transformer.frozen.base_cost import reading_cost
 from metier.transformer.frozen.probed_texts import ProbedTexts
 
 # Above it the rows say by themselves what a label's name would add, and fine-tuning whole pays more.
@@ -99,6 +102,7 @@ class FewShot(ProbedTexts):
     """
 
     name = "few_shot.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,
@@ -156,11 +160,10 @@ class FewShot(ProbedTexts):
             "or more; name it in --candidates to race it all the same"
         )
 
-    @property
-    def rows_tuned(self) -> int:
-        """Rows that go there and back through the encoder in a fit, at the most."""
+    def measure(self, X: Any, y: Any = None) -> Cost:
+        """Time a few real batches of these rows and say what a fit costs here; nothing is learned."""
         steps = STEPS if self.steps is None else self.steps
-        return 2 * steps * BATCH_ROWS
+        return reading_cost(self.base, X, rows_tuned=2 * steps * BATCH_ROWS)
 
     def _check_settings(self) -> None:
         check_precision(self.precision)

@@ -1,7 +1,7 @@
 """The base as it came, and a linear head on its embeddings."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from metier.bases.known_bases import resolve_base
 from metier.export.encoder_export import check_precision
 from metier.progress import Listener, ignore
 from metier.tasks.examples import check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language
 from metier.training.heads.linear_probe import fit_probe
 from metier.transformer.frozen.probed_texts import ProbedTexts
@@ -47,6 +48,7 @@ class FrozenLinear(ProbedTexts):
     """
 
     name = "frozen_linear.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -18,13 +18,15 @@ from metier.predictors.onnx.onnx_many_labels import KIND, OnnxManyLabelsPredicto
 from metier.progress import Listener, ignore
 from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language
 from metier.training.heads.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import frozen_vectors
 from metier.transformer.tuned.many_labels_encoder import gate_of_sets
 
 
-class FrozenManyLabels(LabelSetMethod):
+class FrozenManyLabels(ReadsByFrozenBase, LabelSetMethod):
     """Mean-pooled embeddings of a frozen pretrained encoder, then a logistic regression and a threshold a label.
 
     Embeddings are computed once and kept on disk, so a second fit takes seconds. Sigmoids and thresholds are those of
@@ -56,6 +58,7 @@ class FrozenManyLabels(LabelSetMethod):
     """
 
     name = "frozen_many_labels.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

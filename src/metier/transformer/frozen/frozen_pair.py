@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -12,15 +12,17 @@ from metier.export.encoder_export import check_precision, keep_report, typical_r
 from metier.export.pair_export import PairHead, export_bi_encoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import PairClassifier
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pairs import check_pairs
 from metier.text.language import detect_language
 from metier.training.heads.linear_probe import fit_probe
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import compared, distinct_texts, frozen_vectors
 
 COMPARISON = "difference"
 
 
-class FrozenPair(PairClassifier):
+class FrozenPair(ReadsByFrozenBase, PairClassifier):
     """Vectors of a frozen pretrained encoder; logistic regression on |u - v|, u * v and the cosine.
 
     Knows words for the same thing, and with a multilingual base other languages. Vectors are computed once and kept
@@ -52,6 +54,7 @@ class FrozenPair(PairClassifier):
     """
 
     name = "frozen_pair.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

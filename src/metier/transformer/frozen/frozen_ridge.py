@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -18,9 +18,11 @@ from metier.predictors.onnx.onnx_scorer import KIND, OnnxScorerPredictor
 from metier.predictors.score_answers import ScoreRule
 from metier.progress import Listener, ignore
 from metier.tasks.contract import TextMethod
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pairs import Pair
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.text.language import detect_language
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import compared, distinct_texts, frozen_vectors
 from metier.transformer.tuned.score_encoder import fit_dense_ridge, gate_of_scores
 
@@ -29,7 +31,7 @@ UNFITTED_PENALTY = 0.3  # Where no row can be held out.
 COMPARISON = "difference"
 
 
-class FrozenRidge(RegressorMixin, TextMethod):
+class FrozenRidge(ReadsByFrozenBase, RegressorMixin, TextMethod):
     """Vectors of a frozen pretrained encoder, then ridge regression; of pairs |u - v|, u * v and the cosine.
 
     Vectors are computed once and kept on disk, so a second fit takes seconds; the pair (a, b) is answered as (b, a)
@@ -61,6 +63,7 @@ class FrozenRidge(RegressorMixin, TextMethod):
     """
 
     name = "frozen_ridge.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -23,8 +23,10 @@ from metier.predictors.composite.retrieve_rerank import (
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
 from metier.tasks.contract import SearchMethod
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import frozen_vectors
 
 HUGGING_FACE = "huggingface"
@@ -41,7 +43,7 @@ class FrozenEncoder:
         return frozen_vectors(self.base, texts)
 
 
-class FrozenSearch(SearchMethod):
+class FrozenSearch(ReadsByFrozenBase, SearchMethod):
     """Texts of a collection by the cosine of their vectors and the query's; a pretrained encoder, nothing trained.
 
     Finds what says the same in other words, and with a multilingual base in another language. Needs no pair of
@@ -67,6 +69,7 @@ class FrozenSearch(SearchMethod):
     """
 
     name = "frozen_search.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

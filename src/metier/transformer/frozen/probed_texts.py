@@ -14,9 +14,10 @@ from metier.export.encoder_export import export_encoder, keep_report, typical_ro
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples
 from metier.training.heads.linear_probe import Probe
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 
 
-class ProbedTexts(Classifier):
+class ProbedTexts(ReadsByFrozenBase, Classifier):
     """Texts labelled by a linear head on their vectors.
 
     A special case learns `base_` and `probe_` in its `fit`, which ends in `_keep`, and says what the vector of a text

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -29,7 +29,9 @@ from metier.predictors.onnx.onnx_sentences import KIND, OnnxSentencesPredictor
 from metier.predictors.text.lead import lead
 from metier.progress import Listener, ignore
 from metier.tasks.generation import TextPairs, as_items, check_texts, last_words
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import frozen_vectors
 from metier.transformer.tuned.score_encoder import fit_dense_ridge
 
@@ -66,7 +68,7 @@ class Pieces:
         ]
 
 
-class SentenceRanker(BaseEstimator):
+class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
     """A frozen encoder's vectors of the sentences of a text, and ridge regression on how good a summary each is.
 
     What a sentence is worth is its ROUGE-L against the summaries of the training rows, less the mean over its text:
@@ -100,6 +102,7 @@ class SentenceRanker(BaseEstimator):
     """
 
     name = "sentence_ranker.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -12,12 +12,14 @@ from metier.predictors.linear.static import StaticPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language
 from metier.training.heads.linear_probe import fit_probe
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.static_embeddings import distill
 
 
-class Static(Classifier):
+class Static(ReadsByFrozenBase, Classifier):
     """One vector a token, distilled from a pretrained encoder [1]_, averaged; then logistic regression.
 
     Answers as fast as TF-IDF and knows words it has never seen labelled; it does not see their order. With few rows a
@@ -48,6 +50,7 @@ class Static(Classifier):
     """
 
     name = "static.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

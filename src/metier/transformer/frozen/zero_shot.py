@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -17,8 +17,10 @@ from metier.export.encoder_export import check_precision, export_encoder, keep_r
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 
 # Of similarities between -1 and 1, where no labelled row says how far they can be trusted.
 UNCALIBRATED_TEMPERATURE = 0.05
@@ -29,7 +31,7 @@ MOST_FOR_CENTRE = 4_000
 Descriptions = Mapping[str, str | Sequence[str]]
 
 
-class ZeroShot(Classifier):
+class ZeroShot(ReadsByFrozenBase, Classifier):
     """Similarity of a text's embedding to those of the labels' descriptions; no label of a row is learned from.
 
     For the first day, when there are label names and no labelled rows, and to know what labelling is worth. With ten
@@ -61,6 +63,7 @@ class ZeroShot(Classifier):
     """
 
     name = "zero_shot.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ from metier.predictors.onnx.onnx_encoder import TOKENIZER_FILE
 from metier.predictors.onnx.token_choice import DecodingSettings
 from metier.progress import Listener, ignore
 from metier.tasks.generation import KINDS, Generation, TextPairs, as_items, check_texts
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.training.loop import Outcome
 from metier.training.training_cost import Cost
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
@@ -112,7 +113,13 @@ class Generator(BaseEstimator):
     """
 
     name = "generator.v1"
-    writes: ClassVar[bool] = True  # It stands on a base that writes.
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        writes=True,
+        takes_adaptation=True,
+        trains_together=True,
+    )
     # One epoch teaches the form of the targets; of a short one there is no more.
     fewest_epochs = 1
 

@@ -1,11 +1,14 @@
 """Labels by how likely a generative base finds them after the text; nothing is trained."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import psutil
 import transformers
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,6 +29,8 @@ from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
+from metier.training.training_cost import Cost
 from metier.transformer.generation.label_likelihood import PLACE, LabelLikelihood
 
 KIND = "torch_prompted.v1"
@@ -34,6 +39,7 @@ TEMPLATE = "Text: {text}\nTopic:"
 # Sums of logarithms over a few tokens, where no labelled row says how far they can be trusted.
 UNCALIBRATED_TEMPERATURE = 2.0
 ROWS_AT_ONCE = 10  # Between two reports of progress.
+TIMED_ROWS = 3
 
 
 class TorchPromptedPredictor:
@@ -101,7 +107,7 @@ class Prompted(Classifier):
     """
 
     name = "prompted.v1"
-    writes: ClassVar[bool] = True  # It stands on a base that writes.
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True, writes=True)
 
     def __init__(
         self,
@@ -142,6 +148,19 @@ class Prompted(Classifier):
         self.chosen_params_ = {"base": self._base.name, "temperature": self.temperature_}
         self.facts_: dict[str, Any] = {"base": self._base.name, "described": self._described()}
         return self
+
+    def measure(self, X: Any, y: Any) -> Cost:
+        """Time a few answers; nothing is learned."""
+        examples = check_examples(X, y)
+        probe = clone(self)
+        probe.classes_ = examples.classes
+        predictor = TorchPromptedPredictor(resolve_generative_base(self.base), probe._settings(1.0))
+        start = time.perf_counter()
+        predictor.likelihood.scores(examples.texts[:TIMED_ROWS])
+        seconds = (time.perf_counter() - start) / len(examples.texts[:TIMED_ROWS])
+        memory = psutil.Process().memory_info().rss
+        before = 0.0 if self.temperature is not None else seconds * self.most_scored
+        return Cost(seconds, 0.0, memory, seconds_before=before, seconds_per_answer=seconds)
 
     def export(self, folder: Path) -> None:
         """Leave the base and what to ask it."""

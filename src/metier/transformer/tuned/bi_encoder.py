@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +14,7 @@ from metier.export.pair_export import PairHead, export_bi_encoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import PairClassifier
 from metier.tasks.matching import find_match_label
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pairs import Pair, PairExamples, as_pairs, check_pairs
 from metier.text.language import detect_language
 from metier.training.contrastive import Matches, tune_vectors
@@ -69,6 +70,9 @@ class BiEncoder(PairClassifier, FineTuned):
     """
 
     name = "bi_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED, needs_base=True, takes_adaptation=True, trains_together=True
+    )
     learned = (*FineTuned.learned, "classes_", "encoder_", "probe_")
     probe_: Probe | None
     _unseen: PairExamples | None

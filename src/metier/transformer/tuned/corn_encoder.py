@@ -1,7 +1,7 @@
 """Grades by the base fine-tuned whole under an ordinal head."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades
 from metier.tasks.grading import from_conditional
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
 from metier.training.batching import TokenisedRows
 from metier.training.heads.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
@@ -54,6 +55,14 @@ class CornEncoder(Classifier, TunedEncoder):
     """
 
     name = "corn_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        baseline="encoder.v1",
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        trains_together=True,
+    )
     answers = "grade"
     learned = (*TunedEncoder.learned, "classes_", "temperature_")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +15,7 @@ from metier.export.encoder_export import keep_report, typical_rows
 from metier.export.pair_export import PairHead, export_cross_encoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import PairClassifier
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pairs import PairExamples, as_pairs, check_pairs
 from metier.text.language import detect_language
 from metier.training.batching import TokenisedRows
@@ -72,6 +73,13 @@ class CrossEncoder(PairClassifier, FineTuned):
     """
 
     name = "cross_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        trains_together=True,
+    )
     learned = (*FineTuned.learned, "classes_", "model_", "temperature_")
 
     def __init__(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -17,6 +17,7 @@ from metier.export.encoder_export import export_encoder, keep_report, typical_ro
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.soft_labels import check_soft
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
@@ -76,6 +77,14 @@ class Encoder(Classifier, FineTuned):
     """
 
     name = "encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        takes_soft_labels=True,
+        trains_together=True,
+    )
     learned = (*FineTuned.learned, "classes_", "model_", "temperature_")
 
     def __init__(

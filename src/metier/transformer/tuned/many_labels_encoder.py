@@ -1,7 +1,7 @@
 """Many labels by the base fine-tuned whole, one sigmoid a label."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from metier.predictors.onnx.onnx_many_labels import KIND, OnnxManyLabelsPredicto
 from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
 from metier.tasks.many_labels import parent_columns
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
 from metier.training.batching import TokenisedRows
 from metier.training.heads.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
@@ -52,6 +53,13 @@ class ManyLabelsEncoder(LabelSetMethod, TunedEncoder):
     """
 
     name = "many_labels_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        trains_together=True,
+    )
     answers = "label_set"
     learned = (*TunedEncoder.learned, "classes_", "rule_")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -19,6 +19,7 @@ from metier.predictors.onnx.onnx_encoder import open_session
 from metier.predictors.onnx.onnx_reader import KIND, OnnxReaderPredictor
 from metier.predictors.span_reading import Reading, ReadingSettings, SpanReader, Verdict, as_answers
 from metier.progress import Listener, ignore
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.questions import Question, as_questions, check_answers, split_by_passage
 from metier.text.language import detect_language
 from metier.training.batching import TokenisedRows
@@ -81,6 +82,13 @@ class Reader(FineTuned):
     """
 
     name = "reader.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        trains_together=True,
+    )
     learned = (*FineTuned.learned, "model_", "settings_")
     answers = "span"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.examples import Examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.relation import check_entity_pairs
 from metier.text.language import detect_language
 from metier.training.batching import TokenisedRows
@@ -86,6 +87,13 @@ class RelationEncoder(Classifier, FineTuned):
     """
 
     name = "relation_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        trains_together=True,
+    )
     learned = (*FineTuned.learned, "classes_", "model_", "marker_", "temperature_")
 
     def __init__(

@@ -1,7 +1,7 @@
 """Scores by the base fine-tuned whole, one number a text or pair."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -14,6 +14,7 @@ from metier.export.encoder_export import Gate
 from metier.export.headed_export import Head, gate_of
 from metier.predictors.onnx.onnx_scorer import KIND, OnnxScorerPredictor
 from metier.predictors.score_answers import ScoreRule
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.training.batching import TokenisedRows
 from metier.training.heads.pooled_classifier import PooledClassifier
@@ -58,6 +59,13 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
     """
 
     name = "score_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        trains_together=True,
+    )
     answers = "score"
     learned = (*TunedEncoder.learned, "rule_", "scale_", "shift_")
 

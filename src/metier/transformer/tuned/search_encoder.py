@@ -1,7 +1,7 @@
 """Search by meaning, taught: the base fine-tuned so that queries lie beside what answers them."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,6 +15,7 @@ from metier.predictors.composite.retrieve_rerank import (
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of, known_pairs
 from metier.tasks.contract import SearchMethod
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
 from metier.training.training_cost import Cost
 from metier.transformer.frozen.frozen_search import bring_up, by_vectors
@@ -62,6 +63,9 @@ class SearchEncoder(SearchMethod):
     """
 
     name = "search_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED, needs_base=True, trains_together=True
+    )
 
     def __init__(
         self,

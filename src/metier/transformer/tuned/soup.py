@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from metier.evaluation.softmax import softmax
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.training.training_cost import Cost
 from metier.transformer.tuned.encoder import Encoder
 
@@ -83,6 +84,13 @@ class Soup(Classifier):
     """
 
     name = "soup.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.SEVERAL_FITS,
+        baseline="encoder.v1",
+        made_of=("encoder.v1",),
+        needs_base=True,
+        trains_together=True,
+    )
 
     def __init__(
         self,

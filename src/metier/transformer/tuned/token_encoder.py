@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -16,6 +16,7 @@ from metier.predictors.onnx.onnx_encoder import open_session
 from metier.predictors.onnx.onnx_tagger import KIND, OnnxTaggerPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span, tag_names
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.span_fit import fit_decoder
 from metier.tasks.tag_decoding import TagDecoder, places
@@ -80,6 +81,13 @@ class TokenEncoder(FineTuned):
     """
 
     name = "token_encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        needs_base=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        trains_together=True,
+    )
     learned = (*FineTuned.learned, "labels_", "model_", "decoder_")
     answers = "tags"
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from metier.bases.known_bases import load_tokenizer
 from metier.errors import SettingsError
 from metier.features.tokenization import token_ids
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.training.batching import TokenisedRows
 from metier.training.inherited_settings import with_settings_of
 from metier.training.objectives import Objective
@@ -20,7 +21,7 @@ from metier.transformer.unlabelled.word_neighbours import word_neighbours
 class ConsistencyEncoder(Encoder):
     """`Encoder` that meets its own answer to an unlabelled text when the text is put differently [1]_.
 
-    The other version comes from EDA: words swapped, dropped, put in, replaced by near ones. Its plain twin is
+    The other version comes from EDA: words swapped, dropped, put in, replaced by near ones. Its supervised counterpart is
     `encoder.v1`, and without unlabelled texts it is the same. An epoch reads each unlabelled text twice, so it takes
     longer by their number; `most_texts` bounds that. It minimises cross-entropy and the divergence only: `objective` and
     `class_weights` of the encoder have no say here.
@@ -47,7 +48,16 @@ class ConsistencyEncoder(Encoder):
     """
 
     name = "consistency_encoder.v1"
-    twin: ClassVar[str] = "encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        baseline="encoder.v1",
+        needs_base=True,
+        learns_from_unlabelled=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        takes_soft_labels=True,
+        trains_together=True,
+    )
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from metier.errors import SettingsError
 from metier.progress import Listener
 from metier.tasks.examples import Examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.training.inherited_settings import with_settings_of
 from metier.training.training_cost import Cost
 from metier.transformer.tuned.encoder import Encoder
@@ -18,8 +19,8 @@ class PretrainedEncoder(Encoder):
     """`Encoder` on a base that first learned to fill in masked words of the unlabelled texts [1]_.
 
     For a domain whose words the base has hardly met, with many thousand texts. A base that was trained for sentences
-    loses some of that to this; so its plain twin, `encoder.v1`, is hard to beat where the texts are everyday ones.
-    Without unlabelled texts it is the same. The pretrained base is kept in the user's cache.
+    loses some of that to this; so its supervised counterpart, `encoder.v1`, is hard to beat where the texts are
+    everyday ones. Without unlabelled texts it is the same. The pretrained base is kept in the user's cache.
 
     Parameters
     ----------
@@ -42,7 +43,16 @@ class PretrainedEncoder(Encoder):
     """
 
     name = "pretrained_encoder.v1"
-    twin: ClassVar[str] = "encoder.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FINE_TUNED,
+        baseline="encoder.v1",
+        needs_base=True,
+        learns_from_unlabelled=True,
+        takes_adaptation=True,
+        takes_objective=True,
+        takes_soft_labels=True,
+        trains_together=True,
+    )
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The frozen base with a linear head that also learns from unlabelled texts: from those it is sure of."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,8 +10,11 @@ from metier.bases.embedding import embed
 from metier.errors import SettingsError
 from metier.progress import Listener, ignore
 from metier.tasks.examples import check_examples
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pseudo_labels import choose_pseudo_labels
 from metier.training.heads.linear_probe import fit_probe
+from metier.training.training_cost import Cost
+from metier.transformer.frozen.base_cost import PROBE_SECONDS
 from metier.transformer.frozen.frozen_linear import FrozenLinear
 
 
@@ -18,8 +22,8 @@ class SelfTraining(FrozenLinear):
     """`FrozenLinear` as its own teacher: it labels unlabelled texts it is sure of, and learns again with them [1]_.
 
     The teacher's probabilities are calibrated, so that the bar means what it says, and every label gets unlabelled rows
-    in its share. Each round takes more rows than the last. For few labels and many texts without; its plain twin is
-    `frozen_linear.v1`, and without unlabelled texts it is the same.
+    in its share. Each round takes more rows than the last. For few labels and many texts without; its supervised
+    counterpart is `frozen_linear.v1`, and without unlabelled texts it is the same.
 
     Parameters
     ----------
@@ -44,7 +48,9 @@ class SelfTraining(FrozenLinear):
     """
 
     name = "self_training.v1"
-    twin: ClassVar[str] = "frozen_linear.v1"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FROZEN, baseline="frozen_linear.v1", needs_base=True, learns_from_unlabelled=True
+    )
 
     def __init__(
         self,
@@ -101,6 +107,12 @@ class SelfTraining(FrozenLinear):
         self.facts_ |= {"unlabelled": len(self.unlabelled or ()), "believed": believed}
         self.chosen_params_ |= {"C": self.probe_.C, "temperature": self.probe_.temperature}
         return self
+
+    def measure(self, X: Any, y: Any = None) -> Cost:
+        """Time a few real batches and say what a fit costs here: unlabelled texts go through the base, too."""
+        cost = super().measure(X, y)
+        share = 1 + len(self.unlabelled or ()) / len(X)
+        return replace(cost, seconds_before=cost.seconds_before * share + PROBE_SECONDS)
 
     def _refit(
         self, embeddings: np.ndarray, truth: np.ndarray, away: tuple[np.ndarray, np.ndarray] | None

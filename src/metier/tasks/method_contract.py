@@ -1,0 +1,191 @@
+"""What a run knows of a method: its contract, the parts that are optional, and what it states about itself.
+
+A run names no method. What it must know before it builds one stands in `capabilities`, a value on the class; what a
+method can do besides `fit`, `predict` and `export` is a small protocol, asked for once with `isinstance`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from metier.progress import Listener, ignore
+
+
+class CostRank(IntEnum):
+    """How much a method costs to train beside others, whatever the rows; cheap ones run first."""
+
+    BASELINE = 0  # Its answers do not depend on the item: no ensemble is made of it.
+    CLASSICAL = 1
+    FROZEN = 2  # A pretrained base is read and not changed.
+    FINE_TUNED = 3  # A pretrained base is trained for some epochs.
+    SEVERAL_FITS = 4  # Fine-tuned several times.
+    ENSEMBLE = 5  # Made of other candidates.
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a method states about itself.
+
+    Parameters
+    ----------
+    cost : CostRank
+        What training it costs beside others.
+    baseline : str or None
+        The method it must beat to be worth its cost; None: the first candidate of the task.
+    made_of : tuple of str
+        Methods it is made of.
+    needs_base : bool
+        Whether it stands on a pretrained base.
+    writes : bool
+        Whether that base has to be one that writes.
+    learns_from_unlabelled : bool
+        Whether it learns from unlabelled rows too. Its `baseline` is then its supervised counterpart: what is not
+        shown to beat it is not shipped.
+    takes_adaptation, takes_objective : bool
+        Whether what of the base trains, and by which loss, can be set.
+    takes_soft_labels : bool
+        Whether `fit` takes probabilities of a teacher as `soft`, see `TakesSoftLabels`.
+    trains_together : bool
+        Whether several processes can train one model of it.
+    """
+
+    cost: CostRank = CostRank.CLASSICAL
+    baseline: str | None = None
+    made_of: tuple[str, ...] = ()
+    needs_base: bool = False
+    writes: bool = False
+    learns_from_unlabelled: bool = False
+    takes_adaptation: bool = False
+    takes_objective: bool = False
+    takes_soft_labels: bool = False
+    trains_together: bool = False
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether its answers do not depend on the item."""
+        return self.cost is CostRank.BASELINE
+
+    @property
+    def is_fine_tuned(self) -> bool:
+        """Whether it trains a base once, by settings that a search may choose."""
+        return self.cost is CostRank.FINE_TUNED
+
+    @property
+    def supervised_counterpart(self) -> str | None:
+        """What it has to beat where it learns from unlabelled rows; None for every other method."""
+        return self.baseline if self.learns_from_unlabelled else None
+
+
+class Method(Protocol):
+    """A scikit-learn estimator in the catalogue; nothing need inherit from this.
+
+    Attributes
+    ----------
+    chosen_params_ : dict
+        After `fit`: constructor arguments with which another fit needs no validation rows.
+    facts_ : dict
+        After `fit`: what is worth telling in the report.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    chosen_params_: dict[str, Any]
+    facts_: dict[str, Any]
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Learn from items and their targets; choices are made on the validation rows."""
+        ...
+
+    def predict(self, X: Any) -> Any:
+        """Give the answer to each item."""
+        ...
+
+    def export(self, folder: Path) -> None:
+        """Leave the files of a predictor in an empty folder."""
+        ...
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give the constructor's arguments."""
+        ...
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor's arguments."""
+        ...
+
+
+class MeasuredCost(Protocol):
+    """What training and answering will take on this machine."""
+
+    @property
+    def seconds_before(self) -> float:
+        """Seconds that are spent besides the epochs."""
+        ...
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Seconds of one pass over the rows; 0 where nothing is repeated."""
+        ...
+
+    @property
+    def seconds_per_answer(self) -> float:
+        """Seconds to answer one row where that is not too quick to count."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes at the peak."""
+        ...
+
+
+@runtime_checkable
+class Measurable(Protocol):
+    """A method that says before any work what its fit will take; others are timed on a sample of the rows."""
+
+    def measure(self, X: Any, y: Any = None) -> MeasuredCost:
+        """Time a little real work on these rows; nothing is learned."""
+        ...
+
+
+@runtime_checkable
+class NeedsEpochs(Protocol):
+    """A method that knows below how many epochs it has not paid for its start."""
+
+    fewest_epochs: int
+
+
+@runtime_checkable
+class SuitsSomeRows(Protocol):
+    """A method that pays on some rows only: left out of the defaults elsewhere, trained where it is named."""
+
+    def why_not(self, X: Sequence[Any], y: Sequence[Any]) -> str | None:
+        """Say why it should not be a default candidate on these rows; None: it should."""
+        ...
+
+
+@runtime_checkable
+class GivesProbabilities(Protocol):
+    """A method whose answers are a choice among labels."""
+
+    def predict_proba(self, X: Any) -> Any:
+        """Give the probability of each label for each item."""
+        ...
+
+
+class TakesSoftLabels(Protocol):
+    """A method that can learn from a teacher; says so as `capabilities.takes_soft_labels`."""
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        soft: Any = None,
+        listener: Listener = ignore,
+    ) -> Self:
+        """Learn from labels and from the teacher's probabilities, an array of shape (n_items, n_labels)."""
+        ...
