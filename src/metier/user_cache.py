@@ -1,14 +1,16 @@
 """The folder that keeps what is costly to make again: converted bases, embeddings, distilled matrices.
 
 Everything in it can be deleted at any time. A folder appears in one rename, so a killed process leaves nothing that
-looks finished.
+looks finished. A lock lets one process build while others that want the same folder wait for it.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from metier.errors import StorageError
@@ -40,21 +42,38 @@ def build_once(final: Path, build: Callable[[Path], None]) -> Path:
     """
     if final.is_dir():
         return final
-    beside = None
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
-        build(beside)
-        _move(beside, final)
+        with _locked(final.with_name(f".{final.name}.lock")):
+            if not final.is_dir():
+                _build(final, build)
     except OSError as error:
         raise StorageError(
             f"Could not write {final} ({error.strerror or error}). "
             "Free some space, or name another folder in the environment variable METIER_CACHE."
         ) from error
-    finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
     return final
+
+
+def _build(final: Path, build: Callable[[Path], None]) -> None:
+    beside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
+    try:
+        build(beside)
+        _move(beside, final)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the system takes back when the process dies; without such locks two processes both build."""
+    with path.open("wb") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _move(beside: Path, final: Path) -> None:

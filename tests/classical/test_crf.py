@@ -190,6 +190,7 @@ def test_odd_texts_have_offsets_inside_them(fitted, text):
         assert text[start:end].strip() == text[start:end]
 
 
+@pytest.mark.serial
 def test_two_hundred_pages_in_bounded_memory(folder, diseases):
     predictor = load_predictor(folder)
     page = " ".join(diseases[1][0][:20])[:3000]

@@ -79,6 +79,7 @@ def test_cross_fitting_keeps_probabilities_honest(fitted, pairs):
     assert -np.log(given).mean() < 0.45
 
 
+@pytest.mark.serial
 def test_a_pair_of_200_pages_is_answered_soon(fitted):
     page = "Where is my card? It has not arrived. " * 75
     book = {"text": page * 200, "text_pair": page * 200 + " Why?"}

@@ -87,6 +87,7 @@ def test_questions_without_answer_teach_when_to_stay_silent():
     assert record["start"] is record["end"] is None
 
 
+@pytest.mark.serial
 def test_a_book_takes_seconds_and_its_answer_is_found(fitted, split):
     items, targets = split[1]
     at = next(at for at, text in enumerate(fitted.predict(items)) if text == targets[at][0]["text"])

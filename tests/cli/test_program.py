@@ -210,6 +210,7 @@ HEAVY = (
 )
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize(
     ("code", "allowed"),
     [

@@ -61,6 +61,7 @@ def test_same_seed_same_interval_and_a_wider_one_at_a_higher_level():
     assert wider.low < first.low < first.value < first.high < wider.high
 
 
+@pytest.mark.serial
 def test_three_thousand_rows_of_77_labels_take_under_a_second():
     truth, predicted = draw(3000, 77, 0.95, np.random.default_rng(6))
     bootstrap_interval("macro_f1", truth, predicted)

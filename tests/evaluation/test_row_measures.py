@@ -299,6 +299,7 @@ def test_what_a_report_has_to_know_of_a_metric():
     assert describe_metric("length_ratio")["higher_is_better"] is None
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("name", ["entity_macro_f1", "set_macro_f1", "rouge_l", "semeval_f1", "pearson"])
 def test_four_thousand_rows_take_under_two_seconds(name):
     truth, first, second = draw_rows(name, 4000, np.random.default_rng(10))

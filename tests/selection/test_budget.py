@@ -20,6 +20,7 @@ def test_refuses_what_is_no_duration(text):
         parse_duration(text)
 
 
+@pytest.mark.serial
 def test_clock_counts_what_an_interrupted_run_had_spent():
     clock = Clock(10.0, spent_seconds=4.0)
     time.sleep(0.02)

@@ -260,6 +260,7 @@ def test_a_bundle_that_was_changed_is_not_served(bundle, watched, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.serial
 def test_an_answer_does_not_wait_for_the_callers_acknowledgement(client):
     # Without TCP_NODELAY each answer on a kept connection stands still for the 40 ms of a delayed ACK.
     times = []

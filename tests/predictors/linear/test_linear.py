@@ -153,6 +153,7 @@ def test_a_text_of_a_megabyte_is_answered_in_bounded_memory(predictor, tmp_path)
     assert int(done.stdout) < 200  # MB
 
 
+@pytest.mark.serial
 def test_a_large_vocabulary_loads_quickly(tmp_path):
     random = np.random.default_rng(0)
     words = [f"{number:x} word" for number in range(50_000)]

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from metier.predictors.text.extracted_sentences import written
 from metier.selection.execution import measuring
 
@@ -16,6 +18,7 @@ class Slow:
         return written(["text"] * len(items), "generator.v1")
 
 
+@pytest.mark.serial
 def test_measuring_what_writes_slowly_ends_soon(monkeypatch, tmp_path):
     monkeypatch.setattr(measuring, "load_predictor", lambda folder, threads: Slow())
     monkeypatch.setattr(measuring, "SECONDS_AT_MOST", 0.3)

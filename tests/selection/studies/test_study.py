@@ -104,6 +104,7 @@ def test_models_of_reruns_do_not_stay(studied):
     assert metier.load(studied.folder / "best").predict(["where is my transfer"]).predicted
 
 
+@pytest.mark.serial
 def test_a_budget_too_small_for_the_seeds_says_so(files, tmp_path):
     finished = train(
         files[0], test=files[1], candidates=["tfidf_linear"], budget="16s", settings={"seeds": 90},

@@ -1,0 +1,48 @@
+import threading
+
+import pytest
+
+from metier.errors import StorageError
+from metier.user_cache import build_once
+
+
+def test_of_two_who_want_a_folder_at_once_one_builds_it(tmp_path):
+    started, release, built = threading.Event(), threading.Event(), []
+
+    def build(folder):
+        built.append(folder)
+        started.set()
+        assert release.wait(30)
+        (folder / "weights").write_text("numbers")
+
+    first = threading.Thread(target=build_once, args=[tmp_path / "base", build])
+    second = threading.Thread(target=build_once, args=[tmp_path / "base", build])
+    first.start()
+    assert started.wait(30)
+    second.start()
+    second.join(0.2)
+    assert second.is_alive()  # It waits for the first.
+    release.set()
+    first.join(30)
+    second.join(30)
+    assert len(built) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+    assert (tmp_path / "base" / "weights").read_text() == "numbers"
+
+
+def test_what_broke_off_leaves_nothing_and_is_built_the_next_time(tmp_path):
+    def broken(folder):
+        (folder / "weights").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_once(tmp_path / "base", broken)
+    assert list(tmp_path.iterdir()) == []
+    build_once(tmp_path / "base", lambda folder: (folder / "weights").write_text("whole"))
+    assert (tmp_path / "base" / "weights").read_text() == "whole"
+
+
+def test_a_disk_that_refuses_is_named_with_the_way_out(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="METIER_CACHE"):
+        build_once(tmp_path / "file" / "base", lambda folder: None)
