@@ -15,39 +15,44 @@ import numpy as np
 
 from metier.export.onnx_decoder import write_decoder
 from metier.predictors.loading import write_settings
-from metier.predictors.onnx.onnx_encoder import MODEL_FILE, TOKENIZER_FILE, open_session
+from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
 from metier.predictors.onnx.onnx_generation import KIND, OnnxGenerationPredictor
-from metier.transformer.generation.generation_examples import Encoding
+from metier.predictors.text.prompting import FileCodec, PromptSettings
 
-GATE_ROWS = 24
+CHECKED_ROWS = 24
+# Token ids of prompts and of their answers, one each a row.
+Tokens = tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]]
 MARGIN = 0.02  # Nats a token: two in a hundred of a token's probability.
 ONE_SIDED_95 = 1.645
 
 
 def export_decoder(
     model: Any,
-    encoding: Encoding,
+    tokenizer: Path,
     folder: Path,
     *,
     settings: Mapping[str, Any],
     precision: str,
-    gate: tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]],
+    check: Tokens,
 ) -> dict[str, Any]:
     """Write `model.onnx`, `tokenizer.json` and `predictor.json`.
 
     Parameters
     ----------
+    tokenizer : Path
+        The `tokenizer.json` of the base.
+    settings : mapping
+        `predictor.json`: name, prompt, decoding, end_ids.
     precision : {"auto", "fp32", "int8"}
-    gate : (prompts, answers)
-        Token ids that 8 bits have to prove themselves on.
+    check : (prompts, answers)
+        What 8 bits have to prove themselves on.
 
     Returns
     -------
     dict
         `precision`, `why`, and what was measured: for the report.
     """
-    settings = {**settings, "kind": KIND, "end_ids": [encoding.end_id]}
-    longest = encoding.prompts.settings.room + settings["decoding"]["max_new_tokens"]
+    longest = PromptSettings.of(settings["prompt"]).room + settings["decoding"]["max_new_tokens"]
     kinds = ("fp32", "int8") if precision == "auto" else (precision,)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as beside:
         graphs = {kind: Path(beside, f"{kind}.onnx") for kind in kinds}
@@ -55,24 +60,21 @@ def export_decoder(
             write_decoder(model, path, precision=kind, longest=longest)
         report: dict[str, Any] = {"precision": precision, "why": f"{precision} was asked for"}
         if precision == "auto":
-            report = _choose(graphs, encoding, settings, gate)
+            report = _choose(graphs, FileCodec(tokenizer), settings, check)
         graphs[report["precision"]].replace(folder / MODEL_FILE)
-    shutil.copy(encoding.base.folder / TOKENIZER_FILE, folder / TOKENIZER_FILE)
-    write_settings(folder, {**settings, "precision": report["precision"], "export": report})
+    shutil.copy(tokenizer, folder / TOKENIZER_FILE)
+    write_settings(folder, {**settings, "kind": KIND, "precision": report["precision"], "export": report})
     return report
 
 
 def _choose(
-    graphs: Mapping[str, Path],
-    encoding: Encoding,
-    settings: Mapping[str, Any],
-    gate: tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]],
+    graphs: Mapping[str, Path], codec: FileCodec, settings: Mapping[str, Any], check: Tokens
 ) -> dict[str, Any]:
     losses, seconds = {}, {}
     for kind, path in graphs.items():
-        predictor = OnnxGenerationPredictor(open_session(path, threads=1), encoding.codec, settings)
+        predictor = OnnxGenerationPredictor(open_session(path, threads=1), codec, settings)
         start = time.process_time()
-        losses[kind] = np.array([predictor.loss(*row) for row in zip(*gate, strict=True)])
+        losses[kind] = np.array([predictor.loss(*row) for row in zip(*check, strict=True)])
         seconds[kind] = time.process_time() - start
     worse = losses["int8"] - losses["fp32"]
     error = float(worse.std(ddof=1) / np.sqrt(len(worse))) if len(worse) > 1 else float("inf")

@@ -25,7 +25,7 @@ from metier.bases.embedding import mean_pool
 from metier.errors import BaseModelError
 from metier.export.embedding_table import quantize_tables
 from metier.export.smoothing import smooth
-from metier.predictors.onnx.onnx_encoder import open_session
+from metier.predictors.onnx.graph_session import open_session
 
 OPSET = 17
 # Architectures whose attention onnxruntime's optimiser knows as BERT's.

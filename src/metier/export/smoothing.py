@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from metier.predictors.onnx.onnx_encoder import open_session
+from metier.predictors.onnx.graph_session import open_session
 
 # Shares of the burden that the weights may take over, from none to all.
 SHARES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

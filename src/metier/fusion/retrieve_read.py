@@ -109,7 +109,7 @@ def _ranked_readings(reader: Any, questions: Sequence[Question]) -> list[list[Re
     """Read every window of every question; give the readings of each question by rank of retrieval."""
     windows: list[list[Window]] = [[] for _ in questions]
     readings: list[list[Reading]] = [[] for _ in questions]
-    for window, reading in reader.spans.scan(questions):
+    for window, reading in reader.logits.reader.scan(questions):
         windows[window.row].append(window)
         readings[window.row].append(reading)
     ranker = WindowRanker()
@@ -129,7 +129,7 @@ def _f1_of_best(
     reader: Any, ranked: list[list[Reading]], questions: Sequence[Question], truth: Sequence[Any], *, most: int
 ) -> np.ndarray:
     best = [max(some[:most], key=lambda reading: reading.margin) for some in ranked]
-    answers = reader.spans.judge(best, questions, name=reader.name)
+    answers = reader.logits.reader.judge(best, questions, name=reader.name)
     return np.array([answer_f1(true, text) for true, text in zip(truth, answers.predicted, strict=True)])
 
 

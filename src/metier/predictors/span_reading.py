@@ -100,6 +100,17 @@ class ReadingSettings:
     pad_id: int
     verdict: Verdict = field(default_factory=Verdict)
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "ReadingSettings":
+        """Give how passages are read from what `predictor.json` says."""
+        return cls(
+            prefix=settings["prefix"],
+            window_length=settings["window_length"],
+            longest_answer=settings["longest_answer"],
+            pad_id=settings["pad_id"],
+            verdict=Verdict.of(settings["verdict"]),
+        )
+
 
 class SpanReader:
     """Reads passages with whatever scores their tokens. Holds no state: safe to share between threads.
@@ -111,16 +122,14 @@ class SpanReader:
     settings : ReadingSettings
     run : callable
         See `Run`.
-    one_by_one : bool
-        Whether windows are scored each by itself, because their scores would hang on their neighbours.
     """
 
-    def __init__(self, tokenizer: Tokenizer, settings: ReadingSettings, run: Run, *, one_by_one: bool = False):
+    def __init__(self, tokenizer: Tokenizer, settings: ReadingSettings, run: Run):
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_truncation()
         self._tokenizer.encode_special_tokens = True  # Not part of what `to_str` writes.
         self._frame = Frame.of(self._tokenizer)
-        self._settings, self._run, self._one_by_one = settings, run, one_by_one
+        self._settings, self._run = settings, run
 
     def read(self, questions: Sequence[Question], *, keep: Keep | None = None) -> list[Reading]:
         """Give the best span of each question's passage, answerable or not.
@@ -156,12 +165,12 @@ class SpanReader:
 
     def _read_windows(self, windows: Sequence[Window]) -> list[Reading]:
         readings: list[Reading | None] = [None] * len(windows)
-        budget = 1 if self._one_by_one else TOKEN_BUDGET
-        for rows in batches_by_length([len(window.ids) for window in windows], token_budget=budget):
+        for rows in batches_by_length([len(window.ids) for window in windows], token_budget=TOKEN_BUDGET):
             some = [windows[row] for row in rows]
             scores = self._run(*pad([window.ids for window in some], pad_id=self._settings.pad_id))
             for number, window in enumerate(some):
                 scores[number, 1 : window.first] = FORBIDDEN  # A mark typed into a question ends no question.
+                scores[number, len(window.ids) :] = FORBIDDEN
             spans = best_spans(scores, longest=self._settings.longest_answer)
             for row, window, span in zip(rows, some, spans, strict=True):
                 readings[row] = _in_passage(window, *span)

@@ -8,7 +8,7 @@ from metier.bases.adaptation import check_fits, faults_of, parse_adaptation
 from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
 from metier.errors import SettingsError
-from metier.export.encoder_export import PRECISIONS
+from metier.export.precision_choice import PRECISIONS
 from metier.training.objectives.composition import objective_faults
 
 # Learned on banking77 with MiniLM; Chinese titles with multilingual E5 took 2e-4 well at 490 steps.

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from metier.bases.base import Base
 from metier.bases.embedding import embed_ids
 from metier.bases.known_bases import cutter_of, load_model
-from metier.export.encoder_export import Gate, keep_report, typical_rows
-from metier.export.headed_export import Head, export_headed
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore
 from metier.text.language import detect_language
 from metier.training.batching import TokenisedRows
@@ -32,7 +32,7 @@ class TunedEncoder(FineTuned):
 
     A special case says what its rows are (`_check`, `_inputs`, `_truth`, `_splits`), where its head starts
     (`_start_of_head`), what its logits mean (`answers`), how epochs are compared (`_score`), what makes answers of
-    margins (`_settle`), and what its predictor is (`_head`, `_gate`). Of a text past the
+    margins (`_settle`), and what its predictor is (`_exported`, `_equivalence_check`). Of a text past the
     limit of the base every epoch learns one window (see `window_shares`), and the margins of all are averaged in answering.
 
     Parameters
@@ -69,15 +69,9 @@ class TunedEncoder(FineTuned):
     def export(self, folder: Path) -> None:
         """Leave the files that the predictor answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        report = export_headed(
-            self.model_.encoder,
-            self.base_,
-            folder,
-            self._head(),
-            unseen=None if self._unseen is None else self._gate(self._unseen),
-            sample=self._sample,
-            precision=self.precision,
-        )
+        check = None if self._unseen is None else self._equivalence_check(self._unseen)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(self._exported(), folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
@@ -208,11 +202,15 @@ class TunedEncoder(FineTuned):
         """Fix what makes answers of margins, and give it as arguments of another fit."""
         raise NotImplementedError
 
-    def _head(self) -> Head:
-        """What the predictor is made of besides the encoder."""
+    def _exported(self) -> Exported:
+        """What the predictor is made of."""
         raise NotImplementedError
 
-    def _gate(self, unseen: Any) -> Gate:
+    def _exported_with(self, kind: str, decoder: Any, weight: np.ndarray, bias: np.ndarray) -> Exported:
+        module, head = pooled(self.model_.encoder, self.base_), {"weight": weight, "bias": bias}
+        return Exported(kind, self.name, self.base_, module, decoder, head=head, settings={"reading": "whole"})
+
+    def _equivalence_check(self, unseen: Any) -> EquivalenceCheck:
         """Give the rows that INT8 has to prove itself on."""
         raise NotImplementedError
 

@@ -9,7 +9,7 @@ from metier.bases.huggingface_folder import load_encoder, save_encoder
 from metier.bases.known_bases import load_model, load_tokenizer, resolve_base, weights_hash
 from metier.errors import SettingsError
 from metier.export.onnx_graph import PooledEncoder, quantize, write_module
-from metier.predictors.onnx.onnx_encoder import open_session
+from metier.predictors.onnx.graph_session import open_session
 
 from .conftest import ADAPTATIONS, STAYING
 

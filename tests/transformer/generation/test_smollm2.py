@@ -77,7 +77,7 @@ def test_a_few_rows_make_unseen_summaries_likelier(taught, smollm2, abstracts):
 def test_the_bundle_writes_what_the_model_writes(taught, abstracts, tmp_path):
     taught.export(tmp_path)
     predictor = load_predictor(tmp_path)
-    prompts, answers = taught._gate_rows
+    prompts, answers = taught._checked_rows
     model = taught.predictor_.model.float()
     ids = torch.tensor([[*prompts[0], *answers[0]]])
     labels = torch.where(torch.arange(ids.shape[1]) < len(prompts[0]), -100, ids)

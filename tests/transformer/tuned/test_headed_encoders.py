@@ -14,7 +14,6 @@ from sklearn.exceptions import NotFittedError
 from metier.errors import DataError, SettingsError, TooFewLabelsError
 from metier.evaluation.row_measures import measure
 from metier.predictors.loading import load_predictor
-from metier.predictors.onnx.headed_graph import HeadedGraph
 from metier.transformer.frozen.frozen_many_labels import FrozenManyLabels
 from metier.transformer.frozen.frozen_ridge import FrozenRidge
 from metier.transformer.tuned.corn_encoder import CornEncoder
@@ -164,7 +163,7 @@ def test_one_item_and_many_are_answered_alike(exported, parts):
         np.testing.assert_allclose([a.predicted[0] for a in alone], together.predicted, rtol=1e-4, atol=1e-4)
 
 
-def test_the_readme_gives_the_same_margins_in_plain_transformers(exported, parts, monkeypatch, capsys):
+def test_the_readme_gives_the_same_logits_in_plain_transformers(exported, parts, monkeypatch, capsys):
     monkeypatch.chdir(exported)
     code = re.search(r"```python\n(.*?)```", (exported / "huggingface" / "README.md").read_text("utf-8"), re.S)[
         1
@@ -172,11 +171,10 @@ def test_the_readme_gives_the_same_margins_in_plain_transformers(exported, parts
     names = {}
     exec(code, names)
     texts = names["texts"]
-    headed = HeadedGraph.load(exported)
     is_compared = json.loads((exported / "predictor.json").read_text("utf-8"))["reading"] == "compared"
-    expected = headed.margins([tuple(texts)] if is_compared else texts)
+    expected = load_predictor(exported).logits([tuple(texts)] if is_compared else texts)
     scale = max(1.0, np.abs(expected).max())
-    np.testing.assert_allclose(names["margins"].reshape(expected.shape), expected, atol=2e-4 * scale)
+    np.testing.assert_allclose(names["logits"], expected, atol=2e-4 * scale)
     assert "tensor" in capsys.readouterr().out
 
 

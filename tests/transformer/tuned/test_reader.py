@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.errors import AnswerPlaceError, BundleError, SettingsError
-from metier.predictors.onnx.onnx_reader import OnnxReaderPredictor
+from metier.predictors.onnx.graph_predictor import GraphPredictor
 from metier.predictors.span_reading import Verdict
 from metier.tasks.questions import Question
 from metier.text.sentences import sentence_offsets
@@ -73,16 +73,16 @@ def test_an_exported_reader_answers_the_same_without_torch(fitted, folder):
     reader, (items, _) = fitted
     long = {"question": items[0]["question"], "passage": " ".join(item["passage"] for item in items)}
     some = [*items, long, {"question": "谁？", "passage": "\ud83d 北京。[SEP] x"}]
-    answers = OnnxReaderPredictor.load(folder).predict(some)
+    answers = GraphPredictor.load(folder).predict(some)
     assert list(answers.predicted) == reader.predict(some)
     found = reader.read([Question(**item) for item in some])
-    other = OnnxReaderPredictor.load(folder).read([Question(**item) for item in some])
+    other = GraphPredictor.load(folder).read([Question(**item) for item in some])
     np.testing.assert_allclose([one.margin for one in found], [one.margin for one in other], atol=1e-3)
     code = (
         "import sys, json; sys.modules['torch'] = None; from pathlib import Path;"
-        "from metier.predictors.onnx.onnx_reader import OnnxReaderPredictor;"
+        "from metier.predictors.onnx.graph_predictor import GraphPredictor;"
         "items = json.loads(sys.argv[2]);"
-        "print(json.dumps(OnnxReaderPredictor.load(Path(sys.argv[1])).predict(items).predicted))"
+        "print(json.dumps(GraphPredictor.load(Path(sys.argv[1])).predict(items).predicted))"
     )
     command = [sys.executable, "-c", code, str(folder), json.dumps(items[:3])]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -93,7 +93,7 @@ def test_answers_carry_the_offsets_of_the_passage(fitted, folder):
     _, (items, _) = fitted
     # White space is no token, so an offset that was counted in tokens or in another text would be off.
     spaced = [{**item, "passage": "  \n " + item["passage"].replace(" ", "   ") + " 😀"} for item in items]
-    answers = OnnxReaderPredictor.load(folder).predict(spaced)
+    answers = GraphPredictor.load(folder).predict(spaced)
     n_found = 0
     for item, record in zip(spaced, answers.records, strict=True):
         assert 0 <= record["probability"] <= 1
@@ -109,7 +109,7 @@ def test_a_book_is_read_in_bounded_memory(fitted, folder):
     reader, (items, targets) = fitted
     words = " ".join(item["passage"] for item in items[1:])
     page = (words * 3)[:1_800]
-    predictor = OnnxReaderPredictor.load(folder)
+    predictor = GraphPredictor.load(folder)
     at = next(at for at, text in enumerate(reader.predict(items[:20])) if text == targets[at][0]["text"])
     held = items[at]["passage"]
     peaks = []
@@ -168,8 +168,8 @@ def test_a_broken_folder_is_told(folder, tmp_path):
     for path in folder.iterdir():
         if path.is_file() and path.name != "model.onnx":
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    with pytest.raises(BundleError, match="no reader that can be loaded"):
-        OnnxReaderPredictor.load(tmp_path)
+    with pytest.raises(BundleError, match="no graph that can be loaded"):
+        GraphPredictor.load(tmp_path)
 
 
 def test_the_hugging_face_folder_answers_in_plain_transformers(fitted, folder, tmp_path):

@@ -184,5 +184,5 @@ def test_what_is_wrong_is_said(fitted, exported, train, tiny_base, tmp_path):
             ask(broken)
     settings = json.loads((exported / "predictor.json").read_text())
     (tmp_path / "predictor.json").write_text(json.dumps(settings))
-    with pytest.raises(BundleError, match="no encoder that can be loaded"):
+    with pytest.raises(BundleError, match="no graph that can be loaded"):
         load_predictor(tmp_path)

@@ -186,9 +186,9 @@ def test_plain_transformers_rebuild_it(folder, diseases):
     )
     assert found.returncode == 0, found.stderr
     tags = [line.split() for line in found.stdout.splitlines()]
-    predictor = load_predictor(folder)
-    pieces = cut(predictor._tokenizer, "mutations in ataxia telangiectasia")
-    (logits,) = predictor._run([predictor._frame.around(pieces, predictor._frame.windows(len(pieces.ids))[0])])
+    graph = load_predictor(folder).logits
+    pieces = cut(graph._tokenizer, "mutations in ataxia telangiectasia")
+    (logits,) = graph._run([graph._frame.around(pieces, graph._frame.windows(len(pieces.ids))[0])])
     assert [tag for _, tag in tags] == [tag_names(["Disease"])[best] for best in logits.argmax(axis=1)]
     assert [subword for subword, _ in tags][:3] == ["[CLS]", "mutations", "in"]
 

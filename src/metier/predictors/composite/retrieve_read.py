@@ -15,7 +15,8 @@ from metier.errors import BundleError
 from metier.features.passage_windows import Window
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import load_predictor, read_settings
-from metier.predictors.onnx.onnx_reader import OnnxReaderPredictor
+from metier.predictors.onnx.graph_logits import PassageLogits
+from metier.predictors.onnx.graph_predictor import GraphPredictor
 from metier.predictors.span_reading import Reading
 from metier.tasks.questions import Question, as_questions
 from metier.text.bm25 import Bm25
@@ -68,14 +69,15 @@ class RetrieveReadPredictor:
 
     Parameters
     ----------
-    reader : OnnxReaderPredictor
+    reader : GraphPredictor
+        Of `onnx_reader.v1`.
     n_windows : int
         Windows that are read for a question.
     name : str
         Versioned name of the method that left this predictor.
     """
 
-    def __init__(self, reader: OnnxReaderPredictor, *, n_windows: int, name: str):
+    def __init__(self, reader: GraphPredictor, *, n_windows: int, name: str):
         self.reader, self.n_windows, self.name = reader, n_windows, name
         self.labels: tuple[str, ...] = ()
 
@@ -90,7 +92,7 @@ class RetrieveReadPredictor:
         """
         settings = read_settings(folder)
         reader = load_predictor(folder / settings["stages"][0]["folder"], threads=threads)
-        if not isinstance(reader, OnnxReaderPredictor):
+        if not isinstance(reader, GraphPredictor) or not isinstance(reader.logits, PassageLogits):
             raise BundleError(f"{folder} holds no reader, but {reader.name}. Export it again.")
         return cls(reader, n_windows=int(settings["n_windows"]), name=settings["name"])
 
@@ -107,7 +109,7 @@ class RetrieveReadPredictor:
         """
         joined = [_joined(item) for item in items]
         questions = as_questions([item for item, _ in joined])
-        answers = self.reader.spans.answer(questions, name=self.name, keep=self._keeper())
+        answers = self.reader.logits.reader.answer(questions, name=self.name, keep=self._keeper())
         records = [
             record if starts is None else _in_one_passage(record, starts)
             for record, (_, starts) in zip(answers.records, joined, strict=True)
@@ -116,7 +118,7 @@ class RetrieveReadPredictor:
 
     def read(self, questions: Sequence[Question]) -> list[Reading]:
         """Give the best span of the windows that are read, answerable or not."""
-        return self.reader.spans.read(questions, keep=self._keeper())
+        return self.reader.logits.reader.read(questions, keep=self._keeper())
 
     def _keeper(self) -> Any:
         ranker = WindowRanker()

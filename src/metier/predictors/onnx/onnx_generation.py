@@ -15,7 +15,7 @@ import onnxruntime
 from metier.errors import BundleError
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings
-from metier.predictors.onnx.onnx_encoder import MODEL_FILE, TOKENIZER_FILE, open_session
+from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
 from metier.predictors.onnx.token_choice import DecodingSettings, NextToken, readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings

@@ -13,7 +13,7 @@ from metier.bases.embedding import embed, embed_ids
 from metier.bases.known_bases import cutter_of, load_model, resolve_base
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError
-from metier.export.encoder_export import check_precision
+from metier.export.precision_choice import check_precision
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out

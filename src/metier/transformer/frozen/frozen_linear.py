@@ -7,7 +7,7 @@ import numpy as np
 
 from metier.bases.embedding import embed
 from metier.bases.known_bases import resolve_base
-from metier.export.encoder_export import check_precision
+from metier.export.precision_choice import check_precision
 from metier.progress import Listener, ignore
 from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank

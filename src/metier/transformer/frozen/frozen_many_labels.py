@@ -9,12 +9,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.known_bases import load_model, resolve_base
-from metier.export.encoder_export import check_precision, keep_report, typical_rows
-from metier.export.headed_export import Head, export_headed
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import check_precision
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_rule_fitting import fit_rule
 from metier.predictors.label_sets import LabelRule
-from metier.predictors.onnx.onnx_many_labels import KIND, OnnxManyLabelsPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
@@ -23,7 +22,7 @@ from metier.text.language import detect_language
 from metier.training.heads.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
 from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import frozen_vectors
-from metier.transformer.tuned.many_labels_encoder import gate_of_sets
+from metier.transformer.tuned.many_labels_encoder import check_of_sets
 
 
 class FrozenManyLabels(ReadsByFrozenBase, LabelSetMethod):
@@ -108,23 +107,18 @@ class FrozenManyLabels(ReadsByFrozenBase, LabelSetMethod):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_many_labels` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        settings = {"kind": KIND, "name": self.name, **self.rule_.settings()}
-        rule, name = self.rule_, self.name
-        report = export_headed(
-            load_model(self.base_),
+        exported = Exported(
+            "onnx_many_labels.v1",
+            self.name,
             self.base_,
-            folder,
-            Head(
-                self.probe_.weight,
-                self.probe_.bias,
-                "vectors",
-                settings,
-                lambda headed: OnnxManyLabelsPredictor(headed, rule, name=name),
-            ),
-            unseen=None if self._unseen is None else gate_of_sets(self._unseen),
-            sample=self._sample,
-            precision=self.precision,
+            pooled(load_model(self.base_), self.base_, unit_length=True),
+            self.rule_,
+            head={"weight": self.probe_.weight, "bias": self.probe_.bias},
+            settings={"reading": "vectors"},
         )
+        check = None if self._unseen is None else check_of_sets(self._unseen)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def _answer(self, texts: Sequence[str]) -> LabelSetAnswers:

@@ -8,8 +8,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.known_bases import load_model, resolve_base
-from metier.export.encoder_export import check_precision, keep_report, typical_rows
-from metier.export.pair_export import PairHead, export_bi_encoder
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck, check_precision
+from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import PairClassifier
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -107,15 +108,19 @@ class FrozenPair(ReadsByFrozenBase, PairClassifier):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_bi_encoder` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        report = export_bi_encoder(
-            load_model(self.base_),
+        probe, unseen = self.probe_, self._unseen
+        exported = Exported(
+            "onnx_bi_encoder.v1",
+            self.name,
             self.base_,
-            folder,
-            PairHead(self.name, [str(label) for label in self.classes_], self.probe_, COMPARISON),
-            unseen=self._unseen,
-            sample=self._sample,
-            precision=self.precision,
+            pooled(load_model(self.base_), self.base_, unit_length=True),
+            LabelDecoder(tuple(map(str, self.classes_)), probe.temperature),
+            head={"weight": probe.weight, "bias": probe.bias},
+            settings={"comparison": COMPARISON},
         )
+        check = None if unseen is None else EquivalenceCheck.of_labels(unseen.pairs, unseen.truth)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def _probabilities(self, pairs: Sequence[Any]) -> np.ndarray:

@@ -12,9 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from metier.bases.known_bases import load_model, resolve_base
 from metier.errors import SettingsError
 from metier.evaluation.conformal import half_width
-from metier.export.encoder_export import check_precision, keep_report, typical_rows
-from metier.export.headed_export import Head, export_headed
-from metier.predictors.onnx.onnx_scorer import KIND, OnnxScorerPredictor
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import check_precision
 from metier.predictors.score_answers import ScoreRule
 from metier.progress import Listener, ignore
 from metier.tasks.contract import TextMethod
@@ -24,7 +23,7 @@ from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.text.language import detect_language
 from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import compared, distinct_texts, frozen_vectors
-from metier.transformer.tuned.score_encoder import fit_dense_ridge, gate_of_scores
+from metier.transformer.tuned.score_encoder import check_of_scores, fit_dense_ridge
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # A row, on standardised numbers.
 UNFITTED_PENALTY = 0.3  # Where no row can be held out.
@@ -126,21 +125,21 @@ class FrozenRidge(ReadsByFrozenBase, RegressorMixin, TextMethod):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_scorer` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        rule, name = self.rule_, self.name
-        report = export_headed(
-            load_model(self.base_),
+        exported = Exported(
+            "onnx_scorer.v1",
+            self.name,
             self.base_,
-            folder,
-            Head(
-                self.weight_[None, :],
-                np.array([self.bias_]),
-                self._reading,
-                {"kind": KIND, "name": name, **rule.settings()},
-                lambda headed: OnnxScorerPredictor(headed, rule, name=name),
-            ),
-            unseen=None if self._unseen is None else gate_of_scores(self._unseen, rule),
-            sample=self._sample,
-            precision=self.precision,
+            pooled(load_model(self.base_), self.base_, unit_length=True),
+            self.rule_,
+            head={"weight": self.weight_[None, :], "bias": np.array([self.bias_])},
+            settings={"reading": self._reading},
+        )
+        check = None if self._unseen is None else check_of_scores(self._unseen, self.rule_)
+        sides = (
+            [side for pair in self._sample for side in pair] if self._reading == "compared" else self._sample
+        )
+        report = export_graph(
+            exported, folder, check=check, sample=sample_of(self.base_, sides), precision=self.precision
         )
         keep_report(self, report)
 

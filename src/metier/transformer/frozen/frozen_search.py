@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.base import Base
 from metier.bases.known_bases import load_model, resolve_base
-from metier.export.encoder_export import check_precision, typical_rows
-from metier.export.pair_export import PairHead, export_bi_encoder
+from metier.export.graph_export import Exported, export_graph, pooled, sample_of, typical_rows
+from metier.export.precision_choice import check_precision
 from metier.predictors.composite.retrieve_rerank import (
     RETRIEVER_FOLDER,
     Finders,
@@ -20,6 +20,7 @@ from metier.predictors.composite.retrieve_rerank import (
     as_kept,
     save_search,
 )
+from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
 from metier.tasks.contract import SearchMethod
@@ -111,14 +112,16 @@ class FrozenSearch(ReadsByFrozenBase, SearchMethod):
         """Leave the files that `predictors.composite.retrieve_rerank` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
         save_search(folder, self.predictor_)
-        export_bi_encoder(
-            load_model(self.base_),
+        exported = Exported(
+            "onnx_bi_encoder.v1",
+            self.name,
             self.base_,
-            folder / RETRIEVER_FOLDER,
-            PairHead(self.name, (), None),
-            sample=self._sample,
-            precision=self.precision,
+            pooled(load_model(self.base_), self.base_, unit_length=True),
+            LabelDecoder(()),
+            settings={"comparison": "cosine"},
         )
+        sample = sample_of(self.base_, self._sample)
+        export_graph(exported, folder / RETRIEVER_FOLDER, sample=sample, precision=self.precision)
         bring_up(folder)
 
 

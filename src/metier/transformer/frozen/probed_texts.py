@@ -10,7 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.base import Base
 from metier.bases.known_bases import load_model
-from metier.export.encoder_export import export_encoder, keep_report, typical_rows
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck
+from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples
 from metier.training.heads.linear_probe import Probe
@@ -40,19 +42,18 @@ class ProbedTexts(ReadsByFrozenBase, Classifier):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_encoder` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        report = export_encoder(
-            self._encoder(),
+        probe, unseen = self.probe_, self._unseen
+        exported = Exported(
+            "onnx_encoder.v1",
+            self.name,
             self.base_,
-            folder,
-            weight=self.probe_.weight,
-            bias=self.probe_.bias,
-            labels=[str(label) for label in self.classes_],
-            name=self.name,
-            temperature=self.probe_.temperature,
-            validation=None if self._unseen is None else (self._unseen.texts, self._unseen.truth),
-            sample=self._sample,
-            precision=self.precision,
+            pooled(self._encoder(), self.base_),
+            LabelDecoder(tuple(map(str, self.classes_)), probe.temperature),
+            head={"weight": probe.weight, "bias": probe.bias},
         )
+        check = None if unseen is None else EquivalenceCheck.of_labels(unseen.texts, unseen.truth)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def _keep(self, examples: Examples, unseen: Examples | None) -> None:

@@ -9,23 +9,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from metier.bases.known_bases import cutter_of, load_model, load_tokenizer, resolve_base
+from metier.bases.known_bases import load_model, resolve_base
 from metier.errors import SettingsError
 from metier.evaluation.text_measures import rouge_l
-from metier.export.encoder_export import (
-    MOST_GATE_ROWS,
-    Exported,
-    Gate,
-    check_precision,
-    export_graph,
-    keep_report,
-    typical_rows,
-)
-from metier.export.onnx_graph import PooledEncoder
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck, check_precision
 from metier.features.sentence_features import UNITS, best_pieces, features_of, split_pieces
 from metier.features.sentence_ranks import join_sentences
-from metier.predictors.onnx.onnx_encoder import OnnxGraph, open_session
-from metier.predictors.onnx.onnx_sentences import KIND, OnnxSentencesPredictor
+from metier.predictors.onnx.graph_decoders import TextDecoder
 from metier.predictors.text.lead import lead
 from metier.progress import Listener, ignore
 from metier.tasks.generation import TextPairs, as_items, check_texts, last_words
@@ -39,12 +30,6 @@ PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # A piece, on standardised 
 COUNTS = (1, 2, 3)
 HELD_OUT = 5  # Every fifth row, where no validation rows are given.
 FEWEST_ROWS = 10  # Below this nothing is held out and nothing chosen.
-
-_PLAIN_VECTORS = """# The encoder in plain transformers
-
-`transformers.AutoModel.from_pretrained("huggingface")` loads it. The vector of a sentence is the mean of its last hidden
-states, scaled to length 1; `weight` of `head.safetensors` rates it after the numbers of `features.sentence_features`.
-"""
 
 
 @dataclass(frozen=True)
@@ -171,42 +156,18 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_sentences` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        encoder = load_model(self.base_)
-        pad_id = int(encoder.config.pad_token_id or 0)
-        settings = {
-            "kind": KIND,
-            "name": self.name,
-            "labels": [],
-            "unit": self.unit_,
-            "n_pieces": self.n_pieces_,
-            "prefix": self.base_.prefix,
-            "max_length": self.base_.max_length,
-            "pad_id": pad_id,
-        }
-
-        def build(graph: Path, precision: str, threads: int) -> OnnxSentencesPredictor:
-            is_quantized = precision == "int8"
-            session = open_session(graph, threads=1 if is_quantized else threads)
-            own = OnnxGraph(session, pad_id=pad_id, is_quantized=is_quantized, threads=threads)
-            shape: dict[str, Any] = {"unit": self.unit_, "n_pieces": self.n_pieces_}
-            return OnnxSentencesPredictor(own, cutter_of(self.base_), self.weight_, **shape, name=self.name)
-
-        sample = typical_rows(self._sample)
-        report = export_graph(
-            PooledEncoder(encoder, normalise=True),
-            Exported(
-                self.base_,
-                load_tokenizer(self.base_),
-                {"weight": self.weight_.astype(np.float32)},
-                settings,
-                _PLAIN_VECTORS,
-            ),
-            folder,
-            build=build,
-            gate=None if self._unseen is None else _gate(self._unseen),
-            sample=cutter_of(self.base_).first(sample),
-            precision=self.precision,
+        exported = Exported(
+            "onnx_sentences.v1",
+            self.name,
+            self.base_,
+            pooled(load_model(self.base_), self.base_, unit_length=True),
+            TextDecoder(),
+            head={"weight": self.weight_},
+            settings={"unit": self.unit_, "n_pieces": self.n_pieces_},
         )
+        check = None if self._unseen is None else _equivalence_check(self._unseen)
+        sample = sample_of(self.base_, typical_rows(self._sample))
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def _check_settings(self) -> None:
@@ -275,13 +236,13 @@ def _learn(pieces: Pieces, pairs: TextPairs, penalty: float) -> np.ndarray:
     return weight
 
 
-def _gate(unseen: TextPairs) -> Gate:
-    """Let INT8 prove itself: a row is right if its summary is at least as good as the first sentence of its text."""
-    items, truth = list(unseen.items[:MOST_GATE_ROWS]), unseen.truth[:MOST_GATE_ROWS]
-    floor = [rouge_l(true, lead(last_words(item), 1)) for item, true in zip(items, truth, strict=True)]
+def _equivalence_check(unseen: TextPairs) -> EquivalenceCheck:
+    """Let INT8 prove itself: a row is correct if its summary is at least as good as the first sentence of its text."""
 
-    def right(answers: Any) -> np.ndarray:
-        own = [rouge_l(true, answer) for true, answer in zip(truth, answers.predicted, strict=True)]
-        return np.array(own) >= np.array(floor)
+    def is_correct(answers: Any, some: slice) -> np.ndarray:
+        rows = zip(unseen.items[some], unseen.truth[some], answers.predicted, strict=True)
+        return np.array(
+            [rouge_l(true, answer) >= rouge_l(true, lead(last_words(item), 1)) for item, true, answer in rows]
+        )
 
-    return Gate(items, right)
+    return EquivalenceCheck.on_rows(list(unseen.items), is_correct)

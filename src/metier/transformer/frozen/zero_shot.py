@@ -13,7 +13,9 @@ from metier.bases.known_bases import load_model, resolve_base
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.evaluation.calibration import fit_temperature
 from metier.evaluation.softmax import softmax
-from metier.export.encoder_export import check_precision, export_encoder, keep_report, typical_rows
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck, check_precision
+from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import check_examples
@@ -118,19 +120,17 @@ class ZeroShot(ReadsByFrozenBase, Classifier):
         """Leave the files that `predictors.onnx.onnx_encoder` answers from: descriptions are its linear head."""
         check_is_fitted(self)
         texts, truth = self._gate_rows
-        report = export_encoder(
-            load_model(self.base_),
+        exported = Exported(
+            "onnx_encoder.v1",
+            self.name,
             self.base_,
-            folder,
-            weight=self._weight,
-            bias=self._bias,
-            labels=[str(label) for label in self.classes_],
-            name=self.name,
-            temperature=self.temperature_,
-            validation=None if truth is None else (texts, truth),
-            sample=self._sample,
-            precision=self.precision,
+            pooled(load_model(self.base_), self.base_),
+            LabelDecoder(tuple(map(str, self.classes_)), self.temperature_),
+            head={"weight": self._weight, "bias": self._bias},
         )
+        check = None if truth is None else EquivalenceCheck.of_labels(texts, truth)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def _probabilities(self, texts: Sequence[str]) -> np.ndarray:

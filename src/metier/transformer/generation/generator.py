@@ -17,11 +17,11 @@ from metier.bases.generative_bases import (
     working_dtype,
 )
 from metier.errors import SettingsError
-from metier.export.encoder_export import PRECISIONS
-from metier.export.generation_export import GATE_ROWS, export_decoder
+from metier.export.generation_export import CHECKED_ROWS, export_decoder
 from metier.export.onnx_decoder import can_write
+from metier.export.precision_choice import PRECISIONS
 from metier.predictors.loading import write_settings
-from metier.predictors.onnx.onnx_encoder import TOKENIZER_FILE
+from metier.predictors.onnx.graph_session import TOKENIZER_FILE
 from metier.predictors.onnx.token_choice import DecodingSettings
 from metier.progress import Listener, ignore
 from metier.tasks.generation import KINDS, Generation, TextPairs, as_items, check_texts
@@ -206,7 +206,7 @@ class Generator(BaseEstimator):
         n_steps = self.epochs * len(plan_of(self, rows)(0)) // self.accumulate
         writer, adapted = self._writer(n_steps)
         n_trained = sum(weight.numel() for weight in writer.trained().values())
-        self._gate_rows = (away or rows).parted(GATE_ROWS)
+        self._checked_rows = (away or rows).parted(CHECKED_ROWS)
         rate = self.learning_rate or LEARNING_RATES[self._adaptation.kind]
         outcome = tune_writer(self, writer, rows, away, adapted=adapted, learning_rate=rate, listener=listener)
         adapted.merge()
@@ -240,9 +240,13 @@ class Generator(BaseEstimator):
         ):
             write_settings(folder, settings)
             return
-        prompts, answers = self._gate_rows
         report = export_decoder(
-            model, encoding, folder, settings=settings, precision=self.precision, gate=(prompts, answers)
+            model,
+            encoding.base.folder / TOKENIZER_FILE,
+            folder,
+            settings={**settings, "end_ids": [encoding.end_id]},
+            precision=self.precision,
+            check=self._checked_rows,
         )
         self.chosen_params_["precision"] = report["precision"]
         self.facts_["export"] = report

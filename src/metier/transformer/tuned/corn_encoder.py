@@ -8,9 +8,9 @@ import numpy as np
 from metier.evaluation.calibration import SMALLEST_PROBABILITY
 from metier.evaluation.grade_temperature import fit_grade_temperature
 from metier.evaluation.metrics import accuracy
-from metier.export.encoder_export import Gate
-from metier.export.headed_export import Head, gate_of
-from metier.predictors.onnx.onnx_grader import KIND, OnnxGraderPredictor
+from metier.export.graph_export import Exported
+from metier.export.precision_choice import EquivalenceCheck
+from metier.predictors.onnx.graph_decoders import GradeDecoder
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
@@ -130,18 +130,12 @@ class CornEncoder(Classifier, TunedEncoder):
             )
         return {"temperature": self.temperature_, "order": [str(grade) for grade in self.classes_]}
 
-    def _head(self) -> Head:
-        labels, name, temperature = [str(grade) for grade in self.classes_], self.name, self.temperature_
-        settings = {"kind": KIND, "name": name, "labels": labels, "temperature": temperature}
+    def _exported(self) -> Exported:
+        decoder = GradeDecoder(tuple(map(str, self.classes_)), self.temperature_)
+        return self._exported_with("onnx_grader.v1", decoder, *self._weights())
 
-        def answer_with(headed: Any) -> OnnxGraderPredictor:
-            return OnnxGraderPredictor(headed, labels=labels, temperature=temperature, name=name)
-
-        weight, bias = self._weights()
-        return Head(weight, bias, "whole", settings, answer_with)
-
-    def _gate(self, unseen: Examples) -> Gate:
-        return gate_of(unseen.texts, lambda answers, some: np.asarray(answers.best == unseen.truth[some]))
+    def _equivalence_check(self, unseen: Examples) -> EquivalenceCheck:
+        return EquivalenceCheck.of_labels(unseen.texts, unseen.truth)
 
 
 def _questions(examples: Examples, vectors: np.ndarray) -> Questions:

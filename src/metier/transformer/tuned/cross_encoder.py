@@ -11,8 +11,9 @@ from metier.bases.embedding import embed_ids
 from metier.bases.known_bases import cutter_of, load_model
 from metier.evaluation.calibration import fit_temperature
 from metier.evaluation.softmax import softmax
-from metier.export.encoder_export import keep_report, typical_rows
-from metier.export.pair_export import PairHead, export_cross_encoder
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck
+from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import PairClassifier
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -120,17 +121,18 @@ class CrossEncoder(PairClassifier, FineTuned):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_pair_encoder` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        head = self.model_.head
-        probe = Probe(head.weight.detach().numpy(), head.bias.detach().numpy(), 1.0, self.temperature_)
-        report = export_cross_encoder(
-            self.model_.encoder,
+        head, unseen = self.model_.head, self._unseen
+        exported = Exported(
+            "onnx_pair_encoder.v1",
+            self.name,
             self.base_,
-            folder,
-            PairHead(self.name, [str(label) for label in self.classes_], probe),
-            unseen=self._unseen,
-            sample=self._sample,
-            precision=self.precision,
+            pooled(self.model_.encoder, self.base_),
+            LabelDecoder(tuple(map(str, self.classes_)), self.temperature_),
+            head={"weight": head.weight.detach().numpy(), "bias": head.bias.detach().numpy()},
         )
+        check = None if unseen is None else EquivalenceCheck.of_labels(unseen.pairs, unseen.truth)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:

@@ -13,7 +13,9 @@ from metier.bases.known_bases import cutter_of, load_model
 from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature
 from metier.evaluation.metrics import accuracy
 from metier.evaluation.softmax import softmax
-from metier.export.encoder_export import export_encoder, keep_report, typical_rows
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck
+from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.examples import Examples, check_examples
@@ -143,19 +145,18 @@ class Encoder(Classifier, FineTuned):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_encoder` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        report = export_encoder(
-            self.model_.encoder,
+        head, unseen = self.model_.head, self._unseen
+        exported = Exported(
+            "onnx_encoder.v1",
+            self.name,
             self.base_,
-            folder,
-            weight=self.model_.head.weight.detach().numpy(),
-            bias=self.model_.head.bias.detach().numpy(),
-            labels=[str(label) for label in self.classes_],
-            name=self.name,
-            temperature=self.temperature_,
-            validation=None if self._unseen is None else (self._unseen.texts, self._unseen.truth),
-            sample=self._sample,
-            precision=self.precision,
+            pooled(self.model_.encoder, self.base_),
+            LabelDecoder(tuple(map(str, self.classes_)), self.temperature_),
+            head={"weight": head.weight.detach().numpy(), "bias": head.bias.detach().numpy()},
         )
+        check = None if unseen is None else EquivalenceCheck.of_labels(unseen.texts, unseen.truth)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:

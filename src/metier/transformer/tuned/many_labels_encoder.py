@@ -5,12 +5,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from metier.export.encoder_export import Gate
-from metier.export.headed_export import Head, gate_of
+from metier.export.graph_export import Exported
+from metier.export.precision_choice import EquivalenceCheck
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_rule_fitting import fit_rule, micro_f1
 from metier.predictors.label_sets import LabelRule
-from metier.predictors.onnx.onnx_many_labels import KIND, OnnxManyLabelsPredictor
 from metier.tasks.contract import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
 from metier.tasks.many_labels import parent_columns
@@ -124,23 +123,18 @@ class ManyLabelsEncoder(LabelSetMethod, TunedEncoder):
             self.rule_ = LabelRule.from_chosen(self.rule or {}, examples.labels)
         return {"rule": self.rule_.chosen}
 
-    def _head(self) -> Head:
-        settings = {"kind": KIND, "name": self.name, **self.rule_.settings()}
-        rule, name = self.rule_, self.name
-        weight, bias = self._weights()
-        return Head(
-            weight, bias, "whole", settings, lambda headed: OnnxManyLabelsPredictor(headed, rule, name=name)
-        )
+    def _exported(self) -> Exported:
+        return self._exported_with("onnx_many_labels.v1", self.rule_, *self._weights())
 
-    def _gate(self, unseen: LabelSets) -> Gate:
-        return gate_of_sets(unseen)
+    def _equivalence_check(self, unseen: LabelSets) -> EquivalenceCheck:
+        return check_of_sets(unseen)
 
 
-def gate_of_sets(unseen: LabelSets) -> Gate:
+def check_of_sets(unseen: LabelSets) -> EquivalenceCheck:
     """Let INT8 prove itself by whole sets: a row is right if every label of it is."""
 
-    def right(answers: LabelSetAnswers, some: slice) -> np.ndarray:
+    def is_correct(answers: LabelSetAnswers, some: slice) -> np.ndarray:
         answered = answers.probabilities >= answers.thresholds
         return np.asarray((answered == unseen.truth[some]).all(axis=1))
 
-    return gate_of(unseen.texts, right)
+    return EquivalenceCheck.on_rows(unseen.texts, is_correct)

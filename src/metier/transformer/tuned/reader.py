@@ -13,10 +13,10 @@ from tokenizers import Tokenizer
 from metier.bases.known_bases import load_model, load_tokenizer
 from metier.errors import SettingsError
 from metier.evaluation.answer_measures import exact_match
-from metier.export.encoder_export import Exported, Gate, export_graph, keep_report, typical_rows
+from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
+from metier.export.precision_choice import EquivalenceCheck
 from metier.predictors.answer_threshold import fit_verdict
-from metier.predictors.onnx.onnx_encoder import open_session
-from metier.predictors.onnx.onnx_reader import KIND, OnnxReaderPredictor
+from metier.predictors.onnx.graph_decoders import SpanChoice
 from metier.predictors.span_reading import Reading, ReadingSettings, SpanReader, Verdict, as_answers
 from metier.progress import Listener, ignore
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -35,7 +35,7 @@ from metier.transformer.tuned.reader_windows import WindowCutter, windows_to_lea
 # Answers longer than all but one in two hundred are rarer than spans that wrongly run on.
 LONGEST_QUANTILE = 0.995
 SHORTEST_LIMIT = 16  # Tokens that an answer may always have.
-MOST_GATE_ROWS = 600
+MOST_CHECKED_ROWS = 600
 
 Asked = tuple[list[Question], list[list[dict[str, Any]]]]
 
@@ -149,23 +149,18 @@ class Reader(FineTuned):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_reader` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        tokenizer = load_tokenizer(self.base_)
-        settings = {"kind": KIND, "name": self.name, "labels": [], **asdict(self.settings_)}
-
-        def build(graph: Path, precision: str, threads: int) -> OnnxReaderPredictor:
-            session = open_session(graph, threads=threads)
-            return OnnxReaderPredictor(session, tokenizer, settings | {"precision": precision})
-
-        head = {name: weight.detach().cpu().numpy() for name, weight in self.model_.head.state_dict().items()}
-        report = export_graph(
+        settings, head = self.settings_, self.model_.head
+        exported = Exported(
+            "onnx_reader.v1",
+            self.name,
+            self.base_,
             self.model_.to_export(),
-            Exported(self.base_, tokenizer, head, settings, PLAIN_READER),
-            folder,
-            build=build,
-            gate=None if self._unseen is None else _gate(self._unseen),
-            sample=self._sample,
-            precision=self.precision,
+            SpanChoice(settings.verdict),
+            head={name: weight.detach().cpu().numpy() for name, weight in head.state_dict().items()},
+            settings={"window_length": settings.window_length, "longest_answer": settings.longest_answer},
         )
+        check = None if self._unseen is None else _equivalence_check(self._unseen)
+        report = export_graph(exported, folder, check=check, sample=self._sample, precision=self.precision)
         keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
@@ -293,14 +288,14 @@ def _untruncated(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def _gate(asked: Asked) -> Gate:
-    questions, targets = asked[0][:MOST_GATE_ROWS], asked[1][:MOST_GATE_ROWS]
-
-    def right(answers: Any) -> np.ndarray:
-        pairs = zip(targets, answers.predicted, strict=True)
+def _equivalence_check(asked: Asked) -> EquivalenceCheck:
+    def is_correct(answers: Any, some: slice) -> np.ndarray:
+        pairs = zip(asked[1][some][:MOST_CHECKED_ROWS], answers.predicted, strict=True)
         return np.array([exact_match(true, text) == 1 for true, text in pairs])
 
-    return Gate([question._asdict() for question in questions], right)
+    return EquivalenceCheck.on_rows(
+        [question._asdict() for question in asked[0][:MOST_CHECKED_ROWS]], is_correct
+    )
 
 
 def _score(longest: int) -> Score:
@@ -320,36 +315,3 @@ def _score(longest: int) -> Score:
         }
 
     return score
-
-
-# Run by a test, which compares its answer with the predictor's.
-PLAIN_READER = """# The trained reader in plain transformers
-
-```python
-import json
-from pathlib import Path
-
-import torch
-from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer
-
-folder = Path("huggingface")
-facts = json.loads((folder / "metier_head.json").read_text(encoding="utf-8"))
-head = load_file(folder / "head.safetensors")
-tokenizer = AutoTokenizer.from_pretrained(folder)
-encoder = AutoModel.from_pretrained(folder).eval()
-
-question = "What is blue?"
-passage = "The sky is blue, and so is the sea."
-batch = tokenizer(facts["prefix"] + question, passage, return_tensors="pt", return_offsets_mapping=True)
-offsets = batch.pop("offset_mapping")[0].tolist()
-in_passage = torch.tensor([side == 1 for side in batch.sequence_ids(0)])
-with torch.inference_mode():
-    hidden = encoder(**batch).last_hidden_state[0]
-scores = (hidden @ head["weight"].T + head["bias"]).masked_fill(~in_passage[:, None], -torch.inf)
-spans = scores[:, :1] + scores[None, :, 1]
-spans = spans.masked_fill(torch.ones_like(spans).tril(-1).bool(), -torch.inf)
-first, last = divmod(int(spans.argmax()), len(offsets))
-print(passage[offsets[first][0] : offsets[last][1]].strip())
-```
-"""

@@ -12,10 +12,10 @@ from metier.bases.base import Base
 from metier.bases.known_bases import load_model, load_tokenizer
 from metier.evaluation.calibration import fit_temperature
 from metier.evaluation.softmax import softmax
-from metier.export.encoder_export import MOST_GATE_ROWS, Exported, Gate, export_graph, keep_report, typical_rows
+from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
+from metier.export.precision_choice import EquivalenceCheck
 from metier.features.entity_marking import MARKS, EntityMarker
-from metier.predictors.onnx.onnx_encoder import open_session
-from metier.predictors.onnx.onnx_relation import KIND, OnnxRelationPredictor
+from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
@@ -32,12 +32,6 @@ from metier.training.inherited_settings import with_settings_of
 from metier.training.label_score import score_labels
 from metier.training.objectives import objective_of
 from metier.training.training_cost import Cost, measure_training
-
-README = """# An encoder of relations
-
-The encoder, with the marks [H] [/H] [T] [/T] as the last four tokens of its vocabulary. Its head is in `model.onnx`
-of the folder above; the encoder alone loads with `AutoModel.from_pretrained` and can be a base again.
-"""
 
 
 @with_settings_of(FineTuned)
@@ -142,31 +136,17 @@ class RelationEncoder(Classifier, FineTuned):
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.onnx_relation` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        settings = {
-            "kind": KIND,
-            "name": self.name,
-            "labels": [str(label) for label in self.classes_],
-            "prefix": self.base_.prefix,
-            "max_length": self.base_.max_length,
-            "pad_id": self.model_.pad_id,
-            "temperature": float(self.temperature_),
-        }
-
-        def build(graph: Path, precision: str, threads: int) -> OnnxRelationPredictor:
-            session = open_session(graph, threads=threads if precision == "fp32" else 1)
-            return OnnxRelationPredictor(
-                session, self.marker_, settings | {"precision": precision}, threads=threads
-            )
-
-        report = export_graph(
+        exported = Exported(
+            "onnx_relation.v1",
+            self.name,
+            self.base_,
             self.model_,
-            Exported(self.base_, self.marker_.tokenizer, {}, settings, README),
-            folder,
-            build=build,
-            gate=_gate(self._unseen),
-            sample=self._sample,
-            precision=self.precision,
+            LabelDecoder(tuple(map(str, self.classes_)), self.temperature_),
+            tokenizer=self.marker_.tokenizer,
         )
+        unseen = self._unseen
+        check = None if unseen is None else EquivalenceCheck.of_labels(unseen.texts, unseen.truth)
+        report = export_graph(exported, folder, check=check, sample=self._sample, precision=self.precision)
         keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
@@ -242,10 +222,3 @@ def _resolve(method: RelationEncoder, items: Sequence[Any]) -> Base:
 
 def _marker(base: Base) -> EntityMarker:
     return EntityMarker.adding_marks(load_tokenizer(base), prefix=base.prefix, max_length=base.max_length)
-
-
-def _gate(unseen: Examples | None) -> Gate | None:
-    if unseen is None:
-        return None
-    truth = unseen.truth[:MOST_GATE_ROWS]
-    return Gate(list(unseen.texts[:MOST_GATE_ROWS]), lambda answers: answers.best == truth)

@@ -10,9 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
 from metier.evaluation.conformal import half_width
-from metier.export.encoder_export import Gate
-from metier.export.headed_export import Head, gate_of
-from metier.predictors.onnx.onnx_scorer import KIND, OnnxScorerPredictor
+from metier.export.graph_export import Exported
+from metier.export.precision_choice import EquivalenceCheck
 from metier.predictors.score_answers import ScoreRule
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
@@ -145,29 +144,23 @@ class ScoreEncoder(RegressorMixin, TunedEncoder):
         self.rule_ = ScoreRule(width, self.coverage)
         return {"half_width": width}
 
-    def _head(self) -> Head:
-        settings = {"kind": KIND, "name": self.name, **self.rule_.settings()}
-        rule, name = self.rule_, self.name
+    def _exported(self) -> Exported:
         weight, bias = self._weights()
-        return Head(
-            weight * self.scale_,
-            bias * self.scale_ + self.shift_,
-            "whole",
-            settings,
-            lambda headed: OnnxScorerPredictor(headed, rule, name=name),
+        return self._exported_with(
+            "onnx_scorer.v1", self.rule_, weight * self.scale_, bias * self.scale_ + self.shift_
         )
 
-    def _gate(self, unseen: ScoredItems) -> Gate:
-        return gate_of_scores(unseen, self.rule_)
+    def _equivalence_check(self, unseen: ScoredItems) -> EquivalenceCheck:
+        return check_of_scores(unseen, self.rule_)
 
 
-def gate_of_scores(unseen: ScoredItems, rule: ScoreRule) -> Gate:
+def check_of_scores(unseen: ScoredItems, rule: ScoreRule) -> EquivalenceCheck:
     """Let INT8 prove itself by intervals: a row is right if its score lies in the interval of the answer."""
 
-    def right(answers: Any, some: slice) -> np.ndarray:
+    def is_correct(answers: Any, some: slice) -> np.ndarray:
         return np.asarray(np.abs(np.array(answers.predicted) - unseen.scores[some]) <= rule.half_width)
 
-    return gate_of(unseen.items, right)
+    return EquivalenceCheck.on_rows(unseen.items, is_correct)
 
 
 def fit_dense_ridge(vectors: np.ndarray, truth: np.ndarray, *, penalty: float) -> tuple[np.ndarray, float]:

@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from tokenizers import Tokenizer
 
 from metier.bases.known_bases import load_model, load_tokenizer
-from metier.export.encoder_export import MOST_GATE_ROWS, Exported, Gate, export_graph, keep_report, typical_rows
+from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
+from metier.export.precision_choice import EquivalenceCheck
 from metier.features.token_windows import Frame, cut, read_whole, unit_values
-from metier.predictors.onnx.onnx_encoder import open_session
-from metier.predictors.onnx.onnx_tagger import KIND, OnnxTaggerPredictor
+from metier.predictors.onnx.graph_decoders import SpanDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span, tag_names
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -146,38 +146,24 @@ class TokenEncoder(FineTuned):
         check_is_fitted(self)
         tokenizer = read_whole(load_tokenizer(self.base_))
         frame = self._frame(tokenizer)
-        head = {
-            "weight": self.model_.head.weight.detach().cpu().numpy(),
-            "bias": self.model_.head.bias.detach().cpu().numpy(),
-            "casing": self.model_.head.casing_weights,
-        }
-        settings = {
-            "kind": KIND,
-            "name": self.name,
-            "labels": list(self.labels_),
-            "prefix": self.base_.prefix,
-            "max_length": self.base_.max_length,
-            "pad_id": self.model_.pad_id,
-            **self.decoder_.settings,
-        }
-
-        def build(graph: Path, precision: str, threads: int) -> OnnxTaggerPredictor:
-            session = open_session(graph, threads=threads if precision == "fp32" else 1)
-            own = settings | {"precision": precision}
-            return OnnxTaggerPredictor(session, tokenizer, head, own, threads=threads)
-
-        report = export_graph(
+        head = self.model_.head
+        exported = Exported(
+            "onnx_tagger.v1",
+            self.name,
+            self.base_,
             TokenStates(self.model_.encoder),
-            Exported(self.base_, tokenizer, head, settings, readme=_README),
-            folder,
-            build=build,
-            gate=None if self._unseen is None else _gate(self._unseen),
-            sample=[
-                frame.around(text, frame.windows(len(text.ids))[0]).tolist()
-                for text in (cut(tokenizer, text) for text in self._sample)
-            ],
-            precision=self.precision,
+            SpanDecoder(self.decoder_),
+            head={
+                "weight": head.weight.detach().cpu().numpy(),
+                "bias": head.bias.detach().cpu().numpy(),
+                "casing": head.casing_weights,
+            },
+            tokenizer=tokenizer,
         )
+        pieces = [cut(tokenizer, text) for text in self._sample]
+        sample = [frame.around(text, frame.windows(len(text.ids))[0]).tolist() for text in pieces]
+        check = None if self._unseen is None else _equivalence_check(self._unseen)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
@@ -281,46 +267,11 @@ class TokenEncoder(FineTuned):
         return TagDecoder(self.labels_, fitted.outside_bias, given or fitted.calibration)
 
 
-def _gate(rows: TaggedTexts) -> Gate:
-    """Rows that INT8 has to prove itself on: right is a text whose spans are found all, and no others."""
-    texts, spans = [str(text) for text in rows.texts[:MOST_GATE_ROWS]], rows.spans[:MOST_GATE_ROWS]
-    return Gate(
-        texts,
-        lambda answers: np.array(
-            [found == true for found, true in zip(answers.predicted, spans, strict=True)], dtype=bool
-        ),
-    )
+def _equivalence_check(rows: TaggedTexts) -> EquivalenceCheck:
+    """Rows that INT8 has to prove itself on: correct is a text whose spans are found all, and no others."""
 
+    def is_correct(answers: Any, some: slice) -> np.ndarray:
+        pairs = zip(answers.predicted, rows.spans[some], strict=True)
+        return np.array([found == true for found, true in pairs], dtype=bool)
 
-# Run by a test, which compares its answers with the predictor's.
-_README = """# The trained encoder in plain transformers
-
-```python
-import json
-from pathlib import Path
-
-import torch
-from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer
-
-folder = Path("huggingface")
-facts = json.loads((folder / "metier_head.json").read_text(encoding="utf-8"))
-head = load_file(folder / "head.safetensors")
-tokenizer = AutoTokenizer.from_pretrained(folder)
-encoder = AutoModel.from_pretrained(folder).eval()
-
-text = "mutations in ataxia telangiectasia"
-tags = ["O", *(f"{part}-{label}" for label in facts["labels"] for part in "BI")]
-batch = tokenizer(
-    facts["prefix"] + text, truncation=True, max_length=facts["max_length"], return_tensors="pt"
-)
-with torch.inference_mode():
-    states = encoder(**batch).last_hidden_state[0]
-logits = states @ head["weight"].T + head["bias"]
-subwords = tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
-# The first subword of a word stands for it. Metier then adds what the word's casing speaks for (head["casing"]) and
-# takes the likeliest sequence that is legal.
-for subword, best in zip(subwords, logits.argmax(1)):
-    print(subword, tags[best])
-```
-"""
+    return EquivalenceCheck.on_rows([str(text) for text in rows.texts], is_correct)

@@ -20,24 +20,18 @@ TEXTS = ["Where is my card?", "top up", "", "Why was I charged a fee for this tr
 def folders(tiny_base, tmp_path_factory):
     """The same tiny encoder, exported in both precisions, with a head of three labels."""
     from metier.bases.known_bases import load_model, resolve_base
-    from metier.export.encoder_export import export_encoder
+    from metier.export.graph_export import Exported, export_graph, pooled, sample_of
+    from metier.predictors.onnx.graph_decoders import LabelDecoder
 
     base = resolve_base(str(tiny_base))
     random = np.random.default_rng(0)
-    head = {"weight": random.normal(size=(3, 384)) * 5, "bias": random.normal(size=3), "temperature": 0.5}
+    head = {"weight": random.normal(size=(3, 384)) * 5, "bias": random.normal(size=3)}
+    module, decoder = pooled(load_model(base), base), LabelDecoder(("a", "b", "c"), 0.5)
+    exported = Exported("onnx_encoder.v1", "encoder.v1", base, module, decoder, head=head)
     written = {}
     for precision in ("fp32", "int8"):
         written[precision] = tmp_path_factory.mktemp(precision)
-        export_encoder(
-            load_model(base),
-            base,
-            written[precision],
-            labels=["a", "b", "c"],
-            name="encoder.v1",
-            sample=TEXTS,
-            precision=precision,
-            **head,
-        )
+        export_graph(exported, written[precision], sample=sample_of(base, TEXTS), precision=precision)
     return written
 
 
@@ -60,7 +54,7 @@ def test_the_head_is_a_softmax_over_temperature(folder):
     from safetensors.numpy import load_file
 
     head = load_file(folder / "head.safetensors")
-    logits = (predictor.embed(TEXTS) @ head["weight"].T + head["bias"]) / settings["temperature"]
+    logits = (predictor.vectors(TEXTS) @ head["weight"].T + head["bias"]) / settings["temperature"]
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = odds / odds.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(predictor.predict(TEXTS).probabilities, expected, atol=1e-5)
@@ -97,8 +91,8 @@ def test_threads_may_share_it(folder):
 def test_a_long_text_is_answered_by_all_of_its_windows(folder):
     predictor = load_predictor(folder)
     one, other = "my card never came " * 2_000, "what is the exchange rate " * 2_000
-    alone = [predictor.embed([text]) for text in (one, other)]
-    both = predictor.embed([one + other])
+    alone = [predictor.vectors([text]) for text in (one, other)]
+    both = predictor.vectors([one + other])
     # The end counts as well as the beginning.
     assert np.abs(both - alone[0]).max() > 1e-3
     assert np.abs(both - alone[1]).max() > 1e-3
@@ -108,7 +102,7 @@ def test_special_tokens_of_a_user_are_text(folder):
     predictor = load_predictor(folder)
     tokenizer = read_tokenizer(folder / "tokenizer.json", max_length=512)
     assert tokenizer.encode("[SEP]").tokens == ["[CLS]", "[", "sep", "]", "[SEP]"]
-    assert not np.allclose(predictor.embed(["card [SEP] pin"]), predictor.embed(["card pin"]), atol=1e-3)
+    assert not np.allclose(predictor.vectors(["card [SEP] pin"]), predictor.vectors(["card pin"]), atol=1e-3)
 
 
 def test_memory_does_not_grow_with_the_lengths_it_has_seen(folders):

@@ -14,14 +14,16 @@ from safetensors.numpy import load_file
 from metier.bases import load_model, load_tokenizer, resolve_base
 from metier.bases.embedding import embed
 from metier.errors import SettingsError
-from metier.export import encoder_export as export
-from metier.export import onnx_graph
-from metier.export.encoder_export import export_encoder
+from metier.export import graph_export as export
+from metier.export import onnx_graph, precision_choice
+from metier.export.graph_export import Exported, export_graph, pooled, sample_of
 from metier.export.onnx_graph import quantize, write_graph
+from metier.export.precision_choice import EquivalenceCheck
 from metier.export.smoothing import smooth
 from metier.features.tokenization import pad, token_ids
 from metier.predictors import load_predictor
-from metier.predictors.onnx.onnx_encoder import open_session
+from metier.predictors.onnx.graph_decoders import LabelDecoder
+from metier.predictors.onnx.graph_session import open_session
 from metier.training.heads.linear_probe import fit_probe
 
 
@@ -40,6 +42,14 @@ def rows(banking77):
     return [pairs[i][0] for i in order], np.array([pairs[i][1] for i in order])
 
 
+def exported_of(base, probe):
+    decoder = LabelDecoder(tuple("abcd"), probe.temperature)
+    head = {"weight": probe.weight, "bias": probe.bias}
+    return Exported(
+        "onnx_encoder.v1", "frozen_linear.v1", base, pooled(load_model(base), base), decoder, head=head
+    )
+
+
 @pytest.fixture(scope="module")
 def exported(base, rows, tmp_path_factory):
     """A predictor's folder, in fp32."""
@@ -47,16 +57,7 @@ def exported(base, rows, tmp_path_factory):
     vectors = embed(base, texts, cache=False)
     probe = fit_probe(vectors, truth, C=0.01, temperature=0.7)
     folder = tmp_path_factory.mktemp("exported")
-    report = export_encoder(
-        load_model(base),
-        base,
-        folder,
-        weight=probe.weight,
-        bias=probe.bias,
-        labels=list("abcd"),
-        name="frozen_linear.v1",
-        temperature=probe.temperature,
-    )
+    report = export_graph(exported_of(base, probe), folder)
     return folder, probe.probabilities(vectors), report, probe
 
 
@@ -174,16 +175,17 @@ class TestChoice:
         _, _, _, probe = exported
         # The same graph as ever, written once for all these tests.
         monkeypatch.setattr(export, "write_module", lambda module, config, path: shutil.copy(graph, path))
-        monkeypatch.setattr(export, "ROUNDS", 1)
-        monkeypatch.setattr(export, "TIMED_ROWS", 3)
+        monkeypatch.setattr(precision_choice, "ROUNDS", 1)
+        monkeypatch.setattr(precision_choice, "TIMED_ROWS", 3)
 
-        def run(*, times=None, **options):
+        def run(*, times=None, validation=None, sample=(), precision="auto"):
             if times is not None:
-                monkeypatch.setattr(export, "_measure", lambda *_: times)
-            labels, name = list("abcd"), "frozen_linear.v1"
-            head = {"weight": probe.weight, "bias": probe.bias, "temperature": probe.temperature}
-            model = load_model(base)
-            report = export_encoder(model, base, tmp_path, labels=labels, name=name, **head, **options)
+                monkeypatch.setattr(precision_choice, "_measure", lambda *_: times)
+            check = None if validation is None else EquivalenceCheck.of_labels(*validation)
+            typical = sample_of(base, sample or (validation[0] if validation else []))
+            report = export_graph(
+                exported_of(base, probe), tmp_path, check=check, sample=typical, precision=precision
+            )
             return report, json.loads((tmp_path / "predictor.json").read_text())
 
         return run
@@ -246,7 +248,7 @@ class TestHuggingFaceFolder:
         code = re.search(r"```python\n(.*?)```", (folder / "huggingface" / "README.md").read_text(), re.S)[1]
         names = {}
         exec(code, names)
-        expected = load_predictor(folder).predict(["my card never came"])
+        expected = load_predictor(folder).predict(names["texts"])
         np.testing.assert_allclose(names["probabilities"], expected.probabilities, atol=1e-4)
         assert capsys.readouterr().out.strip() == str(expected.predicted)
 

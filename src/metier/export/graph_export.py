@@ -1,0 +1,189 @@
+"""A trained encoder and its head as a predictor: an ONNX graph, what is around it, and a Hugging Face folder beside it.
+
+One template for every method with an encoder: `Exported` says what is particular to one, and the rest follows from the
+kind of predictor (`predictors.onnx.graph_predictor`).
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+
+from metier.bases.base import Base
+from metier.bases.huggingface_folder import save_encoder
+from metier.bases.known_bases import cutter_of, load_tokenizer
+from metier.export.onnx_graph import PooledEncoder, quantize, write_module
+from metier.export.plain_readme import plain_readme
+from metier.export.precision_choice import (
+    EquivalenceCheck,
+    ExportReport,
+    check_precision,
+    choose_precision,
+    evenly,
+)
+from metier.features.tokenization import read_tokenizer
+from metier.predictors.loading import write_settings
+from metier.predictors.onnx.graph_decoders import Decoder
+from metier.predictors.onnx.graph_predictor import GraphPredictor
+from metier.predictors.onnx.graph_session import (
+    HEAD_FILE,
+    MODEL_FILE,
+    TOKENIZER_FILE,
+    GraphParts,
+    OnnxGraph,
+)
+
+HUGGING_FACE_FOLDER = "huggingface"
+SAMPLED_ROWS = 128  # To see how large activations become.
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a predictor is made of.
+
+    Parameters
+    ----------
+    kind : str
+        Of the predictor: a row of `predictors.onnx.graph_predictor.GRAPH_KINDS`.
+    name : str
+        Versioned name of the method.
+    base : Base
+        Where the encoder came from: prefix, longest text.
+    module : Module
+        Takes `input_ids` and `attention_mask` alone, gives one Tensor, and holds the encoder as `encoder`.
+    decoder : Decoder
+        What makes answers of logits; its settings go into `predictor.json`.
+    head : mapping of str to ndarray, optional
+        Arrays that the predictor applies to what the graph gives; none where the graph gives logits itself.
+    settings : mapping, optional
+        What else the kind of predictor keeps in `predictor.json`.
+    tokenizer : Tokenizer, optional
+        Cuts texts, pads none; None: the base's own.
+    """
+
+    kind: str
+    name: str
+    base: Base
+    module: torch.nn.Module
+    decoder: Decoder
+    head: Mapping[str, np.ndarray] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer: Tokenizer | None = None
+
+    @property
+    def encoder(self) -> Any:
+        """The pretrained model within the module."""
+        return self.module.encoder
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The head as it is written."""
+        return {name: np.ascontiguousarray(array, np.float32) for name, array in self.head.items()}
+
+    @cached_property
+    def predictor_settings(self) -> dict[str, Any]:
+        """What `predictor.json` keeps, but for the precision."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            **self.decoder.settings(),
+            "prefix": self.base.prefix,
+            "max_length": self.base.max_length,
+            "pad_id": int(self.encoder.config.pad_token_id or 0),
+            **self.settings,
+        }
+
+
+def export_graph(
+    exported: Exported,
+    folder: Path,
+    *,
+    check: EquivalenceCheck | None = None,
+    sample: Sequence[Sequence[int]] = (),
+    precision: str = "auto",
+) -> ExportReport:
+    """Write the files that an encoder of any task answers from, in the precision that is proved the better.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets `model.onnx`, `tokenizer.json`, `head.safetensors`, `predictor.json` and `huggingface/`.
+    check : EquivalenceCheck, optional
+        Rows that INT8 has to prove itself on; without them `auto` keeps fp32.
+    sample : sequence of sequence of int
+        Token ids of typical rows, to see how large activations become.
+    precision : {"auto", "fp32", "int8"}
+        `fp32` and `int8` are written without a comparison.
+    """
+    check_precision(precision)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = exported.tokenizer or load_tokenizer(exported.base)
+    tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as beside:
+        graphs = {kind: Path(beside, f"{kind}.onnx") for kind in ("fp32", "int8")}
+        write_module(exported.module, exported.encoder.config, graphs["fp32"])
+        if precision == "int8" or (precision == "auto" and check is not None):
+            quantize(graphs["fp32"], graphs["int8"], rows=evenly(sample, SAMPLED_ROWS))
+
+        served = read_tokenizer(folder / TOKENIZER_FILE, max_length=exported.base.max_length)
+
+        def build(graph: Path, precision: str, threads: int) -> GraphPredictor:
+            """Make the predictor that the folder will hold, of a graph that still lies elsewhere."""
+            settings = exported.predictor_settings | {"precision": precision}
+            opened = OnnxGraph.open(graph, settings, threads=threads)
+            return GraphPredictor.of(GraphParts(opened, served, exported.arrays, settings))
+
+        report = choose_precision(graphs, build, precision, check)
+        graphs[report.chosen].replace(folder / MODEL_FILE)
+    if exported.arrays:
+        save_file(exported.arrays, folder / HEAD_FILE)
+    write_settings(
+        folder, {**exported.predictor_settings, "precision": report.chosen, "export": asdict(report)}
+    )
+    _write_plain(exported, folder / HUGGING_FACE_FOLDER, tokenizer)
+    return report
+
+
+def _write_plain(exported: Exported, folder: Path, tokenizer: Tokenizer) -> None:
+    settings = exported.predictor_settings
+    save_encoder(
+        exported.encoder,
+        exported.base,
+        folder,
+        tokenizer=tokenizer,
+        head=exported.arrays,
+        labels=settings["labels"],
+        temperature=settings.get("temperature", 1.0),
+        readme=plain_readme(settings, has_head=bool(exported.arrays)),
+    )
+
+
+def pooled(encoder: torch.nn.Module, base: Base, *, unit_length: bool = False) -> PooledEncoder:
+    """Give the module of one vector a text, of length 1 where the base or the head wants it so."""
+    return PooledEncoder(encoder, normalise=base.normalise or unit_length)
+
+
+def sample_of(base: Base, rows: Sequence[Any]) -> list[list[int]]:
+    """Give the token ids of typical texts or pairs, to see how large activations become."""
+    return cutter_of(base).first(evenly(rows, SAMPLED_ROWS))
+
+
+def typical_rows(rows: Sequence[Any]) -> Sequence[Any]:
+    """Give some hundred of the rows to look at, evenly: files are often sorted by label."""
+    return rows[:: max(1, len(rows) // SAMPLED_ROWS)]
+
+
+def keep_report(method: Any, report: ExportReport) -> None:
+    """Keep in a fitted method what its export measured, and the precision it chose.
+
+    What validation decided holds for a refit on all rows too, which has no rows left to decide on.
+    """
+    method.chosen_params_["precision"] = report.chosen
+    method.facts_["export"] = asdict(report)

@@ -1,0 +1,173 @@
+"""Which precision of a graph is shipped: INT8 where it is proved to answer as well as fp32, and is measured faster.
+
+INT8 is a quarter of the size and about twice as fast where the processor multiplies bytes (VNNI), but it moves
+every logit a little. It is kept only if the paired test on the validation rows rules out that it loses half a point
+of accuracy or more, if it flips at most one answer in a hundred, and if it is measured faster here. What was
+measured goes into `predictor.json`.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from metier.errors import SettingsError
+from metier.evaluation.equivalence import Equivalence, equivalent
+from metier.machine import describe_machine
+
+PRECISIONS = ("auto", "fp32", "int8")
+MARGIN = 0.005  # Accuracy that INT8 may cost, as a fraction.
+MOST_FLIPPED_FRACTION = 0.01  # Of the rows: correct under one precision and wrong under the other.
+MOST_CHECKED_ROWS = 4_000  # More rows than this prove nothing new and take minutes.
+TIMED_ROWS = 40
+ROUNDS = 4  # Of each precision, in turn, so that a busy moment hits both.
+
+# Makes the predictor that answers from a graph: (graph, precision, threads) -> predictor.
+Build = Callable[[Path, str, int], Any]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was measured of the two precisions, and which one was kept.
+
+    Parameters
+    ----------
+    chosen : {"fp32", "int8"}
+        The precision of `model.onnx`.
+    why : str
+        In one sentence.
+    size_bytes : dict
+        Of each graph that was written.
+    instruction_sets : tuple of str
+        Of the processor that this was measured on; another one may say otherwise.
+    rows : int
+        Validation rows that both precisions answered.
+    flips : int or None
+        Rows that are correct under one and wrong under the other.
+    equivalence : dict or None
+        Accuracy of INT8 minus that of fp32, its interval, the margin and the verdict.
+    latency_ms : dict
+        Median time of one row on one thread, of each precision that was measured.
+    """
+
+    chosen: str
+    why: str
+    size_bytes: dict[str, int]
+    instruction_sets: tuple[str, ...]
+    rows: int = 0
+    flips: int | None = None
+    equivalence: dict[str, Any] | None = None
+    latency_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EquivalenceCheck:
+    """Rows on which INT8 has to prove itself equal.
+
+    Parameters
+    ----------
+    items : sequence
+        Validation rows, as the predictor takes them.
+    is_correct : callable
+        From the predictor's answers to all of them to a bool array of shape (n_rows,).
+    """
+
+    items: Sequence[Any]
+    is_correct: Callable[[Any], np.ndarray]
+
+    @classmethod
+    def on_rows(cls, items: Sequence[Any], is_correct: Callable[[Any, slice], np.ndarray]) -> Self:
+        """Make it of validation rows; `is_correct` gets answers and which rows they are of, the first of enough."""
+        some = slice(0, MOST_CHECKED_ROWS)
+        return cls(items[some], lambda answers: is_correct(answers, some))
+
+    @classmethod
+    def of_labels(cls, items: Sequence[Any], truth: np.ndarray) -> Self:
+        """Make it of validation rows and the numbers of their labels."""
+        return cls.on_rows(items, lambda answers, some: np.asarray(answers.best == truth[some]))
+
+    @classmethod
+    def of(cls, answer: Any, examples: Any) -> Self:
+        """Make it of a kind of answers and validation rows; of more than enough rows the first are taken."""
+        some = examples.take(np.arange(min(len(examples), MOST_CHECKED_ROWS)))
+        return cls(some.items, lambda answers: answer.is_correct(answers, some))
+
+
+def check_precision(precision: str) -> None:
+    """Refuse a precision that does not exist."""
+    if precision not in PRECISIONS:
+        raise SettingsError([f"precision is {precision!r}, expected one of {', '.join(PRECISIONS)}"])
+
+
+def choose_precision(
+    graphs: Mapping[str, Path], build: Build, precision: str, check: EquivalenceCheck | None
+) -> ExportReport:
+    """Say which of the graphs that were written is shipped, and why.
+
+    Parameters
+    ----------
+    graphs : mapping of str to Path
+        Where the graph of each precision is, if it was written.
+    precision : {"auto", "fp32", "int8"}
+        `fp32` and `int8` are kept without a comparison.
+    check : EquivalenceCheck, optional
+        Without it `auto` keeps fp32.
+    """
+    sizes = {kind: path.stat().st_size for kind, path in graphs.items() if path.exists()}
+    machine = describe_machine()
+    if precision != "auto":
+        return ExportReport(precision, f"{precision} was asked for", sizes, machine.instruction_sets)
+    if check is None:
+        why = "without validation rows INT8 cannot be proved equal"
+        return ExportReport("fp32", why, sizes, machine.instruction_sets)
+    correct = {
+        kind: check.is_correct(build(path, kind, machine.cores).predict(check.items)).astype(np.int64)
+        for kind, path in graphs.items()
+    }
+    n_rows = len(check.items)
+    equality = equivalent(np.ones(n_rows, np.int64), correct["int8"], correct["fp32"], margin=MARGIN)
+    latency = _measure({kind: build(path, kind, 1) for kind, path in graphs.items()}, check.items)
+    chosen, why = _verdict(equality, n_rows, latency["fp32"] / latency["int8"])
+    return ExportReport(
+        chosen,
+        why,
+        sizes,
+        machine.instruction_sets,
+        rows=n_rows,
+        flips=equality.flips,
+        equivalence=asdict(equality),
+        latency_ms=latency,
+    )
+
+
+def _verdict(equality: Equivalence, n_rows: int, ratio: float) -> tuple[str, str]:
+    if equality.low <= -MARGIN:
+        return "fp32", f"{n_rows} rows do not rule out that INT8 loses over {MARGIN * 100:g} points"
+    if equality.flips > MOST_FLIPPED_FRACTION * n_rows:
+        return "fp32", f"INT8 flips {equality.flips} of {n_rows} answers between right and wrong"
+    if ratio <= 1:
+        return "fp32", f"INT8 is not faster here: {ratio:.2f} times the speed of fp32"
+    return "int8", f"INT8 is proved to lose at most {MARGIN * 100:g} points, {ratio:.1f} times as fast"
+
+
+def _measure(predictors: Mapping[str, Any], items: Sequence[Any]) -> dict[str, float]:
+    medians: dict[str, list[float]] = {kind: [] for kind in predictors}
+    timed = evenly(items, TIMED_ROWS)
+    for _ in range(ROUNDS):
+        for kind, predictor in predictors.items():
+            times = []
+            for item in timed:
+                start = time.perf_counter()
+                predictor.predict([item])
+                times.append(time.perf_counter() - start)
+            medians[kind].append(float(np.median(times)))
+    # The best round is the one that other programs disturbed least.
+    return {kind: round(min(values) * 1000, 3) for kind, values in medians.items()}
+
+
+def evenly(rows: Sequence[Any], most: int) -> list[Any]:
+    """Give at most so many of the rows, evenly: files are often sorted by label."""
+    return [rows[position] for position in np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
