@@ -5,7 +5,7 @@ texts with two entities marked, every token of a text, the windows of a passage,
 Past the encoder's limit an input is read in windows that overlap; see `features`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -176,7 +176,7 @@ class PairLogits:
 
 def by_reading(parts: GraphParts) -> Logits:
     """Make logits of an opened folder whose settings say how the head is fed: `whole`, `vectors`, `compared`."""
-    readings = {
+    readings: dict[str, Callable[[GraphParts], Logits]] = {
         "whole": VectorLogits.whole,
         "vectors": VectorLogits.of_unit_length,
         "compared": PairLogits.of,
