@@ -33,8 +33,8 @@ def rows():
 def test_kept_states_give_the_answers_of_computed_ones(model, rows):
     with torch.inference_mode():
         computed = model.logits(rows)
-    prefix = module.frozen_prefix(model, 1, [rows])
-    with prefix.in_place():
+    cache = module.cache_frozen_layers(model, 1, [rows])
+    with cache.in_place():
         # Nothing below the kept layer is asked any more.
         blocks_of(model.encoder)[0].attention.self.query.weight.data.zero_()
         kept = model.logits(rows)
@@ -45,15 +45,18 @@ def test_kept_states_give_the_answers_of_computed_ones(model, rows):
 
 def test_a_second_training_computes_only_what_is_new(model, rows, cache, monkeypatch):
     asked = []
-    module.frozen_prefix(model, 1, [rows])
+    module.cache_frozen_layers(model, 1, [rows])
     first = sum(path.stat().st_size for path in cache.glob("*/*.states"))
     assert first == sum(map(len, IDS)) * 384 * 2
     more = TokenisedRows([*IDS, [101, 2026, 102]], None, 0)
-    module.frozen_prefix(model, 1, [more], listener=lambda progress: asked.append(progress.what))
+    module.cache_frozen_layers(model, 1, [more], listener=lambda progress: asked.append(progress.what))
     assert sum(path.stat().st_size for path in cache.glob("*/*.states")) == first + 3 * 384 * 2
     assert "states of 1 frozen layers" in asked[0]
-    # Other weights below, or another number of layers, are another prefix.
-    assert module.frozen_prefix(model, 2, [rows])._folder != module.frozen_prefix(model, 1, [rows])._folder
+    # Other weights below, or another number of layers, are another cache.
+    assert (
+        module.cache_frozen_layers(model, 2, [rows])._folder
+        != module.cache_frozen_layers(model, 1, [rows])._folder
+    )
 
 
 def test_top_layers_learn_the_same_from_kept_states(tiny_base, labelled_rows, monkeypatch):
@@ -86,9 +89,9 @@ def labelled_rows(banking77):
 
 
 def test_the_oldest_make_room(model, rows, cache, monkeypatch):
-    module.frozen_prefix(model, 1, [rows])
+    module.cache_frozen_layers(model, 1, [rows])
     monkeypatch.setenv(module.LIMIT, str(1.2 * sum(map(len, IDS)) * 384 * 2 / 1e9))
-    module.frozen_prefix(model, 2, [rows])
+    module.cache_frozen_layers(model, 2, [rows])
     assert len(list(cache.glob("*-1-*/*.states"))) == 0
     assert len(list(cache.glob("*-2-*/*.states"))) == 1
 
@@ -96,7 +99,10 @@ def test_the_oldest_make_room(model, rows, cache, monkeypatch):
 def test_says_what_is_too_much(model, rows, monkeypatch):
     said = []
     monkeypatch.setenv(module.LIMIT, "0.000001")
-    assert module.frozen_prefix(model, 1, [rows], listener=lambda progress: said.append(progress.what)) is None
+    assert (
+        module.cache_frozen_layers(model, 1, [rows], listener=lambda progress: said.append(progress.what))
+        is None
+    )
     assert "too much" in said[-1]
     monkeypatch.setenv(module.LIMIT, "much")
     with pytest.raises(SettingsError, match="expected gigabytes"):
@@ -104,10 +110,10 @@ def test_says_what_is_too_much(model, rows, monkeypatch):
     monkeypatch.delenv(module.LIMIT)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
     with pytest.raises(StorageError, match="METIER_PREFIX_CACHE_GB=0"):
-        module.frozen_prefix(model, 1, [rows])
+        module.cache_frozen_layers(model, 1, [rows])
 
 
 def test_torn_files_are_made_again(model, rows, cache):
-    module.frozen_prefix(model, 1, [rows])
+    module.cache_frozen_layers(model, 1, [rows])
     next(cache.glob("*/*.npy")).write_bytes(b"torn")
-    assert module.frozen_prefix(model, 1, [rows]) is not None
+    assert module.cache_frozen_layers(model, 1, [rows]) is not None

@@ -24,9 +24,9 @@ class Bag(torch.nn.Module):
         self.dropout = torch.nn.Dropout(0.2)
         self.head = torch.nn.Linear(8, N_CLASSES)
 
-    def forward(self, input_ids, mask):
-        weights = mask.unsqueeze(-1).float()
-        return self.head(self.dropout((self.words(input_ids) * weights).sum(1) / weights.sum(1)))
+    def forward(self, batch):
+        weights = batch.mask.unsqueeze(-1).float()
+        return self.head(self.dropout((self.words(batch.input_ids) * weights).sum(1) / weights.sum(1)))
 
 
 @pytest.fixture

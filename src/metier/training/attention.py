@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
 PLAIN, FUSED = "eager", "sdpa"
 LONGEST_PLAIN = 256  # Tokens a row.
@@ -27,10 +28,9 @@ def fastest_attention(encoder: torch.nn.Module, lengths: np.ndarray | None = Non
         Tokens of each row that will be read; the form is chosen for the rows that hold most of the tokens. None: rows
         are short.
     """
-    before = getattr(encoder.config, "_attn_implementation", None)
     is_on_cpu = next(encoder.parameters()).device.type == "cpu"
-    can_choose = before == FUSED and is_on_cpu and hasattr(encoder, "set_attn_implementation")
-    if not can_choose or (lengths is not None and _are_long(lengths)):
+    before = encoder.config._attn_implementation if isinstance(encoder, PreTrainedModel) else None
+    if before != FUSED or not is_on_cpu or (lengths is not None and _are_long(lengths)):
         yield
         return
     encoder.set_attn_implementation(PLAIN)

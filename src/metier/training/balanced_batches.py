@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from metier.training.batching import TokenBatch
 from metier.training.contrastive import PooledVectors
 
 # Of one batch: enough that a row meets mates and many others, few enough for seconds on two cores.
@@ -44,13 +45,14 @@ def _in_turn(values: np.ndarray, size: int, random: np.random.Generator) -> Iter
 class VectorsByLength(PooledVectors):
     """Pooled vectors, rows of like length run together: a batch that is balanced by label is not by length."""
 
-    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Give vectors of shape (n_texts, hidden_size)."""
-        lengths = mask.sum(dim=1)
+        lengths = batch.mask.sum(dim=1)
         order = lengths.argsort()
         parts: Sequence[torch.Tensor] = order.split(ROWS_TOGETHER)
         vectors = []
         for part in parts:
             width = int(lengths[part].max())
-            vectors.append(super().forward(input_ids[part, :width], mask[part, :width]))
+            some = TokenBatch(batch.input_ids[part, :width], batch.mask[part, :width])
+            vectors.append(super().forward(some))
         return torch.cat(vectors)[order.argsort()]

@@ -7,8 +7,8 @@ so a resumed run finds the same batches without having stored them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -22,8 +22,8 @@ WINDOW = 2048
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Some rows, ready for the model.
+class TokenBatch:
+    """Some texts, ready for a model that reads tokens; a `training.batch.Batch`.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.input_ids)
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> Self:
         """The same rows on a device."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return Batch(self.input_ids.to(device), self.mask.to(device), labels)
+        tensors = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        return replace(self, **tensors)
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ class TokenisedRows:
         """Give the numbers of each row from those of each of `ids`, of shape (len(ids), size)."""
         return numbers if self.shares is None else self.shares.mean(numbers)
 
-    def batch(self, positions: np.ndarray) -> Batch:
+    def batch(self, positions: np.ndarray) -> TokenBatch:
         """What stands at these positions of `ids` as one batch."""
         input_ids, mask = pad([self.ids[position] for position in positions], pad_id=self.pad_id)
         labels = self._labels(positions, input_ids.shape[1])
-        return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels)
+        return TokenBatch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels)
 
     def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor | None:
         """Give what a batch of so many tokens a row is to be answered with."""
@@ -106,7 +106,7 @@ class TokenisedRows:
         rows = positions if self.shares is None else self.shares.owners[positions]
         return torch.from_numpy(self.truth[rows])
 
-    def in_order_of_length(self, token_budget: int) -> Iterator[tuple[np.ndarray, Batch]]:
+    def in_order_of_length(self, token_budget: int) -> Iterator[tuple[np.ndarray, TokenBatch]]:
         """Every row once, and every window of it, for answering: positions in `ids` and their batch."""
         for positions in batches_by_length(self.lengths.tolist(), token_budget=token_budget):
             yield positions, self.batch(positions)

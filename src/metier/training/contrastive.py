@@ -15,38 +15,28 @@ from metier.evaluation.calibration import SMALLEST_PROBABILITY
 from metier.features.pair_vectors import of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.pairs import Pair
-from metier.training.batching import TokenisedRows
+from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
+from metier.training.heads.token_model import ANSWERING_BUDGET, TokenModel
 from metier.training.objectives.multiple_negatives import multiple_negatives
 from metier.training.pair_rows import PairRows, meanings
 
-# Answering holds no activations for a backward pass, so batches may be larger than in training.
-ANSWERING_BUDGET = 4096
 # Of unseen matches: each is ranked among the others, and the table of all against all grows with the square.
 MOST_RANKED = 2_000
 
 
-class PooledVectors(torch.nn.Module):
+class PooledVectors(TokenModel):
     """An encoder and the mean of its last hidden states, as one module that trains; its head is empty."""
 
     def __init__(self, encoder: Any, *, dropout: float):
-        super().__init__()
-        self.encoder = encoder
+        super().__init__(encoder)
         self.head = torch.nn.Identity()
-        for module in encoder.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = dropout
+        self.set_dropout(dropout)
 
-    @property
-    def pad_id(self) -> int:
-        """Token id of padding, as the encoder's configuration has it."""
-        return int(self.encoder.config.pad_token_id or 0)
-
-    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Give vectors of shape (n_texts, hidden_size)."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
         # Through the empty head: objectives look at the vectors that reach it.
-        return self.head(mean_pool(hidden, mask))
+        return self.head(mean_pool(self.states(batch), batch.mask))
 
 
 @dataclass(frozen=True)
@@ -100,7 +90,7 @@ def tune_vectors(
         rows,
         objective=multiple_negatives(temperature=method.ranking_temperature),
         settings=TuningSettings.of(method),
-        unseen=away,
+        validation=away,
         score=_score,
         checkpoints=checkpoints_of(
             method, base, [ids for part in both for ids in part.ids], [_truth(part).tobytes() for part in both]
@@ -166,7 +156,7 @@ def _vectors(model: PooledVectors, rows: TokenisedRows) -> tuple[np.ndarray, np.
     with torch.inference_mode():
         for positions, batch in rows.in_order_of_length(ANSWERING_BUDGET):
             batch = batch.to(device)
-            vectors = torch.nn.functional.normalize(model(batch.input_ids, batch.mask).float(), dim=1)
+            vectors = torch.nn.functional.normalize(model(batch).float(), dim=1)
             one[positions], other[positions] = (side.cpu().numpy() for side in vectors.chunk(2))
     model.train(was_training)
     return of_length_one(rows.mean(one)), of_length_one(rows.mean(other))

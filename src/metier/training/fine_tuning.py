@@ -1,7 +1,7 @@
 """How every encoder of every task is fine-tuned: vocabulary, batches, rates, loop, in one place.
 
 A method brings a model (an encoder and a head), rows that know their targets, an objective, and a score on
-rows it has not seen. What it gets back is the model with the best weights in it, and how it went.
+validation rows. What it gets back is the model with the best weights in it, and how it went.
 """
 
 import hashlib
@@ -9,27 +9,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import psutil
 import torch
 
 from metier.bases.adaptation import parse_adaptation
-from metier.bases.adaptation.adaptation import Adaptation, with_penalty
+from metier.bases.adaptation.adaptation import Adaptation
+from metier.bases.adaptation.loading import load_adaptation
 from metier.bases.base import Base
 from metier.bases.known_bases import weights_hash
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError
 from metier.progress import Listener, ignore
 from metier.training.attention import fastest_attention
+from metier.training.batch import Rows
 from metier.training.batching import TokenisedRows, padding_fraction, plan_epoch
 from metier.training.checkpoint import CheckpointFolder
 from metier.training.encoder_settings import default_learning_rate
-from metier.training.frozen_layer_cache import frozen_prefix
+from metier.training.frozen_layer_cache import cache_frozen_layers
 from metier.training.layer_decay import parameter_groups
 from metier.training.loop import Loop, LoopSettings, Outcome
 from metier.training.objectives import Objective
+from metier.training.objectives.penalty import with_penalty
 from metier.training.processes import n_processes
 from metier.training.vocabulary_compaction import CompactVocabulary
 
@@ -37,20 +40,8 @@ from metier.training.vocabulary_compaction import CompactVocabulary
 NOT_OF_THE_RESULT = ("checkpoint_folder", "precision")
 
 
-class HeadedEncoder(Protocol):
-    """An encoder and a head: a Module whose `forward(input_ids, mask)` gives logits."""
-
-    encoder: Any
-    head: torch.nn.Module
-
-    @property
-    def pad_id(self) -> int:
-        """Token id of padding."""
-        ...
-
-
 # Facts about a model on rows it has not seen; more of `score` is better, `score_error` is its standard error.
-Score = Callable[[Any, TokenisedRows], dict[str, float]]
+Score = Callable[[Any, Any], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -129,11 +120,11 @@ class Tuned:
 
 def fine_tune(
     model: Any,
-    rows: TokenisedRows,
+    rows: Rows,
     *,
     objective: Objective,
     settings: TuningSettings,
-    unseen: TokenisedRows | None = None,
+    validation: Rows | None = None,
     score: Score | None = None,
     checkpoints: CheckpointFolder | None = None,
     what: str = "fine-tuning",
@@ -143,55 +134,74 @@ def fine_tune(
 
     Parameters
     ----------
-    model : HeadedEncoder
-    rows, unseen : TokenisedRows
-        To learn from, and to compare epochs on; in the tokenizer's ids, padding included.
+    model : Headed
+    rows, validation : Rows
+        To learn from, and to compare epochs on; token rows in the tokenizer's ids, padding included.
     objective : Objective
     score : callable, optional
-        From (model, unseen rows) to facts with `score`; without it, or without `unseen`, the last weights stay.
+        From (model, validation rows) to facts with `score`; without it, or without `validation`, the last weights stay.
 
     Returns
     -------
     Tuned
     """
-    adaptation = parse_adaptation(settings.adaptation).load()
-    parts = [rows] if unseen is None else [rows, unseen]
-    prefix = frozen_prefix(model, adaptation.n_frozen_layers(model.encoder), parts, listener=listener)
-    every = [ids for part in parts for ids in part.ids]
-    vocabulary = CompactVocabulary(model.encoder, every, always=[model.pad_id])
-    pad_id = vocabulary.translate_one(model.pad_id)
-    try:
-        own = replace(rows, ids=vocabulary.translate(rows.ids), pad_id=pad_id)
-        away = None if unseen is None else replace(unseen, ids=vocabulary.translate(unseen.ids), pad_id=pad_id)
-        evaluate = None if away is None or score is None else lambda: score(model, away)
+    adaptation = load_adaptation(parse_adaptation(settings.adaptation))
+    parts = [rows] if validation is None else [rows, validation]
+    n_frozen = adaptation.n_frozen_layers(model.encoder)
+    with _prepared(model, parts, n_frozen, listener) as (ready, cache, facts):
+        evaluate = None if validation is None or score is None else lambda: score(model, ready[-1])
         tuned = _run(
             model,
-            own,
+            ready[0],
             objective,
             settings,
             adaptation=adaptation,
-            kept=nullcontext() if prefix is None else prefix.in_place(vocabulary.kept),
+            cache=cache,
             evaluate=evaluate,
             checkpoints=checkpoints,
             what=what,
             listener=listener,
         )
+    weights = sum(weight.numel() for weight in model.parameters())
+    tuned.facts.update(facts | {"weights_all": weights})
+    return tuned
+
+
+# Rows as they are learned, what stands in for frozen layers meanwhile, and facts about both.
+Prepared = tuple[Sequence[Rows], AbstractContextManager[None], dict[str, Any]]
+
+
+@contextmanager
+def _prepared(model: Any, parts: Sequence[Rows], n_frozen: int, listener: Listener) -> Iterator[Prepared]:
+    """Give rows as they are learned: of token ids only the word vectors that occur are trained, and frozen layers kept."""
+    tokens = [part for part in parts if isinstance(part, TokenisedRows)]
+    if len(tokens) < len(parts):
+        yield parts, nullcontext(), {}
+        return
+    cache = cache_frozen_layers(model, n_frozen, tokens, listener=listener)
+    vocabulary = CompactVocabulary(
+        model.encoder, [ids for part in tokens for ids in part.ids], always=[model.pad_id]
+    )
+    pad_id = vocabulary.translate_one(model.pad_id)
+    facts = {"vocabulary_used": len(vocabulary.kept), "frozen_states_kept": cache is not None}
+    try:
+        yield (
+            [replace(part, ids=vocabulary.translate(part.ids), pad_id=pad_id) for part in tokens],
+            nullcontext() if cache is None else cache.in_place(vocabulary.kept),
+            facts,
+        )
     finally:
         vocabulary.restore()
-    tuned.facts["vocabulary_used"] = len(vocabulary.kept)
-    tuned.facts["weights_all"] = sum(weight.numel() for weight in model.parameters())
-    tuned.facts["frozen_states_kept"] = prefix is not None
-    return tuned
 
 
 def _run(
     model: Any,
-    rows: TokenisedRows,
+    rows: Rows,
     objective: Objective,
     settings: TuningSettings,
     *,
     adaptation: Adaptation,
-    kept: AbstractContextManager[None],
+    cache: AbstractContextManager[None],
     evaluate: Callable[[], dict[str, float]] | None,
     checkpoints: CheckpointFolder | None,
     what: str,
@@ -223,7 +233,7 @@ def _run(
     facts = _adaptation_facts(adaptation, groups)
     memory = PeakMemory()
     again = recomputed(model.encoder, settings.gradient_checkpointing)
-    with kept, again, fastest_attention(model.encoder, lengths):
+    with cache, again, fastest_attention(model.encoder, lengths):
         outcome = Loop(
             model,
             rows,

@@ -80,7 +80,7 @@ class Kept:
         return torch.from_numpy(batch).view(torch.bfloat16)
 
 
-class FrozenPrefix:
+class FrozenLayerCache:
     """The frozen layers of one encoder, and what they give for texts.
 
     Parameters
@@ -242,9 +242,9 @@ class FrozenPrefix:
             yield key, bits[row, : missing[key]]
 
 
-def frozen_prefix(
+def cache_frozen_layers(
     model: Any, n_layers: int, parts: Sequence[TokenisedRows], *, listener: Listener = ignore
-) -> FrozenPrefix | None:
+) -> FrozenLayerCache | None:
     """Keep what frozen layers give for rows; None where there is nothing to keep or nothing to be gained by it.
 
     Parameters
@@ -262,11 +262,11 @@ def frozen_prefix(
     """
     if n_layers == 0 or most_bytes() == 0:
         return None
-    prefix = FrozenPrefix(model.encoder, n_layers)
-    if not prefix.fill(model, parts, listener=listener):
+    cache = FrozenLayerCache(model.encoder, n_layers)
+    if not cache.fill(model, parts, listener=listener):
         listener(Progress(f"too much for {LIMIT}: frozen layers are computed in every epoch", 0, None, unit=""))
         return None
-    return prefix if prefix.agrees(model, parts[0]) else None
+    return cache if cache.agrees(model, parts[0]) else None
 
 
 def most_bytes() -> int:
@@ -318,7 +318,7 @@ def _given_to(model: Any, encoder: Any, batch: Any) -> dict[str, Any]:
 
     handle = encoder.register_forward_pre_hook(stop, with_kwargs=True)
     try:
-        named: dict[str, Any] = _stopped(lambda: model(batch.input_ids.to(device), batch.mask.to(device)))
+        named: dict[str, Any] = _stopped(lambda: model(batch.to(device)))
     finally:
         handle.remove()
     return named

@@ -18,7 +18,7 @@ import torch
 
 from metier.bases.adaptation.adaptation import StepHook
 from metier.progress import Listener, Progress, ignore
-from metier.training.batching import TokenisedRows
+from metier.training.batch import Rows
 from metier.training.checkpoint import KEPT, Checkpoint, CheckpointFolder
 from metier.training.interrupts import deferred_interrupt
 from metier.training.objectives.objective import Objective
@@ -106,7 +106,7 @@ class Loop:
     ----------
     model : Module
         Trained in place.
-    rows : TokenisedRows
+    rows : Rows
     groups : list of dict
         Parameter groups with their learning rates.
     plan : callable
@@ -126,7 +126,7 @@ class Loop:
     def __init__(
         self,
         model: torch.nn.Module,
-        rows: TokenisedRows,
+        rows: Rows,
         *,
         groups: list[dict[str, Any]],
         plan: Callable[[int], Sequence[np.ndarray]],

@@ -9,7 +9,7 @@ import torch
 from metier.features.averaged_windows import Cutter
 from metier.features.tokenization import pad
 from metier.tasks.pairs import Pair
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.window_shares import WindowShares, cut_to_learn
 
 
@@ -46,13 +46,13 @@ class PairRows(TokenisedRows):
             ids, truth, pad_id, np.array([len(one[left]) for left in first], dtype=np.int64), shares=shares
         )
 
-    def batch(self, positions: np.ndarray) -> Batch:
+    def batch(self, positions: np.ndarray) -> TokenBatch:
         """The pairs at these positions as one batch."""
         own = [(self.ids[position], self.first_lengths[position]) for position in positions]
         sides = [ids[:length] for ids, length in own] + [ids[length:] for ids, length in own]
         input_ids, mask = pad(sides, pad_id=self.pad_id)
         labels = self._labels(positions, input_ids.shape[1])
-        return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels)
+        return TokenBatch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels)
 
 
 def _places(shares: WindowShares) -> list[np.ndarray]:

@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from metier.bases.adaptation import parse_adaptation
+from metier.bases.adaptation.loading import load_adaptation
 from metier.bases.base import Base
 from metier.bases.known_bases import load_model
 from metier.bases.precision import mixed_precision
@@ -76,7 +77,7 @@ def measure_training(
     model = PooledClassifier(encoder, weight, np.zeros(n_classes), normalise=base.normalise)
     model.set_dropout(dropout)
     vocabulary = CompactVocabulary(encoder, ids, always=[model.pad_id])
-    parse_adaptation(adaptation).load().apply(encoder, random_state=0, n_steps=1)
+    load_adaptation(parse_adaptation(adaptation)).apply(encoder, random_state=0, n_steps=1)
     truth = np.arange(len(ids), dtype=np.int64) % n_classes
     rows = TokenisedRows(vocabulary.translate(ids), truth, vocabulary.translate_one(model.pad_id))
     plan = plan_epoch(rows.lengths, token_budget=token_budget, epoch=0, random_state=0)

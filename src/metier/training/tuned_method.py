@@ -140,7 +140,7 @@ class TunedEncoder(FineTuned):
             rows,
             objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
-            unseen=away,
+            validation=away,
             score=self._score,
             checkpoints=checkpoints_of(
                 self,

@@ -5,6 +5,7 @@ import torch
 from metier.bases.adaptation import check_fits, parse_adaptation
 from metier.bases.adaptation.inserted import PART, split_weights
 from metier.bases.adaptation.layer_discovery import blocks_of, inner_states, keys_and_values, sublayer_outputs
+from metier.bases.adaptation.loading import load_adaptation
 from metier.bases.huggingface_folder import load_encoder, save_encoder
 from metier.bases.known_bases import load_model, load_tokenizer, resolve_base, weights_hash
 from metier.errors import SettingsError
@@ -42,7 +43,7 @@ def states(encoder):
 
 
 def adapt(encoder, name, n_steps=6):
-    return parse_adaptation(name).load().apply(encoder, random_state=0, n_steps=n_steps)
+    return load_adaptation(parse_adaptation(name)).apply(encoder, random_state=0, n_steps=n_steps)
 
 
 def train(encoder, adapted, n_steps=6):

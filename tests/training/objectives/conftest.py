@@ -7,7 +7,7 @@ import torch
 from metier.bases.embedding import embed_ids
 from metier.bases.known_bases import load_model, load_tokenizer, resolve_base
 from metier.features.tokenization import token_ids
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.fine_tuning import TuningSettings, fine_tune
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.heads.pooled_classifier import PooledClassifier
@@ -21,7 +21,7 @@ class Given(torch.nn.Module):
         self.passes = [torch.tensor(values, dtype=torch.float32) for values in passes]
         self.made = 0
 
-    def forward(self, input_ids, mask):
+    def forward(self, batch):
         self.made += 1
         return self.passes[(self.made - 1) % len(self.passes)]
 
@@ -38,7 +38,7 @@ def batch_of():
 
     def make(labels):
         labels = torch.as_tensor(np.asarray(labels))
-        return Batch(torch.zeros(len(labels), 2, dtype=torch.long), torch.ones(len(labels), 2), labels)
+        return TokenBatch(torch.zeros(len(labels), 2, dtype=torch.long), torch.ones(len(labels), 2), labels)
 
     return make
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batching import TokenBatch
 from metier.training.objectives import cross_entropy
 from metier.training.objectives.adversarial import fgm, pgd
 
@@ -19,12 +19,18 @@ class Words(torch.nn.Module):
         self.encoder.table = table
         self.encoder.get_input_embeddings = lambda: table
 
-    def forward(self, input_ids, mask):
-        return (self.encoder.table(input_ids) * mask.unsqueeze(-1)).sum(1)
+    def embedding(self):
+        return self.encoder.table
+
+    def positions(self, batch):
+        return batch.mask
+
+    def forward(self, batch):
+        return (self.encoder.table(batch.input_ids) * batch.mask.unsqueeze(-1)).sum(1)
 
 
 def test_fgm_by_hand():
-    batch = Batch(torch.tensor([[0, 1]]), torch.ones(1, 2), torch.tensor([0]))
+    batch = TokenBatch(torch.tensor([[0, 1]]), torch.ones(1, 2), torch.tensor([0]))
     found = fgm(cross_entropy(), size=0.5)(Words(), batch)
     # The slope in either word is (p0 - 1, p1) = (-q, q): the unit push is (-1, 1, -1, 1) / 2.
     mean_length = (5 + 1) / 2
@@ -36,8 +42,8 @@ def test_fgm_by_hand():
 
 def test_padding_is_neither_measured_nor_pushed():
     words = Words()
-    short = Batch(torch.tensor([[1]]), torch.ones(1, 1), torch.tensor([0]))
-    padded = Batch(torch.tensor([[1, 0]]), torch.tensor([[1, 0]]), torch.tensor([0]))
+    short = TokenBatch(torch.tensor([[1]]), torch.ones(1, 1), torch.tensor([0]))
+    padded = TokenBatch(torch.tensor([[1, 0]]), torch.tensor([[1, 0]]), torch.tensor([0]))
     assert fgm(cross_entropy())(words, padded).item() == pytest.approx(
         fgm(cross_entropy())(words, short).item()
     )

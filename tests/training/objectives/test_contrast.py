@@ -58,7 +58,7 @@ class Headed(torch.nn.Module):
         self.head = torch.nn.Identity()
         self.passes = [torch.tensor(values, dtype=torch.float32) for values in passes]
 
-    def forward(self, input_ids, mask):
+    def forward(self, batch):
         self.passes.append(self.passes.pop(0))
         return self.head(self.passes[-1])
 
@@ -98,7 +98,7 @@ def test_contrast_brings_labels_together_and_apart(taught):
 def vectors_of(model, batch):
     kept = []
     hook = model.head.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0]))
-    model(batch.input_ids, batch.mask)
+    model(batch)
     hook.remove()
     return torch.nn.functional.normalize(kept[0], dim=1)
 
@@ -125,9 +125,7 @@ def alignment_and_uniformity(model, rows):
     model.train()
     torch.manual_seed(0)
     with torch.no_grad():
-        one, other = (
-            torch.nn.functional.normalize(model(batch.input_ids, batch.mask), dim=1) for _ in range(2)
-        )
+        one, other = (torch.nn.functional.normalize(model(batch), dim=1) for _ in range(2))
         torch.manual_seed(0)
         loss = float(simcse()(model, batch))
     return {

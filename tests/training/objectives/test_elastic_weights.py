@@ -17,11 +17,16 @@ class Biased(torch.nn.Module):
         self.encoder = torch.nn.Module()
         words = torch.nn.Embedding(4, 2)
         self.encoder.words = words
-        self.encoder.get_input_embeddings = lambda: words
         self.bias = torch.nn.Parameter(torch.tensor(logits, dtype=torch.float32))
 
-    def forward(self, input_ids, mask):
-        return self.bias.expand(len(input_ids), -1) + 0.0 * self.encoder.words(input_ids).sum()
+    def embedding(self):
+        return self.encoder.words
+
+    def positions(self, batch):
+        return batch.mask
+
+    def forward(self, batch):
+        return self.bias.expand(len(batch), -1) + 0.0 * self.encoder.words(batch.input_ids).sum()
 
 
 def test_the_importance_is_the_fisher_information():

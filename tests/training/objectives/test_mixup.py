@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from metier.errors import SettingsError
-from metier.training.batching import Batch
+from metier.training.batching import TokenBatch
 from metier.training.objectives import cross_entropy
 from metier.training.objectives.mixup import layers_of, mixup
 
@@ -18,11 +18,17 @@ class Layered(torch.nn.Module):
         self.encoder = torch.nn.Module()
         self.encoder.layer = torch.nn.ModuleList([torch.nn.Identity(), torch.nn.Identity()])
 
-    def forward(self, input_ids, mask):
-        hidden = torch.nn.functional.one_hot(input_ids, 3).float() * 2
+    def embedding(self):
+        return torch.nn.Identity()
+
+    def positions(self, batch):
+        return batch.mask
+
+    def forward(self, batch):
+        hidden = torch.nn.functional.one_hot(batch.input_ids, 3).float() * 2
         for layer in self.encoder.layer:
             hidden = layer(hidden)
-        return (hidden * mask.unsqueeze(-1)).sum(1)
+        return (hidden * batch.mask.unsqueeze(-1)).sum(1)
 
 
 def drawn(seed, n_rows, concentration=0.4):
@@ -33,7 +39,7 @@ def drawn(seed, n_rows, concentration=0.4):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_by_hand(seed):
-    batch = Batch(
+    batch = TokenBatch(
         torch.tensor([[0, 0], [1, 2], [2, 1]]), torch.tensor([[1, 1], [1, 0], [1, 1]]), torch.arange(3)
     )
     share, partners = drawn(seed, 3)

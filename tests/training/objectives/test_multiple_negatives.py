@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from metier.tasks.pairs import Pair
-from metier.training.batching import Batch
+from metier.training.batching import TokenBatch
 from metier.training.objectives.multiple_negatives import multiple_negatives
 from metier.training.pair_rows import PairRows, meanings
 
@@ -13,7 +13,7 @@ from metier.training.pair_rows import PairRows, meanings
 def loss(vectors, labels, temperature=0.5):
     """The objective on vectors that are given instead of computed."""
     numbers = torch.tensor(vectors, dtype=torch.float32)
-    batch = Batch(numbers, torch.ones(len(vectors), 1), torch.tensor(labels))
+    batch = TokenBatch(numbers, torch.ones(len(vectors), 1), torch.tensor(labels))
     return float(multiple_negatives(temperature=temperature)(lambda ids, mask: ids, batch))
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from metier.errors import SettingsError
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batching import TokenBatch, TokenisedRows
 from metier.transformer.tuned.encoder import Encoder
 from metier.transformer.unlabelled.consistency import (
     ORIGINAL,
@@ -30,7 +30,7 @@ def test_a_batch_holds_labelled_rows_then_texts_then_their_other_versions():
 def test_the_loss_is_what_one_works_out_by_hand():
     logits = torch.log(torch.tensor([[0.8, 0.2], [0.9, 0.1], [0.55, 0.45], [0.6, 0.4], [0.5, 0.5]]))
     labels = torch.tensor([0, ORIGINAL, ORIGINAL, OTHER, OTHER])
-    batch = Batch(torch.zeros(5, 1, dtype=torch.int64), torch.ones(5, 1, dtype=torch.int64), labels)
+    batch = TokenBatch(torch.zeros(5, 1, dtype=torch.int64), torch.ones(5, 1, dtype=torch.int64), labels)
     objective = consistency(weight=2.0, confidence=0.7, temperature=1.0, label_smoothing=0.0)
     # The second text is not sure enough to speak.
     divergence = 0.9 * np.log(0.9 / 0.6) + 0.1 * np.log(0.1 / 0.4)

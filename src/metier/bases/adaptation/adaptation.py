@@ -12,7 +12,6 @@ import torch
 
 from metier.bases.adaptation.naming import AdaptationName
 from metier.errors import SettingsError
-from metier.training.objectives.objective import Objective
 
 
 class StepHook(Protocol):
@@ -50,7 +49,7 @@ class Adapted:
 
     def merge(self) -> None:
         """Work what was learned into the encoder's own weights, where that is possible; nothing is frozen after."""
-        thaw(self.encoder)
+        unfreeze(self.encoder)
 
 
 class Adaptation:
@@ -106,32 +105,19 @@ class Adaptation:
         return 0
 
 
-def with_penalty(objective: Objective, adapted: Adapted) -> Objective:
-    """Add to an objective what the adaptation wants the loss to hold besides."""
-    if adapted.penalty() is None:
-        return objective
-
-    def penalised(model: torch.nn.Module, batch: Any) -> torch.Tensor:
-        penalty = adapted.penalty()
-        assert penalty is not None
-        return objective(model, batch) + penalty
-
-    return penalised
-
-
 def freeze(module: torch.nn.Module) -> None:
     """Let no weight of a module train."""
     for weight in module.parameters():
         weight.requires_grad_(False)
 
 
-def thaw(module: torch.nn.Module) -> None:
+def unfreeze(module: torch.nn.Module) -> None:
     """Let every weight of a module train."""
     for weight in module.parameters():
         weight.requires_grad_(True)
 
 
-def silence(module: torch.nn.Module) -> None:
+def disable_dropout(module: torch.nn.Module) -> None:
     """Switch the dropout of a module off: what does not learn needs none, and what is kept must not change."""
     for part in module.modules():
         if isinstance(part, torch.nn.Dropout):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from metier.bases.adaptation.adaptation import Adaptation, Adapted, thaw
+from metier.bases.adaptation.adaptation import Adaptation, Adapted, unfreeze
 
 
 class Full(Adaptation):
@@ -10,5 +10,5 @@ class Full(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Freeze nothing."""
-        thaw(encoder)
+        unfreeze(encoder)
         return Adapted(encoder)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, silence
+from metier.bases.adaptation.adaptation import Adaptation, Adapted, disable_dropout, freeze
 from metier.bases.adaptation.layer_discovery import blocks_of
 
 
 class HeadAlone(Adaptation):
-    """No weight of the encoder; all its states are computed once and kept, see `frozen_prefix`.
+    """No weight of the encoder; all its states are computed once and kept, see `frozen_layer_cache`.
 
     A linear head on states that stay is a convex problem: ten times the rate does no harm, and heads that start at
     nothing need it.
@@ -18,7 +18,7 @@ class HeadAlone(Adaptation):
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Freeze the encoder."""
         freeze(encoder)
-        silence(encoder)
+        disable_dropout(encoder)
         return Adapted(encoder)
 
     def n_frozen_layers(self, encoder: Any) -> int:

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from metier.bases.adaptation.loading import load_adaptation
 from metier.bases.adaptation.naming import AdaptationName, parse_adaptation
 from metier.bases.base import ADAPTATION
 from metier.errors import BaseModelError, SettingsError
@@ -82,7 +83,7 @@ def read_parts(encoder: Any, folder: Path) -> None:
         return
     try:
         name = parse_adaptation(json.loads((folder / NAME_FILE).read_text(encoding="utf-8"))["adaptation"])
-        name.load().apply(encoder, random_state=0, n_steps=1)
+        load_adaptation(name).apply(encoder, random_state=0, n_steps=1)
         _, own = split_weights(encoder)
         found = load_file(folder / ADAPTATION)
         if adaptation_in(encoder) is None or found.keys() != own.keys():

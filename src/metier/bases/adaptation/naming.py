@@ -1,16 +1,12 @@
 """One string names an adaptation and its number: `full`, `top:2`, `lora:8`. Nothing here loads torch."""
 
-import importlib
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from metier.bases.base import Base
 from metier.errors import SettingsError, suggest
-
-if TYPE_CHECKING:
-    from metier.bases.adaptation.adaptation import Adaptation
-    from metier.bases.base import Base
 
 _FORM = re.compile(r"([a-z0-9]+)(?::(\d+))?")
 MOST_VECTORS = 512  # Prefixes and prompts: more of them than tokens are no small change any more.
@@ -76,12 +72,6 @@ class AdaptationName:
         """The string that means it: `lora:8`."""
         return self.kind if self.size is None else f"{self.kind}:{self.size}"
 
-    def load(self) -> "Adaptation":
-        """Give what adapts; this loads torch."""
-        module, _, name = KINDS[self.kind].place.partition(":")
-        found: Adaptation = getattr(importlib.import_module(module), name)(self)
-        return found
-
 
 def parse_adaptation(text: str) -> AdaptationName:
     """Read `lora:8`; a number that is left out takes its default.
@@ -118,7 +108,7 @@ def _plain(text: str) -> str:
     return str(text).strip().lower()
 
 
-def check_fits(text: str, base: "Base") -> None:
+def check_fits(text: str, base: Base) -> None:
     """Refuse, by the configuration of the base alone, what it has no room for.
 
     Raises

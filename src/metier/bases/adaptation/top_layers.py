@@ -2,12 +2,19 @@
 
 from typing import Any
 
-from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, has_no_place, silence, thaw
+from metier.bases.adaptation.adaptation import (
+    Adaptation,
+    Adapted,
+    disable_dropout,
+    freeze,
+    has_no_place,
+    unfreeze,
+)
 from metier.bases.adaptation.layer_discovery import blocks_of
 
 
 class TopLayers(Adaptation):
-    """So many layers from the top; the states below them are computed once and kept, see `frozen_prefix`."""
+    """So many layers from the top; the states below them are computed once and kept, see `frozen_layer_cache`."""
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Freeze all but the uppermost layers."""
@@ -16,8 +23,8 @@ class TopLayers(Adaptation):
             raise has_no_place(self.name, encoder, f"it has {len(blocks)} layers", f"top:{len(blocks)}")
         freeze(encoder)
         for block in blocks[len(blocks) - self.size :]:
-            thaw(block)
-        silence_below(encoder, blocks[len(blocks) - self.size :])
+            unfreeze(block)
+        disable_dropout_below(encoder, blocks[len(blocks) - self.size :])
         return Adapted(encoder)
 
     def n_frozen_layers(self, encoder: Any) -> int:
@@ -25,9 +32,9 @@ class TopLayers(Adaptation):
         return len(blocks_of(encoder)) - self.size
 
 
-def silence_below(encoder: Any, upper: Any) -> None:
+def disable_dropout_below(encoder: Any, upper: Any) -> None:
     """Switch dropout off everywhere but in the layers that train."""
     kept = {part: part.p for block in upper for part in block.modules() if hasattr(part, "p")}
-    silence(encoder)
+    disable_dropout(encoder)
     for part, share in kept.items():
         part.p = share

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from metier.bases.adaptation.adaptation import Adapted, seeded, thaw
+from metier.bases.adaptation.adaptation import Adapted, seeded, unfreeze
 
 
 class TunedParts(Adapted):
@@ -31,4 +31,4 @@ class TunedParts(Adapted):
         # PEFT leaves its settings on the model; a folder written from it would be taken for one of PEFT's.
         for left in ("peft_config", "_hf_peft_config_loaded"):
             self.encoder.__dict__.pop(left, None)
-        thaw(self.encoder)
+        unfreeze(self.encoder)

@@ -2,21 +2,19 @@
 
 import inspect
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 
 from metier.bases.embedding import mean_pool
 from metier.features.entity_marking import MARKS
-from metier.training.batching import TokenisedRows
+from metier.training.batching import TokenBatch
+from metier.training.heads.token_model import TokenModel
 
-# Answering holds no activations for a backward pass, so batches may be larger than in training.
-ANSWERING_BUDGET = 4096
 # Tokens that stood for marks in the paper: their vectors are where the new ones start.
 STARTS = ("$", "$", "#", "#")
 
 
-class MarkedClassifier(torch.nn.Module):
+class MarkedClassifier(TokenModel):
     """Logits of texts whose entities are marked, as R-BERT has them [1]_.
 
     The head sees the state at either opening mark and the mean of all states. The paper takes the mean of each
@@ -39,11 +37,8 @@ class MarkedClassifier(torch.nn.Module):
     """
 
     def __init__(self, encoder: torch.nn.Module, *, n_classes: int, dropout: float):
-        super().__init__()
-        self.encoder = encoder
-        for module in encoder.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
+        super().__init__(encoder)
+        self.set_dropout(0.0)
         size = int(encoder.config.hidden_size)
         self.head = torch.nn.Sequential(
             torch.nn.Dropout(dropout),
@@ -54,32 +49,15 @@ class MarkedClassifier(torch.nn.Module):
         )
         self.has_types = "token_type_ids" in inspect.signature(encoder.forward).parameters
 
-    @property
-    def pad_id(self) -> int:
-        """Token id of padding, as the encoder's configuration has it."""
-        return int(self.encoder.config.pad_token_id or 0)
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Give logits of shape (n_texts, n_classes)."""
-        types = {"token_type_ids": torch.zeros_like(input_ids)} if self.has_types else {}
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
+        ids, mask = batch.input_ids, batch.mask
+        types = {"token_type_ids": torch.zeros_like(ids)} if self.has_types else {}
+        hidden = self.encoder(input_ids=ids, attention_mask=mask, **types).last_hidden_state
         # The last of the vocabulary, also while a smaller one stands in for it in training.
         first_mark = self.encoder.get_input_embeddings().num_embeddings - len(MARKS)
-        states = [_state_at(hidden, input_ids == first_mark + number) for number in (0, 2)]
-        return self.head(torch.cat([*states, mean_pool(hidden, attention_mask)], dim=1))
-
-    def logits(self, rows: TokenisedRows) -> np.ndarray:
-        """Give the logits of rows without learning, an ndarray of float64 of shape (n_rows, n_classes)."""
-        last = self.head[-1]
-        answers = np.empty((len(rows), last.out_features), dtype=np.float64)
-        was_training = self.training
-        self.eval()
-        with torch.inference_mode():
-            for positions, batch in rows.in_order_of_length(ANSWERING_BUDGET):
-                batch = batch.to(last.weight.device)
-                answers[positions] = self(batch.input_ids, batch.mask).float().cpu().numpy()
-        self.train(was_training)
-        return answers
+        states = [_state_at(hidden, ids == first_mark + number) for number in (0, 2)]
+        return self.head(torch.cat([*states, mean_pool(hidden, mask)], dim=1))
 
 
 def _state_at(hidden: torch.Tensor, is_there: torch.Tensor) -> torch.Tensor:

@@ -6,15 +6,14 @@ import numpy as np
 import torch
 
 from metier.predictors.span_reading import FORBIDDEN, best_spans
-from metier.training.batching import TokenisedRows
+from metier.training.batching import TokenBatch, TokenisedRows
+from metier.training.heads.token_model import ANSWERING_BUDGET, TokenModel, TokensIn
 
-# Answering holds no activations for a backward pass, so batches may be larger than in training.
-ANSWERING_BUDGET = 4096
 # As BERT begins every weight that was not pretrained.
 SPREAD = 0.02
 
 
-class SpanScorer(torch.nn.Module):
+class SpanScorer(TokenModel):
     """Two scores for each token of a question and a passage [1]_.
 
     Where the passage begins is read off the token ids: whatever stands last in a row is the mark behind a text, and
@@ -34,8 +33,7 @@ class SpanScorer(torch.nn.Module):
     """
 
     def __init__(self, encoder: torch.nn.Module, *, has_types: bool, random_state: int = 0):
-        super().__init__()
-        self.encoder = encoder
+        super().__init__(encoder)
         self.head = torch.nn.Linear(int(encoder.config.hidden_size), 2)  # type: ignore[union-attr, arg-type]
         with torch.no_grad():
             random = torch.Generator().manual_seed(random_state)
@@ -44,22 +42,12 @@ class SpanScorer(torch.nn.Module):
         self.takes_types = "token_type_ids" in inspect.signature(encoder.forward).parameters
         self.has_types = has_types and self.takes_types and getattr(encoder.config, "type_vocab_size", 0) > 1
 
-    @property
-    def pad_id(self) -> int:
-        """Token id of padding, as the encoder's configuration has it."""
-        return int(self.encoder.config.pad_token_id or 0)  # type: ignore[union-attr]
-
-    def set_dropout(self, share: float) -> None:
-        """Set the share of activations that every dropout of the encoder zeroes while training, 0 to 1."""
-        for module in self.encoder.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = share
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Give scores of shape (n_windows, n_tokens, 2): of beginning and of ending the answer.
 
         Tokens that can do neither get `FORBIDDEN`; the first of a row stands for no answer.
         """
+        input_ids, attention_mask = batch.input_ids, batch.mask
         order = attention_mask.cumsum(dim=1)
         separator = input_ids.gather(1, attention_mask.sum(dim=1, keepdim=True) - 1)
         is_separator = ((input_ids == separator) & (attention_mask > 0)).long()
@@ -75,11 +63,11 @@ class SpanScorer(torch.nn.Module):
         )
         return torch.where(allowed.unsqueeze(-1), scores, torch.full_like(scores, FORBIDDEN))
 
-    def to_export(self) -> "SpanScorer":
+    def to_export(self) -> TokensIn:
         """Give a module with the same weights that computes in their precision, whatever this one trained in."""
         module = SpanScorer(self.encoder, has_types=self.has_types)
         module.head = self.head
-        return module
+        return TokensIn(module)
 
     def scores(self, input_ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Give the scores of one batch without learning, an ndarray of float32."""
@@ -87,7 +75,7 @@ class SpanScorer(torch.nn.Module):
         was_training = self.training
         self.eval()
         with torch.inference_mode():
-            found = self(torch.from_numpy(input_ids).to(device), torch.from_numpy(mask).to(device))
+            found = self(TokenBatch(torch.from_numpy(input_ids), torch.from_numpy(mask)).to(device))
         self.train(was_training)
         return found.float().cpu().numpy()
 

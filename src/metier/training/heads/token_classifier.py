@@ -10,7 +10,8 @@ import torch
 
 from metier.features.tokenization import pad
 from metier.text.casing import N_CASINGS
-from metier.training.batching import TokenisedRows
+from metier.training.batching import TokenBatch, TokenisedRows
+from metier.training.heads.token_model import TokenModel
 from metier.training.objectives.token_cross_entropy import UNTAGGED
 
 # A table of weights moves by the learning rate a step; this makes it move as much as a matrix of 384 columns does.
@@ -44,7 +45,20 @@ class TokenHead(torch.nn.Linear):
         return weights
 
 
-class TokenClassifier(torch.nn.Module):
+@dataclass(frozen=True)
+class CasedBatch(TokenBatch):
+    """Some texts, and how their tokens are written.
+
+    Parameters
+    ----------
+    casings : Tensor of int64 of shape (n_rows, n_tokens), optional
+        Below 0 for tokens that have none; None: what casings add is left out of the logits.
+    """
+
+    casings: torch.Tensor | None = None
+
+
+class TokenClassifier(TokenModel):
     """Logits of the tags of tokens.
 
     Parameters
@@ -54,38 +68,23 @@ class TokenClassifier(torch.nn.Module):
     """
 
     def __init__(self, encoder: torch.nn.Module, n_tags: int, *, seed: int = 0):
-        super().__init__()
-        self.encoder = encoder
-        hidden_size = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        super().__init__(encoder)
+        hidden_size = int(self.encoder.config.hidden_size)
         self.head = TokenHead(hidden_size, n_tags, seed=seed)
 
-    @property
-    def pad_id(self) -> int:
-        """Token id of padding, as the encoder's configuration has it."""
-        return int(self.encoder.config.pad_token_id or 0)  # type: ignore[union-attr, arg-type]
-
-    def set_dropout(self, share: float) -> None:
-        """Set the share of activations that every dropout of the encoder zeroes while training, 0 to 1."""
-        for module in self.encoder.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = share
-
-    def forward(
-        self, input_ids: torch.Tensor, mask: torch.Tensor, casings: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def forward(self, batch: CasedBatch) -> torch.Tensor:
         """Give logits of shape (n_rows, n_tokens, n_tags); what casings add is in them where casings are given."""
-        states = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state  # type: ignore[operator]
-        logits: torch.Tensor = self.head(states)
-        return logits if casings is None else logits + self.head.of_casing(casings)
+        logits: torch.Tensor = self.head(self.states(batch))
+        return logits if batch.casings is None else logits + self.head.of_casing(batch.casings)
 
     def run(self, rows: Sequence[Any]) -> list[np.ndarray]:
         """Give the logits of some rows of token ids without learning, one array of shape (n_tokens, n_tags) each."""
         was_training = self.training
         self.eval()
         device = self.head.weight.device
-        input_ids, mask = (torch.from_numpy(part).to(device) for part in pad(rows, pad_id=self.pad_id))
+        batch = CasedBatch(*map(torch.from_numpy, pad(rows, pad_id=self.pad_id))).to(device)
         with torch.inference_mode():
-            logits = self(input_ids, mask).float().cpu().numpy()
+            logits = self(batch).float().cpu().numpy()
         self.train(was_training)
         return [values[: len(ids)] for values, ids in zip(logits, rows, strict=True)]
 
@@ -120,10 +119,16 @@ class TaggedRows(TokenisedRows):
     tags: Sequence[np.ndarray] = ()
     casings: Sequence[np.ndarray] = ()
 
-    def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor:
-        labels = np.full((len(positions), width, 2), UNTAGGED, dtype=np.int64)
-        for row, position in enumerate(positions.tolist()):
-            tags = self.tags[position]
-            labels[row, : len(tags), 0] = tags
-            labels[row, : len(tags), 1] = self.casings[position]
-        return torch.from_numpy(labels)
+    def batch(self, positions: np.ndarray) -> CasedBatch:
+        """The windows at these positions as one batch; its labels are tags of shape (n_rows, n_tokens)."""
+        plain = super().batch(positions)
+        width = plain.input_ids.shape[1]
+        tags, casings = (_padded([own[at] for at in positions], width) for own in (self.tags, self.casings))
+        return CasedBatch(plain.input_ids, plain.mask, tags, casings)
+
+
+def _padded(rows: Sequence[np.ndarray], width: int) -> torch.Tensor:
+    padded = np.full((len(rows), width), UNTAGGED, dtype=np.int64)
+    for row, own in enumerate(rows):
+        padded[row, : len(own)] = own
+    return torch.from_numpy(padded)

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from metier.training.batching import TokenisedRows
-from metier.training.heads.token_classifier import CASING_SCALE, TokenClassifier
+from metier.training.batch import known_labels
+from metier.training.heads.token_classifier import CASING_SCALE, TaggedRows, TokenClassifier
 from metier.training.objectives.token_cross_entropy import UNTAGGED
 
 # On 1,000 rows of ncbi_disease weaker penalties changed nothing, stronger ones cost F1.
@@ -15,7 +15,7 @@ BATCH_ROWS = 32
 MOST_STEPS = 100
 
 
-def start_head(model: TokenClassifier, rows: TokenisedRows, *, random_state: int) -> None:
+def start_head(model: TokenClassifier, rows: TaggedRows, *, random_state: int) -> None:
     """Set the head to the logistic regression of tags on the encoder's states and on casing; nothing else moves.
 
     A head that starts at random first pulls the states apart [1]_, and under an adaptation that trains little of the
@@ -54,7 +54,7 @@ def start_head(model: TokenClassifier, rows: TokenisedRows, *, random_state: int
         model.head.casing.copy_(added / CASING_SCALE)
 
 
-def _some(rows: TokenisedRows, random_state: int) -> np.ndarray:
+def _some(rows: TaggedRows, random_state: int) -> np.ndarray:
     """Positions of random rows, together of as many tokens as are wanted at most, in the order of their length."""
     order = np.random.default_rng(random_state).permutation(len(rows))
     lengths = rows.lengths[order]
@@ -63,7 +63,7 @@ def _some(rows: TokenisedRows, random_state: int) -> np.ndarray:
 
 
 def _tagged(
-    model: TokenClassifier, rows: TokenisedRows, picked: np.ndarray
+    model: TokenClassifier, rows: TaggedRows, picked: np.ndarray
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """States, tags and casings of the tokens that have a tag."""
     was_training, device = model.training, model.head.weight.device
@@ -72,9 +72,8 @@ def _tagged(
     with torch.no_grad():
         for start in range(0, len(picked), BATCH_ROWS):
             batch = rows.batch(picked[start : start + BATCH_ROWS]).to(device)
-            assert batch.labels is not None
-            states = model.encoder(input_ids=batch.input_ids, attention_mask=batch.mask).last_hidden_state
-            tags, casings = batch.labels.unbind(-1)
+            states, tags, casings = model.states(batch), known_labels(batch), batch.casings
+            assert casings is not None
             has_tag = tags != UNTAGGED
             found.append((states[has_tag].float(), tags[has_tag], casings[has_tag]))
     model.train(was_training)

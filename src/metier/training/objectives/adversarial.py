@@ -1,8 +1,8 @@
 """Adversarial training: the worst small push on the word vectors is to be withstood too.
 
 Pure functions of the loss: the push is found with `torch.autograd.grad` on the word vectors alone, so no weight's
-gradient is touched on the way and batches may be accumulated; it is added by a hook on the word embedding, so a
-base whose embedding is frozen or cut down to the used words can be trained as well.
+gradient is touched on the way and batches may be accumulated; it is added by a hook on the embedding that the model
+names (`training.batch.Embeds`), so a base whose embedding is frozen or cut down to the used words can be trained too.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import torch
 
-from metier.training.batching import Batch
-from metier.training.objectives.hooks import encoder_of
+from metier.training.batch import Batch
+from metier.training.objectives.hooks import embedding_model
 from metier.training.objectives.objective import Objective
 
 
@@ -59,7 +59,8 @@ def _adversarial(objective: Objective, *, size: float, steps: int, step: float) 
         with _pushed(model, None) as touched:
             clean = objective(model, batch)
         push, vectors = touched
-        length = _mean_length(vectors.detach(), batch.mask)
+        mask = embedding_model(model, "fgm or pgd").positions(batch)
+        length = _mean_length(vectors.detach(), mask)
         total = torch.zeros_like(vectors)
         loss = clean
         for number in range(steps):
@@ -88,7 +89,7 @@ def _pushed(model: torch.nn.Module, push: torch.Tensor | None) -> Iterator[list[
             )
         return vectors + seen[0]
 
-    hook = encoder_of(model).get_input_embeddings().register_forward_hook(add)
+    hook = embedding_model(model, "fgm or pgd").embedding().register_forward_hook(add)
     try:
         yield seen
     finally:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.binary_cross_entropy import binary_cross_entropy
 from metier.training.objectives.corn import corn
 from metier.training.objectives.cross_entropy import cross_entropy
@@ -54,8 +54,7 @@ def _yes_or_no(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 def _tagged(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    assert batch.labels is not None
-    return logits[batch.labels[..., 0] != UNTAGGED]
+    return logits[known_labels(batch) != UNTAGGED]
 
 
 def _places(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

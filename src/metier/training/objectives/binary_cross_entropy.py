@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.objective import Objective
 
 
@@ -21,10 +21,9 @@ def binary_cross_entropy(*, focusing: float = 0.0) -> Objective:
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        logits = model(batch.input_ids, batch.mask).float()
-        assert batch.labels is not None
+        logits = model(batch).float()
         each = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, batch.labels.float(), reduction="none"
+            logits, known_labels(batch).float(), reduction="none"
         )
         if focusing:
             # 1 - p from the loss itself; of a p that rounds to 1 the power's slope is endless below 1.

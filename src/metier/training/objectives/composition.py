@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from metier.errors import SettingsError
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batch import Batch, Rows
 from metier.training.objectives.adversarial import fgm, pgd
 from metier.training.objectives.answer_kinds import ANSWER_KINDS, AnswerKind
 from metier.training.objectives.cross_entropy import balanced_weights
@@ -69,15 +69,15 @@ NOT_ON_KEPT_LAYERS = {"head": ("fgm", "pgd", "mixup", "r_drop", "simcse"), "top"
 NOTHING_TO_HOLD = ("lora", "adalora", "prefix", "prompt", "adapter", "ia3")
 
 
-def objective_of(method: Any, model: torch.nn.Module, rows: TokenisedRows) -> Objective:
+def objective_of(method: Any, model: torch.nn.Module, rows: Rows) -> Objective:
     """Give the objective that a method's `objective`, `label_smoothing` and `class_weights` say.
 
     Parameters
     ----------
     method : estimator
-    model : HeadedEncoder
+    model : Headed
         As it starts: what `ewc` holds on to.
-    rows : TokenisedRows
+    rows : Rows
         To be learned: classes are weighed by their labels, `ewc` finds on them what matters.
 
     Raises
@@ -102,7 +102,7 @@ def objective_of(method: Any, model: torch.nn.Module, rows: TokenisedRows) -> Ob
         weights = balanced_weights(rows.truth, n_classes)
     anchor = None
     if "ewc" in terms:
-        anchor = Anchor.of(model, rows, kind=kind, ask=compose({}, kind=kind), random_state=method.random_state)
+        anchor = Anchor.of(model, rows, kind=kind, random_state=method.random_state)
     smoothing = getattr(method, "label_smoothing", 0.0)
     return compose(terms, kind=kind, label_smoothing=smoothing, class_weights=weights, anchor=anchor)
 

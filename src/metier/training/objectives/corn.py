@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.objective import Objective
 
 
@@ -19,8 +19,7 @@ def corn() -> Objective:
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
-        return corn_loss(model(batch.input_ids, batch.mask).float(), batch.labels)
+        return corn_loss(model(batch).float(), known_labels(batch))
 
     return objective
 

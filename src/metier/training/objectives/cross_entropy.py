@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.objective import Objective
 
 
@@ -30,11 +30,10 @@ def cross_entropy(*, label_smoothing: float = 0.0, class_weights: np.ndarray | N
     weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        logits = model(batch.input_ids, batch.mask).float()
-        assert batch.labels is not None
+        logits = model(batch).float()
         return torch.nn.functional.cross_entropy(
             logits,
-            as_targets(batch.labels),
+            as_targets(known_labels(batch)),
             weight=None if weights is None else weights.to(logits.device),
             label_smoothing=label_smoothing,
             reduction="none",

@@ -1,11 +1,12 @@
 """Distillation: the answers of a teacher, softened, beside the labels."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batch import Batch, known_labels, with_labels
+from metier.training.batching import TokenisedRows
 from metier.training.objectives.hooks import watched_logits
 from metier.training.objectives.objective import Objective
 
@@ -51,10 +52,9 @@ def distillation(objective: Objective, *, weight: float = 0.5, temperature: floa
     """
 
     def taught(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
         with watched_logits(model) as seen:
-            loss = objective(model, replace(batch, labels=batch.labels[:, 0].long()))
-        follow = divergence(batch.labels[:, 1:], seen[0], temperature=temperature)
+            loss = objective(model, with_labels(batch, known_labels(batch)[:, 0].long()))
+        follow = divergence(known_labels(batch)[:, 1:], seen[0], temperature=temperature)
         return (1 - weight) * loss + weight * follow
 
     return taught

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batch import Batch, Embeds, Rows
 from metier.training.objectives.answer_kinds import ANSWER_KINDS, AnswerKind
-from metier.training.objectives.hooks import watched_logits
+from metier.training.objectives.hooks import unwrapped, watched_logits
 from metier.training.objectives.objective import Objective
 
 # The diagonal is a mean over rows; more of them sharpen it little and each costs a pass there and back.
@@ -33,10 +33,9 @@ class Anchor:
     def of(
         cls,
         model: torch.nn.Module,
-        rows: TokenisedRows,
+        rows: Rows,
         *,
         kind: AnswerKind = ANSWER_KINDS["label"],
-        ask: Objective | None = None,
         most: int = ROWS_OF_FISHER,
         random_state: int = 0,
     ) -> "Anchor":
@@ -49,8 +48,6 @@ class Anchor:
         ----------
         kind : AnswerKind
             What the logits mean.
-        ask : Objective, optional
-            What passes the rows through the model, for one that takes more than token ids.
         most : int
             Rows that are looked at.
 
@@ -61,14 +58,14 @@ class Anchor:
         """
         held = _held(model)
         importance = {name: torch.zeros_like(weight) for name, weight in held.items()}
-        picked = np.random.default_rng(random_state).permutation(len(rows.ids))[:most]
+        picked = np.random.default_rng(random_state).permutation(len(rows.lengths))[:most]
         generator = torch.Generator().manual_seed(random_state)
         was_training = model.training
         model.eval()
         for position in picked:
             batch = rows.batch(np.array([position])).to(next(model.parameters()).device)
             with watched_logits(model) as seen:
-                model(batch.input_ids, batch.mask) if ask is None else ask(model, batch)
+                model(batch)
             likelihood = kind.drawn(seen[0], batch, generator)
             slopes = torch.autograd.grad(likelihood, list(held.values()), allow_unused=True)
             for name, slope in zip(held, slopes, strict=True):
@@ -111,8 +108,8 @@ def elastic_weights(objective: Objective, anchor: Anchor, *, weight: float = 1.0
 
 def _held(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     """The weights that train, word vectors left out."""
-    inner = getattr(model, "module", model)
-    words = {id(weight) for weight in inner.encoder.get_input_embeddings().parameters()}
+    inner = unwrapped(model)
+    words = {id(weight) for weight in inner.embedding().parameters()} if isinstance(inner, Embeds) else set()
     return {
         name: weight
         for name, weight in inner.named_parameters()

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.cross_entropy import as_targets
 from metier.training.objectives.objective import Objective
 
@@ -33,11 +33,10 @@ def focal(
     weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        logits = model(batch.input_ids, batch.mask).float()
-        assert batch.labels is not None
+        logits = model(batch).float()
         return focal_loss(
             logits,
-            as_targets(batch.labels),
+            as_targets(known_labels(batch)),
             focusing=focusing,
             label_smoothing=label_smoothing,
             weights=None if weights is None else weights.to(logits.device),

@@ -11,10 +11,28 @@ from typing import Any
 
 import torch
 
+from metier.errors import SettingsError
+from metier.training.batch import Embeds
 
-def encoder_of(model: torch.nn.Module) -> Any:
-    """Give the pretrained encoder inside a headed one."""
-    return getattr(model, "module", model).encoder
+
+def unwrapped(model: torch.nn.Module) -> Any:
+    """Give the headed model inside what shares its gradients with other processes."""
+    return getattr(model, "module", model)  # The attribute of torch's own wrapper.
+
+
+def embedding_model(model: torch.nn.Module, term: str) -> Embeds:
+    """Give a model as one that says where its vectors are.
+
+    Raises
+    ------
+    SettingsError
+        If it does not: the term of the objective has nothing to work on.
+    """
+    inner = unwrapped(model)
+    if not isinstance(inner, Embeds):
+        fault = f"{term} works on the vectors of tokens, and {type(inner).__name__} does not say where they are"
+        raise SettingsError([f"{fault}; leave it out"], origin="The terms of the objective")
+    return inner
 
 
 @contextmanager
@@ -32,7 +50,7 @@ def watched_logits(model: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
 def watched_vectors(model: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
     """Yield a list that receives the pooled vectors of each pass, as they reach the head, in float32."""
     seen: list[torch.Tensor] = []
-    head = getattr(model, "module", model).head
+    head = unwrapped(model).head
     hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].float()))
     try:
         yield seen

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
 
 from metier.errors import SettingsError
-from metier.training.batching import Batch
-from metier.training.objectives.hooks import encoder_of
+from metier.training.batch import Batch, known_labels, with_labels
+from metier.training.objectives.hooks import embedding_model, unwrapped
 from metier.training.objectives.objective import Objective
 
 
@@ -37,15 +36,16 @@ def mixup(objective: Objective, *, concentration: float = 0.4) -> Objective:
     """
 
     def mixed(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
         drawn = float(torch.distributions.Beta(concentration, concentration).sample())
-        share, partners = max(drawn, 1 - drawn), torch.randperm(len(batch)).to(batch.mask.device)
-        layers = layers_of(encoder_of(model))
+        share, partners = max(drawn, 1 - drawn), torch.randperm(len(batch))
+        mask = embedding_model(model, "mixup").positions(batch)
+        partners = partners.to(mask.device)
+        layers = layers_of(unwrapped(model).encoder)
         layer = layers[int(torch.randint(len(layers), ()))]
-        with _mixed_after(layer, batch.mask, partners, share):
-            logits = model(batch.input_ids, batch.mask)
+        with _mixed_after(layer, mask, partners, share):
+            logits = model(batch)
         given: Any = _given(logits)
-        theirs = replace(batch, labels=batch.labels[partners])
+        theirs = with_labels(batch, known_labels(batch)[partners])
         return share * objective(given, batch) + (1 - share) * objective(given, theirs)
 
     return mixed
@@ -68,9 +68,9 @@ def layers_of(encoder: torch.nn.Module) -> torch.nn.ModuleList:
     return max(lists, key=len)
 
 
-def _given(logits: torch.Tensor) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+def _given(logits: torch.Tensor) -> Callable[[Batch], torch.Tensor]:
     """A stand-in for a model that has answered already."""
-    return lambda input_ids, mask: logits
+    return lambda batch: logits
 
 
 @contextmanager

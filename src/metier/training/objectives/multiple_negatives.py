@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.objective import Objective
 
 
@@ -28,10 +28,9 @@ def multiple_negatives(*, temperature: float = 0.05) -> Objective:
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        vectors = torch.nn.functional.normalize(model(batch.input_ids, batch.mask).float(), dim=1)
+        vectors = torch.nn.functional.normalize(model(batch).float(), dim=1)
         one, other = vectors.chunk(2)
-        assert batch.labels is not None
-        is_match, meaning, meaning_of_pair = batch.labels.unbind(1)
+        is_match, meaning, meaning_of_pair = known_labels(batch).unbind(1)
         similarities = one @ other.T / temperature
         own = torch.eye(len(one), dtype=torch.bool, device=similarities.device)
         same = (meaning[:, None] == meaning_of_pair[None, :]) & ~own

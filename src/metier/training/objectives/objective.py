@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch
 
 # Objectives wrap one another: a wrapper takes an objective and gives one.
 Objective = Callable[[torch.nn.Module, Batch], torch.Tensor]

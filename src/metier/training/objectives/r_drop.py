@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch
 from metier.training.objectives.hooks import watched_logits
 from metier.training.objectives.objective import AsQuestions, Objective, as_they_are
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch
 from metier.training.objectives.hooks import watched_vectors
 from metier.training.objectives.objective import Objective
 
@@ -36,5 +36,5 @@ def simcse(*, temperature: float = 0.05) -> Objective:
 
 def _vectors(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     with watched_vectors(model) as seen:
-        model(batch.input_ids, batch.mask)
+        model(batch)
     return torch.nn.functional.normalize(seen[0], dim=1)

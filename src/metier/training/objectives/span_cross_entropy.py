@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.objective import Objective
 
 
@@ -14,9 +14,8 @@ def span_cross_entropy() -> Objective:
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
-        scores = model(batch.input_ids, batch.mask).float()
+        scores = model(batch).float()
         # Positions are the classes: (n_windows, n_tokens, 2) against (n_windows, 2).
-        return torch.nn.functional.cross_entropy(scores, batch.labels)
+        return torch.nn.functional.cross_entropy(scores, known_labels(batch))
 
     return objective

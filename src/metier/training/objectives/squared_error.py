@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.objective import Objective
 
 
@@ -10,8 +10,7 @@ def squared_error() -> Objective:
     """Give the mean squared error as an objective; targets are one number a row, best of mean 0 and spread 1."""
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        scores = model(batch.input_ids, batch.mask).float()[:, 0]
-        assert batch.labels is not None
-        return torch.nn.functional.mse_loss(scores, batch.labels.float())
+        scores = model(batch).float()[:, 0]
+        return torch.nn.functional.mse_loss(scores, known_labels(batch).float())
 
     return objective

@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.hooks import watched_vectors
 from metier.training.objectives.objective import Objective
 
@@ -28,8 +28,9 @@ def supervised_contrastive(objective: Objective, *, weight: float = 0.3, tempera
     def contrasted(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         with watched_vectors(model) as seen:
             loss = objective(model, batch)
-        assert batch.labels is not None
-        return (1 - weight) * loss + weight * contrastive_loss(seen[0], batch.labels, temperature=temperature)
+        return (1 - weight) * loss + weight * contrastive_loss(
+            seen[0], known_labels(batch), temperature=temperature
+        )
 
     return contrasted
 
@@ -43,10 +44,7 @@ def contrast(*, temperature: float = 0.1) -> Objective:
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
-        return contrastive_loss(
-            model(batch.input_ids, batch.mask).float(), batch.labels, temperature=temperature
-        )
+        return contrastive_loss(model(batch).float(), known_labels(batch), temperature=temperature)
 
     return objective
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from metier.training.batching import Batch
+from metier.training.batch import Batch, known_labels
 from metier.training.objectives.focal import focal_loss
 from metier.training.objectives.objective import Objective
 
@@ -12,8 +12,7 @@ UNTAGGED = -100  # Continuations of a word, special tokens, padding, and what an
 def token_cross_entropy(*, label_smoothing: float = 0.0, focusing: float = 0.0) -> Objective:
     """Give the mean negative log-likelihood of the tagged tokens' tags as an objective.
 
-    The batch's labels are the tag and the casing of each token, of shape (n_rows, n_tokens, 2), `UNTAGGED` where
-    a token has none.
+    The batch's labels are the tags, of shape (n_rows, n_tokens), `UNTAGGED` where a token has none.
 
     Parameters
     ----------
@@ -24,9 +23,8 @@ def token_cross_entropy(*, label_smoothing: float = 0.0, focusing: float = 0.0) 
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
-        tags, casings = batch.labels.unbind(-1)
-        logits = model(batch.input_ids, batch.mask, casings).float()
+        tags = known_labels(batch)
+        logits = model(batch).float()
         if focusing:
             is_tagged = tags != UNTAGGED
             return focal_loss(

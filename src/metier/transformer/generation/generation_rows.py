@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batch import Batch, known_labels
+from metier.training.batching import TokenBatch, TokenisedRows
 
 IGNORED = -100  # What torch's cross-entropy leaves out.
 
@@ -83,9 +84,7 @@ class Writer(torch.nn.Module):
         self.language_model = language_model
         self.is_encoder_decoder = is_encoder_decoder
 
-    def forward(
-        self, input_ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Give what is predicted for the tokens of the answers.
 
         Returns
@@ -95,6 +94,7 @@ class Writer(torch.nn.Module):
         rows : Tensor of int64 of shape (n_answer_tokens,)
             Which row each is of.
         """
+        labels = known_labels(batch)
         if self.is_encoder_decoder:
             wanted = labels
             shifted = self.language_model.prepare_decoder_input_ids_from_labels(labels=labels)
@@ -105,7 +105,7 @@ class Writer(torch.nn.Module):
             wanted = torch.cat([labels[:, 1:], end], dim=1)
             inputs = {"use_cache": False}
         is_answer = wanted != IGNORED
-        logits = self._logits(is_answer, input_ids=input_ids, attention_mask=mask, **inputs)
+        logits = self._logits(is_answer, input_ids=batch.input_ids, attention_mask=batch.mask, **inputs)
         return logits, wanted[is_answer], is_answer.nonzero()[:, 0]
 
     def _logits(self, is_answer: torch.Tensor, **inputs: Any) -> torch.Tensor:
@@ -138,7 +138,7 @@ class Writer(torch.nn.Module):
         found = np.zeros(len(rows))
         for positions, batch in rows.in_order_of_length(token_budget):
             with torch.inference_mode():
-                logits, wanted, row = self(batch.input_ids, batch.mask, batch.labels)
+                logits, wanted, row = self(batch)
             each = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="none").numpy()
             counts = np.bincount(row.numpy(), minlength=len(positions))
             found[positions] = np.bincount(row.numpy(), weights=each, minlength=len(positions)) / counts
@@ -147,5 +147,5 @@ class Writer(torch.nn.Module):
 
 def answer_cross_entropy(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Give the mean negative log-likelihood of the answers' tokens: an `Objective`."""
-    logits, wanted, _ = model(batch.input_ids, batch.mask, batch.labels)
+    logits, wanted, _ = model(batch)
     return torch.nn.functional.cross_entropy(logits.float(), wanted)

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.adaptation import AdaptationName, faults_of, parse_adaptation
 from metier.bases.adaptation.adaptation import Adapted
+from metier.bases.adaptation.loading import load_adaptation
 from metier.bases.generative_bases import (
     load_language_model,
     resolve_generative_base,
@@ -314,7 +315,7 @@ class Generator(BaseEstimator):
         model = load_language_model(self.base_, dtype=dtype)
         # Of what is as long as these rows, plain attention is the faster on a CPU, backward most of all.
         model.set_attn_implementation("eager")
-        adapted = name.load().apply(model, random_state=self.random_state, n_steps=n_steps)
+        adapted = load_adaptation(name).apply(model, random_state=self.random_state, n_steps=n_steps)
         return Writer(model, is_encoder_decoder=self.base_.is_encoder_decoder), adapted
 
     def _decoding(self, max_new_tokens: int, no_repeat_ngram: int) -> DecodingSettings:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from metier.bases.adaptation.adaptation import Adapted, with_penalty
+from metier.bases.adaptation.adaptation import Adapted
 from metier.bases.precision import mixed_precision
 from metier.progress import Listener
 from metier.training.batching import plan_epoch
 from metier.training.checkpoint import CheckpointFolder
 from metier.training.fine_tuning import TuningSettings, checkpoints_of
 from metier.training.loop import Loop, Outcome
+from metier.training.objectives.penalty import with_penalty
 from metier.transformer.generation.generation_rows import GenerationRows, Writer, answer_cross_entropy
 
 

@@ -179,7 +179,7 @@ class CrossEncoder(PairClassifier, FineTuned):
             rows,
             objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
-            unseen=away,
+            validation=away,
             score=score_labels,
             checkpoints=checkpoints_of(self, base, [own for part in parts for own in part.ids], targets),
             what=f"{self.name}: fine-tuning {base.name}",

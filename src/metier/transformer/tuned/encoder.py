@@ -206,7 +206,7 @@ class Encoder(Classifier, FineTuned):
             rows,
             objective=objective,
             settings=TuningSettings.of(self),
-            unseen=away,
+            validation=away,
             score=_score,
             checkpoints=checkpoints_of(self, base, [own for part in parts for own in part.ids], targets),
             what=f"{self.name}: fine-tuning {base.name}",

@@ -227,7 +227,7 @@ class Reader(FineTuned):
             rows,
             objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
-            unseen=away,
+            validation=away,
             score=_score(longest),
             checkpoints=checkpoints_of(
                 self,

@@ -28,6 +28,7 @@ from metier.training.encoder_settings import check_settings, resolve_base_of
 from metier.training.fine_tuned import FineTuned, label_split
 from metier.training.fine_tuning import TuningSettings, checkpoints_of, fine_tune
 from metier.training.heads.marked_classifier import MarkedClassifier, with_marks
+from metier.training.heads.token_model import TokensIn
 from metier.training.inherited_settings import with_settings_of
 from metier.training.label_score import score_labels
 from metier.training.objectives import objective_of
@@ -140,7 +141,7 @@ class RelationEncoder(Classifier, FineTuned):
             "onnx_relation.v1",
             self.name,
             self.base_,
-            self.model_,
+            TokensIn(self.model_),
             LabelDecoder(tuple(map(str, self.classes_)), self.temperature_),
             tokenizer=self.marker_.tokenizer,
         )
@@ -201,7 +202,7 @@ class RelationEncoder(Classifier, FineTuned):
             rows,
             objective=objective_of(self, self.model_, rows),
             settings=TuningSettings.of(self),
-            unseen=away,
+            validation=away,
             score=score_labels,
             checkpoints=checkpoints_of(self, base, [*ids, *away_ids], targets),
             what=f"{self.name}: fine-tuning {base.name}",

@@ -226,7 +226,7 @@ class TokenEncoder(FineTuned):
             seen.rows,
             objective=objective_of(self, self.model_, seen.rows),
             settings=TuningSettings.of(self),
-            unseen=None if away is None else away.rows,
+            validation=None if away is None else away.rows,
             score=None if away is None else away.score,
             checkpoints=checkpoints_of(
                 self,

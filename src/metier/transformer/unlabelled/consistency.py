@@ -20,7 +20,8 @@ from metier.features.tokenization import pad
 from metier.text.augmentation import Augmentation, build_way
 from metier.text.edits import apply_edits
 from metier.text.word_edits import Synonyms
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batch import Batch, known_labels
+from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.objectives import Objective
 
 # In the place of labels: rows nobody labelled, and their other versions, which stand in the same order behind them.
@@ -53,7 +54,7 @@ class ConsistencyRows(TokenisedRows):
         truth = np.concatenate([labelled.truth, np.full(len(pairs), ORIGINAL, dtype=np.int64)])
         return cls([*labelled.ids, *pairs], truth, labelled.pad_id, lengths)
 
-    def batch(self, positions: np.ndarray) -> Batch:
+    def batch(self, positions: np.ndarray) -> TokenBatch:
         """The rows at these positions as one batch."""
         assert self.truth is not None
         is_labelled = self.first_lengths[positions] == 0
@@ -65,7 +66,7 @@ class ConsistencyRows(TokenisedRows):
         labels = np.concatenate(
             [self.truth[known], np.full(len(unknown), ORIGINAL), np.full(len(unknown), OTHER)]
         )
-        return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), torch.from_numpy(labels))
+        return TokenBatch(torch.from_numpy(input_ids), torch.from_numpy(mask), torch.from_numpy(labels))
 
 
 def consistency(*, weight: float, confidence: float, temperature: float, label_smoothing: float) -> Objective:
@@ -84,19 +85,19 @@ def consistency(*, weight: float, confidence: float, temperature: float, label_s
     """
 
     def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
-        logits = model(batch.input_ids, batch.mask).float()
-        is_known, is_original = batch.labels >= 0, batch.labels == ORIGINAL
+        labels = known_labels(batch)
+        logits = model(batch).float()
+        is_known, is_original = labels >= 0, labels == ORIGINAL
         loss = logits.sum() * 0.0  # A batch may hold one sort of rows only.
         if is_known.any():
             loss = loss + torch.nn.functional.cross_entropy(
-                logits[is_known], batch.labels[is_known], label_smoothing=label_smoothing
+                logits[is_known], labels[is_known], label_smoothing=label_smoothing
             )
         if is_original.any():
             given = logits[is_original].detach()
             is_sure = given.softmax(dim=1).amax(dim=1) >= confidence
             aim = (given / temperature).softmax(dim=1)
-            answer = logits[batch.labels == OTHER].log_softmax(dim=1)
+            answer = logits[labels == OTHER].log_softmax(dim=1)
             each = torch.nn.functional.kl_div(answer, aim, reduction="none").sum(dim=1)
             loss = loss + weight * (each * is_sure).mean()
         return loss

@@ -29,8 +29,10 @@ from metier.errors import BaseModelError
 from metier.features.tokenization import pad
 from metier.progress import Listener, ignore
 from metier.text.segmentation import word_places
-from metier.training.batching import Batch, TokenisedRows
+from metier.training.batch import Batch, known_labels
+from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.fine_tuning import TuningSettings, fine_tune
+from metier.training.heads.token_model import TokenModel
 from metier.training.objectives import Objective
 from metier.user_cache import build_once, user_cache
 
@@ -114,12 +116,11 @@ def _learn(
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
-class MaskedWords(torch.nn.Module):
+class MaskedWords(TokenModel):
     """States of tokens that are compared with the encoder's own embeddings of words."""
 
     def __init__(self, encoder: Any):
-        super().__init__()
-        self.encoder = encoder
+        super().__init__(encoder)
         size = encoder.config.hidden_size
         self.head = torch.nn.Sequential(torch.nn.Linear(size, size), torch.nn.LayerNorm(size))
         with torch.no_grad():
@@ -128,38 +129,33 @@ class MaskedWords(torch.nn.Module):
             # Scores that can tell words apart from the first step on, and are not sure of any yet.
             self.head[1].weight.fill_(FIRST_LENGTH * size**-0.5)
 
-    @property
-    def pad_id(self) -> int:
-        """Token id of padding, as the encoder's configuration has it."""
-        return int(self.encoder.config.pad_token_id or 0)
-
-    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Give a state for each token, of shape (n_rows, n_tokens, hidden_size)."""
-        return self.head(self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state)
+        return self.head(self.states(batch))
 
 
 @dataclass(frozen=True)
 class MaskedRows(TokenisedRows):
     """Rows as their masked ids followed by their whole ones; labels of a batch are the ids that were masked."""
 
-    def batch(self, positions: np.ndarray) -> Batch:
+    def batch(self, positions: np.ndarray) -> TokenBatch:
         """The rows at these positions as one batch."""
         halves = [np.split(np.asarray(self.ids[position]), 2) for position in positions]
         input_ids, mask = pad([masked.tolist() for masked, _ in halves], pad_id=self.pad_id)
         whole, _ = pad([whole.tolist() for _, whole in halves], pad_id=self.pad_id)
         labels = np.where(input_ids != whole, whole, NOT_MASKED)
-        return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), torch.from_numpy(labels))
+        return TokenBatch(torch.from_numpy(input_ids), torch.from_numpy(mask), torch.from_numpy(labels))
 
 
 def masked_words(model: MaskedWords) -> Objective:
     """Give the mean negative log-likelihood of the masked tokens, among the words that the rows use, as an objective."""
 
     def objective(trained: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        assert batch.labels is not None
-        is_masked = batch.labels != NOT_MASKED
-        states = trained(batch.input_ids, batch.mask)[is_masked]
+        labels = known_labels(batch)
+        is_masked = labels != NOT_MASKED
+        states = trained(batch)[is_masked]
         scores = states @ model.encoder.get_input_embeddings().weight.to(states.dtype).T
-        return torch.nn.functional.cross_entropy(scores.float(), batch.labels[is_masked])
+        return torch.nn.functional.cross_entropy(scores.float(), labels[is_masked])
 
     return objective
 
