@@ -5,6 +5,7 @@ notebook pays only for the rooms it enters.
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from metier.selection.api import learning_curve, train
 
     __version__: str
+
+# ONNX Runtime 1.31 sends usage data and keeps a device identifier in ~/.cache unless this is set before its first
+# import. Nothing may leave the machine; a user's own setting wins.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["__version__", "learning_curve", "load", "read", "train"]
 
