@@ -27,6 +27,8 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALL
 
 import numpy as np
 import torch
+from metier.tasks.known import load_task
+from metier.transformer.generative_bases import save_language_model
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -37,8 +39,6 @@ from metier.fusion import CascadeCertificate, RetrieveReadFit, export_cascade, e
 from metier.fusion.label_average import export_label_average, fit_label_average
 from metier.fusion.score_average import export_score_average, fit_score_average
 from metier.predictors.loading import KINDS, load_predictor, read_settings
-from metier.tasks.known import load_task
-from metier.transformer.generative_bases import save_language_model
 
 PROJECT = Path(__file__).parents[1]
 SEALED = PROJECT / "tests" / "bundles" / "sealed_71959d8"

@@ -4,7 +4,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
 from metier.errors import MissingSideError
-from metier.tasks.contract import Classifier, LabelSetMethod, PairClassifier, TextMethod
+from metier.tasks.estimators import Classifier, LabelSetMethod, PairClassifier, TextMethod
 
 
 class Lengths(Classifier):

@@ -165,6 +165,6 @@ def test_what_is_no_marked_text_says_where():
 
 def test_what_predict_asks_is_what_training_saw(lines):
     rows = as_rows([lines[0] | {"head": lines[0]["head"] | {"type": "PERSON"}}, lines[1]])
-    asked = items_of(rows, Relation.input_keys)
+    asked = items_of(rows, Relation(labels=("a", "b")).input_keys)
     assert asked == Relation(labels=("a", "b")).items(rows)
     assert asked[0]["head_type"] == "PERSON"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from metier.bundles.manifest import MANIFEST_FILE, Manifest, read_manifest
-from metier.bundles.questions import check_items
 from metier.bundles.sealing import verify as verify_seal
 from metier.errors import BundleError, CallError, suggest
 from metier.predictors.answers import AnswerBatch, Predictor
 from metier.predictors.loading import SETTINGS_FILE, load_predictor
+from metier.tasks.inputs import check_items, input_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Bundle:
         TypeError
             If this is one item instead of a list, or something in the list is of another shape.
         """
-        return self.predictor.predict(check_items(items, self.input_keys))
+        return self.predictor.predict(check_items(items, input_of(self.input_keys)))
 
     @property
     def can_stream(self) -> bool:
@@ -69,7 +69,7 @@ class Bundle:
         CallError
             If this bundle has its answers at once.
         """
-        [asked] = check_items([item], self.input_keys)
+        [asked] = check_items([item], input_of(self.input_keys))
         stream = getattr(self.predictor, "stream", None)
         if stream is None:
             raise CallError(

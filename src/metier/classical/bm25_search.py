@@ -13,7 +13,7 @@ from metier.predictors.composite.retrieve_rerank import (
 )
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
-from metier.tasks.contract import SearchMethod
+from metier.tasks.estimators import SearchMethod
 from metier.tasks.method_contract import Capabilities
 from metier.text.bm25 import Bm25
 from metier.text.given_texts import as_texts

@@ -18,7 +18,7 @@ from metier.predictors.text.dictionary_translation import (
     cut,
 )
 from metier.progress import Listener, ignore
-from metier.tasks.contract import WritingMethod
+from metier.tasks.estimators import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts, last_words
 from metier.tasks.method_contract import Capabilities
 

@@ -12,7 +12,7 @@ from metier.errors import SettingsError
 from metier.predictors.text.chat_client import ChatSettings
 from metier.predictors.text.endpoint import Asked, EndpointPredictor
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 

@@ -8,7 +8,7 @@ import numpy as np
 from metier.evaluation.text_measures import rouge_l
 from metier.predictors.text.extracted_sentences import SentencesPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.contract import WritingMethod
+from metier.tasks.estimators import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts, last_words
 
 MOST_SENTENCES = 5

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.constant_labels import ConstantLabelsPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.contract import LabelSetMethod
+from metier.tasks.estimators import LabelSetMethod
 from metier.tasks.label_sets import check_label_sets
 from metier.tasks.method_contract import Capabilities, CostRank
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.predictors.constant import ConstantPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 

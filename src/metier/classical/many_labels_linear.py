@@ -19,7 +19,7 @@ from metier.predictors.label_sets import LabelRule
 from metier.predictors.linear.linear import LinearPredictor
 from metier.predictors.linear.many_labels_linear import ManyLabelsLinearPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.contract import LabelSetMethod
+from metier.tasks.estimators import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.setting_ranges import check_ranges
@@ -117,12 +117,10 @@ class ManyLabelsLinear(LabelSetMethod):
         linear = trials[0].trained if trials and unseen is not None else None
         linear = linear or train_each(matrix, examples.truth, model=model, C=C, seed=seed)
         fitted = trials[0].rule if trials else None
-        rule = (
-            fitted if self.rule is None and fitted else LabelRule.from_chosen(self.rule or {}, examples.labels)
-        )
+        rule = fitted if self.rule is None and fitted else LabelRule.from_rule(self.rule or {}, examples.labels)
         self._keep(examples, vectors, linear, rule)
         self.trials_ = [trial.facts for trial in trials]
-        self.chosen_params_: dict[str, Any] = {"model": model, "C": C, "rule": rule.chosen}
+        self.chosen_params_: dict[str, Any] = {"model": model, "C": C, "rule": rule.rule}
         return self
 
     def export(self, folder: Path) -> None:

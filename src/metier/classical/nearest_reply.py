@@ -8,7 +8,7 @@ import numpy as np
 from metier.evaluation.text_measures import rouge_l
 from metier.predictors.text.nearest_reply import NearestReplyPredictor, question
 from metier.progress import Listener, ignore
-from metier.tasks.contract import WritingMethod
+from metier.tasks.estimators import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts
 from metier.tasks.method_contract import Capabilities
 from metier.text.bm25 import Bm25

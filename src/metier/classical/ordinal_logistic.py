@@ -20,7 +20,7 @@ from metier.evaluation.grade_temperature import fit_grade_temperature
 from metier.predictors.linear.linear import LinearPredictor
 from metier.predictors.linear.ordinal_linear import OrdinalLinearPredictor
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades
 from metier.tasks.grading import from_cumulative

@@ -13,7 +13,7 @@ from metier.classical.tfidf_vocabulary import learn_vectors
 from metier.features.pair_features import NAMES, PairFeatures
 from metier.predictors.linear.pair_linear import PairLinearPredictor
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.contract import PairClassifier
+from metier.tasks.estimators import PairClassifier
 from metier.tasks.folds import ALWAYS_TRAINS, fold_numbers
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.pairs import PairExamples, check_pairs

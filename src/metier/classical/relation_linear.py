@@ -15,8 +15,8 @@ from metier.classical.linear_model import MODELS, train_linear
 from metier.classical.tfidf_rows import MOST_WEIGHTS
 from metier.predictors.linear.relation_linear import RelationLinearPredictor, RelationVectors, read_features
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
+from metier.tasks.estimators import Classifier
 from metier.tasks.folds import held_out
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.relation import check_entity_pairs

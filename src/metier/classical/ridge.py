@@ -23,7 +23,7 @@ from metier.predictors.linear.pair_score_linear import PairScoreLinearPredictor
 from metier.predictors.linear.score_linear import ScoreLinearPredictor
 from metier.predictors.score_answers import ScoreRule
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.contract import TextMethod
+from metier.tasks.estimators import TextMethod
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.tasks.setting_ranges import check_ranges

@@ -14,7 +14,7 @@ from metier.classical.tfidf_rows import as_matrix, learn_affordable, ngrams_a_ro
 from metier.data.weak_labels import expand_soft_labels
 from metier.predictors.linear.linear import LinearPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.folds import held_out, stratified_sample
 from metier.tasks.method_contract import Capabilities, CostRank

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle
-from metier.bundles.questions import fault_of
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
 from metier.cli.named_roles import named_roles, role_option
@@ -28,6 +27,7 @@ from metier.machine import usable_cores
 from metier.predictors.answers import AnswerBatch
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.asked import items_of
+from metier.tasks.inputs import input_of
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 BATCH_LINES = 256
@@ -143,7 +143,7 @@ def _items(texts: Sequence[str], keys: Sequence[str]) -> list[Any]:
                 f"This model asks for {' and '.join(keys)}, so each argument is a JSON object such as "
                 f"'{example}'; {text[:60]!r} is none ({error}). For a file use --input."
             ) from None
-        fault = fault_of(item, keys)
+        fault = input_of(keys).fault(item)
         if fault:
             raise CallError(f"{text[:60]!r}: {fault}")
         items.append(item)

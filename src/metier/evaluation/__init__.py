@@ -1,28 +1,36 @@
-"""How good answers are, how sure that is, and how two sets of answers compare. Arrays in, never models."""
+"""How good answers are, how sure that is, and how two sets of answers compare. Arrays in, never models.
 
-from metier.evaluation.calibration import calibration_error, fit_temperature, log_loss, reliability
-from metier.evaluation.certification import net_loss_p_value, net_loss_upper_bound, rows_to_certify
-from metier.evaluation.comparison import Comparison, compare, mcnemar_exact
-from metier.evaluation.conformal import ScoreIntervals, fit_score_intervals, measured_coverage
-from metier.evaluation.equivalence import Equivalence, equivalent
-from metier.evaluation.intervals import Interval, bootstrap_interval
-from metier.evaluation.metrics import METRICS, accuracy, confusions, macro_f1, per_label
-from metier.evaluation.row_measures import (
-    MEASURES,
-    RowMeasure,
-    better,
-    comparison_of,
-    describe_metric,
-    higher_is_better,
-    interval_of,
-    is_fraction,
-    measure,
-    row_comparison,
-    row_interval,
-    rows_right,
-)
+The names below are found when they are first used: what answers needs some of the modules here, and none of scipy.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from metier.evaluation.softmax import softmax
-from metier.evaluation.span_calibration import SpanCalibrationReport, gather_spans, report_spans
+
+if TYPE_CHECKING:
+    from metier.evaluation.calibration import calibration_error, fit_temperature, log_loss, reliability
+    from metier.evaluation.certification import net_loss_p_value, net_loss_upper_bound, rows_to_certify
+    from metier.evaluation.comparison import Comparison, compare, mcnemar_exact
+    from metier.evaluation.conformal import ScoreIntervals, fit_score_intervals, measured_coverage
+    from metier.evaluation.equivalence import Equivalence, equivalent
+    from metier.evaluation.intervals import Interval, bootstrap_interval
+    from metier.evaluation.metrics import METRICS, accuracy, confusions, macro_f1, per_label
+    from metier.evaluation.row_measures import (
+        MEASURES,
+        RowMeasure,
+        better,
+        comparison_of,
+        describe_metric,
+        higher_is_better,
+        interval_of,
+        is_fraction,
+        measure,
+        row_comparison,
+        row_interval,
+        rows_right,
+    )
+    from metier.evaluation.span_calibration import SpanCalibrationReport, gather_spans, report_spans
 
 __all__ = [
     "MEASURES",
@@ -64,3 +72,68 @@ __all__ = [
     "rows_to_certify",
     "softmax",
 ]
+
+_FOUND_IN = {
+    "calibration": (
+        "calibration_error",
+        "fit_temperature",
+        "log_loss",
+        "reliability",
+    ),
+    "certification": (
+        "net_loss_p_value",
+        "net_loss_upper_bound",
+        "rows_to_certify",
+    ),
+    "comparison": (
+        "Comparison",
+        "compare",
+        "mcnemar_exact",
+    ),
+    "conformal": (
+        "ScoreIntervals",
+        "fit_score_intervals",
+        "measured_coverage",
+    ),
+    "equivalence": (
+        "Equivalence",
+        "equivalent",
+    ),
+    "intervals": (
+        "Interval",
+        "bootstrap_interval",
+    ),
+    "metrics": (
+        "METRICS",
+        "accuracy",
+        "confusions",
+        "macro_f1",
+        "per_label",
+    ),
+    "row_measures": (
+        "MEASURES",
+        "RowMeasure",
+        "better",
+        "comparison_of",
+        "describe_metric",
+        "higher_is_better",
+        "interval_of",
+        "is_fraction",
+        "measure",
+        "row_comparison",
+        "row_interval",
+        "rows_right",
+    ),
+    "span_calibration": (
+        "SpanCalibrationReport",
+        "gather_spans",
+        "report_spans",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _FOUND_IN.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

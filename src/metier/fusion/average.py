@@ -28,7 +28,7 @@ from metier.fusion.training import fit_methods, probabilities_of, settle, train_
 from metier.predictors.composite.average import KIND, log_probabilities, pool
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import as_items, check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 

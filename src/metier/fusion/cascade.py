@@ -18,7 +18,7 @@ from metier.fusion.training import Trained, fit_methods, probabilities_of, settl
 from metier.predictors.composite.cascade import KIND, NEVER
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import as_items, check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 

@@ -3,7 +3,7 @@
 Every token of a window has two scores, for beginning and for ending the answer; the first token of the window stands
 for "not in this window" [1]_. A span's margin is its two scores less those of that token. Of all spans that end no
 earlier than they begin, and not too long after, the one with the largest margin in any window is the answer; if even
-its margin is below the threshold, there is none.
+its margin is below the answer threshold, there is none.
 
 References
 ----------
@@ -20,8 +20,12 @@ from tokenizers import Tokenizer
 
 from metier.features.passage_windows import Frame, Window, windows_of
 from metier.features.tokenization import batches_by_length, pad
-from metier.predictors.answers import DIGITS, RecordAnswers
-from metier.tasks.questions import Question
+from metier.tasks.answer_batches import RecordAnswers
+from metier.tasks.answers.passage_answer import AnswerThreshold, Reading
+from metier.tasks.answers.passage_answer import AnswerThreshold as Verdict
+from metier.tasks.inputs.question import Question
+
+__all__ = ["Keep", "Reading", "ReadingSettings", "Run", "SpanReader", "Verdict", "as_answers", "best_spans"]
 
 # Scores of tokens that may not begin or end an answer: those of the question, marks, padding.
 FORBIDDEN = -10_000.0
@@ -32,51 +36,6 @@ TOKEN_BUDGET = 2048
 # From padded token ids and mask to scores of shape (n_windows, n_tokens, 2).
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Keep = Callable[[Question, list[Window]], list[Window]]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What validation said about margins.
-
-    Parameters
-    ----------
-    threshold : float or None
-        Below this margin there is no answer; None: every question gets one.
-    of_span : tuple of float
-        Weight of the margin, weight of the log-odds of the span's own probability, and bias: their sum is the
-        log-odds that an answer is exactly right.
-    of_none : tuple of float
-        Weight of the margin and bias: the log-odds that the passage answers at all.
-    """
-
-    threshold: float | None = None
-    of_span: tuple[float, float, float] = (0.0, 1.0, 0.0)
-    of_none: tuple[float, float] = (1.0, 0.0)
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any]) -> "Verdict":
-        """Give what was written down with `dataclasses.asdict`."""
-        return cls(said["threshold"], tuple(said["of_span"]), tuple(said["of_none"]))
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The best span of a passage.
-
-    Parameters
-    ----------
-    start, end : int
-        In the passage, in characters; the same where no token may be answered with.
-    margin : float
-        How much it is preferred to no answer.
-    log_odds : float
-        Of its probability inside its window.
-    """
-
-    start: int
-    end: int
-    margin: float
-    log_odds: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +57,7 @@ class ReadingSettings:
     window_length: int
     longest_answer: int
     pad_id: int
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: AnswerThreshold = field(default_factory=AnswerThreshold)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "ReadingSettings":
@@ -183,7 +142,7 @@ class SpanReader:
     def judge(self, readings: Sequence[Reading], questions: Sequence[Question], *, name: str) -> RecordAnswers:
         """Decide which of the best spans are answers, and how likely each is right."""
         trimmed = [_trimmed(reading, question) for reading, question in zip(readings, questions, strict=True)]
-        return as_answers(trimmed, questions, self._settings.verdict, name=name)
+        return self._settings.verdict.answer(list(zip(questions, trimmed, strict=True)), name)
 
 
 def best_spans(scores: np.ndarray, *, longest: int) -> list[tuple[int, int, float, float]]:
@@ -219,33 +178,6 @@ def best_spans(scores: np.ndarray, *, longest: int) -> list[tuple[int, int, floa
     return list(zip(first.tolist(), last.tolist(), margins.tolist(), log_odds.tolist(), strict=True))
 
 
-def as_answers(
-    readings: Sequence[Reading], questions: Sequence[Question], verdict: Verdict, *, name: str
-) -> RecordAnswers:
-    """Decide for each question whether its best span is the answer, and how likely that is right."""
-    records: list[dict[str, Any]] = []
-    for reading, question in zip(readings, questions, strict=True):
-        is_none = reading.start == reading.end or (
-            verdict.threshold is not None and reading.margin < verdict.threshold
-        )
-        if is_none:
-            slope, bias = verdict.of_none
-            chance = 1 - _logistic(slope * reading.margin + bias)
-            records.append({"answer": "", "start": None, "end": None, "probability": round(chance, DIGITS)})
-            continue
-        of_margin, of_odds, bias = verdict.of_span
-        chance = _logistic(of_margin * reading.margin + of_odds * reading.log_odds + bias)
-        records.append(
-            {
-                "answer": question.passage[reading.start : reading.end],
-                "start": reading.start,
-                "end": reading.end,
-                "probability": round(chance, DIGITS),
-            }
-        )
-    return RecordAnswers([record["answer"] for record in records], records, (name,) * len(records))
-
-
 def _in_passage(window: Window, first: int, last: int, margin: float, log_odds: float) -> Reading:
     if last < window.first or len(window.offsets) == 0:
         return Reading(0, 0, margin, log_odds)
@@ -266,5 +198,8 @@ def _log_sum(values: np.ndarray) -> np.ndarray:
     return highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
 
 
-def _logistic(log_odds: float) -> float:
-    return float(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))))
+def as_answers(
+    readings: Sequence[Reading], questions: Sequence[Question], verdict: AnswerThreshold, *, name: str
+) -> RecordAnswers:
+    """Old form of `AnswerThreshold.answer`, until its last caller is gone."""
+    return verdict.answer(list(zip(questions, readings, strict=True)), name)

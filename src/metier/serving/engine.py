@@ -16,14 +16,7 @@ from typing import Any, Protocol
 from metier.predictors.answers import AnswerBatch
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.serving.settings import ServingSettings
-
-
-def warm_up_of(keys: Sequence[str]) -> Any:
-    """Give a question of a task, to be answered before the first caller's."""
-    if tuple(keys) == ("text",) or "messages" in keys:
-        return "warm up"
-    places = {"head": [0, 4], "tail": [5, 7]}
-    return {key: places.get(key, "warm up") for key in keys}
+from metier.tasks.inputs import input_of
 
 
 class Answering(Protocol):
@@ -72,7 +65,7 @@ class Engine:
 
         def load() -> Answering:
             model = self._load()
-            model.predict([warm_up_of(self._keys_of(model))])
+            model.predict([input_of(self._keys_of(model)).example])
             return model
 
         try:

@@ -7,12 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from metier.bundles.questions import OPTIONAL as OPTIONAL_KEYS
-from metier.bundles.questions import fault_of
 from metier.errors import suggest
 from metier.predictors.answers import AnswerBatch
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
+from metier.tasks.inputs import input_of
 
 
 class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
@@ -116,7 +115,7 @@ def _asked(request: PredictRequest, keys: Sequence[str]) -> Asked:
     extra = dict(request.model_extra or {})
     own = {**({"text": request.text} if request.text is not None else {}), **extra}
     is_text = tuple(keys) == ("text",)
-    known = ["text", "texts"] if is_text else [*keys, *OPTIONAL_KEYS, "rows"]
+    known = ["text", "texts"] if is_text else [*keys, *input_of(keys).optional_keys, "rows"]
     known += ["top", "stream"]
     for field in own:
         if field not in known:
@@ -141,7 +140,7 @@ def _check_items(items: Sequence[Any], keys: Sequence[str], *, many: str, is_one
         message = f"Expected at least one question in {many!r}, found none."
         raise RefusalError(422, "bad_request", message, field=many)
     for position, item in enumerate(items):
-        fault = fault_of(item, keys)
+        fault = input_of(keys).fault(item)
         if fault:
             field = keys[0] if is_one else f"{many}.{position}"
             raise RefusalError(422, "bad_request", f"Field {field!r}: {fault}", field=field)

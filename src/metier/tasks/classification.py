@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from metier.errors import TooFewLabelsError, UnseenLabelError
+from metier.tasks.answers.kind import AnswerKind
+from metier.tasks.answers.label import LABEL
+from metier.tasks.task import PlainTask
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
@@ -19,7 +22,7 @@ DROWNING_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(PlainTask):
     """The task of giving one of a fixed set of labels to a text.
 
     Parameters
@@ -34,20 +37,20 @@ class Classification:
     primary_metric: str = "accuracy"
     metrics: ClassVar[tuple[str, ...]] = METRICS
     name: ClassVar[str] = NAME
-    input_keys: ClassVar[tuple[str, ...]] = ("text",)
+    answer: ClassVar[AnswerKind] = LABEL
 
     @classmethod
     def from_rows(cls, rows: "Rows") -> Self:
         """Read the label space off training rows."""
         return cls.from_labels(rows.labels)
 
-    def items(self, rows: "Rows") -> Sequence[str]:
-        """Give the texts."""
-        return rows.texts
-
     def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""
         return rows.labels
+
+    def facts(self) -> dict[str, Any]:
+        """Give what a report states of the task besides its name."""
+        return {"labels": list(self.labels)}
 
     @classmethod
     def from_labels(cls, labels: Sequence[str]) -> Self:
@@ -86,6 +89,6 @@ class Classification:
             shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unseen.most_common(5))
             raise UnseenLabelError(
                 f"{origin} use {len(unseen)} labels that the training rows never show: {shown}. "
-                "Add training rows with these labels, or mend the spelling."
+                "Add training rows with these labels, or correct the spelling."
             )
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from metier.errors import DataError, EmptyDataError
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 
 ID_DIGITS = 12  # Of a hash: two of a million texts share one with a chance of 1 in 500.
 

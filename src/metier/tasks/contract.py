@@ -1,154 +1,138 @@
-"""What methods of one task have in common: what scikit-learn is told of their rows, and how they answer.
+"""What may be expected of a task, and of what gives its answers piece by piece."""
 
-Nothing need inherit from these: the contract is scikit-learn's, and a method that keeps it by itself is as good. They
-are here so that what is the same in a dozen methods is written, and mended, once.
-"""
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from metier.tasks.answers.kind import AnswerKind
+from metier.tasks.inputs.kind import InputKind
 
-import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
-
-from metier.tasks.pairs import Pair, as_pairs
-from metier.text.given_texts import as_texts
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
+    from metier.tasks.collection import Collection
 
 
-class TextMethod(BaseEstimator):
-    """A method whose `X` is a list of texts."""
+class Task(Protocol):
+    """What is to be predicted.
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts, no array of numbers."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
+    An item is what a method is asked about, a target what it should answer. Both are values that JSON can hold, so
+    that files, HTTP and Python see the same.
 
-
-class Classifier(ClassifierMixin, TextMethod):
-    """One label for each item: the most probable one.
-
-    A special case gives the probabilities of checked items (`_probabilities`), and says how items are read where they
-    are no texts (`_read`).
-
-    Attributes
+    Parameters
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of `predict_proba`.
+    name : str
+        As `--task` takes it.
+    input : InputKind
+        The form of its questions.
+    answer : AnswerKind
+        The form of its answers.
+    labels : tuple of str
+        The label space; empty where answers are no labels.
+    primary_metric : str
+        What candidates are ranked by; one of `metrics`.
+    metrics : tuple of str
+        Names in the tables of `evaluation`, all of them reported.
+    is_ordered : bool
+        Whether labels have an order, and metrics take their places in it.
+    negative_label : str or None
+        The label that metrics leave out, since it says that there is nothing.
+    match_label : str or None
+        The label that says that two texts belong together.
+    collection : Collection or None
+        What is searched.
+    candidates : tuple of str or None
+        The methods that are compared by default; None: those of the task's row in the table.
     """
 
-    classes_: np.ndarray
+    @property
+    def name(self) -> str:
+        """Its name in the table."""
+        ...
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label for each item.
+    @property
+    def input(self) -> InputKind:
+        """The form of its questions."""
+        ...
 
-        Returns
-        -------
-        ndarray of float64 of shape (n_items, n_classes)
-            Each row sums to 1.
+    @property
+    def answer(self) -> AnswerKind:
+        """The form of its answers."""
+        ...
 
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return self._probabilities(self._read(X))
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label space; empty where answers are no labels."""
+        ...
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable label for each item."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
-        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+    @property
+    def primary_metric(self) -> str:
+        """What candidates are ranked by."""
+        ...
 
-    def _read(self, X: Any) -> Sequence[Any]:
-        """Give the items of what the method was handed, checked."""
-        return as_texts(X)
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is reported."""
+        ...
 
-    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
-        """Give the probabilities of checked items, an ndarray of float64 of shape (n_items, n_classes)."""
-        raise NotImplementedError
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        """What a question consists of."""
+        ...
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether labels have an order."""
+        ...
 
-class PairClassifier(Classifier):
-    """One label for each pair of texts."""
+    @property
+    def negative_label(self) -> str | None:
+        """The label that metrics leave out."""
+        ...
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of pairs."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = False
-        tags.input_tags.dict = True
-        return tags
+    @property
+    def match_label(self) -> str | None:
+        """The label of texts that belong together."""
+        ...
 
-    def _read(self, X: Any) -> list[Pair]:
-        return as_pairs(X)
+    @property
+    def collection(self) -> "Collection | None":
+        """What is searched."""
+        ...
 
+    @property
+    def candidates(self) -> tuple[str, ...] | None:
+        """The methods that are compared by default."""
+        ...
 
-class LabelSetMethod(TextMethod):
-    """A set of labels for each text.
+    @classmethod
+    def from_rows(cls, rows: "Rows") -> Self:
+        """Learn the label space and the metrics from training rows; raises a `DataError` where rows are unfit."""
+        ...
 
-    A special case answers checked texts (`_answer`), with the `probabilities` of labels and the sets `predicted`.
-    """
+    def items(self, rows: "Rows") -> Sequence[Any]:
+        """Give what the rows ask."""
+        ...
 
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that `X` is a list of texts, and `y` sets of labels."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+    def targets(self, rows: "Rows") -> Sequence[Any]:
+        """Give what the rows should be answered with; raises a `DataError` where a row has nothing."""
+        ...
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each label by itself.
+    def shown(self, target: Any) -> str | None:
+        """Give a target as people read it; None: as it is."""
+        ...
 
-        Returns
-        -------
-        ndarray of float64 of shape (n_texts, n_labels)
-            No label is likelier than the one it stands under.
+    def facts(self) -> dict[str, Any]:
+        """Give what a report states of the task besides its name."""
+        ...
 
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        """
-        check_is_fitted(self)
-        return np.asarray(self._answer(as_texts(X)).probabilities)
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the labels of each text, sorted; an empty list is the answer "none"."""
-        check_is_fitted(self)
-        predicted: list[list[str]] = self._answer(as_texts(X)).predicted
-        return predicted
-
-    def _answer(self, texts: Sequence[str]) -> Any:
-        """Answer checked texts."""
-        raise NotImplementedError
-
-
-class SearchMethod(TextMethod):
-    """The texts of a collection that match a query, answered by the `predictor_` that a fit leaves."""
-
-    predictor_: Any
-
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the ids of the best matches of each query, the best first."""
-        check_is_fitted(self)
-        ids: list[list[str]] = self.predictor_.predict(as_texts(X)).predicted
-        return ids
+    def with_rows(self, *parts: "Rows") -> Self:
+        """Give the task with what further rows bring to be searched."""
+        ...
 
 
-class WritingMethod(BaseEstimator):
-    """A method whose answers are texts, written by the `predictor_` that a fit leaves."""
+@runtime_checkable
+class Streams(Protocol):
+    """What gives a written answer piece by piece."""
 
-    predictor_: Any
-
-    def predict(self, X: Any) -> list[str]:
-        """Give the text that answers each item."""
-        check_is_fitted(self)
-        written: list[str] = self.predictor_.predict(X).predicted
-        return written
-
-    def export(self, folder: Path) -> None:
-        """Leave the files that the predictor answers from."""
-        check_is_fitted(self)
-        self.predictor_.save(folder)
+    def stream(self, item: Any) -> Iterator[str]:
+        """Write the answer to one item; closing the iterator ends the writing."""
+        ...

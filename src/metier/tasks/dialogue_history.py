@@ -7,16 +7,16 @@ is treated in the same way, its sentences as turns.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from metier.errors import DataError
+from metier.tasks.inputs.conversation import check_messages
 from metier.text.bm25 import Bm25
 from metier.text.sentences import split_sentences
 
+__all__ = ["TEXT_HEADING", "TURNS_HEADING", "Message", "check_messages", "fit_history", "fit_text"]
+
 Message = Mapping[str, str]
-ROLES = ("system", "user", "assistant")
 TURNS_HEADING = "Earlier in this conversation:"
 TEXT_HEADING = "From earlier in this message:"
 # Of the room, what is held for lines from before the newest turns.
@@ -25,54 +25,6 @@ RETRIEVED_FRACTION = 0.25
 LONGEST_LINE = 300
 # Marks of role and end that a template puts around a message, in tokens; the commonest templates take 4 to 7.
 TOKENS_AROUND = 8
-
-
-def check_messages(messages: Any, *, row: int, origin: str = "these rows") -> None:
-    """Refuse a conversation that nobody could answer.
-
-    Parameters
-    ----------
-    row : int
-        Number of the row, from 1 on, for the message.
-
-    Raises
-    ------
-    DataError
-        If a message has no known role or no text, two turns of one side follow one another, or the last turn is
-        not the user's.
-    """
-    where = f"Row {row} of {origin}"
-    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
-        raise DataError(
-            f"{where} has no messages. Give a list of {{'role': …, 'content': …}}, the oldest first."
-        )
-    before = "system"
-    for number, message in enumerate(messages, start=1):
-        role = message.get("role") if isinstance(message, Mapping) else None
-        if role not in ROLES or not isinstance(message.get("content"), str):
-            raise DataError(
-                f"{where}, message {number}: expected a role out of {', '.join(ROLES)} and a content, found "
-                f"{message!r:.80}. Mend the message."
-            )
-        if role == "system" and number > 1:
-            raise DataError(
-                f"{where}, message {number}: a system message after others. Put it first, or leave it out."
-            )
-        if role == before and role != "system":
-            raise DataError(
-                f"{where}, message {number}: two turns of the {role} in a row. "
-                "Join them into one message, or put what was said between them back."
-            )
-        if role == "assistant" and before == "system":
-            raise DataError(
-                f"{where}, message {number}: the assistant speaks first. Begin with what the user said."
-            )
-        before = str(role)
-    if before != "user":
-        raise DataError(
-            f"{where} ends with the {before}, so there is nothing to reply to. "
-            "End it with the user's message; the reply is the target."
-        )
 
 
 def fit_history(

@@ -1,26 +1,43 @@
 """A text to be written for each row: a summary, a translation, the reply in a conversation."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from metier.errors import DataError, EmptyDataError
-from metier.tasks.dialogue_history import check_messages
+from metier.tasks.answers.kind import AnswerKind
+from metier.tasks.answers.written_text import WRITTEN_TEXT, Target
+from metier.tasks.inputs.conversation import CONVERSATION, Item, as_items, last_words
+from metier.tasks.inputs.kind import InputKind
+from metier.tasks.inputs.text import TEXT
+from metier.tasks.task import PlainTask
 from metier.text.language import detect_language
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
+
+__all__ = [
+    "CANDIDATES",
+    "KINDS",
+    "Generation",
+    "Item",
+    "Target",
+    "TextPairs",
+    "as_items",
+    "check_texts",
+    "infer_kind",
+    "last_words",
+]
 
 NAME = "generation"
 KINDS = ("summary", "translation", "reply")
 METRICS = ("rouge_1", "rouge_2", "rouge_l", "bleu", "chrf", "distinct_2", "length_ratio")
 # What most papers on such texts compare by.
 PRIMARY_METRIC = {"summary": "rouge_l", "translation": "chrf", "reply": "rouge_l"}
-# The methods that race by default: a floor for each kind of text, cheap first.
-FIELDS = {
+# The methods that are compared by default: a baseline for each kind of text first.
+CANDIDATES = {
     "summary": ("lead.v1", "textrank.v1", "sentence_ranker.v1", "generator.v1"),
     "translation": ("nearest_reply.v1", "dictionary_translation.v1", "generator.v1"),
     "reply": ("nearest_reply.v1", "generator.v1"),
@@ -33,12 +50,9 @@ SHORTEST_SUMMARISED = 150
 # A column of lists of texts, each as right as the target.
 REFERENCES = "references"
 
-Item = str | Mapping[str, Any]
-Target = str | list[str]
-
 
 @dataclass(frozen=True)
-class Generation:
+class Generation(PlainTask):
     """The task of writing a text.
 
     Parameters
@@ -59,6 +73,7 @@ class Generation:
     is_dialogue: bool = False
 
     name: ClassVar[str] = NAME
+    answer: ClassVar[AnswerKind] = WRITTEN_TEXT
     labels: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = METRICS
 
@@ -68,14 +83,23 @@ class Generation:
         return PRIMARY_METRIC[self.kind]
 
     @property
-    def field(self) -> tuple[str, ...]:
-        """The methods that race by default for this kind of text, in place of all that the task knows."""
-        return FIELDS[self.kind]
+    def candidates(self) -> tuple[str, ...]:
+        """The methods that are compared by default for this kind of text."""
+        return CANDIDATES[self.kind]
 
     @property
-    def input_keys(self) -> tuple[str, ...]:
-        """What a question consists of."""
-        return ("messages",) if self.is_dialogue else ("text",)
+    def field(self) -> tuple[str, ...]:
+        """The methods that race by default for this kind of text, in place of all that the task knows."""
+        return CANDIDATES[self.kind]
+
+    @property
+    def input(self) -> InputKind:
+        """The form of its questions: texts, or conversations."""
+        return CONVERSATION if self.is_dialogue else TEXT
+
+    def items(self, rows: "Rows") -> Sequence[Item]:
+        """Give the texts, or the conversations as `{"messages": [...]}`."""
+        return CONVERSATION.from_rows(rows)
 
     @classmethod
     def from_rows(cls, rows: "Rows") -> Self:
@@ -87,7 +111,7 @@ class Generation:
             If a row has no target, or its conversation cannot be answered.
         """
         targets = _targets(rows)
-        found = cls.from_texts(check_texts(_items(rows), targets, origin=rows.origin))
+        found = cls.from_texts(check_texts(CONVERSATION.from_rows(rows), targets, origin=rows.origin))
         if all(isinstance(target, str) for target in targets):
             return found
         return replace(found, why=f"{found.why}; further right texts stand in {REFERENCES}")
@@ -98,10 +122,6 @@ class Generation:
         kind, why = infer_kind(pairs)
         language = detect_language(pairs.targets).main_language
         return cls(kind, why, language, is_dialogue=pairs.is_dialogue)
-
-    def items(self, rows: "Rows") -> Sequence[Item]:
-        """Give the texts, or the conversations as `{"messages": [...]}`."""
-        return _items(rows)
 
     def targets(self, rows: "Rows") -> list[Target]:
         """Give the text that each row should be answered with, or a list where several are right.
@@ -166,54 +186,8 @@ def check_texts(X: Any, y: Any, *, origin: str = "these rows") -> TextPairs:
     DataError
         If a row has no text to learn from, or a conversation that nobody could answer.
     """
-    items = as_items(X, origin=origin)
-    if y is None or isinstance(y, str):
-        raise ValueError("Expected one text to be written for each item, in a list. Give it as y.")
-    targets = list(y)
-    if len(items) != len(targets):
-        raise ValueError(
-            f"Expected one target for each item, found {len(items)} items and {len(targets)} targets."
-        )
-    learned = [target[0] if isinstance(target, list) and target else target for target in targets]
-    for row, target in enumerate(learned, start=1):
-        if not isinstance(target, str) or not target.strip():
-            raise DataError(
-                f"Row {row} of {origin} has no text as its target, but {target!r:.60}. "
-                "Write it, or leave the row out."
-            )
-    return TextPairs(items, learned, targets)
-
-
-def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
-    """Give items in their plain form: a text, or `{"messages": [...]}`.
-
-    Parameters
-    ----------
-    X : sequence of str, of {"text": ...} or of {"messages": [...]}; or Rows
-
-    Raises
-    ------
-    EmptyDataError
-        If there is nothing in it.
-    DataError
-        If an item is neither, or a conversation that nobody could answer, or some are texts and some
-        conversations.
-    """
-    if hasattr(X, "roles"):
-        X = _items(X)
-    if isinstance(X, str):
-        raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
-    items = [_as_item(item, row, origin) for row, item in enumerate(X, start=1)]
-    if not items:
-        raise EmptyDataError("Expected at least one text or conversation, found none.")
-    kinds = [isinstance(item, str) for item in items]
-    if len(set(kinds)) > 1:
-        other = kinds.index(not kinds[0]) + 1
-        raise DataError(
-            f"Row 1 of {origin} is a {_noun(kinds[0])}, row {other} a {_noun(kinds[other - 1])}. "
-            "Give texts or conversations, not both."
-        )
-    return items
+    found = WRITTEN_TEXT.check(as_items(X, origin=origin), y, origin=origin)
+    return TextPairs(found.items, WRITTEN_TEXT.training_targets(found), found.truth)
 
 
 def infer_kind(pairs: TextPairs) -> tuple[str, str]:
@@ -239,17 +213,6 @@ def infer_kind(pairs: TextPairs) -> tuple[str, str]:
     return "reply", "texts are short and in the language of their targets"
 
 
-def last_words(item: Item) -> str:
-    """Give the text of an item, or what the user said last."""
-    return item if isinstance(item, str) else str(item["messages"][-1]["content"])
-
-
-def _items(rows: "Rows") -> list[Item]:
-    if rows.roles.messages is None:
-        return list(rows.texts)
-    return [{"messages": messages} for messages in rows.values("messages")]
-
-
 def _targets(rows: "Rows") -> list[Target]:
     targets = [str(target) for target in rows.values("target")]
     if REFERENCES not in rows.table.column_names:
@@ -267,21 +230,3 @@ def _as_texts(value: Any) -> list[str]:
         except json.JSONDecodeError:
             return []
     return [text for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list) else []
-
-
-def _as_item(item: Any, row: int, origin: str) -> Item:
-    if isinstance(item, str):
-        return item
-    if isinstance(item, Mapping) and "messages" in item:
-        check_messages(item["messages"], row=row, origin=origin)
-        return {"messages": [dict(message) for message in item["messages"]]}
-    if isinstance(item, Mapping) and isinstance(item.get("text"), str):
-        return str(item["text"])
-    raise DataError(
-        f"Row {row} of {origin}: expected a text, {{'text': …}} or {{'messages': […]}}, found {item!r:.60}. "
-        "Mend the row."
-    )
-
-
-def _noun(is_text: bool) -> str:
-    return "text" if is_text else "conversation"

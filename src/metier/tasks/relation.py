@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from metier.evaluation.negative_labels import find_negative_label
-from metier.tasks.asked import items_of
+from metier.tasks.answers.kind import AnswerKind
+from metier.tasks.answers.relation import RELATION
 from metier.tasks.classification import Classification
-from metier.tasks.entity_pairs import ENTITIES, as_entity_pairs, check_words_are_whole
-from metier.tasks.examples import Examples, check_examples
+from metier.tasks.examples import Examples
+from metier.tasks.inputs.kind import InputKind
+from metier.tasks.inputs.marked_text import MARKED_TEXT, check_words_are_whole
+from metier.tasks.task import PlainTask
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
 NAME = "relation"
 SEMEVAL_NEGATIVE = "Other"
-INPUT_KEYS = ("text", *ENTITIES)
 _has_direction = re.compile(r"\(e[12],e[12]\)$").search
 
 
 @dataclass(frozen=True)
-class Relation:
+class Relation(PlainTask):
     """The task of saying which relation a text states between two entities that are marked in it.
 
     Parameters
@@ -44,7 +46,8 @@ class Relation:
     metrics: tuple[str, ...] = ("accuracy", "macro_f1")
 
     name: ClassVar[str] = NAME
-    input_keys: ClassVar[tuple[str, ...]] = INPUT_KEYS
+    input: ClassVar[InputKind] = MARKED_TEXT
+    answer: ClassVar[AnswerKind] = RELATION
 
     @classmethod
     def from_labels(cls, labels: Sequence[str], *, negative_label: str | None = None) -> Self:
@@ -79,10 +82,6 @@ class Relation:
         check_words_are_whole(task.items(rows), origin=rows.origin)
         return task
 
-    def items(self, rows: "Rows") -> Sequence[dict[str, Any]]:
-        """Give the marked texts of some rows."""
-        return items_of(rows, INPUT_KEYS)
-
     def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""
         return rows.labels
@@ -93,19 +92,6 @@ class Relation:
 
 
 def check_entity_pairs(X: Any, y: Any, *, classes: Any = None) -> Examples:
-    """Check the items and labels that `fit` was handed, and number the labels; `texts` of the result are items.
-
-    Raises
-    ------
-    EntityError
-        As `as_entity_pairs` does, and where entities cut words in more rows than typing mistakes explain.
-    ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
-        As `tasks.examples.check_examples` does.
-    """
-
-    def read(given: Any) -> list[dict[str, Any]]:
-        items = as_entity_pairs(given)
-        check_words_are_whole(items)
-        return items
-
-    return check_examples(X, y, classes=classes, read=read)
+    """Old form of `RELATION.check`, until its last caller is gone."""
+    known = None if classes is None else Examples((), (), classes)
+    return RELATION.check(MARKED_TEXT.read(X), y, known=known)

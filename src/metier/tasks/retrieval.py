@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from metier.errors import DataError, EmptyDataError, MissingLabelError, MissingSideError
+from metier.tasks.answers.kind import AnswerKind
+from metier.tasks.answers.ranking import RANKING
 from metier.tasks.collection import Collection, passage_id
-from metier.tasks.matching import find_match_label
+from metier.tasks.task import PlainTask
+from metier.tasks.text_pair import find_match_label
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
@@ -25,7 +28,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Retrieval:
+class Retrieval(PlainTask):
     """The task of finding what answers a query.
 
     A target is the list of the ids that answer; an answer is the ranking, ids again. The id of a passage comes
@@ -48,7 +51,7 @@ class Retrieval:
     name: ClassVar[str] = NAME
     metrics: ClassVar[tuple[str, ...]] = METRICS
     labels: ClassVar[tuple[str, ...]] = ()
-    input_keys: ClassVar[tuple[str, ...]] = ("text",)
+    answer: ClassVar[AnswerKind] = RANKING
 
     @classmethod
     def from_rows(cls, rows: "Rows") -> Self:

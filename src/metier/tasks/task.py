@@ -1,48 +1,50 @@
-"""What a task is: from rows to what a method learns, and from its answers to figures."""
+"""What holds of a task unless it says otherwise."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from metier.tasks.contract import Task
+from metier.tasks.inputs.kind import InputKind
+from metier.tasks.inputs.text import TEXT
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
+    from metier.tasks.collection import Collection
+
+__all__ = ["PlainTask", "Task"]
 
 
-class Task(Protocol):
-    """What is to be predicted.
+class PlainTask:
+    """What holds of a task unless it says otherwise."""
 
-    An item is what a method is asked about: a text, or a dict with the keys of `input_keys` where one text is
-    not enough. A target is what it should answer. Both are values that JSON can hold, so that files, HTTP and
-    Python see the same.
+    is_ordered: ClassVar[bool] = False
+    negative_label: str | None = None
+    match_label: str | None = None
+    collection: "Collection | None" = None
 
-    Parameters
-    ----------
-    name : str
-        As `--task` takes it.
-    labels : tuple of str
-        The label space; empty where answers are no labels.
-    primary_metric : str
-        What candidates are ranked by; one of `metrics`.
-    metrics : tuple of str
-        Names in the tables of `evaluation`, all of them reported.
-    input_keys : tuple of str
-        What a question consists of; `("text",)` where an item is one text.
-    """
+    @property
+    def input(self) -> InputKind:
+        """The form of its questions: texts."""
+        return TEXT
 
-    name: str
-    labels: tuple[str, ...]
-    primary_metric: str
-    metrics: tuple[str, ...]
-    input_keys: tuple[str, ...]
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        """What a question consists of."""
+        return self.input.keys
 
-    @classmethod
-    def from_rows(cls, rows: "Rows") -> Self:
-        """Learn the label space and the metrics from training rows; raises a `DataError` for rows that say no."""
-        ...
+    @property
+    def candidates(self) -> tuple[str, ...] | None:
+        """The methods that are compared by default; None: those of the task's row in the table."""
+        return None
 
     def items(self, rows: "Rows") -> Sequence[Any]:
         """Give what the rows ask."""
-        ...
+        return self.input.from_rows(rows)
 
-    def targets(self, rows: "Rows") -> Sequence[Any]:
-        """Give what the rows should be answered with; raises a `DataError` where a row does not say."""
-        ...
+    def shown(self, target: Any) -> str | None:
+        """Give a target as people read it; None: as it is."""
+        return None
+
+    def with_rows(self, *parts: "Rows") -> Self:
+        """Give the task with what further rows bring to be searched: nothing."""
+        return self

@@ -37,7 +37,7 @@ TASKS = {
         PROBABILITIES,
     ),
     "many_labels": Known(
-        "metier.tasks.many_labels:ManyLabels",
+        "metier.tasks.multi_label:MultiLabel",
         (
             "label_frequencies.v1",
             "many_labels_linear.v1",
@@ -47,7 +47,7 @@ TASKS = {
         ("label_average.v1",),
     ),
     "grading": Known(
-        "metier.tasks.grading:Grading",
+        "metier.tasks.ordinal:Ordinal",
         (
             "majority.v1",
             "tfidf_linear.v1",
@@ -59,12 +59,12 @@ TASKS = {
         PROBABILITIES,
     ),
     "scoring": Known(
-        "metier.tasks.scoring:Scoring",
+        "metier.tasks.regression:Regression",
         ("ridge.v1", "frozen_ridge.v1", "score_encoder.v1"),
         ("score_average.v1",),
     ),
     "tagging": Known(
-        "metier.tasks.tagging:Tagging",
+        "metier.tasks.ner:NamedEntities",
         ("dictionary_tagger.v1", "crf.v1", "token_encoder.v1"),
         ("vote.v1",),
     ),
@@ -74,10 +74,10 @@ TASKS = {
         PROBABILITIES,
     ),
     "answering": Known(
-        "metier.tasks.answering:Answering", ("passage_phrase.v1", "reader.v1"), ("retrieve_read.v1",)
+        "metier.tasks.extractive_qa:ExtractiveQa", ("passage_phrase.v1", "reader.v1"), ("retrieve_read.v1",)
     ),
     "matching": Known(
-        "metier.tasks.matching:Matching",
+        "metier.tasks.text_pair:TextPair",
         ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "bi_encoder.v1", "cross_encoder.v1"),
         PROBABILITIES,
     ),

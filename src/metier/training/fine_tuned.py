@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from metier.progress import Listener
-from metier.tasks.contract import TextMethod
+from metier.tasks.estimators import TextMethod
 from metier.tasks.folds import held_out
 
 # What a fit leaves behind in every one of them.

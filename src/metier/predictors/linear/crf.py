@@ -119,7 +119,7 @@ class CrfPredictor:
             "name": self.name,
             "labels": list(self.labels),
             "tagger": self.features.tagger,
-            **self.decoder.settings,
+            **self.decoder.settings(),
         }
         write_settings(folder, settings)
 

@@ -15,10 +15,10 @@ from metier.errors import BundleError
 from metier.predictors.answers import AnswerBatch
 from metier.predictors.label_sets import LabelRule
 from metier.predictors.onnx.graph_decoders import (
+    AnswerThreshold,
     Decoder,
     GradeDecoder,
     LabelDecoder,
-    SpanChoice,
     SpanDecoder,
     TextDecoder,
 )
@@ -68,7 +68,7 @@ GRAPH_KINDS = {
     "onnx_grader.v1": GraphKind(list, by_reading, GradeDecoder),
     "onnx_scorer.v1": GraphKind(as_inputs, by_reading, ScoreRule),
     "onnx_tagger.v1": GraphKind(list, TokenLogits, SpanDecoder),
-    "onnx_reader.v1": GraphKind(as_questions, PassageLogits.of, SpanChoice),
+    "onnx_reader.v1": GraphKind(as_questions, PassageLogits.of, AnswerThreshold),
     "onnx_sentences.v1": GraphKind(as_items, Summaries, TextDecoder),
 }
 

@@ -15,7 +15,7 @@ from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_rule_fitting import fit_rule
 from metier.predictors.label_sets import LabelRule
 from metier.progress import Listener, ignore
-from metier.tasks.contract import LabelSetMethod
+from metier.tasks.estimators import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language
@@ -87,7 +87,7 @@ class FrozenManyLabels(ReadsByFrozenBase, LabelSetMethod):
         unseen = None if validation is None else check_label_sets(*validation, labels=examples.labels)
         self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
         known = Questions(frozen_vectors(self.base_, examples.texts, listener=listener), examples.truth)
-        C, rule = self.C or UNFITTED_C, LabelRule.from_chosen(self.rule or {}, examples.labels)
+        C, rule = self.C or UNFITTED_C, LabelRule.from_rule(self.rule or {}, examples.labels)
         if self.C is None or self.rule is None:
             splits = self._splits(known, examples, unseen, listener)
             if splits:
@@ -98,7 +98,7 @@ class FrozenManyLabels(ReadsByFrozenBase, LabelSetMethod):
         self.probe_ = fit_label_probe(known, C=C)
         self.rule_ = rule
         self.classes_ = np.array(examples.labels)
-        self.chosen_params_: dict[str, Any] = {"base": self.base_.name, "C": C, "rule": rule.chosen}
+        self.chosen_params_: dict[str, Any] = {"base": self.base_.name, "C": C, "rule": rule.rule}
         self.facts_: dict[str, Any] = {"base": self.base_.name}
         self._unseen = unseen
         self._sample = typical_rows(examples.texts)

@@ -16,7 +16,7 @@ from metier.export.graph_export import Exported, export_graph, keep_report, pool
 from metier.export.precision_choice import check_precision
 from metier.predictors.score_answers import ScoreRule
 from metier.progress import Listener, ignore
-from metier.tasks.contract import TextMethod
+from metier.tasks.estimators import TextMethod
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pairs import Pair
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores

@@ -23,7 +23,7 @@ from metier.predictors.composite.retrieve_rerank import (
 from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.collection import Collection, collection_of
-from metier.tasks.contract import SearchMethod
+from metier.tasks.estimators import SearchMethod
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from metier.bases.known_bases import resolve_base
 from metier.predictors.linear.static import StaticPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language

@@ -17,7 +17,7 @@ from metier.export.graph_export import Exported, export_graph, keep_report, pool
 from metier.export.precision_choice import EquivalenceCheck, check_precision
 from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts

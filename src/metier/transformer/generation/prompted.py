@@ -27,7 +27,7 @@ from metier.evaluation.softmax import softmax
 from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.training.training_cost import Cost

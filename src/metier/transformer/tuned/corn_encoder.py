@@ -11,7 +11,7 @@ from metier.evaluation.metrics import accuracy
 from metier.export.graph_export import Exported
 from metier.export.precision_choice import EquivalenceCheck
 from metier.predictors.onnx.graph_decoders import GradeDecoder
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.graded_texts import check_grades

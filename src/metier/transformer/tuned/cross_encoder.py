@@ -15,7 +15,7 @@ from metier.export.graph_export import Exported, export_graph, keep_report, pool
 from metier.export.precision_choice import EquivalenceCheck
 from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
-from metier.tasks.contract import PairClassifier
+from metier.tasks.estimators import PairClassifier
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pairs import PairExamples, as_pairs, check_pairs
 from metier.text.language import detect_language

@@ -10,7 +10,7 @@ from metier.export.precision_choice import EquivalenceCheck
 from metier.predictors.answers import LabelSetAnswers
 from metier.predictors.label_rule_fitting import fit_rule, micro_f1
 from metier.predictors.label_sets import LabelRule
-from metier.tasks.contract import LabelSetMethod
+from metier.tasks.estimators import LabelSetMethod
 from metier.tasks.label_sets import LabelSets, check_label_sets
 from metier.tasks.many_labels import parent_columns
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -120,8 +120,8 @@ class ManyLabelsEncoder(LabelSetMethod, TunedEncoder):
             margins = self.margins(unseen.texts)
             self.rule_ = fit_rule(margins, unseen.truth, labels=examples.labels, parents=examples.parents)
         else:
-            self.rule_ = LabelRule.from_chosen(self.rule or {}, examples.labels)
-        return {"rule": self.rule_.chosen}
+            self.rule_ = LabelRule.from_rule(self.rule or {}, examples.labels)
+        return {"rule": self.rule_.rule}
 
     def _exported(self) -> Exported:
         return self._exported_with("onnx_many_labels.v1", self.rule_, *self._weights())

@@ -16,7 +16,6 @@ from metier.evaluation.answer_measures import exact_match
 from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.predictors.answer_threshold import fit_verdict
-from metier.predictors.onnx.graph_decoders import SpanChoice
 from metier.predictors.span_reading import Reading, ReadingSettings, SpanReader, Verdict, as_answers
 from metier.progress import Listener, ignore
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -155,7 +154,7 @@ class Reader(FineTuned):
             self.name,
             self.base_,
             self.model_.to_export(),
-            SpanChoice(settings.verdict),
+            settings.verdict,
             head={name: weight.detach().cpu().numpy() for name, weight in head.state_dict().items()},
             settings={"window_length": settings.window_length, "longest_answer": settings.longest_answer},
         )

@@ -17,8 +17,8 @@ from metier.export.precision_choice import EquivalenceCheck
 from metier.features.entity_marking import MARKS, EntityMarker
 from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
 from metier.tasks.entity_pairs import as_entity_pairs
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.relation import check_entity_pairs

@@ -15,7 +15,7 @@ from metier.evaluation.comparison import compare
 from metier.evaluation.metrics import accuracy
 from metier.evaluation.softmax import softmax
 from metier.progress import Listener, ignore
-from metier.tasks.contract import Classifier
+from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples, check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.training.training_cost import Cost

@@ -13,7 +13,6 @@ from metier.bases.known_bases import load_model, load_tokenizer
 from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.features.token_windows import Frame, cut, read_whole, unit_values
-from metier.predictors.onnx.graph_decoders import SpanDecoder
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span, tag_names
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -152,7 +151,7 @@ class TokenEncoder(FineTuned):
             self.name,
             self.base_,
             TokenStates(self.model_.encoder),
-            SpanDecoder(self.decoder_),
+            self.decoder_,
             head={
                 "weight": head.weight.detach().cpu().numpy(),
                 "bias": head.bias.detach().cpu().numpy(),

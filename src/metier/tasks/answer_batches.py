@@ -1,0 +1,150 @@
+"""Answers to a batch of rows: what a decoder makes of logits, and what every predictor gives back."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+DIGITS = 6  # Of a probability: more than any calibration can promise, and short enough to send.
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to a batch of texts, one a text.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_texts, n_classes)
+        Each row sums to 1; columns in the order of `labels`.
+    labels : tuple of str
+        The label space.
+    answered_by : tuple of str
+        For each text, the versioned name of the method that had the last word.
+    """
+
+    probabilities: np.ndarray
+    labels: tuple[str, ...]
+    answered_by: tuple[str, ...]
+
+    @property
+    def best(self) -> np.ndarray:
+        """Index of the most probable label for each text, an ndarray of shape (n_texts,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def predicted(self) -> list[str]:
+        """The most probable label for each text."""
+        return [self.labels[index] for index in self.best]
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def record(self, row: int, top: int | None = None) -> dict[str, Any]:
+        """Give one answer as plain facts: `label`, `probability`, `answered_by`; see `AnswerBatch.record`."""
+        record = _record_of_best(self.probabilities[row], self.labels, self.answered_by[row])
+        return record if top is None else record | {"probabilities": _likeliest(self, row, top)}
+
+
+@dataclass(frozen=True)
+class LabelSetAnswers:
+    """Answers of which each is a set of labels, the empty one included.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_rows, n_labels)
+        Of each label by itself, 0 to 1; columns in the order of `labels`.
+    labels : tuple of str
+        The label space.
+    thresholds : ndarray of shape (n_labels,)
+        A label is answered where its probability is at least this.
+    answered_by : tuple of str
+        For each row, the versioned name of the method that had the last word.
+    """
+
+    probabilities: np.ndarray
+    labels: tuple[str, ...]
+    thresholds: np.ndarray
+    answered_by: tuple[str, ...]
+
+    @property
+    def predicted(self) -> list[list[str]]:
+        """The labels of each row, in the order of `labels`."""
+        chosen = self.probabilities >= self.thresholds
+        return [[self.labels[column] for column in np.flatnonzero(row)] for row in chosen]
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def record(self, row: int, top: int | None = None) -> dict[str, Any]:
+        """Give one answer as plain facts: `labels` with their probabilities; none of them is said as `none`."""
+        chosen = np.flatnonzero(self.probabilities[row] >= self.thresholds)
+        record: dict[str, Any] = {
+            "labels": {self.labels[i]: round(float(self.probabilities[row, i]), DIGITS) for i in chosen},
+            "none": len(chosen) == 0,
+            "answered_by": self.answered_by[row],
+        }
+        return record if top is None else record | {"probabilities": _likeliest(self, row, top)}
+
+
+@dataclass(frozen=True)
+class RecordAnswers:
+    """Answers that are no choice among labels: spans, words of a passage, a number, a text.
+
+    Parameters
+    ----------
+    predicted : list
+        One a row, as the metrics of the task take it: JSON's own values.
+    records : list of dict
+        The same for people and programs, with what is known beside it (probabilities, offsets).
+    answered_by : tuple of str
+        For each row, the versioned name of the method that had the last word.
+    """
+
+    predicted: list[Any]
+    records: list[dict[str, Any]]
+    answered_by: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.predicted)
+
+    def record(self, row: int, top: int | None = None) -> dict[str, Any]:
+        """Give one answer as plain facts; there is nothing to rank, so `top` changes nothing."""
+        return {**self.records[row], "answered_by": self.answered_by[row]}
+
+
+class AnswerBatch(Protocol):
+    """What the answers of every task can do."""
+
+    @property
+    def answered_by(self) -> tuple[str, ...]:
+        """For each row, the versioned name of the method that had the last word."""
+        ...
+
+    @property
+    def predicted(self) -> list[Any]:
+        """One answer a row, as the metrics of the task take it."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def record(self, row: int, top: int | None = None) -> dict[str, Any]:
+        """Give one answer as a dict that JSON can hold.
+
+        Parameters
+        ----------
+        top : int or None
+            How many labels to list under `probabilities`, the likeliest first; None leaves the list out.
+        """
+        ...
+
+
+def _record_of_best(probabilities: np.ndarray, labels: tuple[str, ...], answered_by: str) -> dict[str, Any]:
+    best = int(probabilities.argmax())
+    probability = round(float(probabilities[best]), DIGITS)
+    return {"label": labels[best], "probability": probability, "answered_by": answered_by}
+
+
+def _likeliest(answers: Answers | LabelSetAnswers, row: int, top: int) -> dict[str, float]:
+    probabilities = answers.probabilities[row]
+    order = (-probabilities).argsort(kind="stable")[:top]
+    return {answers.labels[i]: round(float(probabilities[i]), DIGITS) for i in order}

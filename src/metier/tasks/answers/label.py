@@ -1,0 +1,194 @@
+"""One of a fixed set of labels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from metier.errors import MissingLabelError, TooFewLabelsError, UnseenLabelError
+from metier.evaluation.softmax import softmax
+from metier.tasks.answer_batches import Answers
+from metier.tasks.answers.kind import Seed, first_split, fitting, mean_and_error, stratified_folds
+from metier.tasks.examples import Examples
+
+# Terms that look at weights and embeddings alone, whatever the answers are.
+ON_WEIGHTS_AND_WORDS = ("fgm", "pgd", "ewc")
+SMALLEST_PROBABILITY = 1e-12  # A probability of 0 for the truth would make one row's loss infinite.
+
+
+@dataclass(frozen=True)
+class LabelDecoder:
+    """A softmax over logits divided by a temperature.
+
+    Parameters
+    ----------
+    labels : tuple of str
+    temperature : float
+    """
+
+    labels: tuple[str, ...]
+    temperature: float = 1.0
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Give probabilities, an ndarray of float64 of shape (n_rows, n_labels); each row sums to 1."""
+        logits = np.asarray(logits, dtype=np.float64)
+        return softmax(logits / self.temperature) if len(logits) else logits
+
+    def answer(self, logits: np.ndarray, name: str) -> Answers:
+        """Answer rows in the name of a method."""
+        return Answers(self.probabilities(logits), self.labels, (name,) * len(logits))
+
+    def settings(self) -> dict[str, Any]:
+        """Give what `predictor.json` keeps."""
+        return {"labels": list(self.labels), "temperature": self.temperature}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Read what `settings` gave."""
+        return cls(tuple(settings["labels"]), float(settings["temperature"]))
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What validation chose: `temperature`."""
+        return {"temperature": self.temperature}
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label a row; the truth is an ndarray of int64 of shape (n_rows,), positions in the label space."""
+
+    name: str = "label"
+    losses: tuple[str, ...] = ("cross_entropy", "focal")
+    terms: tuple[str, ...] = ("mixup", "supcon", "distillation", "simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
+    ensembles: tuple[str, ...] = ("average.v1", "cascade.v1")
+    chooses: tuple[str, ...] = ("temperature",)
+
+    def check(
+        self,
+        items: Sequence[Any],
+        y: Any,
+        *,
+        known: Examples | None = None,
+    ) -> Examples:
+        """Number the labels of items.
+
+        Raises
+        ------
+        ValueError
+            If there is not one label for each item.
+        MissingLabelError
+            If a label is None or not a number.
+        TooFewLabelsError
+            If all labels are the same.
+        UnseenLabelError
+            If a validation row has a label that the training rows do not have.
+        """
+        labels = as_labels(y)
+        if len(items) != len(labels):
+            raise ValueError(
+                f"Expected one label for each text, found {len(items)} texts and {len(labels)} labels."
+            )
+        if known is not None:
+            return Examples(items, find_labels(labels, known.labels), known.labels)
+        space, truth = np.unique(labels, return_inverse=True)
+        if len(space) < 2:
+            # scikit-learn's checks look for the words "1 class".
+            raise TooFewLabelsError(
+                f"Classification tells at least two labels apart, but all {len(labels)} rows have the label "
+                f"{str(space[0])!r}: 1 class. Check the labels, or add rows with other ones."
+            )
+        return Examples(items, truth.astype(np.int64), space)
+
+    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give positions (kept, held out), every label in both."""
+        yield from stratified_folds(examples.truth, random_state=random_state)
+
+    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
+        """Give examples to learn from and to choose on; None where every label has one row."""
+        return first_split(examples, self.folds(examples, random_state=random_state))
+
+    def n_logits(self, examples: Examples) -> int:
+        """Give one logit a label."""
+        return len(examples.labels)
+
+    def training_targets(self, examples: Examples) -> np.ndarray:
+        """Give the position of each row's label, int64."""
+        return np.asarray(examples.truth)
+
+    def decoder(self, examples: Examples, *, temperature: float | None = None, **given: Any) -> LabelDecoder:
+        """Give the decoder of a temperature; None leaves the logits as they are."""
+        return LabelDecoder(tuple(map(str, examples.labels)), float(temperature or 1.0))
+
+    def fit_decoder(
+        self, logits: np.ndarray, examples: Examples, *, temperature: float | None = None, **given: Any
+    ) -> LabelDecoder:
+        """Fit the temperature on held-out rows, unless it is given."""
+        found = temperature or fitting().fit_temperature(logits, examples.truth)
+        return self.decoder(examples, temperature=found)
+
+    def read_decoder(self, settings: Mapping[str, Any]) -> LabelDecoder:
+        """Read a decoder from `predictor.json`."""
+        return LabelDecoder.of(settings)
+
+    def score(self, logits: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Compare by log-loss at the best temperature, since accuracies of neighbours tie."""
+        probabilities = self.fit_decoder(logits, examples).probabilities(logits)
+        return scores_of_labels(probabilities, examples.truth, best=np.asarray(logits).argmax(axis=1))
+
+    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
+        """Say which rows have their label."""
+        return np.asarray(answers.best == examples.truth)
+
+
+LABEL = Label()
+
+
+def scores_of_labels(probabilities: np.ndarray, truth: np.ndarray, *, best: np.ndarray) -> dict[str, float]:
+    """Give accuracy, log-loss, score and its error of probabilities of shape (n_rows, n_labels)."""
+    given = probabilities[np.arange(len(truth)), truth]
+    losses = -np.log(np.maximum(given, SMALLEST_PROBABILITY))
+    accuracy = float(np.mean(best == truth))
+    return {"accuracy": accuracy, "log_loss": float(losses.mean()), **mean_and_error(losses)}
+
+
+def as_labels(y: Any) -> np.ndarray:
+    """Give labels as an array of one dimension, of str where they are objects.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they have several dimensions.
+    MissingLabelError
+        If a label is None or not a number.
+    """
+    if y is None:
+        raise ValueError(
+            "This method requires y to be passed, but the target y is None: give one label for each text."
+        )
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise ValueError(
+            f"Expected labels in one dimension, found shape {labels.shape}. Give one label for each text."
+        )
+    missing = [value is None or value != value for value in labels.tolist()]
+    if any(missing):
+        raise MissingLabelError(
+            f"{sum(missing)} of {len(missing)} labels are missing, first at position {missing.index(True)}. "
+            "Label these texts, or leave them out."
+        )
+    if labels.dtype == object:
+        return np.asarray([str(value) for value in labels])
+    return labels
+
+
+def find_labels(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Give positions of labels in a label space that is in order, int64; raises `UnseenLabelError`."""
+    unseen = np.setdiff1d(labels, known)
+    if len(unseen):
+        shown = ", ".join(repr(str(label)) for label in unseen[:5])
+        raise UnseenLabelError(
+            f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
+            "Add training rows with these labels, or correct the spelling."
+        )
+    return np.searchsorted(known, labels).astype(np.int64)

@@ -1,0 +1,303 @@
+"""A piece of a passage, or nothing where the passage does not answer."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from metier.errors import AnswerPlaceError
+from metier.evaluation.answer_measures import exact_match
+from metier.tasks.answer_batches import DIGITS, RecordAnswers
+from metier.tasks.answers.kind import Seed, as_random, first_split, fitting
+from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
+from metier.tasks.examples import Examples
+from metier.tasks.folds import held_out
+from metier.tasks.inputs.question import Question
+from metier.text.offsets import nearest
+
+SHOWN = 40  # Characters of an answer in a message.
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The best span of a passage.
+
+    Parameters
+    ----------
+    start, end : int
+        In the passage, in characters; the same where no token may be answered with.
+    margin : float
+        How much it is preferred to no answer.
+    log_odds : float
+        Of its probability inside its window.
+    """
+
+    start: int
+    end: int
+    margin: float
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class AnswerThreshold:
+    """From which margin on a question is answered, and how likely the answer is correct.
+
+    Parameters
+    ----------
+    threshold : float or None
+        Below this margin there is no answer; None: every question gets one.
+    of_span : tuple of float
+        Weight of the margin, weight of the log-odds of the span's own probability, and bias: their sum is the
+        log-odds that an answer is exactly right.
+    of_none : tuple of float
+        Weight of the margin and bias: the log-odds that the passage answers at all.
+    """
+
+    threshold: float | None = None
+    of_span: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    of_none: tuple[float, float] = (1.0, 0.0)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None: a piece of a passage is no label."""
+        return ()
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What validation chose: `verdict`."""
+        return {"verdict": asdict(self)}
+
+    def settings(self) -> dict[str, Any]:
+        """Give what `predictor.json` keeps."""
+        return {"labels": [], "verdict": asdict(self)}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Read what `settings` gave, or its fields alone."""
+        fields = settings.get("verdict", settings)
+        return cls(fields["threshold"], tuple(fields["of_span"]), tuple(fields["of_none"]))
+
+    def answer(self, logits: Sequence[tuple[Question, Reading]], name: str) -> RecordAnswers:
+        """Decide for each question whether its best span is the answer, and how likely that is correct."""
+        records = [self._record(question, reading) for question, reading in logits]
+        return RecordAnswers([record["answer"] for record in records], records, (name,) * len(records))
+
+    def _record(self, question: Question, reading: Reading) -> dict[str, Any]:
+        is_below = self.threshold is not None and reading.margin < self.threshold
+        if is_below or reading.start == reading.end:
+            slope, bias = self.of_none
+            chance = 1 - _logistic(slope * reading.margin + bias)
+            return {"answer": "", "start": None, "end": None, "probability": round(chance, DIGITS)}
+        of_margin, of_odds, bias = self.of_span
+        chance = _logistic(of_margin * reading.margin + of_odds * reading.log_odds + bias)
+        return {
+            "answer": question.passage[reading.start : reading.end],
+            "start": reading.start,
+            "end": reading.end,
+            "probability": round(chance, DIGITS),
+        }
+
+
+@dataclass(frozen=True)
+class PassageAnswer:
+    """A piece of each question's passage; the truth is a list of {"text", "start"} a row, empty: no answer."""
+
+    name: str = "passage_answer"
+    losses: tuple[str, ...] = ("cross_entropy",)
+    terms: tuple[str, ...] = ON_WEIGHTS_AND_WORDS
+    ensembles: tuple[str, ...] = ("retrieve_read.v1",)
+    chooses: tuple[str, ...] = ("verdict",)
+
+    def check(self, items: Sequence[Question], y: Any, *, known: Examples | None = None) -> Examples:
+        """Give the answers of questions.
+
+        Raises
+        ------
+        ValueError
+            If there is not one list of answers for each question.
+        AnswerPlaceError
+            If an answer is not in its passage where its row says.
+        """
+        return Examples(items, check_answers(items, y))
+
+    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give positions (kept, held out) once, passages with all their questions in one of them."""
+        split = split_by_passage(examples.items, random=as_random(random_state))
+        yield from () if split is None else (split,)
+
+    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
+        """Give examples to learn from and to choose on; None where there is one passage."""
+        return first_split(examples, self.folds(examples, random_state=random_state))
+
+    def n_logits(self, examples: Examples) -> int:
+        """Give two: for the first and for the last token."""
+        return 2
+
+    def training_targets(self, examples: Examples) -> list[list[dict[str, Any]]]:
+        """Give the answers; where tokens stand turns them into a first and a last one."""
+        return list(examples.truth)
+
+    def decoder(
+        self, examples: Examples, *, verdict: Mapping[str, Any] | None = None, **given: Any
+    ) -> AnswerThreshold:
+        """Give the decoder of a threshold; None: every question gets an answer."""
+        return AnswerThreshold() if verdict is None else AnswerThreshold.of(verdict)
+
+    def fit_decoder(
+        self,
+        logits: Sequence[tuple[Question, Reading]],
+        examples: Examples,
+        *,
+        verdict: Mapping[str, Any] | None = None,
+        **given: Any,
+    ) -> AnswerThreshold:
+        """Choose the threshold on held-out passages and calibrate probabilities, unless both are given."""
+        if verdict is not None:
+            return self.decoder(examples, verdict=verdict)
+        found: AnswerThreshold = fitting().fit_answer_threshold(
+            [reading for _, reading in logits], examples.items, examples.truth
+        )
+        return found
+
+    def read_decoder(self, settings: Mapping[str, Any]) -> AnswerThreshold:
+        """Read a decoder from `predictor.json`."""
+        return AnswerThreshold.of(settings)
+
+    def score(self, logits: Sequence[tuple[Question, Reading]], examples: Examples) -> dict[str, float]:
+        """Compare by the share of exact answers, each question getting one."""
+        correct = self.is_correct(AnswerThreshold().answer(logits, self.name), examples)
+        exact = float(correct.mean())
+        return {
+            "exact_match": exact,
+            "score": exact,
+            "score_error": float(correct.std() / np.sqrt(len(correct))),
+        }
+
+    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
+        """Say which questions are answered exactly."""
+        pairs = zip(examples.truth, answers.predicted, strict=True)
+        return np.array([exact_match(true, text) == 1 for true, text in pairs], dtype=bool)
+
+
+PASSAGE_ANSWER = PassageAnswer()
+
+
+@dataclass(frozen=True)
+class AnswerFault:
+    """An answer that does not stand where its row says.
+
+    Parameters
+    ----------
+    row, answer : int
+        Positions: of the row, and of the answer among the answers of the row.
+    text : str
+    start : int
+        Where its row says that it starts.
+    found : str
+        What stands there instead.
+    nearest : int or None
+        Where the passage has it, nearest to `start`; None: nowhere.
+    """
+
+    row: int
+    answer: int
+    text: str
+    start: int
+    found: str
+    nearest: int | None
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what would be right, in one sentence."""
+        said = f"row {self.row + 1}: the answer {_short(self.text)} is said to start at {self.start}"
+        there = "which is outside the passage" if not self.found else f"where it says {_short(self.found)}"
+        where = (
+            "the passage has it nowhere" if self.nearest is None else f"the nearest starts at {self.nearest}"
+        )
+        return f"{said}, {there}; {where}"
+
+
+def check_answers(
+    questions: Sequence[Question], y: Any, *, origin: str = "these rows"
+) -> list[list[dict[str, Any]]]:
+    """Give the answers of each question, a list of `{"text", "start"}`; an empty one: it has no answer.
+
+    Raises
+    ------
+    ValueError
+        If there is not one list of answers for each question.
+    AnswerPlaceError
+        If an answer is not in its passage where its row says.
+    """
+    targets = [[dict(answer) for answer in answers] for answers in y]
+    if len(targets) != len(questions):
+        raise ValueError(
+            f"Expected a list of answers for each question, found {len(questions)} questions and "
+            f"{len(targets)} lists. A question without an answer has an empty list."
+        )
+    faults = answer_faults(questions, targets)
+    if faults:
+        raise AnswerPlaceError([fault.sentence for fault in faults], origin=origin)
+    return targets
+
+
+def answer_faults(
+    questions: Sequence[Question], targets: Sequence[Sequence[Mapping[str, Any]]]
+) -> list[AnswerFault]:
+    """Find the answers that do not stand in their passage where their row says; in the order of the rows."""
+    faults = []
+    for row, (question, answers) in enumerate(zip(questions, targets, strict=True)):
+        for number, answer in enumerate(answers):
+            text, start = answer["text"], int(answer["start"])
+            if text and start >= 0 and question.passage.startswith(text, start):
+                continue
+            found = question.passage[start : start + max(len(text), 1)] if start >= 0 else ""
+            nearest = nearest_occurrence(question.passage, text, start)
+            faults.append(AnswerFault(row, number, text, start, found, nearest))
+    return faults
+
+
+def split_by_passage(
+    questions: Sequence[Question], *, random: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Hold passages out with all their questions; None where there is one passage.
+
+    Returns
+    -------
+    (kept, held) : pair of ndarray of int
+        Positions, in order.
+    """
+    numbers: dict[str, int] = {}
+    passage = np.array([numbers.setdefault(question.passage, len(numbers)) for question in questions])
+    if len(numbers) < 2:
+        return None
+    _, held = next(held_out(np.zeros(len(numbers), dtype=np.int64), random=random))
+    is_held = np.isin(passage, held)
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def nearest_occurrence(passage: str, text: str, start: int) -> int | None:
+    """Give where a passage has a text, nearest to `start`; None where it does not.
+
+    Characters of another width or case count as the same, as long as that changes no length.
+    """
+    place = nearest(passage, text, start)
+    if place is not None:
+        return place
+    whole, part = _level(passage), _level(text)
+    same_lengths = len(whole) == len(passage) and len(part) == len(text)
+    return nearest(whole, part, start) if same_lengths else None
+
+
+def _level(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…")
+
+
+def _logistic(log_odds: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))))

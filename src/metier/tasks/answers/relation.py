@@ -1,0 +1,32 @@
+"""One label for two marked pieces of a text, of which one may say that nothing holds between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metier.tasks.answers.label import Label
+from metier.tasks.examples import Examples
+from metier.tasks.inputs.marked_text import check_words_are_whole
+
+
+@dataclass(frozen=True)
+class RelationLabel(Label):
+    """One relation a row: a label, whose metrics leave out the one that says that there is none."""
+
+    name: str = "relation"
+
+    def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
+        """Number the labels of marked texts.
+
+        Raises
+        ------
+        EntityError
+            If entities cut words in more rows than typing mistakes explain.
+        ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
+            As `Label.check` does.
+        """
+        check_words_are_whole(items)
+        return super().check(items, y, known=known)
+
+
+RELATION = RelationLabel()

@@ -1,0 +1,199 @@
+"""A number and an interval around it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from metier.errors import DataError, TooFewLabelsError
+from metier.tasks.answer_batches import RecordAnswers
+from metier.tasks.answers.kind import Seed, first_split, fitting, mean_and_error, stratified_folds
+from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
+from metier.tasks.examples import Examples
+
+DIGITS = 6  # Significant ones: more than any interval deserves, and short enough to send.
+STRATA = 5  # Held-out rows have low, middle and high scores in the shares of all rows.
+COVERAGE = 0.9
+SHOWN_FAULTS = 5
+
+
+@dataclass(frozen=True)
+class ScoreDecoder:
+    """A number, and an interval of one width around it.
+
+    Parameters
+    ----------
+    half_width : float
+        How far the interval of an answer reaches to either side.
+    coverage : float
+        Share of answers whose truth lies in the interval, 0 to 1.
+    """
+
+    half_width: float
+    coverage: float
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None: a number is no label."""
+        return ()
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What validation chose: `half_width`."""
+        return {"half_width": self.half_width}
+
+    def answer(self, logits: np.ndarray, name: str) -> RecordAnswers:
+        """Answer rows in the name of a method; logits are scores in their own unit."""
+        predicted = [float(f"{score:.{DIGITS}g}") for score in np.ravel(logits).tolist()]
+        records = [
+            {
+                "score": score,
+                "low": float(f"{score - self.half_width:.{DIGITS}g}"),
+                "high": float(f"{score + self.half_width:.{DIGITS}g}"),
+            }
+            for score in predicted
+        ]
+        return RecordAnswers(predicted, records, (name,) * len(predicted))
+
+    def settings(self) -> dict[str, Any]:
+        """Give what `predictor.json` keeps."""
+        return {"labels": [], "half_width": self.half_width, "coverage": self.coverage}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Read what `settings` gave."""
+        return cls(float(settings["half_width"]), float(settings["coverage"]))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number a row; the truth is an ndarray of float64 of shape (n_rows,)."""
+
+    name: str = "score"
+    losses: tuple[str, ...] = ("squared_error",)
+    terms: tuple[str, ...] = ("simcse", *ON_WEIGHTS_AND_WORDS)
+    ensembles: tuple[str, ...] = ("score_average.v1",)
+    chooses: tuple[str, ...] = ("half_width",)
+
+    def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
+        """Give the scores of items as finite numbers; validation rows may all have the same.
+
+        Raises
+        ------
+        ValueError
+            If there is not one score for each item.
+        DataError
+            If a score is no finite number; with its row.
+        TooFewLabelsError
+            If all scores are the same.
+        """
+        if y is None or len(y) != len(items):
+            found = "none" if y is None else str(len(y))
+            raise ValueError(f"Expected one score for each of {len(items)} items, found {found}.")
+        scores = check_numbers(np.asarray(y, dtype=object).tolist())
+        if known is None:
+            check_spread(scores)
+        return Examples(items, scores)
+
+    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give positions (kept, held out), scores in about equal shares."""
+        edges = np.quantile(examples.truth, np.linspace(0, 1, STRATA + 1)[1:-1])
+        _, strata = np.unique(np.searchsorted(edges, examples.truth), return_inverse=True)
+        yield from stratified_folds(strata, random_state=random_state)
+
+    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
+        """Give examples to learn from and to choose on."""
+        return first_split(examples, self.folds(examples, random_state=random_state))
+
+    def n_logits(self, examples: Examples) -> int:
+        """Give one: the score."""
+        return 1
+
+    def training_targets(self, examples: Examples) -> np.ndarray:
+        """Give the scores in their own unit, float32; a head may learn them standardised."""
+        return np.asarray(examples.truth, dtype=np.float32)
+
+    def decoder(
+        self,
+        examples: Examples,
+        *,
+        half_width: float | None = None,
+        coverage: float = COVERAGE,
+        **given: Any,
+    ) -> ScoreDecoder:
+        """Give the decoder of a width; None: errors are unknown, so intervals are as wide as all scores."""
+        width = float(np.ptp(examples.truth)) if half_width is None else half_width
+        return ScoreDecoder(float(width), coverage)
+
+    def fit_decoder(
+        self,
+        logits: np.ndarray,
+        examples: Examples,
+        *,
+        half_width: float | None = None,
+        coverage: float = COVERAGE,
+        **given: Any,
+    ) -> ScoreDecoder:
+        """Choose the width by errors on held-out rows, unless it is given."""
+        width = half_width
+        if width is None:
+            width = fitting().half_width(examples.truth - np.ravel(logits), coverage=coverage)
+        return self.decoder(examples, half_width=width, coverage=coverage)
+
+    def read_decoder(self, settings: Mapping[str, Any]) -> ScoreDecoder:
+        """Read a decoder from `predictor.json`."""
+        return ScoreDecoder.of(settings)
+
+    def score(self, logits: np.ndarray, examples: Examples, *, scale: float = 1.0) -> dict[str, float]:
+        """Compare by squared error; `scale` is the unit of standardised scores."""
+        losses = np.square(np.ravel(logits) - examples.truth)
+        return {"rmse": float(np.sqrt(losses.mean()) * scale), **mean_and_error(losses)}
+
+    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
+        """Say which rows have their score inside the interval of their answer."""
+        bounds = np.array([[record["low"], record["high"]] for record in answers.records])
+        truth = np.asarray(examples.truth)
+        return np.asarray((bounds[:, 0] <= truth) & (truth <= bounds[:, 1]))
+
+
+SCORE = Score()
+
+
+def check_numbers(values: Sequence[Any], *, origin: str = "these rows") -> np.ndarray:
+    """Give scores as finite numbers, an ndarray of float64 of shape (n_rows,).
+
+    Raises
+    ------
+    DataError
+        With the rows whose score is missing, no number, or not finite.
+    """
+    scores = [_as_number(value) for value in values]
+    faults = [(row, values[row - 1]) for row, score in enumerate(scores, start=1) if not math.isfinite(score)]
+    if faults:
+        shown = ", ".join(f"row {row} has {value!r}" for row, value in faults[:SHOWN_FAULTS])
+        more = f" and {len(faults) - SHOWN_FAULTS:,} more" if len(faults) > SHOWN_FAULTS else ""
+        raise DataError(
+            f"{len(faults):,} of {len(scores):,} rows of {origin} have a score that is no finite number: "
+            f"{shown}{more}. Correct these scores, or leave the rows out."
+        )
+    return np.array(scores, dtype=np.float64)
+
+
+def check_spread(scores: np.ndarray, *, origin: str = "these rows") -> None:
+    """Refuse scores that are all the same; raises `TooFewLabelsError`."""
+    if len(scores) and float(scores.min()) == float(scores.max()):
+        raise TooFewLabelsError(
+            f"All {len(scores)} rows of {origin} have the score {scores[0]:g}, so there is nothing to learn. "
+            "Check the score column (--role score=COLUMN), or add rows with other scores."
+        )
+
+
+def _as_number(value: Any) -> float:
+    if value is None or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,342 @@
+"""Spans of a text, each with a label and a probability."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from metier.errors import BadSpanError, TooFewLabelsError, UnseenLabelError
+from metier.evaluation.entity_measures import entity_f1
+from metier.tasks.answer_batches import DIGITS, RecordAnswers
+from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
+from metier.tasks.answers.kind import Seed, first_split, fitting, stratified_folds
+from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
+from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
+from metier.tasks.examples import Examples
+
+# A span as positions of tokens: the first, the one after the last, the number of its label, its evidence.
+Run = tuple[int, int, int, float]
+SHOWN_FAULTS = 5
+# Rare labels are found late: at a bias of 0 the early epochs of a small data set would all score 0.
+SCORED_BIASES = (0.0, -1.0, -2.0)
+
+
+class TextLogits(NamedTuple):
+    """The logits of one text: of shape (n_tokens, n_tags), tags as `bio` numbers them, and where tokens stand.
+
+    Parameters
+    ----------
+    text : str
+    offsets : ndarray of int of shape (n_tokens, 2)
+    logits : ndarray of shape (n_tokens, n_tags)
+    """
+
+    text: str
+    offsets: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class SpanDecoder:
+    """The likeliest legal tags of a text, as spans.
+
+    Parameters
+    ----------
+    labels : tuple of str
+    outside_bias : float
+        Added to the logit of O: below 0 finds more spans, with more of them wrong.
+    calibration : SpanCalibration
+    """
+
+    labels: tuple[str, ...]
+    outside_bias: float = 0.0
+    calibration: SpanCalibration = UNCALIBRATED
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Read what `settings` gave."""
+        return cls(
+            tuple(settings["labels"]), settings["outside_bias"], SpanCalibration(**settings["calibration"])
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Give what `predictor.json` keeps."""
+        return {
+            "labels": list(self.labels),
+            "outside_bias": self.outside_bias,
+            "calibration": asdict(self.calibration),
+        }
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What validation chose: `outside_bias`, and `calibration` as slope and intercept."""
+        calibration = (self.calibration.slope, self.calibration.intercept)
+        return {"outside_bias": self.outside_bias, "calibration": calibration}
+
+    def answer(self, logits: Iterable["TextLogits"], name: str) -> RecordAnswers:
+        """Answer texts in the name of a method."""
+        texts, found = [], []
+        for text, offsets, values in logits:
+            texts.append(text)
+            found.append(self.spans(values, offsets))
+        return span_answers(texts, found, name=name)
+
+    def spans(self, logits: np.ndarray, offsets: np.ndarray) -> list[ScoredSpan]:
+        """Give the spans of one text, in order.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n_tokens, n_tags)
+            Tags as `bio` numbers them.
+        offsets : ndarray of int of shape (n_tokens, 2)
+        """
+        return [
+            ScoredSpan(
+                int(offsets[first, 0]),
+                int(offsets[stop - 1, 1]),
+                self.labels[label],
+                self.calibration.probability(evidence),
+            )
+            for first, stop, label, evidence in self.runs(logits)
+        ]
+
+    def runs(self, logits: np.ndarray) -> list[Run]:
+        """Give (first token, token after the last, label number, evidence) of each span.
+
+        The evidence is the logarithm of the probability that each token has the tag it was given, and the one
+        after the span does not go on with it, as if tokens did not depend on one another; the calibration
+        corrects what that misses.
+        """
+        logits = np.asarray(logits, dtype=np.float64).copy()
+        logits[:, OUTSIDE] += self.outside_bias
+        tags = best_tags(logits)
+        runs = runs_of_tags(tags)
+        if not runs:
+            return []
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = powers / powers.sum(axis=1, keepdims=True)
+        logs = np.log(np.maximum(probabilities, 1e-12))
+        return [(*run, self._evidence(run, tags, probabilities, logs)) for run in runs]
+
+    def _evidence(
+        self, run: tuple[int, int, int], tags: np.ndarray, probabilities: np.ndarray, logs: np.ndarray
+    ) -> float:
+        first, stop, label = run
+        evidence = logs[np.arange(first, stop), tags[first:stop]].sum()
+        if stop < len(tags):
+            evidence += np.log(max(1 - probabilities[stop, 2 + 2 * label], 1e-12))
+        return float(evidence)
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Spans of each text; the truth is a list of [start, end, label] a row, in order, without overlap."""
+
+    name: str = "spans"
+    losses: tuple[str, ...] = ("cross_entropy", "focal")
+    terms: tuple[str, ...] = ("r_drop", *ON_WEIGHTS_AND_WORDS)
+    ensembles: tuple[str, ...] = ("vote.v1",)
+    chooses: tuple[str, ...] = ("outside_bias", "calibration")
+
+    def check(self, items: Sequence[str], y: Any, *, known: Examples | None = None) -> Examples:
+        """Give the spans of texts, in order.
+
+        Parameters
+        ----------
+        y : sequence of lists of [start, end, label]
+            One list a text.
+
+        Raises
+        ------
+        ValueError
+            If there is not one list for each text.
+        BadSpanError
+            If a span is no span of its text, or two of a text overlap.
+        TooFewLabelsError
+            If no text has a span.
+        UnseenLabelError
+            If a validation row has a label that the training rows do not have.
+        """
+        if y is None or len(y) != len(items):
+            found = "none" if y is None else f"{len(y)}"
+            raise ValueError(
+                f"Expected one list of spans for each of {len(items)} texts, found {found}. "
+                "Give [] where a text has none."
+            )
+        spans = check_spans(items, y)
+        if known is None:
+            return Examples(items, spans, np.array(span_labels(spans)))
+        labels = known.labels
+        unseen = Counter(label for row in spans for _, _, label in row if label not in labels)
+        if unseen:
+            shown = ", ".join(f"{label!r} ({count} spans)" for label, count in unseen.most_common(SHOWN_FAULTS))
+            raise UnseenLabelError(
+                f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
+                "Add training rows with these labels, or correct the spelling."
+            )
+        return Examples(items, spans, labels)
+
+    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give positions (kept, held out), texts with and without spans in equal shares."""
+        has_spans = np.array([len(spans) > 0 for spans in examples.truth], dtype=np.int64)
+        yield from stratified_folds(has_spans, random_state=random_state)
+
+    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
+        """Give examples to learn from and to choose on; None where what is kept would not show every label."""
+        split = first_split(examples, self.folds(examples, random_state=random_state))
+        if split is None or {label for row in split[0].truth for _, _, label in row} != set(examples.labels):
+            return None
+        return split
+
+    def n_logits(self, examples: Examples) -> int:
+        """Give one logit a tag: two a label, and one for being outside."""
+        return 1 + 2 * len(examples.labels)
+
+    def training_targets(self, examples: Examples) -> list[list[Span]]:
+        """Give the spans; where tokens stand turns them into tags (`bio.tags_of_spans`)."""
+        return list(examples.truth)
+
+    def decoder(
+        self,
+        examples: Examples,
+        *,
+        outside_bias: float | None = None,
+        calibration: Sequence[float] | None = None,
+        **given: Any,
+    ) -> SpanDecoder:
+        """Give the decoder of a bias and a calibration; None leaves the logits as they are."""
+        line = UNCALIBRATED if calibration is None else SpanCalibration(*calibration)
+        return SpanDecoder(tuple(map(str, examples.labels)), outside_bias or 0.0, line)
+
+    def fit_decoder(
+        self,
+        logits: Sequence[TextLogits],
+        examples: Examples,
+        *,
+        outside_bias: float | None = None,
+        calibration: Sequence[float] | None = None,
+        **given: Any,
+    ) -> SpanDecoder:
+        """Choose on held-out texts the bias of O, then fit the probabilities of the spans that come out."""
+        if outside_bias is None:
+            outside_bias = fitting().choose_bias(
+                examples.truth, lambda bias: self._found(logits, examples, bias)
+            )
+        if calibration is not None:
+            return self.decoder(examples, outside_bias=outside_bias, calibration=calibration)
+        decoder = self.decoder(examples, outside_bias=outside_bias)
+        runs = [decoder.runs(one.logits) for one in logits]
+        offsets = [one.offsets for one in logits]
+        line = fitting().calibrate(examples.truth, offsets, runs, decoder.labels)
+        return SpanDecoder(decoder.labels, outside_bias, line)
+
+    def read_decoder(self, settings: Mapping[str, Any]) -> SpanDecoder:
+        """Read a decoder from `predictor.json`."""
+        return SpanDecoder.of(settings)
+
+    def score(self, logits: Sequence[TextLogits], examples: Examples) -> dict[str, float]:
+        """Compare by F1 of spans, at the best of a few biases."""
+        f1 = max(entity_f1(examples.truth, self._found(logits, examples, bias)) for bias in SCORED_BIASES)
+        error = float(np.sqrt(f1 * (1 - f1) / max(sum(map(len, examples.truth)), 1)))
+        return {"entity_f1": f1, "score": f1, "score_error": error}
+
+    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
+        """Say which texts have all their spans and no others."""
+        pairs = zip(answers.predicted, examples.truth, strict=True)
+        return np.array([found == true for found, true in pairs], dtype=bool)
+
+    def _found(self, logits: Sequence[TextLogits], examples: Examples, bias: float) -> list[list[Span]]:
+        decoder = self.decoder(examples, outside_bias=bias)
+        return [targets_of(decoder.spans(one.logits, one.offsets)) for one in logits]
+
+
+SPANS = Spans()
+
+
+def targets_of(spans: Sequence[ScoredSpan]) -> list[list[Any]]:
+    """Give spans as targets: [start, end, label]."""
+    return [[span.start, span.end, span.label] for span in spans]
+
+
+def span_answers(texts: Sequence[str], found: Sequence[Sequence[ScoredSpan]], *, name: str) -> RecordAnswers:
+    """Give the answers to texts from the spans that were found in each, which are in order."""
+    predicted = [[[span.start, span.end, span.label] for span in spans] for spans in found]
+    records: list[dict[str, Any]] = [
+        {"spans": [_span_record(text, span) for span in spans]}
+        for text, spans in zip(texts, found, strict=True)
+    ]
+    return RecordAnswers(predicted, records, (name,) * len(found))
+
+
+def spans_of_record(record: Mapping[str, Any]) -> list[ScoredSpan]:
+    """Give the spans of one record of `span_answers`."""
+    return [
+        ScoredSpan(span["start"], span["end"], span["label"], span["probability"]) for span in record["spans"]
+    ]
+
+
+def _span_record(text: str, span: ScoredSpan) -> dict[str, Any]:
+    return {
+        "start": span.start,
+        "end": span.end,
+        "label": span.label,
+        "text": text[span.start : span.end],
+        "probability": round(span.probability, DIGITS),
+    }
+
+
+def check_spans(
+    texts: Sequence[str], targets: Sequence[Any], *, origin: str = "these rows"
+) -> list[list[Span]]:
+    """Give the spans of each text in order, as lists of plain ints and str.
+
+    Raises
+    ------
+    BadSpanError
+        If a span is no [start, end, label], empty, outside its text, or overlaps another; with the rows.
+    """
+    checked, faults = [], []
+    for row, (text, spans) in enumerate(zip(texts, targets, strict=True), start=1):
+        try:
+            in_order = sorted(([int(start), int(end), str(label)] for start, end, label in spans), key=_edges)
+        except (TypeError, ValueError):
+            faults.append(f"row {row}: {spans!r:.80} is no list of [start, end, label]")
+            continue
+        fault = _fault(text, in_order)
+        if fault:
+            faults.append(f"row {row}: {fault}")
+        checked.append(in_order)
+    if faults:
+        raise BadSpanError(faults[:SHOWN_FAULTS], n_rows=len(faults), n_all=len(targets), origin=origin)
+    return checked
+
+
+def _edges(span: Span) -> tuple[int, int]:
+    return span[0], span[1]
+
+
+def _fault(text: str, spans: Sequence[Span]) -> str | None:
+    before: Span | None = None
+    for span in spans:
+        start, end, _ = span
+        if start >= end:
+            return f"{span} is empty"
+        if start < 0 or end > len(text):
+            return f"{span} is outside the text, which has {len(text)} characters"
+        if before is not None and start < before[1]:
+            return f"{span} overlaps {before}"
+        before = span
+    return None
+
+
+def span_labels(spans: Sequence[Sequence[Span]], *, origin: str = "these rows") -> tuple[str, ...]:
+    """Give the labels of the spans of rows, sorted; raises `TooFewLabelsError` where there is no span."""
+    labels = {label for row in spans for _, _, label in row}
+    if not labels:
+        raise TooFewLabelsError(
+            f"None of the {len(spans)} rows of {origin} has a span, so there is nothing to find. "
+            "Check the column of spans (--role spans=COLUMN), or add rows that have some."
+        )
+    return tuple(sorted(labels))

@@ -1,0 +1,77 @@
+"""The forms of questions, one file a form: how they are read and checked, and what is shown of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metier.errors import UnknownNameError
+from metier.tasks.inputs.conversation import CONVERSATION
+from metier.tasks.inputs.kind import InputKind
+from metier.tasks.inputs.marked_text import MARKED_TEXT
+from metier.tasks.inputs.pair import PAIR
+from metier.tasks.inputs.question import QUESTION
+from metier.tasks.inputs.text import TEXT
+from metier.tasks.inputs.text_or_pair import TEXT_OR_PAIR
+
+__all__ = [
+    "CONVERSATION",
+    "INPUTS",
+    "MARKED_TEXT",
+    "PAIR",
+    "QUESTION",
+    "TEXT",
+    "TEXT_OR_PAIR",
+    "InputKind",
+    "check_items",
+    "input_of",
+    "read_any",
+]
+
+INPUTS: dict[str, InputKind] = {
+    kind.name: kind for kind in (TEXT, PAIR, MARKED_TEXT, QUESTION, CONVERSATION, TEXT_OR_PAIR)
+}
+
+
+def input_of(keys: Sequence[str]) -> InputKind:
+    """Give the input kind whose questions consist of these keys, as a manifest has them.
+
+    Raises
+    ------
+    UnknownNameError
+        If no kind has them.
+    """
+    for kind in INPUTS.values():
+        if kind.keys == tuple(keys):
+            return kind
+    raise UnknownNameError(
+        "question", " and ".join(keys), known=[" and ".join(k.keys) for k in INPUTS.values()]
+    )
+
+
+def check_items(items: Any, kind: InputKind) -> list[Any]:
+    """Give the items as a list, each of the form that a kind of question has.
+
+    Raises
+    ------
+    TypeError
+        If this is one item instead of a list, or an item is of another form: its position and what is wrong.
+    """
+    if isinstance(items, str | Mapping):
+        raise TypeError("Expected a list of questions, found one. Put it in a list: [question].")
+    checked = list(items)
+    for position, item in enumerate(checked):
+        fault = kind.fault(item)
+        if fault:
+            raise TypeError(f"At position {position}: {fault}")
+    return checked
+
+
+def read_any(X: Any) -> Sequence[Any]:
+    """Give items of whatever kind: texts, or mappings that hold more than one as they are.
+
+    For methods that are made of others, which check what they are asked.
+    """
+    if not isinstance(X, str) and hasattr(X, "__getitem__") and hasattr(X, "__len__") and len(X):
+        first = X.iloc[0] if hasattr(X, "iloc") else X[0]
+        if isinstance(first, Mapping) and set(first) != {"text"}:
+            return list(X)
+    return TEXT.read(X)

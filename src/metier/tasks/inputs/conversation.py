@@ -1,0 +1,183 @@
+"""A question that is a conversation up to what the user said last; a text is a conversation of one turn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metier.errors import DataError, EmptyDataError
+from metier.tasks.inputs.parts import parts_fault, shape_fault
+
+if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
+    from sklearn.utils import Tags
+
+    from metier.data.rows import Rows
+
+Item = str | Mapping[str, Any]
+ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages, the oldest first; an item is `{"messages": [{"role", "content"}, ...]}`, or a str."""
+
+    name: str = "conversation"
+    keys: tuple[str, ...] = ("messages",)
+    optional_keys: tuple[str, ...] = ("text",)
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """A question, answered once before the first caller's."""
+        return {"messages": [{"role": "user", "content": "a text"}]}
+
+    def read(self, X: Any, *, origin: str = "these rows") -> list[Item]:
+        """Give the items of whatever `fit` or `predict` was handed; see `as_items`."""
+        return as_items(X, origin=origin)
+
+    def texts(self, items: Sequence[Item]) -> list[str]:
+        """Give every text, and the messages of every conversation one after the other."""
+        return [
+            text
+            for item in items
+            for text in (
+                [item] if isinstance(item, str) else [message["content"] for message in item["messages"]]
+            )
+        ]
+
+    def fault(self, item: Any) -> str | None:
+        """Give what is wrong with the form of one question, in a sentence; None: nothing is."""
+        if isinstance(item, str) or (isinstance(item, Mapping) and set(item) == {"text"}):
+            return (
+                None
+                if isinstance(item, str) or isinstance(item["text"], str)
+                else shape_fault("text", item["text"], "a text")
+            )
+        fault = parts_fault(item, self.keys)
+        if fault is None and not _are_messages(item["messages"]):
+            fault = shape_fault("messages", item["messages"], "a list of {role, content}")
+        return fault
+
+    def tags(self, tags: "Tags") -> "Tags":
+        """Tell scikit-learn that `X` is a list of mappings."""
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.dict = True
+        return tags
+
+    def from_rows(self, rows: "Rows") -> list[Item]:
+        """Give the texts of rows, or their conversations as `{"messages": [...]}`."""
+        if rows.roles.messages is None:
+            return list(rows.texts)
+        return [{"messages": messages} for messages in rows.values("messages")]
+
+
+CONVERSATION = Conversation()
+
+
+def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
+    """Give items in their plain form: a text, or `{"messages": [...]}`.
+
+    Parameters
+    ----------
+    X : sequence of str, of {"text": ...} or of {"messages": [...]}; or Rows
+
+    Raises
+    ------
+    EmptyDataError
+        If there is nothing in it.
+    DataError
+        If an item is neither, or a conversation that nobody could answer, or some are texts and some
+        conversations.
+    """
+    if hasattr(X, "roles"):  # Rows, whose class would load Arrow.
+        X = CONVERSATION.from_rows(X)
+    if isinstance(X, str):
+        raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
+    items = [_as_item(item, row, origin) for row, item in enumerate(X, start=1)]
+    if not items:
+        raise EmptyDataError("Expected at least one text or conversation, found none.")
+    kinds = [isinstance(item, str) for item in items]
+    if len(set(kinds)) > 1:
+        other = kinds.index(not kinds[0]) + 1
+        raise DataError(
+            f"Row 1 of {origin} is a {_noun(kinds[0])}, row {other} a {_noun(kinds[other - 1])}. "
+            "Give texts or conversations, not both."
+        )
+    return items
+
+
+def last_words(item: Item) -> str:
+    """Give the text of an item, or the user's last message."""
+    return item if isinstance(item, str) else str(item["messages"][-1]["content"])
+
+
+def check_messages(messages: Any, *, row: int, origin: str = "these rows") -> None:
+    """Refuse a conversation that nobody could answer.
+
+    Parameters
+    ----------
+    row : int
+        Number of the row, from 1 on, for the message.
+
+    Raises
+    ------
+    DataError
+        If a message has no known role or no text, two turns of one side follow one another, or the last turn is
+        not the user's.
+    """
+    where = f"Row {row} of {origin}"
+    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
+        raise DataError(
+            f"{where} has no messages. Give a list of {{'role': …, 'content': …}}, the oldest first."
+        )
+    before = "system"
+    for number, message in enumerate(messages, start=1):
+        fault = _turn_fault(message, before, is_first=number == 1)
+        if fault:
+            raise DataError(f"{where}, message {number}: {fault}")
+        before = str(message["role"])
+    if before != "user":
+        raise DataError(
+            f"{where} ends with the {before}, so there is nothing to reply to. "
+            "End it with the user's message; the reply is the target."
+        )
+
+
+def _turn_fault(message: Any, before: str, *, is_first: bool) -> str | None:
+    role = message.get("role") if isinstance(message, Mapping) else None
+    if role not in ROLES or not isinstance(message.get("content"), str):
+        return f"expected a role out of {', '.join(ROLES)} and a content, found {message!r:.80}. Correct the message."
+    if role == "system":
+        return None if is_first else "a system message after others. Put it first, or leave it out."
+    if role == before:
+        return (
+            f"two turns of the {role} in a row. Join them into one message, or put back the turn between them."
+        )
+    if role == "assistant" and before == "system":
+        return "the assistant speaks first. Begin with what the user wrote."
+    return None
+
+
+def _are_messages(value: Any) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and all(isinstance(turn, Mapping) and {"role", "content"} <= set(turn) for turn in value)
+    )
+
+
+def _as_item(item: Any, row: int, origin: str) -> Item:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, Mapping) and "messages" in item:
+        check_messages(item["messages"], row=row, origin=origin)
+        return {"messages": [dict(message) for message in item["messages"]]}
+    if isinstance(item, Mapping) and isinstance(item.get("text"), str):
+        return str(item["text"])
+    raise DataError(
+        f"Row {row} of {origin}: expected a text, {{'text': …}} or {{'messages': […]}}, found {item!r:.60}. "
+        "Correct the row."
+    )
+
+
+def _noun(is_text: bool) -> str:
+    return "text" if is_text else "conversation"

@@ -1,0 +1,47 @@
+"""A question that is one text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metier.text.given_texts import as_texts
+
+if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
+    from sklearn.utils import Tags
+
+    from metier.data.rows import Rows
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text; an item is a str."""
+
+    name: str = "text"
+    keys: tuple[str, ...] = ("text",)
+    optional_keys: tuple[str, ...] = ()
+    example: str = "a text"
+
+    def read(self, X: Any, *, origin: str = "these rows") -> Sequence[str]:
+        """Give the texts of whatever `fit` or `predict` was handed; see `text.given_texts.as_texts`."""
+        return as_texts(X)
+
+    def texts(self, items: Sequence[str]) -> list[str]:
+        """Give the texts themselves."""
+        return list(items)
+
+    def fault(self, item: Any) -> str | None:
+        """Give what is wrong with one question, in a sentence; None: nothing is."""
+        return None if isinstance(item, str) else f"expected a text, found {type(item).__name__}. Give a str."
+
+    def tags(self, tags: "Tags") -> "Tags":
+        """Tell scikit-learn that `X` is a list of texts, no array of numbers."""
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def from_rows(self, rows: "Rows") -> Sequence[str]:
+        """Give the text of each row."""
+        return rows.texts
+
+
+TEXT = Text()

@@ -1,0 +1,61 @@
+"""A number a text or a pair of texts: a price, a rating with decimals, how similar two questions are."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from metier.tasks.answers.kind import AnswerKind
+from metier.tasks.answers.score import SCORE, check_numbers, check_spread
+from metier.tasks.inputs.kind import InputKind
+from metier.tasks.inputs.pair import PAIR
+from metier.tasks.inputs.text import TEXT
+from metier.tasks.task import PlainTask
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
+
+NAME = "scoring"
+METRICS = ("mae", "rmse", "spearman", "pearson")
+
+
+@dataclass(frozen=True)
+class Regression(PlainTask):
+    """The task of giving a number to a text, or to a pair of texts where the rows have both.
+
+    Parameters
+    ----------
+    input : InputKind
+        Texts, or pairs.
+    primary_metric : str
+        What candidates are ranked by.
+    """
+
+    input: InputKind = TEXT
+    primary_metric: str = "mae"
+
+    name: ClassVar[str] = NAME
+    answer: ClassVar[AnswerKind] = SCORE
+    labels: ClassVar[tuple[str, ...]] = ()
+    metrics: ClassVar[tuple[str, ...]] = METRICS
+
+    @classmethod
+    def from_rows(cls, rows: "Rows") -> Self:
+        """Take pairs where the rows have a second text, and check the numbers.
+
+        Raises
+        ------
+        DataError
+            If a score is missing or no finite number.
+        TooFewLabelsError
+            If all scores are the same.
+        """
+        check_spread(check_numbers(rows.values("score"), origin=rows.origin), origin=rows.origin)
+        return cls(TEXT if rows.roles.text_pair is None else PAIR)
+
+    def targets(self, rows: "Rows") -> list[float]:
+        """Give the score of each row."""
+        scores: list[float] = check_numbers(rows.values("score"), origin=rows.origin).tolist()
+        return scores
+
+    def facts(self) -> dict[str, Any]:
+        """Give what a report states of the task besides its name: nothing."""
+        return {}
