@@ -85,7 +85,7 @@ def with_settings(settings: type[MethodSettings]) -> Callable[[M], M]:
     def decorate(method: M) -> M:
         fields = settings.model_fields
 
-        def __init__(self: Any, **given: Any) -> None:
+        def __init__(self: Any, **given: Any) -> None:  # noqa: N807
             unknown = [name for name in given if name not in fields]
             if unknown:
                 raise TypeError(f"{method.__name__}() got an unexpected keyword argument {unknown[0]!r}")
