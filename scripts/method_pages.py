@@ -33,7 +33,7 @@ def page(name: str, method: type) -> str:
     """The page of one method."""
     sections = sections_of(inspect.getdoc(method) or "")
     summary, _, rest = sections.pop("", "").partition("\n\n")
-    tasks = [task for task, known in TASKS.items() if name in (*known.field, *known.fusions)]
+    tasks = [task for task, known in TASKS.items() if name in (*known.candidates, *known.ensembles)]
     parts = [MARK, f"# {name}", summary, rest, used_in(name, tasks)]
     if "Parameters" in sections:
         parts.append("## Settings\n\n" + "\n".join(settings(sections["Parameters"], method, name)))

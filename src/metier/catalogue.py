@@ -63,8 +63,17 @@ METHODS = {
     "retrieve_rerank.v1": "metier.fusion.retrieve_rerank:RetrieveRerank",
 }
 
-# Made of a race's candidates, and no estimators by themselves.
-JOINED = ("retrieve_read.v1", "label_average.v1", "score_average.v1", "distilled.v1")
+SEARCH, DISTILLATION = "searched.v1", "distilled.v1"  # What `--search` and `--distil` add to the candidates.
+# Made of a run's candidates, and no estimators by themselves.
+JOINED = ("retrieve_read.v1", "label_average.v1", "score_average.v1", DISTILLATION)
+# Made of a run's candidates once these are trained.
+ENSEMBLES = ("average.v1", "cascade.v1", "vote.v1", "retrieve_rerank.v1", *JOINED)
+
+# Ways of making training rows that need a base.
+WAYS = {
+    "masked_substitution": "metier.transformer.unlabelled.masked_substitution:masked_substitution",
+    "word_neighbours": "metier.transformer.unlabelled.word_neighbours:word_neighbours",
+}
 
 # A method whose import fails for want of one of these is missing an extra, not broken.
 EXTRAS = {
@@ -100,17 +109,26 @@ def resolve(name: str) -> Any:
     full = full_name(name)
     if full in JOINED:
         raise CallError(
-            f"{full} is made of a race's candidates and cannot be built alone. Name it in --candidates."
+            f"{full} is made of a run's candidates and cannot be built alone. Name it in --candidates."
         )
     points = {point.name: point.value for point in entry_points(group="metier.methods")}
-    module, _, attribute = {**points, **METHODS}[full].partition(":")
+    return _load({**points, **METHODS}[full], f"The method {full}")
+
+
+def resolve_way(name: str) -> Any:
+    """Give the function of a row of `WAYS`; raises MissingExtraError where it needs parts that are not installed."""
+    return _load(WAYS[name], f"The augmentation {name}")
+
+
+def _load(dotted: str, what: str) -> Any:
+    module, _, attribute = dotted.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return getattr(importlib.import_module(module), attribute)  # A dotted path of a table.
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        raise MissingExtraError(f"The method {full}", extra=extra) from None
+        raise MissingExtraError(what, extra=extra) from None
 
 
 def capabilities(name: str) -> Capabilities:
@@ -121,6 +139,11 @@ def capabilities(name: str) -> Capabilities:
     # A plug-in written before methods stated anything is as good as a classical one.
     stated: Capabilities = getattr(resolve(full), "capabilities", Capabilities())
     return stated
+
+
+def is_ensemble(name: str) -> bool:
+    """Whether a candidate is made of others once these are trained."""
+    return full_name(name) in ENSEMBLES
 
 
 def full_name(name: str) -> str:

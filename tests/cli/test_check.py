@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from metier.cli.check import check
 from metier.data import read
 from metier.errors import MissingColumnError, MissingLabelError, UnknownNameError
-from metier.selection.rows.preparation import check_before_any_work
+from metier.selection.decisions import decide
 from metier.selection.settings import check_settings
 
 BANKING = Path(__file__).parents[2] / "examples" / "banking77"
@@ -223,7 +223,7 @@ def test_a_task_that_the_rows_do_not_hold_is_an_error_as_in_training(opinions):
     mark = next(line for line in result.stdout.splitlines() if line.startswith("✗"))
     assert mark.startswith(f"✗ tagging cannot be learned from these rows: {opinions} has no spans column")
     with pytest.raises(MissingLabelError, match="has no spans column"):
-        check_before_any_work(read(opinions), check_settings({"task": "tagging"}))
+        decide(read(opinions), check_settings({"task": "tagging"}))
     # A scale that nobody knows: grades have an order, labels have none.
     opinions.write_text(opinions.read_text().replace(",1", ",pale").replace(",5", ",dark"))
     assert "Grades need an order" in run(opinions, "--task", "grading", code=1).stdout

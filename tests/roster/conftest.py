@@ -77,7 +77,7 @@ CHEAP = {
 ONE_LABEL = known_task("classification")
 
 
-@pytest.fixture(scope="session", params=sorted([*ONE_LABEL.field, *ONE_LABEL.fusions]))
+@pytest.fixture(scope="session", params=sorted([*ONE_LABEL.candidates, *ONE_LABEL.ensembles]))
 def method_name(request) -> str:
     return request.param
 

@@ -15,7 +15,7 @@ from metier import catalogue
 from metier.bundles.safety import check_is_data, walk_files
 from metier.predictors import load_predictor
 from metier.runs.stored_answers import keep
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 from metier.tasks.task_table import TASKS, load_task
 
 MOST_MEGABYTES = 500  # That one book among the rows may add to the process.
@@ -43,7 +43,7 @@ SOURCES = {
     "generation": Source("scitldr/train.jsonl", 40, {}),
 }
 OTHERS = {name: known for name, known in TASKS.items() if name != "classification"}
-PAIRS = [(task, method) for task, known in OTHERS.items() for method in known.field]
+PAIRS = [(task, method) for task, known in OTHERS.items() for method in known.candidates]
 
 
 def settings_of(method: str, base: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_it_is_called_by_its_catalogue_name(pair, base):
 def test_one_answer_a_row_that_the_metrics_take_and_json_holds(answers, rows, task):
     assert len(answers) == len(rows[1]) == len(answers.answered_by)
     kept = keep(answers, task.labels)
-    figures = Figures(task, task.targets(rows[1]))
+    figures = Scores(task, task.targets(rows[1]))
     assert all(np.isfinite(figures.measure(metric, kept.predicted)) for metric in task.metrics)
     assert json.loads(json.dumps(answers.record(0)))["answered_by"] == answers.answered_by[0]
 

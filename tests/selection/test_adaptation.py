@@ -4,7 +4,7 @@ import pytest
 
 from metier.data import read
 from metier.errors import SettingsError
-from metier.selection.rows.preparation import check_before_any_work
+from metier.selection.decisions import decide
 from metier.selection.settings import check_settings
 
 
@@ -18,5 +18,5 @@ def rows(tmp_path):
 def test_says_before_any_work_that_the_base_has_no_room(rows, tiny_base):
     settings = check_settings({"adaptation": "top:7", "base": str(tiny_base)})
     with pytest.raises(SettingsError, match=r"has 2 layers\. Take 'top:2'"):
-        check_before_any_work(rows, settings)
-    check_before_any_work(rows, check_settings({"adaptation": "top:2", "base": str(tiny_base)}))
+        decide(rows, settings)
+    decide(rows, check_settings({"adaptation": "top:2", "base": str(tiny_base)}))

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score
 
 from metier.runs.stored_answers import StoredAnswers
-from metier.selection.ranking_scores import ranking_figures
-from metier.selection.scores import Figures
+from metier.selection.ranking_scores import ranking_scores
+from metier.selection.scores import Scores
 from metier.tasks.classification import Classification
 from metier.tasks.many_labels import ManyLabels
 from metier.tasks.matching import Matching
@@ -17,7 +17,7 @@ def test_sets_are_ranked_by_the_probabilities_of_their_labels():
     truth, given = rng.random((60, 4)) < 0.4, rng.random((60, 4))
     targets = [[label for label, own in zip("abcd", row, strict=True) if own] for row in truth.tolist()]
     answers = StoredAnswers([[] for _ in targets], given, [])
-    found = ranking_figures(Figures(ManyLabels(tuple("abcd")), targets), answers, random_state=0)
+    found = ranking_scores(Scores(ManyLabels(tuple("abcd")), targets), answers, random_state=0)
     score = found["label_ranking_precision"]
     assert score["value"] == pytest.approx(label_ranking_average_precision_score(truth, given))
     assert score["low"] < score["value"] < score["high"]
@@ -30,13 +30,13 @@ def test_pairs_are_ranked_by_the_probability_of_a_match_whatever_it_is_called():
     task = Matching.from_labels(labels)
     assert task.labels == ("other", "same")
     answers = StoredAnswers(labels, np.column_stack([1 - chance, chance]), [])
-    found = ranking_figures(Figures(task, labels), answers, random_state=0)
+    found = ranking_scores(Scores(task, labels), answers, random_state=0)
     expected = average_precision_score(np.array(labels) == "same", chance)
     assert found["average_precision"]["value"] == pytest.approx(expected)
 
 
 def test_where_nothing_is_ranked_there_is_no_figure():
-    pairs = Figures(Matching.from_labels(["a", "b"]), ["a", "b"])
-    assert ranking_figures(pairs, StoredAnswers(["a", "b"], np.eye(2), []), random_state=0) == {}
-    single = Figures(Classification.from_labels(["a", "b"]), ["a", "b"])
-    assert ranking_figures(single, StoredAnswers(["a", "b"], np.eye(2), []), random_state=0) == {}
+    pairs = Scores(Matching.from_labels(["a", "b"]), ["a", "b"])
+    assert ranking_scores(pairs, StoredAnswers(["a", "b"], np.eye(2), []), random_state=0) == {}
+    single = Scores(Classification.from_labels(["a", "b"]), ["a", "b"])
+    assert ranking_scores(single, StoredAnswers(["a", "b"], np.eye(2), []), random_state=0) == {}

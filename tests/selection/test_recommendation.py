@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from metier.selection.recommendation import Contestant, recommend
-from metier.selection.scores import Figures
+from metier.selection.recommendation import Answered, recommend
+from metier.selection.scores import Scores
 from metier.tasks import Classification
 
 
@@ -12,8 +12,8 @@ def named(codes):
     return [f"l{code}" for code in codes]
 
 
-def figures_of(truth, metric="accuracy"):
-    return Figures(Classification(tuple(f"l{code}" for code in range(5)), metric), named(truth))
+def judge_of(truth, metric="accuracy"):
+    return Scores(Classification(tuple(f"l{code}" for code in range(5)), metric), named(truth))
 
 
 def answers(truth, wrong, *, rng):
@@ -23,11 +23,11 @@ def answers(truth, wrong, *, rng):
     return predicted
 
 
-def field(n_rows, **candidates):
+def answered(n_rows, **candidates):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 5, n_rows)
-    return figures_of(truth), [
-        Contestant(name, named(answers(truth, wrong, rng=rng)), latency)
+    return judge_of(truth), [
+        Answered(name, named(answers(truth, wrong, rng=rng)), latency)
         for name, (wrong, latency) in candidates.items()
     ]
 
@@ -36,60 +36,60 @@ def field(n_rows, **candidates):
     ("latency", "said"), [(1.9, "at 63 % of its cost"), (1.01, "at a third of its cost"), (0.1, "at 3.3 % of")]
 )
 def test_costs_are_said_in_words_that_hold(latency, said):
-    figures, contestants = field(1000, cascade=(62, latency), average=(60, 3.0))
-    assert said in recommend(contestants, figures).sentence
+    judge, candidates = answered(1000, cascade=(62, latency), average=(60, 3.0))
+    assert said in recommend(candidates, judge).sentence
 
 
 def test_the_same_cost_is_no_share_of_it():
     """Two that answer alike: the first named is shipped, whatever the clock says of them."""
-    figures, (one,) = field(1000, searched=(60, 3.0))
-    alike = Contestant("encoder", one.predicted, 3.03)
-    assert "(searched, p = 1) at the same cost" in recommend([alike, one], figures).sentence
+    judge, (one,) = answered(1000, searched=(60, 3.0))
+    alike = Answered("encoder", one.predicted, 3.03)
+    assert "(searched, p = 1) at the same cost" in recommend([alike, one], judge).sentence
 
 
-def test_the_cheapest_level_candidate_is_shipped():
-    figures, contestants = field(
-        1000, floor=(800, 0.01), linear=(90, 0.2), cascade=(62, 0.4), average=(60, 3.0)
+def test_the_cheapest_tied_candidate_is_shipped():
+    judge, candidates = answered(
+        1000, baseline=(800, 0.01), linear=(90, 0.2), cascade=(62, 0.4), average=(60, 3.0)
     )
-    chosen = recommend(contestants, figures)
+    chosen = recommend(candidates, judge)
     assert (chosen.name, chosen.best) == ("cascade", "average")
-    assert "level with the best (average" in chosen.sentence
+    assert "statistically tied with the best (average" in chosen.sentence
     assert any(reason.startswith("linear is 3.0 points behind") for reason in chosen.reasons)
 
 
 def test_the_best_is_shipped_when_everything_cheaper_is_shown_to_be_worse():
-    figures, contestants = field(2000, linear=(200, 0.2), encoder=(100, 2.0))
-    chosen = recommend(contestants, figures)
+    judge, candidates = answered(2000, linear=(200, 0.2), encoder=(100, 2.0))
+    chosen = recommend(candidates, judge)
     assert chosen.name == "encoder"
-    assert "nothing cheaper is level" in chosen.sentence
+    assert "nothing cheaper is statistically tied" in chosen.sentence
 
 
-def test_few_rows_do_not_make_the_floor_level():
+def test_few_rows_do_not_tie_the_baseline():
     # 40 rows: 26 against 30 right is not shown to be different, but it is ten points.
-    figures, contestants = field(40, floor=(14, 0.01), linear=(10, 0.2))
-    assert recommend(contestants, figures).name == "linear"
+    judge, candidates = answered(40, baseline=(14, 0.01), linear=(10, 0.2))
+    assert recommend(candidates, judge).name == "linear"
 
 
 def test_a_difference_of_the_clock_does_not_decide():
-    figures, contestants = field(1000, a=(65, 1.00), b=(60, 1.05))
-    assert recommend(contestants, figures).name == "b"
+    judge, candidates = answered(1000, a=(65, 1.00), b=(60, 1.05))
+    assert recommend(candidates, judge).name == "b"
 
 
 def test_macro_f1_decides_where_it_is_the_metric():
     truth = np.array([0] * 950 + [1] * 50)
     always_zero, finds_ones = np.zeros(1000, dtype=int), truth.copy()
     finds_ones[:60] = 1  # Less accurate by a point, far better on the rare label.
-    contestants = [Contestant("lazy", named(always_zero), 0.1), Contestant("finder", named(finds_ones), 1.0)]
-    assert recommend(contestants, figures_of(truth, "macro_f1")).name == "finder"
+    candidates = [Answered("lazy", named(always_zero), 0.1), Answered("finder", named(finds_ones), 1.0)]
+    assert recommend(candidates, judge_of(truth, "macro_f1")).name == "finder"
 
 
 def test_an_error_is_the_better_the_lower():
-    scores = Figures(Grades(), [float(row % 7) for row in range(400)])
+    scores = Scores(Grades(), [float(row % 7) for row in range(400)])
     rng = np.random.default_rng(0)
     near, nearer = (scores.targets + rng.normal(0, 1.0, 400) for _ in range(2))
     far = scores.targets + rng.normal(0, 3.0, 400)
-    field = [Contestant("far", far, 0.1), Contestant("near", near, 1.0), Contestant("nearer", nearer, 9.0)]
-    chosen = recommend(field, scores, tolerance=0.1)
+    candidates = [Answered("far", far, 0.1), Answered("near", near, 1.0), Answered("nearer", nearer, 9.0)]
+    chosen = recommend(candidates, scores, tolerance=0.1)
     best = min(("near", near), ("nearer", nearer), key=lambda one: np.abs(one[1] - scores.targets).mean())[0]
     assert (chosen.name, chosen.best) == ("near", best)
     assert any(re.match(rf"far is \d.* in mae behind {best}", reason) for reason in chosen.reasons)

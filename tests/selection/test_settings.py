@@ -3,7 +3,8 @@ import yaml
 
 from metier.catalogue import resolve
 from metier.errors import CallError, SettingsError
-from metier.selection.settings import TrainSettings, check_settings, load_settings, write_settings
+from metier.runs.run_folder import SETTINGS_FILE, RunFolder
+from metier.selection.settings import TrainSettings, check_settings, load_settings, settings_text
 
 
 def test_every_fault_is_listed_at_once(tmp_path):
@@ -51,7 +52,7 @@ def test_written_settings_hold_every_default_and_load_again(tmp_path):
     settings = TrainSettings(random_state=5)
     method = resolve("tfidf_linear.v1")(random_state=5)
     path = tmp_path / "settings.yaml"
-    write_settings(settings, {"tfidf_linear.v1": method}, path)
+    path.write_text(settings_text(settings, {"tfidf_linear.v1": method}), encoding="utf-8")
     values = yaml.safe_load(path.read_text())
     assert values["methods"]["tfidf_linear"] == method.get_params(deep=False)
     assert set(values) == set(TrainSettings.model_fields)
@@ -64,3 +65,29 @@ def test_refuses_an_adaptation_nobody_knows():
     with pytest.raises(SettingsError, match="Did you mean 'lora'"):
         check_settings({"adaptation": "lorra"})
     assert check_settings({"adaptation": "top:2"}).adaptation == "top:2"
+
+
+def test_two_names_of_one_method_are_a_fault():
+    """The second would be ignored."""
+    both = {"encoder": {"epochs": 2}, "encoder.v1": {"epochs": 3}}
+    with pytest.raises(
+        SettingsError, match=r"methods\.encoder\.v1: methods\.encoder sets the same method; keep one"
+    ):
+        check_settings({"methods": both})
+
+
+def test_settings_of_what_takes_none_hide_no_other_fault():
+    with pytest.raises(SettingsError) as caught:
+        check_settings({"methods": {"distilled": {"epochs": 2}, "tfidf_linear": {"no_such": 1}}})
+    assert "methods.distilled: distilled.v1 is made of a run's candidates" in str(caught.value)
+    assert "methods.tfidf_linear.no_such: unknown" in str(caught.value)
+
+
+def test_texts_of_any_language_are_written_as_they_are_read(tmp_path):
+    """Settings are UTF-8 by name, whatever the machine's own encoding is."""
+    settings = check_settings({"data": {"label": "主题"}, "order": ["低", "高"]})
+    run = RunFolder.create(tmp_path / "run", name="rows")
+    run.write_text(SETTINGS_FILE, settings_text(settings, {}))
+    assert "主题" in (tmp_path / "run" / "settings.yaml").read_text("utf-8")
+    assert load_settings(run.settings_path).order == ("低", "高")
+    assert not list((tmp_path / "run").glob("*.partial"))

@@ -33,8 +33,8 @@ def test_the_kind_of_text_is_read_off_real_rows(name, source, target, kind, metr
     assert task.why
     assert task.primary_metric in task.metrics
     assert task.input_keys == ("text",)
-    assert task.field[-1] == "generator.v1"
-    assert set(task.field) <= set(catalogue.METHODS)
+    assert task.candidates[-1] == "generator.v1"
+    assert set(task.candidates) <= set(catalogue.METHODS)
 
 
 def test_conversations_want_replies():

@@ -5,6 +5,7 @@ from typing import Any
 
 from metier.report import numbers as written
 from metier.report.plots import reliability_plot
+from metier.report.section import Page
 
 # More labels than this and the table stays folded.
 SHORT_LIST = 15
@@ -12,8 +13,17 @@ SHORT_LIST = 15
 MOST_LABELS = 400
 
 
-def confused(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the recommended candidate takes for what."""
+def _labels(page: Page) -> Mapping[str, Any] | None:
+    """The details of answers that are labels; None of all others."""
+    detail: Mapping[str, Any] = page.report["detail"]
+    return detail if detail.get("kind", "labels") == "labels" else None
+
+
+def confused(page: Page) -> dict[str, Any] | None:
+    """Give what the recommended candidate takes for what; None where its answers are no labels."""
+    detail = _labels(page)
+    if detail is None:
+        return None
     pairs, matrix = detail["confusions"], detail["confusion_matrix"] or {"labels": [], "counts": []}
     if not pairs:
         return {"finding": "No row was answered with a wrong label.", "rows": [], "pairs": [], "labels": []}
@@ -37,8 +47,11 @@ def _cell(rows: int, is_right: bool, worst: int) -> dict[str, Any]:
     return {"kind": "miss", "rows": rows, "heat": f"{rows / worst:.2f}"} if rows else {"kind": "none"}
 
 
-def reliable(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Give how far its probabilities can be trusted."""
+def reliable(page: Page) -> dict[str, Any] | None:
+    """Give how far its probabilities can be trusted; None where its answers are no labels."""
+    detail = _labels(page)
+    if detail is None:
+        return None
     bins = [each for each in detail["reliability"] if each["rows"]]
     error = detail["calibration_error"]
     total = sum(each["rows"] for each in bins)
@@ -53,8 +66,11 @@ def reliable(detail: Mapping[str, Any]) -> dict[str, Any]:
     return {"finding": finding, "picture": reliability_plot(bins), "bins": bins}
 
 
-def mistaken(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the mistakes it was surest of."""
+def mistaken(page: Page) -> dict[str, Any] | None:
+    """Give the mistakes it was surest of; None where its answers are no labels."""
+    detail = _labels(page)
+    if detail is None:
+        return None
     rows = detail["mistakes"]
     if not rows:
         return {
@@ -65,14 +81,17 @@ def mistaken(detail: Mapping[str, Any]) -> dict[str, Any]:
     these = "The wrong answer" if len(rows) == 1 else f"The {len(rows)} wrong answers"
     finding = (
         f"{these} of {detail['name']} on the {detail['split']} rows that it was surest of. Read them before "
-        "anything else: what looks right here is a label to mend, and what looks alike is a rule to write down."
+        "anything else: what looks right here is a label to fix, and what looks alike is a rule to write down."
     )
     stages = {row["answered_by"] for row in rows if row["answered_by"]}
     return {"finding": finding, "rows": rows, "has_stages": bool(stages - {detail["name"]})}
 
 
-def labelled(detail: Mapping[str, Any], label_counts: Mapping[str, int]) -> dict[str, Any]:
-    """Give the figures of each label, weakest first, beside the rows it was learned from."""
+def labelled(page: Page) -> dict[str, Any] | None:
+    """Give the figures of each label, weakest first, beside its training rows; None where answers are no labels."""
+    detail, label_counts = _labels(page), page.report["data"]["label_counts"]
+    if detail is None:
+        return None
     ranked = sorted(detail["per_label"], key=lambda row: (row["f1"], -row["rows"]))
     rows = [dict(row) | {"learned_from": label_counts.get(row["label"])} for row in ranked[:MOST_LABELS]]
     named = ", ".join(

@@ -42,7 +42,7 @@ def curve_plot(
         parts += _curve(
             each, "mark" if each["name"] == recommended else "other", to=(to_x, to_y), written=written, low=low
         )
-    label = f"{metric} by training rows; " + "; ".join(_said(each, written) for each in curves)
+    label = f"{metric} by training rows; " + "; ".join(_written(each, written) for each in curves)
     return svg.picture(width, height, parts, label=label, css="plot")
 
 
@@ -72,7 +72,7 @@ def _axes(
         y = to_y(tick / written.factor)
         parts += [
             svg.line((frame.left, y), (frame.right, y), "grid"),
-            svg.text((frame.left - 6, y + 4), f"{tick * written.upward:g}", "tick end"),
+            svg.text((frame.left - 6, y + 4), written.tick(tick), "tick end"),
         ]
     for number in rows:
         x = to_x(number)
@@ -105,7 +105,7 @@ def _curve(
     return parts
 
 
-def _said(each: Mapping[str, Any], written: Scale) -> str:
+def _written(each: Mapping[str, Any], written: Scale) -> str:
     told = ", ".join(f"{count(point['rows'])}: {written.whole(point['value'], 1)}" for point in each["points"])
     if each["doubled"]:
         told += f", {count(each['doubled']['rows'])}: about {written.whole(each['doubled']['value'], 1)}"

@@ -37,6 +37,10 @@ class Scale:
         """1, or -1 for an error: pictures show figures times this, so that further up is better."""
         return 1.0 if self.higher_is_better else -1.0
 
+    def tick(self, number: float) -> str:
+        """Write what stands at a mark of an axis, drawn upwards and multiplied by `factor` already."""
+        return f"{number * self.upward:zg}"  # An error of 0 is drawn at -0.
+
     @property
     def unit(self) -> str:
         """What stands behind a figure, with the space before it."""
@@ -51,7 +55,7 @@ class Scale:
 
     def bare(self, figure: float | None, decimals: int) -> str:
         """Write a figure without its unit."""
-        return NOTHING if figure is None else f"{figure * self.factor:.{decimals}f}"
+        return NOTHING if figure is None else f"{figure * self.factor:z.{decimals}f}"
 
     def whole(self, figure: float | None, decimals: int) -> str:
         """Write a figure with its unit."""
@@ -65,7 +69,7 @@ class Scale:
         """Write a difference with its sign."""
         if self.is_fraction:
             return signed_points(difference)
-        return f"{'−' if difference < 0 else '+'}{abs(difference):.3g}"
+        return f"{'−' if difference < 0 else '+'}{abs(difference):.3g}" if difference else "0"
 
     def gap(self, difference: float) -> str:
         """Write how far apart two figures are: `0.7 points`."""
@@ -86,7 +90,7 @@ def decimals_deserved(interval: Mapping[str, float] | None) -> int:
 
 def points(fraction: float | None, decimals: int = 1) -> str:
     """Write a fraction as a bare percentage: 0.941 is `94.1`."""
-    return NOTHING if fraction is None else f"{fraction * 100:.{decimals}f}"
+    return NOTHING if fraction is None else f"{fraction * 100:z.{decimals}f}"
 
 
 def percent(fraction: float | None, decimals: int = 1) -> str:
@@ -195,7 +199,7 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+        return f"{value:z.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
     if isinstance(value, int):
         # A year or a seed needs no comma; a count of weights does.
         return f"{value:,}" if abs(value) >= 10_000 else str(value)

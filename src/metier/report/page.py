@@ -1,6 +1,6 @@
 """The report of a run as one page: opens from disk, on a phone, on paper and in the dark, and needs no network.
 
-`report_view` prepares what is said, `report_plots` draws, `templates/` says where it stands. The texts are rows
+The sections' modules prepare what is shown, `plots` draws, `templates/` says where it stands. The texts are rows
 of strangers: Jinja escapes every one, the page holds no script and its content policy forbids any. What a text
 could still do to its neighbours is taken from it: control characters and sheer length here, direction marks by
 the `bdi` element around each.
@@ -14,7 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from metier.report import numbers as report_numbers
-from metier.report.sections import view_of
+from metier.report.page_head import head_of
+from metier.report.section import Page
+from metier.report.section_table import SECTIONS
 
 # Characters no HTML or XML page may hold, each shown as its picture (U+2400 and up) instead.
 CONTROLS = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A, 0x0D)} | {0x7F: 0x2421}
@@ -37,6 +39,22 @@ def render_report(report: Mapping[str, Any]) -> str:
     page = _environment().get_template("report.html.jinja").render(view=view_of(report))
     # Half a surrogate pair can stand in a text that was read from JSON, but in no UTF-8 file.
     return page.translate(CONTROLS).encode("utf-8", "replace").decode("utf-8")
+
+
+def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Give everything the template names, ready to be written down."""
+    page = Page(report)
+    shown = [(one, view) for one in SECTIONS if (view := one.view(page)) is not None]
+    return {
+        "split": page.split,
+        "metric": page.metric,
+        "language": report["data"]["language"] or "",
+        "run": report["run"],
+        "format": report["format"],
+        **head_of(page),
+        "anchors": [(one.anchor, one.name) for one, _ in shown],
+        "sections": [(one.anchor, one.template, {"title": one.name, **view}) for one, view in shown],
+    }
 
 
 def shortened(text: Any, longest: int) -> str:

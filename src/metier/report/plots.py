@@ -45,7 +45,7 @@ class Estimate:
 
 
 def quality_scale(estimates: Sequence[Estimate]) -> tuple[float, float]:
-    """Give the range of quality to draw: every interval, but not a floor far below that would flatten the rest.
+    """Give the range of quality to draw: every interval, but not a baseline far below that would flatten the rest.
 
     Returns
     -------
@@ -67,12 +67,12 @@ def quality_scale(estimates: Sequence[Estimate]) -> tuple[float, float]:
     return max(low - padding, bottom), min(high + padding, top)
 
 
-def _said(estimate: Estimate, written: Scale) -> str:
+def _written(estimate: Estimate, written: Scale) -> str:
     decimals = written.decimals({"low": estimate.low, "high": estimate.high})
     return written.whole(estimate.value * written.upward, decimals)
 
 
-def _said_ends(estimate: Estimate, written: Scale) -> str:
+def _written_ends(estimate: Estimate, written: Scale) -> str:
     decimals = written.decimals({"low": estimate.low, "high": estimate.high})
     ends = sorted((estimate.low * written.upward, estimate.high * written.upward))
     return " and ".join(written.bare(end, decimals) for end in ends)
@@ -95,7 +95,7 @@ def interval_bar(
             svg.line((low, middle), (high, middle), f"{kind} whisker"),
             svg.dot((place(estimate.value), middle), 4.5, kind),
         ]
-    label = f"{_said(estimate, written)}, between {_said_ends(estimate, written)}"
+    label = f"{_written(estimate, written)}, between {_written_ends(estimate, written)}"
     if estimate.value < scale[0]:
         label += ", left of the scale"
     return svg.picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
@@ -110,7 +110,7 @@ def interval_axis(scale: tuple[float, float], *, written: Scale = PERCENT) -> Ma
         x = place(tick / factor)
         parts += [
             svg.line((x, 14), (x, 18), "axis"),
-            svg.text((min(max(x, 10), BAR_WIDTH - 10), 10), f"{tick * written.upward:g}", "tick middle"),
+            svg.text((min(max(x, 10), BAR_WIDTH - 10), 10), written.tick(tick), "tick middle"),
         ]
     return svg.picture(
         BAR_WIDTH, 18, parts, label="scale in percent" if written.is_fraction else "scale", css="bar"
@@ -188,7 +188,7 @@ def quality_cost_plot(
         parts += [svg.line((x, top), (x, bottom), f"{kind} whisker"), svg.dot((x, y), radius, kind)]
     parts += _point_labels(shown, anchors, obstacles=obstacles, frame=frame, scale=scale, written=written)
     label = f"{metric} against milliseconds for one answer: " + "; ".join(
-        f"{e.name} {_said(e, written)} at {milliseconds(e.cost_ms)}" for e in shown
+        f"{e.name} {_written(e, written)} at {milliseconds(e.cost_ms)}" for e in shown
     )
     return svg.picture(width, height, parts, label=label, css="plot")
 
@@ -257,7 +257,7 @@ def _point_labels(
         estimate = shown[index]
         name = estimate.name if len(estimate.name) <= 26 else estimate.name[:25] + "…"
         texts.append(
-            name if estimate.value >= scale[0] else f"{name}: {_said(estimate, written)}, off the scale"
+            name if estimate.value >= scale[0] else f"{name}: {_written(estimate, written)}, off the scale"
         )
     places = [anchors[index] for index in order]
     labels = place_labels(texts, places, obstacles=obstacles, frame=frame, font_px=FONT_PX)
@@ -280,7 +280,7 @@ def _quality_axes(
         y = to_y(tick / factor)
         parts += [
             svg.line((frame.left, y), (frame.right, y), "grid"),
-            svg.text((frame.left - 8, y + 4), f"{tick * written.upward:g}", "tick end"),
+            svg.text((frame.left - 8, y + 4), written.tick(tick), "tick end"),
         ]
     turned = Markup('<text class="title middle" transform="translate(13 {:.1f}) rotate(-90)">{}</text>')
     return [*parts, turned.format((frame.top + frame.bottom) / 2, metric + written.unit)]

@@ -18,17 +18,19 @@ from metier.errors import CallError, StorageError
 from metier.runs import stored_answers
 from metier.runs.stored_answers import StoredAnswers
 
+SETTINGS_FILE = "settings.yaml"  # Every setting of the run, defaults filled in.
+
 
 @dataclass
 class Entry:
-    """What is known of one candidate of a race.
+    """What is known of one candidate of a run.
 
     Parameters
     ----------
     name : str
         Versioned name of its method.
     status : {"trained", "dropped", "failed"}
-        Whether it is in the race.
+        Whether it is compared.
     why : str or None
         Why it was dropped or how it failed, in a sentence.
     trained_on : {"train", "train + validation"}
@@ -42,7 +44,7 @@ class Entry:
     facts : dict
         What else the method found worth telling.
     members : list of str
-        For a fusion: the candidates it joins.
+        For an ensemble: the candidates it is made of.
     """
 
     name: str
@@ -82,7 +84,7 @@ class RunFolder:
         """
         path = path or Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}"
         if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
-            is_run = (path / "settings.yaml").exists()
+            is_run = (path / SETTINGS_FILE).exists()
             if not (overwrite and is_run):
                 remedy = "Add --overwrite, or name" if is_run else "It is not a run, so it stays; name"
                 raise CallError(f"{path} exists already. {remedy} another folder with --run.")
@@ -105,7 +107,7 @@ class RunFolder:
         CallError
             If there is no run at the path.
         """
-        if not (path / "settings.yaml").exists():
+        if not (path / SETTINGS_FILE).exists():
             raise CallError(
                 f"{path} is not a run: it has no settings.yaml. Give the folder that `metier train` printed."
             )
@@ -122,7 +124,7 @@ class RunFolder:
     @property
     def settings_path(self) -> Path:
         """Every setting of the run, defaults filled in."""
-        return self.path / "settings.yaml"
+        return self.path / SETTINGS_FILE
 
     @property
     def report_path(self) -> Path:
@@ -186,3 +188,16 @@ class RunFolder:
         """Add a line with the time to the run's log."""
         with (self.path / "train.log").open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now().isoformat(timespec='seconds')} {sentence}\n")
+
+
+def plain(value: Any) -> Any:
+    """Turn numpy values inside nested facts into JSON's own; a float that is no number becomes None."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

@@ -8,7 +8,7 @@ import numpy as np
 from metier.evaluation import calibration_error, confusions, higher_is_better, per_label, reliability
 from metier.evaluation.entity_measures import per_type
 from metier.runs.stored_answers import StoredAnswers
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 
 CONFUSED_LABELS = 12
 MISTAKES = 20
@@ -16,12 +16,12 @@ MISTAKES = 20
 RANKINGS = frozenset({"mean_reciprocal_rank"})
 
 
-def is_one_label(figures: Figures, answers: StoredAnswers) -> bool:
+def is_one_label(scores: Scores, answers: StoredAnswers) -> bool:
     """Whether each answer is one label with its probability."""
-    return answers.probabilities is not None and all(isinstance(target, str) for target in figures.targets[:1])
+    return answers.probabilities is not None and all(isinstance(target, str) for target in scores.targets[:1])
 
 
-def detail_of(name: str, figures: Figures, items: Sequence[Any], tested: Any) -> dict[str, Any]:
+def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> dict[str, Any]:
     """Give what the report says of one candidate's answers to the test rows.
 
     Parameters
@@ -31,12 +31,12 @@ def detail_of(name: str, figures: Figures, items: Sequence[Any], tested: Any) ->
     tested : Tested
     """
     facts: dict[str, Any] = {"name": name, "split": "test", "kind": "answers"}
-    if not is_one_label(figures, tested.answers):
+    if not is_one_label(scores, tested.answers):
         return facts | {
-            "worst": _worst(figures, items, tested),
-            "by_type": _by_type(figures, tested.answers.predicted),
+            "worst": _worst(scores, items, tested),
+            "by_type": _by_type(scores, tested.answers.predicted),
         }
-    truth, labels = figures.codes, figures.task.labels
+    truth, labels = scores.codes, scores.task.labels
     probabilities = tested.answers.probabilities
     predicted = probabilities.argmax(axis=1)
     return facts | {
@@ -50,15 +50,15 @@ def detail_of(name: str, figures: Figures, items: Sequence[Any], tested: Any) ->
     }
 
 
-def _by_type(figures: Figures, predicted: Sequence[Any]) -> list[dict[str, Any]]:
+def _by_type(scores: Scores, predicted: Sequence[Any]) -> list[dict[str, Any]]:
     """Precision, recall and F1 of each type of span, or of each label of sets; empty for other answers."""
-    if "entity_f1" in figures.task.metrics:
-        return per_type(figures.targets, predicted)
-    if "set_micro_f1" not in figures.task.metrics:
+    if "entity_f1" in scores.task.metrics:
+        return per_type(scores.targets, predicted)
+    if "set_micro_f1" not in scores.task.metrics:
         return []
     # A label of a set is a span without a place.
     truth, answers = (
-        [[[0, 0, label] for label in own] for own in rows] for rows in (figures.targets, predicted)
+        [[[0, 0, label] for label in own] for own in rows] for rows in (scores.targets, predicted)
     )
     return per_type(truth, answers)
 
@@ -70,26 +70,26 @@ def words_of(item: Any) -> str:
     return str(item)
 
 
-def _worst(figures: Figures, items: Sequence[Any], tested: Any) -> list[dict[str, Any]]:
+def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, Any]]:
     """The rows with the lowest figure, the first of them first."""
-    metric = figures.task.primary_metric
+    metric = scores.task.primary_metric
     sign = 1.0 if higher_is_better(metric) else -1.0
     answers = tested.answers
-    each = figures.of_rows(metric, answers.predicted)
+    each = scores.of_rows(metric, answers.predicted)
     # Nothing marked where nothing is to be marked has a figure of 0, and is right.
     wrong = [
         row
-        for row, (target, answer) in enumerate(zip(figures.targets, answers.predicted, strict=True))
+        for row, (target, answer) in enumerate(zip(scores.targets, answers.predicted, strict=True))
         if _as_lists(target) != _as_lists(answer) and not (metric in RANKINGS and each[row] == 1)
     ]
-    said = getattr(figures.task, "shown", None)  # Ids say nothing to people.
+    said = getattr(scores.task, "shown", None)  # Ids say nothing to people.
     order = sorted(wrong, key=lambda row: sign * each[row])[:MISTAKES]
     return [
         {
             "row": row + 1,
             "item": items[row],
-            "target": figures.targets[row],
-            "target_text": said(figures.targets[row]) if said else None,
+            "target": scores.targets[row],
+            "target_text": said(scores.targets[row]) if said else None,
             "predicted": answers.predicted[row],
             "record": answers.records[row] if answers.records else None,
             "figure": float(each[row]),

@@ -1,4 +1,4 @@
-"""Figures of rankings: what probabilities are worth before anything is cut at a threshold."""
+"""Scores of rankings: what probabilities are worth before anything is cut at a threshold."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from metier.evaluation import interval_of
 from metier.evaluation.label_set_measures import as_mappings
 from metier.runs.stored_answers import StoredAnswers
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 from metier.tasks.task import Task
 
 
@@ -17,15 +17,15 @@ def ranking_metric(task: Task) -> str | None:
     return "average_precision" if getattr(task, "match_label", None) is not None else None
 
 
-def ranking_figures(figures: Figures, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
+def ranking_scores(scores: Scores, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
     """Give the figure of some answers' probabilities with its interval, by its name; empty where they rank nothing."""
-    metric, probabilities = ranking_metric(figures.task), answers.probabilities
+    metric, probabilities = ranking_metric(scores.task), answers.probabilities
     if metric is None or probabilities is None:
         return {}
-    truth: Any = figures.targets
-    given: Any = as_mappings(probabilities, figures.task.labels)
+    truth: Any = scores.targets
+    given: Any = as_mappings(probabilities, scores.task.labels)
     if metric == "average_precision":
-        match = figures.task.match_label  # type: ignore[attr-defined]  # Only what has one has this metric.
-        truth = [target == match for target in figures.targets]
-        given = probabilities[:, figures.task.labels.index(match)]
+        match = scores.task.match_label  # type: ignore[attr-defined]  # Only what has one has this metric.
+        truth = [target == match for target in scores.targets]
+        given = probabilities[:, scores.task.labels.index(match)]
     return {metric: asdict(interval_of(metric, truth, given, random_state=random_state))}

@@ -1,4 +1,4 @@
-"""The settings that were taken from the rows, and why: said before anything is trained."""
+"""The settings that were taken from the rows, and why: reported before anything is trained."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.selection.plan import Planned
 from metier.text.item_text import text_of
+from metier.training.learning_rate import default_learning_rate
 
 SAMPLED_ROWS = 2_000
-# Labels so many times rarer than the commonest are mostly passed over by a loss that counts every row alike.
+# Labels so many times rarer than the most frequent are mostly passed over by a loss that counts every row alike.
 SKEWED = 10
 
 
-def reasons_of(planned: Sequence[Planned], items: Sequence[Any], targets: Sequence[Any]) -> list[str]:
-    """Say of the dearest candidate that is fine-tuned how long, how fast and on what it learns, a sentence each.
+def reasons_of(
+    planned: Sequence[Planned], items: Sequence[Any], targets: Sequence[Any], *, language: str | None = None
+) -> list[str]:
+    """Say of the most expensive candidate that is fine-tuned how long, how fast and on what it learns.
 
     Parameters
     ----------
@@ -23,29 +27,30 @@ def reasons_of(planned: Sequence[Planned], items: Sequence[Any], targets: Sequen
         Cheap first.
     items, targets : sequence
         Training rows.
+    language : str, optional
+        Of most of them: what the base `auto` is.
     """
-    tuned = [one for one in planned if one.epochs is not None and not one.why_dropped and _has_rate(one)]
+    tuned = [one for one in planned if one.epochs is not None and one.runs and _has_rate(one)]
     if not tuned:
         return []
-    return [*_of_length(tuned[-1], items), *_of_labels(tuned[-1], targets)]
+    return [*_of_length(tuned[-1], items, language), *_of_labels(tuned[-1], targets)]
 
 
 def _has_rate(one: Planned) -> bool:
+    assert one.method is not None  # Only what runs.
     return {"learning_rate", "token_budget", "layer_decay"} <= set(one.method.get_params(deep=False))
 
 
-def _of_length(one: Planned, items: Sequence[Any]) -> list[str]:
-    from metier.bases.known_bases import load_tokenizer, resolve_base
-    from metier.text.language import detect_language
-    from metier.training.encoder_settings import default_learning_rate
-
+def _of_length(one: Planned, items: Sequence[Any], language: str | None) -> list[str]:
+    assert one.method is not None  # Only what runs.
+    assert one.epochs is not None
     settings = one.method.get_params(deep=False)
     texts = [text_of(item) for item in items[:: max(1, len(items) // SAMPLED_ROWS)]]
-    base = resolve_base(settings["base"], language=detect_language(texts).main_language)
+    base = resolve_base(settings["base"], language=language)
     tokenizer = load_tokenizer(base)
     tokenizer.no_truncation()
     lengths = np.array([len(found.ids) for found in tokenizer.encode_batch(texts)])
-    steps = max(1, round(one.epochs * lengths.mean() * len(items) / settings["token_budget"]))  # type: ignore[operator]
+    steps = max(1, round(one.epochs * lengths.mean() * len(items) / settings["token_budget"]))
     rate = settings["learning_rate"]
     why = f"for {steps:,} steps; more steps, a lower rate" if rate is None else "its default"
     rate = default_learning_rate(steps) if rate is None else rate
@@ -62,6 +67,7 @@ def _of_length(one: Planned, items: Sequence[Any]) -> list[str]:
 
 
 def _of_labels(one: Planned, targets: Sequence[Any]) -> list[str]:
+    assert one.method is not None  # Only what runs.
     settings = one.method.get_params(deep=False)
     if "class_weights" not in settings or not all(isinstance(target, str) for target in targets):
         return []
@@ -71,10 +77,11 @@ def _of_labels(one: Planned, targets: Sequence[Any]) -> list[str]:
         return [f"{one.name}: class weights {settings['class_weights']}, as set"]
     if times < SKEWED:
         return [
-            f"{one.name}: no class weights, for the commonest label has {times:.1f} times the rows of the rarest"
+            f"{one.name}: no class weights, for the most frequent label has {times:.1f} times the rows of the rarest"
         ]
     short = one.name.rpartition(".v")[0]
     return [
-        f"{one.name}: no class weights though the commonest label has {times:.0f} times the rows of the rarest: every "
-        f"row counts alike, as in accuracy; if rare labels count as much, --set methods.{short}.class_weights=balanced"
+        f"{one.name}: no class weights though the most frequent label has {times:.0f} times the rows of the rarest: "
+        "every row counts alike, as in accuracy; if rare labels count as much, "
+        f"--set methods.{short}.class_weights=balanced"
     ]

@@ -1,8 +1,8 @@
-"""Which candidate to ship: the cheapest that is level with the best.
+"""Which candidate to ship: the cheapest that is tied with the best.
 
-Decided on the validation rows only. A candidate is level with the best when the paired test does not show it
+Decided on the validation rows only. A candidate is tied with the best when the paired test does not show it
 to be worse and its score is within a tolerance of the best's: with few rows nothing is ever *shown* to be
-worse, and without the second condition the floor itself would be recommended.
+worse, and without the second condition the baseline itself would be recommended.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ import numpy as np
 
 from metier.evaluation import higher_is_better, is_fraction
 from metier.evaluation.comparison import Comparison
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 
 # Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
 SAME_COST_RATIO = 1.15
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Answered:
     """A candidate with what the decision needs.
 
     Parameters
@@ -62,78 +62,78 @@ class Recommendation:
 
 
 def recommend(
-    contestants: Sequence[Contestant],
-    figures: Figures,
+    candidates: Sequence[Answered],
+    judge: Scores,
     *,
     tolerance: float = 0.01,
     details: Mapping[str, str] | None = None,
 ) -> Recommendation:
-    """Pick the cheapest candidate that is level with the best.
+    """Pick the cheapest candidate that is tied with the best.
 
     Parameters
     ----------
-    contestants : sequence of Contestant
+    candidates : sequence of Answered
         At least one.
-    figures : Figures
+    judge : Scores
         The validation rows; candidates are ranked by the task's primary metric.
     tolerance : float
-        How far below the best a candidate may score and still be level: a difference of fractions, and for a
+        How far below the best a candidate may score and still be tied: a difference of fractions, and for a
         metric that is none a share of the best's score.
     details : mapping of str to str
         A clause to add for a candidate when it is chosen.
     """
-    metric = figures.task.primary_metric
+    metric = judge.task.primary_metric
     sign = 1.0 if higher_is_better(metric) else -1.0
-    scores = {one.name: sign * figures.measure(metric, one.predicted) for one in contestants}
-    best = max(contestants, key=lambda one: (scores[one.name], -one.latency_ms))
-    against = {one.name: figures.compare(metric, one.predicted, best.predicted) for one in contestants}
+    scores = {one.name: sign * judge.measure(metric, one.predicted) for one in candidates}
+    best = max(candidates, key=lambda one: (scores[one.name], -one.latency_ms))
+    against = {one.name: judge.compare(metric, one.predicted, best.predicted) for one in candidates}
     allowed = tolerance if is_fraction(metric) else tolerance * abs(scores[best.name])
-    level = [
+    tied = [
         one
-        for one in contestants
+        for one in candidates
         if one is best
         or (against[one.name].verdict != "b is better" and scores[best.name] - scores[one.name] <= allowed)
     ]
-    floor = min(one.latency_ms for one in level)
+    cheapest = min(one.latency_ms for one in tied)
     chosen = max(
-        (one for one in level if one.latency_ms <= floor * SAME_COST_RATIO), key=lambda one: scores[one.name]
+        (one for one in tied if one.latency_ms <= cheapest * SAME_COST_RATIO), key=lambda one: scores[one.name]
     )
     sentence = _sentence(chosen, best, against[chosen.name], (details or {}).get(chosen.name))
     reasons = tuple(
-        _reason(one, chosen, best, against[one.name], is_level=one in level, metric=metric)
-        for one in contestants
+        _reason(one, chosen, best, against[one.name], is_tied=one in tied, metric=metric)
+        for one in candidates
         if one is not chosen
     )
     return Recommendation(chosen.name, best.name, sentence, reasons)
 
 
-def _sentence(chosen: Contestant, best: Contestant, comparison: Comparison, detail: str | None) -> str:
+def _sentence(chosen: Answered, best: Answered, comparison: Comparison, detail: str | None) -> str:
     if chosen is best:
-        words = "the best on validation, and nothing cheaper is level with it"
+        words = "the best on validation, and nothing cheaper is statistically tied with it"
     else:
         words = (
-            f"level with the best ({best.name}, p = {comparison.p_value:.2g}) "
+            f"statistically tied with the best ({best.name}, p = {comparison.p_value:.2g}) "
             f"at {_cost(chosen.latency_ms / best.latency_ms)}"
         )
     return f"ship {chosen.name}: {words}" + (f"; {detail}" if detail else "")
 
 
 def _reason(
-    one: Contestant,
-    chosen: Contestant,
-    best: Contestant,
+    one: Answered,
+    chosen: Answered,
+    best: Answered,
     comparison: Comparison,
     *,
-    is_level: bool,
+    is_tied: bool,
     metric: str,
 ) -> str:
     gap = abs(comparison.difference)
     points = f"{gap * 100:.1f} points" if is_fraction(metric) else f"{gap:.3g} in {metric}"
     if one is best:
-        return f"{one.name} has the highest score, but {chosen.name} is level with it and cheaper."
-    if is_level:
+        return f"{one.name} has the highest score, but {chosen.name} is statistically tied with it and cheaper."
+    if is_tied:
         times = f"{one.latency_ms:.2g} ms against {chosen.latency_ms:.2g} ms"
-        return f"{one.name} is level with the best too, but answers in {times}."
+        return f"{one.name} is statistically tied with the best too, but answers in {times}."
     if comparison.verdict == "b is better":
         shown = f"the paired test shows it (p = {comparison.p_value:.2g})"
         return f"{one.name} is {points} behind {best.name}, and {shown}."

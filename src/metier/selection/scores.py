@@ -1,4 +1,4 @@
-"""Figures of a task's answers on some rows: one way for label tasks and for all others."""
+"""Scores of a task's answers on some rows: one way for label tasks and for all others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ RELATION_AVERAGES = {"relation_micro_f1": "micro", "relation_macro_f1": "macro"}
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What answers to some rows are held against.
+class Scores:
+    """What answers to some rows are compared with.
 
     Parameters
     ----------
@@ -87,17 +87,22 @@ class Figures:
         return self.targets, predicted
 
     def _measure(self, metric: str) -> str | RowMeasure:
-        """Give a metric as it is measured here: which label says "no relation" the task knows, not its name."""
-        negative: str | None = getattr(self.task, "negative_label", None)
-        average = RELATION_AVERAGES.get(metric)
-        return metric if negative is None or average is None else relation_f1(average, negative=negative)
+        return measure_of(metric, getattr(self.task, "negative_label", None))
 
     def _encode(self, labels: Sequence[str]) -> np.ndarray:
         index = {label: place for place, label in enumerate(self.task.labels)}
-        unseen = sorted({label for label in labels if label not in index})
-        if unseen:
+        unknown = sorted({label for label in labels if label not in index})
+        if unknown:
             raise UnseenLabelError(
-                f"{self.origin} use {len(unseen)} labels that the training rows never show: "
-                f"{', '.join(map(repr, unseen[:5]))}. Add training rows with these labels, or mend the spelling."
+                f"{self.origin} use {len(unknown)} labels that the training rows never show: "
+                f"{', '.join(map(repr, unknown[:5]))}. Add training rows with these labels, or fix the spelling."
             )
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))
+
+
+def measure_of(metric: str, negative_label: str | None) -> str | RowMeasure:
+    """Give a metric as it is measured here: which label says "no relation" the task knows, not the metric's name."""
+    average = RELATION_AVERAGES.get(metric)
+    return (
+        metric if negative_label is None or average is None else relation_f1(average, negative=negative_label)
+    )

@@ -15,12 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier import catalogue
 from metier.bases.adaptation import faults_of
-from metier.errors import CallError, SettingsError, suggest
+from metier.errors import CallError, MetierError, SettingsError, suggest
 from metier.machine import usable_cores
+from metier.tasks.method_contract import Method
 
-# What the race decides itself; a user who sets one of these would be overruled silently.
-DECIDED_BY_THE_RACE = frozenset({"unlabelled", "checkpoint_folder", "members", "stages", "collection"})
-
+# What the run decides itself; a user who sets one of these would be overruled silently.
+DECIDED_BY_THE_RUN = frozenset(
+    {"unlabelled", "checkpoint_folder", "members", "stages", "collection", "arguments"}
+)
 
 # The columns that can be named.
 ROLES = (
@@ -55,7 +57,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     delimiter: str | None = None
     separator: str | None = Field(default=None, description="Between the labels of one row.")
     collection: str | None = Field(default=None, description="File of further texts that a search may find.")
-    repair: bool = Field(default=False, description="Mend what is safe to mend, and say so.")
+    repair: bool = Field(default=False, description="Fix what is safe to fix, and report it.")
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, description="Share of the rows, 0 to 0.5.")
     test_fraction: float = Field(default=0.2, gt=0, lt=0.5, description="Share held out when no test is given.")
     drop_leaks: bool = Field(default=False, description="Leave out training rows that also stand in test.")
@@ -72,7 +74,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class CascadeSettings(BaseModel, frozen=True, extra="forbid"):
-    """What the certificate of a cascade promises."""
+    """What the certificate of a cascade guarantees."""
 
     margin: float = Field(default=0.005, gt=0, lt=0.5, description="Accuracy that may be lost, 0 to 0.5.")
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="How sure the certificate is, 0.5 to 1.")
@@ -82,7 +84,9 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     """Every setting of `metier train`."""
 
     data: DataSettings = DataSettings()
-    task: str | None = Field(default=None, description="What is to be predicted; None: told from the columns.")
+    task: str | None = Field(
+        default=None, description="What is to be predicted; None: inferred from the columns."
+    )
     order: tuple[str, ...] | None = Field(default=None, description="Of grades, the lowest first.")
     budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
     candidates: tuple[str, ...] | None = Field(default=None, description="None: the defaults of the task.")
@@ -91,20 +95,22 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
         default=False,
         description="Search the settings of the method that is fine-tuned, with the time that is left.",
     )
-    distil: bool = Field(default=False, description="Teach the dearest fusion to one encoder, which races too.")
+    distil: bool = Field(
+        default=False, description="Teach the most expensive ensemble to one model, a candidate too."
+    )
     adaptation: str | None = Field(
         default=None,
         description="What of a base trains: full, head, top:2, lora:8, ...; None: as the method has it.",
     )
     refit: bool = Field(default=True, description="Train the chosen members again on train + validation.")
     tolerance: float = Field(
-        default=0.01, ge=0, lt=0.5, description="How far below the best still counts as level."
+        default=0.01, ge=0, lt=0.5, description="How far below the best still counts as tied with it."
     )
     cascade: CascadeSettings = CascadeSettings()
     random_state: int = Field(default=0, ge=0)
     seeds: int = Field(default=1, ge=1, le=100, description="Trainings of each candidate, for their spread.")
     learning_curve: bool = Field(default=False, description="Train on growing parts of the rows, too.")
-    track: tuple[str, ...] = Field(default=(), description="Followers: tensorboard, wandb, mlflow.")
+    track: tuple[str, ...] = Field(default=(), description="Trackers: tensorboard, wandb, mlflow.")
     on: str | None = Field(default=None, description="A Ray cluster: ray, or ray:HOST:PORT.")
     processes: int = Field(default=1, ge=1, le=64, description="That fine-tune one model together.")
     threads: int = Field(default_factory=usable_cores, ge=1)
@@ -141,32 +147,29 @@ def check_settings(values: Mapping[str, Any], *, origin: str = "The settings") -
         faults += [_sentence(fault, TrainSettings) for fault in error.errors()]
     if values.get("adaptation") is not None:
         faults += faults_of(values["adaptation"])
-    methods = values.get("methods") or {}
-    if isinstance(methods, Mapping):
-        for name, arguments in methods.items():
-            faults += _method_faults(str(name), arguments)
+    faults += _methods_faults(values.get("methods") or {})
     if faults or settings is None:
         raise SettingsError(faults, origin=origin)
     return settings
 
 
-def write_settings(settings: TrainSettings, methods: Mapping[str, Any], path: Path) -> None:
-    """Write every setting with its default filled in, the arguments of the methods that run included."""
+def settings_text(settings: TrainSettings, methods: Mapping[str, Method]) -> str:
+    """Give every setting with its default filled in, the arguments of the methods that run included, as YAML."""
     values = settings.model_dump(mode="json")
     values["methods"] = {
         short_name(name): {
             key: value
             for key, value in method.get_params(deep=False).items()
-            if key not in DECIDED_BY_THE_RACE and _is_plain(value)
+            if key not in DECIDED_BY_THE_RUN and _is_plain(value)
         }
         for name, method in methods.items()
     } | {
-        name: arguments for name, arguments in settings.methods.items() if name not in map(short_name, methods)
+        name: arguments
+        for name, arguments in settings.methods.items()
+        if short_name(name) not in map(short_name, methods)
     }
     text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-    path.write_text(
-        "# Every setting of this run. Use it again with: metier train --settings this-file\n" + text
-    )
+    return "# Every setting of this run. Use it again with: metier train --settings this-file\n" + text
 
 
 def short_name(name: str) -> str:
@@ -187,7 +190,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             f"The settings file {path} cannot be read ({error.strerror}). Check --settings."
         ) from None
     except yaml.YAMLError as error:
-        raise CallError(f"{path} is not YAML: {error}. Mend it, or write a new one with a run.") from None
+        raise CallError(f"{path} is not YAML: {error}. Fix it, or write a new one with a run.") from None
     if not isinstance(values, dict):
         raise CallError(f"{path} should hold settings as `name: value`; found {type(values).__name__}.")
     return values
@@ -207,6 +210,19 @@ def _apply(values: dict[str, Any], override: str) -> None:
     values[keys[-1]] = yaml.safe_load(value)
 
 
+def _methods_faults(methods: Any) -> list[str]:
+    if not isinstance(methods, Mapping):
+        return []  # The model of all settings has reported it.
+    faults = []
+    for name, arguments in methods.items():
+        if str(name) != short_name(str(name)) and short_name(str(name)) in methods:
+            faults.append(
+                f"methods.{name}: methods.{short_name(str(name))} sets the same method; keep one of the two"
+            )
+        faults += _method_faults(str(name), arguments)
+    return faults
+
+
 def _method_faults(name: str, arguments: Any) -> list[str]:
     known = {short_name(full): full for full in catalogue.names()}
     known |= {full: full for full in catalogue.names()}
@@ -214,7 +230,12 @@ def _method_faults(name: str, arguments: Any) -> list[str]:
         return [f"methods.{name}: no method has this name.{suggest(name, known)}"]
     if not isinstance(arguments, Mapping):
         return [f"methods.{name}: expected arguments as `name: value`, found {arguments!r}"]
-    model = _model_of(catalogue.resolve(known[name]))
+    try:
+        model = _model_of(catalogue.resolve(known[name]))
+    except (
+        MetierError
+    ) as error:  # Made of candidates, or not installed: the other faults are reported all the same.
+        return [f"methods.{name}: {error}"]
     try:
         model(**arguments)
     except ValidationError as error:
@@ -225,7 +246,7 @@ def _method_faults(name: str, arguments: Any) -> list[str]:
 def _model_of(method: type) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(method).parameters.items():
-        if name in DECIDED_BY_THE_RACE:
+        if name in DECIDED_BY_THE_RUN:
             continue
         annotation = Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation
         fields[name] = (annotation, parameter.default)

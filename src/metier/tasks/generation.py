@@ -88,11 +88,6 @@ class Generation(PlainTask):
         return CANDIDATES[self.kind]
 
     @property
-    def field(self) -> tuple[str, ...]:
-        """The methods that race by default for this kind of text, in place of all that the task knows."""
-        return CANDIDATES[self.kind]
-
-    @property
     def input(self) -> InputKind:
         """The form of its questions: texts, or conversations."""
         return CONVERSATION if self.is_dialogue else TEXT

@@ -85,14 +85,11 @@ class Method(Protocol):
     ----------
     chosen_params_ : dict
         After `fit`: constructor arguments with which another fit needs no validation rows.
-    facts_ : dict
-        After `fit`: what is worth telling in the report.
     """
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     chosen_params_: dict[str, Any]
-    facts_: dict[str, Any]
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -164,6 +161,13 @@ class SuitsSomeRows(Protocol):
     def why_not(self, X: Sequence[Any], y: Sequence[Any]) -> str | None:
         """Say why it should not be a default candidate on these rows; None: it should."""
         ...
+
+
+@runtime_checkable
+class StatesFacts(Protocol):
+    """A method that states facts of its fit for the report."""
+
+    facts_: dict[str, Any]
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""The tasks by their names, and which methods race for each when nobody says otherwise.
+"""The tasks by their names, and which methods are compared for each when nobody names candidates.
 
 A task is added with one file in this folder and one row here; its methods are rows of the catalogue.
 """
@@ -18,23 +18,32 @@ class Known:
     ----------
     where : str
         Dotted path of its class.
-    field : tuple of str
-        The methods that race by default, cheap first.
-    fusions : tuple of str
+    candidates : tuple of str
+        The methods that are compared by default, cheap first.
+    ensembles : tuple of str
         What is made of them afterwards, on their validation answers.
+    learn_from_unlabelled : tuple of str
+        The methods that unlabelled rows add, in the order of their cost.
+    student : str or None
+        The method that an ensemble can be taught to.
     """
 
     where: str
-    field: tuple[str, ...]
-    fusions: tuple[str, ...] = ()
+    candidates: tuple[str, ...]
+    ensembles: tuple[str, ...] = ()
+    learn_from_unlabelled: tuple[str, ...] = ()
+    student: str | None = None
 
 
-PROBABILITIES = ("average.v1", "cascade.v1")  # Fusions of whatever answers with probabilities of labels.
+PROBABILITIES = ("average.v1", "cascade.v1")  # Ensembles of whatever answers with probabilities of labels.
+ORDERED = "grading"  # The task that an order of the labels asks for.
 TASKS = {
     "classification": Known(
         "metier.tasks.classification:Classification",
         ("majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "few_shot.v1", "encoder.v1"),
         PROBABILITIES,
+        learn_from_unlabelled=("self_training.v1", "pretrained_encoder.v1", "consistency_encoder.v1"),
+        student="encoder.v1",
     ),
     "many_labels": Known(
         "metier.tasks.multi_label:MultiLabel",

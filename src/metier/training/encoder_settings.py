@@ -2,28 +2,13 @@
 
 from typing import Any
 
-import numpy as np
-
 from metier.bases.adaptation import check_fits, faults_of, parse_adaptation
 from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
 from metier.errors import SettingsError
 from metier.export.precision_choice import PRECISIONS
+from metier.training.learning_rate import default_learning_rate as default_learning_rate
 from metier.training.objectives.composition import objective_faults
-
-# Learned on banking77 with MiniLM; Chinese titles with multilingual E5 took 2e-4 well at 490 steps.
-LEARNING_RATE, ITS_STEPS = 1.5e-4, 600
-LOWEST_RATE, HIGHEST_RATE = 5e-5, 2.5e-4
-
-
-def default_learning_rate(steps: float) -> float:
-    """Give the peak learning rate for a run of so many steps.
-
-    The distance that weights travel grows with the root of the steps, so the rate falls with it: few steps need
-    longer ones, while a hundred thousand at that size would unlearn the base. Held between 5e-5 and 2.5e-4, the
-    range in which small encoders (20 to 120 million weights) train without falling apart.
-    """
-    return float(np.clip(LEARNING_RATE * np.sqrt(ITS_STEPS / max(steps, 1)), LOWEST_RATE, HIGHEST_RATE))
 
 
 def check_settings(method: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from metier.data import read
 from metier.errors import CallError, SettingsError
 from metier.selection.api import train
-from metier.selection.rows.preparation import check_before_any_work
+from metier.selection.rows.augmenting import check_augmentation
 from metier.selection.settings import check_settings
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -64,7 +64,7 @@ def test_the_report_says_how_many(runs):
 def test_what_cannot_be_done_is_said_before_any_work():
     rows = read([("my card", "a"), ("my pin", "b")] * 3)
     with pytest.raises(SettingsError, match="no way is called 'typos'"):
-        check_before_any_work(rows, check_settings({"data": {"augment": "typos"}}))
+        check_augmentation(rows, check_settings({"data": {"augment": "typos"}}))
     written = read([{"text": "bonjour", "target": "hello"}] * 4, target="target")
     with pytest.raises(CallError, match="the text that is to be written"):
-        check_before_any_work(written, check_settings({"data": {"augment": "eda"}, "task": "generation"}))
+        check_augmentation(written, check_settings({"data": {"augment": "eda"}, "task": "generation"}))

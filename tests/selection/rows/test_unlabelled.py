@@ -1,4 +1,4 @@
-"""`--unlabelled`: who joins the race, what is refused before any work, and what is said of the gain."""
+"""`--unlabelled`: what is added, what is refused before any work, and what is reported of the gain."""
 
 import csv
 from pathlib import Path
@@ -7,10 +7,14 @@ import pytest
 
 from metier.data import read
 from metier.errors import CallError, DataError
+from metier.progress import ignore
 from metier.selection.api import train
-from metier.selection.rows.preparation import check_before_any_work
-from metier.selection.rows.unlabelled import METHODS, with_unlabelled
+from metier.selection.conduct import begin
+from metier.selection.decisions import decide
+from metier.selection.rows.preparation import Sources
+from metier.selection.rows.unlabelled import with_unlabelled
 from metier.selection.settings import check_settings
+from metier.tasks.task_table import TASKS
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 LABELS = ("card_arrival", "exchange_rate", "age_limit", "change_pin")
@@ -102,23 +106,27 @@ def test_the_texts_are_not_written_into_the_settings(finished):
     assert len(written) < 8_000
 
 
-def test_who_joins():
-    field = ["majority.v1", "frozen_linear.v1"]
-    assert set(with_unlabelled(field, is_open=True)) == {*field, "self_training.v1"}
-    assert with_unlabelled(["majority.v1"], is_open=True) == ["majority.v1"]
-    assert "frozen_linear.v1" in with_unlabelled(["self_training.v1"], is_open=False)
-    assert "encoder.v1" not in METHODS
+LEARNERS = TASKS["classification"].learn_from_unlabelled
 
 
-def test_bad_input_is_said_before_any_work(files, tmp_path):
+def test_who_is_added():
+    names = ["majority.v1", "frozen_linear.v1"]
+    assert set(with_unlabelled(names, LEARNERS, is_open=True)) == {*names, "self_training.v1"}
+    assert with_unlabelled(["majority.v1"], LEARNERS, is_open=True) == ["majority.v1"]
+    assert "frozen_linear.v1" in with_unlabelled(["self_training.v1"], LEARNERS, is_open=False)
+    assert "encoder.v1" not in LEARNERS
+
+
+def test_bad_input_is_reported_before_any_work(files, tmp_path):
     rows = read(files / "train.csv")
     chinese = write(tmp_path / "zh.csv", [{"text": "我的卡丢了，怎么办"}] * 3, ["text"])
+    settings = check_settings({"data": {"unlabelled": str(chinese)}})
     with pytest.raises(DataError, match=r"The labelled rows are English, and 0 % of the 1 texts.*Chinese"):
-        check_before_any_work(rows, check_settings({"data": {"unlabelled": str(chinese)}}))
+        begin(Sources(rows, None, None), settings, ignore)
     with pytest.raises(CallError, match="learns from unlabelled rows, but there are none"):
-        check_before_any_work(rows, check_settings({"candidates": ["self_training"]}))
+        decide(rows, check_settings({"candidates": ["self_training"]}))
     pairs = read(
         [{"text": "a b", "text_pair": "c d", "label": str(n % 2)} for n in range(8)], text_pair="text_pair"
     )
-    with pytest.raises(CallError, match="the task is matching"):
-        check_before_any_work(pairs, check_settings({"data": {"unlabelled": str(chinese)}}))
+    with pytest.raises(CallError, match="learned from for the task classification; the task is matching"):
+        decide(pairs, settings)

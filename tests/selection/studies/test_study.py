@@ -12,7 +12,7 @@ import pytest
 import metier
 from metier.data import read
 from metier.selection.api import train
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 from metier.selection.studies.growing_rows import curve_sizes, nested_order
 from metier.selection.studies.learning_curve import curve_of
 from metier.selection.studies.seeds import seeds_that_fit, spread_of
@@ -156,7 +156,7 @@ def test_too_few_mistakes_are_no_curve():
     wrong = [*truth[:97], "b" if truth[97] == "a" else "a", *truth[98:]]
     worse = ["a"] * 100
     answers = {100: [worse], 200: [wrong], 400: [wrong], 800: [wrong], 1600: [wrong]}
-    curve = curve_of("x.v1", Figures(task, truth), answers)
+    curve = curve_of("x.v1", Scores(task, truth), answers)
     assert curve.doubled is None
     assert "too few to say" in curve.sentence
 
@@ -165,7 +165,7 @@ def test_what_does_not_learn_is_said_not_to():
     task = Classification(labels=("a", "b"))
     truth = ["a", "b"] * 50
     answers = {size: [["a"] * 100] for size in (100, 200, 400, 800)}
-    assert "nothing says that more would help" in curve_of("x.v1", Figures(task, truth), answers).sentence
+    assert "nothing says that more would help" in curve_of("x.v1", Scores(task, truth), answers).sentence
 
 
 def test_from_python_the_curve_is_that_of_the_report(curves, studied):

@@ -5,7 +5,7 @@ cascade pays for one sequence of tests, not for a choice among many.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from metier.fusion import (
     AverageFit,
@@ -45,6 +45,19 @@ class Joiner(Protocol):
 
     def write(self, race: Any) -> None:
         """Write the predictor from the members' folders as they are now."""
+        ...
+
+
+@runtime_checkable
+class Certified(Protocol):
+    """A builder of an ensemble whose loss against its last stage is certified."""
+
+    stages: tuple[str, str] | None
+    certificate: CascadeCertificate | None
+
+    @property
+    def guarantee(self) -> str | None:
+        """What the certificate says, in a clause; None where there is none."""
         ...
 
 
@@ -117,13 +130,14 @@ class CascadeJoiner:
         export_cascade(self.certificate, folders, fresh(race.run.candidate(self.name)), name=self.name)
 
     @property
-    def promise(self) -> str | None:
+    def guarantee(self) -> str | None:
         """What the certificate says, in a clause; None where there is none."""
         found = self.certificate
         if found is None or found.threshold is None or self.stages is None:
             return None
         return (
-            f"{self.stages[0]} answers {found.kept_fraction * 100:.0f} % of rows before {self.stages[1]} wakes; "
+            f"{self.stages[0]} answers {found.kept_fraction * 100:.0f} % of rows, the others fall through to "
+            f"stage 2, {self.stages[1]}; "
             f"certified within {found.margin * 100:g} points of it ({found.confidence * 100:g} %)"
         )
 

@@ -1,7 +1,7 @@
 """Where a candidate is fitted: in this process, in several that train together, or on another machine.
 
 A fit is a job: a method by its name and arguments, rows, and a folder that its export is left in. Here it is
-simply done; elsewhere it is written down as JSON, done there by `run_job`, and its folder comes back. The race
+simply done; elsewhere it is written down as JSON, done there by `run_job`, and its folder comes back. The comparison
 neither knows nor cares.
 """
 
@@ -17,13 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from metier import catalogue
 from metier.errors import BudgetError, CallError, MetierError, SettingsError
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.method_contract import Capabilities, Method, StatesFacts
 from metier.training.sharding_settings import asks_for_shards, check_shards, shard_faults
 
-# A search tries what its own clock allows: processes with clocks of their own would try different things.
-FITS_ALONE = frozenset({"searched.v1"})
 LAST_WORDS = 2_000
 FAULT_FILE = "fault.txt"
 PLACES = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"})
@@ -36,19 +37,37 @@ class Job:
     Parameters
     ----------
     name : str
-        Versioned name of the method.
-    method : estimator
+        Versioned name of the candidate.
+    method : Method
         Unfitted.
     items, targets : sequences
         To learn from.
     validation : tuple of items and targets, or None
+    soft : sequence of sequence of float, or None
+        A teacher's probabilities of the labels for each item, for a method that takes them.
+    method_name : str or None
+        Versioned name of the method where the candidate has another.
     """
 
     name: str
-    method: Any
+    method: Method
     items: Sequence[Any]
     targets: Sequence[Any]
     validation: tuple[Sequence[Any], Sequence[Any]] | None = None
+    soft: Sequence[Sequence[float]] | None = None
+    method_name: str | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the method states about itself."""
+        return catalogue.capabilities(self.method_name or self.name)
+
+    def run(self, listener: Listener) -> None:
+        """Fit the method."""
+        given: dict[str, Any] = {} if self.validation is None else {"validation": self.validation}
+        if self.soft is not None:
+            given["soft"] = np.asarray(self.soft, dtype=np.float64)
+        self.method.fit(self.items, self.targets, listener=listener, **given)
 
     @property
     def as_json(self) -> str | None:
@@ -58,8 +77,9 @@ class Job:
             for key, value in self.method.get_params(deep=False).items()
         }
         facts = {
-            "name": self.name, "arguments": arguments, "items": list(self.items),
+            "name": self.name, "method_name": self.method_name, "arguments": arguments, "items": list(self.items),
             "targets": list(self.targets), "validation": self.validation and list(map(list, self.validation)),
+            "soft": None if self.soft is None else np.asarray(self.soft).tolist(),
         }  # fmt: skip
         try:
             return json.dumps(facts)
@@ -73,9 +93,10 @@ class Job:
         arguments = {
             key: tuple(value) if isinstance(value, list) else value for key, value in facts["arguments"].items()
         }
-        method = catalogue.resolve(facts["name"])(**arguments)
+        method = catalogue.resolve(facts["method_name"] or facts["name"])(**arguments)
+        kept = {key: facts[key] for key in ("name", "items", "targets", "soft", "method_name")}
         validation = facts["validation"]
-        return cls(facts["name"], method, facts["items"], facts["targets"], validation and tuple(validation))
+        return cls(method=method, validation=validation and tuple(validation), **kept)
 
 
 @dataclass(frozen=True)
@@ -91,7 +112,7 @@ class Fitter(Protocol):
     """Does jobs."""
 
     def begin(self, job: Job) -> None:
-        """Hear of a job that will be asked for."""
+        """Take note of a job that will be asked for."""
         ...
 
     def fit(self, job: Job, folder: Path, listener: Listener) -> Fitted:
@@ -115,11 +136,11 @@ class Here:
     def fit(self, job: Job, folder: Path, listener: Listener) -> Fitted:
         """Fit, and leave the export in an empty folder."""
         start = time.perf_counter()
-        given = {} if job.validation is None else {"validation": job.validation}
-        job.method.fit(job.items, job.targets, listener=listener, **given)
+        job.run(listener)
         seconds = time.perf_counter() - start
         job.method.export(folder)
-        return Fitted(seconds, dict(job.method.chosen_params_), dict(getattr(job.method, "facts_", {})))
+        facts = dict(job.method.facts_) if isinstance(job.method, StatesFacts) else {}
+        return Fitted(seconds, dict(job.method.chosen_params_), facts)
 
 
 @dataclass(frozen=True)
@@ -154,11 +175,10 @@ class Together:
         CallError
             If FSDP cannot train it, see `check_together`.
         """
-        accepted = job.method.get_params(deep=False)
-        text = job.as_json if "checkpoint_folder" in accepted and job.name not in FITS_ALONE else None
+        text = job.as_json if job.capabilities.trains_together else None
         if text is None:
             return Here().fit(job, folder, listener)
-        check_together({job.name: accepted})
+        check_together({job.name: job.method.get_params(deep=False)})
         desk = folder.with_name(folder.name + ".job")
         shutil.rmtree(desk, ignore_errors=True)
         desk.mkdir(parents=True)
@@ -191,12 +211,12 @@ class Together:
                 raise
         if running.returncode or not (desk / "result.json").exists():
             fault = desk / FAULT_FILE
-            # What a launcher says of a process that failed is long, and not why.
-            said = (fault if fault.exists() else desk / "errors.log").read_text(errors="replace")
-            said = said.strip()[-LAST_WORDS:]
+            # What a launcher reports of a process that failed is long, and not why.
+            reported = (fault if fault.exists() else desk / "errors.log").read_text(errors="replace")
+            reported = reported.strip()[-LAST_WORDS:]
             raise BudgetError(
                 f"{name}: {self.processes} processes could not train it together. "
-                f"Train it in one, without --processes. They said: {said}"
+                f"Train it in one, without --processes. They reported: {reported}"
             )
 
 
@@ -255,7 +275,7 @@ def take_over_launch() -> int:
     if "LOCAL_WORLD_SIZE" in os.environ and everywhere != here:
         raise CallError(
             f"The launcher started {everywhere} processes, {here} of them on this machine; metier trains one "
-            "model in the processes of one machine. Start them on one, or race on several with --on ray."
+            "model in the processes of one machine. Start them on one, or compare on several with --on ray."
         )
     for key in [key for key in os.environ if _is_place(key)]:
         del os.environ[key]
@@ -267,12 +287,11 @@ def run_job(desk: Path) -> None:
     job = Job.from_json((desk / "job.json").read_text(encoding="utf-8"))
     is_first = int(os.environ.get("RANK", "0")) == 0
     if not is_first:
-        given = {} if job.validation is None else {"validation": job.validation}
-        job.method.fit(job.items, job.targets, listener=ignore, **given)
+        job.run(ignore)
         return
     (desk / "export").mkdir()
     try:
-        fitted = Here().fit(job, desk / "export", _told)
+        fitted = Here().fit(job, desk / "export", _write_progress)
     except MetierError as error:
         (desk / FAULT_FILE).write_text(str(error), encoding="utf-8")
         raise
@@ -294,14 +313,14 @@ def run_job_text(text: str) -> tuple[dict[str, bytes], dict[str, Any]]:
     return files, result
 
 
-def _told(progress: Progress) -> None:
+def _write_progress(progress: Progress) -> None:
     facts: Mapping[str, Any] = {**vars(progress), "facts": dict(progress.facts)}
     sys.stdout.write(json.dumps(facts, default=_plain) + "\n")
     sys.stdout.flush()
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else str(value)
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fits the candidates of a race on a Ray cluster: each is a task, and all that are told of begin at once.
+"""Fits the candidates of a run on a Ray cluster: each is a task, and all that are known begin at once.
 
 The tasks need `metier[train]` on the machines of the cluster and nothing of this one's disk: rows go there as
 JSON, exported files come back as bytes. Ray itself is the extra `metier[ray]`.
@@ -46,7 +46,7 @@ def check_cluster(on: str) -> None:
     except OSError as error:
         raise CallError(
             f"No Ray cluster answers at {host}:{port} ({error.strerror or error}). Start one there with "
-            f"`ray start --head --port {port}`, or race on this machine with --on ray."
+            f"`ray start --head --port {port}`, or compare on this machine with --on ray."
         ) from None
 
 

@@ -6,26 +6,28 @@ from metier.bundles import ManifestFacts, seal, write_card
 from metier.bundles.manifest import DataFacts, Latency, MeasuredFacts, PredictorFacts, TaskFacts
 from metier.predictors.loading import read_settings
 from metier.runs.run_folder import Entry
-from metier.selection.comparison import Race
+from metier.selection.comparison import Comparison
 from metier.selection.settings import arguments_of
 
 # What the predictor's own settings say of calibration; the rest of them is vocabulary and file names.
 CALIBRATION_KEYS = ("temperature", "temperatures", "weights", "threshold", "certificate")
 
 
-def seal_candidates(race: Race, report: dict[str, Any]) -> None:
+def seal_candidates(comparison: Comparison, report: dict[str, Any]) -> None:
     """Write the card of each trained candidate and seal its folder."""
-    figures = {one["name"]: one for one in report["candidates"]}
-    for entry in race.trained:
-        folder = race.run.candidate(entry.name)
-        facts = _facts(race, entry, figures[entry.name], report)
+    reported = {one["name"]: one for one in report["candidates"]}
+    for entry in comparison.trained:
+        folder = comparison.run.candidate(entry.name)
+        facts = _facts(comparison, entry, reported[entry.name], report)
         write_card(folder, facts)
         seal(folder, facts)
 
 
-def _facts(race: Race, entry: Entry, figures: dict[str, Any], report: dict[str, Any]) -> ManifestFacts:
-    settings = read_settings(race.run.candidate(entry.name))
-    base = entry.params.get("base") or arguments_of(race.settings, entry.name).get("base")
+def _facts(
+    comparison: Comparison, entry: Entry, reported: dict[str, Any], report: dict[str, Any]
+) -> ManifestFacts:
+    settings = read_settings(comparison.run.candidate(entry.name))
+    base = entry.params.get("base") or arguments_of(comparison.settings, entry.name).get("base")
     data, machine = report["data"], report["machine"]
     return ManifestFacts(
         name=entry.name,
@@ -33,7 +35,7 @@ def _facts(race: Race, entry: Entry, figures: dict[str, Any], report: dict[str, 
             name=report["task"],
             labels=tuple(settings.get("labels", ())),
             primary_metric=report["primary_metric"],
-            input_keys=race.task.input_keys,
+            input_keys=comparison.task.input_keys,
         ),
         method=entry.name,
         method_params=entry.params,
@@ -48,7 +50,7 @@ def _facts(race: Race, entry: Entry, figures: dict[str, Any], report: dict[str, 
             trained_on=entry.trained_on,
             language=data["language"],
         ),
-        seeds={"random_state": race.settings.random_state},
+        seeds={"random_state": comparison.settings.random_state},
         packages=report["versions"],
         measured=MeasuredFacts(
             latency_ms=Latency(**entry.cost["latency_ms"]),
@@ -57,5 +59,5 @@ def _facts(race: Race, entry: Entry, figures: dict[str, Any], report: dict[str, 
             cpu=machine["cpu"],
             instruction_sets=tuple(machine["instruction_sets"]),
         ),
-        metrics={split: figures[split] for split in ("validation", "test")},
+        metrics={split: reported[split] for split in ("validation", "test")},
     )

@@ -1,5 +1,6 @@
 """A method whose settings are searched: many short trials, fewer longer ones, one that is trained whole."""
 
+import importlib
 import json
 import math
 import time
@@ -16,8 +17,10 @@ from metier import catalogue
 from metier.errors import SettingsError
 from metier.evaluation.row_measures import higher_is_better, measure
 from metier.progress import Listener, Progress, ignore
+from metier.selection.scores import measure_of
 from metier.selection.search.search_spaces import OneOf, Range, space_of
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.task_table import known_task
 
 # Of each rung of the ladder a third goes on, as Hyperband has it.
 KEPT = 3
@@ -57,19 +60,23 @@ class Searched(BaseEstimator):
 
     Settings are tried on a third of the rows for one pass; a third of them goes on to one pass over all rows; the
     best of those is trained whole beside the defaults, and the better of the two on validation is kept. So a search
-    costs time and never gives less than the defaults on validation; on rows nobody has seen, a choice among many
-    on a few hundred validation rows is worth less than it looks there: the test figures say how much.
+    costs time and never gives less than the defaults on validation; on other rows, a choice among many on a few
+    hundred validation rows is worth less than it looks there: the test scores say how much.
 
     Parameters
     ----------
-    method : str, default="encoder.v1"
-        Whose settings; a method of the catalogue that makes epochs.
+    method : str, default=None
+        Whose settings; a method of the catalogue that is fine-tuned. None: the most expensive one of classification.
     base : str, default="auto"
         For the method.
     epochs : int, default=15
         Passes over the training rows that the whole search may make, the two whole trainings included.
     metric : str, default="accuracy"
         What is compared on validation.
+    negative_label : str, default=None
+        The label that says "no relation", which some metrics leave out.
+    arguments : dict, default=None
+        What else the method is given, the same in every trial.
     params : dict, default=None
         Settings that were found: nothing is searched, one method is trained with them.
     time_limit_minutes : float, default=None
@@ -99,10 +106,12 @@ class Searched(BaseEstimator):
     def __init__(
         self,
         *,
-        method: str = "encoder.v1",
+        method: str | None = None,
         base: str = "auto",
         epochs: int = 15,
         metric: str = "accuracy",
+        negative_label: str | None = None,
+        arguments: dict[str, Any] | None = None,
         params: dict[str, Any] | None = None,
         time_limit_minutes: float | None = None,
         checkpoint_folder: str | Path | None = None,
@@ -112,6 +121,8 @@ class Searched(BaseEstimator):
         self.base = base
         self.epochs = epochs
         self.metric = metric
+        self.negative_label = negative_label
+        self.arguments = arguments
         self.params = params
         self.time_limit_minutes = time_limit_minutes
         self.checkpoint_folder = checkpoint_folder
@@ -146,8 +157,8 @@ class Searched(BaseEstimator):
         if self.epochs < self.fewest_epochs:
             raise SettingsError(
                 [
-                    f"epochs is {self.epochs}, and a search of {self.method} needs {self.fewest_epochs} passes over the "
-                    f"rows; give more time with --budget, or race {self.method} alone"
+                    f"epochs is {self.epochs}, and a search of {self.searched} needs {self.fewest_epochs} passes over the "
+                    f"rows; give it as many, or train {self.searched} alone"
                 ],
                 origin=f"The settings of {self.name}",
             )
@@ -179,31 +190,44 @@ class Searched(BaseEstimator):
         """Time a few real batches of the method; nothing is learned."""
         return self._plain().measure(X, y)
 
+    @property
+    def searched(self) -> str:
+        """The method whose settings are searched."""
+        return self.method or default_method()
+
     def _plain(self) -> Any:
-        kind = catalogue.resolve(self.method)
-        accepted = kind._get_param_names()
-        if not {"epochs", "learning_rate"} <= set(accepted):
+        """Give the method as it is without a search, unfitted."""
+        if not catalogue.capabilities(self.searched).is_fine_tuned:
             raise SettingsError(
                 [
-                    f"method is {self.method!r}, which makes no epochs and chooses its settings itself; expected one "
-                    "that fine-tunes, as encoder.v1"
+                    f"method is {self.searched!r}, which makes no epochs and chooses its settings itself; expected one "
+                    f"that is fine-tuned, as {default_method()}"
                 ],
                 origin=f"The settings of {self.name}",
             )
-        return kind(base=self.base, random_state=self.random_state)
+        kept = {"random_state": self.random_state, **(self.arguments or {})}
+        return catalogue.resolve(self.searched)(base=self.base, **kept)
 
     def _close(self, chosen: dict[str, Any], trials: Sequence[Trial]) -> None:
-        for name in ("classes_", "labels_"):
-            if hasattr(self.best_, name):
-                setattr(self, name, getattr(self.best_, name))
+        learned = vars(self.best_)
+        for name in {"classes_", "labels_"} & set(learned):
+            setattr(self, name, learned[name])
         own = {name: value for name, value in self.best_.chosen_params_.items() if name != "base"}
         self.chosen_params_ = {"params": chosen["params"] | own}
         self.facts_: dict[str, Any] = {
             **self.best_.facts_,
-            "searched": self.method,
+            "searched": self.searched,
             "params": chosen["params"],
             "trials": [asdict(trial) for trial in trials],
         }
+
+
+def default_method() -> str:
+    """Give the method that is searched when none is named."""
+    fine_tuned = [
+        name for name in known_task("classification").candidates if catalogue.capabilities(name).is_fine_tuned
+    ]
+    return fine_tuned[-1]
 
 
 class _Search:
@@ -238,8 +262,7 @@ class _Search:
         return self._fitted[winner.number], winner.params
 
     def _first_rung(self) -> list[Trial]:
-        import optuna
-
+        optuna = importlib.import_module("optuna")  # The extra metier[train]: only a search needs it.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.settings.random_state)
@@ -301,8 +324,13 @@ class _Search:
 
     def _score(self, method: Any) -> float:
         items, truth = self.validation
-        found = measure(self.settings.metric, list(truth), list(method.predict(items)))
-        return float(found if higher_is_better(self.settings.metric) else -found)
+        answers, metric = list(method.predict(items)), self.settings.metric
+        order = (self.settings.arguments or {}).get("order")
+        if order is not None:  # Grades are compared by their places.
+            place = {grade: number for number, grade in enumerate(order)}
+            truth, answers = [place[grade] for grade in truth], [place[grade] for grade in answers]
+        found = float(measure(measure_of(metric, self.settings.negative_label), list(truth), answers))
+        return found if higher_is_better(metric) else -found
 
     def _read_trials(self) -> dict[tuple[int, int], Trial]:
         path = self._trials_path

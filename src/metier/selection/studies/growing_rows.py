@@ -1,8 +1,8 @@
-"""Trains the candidates of a race on growing parts of its rows, for their learning curves.
+"""Trains the candidates of a run on growing parts of its rows, for their learning curves.
 
 Training rows are put into one order in which every beginning holds each label in its share and whole groups;
 sizes are beginnings of it, so a larger one holds the smaller. Several orders make several draws. The
-validation rows stay what they are, and figures are of the test rows, answered after every choice.
+validation rows stay what they are, and scores are of the test rows, answered after every choice.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from metier.data.rows import Rows
 from metier.data.strata import strata_of
 from metier.evaluation.power_law import FEWEST_SIZES
 from metier.progress import Progress
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 from metier.selection.studies.learning_curve import LearningCurve, curve_of
 from metier.selection.studies.reruns import Rerun, Reruns
 
@@ -73,25 +73,25 @@ def _by_group(places: np.ndarray, units: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Curves:
-    """Trains the candidates of a race on growing parts of the rows, as far as the budget goes.
+    """Trains the candidates of a run on growing parts of the rows, as far as the budget goes.
 
     Parameters
     ----------
     reruns : Reruns
-        With the first race kept: it is the largest size.
-    said : list of str
+        With the first comparison kept: it is the largest size.
+    notes : list of str
         What did not fit or cannot be said, one sentence each.
     """
 
     reruns: Reruns
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     runs: dict[int, list[Rerun]] = field(default_factory=dict)
 
     @property
     def sizes(self) -> list[int]:
         """Rows at each size, ascending; the last is all of them."""
-        race = self.reruns.race
-        return curve_sizes(len(race.train), len(race.task.labels))
+        comparison = self.reruns.comparison
+        return curve_sizes(len(comparison.train), len(comparison.task.labels))
 
     def train(self, recommended: str, *, closing: float) -> None:
         """Train on every size; draw by draw, what is recommended and what is cheap first."""
@@ -108,11 +108,11 @@ class Curves:
                 or self.reruns.fits(self.reruns.seconds[name] * shares, closing=closing)
             ]  # fmt: skip
             if fitting:
-                self._draw(draw, fitting)
+                self._draw(draw, fitting, closing=closing)
 
     def _affordable(self, recommended: str, *, closing: float) -> list[str]:
         """The candidates of which one draw fits: the parts of the recommended first, then the cheapest."""
-        seconds, needed = self.reruns.seconds, self.reruns.race.leaves_of(recommended)
+        seconds, needed = self.reruns.seconds, self.reruns.comparison.models_of(recommended)
         shares = sum(self.sizes[:-1]) / self.sizes[-1]
         order = sorted(seconds, key=lambda name: (name not in needed, seconds[name]))
         kept, spent = [], 0.0
@@ -122,7 +122,7 @@ class Curves:
                 kept.append(name)
                 spent += needs
             else:
-                self.said.append(
+                self.notes.append(
                     f"{name}: no learning curve, it would take about {needs:.0f} s more; "
                     "give more time with --budget"
                 )
@@ -132,40 +132,40 @@ class Curves:
         return all(self._run(draw, size).run.entry(name) is not None for size in self.sizes[:-1])
 
     def _run(self, draw: int, size: int) -> Rerun:
-        label, race = f"rows-{size}-draw-{draw}", self.reruns.race
+        label, comparison = f"rows-{size}-draw-{draw}", self.reruns.comparison
         if label in self.reruns.made:
             return self.reruns.made[label]
-        seed = race.settings.random_state + draw
-        order = nested_order(race.train, random_state=seed)
-        return self.reruns.with_rows(label, race.train.take(np.sort(order[:size])), seed)
+        seed = comparison.settings.random_state + draw
+        order = nested_order(comparison.train, random_state=seed)
+        return self.reruns.with_rows(label, comparison.train.take(np.sort(order[:size])), seed)
 
-    def _draw(self, draw: int, names: list[str]) -> None:
+    def _draw(self, draw: int, names: list[str], *, closing: float) -> None:
         parts = self.sizes[:-1]
         for number, size in enumerate(parts):
             run = self._run(draw, size)
             done, total = draw * len(parts) + number, DRAWS * len(parts)
-            self.reruns.race.listener(Progress("learning curve", done, total, unit="parts"))
+            self.reruns.comparison.listener(Progress("learning curve", done, total, unit="parts"))
             for name in names:
                 run.run_one(name)
-            run.fuse_like_the_first()
+            run.build_ensembles_like_the_first(lambda seconds: self.reruns.fits(seconds, closing=closing))
             self.runs[size].append(run)
 
-    def curves(self, test: Figures) -> list[LearningCurve]:
+    def curves(self, test: Scores) -> list[LearningCurve]:
         """Give the curve of each candidate; called when the test rows are answered."""
         found = []
-        for entry in self.reruns.race.trained:
+        for entry in self.reruns.comparison.trained:
             answers = {
-                size: [run.answered(entry.name, "test").predicted for run in runs if _has(run, entry.name)]
+                size: [run.answers(entry.name, "test").predicted for run in runs if _has(run, entry.name)]
                 for size, runs in self.runs.items()
             }
             if len(self.sizes) >= FEWEST_SIZES and not any(answers[size] for size in self.sizes[:-1]):
-                continue  # What was too dear is said already; a floor or a fusion of it is no loss.
+                continue  # What did not fit is among the notes already.
             curve = curve_of(entry.name, test, answers)
             if len(curve.points) == 1 or len({value for point in curve.points for value in point.values}) > 1:
-                found.append(curve)  # The floor is left out: it learns nothing from rows.
+                found.append(curve)  # The baseline is left out: it learns nothing from rows.
         return found
 
-    def facts(self, test: Figures) -> dict[str, Any]:
+    def facts(self, test: Scores) -> dict[str, Any]:
         """Give the curves for the report."""
         curves = self.curves(test)
         return {
@@ -173,7 +173,7 @@ class Curves:
             "split": "test",
             "sizes": self.sizes,
             "candidates": [one.as_dict() for one in curves],
-            "notes": list(self.said),
+            "notes": list(self.notes),
         }
 
 

@@ -1,7 +1,7 @@
-"""Learning curves: how a candidate's figure grows with the rows, and what twice as many would bring.
+"""Learning curves: how a candidate's score grows with the rows, and what twice as many would bring.
 
-Figures of answers come in, a curve and a sentence go out. The law that the curve follows is checked where it
-can be: what the smaller parts would have foretold for all rows stands beside what all of them gave.
+Scores of answers come in, a curve and a sentence go out. The law that the curve follows is checked where it
+can be: what the smaller parts would have predicted for all rows stands beside what all of them gave.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from metier.evaluation import describe_metric, higher_is_better, is_fraction
 from metier.evaluation.metric_names import metric_name
 from metier.evaluation.power_law import FEWEST_SIZES, CurveErrors, Forecast, forecast
 from metier.report.numbers import Scale
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 
 RESAMPLES = 1000
 # With fewer wrong answers than this the error itself is hardly known.
@@ -61,11 +61,11 @@ class LearningCurve:
     points : tuple of CurvePoint
         The smallest size first.
     doubled : Foretold or None
-        With twice the training rows; None where these figures cannot say.
+        With twice the training rows; None where these scores cannot tell.
     gain : tuple of float or None
         What that adds to the largest size: value, low and high.
     backtest : Foretold or None
-        What the smaller sizes would have foretold for the largest, and what it gave.
+        What the smaller sizes would have predicted for the largest, and what it gave.
     sentence : str
         All of it in words, or why it cannot be said.
     """
@@ -107,7 +107,7 @@ def _plain(one: Foretold | None) -> dict[str, Any] | None:
     return None if one is None else {**vars(one), "held": one.held}
 
 
-def curve_of(name: str, figures: Figures, answers: dict[int, list[Any]]) -> LearningCurve:
+def curve_of(name: str, scores: Scores, answers: dict[int, list[Any]]) -> LearningCurve:
     """Give a candidate's curve from its answers to the same rows after learning from each size.
 
     Parameters
@@ -115,15 +115,15 @@ def curve_of(name: str, figures: Figures, answers: dict[int, list[Any]]) -> Lear
     answers : dict of int to list
         For each number of rows, what each draw answered; sizes without any are left out.
     """
-    metric = figures.task.primary_metric
+    metric = scores.task.primary_metric
     sizes = sorted(size for size, draws in answers.items() if draws)
     points = tuple(
-        CurvePoint(size, tuple(figures.measure(metric, one) for one in answers[size])) for size in sizes
+        CurvePoint(size, tuple(scores.measure(metric, one) for one in answers[size])) for size in sizes
     )
-    why = _why_it_cannot_be_said(name, metric, points, len(figures.targets))
+    why = _why_it_cannot_be_said(name, metric, points, len(scores.targets))
     if why is not None:
         return LearningCurve(name, metric, points, None, None, None, why)
-    curve = _errors(figures, answers, points)
+    curve = _errors(scores, answers, points)
     ahead = forecast(curve, 2 * sizes[-1])
     doubled = _foretold(2 * sizes[-1], ahead, metric)
     # On the same samples of rows: what both models find hard counts for neither.
@@ -140,10 +140,10 @@ def curve_of(name: str, figures: Figures, answers: dict[int, list[Any]]) -> Lear
     )
 
 
-def _errors(figures: Figures, answers: dict[int, list[Any]], points: tuple[CurvePoint, ...]) -> CurveErrors:
-    metric = figures.task.primary_metric
+def _errors(scores: Scores, answers: dict[int, list[Any]], points: tuple[CurvePoint, ...]) -> CurveErrors:
+    metric = scores.task.primary_metric
     sets = [one for point in points for one in answers[point.rows]]
-    samples = _error(metric, figures.samples(metric, sets, resamples=RESAMPLES))
+    samples = _error(metric, scores.samples(metric, sets, resamples=RESAMPLES))
     ends = np.cumsum([len(point.values) for point in points])
     return CurveErrors(
         np.array([point.rows for point in points], dtype=np.float64),

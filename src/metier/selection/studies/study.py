@@ -1,4 +1,4 @@
-"""What a run finds out besides the race when it is asked to: the spread over seeds, and learning curves.
+"""What a run finds out besides the comparison when it is asked to: the spread over seeds, and learning curves.
 
 Both train candidates again, after the choice is made and what ships is trained; both take the time that is
 left of the budget, and say what did not fit.
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from metier.data.rows import Rows
-from metier.selection.comparison import Race
+from metier.selection.comparison import Comparison
 from metier.selection.plan import OVERHEAD_SECONDS, SAFETY, Plan
-from metier.selection.scores import Figures
+from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.studies.growing_rows import Curves
 from metier.selection.studies.reruns import Reruns
@@ -33,9 +33,9 @@ class Study:
     curves: Curves | None = None
 
     @classmethod
-    def begin(cls, race: Race, plan: Plan) -> Self:
-        """Keep what the race trained, where it is asked about; called before a refit."""
-        settings, reruns = race.settings, Reruns(race, plan)
+    def begin(cls, comparison: Comparison, plan: Plan) -> Self:
+        """Keep what the comparison trained, where it is asked about; called before a refit."""
+        settings, reruns = comparison.settings, Reruns(comparison, plan)
         if settings.seeds > 1 or settings.learning_curve:
             reruns.keep_first()
         return cls(
@@ -53,24 +53,22 @@ class Study:
 
     def facts(self, test: Rows) -> dict[str, Any]:
         """Let the reruns answer the test rows, once, and give what the report says of them."""
-        task = self.reruns.race.task
+        task = self.reruns.comparison.task
         self.reruns.answer(task.items(test))
-        held_against = Figures(task, task.targets(test), origin="The test rows")
+        judge = Scores(task, task.targets(test), origin="The test rows")
         facts = {
-            "seeds": self.seeds.facts(held_against) if self.seeds else None,
-            "learning_curve": self.curves.facts(held_against) if self.curves else None,
+            "seeds": self.seeds.facts(judge) if self.seeds else None,
+            "learning_curve": self.curves.facts(judge) if self.curves else None,
         }
         self.reruns.close()
         return facts
 
 
 def foreseen(plan: Plan, settings: TrainSettings, left_seconds: float) -> list[str]:
-    """Say before the race what of its study should fit into the budget; nothing where nothing is asked for."""
+    """Tell before anything is trained how many seeds should fit into the budget; nothing where one is asked for."""
     if settings.seeds < 2:
         return []
-    running = {
-        one.name: one.seconds for one in plan.candidates if one.method is not None and not one.why_dropped
-    }
+    running = {one.name: one.seconds for one in plan.candidates if one.runs}
     once = sum(running.values()) * SAFETY * (2 if plan.refit else 1)
     fitting = seeds_that_fit(running, settings.seeds, left_seconds - OVERHEAD_SECONDS - once)
     few = [f"{name} ({number})" for name, number in fitting.items() if number < settings.seeds]

@@ -1,0 +1,29 @@
+"""The sections of the report in their order. A section is added with one file and one row."""
+
+from metier.report.answers import by_type, worst
+from metier.report.answers_in_detail import confused, labelled, mistaken, reliable
+from metier.report.cascade import cascade_section
+from metier.report.check_findings import check_section
+from metier.report.comparisons import comparisons_section
+from metier.report.cost import quality_against_cost
+from metier.report.leaderboard import leaderboard
+from metier.report.provenance import made_section
+from metier.report.section import Section
+from metier.report.studies import curve_section, seeds_section
+
+SECTIONS = (
+    Section("leaderboard", "Leaderboard", leaderboard, "leaderboard"),
+    Section("cost", "Quality against cost", quality_against_cost, "cost"),
+    Section("comparisons", "Comparisons", comparisons_section, "comparisons"),
+    Section("cascade", "Cascade", cascade_section, "cascade"),
+    Section("curves", "More labels", lambda page: curve_section(page.report), "curves"),
+    Section("seeds", "Seeds", lambda page: seeds_section(page.report), "seeds"),
+    Section("confusions", "Confusions", confused, "confusions"),
+    Section("reliability", "Reliability", reliable, "reliability"),
+    Section("mistakes", "Mistakes", mistaken, "mistakes"),
+    Section("labels", "Labels", labelled, "labels"),
+    Section("worst", "Worst answers", lambda page: worst(page.report), "worst"),
+    Section("types", "Types", lambda page: by_type(page.report), "types"),
+    Section("check", "Check", check_section, "check"),
+    Section("made", "How it was made", lambda page: made_section(page.report), "made"),
+)

@@ -1,0 +1,81 @@
+"""The candidates of a run as unfitted estimators: what a run decides reaches them, and what the settings say overrules.
+
+A method's constructor says what it takes; a value that it has no argument for is not handed over.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from metier import catalogue
+from metier.bases.base_uses import suits
+from metier.runs.run_folder import RunFolder
+from metier.selection.decisions import RunDecisions
+from metier.selection.settings import TrainSettings, arguments_of
+from metier.tasks.method_contract import Method
+
+
+@dataclass(frozen=True)
+class CandidateBuilder:
+    """Builds the estimators of a run.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Where they keep their checkpoints.
+    settings : TrainSettings
+    decisions : RunDecisions
+    unlabelled : tuple of str
+        Texts without labels, for the methods that learn from them.
+    """
+
+    run: RunFolder
+    settings: TrainSettings
+    decisions: RunDecisions
+    unlabelled: tuple[str, ...] = ()
+
+    def build(self, name: str) -> Method:
+        """Give a method, unfitted.
+
+        Raises
+        ------
+        MissingExtraError
+            If a part that it needs is not installed.
+        SettingsError
+            If the settings give it a value that it cannot work with.
+        """
+        method: Method = catalogue.resolve(name)(**self.arguments(name))
+        return method
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """Give the constructor's arguments: what the run decides, and over it what the settings say."""
+        accepted = catalogue.resolve(name)._get_param_names()
+        task, settings, searched = self.decisions.task, self.settings, self.decisions.searched
+        ours: dict[str, Any] = {
+            **self._base(name),
+            **({"order": task.labels} if getattr(task, "is_ordered", False) else {}),
+            **({} if settings.adaptation is None else {"adaptation": settings.adaptation}),
+            "collection": getattr(task, "collection", None),
+            "random_state": settings.random_state,
+            "unlabelled": self.unlabelled or None,
+            "checkpoint_folder": self.run.checkpoint(name),
+            "metric": task.primary_metric,
+            "negative_label": getattr(task, "negative_label", None),
+        }
+        if name == catalogue.SEARCH and searched is not None:
+            ours |= {
+                "method": searched,
+                "arguments": self._searched_arguments(searched),
+                **self._base(searched),
+            }
+        return {key: value for key, value in ours.items() if key in accepted} | arguments_of(settings, name)
+
+    def _searched_arguments(self, searched: str) -> dict[str, Any]:
+        own = self.arguments(searched)
+        return {key: value for key, value in own.items() if key not in ("base", "checkpoint_folder")}
+
+    def _base(self, name: str) -> dict[str, str]:
+        """The base for a method: found once for those that read, and as it was named for those that write."""
+        stated = catalogue.capabilities(name)
+        if stated.needs_base and not stated.writes:
+            return {"base": self.decisions.base}
+        return {"base": self.settings.base} if suits(self.settings.base, stated) else {}

@@ -1,0 +1,237 @@
+"""The way of a run: decide, prepare, plan, compare, recommend, refit, answer the test rows once, report."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metier.bundles import Bundle, load_bundle
+from metier.data import Rows
+from metier.predictors.loading import load_predictor
+from metier.progress import Listener, Progress
+from metier.report.page import render_report
+from metier.runs.run_folder import SETTINGS_FILE, RunFolder, plain
+from metier.runs.stored_answers import keep
+from metier.runs.tracking import check_trackers, close_trackers, followed, open_trackers
+from metier.selection.budget import Clock
+from metier.selection.candidates import CandidateBuilder
+from metier.selection.comparison import Comparison
+from metier.selection.decisions import RunDecisions, decide
+from metier.selection.execution.ensembles import Certified
+from metier.selection.execution.fitting import check_together
+from metier.selection.execution.on_ray import check_cluster, fitter_for
+from metier.selection.execution.sealing import seal_candidates
+from metier.selection.plan import Plan
+from metier.selection.planning import Planner
+from metier.selection.reasons import reasons_of
+from metier.selection.recommendation import Answered, Recommendation, recommend
+from metier.selection.report_facts import Tested, build_report
+from metier.selection.rows.augmenting import AugmentationBase, check_augmentation
+from metier.selection.rows.preparation import Prepared, Sources, check_same_rows, prepare, read_all
+from metier.selection.settings import TrainSettings, settings_text
+from metier.selection.studies.study import Study, foreseen
+from metier.selection.unlabelled_gain import gain_notes, without_gain
+
+# Answering the test rows, sealing and the report take their share of the budget too.
+CLOSING_SECONDS = 15.0
+# A refit sees more rows and starts cold; better to leave one out than to overdraw the budget.
+REFIT_MARGIN = 1.15
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything of it lies.
+    report : dict
+        The facts, as in `report.json`.
+    recommendation : Recommendation
+        What to ship, and why.
+    """
+
+    folder: Path
+    report: dict[str, Any]
+    recommendation: Recommendation
+
+    @property
+    def best(self) -> Bundle:
+        """The bundle of the recommended candidate, verified and ready to answer."""
+        return load_bundle(self.folder / "best")
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """The leaderboard: facts of each candidate, the best first."""
+        return list(self.report["candidates"])
+
+    def __repr__(self) -> str:
+        return f"<Run {self.folder}: {self.recommendation.sentence}>"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run whose rows are read and whose decisions are made, before it has a folder.
+
+    Parameters
+    ----------
+    name : str
+        What its folder is called after.
+    settings : TrainSettings
+    decisions : RunDecisions
+    prepared : Prepared
+    clock : Clock
+        Runs since the rows were read.
+    listener : Listener
+    """
+
+    name: str
+    settings: TrainSettings
+    decisions: RunDecisions
+    prepared: Prepared
+    clock: Clock
+    listener: Listener
+
+
+def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_new: bool = True) -> Begun:
+    """Read the rows and decide what the run is about; whatever rules it out is raised here, before any work."""
+    if settings.processes > 1:
+        check_together({"every method": {"adaptation": settings.adaptation}, **settings.methods})
+    rows = read_all(sources, settings)
+    if is_new:
+        check_trackers(settings.track)
+        if settings.on is not None:
+            check_cluster(settings.on)
+    decisions = decide(rows[0], settings)
+    check_augmentation(rows[0], settings)
+    clock = Clock(settings.budget_minutes * 60)
+    listener(Progress("reading and checking the rows", 0, None, unit=""))
+    prepared = prepare(rows, settings, base=AugmentationBase(decisions.base, decisions.language))
+    decisions = decisions.learned_from(prepared.splits, settings)
+    return Begun(Path(rows[0].origin).stem, settings, decisions, prepared, clock, listener)
+
+
+def finish(run: RunFolder, begun: Begun) -> Run:
+    """Train, compare and report; what the folder holds already is not done again."""
+    settings, splits, decisions = begun.settings, begun.prepared.splits, begun.decisions
+    trackers = open_trackers(settings.track, run.path)
+    listener = followed(begun.listener, trackers)
+    check_same_rows(run, begun.prepared)
+    builder = CandidateBuilder(run, settings, decisions, begun.prepared.unlabelled)
+    comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
+    comparison.fitter = fitter_for(on=settings.on, processes=settings.processes, threads=settings.threads)
+    plan = Planner(builder, splits, begun.clock, listener).plan()
+    task_notes = [] if decisions.task_note is None else [decisions.task_note]
+    items, targets = decisions.task.items(splits.train), decisions.task.targets(splits.train)
+    reasons = reasons_of(plan.candidates, items, targets, language=decisions.language)
+    left = begun.clock.left_seconds
+    _announce(comparison, [*task_notes, f"plan   {plan.sentence}", *reasons, *foreseen(plan, settings, left)])
+    run.write_text(SETTINGS_FILE, settings_text(settings, plan.methods))
+    comparison.train_candidates(plan)
+    comparison.build_ensembles(plan.ensembles)
+    gained = gain_notes(comparison)
+    _announce(comparison, gained)
+    recommendation = _recommend(comparison)
+    study = Study.begin(comparison, plan)
+    if settings.refit:
+        _refit(comparison, plan, recommendation.name, len(splits.test))
+    study.train(recommendation.name, closing=_closing_seconds(comparison, len(splits.test)))
+    comparison.fitter.close()
+    comparison.measure_again(decisions.task.items(splits.test))
+    report = _report(comparison, recommendation, begun, splits.test)
+    report["data"]["notes"] += [*task_notes, *begun.prepared.notes, *splits.notes, *reasons, *gained]
+    report |= plain(study.facts(splits.test))
+    close_trackers(trackers, report)
+    return _close(comparison, report, recommendation)
+
+
+def _announce(comparison: Comparison, sentences: list[str]) -> None:
+    for sentence in sentences:
+        comparison.listener(Progress(sentence, 1, 1, unit=""))
+
+
+def _recommend(comparison: Comparison) -> Recommendation:
+    in_vain = without_gain(comparison)
+    answered = [
+        Answered(
+            entry.name,
+            comparison.run.answers(entry.name, "validation").predicted,
+            entry.cost["latency_ms"]["mean"],
+        )
+        for entry in comparison.trained
+        if entry.name not in in_vain
+    ]
+    guarantees = {
+        name: one.guarantee for name, one in comparison.builders.items() if isinstance(one, Certified)
+    }
+    return recommend(
+        answered,
+        comparison.scores,
+        tolerance=comparison.settings.tolerance,
+        details={name: guarantee for name, guarantee in guarantees.items() if guarantee},
+    )
+
+
+def _refit(comparison: Comparison, plan: Plan, chosen: str, n_test: int) -> None:
+    """Train again on all rows what fits in the time left: the chosen one's models first, cheap ones first."""
+    needed = comparison.models_of(chosen)
+    growth = (len(comparison.train) + len(comparison.validation)) / len(comparison.train) * REFIT_MARGIN
+    left, names = comparison.clock.left_seconds - _closing_seconds(comparison, n_test), []
+    able = [entry for entry in comparison.trained if not entry.members and entry.name in plan.methods]
+    for entry in sorted(able, key=lambda one: (one.name not in needed, one.train_seconds)):
+        seconds = entry.train_seconds * growth
+        if seconds <= left:
+            left -= seconds
+            names.append(entry.name)
+        elif entry.name in needed:
+            comparison.run.log(
+                f"{entry.name}: no refit, it would take {seconds:.0f} s of {max(left, 0):.0f} s left"
+            )
+    comparison.refit(names, plan.methods)
+
+
+def _closing_seconds(comparison: Comparison, n_test: int) -> float:
+    """What the end of the run will take: every candidate answers the test rows, and the report is written."""
+    return CLOSING_SECONDS + sum(n_test / entry.cost["rows_per_second"] for entry in comparison.trained)
+
+
+def _report(comparison: Comparison, recommendation: Recommendation, begun: Begun, test: Rows) -> dict[str, Any]:
+    facts: dict[str, Any] = plain(
+        build_report(
+            comparison,
+            recommendation,
+            test=test,
+            tested=_answer_test(comparison, test),
+            audit=begun.prepared.audit,
+            language=begun.decisions.language,
+        )
+    )
+    return facts
+
+
+def _answer_test(comparison: Comparison, test: Rows) -> dict[str, Tested]:
+    """Every candidate answers the test rows; called once, after every choice."""
+    tested, items = {}, comparison.task.items(test)
+    for entry in comparison.trained:
+        comparison.listener(Progress(f"{entry.name}: answering the test rows", 0, len(test)))
+        folder = comparison.run.candidate(entry.name)
+        answers = load_predictor(folder, threads=comparison.settings.threads).predict(items)
+        kept = keep(answers, comparison.task.labels)
+        comparison.run.save_answers(entry.name, "test", kept)
+        tested[entry.name] = Tested(kept, answers.answered_by)
+    return tested
+
+
+def _close(comparison: Comparison, report: dict[str, Any], recommendation: Recommendation) -> Run:
+    run = comparison.run
+    comparison.listener(Progress("sealing the bundles and writing the report", 0, None, unit=""))
+    seal_candidates(comparison, report)
+    report["seconds"] = comparison.clock.elapsed_seconds
+    run.point_best(recommendation.name)
+    run.write_text("report.html", render_report(report))
+    run.write_json("report.json", report)  # Last: a run with this file is whole.
+    shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    run.log(f"{recommendation.sentence} ({time.strftime('%H:%M:%S')})")
+    return Run(run.path, report, recommendation)

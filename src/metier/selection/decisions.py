@@ -1,0 +1,160 @@
+"""What is decided once a run, before any work, and passed on as one value: task, language, base, candidates.
+
+A fault in any of them is found here, before a folder is made and before a second of the budget is spent.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from metier import catalogue
+from metier.bases.adaptation import check_fits
+from metier.bases.base_uses import is_for_reading, suits
+from metier.bases.known_bases import resolve_base
+from metier.data import Rows, Splits, drop_unlabelled
+from metier.errors import CallError, MissingExtraError, SettingsError
+from metier.machine import describe_machine
+from metier.selection.rows.task_of_rows import build_task, choose_task, with_collection
+from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
+from metier.selection.settings import TrainSettings
+from metier.tasks.method_contract import Capabilities
+from metier.tasks.task import Task
+from metier.tasks.task_table import known_task
+from metier.text.language import detect_language
+
+
+@dataclass(frozen=True)
+class RunDecisions:
+    """What a run is about.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be predicted, its label space learned from the training rows.
+    task_note : str or None
+        How the task was inferred; None where the settings name it.
+    language : str
+        Of most training rows: en, zh or other.
+    base : str
+        Name of the base that methods which read stand on; `auto` where none of them runs.
+    precision : str
+        In which the weights are trained here: fp32 or bf16.
+    candidates, ensembles : tuple of str
+        Versioned names in the order of the catalogue, which is that of their cost.
+    searched : str or None
+        The method whose settings a search chooses; None: nothing is searched.
+    """
+
+    task: Task
+    task_note: str | None
+    language: str
+    base: str
+    precision: str
+    candidates: tuple[str, ...]
+    ensembles: tuple[str, ...]
+    searched: str | None = None
+
+    def learned_from(self, splits: Splits, settings: TrainSettings) -> Self:
+        """Give the same decisions with the task as the training rows of a split show it."""
+        task = build_task(self.task.name, splits.train, settings)
+        return replace(self, task=with_collection(task, splits, settings))
+
+
+def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
+    """Decide what a run is about; raises a `MetierError` for whatever the rows or the settings rule out.
+
+    Parameters
+    ----------
+    train : Rows
+        As they were read: nothing is split yet.
+    """
+    name, note = choose_task(train, settings)
+    task = build_task(name, drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train, settings)
+    language = detect_language(train.texts).main_language
+    searched = searchable_method(task) if settings.search else None
+    names = candidate_names(task, settings)
+    candidates = tuple(one for one in names if not catalogue.is_ensemble(one))
+    if not candidates:
+        raise CallError(
+            f"{', '.join(names)} are made of other candidates, but none is named. Add some to --candidates."
+        )
+    stated = _stated(candidates, searched)
+    _check_base(stated, settings)
+    base = _base_for_reading(list(stated.values()), language, settings)
+    check_unlabelled(names, task.name, settings)
+    precision = "bf16" if importlib.util.find_spec("torch") and describe_machine().has_bf16 else "fp32"
+    ensembles = tuple(one for one in names if catalogue.is_ensemble(one))
+    return RunDecisions(task, note, language, base, precision, candidates, ensembles, searched)
+
+
+def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
+    """Give the versioned names of candidates and ensembles, in the order of the catalogue.
+
+    Raises
+    ------
+    UnknownNameError
+        If a candidate's name is not in the catalogue.
+    """
+    row = known_task(task.name)
+    # Some tasks know better which of their methods suit the rows: no lead sentence is a translation.
+    wanted = settings.candidates or (*(getattr(task, "candidates", None) or row.candidates), *row.ensembles)
+    names = [catalogue.full_name(name) for name in wanted]
+    names += [catalogue.SEARCH] if settings.search else []
+    names += [catalogue.DISTILLATION] if settings.distil else []
+    if settings.data.unlabelled is not None:
+        names = with_unlabelled(names, row.learn_from_unlabelled, is_open=settings.candidates is None)
+    order = {name: place for place, name in enumerate(catalogue.names())}
+    return sorted(set(names), key=lambda name: order[name])
+
+
+def searchable_method(task: Task) -> str:
+    """Give the most expensive method of a task that is fine-tuned: the one whose settings matter most."""
+    for name in reversed(known_task(task.name).candidates):
+        if catalogue.capabilities(name).is_fine_tuned:
+            return name
+    raise SettingsError(
+        [f"search is on, and no method of {task.name} is fine-tuned; leave --search out"], origin="The settings"
+    )
+
+
+def _stated(candidates: Sequence[str], searched: str | None) -> dict[str, Capabilities]:
+    """What each candidate states about itself, a search what its method does; what is not installed is left out."""
+    stated = {}
+    for name in candidates:
+        try:
+            stated[name] = catalogue.capabilities(searched if searched and name == catalogue.SEARCH else name)
+        except MissingExtraError:  # The plan drops it with that reason.
+            continue
+    return stated
+
+
+def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> None:
+    """Refuse a base that only methods of another kind could stand on: it would be left out silently."""
+    base = settings.base
+    needing = {name: one for name, one in stated.items() if one.needs_base}
+    if base == "auto" or not needing or any(suits(base, one) for one in needing.values()):
+        return
+    kinds = ("reads", "writes") if is_for_reading(base) else ("writes", "reads")
+    raise SettingsError(
+        [
+            f"base is {base!r}, which {kinds[0]}, and a base that {kinds[1]} is what {', '.join(needing)} can stand "
+            "on; give another with --base, or other --candidates"
+        ],
+        origin="The settings",
+    )
+
+
+def _base_for_reading(stated: Sequence[Capabilities], language: str, settings: TrainSettings) -> str:
+    """Find the base once for all methods that read, and refuse an adaptation that it has no room for."""
+    reading = [one for one in stated if one.needs_base and not one.writes]
+    wanted = settings.base if is_for_reading(settings.base) else "auto"
+    if not reading:
+        return wanted
+    try:
+        base = resolve_base(wanted, language=language)
+    except MissingExtraError:  # Each method that needs it is dropped with that reason.
+        return wanted
+    if settings.adaptation is not None and any(one.takes_adaptation for one in reading):
+        check_fits(settings.adaptation, base)
+    return base.name

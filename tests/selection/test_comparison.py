@@ -1,0 +1,170 @@
+"""The comparison of candidates: their order, what a failure costs, and what a resumed run does again."""
+
+from dataclasses import replace
+
+import pytest
+
+from metier.classical import Majority, TfidfLinear
+from metier.data import Splits, read
+from metier.errors import BudgetError, DataError
+from metier.progress import ignore
+from metier.runs.run_folder import RunFolder
+from metier.selection.budget import Clock
+from metier.selection.candidates import CandidateBuilder
+from metier.selection.comparison import Comparison
+from metier.selection.decisions import decide
+from metier.selection.plan import Plan, Planned
+from metier.selection.settings import check_settings
+
+WORDS = {"card": "my card number {} never came", "rate": "which rate is it for {} euros"}
+
+
+@pytest.fixture(scope="module")
+def splits():
+    train, validation, test = (
+        read([{"text": text.format(n), "label": label} for n in range(*span) for label, text in WORDS.items()])
+        for span in ((0, 20), (20, 30), (30, 40))
+    )
+    return Splits(train, validation, test, ())
+
+
+@pytest.fixture
+def comparison(splits, tmp_path):
+    """One over two cheap candidates, in a folder of its own; called again it goes on in the same folder."""
+    settings = check_settings({"candidates": ["majority", "tfidf_linear"]})
+    decisions = decide(splits.train, settings).learned_from(splits, settings)
+    folder = RunFolder(tmp_path / "run")
+    for name in ("candidates", "answers"):
+        (folder.path / name).mkdir(parents=True)
+
+    def make(listener=ignore):
+        builder = CandidateBuilder(folder, settings, decisions)
+        return Comparison(folder, builder, splits.train, splits.validation, Clock(600.0), listener)
+
+    return make
+
+
+def plan(*candidates):
+    return Plan(list(candidates), (), refit=True)
+
+
+class Failing(Majority):
+    """A baseline that fails as it is told to."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def fit(self, X, y, **options):
+        raise self.error
+
+
+def test_candidates_are_trained_in_the_order_of_the_plan(comparison):
+    steps = []
+    one = comparison(lambda progress: steps.append(progress.what))
+    one.train_candidates(plan(Planned("majority.v1", Majority()), Planned("tfidf_linear.v1", TfidfLinear())))
+    assert [entry.name for entry in one.trained] == ["majority.v1", "tfidf_linear.v1"]
+    assert [step for step in steps if step.endswith(": training")] == [
+        "majority.v1: training", "tfidf_linear.v1: training",
+    ]  # fmt: skip
+    linear = one.run.entry("tfidf_linear.v1")
+    assert linear.trained_on == "train"
+    assert linear.cost["latency_ms"]["mean"] > 0
+    answers = one.run.answers("tfidf_linear.v1", "validation")
+    assert one.scores.measure("accuracy", answers.predicted) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (DataError("the rows are odd"), "the rows are odd"),
+        (MemoryError(), "it ran out of memory; close other programs or take fewer rows"),
+        (RuntimeError("no luck"), "a bug (RuntimeError: no luck); see train.log"),
+    ],
+)
+def test_a_candidate_that_fails_is_reported_and_the_others_go_on(comparison, error, why):
+    one = comparison()
+    one.train_candidates(
+        plan(Planned("majority.v1", Failing(error)), Planned("tfidf_linear.v1", TfidfLinear()))
+    )
+    failed, trained = one.entries
+    assert (failed.status, failed.why) == ("failed", why)
+    assert trained.status == "trained"
+    log = (one.run.path / "train.log").read_text("utf-8")
+    assert ("Traceback" in log) == isinstance(error, RuntimeError)
+    # Nothing half-written lies where a predictor would.
+    assert not one.run.candidate("majority.v1").exists()
+
+
+def test_what_the_plan_leaves_out_is_reported_with_its_reason(comparison):
+    one = comparison()
+    dropped = Planned("majority.v1", Majority(), why_dropped="it needs about 9 s")
+    failed = Planned("frozen_linear.v1", Majority(), why_failed="it ran out of memory")
+    one.train_candidates(plan(dropped, failed, Planned("tfidf_linear.v1", TfidfLinear())))
+    assert [(entry.status, entry.why) for entry in one.entries[:2]] == [
+        ("dropped", "it needs about 9 s"), ("failed", "it ran out of memory"),
+    ]  # fmt: skip
+
+
+def test_nothing_trained_says_why_and_offers_time_only_where_time_was_short(comparison):
+    short = Planned("majority.v1", None, why_dropped="it needs about 9 s; give more time with --budget")
+    with pytest.raises(BudgetError, match="Give more time with --budget, or name others"):
+        comparison().train_candidates(plan(short))
+
+
+def test_a_fault_of_the_method_is_not_cured_by_time(comparison):
+    with pytest.raises(BudgetError) as caught:
+        comparison().train_candidates(plan(Planned("majority.v1", Failing(DataError("the rows are odd")))))
+    assert str(caught.value) == (
+        "No candidate could be trained. majority.v1: the rows are odd Name others with --candidates."
+    )
+
+
+def test_a_resumed_comparison_trains_only_what_is_not_whole(comparison):
+    comparison().train_candidates(plan(Planned("majority.v1", Majority())))
+    steps = []
+    again = comparison(lambda progress: steps.append(progress.what))
+    # Its export was begun when the run was killed.
+    (again.run.candidate("tfidf_linear.v1.partial")).mkdir(parents=True)
+    again.train_candidates(
+        plan(Planned("majority.v1", Failing(RuntimeError())), Planned("tfidf_linear.v1", TfidfLinear()))
+    )
+    assert [entry.status for entry in again.entries] == ["trained", "trained"]
+    assert "majority.v1: training" not in steps
+    assert not again.run.candidate("tfidf_linear.v1.partial").exists()
+
+
+def test_a_refit_keeps_the_choices_and_is_not_made_twice(comparison):
+    method = TfidfLinear()
+    one = comparison()
+    one.train_candidates(plan(Planned("tfidf_linear.v1", method)))
+    chosen = dict(one.trained[0].params)
+    before = one.run.answers("tfidf_linear.v1", "validation").probabilities
+    one.refit(["tfidf_linear.v1"], {"tfidf_linear.v1": method})
+    entry = one.run.entry("tfidf_linear.v1")
+    assert (entry.trained_on, entry.params) == ("train + validation", chosen)
+    # Choices are made on the answers of models that did not see validation: these stay.
+    assert (one.run.answers("tfidf_linear.v1", "validation").probabilities == before).all()
+    steps = []
+    again = comparison(lambda progress: steps.append(progress.what))
+    again.train_candidates(plan(Planned("tfidf_linear.v1", method)))
+    again.refit(["tfidf_linear.v1"], {"tfidf_linear.v1": method})
+    assert not any("refit" in step for step in steps)
+
+
+def test_an_ensemble_of_too_few_is_dropped_with_its_reason(comparison):
+    one = comparison()
+    one.train_candidates(plan(Planned("tfidf_linear.v1", TfidfLinear())))
+    one.build_ensembles(["average.v1"])
+    assert one.entries[-1].status == "dropped"
+    assert "at least two" in one.entries[-1].why
+    assert one.models_of("tfidf_linear.v1") == {"tfidf_linear.v1"}
+
+
+def test_models_of_an_ensemble_are_those_of_its_members(comparison):
+    one = comparison()
+    one.train_candidates(plan(Planned("majority.v1", Majority()), Planned("tfidf_linear.v1", TfidfLinear())))
+    one.entries += [
+        replace(one.entries[0], name="average.v1", members=["majority.v1", "tfidf_linear.v1"]),
+        replace(one.entries[0], name="cascade.v1", members=["majority.v1", "average.v1"]),
+    ]
+    assert one.models_of("cascade.v1") == {"majority.v1", "tfidf_linear.v1"}

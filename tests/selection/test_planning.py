@@ -1,0 +1,68 @@
+"""What candidates will cost is measured; what cannot be measured does not run without a clock."""
+
+import pytest
+
+from metier.classical import Majority
+from metier.data import Splits, read
+from metier.errors import BaseModelError, SettingsError
+from metier.progress import ignore
+from metier.runs.run_folder import RunFolder
+from metier.selection.budget import Clock
+from metier.selection.candidates import CandidateBuilder
+from metier.selection.decisions import decide
+from metier.selection.planning import Planner
+from metier.selection.settings import check_settings
+
+
+@pytest.fixture
+def planner(tmp_path):
+    rows = read([{"text": f"the card number {n}", "label": "ab"[n % 2]} for n in range(40)])
+    splits = Splits(rows, rows.take(range(6)), rows.take(range(6)), ())
+    settings = check_settings({"candidates": ["majority"]})
+    decisions = decide(rows, settings).learned_from(splits, settings)
+    return Planner(CandidateBuilder(RunFolder(tmp_path), settings, decisions), splits, Clock(60.0), ignore)
+
+
+def measuring(monkeypatch, error):
+    def measure(self, X, y=None):
+        raise error
+
+    monkeypatch.setattr(Majority, "measure", measure, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (MemoryError(), "it ran out of memory"),
+        (BaseModelError("the base is broken"), "the base is broken"),
+        (RuntimeError("no luck"), "a bug (RuntimeError: no luck); see train.log"),
+    ],
+)
+def test_what_cannot_be_measured_does_not_run(planner, monkeypatch, error, why):
+    measuring(monkeypatch, error)
+    [one] = planner.plan().candidates
+    assert not one.runs
+    assert one.why_failed.startswith(why)
+
+
+def test_settings_that_cannot_work_end_the_run_before_anything_is_trained(planner, monkeypatch):
+    measuring(monkeypatch, SettingsError(["learning_rate is -1"], origin="The settings of x.v1"))
+    with pytest.raises(SettingsError, match="learning_rate is -1"):
+        planner.plan()
+
+
+def test_running_out_of_memory_on_a_sample_counts_too(planner, monkeypatch):
+    def fit(self, X, y, **options):
+        raise MemoryError
+
+    monkeypatch.setattr(Majority, "fit", fit)
+    [one] = planner.plan().candidates
+    assert one.why_failed.startswith("it ran out of memory")
+
+
+def test_a_resumed_run_keeps_the_plan_it_began_with(planner, monkeypatch):
+    first = planner.plan()
+    measuring(monkeypatch, MemoryError())
+    again = planner.plan()
+    assert [one.facts() for one in again.candidates] == [one.facts() for one in first.candidates]
+    assert again.facts == first.facts
