@@ -1,6 +1,8 @@
 """The house keeps its plan: imports point up, rooms show what they say, importing is light."""
 
+import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import metier
-from metier.catalogue import METHODS
+from metier.catalogue import JOINED, METHODS
 from metier.predictors.loading import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +57,30 @@ def test_imports_point_up_the_list():
         check=False,
     )
     assert found.returncode == 0, found.stdout
+
+
+def versioned_names(path):
+    """Every string of a module, docstrings left out, that is the name of a method."""
+    tree = ast.parse(path.read_text("utf-8"))
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, described)}
+    own = {  # A method that lives in a room may state its own name.
+        node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "name" and isinstance(node.value, ast.Constant)
+    }  # fmt: skip
+    texts = {
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    known = {name for text in texts - docstrings for name in re.findall(r"\b[a-z0-9_]+\.v\d+\b", text)}
+    return (known & {*METHODS, *JOINED}) - own
+
+
+@pytest.mark.parametrize("room", ["selection", "report", "runs", "cli"])
+def test_what_compares_methods_names_none(room):
+    files = (ROOT / "src" / "metier" / room).rglob("*.py")
+    assert {str(path): found for path in files if (found := versioned_names(path))} == {}
 
 
 def test_importing_metier_is_light():

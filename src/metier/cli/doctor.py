@@ -28,10 +28,10 @@ from metier.user_cache import user_cache
 EXTRAS = {
     "train": "fine-tunes encoders, embeds with them, distils static embeddings",
     "models": "brings pretrained weights, for machines without a network",
-    "nlp": "parses English for `relation_syntax.v1` and `crf_syntax.v1`",
+    "nlp": "parses English for the methods that learn from syntax",
     "pandas": "takes pandas tables in Python",
-    "ray": "races on a cluster (`metier train --on ray`)",
-    "track": "follows a run in Weights & Biases and MLflow (`metier train --track`)",
+    "ray": "compares candidates on a cluster (`metier train --on ray`)",
+    "track": "tracks a run in Weights & Biases and MLflow (`metier train --track`)",
     "dev": "tests and checks the code of Metier itself",
 }
 # Below this, one training run's checkpoints and converted bases may not fit.

@@ -1,5 +1,8 @@
 """Metrics as the field writes their names."""
 
+from metier.errors import UnknownNameError
+from metier.evaluation.measure_table import find_measure
+
 METRIC_NAMES = {
     "log_loss": "log-loss",
     "calibration_error": "calibration error",
@@ -33,4 +36,12 @@ METRIC_NAMES = {
 
 def metric_name(name: str) -> str:
     """Give the name of a metric as the field writes it: `macro_f1` is `macro-F1`."""
-    return METRIC_NAMES.get(name, name.replace("_", " "))
+    return METRIC_NAMES.get(name) or _own_title(name) or name.replace("_", " ")
+
+
+def _own_title(name: str) -> str | None:
+    """The title that a measure states itself; of log-loss and the like, which are no measures of rows, there is none."""
+    try:
+        return find_measure(name).title
+    except UnknownNameError:
+        return None

@@ -10,21 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from metier.errors import UnknownNameError
-from metier.evaluation.answer_measures import ANSWER_MEASURES
 from metier.evaluation.comparison import Comparison, compare, decide
-from metier.evaluation.detection_measures import DETECTION_MEASURES
-from metier.evaluation.entity_measures import ENTITY_MEASURES
 from metier.evaluation.intervals import Interval, bias_corrected, bootstrap_interval, exact_interval
-from metier.evaluation.label_set_measures import LABEL_SET_MEASURES
+from metier.evaluation.measure_table import MEASURES, Metric, find_measure
 from metier.evaluation.metric_names import metric_name
 from metier.evaluation.metrics import METRICS
-from metier.evaluation.relation_measures import RELATION_MEASURES
-from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
 from metier.evaluation.row_resampling import bootstrap_figures, gather_rows, swapped_figures
 from metier.evaluation.row_statistics import RowMeasure, check_rows
-from metier.evaluation.score_measures import SCORE_MEASURES
-from metier.evaluation.text_measures import TEXT_MEASURES
 
 __all__ = [
     "MEASURES",
@@ -41,37 +33,6 @@ __all__ = [
     "row_interval",
     "rows_right",
 ]
-
-MEASURES: dict[str, RowMeasure] = {
-    one.name: one
-    for family in (
-        ENTITY_MEASURES,
-        ANSWER_MEASURES,
-        RELATION_MEASURES,
-        LABEL_SET_MEASURES,
-        SCORE_MEASURES,
-        DETECTION_MEASURES,
-        RETRIEVAL_MEASURES,
-        TEXT_MEASURES,
-    )
-    for one in family
-}
-Metric = str | RowMeasure
-
-
-def find_measure(metric: Metric) -> RowMeasure:
-    """Give the measure of that name; a measure is given back as it is.
-
-    Raises
-    ------
-    UnknownNameError
-        If no measure has that name.
-    """
-    if isinstance(metric, RowMeasure):
-        return metric
-    if metric not in MEASURES:
-        raise UnknownNameError("metric", metric, known=[*MEASURES, *METRICS])
-    return MEASURES[metric]
 
 
 def measure(metric: Metric, truth: Sequence[Any], predicted: Sequence[Any]) -> float:

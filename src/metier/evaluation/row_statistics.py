@@ -44,6 +44,8 @@ class RowMeasure:
     on_counts : callable, default=None
         Statistics and counts of shape (..., n_rows) -> figures of shape (...), for what changes with the company
         a row is drawn into. None: `value` of the counted sums.
+    title : str, default=None
+        The name as the field writes it; None: `name` with spaces, or what `metric_names` has.
     """
 
     name: str
@@ -55,6 +57,7 @@ class RowMeasure:
     row_value: OnSums | None = None
     is_relative: bool = False
     on_counts: OnCounts | None = None
+    title: str | None = None
 
     def paired(
         self, truth: Sequence[Any], first: Sequence[Any], second: Sequence[Any]

@@ -83,7 +83,11 @@ class Comparison:
     @cached_property
     def scores(self) -> Scores:
         """How answers to the validation rows are judged."""
-        return Scores(self.task, self.task.targets(self.validation), origin="The validation rows")
+        return self.scores_on(self.validation, origin="The validation rows")
+
+    def scores_on(self, rows: Rows, *, origin: str) -> Scores:
+        """Give how answers to some rows are judged."""
+        return Scores(self.task, self.task.targets(rows), origin=origin, further=self.settings.metrics)
 
     @property
     def trained(self) -> list[Entry]:

@@ -84,7 +84,7 @@ def build_report(
     """
     judges = {
         "validation": comparison.scores,
-        "test": Scores(comparison.task, comparison.task.targets(test), origin="The test rows"),
+        "test": comparison.scores_on(test, origin="The test rows"),
     }
     metric = comparison.task.primary_metric
     candidates = [_candidate(entry, comparison, judges, tested) for entry in comparison.entries]
@@ -97,7 +97,8 @@ def build_report(
         "task": comparison.task.name,
         "primary_metric": metric,
         "metrics": {
-            name: _kind_of(name) for name in (*comparison.task.metrics, *_rankings(comparison.task, candidates))
+            name: _kind_of(name)
+            for name in (*comparison.scores.metrics, *_rankings(comparison.task, candidates))
         },
         "recommended": recommendation.name,
         "recommendation": recommendation.sentence,
@@ -151,7 +152,7 @@ def scores_of(judge: Scores, answers: StoredAnswers, *, random_state: int) -> di
     """Quality of answers: each metric with its 95 % interval, and for labels log-loss and calibration error."""
     scores: dict[str, Any] = {
         metric: asdict(judge.interval(metric, answers.predicted, random_state=random_state))
-        for metric in judge.task.metrics
+        for metric in judge.metrics
     }
     if answers.probabilities is not None and is_one_label(judge, answers):
         scores["log_loss"] = float(log_loss(answers.probabilities, judge.codes))

@@ -30,11 +30,19 @@ class Scores:
         What the rows should be answered with.
     origin : str
         Which rows these are, for messages.
+    further : tuple of str
+        Metrics that are reported besides those of the task.
     """
 
     task: Task
     targets: Sequence[Any]
     origin: str = "these rows"
+    further: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of all metrics that are reported, the task's first."""
+        return tuple(dict.fromkeys((*self.task.metrics, *self.further)))
 
     @cached_property
     def codes(self) -> np.ndarray:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier import catalogue
 from metier.bases.adaptation import faults_of
-from metier.errors import CallError, MetierError, SettingsError, suggest
+from metier.errors import CallError, MetierError, SettingsError, UnknownNameError, suggest
+from metier.evaluation import describe_metric
 from metier.machine import usable_cores
 from metier.tasks.method_contract import Method
 
@@ -106,6 +107,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     tolerance: float = Field(
         default=0.01, ge=0, lt=0.5, description="How far below the best still counts as tied with it."
     )
+    metrics: tuple[str, ...] = Field(default=(), description="To be reported besides those of the task.")
     cascade: CascadeSettings = CascadeSettings()
     random_state: int = Field(default=0, ge=0)
     seeds: int = Field(default=1, ge=1, le=100, description="Trainings of each candidate, for their spread.")
@@ -148,6 +150,7 @@ def check_settings(values: Mapping[str, Any], *, origin: str = "The settings") -
     if values.get("adaptation") is not None:
         faults += faults_of(values["adaptation"])
     faults += _methods_faults(values.get("methods") or {})
+    faults += _metric_faults(values.get("metrics") or ())
     if faults or settings is None:
         raise SettingsError(faults, origin=origin)
     return settings
@@ -208,6 +211,16 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise CallError(f"--set {override}: {key!r} is a value, not a group of settings.")
     values[keys[-1]] = yaml.safe_load(value)
+
+
+def _metric_faults(metrics: Any) -> list[str]:
+    faults = []
+    for name in metrics if isinstance(metrics, list | tuple) else ():
+        try:
+            describe_metric(name)
+        except UnknownNameError as error:
+            faults.append(f"metrics: {error}")
+    return faults
 
 
 def _methods_faults(methods: Any) -> list[str]:

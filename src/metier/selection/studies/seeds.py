@@ -115,8 +115,7 @@ class Seeds:
         for split, judge in scores.items():
             answers = [run.answers(name, split).predicted for run in runs.values()]
             facts[split] = {
-                metric: spread_of([judge.measure(metric, one) for one in answers])
-                for metric in judge.task.metrics
+                metric: spread_of([judge.measure(metric, one) for one in answers]) for metric in judge.metrics
             }
         return facts
 

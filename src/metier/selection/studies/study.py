@@ -10,7 +10,6 @@ from typing import Any, Self
 from metier.data.rows import Rows
 from metier.selection.comparison import Comparison
 from metier.selection.plan import OVERHEAD_SECONDS, SAFETY, Plan
-from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.studies.growing_rows import Curves
 from metier.selection.studies.reruns import Reruns
@@ -55,7 +54,7 @@ class Study:
         """Let the reruns answer the test rows, once, and give what the report says of them."""
         task = self.reruns.comparison.task
         self.reruns.answer(task.items(test))
-        judge = Scores(task, task.targets(test), origin="The test rows")
+        judge = self.reruns.comparison.scores_on(test, origin="The test rows")
         facts = {
             "seeds": self.seeds.facts(judge) if self.seeds else None,
             "learning_curve": self.curves.facts(judge) if self.curves else None,
