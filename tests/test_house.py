@@ -63,7 +63,9 @@ def versioned_names(path):
     """Every string of a module, docstrings left out, that is the name of a method."""
     tree = ast.parse(path.read_text("utf-8"))
     described = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, described)}
+    docstrings = {
+        ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, described)
+    }
     own = {  # A method that lives in a room may state its own name.
         node.value.value
         for node in ast.walk(tree)

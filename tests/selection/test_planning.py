@@ -23,11 +23,18 @@ def planner(tmp_path):
     return Planner(CandidateBuilder(RunFolder(tmp_path), settings, decisions), splits, Clock(60.0), ignore)
 
 
-def measuring(monkeypatch, error):
-    def measure(self, X, y=None):
-        raise error
+class Measured(Majority):
+    """A baseline that measures what it costs, and fails at it."""
 
-    monkeypatch.setattr(Majority, "measure", measure, raising=False)
+    def __init__(self, error=None):
+        self.error = error
+
+    def measure(self, X, y=None):
+        raise self.error
+
+
+def measuring(monkeypatch, error):
+    monkeypatch.setattr(CandidateBuilder, "build", lambda self, name: Measured(error))
 
 
 @pytest.mark.parametrize(
