@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from metier.audit import CHECKS, examine_source
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
 from metier.cli.named_roles import named_roles, role_option, typed_roles
@@ -31,19 +32,21 @@ MOST_SHOWN = 20
 @click.argument("file", metavar="FILE")
 @click.option("--test", metavar="FILE", help="Rows that a model will be tested on: do they stand in FILE?")
 @click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
-@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
+@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and reported.")
 @click.option(
-    "--task", metavar="NAME", help="What is to be predicted. Default: told from the columns, and said."
+    "--task", metavar="NAME", help="What is to be predicted. Default: inferred from the columns, and reported."
 )
 @role_option
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
 @click.option("--time", metavar="COLUMN", help="When each row was written.")
 @click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
-@click.option("--encoding", metavar="NAME", help="Default: detected, and said.")
-@click.option("--delimiter", metavar="SIGN", help="Default: detected, and said.")
-@click.option("--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and said.")
-@click.option("--repair", is_flag=True, help="Look at the rows as they are once mended, and say what was.")
+@click.option("--encoding", metavar="NAME", help="Default: detected, and reported.")
+@click.option("--delimiter", metavar="SIGN", help="Default: detected, and reported.")
+@click.option(
+    "--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and reported."
+)
+@click.option("--repair", is_flag=True, help="Look at the rows as they are once fixed, and report what was.")
 @click.option("--show", metavar="NAME", help="Show the rows of one finding, such as label-errors.")
 @click.option(
     "--most", type=click.IntRange(min=1), default=MOST_SHOWN, metavar="N", help="Rows shown. Default: 20."
@@ -70,10 +73,8 @@ def check(
     are off or overlap, answers that are not in their passage, pairs with one side, conversations with two
     turns in a row, scores far from all others. Nothing is changed.
 
-    Exit code 1 when something would make the figures wrong (✗), 0 otherwise.
+    Exit code 1 when something would make the scores wrong (✗), 0 otherwise.
     """
-    from metier.audit import CHECKS, examine_source  # scikit-learn: not for `--help`.
-
     if show is not None:
         _check_known(show, CHECKS)
     named = named_roles(roles)
@@ -113,9 +114,9 @@ def _as_typed(name: str, value: str | bool) -> list[str]:
 
 
 def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
-    """Give the command that follows: with the flags that mend what can be mended so.
+    """Give the command that follows: with the flags that fix what can be fixed so.
 
-    Where a column plays the wrong role, or rows have to be mended by hand, the next step is not yet to train.
+    Where a column plays the wrong role, or rows have to be fixed by hand, the next step is not yet to train.
     """
     wrong = [finding for finding in facts["findings"] if finding["severity"] != "note"]
     flags = [remedy for remedy in dict.fromkeys(each["remedy"] for each in wrong) if remedy.startswith("--")]
@@ -141,9 +142,9 @@ def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
     lines = [_line(finding) for finding in facts["findings"]] or [
         (Text("✓", style="bold blue"), Text("nothing that would harm a model was found"))
     ]
-    hidden = len(lines) - MOST_FINDINGS
-    if hidden > 0:
-        lines = [*lines[:MOST_FINDINGS], (Text("…"), Text(f"{hidden} more notes (--json)"))]
+    left_out = len(lines) - MOST_FINDINGS
+    if left_out > 0:
+        lines = [*lines[:MOST_FINDINGS], (Text("…"), Text(f"{left_out} more notes (--json)"))]
     if console.is_terminal:
         grid = Table.grid(padding=(0, 1))
         for mark, sentence in lines:
@@ -192,7 +193,7 @@ def _line(finding: Mapping[str, Any]) -> tuple[Text, Text]:
     sentence = Text(finding["sentence"])
     remedy = finding["remedy"]
     if finding["examples"] and not remedy.startswith(("--", "metier")):
-        # A flag mends; otherwise seeing the rows is the next step.
+        # A flag fixes it; otherwise seeing the rows is the next step.
         remedy = f"--show {finding['check']}"
     if remedy:
         sentence.append(f" ({remedy})", style="dim")

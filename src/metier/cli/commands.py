@@ -15,7 +15,7 @@ COMMANDS = {
     "check": ("metier.cli.check:check", "Say what is wrong with labelled rows."),
     "import": ("metier.cli.import_:import_file", "Turn what another tool wrote into rows."),
     "label": ("metier.cli.label:label", "Label rows by rules, and say how far each rule can be trusted."),
-    "train": ("metier.cli.train:train", "Race ways of learning the rows of FILE; say which to ship."),
+    "train": ("metier.cli.train:train", "Compare methods on the rows of FILE, and recommend which to ship."),
     "predict": ("metier.cli.predict:predict", "Answer texts or a whole file with a trained model."),
     "serve": ("metier.cli.serve:serve", "Answer over HTTP with a trained model."),
     "doctor": ("metier.cli.doctor:doctor", "Say what this machine offers and what is missing."),
@@ -38,7 +38,7 @@ class CommandTable(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command: click.Command = vars(importlib.import_module(module))[attribute]
         return command
 
     def resolve_command(

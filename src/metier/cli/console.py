@@ -1,4 +1,4 @@
-"""How the command line speaks: answers on stdout, progress on stderr, numbers with their units.
+"""How the command line shows things: answers on stdout, progress on stderr, numbers with their units.
 
 rich leaves colours out where `NO_COLOR` is set or nobody watches, measures Chinese text by its width, and takes
 80 columns where there is no terminal.
@@ -153,7 +153,7 @@ class ProgressLines:
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Hear one moment of a step."""
+        """Show one moment of a step."""
         now = time.monotonic()
         step = self._steps.get(progress.what)
         if step is None or progress.done < step.progress.done:
@@ -180,7 +180,7 @@ class ProgressLines:
         return step
 
     def _end_stale(self, now: float) -> None:
-        # A step that stopped early never says so; it has ended when another has been moving for a while.
+        # A step that stopped early does not report its end; it has ended when another has been moving for a while.
         for what in [what for what, step in self._steps.items() if now - step.touched > STALE_SECONDS]:
             self._end(what)
 

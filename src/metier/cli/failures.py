@@ -12,6 +12,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
@@ -63,7 +64,7 @@ def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, in
 
 
 def _usage_sentence(failure: click.ClickException) -> str:
-    context = getattr(failure, "ctx", None)
+    context = failure.ctx if isinstance(failure, click.UsageError) else None
     if context is None:
         return failure.format_message()
     return f"{failure.format_message()}\nSee: {context.command_path} --help"
@@ -84,8 +85,6 @@ def write_crash_file(failure: BaseException, args: Sequence[str]) -> Path:
 
 
 def _crash_lines(failure: BaseException, args: Sequence[str]) -> Iterator[str]:
-    from importlib.metadata import PackageNotFoundError, version  # Slow to import, and hardly ever needed.
-
     yield "Messages and values are left out, for they can quote rows. Add the message if you may."
     options = [
         word.partition("=")[0] for word in args if word.startswith("-") and " " not in word.partition("=")[0]

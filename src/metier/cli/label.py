@@ -3,20 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import numpy as np
+import pyarrow as pa
 from rich.table import Table
 from rich.text import Text
 
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, percentage, print_json
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from metier.data import Rows
-    from metier.data.weak_labels import Votes
+from metier.data import Rows, open_writer, read
+from metier.data.weak_labels import (
+    LabelModel,
+    Votes,
+    apply_rules,
+    describe_votes,
+    majority_vote,
+    read_rules,
+)
 
 METHODS = ("model", "majority")
 SHOWN_LABELS = 3
@@ -68,12 +73,9 @@ def label(
 
     The rules file lists rules, each with a label and words: any_of, all_of, none_of. Words are found whole and in any
     case, Chinese ones anywhere, and re:… is a regular expression. A model that needs no true labels estimates from
-    agreement how often each rule is right and joins their votes into one label and its probability. Rows of which no
+    agreement how often each rule is right and combines their votes into one label and its probability. Rows of which no
     rule speaks stay unlabelled: metier train --drop-unlabelled leaves them out.
     """
-    from metier.data import read
-    from metier.data.weak_labels import LabelModel, apply_rules, describe_votes, majority_vote, read_rules
-
     if out is not None and out.exists() and not overwrite:
         raise click.UsageError(f"{out} is there already. Name another file, or replace it with --overwrite.")
     known = read_rules(rules)
@@ -98,13 +100,7 @@ def label(
     print_json(found) if as_json else _print(found, has_truth=truth is not None)
 
 
-def _write(
-    rows: "Rows", votes: "Votes", probabilities: "np.ndarray", labelled: "np.ndarray", out: Path
-) -> None:
-    import pyarrow as pa
-
-    from metier.data import open_writer
-
+def _write(rows: Rows, votes: Votes, probabilities: np.ndarray, labelled: np.ndarray, out: Path) -> None:
     best = probabilities.argmax(axis=1)
     table = rows.table
     columns: Mapping[str, list[Any]] = {
@@ -124,7 +120,7 @@ def _write(
 
 
 def _facts(
-    rows: "Rows", votes: "Votes", answered: list[str | None], truth: list[str | None] | None
+    rows: Rows, votes: Votes, answered: list[str | None], truth: list[str | None] | None
 ) -> dict[str, Any]:
     """Count what the rows were labelled with, None where they were not, and how often that is true."""
     judged = [

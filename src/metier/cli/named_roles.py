@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from metier.data.rows import FLAGGED_ROLES, INPUT_ROLES, TARGET_ROLES
 from metier.errors import suggest
 
 
@@ -27,8 +28,6 @@ def named_roles(pairs: tuple[str, ...]) -> dict[str, str]:
     click.UsageError
         If there is no equals sign, or no role of that name.
     """
-    from metier.data.rows import FLAGGED_ROLES, INPUT_ROLES, TARGET_ROLES  # Arrow: not for `--help`.
-
     known = tuple(dict.fromkeys((*INPUT_ROLES, *TARGET_ROLES, *FLAGGED_ROLES)))
     named = {}
     for pair in pairs:

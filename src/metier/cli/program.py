@@ -4,6 +4,7 @@
 the user; 141 the reader of our output went away.
 """
 
+import io
 import os
 import sys
 import warnings
@@ -57,7 +58,7 @@ def quiet_libraries() -> None:
         warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a sign of ours gets a question mark, not a traceback.
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 

@@ -1,4 +1,4 @@
-"""`metier train`: race the ways of learning some rows, and say which to ship."""
+"""`metier train`: compare methods on some rows, and recommend which to ship."""
 
 from pathlib import Path
 from typing import Any
@@ -7,13 +7,26 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from metier.cli import console as speak
+from metier.cli import console as shown
 from metier.cli.commands import HELP
 from metier.cli.named_roles import named_roles, role_option
 from metier.cli.study_lines import curve_lines, seed_lines
 from metier.evaluation.metric_names import metric_name
+from metier.selection import api
+from metier.selection.budget import parse_duration
+from metier.selection.execution.fitting import take_over_launch
+from metier.selection.settings import DataSettings, TrainSettings, load_settings
 
-SHOWN_REASONS = 3
+# Flags that are called otherwise than their settings.
+NAMES = {"seed": "random_state", "budget": "budget_minutes"}
+
+
+def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Read A,B,C as a list, also where the flag is repeated."""
+    if value is None:
+        return None
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(name.strip() for each in values for name in each.split(",") if name.strip())
 
 
 @click.command(
@@ -27,22 +40,30 @@ SHOWN_REASONS = 3
 @click.option(
     "--validation", metavar="FILE", help="Rows every choice is made on. Default: a tenth is held out."
 )
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
-@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and said.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
+@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and reported.")
 @click.option(
-    "--task", metavar="NAME", help="What is to be predicted. Default: told from the columns, and said."
+    "--task", metavar="NAME", help="What is to be predicted. Default: inferred from the columns, and reported."
 )
 @role_option
-@click.option("--order", metavar="A,B,C", help="Grades, the lowest first; makes the labels grades.")
+@click.option(
+    "--order", metavar="A,B,C", callback=_parted, help="Grades, the lowest first; makes the labels grades."
+)
 @click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
 @click.option("--time", metavar="COLUMN", help="Split by time: the latest rows are validation and test.")
 @click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
-@click.option("--encoding", metavar="NAME", help="Default: detected, and said.")
-@click.option("--delimiter", metavar="SIGN", help="Default: detected, and said.")
-@click.option("--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and said.")
-@click.option("--repair", is_flag=True, help="Mend what is safe to mend in the rows, and say so.")
+@click.option("--encoding", metavar="NAME", help="Default: detected, and reported.")
+@click.option("--delimiter", metavar="SIGN", help="Default: detected, and reported.")
+@click.option(
+    "--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and reported."
+)
+@click.option(
+    "--repair", is_flag=True, default=None, help="Fix what is safe to fix in the rows, and report it."
+)
 @click.option("--budget", metavar="TIME", help="Time for everything: 10m, 90s, 1h30m. Default: 10m.")
-@click.option("--candidates", metavar="A,B,C", help="Methods by name. Default: all that suit the task.")
+@click.option(
+    "--candidates", metavar="A,B,C", callback=_parted, help="Methods by name. Default: all that suit the task."
+)
 @click.option(
     "--base",
     metavar="NAME",
@@ -52,7 +73,10 @@ SHOWN_REASONS = 3
     "--search", is_flag=True, default=None, help="Search the settings of what is fine-tuned, within the budget."
 )
 @click.option(
-    "--distil", is_flag=True, default=None, help="Teach the dearest fusion to one encoder, which races too."
+    "--distil",
+    is_flag=True,
+    default=None,
+    help="Teach the most expensive ensemble to one model, a candidate too.",
 )
 @click.option(
     "--adaptation",
@@ -72,11 +96,17 @@ SHOWN_REASONS = 3
 @click.option(
     "--seeds", type=click.IntRange(1, 100), metavar="N", help="Train each candidate N times; report the spread."
 )
-@click.option("--learning-curve", is_flag=True, help="Say what twice the labels would buy, with an interval.")
+@click.option(
+    "--learning-curve",
+    is_flag=True,
+    default=None,
+    help="Estimate what twice the labels would bring.",
+)
 @click.option(
     "--track",
     metavar="NAME",
     multiple=True,
+    callback=_parted,
     help="tensorboard, wandb or mlflow; may be repeated. Default: none.",
 )
 @click.option(
@@ -85,17 +115,24 @@ SHOWN_REASONS = 3
     metavar="N",
     help="Fine-tune each model in N processes. Default: 1.",
 )
-@click.option("--on", metavar="ray[:HOST:PORT]", help="Race on a Ray cluster, each candidate a task.")
+@click.option("--on", metavar="ray[:HOST:PORT]", help="Train on a Ray cluster, each candidate a task.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: the cores this process may use.")
 @click.option(
     "--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes."
 )
-@click.option("--drop-leaks", is_flag=True, help="Leave out training rows that also stand in test.")
-@click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
-@click.option("--keep-rare", is_flag=True, help="Labels with too few rows to be split stay in training whole.")
-@click.option("--drop-rare", is_flag=True, help="Leave out labels with too few rows to be split.")
 @click.option(
-    "--unlabelled", metavar="FILE", help="Texts without labels: methods that learn from them race too."
+    "--drop-leaks", is_flag=True, default=None, help="Leave out training rows that also stand in test."
+)
+@click.option("--drop-unlabelled", is_flag=True, default=None, help="Leave out rows without a label.")
+@click.option(
+    "--keep-rare",
+    is_flag=True,
+    default=None,
+    help="Labels with too few rows to split stay in training whole.",
+)
+@click.option("--drop-rare", is_flag=True, default=None, help="Leave out labels with too few rows to be split.")
+@click.option(
+    "--unlabelled", metavar="FILE", help="Texts without labels, for the methods that learn from them too."
 )
 @click.option(
     "--augment",
@@ -123,24 +160,21 @@ def train(
     verbose: bool,
     **flags: Any,
 ) -> None:
-    """Race ways of learning the rows of FILE; say which to ship.
+    """Compare methods on the rows of FILE, and recommend which to ship.
 
-    Trains the floor, the traditional pipeline, static and frozen embeddings, a fine-tuned transformer and their
-    fusions within the budget; compares them with intervals and paired tests; seals the bundles and writes a
+    Trains a baseline, the traditional pipeline, static and frozen embeddings, a fine-tuned transformer and their
+    ensembles within the budget; compares them with intervals and paired tests; seals the bundles and writes a
     report.
     """
-    from metier.selection import api  # scikit-learn and, below it, torch: not for `--help`.
-    from metier.selection.execution.fitting import take_over_launch
-
     if file is None and resume is None and settings_file is None:
         raise click.UsageError("There are no rows to train on. Give a file, as in: metier train rows.csv")
     launched = take_over_launch()
     if launched == 0:
-        return  # The first process conducts, and calls for help when it needs it.
+        return  # The first process conducts, and launches others where it needs them.
     if launched > 1 and flags["processes"] is None:
         flags["processes"] = launched
-    settings = _settings(settings_file, overrides, {"train": file} | flags)
-    with speak.ProgressLines() as listener:
+    settings = _settings(settings_file, overrides, {"train": file, **flags})
+    with shown.ProgressLines() as listener:
         finished = api.train(
             settings=settings,
             run=run,
@@ -149,79 +183,30 @@ def train(
             listener=listener,
         )
     if as_json:
-        speak.print_json(finished.report)
+        shown.print_json(finished.report)
         return
     _answer(finished.report, verbose=verbose)
 
 
-def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, Any]) -> Any:
-    from metier.selection.budget import parse_duration
-    from metier.selection.settings import load_settings
-
-    data = named_roles(flags["roles"]) | {
-        key: flags[key]
-        for key in (
-            "train",
-            "test",
-            "validation",
-            "text",
-            "label",
-            "group",
-            "time",
-            "split",
-            "encoding",
-            "delimiter",
-            "separator",
-            "repair",
-            "drop_leaks",
-            "drop_unlabelled",
-            "drop_rare",
-            "keep_rare",
-            "unlabelled",
-            "augment",
-            "augment_times",
-        )
-        if flags[key] not in (None, False)
-    }
-    whole = {
-        key: flags[name]
-        for key, name in (
-            ("base", "base"),
-            ("adaptation", "adaptation"),
-            ("search", "search"),
-            ("distil", "distil"),
-            ("task", "task"),
-            ("random_state", "seed"),
-            ("seeds", "seeds"),
-            ("processes", "processes"),
-            ("on", "on"),
-            ("threads", "threads"),
-            ("refit", "refit"),
-        )
-        if flags[name] is not None
-    }
-    if flags["track"]:
-        whole["track"] = [name.strip() for names in flags["track"] for name in names.split(",") if name.strip()]
-    if flags["learning_curve"]:
-        whole["learning_curve"] = True
-    if flags["budget"]:
-        whole["budget_minutes"] = parse_duration(flags["budget"]) / 60
-    if flags["order"]:
-        whole["order"] = [grade.strip() for grade in flags["order"].split(",")]
-    if flags["candidates"]:
-        whole["candidates"] = [name.strip() for name in flags["candidates"].split(",") if name.strip()]
-    return load_settings(file, overrides, flags={"data": data, **whole})
+def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, Any]) -> TrainSettings:
+    """Give the settings: those of a file, and over it the flags that were given, each by its setting's name."""
+    given = {NAMES.get(name, name): value for name, value in flags.items() if value not in (None, ())}
+    roles = named_roles(given.pop("roles", ()))
+    data = {name: given.pop(name) for name in DataSettings.model_fields if name in given}
+    if "budget_minutes" in given:
+        given["budget_minutes"] = parse_duration(given["budget_minutes"]) / 60
+    return load_settings(file, overrides, flags={"data": {**roles, **data}, **given})
 
 
 def _answer(report: dict[str, Any], *, verbose: bool) -> None:
-    console = speak.answer_console()
+    console = shown.answer_console()
     _, _, detail = report["recommendation"].partition(": ")
     chosen = next(one for one in report["candidates"] if one["name"] == report["recommended"])
     score = chosen["test"][report["primary_metric"]]
     name = report["recommended"]
     console.print(
         f"[bold]ship   {name}[/]: {_score(score, report, report['primary_metric'])}, "
-        f"{speak.milliseconds(chosen['latency_ms']['mean'])} a row, {speak.size(chosen['size_bytes'])}",
+        f"{shown.milliseconds(chosen['latency_ms']['mean'])} a row, {shown.size(chosen['size_bytes'])}",
         soft_wrap=True,
     )
     for clause in detail.split("; "):
@@ -244,10 +229,10 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
 
 
 def _adapted(candidate: dict[str, Any]) -> str:
-    """Say what of a candidate's base was trained."""
+    """Give what of a candidate's base was trained."""
     facts = candidate["facts"]
-    whole = f" of {speak.count(facts['weights_all'])}" if "weights_all" in facts else ""
-    trained = f"{speak.count(facts['weights_trained'])}{whole} weights trained"
+    whole = f" of {shown.count(facts['weights_all'])}" if "weights_all" in facts else ""
+    trained = f"{shown.count(facts['weights_trained'])}{whole} weights trained"
     return f"{candidate['name']}: adaptation {facts['adaptation']}, {trained}"
 
 
@@ -265,12 +250,12 @@ def _table(report: dict[str, Any]) -> Table:
             Text(one["name"], style="bold" if chosen else ""),
             Text(_interval(one["test"][first], report, first)),
             _figure(one["test"][second]["value"], report, second),
-            speak.duration(one["train_seconds"])
+            shown.duration(one["train_seconds"])
             if not one["members"]
-            else f"+{speak.duration(one['train_seconds'])}",
-            speak.milliseconds(one["latency_ms"]["mean"]),
-            speak.count(one["rows_per_second"]),
-            speak.size(one["size_bytes"]),
+            else f"+{shown.duration(one['train_seconds'])}",
+            shown.milliseconds(one["latency_ms"]["mean"]),
+            shown.count(one["rows_per_second"]),
+            shown.size(one["size_bytes"]),
         )
     return table
 
@@ -291,7 +276,7 @@ def _heading(metric: str, report: dict[str, Any]) -> str:
 
 def _score(score: dict[str, float], report: dict[str, Any], metric: str) -> str:
     if report["metrics"][metric]["is_fraction"]:
-        return speak.percentage(score["value"], score["low"], score["high"])
+        return shown.percentage(score["value"], score["low"], score["high"])
     return f"{metric_name(metric)} {_interval(score, report, metric)}"
 
 

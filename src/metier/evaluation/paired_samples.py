@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from metier.evaluation.measure_table import Metric, find_measure
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.resampling import resampled
-from metier.evaluation.row_measures import Metric, find_measure
 from metier.evaluation.row_resampling import bootstrap_figures
 from metier.evaluation.row_statistics import check_rows
 
