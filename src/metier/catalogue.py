@@ -123,7 +123,7 @@ def resolve_way(name: str) -> Any:
 def _load(dotted: str, what: str) -> Any:
     module, _, attribute = dotted.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)  # A dotted path of a table.
+        return vars(importlib.import_module(module))[attribute]
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metier.errors import StorageError
-from metier.predictors.answers import AnswerBatch, Answers
+from metier.tasks.answer_batches import AnswerBatch, Answers, LabelSetAnswers
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,11 @@ class StoredAnswers:
 
 def keep(answers: AnswerBatch, labels: tuple[str, ...]) -> StoredAnswers:
     """Turn a predictor's answers into what is kept, the columns in the order of a task's labels."""
-    probabilities: Any = getattr(answers, "probabilities", None)
-    if probabilities is None:
+    if not isinstance(answers, Answers | LabelSetAnswers):
         return StoredAnswers(
             list(answers.predicted), None, [answers.record(row) for row in range(len(answers))]
         )
-    own: tuple[str, ...] = answers.labels  # type: ignore[attr-defined]  # Whatever has probabilities has labels.
+    probabilities, own = answers.probabilities, tuple(answers.labels)
     if own != labels:
         place = {label: column for column, label in enumerate(own)}
         aligned = np.zeros((len(answers), len(labels)))

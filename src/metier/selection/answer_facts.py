@@ -82,14 +82,13 @@ def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, 
         for row, (target, answer) in enumerate(zip(scores.targets, answers.predicted, strict=True))
         if _as_lists(target) != _as_lists(answer) and not (metric in RANKINGS and each[row] == 1)
     ]
-    said = getattr(scores.task, "shown", None)  # Ids say nothing to people.
     order = sorted(wrong, key=lambda row: sign * each[row])[:MISTAKES]
     return [
         {
             "row": row + 1,
             "item": items[row],
             "target": scores.targets[row],
-            "target_text": said(scores.targets[row]) if said else None,
+            "target_text": scores.task.shown(scores.targets[row]),
             "predicted": answers.predicted[row],
             "record": answers.records[row] if answers.records else None,
             "figure": float(each[row]),

@@ -52,14 +52,14 @@ class CandidateBuilder:
         task, settings, searched = self.decisions.task, self.settings, self.decisions.searched
         ours: dict[str, Any] = {
             **self._base(name),
-            **({"order": task.labels} if getattr(task, "is_ordered", False) else {}),
+            **({"order": task.labels} if task.is_ordered else {}),
             **({} if settings.adaptation is None else {"adaptation": settings.adaptation}),
-            "collection": getattr(task, "collection", None),
+            "collection": task.collection,
             "random_state": settings.random_state,
             "unlabelled": self.unlabelled or None,
             "checkpoint_folder": self.run.checkpoint(name),
             "metric": task.primary_metric,
-            "negative_label": getattr(task, "negative_label", None),
+            "negative_label": task.negative_label,
         }
         if name == catalogue.SEARCH and searched is not None:
             ours |= {

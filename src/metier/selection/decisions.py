@@ -18,8 +18,8 @@ from metier.machine import describe_machine
 from metier.selection.rows.task_of_rows import build_task, choose_task, with_collection
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings
+from metier.tasks.contract import Task
 from metier.tasks.method_contract import Capabilities
-from metier.tasks.task import Task
 from metier.tasks.task_table import known_task
 from metier.text.language import detect_language
 
@@ -98,7 +98,7 @@ def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
     """
     row = known_task(task.name)
     # Some tasks know better which of their methods suit the rows: no lead sentence is a translation.
-    wanted = settings.candidates or (*(getattr(task, "candidates", None) or row.candidates), *row.ensembles)
+    wanted = settings.candidates or (*(task.candidates or row.candidates), *row.ensembles)
     names = [catalogue.full_name(name) for name in wanted]
     names += [catalogue.SEARCH] if settings.search else []
     names += [catalogue.DISTILLATION] if settings.distil else []

@@ -20,7 +20,7 @@ from metier.selection.execution.ensembles import Certified
 from metier.selection.ranking_scores import ranking_metric, ranking_scores
 from metier.selection.recommendation import Recommendation
 from metier.selection.scores import Scores
-from metier.tasks.task import Task
+from metier.tasks.contract import Task
 
 FORMAT = "metier.report.v1"
 PACKAGES = (

@@ -14,7 +14,7 @@ from metier.evaluation.metrics import METRICS as LABEL_METRICS
 from metier.evaluation.paired_samples import paired_samples
 from metier.evaluation.relation_measures import relation_f1
 from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
-from metier.tasks.task import Task
+from metier.tasks.contract import Task
 
 RELATION_AVERAGES = {"relation_micro_f1": "micro", "relation_macro_f1": "macro"}
 
@@ -90,12 +90,12 @@ class Scores:
         return paired_samples(self._measure(metric), truth, sets, resamples=resamples)
 
     def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
-        if metric in LABEL_METRICS or getattr(self.task, "is_ordered", False):
+        if metric in LABEL_METRICS or self.task.is_ordered:
             return self.codes, self._encode(predicted)
         return self.targets, predicted
 
     def _measure(self, metric: str) -> str | RowMeasure:
-        return measure_of(metric, getattr(self.task, "negative_label", None))
+        return measure_of(metric, self.task.negative_label)
 
     def _encode(self, labels: Sequence[str]) -> np.ndarray:
         index = {label: place for place, label in enumerate(self.task.labels)}

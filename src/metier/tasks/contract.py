@@ -1,6 +1,6 @@
 """What may be expected of a task, and of what gives its answers piece by piece."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from metier.tasks.answers.kind import AnswerKind
@@ -126,6 +126,10 @@ class Task(Protocol):
 
     def with_rows(self, *parts: "Rows") -> Self:
         """Give the task with what further rows bring to be searched."""
+        ...
+
+    def searching(self, texts: Iterable[str]) -> Self:
+        """Give the task with further texts to be searched."""
         ...
 
 

@@ -1,6 +1,6 @@
 """What holds of a task unless it says otherwise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from metier.tasks.contract import Task
@@ -47,4 +47,8 @@ class PlainTask:
 
     def with_rows(self, *parts: "Rows") -> Self:
         """Give the task with what further rows bring to be searched: nothing."""
+        return self
+
+    def searching(self, texts: Iterable[str]) -> Self:
+        """Give the task with further texts to be searched: only a search has a collection."""
         return self

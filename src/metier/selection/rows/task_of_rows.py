@@ -4,7 +4,7 @@ from metier.data import Rows, Splits, read
 from metier.data.task_inference import infer_task
 from metier.errors import CallError
 from metier.selection.settings import TrainSettings
-from metier.tasks.task import Task
+from metier.tasks.contract import Task
 from metier.tasks.task_table import ORDERED, known_task, load_task
 
 
@@ -21,7 +21,7 @@ def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
 def build_task(name: str, train: Rows, settings: TrainSettings) -> Task:
     """Learn a task from the training rows; raises a `DataError` for rows that do not suit it."""
     stated = {} if settings.order is None else {"order": settings.order}
-    if stated and not getattr(load_task(name), "is_ordered", False):
+    if stated and not load_task(name).is_ordered:
         raise CallError(f"--order is for grades; the task is {name}. Leave it out, or add --task {ORDERED}.")
     task: Task = load_task(name).from_rows(train, **stated)
     return task
@@ -38,13 +38,11 @@ def with_collection(task: Task, splits: Splits, settings: TrainSettings) -> Task
     CallError
         If a collection is named and nothing is searched, or the rows search one another.
     """
-    named, searching = settings.data.collection, getattr(task, "with_rows", None)
-    if named is not None and getattr(task, "collection", None) is None:
+    named = settings.data.collection
+    if named is not None and task.collection is None:
         raise CallError(
             f"data.collection is for a search among passages; the task is {task.name}. Leave it out, or add "
             "--task retrieval and name the passages with --role text_pair=COLUMN."
         )
-    if searching is None:
-        return task
-    found: Task = searching(splits.validation, splits.test)
-    return found if named is None else found.searching(read(named, label="none").texts)  # type: ignore[attr-defined]
+    found = task.with_rows(splits.validation, splits.test)
+    return found if named is None else found.searching(read(named, label="none").texts)
