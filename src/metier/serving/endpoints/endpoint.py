@@ -1,0 +1,63 @@
+"""What an endpoint of the service is, and what it has to answer with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+
+from metier.serving.engine import Engine
+from metier.serving.messages import ErrorAnswer
+from metier.serving.metrics import Metrics
+from metier.serving.settings import ServingSettings
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "The body is not JSON."},
+    413: {"model": ErrorAnswer, "description": "More than the service takes in one request."},
+    422: {"model": ErrorAnswer, "description": "A field is missing, unknown or of the wrong kind."},
+    500: {"model": ErrorAnswer, "description": "Our fault."},
+    503: {"model": ErrorAnswer, "description": "Not loaded yet, or too many requests wait. See Retry-After."},
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What every endpoint can use.
+
+    Parameters
+    ----------
+    engine : Engine
+        The model and the threads that ask it.
+    metrics : Metrics
+    settings : ServingSettings
+        The limits.
+    """
+
+    engine: Engine
+    metrics: Metrics
+    settings: ServingSettings
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path of the service.
+
+    Parameters
+    ----------
+    path : str
+    build : callable
+        Takes the Service and gives the function that answers a request, as FastAPI takes it; its docstring is in /docs.
+    method : str
+        Of HTTP.
+    options : mapping
+        What else FastAPI's `add_api_route` takes: summary, tags, response_model, responses.
+    """
+
+    path: str
+    build: Callable[[Service], Callable[..., Any]]
+    method: str = "GET"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def add_to(self, app: FastAPI, service: Service) -> None:
+        """Let an application answer at this path."""
+        app.add_api_route(self.path, self.build(service), methods=[self.method], **self.options)

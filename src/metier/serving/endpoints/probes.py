@@ -1,0 +1,55 @@
+"""`GET /healthz`, `/readyz` and `/metrics`: how the service is."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.responses import Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+
+
+def build_healthz(service: Service) -> Callable[..., Any]:
+    """Give the function that answers as long as the process lives."""
+
+    async def healthz() -> dict[str, str]:
+        """Say that the process is alive."""
+        return {"status": "alive"}
+
+    return healthz
+
+
+def build_readyz(service: Service) -> Callable[..., Any]:
+    """Give the function that answers once the model is loaded."""
+
+    async def readyz() -> dict[str, Any]:
+        """Say whether the model is loaded, 200 or 503 until then, and what it is asked with."""
+        service.engine.check_ready()
+        return {"status": "ready", "asks_for": list(service.engine.input_keys)}
+
+    return readyz
+
+
+def build_metrics(service: Service) -> Callable[..., Any]:
+    """Give the function that answers with all counts."""
+
+    async def metrics() -> Response:
+        """Give the counts in the format of Prometheus."""
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return metrics
+
+
+HEALTHZ = Endpoint(
+    "/healthz", build_healthz, options={"summary": "Is the process alive?", "tags": ["watching"]}
+)
+READYZ = Endpoint(
+    "/readyz",
+    build_readyz,
+    options={"summary": "Is the model loaded?", "tags": ["watching"], "responses": {503: REFUSALS[503]}},
+)
+METRICS = Endpoint(
+    "/metrics",
+    build_metrics,
+    options={"summary": "Counts for Prometheus", "tags": ["watching"], "response_class": Response},
+)
