@@ -22,8 +22,8 @@ from metier.export.precision_choice import EquivalenceCheck
 from metier.export.smoothing import smooth
 from metier.features.tokenization import pad, token_ids
 from metier.predictors import load_predictor
-from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.predictors.onnx.graph_session import open_session
+from metier.tasks.answers.label import LabelDecoder
 from metier.training.heads.linear_probe import fit_probe
 
 

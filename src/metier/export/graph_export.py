@@ -30,7 +30,6 @@ from metier.export.precision_choice import (
 )
 from metier.features.tokenization import read_tokenizer
 from metier.predictors.loading import write_settings
-from metier.predictors.onnx.graph_decoders import Decoder
 from metier.predictors.onnx.graph_predictor import GraphPredictor
 from metier.predictors.onnx.graph_session import (
     HEAD_FILE,
@@ -39,6 +38,7 @@ from metier.predictors.onnx.graph_session import (
     GraphParts,
     OnnxGraph,
 )
+from metier.tasks.answers import Decoder
 
 HUGGING_FACE_FOLDER = "huggingface"
 SAMPLED_ROWS = 128  # To see how large activations become.

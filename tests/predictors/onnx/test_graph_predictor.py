@@ -21,7 +21,7 @@ def folders(tiny_base, tmp_path_factory):
     """The same tiny encoder, exported in both precisions, with a head of three labels."""
     from metier.bases.known_bases import load_model, resolve_base
     from metier.export.graph_export import Exported, export_graph, pooled, sample_of
-    from metier.predictors.onnx.graph_decoders import LabelDecoder
+    from metier.tasks.answers.label import LabelDecoder
 
     base = resolve_base(str(tiny_base))
     random = np.random.default_rng(0)

@@ -17,12 +17,13 @@ from metier.features.pair_vectors import compare, of_length_one
 from metier.features.sentence_features import best_pieces, features_of, split_pieces
 from metier.features.sentence_ranks import join_sentences
 from metier.features.token_windows import Frame, cut, read_whole, unit_values
-from metier.predictors.onnx.graph_decoders import TextLogits
 from metier.predictors.onnx.graph_session import GraphParts, OnnxGraph
-from metier.predictors.span_reading import Reading, ReadingSettings, SpanReader
-from metier.tasks.generation import last_words
-from metier.tasks.pairs import Pair
-from metier.tasks.questions import Question
+from metier.predictors.span_reading import ReadingSettings, SpanReader
+from metier.tasks.answers.passage_answer import Reading
+from metier.tasks.answers.spans import TextLogits
+from metier.tasks.inputs.conversation import last_words
+from metier.tasks.inputs.pair import Pair
+from metier.tasks.inputs.question import Question
 from metier.text.casing import casings
 
 ROWS_AT_ONCE = 4096  # Rows tokenised before the first is answered: bounds the memory of a long sequence.

@@ -7,21 +7,11 @@ in `predictor.json` the kind and what its decoder needs.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from metier.errors import BundleError
-from metier.predictors.answers import AnswerBatch
-from metier.predictors.label_sets import LabelRule
-from metier.predictors.onnx.graph_decoders import (
-    AnswerThreshold,
-    Decoder,
-    GradeDecoder,
-    LabelDecoder,
-    SpanDecoder,
-    TextDecoder,
-)
 from metier.predictors.onnx.graph_logits import (
     Logits,
     MarkedLogits,
@@ -33,12 +23,27 @@ from metier.predictors.onnx.graph_logits import (
     by_reading,
 )
 from metier.predictors.onnx.graph_session import GraphParts
-from metier.predictors.score_answers import ScoreRule
-from metier.tasks.entity_pairs import as_entity_pairs
-from metier.tasks.generation import as_items
-from metier.tasks.pairs import as_pairs
-from metier.tasks.questions import as_questions
-from metier.tasks.scoring import as_inputs
+from metier.tasks.answer_batches import AnswerBatch
+from metier.tasks.answers import (
+    GRADE,
+    LABEL,
+    LABEL_SET,
+    PASSAGE_ANSWER,
+    RELATION,
+    SCORE,
+    SPANS,
+    WRITTEN_TEXT,
+    Decoder,
+)
+from metier.tasks.inputs import CONVERSATION, MARKED_TEXT, PAIR, QUESTION, TEXT, TEXT_OR_PAIR, InputKind
+
+
+class Decoded(Protocol):
+    """A kind of answers whose decoder can be read from a file."""
+
+    def read_decoder(self, settings: dict[str, Any], /) -> Decoder:
+        """Read a decoder from `predictor.json`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,29 +52,28 @@ class GraphKind:
 
     Parameters
     ----------
-    read : callable
-        From what `predict` is handed to checked items.
+    input : InputKind
     logits : callable
-        From the opened files to what makes logits of these items.
-    decoder : type of Decoder
+        From the opened files to what makes logits of checked items.
+    answer : kind of answers
     """
 
-    read: Callable[[Any], Sequence[Any]]
+    input: InputKind
     logits: Callable[[GraphParts], Logits]
-    decoder: type[Decoder]
+    answer: Decoded
 
 
 GRAPH_KINDS = {
-    "onnx_encoder.v1": GraphKind(list, VectorLogits.whole, LabelDecoder),
-    "onnx_pair_encoder.v1": GraphKind(as_pairs, VectorLogits.whole, LabelDecoder),
-    "onnx_bi_encoder.v1": GraphKind(as_pairs, PairLogits.of, LabelDecoder),
-    "onnx_relation.v1": GraphKind(as_entity_pairs, MarkedLogits.of, LabelDecoder),
-    "onnx_many_labels.v1": GraphKind(list, by_reading, LabelRule),
-    "onnx_grader.v1": GraphKind(list, by_reading, GradeDecoder),
-    "onnx_scorer.v1": GraphKind(as_inputs, by_reading, ScoreRule),
-    "onnx_tagger.v1": GraphKind(list, TokenLogits, SpanDecoder),
-    "onnx_reader.v1": GraphKind(as_questions, PassageLogits.of, AnswerThreshold),
-    "onnx_sentences.v1": GraphKind(as_items, Summaries, TextDecoder),
+    "onnx_encoder.v1": GraphKind(TEXT, VectorLogits.whole, LABEL),
+    "onnx_pair_encoder.v1": GraphKind(PAIR, VectorLogits.whole, LABEL),
+    "onnx_bi_encoder.v1": GraphKind(PAIR, PairLogits.of, LABEL),
+    "onnx_relation.v1": GraphKind(MARKED_TEXT, MarkedLogits.of, RELATION),
+    "onnx_many_labels.v1": GraphKind(TEXT, by_reading, LABEL_SET),
+    "onnx_grader.v1": GraphKind(TEXT, by_reading, GRADE),
+    "onnx_scorer.v1": GraphKind(TEXT_OR_PAIR, by_reading, SCORE),
+    "onnx_tagger.v1": GraphKind(TEXT, TokenLogits, SPANS),
+    "onnx_reader.v1": GraphKind(QUESTION, PassageLogits.of, PASSAGE_ANSWER),
+    "onnx_sentences.v1": GraphKind(CONVERSATION, Summaries, WRITTEN_TEXT),
 }
 
 
@@ -78,30 +82,28 @@ class GraphPredictor:
 
     Parameters
     ----------
-    kind : GraphKind
+    input : InputKind
     logits : Logits
         Public for those who need what comes before an answer, such as the vectors of texts.
     decoder : Decoder
     name : str
         Versioned name of the method that left this predictor.
-    labels : sequence of str
-        The label space; empty where answers are no labels.
     """
 
-    def __init__(self, kind: GraphKind, logits: Any, decoder: Decoder, *, name: str, labels: Sequence[str]):
-        self._kind = kind
+    def __init__(self, input: InputKind, logits: Any, decoder: Decoder, *, name: str):
+        self.input = input
         self.logits = logits
         self.decoder = decoder
         self.name = name
-        self.labels = tuple(labels)
+        self.labels = decoder.labels
 
     @classmethod
     def of(cls, parts: GraphParts) -> Self:
         """Make the predictor of files that were opened."""
-        settings = parts.settings
+        settings = dict(parts.settings)
         kind = GRAPH_KINDS[settings["kind"]]
-        decoder = kind.decoder.of(settings)
-        return cls(kind, kind.logits(parts), decoder, name=settings["name"], labels=settings["labels"])
+        decoder = kind.answer.read_decoder(settings)
+        return cls(kind.input, kind.logits(parts), decoder, name=settings["name"])
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -129,7 +131,7 @@ class GraphPredictor:
 
     def predict(self, items: Sequence[Any]) -> AnswerBatch:
         """Answer items; a long sequence is worked off in batches of like length."""
-        read = self._kind.read(items) if len(items) else []
+        read = self.input.read(items) if len(items) else []
         return self.decoder.answer(self.logits(read), self.name)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:

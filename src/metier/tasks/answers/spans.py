@@ -76,8 +76,9 @@ class SpanDecoder:
         return {"outside_bias": self.outside_bias, "calibration": calibration}
 
     def answer(self, logits: Iterable["TextLogits"], name: str) -> RecordAnswers:
-        """Answer texts in the name of a method."""
-        texts, found = [], []
+        """Answer texts in the name of a method; they are gone through once, so that logits need not be kept."""
+        texts: list[str] = []
+        found: list[list[ScoredSpan]] = []
         for text, offsets, values in logits:
             texts.append(text)
             found.append(self.spans(values, offsets))

@@ -39,6 +39,31 @@ class TextDecoder:
 
 
 @dataclass(frozen=True)
+class TextDecoder:
+    """Texts as they were written."""
+
+    labels: tuple[str, ...] = ()
+
+    def answer(self, logits: Sequence[str], name: str) -> RecordAnswers:
+        """Give written texts in the name of a method."""
+        return RecordAnswers(list(logits), [{"text": text} for text in logits], (name,) * len(logits))
+
+    def settings(self) -> dict[str, Any]:
+        """Give what `predictor.json` keeps."""
+        return {"labels": []}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Read what `settings` gave."""
+        return cls()
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What validation chose: nothing."""
+        return {}
+
+
+@dataclass(frozen=True)
 class WrittenText:
     """A text a row; the truth is a list of str, or of lists of str where several texts are right."""
 
@@ -85,6 +110,10 @@ class WrittenText:
     def training_targets(self, examples: Examples) -> list[str]:
         """Give the text that is learned for each row: the first of the right ones."""
         return [str(_first(target)) for target in examples.truth]
+
+    def read_decoder(self, settings: Mapping[str, Any]) -> TextDecoder:
+        """Read a decoder from `predictor.json`."""
+        return TextDecoder.of(settings)
 
     def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
         """Say which rows have one of their right texts, word for word."""

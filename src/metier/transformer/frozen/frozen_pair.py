@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 from metier.bases.known_bases import load_model, resolve_base
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
 from metier.export.precision_choice import EquivalenceCheck, check_precision
-from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.estimators import PairClassifier
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pairs import check_pairs

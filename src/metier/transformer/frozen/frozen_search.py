@@ -20,8 +20,8 @@ from metier.predictors.composite.retrieve_rerank import (
     as_kept,
     save_search,
 )
-from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.collection import Collection, collection_of
 from metier.tasks.estimators import SearchMethod
 from metier.tasks.method_contract import Capabilities, CostRank

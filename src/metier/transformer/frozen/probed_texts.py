@@ -12,7 +12,7 @@ from metier.bases.base import Base
 from metier.bases.known_bases import load_model
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
-from metier.predictors.onnx.graph_decoders import LabelDecoder
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.training.heads.linear_probe import Probe

@@ -16,9 +16,9 @@ from metier.export.graph_export import Exported, export_graph, keep_report, pool
 from metier.export.precision_choice import EquivalenceCheck, check_precision
 from metier.features.sentence_features import UNITS, best_pieces, features_of, split_pieces
 from metier.features.sentence_ranks import join_sentences
-from metier.predictors.onnx.graph_decoders import TextDecoder
 from metier.predictors.text.lead import lead
 from metier.progress import Listener, ignore
+from metier.tasks.answers.written_text import TextDecoder
 from metier.tasks.generation import TextPairs, as_items, check_texts, last_words
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language

@@ -15,8 +15,8 @@ from metier.evaluation.calibration import fit_temperature
 from metier.evaluation.softmax import softmax
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
 from metier.export.precision_choice import EquivalenceCheck, check_precision
-from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank

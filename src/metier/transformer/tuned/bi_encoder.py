@@ -11,8 +11,8 @@ from metier.bases.known_bases import cutter_of
 from metier.errors import CallError, DataError
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
-from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.estimators import PairClassifier
 from metier.tasks.matching import find_match_label
 from metier.tasks.method_contract import Capabilities, CostRank

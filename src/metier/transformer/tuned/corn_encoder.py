@@ -10,7 +10,7 @@ from metier.evaluation.grade_temperature import fit_grade_temperature
 from metier.evaluation.metrics import accuracy
 from metier.export.graph_export import Exported
 from metier.export.precision_choice import EquivalenceCheck
-from metier.predictors.onnx.graph_decoders import GradeDecoder
+from metier.tasks.answers.grade import GradeDecoder
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out

@@ -15,8 +15,8 @@ from metier.evaluation.softmax import softmax
 from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.features.entity_marking import MARKS, EntityMarker
-from metier.predictors.onnx.graph_decoders import LabelDecoder
 from metier.progress import Listener, ignore
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.entity_pairs import as_entity_pairs
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
