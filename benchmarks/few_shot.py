@@ -30,7 +30,7 @@ import torch
 from metier.bases.precision import has_native_bfloat16
 from metier.evaluation.calibration import log_loss
 from metier.transformer.frozen.few_shot import FewShot
-from metier.transformer.frozen.frozen_linear import FrozenLinear
+from metier.transformer.frozen.frozen_method import FrozenLinear
 
 PROJECT = Path(__file__).parents[1]
 SIDES = {

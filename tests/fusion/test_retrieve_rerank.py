@@ -43,7 +43,7 @@ def questions(rows):
 
 @pytest.fixture(scope="module")
 def retriever(rows, tiny_base, tmp_path_factory):
-    from metier.transformer.frozen.frozen_pair import FrozenPair
+    from metier.transformer.frozen.frozen_method import FrozenPair
 
     pairs = [{"text": row["question_1"], "text_pair": row["question_2"]} for row in rows[::4]]
     method = FrozenPair(base=str(tiny_base), precision="fp32").fit(pairs, [row["similar"] for row in rows[::4]])

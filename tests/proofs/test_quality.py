@@ -58,7 +58,7 @@ def test_each_method_reaches_its_quality_on_chinese_titles(csl):
 
 def test_with_a_thousand_chinese_rows_the_frozen_base_beats_tfidf_by_five_points():
     from metier.classical import TfidfLinear
-    from metier.transformer.frozen.frozen_linear import FrozenLinear
+    from metier.transformer.frozen.frozen_method import FrozenLinear
 
     rows = metier.read("examples/csl_category_zh/train.csv")
     few = rows.take(range(0, len(rows), len(rows) // SMALL)).take(range(SMALL))

@@ -13,10 +13,7 @@ from metier.tasks.pairs import Pair
 from metier.training.batching import TokenisedRows
 from metier.training.pair_rows import PairRows
 from metier.training.window_shares import MOST_KEPT, WindowShares
-from metier.transformer.frozen.frozen_linear import FrozenLinear
-from metier.transformer.frozen.frozen_many_labels import FrozenManyLabels
-from metier.transformer.frozen.frozen_pair import FrozenPair
-from metier.transformer.frozen.frozen_ridge import FrozenRidge
+from metier.transformer.frozen.frozen_method import FrozenLinear, FrozenManyLabels, FrozenPair, FrozenRidge
 from metier.transformer.tuned.bi_encoder import BiEncoder
 from metier.transformer.tuned.corn_encoder import CornEncoder
 from metier.transformer.tuned.cross_encoder import CrossEncoder

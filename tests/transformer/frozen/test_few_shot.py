@@ -15,7 +15,7 @@ from metier.training.batching import TokenisedRows
 from metier.training.contrastive import PooledVectors
 from metier.transformer.frozen import few_shot
 from metier.transformer.frozen.few_shot import FewShot, words_of
-from metier.transformer.frozen.frozen_linear import FrozenLinear
+from metier.transformer.frozen.frozen_method import FrozenLinear
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from metier.errors import SettingsError, UnseenLabelError
 from metier.evaluation.calibration import log_loss
 from metier.predictors import load_predictor
 from metier.training.heads.linear_probe import fit_probe
-from metier.transformer.frozen.frozen_linear import FrozenLinear
+from metier.transformer.frozen.frozen_method import FrozenLinear
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_choices_are_enough_for_a_refit(fitted, rows):
     refitted = clone(fitted).set_params(**fitted.chosen_params_).fit(texts, labels)
     # The same minimum, to the precision it is looked for with.
     np.testing.assert_allclose(refitted.predict_proba(texts), fitted.predict_proba(texts), atol=0.02)
-    assert refitted.probe_.temperature == fitted.probe_.temperature
+    assert refitted.head_.decoder.temperature == fitted.probe_.temperature
 
 
 def test_the_predictor_answers_alike(fitted, rows, tmp_path):

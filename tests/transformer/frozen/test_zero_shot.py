@@ -53,7 +53,7 @@ def test_without_labels_it_says_that_it_is_not_calibrated(rows):
     method = ZeroShot(base="minilm", descriptions=descriptions).fit(rows[0])
     assert method.classes_.tolist() == sorted(LABELS)
     assert not method.facts_["is_calibrated"]
-    assert method.temperature_ == UNCALIBRATED_TEMPERATURE
+    assert method.head_.decoder.temperature == UNCALIBRATED_TEMPERATURE
     assert np.mean(method.predict(rows[0]) == np.array(rows[1])) > 0.7
 
 

@@ -11,7 +11,7 @@ from metier.errors import SettingsError, TooFewLabelsError
 from metier.predictors.loading import load_predictor
 from metier.training.attention import fastest_attention
 from metier.training.encoder_settings import default_learning_rate
-from metier.transformer.frozen.frozen_linear import FrozenLinear
+from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.tuned.encoder import Encoder
 
 

@@ -14,8 +14,7 @@ from sklearn.exceptions import NotFittedError
 from metier.errors import DataError, SettingsError, TooFewLabelsError
 from metier.evaluation.row_measures import measure
 from metier.predictors.loading import load_predictor
-from metier.transformer.frozen.frozen_many_labels import FrozenManyLabels
-from metier.transformer.frozen.frozen_ridge import FrozenRidge
+from metier.transformer.frozen.frozen_method import FrozenManyLabels, FrozenRidge
 from metier.transformer.tuned.corn_encoder import CornEncoder
 from metier.transformer.tuned.many_labels_encoder import ManyLabelsEncoder
 from metier.transformer.tuned.score_encoder import ScoreEncoder

@@ -17,7 +17,7 @@ from metier.errors import (
     UnseenLabelError,
 )
 from metier.predictors import load_predictor
-from metier.transformer.frozen.frozen_pair import FrozenPair
+from metier.transformer.frozen.frozen_method import FrozenPair
 from metier.transformer.tuned.bi_encoder import BiEncoder
 from metier.transformer.tuned.cross_encoder import CrossEncoder
 

@@ -5,7 +5,7 @@ import pytest
 
 from metier.errors import SettingsError
 from metier.tasks.pseudo_labels import choose_pseudo_labels
-from metier.transformer.frozen.frozen_linear import FrozenLinear
+from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.unlabelled.self_training import SelfTraining
 
 LABELS = ("card_arrival", "exchange_rate", "age_limit", "change_pin")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,15 +10,14 @@ import torch
 from sklearn.utils import check_random_state
 
 from metier.bases.embedding import embed, embed_ids
-from metier.bases.known_bases import cutter_of, load_model, resolve_base
+from metier.bases.known_bases import cutter_of, load_model
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError
 from metier.export.precision_choice import check_precision
 from metier.progress import Listener, ignore
-from metier.tasks.examples import Examples, check_examples
+from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.text.language import detect_language
 from metier.training.attention import fastest_attention
 from metier.training.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches
 from metier.training.batching import TokenisedRows
@@ -28,7 +27,8 @@ from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives.supervised_contrastive import contrast
 from metier.training.training_cost import Cost
 from metier.transformer.frozen.base_cost import reading_cost
-from metier.transformer.frozen.probed_texts import ProbedTexts
+from metier.transformer.frozen.frozen_heads import FittedHead
+from metier.transformer.frozen.frozen_method import FrozenLinear
 
 # Above it the rows say by themselves what a label's name would add, and fine-tuning whole pays more.
 MOST_ROWS_A_LABEL = 32
@@ -47,9 +47,10 @@ class _Taught:
     encoder: Any
     steps: int
     probe: Probe
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
-class FewShot(ProbedTexts):
+class FewShot(FrozenLinear):
     """A linear head for few rows a label, which learns the labels' names as rows.
 
     A label is mostly named by words: `card_arrival` is one more text about a card that should arrive, and it counts
@@ -88,8 +89,8 @@ class FewShot(ProbedTexts):
         The base that was used.
     encoder_ : Module or None
         The tuned encoder; None where the frozen base stayed.
-    probe_ : Probe
-        Weight and bias of the head, C and temperature.
+    head_ : FittedHead
+        Weight and bias of the head, and its decoder.
     chosen_params_ : dict
         What to set so that another fit needs no validation.
     facts_ : dict
@@ -117,15 +118,13 @@ class FewShot(ProbedTexts):
         precision: str = "auto",
         random_state: int = 0,
     ):
-        self.base = base
+        super().__init__(
+            base=base, C=C, temperature=temperature, precision=precision, random_state=random_state
+        )
         self.steps = steps
         self.learning_rate = learning_rate
         self.contrast_temperature = contrast_temperature
         self.label_names = label_names
-        self.C = C
-        self.temperature = temperature
-        self.precision = precision
-        self.random_state = random_state
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -140,14 +139,14 @@ class FewShot(ProbedTexts):
             If settings are out of range; all faults are told at once.
         """
         self._check_settings()
-        examples = check_examples(X, y)
-        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
-        self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
-        self._keep(examples, unseen)
+        examples, unseen = self._read_rows(X, y, validation)
+        self._resolve(examples, listener)
+        self.classes_ = examples.labels
         taught = self._choose(examples, unseen, listener)
-        self.encoder_, self.probe_ = taught.encoder, taught.probe
-        self.facts_ |= {"steps": taught.steps, "names_learned": len(self._names()[0])}
-        self.chosen_params_ = {**self._chosen_of_head(), "steps": taught.steps}
+        self.encoder_, self.head_ = taught.encoder, FittedHead.of_probe(taught.probe, self.classes_.tolist())
+        self._keep(examples, unseen)
+        self.facts_ |= {"steps": taught.steps, "names_learned": len(self._names()[0]), **taught.facts}
+        self.chosen_params_ |= {"steps": taught.steps}
         return self
 
     def why_not(self, X: Any, y: Any) -> str | None:
@@ -208,8 +207,8 @@ class FewShot(ProbedTexts):
     def _better(self, examples: Examples, unseen: Examples, listener: Listener) -> _Taught:
         tried = [self._teach(examples, unseen, steps, listener) for steps in (0, STEPS)]
         losses = [float(taught.probe.held_out_loss or np.inf) for taught in tried]
-        self.facts_["held_out_log_loss"] = {"frozen": losses[0], "tuned": losses[1]}
-        return tried[int(losses[1] < losses[0])]
+        facts = {"held_out_log_loss": {"frozen": losses[0], "tuned": losses[1]}}
+        return replace(tried[int(losses[1] < losses[0])], facts=facts)
 
     def _teach(
         self,
@@ -224,13 +223,13 @@ class FewShot(ProbedTexts):
         names, owners = self._names()
         encoder = self._tune(examples, names, owners, steps, listener) if steps else None
         probe = fit_probe(
-            self._vectors(encoder, examples.texts, listener),
+            self._vectors(encoder, examples.items, listener),
             examples.truth,
             C=self.C if like is None else like.C,
             temperature=self.temperature if like is None else like.temperature,
             validation=None
             if unseen is None
-            else (self._vectors(encoder, unseen.texts, listener), unseen.truth),
+            else (self._vectors(encoder, unseen.items, listener), unseen.truth),
             always=(self._vectors(encoder, names, listener), owners) if names else None,
             random_state=self.random_state,
         )
@@ -242,8 +241,8 @@ class FewShot(ProbedTexts):
         named = [(words, number) for words, number in found if words and self.label_names]
         return [words for words, _ in named], np.array([number for _, number in named], dtype=np.int64)
 
-    def _embed(self, texts: Sequence[str]) -> np.ndarray:
-        return self._vectors(self.encoder_, texts)
+    def _features(self, items: Sequence[Any], listener: Listener = ignore) -> np.ndarray:
+        return self._vectors(self.encoder_, items, listener)
 
     def _encoder(self) -> torch.nn.Module:
         return super()._encoder() if self.encoder_ is None else self.encoder_
@@ -264,7 +263,7 @@ class FewShot(ProbedTexts):
         # Few rows show few words: moving these alone would take them away from their neighbours.
         model.encoder.get_input_embeddings().weight.requires_grad_(False)
         truth = np.concatenate([examples.truth, owners])
-        ids = cutter_of(self.base_).first([*examples.texts, *names])
+        ids = cutter_of(self.base_).first([*examples.items, *names])
         stream = balanced_batches(truth, random_state=self.random_state)
         batches = [next(stream) for _ in range(steps)]
         with fastest_attention(model.encoder):

@@ -22,9 +22,9 @@ from metier.tasks.answers.written_text import TextDecoder
 from metier.tasks.generation import TextPairs, as_items, check_texts, last_words
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.language import detect_language
+from metier.training.heads.dense_ridge import fit_dense_ridge
 from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.pair_vectors import frozen_vectors
-from metier.transformer.tuned.score_encoder import fit_dense_ridge
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # A piece, on standardised numbers.
 COUNTS = (1, 2, 3)

@@ -2,24 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from metier.bases.known_bases import resolve_base
-from metier.predictors.linear.static import StaticPredictor
+from metier.predictors.linear.static import StaticPredictor, StaticVectors
 from metier.progress import Listener, ignore
-from metier.tasks.estimators import Classifier
-from metier.tasks.examples import check_examples
-from metier.tasks.method_contract import Capabilities, CostRank
-from metier.text.language import detect_language
-from metier.training.heads.linear_probe import fit_probe
-from metier.transformer.frozen.base_cost import ReadsByFrozenBase
+from metier.tasks.examples import Examples
+from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.static_embeddings import distill
 
 
-class Static(ReadsByFrozenBase, Classifier):
+class Static(FrozenLinear):
     """One vector a token, distilled from a pretrained encoder [1]_, averaged; then logistic regression.
 
     Answers as fast as TF-IDF and knows words it has never seen labelled; it does not see their order. With few rows a
@@ -50,7 +45,7 @@ class Static(ReadsByFrozenBase, Classifier):
     """
 
     name = "static.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
+    vectors_: StaticVectors
 
     def __init__(
         self,
@@ -65,47 +60,29 @@ class Static(ReadsByFrozenBase, Classifier):
         self.temperature = temperature
         self.random_state = random_state
 
-    def fit(
-        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
-    ) -> Self:
-        """Distil the base, once for each set of scripts, and fit the head.
-
-        Without `validation`, rows are held out to choose C and the temperature on; the head is then fitted on
-        all.
-        """
-        examples = check_examples(X, y)
-        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
-        self.base_ = resolve_base(self.base, language=detect_language(examples.texts).main_language)
-        vectors = distill(self.base_, examples.texts, listener=listener)
-        probe = fit_probe(
-            vectors.embed(examples.texts),
-            examples.truth,
-            C=self.C,
-            temperature=self.temperature,
-            validation=None if unseen is None else (vectors.embed(unseen.texts), unseen.truth),
-            random_state=self.random_state,
-        )
-        self.classes_ = examples.classes
-        self.predictor_ = StaticPredictor(
-            vectors,
-            probe.weight,
-            probe.bias,
-            temperature=probe.temperature,
-            labels=[str(label) for label in self.classes_],
-            name=self.name,
-        )
-        self.chosen_params_: dict[str, Any] = {
-            "base": self.base_.name,
-            "C": probe.C,
-            "temperature": probe.temperature,
-        }
-        self.facts_: dict[str, Any] = {"base": self.base_.name, "n_tokens": len(vectors.matrix)}
-        return self
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.linear.static` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
 
-    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        return self.predictor_.predict(texts).probabilities
+    def _check_settings(self) -> None:
+        """Nothing can be wrong: there is no precision to choose."""
+
+    def _resolve(self, examples: Examples, listener: Listener) -> None:
+        super()._resolve(examples, listener)
+        self.vectors_ = distill(self.base_, examples.items, listener=listener)
+
+    def _keep(self, examples: Examples, held: Examples | None) -> None:
+        super()._keep(examples, held)
+        self.predictor_ = StaticPredictor(
+            self.vectors_,
+            self.head_.weight,
+            self.head_.bias,
+            temperature=self.head_.decoder.temperature,
+            labels=self.head_.decoder.labels,
+            name=self.name,
+        )
+        self.facts_["n_tokens"] = len(self.vectors_.matrix)
+
+    def _features(self, items: Sequence[Any], listener: Listener = ignore) -> np.ndarray:
+        return self.vectors_.embed(items)

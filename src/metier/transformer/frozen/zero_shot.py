@@ -3,26 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from metier.bases.embedding import embed
-from metier.bases.known_bases import load_model, resolve_base
 from metier.errors import SettingsError, TooFewLabelsError
-from metier.evaluation.calibration import fit_temperature
-from metier.evaluation.softmax import softmax
-from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
-from metier.export.precision_choice import EquivalenceCheck, check_precision
 from metier.progress import Listener, ignore
-from metier.tasks.answers.label import LabelDecoder
-from metier.tasks.estimators import Classifier
-from metier.tasks.examples import check_examples
-from metier.tasks.method_contract import Capabilities, CostRank
-from metier.text.given_texts import as_texts
-from metier.text.language import detect_language
-from metier.transformer.frozen.base_cost import ReadsByFrozenBase
+from metier.tasks.examples import Examples
+from metier.transformer.frozen.frozen_heads import FittedHead
+from metier.transformer.frozen.frozen_method import FrozenLinear
 
 # Of similarities between -1 and 1, where no labelled row says how far they can be trusted.
 UNCALIBRATED_TEMPERATURE = 0.05
@@ -33,7 +22,7 @@ MOST_FOR_CENTRE = 4_000
 Descriptions = Mapping[str, str | Sequence[str]]
 
 
-class ZeroShot(ReadsByFrozenBase, Classifier):
+class ZeroShot(FrozenLinear):
     """Similarity of a text's embedding to those of the labels' descriptions; no label of a row is learned from.
 
     For the first day, when there are label names and no labelled rows, and to know what labelling is worth. With ten
@@ -65,7 +54,6 @@ class ZeroShot(ReadsByFrozenBase, Classifier):
     """
 
     name = "zero_shot.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
     def __init__(
         self,
@@ -93,55 +81,46 @@ class ZeroShot(ReadsByFrozenBase, Classifier):
             row was learned from, so all are unseen. Without them the labels are those of the descriptions, and
             probabilities are not calibrated.
         """
-        check_precision(self.precision)
+        self._check_settings()
         given = _read_descriptions(self.descriptions)
-        texts, truth, self.classes_ = _check(X, y, given)
-        unseen = None if validation is None else check_examples(*validation, classes=self.classes_)
-        self.base_ = resolve_base(self.base, language=detect_language(texts).main_language)
-        described = {label: _describe(label, given) for label in map(str, self.classes_)}
-        self._weight, self._bias = self._head(list(described.values()), texts, listener)
-        self._gate_rows = (texts, truth) if unseen is None else (unseen.texts, unseen.truth)
-        temperature, is_calibrated = self.temperature, self.temperature is not None
-        if temperature is None and self._gate_rows[1] is not None:
-            similarities = self._similarities(self._gate_rows[0], listener)
-            temperature, is_calibrated = fit_temperature(similarities, self._gate_rows[1]), True
-        self.temperature_ = float(temperature or UNCALIBRATED_TEMPERATURE)
-        self._sample = typical_rows(texts)
-        self.chosen_params_ = {"base": self.base_.name, "temperature": self.temperature_}
-        self.facts_: dict[str, Any] = {
-            "base": self.base_.name,
-            "is_calibrated": is_calibrated,
+        examples = self._examples(X, y, given)
+        judged = None if y is None else examples
+        if validation is not None:
+            judged = self.answer.check(self.input.read(validation[0]), validation[1], known=examples)
+        self._resolve(examples, listener)
+        described = {label: _describe(label, given) for label in map(str, examples.labels)}
+        weight, bias = self._directions(list(described.values()), examples.items, listener)
+        decoder = self.answer.decoder(examples, temperature=self.temperature or UNCALIBRATED_TEMPERATURE)
+        self.head_ = FittedHead(weight, bias, decoder)
+        if self.temperature is None and judged is not None:
+            logits = self.head_.logits(self._features(judged.items, listener))
+            self.head_ = FittedHead(weight, bias, self.answer.fit_decoder(logits, judged))
+        self._keep(examples, judged)
+        self.facts_ |= {
+            "is_calibrated": self.temperature is not None or judged is not None,
             "described": described,
             "undescribed": [label for label in described if given and label not in given],
         }
         return self
 
-    def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.onnx.onnx_encoder` answers from: descriptions are its linear head."""
-        check_is_fitted(self)
-        texts, truth = self._gate_rows
-        exported = Exported(
-            "onnx_encoder.v1",
-            self.name,
-            self.base_,
-            pooled(load_model(self.base_), self.base_),
-            LabelDecoder(tuple(map(str, self.classes_)), self.temperature_),
-            head={"weight": self._weight, "bias": self._bias},
-        )
-        check = None if truth is None else EquivalenceCheck.of_labels(texts, truth)
-        sample = sample_of(self.base_, self._sample)
-        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
-        keep_report(self, report)
+    def _examples(self, X: Any, y: Any, given: Mapping[str, Sequence[str]]) -> Examples:
+        """Give the rows; where they have no labels, those that are described are the label space."""
+        texts = self.input.read(X)
+        if y is not None:
+            return self.answer.check(texts, y)
+        if len(given) < 2:
+            raise TooFewLabelsError(
+                f"Without labelled rows the labels are those that are described, at least two labels, found {len(given)}. "
+                "Describe each label: descriptions={'refund': 'The customer wants money back.', …}."
+            )
+        return Examples(texts, np.zeros(len(texts), dtype=np.int64), np.array(sorted(given)))
 
-    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        return softmax(self._similarities(texts, ignore) / self.temperature_)
-
-    def _head(
+    def _directions(
         self, described: Sequence[Sequence[str]], texts: Sequence[str], listener: Listener
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give weight and bias that make similarities of raw embeddings to descriptions, both centred."""
         sentences = [sentence for each in described for sentence in each]
-        vectors = iter(embed(self.base_, sentences, listener=listener))
+        vectors = iter(self._features(sentences, listener))
         means = np.stack([np.mean([next(vectors) for _ in each], axis=0) for each in described])
         means = (means - means.mean(axis=0)).astype(np.float64)
         # Two labels called the same have no direction of their own.
@@ -149,25 +128,7 @@ class ZeroShot(ReadsByFrozenBase, Classifier):
         if len(texts) < FEWEST_FOR_CENTRE:
             return weight, np.zeros(len(weight))
         some = list(texts[:: max(1, len(texts) // MOST_FOR_CENTRE)])
-        return weight, -weight @ embed(self.base_, some, listener=listener).mean(axis=0, dtype=np.float64)
-
-    def _similarities(self, texts: Sequence[str], listener: Listener) -> np.ndarray:
-        embeddings = embed(self.base_, texts, listener=listener).astype(np.float64)
-        return embeddings @ self._weight.T + self._bias
-
-
-def _check(
-    X: Any, y: Any, given: Mapping[str, Sequence[str]]
-) -> tuple[Sequence[str], np.ndarray | None, np.ndarray]:
-    if y is not None:
-        examples = check_examples(X, y)
-        return examples.texts, examples.truth, examples.classes
-    if len(given) < 2:
-        raise TooFewLabelsError(
-            f"Without labelled rows the labels are those that are described, at least two labels, found {len(given)}. "
-            "Describe each label: descriptions={'refund': 'The customer wants money back.', …}."
-        )
-    return as_texts(X), None, np.array(sorted(given))
+        return weight, -weight @ self._features(some, listener).mean(axis=0, dtype=np.float64)
 
 
 def _describe(label: str, given: Mapping[str, Sequence[str]]) -> list[str]:

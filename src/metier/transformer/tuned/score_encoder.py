@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.linear_model import Ridge
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
@@ -16,6 +15,7 @@ from metier.predictors.score_answers import ScoreRule
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.scored_items import ScoredItems, as_items, check_scores
 from metier.training.batching import TokenisedRows
+from metier.training.heads.dense_ridge import fit_dense_ridge
 from metier.training.heads.pooled_classifier import PooledClassifier
 from metier.training.inherited_settings import with_settings_of
 from metier.training.tuned_method import TunedEncoder, mean_and_error
@@ -161,19 +161,3 @@ def check_of_scores(unseen: ScoredItems, rule: ScoreRule) -> EquivalenceCheck:
         return np.asarray(np.abs(np.array(answers.predicted) - unseen.scores[some]) <= rule.half_width)
 
     return EquivalenceCheck.on_rows(unseen.items, is_correct)
-
-
-def fit_dense_ridge(vectors: np.ndarray, truth: np.ndarray, *, penalty: float) -> tuple[np.ndarray, float]:
-    """Fit ridge regression on standardised vectors and fold the scaling in: weight of shape (size,), and bias.
-
-    Parameters
-    ----------
-    penalty : float
-        Strength a row: rows are many or few, the balance stays.
-    """
-    mean, scale = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
-    # Some encoders have dimensions that never move; stretching their noise to size 1 would teach it.
-    scale = np.where(scale > 1e-4 * scale.max(), scale, np.inf)
-    learner = Ridge(alpha=penalty * len(truth)).fit((vectors - mean) / scale, truth)
-    weight = learner.coef_ / scale
-    return weight, float(learner.intercept_ - weight @ mean)

@@ -6,16 +6,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from metier.bases.embedding import embed
 from metier.errors import SettingsError
 from metier.progress import Listener, ignore
-from metier.tasks.examples import check_examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.pseudo_labels import choose_pseudo_labels
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.training_cost import Cost
 from metier.transformer.frozen.base_cost import PROBE_SECONDS
-from metier.transformer.frozen.frozen_linear import FrozenLinear
+from metier.transformer.frozen.frozen_heads import FittedHead
+from metier.transformer.frozen.frozen_method import FrozenLinear
 
 
 class SelfTraining(FrozenLinear):
@@ -85,14 +84,13 @@ class SelfTraining(FrozenLinear):
         super().fit(X, y, validation=validation, listener=listener)
         believed = []
         if self.unlabelled:
-            examples = check_examples(X, y)
-            known = embed(self.base_, examples.texts, listener=listener)
-            others = embed(self.base_, self.unlabelled, listener=listener)
-            unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
-            away = None if unseen is None else (embed(self.base_, unseen.texts), unseen.truth)
+            examples, unseen = self._read_rows(X, y, validation)
+            known = self._features(examples.items, listener)
+            others = self._features(self.unlabelled, listener)
+            away = None if unseen is None else (self._features(unseen.items), unseen.truth)
             for number in range(self.rounds):
                 chosen = choose_pseudo_labels(
-                    self.probe_.probabilities(others),
+                    self.head_.decoder.probabilities(self.head_.logits(others)),
                     examples.truth,
                     confidence=self.confidence,
                     growth=self.growth * 2**number,
@@ -105,7 +103,7 @@ class SelfTraining(FrozenLinear):
                     )
                 believed.append(len(chosen))
         self.facts_ |= {"unlabelled": len(self.unlabelled or ()), "believed": believed}
-        self.chosen_params_ |= {"C": self.probe_.C, "temperature": self.probe_.temperature}
+        self.chosen_params_ |= {**self.head_.chosen, **self.head_.decoder.chosen}
         return self
 
     def measure(self, X: Any, y: Any = None) -> Cost:
@@ -118,14 +116,15 @@ class SelfTraining(FrozenLinear):
         self, embeddings: np.ndarray, truth: np.ndarray, away: tuple[np.ndarray, np.ndarray] | None
     ) -> None:
         is_free = away is not None
-        self.probe_ = fit_probe(
+        probe = fit_probe(
             embeddings,
             truth,
-            C=self.C if is_free else self.probe_.C,
-            temperature=self.temperature if is_free else self.probe_.temperature,
+            C=self.C if is_free else self.head_.chosen["C"],
+            temperature=self.temperature if is_free else self.head_.decoder.temperature,
             validation=away,
             random_state=self.random_state,
         )
+        self.head_ = FittedHead.of_probe(probe, self.classes_.tolist())
 
     def _check(self) -> None:
         faults = []

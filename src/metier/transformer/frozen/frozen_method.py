@@ -1,0 +1,306 @@
+"""A pretrained encoder as it came and a linear head on one vector an input: `FrozenMethod(input, answer)`.
+
+Vectors are computed once and kept on disk, so a second fit takes seconds. A text has one vector; of a pair it is what
+the vectors of its two texts agree in, so that (a, b) is answered as (b, a) is.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from metier.bases.base import Base
+from metier.bases.embedding import embed
+from metier.bases.known_bases import load_model, resolve_base
+from metier.errors import SettingsError
+from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.export.precision_choice import EquivalenceCheck, check_precision
+from metier.progress import Listener, ignore
+from metier.tasks.answers import LABEL, LABEL_SET, SCORE, Decodable
+from metier.tasks.estimators import Classifier, LabelSetMethod
+from metier.tasks.examples import Examples
+from metier.tasks.inputs import PAIR, TEXT, TEXT_OR_PAIR, InputKind
+from metier.tasks.inputs.pair import Pair
+from metier.tasks.method_contract import Capabilities, CostRank
+from metier.text.language import detect_language
+from metier.training.inherited_settings import with_settings_of
+from metier.transformer.frozen.base_cost import ReadsByFrozenBase
+from metier.transformer.frozen.frozen_heads import (
+    LABEL_HEAD,
+    LABEL_SET_HEAD,
+    SCORE_HEAD,
+    FrozenHead,
+    Rows,
+)
+from metier.transformer.frozen.pair_vectors import compared, distinct_texts, frozen_vectors
+
+COMPARISON = "difference"
+
+
+class FrozenMethod(ReadsByFrozenBase):
+    """Vectors of a frozen pretrained encoder, a linear head, and a kind of answers.
+
+    A method is a row: what it reads (`input`), what it answers (`answer`), how its head is fitted (`head`), whether the
+    head of texts takes vectors of length 1 (`unit_length`), and what kind of predictor it leaves (`kind`).
+
+    Parameters
+    ----------
+    base : str, default="auto"
+        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
+    precision : {"auto", "fp32", "int8"}, default="auto"
+        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    base_ : Base
+        The base that was used.
+    head_ : FittedHead
+        Weight and bias of the head, and its decoder.
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
+    input: ClassVar[InputKind]
+    answer: ClassVar[Decodable]
+    head: ClassVar[FrozenHead]
+    kind: ClassVar[str]
+    unit_length: ClassVar[bool] = True
+    get_params: Any  # Of scikit-learn's estimators, which a method is too.
+
+    def __init__(self, *, base: str | Base = "auto", precision: str = "auto", random_state: int = 0):
+        self.base = base
+        self.precision = precision
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn what `X` is."""
+        return self.input.tags(super().__sklearn_tags__())  # type: ignore[misc]
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Embed the texts, or look their vectors up, and fit the head.
+
+        Without `validation`, rows are held out to make the choices on; the head is then fitted on all.
+        """
+        self._check_settings()
+        examples, held = self._read_rows(X, y, validation)
+        self._resolve(examples, listener)
+        known, away = (
+            None if part is None else Rows(self._features(part.items, listener), part)
+            for part in (examples, held)
+        )
+        assert known is not None
+        self.head_ = self.head.fit(known, away, self.answer, self.get_params(deep=False))
+        self._keep(examples, held)
+        return self
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.onnx.graph_predictor` answers from, and a Hugging Face folder."""
+        check_is_fitted(self)
+        is_unit = self.unit_length or self._reading == "compared"
+        exported = Exported(
+            self.kind,
+            self.name,
+            self.base_,
+            pooled(self._encoder(), self.base_, unit_length=is_unit),
+            self.head_.decoder,
+            head={"weight": self.head_.weight, "bias": self.head_.bias},
+            settings={"reading": self._reading, "comparison": COMPARISON},
+        )
+        check = None if self._held is None else EquivalenceCheck.of(self.answer, self._held)
+        sample = sample_of(self.base_, self._sample)
+        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
+        keep_report(self, report)
+
+    def _check_settings(self) -> None:
+        check_precision(self.precision)
+
+    def _read_rows(
+        self, X: Any, y: Any, validation: tuple[Any, Any] | None
+    ) -> tuple[Examples, Examples | None]:
+        examples = self.answer.check(self.input.read(X), y)
+        if validation is None:
+            return examples, None
+        return examples, self.answer.check(self.input.read(validation[0]), validation[1], known=examples)
+
+    def _resolve(self, examples: Examples, listener: Listener) -> None:
+        """Find the base by the language of the rows."""
+        language = detect_language(self.input.texts(examples.items)).main_language
+        self.base_ = resolve_base(self.base, language=language)
+
+    def _keep(self, examples: Examples, held: Examples | None) -> None:
+        """Keep what answering, the export and another fit need of the rows."""
+        self.classes_ = examples.labels
+        if isinstance(examples.items[0], Pair):
+            self._reading = "compared"
+        else:
+            self._reading = "vectors" if self.unit_length else "whole"
+        self._held = held
+        self._sample = self.input.texts(typical_rows(examples.items))
+        head = self.head_
+        self.chosen_params_: dict[str, Any] = {"base": self.base_.name, **head.chosen, **head.decoder.chosen}
+        self.facts_: dict[str, Any] = {"base": self.base_.name, **head.facts}
+
+    def _features(self, items: Sequence[Any], listener: Listener = ignore) -> np.ndarray:
+        """Give what the head takes, an ndarray of shape (n_items, n_features)."""
+        if isinstance(items[0], Pair):
+            texts = distinct_texts(items)
+            vectors = dict(zip(texts, frozen_vectors(self.base_, texts, listener=listener), strict=True))
+            return compared(items, vectors, COMPARISON)
+        vectors_of = frozen_vectors if self.unit_length else embed
+        return vectors_of(self.base_, items, listener=listener)
+
+    def _encoder(self) -> torch.nn.Module:
+        """Give the encoder that the head stands on: the base as it came."""
+        return load_model(self.base_)
+
+    def _logits(self, items: Sequence[Any]) -> np.ndarray:
+        return self.head_.logits(self._features(items))
+
+    def _answer(self, items: Sequence[Any]) -> Any:
+        return self.head_.decoder.answer(self._logits(items), self.name)
+
+    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        return np.asarray(self.head_.decoder.probabilities(self._logits(items)))
+
+    def _read(self, X: Any) -> Sequence[Any]:
+        return self.input.read(X)
+
+
+@with_settings_of(FrozenMethod)
+class FrozenLinear(FrozenMethod, Classifier):
+    """Mean-pooled embeddings of a frozen pretrained encoder, then logistic regression.
+
+    From ten rows a label on it is good, in every language of its base; with thousands of rows `Encoder` gains about a
+    point for ten times the training.
+
+    Parameters
+    ----------
+    C : float, default=None
+        Inverse strength of the penalty on standardised embeddings; None: chosen on validation.
+    temperature : float, default=None
+        What logits are divided by before the softmax; None: fitted on validation.
+    settings : see `FrozenMethod`
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    """
+
+    name = "frozen_linear.v1"
+    input, answer, head, kind, unit_length = TEXT, LABEL, LABEL_HEAD, "onnx_encoder.v1", False
+
+    def __init__(self, *, C: float | None = None, temperature: float | None = None, **settings: Any):
+        super().__init__(**settings)
+        self.C = C
+        self.temperature = temperature
+
+
+@with_settings_of(FrozenLinear)
+class FrozenPair(FrozenLinear):
+    """Vectors of a frozen pretrained encoder; logistic regression on |u - v|, u * v and the cosine.
+
+    Knows words for the same thing, and with a multilingual base other languages. The method for some hundred pairs;
+    with thousands `BiEncoder` learns what this data set means by a match.
+
+    Parameters
+    ----------
+    settings : see `FrozenLinear`
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    """
+
+    name = "frozen_pair.v1"
+    input, kind = PAIR, "onnx_bi_encoder.v1"
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+
+
+@with_settings_of(FrozenMethod)
+class FrozenManyLabels(FrozenMethod, LabelSetMethod):
+    """Mean-pooled embeddings of a frozen pretrained encoder, then a logistic regression and a threshold a label.
+
+    Sigmoids and thresholds are those of `ManyLabelsLinear`.
+
+    Parameters
+    ----------
+    C : float, default=None
+        Inverse strength of the penalty on standardised embeddings; None: chosen on validation.
+    rule : mapping of str to [slope, offset, threshold], default=None
+        Of the sigmoid of each label, and from which probability on it is answered; None: fitted on validation.
+    settings : see `FrozenMethod`
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_labels,)
+        Labels, in the order of the columns of `predict_proba`.
+    """
+
+    name = "frozen_many_labels.v1"
+    input, answer, head, kind = TEXT, LABEL_SET, LABEL_SET_HEAD, "onnx_many_labels.v1"
+
+    def __init__(self, *, C: float | None = None, rule: dict[str, list[float]] | None = None, **settings: Any):
+        super().__init__(**settings)
+        self.C = C
+        self.rule = rule
+
+
+@with_settings_of(FrozenMethod)
+class FrozenRidge(FrozenMethod, RegressorMixin, BaseEstimator):
+    """Vectors of a frozen pretrained encoder, then ridge regression; of pairs |u - v|, u * v and the cosine.
+
+    Each answer has an interval around it whose width comes from rows the model has not seen (split conformal
+    prediction, see `evaluation.conformal.half_width`).
+
+    Parameters
+    ----------
+    penalty : float, default=None
+        Strength of the penalty a row, on standardised numbers; None: chosen by squared error on validation.
+    half_width : float, default=None
+        Half the width of an answer's interval, in units of the score; None: from errors on validation.
+    coverage : float, default=0.9
+        Share of answers whose truth is to lie in the interval, above 0 and below 1.
+    settings : see `FrozenMethod`
+    """
+
+    name = "frozen_ridge.v1"
+    input, answer, head, kind = TEXT_OR_PAIR, SCORE, SCORE_HEAD, "onnx_scorer.v1"
+
+    def __init__(
+        self,
+        *,
+        penalty: float | None = None,
+        half_width: float | None = None,
+        coverage: float = 0.9,
+        **settings: Any,
+    ):
+        super().__init__(**settings)
+        self.penalty = penalty
+        self.half_width = half_width
+        self.coverage = coverage
+
+    def predict(self, X: Any) -> list[float]:
+        """Give the score of each text or pair; raises `NotFittedError` before `fit`."""
+        check_is_fitted(self)
+        scores: list[float] = self._logits(self.input.read(X))[:, 0].tolist()
+        return scores
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if not 0 < self.coverage < 1:
+            fault = f"coverage is {self.coverage!r}, expected a number above 0 and below 1"
+            raise SettingsError([fault], origin=f"The settings of {self.name}")
