@@ -84,6 +84,15 @@ def test_it_chooses_on_held_out_rows_and_a_refit_needs_none(tiny_base, few, monk
     np.testing.assert_allclose(again.predict_proba(texts), method.predict_proba(texts), atol=5e-3)
 
 
+def test_encoders_are_compared_also_where_the_settings_of_the_head_are_given(tiny_base, few, monkeypatch):
+    monkeypatch.setattr(few_shot, "STEPS", 4)
+    method = FewShot(base=str(tiny_base), steps=None, C=0.01, temperature=1.0).fit(*few[0], validation=few[1])
+    losses = method.facts_["held_out_log_loss"]
+    assert np.isfinite([losses["frozen"], losses["tuned"]]).all()
+    assert losses["frozen"] != losses["tuned"]
+    assert method.chosen_params_["steps"] == (0 if losses["frozen"] <= losses["tuned"] else 4)
+
+
 def test_an_exported_one_answers_the_same_without_torch(tuned, few, tmp_path):
     method = clone(tuned).set_params(precision="fp32")
     vars(method).update({name: value for name, value in vars(tuned).items() if name != "precision"})

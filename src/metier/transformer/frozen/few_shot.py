@@ -12,12 +12,12 @@ from sklearn.utils import check_random_state
 from metier.bases.embedding import embed, embed_ids
 from metier.bases.known_bases import cutter_of, load_model
 from metier.bases.precision import mixed_precision
-from metier.errors import SettingsError
-from metier.export.precision_choice import check_precision
+from metier.evaluation.calibration import log_loss
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import with_settings
 from metier.training.attention import fastest_attention
 from metier.training.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches
 from metier.training.batching import TokenisedRows
@@ -29,6 +29,7 @@ from metier.training.training_cost import Cost
 from metier.transformer.frozen.base_cost import reading_cost
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
+from metier.transformer.frozen.frozen_settings import FewShotSettings
 
 # Above it the rows say by themselves what a label's name would add, and fine-tuning whole pays more.
 MOST_ROWS_A_LABEL = 32
@@ -50,6 +51,7 @@ class _Taught:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@with_settings(FewShotSettings)
 class FewShot(FrozenLinear):
     """A linear head for few rows a label, which learns the labels' names as rows.
 
@@ -61,25 +63,6 @@ class FewShot(FrozenLinear):
     see docs/measurements.md.
 
     For up to some 32 rows a label; `FrozenLinear` is the same without names and tuning, `Encoder` gains with more rows.
-
-    Parameters
-    ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    steps : int, default=0
-        Of contrastive tuning, each on 64 rows; 0 leaves the encoder frozen; None: 0 or 40, by log-loss on held-out
-        rows, for a dozen times the training.
-    learning_rate : float, default=1e-4
-        Of the uppermost layer at its peak; each layer below learns at 0.9 times the rate of the one above it.
-    contrast_temperature : float, default=0.1
-        What cosines are divided by while the encoder is tuned.
-    label_names : bool, default=True
-        Whether names of labels are learned as rows; names that are no words never are.
-    C, temperature : float, default=None
-        Inverse strength of the penalty of the head, and what logits are divided by; None: chosen on held-out rows.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -105,27 +88,6 @@ class FewShot(FrozenLinear):
     name = "few_shot.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        steps: int | None = 0,
-        learning_rate: float = 1e-4,
-        contrast_temperature: float = 0.1,
-        label_names: bool = True,
-        C: float | None = None,
-        temperature: float | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
-    ):
-        super().__init__(
-            base=base, C=C, temperature=temperature, precision=precision, random_state=random_state
-        )
-        self.steps = steps
-        self.learning_rate = learning_rate
-        self.contrast_temperature = contrast_temperature
-        self.label_names = label_names
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -138,7 +100,7 @@ class FewShot(FrozenLinear):
         SettingsError
             If settings are out of range; all faults are told at once.
         """
-        self._check_settings()
+        self.Settings.of(self)
         examples, unseen = self._read_rows(X, y, validation)
         self._resolve(examples, listener)
         self.classes_ = examples.labels
@@ -150,31 +112,19 @@ class FewShot(FrozenLinear):
         return self
 
     def why_not(self, X: Any, y: Any) -> str | None:
-        """Say why it should not race on these rows when nobody asked for it; None: it should."""
+        """Say why it should not be a default candidate on these rows; None: it should."""
         typical = float(np.median(np.unique(np.asarray(y, dtype=object).astype(str), return_counts=True)[1]))
         if typical <= MOST_ROWS_A_LABEL:
             return None
         return (
             f"it is made for few rows a label, up to {MOST_ROWS_A_LABEL}, and half of the labels have {typical:.0f} "
-            "or more; name it in --candidates to race it all the same"
+            "or more; name it in --candidates to train it all the same"
         )
 
     def measure(self, X: Any, y: Any = None) -> Cost:
         """Time a few real batches of these rows and say what a fit costs here; nothing is learned."""
         steps = STEPS if self.steps is None else self.steps
         return reading_cost(self.base, X, rows_tuned=2 * steps * BATCH_ROWS)
-
-    def _check_settings(self) -> None:
-        check_precision(self.precision)
-        faults = []
-        if self.steps is not None and (self.steps != int(self.steps) or self.steps < 0):
-            faults.append(f"steps is {self.steps!r}, expected None or a whole number from 0")
-        for setting in ("learning_rate", "contrast_temperature", "C", "temperature"):
-            value = getattr(self, setting)
-            if value is not None and not value > 0:
-                faults.append(f"{setting} is {value!r}, expected a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
 
     def _choose(self, examples: Examples, unseen: Examples | None, listener: Listener) -> _Taught:
         """Compare the frozen with the tuned encoder on rows that neither has seen, and learn as the better one."""
@@ -191,9 +141,8 @@ class FewShot(FrozenLinear):
             return self._teach(examples, None, 0, listener)
         kept, held = (examples.take(positions) for positions in split)
         trial = self._better(kept, held, listener)
-        if not trial.steps:
-            return self._teach(examples, None, 0, listener)
-        return self._teach(examples, None, trial.steps, listener, like=trial.probe)
+        like = trial.probe if trial.steps else None
+        return replace(self._teach(examples, None, trial.steps, listener, like=like), facts=trial.facts)
 
     def _settled(self, examples: Examples, steps: int, listener: Listener) -> _Taught:
         """Tune on all rows, the head's settings chosen with an encoder that has not seen the rows it is judged on."""
@@ -206,9 +155,16 @@ class FewShot(FrozenLinear):
 
     def _better(self, examples: Examples, unseen: Examples, listener: Listener) -> _Taught:
         tried = [self._teach(examples, unseen, steps, listener) for steps in (0, STEPS)]
-        losses = [float(taught.probe.held_out_loss or np.inf) for taught in tried]
+        losses = [self._loss(taught, unseen) for taught in tried]
         facts = {"held_out_log_loss": {"frozen": losses[0], "tuned": losses[1]}}
         return replace(tried[int(losses[1] < losses[0])], facts=facts)
+
+    def _loss(self, taught: _Taught, unseen: Examples) -> float:
+        """Give the log-loss on held-out rows, which a probe knows unless all its settings were given."""
+        if taught.probe.held_out_loss is not None:
+            return taught.probe.held_out_loss
+        vectors = self._vectors(taught.encoder, unseen.items)
+        return log_loss(taught.probe.probabilities(vectors), unseen.truth)
 
     def _teach(
         self,

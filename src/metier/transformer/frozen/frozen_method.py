@@ -14,12 +14,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from metier.bases.base import Base
 from metier.bases.embedding import embed
 from metier.bases.known_bases import load_model, resolve_base
-from metier.errors import SettingsError
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
-from metier.export.precision_choice import EquivalenceCheck, check_precision
+from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore
 from metier.tasks.answers import LABEL, LABEL_SET, SCORE, Decodable
 from metier.tasks.estimators import Classifier, LabelSetMethod
@@ -27,8 +25,8 @@ from metier.tasks.examples import Examples
 from metier.tasks.inputs import PAIR, TEXT, TEXT_OR_PAIR, InputKind
 from metier.tasks.inputs.pair import Pair
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.text.language import detect_language
-from metier.training.inherited_settings import with_settings_of
 from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.frozen_heads import (
     LABEL_HEAD,
@@ -36,6 +34,11 @@ from metier.transformer.frozen.frozen_heads import (
     SCORE_HEAD,
     FrozenHead,
     Rows,
+)
+from metier.transformer.frozen.frozen_settings import (
+    FrozenLinearSettings,
+    FrozenManyLabelsSettings,
+    FrozenRidgeSettings,
 )
 from metier.transformer.frozen.pair_vectors import compared, distinct_texts, frozen_vectors
 
@@ -47,14 +50,6 @@ class FrozenMethod(ReadsByFrozenBase):
 
     A method is a row: what it reads (`input`), what it answers (`answer`), how its head is fitted (`head`), whether the
     head of texts takes vectors of length 1 (`unit_length`), and what kind of predictor it leaves (`kind`).
-
-    Parameters
-    ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -73,12 +68,10 @@ class FrozenMethod(ReadsByFrozenBase):
     head: ClassVar[FrozenHead]
     kind: ClassVar[str]
     unit_length: ClassVar[bool] = True
+    Settings: ClassVar[type[MethodSettings]]
+    base: Any
+    precision: str
     get_params: Any  # Of scikit-learn's estimators, which a method is too.
-
-    def __init__(self, *, base: str | Base = "auto", precision: str = "auto", random_state: int = 0):
-        self.base = base
-        self.precision = precision
-        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn what `X` is."""
@@ -91,7 +84,7 @@ class FrozenMethod(ReadsByFrozenBase):
 
         Without `validation`, rows are held out to make the choices on; the head is then fitted on all.
         """
-        self._check_settings()
+        self.Settings.of(self)
         examples, held = self._read_rows(X, y, validation)
         self._resolve(examples, listener)
         known, away = (
@@ -120,9 +113,6 @@ class FrozenMethod(ReadsByFrozenBase):
         sample = sample_of(self.base_, self._sample)
         report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
-
-    def _check_settings(self) -> None:
-        check_precision(self.precision)
 
     def _read_rows(
         self, X: Any, y: Any, validation: tuple[Any, Any] | None
@@ -176,20 +166,12 @@ class FrozenMethod(ReadsByFrozenBase):
         return self.input.read(X)
 
 
-@with_settings_of(FrozenMethod)
+@with_settings(FrozenLinearSettings)
 class FrozenLinear(FrozenMethod, Classifier):
     """Mean-pooled embeddings of a frozen pretrained encoder, then logistic regression.
 
     From ten rows a label on it is good, in every language of its base; with thousands of rows `Encoder` gains about a
     point for ten times the training.
-
-    Parameters
-    ----------
-    C : float, default=None
-        Inverse strength of the penalty on standardised embeddings; None: chosen on validation.
-    temperature : float, default=None
-        What logits are divided by before the softmax; None: fitted on validation.
-    settings : see `FrozenMethod`
 
     Attributes
     ----------
@@ -200,22 +182,13 @@ class FrozenLinear(FrozenMethod, Classifier):
     name = "frozen_linear.v1"
     input, answer, head, kind, unit_length = TEXT, LABEL, LABEL_HEAD, "onnx_encoder.v1", False
 
-    def __init__(self, *, C: float | None = None, temperature: float | None = None, **settings: Any):
-        super().__init__(**settings)
-        self.C = C
-        self.temperature = temperature
 
-
-@with_settings_of(FrozenLinear)
+@with_settings(FrozenLinearSettings)
 class FrozenPair(FrozenLinear):
     """Vectors of a frozen pretrained encoder; logistic regression on |u - v|, u * v and the cosine.
 
     Knows words for the same thing, and with a multilingual base other languages. The method for some hundred pairs;
     with thousands `BiEncoder` learns what this data set means by a match.
-
-    Parameters
-    ----------
-    settings : see `FrozenLinear`
 
     Attributes
     ----------
@@ -226,23 +199,12 @@ class FrozenPair(FrozenLinear):
     name = "frozen_pair.v1"
     input, kind = PAIR, "onnx_bi_encoder.v1"
 
-    def __init__(self, **settings: Any):
-        super().__init__(**settings)
 
-
-@with_settings_of(FrozenMethod)
+@with_settings(FrozenManyLabelsSettings)
 class FrozenManyLabels(FrozenMethod, LabelSetMethod):
     """Mean-pooled embeddings of a frozen pretrained encoder, then a logistic regression and a threshold a label.
 
     Sigmoids and thresholds are those of `ManyLabelsLinear`.
-
-    Parameters
-    ----------
-    C : float, default=None
-        Inverse strength of the penalty on standardised embeddings; None: chosen on validation.
-    rule : mapping of str to [slope, offset, threshold], default=None
-        Of the sigmoid of each label, and from which probability on it is answered; None: fitted on validation.
-    settings : see `FrozenMethod`
 
     Attributes
     ----------
@@ -253,54 +215,20 @@ class FrozenManyLabels(FrozenMethod, LabelSetMethod):
     name = "frozen_many_labels.v1"
     input, answer, head, kind = TEXT, LABEL_SET, LABEL_SET_HEAD, "onnx_many_labels.v1"
 
-    def __init__(self, *, C: float | None = None, rule: dict[str, list[float]] | None = None, **settings: Any):
-        super().__init__(**settings)
-        self.C = C
-        self.rule = rule
 
-
-@with_settings_of(FrozenMethod)
+@with_settings(FrozenRidgeSettings)
 class FrozenRidge(FrozenMethod, RegressorMixin, BaseEstimator):
     """Vectors of a frozen pretrained encoder, then ridge regression; of pairs |u - v|, u * v and the cosine.
 
     Each answer has an interval around it whose width comes from rows the model has not seen (split conformal
     prediction, see `evaluation.conformal.half_width`).
-
-    Parameters
-    ----------
-    penalty : float, default=None
-        Strength of the penalty a row, on standardised numbers; None: chosen by squared error on validation.
-    half_width : float, default=None
-        Half the width of an answer's interval, in units of the score; None: from errors on validation.
-    coverage : float, default=0.9
-        Share of answers whose truth is to lie in the interval, above 0 and below 1.
-    settings : see `FrozenMethod`
     """
 
     name = "frozen_ridge.v1"
     input, answer, head, kind = TEXT_OR_PAIR, SCORE, SCORE_HEAD, "onnx_scorer.v1"
-
-    def __init__(
-        self,
-        *,
-        penalty: float | None = None,
-        half_width: float | None = None,
-        coverage: float = 0.9,
-        **settings: Any,
-    ):
-        super().__init__(**settings)
-        self.penalty = penalty
-        self.half_width = half_width
-        self.coverage = coverage
 
     def predict(self, X: Any) -> list[float]:
         """Give the score of each text or pair; raises `NotFittedError` before `fit`."""
         check_is_fitted(self)
         scores: list[float] = self._logits(self.input.read(X))[:, 0].tolist()
         return scores
-
-    def _check_settings(self) -> None:
-        super()._check_settings()
-        if not 0 < self.coverage < 1:
-            fault = f"coverage is {self.coverage!r}, expected a number above 0 and below 1"
-            raise SettingsError([fault], origin=f"The settings of {self.name}")

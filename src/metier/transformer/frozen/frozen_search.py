@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from metier.bases.base import Base
 from metier.bases.known_bases import load_model, resolve_base
 from metier.export.graph_export import Exported, export_graph, pooled, sample_of, typical_rows
-from metier.export.precision_choice import check_precision
 from metier.predictors.composite.retrieve_rerank import (
     RETRIEVER_FOLDER,
     Finders,
@@ -25,9 +24,11 @@ from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.collection import Collection, collection_of
 from metier.tasks.estimators import SearchMethod
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import with_settings
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.transformer.frozen.base_cost import ReadsByFrozenBase
+from metier.transformer.frozen.frozen_settings import FrozenSearchSettings
 from metier.transformer.frozen.pair_vectors import frozen_vectors
 
 HUGGING_FACE = "huggingface"
@@ -44,22 +45,12 @@ class FrozenEncoder:
         return frozen_vectors(self.base, texts)
 
 
+@with_settings(FrozenSearchSettings)
 class FrozenSearch(ReadsByFrozenBase, SearchMethod):
     """Texts of a collection by the cosine of their vectors and the query's; a pretrained encoder, nothing trained.
 
     Finds what says the same in other words, and with a multilingual base in another language. Needs no pair of
     query and answer; with some hundred of them `SearchEncoder` learns what belongs together here.
-
-    Parameters
-    ----------
-    collection : Collection, default=None
-        What is searched; None: the texts that are learned from, by their targets.
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    top : int, default=10
-        Most matches in an answer.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps fp32, for no label is there to prove INT8 on.
 
     Attributes
     ----------
@@ -72,19 +63,6 @@ class FrozenSearch(ReadsByFrozenBase, SearchMethod):
     name = "frozen_search.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
-    def __init__(
-        self,
-        *,
-        collection: Collection | None = None,
-        base: str = "auto",
-        top: int = 10,
-        precision: str = "auto",
-    ):
-        self.collection = collection
-        self.base = base
-        self.top = top
-        self.precision = precision
-
     def fit(self, X: Any, y: Any, *, validation: Any = None, listener: Listener = ignore) -> Self:
         """Embed the collection, or look its vectors up.
 
@@ -95,7 +73,7 @@ class FrozenSearch(ReadsByFrozenBase, SearchMethod):
         y : sequence of str or of list of str
             The ids that answer each.
         """
-        check_precision(self.precision)
+        FrozenSearchSettings.of(self)
         queries = as_texts(X)
         collection = collection_of(self.collection, queries, y)
         self.base_ = resolve_base(self.base, language=detect_language(collection.texts).main_language)

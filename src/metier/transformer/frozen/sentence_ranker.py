@@ -10,10 +10,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.known_bases import load_model, resolve_base
-from metier.errors import SettingsError
 from metier.evaluation.text_measures import rouge_l
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
-from metier.export.precision_choice import EquivalenceCheck, check_precision
+from metier.export.precision_choice import EquivalenceCheck
 from metier.features.sentence_features import UNITS, best_pieces, features_of, split_pieces
 from metier.features.sentence_ranks import join_sentences
 from metier.predictors.text.lead import lead
@@ -21,9 +20,11 @@ from metier.progress import Listener, ignore
 from metier.tasks.answers.written_text import TextDecoder
 from metier.tasks.generation import TextPairs, as_items, check_texts, last_words
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import with_settings
 from metier.text.language import detect_language
 from metier.training.heads.dense_ridge import fit_dense_ridge
 from metier.transformer.frozen.base_cost import ReadsByFrozenBase
+from metier.transformer.frozen.frozen_settings import SentenceRankerSettings
 from metier.transformer.frozen.pair_vectors import frozen_vectors
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # A piece, on standardised numbers.
@@ -53,6 +54,7 @@ class Pieces:
         ]
 
 
+@with_settings(SentenceRankerSettings)
 class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
     """A frozen encoder's vectors of the sentences of a text, and ridge regression on how good a summary each is.
 
@@ -60,21 +62,6 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
     only which sentence of a text is best counts. Beside its vector a sentence is known by its place, its length, how
     near it is to the whole text, its TextRank and how much of its words others share. It writes nothing of its own, so
     it invents nothing; prefer `Generator` where summaries are worded anew and there are rows enough to learn it from.
-
-    Parameters
-    ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    unit : {"auto", "sentence", "clause"}, default="auto"
-        What is chosen; `auto` tries clauses too where texts are Chinese, and keeps what is better on validation.
-    n_pieces : int, default=None
-        Of a summary; None: 1 to 3, by ROUGE-L on validation.
-    penalty : float, default=None
-        Strength of the penalty a piece, on standardised numbers; None: by ROUGE-L on validation.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
-    random_state : int, default=0
-        Nothing is drawn; every method takes it.
 
     Attributes
     ----------
@@ -89,23 +76,6 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
     name = "sentence_ranker.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        unit: str = "auto",
-        n_pieces: int | None = None,
-        penalty: float | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
-    ):
-        self.base = base
-        self.unit = unit
-        self.n_pieces = n_pieces
-        self.penalty = penalty
-        self.precision = precision
-        self.random_state = random_state
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -118,7 +88,7 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
         SettingsError
             If settings cannot work, all faults at once.
         """
-        self._check_settings()
+        SentenceRankerSettings.of(self)
         pairs = check_texts(X, y)
         unseen = None if validation is None else check_texts(*validation, origin="the validation rows")
         self._language = detect_language([last_words(item) for item in pairs.items]).main_language
@@ -169,18 +139,6 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
         sample = sample_of(self.base_, typical_rows(self._sample))
         report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
-
-    def _check_settings(self) -> None:
-        check_precision(self.precision)
-        faults = []
-        if self.unit not in ("auto", *UNITS):
-            faults.append(f"unit is {self.unit!r}, expected auto or one of {', '.join(UNITS)}")
-        if self.n_pieces is not None and self.n_pieces < 1:
-            faults.append(f"n_pieces is {self.n_pieces!r}, expected None or a whole number above 0")
-        if self.penalty is not None and not self.penalty > 0:
-            faults.append(f"penalty is {self.penalty!r}, expected None or a number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
 
     def _units(self) -> Sequence[str]:
         if self.unit != "auto":

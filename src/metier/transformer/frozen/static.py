@@ -10,25 +10,18 @@ from sklearn.utils.validation import check_is_fitted
 from metier.predictors.linear.static import StaticPredictor, StaticVectors
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples
+from metier.tasks.method_settings import with_settings
 from metier.transformer.frozen.frozen_method import FrozenLinear
+from metier.transformer.frozen.frozen_settings import StaticSettings
 from metier.transformer.frozen.static_embeddings import distill
 
 
+@with_settings(StaticSettings)
 class Static(FrozenLinear):
     """One vector a token, distilled from a pretrained encoder [1]_, averaged; then logistic regression.
 
     Answers as fast as TF-IDF and knows words it has never seen labelled; it does not see their order. With few rows a
     label it beats `TfidfLinear`; where a millisecond a row is affordable, `FrozenLinear` is better.
-
-    Parameters
-    ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    C : float, default=None
-        Inverse strength of the penalty on standardised embeddings; None: chosen on validation.
-    temperature : float, default=None
-        What logits are divided by before the softmax; None: fitted on validation.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -47,26 +40,10 @@ class Static(FrozenLinear):
     name = "static.v1"
     vectors_: StaticVectors
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        C: float | None = None,
-        temperature: float | None = None,
-        random_state: int = 0,
-    ):
-        self.base = base
-        self.C = C
-        self.temperature = temperature
-        self.random_state = random_state
-
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.linear.static` answers from."""
         check_is_fitted(self)
         self.predictor_.save(folder)
-
-    def _check_settings(self) -> None:
-        """Nothing can be wrong: there is no precision to choose."""
 
     def _resolve(self, examples: Examples, listener: Listener) -> None:
         super()._resolve(examples, listener)

@@ -10,8 +10,10 @@ import numpy as np
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples
+from metier.tasks.method_settings import with_settings
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
+from metier.transformer.frozen.frozen_settings import ZeroShotSettings
 
 # Of similarities between -1 and 1, where no labelled row says how far they can be trusted.
 UNCALIBRATED_TEMPERATURE = 0.05
@@ -22,6 +24,7 @@ MOST_FOR_CENTRE = 4_000
 Descriptions = Mapping[str, str | Sequence[str]]
 
 
+@with_settings(ZeroShotSettings)
 class ZeroShot(FrozenLinear):
     """Similarity of a text's embedding to those of the labels' descriptions; no label of a row is learned from.
 
@@ -29,18 +32,6 @@ class ZeroShot(FrozenLinear):
     labelled rows a label `FrozenLinear` is far better. Embeddings of one base crowd into a narrow cone, in which one
     label would be the nearest of too many texts: so the mean of the texts, and of the descriptions, is taken away
     first (Mu and Viswanath, "All-but-the-top", 2018, arXiv:1702.01417).
-
-    Parameters
-    ----------
-    descriptions : mapping or path, default=None
-        From label to a sentence that describes it, or to several; a path leads to a JSON file with such a mapping. A
-        label without one, and every label where this is None, is described by its name, underscores as spaces.
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    temperature : float, default=None
-        What similarities are divided by before the softmax; None: fitted on labelled rows where there are some.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.
 
     Attributes
     ----------
@@ -55,19 +46,6 @@ class ZeroShot(FrozenLinear):
 
     name = "zero_shot.v1"
 
-    def __init__(
-        self,
-        *,
-        descriptions: Descriptions | str | Path | None = None,
-        base: str = "auto",
-        temperature: float | None = None,
-        precision: str = "auto",
-    ):
-        self.descriptions = descriptions
-        self.base = base
-        self.temperature = temperature
-        self.precision = precision
-
     def fit(
         self, X: Any, y: Any = None, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -81,7 +59,7 @@ class ZeroShot(FrozenLinear):
             row was learned from, so all are unseen. Without them the labels are those of the descriptions, and
             probabilities are not calibrated.
         """
-        self._check_settings()
+        self.Settings.of(self)
         given = _read_descriptions(self.descriptions)
         examples = self._examples(X, y, given)
         judged = None if y is None else examples

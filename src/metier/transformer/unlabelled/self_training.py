@@ -1,40 +1,29 @@
 """The frozen base with a linear head that also learns from unlabelled texts: from those it is sure of."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from metier.errors import SettingsError
 from metier.progress import Listener, ignore
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import with_settings
 from metier.tasks.pseudo_labels import choose_pseudo_labels
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.training_cost import Cost
 from metier.transformer.frozen.base_cost import PROBE_SECONDS
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
+from metier.transformer.frozen.frozen_settings import SelfTrainingSettings
 
 
+@with_settings(SelfTrainingSettings)
 class SelfTraining(FrozenLinear):
     """`FrozenLinear` as its own teacher: it labels unlabelled texts it is sure of, and learns again with them [1]_.
 
     The teacher's probabilities are calibrated, so that the bar means what it says, and every label gets unlabelled rows
     in its share. Each round takes more rows than the last. For few labels and many texts without; its supervised
     counterpart is `frozen_linear.v1`, and without unlabelled texts it is the same.
-
-    Parameters
-    ----------
-    base, C, temperature, precision, random_state : see `FrozenLinear`
-    unlabelled : sequence of str, default=None
-        Texts of the same kind without labels.
-    confidence : float, default=0.6
-        Least probability, 0 to 1, of a label that is believed.
-    growth : float, default=2.0
-        In the first round a label gets at most so many unlabelled rows for each labelled one; twice as many in each
-        round after it.
-    rounds : int, default=3
 
     Attributes
     ----------
@@ -51,27 +40,6 @@ class SelfTraining(FrozenLinear):
         cost=CostRank.FROZEN, baseline="frozen_linear.v1", needs_base=True, learns_from_unlabelled=True
     )
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        C: float | None = None,
-        temperature: float | None = None,
-        precision: str = "auto",
-        unlabelled: Sequence[str] | None = None,
-        confidence: float = 0.6,
-        growth: float = 2.0,
-        rounds: int = 3,
-        random_state: int = 0,
-    ):
-        super().__init__(
-            base=base, C=C, temperature=temperature, precision=precision, random_state=random_state
-        )
-        self.unlabelled = unlabelled
-        self.confidence = confidence
-        self.growth = growth
-        self.rounds = rounds
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -80,7 +48,6 @@ class SelfTraining(FrozenLinear):
         C and temperature are chosen on validation, or on labelled rows that are held out; never on rows that were
         labelled here.
         """
-        self._check()
         super().fit(X, y, validation=validation, listener=listener)
         believed = []
         if self.unlabelled:
@@ -125,14 +92,3 @@ class SelfTraining(FrozenLinear):
             random_state=self.random_state,
         )
         self.head_ = FittedHead.of_probe(probe, self.classes_.tolist())
-
-    def _check(self) -> None:
-        faults = []
-        if not 0 <= self.confidence <= 1:
-            faults.append(f"confidence is {self.confidence!r}, expected a probability from 0 to 1")
-        if not self.growth > 0:
-            faults.append(f"growth is {self.growth!r}, expected a number above 0")
-        if self.rounds < 1 or self.rounds != int(self.rounds):
-            faults.append(f"rounds is {self.rounds!r}, expected a whole number above 0")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
