@@ -14,30 +14,6 @@ from metier.tasks.examples import Examples
 Target = str | list[str]
 
 
-class TextDecoder:
-    """Texts as they were written."""
-
-    labels: tuple[str, ...] = ()
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """What validation chose: nothing."""
-        return {}
-
-    def answer(self, logits: Sequence[str], name: str) -> RecordAnswers:
-        """Answer rows in the name of a method; in the place of logits stand the texts."""
-        return RecordAnswers(list(logits), [{"text": text} for text in logits], (name,) * len(logits))
-
-    def settings(self) -> dict[str, Any]:
-        """Give what `predictor.json` keeps."""
-        return {"labels": []}
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Read what `settings` gave."""
-        return cls()
-
-
 @dataclass(frozen=True)
 class TextDecoder:
     """Texts as they were written."""
