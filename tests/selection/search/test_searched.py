@@ -9,10 +9,9 @@ import pytest
 from metier.data import read
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
-from metier.progress import ignore
 from metier.report.trials import tables_of
 from metier.selection.search.search_spaces import OneOf, Range, space_of
-from metier.selection.search.searched import Searched, _Search, labels_of
+from metier.selection.search.searched import Searched, labels_of
 from metier.transformer.tuned.encoder import Encoder
 from metier.transformer.tuned.token_encoder import TokenEncoder
 
@@ -129,44 +128,3 @@ def test_the_space_holds_what_the_method_has():
 )
 def test_labels_are_found_in_the_targets_of_every_task(target, labels):
     assert labels_of(target) == labels
-
-
-class Answering:
-    """A method that gives prepared answers."""
-
-    def __init__(self, answers):
-        self.answers = answers
-
-    def get_params(self, deep=False):
-        return {"epochs": 3}
-
-    def predict(self, items):
-        return self.answers
-
-
-def score_of(answers, truth, **settings):
-    method = Answering(answers)
-    search = _Search(Searched(**settings), method, [], [], validation=(truth, truth), listener=ignore)
-    return search._score(method)
-
-
-def test_grades_in_words_are_compared_by_their_places():
-    """Cohen's kappa with quadratic weights by hand: one step wrong of three, over an order that is no alphabet's."""
-    order = ["low", "middle", "high"]
-    truth, answers = ["low", "middle", "high", "high"], ["low", "middle", "high", "middle"]
-    score = score_of(answers, truth, metric="quadratic_kappa", arguments={"order": order})
-    observed, expected = 1 / 4, (1 / 16) * (1 * (0 + 2 * 1 + 1 * 4) + 1 * (1 + 0 + 1) + 2 * (4 + 2 * 1 + 0))
-    assert score == pytest.approx(1 - observed / expected)
-
-
-def test_an_error_counts_less_the_larger_it_is():
-    near, far = (score_of([value], [1.0], metric="mae") for value in (1.1, 3.0))
-    assert near > far
-
-
-def test_the_label_for_no_relation_is_the_tasks_own():
-    truth, answers = ["none", "cause"], ["none", "effect"]
-    scores = [
-        score_of(answers, truth, metric="relation_micro_f1", negative_label=label) for label in ("none", "x")
-    ]
-    assert scores == [0.0, pytest.approx(0.5)]

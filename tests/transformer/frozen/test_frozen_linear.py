@@ -106,7 +106,7 @@ def test_choices_are_enough_for_a_refit(fitted, rows):
     refitted = clone(fitted).set_params(**fitted.chosen_params_).fit(texts, labels)
     # The same minimum, to the precision it is looked for with.
     np.testing.assert_allclose(refitted.predict_proba(texts), fitted.predict_proba(texts), atol=0.02)
-    assert refitted.head_.decoder.temperature == fitted.probe_.temperature
+    assert refitted.head_.decoder.temperature == fitted.head_.decoder.temperature
 
 
 def test_the_predictor_answers_alike(fitted, rows, tmp_path):

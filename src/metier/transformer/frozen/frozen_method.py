@@ -180,7 +180,8 @@ class FrozenLinear(FrozenMethod, Classifier):
     """
 
     name = "frozen_linear.v1"
-    input, answer, head, kind, unit_length = TEXT, LABEL, LABEL_HEAD, "onnx_encoder.v1", False
+    input: ClassVar[InputKind] = TEXT
+    answer, head, kind, unit_length = LABEL, LABEL_HEAD, "onnx_encoder.v1", False
 
 
 @with_settings(FrozenLinearSettings)
