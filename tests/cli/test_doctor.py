@@ -4,13 +4,13 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 import pytest
 
+from metier.bases.known_base import KnownBase
 from metier.cli import doctor, program
 from metier.cli.doctor import EXTRAS
 
@@ -80,8 +80,7 @@ def test_what_is_missing_is_named_with_its_cure_and_is_no_fault(monkeypatch, cap
 
 def test_the_base_that_writes_is_listed_and_counts_for_no_encoder(monkeypatch, capsys, facts):
     assert [base["name"] for base in facts["bases"] if base["writes"]] == ["smollm2"]
-    absent = replace(doctor.writer_state(), is_installed=False)
-    monkeypatch.setattr(doctor, "writer_state", lambda: absent)
+    monkeypatch.setattr(KnownBase, "source", None)
     assert program.run(["doctor"]) == 0
     shown = capsys.readouterr().out
     assert "✗ smollm2" in shown
@@ -89,9 +88,9 @@ def test_the_base_that_writes_is_listed_and_counts_for_no_encoder(monkeypatch, c
 
 
 def test_weights_that_are_not_the_published_ones_are_a_fault(monkeypatch, capsys):
-    if not any(base.is_installed for base in doctor.available_bases()):
+    if not any(base.source for base in doctor.available_bases()):
         pytest.skip("needs metier[models]")
-    monkeypatch.setattr(doctor, "has_published_weights", lambda name: False)
+    monkeypatch.setattr(KnownBase, "has_published_weights", lambda base: False)
     assert program.run(["doctor"]) == 1
     shown = capsys.readouterr().out
     assert "wrong SHA-256" in shown

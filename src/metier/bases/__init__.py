@@ -4,6 +4,7 @@ Light: `metier doctor` lists the bases where torch is not installed.
 """
 
 from metier.bases.base import Base
-from metier.bases.known_bases import available_bases, load_model, load_tokenizer, resolve_base
+from metier.bases.base_table import available_bases
+from metier.bases.known_bases import load_model, load_tokenizer, resolve_base
 
 __all__ = ["Base", "available_bases", "load_model", "load_tokenizer", "resolve_base"]

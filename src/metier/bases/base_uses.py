@@ -1,14 +1,14 @@
 """What a base is for, told from its name and its folder alone: nothing is loaded, and nothing is fetched.
 
-Methods that read stand on an encoder, methods that write on a model that gives one token after the other. A race has
-both, and one `--base`: it goes to those that can stand on it.
+Methods that read stand on an encoder, methods that write on a model that gives one token after the other. A comparison
+has both, and one `--base`: it goes to those that can stand on it.
 """
 
 from pathlib import Path
 from typing import Any
 
 from metier.bases import known_bases as bases
-from metier.bases.known_generative_bases import SMOLLM2
+from metier.bases.base_table import known_base
 from metier.tasks.method_contract import Capabilities
 
 # How transformers calls what writes; encoders end in `Model` or `ForMaskedLM`.
@@ -20,13 +20,17 @@ def is_for_reading(name: str) -> bool:
 
     A causal model can: its states are pooled as an encoder's are. One of two halves cannot.
     """
-    return name != SMOLLM2.name and not _config(name).get("is_encoder_decoder", False)
+    known = known_base(name)
+    if known is not None:
+        return known.use == "encoder"
+    return not _config(name).get("is_encoder_decoder", False)
 
 
 def is_for_writing(name: str) -> bool:
     """Whether a method that writes can stand on a base; one that is not here to be looked at may do anything."""
-    if name in bases.KNOWN:
-        return False
+    known = known_base(name)
+    if known is not None:
+        return known.use == "writer"
     kinds = _config(name).get("architectures")
     return not kinds or any(kind.endswith(WRITING) for kind in kinds)
 

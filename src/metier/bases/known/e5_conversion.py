@@ -25,7 +25,6 @@ from tokenizers.models import Unigram
 
 from metier.errors import BaseModelError
 
-SOURCE_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", 16)])
 # SentencePiece never matches its control pieces. `tokenizers` would: a text that says "<s>" must not become the
 # beginning of a sentence, so these pieces get a score that no path through the text can prefer.

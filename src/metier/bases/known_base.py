@@ -1,0 +1,129 @@
+"""A base that an installed package brings: where its weights are, what they are, and how they are fed."""
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from metier.errors import MissingExtraError, WrongHashError
+from metier.user_cache import build_once, user_cache
+
+
+@dataclass(frozen=True)
+class KnownBase:
+    """One entry of the table of bases.
+
+    Parameters
+    ----------
+    name : str
+        The short name it is asked for by.
+    package : str
+        What is installed to get it, with its version.
+    module, path : str
+        The package's module, and the file of the weights in it; without `convert` the folder of that file is a base
+        in Hugging Face layout.
+    sha256 : str
+        Of that file: another one is refused.
+    languages : tuple of str
+        ISO 639-1 codes; `("*",)` for many.
+    max_length : int
+        Most tokens that it reads, special tokens included.
+    summary : str
+        For `metier doctor`.
+    prefix : str
+        Put before every text, as in pretraining.
+    use : {"encoder", "writer"}
+        What methods stand on it: those that read, or those that write.
+    convert : str, optional
+        `module:function` that writes a Hugging Face folder, from (path of the weights, empty folder).
+    parts : str, optional
+        What has to be installed where that is more than the extra `models`, in words.
+    """
+
+    name: str
+    package: str
+    module: str
+    path: str
+    sha256: str
+    languages: tuple[str, ...]
+    max_length: int
+    summary: str
+    prefix: str = ""
+    use: Literal["encoder", "writer"] = "encoder"
+    convert: str | None = None
+    parts: str | None = None
+
+    @property
+    def source(self) -> Path | None:
+        """The file of the weights; None where the package is not installed.
+
+        Found without importing: the packages pull in engines of their own that are not wanted here.
+        """
+        specification = importlib.util.find_spec(self.module)
+        for location in (specification.submodule_search_locations or []) if specification else []:
+            path = Path(location) / self.path
+            if path.is_file():
+                return path
+        return None
+
+    @property
+    def converted_folder(self) -> Path:
+        """Where it lies once it was converted."""
+        return user_cache() / "bases" / f"{self.name}-{self.sha256[:8]}-1"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the first use has nothing to convert."""
+        return self.source is not None and (self.convert is None or self.converted_folder.is_dir())
+
+    def has_published_weights(self) -> bool:
+        """Whether the weights that its package brought are the published ones, by their SHA-256."""
+        source = self.source
+        return source is not None and file_hash(source) == self.sha256
+
+    def folder(self) -> Path:
+        """Give the folder in Hugging Face layout, converted once if need be.
+
+        Raises
+        ------
+        MissingExtraError
+            If the package is not installed.
+        WrongHashError
+            If the weights are not the published ones.
+        """
+        source = self.source
+        if source is None:
+            what = f": {self.parts}; it" if self.parts else f" (package {self.package})"
+            raise MissingExtraError(f"The base {self.name!r}{what}", extra="models")
+        if self.convert is None:
+            self._check_hash(source)
+            return source.parent
+        return build_once(self.converted_folder, functools.partial(self._convert, source))
+
+    def _convert(self, source: Path, folder: Path) -> None:
+        self._check_hash(source)
+        module, _, function = (self.convert or "").partition(":")
+        getattr(importlib.import_module(module), function)(source, folder)
+
+    def _check_hash(self, source: Path) -> None:
+        found = file_hash(source)
+        if found != self.sha256:
+            raise WrongHashError(
+                f"{source} has SHA-256 {found[:12]}…, expected {self.sha256[:12]}…: it is not the published file. "
+                f"Install it again: pip install --force-reinstall --no-deps {self.package}"
+            )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; computed once a process for each state of the file."""
+    state = path.stat()
+    return _hash(str(path), state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _hash(path: str, size: int, modified_ns: int) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
