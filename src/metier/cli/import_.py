@@ -33,7 +33,7 @@ MOST_ROWS_NAMED = 5
     "named",
     metavar="NAME",
     default=AUTO,
-    help=f"{AUTO}, {', '.join(FORMATS)}. Default: {AUTO}, told from the content.",
+    help=f"{AUTO}, {', '.join(FORMATS)}. Default: {AUTO}, inferred from the content.",
 )
 @click.option(
     "--output",
@@ -50,7 +50,7 @@ def import_file(
     """Turn what another tool wrote into rows.
 
     FILE is an export of Label Studio or doccano, spaCy's DocBin, Rasa's NLU YAML, alpaca or sharegpt JSON as
-    LLaMA-Factory reads it, or the folder of a Hugging Face data set. What is left out is counted and said.
+    LLaMA-Factory reads it, or the folder of a Hugging Face data set. What is left out is counted and reported.
     """
     if output.exists() and not overwrite:
         raise click.UsageError(f"{output} is there already. Name another file, or replace it with --overwrite.")

@@ -38,7 +38,7 @@ SHOWN_LABELS = 3
     help="YAML: a list of rules, each a label and its words.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where the rows go, with label and probability.")
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
 @click.option(
     "--label", metavar="COLUMN", help="True labels where some are known: the rules are held against them."
 )
@@ -141,11 +141,11 @@ def _facts(
 def _print(facts: Mapping[str, Any], *, has_truth: bool) -> None:
     console = answer_console()
     share = facts["labelled"] / max(facts["rows"], 1)
-    said = f"{facts['file']}: {count(facts['labelled'])} of {count(facts['rows'])} rows labelled ({percentage(share)})"
-    said += f", {len(facts['labels'])} labels, rules contradict one another in {percentage(facts['conflict_fraction'])}"
+    sentence = f"{facts['file']}: {count(facts['labelled'])} of {count(facts['rows'])} rows labelled ({percentage(share)})"
+    sentence += f", {len(facts['labels'])} labels, rules contradict one another in {percentage(facts['conflict_fraction'])}"
     if facts["accuracy"] is not None:
-        said += f"; {percentage(facts['accuracy'])} of the labels are right where the true one is known"
-    console.print(Text(said), soft_wrap=True)
+        sentence += f"; {percentage(facts['accuracy'])} of the labels are right where the true one is known"
+    console.print(Text(sentence), soft_wrap=True)
     console.print(_table(facts["rules"], has_truth=has_truth))
     if facts["out"]:
         console.print(Text(f"next: metier train {facts['out']} --drop-unlabelled"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the report says of the recommended candidate's answers: confusions, probabilities, mistakes, labels."""
+"""What the report shows of the recommended candidate's answers: confusions, probabilities, mistakes, labels."""
 
 from collections.abc import Mapping
 from typing import Any

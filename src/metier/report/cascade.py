@@ -1,4 +1,4 @@
-"""What the report says of a cascade: which stage answers what, and what its certificate guarantees."""
+"""What the report shows of a cascade: which stage answers what, and what its certificate guarantees."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -106,7 +106,9 @@ def _curve(
 
 
 def _written(each: Mapping[str, Any], written: Scale) -> str:
-    told = ", ".join(f"{count(point['rows'])}: {written.whole(point['value'], 1)}" for point in each["points"])
+    values = ", ".join(
+        f"{count(point['rows'])}: {written.whole(point['value'], 1)}" for point in each["points"]
+    )
     if each["doubled"]:
-        told += f", {count(each['doubled']['rows'])}: about {written.whole(each['doubled']['value'], 1)}"
-    return f"{each['name']} {told}"
+        values += f", {count(each['doubled']['rows'])}: about {written.whole(each['doubled']['value'], 1)}"
+    return f"{each['name']} {values}"

@@ -2,7 +2,7 @@
 
 Greedy placement over a list of positions in order of preference, after Imhof's rules for naming points on maps
 [1]_: right of the point first, then left, then further up or down with a leader line. The few candidates of a
-race do not need more.
+run do not need more.
 
 References
 ----------
@@ -41,7 +41,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Label:
-    """A placed label: text starts at `box.left`; `needs_leader` says whether a line joins it to its point."""
+    """A placed label: text starts at `box.left`; `needs_leader` says whether a line connects it with its point."""
 
     box: Box
     needs_leader: bool

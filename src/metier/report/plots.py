@@ -224,11 +224,11 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
             svg.dot(spot, 4.5, "mark"),
         ]
     parts += _count_bars(filled, strip, to_x)
-    told = [
+    bars = [
         [percent(each["confidence"], 0), percent(each["accuracy"], 0), count(each["rows"])] for each in filled
     ]
     label = "Share of right answers by how sure the answer was: "
-    label += "; ".join(f"{sure} sure, {right} right, {rows} rows" for sure, right, rows in told)
+    label += "; ".join(f"{sure} sure, {right} right, {rows} rows" for sure, right, rows in bars)
     return svg.picture(width, height, parts, label=label, css="plot square")
 
 

@@ -1,4 +1,4 @@
-"""What the report says of how it was made: the rows, what each candidate chose, settings, versions, machine."""
+"""What the report shows of how it was made: the rows, what each candidate chose, settings, versions, machine."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,8 +41,8 @@ def made_section(report: Mapping[str, Any]) -> dict[str, Any]:
 def _candidate(candidate: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a candidate chose, and what was measured of it; what it tried in tables."""
     tables = tables_of(candidate["facts"])
-    told = {name for table in tables for name in STANDS_FOR[table]}
-    facts = {name: value for name, value in candidate["facts"].items() if name not in told}
+    shown = {name for table in tables for name in STANDS_FOR[table]}
+    facts = {name: value for name, value in candidate["facts"].items() if name not in shown}
     figures = [
         (f"{split} {metric_name(metric)}", _figure(metric, value, report))
         for split in ("validation", "test")

@@ -1,1 +1,1 @@
-"""Candidates fitted, measured, joined into ensembles and sealed."""
+"""Candidates fitted, measured and sealed."""

@@ -80,7 +80,7 @@ class Curves:
     reruns : Reruns
         With the first comparison kept: it is the largest size.
     notes : list of str
-        What did not fit or cannot be said, one sentence each.
+        What did not fit or cannot be estimated, one sentence each.
     """
 
     reruns: Reruns

@@ -35,7 +35,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
-class Foretold:
+class Predicted:
     """A figure that was not measured, with its 95 % interval; `measured` where it was, too."""
 
     rows: int
@@ -60,22 +60,22 @@ class LearningCurve:
     metric : str
     points : tuple of CurvePoint
         The smallest size first.
-    doubled : Foretold or None
+    doubled : Predicted or None
         With twice the training rows; None where these scores cannot tell.
     gain : tuple of float or None
         What that adds to the largest size: value, low and high.
-    backtest : Foretold or None
+    backtest : Predicted or None
         What the smaller sizes would have predicted for the largest, and what it gave.
     sentence : str
-        All of it in words, or why it cannot be said.
+        All of it in words, or why it cannot be estimated.
     """
 
     name: str
     metric: str
     points: tuple[CurvePoint, ...]
-    doubled: Foretold | None
+    doubled: Predicted | None
     gain: tuple[float, float, float] | None
-    backtest: Foretold | None
+    backtest: Predicted | None
     sentence: str
 
     @classmethod
@@ -83,7 +83,7 @@ class LearningCurve:
         """Give the curve that `as_dict` wrote."""
         points = tuple(CurvePoint(one["rows"], tuple(one["values"])) for one in facts["points"])
         doubled, backtest = (
-            None if one is None else Foretold(**{key: value for key, value in one.items() if key != "held"})
+            None if one is None else Predicted(**{key: value for key, value in one.items() if key != "held"})
             for one in (facts["doubled"], facts["backtest"])
         )
         gain = facts["gain"] and (facts["gain"]["value"], facts["gain"]["low"], facts["gain"]["high"])
@@ -103,7 +103,7 @@ class LearningCurve:
         }
 
 
-def _plain(one: Foretold | None) -> dict[str, Any] | None:
+def _plain(one: Predicted | None) -> dict[str, Any] | None:
     return None if one is None else {**vars(one), "held": one.held}
 
 
@@ -120,12 +120,12 @@ def curve_of(name: str, scores: Scores, answers: dict[int, list[Any]]) -> Learni
     points = tuple(
         CurvePoint(size, tuple(scores.measure(metric, one) for one in answers[size])) for size in sizes
     )
-    why = _why_it_cannot_be_said(name, metric, points, len(scores.targets))
+    why = _why_not(name, metric, points, len(scores.targets))
     if why is not None:
         return LearningCurve(name, metric, points, None, None, None, why)
     curve = _errors(scores, answers, points)
     ahead = forecast(curve, 2 * sizes[-1])
-    doubled = _foretold(2 * sizes[-1], ahead, metric)
+    doubled = _predicted(2 * sizes[-1], ahead, metric)
     # On the same samples of rows: what both models find hard counts for neither.
     gains = curve.samples[-1].mean(axis=0) - ahead.drawn
     value = float(curve.means[-1] - ahead.value)
@@ -134,7 +134,7 @@ def curve_of(name: str, scores: Scores, answers: dict[int, list[Any]]) -> Learni
     backtest = None
     if len(sizes) > FEWEST_SIZES:
         before = forecast(curve.up_to(len(sizes) - 1), sizes[-1])
-        backtest = _foretold(sizes[-1], before, metric, measured=points[-1].value)
+        backtest = _predicted(sizes[-1], before, metric, measured=points[-1].value)
     return LearningCurve(
         name, metric, points, doubled, gain, backtest, _sentence(name, metric, points[-1], doubled, gain)
     )
@@ -157,13 +157,13 @@ def _error(metric: str, figure: Any) -> Any:
     return 1.0 - figure if higher_is_better(metric) else figure
 
 
-def _foretold(rows: int, ahead: Forecast, metric: str, measured: float | None = None) -> Foretold:
+def _predicted(rows: int, ahead: Forecast, metric: str, measured: float | None = None) -> Predicted:
     value = float(_error(metric, ahead.value))
     low, high = sorted((float(_error(metric, ahead.low)), float(_error(metric, ahead.high))))
-    return Foretold(rows, value, low, high, measured)
+    return Predicted(rows, value, low, high, measured)
 
 
-def _why_it_cannot_be_said(name: str, metric: str, points: tuple[CurvePoint, ...], n_test: int) -> str | None:
+def _why_not(name: str, metric: str, points: tuple[CurvePoint, ...], n_test: int) -> str | None:
     if len(points) < FEWEST_SIZES:
         most = points[-1].rows if points else 0
         return (
@@ -185,7 +185,7 @@ def _why_it_cannot_be_said(name: str, metric: str, points: tuple[CurvePoint, ...
 
 
 def _sentence(
-    name: str, metric: str, last: CurvePoint, doubled: Foretold, gain: tuple[float, float, float]
+    name: str, metric: str, last: CurvePoint, doubled: Predicted, gain: tuple[float, float, float]
 ) -> str:
     facts = describe_metric(metric)
     scale = Scale(facts["is_fraction"], facts["higher_is_better"] is not False)
@@ -193,12 +193,12 @@ def _sentence(
     decimals = scale.decimals(interval)
     value, low, high = gain
     unit = " points" if scale.is_fraction else ""
-    told = (
+    sentence = (
         f"{name}: with twice the rows ({doubled.rows:,}) about {scale.whole(doubled.value, decimals)} "
         f"{scale.bounds(interval, decimals)} {metric_name(metric)} instead of "
         f"{scale.whole(last.value, decimals)}, "
         f"a gain of {scale.signed(value)}{unit} [{scale.signed(low)}, {scale.signed(high)}]"
     )
     if low <= 0:
-        return told + "; these rows cannot rule out that it would bring nothing"
-    return told
+        return sentence + "; these rows cannot rule out that it would bring nothing"
+    return sentence
