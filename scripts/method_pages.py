@@ -1,4 +1,4 @@
-"""Write docs/methods/*.md from docstrings, of methods and of fusions: `python scripts/method_pages.py`.
+"""Write docs/methods/*.md from docstrings, of methods and of ensembles: `python scripts/method_pages.py`.
 
 A page that was written by hand stays: only pages that open with the mark below are written. A test compares them
 with what this would write, so a page cannot drift from its method.
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metier import catalogue
-from metier.selection.execution.ensembles import FUSIONS
+from metier.fusion.ensemble_table import ensemble_factory
 from metier.tasks.task_table import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "methods"
@@ -24,12 +24,12 @@ def pages() -> dict[Path, str]:
     for name in (*catalogue.METHODS, *catalogue.JOINED):
         path = DOCS / f"{name.rpartition('.v')[0]}.md"
         if not path.exists() or path.read_text("utf-8").startswith(MARK):
-            is_joined = name in catalogue.JOINED
-            written[path] = page(name, FUSIONS[name] if is_joined else catalogue.resolve(name))
+            find = ensemble_factory if name in catalogue.JOINED else catalogue.resolve
+            written[path] = page(name, find(name))
     return written
 
 
-def page(name: str, method: type) -> str:
+def page(name: str, method: Any) -> str:
     """The page of one method."""
     sections = sections_of(inspect.getdoc(method) or "")
     summary, _, rest = sections.pop("", "").partition("\n\n")

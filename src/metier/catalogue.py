@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from metier.errors import CallError, MissingExtraError, UnknownNameError
+from metier.fusion.ensemble_table import ENSEMBLES, ensembles
 from metier.tasks.method_contract import Capabilities, CostRank
 
 METHODS = {
@@ -65,9 +66,7 @@ METHODS = {
 
 SEARCH, DISTILLATION = "searched.v1", "distilled.v1"  # What `--search` and `--distil` add to the candidates.
 # Made of a run's candidates, and no estimators by themselves.
-JOINED = ("retrieve_read.v1", "label_average.v1", "score_average.v1", DISTILLATION)
-# Made of a run's candidates once these are trained.
-ENSEMBLES = ("average.v1", "cascade.v1", "vote.v1", "retrieve_rerank.v1", *JOINED)
+JOINED = tuple(name for name in ENSEMBLES if name not in METHODS)
 
 # Ways of making training rows that need a base.
 WAYS = {
@@ -93,6 +92,7 @@ def names() -> list[str]:
         *METHODS,
         *JOINED,
         *(point.name for point in entry_points(group="metier.methods") if point.name not in METHODS),
+        *(name for name in ensembles() if name not in ENSEMBLES),
     ]
 
 
@@ -107,7 +107,7 @@ def resolve(name: str) -> Any:
         If the method needs parts that are not installed.
     """
     full = full_name(name)
-    if full in JOINED:
+    if full in ensembles() and full not in METHODS:
         raise CallError(
             f"{full} is made of a run's candidates and cannot be built alone. Name it in --candidates."
         )
@@ -134,7 +134,7 @@ def _load(dotted: str, what: str) -> Any:
 def capabilities(name: str) -> Capabilities:
     """Give what a method states about itself; raises as `resolve` does."""
     full = full_name(name)
-    if full in JOINED:
+    if full in ensembles() and full not in METHODS:
         return Capabilities(cost=CostRank.ENSEMBLE)
     # A plug-in written before methods stated anything is as good as a classical one.
     stated: Capabilities = getattr(resolve(full), "capabilities", Capabilities())
@@ -143,7 +143,7 @@ def capabilities(name: str) -> Capabilities:
 
 def is_ensemble(name: str) -> bool:
     """Whether a candidate is made of others once these are trained."""
-    return full_name(name) in ENSEMBLES
+    return full_name(name) in ensembles()
 
 
 def full_name(name: str) -> str:

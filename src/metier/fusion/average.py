@@ -7,8 +7,8 @@ mean is too unsure of itself: members at their own temperatures carry evidence, 
 
 Weights fitted freely on a thousand rows were measured worse than equal ones, and a stacker worse still: the
 rows are too few to tell good members apart. But equal weights let one poor member cost a point. So the fit
-starts from the belief that weights lie around the equal one, and moves away as far as the rows' log-loss pays
-for it; the more rows, the less the belief counts.
+starts from a prior that weights lie around the equal one, and moves away as far as the rows' log-loss pays
+for it; the more rows, the less the prior counts.
 """
 
 from collections.abc import Sequence
@@ -23,21 +23,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation import fit_temperature, softmax
-from metier.fusion.composition import exported, place_member, shared_labels
-from metier.fusion.training import fit_methods, probabilities_of, settle, train_members
-from metier.predictors.composite.average import KIND, log_probabilities, pool
-from metier.predictors.loading import write_settings
+from metier.fusion.average_export import FittedAverage, export_fitted
+from metier.fusion.composition import exported, shared_labels
+from metier.fusion.training import check_rows, fit_methods, probabilities_of, settle, train_members
+from metier.predictors.composite.average import LABELS, log_probabilities, weighted_sum
 from metier.progress import Listener, ignore
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.estimators import Classifier
-from metier.tasks.examples import as_items, check_examples
+from metier.tasks.inputs import read_any
 from metier.tasks.method_contract import Capabilities, CostRank
 
 # Standard deviation of a weight around the equal one, before any row is seen. Between 0.04 and 0.13 accuracy
-# was level to 0.1 points, with and without a poor member; narrower keeps the poor member, wider chases the
+# was equal to 0.1 points, with and without a poor member; narrower keeps the poor member, wider chases the
 # rows.
 WEIGHT_SPREAD = 0.07
-# The members together say nothing: less than this and there are no weights to speak of.
-NOTHING_SAID = 1e-6
+# The members together know nothing: less than this and there are no weights to speak of.
+NO_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,18 @@ class AverageFit:
 
     def pool(self, probabilities: Sequence[np.ndarray]) -> np.ndarray:
         """Average members' probabilities, arrays of shape (n_texts, n_classes), one a member."""
-        return pool(
-            probabilities, temperatures=self.temperatures, weights=self.weights, temperature=self.temperature
-        )
+        labels = tuple(map(str, range(np.shape(probabilities)[-1])))
+        factors = [weight / own for weight, own in zip(self.weights, self.temperatures, strict=True)]
+        logits = weighted_sum(factors, log_probabilities(np.array(probabilities)))
+        return LabelDecoder(labels, self.temperature).probabilities(logits)
+
+    def fitted(self, labels: Sequence[str]) -> FittedAverage:
+        """Give what is exported, for labels in this order."""
+        members = [
+            {"temperature": own, "weight": weight}
+            for own, weight in zip(self.temperatures, self.weights, strict=True)
+        ]
+        return FittedAverage(LABELS, members, LabelDecoder(tuple(labels), self.temperature))
 
 
 def fit_average(
@@ -74,7 +84,7 @@ def fit_average(
         One array a member.
     truth : ndarray of int of shape (n_rows,)
     weight_spread : float
-        How far weights are believed to lie from the equal one; 0 makes them equal.
+        How far weights lie from the equal one a priori; 0 makes them equal.
     """
     if len(probabilities) == 0:
         raise ValueError("An average needs members, found none. Give the probabilities of at least one.")
@@ -84,7 +94,7 @@ def fit_average(
     evidence = np.stack([log / own for log, own in zip(logs, temperatures, strict=True)])
     weights = _fit_weights(evidence, truth, weight_spread)
     total = float(weights.sum())
-    if total < NOTHING_SAID:
+    if total < NO_WEIGHT:
         return AverageFit(temperatures, (1 / len(logs),) * len(logs))
     return AverageFit(temperatures, tuple((weights / total).tolist()), 1 / total)
 
@@ -102,14 +112,14 @@ def _fit_weights(evidence: np.ndarray, truth: np.ndarray, spread: float) -> np.n
     n_members, n_rows, _ = evidence.shape
     for_truth = evidence[:, np.arange(n_rows), truth]
     # Together they may be surer or less sure than one alone; only differences between them are held back.
-    belief = 1 / (2 * max(spread, 1e-4) ** 2 * n_rows)
+    prior = 1 / (2 * max(spread, 1e-4) ** 2 * n_rows)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         logits = np.tensordot(weights, evidence, axes=1)
         pooled = softmax(logits)
         apart = weights - weights.mean()
-        value = np.mean(logsumexp(logits, axis=1) - weights @ for_truth) + belief * apart @ apart
-        slope = np.einsum("nk,mnk->m", pooled, evidence) / n_rows - for_truth.mean(axis=1) + 2 * belief * apart
+        value = np.mean(logsumexp(logits, axis=1) - weights @ for_truth) + prior * apart @ apart
+        slope = np.einsum("nk,mnk->m", pooled, evidence) / n_rows - for_truth.mean(axis=1) + 2 * prior * apart
         return float(value), slope
 
     start = np.full(n_members, 1 / n_members)
@@ -134,25 +144,8 @@ def export_average(
     labels : sequence of str, default=()
         The order it answers in; empty: that of the first member.
     """
-    if len(member_folders) != len(fit.weights):
-        raise ValueError(
-            f"Expected one folder for each of {len(fit.weights)} members, found {len(member_folders)}. "
-            "Give the folders in the order of the fit."
-        )
-    labels = shared_labels(member_folders, order=labels)
-    folder.mkdir(parents=True, exist_ok=True)
-    members = []
-    for number, source in enumerate(member_folders):
-        entry = place_member(source, folder, f"members/{number}")
-        members.append({**entry, "temperature": fit.temperatures[number], "weight": fit.weights[number]})
-    settings = {
-        "kind": KIND,
-        "name": name,
-        "labels": labels,
-        "temperature": fit.temperature,
-        "members": members,
-    }
-    write_settings(folder, settings)
+    fitted = fit.fitted(shared_labels(member_folders, order=labels))
+    export_fitted(fitted, member_folders, folder, name=name)
 
 
 class Average(Classifier):
@@ -208,10 +201,7 @@ class Average(Classifier):
                 "An average needs members, found none. Give at least one unfitted method as members=[…]."
             )
         random = check_random_state(self.random_state)
-        examples = check_examples(X, y, read=as_items)
-        unseen = (
-            None if validation is None else check_examples(*validation, classes=examples.classes, read=as_items)
-        )
+        examples, unseen = check_rows(X, y, validation)
         if self.fixed is not None:
             _check_count(self.fixed, len(self.members))
             self.members_ = fit_methods(self.members, examples, unseen=unseen, listener=listener)
@@ -220,9 +210,19 @@ class Average(Classifier):
             trained = train_members(self.members, examples, unseen=unseen, random=random, listener=listener)
             self.members_ = trained.members
             self.fit_ = _fit_or_equal(trained.answers, trained.truth, len(self.members))
-        self.classes_ = examples.classes
+        self.classes_ = examples.labels
         self.chosen_params_ = {"members": [settle(member) for member in self.members_], "fixed": self.fit_}
         return self
+
+    @property
+    def parts(self) -> Sequence[Any]:
+        """What it is made of, unfitted."""
+        return self.members or ()
+
+    @property
+    def fitted_parts(self) -> Sequence[Any]:
+        """The same in the same order, after `fit`."""
+        return self.members_
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.composite.average` answers from."""
@@ -232,7 +232,7 @@ class Average(Classifier):
             export_average(self.fit_, folders, folder, name=self.name, labels=labels)
 
     def _read(self, X: Any) -> Sequence[Any]:
-        return as_items(X)
+        return read_any(X)
 
     def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
         return self.fit_.pool([probabilities_of(one, items, self.classes_) for one in self.members_])

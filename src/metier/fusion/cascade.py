@@ -14,12 +14,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
 from metier.fusion.composition import exported, find_inside, fingerprint, place_member, shared_labels
-from metier.fusion.training import Trained, fit_methods, probabilities_of, settle, train_members
+from metier.fusion.training import (
+    Trained,
+    check_rows,
+    fit_methods,
+    probabilities_of,
+    settle,
+    train_members,
+)
 from metier.predictors.composite.cascade import KIND, NEVER
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.estimators import Classifier
-from metier.tasks.examples import as_items, check_examples
+from metier.tasks.inputs import read_any
 from metier.tasks.method_contract import Capabilities, CostRank
 
 __all__ = ["Cascade", "CascadeCertificate", "certify_cascade", "export_cascade"]
@@ -129,10 +136,7 @@ class Cascade(Classifier):
         """
         _check_two(self.stages or ())
         random = check_random_state(self.random_state)
-        examples = check_examples(X, y, read=as_items)
-        unseen = (
-            None if validation is None else check_examples(*validation, classes=examples.classes, read=as_items)
-        )
+        examples, unseen = check_rows(X, y, validation)
         cheap, big = self.stages or ()
         if self.certificate is not None:
             self.stages_ = fit_methods([cheap, big], examples, unseen=unseen, listener=listener)
@@ -141,7 +145,7 @@ class Cascade(Classifier):
             trained = train_members([cheap, big], examples, unseen=unseen, random=random, listener=listener)
             self.stages_ = trained.members
             self.certificate_ = self._certify(trained)
-        self.classes_ = examples.classes
+        self.classes_ = examples.labels
         self.chosen_params_ = {
             "stages": [settle(stage) for stage in self.stages_],
             "certificate": self.certificate_,
@@ -154,6 +158,16 @@ class Cascade(Classifier):
         cheap, big = trained.answers
         return certify_cascade(cheap, big, trained.truth, margin=self.margin, confidence=self.confidence)
 
+    @property
+    def parts(self) -> Sequence[Any]:
+        """What it is made of, unfitted."""
+        return self.stages or ()
+
+    @property
+    def fitted_parts(self) -> Sequence[Any]:
+        """The same in the same order, after `fit`."""
+        return self.stages_
+
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.composite.cascade` answers from."""
         check_is_fitted(self)
@@ -161,7 +175,7 @@ class Cascade(Classifier):
             export_cascade(self.certificate_, folders, folder, name=self.name)
 
     def _read(self, X: Any) -> Sequence[Any]:
-        return as_items(X)
+        return read_any(X)
 
     def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
         cheap, big = self.stages_

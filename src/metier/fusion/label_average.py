@@ -7,18 +7,15 @@ for a few hundred rows of sets tell good members from lucky ones even worse than
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import KFold
 
 from metier.errors import DataError
-from metier.fusion.composition import place_member, shared_labels
-from metier.predictors.composite.label_average import KIND, log_odds
-from metier.predictors.label_rule_fitting import fit_rule
-from metier.predictors.label_sets import LabelRule
-from metier.predictors.loading import write_settings
-from metier.tasks.many_labels import parent_columns
+from metier.fusion.average_export import FittedAverage
+from metier.predictors.composite.average import SETS, log_odds, weighted_sum
+from metier.tasks.answers import LABEL_SET
+from metier.tasks.examples import Examples
 
 N_FOLDS = 5
 FEWEST_ROWS = 2 * N_FOLDS
@@ -30,16 +27,16 @@ class LabelAverageFit:
 
     Parameters
     ----------
-    rule : LabelRule
-        Fitted on all the rows.
+    fitted : FittedAverage
+        On all the rows.
     unseen : ndarray of float64 of shape (n_rows, n_labels)
-        Probabilities of the rows by rules that were fitted without them, so that the average can be compared with
+        Probabilities of the rows by thresholds that were fitted without them, so that the average can be compared with
         what it is made of.
     unseen_sets : list of list of str
-        The sets that those rules answered.
+        The sets that those answered.
     """
 
-    rule: LabelRule
+    fitted: FittedAverage
     unseen: np.ndarray
     unseen_sets: list[list[str]]
 
@@ -65,24 +62,14 @@ def fit_label_average(
             f"Averaging sets of labels needs {FEWEST_ROWS} validation rows to fit thresholds on, found "
             f"{len(truth)}. Hold more rows out, or leave this candidate out."
         )
-    margins, parents = log_odds(probabilities), parent_columns(tuple(labels))
-    unseen, sets = np.zeros(margins.shape), [list[str]() for _ in truth]
-    for known, away in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(margins):
-        rule = fit_rule(margins[known], truth[known], labels=labels, parents=parents)
-        answers = rule.answer(margins[away], KIND)
-        unseen[away] = answers.probabilities
-        for row, answered in zip(away.tolist(), answers.predicted, strict=True):
+    n_members = len(probabilities)
+    logits = weighted_sum([1 / n_members] * n_members, log_odds(np.array(probabilities)))
+    rows = Examples(range(len(truth)), truth, np.array(labels))
+    unseen, sets = np.zeros(logits.shape), [list[str]() for _ in truth]
+    for known, held in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(logits):
+        answers = LABEL_SET.fit_decoder(logits[known], rows.take(known)).answer(logits[held], SETS)
+        unseen[held] = answers.probabilities
+        for row, answered in zip(held.tolist(), answers.predicted, strict=True):
             sets[row] = answered
-    return LabelAverageFit(fit_rule(margins, truth, labels=labels, parents=parents), unseen, sets)
-
-
-def export_label_average(
-    fit: LabelAverageFit, member_folders: Sequence[Path], folder: Path, *, name: str
-) -> None:
-    """Put exported members together into a folder that `predictors.composite.label_average` answers from."""
-    shared_labels(member_folders, order=fit.rule.labels)
-    folder.mkdir(parents=True, exist_ok=True)
-    members = [
-        place_member(source, folder, f"members/{number}") for number, source in enumerate(member_folders)
-    ]
-    write_settings(folder, {"kind": KIND, "name": name, **fit.rule.settings(), "members": members})
+    fitted = FittedAverage(SETS, [{}] * n_members, LABEL_SET.fit_decoder(logits, rows))
+    return LabelAverageFit(fitted, unseen, sets)

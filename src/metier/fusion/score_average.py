@@ -9,16 +9,17 @@ from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
 from metier.errors import DataError
-from metier.evaluation.conformal import half_width
-from metier.fusion.composition import place_member
-from metier.predictors.composite.score_average import KIND
-from metier.predictors.loading import read_settings, write_settings
-from metier.predictors.score_answers import ScoreRule
+from metier.fusion.average_export import FittedAverage
+from metier.predictors.composite.average import SCORES
+from metier.predictors.loading import read_settings
+from metier.tasks.answers import SCORE
+from metier.tasks.answers.score import ScoreDecoder
+from metier.tasks.examples import Examples
 
 N_FOLDS = 5
 FEWEST_ROWS = 2 * N_FOLDS
-# How much equal weights are believed in: this share of the scores' spread stands beside the rows' errors.
-BELIEF = 0.1
+# How strong the prior of equal weights is: this share of the scores' spread stands beside the rows' errors.
+PRIOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,25 @@ class ScoreAverageFit:
     ----------
     weights : tuple of float
         One each a member, 0 or more.
-    half_width : float
-        Of the interval around an answer, by split conformal prediction on `unseen`.
-    coverage : float
-        Share of answers whose truth lies in the interval, 0 to 1.
+    decoder : ScoreDecoder
+        With the interval around an answer, by split conformal prediction on `unseen`.
     unseen : ndarray of float64 of shape (n_rows,)
         Scores of the rows by weights that were fitted without them.
     """
 
     weights: tuple[float, ...]
-    half_width: float
-    coverage: float
+    decoder: ScoreDecoder
     unseen: np.ndarray
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval around an answer."""
+        return self.decoder.half_width
+
+    @property
+    def fitted(self) -> FittedAverage:
+        """What is exported."""
+        return FittedAverage(SCORES, [{"weight": weight} for weight in self.weights], self.decoder)
 
 
 def fit_score_average(
@@ -70,14 +78,14 @@ def fit_score_average(
         unseen[away] = columns[away] @ _weights(columns[known], wanted[known])
     weights = _weights(columns, wanted)
     # Errors on rows that the weights did not see: of those they did, intervals would be too narrow.
-    width = half_width(wanted - unseen, coverage=coverage)
-    return ScoreAverageFit(tuple(weights.tolist()), width, coverage, unseen)
+    decoder = SCORE.fit_decoder(unseen, Examples(range(len(wanted)), wanted), coverage=coverage)
+    return ScoreAverageFit(tuple(weights.tolist()), decoder, unseen)
 
 
 def _weights(columns: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Give weights of 0 or more of the least squared error, held to equal ones as far as `BELIEF` says."""
+    """Give weights of 0 or more of the least squared error, held to equal ones as far as `PRIOR` says."""
     n_members = columns.shape[1]
-    held = np.sqrt(BELIEF * max(float(truth.var()), 1e-12) * len(truth))
+    held = np.sqrt(PRIOR * max(float(truth.var()), 1e-12) * len(truth))
     rows = np.vstack([columns, held * np.eye(n_members)])
     found, _ = nnls(rows, np.concatenate([truth, np.full(n_members, held / n_members)]))
     weights: np.ndarray = found
@@ -85,18 +93,5 @@ def _weights(columns: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def coverage_of(member_folders: Sequence[Path]) -> float:
-    """Give the coverage that the first member promises, which is the whole's too."""
+    """Give the coverage that the first member guarantees, which is the whole's too."""
     return float(read_settings(member_folders[0])["coverage"])
-
-
-def export_score_average(
-    fit: ScoreAverageFit, member_folders: Sequence[Path], folder: Path, *, name: str
-) -> None:
-    """Put exported members together into a folder that `predictors.composite.score_average` answers from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    members = [
-        place_member(source, folder, f"members/{number}") | {"weight": fit.weights[number]}  # type: ignore[dict-item]
-        for number, source in enumerate(member_folders)
-    ]
-    rule = ScoreRule(fit.half_width, fit.coverage)
-    write_settings(folder, {"kind": KIND, "name": name, **rule.settings(), "members": members})

@@ -1,8 +1,9 @@
-"""Searches of a race joined into one: found by words and by vectors, and read again where a member can."""
+"""Searches of a run put together: found by words and by vectors, and reranked where a member can."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from metier.errors import DataError
 from metier.fusion.composition import place_member
@@ -51,6 +52,12 @@ class SearchFit:
 
     settings: SearchSettings
     trials: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` gave."""
+        settings = {**stored["settings"], "ways": tuple(stored["settings"]["ways"])}
+        return cls(SearchSettings(**settings), stored["trials"])
 
 
 def fit_search(

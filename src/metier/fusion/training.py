@@ -1,16 +1,18 @@
-"""The members of a fusion, trained: on given rows, or on folds of them when nothing was kept back to fit on."""
+"""The members of an ensemble, trained: on given rows, or on folds of them when nothing was kept back to fit on."""
 
 import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from sklearn.base import clone
 
 from metier.progress import Listener
+from metier.tasks.answers import LABEL
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
+from metier.tasks.inputs import read_any
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,30 @@ class Trained:
     truth: np.ndarray
 
 
+@runtime_checkable
+class MadeOfMethods(Protocol):
+    """A method that is made of others."""
+
+    @property
+    def parts(self) -> Sequence[Any]:
+        """Those others, unfitted."""
+        ...
+
+    @property
+    def fitted_parts(self) -> Sequence[Any]:
+        """The same in the same order, after `fit`."""
+        ...
+
+
+def check_rows(X: Any, y: Any, validation: tuple[Any, Any] | None) -> tuple[Examples, Examples | None]:
+    """Check items of whatever kind and their labels; what they ask is checked by the members."""
+    examples = LABEL.check(read_any(X), y)
+    if validation is None:
+        return examples, None
+    items, targets = validation
+    return examples, LABEL.check(read_any(items), targets, known=examples)
+
+
 def train_members(
     methods: Sequence[Any],
     examples: Examples,
@@ -46,15 +72,14 @@ def train_members(
     """
     if unseen is not None:
         members = fit_methods(methods, examples, unseen=unseen, listener=listener)
-        return Trained(
-            members, [probabilities_of(one, unseen.texts, unseen.classes) for one in members], unseen.truth
-        )
+        answers = [probabilities_of(one, unseen.items, unseen.labels) for one in members]
+        return Trained(members, answers, unseen.truth)
     members, parts, truths = [], [], []
-    for training, away in held_out(examples.truth, random=random):
-        known, hidden = examples.take(training), examples.take(away)
-        members = fit_methods(methods, known, unseen=hidden, listener=listener)
-        parts.append([probabilities_of(one, hidden.texts, examples.classes) for one in members])
-        truths.append(hidden.truth)
+    for kept, held in held_out(examples.truth, random=random):
+        known, rest = examples.take(kept), examples.take(held)
+        members = fit_methods(methods, known, unseen=rest, listener=listener)
+        parts.append([probabilities_of(one, rest.items, examples.labels) for one in members])
+        truths.append(rest.truth)
     again = [settle(member) for member in members] or methods
     members = fit_methods(again, examples, unseen=None, listener=listener)
     if not parts:
@@ -62,9 +87,9 @@ def train_members(
     return Trained(members, [np.concatenate(part) for part in zip(*parts, strict=True)], np.concatenate(truths))
 
 
-def probabilities_of(member: Any, texts: Any, classes: Iterable[Any]) -> np.ndarray:
+def probabilities_of(member: Any, items: Any, classes: Iterable[Any]) -> np.ndarray:
     """Give a fitted member's probabilities in the order of the whole's classes: grades have an order of their own."""
-    found = np.asarray(member.predict_proba(texts))
+    found = np.asarray(member.predict_proba(items))
     if list(map(str, member.classes_)) == list(map(str, classes)):
         return found
     place = {str(label): column for column, label in enumerate(member.classes_)}
@@ -94,25 +119,25 @@ def _fit_method(method: Any, examples: Examples, *, unseen: Examples | None, lis
     options: dict[str, Any] = {}
     takes = inspect.signature(method.fit).parameters
     if unseen is not None and "validation" in takes:
-        options["validation"] = (unseen.texts, unseen.classes[unseen.truth])
+        options["validation"] = (unseen.items, unseen.labels[unseen.truth])
     if "listener" in takes:
         options["listener"] = listener
-    return clone(method).fit(examples.texts, examples.classes[examples.truth], **options)
+    return clone(method).fit(examples.items, examples.labels[examples.truth], **options)
 
 
-def _parts(method: Any) -> list[Any]:
-    """The methods that a fusion is made of, unfitted."""
-    return list(getattr(method, "members", None) or getattr(method, "stages", None) or [])
+def _parts(method: Any) -> Sequence[Any]:
+    return method.parts if isinstance(method, MadeOfMethods) else ()
 
 
 def _find_fitted(method: Any, fitted: Iterable[Any]) -> Any | None:
-    """Give the fitted twin of a method among the parts of fitted fusions, at any depth."""
-    for fusion in fitted:
-        trained = getattr(fusion, "members_", None) or getattr(fusion, "stages_", [])
-        for part, result in zip(_parts(fusion), trained, strict=True):
+    """Give the fitted counterpart of a method among the parts of fitted ensembles, at any depth."""
+    for ensemble in fitted:
+        if not isinstance(ensemble, MadeOfMethods):
+            continue
+        for part, result in zip(ensemble.parts, ensemble.fitted_parts, strict=True):
             if type(part) is type(method) and part.get_params() == method.get_params():
                 return result
-        deeper = _find_fitted(method, trained)
+        deeper = _find_fitted(method, ensemble.fitted_parts)
         if deeper is not None:
             return deeper
     return None
@@ -120,4 +145,5 @@ def _find_fitted(method: Any, fitted: Iterable[Any]) -> Any | None:
 
 def settle(fitted: Any) -> Any:
     """Give an unfitted copy of a fitted method in which every choice it made is fixed."""
+    # scikit-learn's own classifiers choose nothing and have no such attribute.
     return clone(fitted).set_params(**getattr(fitted, "chosen_params_", {}))

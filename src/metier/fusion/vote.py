@@ -56,6 +56,11 @@ class VoteFit:
     threshold: float
     calibration: SpanCalibration = UNCALIBRATED
 
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` gave."""
+        return cls(tuple(stored["weights"]), stored["threshold"], SpanCalibration(**stored["calibration"]))
+
     def join(self, member_answers: Sequence[Sequence[Sequence[Voted]]]) -> list[list[ScoredSpan]]:
         """Give the spans elected in each text, with probabilities; one list of answers a member."""
         return [

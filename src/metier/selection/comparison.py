@@ -14,15 +14,17 @@ from typing import Any
 
 from sklearn.base import clone
 
+from metier import catalogue
 from metier.data.rows import Rows
 from metier.errors import BudgetError, MetierError
+from metier.fusion.ensemble import Builder
+from metier.fusion.ensemble_table import ensemble_builder
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.runs.run_folder import Entry, RunFolder
 from metier.runs.stored_answers import StoredAnswers, keep
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.execution.ensembles import FUSIONS, Joiner
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
 from metier.selection.plan import Plan, Planned
@@ -47,7 +49,7 @@ class Comparison:
     train, validation : Rows
     clock : Clock
     listener : Listener
-    builders : dict of str to Joiner
+    builders : dict of str to Builder
         What built each ensemble, by name.
     entries : list of Entry
         What became of each candidate.
@@ -61,7 +63,7 @@ class Comparison:
     validation: Rows
     clock: Clock
     listener: Listener
-    builders: dict[str, Joiner] = field(default_factory=dict)
+    builders: dict[str, Builder] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     fitter: Fitter = field(default_factory=Here)
 
@@ -100,15 +102,9 @@ class Comparison:
         in_vain = without_gain(self)
         return [entry for entry in self.trained if entry.name not in in_vain]
 
-    @property
-    def figures(self) -> Scores:
-        """The same as `scores`: how builders of ensembles call it still."""
-        return self.scores
-
-    @property
-    def joinable(self) -> list[Entry]:
-        """The same as `combinable`: how builders of ensembles call it still."""
-        return self.combinable
+    def is_baseline(self, name: str) -> bool:
+        """Whether a candidate's answers do not depend on the item."""
+        return catalogue.capabilities(name).is_baseline
 
     def train_candidates(self, plan: Plan) -> None:
         """Train what the plan holds, cheap first.
@@ -133,8 +129,8 @@ class Comparison:
 
     def build_ensemble(self, name: str) -> Entry:
         """Give the entry of an ensemble; what was trained can be shipped without it, so it may fail."""
-        self.builders[name] = FUSIONS[name](name)
-        return self._guarded(name, lambda: self.builders[name].join(self))
+        self.builders[name] = ensemble_builder(name)
+        return self._guarded(name, lambda: self.builders[name].build(self))
 
     def add(self, entry: Entry) -> None:
         """Keep an entry, in the run's folder too."""

@@ -18,7 +18,6 @@ from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import RunDecisions, decide
-from metier.selection.execution.ensembles import Certified
 from metier.selection.execution.fitting import check_together
 from metier.selection.execution.on_ray import check_cluster, fitter_for
 from metier.selection.execution.sealing import seal_candidates
@@ -163,9 +162,7 @@ def _recommend(comparison: Comparison) -> Recommendation:
         for entry in comparison.trained
         if entry.name not in in_vain
     ]
-    guarantees = {
-        name: one.guarantee for name, one in comparison.builders.items() if isinstance(one, Certified)
-    }
+    guarantees = {name: builder.guarantee for name, builder in comparison.builders.items()}
     return recommend(
         answered,
         comparison.scores,

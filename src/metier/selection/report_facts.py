@@ -16,7 +16,6 @@ from metier.runs.run_folder import Entry, plain
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.answer_facts import detail_of, is_one_label
 from metier.selection.comparison import Comparison
-from metier.selection.execution.ensembles import Certified
 from metier.selection.ranking_scores import ranking_metric, ranking_scores
 from metier.selection.recommendation import Recommendation
 from metier.selection.scores import Scores
@@ -204,21 +203,15 @@ def _comparisons(
 
 def _cascade(comparison: Comparison, tested: dict[str, Tested]) -> dict[str, Any] | None:
     """What the certificate of an ensemble says that has one, and how many test rows its first stage answered."""
-    certified = [(name, one) for name, one in comparison.builders.items() if isinstance(one, Certified)]
-    for name, builder in certified:
-        certificate, stages = builder.certificate, builder.stages
-        if certificate is None or stages is None:
+    for name, builder in comparison.builders.items():
+        facts = builder.certificate_facts()
+        if facts is None:
             continue
-        facts: dict[str, Any] = {
-            "stages": list(stages),
-            "threshold": certificate.threshold,
-            "kept_fraction": certificate.kept_fraction,
-            "certificate": plain(asdict(certificate)),
-        }
-        if certificate.threshold is not None and name in tested:
+        if facts["threshold"] is not None and name in tested:
             answered = Counter(tested[name].answered_by)
-            facts["kept_fraction_test"] = answered[stages[0]] / max(1, sum(answered.values()))
-        return facts
+            facts["kept_fraction_test"] = answered[facts["stages"][0]] / max(1, sum(answered.values()))
+        found: dict[str, Any] = plain(facts)
+        return found
     return None
 
 

@@ -5,13 +5,20 @@ import pytest
 from scipy.stats import gmean
 
 from metier.errors import BundleError, UnsafeFileError
+from metier.fusion import AverageFit
 from metier.predictors import Answers, load_predictor
-from metier.predictors.composite.average import AveragePredictor, pool
+from metier.predictors.composite.average import AveragePredictor
 from metier.predictors.composite.members import Member
 from metier.predictors.constant import ConstantPredictor
 from metier.predictors.loading import read_settings, write_settings
+from metier.tasks.answers.label import LabelDecoder
 
 LABELS = ("a", "b", "c")
+
+
+def pool(members, *, temperatures, weights, temperature=1.0):
+    """Average members' probabilities."""
+    return AverageFit(tuple(temperatures), tuple(weights), temperature).pool(members)
 
 
 class Asked:
@@ -88,13 +95,9 @@ def test_answers_are_the_pool_of_the_members_answers(exported):
 
 def test_a_member_whose_answers_are_known_is_not_asked():
     first, second = Asked(), Asked()
+    members = [Member(first, "first"), Member(second, "second")]
     predictor = AveragePredictor(
-        members=[Member(first, "first"), Member(second, "second")],
-        temperatures=[1.0, 1.0],
-        weights=[0.5, 0.5],
-        temperature=1.0,
-        labels=LABELS,
-        name="average.v1",
+        members, [0.5, 0.5], LabelDecoder(LABELS), kind="average.v1", name="average.v1"
     )
     expected = predictor.predict(["x", "yyyy"]).probabilities
     known = {"second": second.predict(["x", "yyyy"]).probabilities}
@@ -158,3 +161,24 @@ def test_a_member_outside_the_folder_is_refused(exported, outside):
     write_settings(exported, settings)
     with pytest.raises(UnsafeFileError, match="outside its folder"):
         load_predictor(exported)
+
+
+def test_sets_are_averaged_by_log_odds_whatever_the_order_of_a_members_labels(tmp_path):
+    shares = ([0.9, 0.2, 0.6], [0.7, 0.4, 0.5])
+    entries = []
+    for number, (own, labels) in enumerate(zip(shares, (LABELS, LABELS[::-1]), strict=True)):
+        folder = tmp_path / "members" / str(number)
+        folder.mkdir(parents=True)
+        ordered = [own[LABELS.index(label)] for label in labels]
+        member = ConstantPredictor(
+            probabilities=ordered, labels=labels, name="label_frequencies.v1", kind="constant_labels.v1"
+        )
+        member.save(folder)
+        entries.append({"folder": f"members/{number}", "name": "x.v1", "fingerprint": str(number)})
+    decoder = {"labels": LABELS, "slopes": [1.0] * 3, "offsets": [0.0] * 3, "thresholds": [0.5, 0.5, 0.6]}
+    settings = {"kind": "label_average.v1", "name": "label_average.v1", **decoder, "members": entries}
+    write_settings(tmp_path, settings)
+    answers = load_predictor(tmp_path).predict(["one"])
+    odds = np.sqrt(np.prod([np.array(own) / (1 - np.array(own)) for own in shares], axis=0))
+    np.testing.assert_allclose(answers.probabilities, [odds / (1 + odds)])
+    assert answers.predicted == [["a"]]

@@ -5,6 +5,7 @@ from metier.predictors import Answers
 from metier.predictors.composite.average import AveragePredictor
 from metier.predictors.composite.cascade import NEVER, CascadePredictor
 from metier.predictors.composite.members import Member
+from metier.tasks.answers.label import LabelDecoder
 
 LABELS = ("no", "yes")
 TEXTS = ["1.0", "0.6", "0.05", "0.5", "0.9"]
@@ -42,14 +43,9 @@ def cascade(cheap, big, threshold):
 
 
 def average(*members):
-    return AveragePredictor(
-        members=[Member(member, f"{member.name.partition('.')[0]} print") for member in members],
-        temperatures=[1.0] * len(members),
-        weights=[1 / len(members)] * len(members),
-        temperature=1.0,
-        labels=LABELS,
-        name="average.v1",
-    )
+    placed = [Member(member, f"{member.name.partition('.')[0]} print") for member in members]
+    equal = [1 / len(members)] * len(members)
+    return AveragePredictor(placed, equal, LabelDecoder(LABELS), kind="average.v1", name="average.v1")
 
 
 def test_only_unsure_texts_reach_the_big_stage(cheap, big):

@@ -1,14 +1,20 @@
 """The student of a fusion is one encoder that learned from its answers, and says when it cannot be."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import metier
+from metier import catalogue
 from metier.predictors.loading import load_predictor
-from metier.runs.run_folder import RunFolder
-from metier.selection.execution.distilling import DistilJoiner
+from metier.progress import ignore
+from metier.predictors.constant import ConstantPredictor
+from metier.runs.run_folder import Entry, RunFolder
+from metier.selection.execution.distilling import Distilled
+from metier.selection.execution.fitting import Fitted
+from metier.selection.settings import arguments_of, check_settings
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -51,35 +57,79 @@ def test_it_answers_more_like_its_teacher_than_the_plain_encoder_does(run):
     assert divergence[0] < divergence[1]
 
 
-class Race:
-    """As much of a race as a refusal looks at."""
+class Run:
+    """As much of a run as a student looks at; what is asked to be fitted is kept."""
 
-    def __init__(self, task, trained, left=100.0):
-        self.task = type("Task", (), {"name": task})()
-        self.trained = trained
-        self.clock = type("Clock", (), {"left_seconds": left})()
-        self.run = type("Folder", (), {"entry": staticmethod(lambda name: None)})()
+    def __init__(self, task, trained, left=100.0, settings=None):
+        self.task = SimpleNamespace(
+            name=task, items=lambda rows: list(rows), targets=lambda rows: ["a", "b"] * (len(rows) // 2)
+        )
+        self.trained, self.train, self.validation_items = trained, ["one", "two"] * 3, ["three", "four"]
+        self.clock = SimpleNamespace(left_seconds=left)
+        self.run = None
+        self.settings = settings
+        self.scores = SimpleNamespace(targets=["a", "b"])
+        self.jobs = []
+
+    listener = staticmethod(ignore)
+
+    def method(self, name):
+        given = {"adaptation": self.settings.adaptation, **arguments_of(self.settings, name)}
+        return catalogue.resolve(name)(**given)
+
+    def fit(self, job):
+        self.jobs.append(job)
+        return Fitted(1.0, {}, {})
+
+    def measured(self, entry):
+        return entry
 
 
 def entry(name, members=(), seconds=10.0):
-    from metier.runs.run_folder import Entry
-
     return Entry(name, members=list(members), train_seconds=seconds, cost={"latency_ms": {"mean": 1.0}})
 
 
 @pytest.mark.parametrize(
-    ("race", "words"),
+    ("run", "words"),
     [
-        (Race("tagging", []), "tagging is not distilled"),
-        (Race("classification", [entry("encoder.v1")]), "no fusion to learn from"),
-        (Race("classification", [entry("average.v1", ["a", "b"])]), "needs encoder.v1"),
+        (Run("tagging", []), "tagging is not distilled"),
+        (Run("classification", [entry("encoder.v1")]), "no ensemble to learn from"),
+        (Run("classification", [entry("average.v1", ["a", "b"])]), "needs encoder.v1"),
         (
-            Race("classification", [entry("average.v1", ["a"]), entry("encoder.v1", seconds=300)]),
+            Run("classification", [entry("average.v1", ["a"]), entry("encoder.v1", seconds=300)]),
             "needs about 300 s and 100 s are left",
         ),
     ],
 )
-def test_why_nobody_is_taught_is_said(race, words):
-    found = DistilJoiner("distilled.v1").join(race)
+def test_why_nobody_is_taught_is_reported(run, words, tmp_path):
+    run.run = RunFolder(tmp_path)
+    found = Distilled("distilled.v1").build(run)
     assert found.status == "dropped"
     assert words in found.why
+
+
+def test_the_student_has_the_settings_of_the_encoder_and_is_fitted_where_candidates_are(tmp_path):
+    pytest.importorskip("torch", reason="needs metier[train]")
+    settings = check_settings(
+        {"adaptation": "lora:8", "methods": {"encoder": {"learning_rate": 0.0003}}, "threads": 1}
+    )
+    trained = [entry("average.v1", ["x.v1", "y.v1"]), entry("encoder.v1")]
+    trained[1].params = {"base": "minilm", "epochs": 2, "learning_rate": 0.1}
+    run = Run("classification", trained, left=600.0, settings=settings)
+    run.run = RunFolder(tmp_path)
+    folder = run.run.candidate("average.v1")
+    folder.mkdir(parents=True)
+    ConstantPredictor(probabilities=[0.3, 0.7], labels=["a", "b"], name="average.v1").save(folder)
+    found = Distilled("distilled.v1").build(run)
+    (job,) = run.jobs
+    assert (found.status, found.facts["teacher"]) == ("trained", "average.v1")
+    assert (job.name, job.method_name, job.soft) == ("distilled.v1", "encoder.v1", [[0.3, 0.7]] * 6)
+    given = job.method.get_params()
+    assert {key: given[key] for key in ("adaptation", "learning_rate", "base", "epochs")} == {
+        "adaptation": "lora:8",
+        "learning_rate": 0.0003,
+        "base": "minilm",
+        "epochs": 2,
+    }
+    assert given["objective"] == "cross_entropy+distillation:0.5:2"
+    assert given["time_limit_minutes"] == 10.0

@@ -1,18 +1,26 @@
-"""Several methods' probabilities, averaged: `average.v1`."""
+"""Several methods' answers, averaged: `average.v1`, `label_average.v1` and `score_average.v1`.
 
-from collections.abc import Sequence
+What is averaged is what adds up: logarithms of the probabilities of labels, log-odds of sets of labels, scores. The
+decoder of the kind of answers makes answers of the average.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from metier.predictors.answers import Answers, Predictor
+from metier.predictors.answers import Predictor
 from metier.predictors.composite.members import NOTHING, Known, Member
-from metier.predictors.loading import read_settings
+from metier.predictors.loading import as_bundle_error, read_settings
+from metier.tasks.answer_batches import AnswerBatch
+from metier.tasks.answers import LABEL, LABEL_SET, SCORE, Decodable, Decoder
 
-KIND = "average.v1"
+LABELS, SETS, SCORES = "average.v1", "label_average.v1", "score_average.v1"
 # Where a member gives no chance at all, the logarithm needs some.
 SMALLEST_PROBABILITY = 1e-12
+SMALLEST_OF_SETS = 1e-6
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
@@ -21,97 +29,107 @@ def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
     return np.log(floored, out=floored)
 
 
-def pool(
-    probabilities: Sequence[np.ndarray],
-    *,
-    temperatures: Sequence[float],
-    weights: Sequence[float],
-    temperature: float = 1.0,
-) -> np.ndarray:
-    """Give the weighted geometric mean of members' probabilities, each at its own temperature.
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Give log(p / (1 - p)); a probability of 0 counts as `SMALLEST_OF_SETS`, one of 1 as what is left by it."""
+    held = np.clip(probabilities, SMALLEST_OF_SETS, 1 - SMALLEST_OF_SETS)
+    return np.asarray(np.log(held / (1 - held)))
+
+
+def weighted_sum(factors: Sequence[float], evidence: np.ndarray) -> np.ndarray:
+    """Give the sum over members, of evidence of shape (n_members, n_rows, n_logits)."""
+    # One product for all members: for a single text the number of calls is what costs.
+    return np.dot(factors, evidence.reshape(len(factors), -1)).reshape(evidence.shape[1:])
+
+
+def _of_probabilities(answers: Sequence[Any]) -> np.ndarray:
+    return log_probabilities(np.array([answer.probabilities for answer in answers]))
+
+
+def _of_sets(answers: Sequence[Any]) -> np.ndarray:
+    return log_odds(np.array([answer.probabilities for answer in answers]))
+
+
+def _of_scores(answers: Sequence[Any]) -> np.ndarray:
+    return np.array([answer.predicted for answer in answers], dtype=np.float64)[:, :, None]
+
+
+@dataclass(frozen=True)
+class AverageKind:
+    """What a kind of average adds up, and which answers it makes of the sum.
 
     Parameters
     ----------
-    probabilities : sequence of ndarray of shape (n_texts, n_classes)
-        One array a member.
-    temperatures, weights : sequence of float
-        One each a member; weights sum to 1.
-    temperature : float
-        Of the mean itself.
-
-    Returns
-    -------
-    ndarray of shape (n_texts, n_classes)
-        Each row sums to 1.
+    evidence : callable
+        From the members' answers to an ndarray of shape (n_members, n_rows, n_logits).
+    answer : Decodable
     """
-    factors = [weight / (own * temperature) for own, weight in zip(temperatures, weights, strict=True)]
-    # One array for all members: for a single text the number of calls is what costs.
-    logs = log_probabilities(np.array(probabilities))
-    logits = np.dot(factors, logs.reshape(len(factors), -1)).reshape(logs.shape[1:])
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
+
+    evidence: Callable[[Sequence[Any]], np.ndarray]
+    answer: Decodable
+
+
+AVERAGES = {
+    LABELS: AverageKind(_of_probabilities, LABEL),
+    SETS: AverageKind(_of_sets, LABEL_SET),
+    SCORES: AverageKind(_of_scores, SCORE),
+}
 
 
 class AveragePredictor:
-    """The weighted geometric mean of its members' probabilities.
+    """The weighted sum of its members' evidence, decoded.
 
     Safe to share between threads if its members are.
 
     Parameters
     ----------
     members : sequence of Member
-    temperatures, weights : sequence of float
-        One each a member.
-    temperature : float
-        Of the average itself.
-    labels : sequence of str
+    factors : sequence of float
+        What the evidence of each member is multiplied by: its weight over its temperature.
+    decoder : Decoder
+    kind : str
+        Of `AVERAGES`.
     name : str
         Versioned name of the method that left this predictor.
     """
 
     def __init__(
         self,
-        *,
         members: Sequence[Member],
-        temperatures: Sequence[float],
-        weights: Sequence[float],
-        temperature: float,
-        labels: Sequence[str],
+        factors: Sequence[float],
+        decoder: Decoder,
+        *,
+        kind: str,
         name: str,
     ):
         self.members = tuple(members)
-        self.temperatures = tuple(temperatures)
-        self.weights = tuple(weights)
-        self.temperature = temperature
-        self.labels = tuple(labels)
+        self.factors = tuple(factors)
+        self.decoder = decoder
+        self.labels = decoder.labels
         self.name = name
+        self._evidence = AVERAGES[kind].evidence
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
-        """Load what `fusion.average.export_average` wrote; `threads` are those of each member."""
-        settings = read_settings(folder)
-        entries, labels = settings["members"], settings["labels"]
-        members = [Member.load(folder, entry, labels=labels, threads=threads) for entry in entries]
-        return cls(
-            members=members,
-            temperatures=[entry["temperature"] for entry in entries],
-            weights=[entry["weight"] for entry in entries],
-            temperature=settings["temperature"],
-            labels=labels,
-            name=settings["name"],
-        )
+        """Load what `fusion.average_export.export_fitted` wrote; `threads` are those of each member.
 
-    def predict(self, texts: Sequence[str], *, known: Known = NOTHING) -> Answers:
-        """Answer texts; members whose answers are `known` are not asked."""
-        pooled = pool(
-            [member.answer(texts, known).probabilities for member in self.members],
-            temperatures=self.temperatures,
-            weights=self.weights,
-            temperature=self.temperature,
-        )
-        return Answers(pooled, self.labels, (self.name,) * len(texts))
+        Raises
+        ------
+        BundleError
+            If a member answers with other labels, or what the folder says of the average is broken.
+        """
+        settings = read_settings(folder)
+        kind = settings["kind"]
+        with as_bundle_error(folder, "holds no whole average"):
+            entries, decoder = settings["members"], AVERAGES[kind].answer.read_decoder(settings)
+            equal = 1 / len(entries)
+            factors = [entry.get("weight", equal) / entry.get("temperature", 1.0) for entry in entries]
+        members = [Member.load(folder, entry, labels=decoder.labels, threads=threads) for entry in entries]
+        return cls(members, factors, decoder, kind=kind, name=settings["name"])
+
+    def predict(self, items: Sequence[Any], *, known: Known = NOTHING) -> AnswerBatch:
+        """Answer items; members whose answers are `known` are not asked."""
+        answers = [member.answer(items, known) for member in self.members]
+        return self.decoder.answer(weighted_sum(self.factors, self._evidence(answers)), self.name)
 
     def find(self, fingerprint: str) -> Predictor | None:
         """Give the member with this fingerprint, at any depth."""

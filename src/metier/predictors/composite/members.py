@@ -10,13 +10,14 @@ a member's columns are put in the order of the whole here, and nowhere else; wha
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, Self, cast, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from metier.errors import BundleError, UnsafeFileError
-from metier.predictors.answers import Answers, Predictor
+from metier.predictors.answers import Predictor
 from metier.predictors.loading import SETTINGS_FILE, load_predictor
+from metier.tasks.answer_batches import AnswerBatch, Answers, LabelSetAnswers
 
 # Answers of members by fingerprint: ndarrays of shape (n_texts, n_classes), a row for each text that is asked.
 Known = Mapping[str, np.ndarray]
@@ -27,7 +28,7 @@ NOTHING: Known = {}
 class Composite(Protocol):
     """A predictor made of members."""
 
-    def predict(self, texts: Sequence[str], *, known: Known = NOTHING) -> Answers:
+    def predict(self, texts: Sequence[str], *, known: Known = NOTHING) -> AnswerBatch:
         """Answer texts, taking the answers of members that are known already as given."""
         ...
 
@@ -60,12 +61,17 @@ class Member:
         check_labels(folder, labels, predictor)
         return cls(predictor, entry["fingerprint"], labels=labels)
 
-    def answer(self, texts: Sequence[str], known: Known) -> Answers:
+    def answer(self, texts: Sequence[str], known: Known) -> Any:
         """Answer texts, or look the answers up where they are known; columns in the order of the whole's labels."""
         answers = self._answer(texts, known)
-        if self._columns is None or not isinstance(answers, Answers):  # Spans name their labels.
+        if self._columns is None:
             return answers
-        return Answers(answers.probabilities[:, self._columns], self.labels, answers.answered_by)
+        if isinstance(answers, Answers):
+            return Answers(answers.probabilities[:, self._columns], self.labels, answers.answered_by)
+        if isinstance(answers, LabelSetAnswers):
+            given, thresholds = answers.probabilities[:, self._columns], answers.thresholds[self._columns]
+            return LabelSetAnswers(given, self.labels, thresholds, answers.answered_by)
+        return answers  # Spans name their labels, and scores have none.
 
     def as_known(self, answers: Answers) -> np.ndarray:
         """Give the probabilities of this member's answers in its own order, to be handed down."""
@@ -73,13 +79,13 @@ class Member:
             return answers.probabilities
         return answers.probabilities[:, np.argsort(self._columns)]
 
-    def _answer(self, texts: Sequence[str], known: Known) -> Answers:
+    def _answer(self, texts: Sequence[str], known: Known) -> AnswerBatch:
         if self.fingerprint in known:
             names = (self.predictor.name,) * len(texts)
             return Answers(known[self.fingerprint], self.predictor.labels, names)
         if self._composite is not None:
             return self._composite.predict(texts, known=known)
-        return cast(Answers, self.predictor.predict(texts))  # Only what answers with labels is joined.
+        return self.predictor.predict(texts)
 
     def find(self, fingerprint: str) -> Predictor | None:
         """Give the predictor with this fingerprint: this one, or one inside it."""

@@ -1,0 +1,116 @@
+"""The averages of a run's candidates: one recipe, and for each kind of answers how its weights are fitted.
+
+What a run compares are answers to validation rows, and an average is fitted on those rows. So that sets and scores do
+not look better than they are beside their members, their validation answers are those of fits that did not see the row.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metier.fusion.average import AverageFit, fit_average
+from metier.fusion.average_export import FittedAverage, export_fitted
+from metier.fusion.candidates import Candidates, able_members, members_for_average
+from metier.fusion.ensemble import Chosen, Ensemble
+from metier.fusion.label_average import fit_label_average
+from metier.fusion.score_average import coverage_of, fit_score_average
+from metier.predictors.composite.average import LABELS, SCORES, SETS
+from metier.runs.stored_answers import StoredAnswers, keep
+from metier.tasks.answers import LABEL_SET
+from metier.tasks.examples import Examples
+
+Fitting = Callable[[Candidates, Sequence[str]], Chosen[FittedAverage]]
+
+
+@dataclass(frozen=True)
+class AverageRecipe:
+    """An average of all candidates that are cheap beside the most expensive, and of one expensive one.
+
+    Parameters
+    ----------
+    kind : str
+        Of predictor.
+    fit : callable
+        From candidates and the names of members to what is chosen.
+    """
+
+    kind: str
+    fit: Fitting
+
+    def choose(self, candidates: Candidates) -> Chosen[FittedAverage]:
+        """Choose members by cost alone, and fit the average on their validation answers."""
+        members = members_for_average(able_members(candidates))
+        if len(members) < 2:
+            return Chosen(why_dropped="an average is made of at least two candidates")
+        return self.fit(candidates, members)
+
+    def stored(self, fit: FittedAverage) -> Mapping[str, Any]:
+        """Give a fit as JSON holds it."""
+        return fit.settings()
+
+    def restored(self, stored: Mapping[str, Any]) -> FittedAverage:
+        """Read what `stored` gave."""
+        return FittedAverage.of(stored, kind=self.kind)
+
+    def export(self, fit: FittedAverage, folders: Sequence[Path], folder: Path, *, name: str) -> None:
+        """Put the members together."""
+        export_fitted(fit, folders, folder, name=name)
+
+
+def average_of_labels(name: str) -> Ensemble[FittedAverage]:
+    """Average probabilities of labels, each member at its own temperature; see `average`."""
+    return Ensemble(name, AverageRecipe(LABELS, _fit_labels))
+
+
+def average_of_sets(name: str) -> Ensemble[FittedAverage]:
+    """Average sets of labels.
+
+    Log-odds of the members are averaged label by label, all members alike; a curve for each label says what the mean
+    means, and a threshold from where the label is answered. Members are all candidates that are cheap beside the
+    most expensive and one expensive one, chosen by cost alone. At least ten validation rows are needed.
+    """
+    return Ensemble(name, AverageRecipe(SETS, _fit_sets))
+
+
+def average_of_scores(name: str) -> Ensemble[FittedAverage]:
+    """Average scores.
+
+    Weights are those of the least squared error on validation, none below 0, held towards equal ones: a few hundred
+    rows tell a good member from a lucky one badly. The interval is its own, by split conformal prediction on answers
+    of weights that did not see the row, and guarantees what the members' intervals guarantee. Members are all
+    candidates that are cheap beside the most expensive and one expensive one. At least ten validation rows are needed.
+    """
+    return Ensemble(name, AverageRecipe(SCORES, _fit_scores))
+
+
+def _fit_labels(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAverage]:
+    answers = [candidates.run.probabilities(name, "validation") for name in members]
+    fit: AverageFit = fit_average(answers, candidates.scores.codes)
+    facts = {
+        "weights": dict(zip(members, map(float, fit.weights), strict=True)),
+        "temperatures": dict(zip(members, map(float, fit.temperatures), strict=True)),
+    }
+    return Chosen(members, fit.fitted(candidates.task.labels), facts=facts)
+
+
+def _fit_sets(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAverage]:
+    labels = candidates.task.labels
+    known = Examples((), (), np.array(labels))
+    truth = LABEL_SET.check(list(candidates.validation_items), candidates.scores.targets, known=known).truth
+    answers = [candidates.run.probabilities(name, "validation") for name in members]
+    seed = candidates.settings.random_state
+    fit = fit_label_average(answers, truth, labels=labels, random_state=seed)
+    return Chosen(members, fit.fitted, answers=StoredAnswers(fit.unseen_sets, fit.unseen, []))
+
+
+def _fit_scores(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAverage]:
+    scores = [candidates.run.answers(name, "validation").predicted for name in members]
+    coverage = coverage_of([candidates.run.candidate(member) for member in members])
+    seed = candidates.settings.random_state
+    fit = fit_score_average(scores, candidates.scores.targets, coverage=coverage, random_state=seed)
+    facts = {"weights": dict(zip(members, fit.weights, strict=True)), "half_width": fit.half_width}
+    answers = fit.decoder.answer(fit.unseen, SCORES)
+    return Chosen(members, fit.fitted, facts=facts, answers=keep(answers, ()))

@@ -1,0 +1,141 @@
+"""What an ensemble is built from: the trained candidates of a run, and their answers to the validation rows."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from metier.progress import Listener
+from metier.runs.run_folder import Entry, RunFolder
+
+# A stage in front pays only if what it guards is much more expensive.
+CHEAPER_BY = 3.0
+
+
+class Guarantee(Protocol):
+    """What the certificate of a cascade is to guarantee."""
+
+    @property
+    def margin(self) -> float:
+        """Accuracy that may be lost, 0 to 0.5."""
+        ...
+
+    @property
+    def confidence(self) -> float:
+        """How sure the certificate is, 0.5 to 1."""
+        ...
+
+
+class Settings(Protocol):
+    """The settings of a run that ensembles look at."""
+
+    @property
+    def random_state(self) -> int:
+        """Seed of what is random."""
+        ...
+
+    @property
+    def cascade(self) -> Guarantee:
+        """What a cascade guarantees."""
+        ...
+
+
+class Validation(Protocol):
+    """What is right on the validation rows."""
+
+    @property
+    def targets(self) -> Sequence[Any]:
+        """As the rows have it."""
+        ...
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Of tasks with one label a row: its number, of shape (n_rows,)."""
+        ...
+
+
+class Candidates(Protocol):
+    """The trained candidates of a run."""
+
+    @property
+    def run(self) -> RunFolder:
+        """Where their predictors and answers lie."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run."""
+        ...
+
+    @property
+    def task(self) -> Any:
+        """What is predicted."""
+        ...
+
+    @property
+    def validation_items(self) -> Sequence[Any]:
+        """What the validation rows ask."""
+        ...
+
+    @property
+    def scores(self) -> Validation:
+        """What is right on the validation rows."""
+        ...
+
+    @property
+    def combinable(self) -> list[Entry]:
+        """Those that an ensemble may be made of."""
+        ...
+
+    @property
+    def listener(self) -> Listener:
+        """Who is told of progress."""
+        ...
+
+    def is_baseline(self, name: str) -> bool:
+        """Whether a candidate's answers do not depend on the item: as a member it could only dilute."""
+        ...
+
+    def measured(self, entry: Entry) -> Entry:
+        """Let the predictor in an entry's folder answer the validation rows, and measure what that costs."""
+        ...
+
+
+def able_members(candidates: Candidates) -> list[Entry]:
+    """Give what an average or a cascade may be made of: all but the baselines."""
+    return [entry for entry in candidates.combinable if not candidates.is_baseline(entry.name)]
+
+
+def members_for_average(able: Sequence[Entry]) -> list[str]:
+    """Give the candidates that an average is made of, chosen by cost alone: no answer is looked at.
+
+    All that are cheap beside the most expensive, and one expensive one: a second would double what an answer costs. Of
+    those that cost about the same the one that was trained longest is taken, for it learned the most.
+    """
+    single = [entry for entry in able if not entry.members]
+    most = max(map(mean_ms, single), default=0.0)
+    expensive = [entry for entry in single if mean_ms(entry) * CHEAPER_BY > most]
+    longest = max(expensive, key=lambda entry: entry.train_seconds, default=None)
+    if len(expensive) == len(single):  # Nothing is cheap beside the rest: an average of one would be none.
+        return [entry.name for entry in single]
+    return [entry.name for entry in single if entry not in expensive or entry is longest]
+
+
+def stages_for_cascade(able: Sequence[Entry]) -> tuple[str, str] | None:
+    """Give the cheap stage and the expensive one, chosen by cost alone: no answer is looked at.
+
+    The expensive stage is the average where there is one, else the most expensive candidate; the cheap one is the
+    first in the catalogue that costs a third of it or less. None where there is no such pair.
+    """
+    if not able:
+        return None
+    big = next((entry for entry in able if entry.members), max(able, key=mean_ms))
+    for entry in able:
+        if not entry.members and mean_ms(entry) * CHEAPER_BY <= mean_ms(big):
+            return entry.name, big.name
+    return None
+
+
+def mean_ms(entry: Entry) -> float:
+    """Milliseconds that one row takes on average."""
+    return float(entry.cost["latency_ms"]["mean"])

@@ -1,0 +1,162 @@
+"""How every ensemble is built: fitted once on validation answers, exported, measured, and exported again after a refit.
+
+What an ensemble is made of and how it is fitted is its recipe. The fit is kept in the run beside what it was made of: a
+run that is resumed after its members were refitted on the validation rows must not be fitted on them again.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from metier.fusion.candidates import Candidates
+from metier.runs.run_folder import Entry
+from metier.runs.stored_answers import StoredAnswers
+
+FOLDER = "ensembles"
+Fit = TypeVar("Fit")
+
+
+@dataclass(frozen=True)
+class Chosen(Generic[Fit]):
+    """What an ensemble is to be.
+
+    Parameters
+    ----------
+    members : sequence of str
+        Names of candidates.
+    fit : Fit or None
+        What the recipe exports by; None where it came to no fit.
+    why_dropped : str or None
+        Why it is not built.
+    facts : mapping
+        What the report tells.
+    answers : StoredAnswers or None
+        To the validation rows by fits that did not see the row, so that the ensemble does not look better than it is
+        beside its members; None: what it answers is measured like any candidate.
+    """
+
+    members: Sequence[str] = ()
+    fit: Fit | None = None
+    why_dropped: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    answers: StoredAnswers | None = None
+
+
+class Recipe(Protocol[Fit]):
+    """How one ensemble is fitted, built and exported."""
+
+    def choose(self, candidates: Candidates) -> Chosen[Fit]:
+        """Choose members by cost alone, and fit the ensemble on their validation answers."""
+        ...
+
+    def stored(self, fit: Fit) -> Mapping[str, Any]:
+        """Give a fit as JSON holds it."""
+        ...
+
+    def restored(self, stored: Mapping[str, Any]) -> Fit:
+        """Read what `stored` gave."""
+        ...
+
+    def export(self, fit: Fit, folders: Sequence[Path], folder: Path, *, name: str) -> None:
+        """Put the members' folders together into an empty folder that a predictor answers from."""
+        ...
+
+
+class Builder(Protocol):
+    """Makes one ensemble of a run's candidates; what a row of `ENSEMBLES` gives for a name."""
+
+    @property
+    def guarantee(self) -> str | None:
+        """What is guaranteed of the ensemble, in a clause; None where nothing is."""
+        ...
+
+    def build(self, candidates: Any) -> Entry:
+        """Give the entry of the ensemble: trained, or dropped with the reason."""
+        ...
+
+    def write(self, candidates: Any) -> None:
+        """Export the ensemble from the members' folders as they are now."""
+        ...
+
+    def certificate_facts(self) -> dict[str, Any] | None:
+        """What the report says of a certificate; None where there is none."""
+        ...
+
+
+@dataclass
+class Ensemble(Generic[Fit]):
+    """An ensemble of a run's candidates.
+
+    Parameters
+    ----------
+    name : str
+        Versioned name.
+    recipe : Recipe
+    """
+
+    name: str
+    recipe: Recipe[Fit]
+    members: list[str] = field(default_factory=list)
+    fit: Fit | None = None
+
+    def build(self, candidates: Candidates) -> Entry:
+        """Give the entry of the ensemble: trained, or dropped with the reason."""
+        before = candidates.run.entry(self.name)
+        stored = candidates.run.read_json(self._path)
+        if before is not None and stored is not None:
+            self.members = stored["members"]
+            self.fit = None if stored["fit"] is None else self.recipe.restored(stored["fit"])
+            return before
+        chosen = self.recipe.choose(candidates)
+        self.members, self.fit = list(chosen.members), chosen.fit
+        self._keep(candidates)
+        if chosen.why_dropped is not None:
+            return Entry(self.name, status="dropped", why=chosen.why_dropped)
+        start = time.perf_counter()
+        self.write(candidates)
+        entry = Entry(self.name, members=self.members, facts=dict(chosen.facts))
+        entry.train_seconds = time.perf_counter() - start
+        entry = candidates.measured(entry)
+        if chosen.answers is not None:
+            candidates.run.save_answers(self.name, "validation", chosen.answers)
+        return entry
+
+    def write(self, candidates: Candidates) -> None:
+        """Export the ensemble from the members' folders as they are now."""
+        assert self.fit is not None  # Only what was fitted is written.
+        folders = [candidates.run.candidate(member) for member in self.members]
+        self.recipe.export(self.fit, folders, fresh(candidates.run.candidate(self.name)), name=self.name)
+
+    @property
+    def guarantee(self) -> str | None:
+        """What is guaranteed of the ensemble, in a clause; None where nothing is."""
+        return None
+
+    def certificate_facts(self) -> dict[str, Any] | None:
+        """What the report says of a certificate; None where there is none."""
+        return None
+
+    @property
+    def _path(self) -> Path:
+        return Path(FOLDER) / f"{self.name}.json"
+
+    def _keep(self, candidates: Candidates) -> None:
+        (candidates.run.path / FOLDER).mkdir(exist_ok=True)
+        fit = None if self.fit is None else self.recipe.stored(self.fit)
+        facts = json.loads(json.dumps({"members": self.members, "fit": fit}, default=_plain))
+        candidates.run.write_json(self._path, facts)
+
+
+def fresh(folder: Path) -> Path:
+    """Give a folder, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _plain(value: Any) -> Any:
+    return value.item()  # Of numpy's numbers.
