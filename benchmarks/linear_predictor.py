@@ -33,7 +33,7 @@ from sklearn.svm import LinearSVC  # noqa: E402
 
 from metier.classical import TfidfLinear  # noqa: E402
 from metier.machine import describe_machine  # noqa: E402
-from metier.predictors.linear.linear import LinearPredictor  # noqa: E402
+from metier.predictors.linear.linear_predictor import LinearPredictor  # noqa: E402
 from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "banking77"
@@ -63,11 +63,11 @@ def main() -> None:
         forgetful = LinearPredictor.load(Path(folder))
 
     def cold(asked: list[str]) -> np.ndarray:
-        forgetful.vectors._remembered.clear()
-        return forgetful.probabilities(asked)
+        forgetful.features._remembered.clear()
+        return forgetful.predict(asked).probabilities
 
     answers: dict[str, Answer] = {
-        "metier": predictor.probabilities,
+        "metier": lambda asked: predictor.predict(asked).probabilities,
         "metier, nothing remembered": cold,
         "scikit-learn, same n-grams": lambda asked: probabilities(same, asked),
         "scikit-learn, stock": lambda asked: probabilities(stock, asked),
@@ -85,7 +85,7 @@ def main() -> None:
         "batch_ratio": {name: round(seconds / batch["metier"], 2) for name, seconds in batch.items()},
         "load_seconds": round(load_seconds, 3),
         "size_bytes": size_bytes,
-        "n_ngrams": predictor.vectors.n_columns,
+        "n_ngrams": predictor.features.n_columns,
         "machine": describe_machine().as_dict(),
     }
     print(json.dumps(facts, indent=1))
@@ -101,7 +101,7 @@ def read(name: str) -> tuple[list[str], list[str]]:
 def same_pipeline(method: TfidfLinear, texts: list[str]) -> Pipeline:
     """Write a fitted method as the pipeline it is: scikit-learn's parts, our n-grams, the same weights."""
     predictor = method.predictor_
-    vectors = predictor.vectors
+    vectors = predictor.features
     n_words = len(vectors.words)
     blocks, columns = [], []
     for analyze, ngrams, first in (

@@ -12,7 +12,7 @@ from metier.fusion.ensemble_table import ENSEMBLES, ensembles
 from metier.tasks.method_contract import Capabilities, CostRank
 
 METHODS = {
-    "majority.v1": "metier.classical.majority:Majority",
+    "majority.v1": "metier.classical.baselines:Majority",
     "tfidf_linear.v1": "metier.classical.tfidf_linear:TfidfLinear",
     "static.v1": "metier.transformer.frozen.static:Static",
     "frozen_linear.v1": "metier.transformer.frozen.frozen_method:FrozenLinear",
@@ -35,7 +35,7 @@ METHODS = {
     "frozen_pair.v1": "metier.transformer.frozen.frozen_method:FrozenPair",
     "bi_encoder.v1": "metier.transformer.tuned.bi_encoder:BiEncoder",
     "cross_encoder.v1": "metier.transformer.tuned.cross_encoder:CrossEncoder",
-    "label_frequencies.v1": "metier.classical.label_frequencies:LabelFrequencies",
+    "label_frequencies.v1": "metier.classical.baselines:LabelFrequencies",
     "many_labels_linear.v1": "metier.classical.many_labels_linear:ManyLabelsLinear",
     "frozen_many_labels.v1": "metier.transformer.frozen.frozen_method:FrozenManyLabels",
     "many_labels_encoder.v1": "metier.transformer.tuned.many_labels_encoder:ManyLabelsEncoder",

@@ -106,7 +106,7 @@ def test_a_trapped_bundle_is_refused_before_anything_is_imported_to_load_it(bund
         try:
             load_bundle({str(bundle)!r})
         except UnsafeFileError:
-            sys.exit(0 if "metier.predictors.linear.linear" not in sys.modules else "loaded")
+            sys.exit(0 if "metier.predictors.linear.linear_predictor" not in sys.modules else "loaded")
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
     assert not (tmp_path / "mark").exists()

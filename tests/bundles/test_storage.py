@@ -24,7 +24,7 @@ def test_what_was_written_takes_its_place(tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, method, monkeypatch):
-    monkeypatch.setattr("metier.predictors.linear.linear.save_file", refuse)
+    monkeypatch.setattr("metier.predictors.linear.linear_predictor.save_file", refuse)
     expected = pytest.raises(StorageError, match=r"the disk is full.*Nothing half-written")
     with expected, write_whole(tmp_path / "bundle") as partial:
         method.export(partial)

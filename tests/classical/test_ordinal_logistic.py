@@ -10,11 +10,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import cohen_kappa_score
 
-from metier.classical.ordinal_logistic import OrdinalLogistic, fit_steps
+from metier.classical.learners.grade_steps import GradeSteps
+from metier.classical.ordinal_logistic import OrdinalLogistic
 from metier.errors import DataError, SettingsError
 from metier.evaluation.calibration import calibration_error
 from metier.predictors.loading import load_predictor
-from metier.tasks.grading import from_cumulative
+from metier.tasks.answers.grade import from_cumulative
 
 NEWS = Path(__file__).parents[2] / "examples" / "twitter_financial_news"
 ORDER = ["bearish", "neutral", "bullish"]
@@ -52,22 +53,22 @@ def test_an_order_in_the_rows_is_found(model):
     random = np.random.default_rng(0)
     x = random.normal(size=(600, 3))
     grades = np.digitize(x @ [2.0, -1.0, 0.0] + random.logistic(size=600), [-2.0, 0.5, 2.0])
-    steps = fit_steps(csr_matrix(x), grades, n_grades=4, model=model, C=100.0)
-    margins = steps.margins(csr_matrix(x))
-    assert margins.shape == (600, 3)
+    steps = GradeSteps().train(csr_matrix(x), grades, {"model": model, "C": 100.0}, n_logits=3, seed=0)
+    logits = steps.logits(csr_matrix(x))
+    assert logits.shape == (600, 3)
     np.testing.assert_allclose(steps.weights, np.tile([[2.0], [-1.0], [0.0]], 3), atol=0.6)
     np.testing.assert_allclose(steps.bias, [2.0, -0.5, -2.0], atol=0.5)
     if model == "shared":
         assert np.ptp(steps.weights, axis=1).max() == 0
-        # Being above a higher grade is never likelier, so no probability had to be mended.
-        assert (np.diff(margins, axis=1) <= 0).all()
+        # Being above a higher grade is never likelier, so no probability had to be corrected.
+        assert (np.diff(logits, axis=1) <= 0).all()
 
 
 def test_a_grade_that_no_training_row_of_a_part_has_is_unlikely():
     x = csr_matrix(np.eye(4))
-    probabilities = from_cumulative(
-        fit_steps(x, np.array([0, 1, 1, 0]), n_grades=3, model="separate", C=1.0).margins(x)
-    )
+    setting = {"model": "separate", "C": 1.0}
+    steps = GradeSteps().train(x, np.array([0, 1, 1, 0]), setting, n_logits=2, seed=0)
+    probabilities = from_cumulative(steps.logits(x))
     assert (probabilities[:, 2] < 1e-4).all()
 
 

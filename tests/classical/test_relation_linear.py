@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from metier.classical import relation_linear
+from metier.classical.learned_relations import learn_relation_vectors
 from metier.classical.relation_linear import RelationLinear, RelationSyntax
 from metier.errors import BundleError, EntityError, MissingExtraError, SettingsError, TooFewLabelsError
 from metier.evaluation.softmax import softmax
@@ -51,7 +51,7 @@ def fitted(train):
 def test_equals_the_pipeline_of_scikit_learn(train, unseen, monkeypatch):
     # Both solve to the end here: where liblinear stops by default depends on the order of the columns.
     monkeypatch.setattr(
-        "metier.classical.linear_model.LinearSVC",
+        "metier.classical.learners.svc_or_logistic.LinearSVC",
         lambda **settings: LinearSVC(**settings, tol=1e-8, max_iter=50_000),
     )
     ours = RelationLinear(model="svc", C=1.0, temperature=0.3).fit(*train)
@@ -104,7 +104,7 @@ def test_validation_rows_decide(train, unseen):
 
 
 def test_the_vocabulary_keeps_the_commonest():
-    vectors = relation_linear.learn_relation_vectors([["a", "b"], ["a", "c"], ["a", "b"]], most=2)
+    vectors = learn_relation_vectors([["a", "b"], ["a", "c"], ["a", "b"]], most=2)
     assert vectors.vocabulary == ["a", "b"]
     columns, values = vectors.vector(["b", "b", "never seen"])
     assert columns.tolist() == [1]

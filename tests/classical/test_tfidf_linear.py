@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from metier.classical import TfidfLinear
-from metier.classical.linear_choice import CANDIDATES
+from metier.classical.learners.svc_or_logistic import CANDIDATES
 from metier.errors import SettingsError, UnseenLabelError
 from metier.evaluation import log_loss
 from metier.predictors import load_predictor
@@ -33,7 +33,7 @@ def test_equals_the_pipeline_of_scikit_learn(rows, request, tmp_path, monkeypatc
     # Both solve to the end here: the place where liblinear stops by default depends on the order of the
     # columns.
     monkeypatch.setattr(
-        "metier.classical.linear_model.LinearSVC",
+        "metier.classical.learners.svc_or_logistic.LinearSVC",
         lambda **settings: LinearSVC(**settings, tol=1e-8, max_iter=20_000),
     )
     ours = TfidfLinear(model="svc", C=1.0, temperature=0.2).fit(texts, labels)
@@ -70,7 +70,9 @@ def test_chooses_by_accuracy_then_log_loss_on_the_given_rows(banking):
     ranks = [(-trial["accuracy"], trial["log_loss"]) for trial in method.trials_]
     assert ranks == sorted(ranks)
     best = method.trials_[0]
-    assert method.chosen_params_ == {key: best[key] for key in ("model", "C", "temperature")}
+    assert {key: method.chosen_params_[key] for key in ("model", "C")} == {
+        key: best[key] for key in ("model", "C")
+    }
     # The figures are those of the model that stays.
     truth = np.searchsorted(method.classes_, unseen[1])
     assert np.mean(method.predict(unseen[0]) == unseen[1]) == pytest.approx(best["accuracy"])
@@ -96,7 +98,7 @@ def test_chosen_params_refit_without_choosing(banking):
 
 def test_fewer_pairs_are_tried_where_work_is_much(banking, monkeypatch):
     (texts, labels), _ = banking
-    monkeypatch.setattr("metier.classical.linear_choice.MOST_WORK", 1)
+    monkeypatch.setattr("metier.classical.learners.svc_or_logistic.MOST_WORK", 1)
     trials = TfidfLinear().fit(texts, labels).trials_
     assert [(trial["model"], trial["C"]) for trial in trials] == [CANDIDATES[0]]
 
@@ -113,7 +115,7 @@ def test_trains_on_a_stratified_sample_where_memory_would_not_do(banking, monkey
 def test_vocabulary_stays_under_its_limit(banking):
     (texts, labels), (unseen, truth) = banking
     method = TfidfLinear(model="svc", C=1.0, temperature=0.2, most_ngrams=3_000).fit(texts, labels)
-    assert method.predictor_.vectors.n_columns == 3_000
+    assert method.predictor_.features.n_columns == 3_000
     assert np.mean(method.predict(unseen) == truth) > 0.9
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from metier.classical.tfidf_vocabulary import learn_vectors
+from metier.classical.tfidf_counts import learn_vectors
 from metier.features.pair_features import NAMES, PairFeatures
 from metier.tasks.pairs import Pair
 

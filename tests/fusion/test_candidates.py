@@ -1,7 +1,7 @@
 """What an ensemble is made of, by cost alone."""
 
-from metier.runs.run_folder import Entry
 from metier.fusion.candidates import members_for_average, stages_for_cascade
+from metier.runs.run_folder import Entry
 
 
 def entry(name, ms, seconds=1.0, members=()):

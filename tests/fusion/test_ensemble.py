@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metier.errors import UnknownNameError
-from metier.fusion import CascadeCertificate, ENSEMBLES, RetrieveReadFit, ensemble_builder
+from metier.fusion import ENSEMBLES, CascadeCertificate, RetrieveReadFit, ensemble_builder
 from metier.fusion.average_export import FittedAverage
 from metier.fusion.search_ensemble import SearchFit
 from metier.fusion.vote import VoteFit

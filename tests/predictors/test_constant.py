@@ -17,3 +17,15 @@ def test_saved_then_loaded_answers_alike(tmp_path):
     loaded = ConstantPredictor.load(tmp_path)
     assert (loaded.labels, loaded.name) == (("a", "乙"), "majority.v1")
     np.testing.assert_array_equal(loaded.shares, predictor.shares)
+
+
+def test_a_set_holds_what_more_than_half_of_the_rows_had(tmp_path):
+    ConstantPredictor(
+        probabilities=[0.8, 0.3, 0.5],
+        labels=["a", "b", "c"],
+        name="label_frequencies.v1",
+        kind="constant_labels.v1",
+    ).save(tmp_path)
+    answers = ConstantPredictor.load(tmp_path).predict(["one", "two"])
+    assert answers.predicted == [["a", "c"]] * 2
+    assert answers.record(0)["labels"] == {"a": 0.8, "c": 0.5}

@@ -290,13 +290,11 @@ class _Trainer:
 
     def train(self, *, c1: float, c2: float, max_iterations: int) -> tuple[np.ndarray, np.ndarray]:
         """Give the weights of features, of shape (n_features, n_tags), and of steps between tags."""
-        settings = {"c1": c1, "c2": c2, "max_iterations": max_iterations}
-        self._trainer.set_params(settings | {"feature.possible_transitions": True})
         with tempfile.TemporaryDirectory() as folder:
-            path = str(Path(folder) / "model")
-            self._trainer.train(path)
+            path = Path(folder) / "model"
+            self.write(path, c1=c1, c2=c2, max_iterations=max_iterations)
             tagger = pycrfsuite.Tagger()
-            tagger.open(path)
+            tagger.open(str(path))
             dump = tagger.info()
             tagger.close()
         weights = np.zeros((len(self.columns), self.n_tags), dtype=np.float32)
@@ -306,6 +304,12 @@ class _Trainer:
         for (before, after), weight in dump.transitions.items():
             steps[int(before), int(after)] = weight
         return weights, steps
+
+    def write(self, path: Path, *, c1: float, c2: float, max_iterations: int) -> None:
+        """Train, and leave CRFsuite's own file."""
+        settings = {"c1": c1, "c2": c2, "max_iterations": max_iterations}
+        self._trainer.set_params(settings | {"feature.possible_transitions": True})
+        self._trainer.train(str(path))
 
     def _tokens(self, examples: TaggedTexts) -> Iterator[list[str]]:
         for text, own in zip(examples.texts, self._own, strict=True):

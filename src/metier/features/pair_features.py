@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from metier.features.tfidf import TfidfVectors
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair, as_pairs
 from metier.text.ngrams import level
 from metier.text.normalisation import normalise
 from metier.text.overlap import (
@@ -70,6 +70,8 @@ class PairFeatures:
         Words of a typical text, by which BM25 judges what is long.
     """
 
+    weight_type: ClassVar[type[np.floating[Any]]] = np.float64
+
     def __init__(self, vectors: TfidfVectors, *, mean_words: float):
         self.vectors = vectors
         self.mean_words = max(mean_words, 1.0)
@@ -84,13 +86,26 @@ class PairFeatures:
             features[row] = self._row(*map(self._read, pair))
         return features
 
+    def read(self, items: Sequence[Any]) -> Sequence[Pair]:
+        """Check pairs: mappings with `text` and `text_pair`, or two texts each; raises `MissingSideError`."""
+        return as_pairs(items) if len(items) else []
+
+    def products(self, pairs: Sequence[Pair], weights: np.ndarray) -> np.ndarray:
+        """Give the numbers of pairs times weights, an ndarray of float64 of shape (n_pairs, n_logits)."""
+        return np.asarray(self.matrix(pairs) @ weights)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is kept beside the weights: nothing, the vocabulary has files of its own."""
+        return {}
+
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the vocabulary to a folder; gives what `predictor.json` is to keep."""
         self.vectors.save(folder)
         return {"features": list(NAMES), "mean_words": self.mean_words}
 
     @classmethod
-    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+    def load(cls, folder: Path, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """Read what `save` wrote; raises `ValueError` if the numbers of a pair are not those of this version."""
         if settings["features"] != list(NAMES):
             raise ValueError("its features are not those of this version")

@@ -7,19 +7,22 @@ looked up once, not every time somebody writes it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from metier.features.sparse_products import sparse_products
 from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
 
 VOCABULARY_FILE = "vocabulary.json"
 IDF_FILE = "idf.safetensors"
 # Language repeats itself: this many pieces are nearly all that a service meets, in some 20 MB.
 MOST_REMEMBERED = 50_000
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 LONGEST_REMEMBERED = 40  # In characters; a longer piece is a link or a paste and does not come again.
 
 
@@ -33,6 +36,8 @@ class TfidfVectors:
     idf : ndarray of shape (n_words + n_characters,)
         Inverse document frequency of each column.
     """
+
+    weight_type: ClassVar[type[np.floating[Any]]] = np.float32
 
     def __init__(self, words: Sequence[str], characters: Sequence[str], idf: np.ndarray):
         self.words = words
@@ -74,33 +79,33 @@ class TfidfVectors:
         _scale_to_length_one(values[n_words:])
         return columns, values
 
-    def rows(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give the vectors of many texts as the arrays of a compressed sparse row matrix.
+    def read(self, texts: Sequence[str]) -> Sequence[str]:
+        """Give the texts as they are: any text can be answered."""
+        return texts
 
-        Returns
-        -------
-        ends : ndarray of int64 of shape (n_texts + 1,)
-        columns : ndarray of int32
-        values : ndarray of float64
-        """
-        ends, columns, values = [0], [], []
-        for text in texts:
-            row_columns, row_values = self.vector(text)
-            columns.append(row_columns.astype(np.int32))
-            values.append(row_values)
-            ends.append(ends[-1] + len(row_columns))
-        if not columns:
-            return np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0)
-        return np.array(ends, dtype=np.int64), np.concatenate(columns), np.concatenate(values)
+    def products(self, texts: Sequence[str], weights: np.ndarray) -> np.ndarray:
+        """Give the vectors of texts times weights, an ndarray of float64 of shape (n_texts, n_logits)."""
+        return sparse_products(map(self.vector, texts), len(texts), weights)
 
-    def save(self, folder: Path) -> None:
-        """Write the vocabulary and its document frequencies to a folder."""
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is kept beside the weights: nothing, the frequencies have a file of their own."""
+        return {}
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the vocabulary and its document frequencies to a folder; `predictor.json` need keep nothing."""
         text = json.dumps({"words": list(self.words), "characters": list(self.characters)}, ensure_ascii=False)
         (folder / VOCABULARY_FILE).write_text(text, encoding="utf-8")
         save_file({"idf": self.idf}, folder / IDF_FILE)
+        return {}
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(
+        cls,
+        folder: Path,
+        settings: Mapping[str, Any] = NOTHING,
+        arrays: Mapping[str, np.ndarray] = NOTHING,
+    ) -> Self:
         """Read what `save` wrote."""
         vocabulary = json.loads((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))
         return cls(vocabulary["words"], vocabulary["characters"], load_file(folder / IDF_FILE)["idf"])

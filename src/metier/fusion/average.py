@@ -214,14 +214,12 @@ class Average(Classifier):
         self.chosen_params_ = {"members": [settle(member) for member in self.members_], "fixed": self.fit_}
         return self
 
-    @property
     def parts(self) -> Sequence[Any]:
-        """What it is made of, unfitted."""
+        """Give what it is made of, unfitted."""
         return self.members or ()
 
-    @property
     def fitted_parts(self) -> Sequence[Any]:
-        """The same in the same order, after `fit`."""
+        """Give the same in the same order, after `fit`."""
         return self.members_
 
     def export(self, folder: Path) -> None:

@@ -39,9 +39,7 @@ class FittedAverage:
         return cls(kind, settings["members"], AVERAGES[kind].answer.read_decoder(settings))
 
 
-def export_fitted(
-    fit: FittedAverage, member_folders: Sequence[Path], folder: Path, *, name: str
-) -> None:
+def export_fitted(fit: FittedAverage, member_folders: Sequence[Path], folder: Path, *, name: str) -> None:
     """Put exported members together into a folder that `predictors.composite.average` answers from.
 
     Parameters

@@ -158,14 +158,12 @@ class Cascade(Classifier):
         cheap, big = trained.answers
         return certify_cascade(cheap, big, trained.truth, margin=self.margin, confidence=self.confidence)
 
-    @property
     def parts(self) -> Sequence[Any]:
-        """What it is made of, unfitted."""
+        """Give what it is made of, unfitted."""
         return self.stages or ()
 
-    @property
     def fitted_parts(self) -> Sequence[Any]:
-        """The same in the same order, after `fit`."""
+        """Give the same in the same order, after `fit`."""
         return self.stages_
 
     def export(self, folder: Path) -> None:

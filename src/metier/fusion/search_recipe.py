@@ -72,7 +72,9 @@ def _as_parts(folders: Sequence[Path]) -> SearchParts:
 def _parts_of(candidates: Candidates) -> dict[str, str]:
     """Give which candidate does what, in the order of `PARTS`."""
     entries = [entry for entry in candidates.combinable if not entry.members]
-    searches = {entry.name: read_settings(candidates.run.candidate(entry.name)).get("search") for entry in entries}
+    searches = {
+        entry.name: read_settings(candidates.run.candidate(entry.name)).get("search") for entry in entries
+    }
     found = {}
     for part, does in PARTS.items():
         able = [entry for entry in entries if (search := searches[entry.name]) and does(search)]

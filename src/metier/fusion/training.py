@@ -36,14 +36,12 @@ class Trained:
 class MadeOfMethods(Protocol):
     """A method that is made of others."""
 
-    @property
     def parts(self) -> Sequence[Any]:
-        """Those others, unfitted."""
+        """Give those others, unfitted."""
         ...
 
-    @property
     def fitted_parts(self) -> Sequence[Any]:
-        """The same in the same order, after `fit`."""
+        """Give the same in the same order, after `fit`."""
         ...
 
 
@@ -126,7 +124,7 @@ def _fit_method(method: Any, examples: Examples, *, unseen: Examples | None, lis
 
 
 def _parts(method: Any) -> Sequence[Any]:
-    return method.parts if isinstance(method, MadeOfMethods) else ()
+    return method.parts() if isinstance(method, MadeOfMethods) else ()
 
 
 def _find_fitted(method: Any, fitted: Iterable[Any]) -> Any | None:
@@ -134,10 +132,10 @@ def _find_fitted(method: Any, fitted: Iterable[Any]) -> Any | None:
     for ensemble in fitted:
         if not isinstance(ensemble, MadeOfMethods):
             continue
-        for part, result in zip(ensemble.parts, ensemble.fitted_parts, strict=True):
+        for part, result in zip(ensemble.parts(), ensemble.fitted_parts(), strict=True):
             if type(part) is type(method) and part.get_params() == method.get_params():
                 return result
-        deeper = _find_fitted(method, ensemble.fitted_parts)
+        deeper = _find_fitted(method, ensemble.fitted_parts())
         if deeper is not None:
             return deeper
     return None

@@ -8,9 +8,9 @@ import pytest
 
 import metier
 from metier import catalogue
+from metier.predictors.constant import ConstantPredictor
 from metier.predictors.loading import load_predictor
 from metier.progress import ignore
-from metier.predictors.constant import ConstantPredictor
 from metier.runs.run_folder import Entry, RunFolder
 from metier.selection.execution.distilling import Distilled
 from metier.selection.execution.fitting import Fitted

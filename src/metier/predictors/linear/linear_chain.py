@@ -2,6 +2,11 @@
 
 The same numbers as CRFsuite gives (a test compares them), but an illegal step has no weight at all, and nothing
 but arrays is needed, so any number of threads may share a chain.
+
+Why not CRFsuite's own tagger, which is a sixth quicker (2.07 against 2.43 ms a row of ncbi_disease, the same tags on all
+of 15,158 tokens; `python -m benchmarks.crf_tagger --rows 300`): it reads its file without checks. Of 40 files with a
+thousandth of their bytes changed 30 killed the process, and a bundle comes from others; ours are arrays in safetensors.
+It takes 8 MB more, answers one thread at a time, and gives no probability of a span.
 """
 
 from collections.abc import Sequence

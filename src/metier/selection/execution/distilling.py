@@ -107,7 +107,9 @@ class Distilled:
         method = comparison.method(student.name)
         stated = arguments_of(comparison.settings, student.name)
         objective = stated.get("objective", PLAIN_OBJECTIVE)
-        chosen = {key: value for key, value in student.params.items() if key in TAKEN_OVER and key not in stated}
+        chosen = {
+            key: value for key, value in student.params.items() if key in TAKEN_OVER and key not in stated
+        }
         return method.set_params(
             **chosen,
             objective=objective if "distillation" in objective else f"{objective}+{TEACHING}",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from metier.classical.tfidf_vocabulary import count_ngrams, learn_vectors
+from metier.classical.tfidf_counts import count_ngrams, learn_vectors
 from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
 
 
@@ -23,7 +23,7 @@ def test_document_frequencies_are_those_of_scikit_learn(chinese):
 
 def test_the_commonest_are_kept_and_come_first(banking, monkeypatch):
     (texts, _), _ = banking
-    monkeypatch.setattr("metier.classical.tfidf_vocabulary.COUNTING_ROOM", 1_000)
+    monkeypatch.setattr("metier.classical.tfidf_counts.COUNTING_ROOM", 1_000)
     whole = learn_vectors(texts, most_ngrams=1_000_000)
     small = learn_vectors(texts, most_ngrams=400)
     assert (len(small.words), len(small.characters)) == (200, 200)
@@ -40,7 +40,7 @@ def test_what_one_block_does_not_need_the_other_gets():
 
 def test_counting_stays_small_and_keeps_what_is_common(banking, monkeypatch):
     (texts, _), _ = banking
-    monkeypatch.setattr("metier.classical.tfidf_vocabulary.COUNTING_ROOM", 2)
+    monkeypatch.setattr("metier.classical.tfidf_counts.COUNTING_ROOM", 2)
     whole = learn_vectors(texts, most_ngrams=1_000_000)
     small = learn_vectors(texts, most_ngrams=1_000)
     common = set(whole.words[:100])

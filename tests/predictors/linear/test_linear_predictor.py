@@ -9,7 +9,8 @@ import pytest
 
 from metier.errors import BundleError
 from metier.features.tfidf import LONGEST_REMEMBERED, TfidfVectors
-from metier.predictors.linear.linear import LinearPredictor
+from metier.predictors.linear.linear_predictor import LinearPredictor
+from metier.tasks.answers.label import LabelDecoder
 
 LABELS = ("card", "rate", "weather")
 WORDS = ["card", "my", "rate", "my card", "天气"]
@@ -22,14 +23,8 @@ def predictor():
     random = np.random.default_rng(0)
     vectors = TfidfVectors(WORDS, CHARACTERS, random.uniform(1, 5, size=15))
     weights = random.normal(size=(15, 3)).astype(np.float32)
-    return LinearPredictor(
-        vectors=vectors,
-        weights=weights,
-        bias=np.array([0.1, -0.2, 0.3]),
-        temperature=0.5,
-        labels=LABELS,
-        name="x.v1",
-    )
+    bias = np.array([0.1, -0.2, 0.3])
+    return LinearPredictor(vectors, weights, bias, LabelDecoder(LABELS, 0.5), kind="linear.v1", name="x.v1")
 
 
 def by_hand(predictor, words, characters):
@@ -37,7 +32,7 @@ def by_hand(predictor, words, characters):
     blocks = []
     for counts, known, offset in ((words, WORDS, 0), (characters, CHARACTERS, len(WORDS))):
         weighted = {
-            offset + known.index(ngram): (1 + np.log(n)) * predictor.vectors.idf[offset + known.index(ngram)]
+            offset + known.index(ngram): (1 + np.log(n)) * predictor.features.idf[offset + known.index(ngram)]
             for ngram, n in counts.items()
         }
         length = np.sqrt(sum(value**2 for value in weighted.values()))
@@ -55,24 +50,24 @@ def test_a_sum_by_hand(predictor):
     characters = {"ca": 2, "car": 2, " card": 2, "card ": 2, "rd ": 2}
     expected = by_hand(predictor, words, characters)
     np.testing.assert_allclose(
-        predictor.probabilities(["My card, card"])[0],
+        predictor.predict(["My card, card"]).probabilities[0],
         by_hand(predictor, words, {"ca": 2, "car": 2, " card": 2, "card ": 1, "rd ": 1}),
         rtol=1e-12,
     )
-    np.testing.assert_allclose(predictor.probabilities(["My card card"])[0], expected, rtol=1e-12)
+    np.testing.assert_allclose(predictor.predict(["My card card"]).probabilities[0], expected, rtol=1e-12)
 
 
 def test_a_text_in_chinese_by_hand(predictor):
     characters = {"天": 1, "气": 1, "天气": 1}
     np.testing.assert_allclose(
-        predictor.probabilities(["天气"])[0], by_hand(predictor, {"天气": 1}, characters), rtol=1e-12
+        predictor.predict(["天气"]).probabilities[0], by_hand(predictor, {"天气": 1}, characters), rtol=1e-12
     )
 
 
 def test_a_text_without_a_known_ngram_gets_the_bias(predictor):
     odds = np.exp(predictor.bias / 0.5)
     for text in ("", "   ", "😀😀", "zzz", "\ud83d"):
-        np.testing.assert_allclose(predictor.probabilities([text])[0], odds / odds.sum(), rtol=1e-12)
+        np.testing.assert_allclose(predictor.predict([text]).probabilities[0], odds / odds.sum(), rtol=1e-12)
 
 
 def test_one_by_one_or_together_is_the_same(predictor):
@@ -88,7 +83,7 @@ def test_saved_then_loaded_answers_to_the_last_bit(predictor, tmp_path):
     predictor.save(tmp_path)
     loaded = LinearPredictor.load(tmp_path)
     texts = ["my card", "rate", "天气"]
-    np.testing.assert_array_equal(loaded.probabilities(texts), predictor.probabilities(texts))
+    np.testing.assert_array_equal(loaded.predict(texts).probabilities, predictor.predict(texts).probabilities)
     assert (loaded.labels, loaded.name) == (LABELS, "x.v1")
 
 
@@ -105,12 +100,12 @@ def test_a_broken_file_is_a_bundle_error(predictor, tmp_path, name, content):
 
 def test_threads_do_not_disturb_one_another(predictor):
     texts = [f"my card {number} rate{number % 7}" for number in range(400)]
-    expected = predictor.probabilities(texts)
+    expected = predictor.predict(texts).probabilities
     found, start = {}, threading.Barrier(6)
 
     def ask(who):
         start.wait()
-        found[who] = predictor.probabilities(texts)
+        found[who] = predictor.predict(texts).probabilities
 
     threads = [threading.Thread(target=ask, args=(who,)) for who in range(6)]
     for thread in threads:
@@ -161,9 +156,8 @@ def test_a_large_vocabulary_loads_quickly(tmp_path):
     weights = random.normal(size=(150_000, 20)).astype(np.float32)
     vectors = TfidfVectors(words, characters, random.uniform(1, 9, size=150_000))
     labels = [str(number) for number in range(20)]
-    LinearPredictor(
-        vectors=vectors, weights=weights, bias=np.zeros(20), temperature=1.0, labels=labels, name="x.v1"
-    ).save(tmp_path)
+    decoder = LabelDecoder(tuple(labels))
+    LinearPredictor(vectors, weights, np.zeros(20), decoder, kind="linear.v1", name="x.v1").save(tmp_path)
     seconds = []
     for _ in range(3):
         begun = time.process_time()

@@ -1,0 +1,1 @@
+"""Ways to learn weights from features, one a file."""

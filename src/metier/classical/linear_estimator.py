@@ -1,0 +1,103 @@
+"""What scikit-learn sees of a linear method: rows are read and checked, the method is put together, a fit is kept."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from metier.classical.linear_method import LinearFit, LinearMethod
+from metier.predictors.linear.linear_predictor import LinearPredictor
+from metier.progress import Listener, ignore
+from metier.tasks.answer_batches import Answers
+from metier.tasks.answers import Decodable
+from metier.tasks.examples import Examples
+from metier.tasks.inputs import InputKind
+
+
+class LinearEstimator:
+    """Stands before one of the estimators of `tasks.estimators`, which says how answers are given.
+
+    A special case says of which rows and answers it is, and puts its method together from its settings (`_method`).
+
+    Attributes
+    ----------
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    trials_ : list of dict
+        Every setting that was tried, the best first, with its figures on held-out rows.
+    facts_ : dict
+        What is worth telling in the report.
+    """
+
+    name: ClassVar[str]
+    input: ClassVar[InputKind]
+    answer: ClassVar[Decodable]
+    random_state: int
+    predictor_: LinearPredictor
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn what the rows are."""
+        return self.input.tags(super().__sklearn_tags__())  # type: ignore[misc]  # Of the estimator behind.
+
+    def fit(
+        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
+    ) -> Self:
+        """Learn from items and the answer to each.
+
+        Without `validation`, a tenth of the rows (of fewer than 1,000 rows: each fifth in turn) is held out to
+        choose on; the chosen model is then trained on all rows.
+        """
+        return self._keep(self._learn(X, y, validation, listener))
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that `predictors.linear.linear_predictor` answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)
+
+    def _learn(
+        self, X: Any, y: Any, validation: tuple[Any, Any] | None, listener: Listener, *, soft: Any = None
+    ) -> LinearFit:
+        self._check_settings()
+        examples = self._check(self.input.read(X), y)
+        unseen = None
+        if validation is not None:
+            items, targets = validation
+            unseen = self.answer.check(self.input.read(items), targets, known=examples)
+        method = self._method(examples)
+        options: dict[str, Any] = {"random_state": self.random_state, "listener": listener, "name": self.name}
+        return method.fit(examples, unseen, soft=soft, **options)
+
+    def _keep(self, found: LinearFit) -> Self:
+        self.predictor_ = found.predictor
+        self.chosen_params_ = found.chosen
+        self.trials_ = [trial.facts for trial in found.trials]
+        self.facts_ = self._facts(found)
+        if len(found.examples.labels):
+            self.classes_ = found.examples.labels
+        return self
+
+    def _check(self, items: Any, y: Any) -> Examples:
+        """Check the training rows."""
+        return self.answer.check(items, y)
+
+    def _check_settings(self) -> None:
+        """Refuse settings that are out of range, all of them together."""
+        raise NotImplementedError
+
+    def _method(self, examples: Examples) -> LinearMethod:
+        """Put the method together for these rows."""
+        raise NotImplementedError
+
+    def _facts(self, found: LinearFit) -> dict[str, Any]:
+        return {}
+
+    def _read(self, X: Any) -> Any:
+        return self.input.read(X)
+
+    def _answer(self, items: Any) -> Any:
+        return self.predictor_.predict(items)
+
+    def _probabilities(self, items: Any) -> np.ndarray:
+        return cast(Answers, self.predictor_.predict(items)).probabilities
