@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
 from metier.predictors.text.chat_client import ChatSettings
-from metier.predictors.text.endpoint import Asked, EndpointPredictor
+from metier.predictors.text.endpoint import EndpointPredictor, EndpointReply
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import check_examples
@@ -150,23 +150,25 @@ class Endpoint(Classifier):
             name=self.name,
         )
 
-    def _ask(self, predictor: EndpointPredictor, texts: Sequence[str], listener: Listener) -> list[Asked]:
-        asked: list[Asked] = []
+    def _ask(
+        self, predictor: EndpointPredictor, texts: Sequence[str], listener: Listener
+    ) -> list[EndpointReply]:
+        replies: list[EndpointReply] = []
         for start in range(0, len(texts), ROWS_AT_ONCE):
             listener(Progress(f"{self.name}: asking {self.model}", start, len(texts), unit="rows"))
-            asked += predictor.ask(texts[start : start + ROWS_AT_ONCE])
-        return asked
+            replies += predictor.ask(texts[start : start + ROWS_AT_ONCE])
+        return replies
 
-    def _account(self, asked: Sequence[Asked]) -> dict[str, Any]:
-        prompt = float(np.mean([each.prompt_tokens for each in asked]))
-        reply = float(np.mean([each.reply_tokens for each in asked]))
+    def _account(self, replies: Sequence[EndpointReply]) -> dict[str, Any]:
+        prompt = float(np.mean([each.prompt_tokens for each in replies]))
+        reply = float(np.mean([each.reply_tokens for each in replies]))
         cost = None
         if self.price_in is not None or self.price_out is not None:
             per_row = (prompt * (self.price_in or 0) + reply * (self.price_out or 0)) / PER_MILLION
             cost = per_row * ROWS_OF_A_COST
         return {
-            "asked": len(asked),
-            "without_a_label": sum(each.column is None for each in asked),
+            "asked": len(replies),
+            "without_a_label": sum(each.column is None for each in replies),
             "prompt_tokens_per_row": prompt,
             "reply_tokens_per_row": reply,
             "cost_per_1000_rows": cost,

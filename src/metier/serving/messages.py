@@ -69,7 +69,7 @@ class ErrorAnswer(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Questions:
     """A request, read.
 
     Parameters
@@ -87,7 +87,7 @@ class Asked:
     stream: bool = False
 
 
-def read_request(body: bytes, settings: ServingSettings, input_keys: Sequence[str] = ("text",)) -> Asked:
+def read_request(body: bytes, settings: ServingSettings, input_keys: Sequence[str] = ("text",)) -> Questions:
     """Read a request and hold it against the limits.
 
     The content type is not looked at: `curl -d` calls JSON a form, and there is only one thing a body can be.
@@ -111,7 +111,7 @@ def read_request(body: bytes, settings: ServingSettings, input_keys: Sequence[st
     return asked
 
 
-def _asked(request: PredictRequest, keys: Sequence[str]) -> Asked:
+def _asked(request: PredictRequest, keys: Sequence[str]) -> Questions:
     extra = dict(request.model_extra or {})
     own = {**({"text": request.text} if request.text is not None else {}), **extra}
     is_text = tuple(keys) == ("text",)
@@ -132,7 +132,7 @@ def _asked(request: PredictRequest, keys: Sequence[str]) -> Asked:
     if request.stream and several is not None:
         message = "One answer is streamed at a time, found a list. Ask one question, or leave out 'stream'."
         raise RefusalError(422, "bad_request", message, field="stream")
-    return Asked(items, several is None, request.top, request.stream)
+    return Questions(items, several is None, request.top, request.stream)
 
 
 def _check_items(items: Sequence[Any], keys: Sequence[str], *, many: str, is_one: bool) -> None:
@@ -157,7 +157,7 @@ def _refusal(error: ValidationError) -> RefusalError:
     return RefusalError(422, "bad_request", f"{where}: {fault['msg'].lower()}; found {found}.", field=field)
 
 
-def _check_limits(asked: Asked, settings: ServingSettings) -> None:
+def _check_limits(asked: Questions, settings: ServingSettings) -> None:
     many = "texts" if all(isinstance(item, str) for item in asked.items) else "rows"
     if len(asked.items) > settings.max_rows:
         message = (
@@ -183,7 +183,7 @@ def _characters(item: Any) -> int:
     return sum(map(_characters, parts))
 
 
-def write_answers(asked: Asked, answers: AnswerBatch, latency_ms: float) -> Mapping[str, Any]:
+def write_answers(asked: Questions, answers: AnswerBatch, latency_ms: float) -> Mapping[str, Any]:
     """Give the answers in the form that the request asked for: one, or a list."""
     latency = round(latency_ms, 3)
     if asked.is_one:

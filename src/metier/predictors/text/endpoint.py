@@ -31,7 +31,7 @@ _wrapped = re.compile(r"""^[\s"'`*«“‘「『]+|[\s"'`*»”’」』.。!！
 
 
 @dataclass(frozen=True)
-class Asked:
+class EndpointReply:
     """What a model said of one text.
 
     Parameters
@@ -149,7 +149,7 @@ class EndpointPredictor:
         """
         return Answers(self.probabilities(self.ask(texts)), self.labels, (self.name,) * len(texts))
 
-    def ask(self, texts: Sequence[str]) -> list[Asked]:
+    def ask(self, texts: Sequence[str]) -> list[EndpointReply]:
         """Ask about texts and read the replies; the first error ends it, what was answered is kept on disk."""
         with ThreadPoolExecutor(self._concurrency) as pool:
             waiting = [pool.submit(self._ask_one, text) for text in texts]
@@ -159,7 +159,7 @@ class EndpointPredictor:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def probabilities(self, asked: Sequence[Asked]) -> np.ndarray:
+    def probabilities(self, asked: Sequence[EndpointReply]) -> np.ndarray:
         """Give probabilities, an ndarray of shape (n_texts, n_classes): the label's own, the rest in equal parts."""
         found = np.tile(self._shares, (len(asked), 1))
         for row, each in enumerate(asked):
@@ -168,7 +168,7 @@ class EndpointPredictor:
                 found[row, each.column] = self._right_fraction
         return found
 
-    def _ask_one(self, text: str) -> Asked:
+    def _ask_one(self, text: str) -> EndpointReply:
         messages = self._prompt.messages(text)
         prompt_tokens = reply_tokens = 0
         for _ in range(MOST_QUESTIONS):
@@ -177,9 +177,9 @@ class EndpointPredictor:
             reply_tokens += reply.reply_tokens
             column = self._prompt.read(reply.text)
             if column is not None:
-                return Asked(column, prompt_tokens, reply_tokens)
+                return EndpointReply(column, prompt_tokens, reply_tokens)
             messages = self._prompt.again(messages, reply.text)
-        return Asked(None, prompt_tokens, reply_tokens)
+        return EndpointReply(None, prompt_tokens, reply_tokens)
 
     def save(self, folder: Path) -> None:
         """Write `predictor.json`: what to ask, never whom and never the key."""
