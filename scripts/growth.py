@@ -23,10 +23,11 @@ PAGES = ROOT / "docs" / "extending"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Runs each check by itself and reports what failed.
 RUNNER = """
-import json, sys, traceback
+import json, linecache, sys, traceback
 from pathlib import Path
 failures = {}
 for name, code in json.loads(Path(sys.argv[1]).read_text("utf-8")).items():
+    linecache.cache[name] = (len(code), None, code.splitlines(True), name)
     try:
         exec(compile(code, name, "exec"), {"__name__": name})
     except BaseException:
