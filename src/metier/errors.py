@@ -1,37 +1,37 @@
-"""Every error a user can mend. Catch `MetierError` to catch them all; anything else that escapes is our bug.
+"""Every error a user can fix. Catch `MetierError` to catch them all; anything else that escapes is our bug.
 
 MetierError
 ├── CallError                    the call was wrong                                  exit 2
 │   ├── MissingColumnError       a column that was named is not in the rows
-│   ├── UnknownNameError         a method, base, task or metric nobody knows
-│   ├── SettingsError            settings that are unknown or out of range, all at once
-│   ├── MissingExtraError        a part that is not installed
-│   ├── NoNetworkError           something only a network could bring
+│   ├── UnknownNameError         a method, base, task or metric that does not exist
+│   ├── SettingsError            unknown or out-of-range settings, listed together
+│   ├── MissingExtraError        an optional package that is not installed
+│   ├── NoNetworkError           something that needs a network
 │   └── RequestError             a request to the service that cannot be answered
-├── DataError                    the rows say no                                     exit 1
-│   ├── UnreadableFileError      the file is missing, broken or not what its name says
+├── DataError                    the rows cannot be used                             exit 1
+│   ├── UnreadableFileError      the file is missing, broken or not in the format of its name
 │   ├── BrokenRowError           one line of the file cannot be read
 │   │   └── StrayTagError        tags that continue an entity where none is open
 │   ├── BrokenValueError         values of one column cannot be used: spans, answers, scores
 │   ├── EmptyDataError           no rows, or no rows with text
 │   ├── MissingLabelError        rows without a label
 │   ├── MissingSideError         a pair of texts that has only one
-│   ├── EntityError              a marked entity is not where its offsets say
-│   ├── BadSpanError             spans that are no pieces of their text, or overlap
-│   ├── AnswerPlaceError         an answer that is not in its passage where it is said to be
-│   ├── TooFewLabelsError        fewer than two labels to tell apart
+│   ├── EntityError              a marked entity does not match its offsets
+│   ├── BadSpanError             spans that are outside their text, or overlap
+│   ├── AnswerPlaceError         an answer that is not in its passage at the given offset
+│   ├── TooFewLabelsError        fewer than two different labels
 │   ├── RareLabelError           labels with too few rows to be split
-│   ├── UnseenLabelError         labels in one split that the training rows never show
-│   └── LeakageError             test rows that also stand in the training rows
+│   ├── UnseenLabelError         labels in one split that are not in the training rows
+│   └── LeakageError             test rows that are also in the training rows
 ├── BundleError                  a sealed folder that cannot be trusted or read      exit 1
 │   ├── TamperedBundleError      a file was altered, added or removed after sealing
 │   └── UnsafeFileError          a file that could run code when loaded
 ├── BaseModelError               a pretrained model that cannot be used              exit 1
-│   └── WrongHashError           the weights are not the ones they should be
+│   └── WrongHashError           the weights do not match their SHA-256
 ├── EndpointError                a model behind an endpoint refused or did not answer exit 1
-├── BudgetError                  nothing fits in the time or memory that was given   exit 1
-├── StorageError                 the disk refused a write; nothing half-written stays exit 1
-└── InterruptedRunError          the user stopped a run; says how to go on           exit 130
+├── BudgetError                  nothing fits in the given time or memory   exit 1
+├── StorageError                 a write to disk failed; no partial file is left     exit 1
+└── InterruptedRunError          the user stopped a run; says how to resume          exit 130
 """
 
 import difflib
@@ -39,7 +39,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 class MetierError(Exception):
-    """Base of every error the user can mend; anything else that escapes is our bug."""
+    """Base of every error the user can fix; anything else that escapes is our bug."""
 
     exit_code = 1
     code = "error"  # What programs read, in `--json` and over HTTP.
@@ -60,33 +60,33 @@ class MissingColumnError(CallError, KeyError):
     def __init__(self, column: str, *, found: Sequence[str], origin: str, flag: str):
         columns = ", ".join(found) if found else "no columns"
         hint = suggest(column, found)
-        self.sentence = (
+        self.message = (
             f"{origin} has no column {column!r}; it has: {columns}.{hint} Name the right one with {flag}."
         )
-        super().__init__(self.sentence)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
-        return self.sentence  # KeyError would print the sentence inside quotes.
+        return self.message  # KeyError would print the message inside quotes.
 
 
 class UnknownNameError(CallError, KeyError):
-    """A method, base, task or metric that nobody knows."""
+    """A method, base, task or metric that does not exist."""
 
     code = "unknown_name"
 
     def __init__(self, kind: str, name: str, *, known: Iterable[str]):
         choices = sorted(known)
-        self.sentence = (
+        self.message = (
             f"There is no {kind} called {name!r}.{suggest(name, choices)} Known: {', '.join(choices)}."
         )
-        super().__init__(self.sentence)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
-        return self.sentence
+        return self.message
 
 
 class SettingsError(CallError):
-    """Settings that are unknown or out of range; all faults are listed together."""
+    """Unknown or out-of-range settings; all faults are listed together."""
 
     code = "bad_settings"
 
@@ -97,18 +97,18 @@ class SettingsError(CallError):
 
 
 class MissingExtraError(CallError, ImportError):
-    """A part that is not installed."""
+    """An optional package that is not installed."""
 
     code = "missing_extra"
 
     def __init__(self, what: str, *, extra: str):
         super().__init__(
-            f"{what} needs parts that are not installed. Install them with: pip install 'metier[{extra}]'"
+            f"{what} needs packages that are not installed. Install them with: pip install 'metier[{extra}]'"
         )
 
 
 class NoNetworkError(CallError):
-    """Something only a network could bring."""
+    """Something that needs a network."""
 
     code = "no_network"
 
@@ -120,13 +120,13 @@ class RequestError(CallError):
 
 
 class DataError(MetierError, ValueError):
-    """The rows say no."""
+    """The rows cannot be used."""
 
     code = "bad_data"
 
 
 class UnreadableFileError(DataError):
-    """The file is missing, broken or not what its name says."""
+    """The file is missing, broken or not in the format of its name."""
 
     code = "unreadable_file"
 
@@ -150,7 +150,7 @@ class StrayTagError(BrokenRowError):
 
 
 class BrokenValueError(DataError):
-    """Values of one column cannot be used: spans outside their text, answers that are not there, no numbers."""
+    """Values of one column cannot be used: spans outside their text, answers not in their passage, not numbers."""
 
     code = "broken_value"
 
@@ -182,13 +182,12 @@ class MissingSideError(DataError):
 
     def __init__(self, row: int, side: str, *, origin: str):
         super().__init__(
-            f"A pair needs two texts, but row {row} of {origin} has no {side!r}. "
-            "Fill it in, or leave the row out."
+            f"A pair needs two texts, but row {row} of {origin} has no {side!r}. Fill it in, or remove the row."
         )
 
 
 class EntityError(DataError):
-    """A marked entity is not where its offsets say; the first rows are named."""
+    """A marked entity does not match its offsets; the first rows are listed."""
 
     code = "bad_entity"
 
@@ -200,7 +199,7 @@ class EntityError(DataError):
 
 
 class BadSpanError(DataError):
-    """Spans that are no pieces of their text, or overlap."""
+    """Spans that are outside their text, or overlap."""
 
     code = "bad_spans"
 
@@ -210,12 +209,12 @@ class BadSpanError(DataError):
         super().__init__(
             f"{n_rows} of {n_all} rows of {origin} have spans that cannot be used. Expected [start, end, label] "
             "in characters of the text, the end exclusive, without overlap:\n"
-            f"{listed}{more}\nMend these spans, or leave the rows out."
+            f"{listed}{more}\nFix these spans, or remove the rows."
         )
 
 
 class AnswerPlaceError(DataError):
-    """An answer that is not in its passage where it is said to be."""
+    """An answer that is not in its passage at the given offset."""
 
     code = "answer_place"
 
@@ -224,13 +223,13 @@ class AnswerPlaceError(DataError):
         more = f"\n  … and {len(faults) - 5:,} more" if len(faults) > 5 else ""
         noun = "answer is" if len(faults) == 1 else "answers are"
         super().__init__(
-            f"{len(faults):,} {noun} not in the passage where {origin} say (counted in characters from 0):\n"
-            f"{listed}{more}\nMend the offsets, or leave these rows out."
+            f"{len(faults):,} {noun} not in the passage at the offset in {origin} (counted in characters from 0):\n"
+            f"{listed}{more}\nFix the offsets, or remove these rows."
         )
 
 
 class TooFewLabelsError(DataError):
-    """Fewer than two labels to tell apart."""
+    """Fewer than two different labels."""
 
     code = "too_few_labels"
 
@@ -245,18 +244,18 @@ class RareLabelError(DataError):
         super().__init__(
             f"Each label needs {needed} rows to be split, but {found}. "
             "Label more rows, merge these labels, keep them in training alone with --keep-rare, "
-            "or leave them out with --drop-rare."
+            "or remove them with --drop-rare."
         )
 
 
 class UnseenLabelError(DataError):
-    """Labels in one split that the training rows never show."""
+    """Labels in one split that are not in the training rows."""
 
     code = "unseen_labels"
 
 
 class LeakageError(DataError):
-    """Test rows that also stand in the training rows: every figure would be too good."""
+    """Test rows that are also in the training rows: test scores would be too high."""
 
     code = "leakage"
 
@@ -286,7 +285,7 @@ class BaseModelError(MetierError):
 
 
 class WrongHashError(BaseModelError):
-    """The weights are not the ones they should be."""
+    """The weights do not match their SHA-256."""
 
     code = "wrong_hash"
 
@@ -298,19 +297,19 @@ class EndpointError(MetierError):
 
 
 class BudgetError(MetierError):
-    """Nothing fits in the time or memory that was given."""
+    """Nothing fits in the given time or memory."""
 
     code = "budget"
 
 
 class StorageError(MetierError, OSError):
-    """The disk refused a write; nothing half-written stays."""
+    """A write to disk failed; no partial file is left."""
 
     code = "storage"
 
 
 class InterruptedRunError(MetierError):
-    """The user stopped a run; the sentence says how to go on."""
+    """The user stopped a run; the message says how to resume."""
 
     exit_code = 130
     code = "interrupted"

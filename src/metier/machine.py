@@ -1,7 +1,7 @@
-"""What this machine offers: cores, memory, and the CPU instructions that decide which precision is fast.
+"""Facts about this machine: cores, memory, and the CPU instructions that decide which precision is fast.
 
 Half precision on a CPU that lacks it is emulated, twenty times slower; eight-bit integers without VNNI gain
-little. So these facts choose the precision of training, and every measured figure is kept beside them.
+little. These facts decide the training precision and are stored with every measurement.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-# In the order of what they bring; names as /proc/cpuinfo spells them.
+# From the least to the most capable; names as in /proc/cpuinfo.
 INSTRUCTION_SETS = (
     "avx2",
     "avx512f",
@@ -39,7 +39,7 @@ class Machine:
     memory_bytes : int
         Memory of the machine, in bytes.
     cpu : str
-        The processor's name as the system gives it.
+        Name of the processor as the system reports it.
     instruction_sets : tuple of str
         Those of `INSTRUCTION_SETS` that the processor has.
     """
@@ -51,16 +51,16 @@ class Machine:
 
     @property
     def has_bf16(self) -> bool:
-        """Whether bf16 is computed by the processor itself, not emulated."""
+        """Whether the processor computes bf16 in hardware, not by emulation."""
         return not BF16_SETS.isdisjoint(self.instruction_sets)
 
     def as_dict(self) -> dict[str, Any]:
-        """The facts for JSON."""
+        """Give the facts for JSON."""
         return asdict(self) | {"instruction_sets": list(self.instruction_sets)}
 
 
 def describe_machine() -> Machine:
-    """Read the facts off this machine."""
+    """Read the facts about this machine."""
     facts = _cpu_facts()
     flags = set(facts.get("flags", facts.get("Features", "")).split())
     return Machine(

@@ -1,7 +1,7 @@
-"""What a long step says while it works.
+"""Progress reports of long steps.
 
-A step is given a `Listener` and calls it with `Progress` facts; it never prints. The command line draws them,
-a test collects them, and `ignore` throws them away. A listener may raise `KeyboardInterrupt`; a step lets it pass.
+A step calls a `Listener` with `Progress` values; it never prints. The command line draws them, a test collects
+them, and `ignore` discards them. A listener may raise `KeyboardInterrupt`; a step does not catch it.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Progress:
-    """One moment of a long step.
+    """Progress of a long step at one moment.
 
     Parameters
     ----------
     what : str
         The step, in words a user knows: `encoder.v1: fine-tuning`.
     done, total : float
-        How far, and of how much, in `unit`; `total` is None when nobody can know.
+        Work done and total work, in `unit`; `total` is None when it is unknown.
     facts : mapping of str to float
-        What is worth showing beside the bar: `loss`, `validation_accuracy`, `rows_per_second`.
+        Values to show beside the bar: `loss`, `validation_accuracy`, `rows_per_second`.
     """
 
     what: str
@@ -33,4 +33,4 @@ Listener = Callable[[Progress], None]
 
 
 def ignore(progress: Progress) -> None:
-    """Listen to nothing: the default listener."""
+    """Discard the progress: the default listener."""

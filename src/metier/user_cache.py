@@ -1,7 +1,7 @@
-"""The folder that keeps what is costly to make again: converted bases, embeddings, distilled matrices.
+"""The folder that keeps what is expensive to build again: converted bases, embeddings, distilled matrices.
 
 Everything in it can be deleted at any time. A folder appears in one rename, so a killed process leaves nothing that
-looks finished. A lock lets one process build while others that want the same folder wait for it.
+looks finished. A lock lets one process build a folder while other processes wait for it.
 """
 
 import contextlib
@@ -31,14 +31,14 @@ def build_once(final: Path, build: Callable[[Path], None]) -> Path:
     Parameters
     ----------
     final : Path
-        The folder that is wanted.
+        The folder to build.
     build : callable taking a Path
-        Writes the files into the empty folder it is given.
+        Writes the files into the empty folder that is passed to it.
 
     Raises
     ------
     StorageError
-        If the disk refuses; nothing half-written stays.
+        If a write fails; no partial file is left.
     """
     if final.is_dir():
         return final
@@ -66,7 +66,7 @@ def _build(final: Path, build: Callable[[Path], None]) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the system takes back when the process dies; without such locks two processes both build."""
+    """Hold a lock that the system releases when the process dies; without file locks two processes may both build."""
     with path.open("wb") as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)

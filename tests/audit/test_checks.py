@@ -21,7 +21,7 @@ def names(source, **more):
 
 
 def test_clean_rows_have_no_findings(banking):
-    """Real rows of three labels, one of each text, are found to be in order."""
+    """Real rows of three labels, one of each text, have no findings."""
     wanted = {"card_arrival", "pin_blocked", "exchange_rate"}
     labels = banking.labels
     rows = banking.take([row for row, label in enumerate(labels) if label in wanted])
@@ -29,7 +29,7 @@ def test_clean_rows_have_no_findings(banking):
     assert examine(rows.take(firsts)).findings == ()
 
 
-def test_empty_wordless_long_and_huge_texts_are_told_apart():
+def test_empty_wordless_long_and_huge_texts_are_distinct_findings():
     rows = [
         *FILLER,
         ("", "x"),
@@ -95,18 +95,18 @@ def test_one_label_in_two_spellings():
     assert found["label-spellings"].rows == (6,)
 
 
-def test_labels_only_the_test_rows_show():
+def test_labels_that_only_the_test_rows_have():
     found = names(FILLER, test=read([("alpha of another kind", "x"), ("a thing unheard of", "z")]))
-    assert (found["test-unseen-labels"].severity, found["test-unseen-labels"].rows) == ("error", (1,))
+    assert (found["test-unknown-labels"].severity, found["test-unknown-labels"].rows) == ("error", (1,))
     assert found["test-absent-labels"].facts["labels"] == ["y"]
 
 
-def test_two_languages_are_said():
+def test_two_languages_are_reported():
     found = names([*FILLER, *[(f"我的银行卡{word}在哪里", "x") for word in "甲乙丙丁"]])
     assert found["language-mix"].facts["shares"]["zh"] == 0.4
 
 
-def test_an_id_as_text_or_label():
+def test_an_id_column_taken_for_text_or_label():
     ids = [{"id": f"A-{n:05d}", "kind": "xy"[n % 2]} for n in range(40)]
     found = {f.check: f for f in examine(read(ids, text="id", label="kind")).findings}
     assert (found["text-is-id"].severity, found["text-is-id"].remedy) == ("error", "--text")
@@ -114,7 +114,7 @@ def test_an_id_as_text_or_label():
     assert names(rows)["label-is-id"].remedy == "--label"
 
 
-def test_short_chinese_and_one_word_texts_are_no_ids():
+def test_short_chinese_and_one_word_texts_are_not_ids():
     assert "text-is-id" not in names([("你好", "x"), ("再见", "y"), ("谢谢", "x")])
     assert "text-is-id" not in names([("hello", "x"), ("bye", "y"), ("thanks", "x")])
 
@@ -172,8 +172,8 @@ def test_the_rows_are_not_changed(banking):
     assert banking.fingerprint == before
 
 
-def test_every_name_in_the_code_is_in_the_table_and_the_other_way():
-    """The table is what `--show` takes; names are what is written with hyphens in the checks."""
+def test_the_table_lists_exactly_the_names_in_the_code():
+    """`--show` takes the names of the table; in the code, names are the hyphenated strings of the checks."""
     used = set()
     for path in Path(metier.audit.__file__).parent.glob("*.py"):
         if path.name != "audit.py":

@@ -1,4 +1,4 @@
-"""What is found in rows of every task: values that cannot be used, and values that can and are still wrong."""
+"""Findings in rows of every task: unusable values, and usable values that are still wrong."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def examined(source, **how):
 
 
 def found(source, **how):
-    """The findings by name; several kinds of fault under one name stand in a list."""
+    """Give the findings by name, a list for each name."""
     by_name = {}
     for finding in examined(source, **how).audit.findings:
         by_name.setdefault(finding.check, []).append(finding)
@@ -32,7 +32,7 @@ def tagged(*spans, text=SENTENCE):
     return {"text": text, "spans": list(spans)}
 
 
-def test_spans_that_are_off_are_told_by_kind_with_what_repair_makes_of_them(tmp_path):
+def test_broken_spans_are_reported_by_kind_with_what_repair_would_do(tmp_path):
     rows = [
         tagged([0, 12, "PER"]),
         tagged([12, 21, "X"]),  # a space before it
@@ -49,12 +49,12 @@ def test_spans_that_are_off_are_told_by_kind_with_what_repair_makes_of_them(tmp_
         read(path, spans="spans")
     audit = examined(path, spans="spans")
     kinds = {f.facts["kind"]: f for f in audit.audit.find("broken-spans")}
-    assert {kind: (f.rows, f.facts["mended"], f.facts["left_out"]) for kind, f in kinds.items()} == {
+    assert {kind: (f.rows, f.facts["fixed"], f.facts["left_out"]) for kind, f in kinds.items()} == {
         "that begin or end with a space": ((1,), 1, 0),
-        "that reach outside of their text": ((2,), 1, 0),
+        "that reach outside their text": ((2,), 1, 0),
         "that overlap": ((3,), 1, 0),
-        "that stand at another place than their offsets say": ((4,), 1, 0),
-        "whose words stand nowhere in their text": ((5,), 1, 0),
+        "whose offsets do not match their surface text": ((4,), 1, 0),
+        "whose surface text is not in their text": ((5,), 1, 0),
         "that cannot be read": ((6,), 0, 1),
     }
     assert (
@@ -63,15 +63,15 @@ def test_spans_that_are_off_are_told_by_kind_with_what_repair_makes_of_them(tmp_
     )
     assert all(f.severity == "error" and f.remedy == "--repair" for f in kinds.values())
     lost = {kind: f.facts["pieces_left_out"] for kind, f in kinds.items() if f.facts["pieces_left_out"]}
-    assert lost == {"that overlap": 1, "whose words stand nowhere in their text": 1}
-    assert kinds["that overlap"].sentence.endswith("--repair mends it, leaving 1 span out")
+    assert lost == {"that overlap": 1, "whose surface text is not in their text": 1}
+    assert kinds["that overlap"].sentence.endswith("--repair fixes it, without 1 span")
     assert kinds["that overlap"].examples[0]["text"] == SENTENCE
-    # What follows counts rows as in the file, though the seventh was left out.
+    # Later findings number rows as in the file, though the seventh row was removed.
     assert len(audit.rows) == 7
     assert audit.rows.values("spans")[-1] == [[22, 28, "LOC"]]
 
 
-def test_rows_after_one_that_was_left_out_keep_their_numbers():
+def test_rows_after_a_removed_row_keep_their_numbers():
     rows = [tagged("?"), *(tagged([4, 8, "PER"]) for _ in range(3))]
     findings = found(rows, spans="spans")
     assert findings["cut-words"][0].rows == (1, 2, 3)
@@ -79,7 +79,7 @@ def test_rows_after_one_that_was_left_out_keep_their_numbers():
     assert findings["duplicates"][0].rows == (2, 3)
 
 
-def test_numbers_of_rows_hold_through_a_split_column_and_rows_left_out():
+def test_row_numbers_are_kept_with_a_split_column_and_removed_rows():
     names = ("train", "test", "train", "test")
     rows = [tagged("?") | {"split": "train"}, *(tagged([4, 8, "PER"]) | {"split": name} for name in names)]
     findings = found(rows, spans="spans")
@@ -87,21 +87,21 @@ def test_numbers_of_rows_hold_through_a_split_column_and_rows_left_out():
     assert findings["test-leakage"][0].rows == (2, 4)
 
 
-def test_with_repair_the_mended_rows_are_examined():
+def test_with_repair_the_repaired_rows_are_examined():
     rows = [tagged([12, 21, "X"]), tagged([0, 12, "PER"], text=SENTENCE + " Yes.")]
     result = examined(rows, repair=True)
     assert not result.audit.find("broken-spans")
-    assert any("repair mended 1" in note for note in result.rows.notes)
+    assert any("repair fixed 1" in note for note in result.rows.notes)
 
 
-def test_every_column_is_told_of_not_only_the_first():
+def test_faults_of_every_column_are_reported():
     row = {"text": SENTENCE, "head": [0, 99], "tail": [22, 28], "label": "lives_in"}
     rows = [row, {**row, "head": [0, 12], "tail": [21, 28]}, {**row, "head": [0, 12]}]
     findings = found(rows)["broken-entities"]
     assert {f.facts["column"]: f.rows for f in findings} == {"head": (0,), "tail": (1,)}
 
 
-def test_words_cut_by_an_end_that_is_off_are_shown_whole():
+def test_words_cut_by_a_wrong_offset_are_shown_whole():
     (finding,) = found([tagged([0, 11, "PER"]), tagged([22, 28, "LOC"], text=SENTENCE + " So.")])["cut-words"]
     assert "row 1 marks 'Ada Lovelac' in 'Ada Lovelace'" in finding.sentence
     assert finding.severity == "warning"
@@ -117,7 +117,7 @@ def test_relations_that_training_would_refuse_are_errors():
     assert found(same)["overlapping-entities"][0].severity == "error"
 
 
-def test_pieces_that_no_window_holds_are_counted():
+def test_spans_longer_than_a_window_are_reported():
     long = "word " * 1_200
     whole = tagged([0, 4, "X"], text=long)
     cut = tagged([1_000, 1_000 + 5 * 450 - 1, "X"], text=long + "end")
@@ -127,7 +127,7 @@ def test_pieces_that_no_window_holds_are_counted():
     assert "cut-by-windows" not in found([short, tagged([0, 1, "X"], text="a b")])
 
 
-def test_an_i_without_b_is_a_finding_and_the_rest_is_examined(tmp_path):
+def test_an_i_tag_without_b_is_a_finding_and_the_other_rows_are_examined(tmp_path):
     path = tmp_path / "rows.conll"
     path.write_text("Ada I-PER\nlived O\n\nin O\nLondon B-LOC\n\nin O\nParis I-LOC\n\n")
     result = examined(path)
@@ -137,7 +137,7 @@ def test_an_i_without_b_is_a_finding_and_the_rest_is_examined(tmp_path):
     assert result.rows.values("spans")[0] == [[0, 3, "PER"]]
 
 
-def test_answers_off_their_place_and_not_there():
+def test_answers_at_a_wrong_offset_and_answers_not_in_the_passage():
     passage = "Ada Lovelace was born in 1815 in London."
     rows = [
         {"question": "When?", "context": passage, "answers": [{"text": "1815", "start": 25}]},
@@ -147,18 +147,18 @@ def test_answers_off_their_place_and_not_there():
     ]
     findings = found(rows)
     kinds = {
-        f.facts["kind"]: (f.rows, f.facts["mended"], f.facts["left_out"]) for f in findings["broken-answers"]
+        f.facts["kind"]: (f.rows, f.facts["fixed"], f.facts["left_out"]) for f in findings["broken-answers"]
     }
     assert kinds == {
-        "that do not stand at their offset": ((1,), 1, 0),
-        "that stand nowhere in their passage": ((2,), 0, 1),
+        "that are not at their offset": ((1,), 1, 0),
+        "that are not in their passage": ((2,), 0, 1),
     }
     (missing,) = findings["missing-sides"]
     assert (missing.rows, missing.facts["column"]) == ((3,), "question")
     assert "empty-texts" not in findings
 
 
-def test_questions_without_any_answer_teach_nothing():
+def test_questions_without_any_answer_are_an_error():
     rows = [{"question": f"Who is {n}?", "context": "Nobody.", "answers": []} for n in "abc"]
     assert found(rows, answers="answers")["no-answers"][0].severity == "error"
 
@@ -170,7 +170,7 @@ def test_a_pair_with_a_missing_side():
     assert all(f.severity == "error" for f in findings)
 
 
-def test_a_pair_is_the_same_only_with_both_sides():
+def test_pairs_are_duplicates_only_if_both_sides_are_equal():
     same = {"text": "where is my card", "text_pair": "card not here", "label": "1"}
     other = {**same, "text_pair": "what is the rate of exchange today", "label": "0"}
     findings = found([same, other, {**same, "label": "0"}])
@@ -178,7 +178,7 @@ def test_a_pair_is_the_same_only_with_both_sides():
     assert findings["conflicting-labels"][0].rows == (0, 2)
 
 
-def test_a_separator_that_stands_in_labels_is_a_finding():
+def test_a_separator_that_appears_inside_labels_is_a_finding():
     rows = [{"text": f"row {n}", "labels": "Washington, D.C." if n % 2 else "Paris"} for n in range(8)]
     findings = found(rows, labels="labels")
     (finding,) = findings["label-separator"]
@@ -186,9 +186,9 @@ def test_a_separator_that_stands_in_labels_is_a_finding():
     assert finding.remedy == "--separator"
 
 
-def test_several_labels_read_as_one_are_told():
+def test_several_labels_read_as_one_are_reported():
     rows = [(f"text {n}", label) for n, label in enumerate(["a", "b", "a|b", "b|a", "a|b", "c"] * 3)]
-    (finding,) = found(rows)["joined-labels"]
+    (finding,) = found(rows)["merged-labels"]
     assert finding.remedy == "--role labels=label"
     assert len(finding.rows) == 9
 
@@ -210,27 +210,27 @@ def test_checks_of_one_label_do_not_run_on_sets():
 
 
 def test_turns_in_a_row_and_conversations_that_the_assistant_begins():
-    def said(*turns):
+    def conversation(*turns):
         return {"messages": [{"role": role, "content": text} for role, text in turns]}
 
     rows = [
-        said(("user", "hi"), ("assistant", "hello")),
-        said(("user", "hi"), ("user", "there"), ("assistant", "hello")),
-        said(("assistant", "welcome"), ("user", "thanks"), ("assistant", "sure")),
-        said(("assistant", "welcome")),
-        said(("user", "one"), ("assistant", " "), ("user", "two"), ("assistant", "three")),
+        conversation(("user", "hi"), ("assistant", "hello")),
+        conversation(("user", "hi"), ("user", "there"), ("assistant", "hello")),
+        conversation(("assistant", "welcome"), ("user", "thanks"), ("assistant", "sure")),
+        conversation(("assistant", "welcome")),
+        conversation(("user", "one"), ("assistant", " "), ("user", "two"), ("assistant", "three")),
     ]
     findings = found(rows)
     kinds = {f.facts["kind"]: (f.rows, f.facts["left_out"]) for f in findings["broken-conversations"]}
     assert kinds == {
         "with two turns of the user in a row": ((1,), 0),
-        "in which the user says nothing before the last turn": ((3,), 1),
+        "without a user turn before the last turn": ((3,), 1),
     }
     assert findings["assistant-begins"][0].rows == (2,)
     assert findings["empty-turns"][0].rows == (4,)
 
 
-def test_scores_that_are_no_numbers_infinite_far_or_all_the_same():
+def test_scores_that_are_not_numbers_infinite_outliers_or_constant():
     random = np.random.default_rng(0)
     scores = [*(f"{score:.3f}" for score in random.normal(3, 1, 200)), "900", "inf", "good"]
     rows = [{"text": f"text {n}", "score": score} for n, score in enumerate(scores)]
@@ -244,7 +244,7 @@ def test_scores_that_are_no_numbers_infinite_far_or_all_the_same():
     assert found(same)["constant-scores"][0].severity == "error"
 
 
-def test_equal_texts_with_other_answers_of_every_task():
+def test_equal_texts_with_different_targets_of_every_task():
     twice = [{"text": "one text"}, {"text": "One text."}]
 
     def conflict(*values, role):
@@ -267,7 +267,7 @@ def test_equal_texts_with_other_answers_of_every_task():
     assert "conflicting-answers" not in found(more)
 
 
-def test_leakage_of_every_task_compares_what_is_asked_as_a_whole():
+def test_leakage_compares_whole_inputs():
     passage = "Ada was born in 1815 in London."
 
     def asks(question):
@@ -282,12 +282,12 @@ def test_leakage_of_every_task_compares_what_is_asked_as_a_whole():
     assert (len(kept), gone.tolist()) == (1, [1])
 
 
-def test_types_that_training_never_shows():
+def test_span_types_that_are_not_in_training():
     findings = found([tagged([0, 12, "PER"])], test=[tagged([0, 3, "ORG"], text="Ada is."), tagged(text="No.")])
-    assert findings["test-unseen-labels"][0].facts["labels"] == {"ORG": 1}
+    assert findings["test-unknown-labels"][0].facts["labels"] == {"ORG": 1}
 
 
-def test_a_broken_test_file_is_told_of_with_its_name(tmp_path):
+def test_faults_of_the_test_file_are_reported_with_its_name(tmp_path):
     path = tmp_path / "test.jsonl"
     path.write_text(
         json.dumps(tagged([0, 99, "PER"])) + "\n" + json.dumps(tagged([0, 3, "PER"], text="Ada, no."))
@@ -297,7 +297,7 @@ def test_a_broken_test_file_is_told_of_with_its_name(tmp_path):
     assert "1 row of " + str(path) in finding.sentence
 
 
-def test_what_is_written_is_there_and_is_no_copy():
+def test_empty_and_copied_target_texts():
     rows = [{"text": f"a long text number {n}", "target": f"short {n}"} for n in range(20)]
     rows[3]["target"], rows[5]["target"] = " ", rows[5]["text"] + "."
     findings = found(rows, target="target")
@@ -310,7 +310,7 @@ def test_when_no_row_can_be_used_the_error_says_why():
         examined([tagged("?"), tagged("!")], spans="spans")
 
 
-def test_every_repair_is_told_of_under_a_name():
+def test_every_repair_has_a_finding():
     from metier.audit.broken_values import _NOUNS
 
     assert set(REPAIRS) <= set(_NOUNS)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from metier.audit.label_errors import check_label_errors, doubt, out_of_fold
+from metier.audit.label_errors import check_label_errors, find_suspicious, out_of_fold
 from metier.data import read
 
 
-def exchanged(rows, fraction, seed=0):
+def swapped(rows, fraction, seed=0):
     random = np.random.default_rng(seed)
     labels = np.array(rows.labels)
     names = np.unique(labels)
@@ -20,24 +20,24 @@ def exchanged(rows, fraction, seed=0):
     [("banking", 0.75, 0.55), ("titles", 0.4, 0.35)],
     ids=["English", "Chinese"],
 )
-def test_exchanged_labels_are_found(request, name, precision, recall):
-    """3 % of the labels of real rows are exchanged. Measured: 0.87, 0.65 in English; 0.5, 0.45 in Chinese."""
-    rows, wrong = exchanged(request.getfixturevalue(name), 0.03)
+def test_swapped_labels_are_found(request, name, precision, recall):
+    """3 % of the labels of real rows are swapped. Measured: 0.87, 0.65 in English; 0.5, 0.45 in Chinese."""
+    rows, wrong = swapped(request.getfixturevalue(name), 0.03)
     (finding,) = check_label_errors(rows)
     found = set(finding.rows)
     assert len(found & wrong) / len(found) > precision
     assert len(found & wrong) / len(wrong) > recall
 
 
-def test_the_worst_come_first_with_the_likelier_label(banking):
-    rows, wrong = exchanged(banking, 0.02)
+def test_the_most_suspicious_come_first_with_the_more_probable_label(banking):
+    rows, wrong = swapped(banking, 0.02)
     (finding,) = check_label_errors(rows)
     assert len(wrong & set(finding.rows[:50])) >= 45
     example, truth = finding.examples[0], banking.labels
     assert example["likelier"] == truth[finding.rows[0]] != example["label"]
 
 
-def test_clean_separable_rows_are_not_doubted():
+def test_clean_separable_rows_are_not_flagged():
     rows = [(f"card card {n} card", "a") for n in range(30)] + [(f"pin pin {n} pin", "b") for n in range(30)]
     assert list(check_label_errors(read(rows))) == []
 
@@ -54,24 +54,24 @@ def test_clean_separable_rows_are_not_doubted():
     ],
     ids=["few rows", "one label", "emoji", "empty", "a label a row", "missing labels"],
 )
-def test_rows_that_teach_nothing_are_no_trouble(rows):
+def test_rows_without_signal_raise_nothing(rows):
     assert all(finding.rows for finding in check_label_errors(read(rows)))
 
 
-def test_doubt_follows_the_definition():
+def test_suspicious_rows_follow_the_definition():
     probabilities = np.array(
         [[0.9, 0.1], [0.8, 0.2], [0.999, 0.001], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9], [0.7, 0.3], [0.1, 0.9]]
     )
     codes = np.array([0, 0, 1, 1, 1, 1, 0, 1])
-    positions, likelier = doubt(probabilities, codes)
-    # Only the third is sure (0.999 is above 0.8, the mean of its rivals) and a hundred times likelier.
-    assert (positions.tolist(), likelier.tolist()) == ([2], [0])
+    positions, better = find_suspicious(probabilities, codes)
+    # Only in the third row the other label is above its mean (0.999 > 0.8) and a hundred times more probable.
+    assert (positions.tolist(), better.tolist()) == ([2], [0])
 
 
-def test_no_row_is_answered_by_a_model_that_saw_it():
+def test_no_row_is_predicted_by_a_model_trained_on_it():
     from scipy.sparse import eye
 
-    # Each row has a word of its own: whoever saw it would know it.
+    # Each row has a feature of its own: a model trained on the row would know its label.
     codes = np.tile([0, 1], 20)
     probabilities = out_of_fold(eye(40, format="csr"), codes, random_state=0)
     assert np.allclose(probabilities, 0.5)

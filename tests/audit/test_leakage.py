@@ -23,11 +23,11 @@ def test_validation_leakage_is_a_warning():
     assert finding.severity == "warning"
 
 
-def test_rows_apart_are_no_leak():
+def test_different_rows_are_not_a_leak():
     assert list(check_leakage(read(TRAIN), read([("nothing of this kind", "a")]), name="test")) == []
 
 
-def test_a_near_copy_is_a_note_that_shows_both_texts():
+def test_a_near_duplicate_is_a_note_with_both_texts():
     train = read([("I still have not received my new card, I ordered over a week ago.", "a"), ("x y z", "b")])
     test = read([("I still have not received my new card, I ordered it over a week ago!", "a")])
     (finding,) = check_leakage(train, test, name="test")
@@ -35,7 +35,7 @@ def test_a_near_copy_is_a_note_that_shows_both_texts():
     assert finding.examples[0]["like"] == train.texts[0]
 
 
-def test_dropping_takes_the_training_rows_and_says_which():
+def test_drop_leaks_removes_training_rows_and_gives_their_positions():
     kept, dropped = drop_leaks(read(TRAIN), read(TEST))
     assert list(kept.texts) == [text for text, _ in TRAIN[1:]]
     assert dropped.tolist() == [0]
@@ -44,7 +44,7 @@ def test_dropping_takes_the_training_rows_and_says_which():
     assert len(none) == 0
 
 
-def test_dropping_by_a_split_column_spares_the_test_rows():
+def test_drop_leaks_with_a_split_column_keeps_the_test_rows():
     source = [{"text": t, "label": label, "split": "train"} for t, label in TRAIN]
     source += [{"text": t, "label": label, "split": "test"} for t, label in TEST]
     kept, dropped = drop_leaks(read(source))
@@ -52,8 +52,8 @@ def test_dropping_by_a_split_column_spares_the_test_rows():
     assert kept.column("split") == ["train", "train", "test", "test"]
 
 
-def test_real_rows_leak_as_counted_by_hand(banking, banking_test):
-    """26 of banking77's published test texts stand in its training file, once case and marks are levelled."""
+def test_the_leak_of_banking77_as_counted_independently(banking, banking_test):
+    """After normalisation, 26 of banking77's published test texts are also in its training file."""
     known = {normalise(text) for text in banking.texts}
     expected = [row for row, text in enumerate(banking_test.texts) if normalise(text) in known]
     finding = next(check_leakage(banking, banking_test, name="test"))
@@ -70,7 +70,7 @@ def known_texts(rows):
 
 
 @pytest.mark.parametrize("n", [1, 5])
-def test_copies_put_into_real_rows_are_all_found(banking, titles, n):
+def test_copies_added_to_real_rows_are_all_found(banking, titles, n):
     for rows in (banking, titles):
         train, test = rows.take(np.arange(500)), rows.take(np.arange(500 - n, 700))
         found = next(check_leakage(train, test, name="test"))

@@ -43,7 +43,7 @@ def test_the_conclusion_comes_first_then_errors_then_the_next_command():
     lines = result.stdout.splitlines()
     assert lines[0] == f"{BANKING}/train.csv: 10,003 rows, text = text, label = label (77 labels), English"
     assert lines[1].startswith("✗ 26 rows of ")
-    assert lines[1].endswith("your test figures would be too good (--drop-leaks)")
+    assert lines[1].endswith("test scores would be too high (--drop-leaks)")
     assert "! 30 rows look mislabelled (metier check --show label-errors)" in lines
     assert lines[-1] == f"next: metier train {BANKING}/train.csv --test {BANKING}/test.csv --drop-leaks"
     marks = [line[0] for line in lines[1:-1]]
@@ -169,12 +169,12 @@ def test_broken_spans_are_findings_and_repair_stands_in_the_next_command(tmp_pat
     lines = run(path, "--role", "spans=marks", code=1).stdout.splitlines()
     assert lines[0] == f"{path}: 3 rows of tagging, text = text, spans = marks (2 types), English"
     assert lines[1].startswith("✗ 1 row has spans that begin or end with a space (column marks); row 2: ")
-    assert lines[1].endswith("--repair mends it (--repair)")
+    assert lines[1].endswith("--repair fixes it (--repair)")
     assert lines[-1] == f"next: metier train {path} --role spans=marks --repair"
     shown = run(path, "--role", "spans=marks", "--show", "broken-spans", code=1).stdout
     assert "Ada lived in Paris." in shown
     mended = run(path, "--role", "spans=marks", "--repair")
-    assert "repair mended 1 values of marks" in mended.stderr
+    assert "repair fixed 1 values of marks" in mended.stderr
     assert mended.stdout.splitlines()[-1] == f"next: metier train {path} --repair --role spans=marks"
 
 
@@ -228,6 +228,11 @@ def test_a_task_that_the_rows_do_not_hold_is_an_error_as_in_training(opinions):
     opinions.write_text(opinions.read_text().replace(",1", ",pale").replace(",5", ",dark"))
     assert "Grades need an order" in run(opinions, "--task", "grading", code=1).stdout
     run(opinions)
+
+
+def test_show_takes_the_earlier_name_of_a_finding(tickets):
+    train, _ = tickets
+    assert "merged-labels: nothing was found" in run(train, "--show", "joined-labels", code=1).stdout
 
 
 def test_a_task_nobody_knows_is_refused_before_any_work(tmp_path):

@@ -36,7 +36,7 @@ def run(*args, code=0):
     return result
 
 
-def test_rows_are_labelled_and_rules_held_against_the_truth(files):
+def test_rows_are_labelled_and_rules_measured_against_the_truth(files):
     rows, out = files / "rows.jsonl", files / "out.csv"
     facts = json.loads(
         run(rows, "--rules", files / "rules.yaml", "--label", "intent", "--out", out, "--json").stdout
@@ -53,17 +53,18 @@ def test_rows_are_labelled_and_rules_held_against_the_truth(files):
     assert all(0.3 < share <= 1 for share in given)
 
 
-def test_the_table_says_it_in_words(files):
-    said = run(files / "rows.jsonl", "--rules", files / "rules.yaml", "--label", "intent").stdout
-    assert "of 120 rows labelled" in said
-    assert "wrong pin" in said
-    assert "next: add --out" in said
+def test_the_table_of_rules(files):
+    shown = run(files / "rows.jsonl", "--rules", files / "rules.yaml", "--label", "intent").stdout
+    assert "of 120 rows labelled" in shown
+    assert "wrong pin" in shown
+    assert "coverage %" in shown
+    assert "next: add --out" in shown
 
 
-def test_a_higher_bar_labels_fewer_rows_and_a_file_is_not_replaced(files):
+def test_a_higher_threshold_labels_fewer_rows_and_a_file_is_not_replaced(files):
     rows, rules, out = files / "rows.jsonl", files / "rules.yaml", files / "out.csv"
     facts = [json.loads(run(rows, "--rules", rules, "--least", least, "--json").stdout) for least in (0, 0.9)]
     assert facts[1]["labelled"] < facts[0]["labelled"]
     out.write_text("kept")
-    assert "is there already" in run(rows, "--rules", rules, "--out", out, code=2).stderr
+    assert "already exists" in run(rows, "--rules", rules, "--out", out, code=2).stderr
     assert out.read_text() == "kept"

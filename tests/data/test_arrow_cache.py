@@ -45,10 +45,10 @@ def test_a_changed_file_is_read_again_and_its_old_copy_removed(tmp_path, fresh_c
     assert len(read(path)) == 60
     assert len(entries(fresh_cache)) == 1
     assert entries(fresh_cache) != before
-    assert rows.texts[0] == "this is row 0"  # Who mapped the old copy still can read it.
+    assert rows.texts[0] == "this is row 0"  # A process that mapped the old copy can still read it.
 
 
-def test_what_a_small_file_says_a_large_one_says(tmp_path, all_files_are_large):
+def test_large_files_have_the_same_notes_as_small_ones(tmp_path, all_files_are_large):
     path = tmp_path / "rows.csv.gz"
     path.write_bytes(gzip.compress("文本;标签\n你好世界今天;1.0\n再见朋友们啊;\n".encode("gb18030")))
     rows = read(path)
@@ -73,7 +73,7 @@ def test_a_broken_row_leaves_no_copy(tmp_path, fresh_cache, all_files_are_large)
     assert entries(fresh_cache) == []
 
 
-def test_a_full_disk_is_said_and_leaves_no_copy(tmp_path, fresh_cache, all_files_are_large, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_copy(tmp_path, fresh_cache, all_files_are_large, monkeypatch):
     def full(*_):
         raise OSError(28, os.strerror(28))
 

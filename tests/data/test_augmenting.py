@@ -1,4 +1,4 @@
-"""Made rows: their targets, their places, and that nothing crosses the split."""
+"""Augmented rows: their targets, their offsets, and no leak between splits."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def ways(written):
 
 
 @pytest.mark.parametrize("source", ["banking77/train.csv", "csl_category_zh/train.csv"])
-def test_labels_are_kept_and_near_copies_left_out(source):
+def test_labels_are_kept_and_near_duplicates_dropped(source):
     rows = read(EXAMPLES / source).take(range(0, 400, 4))
     made = augment_rows(rows, ways("eda:0.2*2,keyboard,homophone"))
     assert made.rows.table.slice(0, 100).equals(rows.table)
@@ -33,7 +33,7 @@ def test_labels_are_kept_and_near_copies_left_out(source):
     assert augment_rows(rows, ways("eda:0.2*2,keyboard,homophone")).rows.fingerprint == made.rows.fingerprint
 
 
-def test_nothing_like_a_row_of_another_split_is_made():
+def test_near_duplicates_of_rows_of_another_split_are_dropped():
     train = read([("my card is lost", "lost"), ("my pin is wrong", "pin")])
     test = read([("my card was stolen", "lost"), ("where is it", "pin")])
     asked = parse_augmentations("swap")[0]
@@ -41,7 +41,7 @@ def test_nothing_like_a_row_of_another_split_is_made():
     def leak(text, kept, random):
         return [Edit(0, len(text), "My card was stolen." if "card" in text else "the pin I have is wrong")]
 
-    made = augment_rows(train, [(asked, leak)], away=[test])
+    made = augment_rows(train, [(asked, leak)], held_out=[test])
     assert list(made.rows.texts)[2:] == ["the pin I have is wrong"]
     assert made.n_near == 1
 
@@ -68,7 +68,7 @@ def test_answers_stay_in_their_passage():
             assert text[answer["start"] :].startswith(answer["text"])
 
 
-def test_what_could_change_a_target_is_refused_with_what_would_not():
+def test_augmentations_that_could_change_a_target_are_refused_with_alternatives():
     pairs = read(
         [{"text": "pay by card", "text_pair": "card payment", "label": "1"}] * 3, text_pair="text_pair"
     )

@@ -19,7 +19,7 @@ def shingles(text, size=4):
     return {text[at : at + size] for at in range(max(1, len(text) - size + 1))}
 
 
-def test_equal_texts_in_different_dress_are_one_cluster():
+def test_texts_equal_after_normalisation_are_one_cluster():
     clusters = exact_duplicates(
         ["Where is my card?", "other", "where is my card", "WHERE is my  card!", "other."]
     )
@@ -27,7 +27,7 @@ def test_equal_texts_in_different_dress_are_one_cluster():
     assert clusters.n_repeats == 3
 
 
-def test_near_copies_are_found_in_english_and_chinese():
+def test_near_duplicates_are_found_in_english_and_chinese():
     texts = [
         "I still have not received my new card, I ordered it over a week ago.",
         "something else entirely about exchange rates",
@@ -39,8 +39,8 @@ def test_near_copies_are_found_in_english_and_chinese():
     assert positions(near_duplicates(texts)) == [[0, 2], [3, 4]]
 
 
-def test_near_copies_agree_with_every_pair_compared(banking):
-    """MinHash against the plain definition, over all pairs of 600 real texts."""
+def test_near_duplicates_agree_with_comparing_every_pair(banking):
+    """MinHash against the definition, over all pairs of 600 real texts."""
     texts = list(read(banking / "train.csv").texts)[:600]
     pairs = list(itertools.combinations(range(600), 2))
     sets = [shingles(text) for text in texts]
@@ -49,7 +49,7 @@ def test_near_copies_agree_with_every_pair_compared(banking):
     found = {(a, b) for a, b in pairs if ids[a] == ids[b]}
     assert len(expected) > 5
     assert len(expected - found) <= 0.01 * len(expected)
-    # What is together without being alike is linked by a third.
+    # Texts in one cluster that are not similar are linked by a third.
     linked = {position for pair in expected for position in pair}
     assert all(set(pair) <= linked for pair in found)
 
@@ -59,14 +59,14 @@ def test_the_threshold_is_kept(banking):
     assert near_duplicates(texts, threshold=0.6).n_repeats > near_duplicates(texts, threshold=0.9).n_repeats > 0
 
 
-def test_many_copies_of_one_template_are_no_trouble():
+def test_many_copies_of_one_template_are_handled():
     texts = [
         f"your order {n:06d} has left our store and will be with you on Monday morning" for n in range(3_000)
     ]
     assert near_duplicates(texts).n_repeats > 2_900
 
 
-def test_empty_short_and_huge_texts_are_no_trouble():
+def test_empty_short_and_huge_texts_are_handled():
     texts = ["", " ", "a", "A", "b", "😀", "😡", "word " * 200_000, "word " * 200_000 + "end"]
     clusters = near_duplicates(texts)
     assert positions(clusters)[:2] == [[0, 1], [2, 3]]

@@ -1,4 +1,4 @@
-"""Each importer on a file written as the tool writes it: imported, written by us, read again."""
+"""Each importer on a file in the format of its tool: imported, written, read again."""
 
 import json
 import zlib
@@ -108,18 +108,18 @@ def test_label_studio_choices_are_labels(tmp_path):
     assert imported.left_out == {
         "tasks without an annotation": [3],
         "tasks whose annotations were all cancelled": [4],
-        "tasks whose annotation says nothing": [5],
+        "tasks with an empty annotation": [5],
     }
 
 
-def test_label_studio_several_choices_are_many_labels_and_none_is_an_answer(tmp_path):
+def test_label_studio_several_choices_are_many_labels_and_none_is_an_empty_list(tmp_path):
     path = saved(tmp_path, [task(1, "one", choice("b", "a")), task(2, "two", choice("a")), task(3, "three")])
     _, rows = through(path)
     assert infer_task(rows)[0] == "many_labels"
     assert rows.values("labels") == [["a", "b"], ["a"], []]
 
 
-def test_label_studio_regions_are_spans_and_utf16_offsets_are_counted_anew(tmp_path):
+def test_label_studio_regions_are_spans_and_utf16_offsets_are_converted(tmp_path):
     path = saved(
         tmp_path,
         [
@@ -163,7 +163,7 @@ def test_label_studio_min(tmp_path):
     assert rows.values("spans") == [[[0, 3, "PER"]]]
 
 
-def test_label_studio_says_what_is_wrong_with_its_task(tmp_path):
+def test_label_studio_reports_broken_tasks(tmp_path):
     two = task(2, "x", data={"body": "x", "title": "y"})
     with pytest.raises(DataError, match=r"no field .* clearly the text; it has: body, title.*--text"):
         import_rows(saved(tmp_path, [two]))
@@ -210,7 +210,7 @@ def test_doccano_sequence_labelling_old_and_new(tmp_path, marks):
     assert imported.left_out == ({"relations": [1], "comments": [1]} if "relations" in marks else {})
 
 
-def test_doccano_texts_for_texts(tmp_path):
+def test_doccano_sequence_to_sequence(tmp_path):
     pairs = [("good morning", "guten Morgen"), ("good night", "gute Nacht"), ("thank you", "vielen Dank")]
     path = saved(tmp_path, [{"id": 1, "text": en, "label": [de]} for en, de in pairs], "pairs.jsonl")
     imported, rows = through(path)
@@ -218,9 +218,9 @@ def test_doccano_texts_for_texts(tmp_path):
     assert list(zip(rows.texts, rows.values("target"), strict=True)) == pairs
 
 
-def test_doccano_says_which_line_is_wrong(tmp_path):
+def test_doccano_reports_the_broken_line(tmp_path):
     good = {"text": "Ada", "label": [[0, 3, "PER"]]}
-    with pytest.raises(UnreadableFileError, match=r"line 2: \[0, 3\] is no label"):
+    with pytest.raises(UnreadableFileError, match=r"line 2: \[0, 3\] is not a label"):
         import_rows(saved(tmp_path, [good, {"text": "Ada", "label": [[0, 3]]}], "a.jsonl"))
     with pytest.raises(UnreadableFileError, match=r"line 2: this document has no text"):
         import_rows(saved(tmp_path, [good, {"label": ["x"]}], "b.jsonl"), format="doccano")
@@ -254,7 +254,7 @@ def test_spacy_entities(docbin):
     assert imported.what == "spaCy DocBin"
     assert rows.values("spans") == [[[0, 3, "PER"], [13, 19, "LOC"]], []]
     path.rename(path.with_suffix(".bin"))
-    assert len(list(import_rows(path.with_suffix(".bin")).tables)) == 1  # told by its content, too
+    assert len(list(import_rows(path.with_suffix(".bin")).tables)) == 1  # recognised by content, too
 
 
 def test_spacy_categories_of_one_and_of_several_labels(docbin):
@@ -272,7 +272,7 @@ def test_spacy_that_is_broken_or_not_installed(tmp_path, monkeypatch):
     path = tmp_path / "x.spacy"
     path.write_bytes(zlib.compress(b"not msgpack"))
     pytest.importorskip("spacy", reason="needs metier[nlp]")
-    with pytest.raises(UnreadableFileError, match="no DocBin of spaCy"):
+    with pytest.raises(UnreadableFileError, match="not a DocBin of spaCy"):
         import_rows(path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"metier\[nlp\]"):
@@ -317,7 +317,7 @@ def test_rasa_intents_and_entities(tmp_path):
     assert {why: len(items) for why, items in imported.left_out.items()} == {
         "values of entities (synonyms)": 1,
         "roles of entities": 1,
-        "second meanings of one piece": 1,
+        "second meanings of one span": 1,
         "entries of the kind synonym": 1,
         "entries of the kind lookup": 1,
     }
@@ -325,25 +325,25 @@ def test_rasa_intents_and_entities(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("document", "error", "said"),
+    ("document", "error", "message"),
     [
         ("nlu:\n- intent: a\n  examples: [\n", BrokenRowError, "line 4: this is not YAML"),
         ("nlu:\n- examples: |\n    - hi\n", UnreadableFileError, "entry 1 of nlu: it has no intent"),
-        ("nlu:\n- intent: a\n  examples: |\n    hi\n", UnreadableFileError, "the line 'hi' is no example"),
+        ("nlu:\n- intent: a\n  examples: |\n    hi\n", UnreadableFileError, "the line 'hi' is not an example"),
         (
             'nlu:\n- intent: a\n  examples: |\n    - hi\n    - [x]{"entity" "y"}\n',
             UnreadableFileError,
-            "intent a, example 2: .*is no entity",
+            "intent a, example 2: .*is not an entity",
         ),
         ("stories:\n- story: a\n", UnreadableFileError, "no section 'nlu'"),
-        ("nlu: 3\n", UnreadableFileError, "'nlu' holds no list"),
+        ("nlu: 3\n", UnreadableFileError, "'nlu' is not a list"),
         ("nlu:\n- intent: !!python/object/apply:os.system ['true']\n", BrokenRowError, "this is not YAML"),
     ],
 )
-def test_rasa_says_where_it_is_wrong(tmp_path, document, error, said):
+def test_rasa_reports_the_broken_place(tmp_path, document, error, message):
     path = tmp_path / "nlu.yml"
     path.write_text(document)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         import_rows(path)
 
 
@@ -387,13 +387,13 @@ def test_sharegpt_in_both_spellings(tmp_path):
     assert [turn["role"] for turn in rows.values("messages")[1]] == ["user", "assistant", "tool"]
     assert imported.left_out == {
         "descriptions of tools": [1],
-        "conversations in which the assistant says nothing": [3],
+        "conversations without an assistant turn": [3],
     }
     openai = [{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}]
     _, rows = through(saved(tmp_path, openai, "openai.jsonl"))
     assert rows.values("target") == ["hello"]
     bad = [items[0], {"conversations": [{"from": "alien", "value": "x"}]}]
-    with pytest.raises(UnreadableFileError, match="item 2: turn 1 is spoken by 'alien'"):
+    with pytest.raises(UnreadableFileError, match="item 2: turn 1 has the speaker 'alien'"):
         import_rows(saved(tmp_path, bad, "bad.json"))
 
 
@@ -431,7 +431,7 @@ def test_hugging_face_class_labels_become_names(tmp_path, info):
     )
     imported, rows = through(path)
     assert rows.column("label") == ["pos", "neg", None]
-    assert imported.left_out == {"labels of -1 in label, which stand for none (the rows stay)": [3]}
+    assert imported.left_out == {"labels of -1 in label, which mean no label (the rows stay)": [3]}
 
 
 def test_hugging_face_splits_become_a_column(tmp_path):
@@ -504,8 +504,8 @@ def test_hugging_face_folders_that_are_broken(tmp_path):
         import_rows(several)
 
 
-def test_what_is_no_format_says_so(tmp_path):
-    with pytest.raises(UnreadableFileError, match=r"signs of no format.*'text', 'intent'.*metier check"):
+def test_an_unknown_format_is_reported(tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"shape of no format.*'text', 'intent'.*metier check"):
         import_rows(saved(tmp_path, [{"text": "a", "intent": "b"}]))
     with pytest.raises(UnreadableFileError, match="There is no file or folder"):
         import_rows(tmp_path / "none.json")
@@ -521,7 +521,7 @@ def test_what_is_no_format_says_so(tmp_path):
 @pytest.mark.parametrize(
     "document", [{"text": "cut \ud83d", "label": ["a"]}, {"text": "a", "label": [[0, 10**12, "X"]]}]
 )
-def test_what_cannot_be_stored_is_said_with_its_row(tmp_path, document):
+def test_values_that_cannot_be_stored_are_reported_with_their_row(tmp_path, document):
     good = {"text": "good", "label": ["a"] if document["label"] == ["a"] else [[0, 4, "X"]]}
     path = tmp_path / "x.jsonl"
     path.write_text(f"{json.dumps(good)}\n{json.dumps(document)}")
@@ -533,11 +533,11 @@ def test_what_cannot_be_stored_is_said_with_its_row(tmp_path, document):
 @pytest.mark.parametrize(
     "document", ["[1, 2]", '{"a": 1}', '[{"data": 3, "text": 5, "conversations": 4}]', "[[]]", "{"]
 )
-def test_whatever_the_file_holds_the_failure_is_a_sentence(tmp_path, name, document):
+def test_random_content_fails_with_a_metier_error(tmp_path, name, document):
     path = tmp_path / "x.json"
     path.write_text(document)
     try:
         rows = sum(table.num_rows for table in import_rows(path, format=name).tables)
     except MetierError:
         return
-    assert rows == 0  # Which the command refuses.
+    assert rows == 0  # The command refuses an empty import.

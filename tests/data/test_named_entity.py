@@ -1,4 +1,4 @@
-"""One entity named, the other found by its company; for training and for answering alike."""
+"""One entity named, the other inferred from its usual partner; for training and for prediction."""
 
 import metier
 from metier.data import iterate

@@ -23,7 +23,7 @@ from metier.errors import (
 
 ROWS = {"text": ["where is my card?", 'he said "no", twice', "两行\n文本"], "label": ["1", "a b", "标签"]}
 FORMATS = ["csv", "tsv", "jsonl", "parquet", "csv.gz", "tsv.gz", "jsonl.gz"]
-# Every character there is, but for the halves of surrogate pairs, which no file can hold.
+# Every character except lone surrogates, which no file can hold.
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
@@ -39,7 +39,7 @@ def put(path, content):
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-def test_rows_come_back_as_they_were_written(tmp_path, ending):
+def test_rows_round_trip(tmp_path, ending):
     rows = read(write(tmp_path / f"rows.{ending}"))
     assert list(rows.texts) == ROWS["text"]
     assert rows.labels == ROWS["label"]
@@ -55,7 +55,7 @@ def test_rows_come_back_as_they_were_written(tmp_path, ending):
 )
 @given(texts=st.lists(ANY_TEXT, min_size=1, max_size=8))
 def test_any_text_survives_every_format(tmp_path, ending, texts):
-    # A text of words among them, for rows that are all blank are refused.
+    # With a text of words, as rows that are all blank are refused.
     texts = [*texts, "a text"]
     path = write(tmp_path / f"any.{ending}", {"text": texts, "label": ["x"] * len(texts)})
     assert list(read(path, text="text", label="label").texts) == texts
@@ -70,7 +70,7 @@ def test_json_is_one_list_of_objects(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["lines.json", "lines.jsonl"])
-def test_json_lines_are_known_by_their_content(tmp_path, name):
+def test_json_lines_are_recognised_by_content(tmp_path, name):
     path = put(
         tmp_path / name, '{"text": "a b", "label": "x"}\n\n{"text": "c d", "label": null, "more": [1]}\n'
     )
@@ -80,7 +80,7 @@ def test_json_lines_are_known_by_their_content(tmp_path, name):
     assert any("JSON lines" in note for note in rows.notes) == (name == "lines.json")
 
 
-def test_a_json_document_that_is_no_list_says_what_it_is(tmp_path):
+def test_a_json_document_that_is_not_a_list_is_reported(tmp_path):
     with pytest.raises(UnreadableFileError, match="an object with the keys 'data'"):
         read(put(tmp_path / "rows.json", '{"data": [{"text": "a"}]}'))
 
@@ -143,18 +143,18 @@ def test_whole_numbers_with_gaps_in_csv_are_read_as_whole_numbers(tmp_path):
     assert any("read as 1" in note for note in rows.notes)
 
 
-def test_a_label_with_leading_zeros_stays_as_it_is(tmp_path):
+def test_a_label_with_leading_zeros_is_unchanged(tmp_path):
     assert read(put(tmp_path / "rows.csv", "text,label\na,007\nb,1.10\n")).labels == ["007", "1.10"]
 
 
-def test_rows_are_taken_as_they_are_or_with_other_roles():
+def test_rows_are_read_unchanged_or_with_other_roles():
     rows = read(pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"], "other": [1, 2]}))
     assert read(rows).labels == ["x", "y"]
     assert read(rows, label="other").labels == ["1", "2"]
 
 
 @pytest.mark.parametrize("source", [{"text": "a"}, 3, None, {"a", "b"}])
-def test_what_holds_no_rows_is_a_wrong_call(source):
+def test_a_source_without_rows_is_a_call_error(source):
     with pytest.raises(CallError, match="rows were expected"):
         read(source)
 
@@ -164,7 +164,7 @@ def test_items_of_different_kinds_are_refused():
         read(["a", {"text": "b"}])
 
 
-def test_half_a_surrogate_pair_is_named(tmp_path):
+def test_half_a_surrogate_pair_is_reported(tmp_path):
     with pytest.raises(BrokenRowError, match=r"line 2: .*surrogate") as caught:
         read(put(tmp_path / "rows.jsonl", '{"text": "a"}\n{"text": "\\ud83d"}\n'))
     assert caught.value.line == 2
@@ -187,7 +187,7 @@ def test_half_a_surrogate_pair_is_named(tmp_path):
         ("empty.csv.gz", gzip.compress(b"", mtime=0)),
     ],
 )
-def test_no_rows_is_said(tmp_path, name, content):
+def test_no_rows_is_reported(tmp_path, name, content):
     path = put(tmp_path / name, content)
     with pytest.raises(EmptyDataError):
         read(path)
@@ -195,7 +195,7 @@ def test_no_rows_is_said(tmp_path, name, content):
         list(iterate(path))
 
 
-def test_a_parquet_file_without_rows_names_its_columns(tmp_path):
+def test_the_error_of_a_parquet_file_without_rows_lists_its_columns(tmp_path):
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "rows.parquet")
     with pytest.raises(EmptyDataError, match=r"no rows under its columns \(text\)"):
         read(tmp_path / "rows.parquet")
@@ -209,7 +209,7 @@ def test_rows_that_are_all_blank_are_refused(tmp_path):
 # Columns.
 
 
-def test_a_missing_column_names_the_nearest(tmp_path):
+def test_the_error_of_a_missing_column_suggests_the_nearest(tmp_path):
     path = put(tmp_path / "rows.csv", "message,kind\na b,1\n")
     with pytest.raises(MissingColumnError, match=r"it has: message, kind\. Did you mean 'message'\?.*--text"):
         read(path, text="mesage")
@@ -256,8 +256,8 @@ def test_files_of_different_shape_are_refused(tmp_path):
         read(tmp_path)
 
 
-def test_a_folder_without_rows_says_what_to_put_there(tmp_path):
-    with pytest.raises(EmptyDataError, match="sub-folder a label"):
+def test_the_error_of_an_empty_folder_says_what_to_put_there(tmp_path):
+    with pytest.raises(EmptyDataError, match="sub-folder per label"):
         read(tmp_path)
 
 
@@ -274,7 +274,7 @@ def test_batches_have_their_size_and_keep_the_columns(tmp_path):
     assert all(isinstance(batch, Rows) for batch in batches)
 
 
-def test_batches_of_what_is_in_memory():
+def test_batches_of_rows_in_memory():
     assert [len(batch) for batch in iterate(["a", "b", "c"], batch_rows=2)] == [2, 1]
 
 

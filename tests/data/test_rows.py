@@ -40,7 +40,7 @@ def test_a_role_gives_its_values_as_tasks_take_them(role, values, expected):
 
 
 @pytest.mark.parametrize("role", ["label", "labels", "spans", "score", "target"])
-def test_a_missing_target_names_the_row_the_column_and_the_cure(role):
+def test_a_missing_target_is_reported_with_row_column_and_remedy(role):
     kinds = {"labels": ["a"], "spans": [], "score": 1.0}
     rows = rows_of(**{role: [kinds.get(role, "x"), None]})
     with pytest.raises(MissingLabelError, match=rf"1 of 2 rows .*no '{role}'.* row 2\. .*--drop-unlabelled"):
@@ -56,12 +56,12 @@ def test_a_missing_side_of_a_pair_is_filled_in_not_labelled():
         rows_of().values("text_pair")
 
 
-def test_a_role_without_its_column_is_named_by_its_flag():
+def test_a_role_with_a_missing_column_is_reported_with_its_flag():
     with pytest.raises(MissingColumnError, match="--role text_pair=COLUMN"):
         Rows(pa.table({"text": ["a"]}), Roles("text", text_pair="other"))
 
 
-def test_every_input_and_target_counts_in_the_fingerprint():
+def test_every_input_and_target_is_part_of_the_fingerprint():
     plain = rows_of()
     prints = {
         plain.fingerprint,

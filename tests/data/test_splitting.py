@@ -15,18 +15,18 @@ def parts_of(splits):
 
 
 def numbered(rows):
-    """Rows with a column that says which row each is."""
+    """Rows with a column of row numbers."""
     table = rows.table.append_column("row", pa.array(range(len(rows))))
     return type(rows)(table, rows.roles, origin=rows.origin)
 
 
 def distinct(n, label="x", start=0):
-    """Texts that are nothing like one another."""
+    """Texts that are not similar."""
     words = np.random.default_rng(start + 1).integers(10**8, 10**9, size=(n, 3))
     return [{"text": " ".join(map(str, row)), "label": label} for row in words]
 
 
-def test_every_row_is_in_one_part_and_labels_keep_their_share(banking):
+def test_every_row_is_in_one_split_and_labels_are_stratified(banking):
     rows = numbered(read(banking / "train.csv"))
     splits = split_rows(rows, random_state=0)
     numbers = [part.table.column("row").to_pylist() for part in (splits.train, splits.validation, splits.test)]
@@ -36,10 +36,10 @@ def test_every_row_is_in_one_part_and_labels_keep_their_share(banking):
     for label, count in counts.items():
         assert splits.test.labels.count(label) == pytest.approx(0.2 * count, abs=2)
         assert splits.validation.labels.count(label) == pytest.approx(0.1 * count, abs=2)
-    assert any("each label in its share, with near duplicates on one side" in note for note in splits.notes)
+    assert any("stratified by label, with near duplicates kept together" in note for note in splits.notes)
 
 
-def test_near_duplicates_stay_on_one_side(banking):
+def test_near_duplicates_stay_together(banking):
     rows = numbered(read(banking / "train.csv"))
     splits = split_rows(rows, random_state=0)
     side = np.empty(len(rows), dtype=int)
@@ -52,14 +52,14 @@ def test_near_duplicates_stay_on_one_side(banking):
     assert {int(side[group[0]]) for group in groups} == {0, 1, 2}
 
 
-def test_the_seed_decides(titles):
+def test_the_split_depends_on_the_seed(titles):
     rows = read(titles / "dev.csv")
     same = [parts_of(split_rows(rows, random_state=7)) for _ in range(2)]
     assert same[0] == same[1]
     assert parts_of(split_rows(rows, random_state=8)) != same[0]
 
 
-def test_given_parts_are_kept(banking):
+def test_given_splits_are_kept(banking):
     rows, test = read(banking / "train.csv"), read(banking / "test.csv")
     splits = split_rows(rows, test=test, random_state=0)
     assert splits.test is test
@@ -88,7 +88,7 @@ def test_a_split_column_without_validation_gives_some_of_train():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [(["train", "prod"], "'prod' .1 rows.*--split none"), (["test", "test"], "no row as train")],
+    [(["train", "prod"], "'prod' .1 rows.*--split none"), (["test", "test"], "no row with train")],
 )
 def test_a_split_column_of_other_values_is_refused(values, message):
     source = [row | {"part": value} for row, value in zip(distinct(2), values, strict=True)]
@@ -104,7 +104,7 @@ def test_test_rows_given_twice_are_refused():
         split_rows(read(source), test=read(distinct(2, start=5)), random_state=0)
 
 
-def test_no_group_is_on_two_sides():
+def test_no_group_is_in_two_splits():
     source = [row | {"label": "xyz"[n % 3], "group": n // 7} for n, row in enumerate(distinct(700))]
     splits = split_rows(read(source), random_state=0)
     groups = [set(part.column("group")) for part in (splits.train, splits.validation, splits.test)]
@@ -127,14 +127,14 @@ def test_by_time_the_latest_rows_are_held_out():
     assert any("the latest by date" in note for note in splits.notes)
 
 
-def test_by_time_a_late_copy_takes_its_original_along():
+def test_by_time_an_early_duplicate_moves_with_the_late_one():
     source = [row | {"time": n} for n, row in enumerate(distinct(50))]
     source.append(source[0] | {"time": 99})
     splits = split_rows(read(source), random_state=0)
     assert parts_of(splits)["test"].count(source[0]["text"]) == 2
 
 
-def test_a_time_that_cannot_be_read_is_named():
+def test_a_time_that_cannot_be_read_is_reported():
     source = [row | {"time": "2026-01-01"} for row in distinct(8)]
     source[5]["time"] = "soon"
     with pytest.raises(DataError, match=r"'soon' in row 6.*--time none"):
@@ -144,13 +144,13 @@ def test_a_time_that_cannot_be_read_is_named():
         split_rows(read(source), random_state=0)
 
 
-def test_a_label_seen_once_is_named_with_the_cure():
+def test_a_label_with_one_row_is_reported_with_the_remedy():
     source = [*distinct(30), *distinct(1, "lonely", start=3)]
     with pytest.raises(RareLabelError, match=r"needs 3 rows.*'lonely' has 1.*--drop-rare"):
         split_rows(read(source), random_state=0)
     with pytest.raises(RareLabelError, match="needs 2 rows"):
         split_rows(read(source), test=read(distinct(3, start=9)), random_state=0)
-    # Where nothing is made, nothing is too rare.
+    # Where all splits are given, no label is too rare.
     given_both = split_rows(
         read(source), test=read(distinct(3, start=9)), validation=read(distinct(3, start=8)), random_state=0
     )
@@ -173,7 +173,7 @@ def test_rows_without_labels_are_split_at_random_and_missing_ones_refused():
         split_rows(read([*distinct(20), {"text": "no label here", "label": None}]), random_state=0)
 
 
-def test_a_part_that_would_be_empty_is_said():
+def test_a_split_that_would_be_empty_is_reported():
     source = [row | {"group": n % 2} for n, row in enumerate(distinct(40))]
     with pytest.raises(DataError, match="part would have no rows"):
         split_rows(read(source), random_state=0)
@@ -191,7 +191,7 @@ def test_shares_that_leave_nothing_are_refused(fractions):
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.sampled_from("ab")), min_size=30, max_size=60), st.integers(0, 5)
 )
-def test_copies_never_part_and_no_row_is_lost(numbers, seed):
+def test_duplicates_stay_together_and_no_row_is_lost(numbers, seed):
     words = distinct(31)
     rows = (
         [words[number] | {"label": label} for number, label in numbers]
@@ -205,11 +205,11 @@ def test_copies_never_part_and_no_row_is_lost(numbers, seed):
     assert len(set.union(*sets)) == sum(map(len, sets))
 
 
-def test_labels_of_one_row_can_stay_in_training_whole():
+def test_labels_of_one_row_can_stay_in_training():
     rows = read([*distinct(30, "a"), *distinct(30, "b", 30), *distinct(1, "rare", 60)])
     with pytest.raises(RareLabelError, match="--keep-rare"):
         split_rows(rows, random_state=0)
     splits = split_rows(rows, random_state=0, keep_rare=True)
     assert splits.train.labels.count("rare") == 1
     assert set(splits.test.labels) == set(splits.validation.labels) == {"a", "b"}
-    assert any("rare in training alone" in note for note in splits.notes)
+    assert any("rare only in training" in note for note in splits.notes)

@@ -16,7 +16,7 @@ def counted(rows, role):
     return Counter(value[2] if role == "spans" else value for row in values for value in row)
 
 
-def test_the_rarest_type_of_entity_has_its_share_everywhere(examples):
+def test_the_rarest_type_of_entity_is_stratified(examples):
     rows = read(examples / "uner_zh_gsd/train.conll")
     splits = split_rows(rows, random_state=0)
     for kind in counted(rows, "spans"):
@@ -25,7 +25,7 @@ def test_the_rarest_type_of_entity_has_its_share_everywhere(examples):
         ]
         assert with_kind[2] / sum(with_kind) == pytest.approx(0.2, abs=0.05)
         assert with_kind[1] / sum(with_kind) == pytest.approx(0.1, abs=0.05)
-    assert any("each type of entity in its share, the rarest first" in note for note in splits.notes)
+    assert any("stratified by type of entity" in note for note in splits.notes)
 
 
 def test_rare_labels_among_many_are_in_every_part(examples):
@@ -45,7 +45,7 @@ def test_a_label_with_two_rows_among_many_is_no_error():
     assert [len(part) for part in parts(split_rows(rows, random_state=0))] == pytest.approx([28, 4, 8], abs=1)
 
 
-def test_scores_are_dealt_out_by_fifths():
+def test_scores_are_stratified_by_fifths():
     random = np.random.default_rng(0)
     words = random.integers(10**8, 10**9, size=(500, 3))
     scores = np.sort(random.exponential(size=500))
@@ -68,7 +68,7 @@ def test_questions_about_one_passage_stay_together(examples, file):
         assert any("questions about one passage" in note for note in splits.notes)
 
 
-def test_the_same_pair_stays_on_one_side_and_one_side_of_it_may_recur():
+def test_equal_pairs_stay_together_and_one_side_may_recur():
     words = [" ".join(map(str, row)) for row in np.random.default_rng(0).integers(10**8, 10**9, size=(60, 3))]
     source = [
         {"text": "the same question", "text_pair": word, "label": "ab"[n % 2]} for n, word in enumerate(words)
@@ -87,17 +87,17 @@ def test_short_answers_do_not_tie_all_dialogues_together(examples):
     assert [len(part) / len(rows) for part in parts(splits)] == pytest.approx([0.7, 0.1, 0.2], abs=0.03)
 
 
-def test_duplicates_that_would_tie_all_groups_together_are_let_go():
+def test_duplicates_that_would_tie_all_groups_together_are_ignored():
     words = np.random.default_rng(0).integers(10**8, 10**9, size=(60, 3))
     source = [{"text": " ".join(map(str, row)), "group": n // 2} for n, row in enumerate(words)]
     source += [{"text": "Yes, please.", "group": group} for group in range(30)]
     splits = split_rows(read(source), random_state=0)
     groups = [set(part.column("group")) for part in parts(splits)]
     assert [len(part) for part in groups] == pytest.approx([21, 3, 6], abs=1)
-    assert all(note.endswith(", with rows of one group on one side") for note in splits.notes)
+    assert all(note.endswith(", with rows of one group kept together") for note in splits.notes)
 
 
-def test_a_short_passage_stays_on_one_side_however_long_its_questions():
+def test_a_short_passage_stays_in_one_split_however_long_its_questions():
     words = [" ".join(map(str, row)) for row in np.random.default_rng(0).integers(10**8, 10**9, size=(60, 9))]
     source = [
         {"text": f"passage {n % 20}", "question": word, "answers": [{"text": str(n % 20), "start": 8}]}
@@ -108,13 +108,13 @@ def test_a_short_passage_stays_on_one_side_however_long_its_questions():
 
 
 @pytest.mark.parametrize("file", ["tatoeba_en_zh/dev.jsonl", "sgd_dialogues/messages/train.jsonl"])
-def test_texts_to_write_are_split_at_random(examples, file):
+def test_target_texts_are_split_at_random(examples, file):
     splits = split_rows(read(examples / file), random_state=0)
     assert all(len(part) > 10 for part in parts(splits))
     assert any("at random" in note for note in splits.notes)
 
 
-def test_rows_without_whatever_is_to_be_learnt_are_left_out():
+def test_rows_without_a_target_are_removed():
     rows = read([{"text": "a b", "spans": [[0, 1, "X"]]}, {"text": "c d", "spans": None}])
     kept, dropped = drop_unlabelled(rows)
     assert (list(kept.texts), dropped) == (["a b"], 1)

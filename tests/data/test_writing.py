@@ -38,14 +38,14 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "csv.gz", "parquet"])
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, ending, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, ending, monkeypatch):
     """`/dev/full` refuses every byte as a full disk does."""
     path = tmp_path / f"out.{ending}"
     partial = tmp_path / f"out.{ending}.partial"
     partial.symlink_to("/dev/full")
     big = pa.table({"text": [f"text {n}" * 50 for n in range(3_000)]})
     with (
-        pytest.raises(StorageError, match=r"the disk is full.*Nothing half-written") as caught,
+        pytest.raises(StorageError, match=r"the disk is full.*No partial file") as caught,
         open_writer(path) as writer,
     ):
         writer.write(big)
@@ -53,7 +53,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, ending, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_is_said_before_any_work(tmp_path):
+def test_a_missing_folder_is_reported_before_any_work(tmp_path):
     with (
         pytest.raises(StorageError, match="No such file or directory"),
         open_writer(tmp_path / "no" / "out.csv"),
@@ -81,13 +81,13 @@ def test_json_lines_keep_types_and_take_new_columns(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_column_that_is_gone_is_empty_and_a_new_one_refused(tmp_path, ending):
+def test_a_missing_column_is_empty_and_a_new_one_refused(tmp_path, ending):
     path = tmp_path / f"out.{ending}"
     with open_writer(path) as writer:
         writer.write(TABLE)
         writer.write(pa.table({"text": ["d"]}))
     assert read(path).table.num_rows == 3
-    with pytest.raises(DataError, match=r"'more' comes up only after.*jsonl"):
+    with pytest.raises(DataError, match=r"'more' is missing in the first rows.*jsonl"):
         write_with_a_new_column(path)
 
 

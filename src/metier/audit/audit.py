@@ -1,4 +1,4 @@
-"""The whole examination: every check in turn, and what it says together."""
+"""Run every check on the rows and collect the findings."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ from metier.audit.finding import Finding
 from metier.audit.inputs import labels_of_rows
 from metier.audit.label_errors import MOST_ROWS, check_label_errors
 from metier.audit.label_sets import check_label_sets
-from metier.audit.labels import check_labels, check_unseen_labels
+from metier.audit.labels import check_labels, check_unknown_labels
 from metier.audit.languages import check_languages
 from metier.audit.leakage import check_leakage
 from metier.audit.lengths import check_lengths
 from metier.audit.repetition import check_repetition
 from metier.audit.scores import check_scores
-from metier.audit.span_checks import check_places
+from metier.audit.span_checks import check_spans
 from metier.audit.targets import check_targets
 from metier.audit.task_fit import check_task_fit
 from metier.data.columns.split_column import positions_by_split
@@ -39,7 +39,7 @@ CHECKS = (
     *("text-is-id", "label-is-id", "constant-columns", "label-in-text"),
     *("missing-labels", "too-few-labels", "rare-labels", "few-rows", "imbalance", "label-spellings"),
     *("empty-texts", "wordless-texts", "long-texts", "huge-texts"),
-    *("joined-labels", "cut-words", "cut-by-windows", "overlapping-entities", "no-answers"),
+    *("merged-labels", "cut-words", "cut-by-windows", "overlapping-entities", "no-answers"),
     *("infinite-scores", "constant-scores", "score-outliers"),
     *("empty-targets", "copied-targets", "assistant-begins", "empty-turns"),
     *("duplicates", "near-duplicates", "conflicting-labels", "conflicting-spans", "conflicting-answers"),
@@ -49,30 +49,36 @@ CHECKS = (
         "validation-known-passages",
         "test-leakage",
         "test-near-leakage",
-        "test-unseen-labels",
+        "test-unknown-labels",
         "test-absent-labels",
     ),
-    *("validation-leakage", "validation-near-leakage", "validation-unseen-labels", "validation-absent-labels"),
+    *("validation-leakage", "validation-near-leakage", "validation-unknown-labels", "validation-absent-labels"),
 )
-# What is asked of the training rows alone; each says nothing where its columns are not.
+# Earlier names of findings, which `--show` still takes.
+RENAMED_CHECKS = {
+    "joined-labels": "merged-labels",
+    "test-unseen-labels": "test-unknown-labels",
+    "validation-unseen-labels": "validation-unknown-labels",
+}
+# Checks of the training rows alone; each finds nothing where its columns are missing.
 CHECKED = (
-    *(check_columns, check_targets, check_labels, check_label_sets, check_places, check_scores),
+    *(check_columns, check_targets, check_labels, check_label_sets, check_spans, check_scores),
     *(check_conversations, check_lengths, check_repetition),
 )
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What is wrong with some rows.
+    """The findings about some rows.
 
     Parameters
     ----------
     findings : tuple of Finding
         Errors first, then warnings, then notes.
     facts : mapping
-        What the rows are: `task`, `rows`, `labels` (count of each label, or of each type of span), `language`,
+        Description of the rows: `task`, `rows`, `labels` (count of each label, or of each type of span), `language`,
         `language_shares`, `characters` of the texts; and `without_labels`, `without_answers`, `scores` where the
-        task has some.
+        task has them.
     """
 
     findings: tuple[Finding, ...]
@@ -80,15 +86,15 @@ class Audit:
 
     @property
     def has_errors(self) -> bool:
-        """Whether something was found that would make the figures wrong."""
+        """Whether there is a finding that would make the scores wrong."""
         return any(finding.severity == "error" for finding in self.findings)
 
     def find(self, check: str) -> list[Finding]:
-        """Give the findings of a name."""
+        """Give the findings with this name."""
         return [finding for finding in self.findings if finding.check == check]
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything in plain values, for programs."""
+        """Give everything as plain values, for JSON."""
         findings = [finding.as_dict() for finding in self.findings]
         return {"has_errors": self.has_errors, "facts": dict(self.facts), "findings": findings}
 
@@ -113,12 +119,12 @@ def examine(
     test, validation : Rows, optional
         Held-out rows.
     task : str, optional
-        What is to be learned from them, where it is not what their columns show.
+        The task; None: inferred from the columns.
     label_errors : bool, optional
         Whether to look for mislabelled rows; by default when there are at most 50,000 rows.
     faults : mapping of str to FaultLog, optional
-        What reading found in `train` (these rows), `test` and `validation`; rows are then counted as in their
-        file, with those that reading left out.
+        Faults found while reading `train` (these rows), `test` and `validation`; row numbers then count every
+        row of the file, skipped rows included.
     """
     faults = faults or {}
     parts, index = _parts(rows, test, validation, faults)
@@ -132,17 +138,17 @@ def examine(
         check_languages(train, mix),
         *([check_label_errors(train, random_state=random_state)] if label_errors else []),
     ]
-    asked = [(check, index.get("train")) for check in checks]
+    to_run = [(check, index.get("train")) for check in checks]
     for name, part in parts.items():
-        asked.append((check_leakage(train, part, name=name), index.get(name)))
-        asked.append((check_unseen_labels(train, part, name=name), index.get(name)))
+        to_run.append((check_leakage(train, part, name=name), index.get(name)))
+        to_run.append((check_unknown_labels(train, part, name=name), index.get(name)))
     origins = {"train": rows} | {name: part for name, part in parts.items() if name in faults}
-    # What reading found is counted as in the file already.
+    # Findings of reading already have the row numbers of the file.
     read = [
         (check_broken_values(log, origin=origins[name].origin, is_main=name == "train"), None)
         for name, log in faults.items()
     ]
-    found = sorted(_run([*read, *asked], listener), key=lambda finding: SEVERITIES.index(finding.severity))
+    found = sorted(_run([*read, *to_run], listener), key=lambda finding: SEVERITIES.index(finding.severity))
     sizes = {"train": len(train)} | {name: len(part) for name, part in parts.items()}
     languages = {"language": mix.main_language, "language_shares": mix.shares}
     return Audit(tuple(found), _facts(train, sizes, task) | languages)
@@ -151,7 +157,7 @@ def examine(
 def _parts(
     rows: Rows, test: Rows | None, validation: Rows | None, faults: Mapping[str, FaultLog]
 ) -> tuple[dict[str, Rows], dict[str, np.ndarray]]:
-    """Give the parts by name, and where the rows of each stand in their file if not one by one."""
+    """Give the parts by name, and the positions of their rows in the file where those differ."""
     kept = {name: log.kept for name, log in faults.items() if log.kept is not None}
     parts, index = {"train": rows}, dict(kept)
     if rows.roles.split is not None:
@@ -180,7 +186,7 @@ def _part(rows: Rows, positions: np.ndarray, name: str) -> Rows:
 
 
 def _in_file(finding: Finding, index: np.ndarray | None) -> Finding:
-    """Count rows as the file does, where the part that was examined is only some of its rows."""
+    """Number rows as in the file, where the examined part is only some of its rows."""
     if index is None:
         return finding
     examples = tuple({**example, "row": int(index[example["row"] - 1]) + 1} for example in finding.examples)

@@ -1,4 +1,4 @@
-"""What reading could not use: spans outside their text, answers that are not there, turns in a row."""
+"""Values that reading could not use: spans outside their text, answers not in their passage, turns out of order."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, positions_of,
 from metier.data.columns.column_parsing import REPAIRS
 from metier.data.columns.value_faults import FaultKind, FaultLog
 
-# What the values of a role are called, and the finding that tells of them.
+# Noun for the values of a role, and the name of its finding.
 _NOUNS = {
     "spans": ("spans", "broken-spans"),
     "head": ("a first entity", "broken-entities"),
@@ -19,16 +19,16 @@ _NOUNS = {
 
 
 def check_broken_values(log: FaultLog, *, origin: str, is_main: bool) -> Iterator[Finding]:
-    """Tell what reading found, each kind of fault of each column for itself, and what `--repair` makes of it.
+    """Report what reading found, one finding per column and kind of fault, and what `--repair` would do.
 
     Parameters
     ----------
     log : FaultLog
-        What reading wrote.
+        The faults that reading recorded.
     origin : str
-        The rows it read.
+        Where the rows come from.
     is_main : bool
-        Whether they are the rows that are examined, not those they are tested on.
+        Whether these are the training rows, not the test or validation rows.
     """
     if log.stray is not None:
         yield _stray(log, origin)
@@ -62,7 +62,7 @@ def _stray(log: FaultLog, origin: str) -> Finding:
 
 def _broken(kind: FaultKind, origin: str, is_main: bool) -> Finding:
     noun, name = _NOUNS[kind.role]
-    n_rows, n_lost = len(kind.rows), len(kind.unmendable)
+    n_rows, n_lost = len(kind.rows), len(kind.unfixable)
     where = "" if is_main else f" of {origin}"
     return Finding(
         name,
@@ -79,7 +79,7 @@ def _broken(kind: FaultKind, origin: str, is_main: bool) -> Finding:
         {
             "column": kind.column,
             "kind": kind.kind,
-            "mended": n_rows - n_lost,
+            "fixed": n_rows - n_lost,
             "left_out": n_lost,
             "pieces_left_out": kind.pieces_lost,
         },
@@ -87,14 +87,14 @@ def _broken(kind: FaultKind, origin: str, is_main: bool) -> Finding:
 
 
 def _outcome(kind: FaultKind) -> str:
-    """Say what `--repair` would do about it."""
+    """Describe what `--repair` would do."""
     if kind.role not in REPAIRS:
         return f" {kind.cure}"
-    n_rows, n_lost = len(kind.rows), len(kind.unmendable)
+    n_rows, n_lost = len(kind.rows), len(kind.unfixable)
     pieces = "answer" if kind.role == "answers" else "span"
-    without = f", leaving {count_of(kind.pieces_lost, pieces)} out" if kind.pieces_lost else ""
+    without = f", without {count_of(kind.pieces_lost, pieces)}" if kind.pieces_lost else ""
     if not n_lost:
-        return f" --repair mends {'it' if n_rows == 1 else 'them all'}{without}"
+        return f" --repair fixes {'it' if n_rows == 1 else 'them all'}{without}"
     if n_lost == n_rows:
-        return f" --repair leaves {'this row' if n_rows == 1 else 'these rows'} out"
-    return f" --repair mends {n_rows - n_lost:,}{without}, and leaves {count_of(n_lost, 'row')} out"
+        return f" --repair removes {'this row' if n_rows == 1 else 'these rows'}"
+    return f" --repair fixes {n_rows - n_lost:,}{without}, and removes {count_of(n_lost, 'row')}"

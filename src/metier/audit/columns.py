@@ -11,14 +11,14 @@ from metier.data.rows import Rows
 
 ID_DISTINCT_FRACTION = 0.98
 ID_MOST_BYTES = 40
-# A label of one or two letters stands in many texts by chance.
+# A label of one or two letters is in many texts by chance.
 LEAKED_LABEL_CHARACTERS = 4
 LEAKED_FRACTION = 0.5
 MOST_ROWS = 50_000
 
 
 def check_columns(rows: Rows) -> Iterator[Finding]:
-    """Find roles that were given to the wrong column, and columns that say nothing."""
+    """Find roles assigned to the wrong column, and columns without information."""
     if len(rows) < 2:
         return
     yield from _text_is_id(rows)
@@ -67,11 +67,11 @@ def _label_is_id(rows: Rows) -> Iterator[Finding]:
 
 
 def _constant(rows: Rows) -> Iterator[Finding]:
-    playing = {column for column in vars(rows.roles).values() if column is not None}
+    used = {column for column in vars(rows.roles).values() if column is not None}
     constant = [
         name
         for name in rows.table.column_names
-        if name not in playing
+        if name not in used
         and not pa.types.is_nested(rows.table.column(name).type)  # Arrow cannot compare lists.
         and pc.count_distinct(rows.table.column(name), mode="all").as_py() == 1
     ]
@@ -79,7 +79,7 @@ def _constant(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "constant-columns",
             "note",
-            f"{count_of(len(constant), 'column')} {'says' if len(constant) == 1 else 'say'} the same in "
+            f"{count_of(len(constant), 'column')} {'has' if len(constant) == 1 else 'have'} the same value in "
             "every row: "
             f"{', '.join(constant)}",
             origin=rows.origin,
@@ -88,27 +88,27 @@ def _constant(rows: Rows) -> Iterator[Finding]:
 
 
 def _label_in_text(rows: Rows) -> Iterator[Finding]:
-    """Find texts that hold their own label's name far more often than the names of other labels."""
+    """Find labels whose name is written in their own texts."""
     if rows.roles.label is None:
         return
     sample = rows if len(rows) <= MOST_ROWS else rows.take(np.linspace(0, len(rows) - 1, MOST_ROWS).astype(int))
     labels = sample.column("label")
-    told = [
+    leaking = [
         position
         for position, (text, label) in enumerate(zip(sample.texts, labels, strict=True))
         if label is not None and len(label) >= LEAKED_LABEL_CHARACTERS and label.casefold() in text.casefold()
     ]
-    if len(told) < LEAKED_FRACTION * len(sample):
+    if len(leaking) < LEAKED_FRACTION * len(sample):
         return
     yield Finding(
         "label-in-text",
         "warning",
-        f"{len(told) / len(sample):.0%} of the texts hold the name of their own label: the label may have "
+        f"{len(leaking) / len(sample):.0%} of the texts contain the name of their own label: the label may have "
         "leaked into "
         f"{sample.roles.text}",
-        positions_of(told) if sample is rows else (),
+        positions_of(leaking) if sample is rows else (),
         rows.origin,
-        examples_of(sample, told),
-        "remove it from the texts, or be sure that it will be there when the model is asked",
-        {"fraction": len(told) / len(sample)},
+        examples_of(sample, leaking),
+        "remove it from the texts, unless it will also be there at prediction time",
+        {"fraction": len(leaking) / len(sample)},
     )

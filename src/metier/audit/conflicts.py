@@ -1,4 +1,4 @@
-"""Rows that ask the same and are answered differently: whichever is learnt, the other is then an error."""
+"""Rows with the same input and different targets: whichever is learned, the other counts as an error."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -11,7 +11,7 @@ from metier.data.duplicates import Clusters
 from metier.data.rows import Rows
 from metier.text import normalise
 
-# Scores of one text that differ by more than this share of all scores' range are in conflict.
+# Scores of one text conflict where they differ by more than this fraction of the range of all scores.
 SCORE_FRACTION = 0.1
 _NAMES = {
     "label": ("conflicting-labels", "labels", "give each text one label"),
@@ -19,17 +19,17 @@ _NAMES = {
     "spans": ("conflicting-spans", "spans", "mark each text in one way"),
     "answers": ("conflicting-answers", "answers", "give each question answers that agree"),
     "score": ("conflicting-scores", "scores", "give each text one score, such as their mean"),
-    "target": ("several-targets", "texts to write", ""),
+    "target": ("several-targets", "target texts", ""),
 }
 
 
 def check_conflicts(rows: Rows, exact: Clusters) -> Iterator[Finding]:
-    """Find rows that ask the same and are answered differently.
+    """Find rows with the same input and different targets.
 
     Parameters
     ----------
     exact : Clusters
-        Which rows ask the same.
+        Rows grouped by equal input.
     """
     groups = exact.groups()
     if not groups:
@@ -43,19 +43,19 @@ def check_conflicts(rows: Rows, exact: Clusters) -> Iterator[Finding]:
 def _finding(rows: Rows, role: str, groups: list[np.ndarray]) -> Finding:
     name, noun, remedy = _NAMES[role]
     positions = [int(position) for group in groups for position in group]
-    # A sentence may be translated in two ways, and both are right.
+    # A sentence can have two correct translations.
     severity: Severity = "note" if role == "target" else "warning"
     given = rows.column(role)
     facts: dict[str, Any] = {"texts": len(groups)}
     if role == "label":
-        facts["pairs"] = _commonest_pairs(given, groups)
+        facts["pairs"] = _most_frequent_pairs(given, groups)
     shown: dict[str, Any] = (
         {} if role == "label" else {role: [_shown(given[position]) for position in positions]}
     )
     return Finding(
         name,
         severity,
-        f"{count_of(len(groups), 'text')} {'stands' if len(groups) == 1 else 'stand'} under different {noun} "
+        f"{count_of(len(groups), 'text')} {'appears' if len(groups) == 1 else 'appear'} with different {noun} "
         f"({count_of(len(positions), 'row')})",
         positions_of(positions),
         rows.origin,
@@ -65,7 +65,7 @@ def _finding(rows: Rows, role: str, groups: list[np.ndarray]) -> Finding:
     )
 
 
-def _commonest_pairs(labels: Sequence[Any], groups: list[np.ndarray]) -> list[dict[str, Any]]:
+def _most_frequent_pairs(labels: Sequence[Any], groups: list[np.ndarray]) -> list[dict[str, Any]]:
     pairs = Counter(
         tuple(sorted({str(labels[position]) for position in group.tolist()}))[:2] for group in groups
     )
@@ -81,7 +81,7 @@ def _shown(value: Any) -> str:
 
 
 def _differing(key: Callable[[Rows, int, Any], Hashable], role: str) -> Callable[..., list[np.ndarray]]:
-    """Give a rule: rows are in conflict where their keys differ."""
+    """Make a rule: rows conflict where their keys differ."""
 
     def rule(rows: Rows, groups: list[np.ndarray]) -> list[np.ndarray]:
         given = rows.column(role)
@@ -95,13 +95,13 @@ def _differing(key: Callable[[Rows, int, Any], Hashable], role: str) -> Callable
 
 
 def _span_key(rows: Rows, row: int, spans: list[dict[str, Any]]) -> Hashable:
-    # Equal texts may differ in case and spaces, and so in offsets; what is marked is the same.
+    # Equal texts may differ in case and spaces, and so in offsets: compare the marked texts.
     text = rows.texts[row]
     return tuple((normalise(text[span["start"] : span["end"]]), span["label"]) for span in spans)
 
 
 def _answers(rows: Rows, groups: list[np.ndarray]) -> list[np.ndarray]:
-    """Answers are in conflict where no one answer is in all rows: other annotators may have added more."""
+    """Answers conflict where no answer is common to all rows: other annotators may have added more."""
     given = rows.column("answers")
     conflicting = []
     for group in groups:

@@ -1,4 +1,4 @@
-"""Conversations that can be read and still teach badly: begun by the assistant, or with nothing said in a turn."""
+"""Conversations that are poor training data: begun by the assistant, or with an empty turn."""
 
 from collections.abc import Iterator
 
@@ -7,28 +7,28 @@ from metier.data.rows import Rows
 
 
 def check_conversations(rows: Rows) -> Iterator[Finding]:
-    """Find conversations that the assistant begins, and turns in which nothing is said."""
+    """Find conversations that the assistant begins, and empty turns."""
     if rows.roles.messages is None:
         return
-    begun, silent = [], []
+    begun, empty = [], []
     for row, messages in enumerate(rows.column("messages")):
         first = next((turn["role"] for turn in messages or () if turn["role"] != "system"), None)
         if first == "assistant":
             begun.append(row)
         if any(not turn["content"].strip() for turn in messages or ()):
-            silent.append(row)
+            empty.append(row)
     for name, positions, what, remedy in (
         (
             "assistant-begins",
             begun,
             "begun by the assistant, which many chat models refuse",
-            "put a system turn or what the user said before it",
+            "put a system or user turn before it",
         ),
         (
             "empty-turns",
-            silent,
-            "with a turn in which nothing is said",
-            "fill these turns in, or leave them out",
+            empty,
+            "with an empty turn",
+            "fill these turns in, or remove them",
         ),
     ):
         if positions:

@@ -1,4 +1,4 @@
-"""What a check gives: one thing that is wrong with the rows, or worth knowing."""
+"""The result of a check: one problem of the rows, or one note."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from metier.data.rows import Rows
 
 Severity = Literal["error", "warning", "note"]
 MOST_EXAMPLES = 100
-MOST_EXAMPLES_TOLD = 5
+MOST_EXAMPLES_IN_JSON = 5
 EXAMPLE_CHARACTERS = 200
 MOST_ROW_NUMBERS = 1_000
 
@@ -24,19 +24,19 @@ class Finding:
     check : str
         Name of the finding, as `metier check --show` takes it.
     severity : {"error", "warning", "note"}
-        An error makes figures wrong, a warning makes the model worse, a note is good to know.
+        An error makes the scores wrong, a warning makes the model worse, a note is information.
     sentence : str
         What was found, in one sentence.
     rows : tuple of int
-        Positions of the rows it is about, from 0, in the rows that `origin` names.
+        Positions of the affected rows, from 0, in the rows of `origin`.
     origin : str
-        The rows it is about.
+        Where the rows come from.
     examples : tuple of mapping
-        Up to a hundred of them: `row` (number from 1), `text`, and what else explains the finding.
+        Up to a hundred of them: `row` (number from 1), `text`, and values that explain the finding.
     remedy : str
-        What mends it: a flag, or a few words.
+        How to fix it: a flag, or a few words.
     facts : mapping
-        The same in numbers, for programs.
+        The same as values, for JSON.
     """
 
     check: str
@@ -49,7 +49,7 @@ class Finding:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the facts of the finding: the first thousand row numbers, from 1, and five examples."""
+        """Give the finding as plain values: the first thousand row numbers, from 1, and five examples."""
         return {
             "check": self.check,
             "severity": self.severity,
@@ -57,28 +57,28 @@ class Finding:
             "origin": self.origin,
             "n_rows": len(self.rows),
             "row_numbers": [row + 1 for row in self.rows[:MOST_ROW_NUMBERS]],
-            "examples": [dict(example) for example in self.examples[:MOST_EXAMPLES_TOLD]],
+            "examples": [dict(example) for example in self.examples[:MOST_EXAMPLES_IN_JSON]],
             "remedy": self.remedy,
             "facts": dict(self.facts),
         }
 
 
 def positions_of(rows: np.ndarray | Sequence[int]) -> tuple[int, ...]:
-    """Turn an array of positions into what a finding keeps."""
+    """Turn an array of positions into a tuple of int."""
     return tuple(int(row) for row in rows)
 
 
 def examples_of(
     rows: Rows, positions: Sequence[int], *, most: int = MOST_EXAMPLES, **more: Sequence[Any]
 ) -> tuple[dict[str, Any], ...]:
-    """Show some rows: number from 1, text, label where there is one, and further values, one a position."""
+    """Give examples: row number from 1, text, label where there is one, and further values, one per position."""
     texts, shown = rows.texts, []
     labels = rows.table.column(rows.roles.label) if rows.roles.label else None
-    for place, position in enumerate(positions[:most]):
+    for index, position in enumerate(positions[:most]):
         example: dict[str, Any] = {"row": int(position) + 1, "text": shorten(texts[int(position)])}
         if labels is not None:
             example["label"] = labels[int(position)].as_py()
-        example.update({name: values[place] for name, values in more.items()})
+        example.update({name: values[index] for name, values in more.items()})
         shown.append(example)
     return tuple(shown)
 

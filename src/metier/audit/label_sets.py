@@ -1,4 +1,4 @@
-"""Labels of which a row has any number, and types of spans: too rare to be learnt, or joined into one."""
+"""Label sets and types of spans: labels too rare to learn, or several labels merged into one string."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,13 @@ from metier.audit.labels import FEW_ROWS, MOST_NAMED, ROWS_TO_SPLIT
 from metier.data.columns.label_lists import SEPARATORS, WIDE
 from metier.data.rows import Rows
 
-JOINED_ROWS = 3  # One such label may be somebody's slip; it is told with the rare ones.
+MERGED_ROWS = 3  # Fewer may be slips; the check of rare labels reports them.
 
 
 def check_label_sets(rows: Rows) -> Iterator[Finding]:
-    """Find labels, or types of spans, that few rows have; and sets of labels that were read as one label."""
+    """Find labels or types of spans that few rows have, and sets of labels that were read as one label."""
     if rows.roles.label is not None:
-        yield from _joined(rows)
+        yield from _merged(rows)
         return
     own = labels_of_rows(rows)
     if own is None:
@@ -36,8 +36,8 @@ def check_label_sets(rows: Rows) -> Iterator[Finding]:
 
 def _rare(rows: Rows, own: Sequence[Sequence[str]], counts: Counter[str], noun: str) -> Iterator[Finding]:
     steps = (
-        ("rare-labels", 0, ROWS_TO_SPLIT, "too few to be in every part"),
-        ("few-rows", ROWS_TO_SPLIT, FEW_ROWS, "they are learnt badly"),
+        ("rare-labels", 0, ROWS_TO_SPLIT, "too few for every split to have one"),
+        ("few-rows", ROWS_TO_SPLIT, FEW_ROWS, "so the model will learn them poorly"),
     )
     for name, least, most, harm in steps:
         rare = Counter({label: count for label, count in counts.items() if least <= count < most})
@@ -60,20 +60,20 @@ def _rare(rows: Rows, own: Sequence[Sequence[str]], counts: Counter[str], noun: 
         )
 
 
-def _joined(rows: Rows) -> Iterator[Finding]:
-    """Find a column of one label that holds several: its pieces are labels of other rows."""
+def _merged(rows: Rows) -> Iterator[Finding]:
+    """Find a single-label column that holds several labels: the pieces are labels of other rows."""
     labels = rows.column("label")
     known = {label for label in labels if label is not None}
     for mark in SEPARATORS:
         positions = [
-            row for row, label in enumerate(labels) if label is not None and _is_joined(label, mark, known)
+            row for row, label in enumerate(labels) if label is not None and _is_merged(label, mark, known)
         ]
-        if len(positions) < JOINED_ROWS:
+        if len(positions) < MERGED_ROWS:
             continue
         yield Finding(
-            "joined-labels",
+            "merged-labels",
             "warning",
-            f"{count_of(len(positions), 'row')} have a label made of others with {mark!r} between them, such as "
+            f"{count_of(len(positions), 'row')} have a label that is other labels separated by {mark!r}, such as "
             f"{labels[positions[0]]!r}",
             positions_of(positions),
             rows.origin,
@@ -83,6 +83,6 @@ def _joined(rows: Rows) -> Iterator[Finding]:
         )
 
 
-def _is_joined(label: str, mark: str, known: set[str]) -> bool:
+def _is_merged(label: str, mark: str, known: set[str]) -> bool:
     pieces = [piece.strip() for piece in label.translate(WIDE).split(mark)]
     return len(pieces) > 1 and all(piece in known for piece in pieces)

@@ -1,4 +1,4 @@
-"""The labels: missing, rare, unbalanced, spelt in two ways, or only in the test rows."""
+"""Checks of labels: missing, rare, unbalanced, spelt in two ways, or only in the test rows."""
 
 import re
 import unicodedata
@@ -12,9 +12,9 @@ from metier.audit.inputs import labels_of_rows
 from metier.data.rows import Rows
 from metier.tasks.classification import DROWNING_FRACTION
 
-FEW_ROWS = 40  # A label with fewer rows is learnt badly by everything that was measured.
+FEW_ROWS = 40  # With fewer rows per label every measured method learned the label poorly.
 ROWS_TO_SPLIT = 3
-IMBALANCE = 20  # The commonest label has this many times the rows of the rarest.
+IMBALANCE = 20  # The most frequent label has this many times the rows of the rarest.
 MOST_NAMED = 5
 
 
@@ -33,33 +33,33 @@ def check_labels(rows: Rows) -> Iterator[Finding]:
     yield from _spellings(rows, labels, counts)
 
 
-def check_unseen_labels(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
-    """Find labels of a held-out part that the training rows never show, and those it does not ask about."""
-    own, asked_for = labels_of_rows(rows), labels_of_rows(other)
-    if own is None or asked_for is None:
+def check_unknown_labels(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
+    """Find labels of a held-out part that are not in the training rows, and training labels it does not have."""
+    own, held_out = labels_of_rows(rows), labels_of_rows(other)
+    if own is None or held_out is None:
         return
     known = {label for labels in own for label in labels}
-    unseen = [row for row, labels in enumerate(asked_for) if any(label not in known for label in labels)]
-    if unseen:
-        names = Counter(label for row in unseen for label in asked_for[row] if label not in known)
+    unknown = [row for row, labels in enumerate(held_out) if any(label not in known for label in labels)]
+    if unknown:
+        names = Counter(label for row in unknown for label in held_out[row] if label not in known)
         yield Finding(
-            f"{name}-unseen-labels",
+            f"{name}-unknown-labels",
             "error",
-            f"{count_of(len(unseen), 'row')} of {other.origin} have labels that {rows.origin} never shows: "
+            f"{count_of(len(unknown), 'row')} of {other.origin} have labels that are not in {rows.origin}: "
             f"{_named(names)}",
-            positions_of(unseen),
+            positions_of(unknown),
             other.origin,
-            examples_of(other, unseen),
-            "add training rows with these labels, or mend the spelling",
+            examples_of(other, unknown),
+            "add training rows with these labels, or fix the spelling",
             {"labels": dict(names)},
         )
-    absent = sorted(known - {label for labels in asked_for for label in labels})
+    absent = sorted(known - {label for labels in held_out for label in labels})
     if absent:
         yield Finding(
             f"{name}-absent-labels",
             "note",
-            f"{count_of(len(absent), 'label')} of {rows.origin} never "
-            f"{'comes' if len(absent) == 1 else 'come'} up in "
+            f"{count_of(len(absent), 'label')} of {rows.origin} "
+            f"{'is' if len(absent) == 1 else 'are'} not in "
             f"{other.origin}: {', '.join(absent[:MOST_NAMED])}{'…' if len(absent) > MOST_NAMED else ''}",
             origin=other.origin,
             facts={"labels": absent},
@@ -92,7 +92,7 @@ def _too_few(rows: Rows, counts: Counter[str]) -> Finding:
     return Finding(
         "too-few-labels",
         "error",
-        f"{found}; at least two labels are needed to tell apart",
+        f"{found}; at least two different labels are needed",
         origin=rows.origin,
         remedy="--label",
         facts={"labels": dict(counts)},
@@ -107,9 +107,9 @@ def _rare(rows: Rows, labels: Sequence[str | None], counts: Counter[str]) -> Ite
         yield Finding(
             "rare-labels",
             "warning",
-            f"{count_of(len(unsplittable), 'label')} {have} fewer than {ROWS_TO_SPLIT} rows, too few to be "
-            "in every "
-            f"part: {_named(Counter(unsplittable))}",
+            f"{count_of(len(unsplittable), 'label')} {have} fewer than {ROWS_TO_SPLIT} rows, too few for "
+            "every "
+            f"split to have one: {_named(Counter(unsplittable))}",
             positions_of(positions),
             rows.origin,
             examples_of(rows, positions),
@@ -142,7 +142,11 @@ def _imbalance(rows: Rows, counts: Counter[str]) -> Iterator[Finding]:
     share = most / sum(counts.values())
     if share <= DROWNING_FRACTION and most < IMBALANCE * least:
         return
-    advice = "; macro-F1 ranks the candidates, for accuracy would hide it" if share > DROWNING_FRACTION else ""
+    advice = (
+        "; candidates are ranked by macro-F1, as accuracy would hide rare labels"
+        if share > DROWNING_FRACTION
+        else ""
+    )
     yield Finding(
         "imbalance",
         "note",

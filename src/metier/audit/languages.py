@@ -1,4 +1,4 @@
-"""The languages of the texts: more than one asks for a base that knows them all."""
+"""The languages of the texts: more than one needs a multilingual base."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ MIXED_FRACTION = 0.05
 
 
 def check_languages(rows: Rows, mix: LanguageMix) -> Iterator[Finding]:
-    """Say when a second language has a noticeable share."""
+    """Report a second language with a noticeable share."""
     shares = sorted(mix.shares.items(), key=lambda item: -item[1])
     if shares[1][1] < MIXED_FRACTION:
         return

@@ -1,4 +1,4 @@
-"""Test rows that also stand in the training rows, so that a model is asked what it was told."""
+"""Test rows that are also in the training rows: test scores would then measure memory."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,15 +14,15 @@ MOST_ROWS_FOR_NEAR = 500_000
 
 
 def drop_leaks(train: Rows, test: Rows | None = None) -> tuple[Rows, np.ndarray]:
-    """Leave out training rows that, after normalisation, ask what the test rows ask: text and what stands beside it.
+    """Remove training rows whose whole input equals that of a test row after normalisation.
 
-    Without test rows of their own, those that a split column names are meant. Near copies stay: they are
-    reported by `check_leakage`, but what people ask is often alike.
+    Without `test`, the test rows of the split column are used. Near duplicates stay: `check_leakage` reports
+    them, but real questions are often alike.
 
     Returns
     -------
     tuple of (Rows, ndarray of int64)
-        The training rows that stay, and the positions of those that went.
+        The rows that stay, and the positions of the removed ones.
     """
     keys = text_keys(train.whole_inputs)
     if test is not None:
@@ -40,7 +40,7 @@ def drop_leaks(train: Rows, test: Rows | None = None) -> tuple[Rows, np.ndarray]
 
 
 def check_leakage(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
-    """Find rows of a held-out part that also stand in the training rows.
+    """Find rows of a held-out part that are also in the training rows.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def check_leakage(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
     other : Rows
         The held-out rows.
     name : {"test", "validation"}
-        What they are held out for.
+        Name of the held-out part.
     """
     keys, held_out = text_keys(rows.whole_inputs), text_keys(other.whole_inputs)
     leaked = np.flatnonzero(np.isin(held_out, keys))
@@ -62,10 +62,10 @@ def check_leakage(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
 
 
 def _exact(rows: Rows, other: Rows, leaked: np.ndarray, n_train: int, name: str) -> Finding:
-    also = "row of {0} also stands" if len(leaked) == 1 else "rows of {0} also stand"
+    also = "row of {0} also appears" if len(leaked) == 1 else "rows of {0} also appear"
     harm = {
-        "test": "your test figures would be too good",
-        "validation": "every choice would favour what learns by heart",
+        "test": "test scores would be too high",
+        "validation": "every choice would favour memorisation",
     }
     return Finding(
         f"{name}-leakage",
@@ -88,7 +88,7 @@ def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Findi
         if position not in exact
     ]
     if near:
-        first = {int(cluster): place for place, cluster in reversed(list(enumerate(ids[: len(rows)])))}
+        first = {int(cluster): index for index, cluster in reversed(list(enumerate(ids[: len(rows)])))}
         texts = rows.whole_inputs
         yield Finding(
             f"{name}-near-leakage",
@@ -108,7 +108,7 @@ def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Findi
 
 def _together(rows: Rows, other: Rows) -> Sequence[str]:
     one, two = rows.whole_inputs, other.whole_inputs
-    if isinstance(one, Texts) and isinstance(two, Texts):  # Outside Python they stay on disk.
+    if isinstance(one, Texts) and isinstance(two, Texts):  # Arrow columns stay on disk.
         return Texts(pa.chunked_array([*_text_column(rows).chunks, *_text_column(other).chunks], pa.string()))
     return [*one, *two]
 
@@ -118,17 +118,17 @@ def _text_column(rows: Rows) -> pa.ChunkedArray:
 
 
 def _known_passages(rows: Rows, other: Rows, name: str) -> Iterator[Finding]:
-    """Find questions about passages that training rows ask about, too."""
+    """Find questions about passages of the training rows."""
     known = np.flatnonzero(np.isin(text_keys(other.texts), text_keys(rows.texts)))
     if len(known):
         yield Finding(
             f"{name}-known-passages",
             "warning",
             f"{count_of(len(known), 'row')} of {other.origin} {'asks' if len(known) == 1 else 'ask'} about passages "
-            f"that {rows.origin} asks about, too: new passages will be answered worse",
+            f"of {rows.origin}: scores on new passages will be lower",
             positions_of(known),
             other.origin,
             examples_of(other, known.tolist()),
-            "keep each passage on one side",
+            "keep each passage in one split",
             {f"{name}_rows": len(known), "fraction": len(known) / len(other)},
         )

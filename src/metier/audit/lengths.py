@@ -1,4 +1,4 @@
-"""Texts with nothing in them, and texts with more in them than a model reads."""
+"""Empty texts, and texts longer than a model reads."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from metier.audit.finding import Finding, count_of, examples_of, positions_of
 from metier.data.rows import Rows
 from metier.text import has_han, has_words
 
-ENCODER_TOKENS = 512  # What common encoders read of a text.
-# Characters a token, roughly: an English token is a word or a piece of one, a Chinese token one character.
+ENCODER_TOKENS = 512  # Input length of common encoders.
+# Characters per token, roughly: an English token is a word or part of one, a Chinese token one character.
 CHARACTERS_A_TOKEN_OTHER, CHARACTERS_A_TOKEN_HAN = 4.0, 1.0
 HUGE_CHARACTERS = 100_000
 
@@ -28,7 +28,7 @@ def check_lengths(rows: Rows) -> Iterator[Finding]:
             long.append(position)
     if (
         empty and rows.roles.text_pair is None and rows.roles.question is None
-    ):  # Those miss a side, which is worse.
+    ):  # A pair with an empty side is an error of its own.
         yield Finding(
             "empty-texts",
             "warning",
@@ -80,16 +80,16 @@ def _huge(rows: Rows, huge: list[int]) -> Finding:
     texts = rows.texts
     sizes = np.array([len(texts[position]) for position in huge])
     order = np.argsort(-sizes, kind="stable")
-    ranked = [huge[place] for place in order]
+    ranked = [huge[position] for position in order]
     return Finding(
         "huge-texts",
         "warning",
         f"{count_of(len(huge), 'text')} of more than {HUGE_CHARACTERS:,} characters (the longest: "
         f"{sizes.max():,}); "
-        "often a quote that swallowed other rows, or a whole document",
+        "often an unclosed quotation mark that swallowed other rows, or a whole document",
         positions_of(ranked),
         rows.origin,
-        examples_of(rows, ranked, characters=[int(sizes[place]) for place in order]),
-        "look at them; cut or remove what is not one example",
+        examples_of(rows, ranked, characters=[int(sizes[position]) for position in order]),
+        "inspect them; split or remove what is not one example",
         {"longest_characters": int(sizes.max())},
     )

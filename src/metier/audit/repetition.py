@@ -1,4 +1,4 @@
-"""Rows that ask the same more than once, exactly or nearly, and what they are answered with."""
+"""Duplicate and near-duplicate rows, and whether their targets agree."""
 
 from collections.abc import Iterator
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from metier.audit.conflicts import check_conflicts
 from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
-from metier.audit.inputs import asked, asks_one_text
+from metier.audit.inputs import has_single_text_input, inputs_of
 from metier.data.duplicates import Clusters, exact_duplicates, near_duplicates
 from metier.data.rows import Rows
 
-# Past this many rows only exact duplicates are searched for.
+# Above this many rows only exact duplicates are searched for.
 MOST_ROWS_FOR_NEAR = 500_000
 
 
 def check_repetition(rows: Rows) -> Iterator[Finding]:
-    """Find duplicates, near duplicates, and rows that ask the same and are answered differently."""
-    exact = exact_duplicates(asked(rows))
+    """Find duplicates, near duplicates, and equal inputs with different targets."""
+    exact = exact_duplicates(inputs_of(rows))
     if exact.n_repeats:
         repeats = "row repeats" if exact.n_repeats == 1 else "rows repeat"
-        what = "the text of an earlier row" if asks_one_text(rows) else "what an earlier row asks"
-        sentence = f"{exact.n_repeats:,} {repeats} {what}; splits keep them on one side"
+        what = "the text of an earlier row" if has_single_text_input(rows) else "the input of an earlier row"
+        sentence = f"{exact.n_repeats:,} {repeats} {what}; splits keep duplicates together"
         yield _repeats(rows, exact.groups(), check="duplicates", sentence=sentence)
     if len(rows) > MOST_ROWS_FOR_NEAR:
         yield Finding(
@@ -30,27 +30,27 @@ def check_repetition(rows: Rows) -> Iterator[Finding]:
             origin=rows.origin,
         )
     elif rows.roles.question is None:
-        # Questions about one passage are nearly alike by what they share, and are no duplicates.
+        # Questions about one passage share most of their text without being duplicates.
         yield from _near(rows, exact)
     yield from check_conflicts(rows, exact)
 
 
 def _near(rows: Rows, exact: Clusters) -> Iterator[Finding]:
     inputs = rows.whole_inputs
-    if rows.roles.head is not None:  # Relations of one sentence share it, and are no near duplicates either.
+    if rows.roles.head is not None:  # The same holds for relations of one sentence.
         exact = exact_duplicates(inputs)
     near = near_duplicates(inputs)
     more = near.n_repeats - exact.n_repeats
     if more == 0:
         return
-    # One of each text: equal ones were told already.
+    # One of each text: exact duplicates are reported above.
     groups = [group[exact.ids[group] == group] for group in near.groups()]
     repeats = "more row nearly repeats" if more == 1 else "more rows nearly repeat"
     yield _repeats(
         rows,
         [group for group in groups if len(group) > 1],
         check="near-duplicates",
-        sentence=f"{more:,} {repeats} an earlier one; splits keep them on one side",
+        sentence=f"{more:,} {repeats} an earlier one; splits keep duplicates together",
     )
 
 

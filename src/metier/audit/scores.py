@@ -1,4 +1,4 @@
-"""Scores: all the same, infinite, or far from all others."""
+"""Checks of scores: constant, infinite, or outliers."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from metier.audit.finding import Finding, Severity, count_of, examples_of, posit
 from metier.data.rows import Rows
 
 FAR = 3.0  # Tukey's outer fences: this many interquartile ranges beyond the quartiles.
-FEWEST_ROWS = 20  # With fewer the quartiles say little.
-MOST_FRACTION = 0.01  # More than this is the shape of the scores, not a slip.
+FEWEST_ROWS = 20  # With fewer the quartiles are too noisy.
+MOST_FRACTION = 0.01  # More than this is their distribution, not a slip.
 
 
 def check_scores(rows: Rows) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def check_scores(rows: Rows) -> Iterator[Finding]:
             positions_of(infinite),
             rows.origin,
             examples_of(rows, infinite.tolist()),
-            "mend them, or leave these rows out",
+            "fix them, or remove these rows",
         )
     finite = scores[np.isfinite(scores)]
     if not len(finite) or finite.min() == finite.max():
@@ -51,7 +51,7 @@ def _outliers(rows: Rows, scores: np.ndarray, finite: np.ndarray) -> Iterator[Fi
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
     reach = FAR * (high - low)
     if reach == 0:
-        return  # Half of the scores are one number, and then all others are far.
+        return  # Half of the scores are equal: every other score would be an outlier.
     far = np.flatnonzero(((scores < low - reach) | (scores > high + reach)) & np.isfinite(scores))
     if not len(far):
         return
@@ -66,6 +66,6 @@ def _outliers(rows: Rows, scores: np.ndarray, finite: np.ndarray) -> Iterator[Fi
         positions_of(ranked),
         rows.origin,
         examples_of(rows, ranked.tolist(), score=[float(scores[row]) for row in ranked]),
-        "look at them: a few far scores pull every figure",
+        "inspect them: a few outliers distort every metric",
         {"quartiles": [float(low), float(middle), float(high)]},
     )

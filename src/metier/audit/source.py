@@ -1,4 +1,4 @@
-"""From files to an audit: read without dying of the first fault, then examined."""
+"""From files to an audit: read without stopping at the first fault, then run the checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from metier.tasks.task_table import known_task
 
 @dataclass(frozen=True)
 class Examined:
-    """Rows as they were examined, and what is wrong with them.
+    """The rows that were examined, and the findings.
 
     Parameters
     ----------
     rows : Rows
-        The training rows; where values could not be used, as repair makes them.
+        The training rows; unusable values are repaired or removed.
     others : mapping of str to Rows
-        `test` and `validation` where they were given.
+        `test` and `validation`, where given.
     audit : Audit
     """
 
@@ -43,16 +43,16 @@ def examine_source(
     listener: Listener = ignore,
     **how: str | None,
 ) -> Examined:
-    """Read rows and examine them; values that reading would refuse are findings.
+    """Read rows and examine them; values that reading would refuse become findings.
 
     Parameters
     ----------
     source, test, validation
         Anything that `read` takes.
     task : str, optional
-        What is to be learned from the rows; None: what their columns show.
+        The task; None: inferred from the columns.
     repair : bool, default=False
-        Examine the rows as they are once mended; what was mended stands in their notes.
+        Examine the repaired rows; the repairs are listed in the notes of the rows.
     encoding, delimiter : str, optional
         Of all the files.
     **how : str
@@ -66,22 +66,22 @@ def examine_source(
         If no task has that name.
     """
     if task is not None:
-        known_task(task)  # Before any work.
+        known_task(task)  # Fails before any work.
     shape: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter}
     faults: dict[str, FaultLog] = {}
 
-    def heard(name: str, what: Any, reader: Any, **more: Any) -> Rows:
+    def read_part(name: str, what: Any, reader: Any, **more: Any) -> Rows:
         if repair:
             rows: Rows = reader(what, repair=True, **shape, **more)
             return rows
         rows, log = _read_with_faults(reader, what, **shape, **more)
-        if log.found_any:
+        if log.has_faults:
             faults[name] = log
         return rows
 
-    rows = heard("train", source, read, listener=listener, **how)
+    rows = read_part("train", source, read, listener=listener, **how)
     others = {
-        name: heard(name, part, read_alike, like=rows)
+        name: read_part(name, part, read_alike, like=rows)
         for name, part in (("test", test), ("validation", validation))
         if part is not None
     }
@@ -105,6 +105,6 @@ def _read_with_faults(reader: Any, source: Any, **how: Any) -> tuple[Rows, Fault
         return reader(source, repair=True, faults=log, **how), log
     except EmptyDataError:
         if log.kinds:
-            # Not one row could be used; the error of plain reading says why.
+            # No row could be used; plain reading raises the error that says why.
             return reader(source, **how), log
         raise

@@ -1,4 +1,4 @@
-"""Rows that lack what they ask or what they teach: a side, a question, spans, a text to write."""
+"""Rows that lack part of their input or their target: a side of a pair, a question, spans, a target text."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ _NOUNS = {
     "spans": "spans",
     "answers": "answers",
     "score": "score",
-    "target": "text to write",
+    "target": "target text",
 }
-COPIED_FRACTION = 0.01  # A few texts are their own best summary; more of them teach to copy.
+COPIED_FRACTION = 0.01  # A few texts are their own best summary; with more the model learns to copy.
 
 
 def check_targets(rows: Rows) -> Iterator[Finding]:
-    """Check that rows have both sides of a pair, and what is to be learnt where that is not one label."""
+    """Check that rows have both sides of a pair, and their target where that is not a single label."""
     yield from _missing_sides(rows)
     for role in rows.roles.targets:
         if role != "label":
@@ -50,7 +50,7 @@ def _missing_sides(rows: Rows) -> Iterator[Finding]:
                     positions_of(blank),
                     rows.origin,
                     examples_of(rows, blank, other=[rows.column(role)[row] for row in blank]),
-                    "fill them in, or leave these rows out",
+                    "fill them in, or remove these rows",
                     {"column": name},
                 )
 
@@ -81,7 +81,7 @@ def _no_answers(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "no-answers",
             "error",
-            "no question has an answer; without any there is nothing to learn where answers stand",
+            "no question has an answer; there is nothing to learn",
             origin=rows.origin,
             remedy="add rows with answers",
         )
@@ -94,12 +94,12 @@ def _written(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "empty-targets",
             "error",
-            f"{count_of(len(empty), 'row')} {'has' if len(empty) == 1 else 'have'} an empty text to write "
+            f"{count_of(len(empty), 'row')} {'has' if len(empty) == 1 else 'have'} an empty target text "
             f"(column {rows.roles.target})",
             positions_of(empty),
             rows.origin,
             examples_of(rows, empty),
-            "write them, or leave these rows out",
+            "write them, or remove these rows",
         )
     yield from _copied(rows, targets)
 
@@ -111,10 +111,10 @@ def _copied(rows: Rows, targets: Sequence[Any]) -> Iterator[Finding]:
         yield Finding(
             "copied-targets",
             "warning",
-            f"{len(copied) / len(rows):.0%} of the texts to write repeat their text: a model may learn to copy",
+            f"{len(copied) / len(rows):.0%} of the target texts repeat the input: the model may learn to copy",
             positions_of(copied),
             rows.origin,
             examples_of(rows, copied.tolist()),
-            "leave them out, unless copying is what is asked for",
+            "remove them, unless copying is intended",
             {"fraction": len(copied) / len(rows)},
         )

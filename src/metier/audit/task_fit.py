@@ -1,4 +1,4 @@
-"""Rows and a task that was stated: whether training could learn it from them."""
+"""Whether a stated task can be learned from the rows."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ from metier.tasks.task_table import load_task
 
 
 def check_task_fit(rows: Rows, task: str) -> Iterator[Finding]:
-    """Check that a task can be learned from rows, by learning it as training does before any work.
+    """Check that a task can be built from the rows, as training does before any work.
 
-    Of the task that the columns show other checks say all there is to say; and rows without a label are left out, for
-    another check tells of them, too.
+    For the task that the columns imply, other checks report everything; rows without a label are skipped, as
+    another check reports them.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def check_task_fit(rows: Rows, task: str) -> Iterator[Finding]:
         return
     try:
         kind.from_rows(drop_unlabelled(rows)[0] if rows.roles.targets else rows)
-    except TooFewLabelsError:  # Found by the check of labels already.
+    except TooFewLabelsError:  # The check of labels reports it.
         return
     except DataError as error:
         yield Finding(

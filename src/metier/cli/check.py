@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from metier.audit import CHECKS, examine_source
+from metier.audit import CHECKS, RENAMED_CHECKS, examine_source
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
 from metier.cli.named_roles import named_roles, role_option, typed_roles
@@ -76,6 +76,7 @@ def check(
     Exit code 1 when something would make the scores wrong (✗), 0 otherwise.
     """
     if show is not None:
+        show = RENAMED_CHECKS.get(show, show)
         _check_known(show, CHECKS)
     named = named_roles(roles)
     files: dict[str, Any] = {"test": test, "validation": validation}

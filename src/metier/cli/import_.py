@@ -53,7 +53,7 @@ def import_file(
     LLaMA-Factory reads it, or the folder of a Hugging Face data set. What is left out is counted and reported.
     """
     if output.exists() and not overwrite:
-        raise click.UsageError(f"{output} is there already. Name another file, or replace it with --overwrite.")
+        raise click.UsageError(f"{output} already exists. Name another file, or replace it with --overwrite.")
     if output.exists() and source.exists() and source.samefile(output):
         raise click.UsageError("--output would replace the file that is imported. Name another file.")
     imported = import_rows(source, format=named, text=text)

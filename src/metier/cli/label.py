@@ -35,18 +35,18 @@ SHOWN_LABELS = 3
     "--rules",
     type=click.Path(path_type=Path),
     required=True,
-    help="YAML: a list of rules, each a label and its words.",
+    help="YAML: a list of rules, each with a label and its words.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where the rows go, with label and probability.")
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred (reported).")
 @click.option(
-    "--label", metavar="COLUMN", help="True labels where some are known: the rules are held against them."
+    "--label", metavar="COLUMN", help="True labels where some are known, to measure the accuracy of the rules."
 )
 @click.option(
     "--method",
     type=click.Choice(METHODS),
     default="model",
-    help="Trust rules as far as they agree, or count votes. Default: model.",
+    help="Weight rules by their estimated accuracy, or count votes. Default: model.",
 )
 @click.option(
     "--least",
@@ -55,7 +55,7 @@ SHOWN_LABELS = 3
     metavar="P",
     help="Leave rows unlabelled whose label is less probable. Default: 0.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts for programs, as one object.")
 def label(
     *,
@@ -69,15 +69,15 @@ def label(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Label rows by rules, and say how far each rule can be trusted.
+    """Label rows by rules, and estimate the accuracy of each rule.
 
-    The rules file lists rules, each with a label and words: any_of, all_of, none_of. Words are found whole and in any
-    case, Chinese ones anywhere, and re:… is a regular expression. A model that needs no true labels estimates from
-    agreement how often each rule is right and combines their votes into one label and its probability. Rows of which no
-    rule speaks stay unlabelled: metier train --drop-unlabelled leaves them out.
+    The rules file lists rules, each with a label and words: any_of, all_of, none_of. Words match as whole words in
+    any case, Chinese ones anywhere, and re:… is a regular expression. A label model estimates the accuracy of each rule
+    from their agreement, without true labels, and combines the votes into one label and its probability. Rows that no
+    rule covers stay unlabelled: metier train --drop-unlabelled removes them.
     """
     if out is not None and out.exists() and not overwrite:
-        raise click.UsageError(f"{out} is there already. Name another file, or replace it with --overwrite.")
+        raise click.UsageError(f"{out} already exists. Name another file, or replace it with --overwrite.")
     known = read_rules(rules)
     rows = read(file, text=text, label=label)
     votes = apply_rules(known, list(rows.texts))
@@ -88,7 +88,7 @@ def label(
     labelled = votes.is_covered & (probabilities.max(axis=1) >= least)
     if out is not None:
         _write(rows, votes, probabilities, labelled, out)
-    best = [votes.labels[place] for place in probabilities.argmax(axis=1)]
+    best = [votes.labels[code] for code in probabilities.argmax(axis=1)]
     answered = [label if known else None for label, known in zip(best, labelled.tolist(), strict=True)]
     found = {
         "file": str(file),
@@ -105,11 +105,11 @@ def _write(rows: Rows, votes: Votes, probabilities: np.ndarray, labelled: np.nda
     table = rows.table
     columns: Mapping[str, list[Any]] = {
         "label" if "label" not in table.column_names else "weak_label": [
-            votes.labels[place] if known else None for place, known in zip(best, labelled, strict=True)
+            votes.labels[code] if known else None for code, known in zip(best, labelled, strict=True)
         ],
         "probability": [
-            round(float(row[place]), 4) if known else None
-            for row, place, known in zip(probabilities, best, labelled, strict=True)
+            round(float(row[code]), 4) if known else None
+            for row, code, known in zip(probabilities, best, labelled, strict=True)
         ],
     }
     for name, values in columns.items():
@@ -122,8 +122,8 @@ def _write(rows: Rows, votes: Votes, probabilities: np.ndarray, labelled: np.nda
 def _facts(
     rows: Rows, votes: Votes, answered: list[str | None], truth: list[str | None] | None
 ) -> dict[str, Any]:
-    """Count what the rows were labelled with, None where they were not, and how often that is true."""
-    judged = [
+    """Count the labels that rows were given (None: unlabelled), and measure their accuracy."""
+    is_correct = [
         one == other
         for one, other in zip(answered, truth or [], strict=False)
         if one is not None and other is not None
@@ -134,18 +134,18 @@ def _facts(
         "labelled": sum(one is not None for one in answered),
         "conflict_fraction": float(conflicts),
         "labels": {name: answered.count(name) for name in votes.labels},
-        "accuracy": sum(judged) / len(judged) if judged else None,
+        "accuracy": sum(is_correct) / len(is_correct) if is_correct else None,
     }
 
 
 def _print(facts: Mapping[str, Any], *, has_truth: bool) -> None:
     console = answer_console()
     share = facts["labelled"] / max(facts["rows"], 1)
-    sentence = f"{facts['file']}: {count(facts['labelled'])} of {count(facts['rows'])} rows labelled ({percentage(share)})"
-    sentence += f", {len(facts['labels'])} labels, rules contradict one another in {percentage(facts['conflict_fraction'])}"
+    headline = f"{facts['file']}: {count(facts['labelled'])} of {count(facts['rows'])} rows labelled ({percentage(share)})"
+    headline += f", {len(facts['labels'])} labels, rules conflict in {percentage(facts['conflict_fraction'])}"
     if facts["accuracy"] is not None:
-        sentence += f"; {percentage(facts['accuracy'])} of the labels are right where the true one is known"
-    console.print(Text(sentence), soft_wrap=True)
+        headline += f"; {percentage(facts['accuracy'])} of the labels are correct where the true one is known"
+    console.print(Text(headline), soft_wrap=True)
     console.print(_table(facts["rules"], has_truth=has_truth))
     if facts["out"]:
         console.print(Text(f"next: metier train {facts['out']} --drop-unlabelled"), soft_wrap=True)
@@ -156,12 +156,12 @@ def _print(facts: Mapping[str, Any], *, has_truth: bool) -> None:
 def _table(rules: list[dict[str, Any]], *, has_truth: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("rule", overflow="fold")
-    headings = ["label", "speaks %", "with others %", "against %", "right %, estimated"]
+    headings = ["label", "coverage %", "overlaps %", "conflicts %", "accuracy %, estimated"]
     for heading in [*headings, *(["measured"] if has_truth else [])]:
         table.add_column(heading, justify="left" if heading == "label" else "right")
     for rule in rules:
         shown = ", ".join(rule["labels"][:SHOWN_LABELS]) + (", …" if len(rule["labels"]) > SHOWN_LABELS else "")
-        shares = [rule[name] for name in ("coverage", "overlap", "conflict", "estimated_accuracy")]
+        shares = [rule[name] for name in ("coverage", "overlaps", "conflicts", "estimated_accuracy")]
         cells = [_share(value) for value in [*shares, *([rule["accuracy"]] if has_truth else [])]]
         table.add_row(Text(rule["name"]), Text(shown), *cells)
     return table

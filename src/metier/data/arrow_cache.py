@@ -1,9 +1,9 @@
-"""Large files, kept once as Arrow on disk and memory-mapped: two million rows cost little memory.
+"""Large files are cached as Arrow on disk and memory-mapped, so two million rows take little memory.
 
-The copy is named after the file's path, size and time of change, so a changed file is read again; the copy of
-its former state is removed then. Each copy is a folder of parts, because columns that appear late in a file
-of JSON lines begin a new part; it is written beside its place and renamed, so a killed process leaves nothing
-that looks finished.
+The cached copy is named after the file's path, size and modification time, so a changed file is read again and
+the old copy removed. Each copy is a folder of parts, because columns that appear late in a file of JSON lines
+begin a new part. It is written to a temporary folder and renamed, so a killed process leaves nothing that looks
+finished.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ VERSION = "rows.v1"
 
 
 def cached_copy(file: DataFile, *, how: str) -> Path:
-    """Name the place of a file's Arrow copy.
+    """Give the path of a file's Arrow copy.
 
     Parameters
     ----------
@@ -32,35 +32,35 @@ def cached_copy(file: DataFile, *, how: str) -> Path:
         Everything else that the rows depend on: encoding, delimiter.
     """
     path, state = str(file.path.resolve()), file.path.stat()
-    place = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    source = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     content = hashlib.sha256(f"{VERSION} {state.st_size} {state.st_mtime_ns} {how}".encode()).hexdigest()[:16]
-    return user_cache() / "rows" / f"{place}-{content}"
+    return user_cache() / "rows" / f"{source}-{content}"
 
 
-def write_copy(place: Path, batches: Batches) -> None:
-    """Write batches to their place in the cache.
+def write_copy(folder: Path, batches: Batches) -> None:
+    """Write batches to their folder in the cache.
 
     Raises
     ------
     StorageError
-        If the disk refuses; nothing half-written stays.
+        If a write fails; no partial file is left.
     """
     beside = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         _write_parts(beside, batches.tables)
         with contextlib.suppress(FileExistsError):
-            # Whoever was faster wrote the same rows.
-            _rename(beside, place)
-        for former in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
-            if former != place:
+            # Another process wrote the same rows meanwhile.
+            _rename(beside, folder)
+        for former in folder.parent.glob(f"{folder.name.partition('-')[0]}-*"):
+            if former != folder:
                 shutil.rmtree(former, ignore_errors=True)
     except OSError as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(
-            f"Could not keep a copy of the rows in {place.parent} ({error.strerror or error}). "
+            f"Could not keep a copy of the rows in {folder.parent} ({error.strerror or error}). "
             "Free some space, or name another folder in the environment variable METIER_CACHE."
         ) from error
     finally:
@@ -68,10 +68,10 @@ def write_copy(place: Path, batches: Batches) -> None:
             shutil.rmtree(beside, ignore_errors=True)
 
 
-def _rename(beside: Path, place: Path) -> None:
-    if place.is_dir():
-        raise FileExistsError(place)
-    beside.rename(place)
+def _rename(beside: Path, folder: Path) -> None:
+    if folder.is_dir():
+        raise FileExistsError(folder)
+    beside.rename(folder)
 
 
 def _write_parts(folder: Path, tables: Iterator[pa.Table]) -> None:
@@ -89,7 +89,7 @@ def _write_parts(folder: Path, tables: Iterator[pa.Table]) -> None:
             writer.close()
 
 
-def map_copy(place: Path) -> pa.Table:
-    """Memory-map the copy at its place: pages are read when they are looked at."""
-    parts = [pa.ipc.open_file(pa.memory_map(str(path))).read_all() for path in sorted(place.glob("*.arrow"))]
+def map_copy(folder: Path) -> pa.Table:
+    """Memory-map the copy: pages are read on access."""
+    parts = [pa.ipc.open_file(pa.memory_map(str(path))).read_all() for path in sorted(folder.glob("*.arrow"))]
     return pa.concat_tables(parts, promote_options="default") if parts else pa.table({})

@@ -1,8 +1,8 @@
-"""More training rows out of training rows: other texts under the same targets.
+"""Augmentation of training rows: changed texts with the same targets.
 
-Marked pieces of a text (spans, the two entities of a relation, answers) are left as they are and their places follow
-the text around them. What comes out nearly as a row that is there already, of whatever split, is left out: a copy
-teaches nothing, and a near copy of a test row would be a leak.
+Marked spans of a text (spans, the two entities of a relation, answers) are not changed, and their offsets follow
+the text around them. Near duplicates of existing rows of any split are dropped: a copy adds no information, and a
+near duplicate of a test row would be a leak.
 """
 
 import functools
@@ -19,25 +19,25 @@ from metier.errors import CallError
 from metier.text.augmentation import Augmentation, Way
 from metier.text.edits import Place, apply_edits, move_place
 
-# Above the similarity at which rows count as near duplicates elsewhere: made texts are meant to be like their source.
+# Higher than the threshold of near duplicates elsewhere: augmented texts are meant to be like their source.
 NEAR_COPY = 0.9
-PLACED_ROLES = ("spans", "head", "tail", "answers")
-# Of these the target hangs on single words of the text: whether two texts match, what is to be written.
-DELICATE_ROLES = {"text_pair": "whether two texts match", "target": "the text that is to be written"}
+OFFSET_ROLES = ("spans", "head", "tail", "answers")
+# Roles whose target depends on single words of the text: whether two texts match, the target text.
+DELICATE_ROLES = {"text_pair": "whether two texts match", "target": "the target text"}
 
 
 @dataclass(frozen=True)
 class Augmented:
-    """Training rows and what was made of them.
+    """Training rows and the rows added by augmentation.
 
     Parameters
     ----------
     rows : Rows
-        The rows as they were, then the made ones.
+        The original rows, then the added ones.
     n_made, n_near : int
-        Rows that were added, and texts that were left out as near copies.
+        Number of added rows, and of texts dropped as near duplicates.
     sources : ndarray of int64 of shape (n_made,)
-        The training row each was made of.
+        The training row that each was made from.
     """
 
     rows: Rows
@@ -46,24 +46,24 @@ class Augmented:
     sources: np.ndarray
 
 
-def check_augmentable(rows: Rows, asked: Sequence[Augmentation]) -> None:
-    """Refuse what could change a target.
+def check_augmentable(rows: Rows, augmentations: Sequence[Augmentation]) -> None:
+    """Refuse augmentations that could change a target.
 
     Raises
     ------
     CallError
-        With the ways that would not.
+        With the augmentations that are safe.
     """
     if rows.roles.messages is not None:
         raise CallError(
-            "Conversations cannot be augmented: every turn answers the words of the one before. Leave out --augment."
+            "Conversations cannot be augmented: every turn depends on the turn before. Remove --augment."
         )
-    bold = [each.name for each in asked if not each.keeps_meaning]
+    bold = [each.name for each in augmentations if not each.keeps_meaning]
     for role, what in DELICATE_ROLES.items():
         if bold and getattr(rows.roles, role) is not None:
             raise CallError(
-                f"{', '.join(bold)} could change {what}, and with it the right answer. "
-                "These only mistype, and fit: --augment keyboard,homophone,shape."
+                f"{', '.join(bold)} could change {what}, and so the correct target. "
+                "These only add typing errors and are safe: --augment keyboard,homophone,shape."
             )
 
 
@@ -71,53 +71,53 @@ def augment_rows(
     rows: Rows,
     ways: Sequence[tuple[Augmentation, Way]],
     *,
-    away: Sequence[Rows] = (),
+    held_out: Sequence[Rows] = (),
     random_state: int = 0,
 ) -> Augmented:
-    """Make more rows of training rows.
+    """Augment training rows.
 
     Parameters
     ----------
     rows : Rows
         Training rows only.
     ways : sequence of (Augmentation, Way)
-    away : sequence of Rows
-        Validation and test rows: nothing like them is added.
+    held_out : sequence of Rows
+        Validation and test rows: their near duplicates are not added.
     random_state : int
 
     Raises
     ------
     CallError
-        If a way could change the target of these rows.
+        If an augmentation could change the target of these rows.
     """
-    check_augmentable(rows, [asked for asked, _ in ways])
+    check_augmentable(rows, [augmentation for augmentation, _ in ways])
     random = np.random.default_rng(random_state)
     made = list(_make(rows, ways, random))
-    known = [text for part in (rows, *away) for text in part.texts]
+    known = [text for part in (rows, *held_out) for text in part.texts]
     clusters = near_duplicates([*known, *(text for _, text, _ in made)], threshold=NEAR_COPY)
     is_new = clusters.ids[len(known) :] == np.arange(len(known), len(known) + len(made))
     kept = [one for one, new in zip(made, is_new.tolist(), strict=True) if new]
     sources = np.array([source for source, _, _ in kept], dtype=np.int64)
-    return Augmented(_joined(rows, sources, kept), len(kept), len(made) - len(kept), sources)
+    return Augmented(_appended(rows, sources, kept), len(kept), len(made) - len(kept), sources)
 
 
-Made = tuple[int, str, Callable[[Place], Place]]  # Source row, text, and where its pieces went.
+Made = tuple[int, str, Callable[[Place], Place]]  # Source row, new text, and how offsets move.
 
 
 def _make(rows: Rows, ways: Sequence[tuple[Augmentation, Way]], random: np.random.Generator) -> Iterator[Made]:
     texts = list(rows.texts)
-    marked = {role: rows.column(role) for role in PLACED_ROLES if getattr(rows.roles, role) is not None}
-    for asked, way in ways:
-        for _ in range(asked.times):
+    marked = {role: rows.column(role) for role in OFFSET_ROLES if getattr(rows.roles, role) is not None}
+    for augmentation, way in ways:
+        for _ in range(augmentation.times):
             for number, text in enumerate(texts):
-                kept = [place for values in marked.values() for place in _places(values[number])]
+                kept = [pair for values in marked.values() for pair in _offsets(values[number])]
                 edits = way(text, kept, random)
                 if edits:
                     yield number, apply_edits(text, edits), functools.partial(move_place, edits=edits)
 
 
-def _places(value: Any) -> Iterator[Place]:
-    """Give the places of a row's marked pieces, whatever role they play."""
+def _offsets(value: Any) -> Iterator[Place]:
+    """Give the offsets of a row's marked spans, whatever their role."""
     for piece in value if isinstance(value, list) else [value] if value else []:
         start = piece["start"]
         yield start, piece.get("end", start + len(piece.get("text", "")))
@@ -128,15 +128,15 @@ def _moved(value: Any, move: Callable[[Place], Place]) -> Any:
         return [_moved(piece, move) for piece in value]
     if not value:
         return value
-    start, end = move(next(_places(value)))
+    start, end = move(next(_offsets(value)))
     return value | ({"start": start, "end": end} if "end" in value else {"start": start})
 
 
-def _joined(rows: Rows, sources: np.ndarray, made: Sequence[Made]) -> Rows:
-    """Give the rows, and behind them copies of the sources with their new texts and places."""
+def _appended(rows: Rows, sources: np.ndarray, made: Sequence[Made]) -> Rows:
+    """Give the rows, followed by copies of the sources with their new texts and offsets."""
     added = rows.take(sources)
     columns: Mapping[str, list[Any]] = {rows.roles.text: [text for _, text, _ in made]}
-    for role in PLACED_ROLES:
+    for role in OFFSET_ROLES:
         name = getattr(rows.roles, role)
         if name is not None:
             moved = [_moved(value, move) for value, (_, _, move) in zip(added.column(role), made, strict=True)]

@@ -1,8 +1,8 @@
-"""Texts that stand in some rows more than once: exactly, or nearly.
+"""Exact and near duplicates among texts.
 
 Near duplicates are found in three steps: character shingles of every text, MinHash signatures of the shingles
 [1]_ (from the rensa package) whose bands collide for similar texts [2]_, and a check of every collision
-against the real Jaccard similarity. So what is reported is true; what is missed is rare (0.3 % of pairs at a
+against the real Jaccard similarity. So there are no false positives, and few misses (0.3 % of pairs at a
 similarity of 0.8).
 
 References
@@ -25,20 +25,20 @@ from metier.text import has_han, normalise
 THRESHOLD = 0.8
 # A Chinese word is about two characters and an English one about five.
 SHINGLE_HAN, SHINGLE_OTHER = 2, 4
-MOST_CHARACTERS = 20_000  # Of each text: the start of a book tells it from other books.
-# 20 bands of 6: a pair at 0.8 collides with 99.7 %, one at 0.5 with 27 %, which the real similarity then
-# refuses.
+MOST_CHARACTERS = 20_000  # Of each text: the start of a book is enough.
+# 20 bands of 6: a pair at similarity 0.8 collides with a probability of 99.7 %, one at 0.5 with 27 %; the real
+# similarity then rejects it.
 N_BANDS, BAND_ROWS = 20, 6
 # The family of hash functions is fixed: the same rows always give the same clusters.
 HASH_FAMILY = 1
 CHUNK_TEXTS = 20_000
-# In a crowded bucket each text is compared with this many different ones before it is let go.
+# In a crowded bucket each text is compared with this many different ones before it is given up.
 MOST_LEADERS = 16
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which texts belong together.
+    """Clusters of texts.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Clusters:
 
     @property
     def n_repeats(self) -> int:
-        """How many texts would go if one of each cluster stayed."""
+        """How many texts would be removed if one of each cluster stayed."""
         return len(self.ids) - len(np.unique(self.ids))
 
 
@@ -83,9 +83,9 @@ def exact_duplicates(texts: Sequence[str]) -> Clusters:
 
 
 def near_duplicates(texts: Sequence[str], *, threshold: float = THRESHOLD) -> Clusters:
-    """Cluster the texts that share most of their character shingles; exact duplicates are among them.
+    """Cluster the texts that share most of their character shingles; exact duplicates included.
 
-    Clusters are linked: if a is like b and b like c, all three are together, as a split needs it.
+    Clusters are transitive: if a is like b and b like c, all three are in one cluster, as splits require.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def near_duplicates(texts: Sequence[str], *, threshold: float = THRESHOLD) -> Cl
         Smallest Jaccard similarity of the shingle sets, 0 to 1.
     """
     exact = exact_duplicates(texts)
-    # Of equal texts one is enough.
+    # One of each group of equal texts is enough.
     positions = np.unique(exact.ids)
     is_first = np.zeros(len(texts), dtype=bool)
     is_first[positions] = True
@@ -147,8 +147,8 @@ def _shingle_hashes(texts: list[str], size: int) -> tuple[np.ndarray, np.ndarray
     starts = np.arange(windows.sum()) + np.repeat(np.arange(len(texts)) * (size - 1), windows)
     factors = _odd_numbers(size)
     hashes = np.zeros(len(starts), dtype=np.uint64)
-    for place in range(size):
-        hashes += codes[starts + place] * factors[place]
+    for offset in range(size):
+        hashes += codes[starts + offset] * factors[offset]
     hashes ^= hashes >> np.uint64(31)
     return hashes * np.uint64(0x9E3779B97F4A7C15), np.concatenate([[0], np.cumsum(windows)]).astype(np.uint64)
 

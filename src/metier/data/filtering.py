@@ -1,4 +1,4 @@
-"""Leaving rows out because the user said so; each function tells what it left out."""
+"""Remove rows at the user's request; each function reports what it removed."""
 
 from collections import Counter
 
@@ -13,12 +13,12 @@ ROWS_TO_SPLIT = 3
 
 
 def drop_unlabelled(rows: Rows) -> tuple[Rows, int]:
-    """Leave out rows without a label, or without whatever is to be learnt; gives the rows that stay and how many went.
+    """Remove rows without a label or other target; gives the remaining rows and the number removed.
 
     Raises
     ------
     MissingLabelError
-        If no column is the label, and none is another target.
+        If there is no label column and no other target.
     """
     targets = ("label",) if rows.roles.label is not None else rows.roles.targets
     if not targets:
@@ -31,7 +31,7 @@ def drop_unlabelled(rows: Rows) -> tuple[Rows, int]:
 
 
 def drop_rare_labels(rows: Rows, *, needed: int = ROWS_TO_SPLIT) -> tuple[Rows, list[str]]:
-    """Leave out the rows of labels that have fewer than `needed` rows; gives the rows that stay and those labels."""
+    """Remove the rows of labels with fewer than `needed` rows; gives the remaining rows and these labels."""
     labels = rows.labels
     counts = Counter(labels)
     rare = sorted(label for label, count in counts.items() if count < needed)

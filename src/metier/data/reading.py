@@ -1,9 +1,9 @@
-"""From a source to `Rows`: what it is, what it holds, what its columns are for.
+"""From a source to `Rows`.
 
-The story of a file: its name and first bytes say its format (`data_file`), its format's reader gives batches of
-columns (`csv_format`, `json_format`, …), a large file goes through the Arrow cache (`arrow_cache`), and its
-columns get their roles (`roles`) and the types that these promise (`structure`). What was decided on the way
-stands in the notes of the rows.
+The format of a file is recognised by its name and first bytes (`data_file`). The reader of the format gives
+batches of columns (`formats/`); a large file goes through the Arrow cache (`arrow_cache`). Then columns get their
+roles (`roles`) and are parsed into the types of the roles (`column_parsing`). Decisions are recorded in the notes
+of the rows.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
-from metier.data.columns.column_parsing import part_conversations, structure
+from metier.data.columns.column_parsing import split_conversations, structure
 from metier.data.columns.options import ReadOptions
 from metier.data.columns.role_inference import NONE
 from metier.data.columns.roles import infer_roles
@@ -36,7 +36,7 @@ from metier.progress import Listener, Progress, ignore
 
 # A larger file is memory-mapped from its Arrow copy.
 LARGE_BYTES = 64_000_000
-GZIP_RATIO = 4  # What text shrinks to, roughly: the size of a .gz file says little of the rows in it.
+GZIP_RATIO = 4  # Rough compression ratio of text.
 
 
 def read(
@@ -50,38 +50,38 @@ def read(
     listener: Listener = ignore,
     **columns: str | None,
 ) -> Rows:
-    """Read rows from wherever they are.
+    """Read rows from a file, a folder or memory.
 
     Parameters
     ----------
     source : path, Rows, DataFrame, Arrow table, list of mappings, list of (text, label), or list of str
         A file of CSV, TSV, JSON, JSON lines, Parquet, CoNLL, SQuAD JSON or text lines, each possibly gzipped;
-        or a folder: of data files of one shape, or of one sub-folder a label with one .txt file a text.
+        or a folder: of data files of one shape, or with one sub-folder per label and one .txt file per text.
     encoding, delimiter : str, optional
-        Detected where they are not named.
+        None: detected.
     separator : str, optional
-        What stands between the labels of one row; detected where it is not named. `none`: nothing does.
+        Separator between the labels of one row; None: detected; `none`: there is none.
     repair : bool, default=False
-        Mend what is safe to mend, and say so; otherwise it is an error.
+        Fix what is safe to fix and note it; otherwise it is an error.
     faults : FaultLog, optional
-        Where faults of values are written instead of raised; the rows are then read as with repair.
+        Collects faults of values instead of raising the first; rows are then read as with repair.
     listener : Listener
-        Told how many rows of a large file were read.
+        Called with the number of rows read from a large file.
     **columns : str
-        The column that plays each role of `Roles`: `text="message", label="intent"`; inferred where it is not
-        named. `none` says that no column does.
+        The column of each role of `Roles`: `text="message", label="intent"`; None: inferred; `none`: no column
+        has the role.
 
     Returns
     -------
     Rows
-        Its `notes` say what was detected and inferred, each with the flag that overrules it.
+        Its `notes` list what was detected and inferred, each with the flag that overrides it.
 
     Raises
     ------
     DataError
         If the file or a row of it cannot be read, or there are no rows with text.
     MissingColumnError
-        If a named column is not there.
+        If a named column does not exist.
     UnknownNameError
         If there is no such role.
     """
@@ -112,7 +112,7 @@ def read_alike(
     repair: bool = False,
     faults: FaultLog | None = None,
 ) -> Rows:
-    """Read further rows whose inputs and targets stand in the columns of the same name as those of `like`.
+    """Read further rows with the same columns for inputs and targets as `like`.
 
     Raises
     ------
@@ -147,17 +147,17 @@ def iterate(
     repair: bool = False,
     **columns: str | None,
 ) -> Iterator[Rows]:
-    """Read rows a batch at a time, in constant memory, to answer them.
+    """Read rows for prediction in batches, in constant memory.
 
     Only columns of inputs have roles: text, text_pair, question, head, tail and messages. One JSON list and a
-    .parquet.gz are held whole, for neither can be read in parts.
+    .parquet.gz are held in memory, as neither can be read in parts.
 
     Raises
     ------
     DataError
         If the source cannot be read, or has no rows.
     MissingColumnError
-        If a named column is not there.
+        If a named column does not exist.
     """
     options = ReadOptions(encoding=encoding, delimiter=delimiter, repair=repair)
     given = _given(columns) | dict.fromkeys((*TARGET_ROLES, "group", "time", "split"), NONE)
@@ -176,7 +176,7 @@ def iterate(
             continue
         rows = _typed(table, given, options, origin=origin, notes=(), needs_label=False, first_row=first_row)
         if not first_row:
-            # The first batch decides for all: the columns must not change midway.
+            # The roles of the first batch hold for all batches.
             notes = (*notes, *rows.notes)
             given |= {role: getattr(rows.roles, role) or NONE for role in INPUT_ROLES}
         first_row += table.num_rows
@@ -218,15 +218,15 @@ def _typed(
     needs_label: bool,
     first_row: int,
 ) -> Rows:
-    """Give rows whose columns have their roles, named or inferred, and the types that these promise."""
-    table, parted = part_conversations(table, given, options, origin=origin, first_row=first_row)
+    """Assign roles, named or inferred, and parse the columns into their types."""
+    table, split_notes = split_conversations(table, given, options, origin=origin, first_row=first_row)
     roles, inferred = infer_roles(table, given, origin=origin, needs_label=needs_label)
     structured = structure(table, roles, options, origin=origin, first_row=first_row)
     table, cleaned = structured.table, tuple[str, ...]()
     if roles.label is not None:
         table, cleaned = clean_labels(table, roles.label)
-    said = (*notes, *parted, *inferred, *structured.notes, *cleaned)
-    return Rows(table, roles, origin=origin, notes=said, separator=structured.separator)
+    all_notes = (*notes, *split_notes, *inferred, *structured.notes, *cleaned)
+    return Rows(table, roles, origin=origin, notes=all_notes, separator=structured.separator)
 
 
 def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tuple[pa.Table, tuple[str, ...]]:
@@ -236,11 +236,11 @@ def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tupl
     if not _is_large(file):
         batches = _open(file, options, BATCH_ROWS)
         return _gather(batches.tables), batches.notes
-    place = cached_copy(file, how=f"{options.encoding} {options.delimiter} {options.repair}")
+    copy = cached_copy(file, how=f"{options.encoding} {options.delimiter} {options.repair}")
     batches = _open(file, options, BATCH_ROWS)
-    if not place.is_dir():
-        write_copy(place, Batches(_heard(batches.tables, file.origin, listener)))
-    return map_copy(place), batches.notes
+    if not copy.is_dir():
+        write_copy(copy, Batches(_with_progress(batches.tables, file.origin, listener)))
+    return map_copy(copy), batches.notes
 
 
 def _table_of_folder(
@@ -261,7 +261,7 @@ def _table_of_folder(
             table.append_column("split", pa.array([split] * table.num_rows, pa.string()))
             for table, split in zip(tables, splits, strict=True)
         ]
-        notes.append("the names of the files say which split their rows belong to")
+        notes.append("the split of each row is taken from the name of its file")
     return pa.concat_tables(tables, promote_options="default"), tuple(notes)
 
 
@@ -298,7 +298,7 @@ def _open(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
     return read_lines(file, encoding=options.encoding, batch_rows=batch_rows)
 
 
-def _heard(tables: Iterator[pa.Table], origin: str, listener: Listener) -> Iterator[pa.Table]:
+def _with_progress(tables: Iterator[pa.Table], origin: str, listener: Listener) -> Iterator[pa.Table]:
     rows = 0
     for table in tables:
         rows += table.num_rows

@@ -1,7 +1,7 @@
-"""Rows: an Arrow table and what its columns are for.
+"""Rows: an Arrow table and the roles of its columns.
 
 Arrow keeps texts outside Python: two million rows stay on disk, memory-mapped, and a text becomes a Python
-string only while somebody looks at it. `Texts` is the list-like view that every method takes.
+string only on access. `Texts` is the list-like view that methods take.
 """
 
 import hashlib
@@ -17,21 +17,21 @@ import pyarrow.compute as pc
 from metier.errors import MissingColumnError, MissingLabelError
 from metier.text.given_texts import StoredTexts
 
-# What a column can be for. Rows are answered from inputs, and learn targets; the rest says how they are split.
+# Roles: inputs are what a prediction is made from, targets are what is learned; the others are for splitting.
 INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages")
 TARGET_ROLES = ("label", "labels", "spans", "answers", "score", "target")
-# Roles that have a flag of their own; every other column is named with `--role`.
+# Roles with their own flag; the others are named with `--role`.
 FLAGGED_ROLES = ("text", "label", "group", "time", "split")
 _SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
-_PLACE = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("type", pa.string())])
+_ENTITY = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("type", pa.string())])
 _ANSWER = pa.struct([("text", pa.string()), ("start", pa.int32())])
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
-# The Arrow type of each role's column, where it is not string; every offset counts characters of the text.
+# The Arrow type of each role's column, where it is not string; offsets count characters of the text.
 COLUMN_TYPES: dict[str, pa.DataType] = {
     "labels": pa.list_(pa.string()),
     "spans": pa.list_(_SPAN),
-    "head": _PLACE,
-    "tail": _PLACE,
+    "head": _ENTITY,
+    "tail": _ENTITY,
     "answers": pa.list_(_ANSWER),
     "score": pa.float64(),
     "messages": pa.list_(_MESSAGE),
@@ -40,32 +40,32 @@ COLUMN_TYPES: dict[str, pa.DataType] = {
 
 @dataclass(frozen=True)
 class Roles:
-    """Which column is for what; None where no column is.
+    """The column of each role; None where no column has it.
 
     Parameters
     ----------
     text : str
-        The main text; for questions the passage, for conversations the last thing the user said.
+        The main text; for questions the passage, for conversations the last user turn.
     label : str, optional
-        One label a row.
+        One label per row.
     group, time, split : str, optional
-        What must stay together, when it happened, and which part it belongs to.
+        Group that must stay in one split, time of the row, and its split.
     text_pair : str, optional
         The other text of a pair.
     labels : str, optional
-        Any number of labels a row.
+        Any number of labels per row.
     spans : str, optional
-        Pieces of the text and the label of each.
+        Spans of the text with their labels.
     head, tail : str, optional
-        The two pieces of the text whose relation is the label.
+        The two entities of the text whose relation is the label.
     question, answers : str, optional
-        A question about the text, and the pieces of the text that answer it; none where it has no answer.
+        A question about the text, and its answers as spans of the text; an empty list: unanswerable.
     score : str, optional
-        A number a row.
+        A number per row.
     target : str, optional
-        The text that is to be written.
+        The target text.
     messages : str, optional
-        A conversation up to what the user said last.
+        A conversation up to the last user turn.
     """
 
     text: str
@@ -86,17 +86,17 @@ class Roles:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The roles of what is to be learnt that a column plays."""
+        """The target roles that have a column."""
         return tuple(role for role in TARGET_ROLES if getattr(self, role) is not None)
 
 
 def flag(role: str) -> str:
-    """Give the flag that names the column of a role: `--text`, or `--role text_pair=COLUMN`."""
+    """Give the flag to name the column of a role: `--text`, or `--role text_pair=COLUMN`."""
     return f"--{role}" if role in FLAGGED_ROLES else f"--role {role}=COLUMN"
 
 
 class Texts(StoredTexts):
-    """The texts of some rows, read out of Arrow when asked: a read-only list of str."""
+    """The texts of rows, read from Arrow on access: a read-only list of str."""
 
     def __init__(self, column: pa.ChunkedArray):
         self._column = column
@@ -132,15 +132,15 @@ class Rows:
     Parameters
     ----------
     table : pyarrow.Table
-        One row an example; the columns that play roles have the types of `COLUMN_TYPES`, or string.
+        One example per row; columns with roles have the types of `COLUMN_TYPES`, or string.
     roles : Roles
-        What the columns are for.
+        The roles of the columns.
     origin : str
-        Where the rows came from, for messages: a file name.
+        Source of the rows for messages: a file name.
     notes : tuple of str
         What reading found and decided, one sentence each (encoding, delimiter, inferred roles).
     separator : str, optional
-        What stood between the labels of one row, so that further rows are cut alike.
+        Separator between the labels of one row, so that further rows are split alike.
     """
 
     def __init__(
@@ -170,15 +170,15 @@ class Rows:
 
     @property
     def texts(self) -> Texts:
-        """The text of each row; a missing text is an empty one."""
+        """The text of each row; a missing text is an empty string."""
         return Texts(self.table.column(self.roles.text))
 
     @property
     def whole_inputs(self) -> Sequence[str]:
-        """The text of each row with what stands beside it: its question and its other side, or its conversation."""
+        """The whole input of each row: text with question or text pair, or the conversation."""
         if self.roles.messages is not None:
             conversations = self.table.column(self.roles.messages).to_pylist()
-            return ["\n".join(message["content"] for message in said or ()) for said in conversations]
+            return ["\n".join(message["content"] for message in turns or ()) for turns in conversations]
         beside = [
             self.column(role) for role in ("question", "text_pair") if getattr(self.roles, role) is not None
         ]
@@ -198,12 +198,12 @@ class Rows:
         return self.values("label")
 
     def column(self, role: str) -> list[Any]:
-        """The values of the column that plays a role, as Python objects; None where a row has none."""
+        """The values of the column of a role, as Python objects; None where a row has no value."""
         name = getattr(self.roles, role)
         return list(self.table.column(name).to_pylist())
 
     def values(self, role: str) -> list[Any]:
-        """The value of a role in each row, in the form that tasks take it.
+        """The value of a role in each row, in the form that tasks take.
 
         Returns
         -------
@@ -215,7 +215,7 @@ class Rows:
         Raises
         ------
         MissingLabelError
-            If no column plays the role, or some rows have no value in it.
+            If no column has the role, or some rows have no value.
         """
         name = getattr(self.roles, role)
         noun = "label" if role == "label" else role.replace("_", " ")
@@ -228,9 +228,9 @@ class Rows:
         if column.null_count and role != "text":
             first = pc.index(pc.is_null(column), True).as_py()
             cure = (
-                "Label them, or leave them out with --drop-unlabelled."
+                "Label them, or remove them with --drop-unlabelled."
                 if role in TARGET_ROLES
-                else "Fill them in, or take these rows out of the file."
+                else "Fill them in, or remove these rows from the file."
             )
             raise MissingLabelError(
                 f"{column.null_count:,} of {len(self):,} rows of {self.origin} have no {name!r}; "
@@ -255,13 +255,13 @@ class Rows:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over inputs and targets in order: equal rows are equal, whatever file they came from."""
+        """SHA-256 over inputs and targets in order, independent of the file they came from."""
         digest = hashlib.sha256()
         for role in dict.fromkeys(("text", "label", *INPUT_ROLES, *TARGET_ROLES)):
             name = getattr(self.roles, role)
             if name is None:
                 continue
-            if role not in ("text", "label"):  # Without its role a pair would be the same turned round.
+            if role not in ("text", "label"):  # With its role, so that a swapped pair differs.
                 digest.update(b"\xfe" + role.encode())
             for value in self.table.column(name).to_pylist():
                 encoded = b"\xff" if value is None else _as_bytes(value)
@@ -274,8 +274,8 @@ def _as_bytes(value: Any) -> bytes:
     return written.encode("utf-8", "surrogatepass")
 
 
-def _plain_place(place: dict[str, Any]) -> list[int]:
-    return [place["start"], place["end"]]
+def _plain_entity(entity: dict[str, Any]) -> list[int]:
+    return [entity["start"], entity["end"]]
 
 
 def _plain_spans(spans: list[dict[str, Any]]) -> list[list[Any]]:
@@ -284,7 +284,7 @@ def _plain_spans(spans: list[dict[str, Any]]) -> list[list[Any]]:
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "spans": _plain_spans,
-    "head": _plain_place,
-    "tail": _plain_place,
+    "head": _plain_entity,
+    "tail": _plain_entity,
     "text": lambda text: text or "",
 }

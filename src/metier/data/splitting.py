@@ -1,9 +1,9 @@
-"""Train, validation and test: kept where they are given, made where they are not.
+"""Train, validation and test: given splits are kept, missing ones are made.
 
-Rows are dealt out in units: one row, or rows that must not be parted because they are duplicates of one
-another or belong to one group. Units of several rows go first, each to the side that lacks its labels most
-(the idea of iterative stratification [1]_); single rows then fill each label's share exactly. By time, the
-units whose last row is latest are held out, so no answer is learnt from the future.
+Rows are assigned in units: one row, or rows that must stay together because they are duplicates or belong to
+one group. Units of several rows go first, each to the split that lacks its labels most (as in iterative
+stratification [1]_); single rows then fill each label's share exactly. By time, the units whose last row is latest
+are held out, so nothing is learned from the future.
 
 References
 ----------
@@ -23,22 +23,22 @@ from metier.errors import CallError, DataError, RareLabelError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 NAMES = ("train", "validation", "test")
-# Past this many rows near duplicates are no longer searched for, only exact ones.
+# Above this many rows only exact duplicates are searched for.
 MOST_ROWS_FOR_NEAR = 500_000
-# "Yes, please" stands in every conversation: duplicates that would tie more groups together than this are let go.
+# "Yes, please" is in every conversation: duplicates that would tie more groups together than this are ignored.
 MOST_TIED_FRACTION = 0.1
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Rows in three parts, and how they came about.
+    """Rows in three splits, and how they were made.
 
     Parameters
     ----------
     train, validation, test : Rows
-        To learn from, to choose with, and to answer once at the end.
+        Rows to learn from, to choose with, and to evaluate once at the end.
     notes : tuple of str
-        What was kept, what was made and how, one sentence each.
+        Which splits were given, which were made and how, one sentence each.
     """
 
     train: Rows
@@ -59,33 +59,32 @@ def split_rows(
 ) -> Splits:
     """Split rows into train, validation and test.
 
-    Parts that are given, as rows of their own or by the values of a split column, are kept. What is missing
-    is held out of the training rows: the latest where there is a time column, otherwise with the share of each
-    label, type of entity or fifth of the scores, and with the rows of a group and near duplicates on one side.
-    Questions about one passage stay together, too.
+    Given splits, as separate rows or by a split column, are kept. Missing ones are held out of the training
+    rows: the latest rows where there is a time column, otherwise stratified by label, type of entity or fifth of the
+    scores, keeping rows of a group, near duplicates and questions about one passage together.
 
     Parameters
     ----------
     rows : Rows
         All rows, or those to train on.
     test, validation : Rows, optional
-        Parts that exist already.
+        Given splits.
     validation_fraction, test_fraction : float
-        Share of `rows` to hold out where a part is missing, more than 0 and less than 1.
+        Share of `rows` to hold out where a split is missing, more than 0 and less than 1.
     keep_rare : bool, default=False
-        Labels with fewer rows than parts stay in training whole: they are learned, and no held-out figure knows of
-        them. Otherwise they are refused.
+        Labels with fewer rows than splits stay in training: they are learned, but not evaluated. Otherwise they
+        are an error.
     random_state : int
         Equal rows and an equal seed give equal parts.
 
     Raises
     ------
     RareLabelError
-        If a label has fewer rows than there are parts to be made.
+        If a label has fewer rows than there are splits.
     DataError
-        If the split column holds other values than train, validation and test, or a part stays empty.
+        If the split column holds other values than train, validation and test, or a split is empty.
     MissingLabelError
-        If rows have no label, labels, spans or score where there is a column of them.
+        If rows have no label, labels, spans or score in its column.
     """
     _check_fractions(validation_fraction, test_fraction)
     parts: dict[str, Rows] = {
@@ -124,7 +123,7 @@ def _check_fractions(validation_fraction: float, test_fraction: float) -> None:
 
 
 def _keep_split_column(rows: Rows, parts: dict[str, Rows], notes: list[str]) -> Rows:
-    """Take out the parts that a split column names; gives the training rows."""
+    """Move the splits of a split column to `parts`; gives the training rows."""
     positions = positions_by_split(rows)
     for name in ("test", "validation"):
         if name not in positions:
@@ -132,7 +131,7 @@ def _keep_split_column(rows: Rows, parts: dict[str, Rows], notes: list[str]) -> 
         if name in parts:
             raise CallError(
                 f"{name} rows are given twice: by {parts[name].origin} and by the split column "
-                f"{rows.roles.split!r}. Leave out --{name}, or ignore the column with --split none."
+                f"{rows.roles.split!r}. Remove --{name}, or ignore the column with --split none."
             )
         parts[name] = rows.take(positions[name])
         notes.append(f"{name}: {len(parts[name]):,} rows, by the column {rows.roles.split}")
@@ -143,15 +142,15 @@ def _check_not_empty(parts: dict[str, Rows]) -> None:
     for name, part in parts.items():
         if len(part) == 0:
             raise DataError(
-                f"The {name} part would have no rows. Give more rows (or more groups), or give {name} rows "
-                "of their own."
+                f"The {name} part would have no rows. Give more rows (or more groups), or give separate "
+                f"{name} rows."
             )
 
 
 def _assign(
     rows: Rows, fractions: dict[str, float], random_state: int, *, keep_rare: bool
 ) -> tuple[np.ndarray, str]:
-    """Give the side of each row and how it was chosen."""
+    """Give the split of each row and how it was chosen."""
     strata = strata_of(rows, n_parts=len(fractions) + 1)
     classes, codes = np.unique(strata.names, return_inverse=True)
     counts = np.bincount(codes)
@@ -165,16 +164,16 @@ def _assign(
     shares[TRAIN] = 1 - shares.sum()
     if rows.roles.time is not None:
         return _latest(rows, clusters, shares), f"the latest by {rows.roles.time}{kept}"
-    dealt = _Deal(clusters, codes, counts, shares, np.random.default_rng(random_state))
-    sides = dealt.sides()
+    dealer = _Stratified(clusters, codes, counts, shares, np.random.default_rng(random_state))
+    sides = dealer.sides()
     if rare and strata.are_labels:
         sides[np.isin(classes[codes], list(rare))] = TRAIN
-        kept += f"; {', '.join(rare)} in training alone, for want of rows"
+        kept += f"; {', '.join(rare)} only in training, as there are too few rows"
     return sides, f"{strata.how}{kept}"
 
 
 def _units(rows: Rows) -> tuple[Clusters, str]:
-    """Give the rows that must stay together, and the words that say so."""
+    """Give the rows that must stay together, and a description."""
     near = len(rows) <= MOST_ROWS_FOR_NEAR
     texts = rows.texts if rows.roles.question is not None else rows.whole_inputs
     clusters = near_duplicates(texts) if near else exact_duplicates(texts)
@@ -183,12 +182,12 @@ def _units(rows: Rows) -> tuple[Clusters, str]:
         kept = ["questions about one passage"]
     if rows.roles.group is not None:
         groups = _groups(rows)
-        joined = join_clusters(clusters, groups)
-        if _largest(joined) > max(MOST_TIED_FRACTION * len(rows), _largest(groups)):
-            kept, joined = [], groups
-        clusters = joined
+        merged = join_clusters(clusters, groups)
+        if _largest(merged) > max(MOST_TIED_FRACTION * len(rows), _largest(groups)):
+            kept, merged = [], groups
+        clusters = merged
         kept.append(f"rows of one {rows.roles.group}")
-    return clusters, f", with {' and '.join(kept)} on one side" if kept else ""
+    return clusters, f", with {' and '.join(kept)} kept together" if kept else ""
 
 
 def _largest(clusters: Clusters) -> int:
@@ -210,20 +209,20 @@ def _latest(rows: Rows, clusters: Clusters, shares: np.ndarray) -> np.ndarray:
     seconds = as_seconds(rows)
     last = np.full(len(rows), -np.inf)
     np.maximum.at(last, clusters.ids, seconds)
-    # Rows of one unit stand together, in the order of the unit's last moment.
+    # Rows of one unit are adjacent; units are ordered by their latest row.
     order = np.lexsort((np.arange(len(rows)), clusters.ids, last[clusters.ids]))
     bounds = np.round(np.cumsum(shares) * len(rows)).astype(int)
     sides = np.empty(len(rows), dtype=np.int64)
     for side in (TEST, VALIDATION, TRAIN):
         sides[order[: bounds[side]]] = side
-    # A unit that straddles a border goes to the later side as a whole: its last row is from there.
+    # A unit across a boundary goes to the later split as a whole, with its latest row.
     latest_side = np.zeros(len(rows), dtype=np.int64)
     np.maximum.at(latest_side, clusters.ids, sides)
     return latest_side[clusters.ids]
 
 
-class _Deal:
-    """Deals units out to the three sides, label by label."""
+class _Stratified:
+    """Assigns units to the three splits, label by label."""
 
     def __init__(
         self,
@@ -234,7 +233,7 @@ class _Deal:
         random: np.random.Generator,
     ):
         self._clusters, self._codes, self._random = clusters, codes, random
-        # A label with rows enough has at least one on every side that is made.
+        # A label with enough rows has at least one in every split.
         wanted = np.round(shares[:, None] * counts)
         wanted[1:] = np.where((shares[1:, None] > 0) & (wanted[1:] == 0), 1, wanted[1:])
         wanted[TRAIN] = counts - wanted[1:].sum(axis=0)
@@ -242,11 +241,11 @@ class _Deal:
 
     def sides(self) -> np.ndarray:
         sides = np.full(len(self._codes), TRAIN)
-        dealt = np.zeros(len(self._codes), dtype=bool)
+        assigned = np.zeros(len(self._codes), dtype=bool)
         for unit in self._units_largest_first():
             sides[unit] = self._needy_side(unit)
-            dealt[unit] = True
-        singles = self._random.permutation(np.flatnonzero(~dealt))
+            assigned[unit] = True
+        singles = self._random.permutation(np.flatnonzero(~assigned))
         by_label = singles[np.argsort(self._codes[singles], kind="stable")]
         for members in np.split(by_label, np.flatnonzero(np.diff(self._codes[by_label])) + 1):
             self._fill(members, sides)
@@ -260,7 +259,7 @@ class _Deal:
     def _needy_side(self, unit: np.ndarray) -> int:
         labels, counts = np.unique(self._codes[unit], return_counts=True)
         lacks = self._needed[:, labels] / np.maximum(self._wanted[:, labels], 1)
-        # Level at the start; a side that has had its share turns negative and is passed over.
+        # All ones at the start; a split that has its share turns negative and is skipped.
         side = int((lacks * counts).sum(axis=1).argmax())
         self._needed[side, labels] -= counts
         return side
@@ -270,7 +269,7 @@ class _Deal:
             return
         label, start = self._codes[members[0]], 0
         for side in (TEST, VALIDATION):
-            # Training keeps one row at least, whatever the units before took.
+            # Training keeps at least one row.
             take = min(max(int(self._needed[side, label]), 0), max(len(members) - start - 1, 0))
             sides[members[start : start + take]] = side
             start += take

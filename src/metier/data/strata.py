@@ -1,7 +1,7 @@
-"""What rows are dealt out by, so that every part holds a share of everything: their label, or what stands for it.
+"""Strata of rows for splitting: their label, or a substitute for it.
 
-A row of many labels, or with entities of several types, counts for the rarest of them [1]_: common ones find
-their share in any case. Scores are cut into fifths of the rows.
+A row with several labels or types of entities belongs to the stratum of the rarest [1]_; frequent ones are spread
+evenly in any case. Scores are binned into fifths of the rows.
 
 References
 ----------
@@ -26,11 +26,11 @@ class Strata:
     Parameters
     ----------
     names : list of str
-        One a row.
+        One per row.
     how : str
-        How rows are dealt out by them, for a note.
+        Description of the stratification, for a note.
     are_labels : bool
-        Whether a stratum with too few rows for every part is an error: only where it is a label to be told.
+        Whether the strata are labels; then a stratum with too few rows for every split is an error.
     """
 
     names: list[str]
@@ -39,34 +39,34 @@ class Strata:
 
 
 def strata_of(rows: Rows, *, n_parts: int) -> Strata:
-    """Give the strata of rows that are to be dealt out to a number of parts.
+    """Give the strata of rows that are to be split into a number of parts.
 
     Raises
     ------
     MissingLabelError
-        If rows have no label, labels, spans or score where there is a column of them.
+        If rows have no label, labels, spans or score in its column.
     """
     roles = rows.roles
     if roles.label is not None:
-        return Strata(rows.labels, "each label in its share", are_labels=True)
+        return Strata(rows.labels, "stratified by label", are_labels=True)
     if roles.spans is not None:
         types = [[label for _, _, label in spans] for spans in rows.values("spans")]
-        return Strata(_rarest(types, n_parts), "each type of entity in its share, the rarest first")
+        return Strata(_rarest(types, n_parts), "stratified by type of entity")
     if roles.labels is not None:
-        return Strata(_rarest(rows.values("labels"), n_parts), "each label in its share, the rarest first")
+        return Strata(_rarest(rows.values("labels"), n_parts), "stratified by label, the rarest first")
     if roles.score is not None:
         scores = np.asarray(rows.values("score"))
         fifths = np.searchsorted(np.quantile(scores, QUANTILES), scores)
-        return Strata([str(fifth) for fifth in fifths], "each fifth of the scores in its share")
+        return Strata([str(fifth) for fifth in fifths], "stratified by fifths of the scores")
     if roles.answers is not None:
         answered = ["answered" if answers else "" for answers in rows.values("answers")]
-        how = "questions with and without an answer in their share"
+        how = "stratified by whether questions have an answer"
         return Strata(answered, how if "" in answered else "at random")
     return Strata([""] * len(rows), "at random")
 
 
 def _rarest(labels_of_rows: Sequence[Sequence[str]], n_parts: int) -> list[str]:
-    """Give the rarest label of each row; those with fewer rows than there are parts share one stratum."""
+    """Give the rarest label of each row; labels with fewer rows than parts share one stratum."""
     counts = Counter(label for labels in labels_of_rows for label in set(labels))
     rarest = [min(labels, key=lambda label: (counts[label], label), default="") for labels in labels_of_rows]
     rows = Counter(rarest)

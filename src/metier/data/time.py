@@ -1,4 +1,4 @@
-"""A column of times as numbers that can be put in order."""
+"""Parse a column of times into seconds."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -9,13 +9,12 @@ import numpy as np
 from metier.data.rows import Rows
 from metier.errors import DataError
 
-# What is written besides ISO 8601, tried in this order on all rows at once: 03/04 must mean one thing in one
-# file.
+# Formats besides ISO 8601, tried in this order on all rows at once, so that a file has one format.
 _FORMS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y年%m月%d日", "%d.%m.%Y", "%Y%m%d")
 
 
 def as_seconds(rows: Rows) -> np.ndarray:
-    """Give the time of each row in seconds; numbers are taken as they are.
+    """Give the time of each row in seconds; numbers are used unchanged.
 
     Returns
     -------
@@ -68,5 +67,5 @@ def _reader(form: str) -> Callable[[Any], float]:
 
 
 def _seconds(moment: datetime) -> float:
-    # Times without a zone are compared among themselves; which zone they are taken to be in does not matter.
+    # Times without a zone are only compared with one another, so any zone will do.
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""Writing rows to a file, batch by batch, so that the file is either whole or not there."""
+"""Write rows to a file in batches; the file is either complete or not there."""
 
 import contextlib
 import csv
@@ -27,10 +27,10 @@ class _Form(Protocol):
 
 
 class TableWriter:
-    """Writes tables of one schema to a file; what `open_writer` gives.
+    """Writes tables of one schema to a file; made by `open_writer`.
 
-    Rows go to the path with `.partial` behind it, which becomes the file when everything was written. When
-    anything fails before, the partial file is removed and a file that stood there before is untouched.
+    Rows go to a file with the suffix `.partial`, which is renamed when everything was written. If anything
+    fails, the partial file is removed and an existing file is unchanged.
     """
 
     def __init__(self, path: Path, build: Callable[[Path, pa.Schema], _Form]):
@@ -41,7 +41,7 @@ class TableWriter:
 
     def __enter__(self) -> Self:
         with self._storage_errors():
-            self._partial.touch()  # A folder that is missing or read-only is said before any row is worked on.
+            self._partial.touch()  # Fails early where the folder is missing or read-only.
         return self
 
     def write(self, table: pa.Table) -> None:
@@ -50,7 +50,7 @@ class TableWriter:
         Raises
         ------
         StorageError
-            If the disk refuses.
+            If the write fails.
         DataError
             If there is a column that the first rows did not have, and the format cannot take it.
         """
@@ -68,7 +68,7 @@ class TableWriter:
                     self._close()
                     self._partial.replace(self.path)
             else:
-                # The first failure is the one to tell; closing a file on a full disk fails again.
+                # Report the first failure; closing a file on a full disk fails again.
                 with contextlib.suppress(OSError, pa.ArrowException):
                     self._close()
         finally:
@@ -86,13 +86,13 @@ class TableWriter:
         except OSError as error:
             reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise StorageError(
-                f"Could not write {self.path}: {reason}. Nothing half-written stays. "
+                f"Could not write {self.path}: {reason}. No partial file is left. "
                 "Free some space, or write to another folder."
             ) from error
 
 
 def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str = "spans") -> TableWriter:
-    """Open a file to write rows to; its ending picks the format. Use it with `with`.
+    """Open a file to write rows to, in the format of its suffix. Use it with `with`.
 
     CSV and TSV hold strings and numbers; columns of lists or objects need JSON lines or Parquet. CoNLL holds
     texts with spans, and nothing else of a row.
@@ -100,15 +100,15 @@ def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str 
     Parameters
     ----------
     path : path
-        Ends in .csv, .tsv, .jsonl, .ndjson, .conll or .parquet, and in .gz behind it to compress (not Parquet,
-        which compresses by itself).
+        Ends in .csv, .tsv, .jsonl, .ndjson, .conll or .parquet, and then .gz to compress (not Parquet,
+        which is compressed itself).
     text, spans : str
-        The columns that CoNLL is written of.
+        The columns for CoNLL.
 
     Raises
     ------
     CallError
-        If no format has that ending.
+        If no format has that suffix.
     """
     path = Path(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -126,17 +126,17 @@ def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str 
         return TableWriter(path, lambda partial, schema: _Conll(partial, schema, gzipped, text, spans))
     raise CallError(
         f"{path} does not end in a format that can be written. "
-        "End it in .csv, .tsv, .jsonl, .conll or .parquet; .gz behind the first four compresses."
+        "End it in .csv, .tsv, .jsonl, .conll or .parquet; add .gz to the first four to compress."
     )
 
 
 def _aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give the table with the columns of the first rows; what it lacks is null there."""
+    """Give the table with the columns of the first rows; missing columns are null."""
     late = [name for name in table.column_names if name not in schema.names]
     if late:
         raise DataError(
-            f"The column {late[0]!r} comes up only after the first rows were written without it. "
-            "Write JSON lines instead (.jsonl), which can take it."
+            f"The column {late[0]!r} is missing in the first rows, which are already written. "
+            "Write JSON lines instead (.jsonl), where rows may differ in columns."
         )
     columns = [
         table.column(field.name).cast(field.type)
@@ -148,7 +148,7 @@ def _aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 class _TextFile:
-    """A text file, gzipped or not, that is closed to the last handle."""
+    """A text file, gzipped or not; closes all its handles."""
 
     def __init__(self, path: Path, gzipped: bool):
         self._raw = path.open("wb")
@@ -168,7 +168,7 @@ class _Csv:
         nested = [field.name for field in schema if pa.types.is_nested(field.type)]
         if nested:
             raise CallError(
-                f"CSV and TSV hold no lists or objects, and {', '.join(map(repr, nested))} holds some. "
+                f"CSV and TSV cannot hold lists or objects, as in {', '.join(map(repr, nested))}. "
                 "Write JSON lines (.jsonl) or Parquet (.parquet) instead."
             )
         self._schema = schema
@@ -211,7 +211,7 @@ class _Conll:
         for name in (text, spans):
             if name not in schema.names:
                 raise CallError(
-                    f"CoNLL is written of texts with spans, but there is no column {name!r}; there are: "
+                    f"CoNLL holds texts with spans, but there is no column {name!r}; there are: "
                     f"{', '.join(schema.names)}. Write JSON lines (.jsonl) instead."
                 )
         self._names = (text, spans, "tokens")
@@ -228,8 +228,8 @@ class _Conll:
             lines = list(conll_lines(text or "", spans or (), tokens))
             if not lines:
                 raise DataError(
-                    f"Row {self._row} has no text, so it would vanish from CoNLL and the rows after it would move up. "
-                    "Leave it out, or write JSON lines (.jsonl)."
+                    f"Row {self._row} has no text, so it would be missing in CoNLL and shift the rows after it. "
+                    "Remove it, or write JSON lines (.jsonl)."
                 )
             self._file.text.write("\n".join(lines) + "\n\n")
 

@@ -9,7 +9,7 @@ USER = {"role": "user", "content": "Where is my card?"}
 ASSISTANT = {"role": "assistant", "content": "On its way."}
 
 
-def test_real_conversations_are_parted_at_the_last_answer(examples):
+def test_real_conversations_are_split_at_the_last_answer(examples):
     path = examples / "sgd_dialogues/messages/train.jsonl"
     rows = read(path)
     raw = [json.loads(line)["messages"] for line in path.read_text().splitlines()]
@@ -20,7 +20,7 @@ def test_real_conversations_are_parted_at_the_last_answer(examples):
     assert any("target is the last turn of the assistant in messages" in note for note in rows.notes)
 
 
-def test_real_turns_are_said_in_turn(examples):
+def test_real_plain_turns_alternate(examples):
     path = examples / "chatterbot_corpus/zh.jsonl"
     rows, raw = read(path), [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert rows.roles.messages == "turns"
@@ -41,19 +41,19 @@ def test_real_turns_are_said_in_turn(examples):
     ],
     ids=["sharegpt", "schema-guided dialogues", "service", "plain"],
 )
-def test_speakers_have_one_name_each_whatever_the_file_calls_them(column, turns):
+def test_speakers_are_renamed_to_user_and_assistant(column, turns):
     rows = read([{column: turns}])
     assert rows.values("messages") == [[{"role": "user", "content": "Hi"}]]
     assert rows.values("target") == ["Hello"]
 
 
-def test_instructions_to_the_system_stay_in_front():
+def test_a_system_turn_stays_first():
     system = {"role": "system", "content": "Be brief."}
     rows = read([{"messages": [system, USER, ASSISTANT]}])
     assert rows.values("messages") == [[system, USER]]
 
 
-def test_a_conversation_that_ends_with_the_user_is_cut_to_its_last_answer_and_said():
+def test_a_conversation_that_ends_with_the_user_is_cut_to_its_last_answer_with_a_note():
     rows = read([{"messages": [USER, ASSISTANT]}, {"messages": [USER, ASSISTANT, USER]}, {"messages": [USER]}])
     assert rows.values("messages") == [[USER]] * 3
     assert rows.column("target") == ["On its way.", "On its way.", None]
@@ -62,7 +62,7 @@ def test_a_conversation_that_ends_with_the_user_is_cut_to_its_last_answer_and_sa
         rows.values("target")
 
 
-def test_to_answer_a_conversation_all_of_it_is_kept(tmp_path):
+def test_for_prediction_the_whole_conversation_is_kept(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(json.dumps({"messages": turns}) for turns in ([USER, ASSISTANT, USER], [USER])))
     batches = list(iterate(path, 1))
@@ -71,7 +71,7 @@ def test_to_answer_a_conversation_all_of_it_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("turns", "says", "mended"),
+    ("turns", "says", "repaired"),
     [
         (
             [USER, USER, ASSISTANT],
@@ -79,22 +79,22 @@ def test_to_answer_a_conversation_all_of_it_is_kept(tmp_path):
             "Where is my card?\nWhere is my card?",
         ),
         ([USER, ASSISTANT, ASSISTANT], "turns 2 and 3 are both of the assistant", "Where is my card?"),
-        ([ASSISTANT], "no turn of the user comes before", None),
-        ([{"role": "user"}], "turn 1 does not say who speaks and what", None),
-        ([{"role": "narrator", "content": "x"}], "turn 1 is spoken by 'narrator'", None),
+        ([ASSISTANT], "there is no user turn before", None),
+        ([{"role": "user"}], "turn 1 has no speaker or no text", None),
+        ([{"role": "narrator", "content": "x"}], "turn 1 has the speaker 'narrator'", None),
         ([], "there is no turn", None),
     ],
-    ids=["two of the user", "two of the assistant", "nothing asked", "nothing said", "a stranger", "empty"],
+    ids=["two of the user", "two of the assistant", "no user", "no text", "unknown speaker", "empty"],
 )
-def test_a_broken_conversation_names_its_row_and_cure(turns, says, mended):
+def test_a_broken_conversation_is_reported_with_row_and_remedy(turns, says, repaired):
     source = [{"messages": [USER, ASSISTANT]}, {"messages": turns}]
     with pytest.raises(BrokenValueError, match=rf"row 2, column 'messages': {says}.*--repair, which joins"):
         read(source, messages="messages")
     rows = read(source, messages="messages", repair=True)
-    assert list(rows.texts)[1:] == ([] if mended is None else [mended])
+    assert list(rows.texts)[1:] == ([] if repaired is None else [repaired])
 
 
-def test_rows_come_back_from_json_lines(examples, tmp_path):
+def test_rows_round_trip_through_json_lines(examples, tmp_path):
     rows = read(examples / "sgd_dialogues/messages/test.jsonl")
     with open_writer(tmp_path / "out.jsonl") as writer:
         writer.write(rows.table)

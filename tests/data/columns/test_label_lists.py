@@ -37,7 +37,7 @@ def test_real_lists_of_labels_with_rows_that_have_none(examples):
     ],
     ids=["bar", "semicolon", "comma", "Chinese", "a bar before a comma"],
 )
-def test_the_separator_is_detected_and_said(labels, separator):
+def test_the_separator_is_detected_with_a_note(labels, separator):
     rows = read(labelled(labels))
     assert any(f"the labels in labels are separated by {separator!r}" in note for note in rows.notes)
     assert any("(--separator)" in note for note in rows.notes)
@@ -46,19 +46,19 @@ def test_the_separator_is_detected_and_said(labels, separator):
     assert sorted(rows.values("labels")[0]) == sorted(expected)
 
 
-def test_labels_are_sorted_and_each_stands_once():
+def test_labels_are_sorted_and_unique():
     assert read(labelled(["b|a|b|", "a"])).values("labels")[0] == ["a", "b"]
 
 
-def test_hierarchical_labels_stay_as_they_are():
+def test_hierarchical_labels_are_unchanged():
     rows = read(labelled(["health/heart/valve|news", "health/lung", "news"]))
     assert rows.values("labels")[0] == ["health/heart/valve", "news"]
 
 
-def test_pieces_that_never_come_apart_are_one_label():
+def test_pieces_that_never_appear_apart_are_one_label():
     source = labelled(["Washington, D.C.", "London", "Paris"])
     with pytest.raises(
-        DataError, match=r"'Washington, D\.C\.' come together 14 times and never apart.*--separator none"
+        DataError, match=r"'Washington, D\.C\.' appear together 14 times and never apart.*--separator none"
     ):
         read(source)
     assert read(source, separator="none").values("labels")[0] == ["Washington, D.C."]
@@ -68,18 +68,18 @@ def test_pieces_that_never_come_apart_are_one_label():
 def test_a_separator_within_known_labels_is_refused(tmp_path):
     train = read([{"text": text, "labels": ["a, b", "c"]} for text in TEXTS])
     test = put(tmp_path / "test.csv", 'text,labels\none text,"a, b"\n')
-    with pytest.raises(DataError, match=r"the label 'a, b' holds it.*--separator"):
+    with pytest.raises(DataError, match=r"the label 'a, b' contains it.*--separator"):
         read_alike(test, train)
 
 
-def test_further_rows_are_cut_as_the_first_were(tmp_path):
+def test_further_rows_are_split_with_the_same_separator(tmp_path):
     train = read(labelled(["a;b", "a", "b"]))
     test = read_alike(put(tmp_path / "test.csv", "text,labels\none text,a|x;b\n"), train)
     assert test.values("labels") == [["a|x", "b"]]
     assert train.take([0]).separator == ";"
 
 
-def test_a_blank_cell_is_none_of_the_labels_and_null_is_missing(tmp_path):
+def test_a_blank_cell_means_no_labels_and_null_means_missing(tmp_path):
     rows = read(put(tmp_path / "rows.csv", "text,labels\na b,x|y\nc d,\ne f,x\n"))
     assert rows.values("labels") == [["x", "y"], [], ["x"]]
     assert any(
@@ -89,7 +89,7 @@ def test_a_blank_cell_is_none_of_the_labels_and_null_is_missing(tmp_path):
         read([{"text": "a b", "labels": ["x"]}, {"text": "c d", "labels": None}]).values("labels")
 
 
-def test_a_column_of_single_labels_is_still_one_label_a_row():
+def test_a_column_of_single_labels_is_still_one_label_per_row():
     rows = read(labelled(["a", "b"]))
     assert (rows.roles.label, rows.roles.labels) == ("labels", None)
     rows = read([{"text": text, "label": "x", "tags": "a|b"} for text in TEXTS])
@@ -105,7 +105,7 @@ def test_lists_are_written_to_json_lines_and_refused_by_csv(examples, tmp_path):
         writer.write(rows.table)
     assert read(tmp_path / "out.jsonl").fingerprint == rows.fingerprint
     with (
-        pytest.raises(CallError, match=r"'labels' holds some\. Write JSON lines"),
+        pytest.raises(CallError, match=r"as in 'labels'\. Write JSON lines"),
         open_writer(tmp_path / "out.csv") as writer,
     ):
         writer.write(rows.table)

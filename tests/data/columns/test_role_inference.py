@@ -4,7 +4,7 @@ from metier.data import infer_task, iterate, open_writer, read, read_alike
 from metier.errors import BrokenValueError, CallError, MissingColumnError, MissingLabelError, UnknownNameError
 
 TEXTS = [f"this is the text of row {number}" for number in range(40)]
-OTHERS = [f"another text stands in row {number}" for number in range(40)]
+OTHERS = [f"another text is in row {number}" for number in range(40)]
 
 
 def pairs(first, second, **more):
@@ -37,7 +37,7 @@ def pairs(first, second, **more):
         ("twitter_financial_news/train.csv", {"text": "text", "label": "label"}, "classification"),
         ("banking77/test.csv", {"text": "text", "label": "label"}, "classification"),
         ("csl_category_zh/test.csv", {"text": "text", "label": "label"}, "classification"),
-        # Questions with answers and a category have been classified so far, and still are.
+        # Questions with answers and a category are a classification.
         ("covid_faq/faq.jsonl", {"text": "question", "label": "category", "time": "date"}, "classification"),
     ],
 )
@@ -77,7 +77,7 @@ def test_the_roles_and_the_task_of_real_rows(examples, file, roles, task):
         ([{"text": text} for text in TEXTS], "classification", ("text",)),
     ],
 )
-def test_columns_have_roles_by_their_company(source, task, roles):
+def test_roles_inferred_from_pairs_of_columns(source, task, roles):
     rows = read(source)
     assert {role for role, column in vars(rows.roles).items() if column is not None} == set(roles)
     assert infer_task(rows)[0] == task
@@ -92,7 +92,7 @@ def test_a_named_target_is_the_only_one():
     assert rows.roles.targets == ()
 
 
-def test_a_role_that_is_none_or_unknown_or_not_there():
+def test_a_role_that_is_unknown_or_whose_column_is_missing():
     with pytest.raises(UnknownNameError, match=r"no role called 'txt'\. Did you mean 'text'"):
         read([{"text": "a b"}], txt="text")
     with pytest.raises(MissingColumnError, match="--role text_pair=COLUMN"):
@@ -101,7 +101,7 @@ def test_a_role_that_is_none_or_unknown_or_not_there():
         read(pairs("text", "other"), target="other", text_pair="other")
 
 
-def test_a_missing_side_names_its_row():
+def test_a_missing_side_is_reported_with_its_row():
     rows = read([*pairs("text", "text_pair", label="1"), {"text": "a b", "text_pair": None, "label": "0"}])
     with pytest.raises(MissingLabelError, match=r"no 'text_pair'; the first is row 41\. Fill them in"):
         rows.values("text_pair")
@@ -112,7 +112,7 @@ def test_scores_are_numbers(tmp_path):
     path.write_text("text,score\na b,3\nc d,0.25\ne f,\n")
     assert read(path).column("score") == [3.0, 0.25, None]
     path.write_text("text,score\na b,3\nc d,high\n")
-    with pytest.raises(BrokenValueError, match=r"row 2, column 'score': 'high' is no number.*as 3\.5"):
+    with pytest.raises(BrokenValueError, match=r"row 2, column 'score': 'high' is not a number.*such as 3\.5"):
         read(path, score="score")
 
 
@@ -127,7 +127,7 @@ def test_further_rows_keep_every_role(examples, tmp_path):
         read_alike([{"question_1": "a", "similar": "1"}], train)
 
 
-def test_batches_to_answer_have_inputs_and_no_targets(examples):
+def test_batches_for_prediction_have_inputs_and_no_targets(examples):
     batch = next(iterate(examples / "covid_faq/question_pairs.csv", 100))
     assert (batch.roles.text, batch.roles.text_pair, batch.roles.label) == ("question_1", "question_2", None)
     batch = next(iterate([{"question": "Who?", "context": "Ada wrote it."}]))

@@ -11,19 +11,19 @@ KINDS = ["a", "b", "c", "d"] * 10
     ("text", "label"),
     [("text", "label"), ("Message", "INTENT"), ("utterance", "category"), ("标题", "类别"), ("内容", "标签")],
 )
-def test_roles_are_told_by_names_and_said(text, label):
+def test_roles_are_inferred_from_names_with_a_note(text, label):
     rows = read([{"id": n, text: t, label: k} for n, (t, k) in enumerate(zip(TEXTS, KINDS, strict=True))])
     assert (rows.roles.text, rows.roles.label) == (text, label)
     assert f"text = {text}, inferred (--text)" in rows.notes
     assert f"label = {label}, inferred (--label)" in rows.notes
 
 
-def test_roles_are_told_by_content_where_names_say_nothing():
+def test_roles_are_inferred_from_content_where_names_are_unknown():
     rows = read([{"nr": n, "was": t, "art": k} for n, (t, k) in enumerate(zip(TEXTS, KINDS, strict=True))])
     assert (rows.roles.text, rows.roles.label) == ("was", "art")
 
 
-def test_chinese_texts_are_told_by_content():
+def test_chinese_texts_are_recognised_by_content():
     texts = ["我的银行卡在哪里呢", "如何更改我的密码", "余额没有更新怎么办", "怎么联系你们的客服"] * 3
     rows = read([{"a": n, "b": f"{t}{n}", "c": "是否"[n % 2]} for n, t in enumerate(texts)])
     assert (rows.roles.text, rows.roles.label) == ("b", "c")
@@ -46,13 +46,13 @@ def test_no_text_lists_the_columns():
         read([{"a": n, "b": 2 * n} for n in range(9)])
 
 
-def test_a_named_column_ends_the_doubt_and_is_not_said():
+def test_a_named_column_resolves_ambiguity_without_a_note():
     rows = read([{"title": "a b", "content": "c d", "label": "x"}], text="content")
     assert rows.roles.text == "content"
     assert not any(note.startswith("text =") for note in rows.notes)
 
 
-def test_group_time_and_split_are_inferred_with_what_they_do():
+def test_group_time_and_split_are_inferred_with_their_effects():
     rows = read(
         [
             {
@@ -70,14 +70,14 @@ def test_group_time_and_split_are_inferred_with_what_they_do():
         assert any(flag in note for note in rows.notes)
 
 
-def test_an_id_that_never_repeats_is_no_group_and_other_values_are_no_split():
+def test_unique_ids_are_not_a_group_and_other_values_are_not_a_split():
     rows = read(
         [{"text": t, "label": k, "user_id": t, "split": "3"} for t, k in zip(TEXTS, KINDS, strict=True)]
     )
     assert (rows.roles.group, rows.roles.split) == (None, None)
 
 
-def test_none_takes_a_role_away():
+def test_none_removes_a_role():
     source = [
         {"text": t, "label": k, "group": n // 2} for n, (t, k) in enumerate(zip(TEXTS, KINDS, strict=True))
     ]

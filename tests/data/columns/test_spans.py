@@ -50,12 +50,12 @@ def test_a_label_column_beside_entities_stays_the_label():
 
 
 @pytest.mark.parametrize(
-    ("span", "says", "mended"),
+    ("span", "says", "repaired"),
     [
-        ([-1, 3, "PER"], r"\[-1, 3, 'PER'\] reaches outside of its text, which has 29 characters", []),
-        ([22, 40, "LOC"], r"reaches outside of its text", [[22, 29, "LOC"]]),
-        ([40, 44, "LOC"], r"reaches outside of its text", []),
-        ([5, 5, "PER"], r"ends where or before it starts", []),
+        ([-1, 3, "PER"], r"\[-1, 3, 'PER'\] reaches outside its text, which has 29 characters", []),
+        ([22, 40, "LOC"], r"reaches outside its text", [[22, 29, "LOC"]]),
+        ([40, 44, "LOC"], r"reaches outside its text", []),
+        ([5, 5, "PER"], r"ends at or before its start", []),
         (
             [4, 13, "PER"],
             r"begins or ends with a space \('Lovelace '\): is it off by one\?.*\[4, 12\]",
@@ -63,29 +63,29 @@ def test_a_label_column_beside_entities_stays_the_label():
         ),
         (
             {"start": 23, "end": 29, "label": "LOC", "text": "London"},
-            r"should hold 'London', but 'ondon\.' stands there; the nearest 'London' is \[22, 28\]",
+            r"should be 'London', but the text there is 'ondon\.'; the nearest 'London' is \[22, 28\]",
             [[22, 28, "LOC"]],
         ),
         (
             {"start": 22, "end": 27, "label": "LOC", "text": "London"},
-            r"should hold 'London', but 'Londo' stands there",
+            r"should be 'London', but the text there is 'Londo'",
             [[22, 28, "LOC"]],
         ),
-        ({"start": 0, "end": 5, "label": "LOC", "text": "Paris"}, r"'Paris', which stands nowhere", []),
+        ({"start": 0, "end": 5, "label": "LOC", "text": "Paris"}, r"'Paris', which is not in the text", []),
     ],
-    ids=["before", "past the end", "outside", "empty", "space", "off by one", "inclusive end", "nowhere"],
+    ids=["before", "past the end", "outside", "empty", "space", "off by one", "inclusive end", "not in text"],
 )
-def test_a_span_that_is_off_names_row_column_and_cure(span, says, mended):
+def test_a_wrong_span_is_reported_with_row_column_and_remedy(span, says, repaired):
     source = [{"text": TEXT, "spans": SPANS}, {"text": TEXT, "spans": [span]}]
     with pytest.raises(
-        BrokenValueError, match=rf"row 2, column 'spans': the span .*{says}.*Mend .*--repair"
+        BrokenValueError, match=rf"row 2, column 'spans': the span .*{says}.*Fix .*--repair"
     ) as caught:
         read(source)
     assert caught.value.rows == [2]
-    assert read(source, repair=True).values("spans") == [SPANS, mended]
+    assert read(source, repair=True).values("spans") == [SPANS, repaired]
 
 
-def test_spans_that_overlap_are_both_named():
+def test_overlapping_spans_are_both_reported():
     source = [{"text": TEXT, "spans": [[0, 12, "PER"], [4, 12, "NAME"]]}, {"text": TEXT, "spans": SPANS}]
     with pytest.raises(
         BrokenValueError, match=r"row 1, .*\[0, 12, 'PER'\] \('Ada Lovelace'\) and \[4, 12, 'NAME'\].*overlap"
@@ -94,7 +94,7 @@ def test_spans_that_overlap_are_both_named():
     assert read(source, repair=True).values("spans") == [[[0, 12, "PER"]], SPANS]
 
 
-def test_what_are_no_spans_is_said():
+def test_values_that_are_not_spans_are_reported():
     with pytest.raises(BrokenValueError, match="is not a list of spans"):
         read([{"text": TEXT, "marks": "PER"}], spans="marks")
 
@@ -106,7 +106,7 @@ def test_all_faults_of_a_column_are_counted():
     assert caught.value.count == 8
 
 
-def test_rows_without_spans_are_not_rows_with_none():
+def test_missing_spans_differ_from_an_empty_list():
     rows = read([{"text": TEXT, "spans": SPANS}, {"text": TEXT, "spans": None}])
     with pytest.raises(MissingLabelError, match="row 2"):
         rows.values("spans")
@@ -119,7 +119,7 @@ def test_offsets_count_characters_also_beyond_the_basic_plane():
 
 
 @pytest.mark.parametrize(("near", "expected"), [(0, 0), (3, 4), (2, 0), (8, 8), (5, 4), (99, 8), (-5, 0)])
-def test_the_nearest_place(near, expected):
+def test_the_nearest_occurrence(near, expected):
     assert nearest("aba aba aba", "aba", near) == expected
     assert nearest("aba", "x", near) is None
 
@@ -127,7 +127,7 @@ def test_the_nearest_place(near, expected):
 # Relations.
 
 
-def test_real_relations_lie_in_their_texts(examples):
+def test_entities_of_real_relations_match_their_texts(examples):
     rows = read(examples / "semeval2010_task8/train.jsonl")
     raw = [json.loads(line) for line in (examples / "semeval2010_task8/train.jsonl").read_text().splitlines()]
     for text, head, tail, given in zip(rows.texts, rows.values("head"), rows.values("tail"), raw, strict=True):
@@ -154,11 +154,12 @@ def test_entities_in_the_shapes_that_tools_write(head, tail):
     assert rows.column("head")[0]["type"] == kind
 
 
-def test_an_entity_that_is_off_or_missing_is_named(tmp_path):
+def test_a_wrong_or_missing_entity_is_reported(tmp_path):
     good = {"text": TEXT, "head": [0, 3], "tail": [22, 28], "label": "lived_in"}
     off = {**good, "head": {"start": 1, "end": 4, "text": "Ada"}}
     with pytest.raises(
-        BrokenValueError, match=r"row 2, column 'head': the entity \[1, 4\] should hold 'Ada', but 'da '"
+        BrokenValueError,
+        match=r"row 2, column 'head': the entity \[1, 4\] should be 'Ada', but the text there is 'da '",
     ):
         read([good, off])
     assert read([good, off], repair=True).values("head") == [[0, 3], [0, 3]]
@@ -168,7 +169,7 @@ def test_an_entity_that_is_off_or_missing_is_named(tmp_path):
         read([good, {**good, "tail": None}]).values("tail")
 
 
-def test_batches_to_answer_keep_the_entities_and_count_rows_from_the_first(tmp_path):
+def test_batches_for_prediction_keep_entities_and_row_numbers(tmp_path):
     path = tmp_path / "rows.jsonl"
     lines = [{"text": TEXT, "head": [0, 3], "tail": [22, 28]} for _ in range(5)]
     path.write_text("\n".join(map(json.dumps, lines)))
@@ -181,7 +182,7 @@ def test_batches_to_answer_keep_the_entities_and_count_rows_from_the_first(tmp_p
 
 
 @pytest.mark.parametrize("file", ["semeval2010_task8/test.jsonl", "uner_zh_gsd/dev.conll"])
-def test_rows_come_back_from_json_lines(examples, tmp_path, file):
+def test_rows_round_trip_through_json_lines(examples, tmp_path, file):
     rows = read(examples / file)
     with open_writer(tmp_path / "out.jsonl.gz") as writer:
         writer.write(rows.table)

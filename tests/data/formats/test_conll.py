@@ -21,7 +21,7 @@ def blocks(path):
 
 
 @pytest.mark.parametrize("file", ["ncbi_disease/train.conll", "uner_zh_gsd/train.conll"])
-def test_every_entity_of_a_real_file_is_a_piece_of_its_text(examples, file):
+def test_every_entity_of_a_real_file_matches_its_text(examples, file):
     rows, sentences = read(examples / file), blocks(examples / file)
     assert len(rows) == len(sentences)
     found = 0
@@ -74,7 +74,7 @@ def test_four_columns_and_documents(tmp_path):
     assert any("token in column 1, tag in column 4 of 4" in note for note in rows.notes)
 
 
-def test_columns_with_numbers_and_comments_as_universal_ner_writes_them(tmp_path):
+def test_columns_with_numbers_and_comments_of_universal_ner(tmp_path):
     content = "# sent_id = 1\n# text = Ada codes\n1\tAda\tB-PER\t-\t-\n2\tcodes\tO\t-\t-\n\n"
     rows = read(put(tmp_path / "train.iob2", content))
     assert list(rows.texts) == ["Ada codes"]
@@ -82,7 +82,7 @@ def test_columns_with_numbers_and_comments_as_universal_ner_writes_them(tmp_path
 
 
 @pytest.mark.parametrize("name", ["train.iob", "train.bio", "train.tsv", "train.txt", "train.conll.gz"])
-def test_the_content_says_that_it_is_conll(tmp_path, name):
+def test_conll_is_recognised_by_content(tmp_path, name):
     content = "Ada\tB-PER\nLovelace\tI-PER\n\nin\tO\nLondon\tB-LOC\n"
     path = tmp_path / name
     path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
@@ -90,7 +90,7 @@ def test_the_content_says_that_it_is_conll(tmp_path, name):
     assert [list(batch.texts) for batch in iterate(path, 1)] == [["Ada Lovelace"], ["in London"]]
 
 
-def test_texts_that_end_in_a_capital_o_are_no_conll(tmp_path):
+def test_texts_that_end_in_a_capital_o_are_not_conll(tmp_path):
     rows = read(put(tmp_path / "notes.txt", "size O\n\nblood type O\n"))
     assert list(rows.texts) == ["size O", "", "blood type O"]
     rows = read(put(tmp_path / "vitamins.txt", "vitamin B-12\nvitamin B-6\n"))
@@ -118,7 +118,7 @@ def test_repair_reads_as_seqeval_does(tags):
     assert spans_of_tags(tags.split())[0] == expected
 
 
-def test_an_i_that_continues_nothing_names_its_line(tmp_path):
+def test_an_i_tag_without_b_is_reported_with_its_line(tmp_path):
     path = put(tmp_path / "bad.conll", "a\tO\nb\tI-PER\n\nc\tB-LOC\nd\tI-PER\n")
     with pytest.raises(BrokenRowError, match=r"line 2: I-PER continues .* 1 more .* B-PER.*--repair") as caught:
         read(path)
@@ -132,17 +132,17 @@ def test_an_i_that_continues_nothing_names_its_line(tmp_path):
     ("content", "says"),
     [
         ("a\tO\nb\tB-X\nc\n\n", "line 3: found 1 column where the lines before have 2"),
-        ("a\tO\nb\tB-X\n\nc\tX-Y\n", "line 4: 'X-Y' is no tag"),
+        ("a\tO\nb\tB-X\n\nc\tX-Y\n", "line 4: 'X-Y' is not a tag"),
         ("a\tB-X\n \tO\n", "line 2: the token is empty"),
     ],
     ids=["a missing tag", "no tag", "no token"],
 )
-def test_broken_lines_are_named(tmp_path, content, says):
+def test_broken_lines_are_reported(tmp_path, content, says):
     with pytest.raises(BrokenRowError, match=says):
         read(put(tmp_path / "bad.conll", content))
 
 
-def test_a_broken_gzip_is_said_to_be_one(tmp_path):
+def test_a_broken_gzip_is_reported(tmp_path):
     path = tmp_path / "train.tsv.gz"
     path.write_bytes(gzip.compress(b"Ada\tB-PER\n\nBob\tB-PER\n" * 9_000)[:-200])
     with pytest.raises(UnreadableFileError, match="broken gzip"):
@@ -157,17 +157,17 @@ def test_further_sentences_are_read_like_the_first(examples):
         next(iterate(examples / "ncbi_disease/test.conll")).values("spans")
 
 
-# Written back.
+# Writing.
 
 
 @pytest.mark.parametrize("file", ["ncbi_disease/test.conll", "uner_zh_gsd/test.conll"])
-def test_a_real_file_comes_back_as_it_was(examples, tmp_path, file):
+def test_a_real_file_round_trips(examples, tmp_path, file):
     with open_writer(tmp_path / "out.conll") as writer:
         writer.write(read(examples / file).table)
     assert blocks(tmp_path / "out.conll") == blocks(examples / file)
 
 
-def test_texts_without_tokens_are_cut_so_that_no_span_is_lost(tmp_path):
+def test_texts_without_tokens_are_tokenized_without_losing_a_span(tmp_path):
     spans = [{"start": 0, "end": 4, "label": "ORG"}, {"start": 7, "end": 9, "label": "LOC"}]
     with open_writer(tmp_path / "out.conll") as writer:
         writer.write(pa.table({"text": ["IBM2go in北京."], "spans": [spans]}))

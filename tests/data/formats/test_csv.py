@@ -10,7 +10,7 @@ def put(path, content):
 
 
 @pytest.mark.parametrize(("delimiter", "called"), [(";", "semicolon"), ("\t", "tab"), ("|", "bar")])
-def test_the_delimiter_is_detected_and_said(tmp_path, delimiter, called):
+def test_the_delimiter_is_detected_with_a_note(tmp_path, delimiter, called):
     lines = [("text", "label"), ("yes, sir, I can", "x"), ('"a, b"', "y")]
     path = put(tmp_path / "rows.csv", "".join(delimiter.join(line) + "\n" for line in lines))
     rows = read(path)
@@ -18,12 +18,12 @@ def test_the_delimiter_is_detected_and_said(tmp_path, delimiter, called):
     assert any(f"delimited by {called} (--delimiter)" in note for note in rows.notes)
 
 
-def test_commas_and_tabs_need_no_word(tmp_path):
+def test_commas_and_tabs_need_no_note(tmp_path):
     assert not any("delimited" in note for note in read(put(tmp_path / "a.csv", "text,label\na b;c,x\n")).notes)
     assert not any("delimited" in note for note in read(put(tmp_path / "a.tsv", "text\tlabel\na,b\tx\n")).notes)
 
 
-def test_a_named_delimiter_is_believed(tmp_path):
+def test_a_named_delimiter_is_used(tmp_path):
     path = put(tmp_path / "rows.csv", "text~label\na, b~x\n")
     assert read(path, delimiter="~").labels == ["x"]
     assert read(put(tmp_path / "t.csv", "text\tlabel\na, b\tx\n"), delimiter="\\t").labels == ["x"]
@@ -36,7 +36,7 @@ def test_one_column_is_enough(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_line_end_is_a_line_end(tmp_path, end):
+def test_every_kind_of_line_end(tmp_path, end):
     assert read(put(tmp_path / "rows.csv", end.join(["text,label", "a b,x", "", "c,y"]))).labels == ["x", "y"]
 
 
@@ -47,11 +47,11 @@ def test_every_line_end_is_a_line_end(tmp_path, end):
         ("a,x\n\nb\n", 4, "found 1 field "),
         ('"two\nlines",x\nb,y,z\n', 4, "found 3 fields"),
         ('a,x\n"never closed,y\nc,z\n', 3, "never closed"),
-        ('a,x\n"said" he,y\nc,z\n', 3, "between the quote"),
-        ('a,x\n"opened,y\nc,z\n"closed" here,w\n', 3, "reaches to line 5"),
+        ('a,x\n"said" he,y\nc,z\n', 3, "between a closing quote"),
+        ('a,x\n"opened,y\nc,z\n"closed" here,w\n', 3, "ends on line 5"),
     ],
 )
-def test_a_broken_row_is_named_by_its_line(tmp_path, rows, line, found):
+def test_a_broken_row_is_reported_with_its_line(tmp_path, rows, line, found):
     path = put(tmp_path / "rows.csv", "text,label\n" + rows)
     for attempt in (read, lambda source: list(iterate(source, batch_rows=1))):
         with pytest.raises(BrokenRowError, match=found) as caught:
@@ -61,7 +61,7 @@ def test_a_broken_row_is_named_by_its_line(tmp_path, rows, line, found):
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path):
-    with pytest.raises(BrokenRowError, match="line 1: two columns are called 'text'"):
+    with pytest.raises(BrokenRowError, match="line 1: two columns are named 'text'"):
         read(put(tmp_path / "rows.csv", "text,text\na,b\n"))
 
 

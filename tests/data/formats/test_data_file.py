@@ -35,24 +35,24 @@ def put(path, content):
         ("rows", ROWS, "no ending that names a format"),
     ],
 )
-def test_a_file_that_is_not_what_its_name_says(tmp_path, name, content, what):
+def test_a_file_whose_content_does_not_fit_its_name(tmp_path, name, content, what):
     with pytest.raises(UnreadableFileError, match=what) as caught:
         read(put(tmp_path / name, content))
     assert str(tmp_path / name) in str(caught.value)
 
 
-def test_a_missing_file_names_those_that_are_there(tmp_path):
+def test_the_error_of_a_missing_file_lists_the_folder(tmp_path):
     put(tmp_path / "train.csv", ROWS)
     with pytest.raises(UnreadableFileError, match=r"no file .*tain\.csv.*holds: train\.csv"):
         read(tmp_path / "tain.csv")
 
 
-def test_an_empty_file_is_empty_whatever_it_is_called(tmp_path):
+def test_an_empty_file_is_an_error_whatever_its_name(tmp_path):
     with pytest.raises(EmptyDataError, match="0 bytes"):
         read(put(tmp_path / "rows.parquet", b""))
 
 
-def test_an_ending_in_capitals_is_the_same_ending(tmp_path):
+def test_suffixes_ignore_case(tmp_path):
     assert read(put(tmp_path / "ROWS.CSV", ROWS)).labels == ["x"]
 
 

@@ -26,7 +26,7 @@ def put(path, content):
         ("gbk", True),
     ],
 )
-def test_the_encoding_is_detected_and_said_unless_it_is_plain(tmp_path, encoding, noted):
+def test_the_encoding_is_detected_with_a_note_unless_it_is_utf8(tmp_path, encoding, noted):
     # UTF-16 without a mark is known by the zero bytes of its ASCII.
     text = CHINESE if "16-" not in encoding else "text,label\nwhere is my card,问候\nbye my friends,告别\n"
     rows = read(put(tmp_path / "rows.csv", text.encode(encoding)))
@@ -39,13 +39,13 @@ def test_western_code_pages_are_read(tmp_path):
     assert rows.texts[0] == "je préfère le café très noir à l'été"
 
 
-def test_characters_far_into_a_large_file_decide(tmp_path):
+def test_characters_far_into_a_large_file_are_detected(tmp_path):
     plain = "text,label\n" + "where is my card,x\n" * 80_000
     rows = read(put(tmp_path / "rows.csv", (plain + "你好世界今天天气不错,问候\n" * 3).encode("gb18030")))
     assert rows.texts[len(rows) - 1] == "你好世界今天天气不错"
 
 
-def test_a_named_encoding_is_believed(tmp_path):
+def test_a_named_encoding_is_used(tmp_path):
     path = put(tmp_path / "rows.csv", WESTERN.encode("latin-1"))
     assert read(path, encoding="latin-1").texts[1] == "mañana señor niño"
     with pytest.raises(CallError, match="no encoding called 'utf9'"):
@@ -55,7 +55,7 @@ def test_a_named_encoding_is_believed(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.txt"])
-def test_a_line_in_another_encoding_is_named(tmp_path, name):
+def test_a_line_in_another_encoding_is_reported(tmp_path, name):
     row = '{"text": "你好世界今天天气不错"}\n' if name.endswith("jsonl") else "你好世界今天天气不错\n"
     head = "" if name != "rows.csv" else "text\n"
     content = (head + row * 40).encode() + row.encode("gb18030") + (row * 10).encode()
@@ -67,13 +67,13 @@ def test_a_line_in_another_encoding_is_named(tmp_path, name):
         assert caught.value.line == line
 
 
-def test_a_line_of_utf8_among_gb18030_is_named(tmp_path):
+def test_a_line_of_utf8_among_gb18030_is_reported(tmp_path):
     content = CHINESE.encode("gb18030") * 10 + "再见，朋友们,告别\n".encode()
     with pytest.raises(BrokenRowError, match="this line is UTF-8") as caught:
         read(put(tmp_path / "rows.csv", content))
     assert caught.value.line == 31
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_text_are_refused(tmp_path):
     with pytest.raises(UnreadableFileError, match="not text"):
         read(put(tmp_path / "rows.csv", random.Random(0).randbytes(4_000)))

@@ -20,19 +20,19 @@ def put(path, content):
         ('{"text": ' + "[" * 100_000, "nested too deeply|not JSON"),
     ],
 )
-def test_a_broken_line_is_named(tmp_path, line, found):
+def test_a_broken_line_is_reported(tmp_path, line, found):
     with pytest.raises(BrokenRowError, match=found) as caught:
         read(put(tmp_path / "rows.jsonl", '{"text": "a b", "label": "x"}\n\n' + line + "\n"))
     assert caught.value.line == 3
 
 
-def test_a_broken_list_is_named_by_its_line(tmp_path):
+def test_a_broken_list_is_reported_with_its_line(tmp_path):
     with pytest.raises(BrokenRowError, match="not JSON") as caught:
         read(put(tmp_path / "rows.json", '[\n {"text": "a"},\n {"text" "b"}\n]'))
     assert caught.value.line == 3
 
 
-def test_an_item_that_is_no_object_is_named(tmp_path):
+def test_an_item_that_is_not_an_object_is_reported(tmp_path):
     with pytest.raises(UnreadableFileError, match="item 2 of the list is a string"):
         read(put(tmp_path / "rows.json", '[{"text": "a"}, "b"]'))
 

@@ -29,7 +29,7 @@ def asked(question, *answers, **more):
     ("file", "questions", "passages"),
     [("cmrc2018/train.json", 146, 39), ("xquad/test.en.json", 183, 30), ("xquad/test.zh.json", 183, 30)],
 )
-def test_real_questions_with_answers_that_stand_in_their_passage(examples, file, questions, passages):
+def test_answers_of_real_questions_are_in_their_passage(examples, file, questions, passages):
     rows = read(examples / file)
     assert len(rows) == questions
     assert len(set(rows.texts)) == len(set(rows.column("group"))) == passages
@@ -77,7 +77,7 @@ def test_the_list_of_cmrc_has_no_offsets(tmp_path):
     assert [rows.table.column(name)[0].as_py() for name in ("passage_id", "id")] == ["T_1", "T_1_Q"]
 
 
-def test_squad_as_columns_as_data_sets_are_published():
+def test_squad_as_columns():
     answers = {"text": ["London"], "answer_start": [54]}
     rows = read([{"id": "1", "context": PASSAGE, "question": "Where was Ada born?", "answers": answers}])
     assert (rows.roles.text, rows.roles.question) == ("context", "question")
@@ -85,7 +85,7 @@ def test_squad_as_columns_as_data_sets_are_published():
 
 
 @pytest.mark.parametrize("name", ["train.json", "train.jsonl"])
-def test_the_content_says_that_it_is_squad(tmp_path, name):
+def test_squad_is_recognised_by_content(tmp_path, name):
     path = put(tmp_path / name, squad(asked("Who?", ("Ada", 38))))
     assert read(path).values("answers") == [[{"text": "Ada", "start": 38}]]
     batch = next(iterate(path))
@@ -95,40 +95,38 @@ def test_the_content_says_that_it_is_squad(tmp_path, name):
 # Bad input.
 
 
-def test_an_answer_beside_its_offset_names_row_id_and_the_nearest_place(tmp_path):
+def test_an_answer_at_a_wrong_offset_is_reported_with_row_id_and_nearest_offset(tmp_path):
     document = squad(
         asked("Who wrote?", ("Ada Lovelace", 0)), asked("Born?", ("Ada", 37)), asked("X?", ("Ada", 5))
     )
     path = put(tmp_path / "train.json", document)
-    says = (
-        r"row 2 \(id Bor\), column 'answers': the answer 'Ada' .* offset 37 \(' Ad' stands there\).*place is 38"
-    )
+    says = r"row 2 \(id Bor\), column 'answers': the answer 'Ada' .* offset 37 \(' Ad' is there\).*occurrence is at 38"
     with pytest.raises(BrokenValueError, match=says) as caught:
         read(path)
     assert (caught.value.rows, caught.value.count, caught.value.column) == ([2, 3], 2, "answers")
     rows = read(path, repair=True)
     assert [answers[0]["start"] for answers in rows.values("answers")] == [0, 38, 0]
-    assert any("repair mended 2 values of answers" in note for note in rows.notes)
+    assert any("repair fixed 2 values of answers" in note for note in rows.notes)
 
 
-def test_an_answer_that_is_nowhere_is_never_made_into_no_answer(tmp_path):
+def test_a_question_whose_answer_is_not_in_the_passage_does_not_become_unanswerable(tmp_path):
     document = squad(asked("Who?", ("Byron", -1)), asked("Who wrote?", ("Byron", 3), ("Ada", 0)))
     path = put(tmp_path / "train.json", document)
-    with pytest.raises(BrokenValueError, match=r"'Byron' stands nowhere in its passage.*--repair, which moves"):
+    with pytest.raises(BrokenValueError, match=r"'Byron' is not in its passage.*--repair, which moves"):
         read(path)
     rows = read(path, repair=True)
     assert rows.values("answers") == [[{"text": "Ada", "start": 0}]]
-    assert any("left out 1 rows that it could not mend" in note for note in rows.notes)
+    assert any("removed 1 rows that it could not fix" in note for note in rows.notes)
 
 
-def test_a_passage_or_a_question_that_is_missing_is_named(tmp_path):
+def test_a_missing_passage_or_question_is_reported(tmp_path):
     with pytest.raises(DataError, match=r"question 1 \(id Who\) has no passage"):
         read(put(tmp_path / "a.json", squad(asked("Who?", ("Ada", 0)), passage=None)))
     with pytest.raises(DataError, match=r"question 1 .* has no question"):
         read(put(tmp_path / "b.json", squad({"id": "1", "answers": []})))
 
 
-def test_rows_come_back_from_json_lines(examples, tmp_path):
+def test_rows_round_trip_through_json_lines(examples, tmp_path):
     rows = read(examples / "xquad/test.en.json")
     with open_writer(tmp_path / "out.jsonl") as writer:
         writer.write(rows.table)

@@ -1,9 +1,9 @@
-"""Votes of independent rules over labels that are known: what label models are held to."""
+"""Simulated votes of independent rules on rows with known labels, to test label models."""
 
 import numpy as np
 
 LABELS = ("a", "b", "c")
-# Accuracy and share of the rows spoken of, of each rule; which label it alone votes for, where it is of one label.
+# Accuracy and coverage of each rule; and the label it votes for, where it votes for one only.
 SETTINGS = {
     "two labels": {
         "balance": (0.5, 0.5),
@@ -21,14 +21,14 @@ SETTINGS = {
 
 
 def simulate(name, *, n_rows=1500, seed=0):
-    """Give votes of shape (n_rows, n_rules), -1 where a rule is silent, and the true labels."""
+    """Give votes of shape (n_rows, n_rules), -1 where a rule abstains, and the true labels."""
     setting, random = SETTINGS[name], np.random.default_rng(seed)
     balance = np.array(setting["balance"])
     truth = random.choice(len(balance), size=n_rows, p=balance)
     votes = np.full((n_rows, len(setting["rules"])), -1, dtype=np.int64)
     for rule, (accuracy, coverage, *only) in enumerate(setting["rules"]):
         if only:
-            # It speaks of `coverage` of all rows, and `accuracy` of these have its label.
+            # It votes on a fraction `coverage` of all rows, of which `accuracy` have its label.
             label, n_spoken = only[0], round(coverage * n_rows)
             right = random.permutation(np.flatnonzero(truth == label))[: round(accuracy * n_spoken)]
             wrong = random.permutation(np.flatnonzero(truth != label))[: n_spoken - len(right)]

@@ -1,4 +1,4 @@
-"""Label models against snorkel's, against the truth, and on votes one can follow by hand.
+"""Label models against snorkel's, against the truth, and on votes computed by hand.
 
 `snorkel.npz` holds what snorkel 0.10.0 answered to the same votes: `LabelModel(cardinality).fit(votes,
 class_balance=balance, n_epochs=500, seed=0)`, then `predict_proba(votes)`, kept as float16.
@@ -42,15 +42,15 @@ def simulate(name):
         ("a label each", 0.98, 0.07),
     ],
 )
-def test_answers_as_snorkel_does(name, agreement, difference):
+def test_answers_agree_with_snorkel(name, agreement, difference):
     votes, truth, balance = simulate(name)
     ours = LabelModel(balance=balance).fit(votes).predict_proba(votes)
     theirs = np.load(HERE / "snorkel.npz")[name.replace(" ", "_")].astype(np.float64)
-    said = votes.is_covered
-    assert (ours.argmax(axis=1) == theirs.argmax(axis=1))[said].mean() >= agreement
-    assert np.abs(ours - theirs)[said].mean() <= difference
-    right = [(answers.argmax(axis=1) == truth)[said].mean() for answers in (ours, theirs)]
-    assert right[0] >= right[1] - 0.01
+    covered = votes.is_covered
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1))[covered].mean() >= agreement
+    assert np.abs(ours - theirs)[covered].mean() <= difference
+    accuracies = [(answers.argmax(axis=1) == truth)[covered].mean() for answers in (ours, theirs)]
+    assert accuracies[0] >= accuracies[1] - 0.01
 
 
 @pytest.mark.slow
@@ -65,28 +65,28 @@ def test_the_kept_answers_are_those_of_snorkel(name):
 
 
 @pytest.mark.parametrize("name", ["two labels", "a label each"])
-def test_trust_beats_counting(name):
+def test_the_label_model_beats_the_majority_vote(name):
     votes, truth, _ = simulate(name)
-    said = votes.is_covered
+    covered = votes.is_covered
     model = LabelModel().fit(votes)
-    right = [
-        (answers.argmax(axis=1) == truth)[said].mean()
+    accuracies = [
+        (answers.argmax(axis=1) == truth)[covered].mean()
         for answers in (model.predict_proba(votes), majority_vote(votes))
     ]
-    assert right[0] > right[1] + 0.02
+    assert accuracies[0] > accuracies[1] + 0.02
     true = [
         (votes.matrix[:, rule] == truth)[votes.matrix[:, rule] >= 0].mean() for rule in range(len(votes.names))
     ]
     assert np.corrcoef(true, model.accuracy_)[0, 1] > 0.8
 
 
-def test_a_label_does_not_draw_all_rows_to_itself():
+def test_a_label_does_not_attract_all_rows():
     votes, _, _ = simulate("three labels")
     shares = LabelModel().fit(votes).predict_proba(votes).mean(axis=0)
     np.testing.assert_allclose(shares, [0.5, 0.3, 0.2], atol=0.05)
 
 
-def test_votes_are_counted_and_silence_gets_the_balance():
+def test_majority_vote_and_the_balance_for_uncovered_rows():
     votes = Votes(np.array([[0, 0, 1], [ABSTAINS, 1, ABSTAINS], [ABSTAINS] * 3]), ("a", "b"), ("x", "y", "z"))
     expected = [[2 / 3, 1 / 3], [0, 1], [0.25, 0.75]]
     np.testing.assert_allclose(majority_vote(votes, balance=[0.25, 0.75]), expected)
@@ -96,7 +96,7 @@ def test_votes_are_counted_and_silence_gets_the_balance():
         LabelModel(balance={"a": 1.0}).fit(votes)
 
 
-def test_a_rule_that_nothing_confirms_is_trusted_as_far_as_before():
+def test_a_rule_without_overlaps_keeps_its_prior_accuracy():
     lone = Votes(np.array([[0, ABSTAINS]] * 20 + [[ABSTAINS, 1]] * 20), ("a", "b"), ("x", "y"))
     np.testing.assert_allclose(LabelModel().fit(lone).accuracy_, 0.7, atol=0.05)
 
@@ -104,8 +104,8 @@ def test_a_rule_that_nothing_confirms_is_trusted_as_far_as_before():
 def test_rules_are_described():
     votes = Votes(np.array([[0, 0], [0, 1], [ABSTAINS, 1], [ABSTAINS, ABSTAINS]]), ("a", "b"), ("x", "y"))
     first, second = describe_votes(votes, estimated=[0.8, float("nan")], truth=["a", "b", "b", None])
-    assert (first.coverage, first.overlap, first.conflict, first.accuracy) == (0.5, 0.5, 0.25, 0.5)
-    assert (second.coverage, second.overlap, second.conflict, second.accuracy) == (0.75, 0.5, 0.25, 1.0)
+    assert (first.coverage, first.overlaps, first.conflicts, first.accuracy) == (0.5, 0.5, 0.25, 0.5)
+    assert (second.coverage, second.overlaps, second.conflicts, second.accuracy) == (0.75, 0.5, 0.25, 1.0)
     assert (first.estimated_accuracy, second.estimated_accuracy) == (0.8, None)
     assert (first.labels, second.labels) == (("a",), ("a", "b"))
 

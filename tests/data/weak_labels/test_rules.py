@@ -1,4 +1,4 @@
-"""Rules as they are written, and what they say of texts in both languages."""
+"""Rules in YAML, and their votes on texts in both languages."""
 
 import pytest
 
@@ -29,11 +29,11 @@ def written(tmp_path, text):
         ("it was stolen but found again", None, None),
         ("我的卡丢了怎么办", "card_lost", None),
         ("when will my card arrive?", None, "card_arrival"),
-        ("stolenness", None, None),  # Words are found whole.
+        ("stolenness", None, None),  # Words match as a whole.
         ("cards arrive", None, None),
     ],
 )
-def test_what_rules_say(tmp_path, text, first, second):
+def test_votes_of_rules(tmp_path, text, first, second):
     rules = read_rules(written(tmp_path, RULES))
     assert [rule(text) for rule in rules] == [first, second]
     assert [rule.name for rule in rules] == ["lost", "2: card_arrival"]
@@ -50,7 +50,7 @@ def test_functions_vote_beside_rules(tmp_path):
     assert votes.is_covered.tolist() == [True, False]
 
 
-def test_every_fault_is_said_at_once(tmp_path):
+def test_all_faults_are_reported_together(tmp_path):
     bad = """
 rules:
   - {label: a, any_of: ["re:(", " "]}
@@ -62,19 +62,19 @@ rules:
 """
     with pytest.raises(SettingsError) as fault:
         read_rules(written(tmp_path, bad))
-    said = str(fault.value)
+    message = str(fault.value)
     for expected in (
-        "rule 1, any_of: 're:(' is no regular expression",
+        "rule 1, any_of: 're:(' is not a regular expression",
         "an empty word",
         "rule 2: it has neither any_of nor all_of",
         "rule 3: words",
         "n: 2 rules have this name",
         "rule 6: expected a label",
     ):
-        assert expected in said
+        assert expected in message
 
 
-def test_what_is_no_list_of_rules_says_so(tmp_path):
+def test_a_file_without_a_list_of_rules_is_an_error(tmp_path):
     with pytest.raises(CallError, match="should hold a list of rules"):
         read_rules(written(tmp_path, "a: 1"))
     with pytest.raises(CallError, match="cannot be read"):
@@ -83,6 +83,6 @@ def test_what_is_no_list_of_rules_says_so(tmp_path):
         read_rules(written(tmp_path, "rules: [a: b: c"))
 
 
-def test_rules_that_never_speak_are_an_error():
-    with pytest.raises(CallError, match="None of the 1 rules speaks of any of the 2 texts"):
+def test_rules_that_never_apply_are_an_error():
+    with pytest.raises(CallError, match="None of the 1 rules applies to any of the 2 texts"):
         apply_rules([lambda text: None], ["x", "y"])

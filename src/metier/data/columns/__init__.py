@@ -1,1 +1,1 @@
-"""What the columns of rows are for, and their values in the form that their roles promise."""
+"""The roles of columns, and their values parsed into the types of the roles."""

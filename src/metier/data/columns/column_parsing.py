@@ -1,8 +1,8 @@
-"""Columns in the form that their roles promise: spans are spans that lie in their text, scores are numbers.
+"""Parse columns into the types of their roles: spans inside their text, scores as numbers.
 
-Files hold strings, also where a string is the JSON of a list. Here each column that plays a role gets the type
-of `COLUMN_TYPES`, value by value, and every value that cannot be used is counted: one error tells of all of
-them, with the first row, its column and what to do. With repair, what is safe to mend is mended and said.
+Files hold strings, also where a string is the JSON of a list. Here each column with a role is parsed to its type
+in `COLUMN_TYPES`, value by value. One error reports every value that cannot be used, with the first row, its
+column and what to do. With repair, what is safe to fix is fixed and reported in a note.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,18 +22,18 @@ from metier.errors import DataError
 
 STRUCTURED = ("spans", "head", "tail", "answers")
 TEXTS = ("text", "text_pair", "question", "target")
-PIECES = ("spans", "answers")  # Roles whose values are lists of pieces, of which repair may leave some out.
+PIECES = ("spans", "answers")  # Roles whose values are lists, from which repair may remove items.
 REPAIRS = {
     "spans": spans.REPAIR_SPANS,
-    "head": spans.REPAIR_PLACES,
-    "tail": spans.REPAIR_PLACES,
+    "head": spans.REPAIR_ENTITY,
+    "tail": spans.REPAIR_ENTITY,
     "answers": passage_answers.REPAIR,
     "messages": conversations.REPAIR,
 }
 _PARSERS: dict[str, Callable[..., Any]] = {
     "spans": spans.parse_spans,
-    "head": spans.parse_place,
-    "tail": spans.parse_place,
+    "head": spans.parse_entity,
+    "tail": spans.parse_entity,
     "answers": passage_answers.parse_answers,
 }
 
@@ -46,9 +46,9 @@ class Structured:
     ----------
     table : pyarrow.Table
     notes : tuple of str
-        What was decided and mended, one sentence each.
+        What was decided and fixed, one sentence each.
     separator : str or None
-        What separated the labels of one row.
+        The separator between the labels of one row.
     """
 
     table: pa.Table
@@ -59,19 +59,19 @@ class Structured:
 def structure(
     table: pa.Table, roles: Roles, options: ReadOptions, *, origin: str, first_row: int = 0
 ) -> Structured:
-    """Give the columns of a table the types that their roles promise.
+    """Parse the columns of a table into the types of their roles.
 
     Parameters
     ----------
     first_row : int
-        How many rows of the source came before, so that errors name the row of the source.
+        Number of earlier rows of the source, so that errors have its row numbers.
 
     Raises
     ------
     BrokenValueError
-        If values of a column cannot be used, and `options.repair` is not asked for or cannot mend them.
+        If values of a column cannot be used, and `options.repair` is off or cannot fix them.
     DataError
-        If the separator of labels seems to stand within labels.
+        If the separator of labels seems to be part of labels.
     """
     for role in TEXTS:
         name = getattr(roles, role)
@@ -89,13 +89,13 @@ def structure(
     return Structured(work.table, tuple(work.notes), separator)
 
 
-def part_conversations(
+def split_conversations(
     table: pa.Table, given: dict[str, str | None], options: ReadOptions, *, origin: str, first_row: int = 0
 ) -> tuple[pa.Table, tuple[str, ...]]:
-    """Part conversations, where a column holds some, into what is answered and what is to be written.
+    """Split conversations, where a column holds them, into the history and the target text.
 
-    The last turn of the assistant goes to a column of its own, `target`, and what the user said last to the
-    column `text`, where the table has no such columns and the user did not say that none plays these roles.
+    The last turn of the assistant goes to a column of its own, `target`, and the last user turn to the
+    column `text`, unless the table has such columns or the caller excluded these roles.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def part_conversations(
 
 
 class _Work:
-    """A table on its way to typed columns, with what was said and which rows could not be mended."""
+    """A table while its columns are parsed, with the notes and the rows that could not be fixed."""
 
     def __init__(self, table: pa.Table, options: ReadOptions, origin: str, first_row: int):
         self.table, self.notes = table, list[str]()
@@ -121,7 +121,7 @@ class _Work:
         self._broken: set[int] = set()
 
     def against_text(self, role: str, name: str, text: str) -> None:
-        """Check and type a column whose values are places in the text."""
+        """Parse a column whose values are offsets in the text."""
         texts = [value or "" for value in self.table.column(text).to_pylist()]
         parse = _PARSERS[role]
         parsed = self._parse(
@@ -130,29 +130,31 @@ class _Work:
         self._put(name, pa.array(parsed, COLUMN_TYPES[role]))
 
     def conversations(self, name: str, *, text: str, target: str | None) -> None:
-        """Type a column of conversations, and put what was said last and what is to be written beside it."""
+        """Parse a column of conversations, and add columns for the last user turn and the target text."""
         pairs = self._parse(
             name,
             "messages",
             lambda _, value, repair: conversations.parse_messages(value, repair=repair),
             text=None,
         )
-        learnt = target is not None and target not in self.table.column_names
-        if learnt and any(pair and pair[1] for pair in pairs):
+        has_target = target is not None and target not in self.table.column_names
+        if has_target and any(pair and pair[1] for pair in pairs):
             pairs = self._answered(name, pairs)
-        said = [None if pair is None else pair[0] for pair in pairs]
-        self._put(name, pa.array(said, COLUMN_TYPES["messages"]))
+        histories = [None if pair is None else pair[0] for pair in pairs]
+        self._put(name, pa.array(histories, COLUMN_TYPES["messages"]))
         if text not in self.table.column_names:
-            last = [None if messages is None else conversations.last_said(messages) for messages in said]
+            last = [
+                None if messages is None else conversations.last_user_turn(messages) for messages in histories
+            ]
             self.table = self.table.append_column(text, pa.array(last, pa.string()))
-            self.notes.append(f"{text} is what the user said last in {name}")
+            self.notes.append(f"{text} is the last user turn in {name}")
         written = [None if pair is None else pair[1] for pair in pairs]
-        if target is not None and learnt and any(written):
+        if target is not None and has_target and any(written):
             self.table = self.table.append_column(target, pa.array(written, pa.string()))
             self.notes.append(f"{target} is the last turn of the assistant in {name}")
 
     def _answered(self, name: str, pairs: list[Any]) -> list[Any]:
-        """Cut conversations that end with the user back to the last turn that was answered."""
+        """Cut conversations that end with the user after the last answered turn."""
         cut = [
             conversations.until_answered(pair[0]) if pair is not None and pair[1] is None else pair
             for pair in pairs
@@ -165,7 +167,7 @@ class _Work:
         return cut
 
     def labels(self, name: str, *, text: str) -> str | None:
-        """Cut and type a column of labels; gives the separator."""
+        """Parse a column of labels; gives the separator."""
         values = self.table.column(name).to_pylist()
         separator, notes = self._separator(name, values)
         parsed = self._parse(
@@ -194,25 +196,25 @@ class _Work:
             return None, ()
 
     def scores(self, name: str, *, text: str) -> None:
-        """Type a column of numbers."""
+        """Parse a column of numbers."""
         parsed = self._parse(name, "score", lambda _, value, __: _number(value), text=text)
         self._put(name, pa.array(parsed, pa.float64()))
 
     def drop_broken(self) -> None:
-        """Leave out the rows that repair could not mend."""
+        """Remove the rows that repair could not fix."""
         if self._broken:
             kept = np.setdiff1d(np.arange(self.table.num_rows), sorted(self._broken))
             self.table = self.table.take(pa.array(kept))
             if self._options.faults is not None:
                 self._options.faults.keep(kept)
             else:
-                self.notes.append(f"repair left out {len(self._broken):,} rows that it could not mend")
+                self.notes.append(f"repair removed {len(self._broken):,} rows that it could not fix")
             self._broken = set()
 
     def _parse(
         self, name: str, role: str, parse: Callable[[int, Any, bool], Any], *, text: str | None
     ) -> list[Any]:
-        """Parse the values of a column; `text` names the column that is shown beside a fault, if not the value."""
+        """Parse the values of a column; `text` is the column shown with a fault, instead of the value."""
         values = self.table.column(name).to_pylist()
         faults = Faults(self._origin, name, REPAIRS.get(role, ""), self._first_row)
         parsed, broken = parse_each(values, lambda row, value: parse(row, value, False), faults)
@@ -220,35 +222,35 @@ class _Work:
         if log is None and not (self._options.repair and role in REPAIRS):
             faults.check(self.table)
             return parsed
-        # How many pieces of a value repair leaves out; None where it leaves out the row.
+        # How many items of a value repair removes; None where it removes the row.
         lost: dict[int, int | None] = {}
         for row in broken:
-            parsed[row], lost[row] = _mended(role, row, values[row], parse)
+            parsed[row], lost[row] = _fixed(role, row, values[row], parse)
         self._broken |= {row for row, pieces in lost.items() if pieces is None}
         if log is not None:
             log.note(faults, role, values if text is None else self.table.column(text).to_pylist(), lost)
         else:
-            self._say_mended(name, [pieces for pieces in lost.values() if pieces is not None])
+            self._note_fixed(name, [pieces for pieces in lost.values() if pieces is not None])
         return parsed
 
-    def _say_mended(self, name: str, lost: list[int]) -> None:
+    def _note_fixed(self, name: str, lost: list[int]) -> None:
         if lost:
-            without = f", and left out {sum(lost):,} pieces in them" if sum(lost) else ""
-            self.notes.append(f"repair mended {len(lost):,} values of {name}{without}")
+            without = f", and removed {sum(lost):,} items from them" if sum(lost) else ""
+            self.notes.append(f"repair fixed {len(lost):,} values of {name}{without}")
 
     def _put(self, name: str, values: pa.Array) -> None:
         self.table = self.table.set_column(self.table.column_names.index(name), name, values)
 
 
-def _mended(role: str, row: int, value: Any, parse: Callable[[int, Any, bool], Any]) -> tuple[Any, int | None]:
-    """Give a value as repair makes it and how many of its pieces that leaves out; None and None if it cannot."""
+def _fixed(role: str, row: int, value: Any, parse: Callable[[int, Any, bool], Any]) -> tuple[Any, int | None]:
+    """Give the repaired value and how many of its items were removed; None and None if it cannot be fixed."""
     if role not in REPAIRS:
         return None, None
     try:
-        mended = parse(row, value, True)
+        fixed = parse(row, value, True)
     except FaultError:
         return None, None
-    return mended, _n_pieces(value) - len(mended) if role in PIECES else 0
+    return fixed, _n_pieces(value) - len(fixed) if role in PIECES else 0
 
 
 def _n_pieces(value: Any) -> int:
@@ -266,8 +268,8 @@ def _number(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         raise FaultError(
-            f"{value!r} is no number.",
-            "Scores are numbers with a point, as 3.5; mend it, or leave it blank.",
-            kind="that are no numbers",
+            f"{value!r} is not a number.",
+            "Scores are numbers with a decimal point, such as 3.5; fix it, or leave it blank.",
+            kind="that are not numbers",
         ) from None
     return None if np.isnan(number) else number

@@ -1,4 +1,4 @@
-"""Conversations: who said what, up to the assistant's turn that is to be written."""
+"""Conversations: turns of user and assistant, up to the assistant's turn that is the target."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from metier.data.columns.spans import decode
 from metier.data.columns.value_faults import FaultError
 
-REPAIR = "joins turns of one speaker into one, and leaves out rows in which the user says nothing"
+REPAIR = "joins consecutive turns of one speaker, and removes rows without a user turn"
 _SPEAKERS = {
     "user": "user",
     "human": "user",
@@ -28,7 +28,7 @@ _WHAT = ("content", "value", "text", "utterance")
 
 
 def is_messages(value: Any) -> bool:
-    """Whether a value has the shape of a conversation: a list of objects that say who speaks and what."""
+    """Whether a value has the shape of a conversation: a list of objects with a speaker and a text."""
     turns = decode(value)
     return (
         isinstance(turns, list)
@@ -41,7 +41,7 @@ def is_messages(value: Any) -> bool:
 
 
 def is_turns(value: Any) -> bool:
-    """Whether a value is a list of two texts or more, said in turn."""
+    """Whether a value is a list of two or more texts in turn."""
     turns = decode(value)
     return isinstance(turns, list) and len(turns) > 1 and all(isinstance(turn, str) for turn in turns)
 
@@ -49,13 +49,12 @@ def is_turns(value: Any) -> bool:
 def parse_messages(value: Any, *, repair: bool = False) -> tuple[list[dict[str, str]], str | None]:
     """Give a conversation up to the user's last turn, and the assistant's turn after it (None if there is none).
 
-    Plain texts are said in turn, the user first. Speakers are called user, assistant, system and tool, whatever
-    the file calls them.
+    Plain texts alternate, the user first. Speakers are renamed to user, assistant, system and tool.
 
     Raises
     ------
     FaultError
-        If two turns of the user or of the assistant stand in a row, or there is nothing to answer.
+        If the user or the assistant has two turns in a row, or there is nothing to answer.
     """
     turns = decode(value)
     if not isinstance(turns, list) or not turns:
@@ -67,27 +66,27 @@ def parse_messages(value: Any, *, repair: bool = False) -> tuple[list[dict[str, 
     target = messages.pop()["content"] if messages[-1]["role"] == "assistant" else None
     if not any(message["role"] == "user" for message in messages):
         raise FaultError(
-            "no turn of the user comes before the last turn.",
-            "Begin with what the user says, or take the row out.",
-            kind="in which the user says nothing before the last turn",
+            "there is no user turn before the last turn.",
+            "Begin with a user turn, or remove the row.",
+            kind="without a user turn before the last turn",
         )
     return messages, target
 
 
 def until_answered(messages: list[dict[str, str]]) -> tuple[list[dict[str, str]], str | None]:
-    """Give a conversation that ends with the user up to the last turn that was answered, and that answer.
+    """Cut a conversation that ends with the user after its last answered turn; gives the history and that answer.
 
-    A conversation in which nothing was answered stays as it is, with None.
+    A conversation without an answer is unchanged, with None.
     """
-    answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
-    for place in reversed(answers):
-        if any(message["role"] == "user" for message in messages[:place]):
-            return messages[:place], messages[place]["content"]
+    answers = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+    for index in reversed(answers):
+        if any(message["role"] == "user" for message in messages[:index]):
+            return messages[:index], messages[index]["content"]
     return messages, None
 
 
-def last_said(messages: list[dict[str, str]]) -> str:
-    """Give what the user said last."""
+def last_user_turn(messages: list[dict[str, str]]) -> str:
+    """Give the last user turn."""
     return next(message["content"] for message in reversed(messages) if message["role"] == "user")
 
 
@@ -95,23 +94,23 @@ def _message(turn: Any, number: int) -> dict[str, str]:
     if isinstance(turn, str):
         return {"role": ("user", "assistant")[number % 2], "content": turn}
     who = next((key for key in _WHO if isinstance(turn, Mapping) and key in turn), None)
-    said = next((turn[key] for key in _WHAT if isinstance(turn, Mapping) and key in turn), None)
-    if who is None or not isinstance(said, str):
+    content = next((turn[key] for key in _WHAT if isinstance(turn, Mapping) and key in turn), None)
+    if who is None or not isinstance(content, str):
         raise FaultError(
-            f"turn {number + 1} does not say who speaks and what.",
+            f"turn {number + 1} has no speaker or no text.",
             'Write it as {"role": "user", "content": "…"}.',
-            kind="with a turn that does not say who speaks and what",
+            kind="with a turn that has no speaker or no text",
         )
     name = str(turn[who]).strip().lower()
-    # Transcripts of dialogue systems call the assistant's side SYSTEM; chats call their instructions so.
+    # In transcripts of dialogue systems SYSTEM is the assistant; in chats it is the instructions.
     role = "assistant" if who == "speaker" and name == "system" else _SPEAKERS.get(name)
     if role is None:
         raise FaultError(
-            f"turn {number + 1} is spoken by {turn[who]!r}.",
+            f"turn {number + 1} has the speaker {turn[who]!r}.",
             "Speakers are user, assistant, system and tool.",
-            kind="with a speaker who is not known",
+            kind="with an unknown speaker",
         )
-    return {"role": role, "content": said}
+    return {"role": role, "content": content}
 
 
 def _alternating(messages: list[dict[str, str]], repair: bool) -> list[dict[str, str]]:
@@ -121,7 +120,7 @@ def _alternating(messages: list[dict[str, str]], repair: bool) -> list[dict[str,
         if again and not repair:
             raise FaultError(
                 f"turns {number - 1} and {number} are both of the {message['role']}.",
-                "Join them into one, or put the turn back that is missing between them.",
+                "Join them into one, or add the missing turn between them.",
                 kind=f"with two turns of the {message['role']} in a row",
             )
         if again:

@@ -1,8 +1,8 @@
 """Any number of labels in one column: a list, or one string with a separator between them.
 
-Which separator it is the column shows: of `|`, `;` and `,` the first that stands in some values. But a
-character between labels may as well stand in one label ("Washington, D.C."), and then every figure would be of
-labels that nobody gave. So a separator is refused where its pieces never come apart, and `--separator` settles it.
+The separator is detected: the first of `|`, `;` and `,` that is in some values. But the same character may be part
+of a label ("Washington, D.C."), and then the scores would be about labels that do not exist. So a separator is
+refused where its pieces never appear apart; the user then decides with `--separator`.
 """
 
 from collections import Counter
@@ -14,9 +14,9 @@ from metier.data.columns.value_faults import FaultError
 from metier.errors import DataError
 
 SEPARATORS = ("|", ";", ",")
-WIDE = str.maketrans({"；": ";", "，": ",", "｜": "|", "、": ","})  # As they are typed among Chinese labels.
+WIDE = str.maketrans({"；": ";", "，": ",", "｜": "|", "、": ","})  # Full-width forms in Chinese labels.
 NO_SEPARATOR = "none"
-# Pieces that were together so often and never apart are one label, not two.
+# Pieces that appear together this often and never apart are one label.
 TIMES_TOGETHER = 2
 
 
@@ -31,41 +31,41 @@ def is_label_list(value: Any) -> bool:
 def choose_separator(
     values: Sequence[Any], given: str | None, *, known: Collection[str] = (), origin: str, column: str
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Give what separates the labels of a column, and a note that says so; None where nothing does.
+    """Give the separator of the labels of a column, and a note about it; None where there is none.
 
     Parameters
     ----------
     values : sequence
         The values of the column; lists need no separator.
     given : str or None
-        What the user said: a separator, or `none`.
+        The user's choice: a separator, or `none`.
     known : collection of str
-        Labels that are known already; none of them may hold the separator.
+        Known labels; none of them may contain the separator.
 
     Raises
     ------
     DataError
-        If the separator seems to stand within labels.
+        If the separator seems to be part of labels.
     """
     if given is not None:
         return (None if given.lower() == NO_SEPARATOR else given), ()
     strings = [value for value in values if isinstance(value, str) and not isinstance(decode(value), list)]
-    levelled = [value.translate(WIDE) for value in strings]
-    found = next((mark for mark in SEPARATORS if any(mark in value for value in levelled)), None)
+    normalised = [value.translate(WIDE) for value in strings]
+    found = next((mark for mark in SEPARATORS if any(mark in value for value in normalised)), None)
     if found is None:
         return None, ()
     within = sorted(label for label in known if found in label)
     if within:
-        raise _refused(found, f"the label {within[0]!r} holds it", origin, column)
-    stuck = _never_apart(levelled, found)
+        raise _refused(found, f"the label {within[0]!r} contains it", origin, column)
+    stuck = _never_apart(normalised, found)
     if stuck is not None:
         times, whole = stuck
         raise _refused(
-            found, f"the pieces of {whole!r} come together {times} times and never apart", origin, column
+            found, f"the pieces of {whole!r} appear together {times} times and never apart", origin, column
         )
-    share = sum(found in value for value in levelled) / max(len(levelled), 1)
+    share = sum(found in value for value in normalised) / max(len(normalised), 1)
     return found, (
-        f"the labels in {column} are separated by {found!r}, which {share:.0%} of the rows hold (--separator)",
+        f"the labels in {column} are separated by {found!r}, which {share:.0%} of the rows contain (--separator)",
     )
 
 
@@ -86,15 +86,14 @@ def split_labels(value: Any, separator: str | None) -> list[str]:
     if not isinstance(value, list):
         value = [value]
     if any(isinstance(item, list | dict) for item in value):
-        raise FaultError(f"{value!r} is no list of labels.", 'Write ["a", "b"], or a|b.')
+        raise FaultError(f"{value!r} is not a list of labels.", 'Write ["a", "b"], or a|b.')
     return sorted({str(item).strip() for item in value if item is not None and str(item).strip()})
 
 
 def _never_apart(values: Sequence[str], separator: str) -> tuple[int, str] | None:
-    """Find pieces that come together more than once and never without one another, in two of them at least.
+    """Find a value whose pieces appear together repeatedly and never in any other value.
 
-    Only neighbours that are always neighbours in the same order are suspected, and only where nothing else
-    is ever beside them: real labels meet different ones, or stand alone.
+    Real labels also appear alone or with other labels.
     """
     wholes = Counter(value.strip() for value in values if separator in value)
     whole_of: dict[str, set[str]] = {}
@@ -110,7 +109,7 @@ def _never_apart(values: Sequence[str], separator: str) -> tuple[int, str] | Non
 
 def _refused(separator: str, why: str, origin: str, column: str) -> DataError:
     return DataError(
-        f"{separator!r} seems to separate the labels in {column!r} of {origin}, but {why}: it may stand within "
-        f"labels. Say which it is: --separator {separator!r} to cut there, another separator, or --separator none "
+        f"{separator!r} seems to separate the labels in {column!r} of {origin}, but {why}: it may be part of "
+        f"labels. Decide with --separator {separator!r} to split there, another separator, or --separator none "
         "where each row has one label."
     )

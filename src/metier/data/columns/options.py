@@ -1,4 +1,4 @@
-"""How a source is read: what is not a role."""
+"""Options for reading a source, other than the roles of columns."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from metier.data.columns.value_faults import FaultLog
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How to read.
+    """Options for reading.
 
     Parameters
     ----------
     encoding, delimiter : str, optional
-        Detected where they are not named.
+        None: detected.
     separator : str, optional
-        What stands between the labels of one row; detected where it is not named. `none`: nothing does.
+        Separator between the labels of one row; None: detected; `none`: there is none.
     repair : bool, default=False
-        Mend what is safe to mend (offsets a little off, turns of one speaker in a row, I- without B-) and say so.
+        Fix what is safe to fix (slightly wrong offsets, consecutive turns of one speaker, I- without B-) and note it.
     known_labels : frozenset of str
-        Labels of rows that were read before; none of them may hold the separator.
+        Labels of rows that were read before; none of them may contain the separator.
     faults : FaultLog, optional
-        Where faults are written instead of raised; the rows are then read as with repair.
+        Collects faults instead of raising the first; rows are then read as with repair.
     """
 
     encoding: str | None = None

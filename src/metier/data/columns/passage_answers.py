@@ -1,4 +1,4 @@
-"""Answers that are pieces of a passage, in the shapes in which SQuAD and its kin write them."""
+"""Answers that are spans of a passage, in the shapes of SQuAD and similar data sets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from metier.data.columns.value_faults import FaultError
 from metier.text.offsets import nearest
 
 REPAIR = (
-    "moves an answer to the nearest place where it stands, leaves out answers that stand nowhere, and leaves out "
-    "questions that had no other"
+    "moves an answer to its nearest occurrence, removes answers that are not in the passage, and removes "
+    "questions that had no other answer"
 )
 
 
@@ -22,26 +22,26 @@ def is_answers(value: Any) -> bool:
 
 
 def parse_answers(value: Any, passage: str, *, repair: bool = False) -> list[dict[str, Any]]:
-    """Give the answers to a question as text and start, checked to stand in the passage; none is an empty list.
+    """Give the answers to a question as text and start, checked against the passage; an empty list means no answer.
 
-    An answer without an offset is found: the first place where it stands.
+    An answer without an offset gets its first occurrence.
 
     Raises
     ------
     FaultError
-        If one is not where it says.
+        If one is not in the passage at its offset.
     """
     answers, gone = [], None
     given = _pairs(value)
     for text, start in given:
         try:
-            answers.append({"text": text, "start": _place(text, start, passage, repair)})
+            answers.append({"text": text, "start": _offset(text, start, passage, repair)})
         except FaultError as fault:
             if not repair:
                 raise
             gone = fault
     if gone is not None and not answers:
-        raise gone  # A question whose answers were lost is not one that has none.
+        raise gone  # A question that lost its answers is not an unanswerable question.
     return answers
 
 
@@ -71,37 +71,37 @@ def _pairs(value: Any) -> list[tuple[str, int | None]]:
     return pairs
 
 
-def _place(text: str, start: int | None, passage: str, repair: bool) -> int:
+def _offset(text: str, start: int | None, passage: str, repair: bool) -> int:
     if not text.strip():
         raise FaultError(
             "an answer is empty.",
-            "Leave it out; a question without an answer has none at all.",
+            "Remove it; write an unanswerable question with an empty list.",
             kind="that are empty",
         )
     if start is not None and start >= 0 and passage.startswith(text, start):
         return start
-    place = nearest(passage, text, start or 0)
-    if place is None:
+    found = nearest(passage, text, start or 0)
+    if found is None:
         raise FaultError(
-            f"the answer {_shown(text)} stands nowhere in its passage.",
-            "Answers are pieces of the passage, copied to the letter; mend it or take it out.",
-            kind="that stand nowhere in their passage",
+            f"the answer {_shown(text)} is not in its passage.",
+            "Answers are exact substrings of the passage; fix it or remove it.",
+            kind="that are not in their passage",
         )
     if start is None or repair:
-        return place
+        return found
     there = passage[max(start, 0) : max(start, 0) + len(text)] if start >= 0 else ""
-    found = f"{_shown(there)} stands there" if there else "no place in the passage"
+    actual = f"{_shown(there)} is there" if there else "outside the passage"
     raise FaultError(
-        f"the answer {_shown(text)} does not stand at its offset {start} ({found}); "
-        f"its nearest place is {place}.",
-        "Mend the offset: it counts characters from 0.",
-        kind="that do not stand at their offset",
+        f"the answer {_shown(text)} is not at its offset {start} ({actual}); "
+        f"its nearest occurrence is at {found}.",
+        "Fix the offset: it counts characters from 0.",
+        kind="that are not at their offset",
     )
 
 
 def _strange(value: Any) -> FaultError:
     return FaultError(
-        f"{_shown(value)} is no answer.", 'Write {"text": "…", "start": 0}, the offset in characters.'
+        f"{_shown(value)} is not an answer.", 'Write {"text": "…", "start": 0}, the offset in characters.'
     )
 
 

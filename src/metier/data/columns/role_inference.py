@@ -1,8 +1,8 @@
-"""Columns that say by their shape or their company what they are for: spans, entities, answers, pairs, texts to write.
+"""Infer roles from the shape of values or from pairs of columns: spans, entities, answers, text pairs, target texts.
 
-A single name says little: `target` may be a label, `question` a text. So a role other than text and label is
-inferred only where the values have its shape (`[[0, 4, "PER"]]` are spans), or where two columns come together
-that have a meaning only together (`document` and `summary`, `question_1` and `question_2`).
+A single name is ambiguous: `target` may be a label, `question` a text. So a role other than text and label is
+inferred only where the values have its shape (`[[0, 4, "PER"]]` are spans), or where two columns have a meaning
+together (`document` and `summary`, `question_1` and `question_2`).
 """
 
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from metier.data.columns.conversations import is_messages, is_turns
 from metier.data.columns.label_lists import SEPARATORS, is_label_list
 from metier.data.columns.passage_answers import is_answers
-from metier.data.columns.spans import decode, is_place, is_spans
+from metier.data.columns.spans import decode, is_entity, is_spans
 from metier.data.rows import TARGET_ROLES
 
-NONE = "none"  # `--group none`: no column plays this role.
-SHAPE_ROWS = 200  # Values that must all have a shape for the column to have it.
+NONE = "none"  # `--group none`: no column has this role.
+SHAPE_ROWS = 200  # The values looked at; all must have the shape.
 
 
 def _words(listed: str) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ PAIRS = (
     ("premise", "hypothesis"),
 )  # fmt: skip
 PAIR_LABELS = _words("label similar is_duplicate duplicate matched match is_match gold_label 相似 标签")
-# The first is what is given, the second what is to be written.
+# Input column, target column.
 WRITTEN = (
     ("document", "summary"),
     ("article", "summary"),
@@ -65,7 +65,7 @@ WRITTEN = (
 CHOSEN = dict[str, str]
 
 
-def infer_combinations(
+def infer_structured_roles(
     sample: pa.Table,
     chosen: CHOSEN,
     refused: set[str],
@@ -73,32 +73,32 @@ def infer_combinations(
     label_names: frozenset[str] = frozenset(),
     needs_target: bool,
 ) -> CHOSEN:
-    """Give the roles that columns play by their shape or their company.
+    """Give the roles inferred from the shape of values or from pairs of columns.
 
     Parameters
     ----------
     sample : pyarrow.Table
         Some rows.
     chosen : dict of str to str
-        What the user named; a role that is named is not inferred.
+        Roles named by the user; these are not inferred.
     refused : set of str
-        Roles that the user said nothing plays.
+        Roles that the user excluded.
     label_names : frozenset of str
-        What columns of one label a row are called: beside such a column weaker evidence counts for nothing.
+        Names of single-label columns: beside such a column weaker evidence is ignored.
     needs_target : bool
-        Whether these rows are to be learnt from; if not, a question beside a text is enough to be a question.
+        Whether these rows are training data; if not, a question column beside a text column suffices.
     """
     columns = _Columns(sample, chosen, refused, label_names)
     for rule in (_messages, _spans, _entities, _answers, _pair, _written, _labels, _score):
         found = rule(columns, needs_target)
-        # A target that the user named, or that was found before, is the only one.
+        # There is one target: the one named by the user, or the first found.
         taken = any(role in TARGET_ROLES for role in columns.roles)
         columns.take({role: name for role, name in found.items() if not (taken and role in TARGET_ROLES)})
     return {role: name for role, name in columns.roles.items() if role not in chosen}
 
 
 class _Columns:
-    """The columns of a table by their levelled names, without those that play a role already."""
+    """The columns of a table by normalised name, without those that already have a role."""
 
     def __init__(self, sample: pa.Table, chosen: CHOSEN, refused: set[str], label_names: frozenset[str]):
         self.sample, self.roles, self.refused = sample, dict(chosen), refused
@@ -111,7 +111,7 @@ class _Columns:
         }
 
     def named(self, *names: str, role: str | None = None) -> Iterator[str]:
-        """Give the columns of these names, in this order, that play no role but this."""
+        """Give the columns of these names, in this order, that have no other role."""
         if role is not None and role in self.roles:
             if level(self.roles[role]) in names:
                 yield self.roles[role]
@@ -122,7 +122,7 @@ class _Columns:
         )
 
     def has_label(self, *besides: str) -> bool:
-        """Whether a column other than these is called as one label a row is."""
+        """Whether another column has the name of a single-label column."""
         if "label" in self.refused:
             return False
         others = (name for name in self.named(*self._label_names) if name not in besides)
@@ -138,7 +138,7 @@ class _Columns:
 
 
 def level(name: str) -> str:
-    """Give the name of a column as names are compared: lower case, underscores."""
+    """Normalise the name of a column for comparison: lower case, underscores."""
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
@@ -170,7 +170,7 @@ def _spans(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 def _entities(columns: _Columns, needs_target: bool) -> CHOSEN:
     named = {level(columns.roles[role]) for role in ("head", "tail") if role in columns.roles}
-    # Where one of the two was named, its partner by name comes first.
+    # Where one of the two was named, try its usual partner first.
     for head, tail in sorted(ENTITIES, key=lambda pair: named.isdisjoint(pair)):
         found = _entity(columns, "head", head), _entity(columns, "tail", tail)
         if found[0] is not None and found[1] is not None:
@@ -179,7 +179,7 @@ def _entities(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 
 def _entity(columns: _Columns, role: str, name: str) -> str | None:
-    return columns.roles.get(role) or columns.shaped((name,), is_place)
+    return columns.roles.get(role) or columns.shaped((name,), is_entity)
 
 
 def _answers(columns: _Columns, needs_target: bool) -> CHOSEN:
@@ -228,7 +228,7 @@ def _labels(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 
 def _score(columns: _Columns, needs_target: bool) -> CHOSEN:
-    # A grade from 1 to 5 may be a label as well as a number; a column named as a label decides.
+    # A grade from 1 to 5 may be a label or a score; a column named as a label takes precedence.
     if columns.has_label():
         return {}
     for name in columns.named(*SCORES):
@@ -238,7 +238,7 @@ def _score(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 
 def _is_prose(column: pa.ChunkedArray) -> bool:
-    """Whether a column holds texts, not labels that come again and again."""
+    """Whether a column holds texts, not a few labels that repeat."""
     values = [value for value in column.drop_null().slice(0, 1_000).to_pylist() if value != ""]
     if not values or not all(isinstance(value, str) for value in values):
         return False

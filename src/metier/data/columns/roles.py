@@ -1,7 +1,7 @@
-"""What the columns of some rows are for, when nobody says so: by their names first, by their content next.
+"""Infer the roles of columns that the user did not name: by name first, then by content.
 
-Every guess is stated in a note with the flag that overrules it, and where two columns are equally likely
-nothing is guessed: the error lists them.
+Every inferred role is reported in a note with the flag that overrides it. Where two columns are equally likely,
+the error lists them.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.data.columns.role_inference import NONE, infer_combinations, level
+from metier.data.columns.role_inference import NONE, infer_structured_roles, level
 from metier.data.formats.folder import SPLIT_NAMES
 from metier.data.rows import TARGET_ROLES, Roles, flag
 from metier.errors import CallError, DataError, MissingColumnError
@@ -50,10 +50,10 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 LABEL_NAMES = frozenset(name for names in NAMES["label"] for name in names)
 SAMPLE_ROWS = 5_000
-# A text column told by content: mostly different values of some length. A Chinese word takes two characters.
+# A text column recognised by content: mostly different values of some length. A Chinese word takes two characters.
 TEXT_DISTINCT_FRACTION = 0.5
 TEXT_MEAN_BYTES = 12
-# A label column told by content: few short values that come again and again.
+# A label column recognised by content: few short values that repeat.
 LABEL_MOST_BYTES = 64
 LABEL_ROWS_EACH = 5
 
@@ -66,16 +66,16 @@ def infer_roles(
     Parameters
     ----------
     given : dict of str to str or None
-        The column that the user named for each role; `none` where no column plays it.
+        The column that the user named for each role; `none` where no column has it.
     needs_label : bool
-        Whether it is an error that two columns might equally well be the label.
+        Whether two equally likely label columns are an error.
 
     Raises
     ------
     MissingColumnError
-        If a column was named that is not there.
+        If a named column does not exist.
     DataError
-        If the text column cannot be told, or two columns might equally well play a role.
+        If no text column is recognised, or two columns are equally likely for a role.
     """
     chosen = {
         role: column for role, column in given.items() if column is not None and not _is_none(column, table)
@@ -88,7 +88,9 @@ def infer_roles(
     if "text" in refused:
         raise CallError("--text none: a text column is needed. Name it with --text.")
     sample = table.slice(0, SAMPLE_ROWS)
-    combined = infer_combinations(sample, chosen, refused, label_names=LABEL_NAMES, needs_target=needs_label)
+    combined = infer_structured_roles(
+        sample, chosen, refused, label_names=LABEL_NAMES, needs_target=needs_label
+    )
     chosen |= combined
     notes = [_note(role, column) for role, column in combined.items()]
     has_target = any(role in chosen for role in TARGET_ROLES)
@@ -118,9 +120,9 @@ def _check_one_role_each(chosen: dict[str, str]) -> None:
 
 def _note(role: str, column: str) -> str:
     effects = {
-        "group": "rows of one group stay on one side of every split (--group none to ignore it)",
+        "group": "rows of one group stay in one split (--group none to ignore it)",
         "time": "the latest rows are held out (--time none to ignore it)",
-        "split": "it says which rows are train, validation and test (--split none to ignore it)",
+        "split": "its values are train, validation and test (--split none to ignore it)",
     }
     overrule = f"; {effects[role]}" if role in effects else f" ({flag(role)})"
     return f"{role} = {column}, inferred{overrule}"
@@ -163,7 +165,7 @@ def _text_by_content(sample: pa.Table, free: Sequence[str], origin: str) -> str:
         return free[0]
     strings = [name for name in free if _is_string(sample.column(name).type)]
     texts = [name for name in strings if _looks_like_text(sample.column(name))]
-    # Where nothing is long and varied, one column of strings beside numbers is still the text.
+    # Otherwise the only column of strings is the text.
     texts = texts or (strings if len(strings) == 1 else [])
     if len(texts) == 1:
         return texts[0]

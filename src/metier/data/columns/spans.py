@@ -1,8 +1,8 @@
-"""Marked pieces of a text: spans with labels, and the two entities of a relation.
+"""Spans with labels, and the two entities of a relation.
 
-Offsets count characters of the text as it is stored; the end is exclusive. A span that a tool wrote with its
-surface is checked against the text, because offsets that count bytes, UTF-16 units or an inclusive end look
-right until somebody trains on them.
+Offsets count characters of the text as it is stored; the end is exclusive. A span written with its surface text
+is checked against the text, because offsets that count bytes, UTF-16 units or an inclusive end look right at
+first sight.
 """
 
 import itertools
@@ -13,18 +13,18 @@ from typing import Any
 from metier.data.columns.value_faults import FaultError
 from metier.text.offsets import nearest
 
-# The keys that labelling tools use, by what they say.
+# The keys that labelling tools use.
 _STARTS = ("start", "start_offset", "begin", "from")
 _ENDS = ("end", "end_offset", "stop", "to")
 _LABELS = ("label", "type", "entity", "entity_group", "tag", "category")
 _SURFACES = ("text", "word", "surface", "name")
 REPAIR_SPANS = (
-    "moves a span to the nearest place where its text stands, trims spaces from its edges, keeps the longest "
-    "of spans that overlap, and leaves out a span that lies outside of its text"
+    "moves a span to the nearest occurrence of its text, trims spaces from its edges, keeps the longest "
+    "of overlapping spans, and removes a span outside its text"
 )
-REPAIR_PLACES = "moves an entity to the nearest place where its text stands, or leaves its row out"
-NOWHERE = "whose words stand nowhere in their text"
-_MEND = "Mend the offsets where the file was made."
+REPAIR_ENTITY = "moves an entity to the nearest occurrence of its text, or removes its row"
+NOT_IN_TEXT = "whose surface text is not in their text"
+_FIX = "Fix the offsets in the program that made the file."
 
 
 def decode(value: Any) -> Any:
@@ -38,7 +38,7 @@ def decode(value: Any) -> Any:
 
 
 def is_spans(value: Any) -> bool:
-    """Whether a value has the shape of spans: a list of `[start, end, label]` or of objects that say the same."""
+    """Whether a value has the shape of spans: a list of `[start, end, label]` or of objects with these keys."""
     value = decode(value)
     if isinstance(value, Mapping):
         value = value.get("entities")
@@ -53,8 +53,8 @@ def _is_span(item: Any) -> bool:
     return isinstance(item, list) and len(item) == 3 and _is_whole(item[0]) and isinstance(item[2], str)
 
 
-def is_place(value: Any) -> bool:
-    """Whether a value has the shape of one entity: `[start, end]` or an object that says the same."""
+def is_entity(value: Any) -> bool:
+    """Whether a value has the shape of one entity: `[start, end]` or an object with these keys."""
     value = decode(value)
     if isinstance(value, Mapping):
         value = value.get("pos", [_first(value, _STARTS), _first(value, _ENDS)])
@@ -62,12 +62,12 @@ def is_place(value: Any) -> bool:
 
 
 def parse_spans(value: Any, text: str, *, repair: bool = False) -> list[dict[str, Any]]:
-    """Give the spans of a text, sorted, checked to lie in it and not to overlap.
+    """Give the spans of a text, sorted, checked to be inside it and not to overlap.
 
     Raises
     ------
     FaultError
-        If one does not, and `repair` is not asked for.
+        If one is not, and `repair` is off.
     """
     items = decode(value)
     if isinstance(items, Mapping):
@@ -94,18 +94,18 @@ def parse_spans(value: Any, text: str, *, repair: bool = False) -> list[dict[str
     return _apart(spans, text, repair)
 
 
-def parse_place(value: Any, text: str, *, repair: bool = False) -> dict[str, Any]:
+def parse_entity(value: Any, text: str, *, repair: bool = False) -> dict[str, Any]:
     """Give one entity of a relation as start, end and type (None where none is stated).
 
     Raises
     ------
     FaultError
-        If it does not lie in the text.
+        If it is not inside the text.
     """
     item = decode(value)
-    if not is_place(item):
+    if not is_entity(item):
         raise FaultError(
-            f"{_shown(value)} is no place in the text.", 'Write it as {"start": 0, "end": 4}, or as [0, 4].'
+            f"{_shown(value)} is not an entity.", 'Write it as {"start": 0, "end": 4}, or as [0, 4].'
         )
     kind, surface = None, None
     if isinstance(item, Mapping):
@@ -124,31 +124,33 @@ def _parts(item: Any) -> tuple[int, int, str, Any]:
     return int(item[0]), int(item[1]), str(item[2]), None
 
 
-def _settle(text: str, place: tuple[int, int], surface: Any, *, called: str, repair: bool) -> tuple[int, int]:
-    """Give the place of a piece, moved and trimmed if repair is asked for."""
-    start, end = place
+def _settle(text: str, offsets: tuple[int, int], surface: Any, *, called: str, repair: bool) -> tuple[int, int]:
+    """Give the offsets of a span, moved and trimmed if `repair` is on."""
+    start, end = offsets
     if isinstance(surface, str) and surface and text[max(start, 0) : max(end, 0)] != surface:
         found = nearest(text, surface, start)
         if found is None:
             raise FaultError(
-                f"{called} should hold {surface!r}, which stands nowhere in the text.", _MEND, kind=NOWHERE
+                f"{called} should be {surface!r}, which is not in the text.", _FIX, kind=NOT_IN_TEXT
             )
         if not repair:
-            stands = text[max(start, 0) : max(end, 0)]
+            actual = text[max(start, 0) : max(end, 0)]
             raise FaultError(
-                f"{called} should hold {surface!r}, but {stands!r} stands there; the nearest {surface!r} is "
+                f"{called} should be {surface!r}, but the text there is {actual!r}; the nearest {surface!r} is "
                 f"[{found}, {found + len(surface)}].",
-                _MEND,
-                kind="that stand at another place than their offsets say",
+                _FIX,
+                kind="whose offsets do not match their surface text",
             )
         start, end = found, found + len(surface)
     if start >= end:
-        raise FaultError(f"{called} ends where or before it starts.", _MEND, kind="that end where they start")
+        raise FaultError(
+            f"{called} ends at or before its start.", _FIX, kind="that end at or before their start"
+        )
     if start < 0 or start >= len(text) or (end > len(text) and not repair):
         raise FaultError(
-            f"{called} reaches outside of its text, which has {len(text)} characters.",
-            _MEND,
-            kind="that reach outside of their text",
+            f"{called} reaches outside its text, which has {len(text)} characters.",
+            _FIX,
+            kind="that reach outside their text",
         )
     return _trim(text, start, min(end, len(text)), called, repair)
 
@@ -160,12 +162,12 @@ def _trim(text: str, start: int, end: int, called: str, repair: bool) -> tuple[i
     trimmed_start = start + len(piece) - len(piece.lstrip())
     trimmed_end = start + len(piece.rstrip())
     if trimmed_start >= trimmed_end:
-        raise FaultError(f"{called} holds nothing but spaces.", _MEND, kind="that hold nothing but spaces")
+        raise FaultError(f"{called} holds nothing but spaces.", _FIX, kind="that hold nothing but spaces")
     if not repair:
         raise FaultError(
             f"{called} begins or ends with a space ({piece!r}): is it off by one? Without spaces it is "
             f"[{trimmed_start}, {trimmed_end}].",
-            _MEND,
+            _FIX,
             kind="that begin or end with a space",
         )
     return trimmed_start, trimmed_end
@@ -183,7 +185,7 @@ def _apart(spans: list[dict[str, Any]], text: str, repair: bool) -> list[dict[st
         if other["start"] < one["end"]:
             raise FaultError(
                 f"the spans {_named(one, text)} and {_named(other, text)} overlap.",
-                "Keep one of them: tags allow one label a character.",
+                "Keep one of them: each character can have one label.",
                 kind="that overlap",
             )
     return spans

@@ -1,4 +1,4 @@
-"""The parts that a split column names."""
+"""Parts given by a split column."""
 
 from collections import Counter
 
@@ -10,12 +10,12 @@ from metier.errors import DataError
 
 
 def positions_by_split(rows: Rows) -> dict[str, np.ndarray]:
-    """Give the positions of the rows of each part that the split column names: train, validation, test.
+    """Give the positions of the rows of each part of the split column: train, validation, test.
 
     Raises
     ------
     DataError
-        If a row belongs to none of them, or no row to train.
+        If a row belongs to none of them, or there is no training row.
     """
     values = rows.column("split")
     meant = [SPLIT_NAMES.get(str(value).strip().lower()) for value in values]
@@ -33,7 +33,7 @@ def positions_by_split(rows: Rows) -> dict[str, np.ndarray]:
     }
     if "train" not in parts:
         raise DataError(
-            f"The split column {rows.roles.split!r} of {rows.origin} names no row as train. "
+            f"The split column {rows.roles.split!r} of {rows.origin} has no row with train. "
             "Add training rows, or ignore the column with --split none."
         )
     return parts

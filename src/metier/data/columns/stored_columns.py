@@ -1,4 +1,4 @@
-"""Columns in the form that rows promise: texts and labels are strings, and no label is null."""
+"""Columns as rows store them: texts and labels as strings, missing labels as null."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -6,13 +6,13 @@ import pyarrow.compute as pc
 from metier.data.formats.batches import as_string
 
 CHUNK_ROWS = 100_000  # Arrow's short strings hold 2 GB a chunk.
-# What stands for a missing label in files; "none", "NA" and "null" may be labels that somebody gave.
+# Written forms of a missing label; "none", "NA" and "null" may be real labels.
 _MISSING = r"^\s*(?:nan|NaN|NAN|<NA>)?\s*$"
 _WHOLE_FLOAT = r"^-?[0-9]+\.0+$"
 
 
 def to_text_column(table: pa.Table, name: str) -> pa.Table:
-    """Give the table with one column turned into strings; a column of strings is left where it is."""
+    """Give the table with one column turned into strings; a column of strings is unchanged."""
     column = table.column(name)
     if pa.types.is_string(column.type):
         return table
@@ -20,7 +20,7 @@ def to_text_column(table: pa.Table, name: str) -> pa.Table:
 
 
 def clean_labels(table: pa.Table, name: str) -> tuple[pa.Table, tuple[str, ...]]:
-    """Give the table with its labels as strings, and notes about what that changed.
+    """Give the table with its labels as strings, and notes about the changes.
 
     Blank labels and NaN become null. Whole numbers that were written as 1.0, as data frames write a column of
     numbers with gaps, become "1".

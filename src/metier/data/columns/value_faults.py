@@ -1,4 +1,4 @@
-"""What is wrong with single values of a column, gathered so that one error tells of all of them."""
+"""Faults of single values of a column, collected so that one error reports all of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ import pyarrow as pa
 from metier.data.formats.batches import as_string
 from metier.errors import BrokenValueError, StrayTagError
 
-MOST_KEPT = 1_000  # Rows named in an error; all are counted.
-MOST_SHOWN = 100  # Faults of one kind that are told with their text.
+MOST_KEPT = 1_000  # Row numbers kept for an error; all rows are counted.
+MOST_SHOWN = 100  # Faults of one kind that are kept with their text.
 ID_COLUMNS = ("id", "ID", "query_id", "dialogue_id")
 
 
 class FaultError(Exception):
-    """One value that cannot be used as it is: what was found, what to do, and what kind of fault it is.
+    """One value that cannot be used as it is: what was found, what to do, and the kind of fault.
 
-    The kind is a clause that ends "3 rows have spans …": "that overlap".
+    The kind is a clause that completes "3 rows have spans …": "that overlap".
     """
 
     def __init__(self, found: str, cure: str, *, kind: str = "that cannot be read"):
@@ -33,21 +33,21 @@ class FaultKind:
     Parameters
     ----------
     column, role : str
-        The column, and what it is for.
+        The column and its role.
     kind : str
-        A clause, as `FaultError` has it.
+        A clause, as in `FaultError`.
     cure : str
-        What to do about it by hand.
+        What to do by hand.
     rows : list of int
         Positions in the source, from 0.
-    unmendable : set of int
-        Those of them that repair leaves out.
+    unfixable : set of int
+        Rows that repair removes.
     pieces_lost : int
-        How many spans or answers repair leaves out of the rows that it mends.
+        How many spans or answers repair removes from the rows that it fixes.
     found : list of str
-        What was found in the first of them.
+        What was found in the first rows.
     texts : list of str
-        The texts of these.
+        The texts of these rows.
     """
 
     column: str
@@ -55,7 +55,7 @@ class FaultKind:
     kind: str
     cure: str
     rows: list[int] = field(default_factory=list)
-    unmendable: set[int] = field(default_factory=set)
+    unfixable: set[int] = field(default_factory=set)
     pieces_lost: int = 0
     found: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -63,19 +63,19 @@ class FaultKind:
 
 @dataclass
 class FaultLog:
-    """Every fault that reading meets, for who wants to hear of all of them instead of the first as an error.
+    """Every fault found while reading, for callers that want all of them instead of an error at the first.
 
-    Rows are then read as with repair; what repair cannot mend is left out.
+    Rows are then read as with repair; rows that cannot be fixed are removed.
 
     Parameters
     ----------
     kinds : list of FaultKind
     kept : ndarray of int64 or None
-        Where the rows that stayed stood in the source; None while all did.
-    refused : list of (column, sentence)
-        What was wrong with a column as a whole.
+        Positions in the source of the rows that stay; None: all stay.
+    refused : list of (column, message)
+        Faults of a column as a whole.
     stray : StrayTagError or None
-        The tags of a CoNLL file that continue nothing.
+        The I- tags of a CoNLL file without a B- before them.
     """
 
     kinds: list[FaultKind] = field(default_factory=list)
@@ -84,19 +84,19 @@ class FaultLog:
     stray: StrayTagError | None = None
 
     @property
-    def found_any(self) -> bool:
-        """Whether there was any fault."""
+    def has_faults(self) -> bool:
+        """Whether a fault was found."""
         return bool(self.kinds or self.refused or self.stray)
 
     def note(self, faults: "Faults", role: str, values: Sequence[Any], lost: Mapping[int, int | None]) -> None:
-        """Keep the faults of a column.
+        """Record the faults of a column.
 
         Parameters
         ----------
         values : sequence
-            What shows which rows they are: their texts.
+            The texts shown with the faults.
         lost : mapping of int to int or None
-            For each faulty row the number of pieces that repair leaves out; None where it leaves out the row.
+            For each faulty row the number of items that repair removes; None where it removes the row.
         """
         by_kind: dict[str, FaultKind] = {}
         for position, fault in faults.each:
@@ -105,7 +105,7 @@ class FaultLog:
             one.rows.append(row)
             pieces = lost[position]
             if pieces is None:
-                one.unmendable.add(row)
+                one.unfixable.add(row)
             one.pieces_lost += pieces or 0
             if len(one.found) < MOST_SHOWN:
                 one.found.append(fault.found)
@@ -113,11 +113,11 @@ class FaultLog:
         self.kinds += by_kind.values()
 
     def source_row(self, position: int) -> int:
-        """Give where a row that is there now stood in the source."""
+        """Give the position in the source of a current row."""
         return position if self.kept is None else int(self.kept[position])
 
     def keep(self, positions: np.ndarray) -> None:
-        """Remember that of the rows that are there now only these stay."""
+        """Record that of the current rows only these stay."""
         self.kept = positions if self.kept is None else self.kept[positions]
 
 
@@ -128,31 +128,31 @@ class Faults:
     Parameters
     ----------
     origin, column : str
-        Where the values stand.
-    repair_says : str
-        What reading with repair would do about them; empty where no repair is safe.
+        Source and column of the values.
+    repair : str
+        What `--repair` would do about them; empty where no repair is safe.
     first_row : int
-        How many rows of the source came before this table.
+        Number of rows of the source before this table.
     """
 
     origin: str
     column: str
-    repair_says: str = ""
+    repair: str = ""
     first_row: int = 0
     each: list[tuple[int, FaultError]] = field(default_factory=list)
 
     def add(self, position: int, fault: FaultError) -> None:
-        """Keep the fault of the row at a position, counted from 0."""
+        """Record the fault of the row at a position, from 0."""
         self.each.append((position, fault))
 
     def check(self, table: pa.Table) -> None:
-        """Raise `BrokenValueError` if there was any."""
+        """Raise `BrokenValueError` if a fault was recorded."""
         if not self.each:
             return
         first, fault = self.each[0]
         name = next((name for name in ID_COLUMNS if name in table.column_names and name != self.column), None)
         identity = "" if name is None else f" ({name} {table.column(name)[first].as_py()})"
-        repair = f" Or read it with --repair, which {self.repair_says}." if self.repair_says else ""
+        repair = f" Or read it with --repair, which {self.repair}." if self.repair else ""
         raise BrokenValueError(
             self.origin,
             self.column,
@@ -173,7 +173,7 @@ def parse_each(
     parsed : list
         None where a value had a fault.
     broken : list of int
-        Positions of the values that had one.
+        Positions of the values with a fault.
     """
     parsed, broken = [], []
     for position, value in enumerate(values):

@@ -1,1 +1,1 @@
-"""One file format a file: from bytes to batches of rows."""
+"""Readers, one module per file format: from bytes to batches of rows."""

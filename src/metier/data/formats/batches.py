@@ -1,7 +1,7 @@
-"""Rows on their way from a file into Arrow: a batch at a time, every column as text.
+"""Batches of rows from a file as Arrow tables, every column as text.
 
-Text files hold text, so their columns stay text: a label "007" is not the number 7, and a column that looks
-like numbers for a million rows and then does not is no trouble.
+Text files hold text, so their columns stay text: a label "007" is not the number 7, and a column may look
+like numbers for a million rows and then not.
 """
 
 import json
@@ -17,7 +17,7 @@ from metier.errors import BrokenRowError
 
 BATCH_ROWS = 16_384
 BATCH_CHARACTERS = (
-    16_000_000  # A batch ends here too: a thousand texts of a megabyte should not meet in memory.
+    16_000_000  # A batch ends here too: a thousand texts of a megabyte must not be in memory together.
 )
 
 
@@ -30,7 +30,7 @@ class Batches:
     tables : iterator of pyarrow.Table
         Some rows each; consumed once.
     notes : tuple of str
-        What was decided before the first row was read.
+        Decisions made before the first row was read.
     """
 
     tables: Iterator[pa.Table]
@@ -84,14 +84,14 @@ def _table(records: list[dict[str, str | None]], lines: list[int], file: DataFil
             {name: pa.array([record.get(name) for record in records], pa.string()) for name in names}
         )
     except UnicodeEncodeError:
-        # JSON can spell half of a surrogate pair, which is no character and cannot be stored or sent.
+        # JSON can spell half of a surrogate pair, which is not a character and cannot be encoded.
         for line, record in zip(lines, records, strict=True):
             if any(value and not _is_text(value) for value in (*record, *record.values())):
                 raise BrokenRowError(
                     file.origin,
                     line,
-                    "a text holds half of a surrogate pair (such as \\ud83d alone), which is no character.",
-                    remedy="Mend it where the file is written; it usually comes from cutting a text mid-emoji.",
+                    "a text holds half of a surrogate pair (such as \\ud83d alone), which is not a character.",
+                    remedy="Fix it where the file is written; it usually comes from cutting a text inside an emoji.",
                 ) from None
         raise
 

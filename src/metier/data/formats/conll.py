@@ -1,11 +1,11 @@
-"""CoNLL: one token and its tag a line, a blank line between sentences.
+"""CoNLL: one token and its tag per line, a blank line between sentences.
 
-Tokens become a text again, and tags become spans of its characters, so that every method and every answer speaks
-of the text and not of somebody's tokens. Languages written with spaces get one between tokens; in a file that is
-mostly Chinese, Japanese or Thai, tokens are put together and a space stays only between two words of letters.
+Tokens are joined to a text and tags become spans of its characters, so that methods and answers do not depend on
+a tokenization. Tokens are joined with a space; in a file that is mostly Chinese, Japanese or Thai, without one,
+except between two words of letters.
 
-Tags are BIO (IOB2), IOBES or BILOU. An I- that continues nothing is refused, for it may be a slip as well as the
-older IOB1, where I- begins an entity; with repair it begins one, as seqeval's lenient mode counts it too.
+Tags are BIO (IOB2), IOBES or BILOU. An I- without a B- before it is refused, as it may be a slip or the older IOB1,
+where I- begins an entity; with repair it begins one, as in seqeval's lenient mode.
 """
 
 import itertools
@@ -23,12 +23,12 @@ from metier.text.segmentation import HAN
 
 HEAD_LINES = 2_000
 DOCUMENT_START = "-DOCSTART-"
-CONTINUING = ("I", "E", "L", "M")  # E and L are the last token of an entity, S and U its only one.
+CONTINUING = ("I", "E", "L", "M")  # E and L mark the last token of an entity, S and U a single token.
 CLOSING = ("S", "U", "E", "L")
-# Han, kana, Thai, Lao, Burmese, Khmer, and the punctuation of these: no space stands beside them.
+# Han, kana, Thai, Lao, Burmese, Khmer, and the punctuation of these: no space beside them.
 _UNSPACED = f"{HAN}\u3000-\u30ff\uff00-\uffef\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff“”‘’…—·"
 _unspaced = re.compile(f"[{_UNSPACED}]").match
-# A third of the letters is most of the text: one Han character says as much as several of an alphabet.
+# A third of the letters is most of the text: one Han character corresponds to several letters.
 UNSPACED_FRACTION = 1 / 3
 
 
@@ -43,7 +43,7 @@ class Layout:
     token, tag, width : int
         Position of the token and of the tag, and how many columns there are.
     spaced : bool
-        Whether a space stands between tokens.
+        Whether tokens are joined with a space.
     """
 
     delimiter: str | None
@@ -59,9 +59,9 @@ def read_conll(file: DataFile, *, encoding: str | None, repair: bool, batch_rows
     Raises
     ------
     BrokenRowError
-        At a line that is no token with a tag.
+        At a line that is not a token with a tag.
     StrayTagError
-        At the end, if there were I- that continue nothing and `repair` is not asked for.
+        At the end, if there were I- tags without B- and `repair` is off.
     """
     encoding, notes = choose_encoding(file, encoding)
     layout = _layout(file, encoding)
@@ -69,20 +69,20 @@ def read_conll(file: DataFile, *, encoding: str | None, repair: bool, batch_rows
     columns = f"token in column {layout.token + 1}, tag in column {layout.tag + 1} of {layout.width}"
     notes += (f"{file.origin} is read as CoNLL: {columns}, texts with {how}",)
     if repair:
-        notes += ("an I- that continues nothing begins an entity, as seqeval's lenient mode counts it",)
+        notes += ("an I- without a B- before it begins an entity, as in seqeval's lenient mode",)
     records = _Sentences(file, encoding, layout, repair).records()
     return Batches(tables_of_records(records, file=file, batch_rows=batch_rows), notes)
 
 
 def join_tokens(tokens: Sequence[str], *, spaced: bool) -> tuple[str, list[tuple[int, int]]]:
-    """Put tokens together; gives the text and the place of each token in it."""
-    text, places = "", []
+    """Join tokens; gives the text and the offsets of each token in it."""
+    text, offsets = "", []
     for token in tokens:
         if text and (spaced or _needs_space(text[-1], token[0])):
             text += " "
-        places.append((len(text), len(text) + len(token)))
+        offsets.append((len(text), len(text) + len(token)))
         text += token
-    return text, places
+    return text, offsets
 
 
 def spans_of_tags(tags: Sequence[str]) -> tuple[list[tuple[int, int, str]], list[int]]:
@@ -92,7 +92,7 @@ def spans_of_tags(tags: Sequence[str]) -> tuple[list[tuple[int, int, str]], list
     -------
     entities : list of (int, int, str)
     stray : list of int
-        Positions of tags that continue an entity where none of their label is open; they begin one.
+        Positions of tags that continue an entity of their label where none is open; they begin one.
     """
     entities: list[tuple[int, int, str]] = []
     stray: list[int] = []
@@ -120,7 +120,7 @@ class _Sentences:
 
     def __init__(self, file: DataFile, encoding: str, layout: Layout, repair: bool):
         self._file, self._encoding, self._layout, self._repair = file, encoding, layout, repair
-        self._stray: list[tuple[int, str]] = []  # Line and tag of each I- that continues nothing.
+        self._stray: list[tuple[int, str]] = []  # Line and tag of each I- without a B- before it.
         self._document = 0
 
     def records(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -150,11 +150,11 @@ class _Sentences:
         fields = [self._fields(number, line) for number, line in lines]
         tokens = [each[self._layout.token] for each in fields]
         tags = [each[self._layout.tag] for each in fields]
-        text, places = join_tokens(tokens, spaced=self._layout.spaced)
+        text, offsets = join_tokens(tokens, spaced=self._layout.spaced)
         entities, stray = spans_of_tags(tags)
         self._stray += [(lines[position][0], tags[position]) for position in stray]
         spans = [
-            {"start": places[first][0], "end": places[after - 1][1], "label": label}
+            {"start": offsets[first][0], "end": offsets[after - 1][1], "label": label}
             for first, after, label in entities
         ]
         record = {"text": text, "spans": spans, "tokens": tokens}
@@ -174,8 +174,8 @@ class _Sentences:
             raise BrokenRowError(
                 self._file.origin,
                 number,
-                f"{fields[self._layout.tag]!r} is no tag.",
-                remedy="Tags are O, and B-, I-, E- or S- before a label, as in B-PER.",
+                f"{fields[self._layout.tag]!r} is not a tag.",
+                remedy="Tags are O, or B-, I-, E- or S- before a label, as in B-PER.",
             )
         if not fields[self._layout.token].strip():
             raise BrokenRowError(
@@ -191,22 +191,22 @@ class _Sentences:
             self._file.origin,
             [number for number, _ in self._stray],
             f"{tag} continues an entity, but none of its label is open before it{more}.",
-            remedy=f"Mend it to B-{tag.partition('-')[2]}; or, if the file is tagged so that I- may begin an entity "
+            remedy=f"Change it to B-{tag.partition('-')[2]}; or, if the file is tagged so that I- may begin an entity "
             "(IOB1), read it with --repair.",
         )
 
 
 def _layout(file: DataFile, encoding: str) -> Layout:
-    """Read off the first lines which columns are what."""
+    """Detect the columns from the first lines."""
     lines = list(itertools.islice(_numbered_lines(file, encoding), HEAD_LINES))
     first = [line for _, line in lines if line.strip() and not line.startswith((DOCUMENT_START, "# "))]
     delimiter = "\t" if any("\t" in line for line in first) else None
     cut = [_cut(line, delimiter) for line in first]
     width = next((width for width, _ in Counter(map(len, cut)).most_common(1)), 0)
     cut = [fields for fields in cut if len(fields) == width]
-    tags = [place for place in range(1, width) if all(TAG.fullmatch(fields[place]) for fields in cut[:500])]
+    tags = [index for index in range(1, width) if all(TAG.fullmatch(fields[index]) for fields in cut[:500])]
     if not tags:
-        # Not every line is as it should be; the last column is where tags stand, and its first line will tell.
+        # Some line is broken. Take the last column for the tags; reading will report the first broken line.
         tags = [max(width - 1, 1)]
     numbered = width > 2 and all(fields[0].isdecimal() for fields in cut)
     token = 1 if numbered else 0
@@ -222,8 +222,8 @@ def is_spaced(tokens: Iterable[str]) -> bool:
 
 
 def _most_used(tags: list[int], cut: list[list[str]]) -> int:
-    """Of the columns that hold nothing but tags, the last that says something."""
-    used = [place for place in tags if any(fields[place] != "O" for fields in cut if place < len(fields))]
+    """Of the columns of tags, the last that has other tags than O."""
+    used = [index for index in tags if any(fields[index] != "O" for fields in cut if index < len(fields))]
     return (used or tags)[-1]
 
 

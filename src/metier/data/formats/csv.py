@@ -1,7 +1,7 @@
-"""CSV and TSV: fields, quotes, and the line that breaks the rules.
+"""CSV and TSV, with the line number of a malformed row.
 
-Python's own reader is used in its strict mode rather than Arrow's: Arrow's is faster, but it takes an
-unclosed quote for text up to the end of the file and cannot say on which line a row began.
+Python's reader is used in strict mode rather than Arrow's: Arrow's is faster, but it reads an unclosed quote as
+text up to the end of the file and cannot give the line on which a row began.
 """
 
 import csv
@@ -55,7 +55,7 @@ def _check_not_json(file: DataFile, encoding: str) -> None:
         with file.open_text(encoding) as stream:
             first = stream.readline(SAMPLE_CHARACTERS).strip()
     except (UnicodeDecodeError, *GZIP_FAULTS):
-        return  # Reading the rows will say where it breaks.
+        return  # Reading the rows will report the line.
     if first.startswith(("{", "[")):
         try:
             json.loads(first)
@@ -74,13 +74,13 @@ def _detect_delimiter(file: DataFile, encoding: str, expected: str) -> str:
                 itertools.takewhile(bool, (stream.readline(SAMPLE_CHARACTERS) for _ in range(SAMPLE_ROWS)))
             )
         except (UnicodeDecodeError, *GZIP_FAULTS):
-            return expected  # Reading the rows will say where it breaks.
+            return expected  # Reading the rows will report the line.
     scores = {}
     for candidate in DELIMITERS:
         widths = _widths(lines, candidate)
         if widths and widths[0] > 1:
             agreeing = Counter(widths)[widths[0]] / len(widths)
-            # A text full of commas may agree by luck, so the ending of the name breaks a tie.
+            # A text full of commas may agree by chance, so the file suffix breaks a tie.
             scores[candidate] = (agreeing, candidate == expected, widths[0])
     return max(scores, key=lambda candidate: scores[candidate]) if scores else expected
 
@@ -92,7 +92,7 @@ def _widths(lines: list[str], delimiter: str) -> list[int]:
             if record:
                 widths.append(len(record))
     except csv.Error:
-        pass  # What was cut so far is evidence enough.
+        pass  # The rows so far are evidence enough.
     return widths
 
 
@@ -114,7 +114,7 @@ def _tables(file: DataFile, encoding: str, delimiter: str, batch_rows: int) -> I
         if len(kept) >= batch_rows or characters >= BATCH_CHARACTERS:
             yield _table(names, kept)
             kept, characters = [], 0
-    # A header alone still says which columns there are.
+    # A file with only a header still has columns.
     yield _table(names, kept)
 
 
@@ -124,7 +124,7 @@ def _table(names: list[str], records: list[list[str]]) -> pa.Table:
 
 
 def _records(file: DataFile, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each record with the line it begins on; blank lines are passed over."""
+    """Give each record with the line it begins on; blank lines are skipped."""
     with file.open_text(encoding) as stream:
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         while True:
@@ -151,8 +151,8 @@ def _column_names(header: list[str], file: DataFile) -> list[str]:
         raise BrokenRowError(
             file.origin,
             1,
-            f"two columns are called {twice[0]!r}.",
-            remedy="Give each column a name of its own.",
+            f"two columns are named {twice[0]!r}.",
+            remedy="Give each column its own name.",
         )
     return names
 
@@ -166,7 +166,7 @@ def _wrong_width(
         file.origin,
         line,
         f"found {fields} where the header has {len(names)} ({', '.join(names[:6])}).",
-        remedy=f'Put a text that holds a {called} in double quotes ("…"), or name the delimiter (--delimiter).',
+        remedy=f'Put a text that contains a {called} in double quotes ("…"), or name the delimiter (--delimiter).',
     )
 
 
@@ -174,8 +174,8 @@ def _broken_quotes(file: DataFile, line: int, last: int, reason: str) -> BrokenR
     if "unexpected end of data" in reason or "field limit" in reason:
         found = "a double quote opens a field in this row and is never closed."
     else:
-        reach = f" (the row reaches to line {last})" if last > line else ""
-        found = f"something stands between the quote that closes a field and the next delimiter{reach}."
+        reach = f" (the row ends on line {last})" if last > line else ""
+        found = f"there is text between a closing quote and the next delimiter{reach}."
     return BrokenRowError(
         file.origin,
         line,

@@ -1,4 +1,4 @@
-"""A file of rows on disk: what its name says it is, checked against what its first bytes say."""
+"""A file of rows on disk: its format by name, checked against its first bytes."""
 
 import gzip
 import io
@@ -29,7 +29,7 @@ KNOWN_SUFFIXES = ".csv, .tsv, .jsonl, .json, .parquet, .conll or .txt, each with
 TAG = re.compile(r"O|[BIELSUM]-\S+")
 TAGGED_HEAD_BYTES = 50_000
 
-# First bytes of what is often handed over under another name, and what to do about it.
+# First bytes of files that often have a wrong suffix, and what to do about it.
 _SIGNATURES = (
     (b"PAR1", "Parquet", "Rename it to end in .parquet."),
     (b"\x1f\x8b", "gzip", "Rename it to end in .gz after its format, as in rows.csv.gz."),
@@ -70,7 +70,7 @@ class DataFile:
 
     @property
     def origin(self) -> str:
-        """The name of the file in messages: as it was given."""
+        """The name of the file in messages, as given."""
         return str(self.path)
 
     def open(self) -> BinaryIO:
@@ -80,12 +80,12 @@ class DataFile:
         return self.path.open("rb")
 
     def open_text(self, encoding: str, *, newline: str = "") -> io.TextIOWrapper:
-        """Open its text; a byte order mark is taken off."""
+        """Open its text; a byte order mark is removed."""
         return io.TextIOWrapper(self.open(), encoding=encoding, newline=newline)
 
     @property
     def broken_gzip(self) -> UnreadableFileError:
-        """What to raise when decompressing fails midway."""
+        """The error to raise when decompressing fails."""
         return UnreadableFileError(
             f"{self.origin} is a broken gzip file: it ends too early or was altered. Copy it from its "
             "source again."
@@ -93,12 +93,12 @@ class DataFile:
 
 
 def recognise(path: str | os.PathLike[str]) -> DataFile:
-    """Tell what a file is, by its name and its first bytes.
+    """Recognise the format of a file by its name and first bytes.
 
     Raises
     ------
     UnreadableFileError
-        If it is missing, is of no known format, or is not what its name says.
+        If it is missing, has no known format, or its content does not fit its name.
     EmptyDataError
         If it has no bytes.
     """
@@ -110,7 +110,7 @@ def recognise(path: str | os.PathLike[str]) -> DataFile:
     if suffix[0] not in FORMATS:
         named = f"ends in {suffix[0]!r}" if suffix[0] else "has no ending that names a format"
         raise UnreadableFileError(
-            f"{path} {named}; expected {KNOWN_SUFFIXES}. Rename it after what it holds{_hint(path)}."
+            f"{path} {named}; expected {KNOWN_SUFFIXES}. Rename it after its format{_hint(path)}."
         )
     file = DataFile(path, FORMATS[suffix[0]], gzipped)
     _check_first_bytes(file)
@@ -147,7 +147,7 @@ def _check_there(path: Path) -> None:
         there = f" The folder {path.parent} holds: {', '.join(nearby[:8])}." if nearby else ""
         raise UnreadableFileError(f"There is no file {path}.{there} Check the path.")
     if not os.access(path, os.R_OK):
-        raise UnreadableFileError(f"{path} may not be read by this user. Change its permissions (chmod +r).")
+        raise UnreadableFileError(f"{path} is not readable by this user. Change its permissions (chmod +r).")
 
 
 def _is_data(path: Path) -> bool:
@@ -199,7 +199,7 @@ def _check_first_bytes(file: DataFile) -> None:
         what = found[0] if found else "not Parquet"
         raise UnreadableFileError(
             f"{file.origin} is named .parquet, but its first bytes say it is {what}. "
-            "Rename it after what it holds (.csv, .jsonl, …), or write it as Parquet again."
+            "Rename it after its format (.csv, .jsonl, …), or write it as Parquet again."
         )
     if file.format != "Parquet" and found:
         raise UnreadableFileError(f"{file.origin} is named as {file.format}, but it is {found[0]}. {found[1]}")

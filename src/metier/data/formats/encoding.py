@@ -1,9 +1,8 @@
-"""In which encoding a file's text is written.
+"""Detect the encoding of a text file.
 
-UTF-8 is tried first, for text that decodes as UTF-8 by chance is rare. Then byte order marks, UTF-16 by its
-zero bytes, GB18030 by whether it yields common Chinese characters, and last charset-normalizer's opinion. A
-file in which two encodings meet is an error with the line where they do: guessing would turn some rows into
-rubbish silently.
+UTF-8 is tried first, as other text rarely decodes as UTF-8. Then byte order marks, UTF-16 by its zero bytes,
+GB18030 if it gives common Chinese characters, and last charset-normalizer. A file with two encodings is an error
+that gives the line: guessing would silently corrupt rows.
 """
 
 import codecs
@@ -20,7 +19,7 @@ SAMPLE_BYTES = 1_000_000
 CHUNK_BYTES = 1 << 20
 # Of the characters beyond ASCII, this share must be common Chinese for bytes to be taken for GB18030.
 COMMON_FRACTION = 0.8
-CHAOS_MARGIN = 0.05  # In charset-normalizer's measure of how odd a decoded text looks, 0 to 1.
+CHAOS_MARGIN = 0.05  # In charset-normalizer's chaos score of a decoded text, 0 to 1.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # Two characters beyond ASCII in a row that are well-formed UTF-8 do not happen by chance in another encoding.
 _utf8_run = re.compile(
@@ -36,12 +35,12 @@ def choose_encoding(file: DataFile, encoding: str | None = None) -> tuple[str, t
     file : DataFile
         A file of text.
     encoding : str, optional
-        What the user said it is; believed.
+        The user's choice, used unchecked.
 
     Raises
     ------
     CallError
-        If nobody knows the encoding that was named.
+        If the named encoding does not exist.
     BrokenRowError
         If some lines are in another encoding than the rest.
     UnreadableFileError
@@ -66,7 +65,7 @@ def choose_encoding(file: DataFile, encoding: str | None = None) -> tuple[str, t
 
 
 def _sample(stream: BinaryIO) -> bytes:
-    """Give the head of a file, and where its first character beyond ASCII comes later, that part too."""
+    """Give the head of a file, and if its first non-ASCII character comes later, that part too."""
     head = stream.read(SAMPLE_BYTES)
     if not head.isascii():
         return head
@@ -89,8 +88,8 @@ def _detect(sample: bytes, file: DataFile) -> str:
     lines = [line for line in sample.split(b"\n")[:-1] or [sample] if not line.isascii()]
     foreign = [line for line in lines if not _decodes(line, "utf-8", final=True)]
     if len(foreign) * 2 <= len(lines):
-        return "utf-8"  # The lines that are not will be named when they are reached.
-    # Only lines that tell something: a megabyte of ASCII around ten accents would hide them.
+        return "utf-8"  # Reading will report the lines that are not.
+    # Only lines with non-ASCII bytes: a megabyte of ASCII around ten accents would hide them.
     other = _other_encoding(b"\n".join(foreign))
     if other is None:
         raise UnreadableFileError(
@@ -102,7 +101,7 @@ def _detect(sample: bytes, file: DataFile) -> str:
 
 
 def _wide(head: bytes) -> str | None:
-    """Tell UTF-16 without a byte order mark by where the zero bytes of its ASCII characters stand."""
+    """Recognise UTF-16 without a byte order mark by the positions of its zero bytes."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     if max(even, odd) < 0.2 * len(head) / 2 or min(even, odd) > 0.05 * max(even, odd):
         return None
@@ -131,7 +130,7 @@ def _other_encoding(sample: bytes) -> str | None:
 
 
 def _is_common_chinese(character: str) -> bool:
-    """Whether GB 2312 holds a character among its punctuation or its 3,755 commonest."""
+    """Whether GB 2312 holds a character among its punctuation or its 3,755 most frequent."""
     try:
         first = character.encode("gb2312")[0]
     except UnicodeEncodeError:
@@ -146,7 +145,7 @@ def _check_not_mixed(sample: bytes, encoding: str, file: DataFile) -> None:
 
 
 def undecodable_line(file: DataFile, encoding: str) -> BrokenRowError:
-    """Give the error that names the first line of a file that does not decode under its encoding."""
+    """Give the error with the first line of a file that does not decode in its encoding."""
     line = 1
     with file.open() as stream:
         for text, ended in _decoded(stream, encoding):

@@ -1,4 +1,4 @@
-"""A folder of rows: texts filed under their labels, or data files of one shape."""
+"""A folder of rows: one sub-folder per label, or data files of one shape."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from metier.data.formats.data_file import DataFile, is_data_file
 from metier.data.formats.encoding import choose_encoding, undecodable_line
 from metier.errors import EmptyDataError
 
-# What files and the values of a split column are called, and the split they mean.
+# Names of files and values of a split column, and the split they mean.
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -23,12 +23,12 @@ SPLIT_NAMES = {
 
 
 def labelled_texts(folder: Path) -> list[Path]:
-    """Give the .txt files of a folder whose sub-folders are labels, sorted; none if it is not such a one."""
+    """Give the .txt files of a folder whose sub-folders are labels, sorted; empty for other folders."""
     return sorted(path for path in folder.glob("*/*.txt") if path.is_file() and not _is_hidden(path))
 
 
 def data_files(folder: Path) -> list[Path]:
-    """Give the data files that stand directly in a folder, sorted by name.
+    """Give the data files directly in a folder, sorted by name.
 
     Raises
     ------
@@ -41,13 +41,13 @@ def data_files(folder: Path) -> list[Path]:
     if not files:
         raise EmptyDataError(
             f"The folder {folder} holds no rows. Put data files in it (.csv, .jsonl, .parquet, …), "
-            "or one sub-folder a label with one .txt file a text."
+            "or one sub-folder per label with one .txt file per text."
         )
     return tables or files
 
 
 def split_of(path: Path) -> str | None:
-    """Give the split that a file's name names: `train.csv` is `train`, `dev.jsonl.gz` is `validation`."""
+    """Give the split of a file by its name: `train.csv` is `train`, `dev.jsonl.gz` is `validation`."""
     return SPLIT_NAMES.get(path.name.partition(".")[0].lower())
 
 
@@ -60,7 +60,7 @@ def read_labelled_texts(folder: Path, *, encoding: str | None, batch_rows: int) 
     )
     notes = [f"each sub-folder of {folder} is a label, each .txt file in it a text"]
     if others:
-        notes.append(f"{others:,} files that are not .txt were left out")
+        notes.append(f"{others:,} files that are not .txt were skipped")
     return Batches(
         tables_of_records(_texts(paths, encoding), file=as_file, batch_rows=batch_rows), tuple(notes)
     )

@@ -15,9 +15,9 @@ HEAD_CHARACTERS = 100_000
 
 
 def read_json(file: DataFile, *, encoding: str | None, batch_rows: int) -> Batches:
-    """Read objects, one a line or all in one list; which of the two the content says, not the name.
+    """Read objects, one per line or all in one list, as the content shows.
 
-    One list is read whole before its first row is known; JSON lines are read row by row.
+    A list is read whole before the first row; JSON lines are read row by row.
 
     Raises
     ------
@@ -31,13 +31,13 @@ def read_json(file: DataFile, *, encoding: str | None, batch_rows: int) -> Batch
     if first not in ("[", "{", ""):
         raise UnreadableFileError(
             f"{file.origin} is named as {file.format}, but it begins with {first!r}, so it is not JSON. "
-            "Rename it after what it holds (.csv, .tsv, .txt)."
+            "Rename it after its format (.csv, .tsv, .txt)."
         )
     is_list = first == "[" or (first == "{" and not _holds_lines(file, encoding))
     named_list = file.format == "JSON"
     if is_list != named_list and first:
         what = "one JSON list" if is_list else "JSON lines"
-        notes += (f"{file.origin} is read as {what}, which it holds",)
+        notes += (f"{file.origin} is read as {what}, as its content shows",)
     records = _listed(file, encoding) if is_list else _lined(file, encoding)
     return Batches(tables_of_records(records, file=file, batch_rows=batch_rows), notes)
 
@@ -53,7 +53,7 @@ def _first_character(file: DataFile, encoding: str) -> str:
 
 
 def _holds_lines(file: DataFile, encoding: str) -> bool:
-    """Whether each line is an object, as the first two show; `{"data": […]}` alone is one document."""
+    """Whether each line is an object, judging by the first two; `{"data": […]}` alone is one document."""
     with file.open_text(encoding, newline="\n") as stream:
         lines = list(itertools.islice((line for line in stream if line.strip()), 2))
     try:
@@ -99,7 +99,7 @@ def _listed(file: DataFile, encoding: str) -> Iterator[tuple[int, Mapping[str, A
         with file.open_text(encoding) as stream:
             values = json.load(stream)
     except json.JSONDecodeError as error:
-        remedy = "Mend it there, or write one object a line (.jsonl)."
+        remedy = "Fix it there, or write one object per line (.jsonl)."
         raise BrokenRowError(
             file.origin, error.lineno, f"this is not JSON ({error.msg}).", remedy=remedy
         ) from None
@@ -113,14 +113,14 @@ def _listed(file: DataFile, encoding: str) -> Iterator[tuple[int, Mapping[str, A
     if not isinstance(values, list):
         keys = f" with the keys {', '.join(map(repr, list(values)[:6]))}" if isinstance(values, dict) else ""
         raise UnreadableFileError(
-            f"{file.origin} holds {_kind(values)}{keys}; expected a list of objects, one a row. "
-            "Take the list out of it, or write one object a line (.jsonl)."
+            f"{file.origin} holds {_kind(values)}{keys}; expected a list of objects, one per row. "
+            "Save that list alone, or write one object per line (.jsonl)."
         )
     for number, value in enumerate(values, 1):
         if not isinstance(value, dict):
             raise UnreadableFileError(
                 f"{file.origin}: item {number} of the list is {_kind(value)}; expected an object "
-                'such as {"text": "…", "label": "…"}. Mend that item.'
+                'such as {"text": "…", "label": "…"}. Fix that item.'
             )
         yield number, value
 

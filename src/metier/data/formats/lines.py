@@ -1,4 +1,4 @@
-"""A .txt file: one text a line, nothing else."""
+"""A .txt file: one text per line."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from metier.data.formats.encoding import choose_encoding, undecodable_line
 
 
 def read_lines(file: DataFile, *, encoding: str | None, batch_rows: int) -> Batches:
-    """Read every line as a text; a blank line is an empty text, so that answers stay beside their lines."""
+    """Read every line as a text; a blank line is an empty text, so that answers keep their line numbers."""
     encoding, notes = choose_encoding(file, encoding)
     tables = tables_of_records(_lines(file, encoding), file=file, batch_rows=batch_rows)
     return Batches(tables, (*notes, f"every line of {file.origin} is a text"))

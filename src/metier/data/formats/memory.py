@@ -1,4 +1,4 @@
-"""Rows that are in memory already: data frames, Arrow tables, lists."""
+"""Rows in memory: data frames, Arrow tables, lists."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,12 +15,12 @@ _EXPECTED = (
 
 
 def table_of(source: Any) -> pa.Table:
-    """Give an Arrow table of whatever holds rows in memory.
+    """Convert rows in memory to an Arrow table.
 
     Raises
     ------
     CallError
-        If it is nothing that holds rows.
+        If it does not hold rows.
     DataError
         If its items are of different kinds.
     """
@@ -28,7 +28,7 @@ def table_of(source: Any) -> pa.Table:
         return source
     if isinstance(source, pa.RecordBatch):
         return pa.Table.from_batches([source])
-    # pandas need not be installed, so a frame is known by what it can do.
+    # pandas need not be installed, so a frame is recognised by its attributes.
     if hasattr(source, "columns") and hasattr(source, "to_dict"):
         return _table_of_frame(source)
     if hasattr(source, "tolist"):
@@ -42,13 +42,13 @@ def _table_of_frame(frame: Any) -> pa.Table:
     names = [str(name) for name in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DataError(f"Two columns of the data frame are called {twice[0]!r}. Give each a name of its own.")
+        raise DataError(f"Two columns of the data frame are named {twice[0]!r}. Give each its own name.")
     columns = {}
     for name, column in zip(names, frame.columns, strict=True):
         try:
             columns[name] = pa.array(frame[column], from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            # A column of mixed kinds has no Arrow type; as text it has.
+            # A column of mixed types has no Arrow type: read it as text.
             columns[name] = _strings(frame[column].tolist(), name)
     return pa.table(columns)
 
@@ -74,6 +74,6 @@ def _strings(values: Sequence[Any], name: str) -> pa.Array:
     except UnicodeEncodeError as error:
         raise DataError(
             f"A value of {name!r} holds half of a surrogate pair "
-            f"({error.object[error.start : error.end]!a}), which is no "
-            "character. Mend it where it was made; it usually comes from cutting a text mid-emoji."
+            f"({error.object[error.start : error.end]!a}), which is not a "
+            "character. Fix it at its source; it usually comes from cutting a text inside an emoji."
         ) from None

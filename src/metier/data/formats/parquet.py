@@ -42,7 +42,7 @@ def size_in_memory(file: DataFile) -> int:
 
 def _tables(parquet: pq.ParquetFile, file: DataFile, batch_rows: int) -> Iterator[pa.Table]:
     try:
-        # Whatever the footer promises, an empty file still has its columns.
+        # A file without rows still has columns.
         if parquet.metadata.num_rows == 0:
             yield parquet.schema_arrow.empty_table()
         for batch in parquet.iter_batches(batch_size=batch_rows):

@@ -1,7 +1,7 @@
-"""SQuAD and its kin: articles of passages, passages with questions, questions with the pieces that answer them.
+"""SQuAD and similar formats: articles of passages, passages with questions, questions with answers.
 
 Version 1.1 and 2 (where a question may have no answer) are one document; CMRC 2018 also comes as a plain list
-of passages whose answers have no offsets. Each question becomes a row with its passage beside it.
+of passages whose answers have no offsets. Each question becomes a row with its passage.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ def is_squad(document: Any) -> bool:
 
 
 def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Give a record a question: id, question, text (the passage), answers, passage_id and title.
+    """Give one record per question: id, question, text (the passage), answers, passage_id and title.
 
     Raises
     ------
@@ -32,12 +32,12 @@ def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[
         At a question that has no text, or whose passage has none.
     """
     number = 0
-    for place, (title, passage) in enumerate(_passages(document), 1):
+    for index, (title, passage) in enumerate(_passages(document), 1):
         text = _first(passage, _PASSAGE)
         for question in passage.get("qas") or ():
             number += 1
-            asked = _first(question, _QUESTION)
-            if not isinstance(text, str) or not isinstance(asked, str):
+            query = _first(question, _QUESTION)
+            if not isinstance(text, str) or not isinstance(query, str):
                 missing = "passage" if not isinstance(text, str) else "question"
                 raise DataError(
                     f"{file.origin}: question {number} (id {_first(question, _ID)}) has no {missing}. "
@@ -47,10 +47,10 @@ def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[
                 number,
                 {
                     "id": str(_first(question, _ID) or number),
-                    "question": asked,
+                    "question": query,
                     "text": text,
                     "answers": _answers(question),
-                    "passage_id": str(passage.get("id") or passage.get("context_id") or place),
+                    "passage_id": str(passage.get("id") or passage.get("context_id") or index),
                     "title": title,
                 },
             )
@@ -64,7 +64,7 @@ def _passages(document: Any) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
 
 
 def _answers(question: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """Give the answers, each once; none for a question that cannot be answered, None where they were not given."""
+    """Give the answers, each once; an empty list for an unanswerable question, None where the field is missing."""
     answers = question.get("answers")
     if question.get("is_impossible") is True:
         return []

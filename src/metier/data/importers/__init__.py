@@ -1,4 +1,4 @@
-"""Rows as other tools write them: labelling tools, trainers, chatbots, data set libraries."""
+"""Import rows from other tools: labelling tools, trainers, chatbots, data set libraries."""
 
 from metier.data.importers.choosing import FORMATS, import_rows
 from metier.data.importers.imported import Imported, Tally

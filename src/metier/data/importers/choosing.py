@@ -1,4 +1,4 @@
-"""Which importer reads a source: the one that was named, or the one whose signs its content bears."""
+"""Choose the importer of a source: the named one, or the one that its content fits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,25 +19,25 @@ FORMATS: dict[str, Callable[..., Imported]] = {
     "huggingface": huggingface.import_folder,
 }
 AUTO = "auto"
-SIGN_ITEMS = 20  # Objects that are looked at to tell a format.
+SIGN_ITEMS = 20  # Objects that are looked at to detect the format.
 
 
 def import_rows(source: str | Path, *, format: str = AUTO, text: str | None = None) -> Imported:
-    """Give the rows that another tool wrote.
+    """Read the rows that another tool wrote.
 
     Parameters
     ----------
     source : path
         A file, or the folder of a data set.
     format : str, default="auto"
-        A name of `FORMATS`; told from the content where it is `auto`.
+        A name of `FORMATS`; `auto`: detected from the content.
     text : str, optional
-        The field that holds the text, for Label Studio, whose projects name it as they like.
+        The field that holds the text, for Label Studio, whose projects choose its name.
 
     Raises
     ------
     UnreadableFileError
-        If the source bears the signs of no format, or an item of it cannot be read.
+        If no format fits the source, or an item of it cannot be read.
     UnknownNameError
         If no format has that name.
     MissingExtraError
@@ -50,19 +50,19 @@ def import_rows(source: str | Path, *, format: str = AUTO, text: str | None = No
         raise UnknownNameError("format to import", format, known=[AUTO, *FORMATS])
     name = detect(path) if format == AUTO else format
     if text is not None and name != "label-studio":
-        raise CallError(f"--text names the text of Label Studio's tasks; {path} is {name}. Leave it out.")
+        raise CallError(f"--text names the text of Label Studio's tasks; {path} is {name}. Remove it.")
     if path.is_dir() and name not in ("huggingface", "rasa"):
         raise UnreadableFileError(f"{path} is a folder; {name} is one file. Give the file.")
     return FORMATS[name](path) if text is None else FORMATS[name](path, text=text)
 
 
 def detect(path: Path) -> str:
-    """Tell the format of a source by its content.
+    """Detect the format of a source by its content.
 
     Raises
     ------
     UnreadableFileError
-        If it bears the signs of none.
+        If no format fits.
     """
     if path.is_dir():
         found = huggingface.is_data_set(path), rasa.is_project(path)
@@ -85,7 +85,7 @@ def detect(path: Path) -> str:
     raise _unknown(path, f"its objects have the keys {keys}")
 
 
-# The first that fits: what doccano writes has the fewest marks of its own.
+# The first that fits; doccano is last, as its keys are the least specific.
 SIGNS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
     ("label-studio", label_studio.is_task),
     ("sharegpt", llama_factory.is_sharegpt),
@@ -96,6 +96,6 @@ SIGNS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
 
 def _unknown(path: Path, found: str) -> UnreadableFileError:
     return UnreadableFileError(
-        f"{path} bears the signs of no format that is imported: {found}. Name it with --format "
-        f"({', '.join(FORMATS)}), or, if it is a plain file of rows, look at it with metier check."
+        f"{path} has the shape of no format that can be imported: {found}. Name it with --format "
+        f"({', '.join(FORMATS)}), or, if it is a plain file of rows, check it with metier check."
     )

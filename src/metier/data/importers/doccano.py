@@ -1,7 +1,7 @@
-"""doccano's JSON lines: labels of texts, labels of pieces, or texts written for texts.
+"""doccano's JSON lines: text classification, sequence labelling, or sequence to sequence.
 
-The three exports have one shape where the labels are strings. They are taken for texts to write where most of them
-are texts of several words that come only once.
+Classification and sequence to sequence have the same shape. Labels are taken for target texts where most of them
+are distinct texts of several words.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def import_doccano(path: Path) -> Imported:
     Raises
     ------
     UnreadableFileError
-        If a document has no text, or a label that is neither a string nor a piece of it.
+        If a document has no text, or a label that is neither a string nor a span.
     """
     imported = Imported("doccano JSON lines", ())
     documents = [(number, item, *_parts(path, number, item)) for number, item in objects_of(path)]
@@ -39,7 +39,7 @@ def import_doccano(path: Path) -> Imported:
     is_written = _is_prose(given)
     imported.what = f"doccano JSON lines, {'sequence to sequence' if is_written else 'text classification'}"
     if is_written:
-        imported.notes.append("the labels are texts of their own, so they are what is to be written (target)")
+        imported.notes.append("the labels are texts, so they become the column target")
     several = any(len(labels or ()) > 1 for *_, labels in documents)
     records = []
     for number, item, text, labels in documents:
@@ -51,7 +51,7 @@ def import_doccano(path: Path) -> Imported:
             imported.leave_out("documents without a label", number)
         else:
             if len(labels) > 1:
-                imported.leave_out("further texts that were written for one", number)
+                imported.leave_out("further target texts of one document", number)
             records.append(record | {"target" if is_written else "label": labels[0]})
     return imported.put(records)
 
@@ -77,17 +77,17 @@ def _label(path: Path, number: int, label: Any) -> Any:
         return str(label)
     if isinstance(label, Mapping) and {"start_offset", "end_offset", "label"} <= set(label):
         label = [label["start_offset"], label["end_offset"], label["label"]]
-    is_piece = (
+    is_span = (
         isinstance(label, list)
         and len(label) == 3
         and all(isinstance(edge, int) for edge in label[:2])
         and isinstance(label[2], str | int)
     )
-    if not is_piece:
+    if not is_span:
         raise item_error(
             str(path),
             number,
-            f"{label!r:.60} is no label.",
+            f"{label!r:.60} is not a label.",
             'Expected a string, [0, 4, "PER"], or an object with start_offset, end_offset and label.',
             noun="line",
         )
@@ -98,7 +98,7 @@ def _tagged(
     number: int, item: Mapping[str, Any], text: str, labels: list[Any], *, path: Path, imported: Imported
 ) -> dict[str, Any]:
     if any(not isinstance(label, dict) for label in labels):
-        imported.leave_out("labels of whole texts beside labelled pieces", number)
+        imported.leave_out("labels of whole texts beside spans", number)
     _count_beside(number, item, imported)
     return {"text": text, "spans": [label for label in labels if isinstance(label, dict)]} | _others(item)
 

@@ -13,7 +13,7 @@ Numbered = list[tuple[int, dict[str, Any]]]
 
 
 def text_of(path: Path) -> str:
-    """Give the text of a file, in whatever encoding it is, gzipped or not."""
+    """Give the text of a file, in any encoding, gzipped or not."""
     file = DataFile(path, "text", gzipped=path.suffix.lower() == ".gz")
     try:
         encoding, _ = choose_encoding(file)
@@ -34,7 +34,7 @@ def objects_of(path: Path) -> Numbered:
     Raises
     ------
     UnreadableFileError
-        If it is one JSON value that is no list, or an item is no object.
+        If it is one JSON value other than a list, or an item is not an object.
     BrokenRowError
         At the line that is not JSON.
     """
@@ -51,7 +51,7 @@ def objects_of(path: Path) -> Numbered:
         raise UnreadableFileError(f"{path}: this JSON is nested too deeply. Export it again.") from None
     items = [value] if isinstance(value, dict) else value
     if not isinstance(items, list):
-        raise UnreadableFileError(f"{path} holds no list of objects. Export it again.")
+        raise UnreadableFileError(f"{path} does not hold a list of objects. Export it again.")
     return [(number, _object(path, number, item, "item")) for number, item in enumerate(items, 1)]
 
 
@@ -63,12 +63,12 @@ def _lines(path: Path, text: str) -> Numbered:
         try:
             value = json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
-            said = getattr(error, "msg", "nested too deeply")
+            reason = getattr(error, "msg", "nested too deeply")
             raise BrokenRowError(
                 str(path),
                 number,
-                f"this is not JSON ({said}).",
-                remedy="Mend the line, or export the file again.",
+                f"this is not JSON ({reason}).",
+                remedy="Fix the line, or export the file again.",
             ) from None
         objects.append((number, _object(path, number, value, "line")))
     return objects
@@ -80,7 +80,7 @@ def _object(path: Path, number: int, value: Any, noun: str) -> dict[str, Any]:
             str(path),
             number,
             f"found {type(value).__name__} where an object was expected.",
-            "Mend it there.",
+            "Fix it there.",
             noun=noun,
         )
     return value

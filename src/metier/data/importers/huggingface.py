@@ -1,8 +1,8 @@
 """A data set of the Hugging Face `datasets` library: saved by `save_to_disk`, or a folder of Parquet files.
 
-Arrow files are read by pyarrow; what their numbers mean stands in the features, in the schema's metadata or in
-`dataset_info.json`. Numbers of a ClassLabel become its names, tokens with tags a text with spans, a translation
-two columns. Splits become a column.
+Arrow files are read by pyarrow; the features are read from the schema's metadata or from `dataset_info.json`.
+Codes of a ClassLabel become its names, tokens with tags become a text with spans, a translation becomes two
+columns, and splits become a column.
 """
 
 import json
@@ -23,7 +23,7 @@ from metier.errors import DataError, EmptyDataError, UnreadableFileError
 
 ENDINGS = (".arrow", ".parquet")
 MEDIA = ("Image", "Audio", "Video", "Pdf")
-SAMPLE_ROWS = 500  # Whose tokens say whether a language has spaces.
+SAMPLE_ROWS = 500  # Rows used to detect whether the language has spaces.
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Part:
     Parameters
     ----------
     name : str or None
-        The split; None where nothing says it.
+        The split; None where it is unknown.
     files : tuple of Path
     features : mapping
-        What the columns are, in the words of `datasets`; empty where nothing says it.
+        The features of `datasets`; empty where they are unknown.
     """
 
     name: str | None
@@ -45,12 +45,12 @@ class Part:
 
 
 def is_data_set(folder: Path) -> bool:
-    """Whether a folder holds Arrow or Parquet files, in itself or in its splits."""
+    """Whether a folder holds Arrow or Parquet files, directly or in its splits."""
     return any(path.suffix in ENDINGS for path in _all_files(folder))
 
 
 def import_folder(path: Path) -> Imported:
-    """Give the rows of all splits.
+    """Read the rows of all splits.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def import_folder(path: Path) -> Imported:
     imported = Imported("a Hugging Face data set", ())
     named = [part.name for part in parts if part.name is not None]
     if len(named) > 1:
-        imported.notes.append(f"its splits stand in the column split: {', '.join(named)}")
+        imported.notes.append(f"its splits are in the column split: {', '.join(named)}")
     imported.tables = _tables(parts, imported, with_split=len(parts) > 1)
     return imported
 
@@ -88,7 +88,7 @@ def _tables(parts: list[Part], imported: Imported, *, with_split: bool) -> Itera
 
 
 class _Converter:
-    """What becomes of the columns of one split."""
+    """Converts the columns of one split."""
 
     def __init__(self, features: Mapping[str, Any], imported: Imported, first: pa.Table):
         self._features, self._imported = features, imported
@@ -102,7 +102,7 @@ class _Converter:
             self._note(f"tokens with {self._tags} become texts, with {space} between tokens, and spans")
         for name in names:
             if _kind(features.get(name)) in MEDIA or pa.types.is_binary(first.schema.field(name).type):
-                self._note(f"the column {name} holds pictures, sound or bytes and is left out")
+                self._note(f"the column {name} holds pictures, sound or bytes and is skipped")
 
     def _note(self, note: str) -> None:
         if note not in self._imported.notes:
@@ -123,7 +123,7 @@ class _Converter:
             if names is not None:
                 columns[name] = self._named(column, names, name, before)
             elif of_each is not None and self._tags is not None:
-                self._note(f"the column {name} holds other tags of tokens and is left out")
+                self._note(f"the column {name} holds other tags of tokens and is skipped")
             elif of_each is not None:
                 columns[name] = pa.array(
                     [None if own is None else [of_each[code] for code in own] for own in column.to_pylist()],
@@ -132,7 +132,7 @@ class _Converter:
             elif _kind(feature) == "Translation" and pa.types.is_struct(column.type):
                 columns |= _languages(column)
                 self._note(
-                    f"{name} becomes a column a language (--text and --role target=COLUMN say which is which)"
+                    f"{name} becomes one column per language (choose with --text and --role target=COLUMN)"
                 )
             else:
                 columns[name] = column
@@ -146,12 +146,12 @@ class _Converter:
         if unknown:
             raise DataError(
                 f"Row {before + unknown[0] + 1} of the data set has {codes[unknown[0]]} in its column {name!r}, which "
-                f"has {len(names)} names. Its features and its rows do not belong together; save it again."
+                f"has {len(names)} names. Its features do not fit its rows; save it again."
             )
         for row, code in enumerate(codes):
             if code == -1:
                 self._imported.leave_out(
-                    f"labels of -1 in {name}, which stand for none (the rows stay)", before + row + 1
+                    f"labels of -1 in {name}, which mean no label (the rows stay)", before + row + 1
                 )
         return pa.array([None if code is None or code < 0 else names[code] for code in codes], pa.string())
 
@@ -165,23 +165,23 @@ class _Converter:
             if len(tags) != len(tokens or ()):
                 raise DataError(
                     f"Row {row} of the data set has {len(tokens or ())} tokens and {len(tags)} tags. "
-                    "Mend it where the data set is made."
+                    "Fix it in the program that makes the data set."
                 )
             pairs = [(token, tag) for token, tag in zip(tokens or (), tags, strict=True) if token.strip()]
             if len(pairs) < len(tags):
                 self._imported.leave_out("empty tokens", row)
-            text, places = join_tokens([token for token, _ in pairs], spaced=self._spaced)
+            text, offsets = join_tokens([token for token, _ in pairs], spaced=self._spaced)
             entities, stray = spans_of_tags([tag for _, tag in pairs])
             if stray:
-                self._note("an I- that continues nothing begins an entity")
+                self._note("an I- without a B- before it begins an entity")
             texts.append(text)
             found.append(
                 [
                     span(
-                        places[first][0],
-                        places[after - 1][1],
+                        offsets[first][0],
+                        offsets[after - 1][1],
                         label,
-                        text[places[first][0] : places[after - 1][1]],
+                        text[offsets[first][0] : offsets[after - 1][1]],
                     )
                     for first, after, label in entities
                 ]
@@ -214,7 +214,7 @@ def _kind(feature: Any) -> str | None:
 
 
 def _inner(feature: Any) -> Any:
-    """Give the feature of each element of a list, as old and new versions of `datasets` write it."""
+    """Give the feature of each element of a list, in the notation of old and new versions of `datasets`."""
     if isinstance(feature, list):
         return feature[0] if feature else None
     return feature.get("feature") if _kind(feature) in ("Sequence", "List", "LargeList") else None
@@ -257,20 +257,22 @@ def _parts(path: Path) -> list[Part]:
         by_split.setdefault(_split_of(file) or _split_of(file.parent), []).append(file)
     if None in by_split and len(by_split) > 1:
         raise DataError(
-            f"{path}: {by_split[None][0].name} does not say which split it is, as the other files do. Name it "
-            "train-…, validation-… or test-…, or take it out."
+            f"{path}: {by_split[None][0].name} has no split in its name, unlike the other files. Name it "
+            "train-…, validation-… or test-…, or remove it."
         )
     return [Part(name, tuple(own), _info(path)) for name, own in by_split.items()]
 
 
 def _saved(folder: Path, name: str | None) -> Part:
-    """Give what `save_to_disk` wrote."""
+    """Give the part that `save_to_disk` wrote."""
     state = _json(folder / "state.json") or {}
     files = tuple(folder / each["filename"] for each in state.get("_data_files", ()))
     missing = [file.name for file in files if not file.exists()]
     if missing or not files:
         what = f"{missing[0]} is missing" if missing else "state.json names no files"
-        raise UnreadableFileError(f"{folder} is no whole data set: {what}. Copy it from its source again.")
+        raise UnreadableFileError(
+            f"{folder} is not a complete data set: {what}. Copy it from its source again."
+        )
     return Part(name, files, _info(folder))
 
 
@@ -292,7 +294,7 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 
 def _all_files(folder: Path) -> list[Path]:
-    """Give the data files of a folder, without what `datasets` keeps for itself."""
+    """Give the data files of a folder, without the caches of `datasets`."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -301,7 +303,7 @@ def _all_files(folder: Path) -> list[Path]:
 
 
 def _split_of(path: Path) -> str | None:
-    """Give the split that a name names: `train-00000-of-00002.parquet`, or a folder called test."""
+    """Give the split of a name: `train-00000-of-00002.parquet`, or a folder called test."""
     return SPLIT_NAMES.get(path.name.partition(".")[0].partition("-")[0].lower())
 
 

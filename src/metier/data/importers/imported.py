@@ -1,4 +1,4 @@
-"""What an importer gives: rows in our columns, and what it left out."""
+"""The result of an importer: rows in our columns, and what was skipped."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from metier.data.formats.batches import BATCH_ROWS, as_string
 from metier.data.rows import COLUMN_TYPES
 from metier.errors import UnreadableFileError
 
-# A span as labelling tools write it, with its words where they say them: reading holds these against the text.
+# A span as labelling tools write it, with its surface text where given: reading checks it against the text.
 SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string()), ("text", pa.string())])
 _TYPES = {**COLUMN_TYPES, "spans": pa.list_(SPAN)}
 # Half of a surrogate pair, which JSON can spell; an offset beyond 32 bits.
@@ -26,14 +26,14 @@ class Imported:
     Parameters
     ----------
     what : str
-        What the source was taken for: "Label Studio JSON".
+        The recognised format: "Label Studio JSON".
     tables : iterable of pyarrow.Table
         The rows; consumed once.
     left_out : dict of str to list of int
-        Why something was left out, and the numbers from 1 of the items it was in; complete once the tables were
-        consumed.
+        Reason of each kind of skipped content, and the numbers from 1 of the items; complete once the tables
+        were consumed.
     notes : list of str
-        What was decided on the way.
+        Decisions made while importing.
     """
 
     what: str
@@ -42,18 +42,18 @@ class Imported:
     notes: list[str] = field(default_factory=list)
 
     def leave_out(self, why: str, number: int) -> None:
-        """Remember that something of an item was left out."""
+        """Record that some content of an item was skipped."""
         self.left_out.setdefault(why, []).append(number)
 
     def put(self, records: Sequence[Mapping[str, Any]]) -> "Imported":
-        """Take records as the rows."""
+        """Set the rows from records."""
         self.tables = tables_of(records)
         return self
 
 
 @dataclass
 class Tally:
-    """What was imported, counted as it passes by."""
+    """Counts of what was imported."""
 
     rows: int = 0
     spans: int = 0
@@ -76,7 +76,7 @@ class Tally:
 
 
 def tables_of(records: Sequence[Mapping[str, Any]]) -> Iterator[pa.Table]:
-    """Give records as tables; every table has all columns, in the types that reading expects of them."""
+    """Turn records into tables; every table has all columns, in the types that reading expects."""
     names = list(dict.fromkeys(name for record in records for name in record))
     for start in range(0, len(records), BATCH_ROWS):
         batch = records[start : start + BATCH_ROWS]
@@ -91,15 +91,15 @@ def _table(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pa.Tab
 
 
 def _unstorable(records: Sequence[Mapping[str, Any]], names: Sequence[str], before: int) -> UnreadableFileError:
-    """Find the record that Arrow cannot hold, and say what it has."""
+    """Make the error for the first record that Arrow cannot store."""
     for number, record in enumerate(records, before + 1):
         for name in names:
             try:
                 _table([record], [name])
             except UNSTORABLE:
                 return UnreadableFileError(
-                    f"Row {number} of what was imported has a value in {name} that cannot be stored: half of a "
-                    "surrogate pair (an emoji that was cut), or an offset beyond two billion. Mend it in the "
+                    f"Row {number} of the import has a value in {name} that cannot be stored: half of a "
+                    "surrogate pair (an emoji that was cut), or an offset beyond two billion. Fix it in the "
                     "source."
                 )
     raise AssertionError("a table failed that each of its records could make")
@@ -117,16 +117,16 @@ def _column(name: str, values: list[Any]) -> pa.Array:
 
 
 def span(start: int, end: int, label: str, text: str | None = None) -> dict[str, Any]:
-    """Give a span as a row holds it."""
+    """Make a span as a row stores it."""
     return {"start": start, "end": end, "label": label, "text": text}
 
 
 def beside(fields: Mapping[str, Any], *, but: Iterable[str]) -> dict[str, str | None]:
-    """Give the fields that become columns of their own; a name that is ours already gets `data_` before it."""
+    """Give the fields that become further columns; names of our own columns get the prefix `data_`."""
     left = {name: value for name, value in fields.items() if name not in set(but)}
     return {f"data_{name}" if name in OWN_COLUMNS else name: as_string(value) for name, value in left.items()}
 
 
 def item_error(origin: str, number: int, found: str, remedy: str, *, noun: str = "item") -> UnreadableFileError:
-    """Give the error of one item of a document."""
+    """Make the error for one item of a document."""
     return UnreadableFileError(f"{origin}, {noun} {number}: {found} {remedy}")

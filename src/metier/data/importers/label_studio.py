@@ -1,9 +1,9 @@
-"""Label Studio's JSON export: tasks with annotations, each a list of results; and its JSON-MIN, one object a task.
+"""Label Studio's JSON export: tasks with annotations, each a list of results; and JSON-MIN, one object per task.
 
-Choices become labels, labelled regions spans, ratings and numbers scores, typed texts what is to be written.
+Choices become labels, labelled regions spans, ratings and numbers scores, text areas target texts.
 Of several annotations of a task the one marked as ground truth is taken, otherwise the first that was not
-cancelled. Offsets are those of a browser, which counts a character beyond the first 65,536 twice; where a region's
-own words prove it, they are counted anew.
+cancelled. Offsets may count UTF-16 units, as browsers do; where the surface text of a region shows this, they are
+converted to characters.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ def is_task(item: Mapping[str, Any]) -> bool:
 
 
 def import_label_studio(path: Path, *, text: str | None = None) -> Imported:
-    """Give the annotated tasks of an export.
+    """Read the annotated tasks of an export.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def import_label_studio(path: Path, *, text: str | None = None) -> Imported:
     Raises
     ------
     MissingColumnError
-        If `text` names no field.
+        If there is no field `text`.
     DataError
         If no field is clearly the text, or a task has none.
     """
@@ -52,7 +52,7 @@ def import_label_studio(path: Path, *, text: str | None = None) -> Imported:
 
 
 class _Export:
-    """The tasks of one export on their way to records."""
+    """Converts the tasks of one export to records."""
 
     def __init__(self, path: Path, key: str, imported: Imported):
         self._origin, self._key, self._imported = str(path), key, imported
@@ -66,10 +66,10 @@ class _Export:
                 found.append((number, *self._parsed(number, task, results)))
         if self._recounted:
             self._imported.notes.append(
-                f"offsets of {len(self._recounted):,} regions counted UTF-16 units, as browsers do; they are "
-                "counted in characters now"
+                f"offsets of {len(self._recounted):,} regions counted UTF-16 units, as browsers do; they were "
+                "converted to characters"
             )
-        return self._even(found)
+        return self._with_same_columns(found)
 
     def _results(self, number: int, task: Mapping[str, Any]) -> list[Any] | None:
         annotations = task.get("annotations") or task.get("completions") or []
@@ -79,21 +79,21 @@ class _Export:
             self._imported.leave_out(why, number)
             return None
         if len(done) > 1:
-            self._imported.leave_out("further annotations of a task that has one already", number)
+            self._imported.leave_out("further annotations of a task", number)
         taken = next((each for each in done if each.get("ground_truth")), done[0])
         return list(taken.get("result") or [])
 
     def _parsed(
         self, number: int, task: Mapping[str, Any], results: list[Any]
     ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-        """Give what a record holds already, and its choices by the control they were made with."""
+        """Give the record without its choices, and the choices by control."""
         text = task["data"].get(self._key) if isinstance(task.get("data"), Mapping) else None
         if not isinstance(text, str):
             raise item_error(
                 self._origin,
                 number,
                 f"there is no text in its field {self._key!r}.",
-                "Name the field with --text, or take the task out.",
+                "Name the field with --text, or remove the task.",
                 noun="task",
             )
         record: dict[str, Any] = {"text": text}
@@ -120,8 +120,8 @@ class _Export:
             self._imported.leave_out(f"results of the type {kind}", number)
 
     def _span(self, number: int, kind: str, value: Mapping[str, Any], text: str) -> dict[str, Any]:
-        place = value.get("globalOffsets", value)
-        start, end, labels = place.get("start"), place.get("end"), value.get(kind) or value.get("labels")
+        offsets = value.get("globalOffsets", value)
+        start, end, labels = offsets.get("start"), offsets.get("end"), value.get(kind) or value.get("labels")
         if not (isinstance(start, int) and isinstance(end, int) and isinstance(labels, list) and labels):
             raise item_error(
                 self._origin,
@@ -142,8 +142,10 @@ class _Export:
                 start, end = before, before + len(words)
         return span(start, end, str(labels[0]), words)
 
-    def _even(self, found: list[tuple[int, dict[str, Any], dict[str, list[str]]]]) -> list[dict[str, Any]]:
-        """Give records that have the same columns: a task without a region has none, one without a choice no label."""
+    def _with_same_columns(
+        self, found: list[tuple[int, dict[str, Any], dict[str, list[str]]]]
+    ) -> list[dict[str, Any]]:
+        """Give all records the same columns: no spans for a task without a region, no label without a choice."""
         has_spans = any("spans" in record for _, record, _ in found)
         controls = sorted({control for _, _, choices in found for control in choices})
         many = {
@@ -161,13 +163,13 @@ class _Export:
                 )
             is_empty = not has_spans and not any(choices.values()) and not {"score", "target"} & set(record)
             if is_empty and not any(many.values()):
-                self._imported.leave_out("tasks whose annotation says nothing", number)
+                self._imported.leave_out("tasks with an empty annotation", number)
             else:
                 records.append(record)
         if len(controls) > 1:
             self._imported.notes.append(
-                f"there are choices of {len(controls)} kinds, each in a column of its own: {', '.join(controls)} "
-                "(--label, or --role labels=COLUMN, says which is learnt)"
+                f"there are choices of {len(controls)} kinds, each in its own column: {', '.join(controls)} "
+                "(choose the target with --label or --role labels=COLUMN)"
             )
         return records
 
@@ -190,7 +192,7 @@ def _text_key(data: list[Mapping[str, Any]], given: str | None, origin: str) -> 
 
 
 def _whole(task: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a task of JSON-MIN as the whole export has it."""
+    """Turn a task of JSON-MIN into the shape of the full export."""
     data, results = {}, []
     for name, value in task.items():
         if name in (*JSON_MIN, "id", "created_at", "updated_at"):

@@ -7,7 +7,7 @@ from typing import Any
 from metier.data.importers.documents import objects_of
 from metier.data.importers.imported import Imported, beside, item_error
 
-# Who speaks, in sharegpt's words and in OpenAI's; a call of a function is the model's turn, its result the tool's.
+# Speakers in sharegpt and in OpenAI's format; a function call is the assistant's turn, its result the tool's.
 _SPEAKERS = {
     "human": "user",
     "user": "user",
@@ -27,7 +27,7 @@ def is_alpaca(item: Mapping[str, Any]) -> bool:
 
 
 def is_sharegpt(item: Mapping[str, Any]) -> bool:
-    """Whether an object has turns that say who speaks."""
+    """Whether an object has turns with speakers."""
     turns = _turns(item)
     keys = ("from", "role")
     return isinstance(turns, list) and all(
@@ -36,7 +36,7 @@ def is_sharegpt(item: Mapping[str, Any]) -> bool:
 
 
 def import_alpaca(path: Path) -> Imported:
-    """Give instructions and their outputs; with what was said before, where some have a system text or a history.
+    """Read instructions and outputs, as conversations where some have a system text or a history.
 
     Raises
     ------
@@ -45,12 +45,12 @@ def import_alpaca(path: Path) -> Imported:
     """
     imported = Imported("LLaMA-Factory alpaca JSON", ())
     items = objects_of(path)
-    talks = any(item.get("system") or item.get("history") for _, item in items)
+    is_dialogue = any(item.get("system") or item.get("history") for _, item in items)
     records = []
     for number, item in items:
-        asked, written = item.get("instruction"), item.get("output")
-        if not isinstance(asked, str) or not isinstance(written, str):
-            missing = "instruction" if not isinstance(asked, str) else "output"
+        instruction, written = item.get("instruction"), item.get("output")
+        if not isinstance(instruction, str) or not isinstance(written, str):
+            missing = "instruction" if not isinstance(instruction, str) else "output"
             raise item_error(
                 str(path),
                 number,
@@ -60,9 +60,9 @@ def import_alpaca(path: Path) -> Imported:
         if not written.strip():
             imported.leave_out("items with an empty output", number)
             continue
-        # As LLaMA-Factory joins them: the input on a line of its own below the instruction.
-        question = "\n".join(part for part in (asked, item.get("input")) if part)
-        given = {"messages": _history(path, number, item, question)} if talks else {"text": question}
+        # As in LLaMA-Factory: the input on the line below the instruction.
+        question = "\n".join(part for part in (instruction, item.get("input")) if part)
+        given = {"messages": _history(path, number, item, question)} if is_dialogue else {"text": question}
         records.append(given | {"target": written} | beside(item, but=_ALPACA))
     return imported.put(records)
 
@@ -74,20 +74,20 @@ def _history(path: Path, number: int, item: Mapping[str, Any], question: str) ->
             raise item_error(
                 str(path),
                 number,
-                f"{turn!r:.60} is no turn of its history.",
-                'Expected ["what was asked", "answered"].',
+                f"{turn!r:.60} is not a turn of its history.",
+                'Expected ["user turn", "assistant turn"].',
             )
         messages += [_message("user", turn[0]), _message("assistant", turn[1])]
     return [*messages, _message("user", question)]
 
 
 def import_sharegpt(path: Path) -> Imported:
-    """Give conversations whole, the last answer included: reading parts it off as what is to be written.
+    """Read whole conversations; reading splits off the last answer as the target.
 
     Raises
     ------
     UnreadableFileError
-        If an item has no turns, or one does not say who speaks and what.
+        If an item has no turns, or a turn has no speaker or no text.
     """
     imported = Imported("LLaMA-Factory sharegpt JSON", ())
     records = []
@@ -95,11 +95,11 @@ def import_sharegpt(path: Path) -> Imported:
         turns = _turns(item)
         if not isinstance(turns, list) or not turns:
             raise item_error(str(path), number, "it has no conversations.", "Expected a list of turns.")
-        messages = [_turn(path, number, place, turn) for place, turn in enumerate(turns, 1)]
+        messages = [_turn(path, number, index, turn) for index, turn in enumerate(turns, 1)]
         if item.get("system"):
             messages.insert(0, _message("system", str(item["system"])))
         if not any(message["role"] == "assistant" for message in messages):
-            imported.leave_out("conversations in which the assistant says nothing", number)
+            imported.leave_out("conversations without an assistant turn", number)
             continue
         if item.get("tools"):
             imported.leave_out("descriptions of tools", number)
@@ -112,15 +112,15 @@ def _turns(item: Mapping[str, Any]) -> Any:
     return item.get("conversations", item.get("messages"))
 
 
-def _turn(path: Path, number: int, place: int, turn: Any) -> dict[str, str]:
-    said = turn.get("value", turn.get("content")) if isinstance(turn, Mapping) else None
+def _turn(path: Path, number: int, index: int, turn: Any) -> dict[str, str]:
+    content = turn.get("value", turn.get("content")) if isinstance(turn, Mapping) else None
     who = turn.get("from", turn.get("role")) if isinstance(turn, Mapping) else None
-    if not isinstance(said, str) or str(who) not in _SPEAKERS:
-        found = f"is spoken by {who!r}." if isinstance(said, str) else "says nothing."
+    if not isinstance(content, str) or str(who) not in _SPEAKERS:
+        found = f"has the speaker {who!r}." if isinstance(content, str) else "has no text."
         raise item_error(
-            str(path), number, f"turn {place} {found}", f"Expected a value, from one of {', '.join(_SPEAKERS)}."
+            str(path), number, f"turn {index} {found}", f"Expected a value, from one of {', '.join(_SPEAKERS)}."
         )
-    return _message(_SPEAKERS[str(who)], said)
+    return _message(_SPEAKERS[str(who)], content)
 
 
 def _message(role: str, content: str) -> dict[str, str]:

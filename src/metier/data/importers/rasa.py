@@ -1,6 +1,6 @@
-"""Rasa's NLU training data: intents with examples, in which entities are written as `[Boston](city)`.
+"""Rasa's NLU training data: intents with examples; entities are written as `[Boston](city)`.
 
-An entity may also be `[New York]{"entity": "city", "role": "from"}`, and several meanings of one piece
+An entity may also be `[New York]{"entity": "city", "role": "from"}`, and several meanings of one span
 `[Boston][{"entity": "city"}, {"entity": "team"}]`. The text is the example without these marks.
 """
 
@@ -29,14 +29,14 @@ def is_project(folder: Path) -> bool:
 
 
 def import_rasa(path: Path) -> Imported:
-    """Give the examples of all intents; for a folder, of all its YAML files.
+    """Read the examples of all intents; for a folder, of all its YAML files.
 
     Raises
     ------
     BrokenRowError
         If the YAML is broken, with its line.
     UnreadableFileError
-        If there is no NLU data, or an example or the entity of one cannot be read.
+        If there is no NLU data, or an example or one of its entities cannot be read.
     """
     imported = Imported("Rasa NLU YAML", ())
     records: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ def import_rasa(path: Path) -> Imported:
     has_spans = any(record["spans"] for record in records)
     if has_spans:
         imported.notes.append(
-            "each row has an intent (label) and entities (spans); --role spans=spans learns these"
+            "each row has an intent (label) and entities (spans); choose the entities with --role spans=spans"
         )
     return imported.put([_without_spans(record) if not has_spans else record for record in records])
 
@@ -74,11 +74,11 @@ def _section(path: Path) -> list[Any] | None:
             str(path),
             1 if mark is None else mark.line + 1,
             f"this is not YAML ({getattr(error, 'problem', None) or 'it cannot be read'}).",
-            remedy="Mend it there.",
+            remedy="Fix it there.",
         ) from None
     section = document.get("nlu") if isinstance(document, Mapping) else None
     if section is not None and not isinstance(section, list):
-        raise UnreadableFileError(f"{path}: 'nlu' holds no list of intents. Write '- intent: …' under it.")
+        raise UnreadableFileError(f"{path}: 'nlu' is not a list of intents. Write '- intent: …' under it.")
     return section
 
 
@@ -95,8 +95,8 @@ def _intent(path: Path, number: int, item: Any, imported: Imported) -> Iterator[
     examples = list(_examples(path, str(intent), item.get("examples")))
     if not examples:
         imported.leave_out(f"intents without an example, such as {intent}", number)
-    for place, example in enumerate(examples, 1):
-        where = f"intent {intent}, example {place}"
+    for index, example in enumerate(examples, 1):
+        where = f"intent {intent}, example {index}"
         text, spans = _parse(path, where, example, lambda why: imported.leave_out(why, number))
         yield {"text": text, "label": str(intent), "spans": spans}
 
@@ -109,20 +109,23 @@ def _examples(path: Path, intent: str, given: Any) -> Iterator[str]:
                 yield stripped[1:].strip()
             elif stripped and not stripped.startswith("#"):
                 raise _error(
-                    path, f"intent {intent}", f"the line {stripped!r:.60} is no example.", "Begin it with '- '."
+                    path,
+                    f"intent {intent}",
+                    f"the line {stripped!r:.60} is not an example.",
+                    "Begin it with '- '.",
                 )
         return
-    for place, each in enumerate(given or (), 1):
+    for index, each in enumerate(given or (), 1):
         text = each.get("text") if isinstance(each, Mapping) else each
         if not isinstance(text, str):
             raise _error(
-                path, f"intent {intent}, example {place}", "it has no text.", "Write 'text: …' under it."
+                path, f"intent {intent}, example {index}", "it has no text.", "Write 'text: …' under it."
             )
         yield text.strip().removeprefix("- ").strip()
 
 
 def _parse(path: Path, where: str, example: str, leave_out: Any) -> tuple[str, list[dict[str, Any]]]:
-    """Give an example without its marks, and the spans these mean."""
+    """Give the text of an example without its marks, and the marked spans."""
     text, spans, end = "", [], 0
     for match in _entity.finditer(example):
         text += example[end : match.start()]
@@ -145,11 +148,11 @@ def _label(path: Path, where: str, match: re.Match[str], leave_out: Any) -> str:
         raise _error(
             path,
             where,
-            f"{match[0]!r:.80} is no entity.",
+            f"{match[0]!r:.80} is not an entity.",
             'Write [Boston](city), or [Boston]{"entity": "city"}.',
         ) from None
     if len(meant) > 1:
-        leave_out("second meanings of one piece")
+        leave_out("second meanings of one span")
     for part, noun in (("value", "values"), ("role", "roles"), ("group", "groups")):
         if part in meant[0]:
             leave_out(f"{noun} of entities{' (synonyms)' if part == 'value' else ''}")

@@ -12,7 +12,7 @@ from metier.data.importers.imported import Imported, span
 from metier.errors import MissingExtraError, UnreadableFileError
 
 ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-LEAST_SCORE = 0.5  # A category that a text has is written as 1, and one that it lacks as 0.
+LEAST_SCORE = 0.5  # Categories are written as 1 or 0.
 
 
 def is_docbin(path: Path, head: bytes) -> bool:
@@ -21,14 +21,14 @@ def is_docbin(path: Path, head: bytes) -> bool:
 
 
 def import_docbin(path: Path) -> Imported:
-    """Give the documents of a DocBin: categories as labels, entities as spans.
+    """Read the documents of a DocBin: categories as labels, entities as spans.
 
     Raises
     ------
     MissingExtraError
         If spaCy is not installed.
     UnreadableFileError
-        If the file is no DocBin.
+        If the file is not a DocBin.
     """
     imported = Imported("spaCy DocBin", ())
     docs = _read(path)
@@ -55,10 +55,10 @@ def import_docbin(path: Path) -> Imported:
 def _read(path: Path) -> list[Any]:
     if importlib.util.find_spec("spacy") is None:
         raise MissingExtraError("Reading spaCy's DocBin", extra="nlp")
-    import spacy  # Half a second: only for who imports from it.
+    import spacy  # Takes half a second to import.
     from spacy.tokens import DocBin
 
-    broken = f"{path} is no DocBin of spaCy, or a broken one. Write it again with DocBin.to_disk."
+    broken = f"{path} is not a DocBin of spaCy, or is broken. Write it again with DocBin.to_disk."
     try:
         binary = DocBin().from_bytes(path.read_bytes())
         return list(binary.get_docs(spacy.blank("xx").vocab))

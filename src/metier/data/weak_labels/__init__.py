@@ -1,4 +1,4 @@
-"""Labels from rules: many sources that are each right more often than not, joined into probabilities."""
+"""Weak labels: votes of several rules, each right more often than not, combined into probabilities."""
 
 from metier.data.weak_labels.label_model import LabelModel, majority_vote
 from metier.data.weak_labels.rules import LabellingFunction, Rule, apply_rules, read_rules

@@ -1,10 +1,10 @@
-"""From votes to probabilities of labels: by majority, and by a model of how far each rule can be trusted.
+"""From votes to probabilities of labels: by majority, or by a label model that estimates the accuracy of each rule.
 
-Nobody knows the true labels, but rules that are right agree more often than rules that guess. The model [1]_ [2]_ has
-one number a rule, vote and label: how probable each label is when the rule gives this vote. It is estimated by
-expectation maximisation, beginning at the majority: label the rows with what is believed of the rules, then believe of
-each rule what these labels say. Given the label, rules are taken to be independent; a rule that copies another counts
-twice, so such copies should go. That a rule is silent says nothing, as in snorkel's model [2]_.
+The true labels are unknown, but accurate rules agree more often than rules that guess. The model [1]_ [2]_ has one
+parameter per rule, vote and label: the probability of each label given this vote of the rule. It is estimated by
+expectation maximisation from the majority vote: label the rows with the current parameters, then estimate the
+parameters from these labels. Rules are assumed independent given the label; a copy of a rule counts twice, so
+remove copies. Abstaining carries no information, as in snorkel's model [2]_.
 
 References
 ----------
@@ -22,19 +22,19 @@ from scipy.sparse import csr_matrix
 from metier.data.weak_labels.votes import ABSTAINS, Votes
 from metier.errors import CallError
 
-# A rule that nothing contradicts or confirms stays at this; it takes about so many rows to convince us otherwise.
+# Prior accuracy of a rule, and its weight in rows.
 PRIOR_ACCURACY, PRIOR_ROWS = 0.7, 2.0
 MOST_ROUNDS = 200
 SMALLEST_CHANGE = 1e-6
 
 
 def majority_vote(votes: Votes, *, balance: Sequence[float] | None = None) -> np.ndarray:
-    """Give the share of a row's votes that each label got.
+    """Give each label's share of the votes of a row.
 
     Parameters
     ----------
     balance : sequence of float, optional
-        What is given for rows of which no rule speaks; None: equal shares.
+        Probabilities for rows without votes; None: equal shares.
 
     Returns
     -------
@@ -42,19 +42,19 @@ def majority_vote(votes: Votes, *, balance: Sequence[float] | None = None) -> np
         Each row sums to 1.
     """
     counts = votes.counts().astype(np.float64)
-    silent = counts.sum(axis=1) == 0
-    counts[silent] = 1.0 if balance is None else np.asarray(balance, dtype=np.float64)
+    uncovered = counts.sum(axis=1) == 0
+    counts[uncovered] = 1.0 if balance is None else np.asarray(balance, dtype=np.float64)
     return counts / counts.sum(axis=1, keepdims=True)
 
 
 class LabelModel:
-    """Probabilities of labels from votes of rules that are trusted as far as they agree.
+    """Probabilities of labels from votes, with each rule weighted by its estimated accuracy.
 
     Parameters
     ----------
     balance : mapping of str to float, optional
-        Share of the rows that each label has; None: the shares of the majority's labels. Give it where it is known: a
-        rule that speaks rarely pulls the shares away from its label.
+        Share of the rows that each label has; None: the shares of the majority vote. Give it where known:
+        rules with low coverage bias the shares against their label.
 
     Attributes
     ----------
@@ -62,18 +62,18 @@ class LabelModel:
     trust_ : ndarray of shape (n_rules, n_labels, n_labels)
         Probability of each label (last axis) when a rule gives a vote (middle axis).
     shares_ : ndarray of shape (n_labels,)
-        Mean probability of each label over the rows that were learned from.
+        Mean probability of each label over the training rows.
     accuracy_ : ndarray of shape (n_rules,)
-        Share of each rule's votes that are held to be right; not a number where it never spoke.
+        Estimated accuracy of each rule's votes; NaN where it never votes.
     n_rounds_ : int
-        Rounds of the estimation.
+        Rounds of expectation maximisation.
     """
 
     def __init__(self, *, balance: dict[str, float] | None = None):
         self.balance = balance
 
     def fit(self, votes: Votes) -> Self:
-        """Learn how far each rule can be trusted.
+        """Estimate the accuracy of each rule.
 
         Raises
         ------
@@ -85,8 +85,8 @@ class LabelModel:
         prior = self._prior(len(votes.labels))
         labels = majority_vote(votes, balance=self.balance_.tolist())
         for self.n_rounds_ in range(1, MOST_ROUNDS + 1):
-            self.trust_ = self._believe(indicators, labels, prior, n_rules=len(votes.names))
-            # Not the balance: a label that drew all rows to itself would then draw ever more.
+            self.trust_ = self._estimate(indicators, labels, prior, n_rules=len(votes.names))
+            # Not the balance: otherwise a frequent label would attract more and more rows.
             self.shares_ = labels.mean(axis=0)
             before, labels = labels, self._label(indicators)
             if np.abs(labels - before).max(initial=0.0) < SMALLEST_CHANGE:
@@ -97,7 +97,7 @@ class LabelModel:
     def predict_proba(self, votes: Votes) -> np.ndarray:
         """Give the probability of each label, an ndarray of shape (n_rows, n_labels).
 
-        Rows of which no rule speaks get the balance of the labels.
+        Rows without votes get the balance of the labels.
         """
         return self._label(_indicators(votes))
 
@@ -115,14 +115,14 @@ class LabelModel:
         return np.asarray(shares / shares.sum())
 
     def _prior(self, n_labels: int) -> np.ndarray:
-        """What is believed of a vote before anything was seen: mostly right, else any other label by its share."""
+        """Prior of a vote: mostly right, otherwise any other label by its share."""
         others = np.tile(self.balance_, (n_labels, 1))
         np.fill_diagonal(others, 0.0)
         prior = (1 - PRIOR_ACCURACY) * others / np.maximum(others.sum(axis=1, keepdims=True), 1e-12)
         np.fill_diagonal(prior, PRIOR_ACCURACY if n_labels > 1 else 1.0)
         return prior
 
-    def _believe(
+    def _estimate(
         self, indicators: csr_matrix, labels: np.ndarray, prior: np.ndarray, *, n_rules: int
     ) -> np.ndarray:
         n_labels = labels.shape[1]
@@ -140,15 +140,15 @@ class LabelModel:
         return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def _accuracy(self, votes: Votes, labels: np.ndarray) -> np.ndarray:
-        right = np.take_along_axis(labels, np.maximum(votes.matrix, 0), axis=1)
-        speaks = votes.matrix != ABSTAINS
-        spoken = speaks.sum(axis=0)
-        sums = np.where(speaks, right, 0.0).sum(axis=0)
-        return np.where(spoken > 0, sums / np.maximum(spoken, 1), np.nan)
+        correct = np.take_along_axis(labels, np.maximum(votes.matrix, 0), axis=1)
+        has_voted = votes.matrix != ABSTAINS
+        n_votes = has_voted.sum(axis=0)
+        sums = np.where(has_voted, correct, 0.0).sum(axis=0)
+        return np.where(n_votes > 0, sums / np.maximum(n_votes, 1), np.nan)
 
 
 def _indicators(votes: Votes) -> csr_matrix:
-    """A 1 for each vote, of shape (n_rows, n_rules * n_labels)."""
+    """Give a 1 for each vote, of shape (n_rows, n_rules * n_labels)."""
     rows, rules = np.nonzero(votes.matrix != ABSTAINS)
     columns = rules * len(votes.labels) + votes.matrix[rows, rules]
     shape = (len(votes.matrix), len(votes.names) * len(votes.labels))

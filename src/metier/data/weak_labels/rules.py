@@ -23,13 +23,13 @@ from metier.data.weak_labels.votes import ABSTAINS, Votes
 from metier.errors import CallError, SettingsError
 from metier.text import has_han
 
-# From a text to a label, or None where it has nothing to say.
+# From a text to a label, or None to abstain.
 LabellingFunction = Callable[[str], str | None]
 REGEX = "re:"
 
 
 class _Written(BaseModel, frozen=True, extra="forbid"):
-    """One rule as it is written."""
+    """One rule as written in YAML."""
 
     label: str = Field(min_length=1)
     name: str | None = None
@@ -56,13 +56,13 @@ class Rule:
     none_of: tuple[re.Pattern[str], ...] = ()
 
     def __call__(self, text: str) -> str | None:
-        """Give the label, or None where the rule does not speak."""
-        speaks = (
+        """Give the label, or None to abstain."""
+        applies = (
             (not self.any_of or any(pattern.search(text) for pattern in self.any_of))
             and all(pattern.search(text) for pattern in self.all_of)
             and not any(pattern.search(text) for pattern in self.none_of)
         )
-        return self.label if speaks else None
+        return self.label if applies else None
 
 
 def read_rules(path: Path) -> list[Rule]:
@@ -73,7 +73,7 @@ def read_rules(path: Path) -> list[Rule]:
     CallError
         If the file cannot be read as YAML.
     SettingsError
-        With a sentence for each rule that cannot be used.
+        With a message for each rule that cannot be used.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def read_rules(path: Path) -> list[Rule]:
 
 
 def build_rules(listed: Sequence[Any], *, origin: str = "The rules") -> list[Rule]:
-    """Turn plain values into rules; raises `SettingsError` with every fault there is."""
+    """Turn plain values into rules; raises `SettingsError` with all faults."""
     faults: list[str] = []
     rules = [_build(number, values, faults) for number, values in enumerate(listed, 1)]
     names = [rule.name for rule in rules if rule is not None]
@@ -106,23 +106,23 @@ def build_rules(listed: Sequence[Any], *, origin: str = "The rules") -> list[Rul
 
 
 def apply_rules(rules: Sequence[Rule | LabellingFunction], texts: Sequence[str]) -> Votes:
-    """Let every rule and function speak of every text.
+    """Apply every rule and function to every text.
 
     Raises
     ------
     CallError
-        If nothing ever votes: the label space would be empty.
+        If no rule ever votes: there would be no labels.
     """
-    said = [[rule(text) for rule in rules] for text in texts]
-    voted = {label for row in said for label in row if label is not None}
+    found = [[rule(text) for rule in rules] for text in texts]
+    voted = {label for row in found for label in row if label is not None}
     labels = tuple(sorted(voted | {rule.label for rule in rules if isinstance(rule, Rule)}))
     if not voted:
         raise CallError(
-            f"None of the {len(rules)} rules speaks of any of the {len(texts):,} texts. "
-            "Look at the words in the rules, and at the text column (--text)."
+            f"None of the {len(rules)} rules applies to any of the {len(texts):,} texts. "
+            "Check the words in the rules, and the text column (--text)."
         )
-    place = {label: position for position, label in enumerate(labels)} | {None: ABSTAINS}
-    matrix = np.array([[place[label] for label in row] for row in said], dtype=np.int64)
+    codes = {label: position for position, label in enumerate(labels)} | {None: ABSTAINS}
+    matrix = np.array([[codes[label] for label in row] for row in found], dtype=np.int64)
     names = tuple(
         getattr(rule, "name", getattr(rule, "__name__", str(number))) for number, rule in enumerate(rules, 1)
     )
@@ -143,7 +143,7 @@ def _build(number: int, values: Any, faults: list[str]) -> Rule | None:
         ]
         return None
     if not written.any_of and not written.all_of:
-        faults.append(f"{where}: it has neither any_of nor all_of, so it would speak of every text")
+        faults.append(f"{where}: it has neither any_of nor all_of, so it would apply to every text")
     conditions = {
         name: tuple(_compile(pattern, f"{where}, {name}", faults) for pattern in getattr(written, name))
         for name in ("any_of", "all_of", "none_of")
@@ -156,11 +156,11 @@ def _compile(written: str, where: str, faults: list[str]) -> re.Pattern[str]:
         try:
             return re.compile(written.removeprefix(REGEX), re.IGNORECASE)
         except re.error as error:
-            faults.append(f"{where}: {written!r} is no regular expression ({error})")
+            faults.append(f"{where}: {written!r} is not a regular expression ({error})")
             return re.compile("(?!)")
     if not written.strip():
-        faults.append(f"{where}: an empty word would be found in every text")
+        faults.append(f"{where}: an empty word is in every text")
     escaped = r"\s+".join(map(re.escape, written.split()))
-    # Chinese writes no spaces, so a word there has no edges to look for.
+    # Chinese has no spaces, so there are no word boundaries to match.
     edges = ("", "") if has_han(written) else (r"(?<!\w)", r"(?!\w)")
     return re.compile(f"{edges[0]}{escaped}{edges[1]}", re.IGNORECASE)

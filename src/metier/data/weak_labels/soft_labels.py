@@ -1,4 +1,4 @@
-"""Probabilities of labels as rows with weights, for whatever learns from labels."""
+"""Probabilities of labels as weighted rows, for methods that learn from hard labels."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ LEAST = 0.05  # Smaller shares are noise, and rows cost time.
 
 @dataclass(frozen=True)
 class SoftRows:
-    """Rows that stand for probabilities: a row for each label that is probable enough.
+    """Weighted rows: one for each sufficiently probable label of a row.
 
     Parameters
     ----------
     positions : ndarray of int64 of shape (n_soft_rows,)
-        Which row each of them repeats.
+        The original row of each.
     labels : ndarray of int64 of shape (n_soft_rows,)
         Column of the label.
     weights : ndarray of float64 of shape (n_soft_rows,)
@@ -27,13 +27,13 @@ class SoftRows:
 
 
 def expand_soft_labels(probabilities: np.ndarray, *, least: float = LEAST) -> SoftRows:
-    """Turn probabilities of labels into weighted rows: for a linear model the exact gradient of their cross-entropy.
+    """Turn probabilities of labels into weighted rows, with the same gradient as their cross-entropy.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_rows, n_labels)
     least : float, default=0.05
-        Labels below it are left out; the likeliest label of a row always stays.
+        Less probable labels are dropped; the most probable label of a row always stays.
     """
     kept = probabilities >= least
     kept[np.arange(len(kept)), probabilities.argmax(axis=1)] = True

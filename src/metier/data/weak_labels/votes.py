@@ -1,4 +1,4 @@
-"""What rules said of rows, and how often they speak, agree and contradict one another."""
+"""Votes of rules on rows, and the coverage, overlaps and conflicts of the rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Votes:
     labels : tuple of str
         The label space, sorted.
     names : tuple of str
-        Of the rules.
+        Names of the rules.
     """
 
     matrix: np.ndarray
@@ -28,7 +28,7 @@ class Votes:
 
     @property
     def is_covered(self) -> np.ndarray:
-        """Whether any rule speaks of each row, an ndarray of bool of shape (n_rows,)."""
+        """Whether any rule votes on each row, an ndarray of bool of shape (n_rows,)."""
         return np.asarray((self.matrix != ABSTAINS).any(axis=1))
 
     def counts(self) -> np.ndarray:
@@ -41,26 +41,27 @@ class Votes:
 
 @dataclass(frozen=True)
 class RuleFacts:
-    """What is known of one rule.
+    """Statistics of one rule.
 
     Parameters
     ----------
     name : str
     labels : tuple of str
-        What it ever voted for.
-    coverage, overlap, conflict : float
-        Shares of all rows, 0 to 1: where it speaks, where another speaks too, and where another says otherwise.
+        Labels it votes for.
+    coverage, overlaps, conflicts : float
+        Fractions of all rows, 0 to 1: where it votes, where another rule votes too, and where another rule votes
+        for another label.
     estimated_accuracy : float or None
-        Share of its votes that the label model holds to be right; None where it never spoke.
+        Accuracy of its votes as the label model estimates it; None where it never votes.
     accuracy : float or None
-        Share of its votes that are right, where the true labels are known.
+        Accuracy of its votes where the true labels are known.
     """
 
     name: str
     labels: tuple[str, ...]
     coverage: float
-    overlap: float
-    conflict: float
+    overlaps: float
+    conflicts: float
     estimated_accuracy: float | None
     accuracy: float | None = None
 
@@ -68,22 +69,22 @@ class RuleFacts:
 def describe_votes(
     votes: Votes, *, estimated: Sequence[float], truth: Sequence[str | None] | None = None
 ) -> list[RuleFacts]:
-    """Give the facts of each rule.
+    """Compute the statistics of each rule.
 
     Parameters
     ----------
     estimated : sequence of float
-        Accuracy of each rule as a label model sees it; not a number where it never spoke.
+        Accuracy of each rule as a label model estimates it; NaN where it never votes.
     truth : sequence of str or None, optional
-        The true label of each row, None where nobody knows it.
+        The true label of each row, None where unknown.
     """
-    speaks = votes.matrix != ABSTAINS
-    n_speaking = speaks.sum(axis=1)
+    has_voted = votes.matrix != ABSTAINS
+    n_voting = has_voted.sum(axis=1)
     known = np.array([-2 if label is None else _position(label, votes.labels) for label in truth or []])
     facts = []
     for rule, name in enumerate(votes.names):
-        own, own_votes = speaks[:, rule], votes.matrix[:, rule]
-        others = (votes.matrix != own_votes[:, None]) & speaks
+        own, own_votes = has_voted[:, rule], votes.matrix[:, rule]
+        others = (votes.matrix != own_votes[:, None]) & has_voted
         labels = tuple(votes.labels[position] for position in np.unique(own_votes[own]))
         judged = own & (known != -2) if len(known) else np.zeros(len(own), dtype=bool)
         facts.append(
@@ -91,8 +92,8 @@ def describe_votes(
                 name,
                 labels,
                 coverage=_mean(own),
-                overlap=_mean(own & (n_speaking > 1)),
-                conflict=_mean(own & others.any(axis=1)),
+                overlaps=_mean(own & (n_voting > 1)),
+                conflicts=_mean(own & others.any(axis=1)),
                 estimated_accuracy=None if np.isnan(estimated[rule]) else float(estimated[rule]),
                 accuracy=_mean(own_votes[judged] == known[judged]) if judged.any() else None,
             )
@@ -101,7 +102,7 @@ def describe_votes(
 
 
 def _position(label: str, labels: Sequence[str]) -> int:
-    """Place of a label; a true label that no rule ever gives is no one's."""
+    """Position of a label; labels that no rule votes for get a further position."""
     return labels.index(label) if label in labels else len(labels)
 
 

@@ -52,7 +52,7 @@ def augment_splits(splits: Splits, base: AugmentationBase, settings: TrainSettin
     synonyms, notes = _synonyms(splits.train, asked, base)
     ways = [(each, _way(each, splits.train, synonyms, base, settings)) for each in asked]
     held_out = (splits.validation, splits.test)
-    made = augment_rows(splits.train, ways, away=held_out, random_state=settings.random_state)
+    made = augment_rows(splits.train, ways, held_out=held_out, random_state=settings.random_state)
     what = f"--augment {settings.data.augment} added {made.n_made:,} rows to the {len(splits.train):,} training rows"
     near = f"; {made.n_near:,} more came out nearly like rows that are there and were left out"
     return replace(splits, train=made.rows), [what + (near if made.n_near else ""), *notes]
