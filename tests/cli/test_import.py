@@ -64,14 +64,14 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_is_written(doccano, tm
     overlapping = doccano({"text": TEXT, "label": [[0, 3, "PER"], [0, 9, "X"]]})
     with pytest.raises(DataError, match=r"row 1: the spans .* overlap\. CoNLL cannot hold this"):
         run(overlapping, "--output", tmp_path / "rows.conll")
-    with pytest.raises(CallError, match="CSV and TSV hold no lists"):
+    with pytest.raises(CallError, match="CSV and TSV cannot hold lists"):
         run(overlapping, "--output", tmp_path / "rows.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.jsonl"]
 
 
-def test_faults_of_the_source_are_kept_for_check_to_tell_of(doccano, tmp_path):
+def test_faults_of_the_source_are_kept_for_check_to_report(doccano, tmp_path):
     run(doccano({"text": TEXT, "label": [[0, 99, "PER"]]}), "--output", tmp_path / "rows.jsonl")
-    with pytest.raises(DataError, match="reaches outside of its text"):
+    with pytest.raises(DataError, match="reaches outside its text"):
         read(tmp_path / "rows.jsonl")
 
 

@@ -41,7 +41,7 @@ def guesses(rows, seed):
 
 
 def squad_script(references, answer):
-    """SQuAD 2.0's script, written down from its description (Rajpurkar et al., 2018)."""
+    """SQuAD 2.0's script, reimplemented from its description (Rajpurkar et al., 2018)."""
 
     def normalise(text):
         text = "".join(mark for mark in text.lower() if mark not in set(string.punctuation))
@@ -92,7 +92,7 @@ def cmrc_script(references, answer):
     return max(int(plain(text) == plain(answer)) for text in references), max(map(score, references))
 
 
-def test_english_answers_are_counted_as_squad_counts_them():
+def test_english_answers_agree_with_squad():
     rows = list(guesses(read_squad("xquad/test.en.json"), 1))
     assert len(rows) > 100
     for references, answer in rows:
@@ -101,7 +101,7 @@ def test_english_answers_are_counted_as_squad_counts_them():
         assert answer_f1(references, answer) == pytest.approx(f1), (references, answer)
 
 
-def test_chinese_answers_are_counted_as_cmrc_counts_them():
+def test_chinese_answers_agree_with_cmrc():
     rows = list(guesses(read_squad("cmrc2018/test.json")[:80], 2))
     expected = [cmrc_script(*row) for row in rows]
     assert [exact_match(*row) for row in rows] == [exact for exact, _ in expected]
@@ -117,7 +117,7 @@ def test_chinese_answers_are_counted_as_cmrc_counts_them():
         max_size=6,
     )
 )
-def test_a_reference_matches_itself_however_it_is_written(words):
+def test_a_reference_matches_itself_after_normalisation(words):
     text = " ".join(words)
     assert exact_match([text], text) == 1
     assert answer_f1([text], text) == 1
@@ -135,13 +135,13 @@ def test_the_best_of_several_references_counts():
     assert answer_f1(references, "June 1998") == pytest.approx(0.8)
 
 
-def test_in_chinese_only_the_longest_shared_run_counts():
+def test_in_chinese_only_the_longest_common_substring_counts():
     assert answer_f1(["天地玄黄"], "天地宇黄") == pytest.approx(0.5)
     assert exact_match(["《天地》"], "天地") == 1
     assert answer_f1(["1998"], "1998年") == pytest.approx(2 / 3)  # A number in a Chinese passage.
 
 
-def test_no_answer_is_right_only_where_there_is_none():
+def test_an_empty_answer_is_correct_only_for_unanswerable_questions():
     assert (exact_match([], ""), answer_f1([], "")) == (1, 1)
     assert (exact_match([], "Rome"), answer_f1([], "Rome")) == (0, 0)
     assert (exact_match(["Rome"], ""), answer_f1(["罗马"], "")) == (0, 0)

@@ -18,7 +18,7 @@ def scored():
     return logits, np.minimum(truth, 4)
 
 
-def test_log_loss_is_that_of_scikit_learn(scored):
+def test_log_loss_agrees_with_scikit_learn(scored):
     logits, truth = scored
     assert log_loss(softmax(logits), truth) == pytest.approx(sklearn.metrics.log_loss(truth, softmax(logits)))
 
@@ -33,17 +33,17 @@ def test_the_temperature_undoes_a_scaling(scored, factor):
     assert fit_temperature(logits * factor, truth) == pytest.approx(factor, rel=0.03)
 
 
-def test_the_temperature_is_the_likeliest_one(scored):
+def test_the_temperature_is_the_most_likely_one(scored):
     logits, truth = scored
     logits, truth = logits[:500] * 3, truth[:500]
     found = minimize(lambda x: log_loss(softmax(logits / np.exp(x[0])), truth), x0=[0.0], method="Nelder-Mead")
     assert np.log(fit_temperature(logits, truth)) == pytest.approx(found.x[0], abs=1e-3)
 
 
-def test_a_perfect_sample_gives_neither_certainty_nor_a_shrug():
+def test_a_perfect_sample_gives_a_finite_temperature():
     logits = np.eye(3)[np.arange(90) % 3]
     confidence = softmax(logits / fit_temperature(logits, np.arange(90) % 3)).max(axis=1)
-    # Platt's target for 90 right rows of 90.
+    # Platt's target for 90 correct rows of 90.
     np.testing.assert_allclose(confidence, 91 / 92, atol=1e-4)
 
 
@@ -64,7 +64,7 @@ def test_the_calibration_error_is_the_weighted_gap_of_the_bins(scored):
     assert calibration_error(probabilities, truth) == pytest.approx(gaps / len(truth), abs=1e-9)
 
 
-def test_reliability_is_scikit_learns_calibration_curve(scored):
+def test_reliability_agrees_with_scikit_learn(scored):
     logits, truth = scored
     probabilities = softmax(logits)
     bins = reliability(probabilities, truth, bins=10)

@@ -1,4 +1,4 @@
-"""The certificate's arithmetic against brute force, and its tightness against the known alternatives."""
+"""The certificate against brute force, and its tightness against known bounds."""
 
 import bisect
 import math
@@ -12,7 +12,7 @@ from metier.evaluation.certification import EXCLUDED_CHANCE
 
 
 def restricted_likelihood_score(losses, wins, rows, margin):
-    """Tango's statistic with its nuisance found by brute force instead of by the quadratic's root."""
+    """Tango's statistic with the nuisance parameter found by brute force instead of the root of the quadratic."""
     shares = np.linspace(0, (1 - margin) / 2, 20_001)
     likelihood = losses * np.log(shares + margin) + (rows - losses - wins) * np.log1p(
         -2 * shares - margin + 1e-15
@@ -24,13 +24,13 @@ def restricted_likelihood_score(losses, wins, rows, margin):
 
 
 @pytest.mark.parametrize(("losses", "wins"), [(0, 0), (0, 3), (2, 1), (5, 2), (1, 9)])
-def test_the_p_value_is_the_worst_chance_of_an_outcome_at_least_as_good(losses, wins):
+def test_the_p_value_is_the_largest_probability_of_an_outcome_at_least_as_good(losses, wins):
     rows, margin = 40, 0.1
     outcomes = [(lost, won) for lost in range(rows + 1) for won in range(rows + 1 - lost)]
     score = {outcome: restricted_likelihood_score(*outcome, rows, margin) for outcome in outcomes}
     as_good = np.array([outcome for outcome in outcomes if score[outcome] <= score[losses, wins] + 1e-3])
     counts = np.column_stack([as_good, rows - as_good.sum(axis=1)])
-    # Every share of wins that the rows do not rule out, as scipy's exact interval says.
+    # Every win rate in the exact interval of scipy.
     allowed = binomtest(wins, rows).proportion_ci(confidence_level=1 - EXCLUDED_CHANCE, method="exact")
     worst = max(
         multinomial.pmf(counts, rows, [share + margin, share, 1 - 2 * share - margin]).sum()
@@ -41,7 +41,7 @@ def test_the_p_value_is_the_worst_chance_of_an_outcome_at_least_as_good(losses, 
 
 
 def fewest_wins(losses, rows, margin, error):
-    """Fewest wins that certify beside these losses; more wins certify too."""
+    """Fewest wins that certify with these losses; more wins certify too."""
     return bisect.bisect_left(
         range(rows - losses + 1),
         True,
@@ -69,7 +69,7 @@ def test_no_mix_of_losses_and_wins_at_the_margin_certifies_too_often(rows, margi
 
 
 @pytest.mark.parametrize("share_of_wins", [0.0, 0.002, 0.01])
-def test_false_certificates_are_as_rare_as_promised_in_simulation(share_of_wins):
+def test_false_certificates_are_within_the_error_level_in_simulation(share_of_wins):
     rng = np.random.default_rng(13)
     rows, margin, samples = 1500, 0.005, 4000
     drawn = rng.multinomial(
@@ -82,7 +82,7 @@ def test_false_certificates_are_as_rare_as_promised_in_simulation(share_of_wins)
         if net_loss_p_value(int(losses), int(wins), rows, margin=margin) <= 0.05
     )
     assert certified <= binom.ppf(0.999, samples, 0.05)
-    # An exact test that never certified would be valid too; this one uses most of what it is allowed.
+    # A test that never certifies would be valid too; this one uses most of its error level.
     assert certified >= 0.01 * samples
 
 

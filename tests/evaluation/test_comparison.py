@@ -40,7 +40,7 @@ def test_randomization_is_the_average_over_all_swaps():
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
-def test_a_real_difference_is_found_and_has_the_right_sign(metric):
+def test_a_real_difference_is_found_and_has_the_correct_sign(metric):
     truth, a, b = pair(np.random.default_rng(9), rows=2000, a=0.9, b=0.8)
     comparison = compare(truth, a, b, metric=metric)
     assert comparison.verdict == "a is better"
@@ -51,7 +51,7 @@ def test_a_real_difference_is_found_and_has_the_right_sign(metric):
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
-def test_equally_good_methods_are_rarely_told_apart(metric):
+def test_equally_good_methods_rarely_show_a_difference(metric):
     rng = np.random.default_rng(10)
     samples = 300
     told_apart = sum(
@@ -61,7 +61,7 @@ def test_equally_good_methods_are_rarely_told_apart(metric):
     assert told_apart <= binom.ppf(0.999, samples, 0.05)
 
 
-def test_the_paired_interval_holds_the_true_difference():
+def test_the_paired_interval_contains_the_true_difference():
     rng = np.random.default_rng(11)
     samples = 500
     held = 0

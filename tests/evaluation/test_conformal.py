@@ -17,7 +17,7 @@ PAIRS = Path(__file__).parents[2] / "examples" / "covid_faq" / "question_pairs.c
 
 @pytest.mark.parametrize("rows", [9, 40, 200])
 @pytest.mark.parametrize("spread", ["normal", "heavy"])
-def test_new_rows_lie_within_as_often_as_promised(rows, spread):
+def test_coverage_on_new_rows_is_as_guaranteed(rows, spread):
     rng = np.random.default_rng(rows)
     draw = rng.standard_normal if spread == "normal" else lambda size: rng.standard_t(2, size)
     samples, held = 4000, 0
@@ -30,7 +30,7 @@ def test_new_rows_lie_within_as_often_as_promised(rows, spread):
     assert binom.ppf(0.001, samples, 0.9) <= held <= binom.ppf(0.999, samples, 0.9 + 1 / (rows + 1))
 
 
-def test_difficulty_moves_width_to_where_errors_are_and_keeps_the_promise():
+def test_difficulty_adapts_the_width_and_keeps_the_guarantee():
     rng = np.random.default_rng(2)
     difficulty = np.where(rng.random(6000) < 0.5, 1.0, 5.0)
     errors = rng.normal(size=6000) * difficulty
@@ -48,13 +48,13 @@ def test_difficulty_moves_width_to_where_errors_are_and_keeps_the_promise():
     easy = difficulty[new] == 1
     assert plain.mean() == pytest.approx(0.9, abs=0.02)
     assert normalised.mean() == pytest.approx(0.9, abs=0.02)
-    # Alike for all rows: hard ones pay for easy ones. By difficulty: each kind of row has its share.
+    # With one width easy rows are covered more often than hard ones; with difficulty both are covered alike.
     assert plain[~easy].mean() < 0.85 < 0.99 < plain[easy].mean()
     assert normalised[easy].mean() == pytest.approx(normalised[~easy].mean(), abs=0.03)
     assert widths.mean() < plain_widths.mean()
 
 
-def test_real_questions_are_held_too():
+def test_coverage_on_real_questions():
     with PAIRS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     texts = [row["question_1"] for row in rows] + [row["question_2"] for row in rows]
@@ -81,7 +81,7 @@ def test_intervals_follow_the_unit(seed, factor, shift):
     assert measured_coverage(truth, low, high).value >= 0.9
 
 
-def test_too_few_rows_promise_nothing():
+def test_too_few_rows_are_refused():
     assert [rows_for_coverage(coverage) for coverage in (0.5, 0.8, 0.9, 0.95, 0.99)] == [1, 4, 9, 19, 99]
     assert fit_score_intervals(range(9), [0] * 9).reach == 8
     with pytest.raises(DataError, match="at least 9 rows"):
@@ -92,7 +92,7 @@ def test_too_few_rows_promise_nothing():
         fit_score_intervals(range(20), [0] * 20, difficulty=[0.0] * 20)
 
 
-def test_the_share_that_is_held_has_its_own_interval():
+def test_measured_coverage_has_an_interval():
     truth = np.arange(50.0)
     found = measured_coverage(truth, np.zeros(50), np.full(50, 44.0))
     exact = binomtest(45, 50).proportion_ci(method="exact")

@@ -38,7 +38,7 @@ def rows(draw):
 
 @settings(deadline=None)
 @given(rows())
-def test_entities_are_counted_as_seqeval_counts_them(drawn):
+def test_entity_metrics_agree_with_seqeval(drawn):
     seqeval = pytest.importorskip("seqeval.metrics")
     (truth, predicted), (true_tags, predicted_tags) = drawn
     for name, score in (("f1", seqeval.f1_score), ("precision", seqeval.precision_score)):
@@ -64,14 +64,14 @@ def test_entities_are_counted_as_seqeval_counts_them(drawn):
                 assert figures["entities"] == expected["support"]
 
 
-def test_an_entity_needs_both_ends_and_its_type():
+def test_an_entity_needs_both_boundaries_and_its_type():
     truth = [[[0, 6, "Disease"], [10, 14, "Gene"]], []]
     assert measure("entity_f1", truth, [[[0, 6, "Disease"], [10, 14, "Gene"]], []]) == 1
     assert measure("entity_f1", truth, [[[0, 5, "Disease"], [10, 14, "Drug"]], []]) == 0
     assert measure("entity_f1", truth, [[[0, 6, "Disease"]], [[3, 4, "Gene"]]]) == pytest.approx(0.5)
 
 
-def test_no_entities_anywhere_is_a_share_of_nothing():
+def test_no_entities_anywhere_is_zero():
     assert measure("entity_f1", [[], []], [[], []]) == 0
     assert measure("entity_macro_f1", [[], []], [[], []]) == 0
     assert per_type([[]], [[]]) == []
@@ -82,7 +82,7 @@ def test_tuples_and_arrays_are_spans_as_well():
     assert measure("entity_f1", truth, [[[np.int64(0), np.int32(3), "A"]]]) == 1
 
 
-def test_real_rows_give_seqevals_figures():
+def test_real_rows_agree_with_seqeval():
     seqeval = pytest.importorskip("seqeval.metrics")
     blocks = UNER.read_text(encoding="utf-8").strip().split("\n\n")
     true_tags = [[line.split()[-1] for line in block.splitlines() if line[0] != "#"] for block in blocks]

@@ -13,12 +13,12 @@ def flipped(rows, only_a, only_b):
     return truth, a, b
 
 
-def test_few_rows_cannot_prove_sameness_even_without_a_flip():
+def test_few_rows_cannot_prove_equivalence_even_without_a_flip():
     assert not equivalent(*flipped(597, 0, 0)).is_equivalent
     assert equivalent(*flipped(598, 0, 0)).is_equivalent
 
 
-def test_the_verdict_is_that_both_bounds_lie_within_the_margin():
+def test_equivalent_means_that_both_bounds_are_within_the_margin():
     for only_a, only_b in [(0, 0), (1, 1), (4, 0), (0, 6), (5, 5), (9, 2)]:
         found = equivalent(*flipped(2000, only_a, only_b))
         assert found.is_equivalent == (found.low >= -0.005 and found.high <= 0.005)
@@ -27,13 +27,13 @@ def test_the_verdict_is_that_both_bounds_lie_within_the_margin():
         assert found.low < found.difference < found.high
 
 
-def test_a_and_b_may_change_places():
+def test_the_test_is_symmetric():
     found, mirrored = equivalent(*flipped(2000, 3, 7)), equivalent(*flipped(2000, 7, 3))
     assert (found.low, found.high) == pytest.approx((-mirrored.high, -mirrored.low))
     assert found.is_equivalent == mirrored.is_equivalent
 
 
-def test_a_difference_of_the_margin_is_rarely_called_sameness():
+def test_a_difference_of_the_margin_is_rarely_called_equivalent():
     rng = np.random.default_rng(15)
     samples = 600
     kinds, times = np.unique(rng.binomial(1000, 0.02, samples), return_counts=True)
@@ -44,5 +44,5 @@ def test_a_difference_of_the_margin_is_rarely_called_sameness():
     )
     assert called <= binom.ppf(0.999, samples, 0.05)
     assert called > 0
-    # And sameness is found where it is.
+    # Equivalence is found where there is no difference.
     assert equivalent(*flipped(1000, 2, 2), margin=0.02).is_equivalent

@@ -10,7 +10,7 @@ from metier.evaluation.metrics import METRICS
 
 
 def draw(rows, labels, right, rng):
-    # Unequal labels and unequal difficulty, as real rows have them.
+    # Unequal labels and unequal difficulty, as in real rows.
     shares = np.arange(1, labels + 1) / np.arange(1, labels + 1).sum()
     truth = rng.choice(labels, rows, p=shares)
     hit = rng.random(rows) < right - 0.2 * (truth / labels)
@@ -18,14 +18,14 @@ def draw(rows, labels, right, rng):
 
 
 @pytest.mark.parametrize(("metric", "samples"), [("accuracy", 800), ("macro_f1", 400)])
-def test_the_interval_holds_the_true_figure_as_often_as_it_says(metric, samples):
+def test_the_interval_contains_the_true_value_as_often_as_stated(metric, samples):
     rng = np.random.default_rng(3)
     true_figure = METRICS[metric](*draw(2_000_000, 10, 0.95, rng))
     held = 0
     for _ in range(samples):
         interval = bootstrap_interval(metric, *draw(500, 10, 0.95, rng), resamples=600)
         held += interval.low <= true_figure <= interval.high
-    # Within what chance allows around 95 %, and one point for the bootstrap being an approximation.
+    # Sampling error around 95 %, and one point for the approximation of the bootstrap.
     assert held >= binom.ppf(0.001, samples, 0.94)
     assert held <= binom.ppf(0.999, samples, 0.96)
 
@@ -40,7 +40,7 @@ def test_accuracy_is_near_the_wilson_interval():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_all_right_is_not_certainty(metric):
+def test_all_correct_is_not_certainty(metric):
     truth = np.arange(300) % 3
     interval = bootstrap_interval(metric, truth, truth)
     assert interval.high == interval.value == 1
@@ -70,6 +70,6 @@ def test_three_thousand_rows_of_77_labels_take_under_a_second():
     assert time.process_time() - start < 1
 
 
-def test_an_unknown_metric_is_named_with_the_nearest():
+def test_the_error_of_an_unknown_metric_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'macro_f1'"):
         bootstrap_interval("macrof1", np.array([0, 1]), np.array([0, 1]))

@@ -14,18 +14,18 @@ pairs = st.lists(st.tuples(label_sets, label_sets), min_size=1, max_size=8)
 
 @settings(deadline=None)
 @given(pairs)
-def test_sets_are_counted_as_scikit_learn_counts_them(rows):
+def test_label_set_metrics_agree_with_scikit_learn(rows):
     truth, predicted = ([row[side] for row in rows] for side in (0, 1))
     encode = MultiLabelBinarizer(classes=list("abcde")).fit_transform
     true_table, table = encode(truth), encode(predicted)
     met = np.flatnonzero(true_table.any(axis=0) | table.any(axis=0))
     expected = {
         "set_micro_f1": f1_score(true_table, table, average="micro", zero_division=0),
-        # Labels that occur nowhere are left out.
+        # Labels that do not occur are excluded.
         "set_macro_f1": f1_score(true_table, table, labels=met, average="macro", zero_division=0)
         if len(met)
         else 0.0,
-        # "No label" answered where there is none is right.
+        # An empty answer where there is no label is correct.
         "set_samples_f1": f1_score(true_table, table, average="samples", zero_division=1),
         "subset_accuracy": accuracy_score(true_table, table),
     }
@@ -35,7 +35,7 @@ def test_sets_are_counted_as_scikit_learn_counts_them(rows):
 
 @settings(deadline=None)
 @given(st.lists(label_sets, min_size=1, max_size=6), st.integers(0, 1000))
-def test_ranking_precision_is_scikit_learns(truth, seed):
+def test_ranking_precision_agrees_with_scikit_learn(truth, seed):
     # Rounded, so that labels tie.
     probabilities = np.random.default_rng(seed).random((len(truth), 5)).round(1)
     table = MultiLabelBinarizer(classes=list("abcde")).fit_transform(truth)

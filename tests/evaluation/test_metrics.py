@@ -14,7 +14,7 @@ def answers(request):
     return truth, np.where(rng.random(rows) < right, truth, rng.integers(0, labels, rows))
 
 
-def test_accuracy_and_macro_f1_are_those_of_scikit_learn(answers):
+def test_accuracy_and_macro_f1_agree_with_scikit_learn(answers):
     truth, predicted = answers
     assert accuracy(truth, predicted) == pytest.approx(accuracy_score(truth, predicted))
     assert macro_f1(truth, predicted) == pytest.approx(f1_score(truth, predicted, average="macro"))
@@ -23,7 +23,7 @@ def test_accuracy_and_macro_f1_are_those_of_scikit_learn(answers):
     )
 
 
-def test_per_label_is_that_of_scikit_learn(answers):
+def test_per_label_agrees_with_scikit_learn(answers):
     truth, predicted = answers
     labels = [f"label {number}" for number in range(20)]
     expected = precision_recall_fscore_support(truth, predicted, labels=range(20), zero_division=0)
@@ -45,7 +45,7 @@ def test_confusions_count_the_wrong_answers_most_frequent_first():
     )
 
 
-def test_no_confusions_where_all_is_right():
+def test_no_confusions_where_all_is_correct():
     assert confusions(np.array([0, 1]), np.array([0, 1]), ["a", "b"]) == []
 
 

@@ -1,4 +1,4 @@
-"""A law that made the errors is found again, and its forecasts hold what then comes."""
+"""The law of simulated errors is recovered, and forecasts contain later errors."""
 
 import numpy as np
 import pytest
@@ -9,23 +9,23 @@ from metier.evaluation.power_law import CurveErrors, fit_power_law, forecast
 SIZES = np.array([500.0, 1000.0, 2000.0, 4000.0, 8000.0])
 
 
-def law(rows, *, floor=0.03, scale=0.05, exponent=0.6):
-    return floor + scale * (np.asarray(rows) / 8000) ** -exponent
+def law(rows, *, irreducible=0.03, scale=0.05, exponent=0.6):
+    return irreducible + scale * (np.asarray(rows) / 8000) ** -exponent
 
 
-def test_the_law_that_made_the_errors_is_found():
+def test_the_law_of_simulated_errors_is_recovered():
     [found] = fit_power_law(SIZES, law(SIZES)[None], np.ones((1, 5)))
     assert found.error_at(16_000) == pytest.approx(law(16_000), rel=0.01)
-    assert found.floor == pytest.approx(0.03, abs=0.004)
+    assert found.irreducible_error == pytest.approx(0.03, abs=0.004)
 
 
-def test_an_error_that_does_not_fall_stays():
+def test_an_error_that_does_not_fall_is_irreducible():
     [found] = fit_power_law(SIZES, np.full((1, 5), 0.4), np.ones((1, 5)))
     assert found.error_at(16_000) == pytest.approx(0.4)
 
 
 def simulated(rng, *, rows=800, draws=3, noise=0.02):
-    """Answers to rows of their own difficulty, after learning from each size; and after twice the last."""
+    """Simulated answers to rows of varying difficulty at each training set size, and at twice the last."""
     ease = rng.random(rows)
     truth = np.ones(rows, dtype=np.int64)
 
@@ -39,7 +39,7 @@ def simulated(rng, *, rows=800, draws=3, noise=0.02):
     return CurveErrors(SIZES, errors, samples), float(law(2 * SIZES[-1]) * (1 + noise * rng.standard_normal()))
 
 
-def test_nine_of_ten_intervals_hold_what_comes_and_are_no_wider_than_they_must():
+def test_nine_of_ten_intervals_contain_the_later_error_and_are_narrow():
     rng = np.random.default_rng(0)
     held, widths = 0, []
     for _ in range(20):

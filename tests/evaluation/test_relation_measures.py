@@ -23,7 +23,7 @@ rows = st.lists(st.tuples(labels, labels), min_size=1, max_size=20)
 
 
 def official_script(truth, predicted):
-    """The (9+1)-way evaluation with direction, step by step as the task's scorer 1.2 goes."""
+    """The (9+1)-way evaluation with direction, step by step as in scorer 1.2 of the task."""
 
     def bare(label):
         return label.split("(")[0]
@@ -49,12 +49,12 @@ def official_script(truth, predicted):
 
 
 @given(rows)
-def test_the_official_figure_of_semeval_2010(drawn):
+def test_the_official_score_of_semeval_2010(drawn):
     truth, predicted = zip(*drawn, strict=True)
     assert measure("semeval_f1", truth, predicted) == pytest.approx(official_script(truth, predicted))
 
 
-def test_the_official_figure_on_real_rows():
+def test_the_official_score_on_real_rows():
     with TEST.open(encoding="utf-8") as file:
         truth = [json.loads(line)["label"] for line in file]
     rng = np.random.default_rng(1)
@@ -65,7 +65,7 @@ def test_the_official_figure_on_real_rows():
     assert measure("semeval_f1", truth, truth) == 1
 
 
-def test_the_right_relation_in_the_wrong_direction_is_a_mistake():
+def test_the_correct_relation_in_the_wrong_direction_is_an_error():
     truth = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Other"]
     assert measure("semeval_f1", truth, ["Cause-Effect(e1,e2)", "Cause-Effect(e1,e2)", "Other"]) == 0.5
     comparison = row_comparison("semeval_f1", truth, truth, ["Cause-Effect(e1,e2)"] * 3)
@@ -74,7 +74,7 @@ def test_the_right_relation_in_the_wrong_direction_is_a_mistake():
 
 @settings(deadline=None)
 @given(rows)
-def test_a_named_negative_label_is_left_out_as_scikit_learn_leaves_it_out(drawn):
+def test_a_named_negative_label_is_excluded_as_in_scikit_learn(drawn):
     truth, predicted = zip(*drawn, strict=True)
     present = sorted({*truth, *predicted} - {"Other"})
     for average in ("micro", "macro"):
@@ -85,7 +85,7 @@ def test_a_named_negative_label_is_left_out_as_scikit_learn_leaves_it_out(drawn)
         assert measure(f"relation_{average}_f1", truth, predicted) == pytest.approx(expected)
 
 
-def test_the_negative_label_is_known_by_its_word_or_stated():
+def test_the_negative_label_is_recognised_or_named():
     truth, predicted = ["收购", "unknown", "合作", "unknown"], ["收购", "合作", "unknown", "unknown"]
     assert measure("relation_micro_f1", truth, predicted) == pytest.approx(0.5)
     assert measure(relation_f1("micro", negative="合作"), truth, predicted) == pytest.approx(4 / 6)

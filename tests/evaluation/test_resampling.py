@@ -10,7 +10,7 @@ def test_every_metric_can_be_resampled():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_metric_on_counts_is_the_metric_on_the_rows_they_stand_for(metric):
+def test_a_metric_on_counts_equals_the_metric_on_repeated_rows(metric):
     rng = np.random.default_rng(1)
     truth, first, second = rng.integers(0, 6, (3, 40))
     cells = gather_cells(truth, first, second)
@@ -21,7 +21,7 @@ def test_a_metric_on_counts_is_the_metric_on_the_rows_they_stand_for(metric):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_resampled_figures_spread_as_resampled_rows_do(metric):
+def test_resampled_values_vary_as_with_resampled_rows(metric):
     rng = np.random.default_rng(2)
     truth = rng.integers(0, 8, 300)
     first = np.where(rng.random(300) < 0.8, truth, rng.integers(0, 8, 300))
@@ -33,7 +33,7 @@ def test_resampled_figures_spread_as_resampled_rows_do(metric):
     )
     np.testing.assert_allclose(cells.mean(axis=1), by_rows.mean(axis=1), atol=0.003)
     np.testing.assert_allclose(cells.std(axis=1), by_rows.std(axis=1), rtol=0.08)
-    # The pairing survives: the difference varies as it does on resampled rows, not as two lone figures would.
+    # Pairing is kept: the difference varies as on resampled rows, not as for two independent values.
     assert np.std(cells[0] - cells[1]) == pytest.approx(np.std(by_rows[0] - by_rows[1]), rel=0.08)
 
 

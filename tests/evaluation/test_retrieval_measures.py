@@ -20,7 +20,7 @@ def queries(draw):
 
 @settings(deadline=None)
 @given(queries())
-def test_rankings_are_measured_as_scikit_learn_measures_scores(drawn):
+def test_ranking_metrics_agree_with_scikit_learn(drawn):
     table, scores = drawn
     relevant = [{one for one, is_there in zip(IDS, row, strict=True) if is_there} for row in table]
     rankings = rank(scores, IDS)
@@ -45,17 +45,17 @@ def test_some_answers_may_be_more_relevant_than_others():
     assert found == pytest.approx(ndcg_score(gains, scores, k=10))
 
 
-def test_a_ranking_may_stop_early_and_say_one_id_twice():
+def test_a_ranking_may_stop_early_and_repeat_an_id():
     assert ranks_of_relevant({"a", "b"}, ["x", "a", "a"]) == [2]
     assert measure("mean_average_precision", [["a", "b"]], [["x", "a", "a"]]) == pytest.approx(0.25)
     assert measure("mean_reciprocal_rank", [["a"]], [["x"]]) == 0
 
 
-def test_a_query_with_nothing_relevant_says_nothing():
+def test_a_query_without_relevant_ids_is_excluded():
     for name in ("recall_at_1", "ndcg_at_10", "mean_average_precision", "mean_reciprocal_rank"):
         assert measure(name, [["a"], []], [["a"], ["x"]]) == 1
 
 
-def test_of_equal_scores_the_earlier_goes_first():
+def test_ties_keep_the_order_of_ids():
     assert rank(np.array([[1.0, 2.0, 1.0]]), ["a", "b", "c"]) == [["b", "a", "c"]]
     assert rank(np.array([[1.0, 2.0, 1.0]]), ["a", "b", "c"], most=1) == [["b"]]

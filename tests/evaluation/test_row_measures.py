@@ -22,7 +22,7 @@ from metier.evaluation.row_measures import (
     measure,
     row_comparison,
     row_interval,
-    rows_right,
+    rows_correct,
 )
 
 WORDS = [
@@ -143,12 +143,12 @@ SHAPES = {
     "length_ratio": draw_text,
 }
 RANKING = [name for name, one in MEASURES.items() if one.higher_is_better is not None]
-# How varied or long texts are does not follow from how right they are.
+# Diversity and length of texts do not depend on their correctness.
 GRADED = [name for name in RANKING if not name.startswith("distinct")]
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_the_bootstrap_spreads_as_resampled_rows_do(name):
+def test_the_bootstrap_varies_as_with_resampled_rows(name):
     rng = np.random.default_rng(3)
     truth, predicted, _ = draw_rows(name, 60, rng)
     interval = row_interval(name, truth, predicted, resamples=4000)
@@ -191,7 +191,7 @@ def test_same_answers_show_no_difference(name):
 
 @settings(max_examples=25)
 @given(st.sampled_from(sorted(MEASURES)), st.integers(0, 1000))
-def test_the_order_of_rows_says_nothing_and_rows_said_twice_change_nothing(name, seed):
+def test_order_and_duplication_of_rows_do_not_change_values(name, seed):
     rng = np.random.default_rng(seed)
     truth, predicted, _ = draw_rows(name, 12, rng)
     figure = measure(name, truth, predicted)
@@ -203,7 +203,7 @@ def test_the_order_of_rows_says_nothing_and_rows_said_twice_change_nothing(name,
 
 
 @pytest.mark.parametrize("name", ["entity_f1", "set_macro_f1", "spearman", "mae"])
-def test_equally_good_methods_are_rarely_told_apart(name):
+def test_equally_good_methods_rarely_show_a_difference(name):
     rng = np.random.default_rng(6)
     draw = SHAPES[next(shape for shape in SHAPES if name.startswith(shape))]
     samples, told_apart = 200, 0
@@ -215,7 +215,7 @@ def test_equally_good_methods_are_rarely_told_apart(name):
     assert told_apart <= binom.ppf(0.999, samples, 0.05)
 
 
-def test_the_interval_of_entity_f1_holds_the_true_figure_as_often_as_it_says():
+def test_the_interval_of_entity_f1_contains_the_true_value_as_often_as_stated():
     rng = np.random.default_rng(7)
     truth, predicted, _ = draw_rows("entity_f1", 20_000, rng)
     true_figure, samples, held = measure("entity_f1", truth, predicted), 400, 0
@@ -228,7 +228,7 @@ def test_the_interval_of_entity_f1_holds_the_true_figure_as_often_as_it_says():
     assert binom.ppf(0.001, samples, 0.94) <= held <= binom.ppf(0.999, samples, 0.97)
 
 
-def test_all_right_is_not_certainty_and_rows_with_nothing_to_find_do_not_speak():
+def test_all_correct_is_not_certainty_and_rows_without_entities_do_not_count():
     truth = [[[0, 4, "A"]]] * 50 + [[]] * 200
     interval = row_interval("entity_f1", truth, truth)
     assert interval.high == interval.value == 1
@@ -238,15 +238,15 @@ def test_all_right_is_not_certainty_and_rows_with_nothing_to_find_do_not_speak()
     assert wrong.high == pytest.approx(binomtest(0, 40).proportion_ci(method="exact").high)
 
 
-def test_rows_that_both_answer_rightly_or_wrongly_do_not_count_as_differences():
+def test_rows_that_both_answer_correctly_or_wrongly_are_not_differences():
     truth = [["a"], ["b"], [], ["c"]]
     comparison = row_comparison("set_micro_f1", truth, [["a"], [], [], ["x"]], [["a"], ["b"], ["z"], ["y"]])
     assert (comparison.only_a_right, comparison.only_b_right) == (1, 1)
 
 
-def test_rows_that_are_right_are_all_that_a_certificate_needs():
+def test_a_certificate_needs_only_which_rows_are_correct():
     truth, big, cheap = draw_rows("entity_f1", 900, np.random.default_rng(11))
-    big_right, cheap_right = rows_right("entity_f1", truth, big), rows_right("entity_f1", truth, cheap)
+    big_right, cheap_right = rows_correct("entity_f1", truth, big), rows_correct("entity_f1", truth, cheap)
     assert big_right.tolist() == [sorted(a) == sorted(b) for a, b in zip(truth, big, strict=True)]
     lost, won = int(np.sum(big_right & ~cheap_right)), int(np.sum(cheap_right & ~big_right))
     comparison = row_comparison("entity_f1", truth, big, cheap, resamples=50)
@@ -254,21 +254,21 @@ def test_rows_that_are_right_are_all_that_a_certificate_needs():
     assert net_loss_upper_bound(lost, won, 900) > (lost - won) / 900
     assert not equivalent(np.ones(900), big_right, cheap_right).is_equivalent
     assert equivalent(np.ones(900), big_right, big_right).is_equivalent
-    assert rows_right("accuracy", ["a", "b"], ["a", "a"]).tolist() == [True, False]
-    with pytest.raises(ValueError, match="no row is simply right"):
-        rows_right("rouge_l", ["a"], ["a"])
+    assert rows_correct("accuracy", ["a", "b"], ["a", "a"]).tolist() == [True, False]
+    with pytest.raises(ValueError, match="rows are not correct or wrong"):
+        rows_correct("rouge_l", ["a"], ["a"])
 
 
 def test_a_lower_error_is_better():
     assert better("mae", 0.1, 0.2)
     assert better("accuracy", 0.2, 0.1)
     assert not higher_is_better("rmse")
-    with pytest.raises(ValueError, match="length_ratio describes answers"):
+    with pytest.raises(ValueError, match="length_ratio only describes answers"):
         row_comparison("length_ratio", ["a b"], ["a"], ["a b c"])
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_label_metrics_go_over_cells_whether_labels_are_names_or_numbers(metric):
+def test_label_metrics_take_names_or_codes(metric):
     rng = np.random.default_rng(8)
     truth, first, second = rng.integers(0, 3, (3, 200))
     names = np.array(["ant", "bee", "cat"])
@@ -281,7 +281,7 @@ def test_label_metrics_go_over_cells_whether_labels_are_names_or_numbers(metric)
     assert measure(metric, list(names[truth]), list(names[first])) == METRICS[metric](truth, first)
 
 
-def test_the_front_takes_row_measures_too():
+def test_interval_and_comparison_take_row_measures_too():
     truth, first, second = draw_rows("rouge_l", 40, np.random.default_rng(9))
     assert interval_of("rouge_l", truth, first, random_state=2) == row_interval(
         "rouge_l", truth, first, random_state=2
@@ -291,7 +291,7 @@ def test_the_front_takes_row_measures_too():
     )
 
 
-def test_what_a_report_has_to_know_of_a_metric():
+def test_facts_about_a_metric_for_the_report():
     assert describe_metric("entity_f1") == {"title": "entity F1", "higher_is_better": True, "is_fraction": True}
     assert describe_metric("rouge_l")["title"] == "ROUGE-L"
     assert describe_metric("mae") == {"title": "MAE", "higher_is_better": False, "is_fraction": False}
@@ -309,7 +309,7 @@ def test_four_thousand_rows_take_under_two_seconds(name):
     assert time.process_time() - start < 2
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_bad_metrics_and_rows_are_refused():
     with pytest.raises(UnknownNameError, match="Did you mean 'entity_f1'"):
         measure("entityf1", [[]], [[]])
     with pytest.raises(EmptyDataError, match="no rows"):

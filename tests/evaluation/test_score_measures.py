@@ -13,7 +13,7 @@ seeds = st.integers(0, 10_000)
 
 @settings(deadline=None)
 @given(seeds, st.sampled_from([0, 1, 6]))
-def test_numbers_are_measured_as_scipy_and_scikit_learn_do(seed, digits):
+def test_score_metrics_agree_with_scipy_and_scikit_learn(seed, digits):
     rng = np.random.default_rng(seed)
     truth = (rng.normal(size=30) * 10 + 1000).round(digits)
     predicted = (truth + rng.normal(size=30) * 5).round(digits)
@@ -30,7 +30,7 @@ def test_ranks_of_a_resample_are_those_of_its_rows(seed):
     truth, predicted = rng.normal(size=(2, 15)).round(0 if seed % 2 else 3)
     counts = rng.multinomial(15, np.full(15, 1 / 15), size=4).astype(float)
     spearman = MEASURES["spearman"]
-    found = spearman.figures(spearman.statistics(truth, predicted), counts)
+    found = spearman.values(spearman.statistics(truth, predicted), counts)
     for draw, figure in zip(counts.astype(int), found, strict=True):
         x, y = np.repeat(truth, draw), np.repeat(predicted, draw)
         constant = len(set(x)) == 1 or len(set(y)) == 1
@@ -39,7 +39,7 @@ def test_ranks_of_a_resample_are_those_of_its_rows(seed):
 
 @settings(deadline=None)
 @given(seeds)
-def test_kappa_is_scikit_learns(seed):
+def test_kappa_agrees_with_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 5, 40)
     predicted = np.clip(truth + rng.integers(-2, 3, 40), 0, 4)
@@ -57,13 +57,13 @@ def test_correlations_do_not_change_with_the_unit(seed, factor, shift):
         assert measure(name, truth, -predicted) == pytest.approx(-figure)
 
 
-def test_answers_all_alike_order_nothing():
+def test_constant_answers_have_no_correlation():
     for name in ("pearson", "spearman"):
         assert measure(name, [1.0, 2.0, 3.0], [5.0, 5.0, 5.0]) == 0
     assert measure("quadratic_kappa", [2, 2], [2, 2]) == 0
 
 
-def test_grades_count_as_their_places_in_the_order():
+def test_grades_count_as_positions_in_the_order():
     order = ["bearish", "neutral", "bullish"]
     kappa = on_grades(MEASURES["quadratic_kappa"], order)
     truth = ["bullish", "neutral", "bearish", "bearish", "neutral"]
@@ -77,7 +77,7 @@ def test_grades_count_as_their_places_in_the_order():
         measure(kappa, truth, ["sideways"] * 5)
 
 
-def test_the_interval_of_a_high_rank_correlation_holds_it_as_often_as_it_says():
+def test_the_interval_of_a_high_rank_correlation_contains_it_as_often_as_stated():
     rng = np.random.default_rng(5)
     samples, held = 400, 0
     true_figure = 6 / np.pi * np.arcsin(0.95 / 2)  # Spearman's of two normal variables correlated by 0.95.
@@ -89,6 +89,6 @@ def test_the_interval_of_a_high_rank_correlation_holds_it_as_often_as_it_says():
     assert binom.ppf(0.001, samples, 0.93) <= held <= binom.ppf(0.999, samples, 0.97)
 
 
-def test_an_infinite_score_is_named_by_its_place():
+def test_a_score_that_is_not_finite_is_reported_with_its_position():
     with pytest.raises(ValueError, match="found nan at position 1"):
         measure("mae", [1.0, float("nan")], [1.0, 2.0])

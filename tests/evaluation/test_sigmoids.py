@@ -1,4 +1,4 @@
-"""A sigmoid a label: the right one where rows are many, the common one where they are few."""
+"""One sigmoid per label: its own with many rows, the common one with few."""
 
 import numpy as np
 import pytest
@@ -12,33 +12,33 @@ from metier.tasks.grading import from_conditional
 
 def sample(slopes, offsets, n_rows, *, seed=0):
     random = np.random.default_rng(seed)
-    margins = random.normal(scale=0.7, size=(n_rows, len(slopes)))
-    return margins, random.random(margins.shape) < expit(margins * slopes + offsets)
+    logits = random.normal(scale=0.7, size=(n_rows, len(slopes)))
+    return logits, random.random(logits.shape) < expit(logits * slopes + offsets)
 
 
-def test_finds_the_sigmoids_that_made_the_rows():
+def test_recovers_the_sigmoids_of_simulated_rows():
     true_slopes, true_offsets = np.array([2.0, 5.0]), np.array([0.5, -3.0])
     slopes, offsets = fit_sigmoids(*sample(true_slopes, true_offsets, 60_000))
     np.testing.assert_allclose(slopes, true_slopes, rtol=0.06)
     np.testing.assert_allclose(offsets, true_offsets, rtol=0.06)
 
 
-def test_probabilities_mean_what_they_say_on_other_rows():
+def test_probabilities_are_calibrated_on_other_rows():
     true_slopes, true_offsets = np.array([1.0, 4.0, 2.0]), np.array([0.0, -2.0, -1.0])
     slopes, offsets = fit_sigmoids(*sample(true_slopes, true_offsets, 500))
-    margins, truth = sample(true_slopes, true_offsets, 20_000, seed=1)
-    given = expit(margins * slopes + offsets)
+    logits, truth = sample(true_slopes, true_offsets, 20_000, seed=1)
+    given = expit(logits * slopes + offsets)
     np.testing.assert_allclose(given.mean(axis=0), truth.mean(axis=0), atol=0.04)
 
 
-def test_a_label_nobody_has_and_one_that_is_separable_stay_finite():
-    margins, truth = sample(np.array([3.0, 3.0]), np.array([-1.0, -1.0]), 300)
+def test_a_label_without_rows_and_a_separable_one_stay_finite():
+    logits, truth = sample(np.array([3.0, 3.0]), np.array([-1.0, -1.0]), 300)
     truth[:, 0] = False
-    truth[:, 1] = margins[:, 1] > 0
-    slopes, offsets = fit_sigmoids(margins, truth)
+    truth[:, 1] = logits[:, 1] > 0
+    slopes, offsets = fit_sigmoids(logits, truth)
     assert np.isfinite([slopes, offsets]).all()
     assert (slopes > 0).all()
-    assert expit(margins[:, 0] * slopes[0] + offsets[0]).max() < 0.5
+    assert expit(logits[:, 0] * slopes[0] + offsets[0]).max() < 0.5
 
 
 def test_no_rows_are_refused():

@@ -8,13 +8,13 @@ from metier.tasks.span_fit import fit_calibration
 
 
 def overconfident(spans, seed):
-    """Draw spans whose true chance is `chance`, and the surer one that a method claims."""
+    """Draw spans with the true probability `chance`, and the overconfident one of a method."""
     rng = np.random.default_rng(seed)
     chance = rng.uniform(0.2, 0.98, spans)
     return expit(2.5 * logit(chance) + 0.7), rng.random(spans) < chance
 
 
-def test_spans_are_right_with_both_ends_and_label():
+def test_spans_are_correct_with_both_boundaries_and_label():
     truth = [[[0, 4, "Drug"], [8, 9, "Gene"]], [], [[3, 5, "Gene"]]]
     found = [
         [{"start": 0, "end": 4, "label": "Drug", "text": "pain", "probability": 0.9}, (8, 9, "Drug", 0.4)],
@@ -26,7 +26,7 @@ def test_spans_are_right_with_both_ends_and_label():
     assert right.tolist() == [True, False, False]
 
 
-def test_a_report_says_what_confidence_is_worth():
+def test_the_report_compares_confidence_and_precision():
     probabilities = np.array([0.95, 0.95, 0.55, 0.55])
     report = report_spans(probabilities, np.array([True, True, True, False]))
     assert (report.spans, report.confidence, report.precision) == (4, pytest.approx(0.75), 0.75)
@@ -36,13 +36,13 @@ def test_a_report_says_what_confidence_is_worth():
     assert report.bins[1]["accuracy"] == 1
 
 
-def test_well_kept_probabilities_have_next_to_no_error():
+def test_calibrated_probabilities_have_almost_no_error():
     rng = np.random.default_rng(1)
     probabilities = rng.random(50_000)
     assert report_spans(probabilities, rng.random(50_000) < probabilities).calibration_error < 0.01
 
 
-def test_the_fit_on_validation_mends_other_spans():
+def test_the_fit_on_validation_calibrates_other_spans():
     claimed, right = overconfident(600, 2)
     calibration = fit_calibration(np.log(claimed), right)
     claimed, right = overconfident(5000, 3)

@@ -21,7 +21,7 @@ def read_column(path, *names):
 
 
 def worsen(texts, seed, *, between=" "):
-    """Leave words out, say them twice, take some from elsewhere."""
+    """Drop words, repeat them, take some from elsewhere."""
     rng = np.random.default_rng(seed)
     words = [text.split(between) if between else list(text) for text in texts]
     everything = [word for row in words for word in row]
@@ -50,7 +50,7 @@ def chinese():
     return texts, worsen(texts, 2, between="")
 
 
-def test_rouge_is_that_of_rouge_score(english):
+def test_rouge_agrees_with_rouge_score(english):
     scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rouge1", "rouge2", "rougeL"])
     scores = [scorer.score(true, answer) for true, answer in zip(*english, strict=True)]
     for name, theirs in (("rouge_1", "rouge1"), ("rouge_2", "rouge2"), ("rouge_l", "rougeL")):
@@ -77,7 +77,7 @@ def test_rouge_of_chinese_is_that_of_its_characters(chinese):
     )
 
 
-def test_bleu_and_chrf_are_sacrebleus(english, chinese):
+def test_bleu_and_chrf_agree_with_sacrebleu(english, chinese):
     sacrebleu = pytest.importorskip("sacrebleu")
     for (truth, predicted), tokenize in ((english, "13a"), (chinese, "zh")):
         expected = sacrebleu.corpus_bleu(predicted, [truth], tokenize=tokenize).score / 100
@@ -137,7 +137,7 @@ MARKS = [
 
 
 @given(st.lists(st.sampled_from(MARKS), max_size=12), st.booleans())
-def test_texts_are_cut_as_sacrebleu_cuts_them(pieces, spaced):
+def test_tokenization_agrees_with_sacrebleu(pieces, spaced):
     tokenizer_13a = pytest.importorskip("sacrebleu.tokenizers.tokenizer_13a").Tokenizer13a()
     tokenizer_zh = pytest.importorskip("sacrebleu.tokenizers.tokenizer_zh").TokenizerZh()
     text = (" " if spaced else "").join(pieces)
@@ -165,7 +165,7 @@ def test_bleu_of_short_texts_is_smoothed_as_sacrebleu_does(texts, is_sentence):
 
 
 @given(st.text("abc", max_size=40), st.text("abc", max_size=40))
-def test_the_longest_common_subsequence_is_that_of_the_table(first, second):
+def test_the_longest_common_subsequence_agrees_with_dynamic_programming(first, second):
     table = np.zeros((len(first) + 1, len(second) + 1), dtype=int)
     for i, one in enumerate(first):
         for j, other in enumerate(second):
@@ -174,7 +174,7 @@ def test_the_longest_common_subsequence_is_that_of_the_table(first, second):
 
 
 @pytest.mark.serial
-def test_long_texts_stay_cheap():
+def test_long_texts_are_cheap():
     rng = np.random.default_rng(4)
     text, other = (" ".join(map(str, rng.integers(0, 500, 20_000))) for _ in range(2))
     start = time.process_time()
@@ -182,7 +182,7 @@ def test_long_texts_stay_cheap():
     assert time.process_time() - start < 2
 
 
-def test_how_varied_and_how_long_texts_are():
+def test_diversity_and_length():
     texts = ["good good good", "good bad"]
     assert distinct(texts, 1) == pytest.approx(2 / 5)
     assert distinct(texts, 2) == pytest.approx(2 / 3)
@@ -192,13 +192,13 @@ def test_how_varied_and_how_long_texts_are():
     assert measure("length_ratio", ["一二三四"], ["一二"]) == 0.5
 
 
-def test_nothing_written_is_worth_nothing():
+def test_empty_answers_score_zero():
     for name in ("rouge_1", "rouge_2", "rouge_l", "bleu", "chrf", "distinct_1"):
         assert measure(name, ["a b c d e"], [""]) == 0
         assert measure(name, [""], [""]) == 0
 
 
-def test_a_tokenization_of_ones_own():
+def test_a_given_tokenization():
     truth, predicted = ["abcdef"], ["abcdex"]
     assert measure("bleu", truth, predicted) == 0
     assert measure(bleu(list, name="bleu_of_characters"), truth, predicted) > 0.5

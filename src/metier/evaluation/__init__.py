@@ -1,6 +1,6 @@
-"""How good answers are, how sure that is, and how two sets of answers compare. Arrays in, never models.
+"""Metrics, confidence intervals, calibration and paired comparison of answers. Takes arrays, never models.
 
-The names below are found when they are first used: what answers needs some of the modules here, and none of scipy.
+The names below are imported on first use: predictors need some of these modules without importing scipy.
 """
 
 import importlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         measure,
         row_comparison,
         row_interval,
-        rows_right,
+        rows_correct,
     )
     from metier.evaluation.span_calibration import SpanCalibrationReport, gather_spans, report_spans
 
@@ -68,7 +68,7 @@ __all__ = [
     "report_spans",
     "row_comparison",
     "row_interval",
-    "rows_right",
+    "rows_correct",
     "rows_to_certify",
     "softmax",
 ]
@@ -122,7 +122,7 @@ _FOUND_IN = {
         "measure",
         "row_comparison",
         "row_interval",
-        "rows_right",
+        "rows_correct",
     ),
     "span_calibration": (
         "SpanCalibrationReport",

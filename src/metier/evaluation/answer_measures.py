@@ -1,11 +1,11 @@
-"""Answers taken from a passage: exactly right, or overlapping the reference, as SQuAD and CMRC 2018 count them.
+"""Exact match and F1 of answers from a passage, as in SQuAD and CMRC 2018.
 
-Truth is, for each row, the list of references, as texts or as `{"text", "start"}`; an empty list says that the
-passage holds no answer. An answer is a text, "" for none. The best of several references counts.
+Truth is, for each row, the list of references, as texts or as `{"text", "start"}`; an empty list means
+unanswerable. An answer is a text, "" for none. The best of several references counts.
 
 English is counted by words, without case, punctuation and articles [1]_. Where a reference or the answer has
-Han characters, the row is counted as CMRC 2018 [2]_ does: by characters, and only the longest run that both
-share counts.
+Han characters, the row is counted as in CMRC 2018 [2]_: by characters, and only the longest common
+substring counts.
 
 References
 ----------
@@ -24,10 +24,10 @@ from metier.text.segmentation import has_han
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
-# The marks that CMRC's script drops; others ("," "(" ".") stay, there and here.
+# The punctuation that CMRC's script removes; other marks ("," "(" ".") stay, as in the script.
 _WITHOUT_CMRC_MARKS = str.maketrans("", "", "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
-# CMRC's script leaves what is not Han to NLTK's word tokenizer, which needs data. Of the 3,970 different answers
-# of CMRC's development set this cuts all but four alike (initials, "A. Gates", and one degree of latitude).
+# CMRC's script tokenizes non-Han text with NLTK, which needs data files. Of the 3,970 different answers of CMRC's
+# development set this gives the same tokens for all but four (initials, "A. Gates", and one degree of latitude).
 _WORD = r"[^\s\u4e00-\u9fa5!-/:-@\[-`{-~]+"
 _cmrc_pieces = re.compile(rf"[\u4e00-\u9fa5]|{_WORD}(?:[.,']{_WORD})*|[!-/:-@\[-`{{-~]").findall
 
@@ -39,14 +39,14 @@ def references(true: Any) -> list[str]:
 
 
 def exact_match(true: Sequence[Any], answer: str) -> float:
-    """1 if the answer is one of the references once both are normalised, else 0."""
+    """Give 1 if the answer equals a reference after normalisation, else 0."""
     texts = references(true)
     normalise = _normalise_chinese if _is_chinese(texts, answer) else _normalise_english
     return float(normalise(answer) in {normalise(text) for text in texts})
 
 
 def answer_f1(true: Sequence[Any], answer: str) -> float:
-    """Harmonic mean of how much of the answer is right and how much of the reference it holds, 0 to 1."""
+    """F1 of the words (or characters) of the answer against the best reference, 0 to 1."""
     texts = references(true)
     if _is_chinese(texts, answer):
         return max(_run_f1(_chinese_tokens(text), _chinese_tokens(answer)) for text in texts)
@@ -88,7 +88,7 @@ def _f1(shared: int, reference: list[str], answer: list[str]) -> float:
 def _longest_shared_run(first: list[str], second: list[str]) -> int:
     longest, runs = 0, [0] * (len(second) + 1)
     for token in first:
-        # From the right, so that each run still sees the one before it of the last row.
+        # From the right, so that runs[at - 1] is still the value of the previous token.
         for at in range(len(second), 0, -1):
             runs[at] = runs[at - 1] + 1 if second[at - 1] == token else 0
         longest = max(longest, *runs)
@@ -96,6 +96,6 @@ def _longest_shared_run(first: list[str], second: list[str]) -> int:
 
 
 ANSWER_MEASURES = (
-    mean_of_rows("exact_match", exact_match, right_at_one=True),
+    mean_of_rows("exact_match", exact_match, correct_at_one=True),
     mean_of_rows("answer_f1", answer_f1),
 )

@@ -1,4 +1,4 @@
-"""Whether a probability of 0.9 is right nine times in ten, and the one number that mends it."""
+"""Calibration: log-loss, calibration error, and the temperature that corrects probabilities."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from scipy.special import log_softmax
 
 from metier.errors import EmptyDataError
 
-# A probability of 0 for the truth would make one row's loss infinite; no sample of rows can justify that.
+# A probability of 0 for the true label would make the loss of one row infinite.
 SMALLEST_PROBABILITY = 1e-12
-# Between them lie margins of a linear SVC (about 0.1) and logits of an overfitted network (about 5).
+# Typical values: about 0.1 for the logits of a linear SVC, about 5 for those of an overfitted network.
 COLDEST, HOTTEST = 1e-3, 1e3
 
 
 def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Mean negative natural logarithm of the probability that was given to the true label; 0 is perfect."""
+    """Mean negative natural logarithm of the probability of the true label; 0 is perfect."""
     probabilities, truth = _check(probabilities, truth)
     given = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(given, SMALLEST_PROBABILITY)).mean())
@@ -24,9 +24,8 @@ def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     """Find the temperature that makes softmax(logits / temperature) most likely (Guo et al., 2017).
 
-    Where every row is right, any colder temperature is likelier still and the fit has no end; Platt's
-    targets [1]_ (a true label's share is (n + 1) / (n + 2)) stand in, as if one more row had been seen and were
-    wrong.
+    If every row is correct, the likelihood grows without bound as the temperature falls. Platt's smoothed
+    targets [1]_ are used then, (n + 1) / (n + 2) for the true label, as if one more row were wrong.
 
     Parameters
     ----------
@@ -41,18 +40,18 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     logits, truth = _check(logits, truth)
     n_rows, n_classes = logits.shape
     rows = np.arange(n_rows)
-    all_right = bool((logits.argmax(axis=1) == truth).all())
-    doubt = 1 / (n_rows + 2) if all_right else 0.0
+    all_correct = bool((logits.argmax(axis=1) == truth).all())
+    smoothing = 1 / (n_rows + 2) if all_correct else 0.0
 
     def loss(log_temperature: float) -> float:
         log_probabilities = log_softmax(logits / np.exp(log_temperature), axis=1)
         true_ones = log_probabilities[rows, truth]
-        if not doubt:
+        if not smoothing:
             return float(-true_ones.mean())
         others = (log_probabilities.sum(axis=1) - true_ones) / max(n_classes - 1, 1)
-        return float(-((1 - doubt) * true_ones + doubt * others).mean())
+        return float(-((1 - smoothing) * true_ones + smoothing * others).mean())
 
-    # The loss is convex in 1 / temperature, so it has one valley along the logarithm too.
+    # The loss is convex in 1 / temperature, so it has one minimum along the logarithm too.
     found = minimize_scalar(
         loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-6}
     )
@@ -62,13 +61,13 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 def calibration_error(probabilities: np.ndarray, truth: np.ndarray, *, bins: int = 15) -> float:
     """Expected calibration error, 0 to 1: mean gap between confidence and accuracy (Guo et al., 2017).
 
-    Bins are of equal width and weigh as many rows as they hold.
+    Bins are of equal width, weighted by their number of rows.
     """
     return mean_gap(reliability(probabilities, truth, bins=bins))
 
 
 def reliability(probabilities: np.ndarray, truth: np.ndarray, *, bins: int = 10) -> list[dict[str, Any]]:
-    """Confidence against accuracy in bins of equal width; empty bins are left out.
+    """Confidence against accuracy in bins of equal width; empty bins are omitted.
 
     Returns
     -------
@@ -79,17 +78,17 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray, *, bins: int = 10)
     return bin_confidence(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins=bins)
 
 
-def bin_confidence(confidence: np.ndarray, right: np.ndarray, *, bins: int) -> list[dict[str, Any]]:
-    """Put answers with one confidence each into bins of equal width, as `reliability` gives them."""
+def bin_confidence(confidence: np.ndarray, correct: np.ndarray, *, bins: int) -> list[dict[str, Any]]:
+    """Bin answers by confidence into bins of equal width, as in `reliability`."""
     edges = np.linspace(0, 1, bins + 1)
-    # Right-closed bins, so that a confidence of exactly 1 has one.
+    # Bins are closed on the right, so that a confidence of exactly 1 has a bin.
     index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     return [
         {
             "low": float(edges[cell]),
             "high": float(edges[cell + 1]),
             "confidence": float(confidence[index == cell].mean()),
-            "accuracy": float(right[index == cell].mean()),
+            "accuracy": float(correct[index == cell].mean()),
             "rows": int(np.sum(index == cell)),
         }
         for cell in np.unique(index)

@@ -1,15 +1,15 @@
-"""An exact bound on what is lost when one method's answers replace another's.
+"""An exact bound on the accuracy lost when the answers of one method replace those of another.
 
-A row is a *loss* when only the replaced answer was right, a *win* when only the replacing one is, and says
-nothing otherwise. The loss in accuracy is P(loss) - P(win). This module tests whether it stays below a margin,
+A row is a *loss* if only the replaced answer was correct, a *win* if only the new one is, and a tie
+otherwise. The loss in accuracy is P(loss) - P(win). This module tests whether it stays below a margin,
 exactly, from the counts of losses and wins among the rows.
 
 The test orders outcomes by the score statistic of Tango [1]_ and takes as its p-value the largest probability,
-over every share of wins that the rows do not rule out [2]_, of an outcome at least as good. Nothing is
-asymptotic: with 1,000 rows and a margin of 0.5 points a handful of rows decides, and there normal
-approximations certify too often. Among bounds that hold at any number of rows it was the tightest of those
-compared in the tests: a binomial bound on losses alone cannot use wins, a betting martingale pays for being
-valid at any time, a Hoeffding-Bentkus bound does not know that most rows say nothing.
+over every win rate in a confidence set [2]_, of an outcome at least as good. It is not asymptotic: with 1,000
+rows and a margin of 0.5 points a few rows decide, and normal approximations certify too often. Of the bounds
+valid at any number of rows that the tests compare it was the tightest: a binomial bound on losses alone cannot
+use wins, a betting martingale pays for being valid at any time, a Hoeffding-Bentkus bound does not use that most
+rows are ties.
 
 References
 ----------
@@ -24,17 +24,17 @@ import math
 import numpy as np
 from scipy.special import bdtr, bdtrc, betaincinv, gammaln, xlog1py, xlogy
 
-# Chance that the share of wins lies outside the set that is searched; added to every p-value.
-# So small that it costs no row: at 0.5 points 598 rows without a loss certify, as the binomial bound says.
+# Probability that the win rate is outside the confidence set; added to every p-value. Small enough to cost no row:
+# at 0.5 points 598 rows without a loss certify, as with the binomial bound.
 EXCLUDED_CHANCE = 2e-5
-# Shares of wins tried in each of two rounds; the probability is a smooth curve over them.
+# Win rates tried in each of two rounds; the probability is a smooth function of them.
 SHARES_TRIED = 25
-NEXT_TO_IMPOSSIBLE = 1e-13
-# How finely the bound is searched, as a fraction of the rows.
+NEGLIGIBLE_PROBABILITY = 1e-13
+# Resolution of the bound, as a fraction of the rows.
 FINEST = 1e-5
 
 
-# The same few counts come again and again: at neighbouring thresholds, on both sides of an equivalence.
+# Cached, as the same counts recur: at neighbouring thresholds, on both sides of an equivalence test.
 @functools.lru_cache(maxsize=10_000)
 def net_loss_p_value(losses: int, wins: int, rows: int, *, margin: float) -> float:
     """Give the exact p-value of "P(loss) - P(win) is `margin` or more".
@@ -44,8 +44,7 @@ def net_loss_p_value(losses: int, wins: int, rows: int, *, margin: float) -> flo
     losses, wins, rows : int
         Counts; rows that are neither a loss nor a win count in `rows` only.
     margin : float
-        Largest loss in accuracy that would be accepted, as a fraction: 0.005 is half a point. Below 0 it asks
-        for a gain.
+        Largest acceptable loss in accuracy, as a fraction: 0.005 is half a point. Below 0: a gain is required.
     """
     _check(losses, wins, rows, margin)
     lowest = float(betaincinv(wins, rows - wins + 1, EXCLUDED_CHANCE / 2)) if wins else 0.0
@@ -65,9 +64,9 @@ def net_loss_p_value(losses: int, wins: int, rows: int, *, margin: float) -> flo
 
 @functools.lru_cache(maxsize=10_000)
 def net_loss_upper_bound(losses: int, wins: int, rows: int, *, confidence: float = 0.95) -> float:
-    """Give the smallest margin that the rows certify, as a fraction: the accuracy lost is at most this.
+    """Give the smallest margin that the rows certify, as a fraction: an upper bound on the accuracy lost.
 
-    Below 0 where a gain is certified. Right to one row in 100,000, on the safe side.
+    Below 0 where a gain is certified. Exact to 1e-5, rounded to the conservative side.
     """
     if not 0.5 <= confidence < 1:
         raise ValueError(f"Expected a confidence from 0.5 to below 1, found {confidence}.")
@@ -82,7 +81,7 @@ def net_loss_upper_bound(losses: int, wins: int, rows: int, *, confidence: float
         if high == 1 - FINEST:
             return 1.0
         low, step = high, 2 * step
-    # Halving keeps a certified margin at the upper end, whatever steps the p-value takes where outcomes tie.
+    # Bisection keeps a certified margin at the upper end, even where the p-value jumps.
     while high - low > FINEST:
         middle = (low + high) / 2
         if net_loss_p_value(losses, wins, rows, margin=middle) <= error:
@@ -93,48 +92,48 @@ def net_loss_upper_bound(losses: int, wins: int, rows: int, *, confidence: float
 
 
 def rows_to_certify(margin: float, *, confidence: float = 0.95) -> int:
-    """Give the fewest rows that certify `margin` when not one of them is a loss or a win."""
+    """Give the fewest rows that certify `margin` if all of them are ties."""
     return math.ceil(math.log(1 - confidence - EXCLUDED_CHANCE) / math.log1p(-margin))
 
 
 def _score(losses: np.ndarray, wins: np.ndarray, rows: int, margin: float) -> np.ndarray:
-    """Give Tango's score for a loss of `margin`: far below 0 where the rows speak for less."""
-    # The likeliest share of wins if the loss were exactly the margin: the root of a quadratic (Tango, 1998).
+    """Give Tango's score for a loss of `margin`: far below 0 where the rows indicate a smaller loss."""
+    # The maximum likelihood win rate if the loss were exactly the margin: the root of a quadratic (Tango, 1998).
     b = -losses - wins + (2 * rows - losses + wins) * margin
     c = -wins * margin * (1 - margin)
-    likeliest = (np.sqrt(np.maximum(b * b - 8 * rows * c, 0)) - b) / (4 * rows)
-    variance = rows * (2 * likeliest + margin * (1 - margin))
+    most_likely = (np.sqrt(np.maximum(b * b - 8 * rows * c, 0)) - b) / (4 * rows)
+    variance = rows * (2 * most_likely + margin * (1 - margin))
     # No losses, no wins and a margin of 0 leave no variance: the score is then 0, not undefined.
     return (losses - wins - rows * margin) / np.sqrt(np.maximum(variance, 1e-12))
 
 
 def _most_losses(losses: int, wins: int, rows: int, margin: float, most_wins: int) -> np.ndarray:
-    """For 0 to `most_wins` wins, the most losses that look at least as good as what was seen; -1: none do."""
-    seen = float(_score(np.array([float(losses)]), np.array([float(wins)]), rows, margin)[0]) + 1e-9
+    """For 0 to `most_wins` wins, the most losses with a score at least as good as the observed one; -1: none."""
+    observed = float(_score(np.array([float(losses)]), np.array([float(wins)]), rows, margin)[0]) + 1e-9
     possible_wins = np.arange(most_wins + 1, dtype=np.float64)
     low = np.full(most_wins + 1, -1.0)
     high = rows - possible_wins
-    # The score grows with losses, so the last accepted number is found by halving, for all wins at once.
+    # The score grows with losses, so bisection finds the last accepted number, for all wins at once.
     while np.any(low < high):
         middle = np.ceil((low + high) / 2)
-        good = _score(middle, possible_wins, rows, margin) <= seen
+        good = _score(middle, possible_wins, rows, margin) <= observed
         low, high = np.where(good, middle, low), np.where(good, high, middle - 1)
     return low
 
 
 def _chance(accepted: np.ndarray, rows: int, margin: float, shares: np.ndarray) -> np.ndarray:
-    """Chance of an accepted outcome where P(win) is a share and P(loss) is margin more; shape (n_shares,)."""
+    """Probability of an accepted outcome where P(win) is a share and P(loss) is larger by the margin; shape (n_shares,)."""
     wins = np.arange(len(accepted), dtype=np.float64)
     share = shares[:, None]
     log_choices = gammaln(rows + 1) - gammaln(wins + 1) - gammaln(rows - wins + 1)
     chance_of_wins = np.exp(log_choices + xlogy(wins, share) + xlog1py(rows - wins, -share))
-    # Given the wins, losses are binomial among the other rows. Most numbers of wins are next to impossible, and
-    # the binomial sum is the dear part: skip them, as if all their outcomes were accepted.
-    at, won = np.nonzero((chance_of_wins > NEXT_TO_IMPOSSIBLE) & (accepted >= 0))
+    # Given the wins, losses are binomial among the other rows. The binomial sum is the expensive part, so it is
+    # skipped for the many improbable numbers of wins, as if all their outcomes were accepted.
+    at, won = np.nonzero((chance_of_wins > NEGLIGIBLE_PROBABILITY) & (accepted >= 0))
     loss_rate = np.clip((shares + margin) / (1 - shares), 0, 1)
     chance_of_losses = np.where(accepted >= 0, np.ones(chance_of_wins.shape), 0.0)
     chance_of_losses[at, won] = bdtr(accepted[won], rows - won, loss_rate[at])
-    # More wins than were enumerated count as accepted: never too small.
+    # More wins than were enumerated count as accepted, which can only raise the p-value.
     beyond = bdtrc(float(wins[-1]), rows, shares) if wins[-1] < rows else np.zeros(len(shares))
     return (chance_of_wins * chance_of_losses).sum(axis=1) + beyond
 

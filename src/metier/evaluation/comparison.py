@@ -1,6 +1,6 @@
-"""Whether one set of answers is better than another, or only luckier on these rows.
+"""Paired comparison: whether one set of answers is better than another beyond chance.
 
-Both sets answer the same rows, so only rows where they differ speak. `compare` calls one better only when the
+Both sets answer the same rows, so only rows where they differ matter. `compare` calls one better only if the
 test and the interval agree; everything else is "no difference shown", which is not a proof of equality: see
 `equivalence`.
 """
@@ -26,10 +26,10 @@ class Comparison:
     difference, low, high : float
         a minus b on the metric, and the ends of its paired bootstrap interval.
     p_value : float
-        How often rows without any true difference would show one at least this large, 0 to 1.
+        Probability of a difference at least this large if there were no true difference, 0 to 1.
     verdict : {"a is better", "b is better", "no difference shown"}
     only_a_right, only_b_right : int
-        Rows that one answers rightly and the other wrongly.
+        Rows that only one of them answers correctly.
     """
 
     difference: float
@@ -53,8 +53,8 @@ def compare(
 ) -> Comparison:
     """Compare two sets of answers to the same rows.
 
-    The p-value is McNemar's exact one for accuracy; McNemar says nothing of other metrics, so theirs comes from
-    swapping the two answers of random rows (`randomization_test`).
+    The p-value is McNemar's exact one for accuracy; other metrics use approximate randomization
+    (`randomization_test`).
     """
     truth, predicted_a, predicted_b = check_answers(truth, predicted_a, predicted_b)
     measure = METRICS[check_metric(metric)]
@@ -72,7 +72,7 @@ def compare(
 
 
 def decide(gain: float, low: float, high: float, p_value: float, *, level: float) -> str:
-    """Give the verdict: one is better only when the test and the interval of the difference agree.
+    """Give the verdict: one is better only if the test and the interval of the difference agree.
 
     `gain` is above 0 where a did better, whatever the sign of the difference.
     """
@@ -82,15 +82,15 @@ def decide(gain: float, low: float, high: float, p_value: float, *, level: float
 
 
 def count_flips(truth: np.ndarray, predicted_a: np.ndarray, predicted_b: np.ndarray) -> tuple[int, int]:
-    """Count the rows that only a answers rightly, and those that only b does."""
-    right_a, right_b = predicted_a == truth, predicted_b == truth
-    return int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
+    """Count the rows that only a answers correctly, and those that only b does."""
+    correct_a, correct_b = predicted_a == truth, predicted_b == truth
+    return int(np.sum(correct_a & ~correct_b)), int(np.sum(correct_b & ~correct_a))
 
 
 def mcnemar_exact(truth: np.ndarray, predicted_a: np.ndarray, predicted_b: np.ndarray) -> float:
     """Two-sided exact p-value that two methods are equally accurate [1]_.
 
-    A sign test on the rows that only one of them gets right.
+    A sign test on the rows that only one of them answers correctly.
 
     References
     ----------
@@ -112,8 +112,8 @@ def randomization_test(
 ) -> float:
     """Two-sided p-value of a difference in any metric by approximate randomization [1]_.
 
-    If the methods were alike, whose answer is whose would not matter: swap the two answers of a row by a coin's
-    fall, and count how often the difference grows as large as the real one.
+    Under the null hypothesis the two answers of a row are exchangeable: swap them at random, and count how often
+    the difference is as large as the observed one.
 
     References
     ----------
@@ -123,13 +123,13 @@ def randomization_test(
     answer_a, answer_b = cells.answers
     swapped = rng.binomial(cells.rows, 0.5, size=(swaps, len(cells.rows)))
     kept = cells.rows - swapped
-    # The rows of a cell split into those whose answers stay and those whose answers change sides.
+    # The rows of a cell split into those whose answers are kept and those whose answers are swapped.
     truths = np.concatenate([cells.truth, cells.truth])
     measure = ON_COUNTS[metric]
     counts = np.concatenate([kept, swapped], axis=1)
     drawn = measure(truths, np.concatenate([answer_a, answer_b]), counts) - measure(
         truths, np.concatenate([answer_b, answer_a]), counts
     )
-    real = METRICS[metric](truth, predicted_a) - METRICS[metric](truth, predicted_b)
-    # The real assignment is one of those the coin could have made; counting it keeps the test valid.
-    return float((1 + np.sum(np.abs(drawn) >= abs(real) - 1e-12)) / (1 + swaps))
+    observed = METRICS[metric](truth, predicted_a) - METRICS[metric](truth, predicted_b)
+    # The observed assignment is one of the possible ones; counting it keeps the test valid.
+    return float((1 + np.sum(np.abs(drawn) >= abs(observed) - 1e-12)) / (1 + swaps))

@@ -1,10 +1,10 @@
-"""Intervals around numbers that hold as often as they say, whatever gave the numbers: split conformal prediction.
+"""Prediction intervals for scores with guaranteed coverage: split conformal prediction.
 
-The errors on rows that the method was not trained on are put in order, and as many are let past as the coverage
-allows. If new rows are like those (exchangeable), an interval that reaches so far to either side holds the truth in
-at least that share of rows: no assumption on the method or on how errors spread [1]_. The promise is for rows on the
-whole, not for each kind of row. Where some rows are known to be harder, dividing errors by a guess of the difficulty
-makes intervals wide where answers are bad and narrow where they are good, and the promise stays [2]_.
+The half width of intervals is a quantile of the absolute errors on held-out rows. If new rows are exchangeable with
+those, intervals contain the truth in at least the stated share of rows, without assumptions on the method or the
+distribution of errors [1]_. The guarantee is marginal, not for each kind of row. Where the difficulty of rows can be
+estimated, dividing errors by it makes intervals wide for hard rows and narrow for easy ones, and the guarantee
+holds [2]_.
 
 References
 ----------
@@ -26,16 +26,16 @@ from metier.evaluation.row_statistics import check_rows
 
 @dataclass(frozen=True)
 class ScoreIntervals:
-    """How far intervals reach around answers.
+    """Intervals around answers.
 
     Parameters
     ----------
     reach : float
         Half the width of an interval in the unit of the score; with difficulties, for a difficulty of 1.
     coverage : float
-        Share of new rows that the intervals hold at least, above 0 and below 1.
+        Guaranteed share of new rows whose truth is in the interval, above 0 and below 1.
     rows : int
-        How many rows this was learned from.
+        Number of rows it was fitted on.
     """
 
     reach: float
@@ -58,7 +58,7 @@ def fit_score_intervals(
     coverage: float = 0.9,
     difficulty: Sequence[float] | None = None,
 ) -> ScoreIntervals:
-    """Learn how far intervals have to reach from rows that the method was not trained on.
+    """Fit the width of intervals on held-out rows.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def fit_score_intervals(
     coverage : float
         Above 0 and below 1.
     difficulty : sequence of float, default=None
-        Above 0: how large an error is to be expected of each row, in any unit. It must be known without the truth:
-        how much members of an ensemble differ, or a model of the errors on training rows. None: all rows alike.
+        Above 0: expected size of the error of each row, in any unit. It must not depend on the truth: the spread
+        of an ensemble, or a model of the errors on training rows. None: the same for all rows.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def fit_score_intervals(
     needed = rows_for_coverage(coverage)
     if rows < needed:
         raise DataError(
-            f"Intervals that hold {100 * coverage:g} % of answers need at least {needed} rows that were not trained "
-            f"on, but there are {rows}. Hold more rows out, or ask for less coverage."
+            f"Intervals with {100 * coverage:g} % coverage need at least {needed} held-out rows, "
+            f"but there are {rows}. Hold out more rows, or lower the coverage."
         )
     errors = np.asarray(truth, dtype=np.float64) - np.asarray(predicted, dtype=np.float64)
     return ScoreIntervals(
@@ -90,22 +90,22 @@ def fit_score_intervals(
 
 
 def rows_for_coverage(coverage: float) -> int:
-    """Give the fewest rows from which a coverage can be promised."""
-    # Of n errors the largest is exceeded by a new one with chance 1 / (n + 1). The fraction of 1 - 0.9 is not exact.
+    """Give the fewest rows that can guarantee a coverage."""
+    # A new error exceeds the largest of n with probability 1 / (n + 1). 1 - 0.9 is not exact in floating point.
     return math.ceil(coverage / (1 - coverage) - 1e-9)
 
 
 def measured_coverage(
     truth: Sequence[float], low: Sequence[float], high: Sequence[float], *, level: float = 0.95
 ) -> Interval:
-    """Give the share of rows whose truth lies within its interval, with its exact binomial interval [1]_.
+    """Give the share of rows whose truth is in its interval, with its exact binomial interval [1]_.
 
     Parameters
     ----------
     truth, low, high : sequence of float
-        Of rows that neither the method nor the intervals were fitted on.
+        Rows that neither the method nor the intervals were fitted on.
     level : float
-        Of the interval around the share, 0 to 1.
+        Confidence level of the interval around the share, 0 to 1.
 
     References
     ----------
@@ -126,23 +126,23 @@ def _as_difficulty(difficulty: Sequence[float] | None, rows: int) -> np.ndarray:
     values = np.asarray(difficulty, dtype=np.float64)
     if values.shape != (rows,) or not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError(
-            f"Expected a difficulty above 0 for each of {rows} rows, found shape {values.shape} with a least of "
+            f"Expected a difficulty above 0 for each of {rows} rows, found shape {values.shape} with the smallest "
             f"{values.min() if values.size else 'nothing'}. Add a small number to difficulties that can be 0."
         )
     return values
 
 
 def half_width(errors: np.ndarray, *, coverage: float) -> float:
-    """Give how far an answer's interval reaches to either side, by split conformal prediction [1]_.
+    """Give the half width of intervals, by split conformal prediction [1]_.
 
-    Of exchangeable rows at least the share `coverage` then lies within, whatever the method and the distribution.
+    For exchangeable rows it guarantees the coverage, whatever the method and the distribution.
 
     Parameters
     ----------
     errors : ndarray of shape (n_rows,)
-        True score less answered score on rows that were not trained on.
+        True score minus predicted score on held-out rows.
     coverage : float
-        Above 0 and below 1. With too few rows for it the largest error is given, which promises less.
+        Above 0 and below 1. With too few rows the largest error is given, which guarantees less.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Entities found in texts, counted as CoNLL-2003 and seqeval count them: right only with both ends and type.
+"""Precision, recall and F1 of entities as in CoNLL-2003 and seqeval: correct only with exact boundaries and type.
 
 Truth and answers are, for each row, a list of `[start, end, label]`.
 """
@@ -10,12 +10,12 @@ import numpy as np
 
 from metier.evaluation.row_statistics import (
     RowMeasure,
+    all_correct,
     check_rows,
     count_found,
     count_found_by_kind,
     f1_value,
     macro_f1_value,
-    nothing_missed,
     precision_value,
     recall_value,
 )
@@ -25,13 +25,13 @@ Entity = tuple[int, int, str]
 
 
 def per_type(truth: Sequence[Spans], predicted: Sequence[Spans]) -> list[dict[str, Any]]:
-    """Precision, recall, F1, true and answered entities of each type, in the order of their names."""
+    """Precision, recall, F1, and number of true and predicted entities of each type, sorted by name."""
     check_rows(truth, predicted)
     true_ones, answered = _entities(truth), _entities(predicted)
     types = _types(true_ones, answered)
     counts = count_found_by_kind(true_ones, answered, kind=_type_of, kinds=types)
     sums = counts.sum(axis=0).reshape(-1, 3)
-    figures = zip(
+    values = zip(
         types, precision_value(sums), recall_value(sums), f1_value(sums), sums[:, 1], sums[:, 2], strict=True
     )
     return [
@@ -43,12 +43,12 @@ def per_type(truth: Sequence[Spans], predicted: Sequence[Spans]) -> list[dict[st
             "entities": int(there),
             "answered": int(found),
         }
-        for name, precision, recall, f1, there, found in figures
+        for name, precision, recall, f1, there, found in values
     ]
 
 
 def entity_f1(truth: Sequence[Spans], predicted: Sequence[Spans]) -> float:
-    """F1 over the entities of all rows, 0 to 1: what methods choose by, and figures are measured in."""
+    """Micro-averaged F1 over the entities of all rows, 0 to 1."""
     return float(f1_value(_counts(truth, predicted).sum(axis=0)))
 
 
@@ -75,8 +75,8 @@ def _counts_by_type(truth: Sequence[Spans], predicted: Sequence[Spans]) -> np.nd
 
 
 ENTITY_MEASURES = (
-    RowMeasure("entity_f1", _counts, f1_value, is_right=nothing_missed),
-    RowMeasure("entity_precision", _counts, precision_value, is_right=nothing_missed),
-    RowMeasure("entity_recall", _counts, recall_value, is_right=nothing_missed),
-    RowMeasure("entity_macro_f1", _counts_by_type, macro_f1_value, is_right=nothing_missed),
+    RowMeasure("entity_f1", _counts, f1_value, is_correct=all_correct),
+    RowMeasure("entity_precision", _counts, precision_value, is_correct=all_correct),
+    RowMeasure("entity_recall", _counts, recall_value, is_correct=all_correct),
+    RowMeasure("entity_macro_f1", _counts_by_type, macro_f1_value, is_correct=all_correct),
 )

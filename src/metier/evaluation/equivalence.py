@@ -1,4 +1,4 @@
-"""Whether two sets of answers are equally good within a margin: proof of sameness, not absence of proof."""
+"""Equivalence test: whether two sets of answers are equally accurate within a margin."""
 
 from dataclasses import dataclass
 
@@ -11,18 +11,18 @@ from metier.evaluation.metrics import check_answers
 
 @dataclass(frozen=True)
 class Equivalence:
-    """What two one-sided tests say.
+    """Result of two one-sided tests.
 
     Parameters
     ----------
     difference, low, high : float
-        Accuracy of a minus that of b, and the interval that the two one-sided bounds leave.
+        Accuracy of a minus that of b, and the interval between the two one-sided bounds.
     margin : float
         Largest difference that counts as none, as a fraction.
     flips : int
-        Rows that are right under one and wrong under the other.
+        Rows that only one of the two answers correctly.
     is_equivalent : bool
-        Both one-sided tests reject: the difference is shown to lie within the margin.
+        Both one-sided tests reject: the difference is shown to be within the margin.
     """
 
     difference: float
@@ -44,8 +44,8 @@ def equivalent(
     """Test whether the accuracies of a and b differ by less than `margin`.
 
     Two one-sided tests (Schuirmann, 1987), each the exact one of `certification` at error 1 - level; together
-    they need no correction. Few rows cannot prove sameness: at 0.5 points even 597 rows without one flip are
-    not enough.
+    they need no correction. Few rows cannot prove equivalence: at 0.5 points 597 rows without a flip are not
+    enough.
     """
     truth, predicted_a, predicted_b = check_answers(truth, predicted_a, predicted_b)
     rows = len(truth)

@@ -1,4 +1,4 @@
-"""The one number that mends the probabilities of grades, as a softmax's temperature mends those of labels."""
+"""Temperature scaling of the probabilities of grades (ordinal labels)."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""How far a figure may be off because the test rows are only a sample."""
+"""Confidence intervals of metrics over the sampling of test rows."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from metier.evaluation.resampling import resampled
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the interval around it, all on the scale of the metric."""
+    """A metric value and its confidence interval."""
 
     value: float
     low: float
@@ -29,18 +29,18 @@ def bootstrap_interval(
 ) -> Interval:
     """Give a metric with its bias-corrected percentile bootstrap interval [1]_.
 
-    Bias-corrected, because a resample holds fewer distinct rows of a rare label than the sample does, which
-    pulls its macro-F1 down; plain percentiles would then sit too low.
+    Bias-corrected, because a resample has fewer distinct rows of a rare label than the sample, which lowers its
+    macro-F1; plain percentiles would be too low.
 
-    Where every answer is right, or every one wrong, resamples cannot vary and the bootstrap would claim
-    certainty. There the exact binomial bound stands in: 300 right answers of 300 still allow 98.8 %.
+    If all answers are correct, or all are wrong, resamples do not vary and the bootstrap interval would be empty.
+    The exact binomial bound is used then: 300 correct answers of 300 still allow 98.8 %.
 
     Parameters
     ----------
     metric : {"accuracy", "macro_f1"}
     truth, predicted : ndarray of int of shape (n_rows,)
     level : float
-        Share of samples whose interval should hold the true figure, 0 to 1.
+        Confidence level, 0 to 1.
 
     References
     ----------
@@ -48,8 +48,8 @@ def bootstrap_interval(
     """
     truth, predicted = check_answers(truth, predicted)
     value = METRICS[check_metric(metric)](truth, predicted)
-    right = truth == predicted
-    if right.all() or not right.any():
+    correct = truth == predicted
+    if correct.all() or not correct.any():
         return exact_interval(value, len(truth), level=level)
     drawn = resampled(metric, truth, predicted, resamples=resamples, rng=np.random.default_rng(random_state))[0]
     low, high = bias_corrected(drawn, value, level=level)
@@ -57,13 +57,13 @@ def bootstrap_interval(
 
 
 def exact_interval(value: float, rows: int, *, level: float) -> Interval:
-    """Give the binomial interval of a share that every one of `rows` agrees on, a value of 0 or 1."""
+    """Give the exact binomial interval of a share of exactly 0 or 1."""
     slack = 1 - ((1 - level) / 2) ** (1 / rows)
     return Interval(value, max(value - slack, 0.0), min(value + slack, 1.0))
 
 
 def bias_corrected(drawn: np.ndarray, value: float, *, level: float) -> tuple[float, float]:
-    """Give the ends of the bias-corrected percentile interval of resampled figures around the sample's own."""
+    """Give the bias-corrected percentile interval from the resampled values and the value of the sample."""
     # Ties count half: accuracy is a multiple of 1/n, and its resamples often equal it.
     below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / len(drawn)
     below = np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn))

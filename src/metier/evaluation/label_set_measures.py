@@ -1,7 +1,7 @@
-"""Sets of labels: each row has any number of them, also none.
+"""Metrics of label sets: each row has any number of labels, or none.
 
-Truth and answers are, for each row, a collection of labels; the ranking measure takes the labels' probabilities
-as a mapping instead.
+Truth and answers are, for each row, a collection of labels; the ranking measure takes a mapping from
+label to probability instead.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,12 +10,12 @@ import numpy as np
 
 from metier.evaluation.row_statistics import (
     RowMeasure,
+    all_correct,
     count_found,
     count_found_by_kind,
     f1_value,
     macro_f1_value,
     mean_of_rows,
-    nothing_missed,
 )
 
 Labels = Collection[str]
@@ -31,7 +31,7 @@ def _is_same(true: Labels, answered: Labels) -> float:
 
 
 def _row_f1(true: Labels, answered: Labels) -> float:
-    """F1 of one row; "no label" answered where there is none is 1, where scikit-learn's default is 0."""
+    """F1 of one row; an empty answer where there is no label is 1 (0 by default in scikit-learn)."""
     both = len(set(true)) + len(set(answered))
     return 2 * len(set(true) & set(answered)) / both if both else 1.0
 
@@ -39,8 +39,8 @@ def _row_f1(true: Labels, answered: Labels) -> float:
 def ranking_precision(true: Labels, probabilities: Mapping[str, float]) -> float:
     """Average over true labels of the share of true ones among the labels that rank no lower [1]_, 0 to 1.
 
-    Labels with the same probability share the worse rank. A row with no label or with every label is 1: any
-    ranking of it is right.
+    Labels with the same probability share the worse rank. A row with no label or with every label is 1, as any
+    ranking is correct.
 
     References
     ----------
@@ -61,9 +61,9 @@ def as_mappings(probabilities: np.ndarray, labels: Sequence[str]) -> list[dict[s
 
 
 LABEL_SET_MEASURES = (
-    RowMeasure("set_micro_f1", count_found, f1_value, is_right=nothing_missed),
-    RowMeasure("set_macro_f1", _counts_by_label, macro_f1_value, is_right=nothing_missed),
-    mean_of_rows("set_samples_f1", _row_f1, right_at_one=True),
-    mean_of_rows("subset_accuracy", _is_same, right_at_one=True),
-    mean_of_rows("label_ranking_precision", ranking_precision, right_at_one=True),
+    RowMeasure("set_micro_f1", count_found, f1_value, is_correct=all_correct),
+    RowMeasure("set_macro_f1", _counts_by_label, macro_f1_value, is_correct=all_correct),
+    mean_of_rows("set_samples_f1", _row_f1, correct_at_one=True),
+    mean_of_rows("subset_accuracy", _is_same, correct_at_one=True),
+    mean_of_rows("label_ranking_precision", ranking_precision, correct_at_one=True),
 )

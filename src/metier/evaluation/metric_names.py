@@ -1,4 +1,4 @@
-"""Metrics as the field writes their names."""
+"""Display names of metrics."""
 
 from metier.errors import UnknownNameError
 from metier.evaluation.measure_table import find_measure
@@ -35,12 +35,12 @@ METRIC_NAMES = {
 
 
 def metric_name(name: str) -> str:
-    """Give the name of a metric as the field writes it: `macro_f1` is `macro-F1`."""
+    """Give the display name of a metric: `macro_f1` is `macro-F1`."""
     return METRIC_NAMES.get(name) or _own_title(name) or name.replace("_", " ")
 
 
 def _own_title(name: str) -> str | None:
-    """The title that a measure states itself; of log-loss and the like, which are no measures of rows, there is none."""
+    """Give the title that a measure states; None for log-loss and others that are not row measures."""
     try:
         return find_measure(name).title
     except UnknownNameError:

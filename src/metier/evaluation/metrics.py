@@ -1,4 +1,4 @@
-"""Quality of answers: whole, by label, and what was taken for what. Arrays in, numbers out."""
+"""Metrics of single-label answers: overall, per label, and confusions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from metier.errors import EmptyDataError, UnknownNameError
 
 
 def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of rows whose answer is right, 0 to 1."""
+    """Share of rows with a correct answer, 0 to 1."""
     truth, predicted = check_answers(truth, predicted)
     return float(np.mean(truth == predicted))
 
@@ -17,27 +17,27 @@ def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
 def macro_f1(truth: np.ndarray, predicted: np.ndarray, *, n_classes: int | None = None) -> float:
     """Mean over labels of the harmonic mean of precision and recall, 0 to 1.
 
-    A rare label counts as much as a common one.
+    Every label counts the same, rare or frequent.
 
     Parameters
     ----------
     truth, predicted : ndarray of int of shape (n_rows,)
-        Column numbers of labels.
+        Label codes.
     n_classes : int, default=None
-        Size of the label space; None: as large as the numbers need. Labels that stand neither in `truth` nor in
-        `predicted` are left out of the mean, as scikit-learn does.
+        Number of labels; None: the largest code plus 1. Labels that are neither in `truth` nor in `predicted`
+        are excluded from the mean, as in scikit-learn.
     """
     truth, predicted = check_answers(truth, predicted)
-    right, true_rows, predicted_rows = _counts(truth, predicted, n_classes or 0)
+    correct, true_rows, predicted_rows = _counts(truth, predicted, n_classes or 0)
     present = true_rows + predicted_rows > 0
-    return float(np.mean(2 * right[present] / (true_rows + predicted_rows)[present]))
+    return float(np.mean(2 * correct[present] / (true_rows + predicted_rows)[present]))
 
 
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"accuracy": accuracy, "macro_f1": macro_f1}
 
 
 def check_metric(metric: str) -> str:
-    """Give the name back if it is a metric's.
+    """Return the name of a metric unchanged.
 
     Raises
     ------
@@ -52,13 +52,13 @@ def check_metric(metric: str) -> str:
 def per_label(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Precision, recall, F1 and number of true rows of each label, in the order of `labels`.
 
-    A share of nothing (the precision of a label that was never answered) is 0.
+    0 / 0 (the precision of a label that was never predicted) is 0.
     """
     truth, predicted = check_answers(truth, predicted)
-    right, true_rows, predicted_rows = _counts(truth, predicted, len(labels))
-    precision = right / np.maximum(predicted_rows, 1)
-    recall = right / np.maximum(true_rows, 1)
-    f1 = 2 * right / np.maximum(true_rows + predicted_rows, 1)
+    correct, true_rows, predicted_rows = _counts(truth, predicted, len(labels))
+    precision = correct / np.maximum(predicted_rows, 1)
+    recall = correct / np.maximum(true_rows, 1)
+    f1 = 2 * correct / np.maximum(true_rows + predicted_rows, 1)
     return [
         {
             "label": label,
@@ -74,7 +74,7 @@ def per_label(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -
 def confusions(
     truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str], *, most: int | None = None
 ) -> list[dict[str, Any]]:
-    """Wrong answers by kind, the most frequent first; `most` keeps that many kinds."""
+    """Pairs of true and predicted label among wrong answers, the most frequent first; at most `most` pairs."""
     truth, predicted = check_answers(truth, predicted)
     wrong = truth != predicted
     kinds, rows = np.unique(np.column_stack([truth[wrong], predicted[wrong]]), axis=0, return_counts=True)
@@ -99,7 +99,7 @@ def check_answers(truth: np.ndarray, *predicted: np.ndarray) -> tuple[np.ndarray
     if len({len(array) for array in arrays}) > 1:
         lengths = " and ".join(str(len(array)) for array in arrays)
         raise ValueError(
-            f"Expected one answer a row, found arrays of {lengths} rows. Give answers to the same rows."
+            f"Expected one answer per row, found arrays of {lengths} rows. Give answers to the same rows."
         )
     if len(arrays[0]) == 0:
         raise EmptyDataError("There are no rows to measure on. Give at least one row with its true label.")
@@ -109,7 +109,7 @@ def check_answers(truth: np.ndarray, *predicted: np.ndarray) -> tuple[np.ndarray
 def _counts(
     truth: np.ndarray, predicted: np.ndarray, n_classes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of each label that are right, true and predicted, three arrays of shape (n_classes,)."""
+    """Numbers of correct, true and predicted rows of each label, three arrays of shape (n_classes,)."""
     size = max(n_classes, int(truth.max()) + 1, int(predicted.max()) + 1)
-    right = np.bincount(truth[truth == predicted], minlength=size)
-    return right, np.bincount(truth, minlength=size), np.bincount(predicted, minlength=size)
+    correct = np.bincount(truth[truth == predicted], minlength=size)
+    return correct, np.bincount(truth, minlength=size), np.bincount(predicted, minlength=size)

@@ -1,10 +1,10 @@
-"""Which label says "none of these relations". Apart from the task, so that measures know it without its rows."""
+"""The label that means "none of these relations"."""
 
 from collections.abc import Sequence
 
 from metier.errors import DataError
 
-# Labels that say "none of these relations", as data sets spell them; the first that occurs is taken.
+# Spellings of the label "none of these relations"; the first that occurs is taken.
 NEGATIVE_LABELS = (
     "no_relation",
     "no relation",
@@ -23,16 +23,16 @@ NEGATIVE_LABELS = (
 
 
 def find_negative_label(labels: Sequence[str], *, stated: str | None = None) -> str | None:
-    """Give the label that means no relation: the stated one, else the first known word among them, else None.
+    """Give the label that means no relation: the stated one, else the first known spelling, else None.
 
     Raises
     ------
     DataError
-        If the stated one is none of the labels.
+        If the stated label is not among the labels.
     """
     if stated is not None and stated not in labels:
         raise DataError(
-            f"{stated!r} was said to be the label of no relation, but the rows have: "
+            f"{stated!r} was named as the label of no relation, but the rows have: "
             f"{', '.join(map(repr, labels))}. Name one of these."
         )
     spelled = {str(label).strip().casefold(): label for label in labels}

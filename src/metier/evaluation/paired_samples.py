@@ -1,4 +1,4 @@
-"""Figures of several sets of answers on the same bootstrap samples of the rows."""
+"""Metrics of several sets of answers on the same bootstrap samples of rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from metier.evaluation.measure_table import Metric, find_measure
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.resampling import resampled
-from metier.evaluation.row_resampling import bootstrap_figures
+from metier.evaluation.row_resampling import bootstrap_values
 from metier.evaluation.row_statistics import check_rows
 
 
@@ -24,8 +24,8 @@ def paired_samples(
 
     Parameters
     ----------
-    truth : sequence with one element a row
-        For accuracy and macro-F1 the number of each label.
+    truth : sequence with one element per row
+        Label codes for accuracy and macro-F1.
     answers : sequence of sequences
         Each as long as `truth`.
 
@@ -37,23 +37,23 @@ def paired_samples(
     check_rows(truth, *answers)
     rng = np.random.default_rng(random_state)
     if metric in METRICS:
-        # Set by set with one seed each: joint cells of many sets would be as many as there are rows.
+        # Row by row: with many sets there would be as many joint cells as rows.
         return _by_rows(str(metric), np.asarray(truth), [np.asarray(one) for one in answers], resamples, rng)
     found = find_measure(metric)
     n_rows, n_sets = len(truth), len(answers)
     if found.is_relative:
         tables = [found.statistics(truth, one) for one in answers]
-    else:  # As one table, because which labels have columns may depend on the answers.
-        joined = [answer for one in answers for answer in one]
-        tables = np.split(found.statistics(list(truth) * n_sets, joined), n_sets)
-    return bootstrap_figures(found, tables, np.ones(n_rows, dtype=np.int64), resamples=resamples, rng=rng)
+    else:  # One table, as the labels that have columns may depend on the answers.
+        concatenated = [answer for one in answers for answer in one]
+        tables = np.split(found.statistics(list(truth) * n_sets, concatenated), n_sets)
+    return bootstrap_values(found, tables, np.ones(n_rows, dtype=np.int64), resamples=resamples, rng=rng)
 
 
 def _by_rows(
     metric: str, truth: np.ndarray, answers: list[np.ndarray], resamples: int, rng: np.random.Generator
 ) -> np.ndarray:
     if metric == "accuracy":
-        right = np.stack([truth == one for one in answers]).astype(np.float64)
+        correct = np.stack([truth == one for one in answers]).astype(np.float64)
         counts = rng.multinomial(len(truth), np.full(len(truth), 1 / len(truth)), size=resamples)
-        return right @ counts.T / len(truth)
+        return correct @ counts.T / len(truth)
     return resampled(metric, truth, *answers, resamples=resamples, rng=rng)

@@ -1,10 +1,10 @@
-"""How an error falls with the rows that were learned from, and what it would be with more of them.
+"""Fit a power law to a learning curve, and forecast the error with more training rows.
 
-Errors of learners follow a power law over a wide range of sizes, `floor + scale * n ** -exponent` [1]_ [2]_:
-the floor is what no number of rows mends (labels that contradict one another, texts that say too little).
-Three numbers from five sizes are not much, so the forecast is a distribution: of other rows to be measured on,
-of other draws of rows to learn from, and of other weights of the sizes, which stands for the law being only
-about right.
+Errors follow a power law over a wide range of training set sizes,
+`irreducible_error + scale * n ** -exponent` [1]_ [2]_: the irreducible error remains however many rows there are
+(contradictory labels, ambiguous texts). Three parameters from five sizes are uncertain, so the forecast is a
+distribution over other test rows, other draws of training rows, and other weights of the sizes, which accounts for
+the law being approximate.
 
 References
 ----------
@@ -16,45 +16,47 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# From an error that hardly falls to one that falls as fast as any that was seen; past 1 sizes say nothing new.
+# From an error that hardly falls to one that falls faster than any observed.
 EXPONENTS = np.geomspace(0.03, 2.0, 60)
 FEWEST_SIZES = 4
 
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """`floor + scale * (n / unit) ** -exponent`.
+    """`irreducible_error + scale * (n / unit) ** -exponent`.
 
     Parameters
     ----------
-    floor, scale : float
-        Not negative; `scale` is what of the error at `unit` rows more rows would mend.
+    irreducible_error, scale : float
+        Not negative; `scale` is the part of the error at `unit` rows that more rows would remove.
     exponent : float
-        How fast it falls.
+        How fast the error falls.
     unit : float
-        Rows of the largest size it was fitted to.
+        Rows of the largest fitted size.
     """
 
-    floor: float
+    irreducible_error: float
     scale: float
     exponent: float
     unit: float
 
     def error_at(self, rows: float | np.ndarray) -> np.ndarray:
-        """Give the error after learning from so many rows."""
-        return np.asarray(self.floor + self.scale * (np.asarray(rows) / self.unit) ** -self.exponent)
+        """Give the error with this many training rows."""
+        return np.asarray(
+            self.irreducible_error + self.scale * (np.asarray(rows) / self.unit) ** -self.exponent
+        )
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """An error that was not measured.
+    """A forecast error.
 
     Parameters
     ----------
     value, low, high : float
-        The fit's own, and the ends of its interval.
+        The forecast and its interval.
     drawn : ndarray of shape (n_samples,)
-        What the interval was taken from.
+        The samples of the interval.
     """
 
     value: float
@@ -65,16 +67,16 @@ class Forecast:
 
 @dataclass(frozen=True)
 class CurveErrors:
-    """Errors measured at several sizes.
+    """Errors measured at several training set sizes.
 
     Parameters
     ----------
     sizes : ndarray of shape (n_sizes,)
-        Rows learned from, ascending.
+        Training rows, ascending.
     errors : list of ndarray of shape (n_draws,)
-        For each size, the error of each draw of so many rows.
+        For each size, the error of each draw of training rows.
     samples : list of ndarray of shape (n_draws, n_samples)
-        The same on bootstrap samples of the rows that were measured on, paired over everything.
+        The same on bootstrap samples of the test rows, paired over all sizes and draws.
     """
 
     sizes: np.ndarray
@@ -92,7 +94,7 @@ class CurveErrors:
 
     @property
     def draw_noise(self) -> float | None:
-        """By what fraction of itself an error differs from draw to draw; None without a second draw."""
+        """Relative standard deviation of errors between draws; None without a second draw."""
         spreads = [one.std(ddof=1) / max(one.mean(), 1e-9) for one in self.errors if len(one) > 1]
         return float(np.sqrt(np.mean(np.square(spreads)))) if spreads else None
 
@@ -109,48 +111,48 @@ def fit_power_law(sizes: np.ndarray, errors: np.ndarray, weights: np.ndarray) ->
     best = np.full(len(errors), np.inf)
     found = np.zeros((len(errors), 3))
     for exponent in EXPONENTS:
-        floor, scale, loss = _least_squares((sizes / unit) ** -exponent, errors, weights)
+        irreducible, scale, loss = _least_squares((sizes / unit) ** -exponent, errors, weights)
         is_better = loss < best * (1 - 1e-9)
         best = np.where(is_better, loss, best)
-        found[is_better] = np.column_stack([floor, scale, np.full(len(errors), exponent)])[is_better]
+        found[is_better] = np.column_stack([irreducible, scale, np.full(len(errors), exponent)])[is_better]
     return tuple(PowerLaw(float(a), float(b), float(c), unit) for a, b, c in found)
 
 
 def _least_squares(
     x: np.ndarray, y: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit `y = floor + scale * x` with neither negative; gives floor, scale and loss of each set."""
+    """Fit `y = irreducible + scale * x` with neither negative; gives irreducible, scale and loss of each set."""
     total, sum_x, sum_y = weights.sum(axis=1), weights @ x, (weights * y).sum(axis=1)
     sum_xx, sum_xy = weights @ x**2, (weights * y) @ x
     spread = np.maximum(total * sum_xx - sum_x**2, 1e-15)
     scale = np.maximum((total * sum_xy - sum_x * sum_y) / spread, 0.0)
-    floor = (sum_y - scale * sum_x) / total
-    scale = np.where(floor < 0, sum_xy / sum_xx, scale)
-    floor = np.maximum(floor, 0.0)
-    residuals = y - floor[:, None] - scale[:, None] * x
-    return floor, scale, (weights * residuals**2).sum(axis=1)
+    irreducible = (sum_y - scale * sum_x) / total
+    scale = np.where(irreducible < 0, sum_xy / sum_xx, scale)
+    irreducible = np.maximum(irreducible, 0.0)
+    residuals = y - irreducible[:, None] - scale[:, None] * x
+    return irreducible, scale, (weights * residuals**2).sum(axis=1)
 
 
 def forecast(curve: CurveErrors, rows: float, *, level: float = 0.95, random_state: int = 0) -> Forecast:
-    """Say what the error of one more training would be, on so many rows.
+    """Forecast the error of one further training on this many rows.
 
     Parameters
     ----------
     curve : CurveErrors
-        Of at least `FEWEST_SIZES` sizes.
+        With at least `FEWEST_SIZES` sizes.
     rows : float
         More than any of the sizes.
     level : float
-        Share of forecasts whose interval should hold what is then measured, 0 to 1.
+        Share of forecasts whose interval should contain the measured error, 0 to 1.
     """
     rng = np.random.default_rng(random_state)
     means, noise = curve.means, curve.draw_noise or 0.0
     draws = np.array([len(one) for one in curve.errors])
-    value = float(fit_power_law(curve.sizes, means[None], _trust(means, draws)[None])[0].error_at(rows))
+    value = float(fit_power_law(curve.sizes, means[None], _weights(means, draws)[None])[0].error_at(rows))
     sampled = np.stack([one.mean(axis=0) for one in curve.samples], axis=1)
-    # What other draws would have changed: known from the sizes that were drawn more than once.
+    # Variation between draws, estimated from the sizes with more than one draw.
     sampled = np.maximum(sampled * (1 + noise / np.sqrt(draws) * rng.standard_normal(sampled.shape)), 0.0)
-    weights = _trust(sampled, draws) * rng.exponential(size=sampled.shape)
+    weights = _weights(sampled, draws) * rng.exponential(size=sampled.shape)
     laws = fit_power_law(curve.sizes, sampled, weights)
     drawn = np.array([float(law.error_at(rows)) for law in laws])
     drawn = np.maximum(drawn * (1 + noise * rng.standard_normal(len(drawn))), 0.0)
@@ -158,6 +160,6 @@ def forecast(curve: CurveErrors, rows: float, *, level: float = 0.95, random_sta
     return Forecast(value, float(min(low, value)), float(max(high, value)), drawn)
 
 
-def _trust(errors: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def _weights(errors: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Weights of sizes: an error's noise is about proportional to it, and falls with the draws."""
     return draws / np.maximum(errors, 1e-4) ** 2

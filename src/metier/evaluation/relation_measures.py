@@ -1,6 +1,6 @@
-"""Relations between two marked entities: one label a row, of which one may mean "none of these".
+"""Metrics of relations between two entities. One label may mean "none of these relations".
 
-Truth and answers are one label a row.
+Truth and answers are one label per row.
 """
 
 import re
@@ -11,12 +11,12 @@ import numpy as np
 from metier.evaluation.negative_labels import find_negative_label
 from metier.evaluation.row_statistics import (
     RowMeasure,
+    all_correct,
     by_kinds,
     count_found,
     count_found_by_kind,
     f1_value,
     macro_f1_value,
-    nothing_missed,
 )
 
 OTHER = "Other"
@@ -28,7 +28,7 @@ def _relation(label: str) -> str:
 
 
 def _semeval_counts(truth: Sequence[str], predicted: Sequence[str]) -> np.ndarray:
-    """Count right (with direction), true and answered rows of each relation, whichever its direction."""
+    """Count correct (with direction), true and predicted rows of each relation in either direction."""
     relations = sorted({_relation(label) for label in [*truth, *predicted]} - {OTHER})
     column = {relation: number for number, relation in enumerate(relations)}
     counts = np.zeros((len(truth), len(relations), 3))
@@ -42,7 +42,7 @@ def _semeval_counts(truth: Sequence[str], predicted: Sequence[str]) -> np.ndarra
 
 
 def _semeval_value(sums: np.ndarray) -> np.ndarray:
-    """Mean F1 over the relations that the truth holds, as the official scorer takes it."""
+    """Mean F1 over the relations in the truth, as in the official scorer."""
     by_relation = by_kinds(sums)
     is_there = by_relation[..., 1] > 0
     total = np.where(is_there, f1_value(by_relation), 0.0).sum(axis=-1)
@@ -51,16 +51,15 @@ def _semeval_value(sums: np.ndarray) -> np.ndarray:
 
 
 def relation_f1(average: str, *, negative: str | None = None) -> RowMeasure:
-    """Make F1 over the labels that name a relation.
+    """Make F1 over the labels that are relations.
 
     Parameters
     ----------
     average : {"micro", "macro"}
         "micro": of all rows together; "macro": mean over labels.
     negative : str, default=None
-        The label that says "none of these relations"; a row whose truth and answer both are it counts nowhere.
-        None: the one that `evaluation.negative_labels` knows among the labels of the rows. Where there is none,
-        micro-F1 is accuracy.
+        The label that means "none of these relations"; rows where both truth and answer are this label are not
+        counted. None: the label that `evaluation.negative_labels` finds. Without such a label micro-F1 is accuracy.
     """
     if average not in ("micro", "macro"):
         raise ValueError(f"Expected an average of 'micro' or 'macro', found {average!r}.")
@@ -79,13 +78,12 @@ def relation_f1(average: str, *, negative: str | None = None) -> RowMeasure:
 
     name = f"relation_{average}_f1"
     if average == "micro":
-        return RowMeasure(name, micro, f1_value, is_right=nothing_missed)
-    return RowMeasure(name, macro, macro_f1_value, is_right=nothing_missed)
+        return RowMeasure(name, micro, f1_value, is_correct=all_correct)
+    return RowMeasure(name, macro, macro_f1_value, is_correct=all_correct)
 
 
-# The official figure of SemEval-2010 task 8 (Hendrickx et al., 2010), scorer 1.2: nine relations, their
-# direction counted, Other left out. A row with the right relation in the wrong direction is missed by its
-# relation and a false alarm of the same relation.
-SEMEVAL_F1 = RowMeasure("semeval_f1", _semeval_counts, _semeval_value, is_right=nothing_missed)
+# The official score of SemEval-2010 task 8 (Hendrickx et al., 2010), scorer 1.2: nine relations with direction,
+# without Other. The correct relation in the wrong direction is both a false negative and a false positive of it.
+SEMEVAL_F1 = RowMeasure("semeval_f1", _semeval_counts, _semeval_value, is_correct=all_correct)
 
 RELATION_MEASURES = (SEMEVAL_F1, relation_f1("micro"), relation_f1("macro"))

@@ -1,8 +1,8 @@
 """The bootstrap over cells instead of rows.
 
 Rows with the same truth and the same answers are exchangeable, so they form one cell. A bootstrap sample is
-then one multinomial draw of cell counts, and a metric of it is arithmetic on counts: thousands of resamples
-cost milliseconds and no row is ever copied. With paired answers a cell is (truth, answer of a, answer of b),
+then one multinomial draw of cell counts, and the metric is computed from the counts: thousands of resamples
+take milliseconds and no row is copied. With paired answers a cell is (truth, answer of a, answer of b),
 which keeps the pairing.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-# Counts held at once, 8 bytes each: 32 MB whatever the number of rows and labels.
+# Counts in memory at once, 8 bytes each: 32 MB for any number of rows and labels.
 COUNTS_AT_ONCE = 4_000_000
 
 
@@ -48,9 +48,9 @@ def gather_cells(truth: np.ndarray, *answers: np.ndarray) -> Cells:
 
 
 def gather_hits(truth: np.ndarray, *answers: np.ndarray) -> Cells:
-    """Count the combinations of right and wrong answers only: all that accuracy needs, and at most 2^m cells.
+    """Count only the combinations of correct and wrong answers, which is enough for accuracy: at most 2^m cells.
 
-    A right answer is 1 against a truth of 1, a wrong one 0.
+    A correct answer is 1 against a truth of 1, a wrong one 0.
     """
     return gather_cells(np.ones_like(truth), *((truth == answer).astype(np.int64) for answer in answers))
 
@@ -60,12 +60,12 @@ def _accuracy(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> n
 
 
 def _macro_f1(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    right = truth == predicted
-    twice_right = 2 * _sum_by_label(truth[right], counts[:, right], truth, predicted)
-    met = _sum_by_label(truth, counts, truth, predicted) + _sum_by_label(predicted, counts, truth, predicted)
-    # A label that a resample never meets is left out of its mean, as it would be of a real sample's.
-    f1 = np.divide(twice_right, met, out=np.zeros(met.shape), where=met > 0)
-    return f1.sum(axis=1) / (met > 0).sum(axis=1)
+    correct = truth == predicted
+    twice_correct = 2 * _sum_by_label(truth[correct], counts[:, correct], truth, predicted)
+    n_rows = _sum_by_label(truth, counts, truth, predicted) + _sum_by_label(predicted, counts, truth, predicted)
+    # A label that is not in a resample is excluded from its mean, as in a sample.
+    f1 = np.divide(twice_correct, n_rows, out=np.zeros(n_rows.shape), where=n_rows > 0)
+    return f1.sum(axis=1) / (n_rows > 0).sum(axis=1)
 
 
 def _sum_by_label(by: np.ndarray, counts: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ def _sum_by_label(by: np.ndarray, counts: np.ndarray, truth: np.ndarray, predict
     return (member @ counts.T).T
 
 
-# The metrics of metrics.METRICS on blocks of cell counts: (truth, predicted, counts) -> one value a resample.
+# The metrics of metrics.METRICS on blocks of cell counts: (truth, predicted, counts) -> one value per resample.
 ON_COUNTS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     "accuracy": _accuracy,
     "macro_f1": _macro_f1,

@@ -1,8 +1,8 @@
-"""Rankings: whether what a query looks for stands near the top.
+"""Metrics of rankings: whether relevant ids are near the top.
 
 Truth is, for each query, the relevant ids, or a mapping from id to gain where some are more relevant than
-others. An answer is the ranking: ids, the best first; it may stop early, and what it leaves out was not found.
-A query without anything relevant says nothing and is left out of every mean.
+others. An answer is the ranking: ids, the best first; it may stop early, and missing ids count as not found.
+Queries without a relevant id are excluded from every mean.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -15,7 +15,7 @@ Relevant = Collection[Hashable] | Mapping[Hashable, float]
 
 
 def ranks_of_relevant(relevant: Relevant, ranking: Sequence[Hashable]) -> list[int]:
-    """Give the places, from 1, at which relevant ids stand in a ranking; an id that comes again counts once."""
+    """Give the ranks, from 1, of relevant ids in a ranking; a repeated id counts once."""
     wanted = set(_gains(relevant))
     ranks = []
     for rank, candidate in enumerate(ranking, start=1):
@@ -26,23 +26,23 @@ def ranks_of_relevant(relevant: Relevant, ranking: Sequence[Hashable]) -> list[i
 
 
 def rank(scores: np.ndarray, ids: Sequence[Hashable], *, most: int | None = None) -> list[list[Hashable]]:
-    """Turn scores of shape (n_queries, n_ids) into rankings; of equal scores the earlier id goes first."""
+    """Turn scores of shape (n_queries, n_ids) into rankings; ties keep the order of ids."""
     order = np.argsort(-np.asarray(scores), axis=1, kind="stable")[:, :most]
-    return [[ids[place] for place in row] for row in order.tolist()]
+    return [[ids[index] for index in row] for row in order.tolist()]
 
 
-def recall_at(places: int) -> RowMeasure:
-    """Share of what is relevant that stands among the first `places`."""
+def recall_at(cutoff: int) -> RowMeasure:
+    """Share of the relevant ids among the first `cutoff`."""
 
     def row_value(relevant: Relevant, ranking: Sequence[Hashable]) -> float | None:
         wanted = _gains(relevant)
-        return len(ranks_of_relevant(relevant, ranking[:places])) / len(wanted) if wanted else None
+        return len(ranks_of_relevant(relevant, ranking[:cutoff])) / len(wanted) if wanted else None
 
-    return mean_of_rows(f"recall_at_{places}", row_value)
+    return mean_of_rows(f"recall_at_{cutoff}", row_value)
 
 
-def ndcg_at(places: int) -> RowMeasure:
-    """Gains among the first `places`, each over log2(rank + 1), as a share of the best possible sum [1]_.
+def ndcg_at(cutoff: int) -> RowMeasure:
+    """Gains among the first `cutoff`, each over log2(rank + 1), as a share of the best possible sum [1]_.
 
     References
     ----------
@@ -53,12 +53,12 @@ def ndcg_at(places: int) -> RowMeasure:
         gains = _gains(relevant)
         if not gains:
             return None
-        wanted = sorted(gains.values(), reverse=True)[:places]
+        wanted = sorted(gains.values(), reverse=True)[:cutoff]
         best = sum(gain / np.log2(at + 1) for at, gain in enumerate(wanted, start=1))
-        found = ranks_of_relevant(relevant, ranking[:places])
+        found = ranks_of_relevant(relevant, ranking[:cutoff])
         return sum(gains[ranking[at - 1]] / np.log2(at + 1) for at in found) / best
 
-    return mean_of_rows(f"ndcg_at_{places}", row_value)
+    return mean_of_rows(f"ndcg_at_{cutoff}", row_value)
 
 
 def reciprocal_rank(relevant: Relevant, ranking: Sequence[Hashable]) -> float | None:
@@ -70,7 +70,7 @@ def reciprocal_rank(relevant: Relevant, ranking: Sequence[Hashable]) -> float | 
 
 
 def average_precision(relevant: Relevant, ranking: Sequence[Hashable]) -> float | None:
-    """Mean over relevant ids of the precision at each one's rank; one that is not found counts 0."""
+    """Mean over relevant ids of the precision at their rank; 0 for an id that is not found."""
     wanted = _gains(relevant)
     ranks = ranks_of_relevant(relevant, ranking)
     return sum(found / at for found, at in enumerate(ranks, start=1)) / len(wanted) if wanted else None

@@ -1,7 +1,7 @@
-"""The bootstrap and the swapping test over rows' statistics.
+"""The bootstrap and the randomization test on row statistics.
 
-Rows with the same statistics are exchangeable and form one cell, as in `resampling`: of a thousand rows that
-are only right or wrong there remain two cells. What stays is a matrix product of draws and statistics, in
+Rows with the same statistics are exchangeable and form one cell, as in `resampling`: a thousand rows that are
+either correct or wrong form two cells. A resample is then a matrix product of counts and statistics, computed in
 blocks of bounded size.
 """
 
@@ -11,16 +11,16 @@ import numpy as np
 
 from metier.evaluation.row_statistics import RowMeasure
 
-# Numbers held at once in each of a handful of arrays: together about 32 MB, whatever the number of rows.
+# Numbers in memory at once in each of a few arrays: together about 32 MB, for any number of rows.
 NUMBERS_AT_ONCE = 500_000
-# Drawing cells costs as much a cell as drawing this many rows.
+# Drawing one cell costs as much as drawing this many rows.
 ROWS_A_CELL = 8
-# Wide tables are those of hundreds of labels; finding alike rows in them would hold three more copies.
-WIDEST_JOINED = 100
+# Wide tables have hundreds of labels; finding equal rows in them would need three more copies.
+WIDEST_GROUPED = 100
 
 
 def gather_rows(*statistics: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Join rows with the same statistics under every method.
+    """Group rows with the same statistics under every method.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ def gather_rows(*statistics: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     -------
     tables : list of ndarray of shape (n_cells, n_statistics)
     rows : ndarray of int of shape (n_cells,)
-        How many rows each cell stands for.
+        Number of rows of each cell.
     """
-    if sum(table.shape[1] for table in statistics) > WIDEST_JOINED:
+    if sum(table.shape[1] for table in statistics) > WIDEST_GROUPED:
         return list(statistics), np.ones(len(statistics[0]), dtype=np.int64)
     cells, rows = np.unique(np.concatenate(statistics, axis=1), axis=0, return_counts=True)
     return np.split(cells, len(statistics), axis=1), rows
 
 
-def bootstrap_figures(
+def bootstrap_values(
     measure: RowMeasure,
     tables: list[np.ndarray],
     rows: np.ndarray,
@@ -47,17 +47,17 @@ def bootstrap_figures(
     resamples: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Figures of bootstrap samples of the rows, of shape (n_tables, resamples).
+    """Metric values of bootstrap samples of the rows, of shape (n_tables, resamples).
 
-    The tables are drawn together: one column is one sample of rows.
+    Columns are paired: one column is one sample of rows.
     """
     blocks = [
-        np.stack([measure.figures(table, counts) for table in tables]) for counts in _draw(rows, resamples, rng)
+        np.stack([measure.values(table, counts) for table in tables]) for counts in _draw(rows, resamples, rng)
     ]
     return np.concatenate(blocks, axis=1)
 
 
-def swapped_figures(
+def swapped_values(
     measure: RowMeasure,
     tables: list[np.ndarray],
     rows: np.ndarray,
@@ -65,33 +65,33 @@ def swapped_figures(
     swaps: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Figures of two methods after a coin has decided, row by row, whose answer is whose; shape (2, swaps)."""
+    """Metric values of two methods after swapping the answers of random rows; shape (2, swaps)."""
     first, second = tables
     if measure.on_counts is None:
         gain = second - first
         moved = np.concatenate([swapped @ gain for swapped in _toss(rows, swaps, rng)])
         return np.stack([measure.value(rows @ first + moved), measure.value(rows @ second - moved)])
-    # The rows of a cell split into those whose answers stay and those whose answers change sides.
+    # The rows of a cell split into those whose answers are kept and those whose answers are swapped.
     sides = np.concatenate([first, second]), np.concatenate([second, first])
     blocks = []
     for swapped in _toss(rows, swaps, rng):
         counts = np.concatenate([rows - swapped, swapped], axis=1)
-        blocks.append(np.stack([measure.figures(side, counts) for side in sides]))
+        blocks.append(np.stack([measure.values(side, counts) for side in sides]))
     return np.concatenate(blocks, axis=1)
 
 
 def _toss(rows: np.ndarray, swaps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw how many rows of each cell change sides, in blocks of shape (some, n_cells)."""
+    """Draw how many rows of each cell are swapped, in blocks of shape (some, n_cells)."""
     block = max(1, NUMBERS_AT_ONCE // len(rows))
     for start in range(0, swaps, block):
         shape = (min(block, swaps - start), len(rows))
-        # One coin a cell is ten times cheaper than a binomial number.
+        # One random bit per cell is ten times cheaper than a binomial number.
         coins = rng.integers(0, 2, shape, np.int8) if rows.max() == 1 else rng.binomial(rows, 0.5, shape)
         yield coins.astype(np.float64)
 
 
 def _draw(rows: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw how often each cell comes, in blocks of shape (some, n_cells); each line adds up to all rows."""
+    """Draw the count of each cell, in blocks of shape (some, n_cells); each line sums to the number of rows."""
     n_rows, n_cells = int(rows.sum()), len(rows)
     few_cells = n_cells * ROWS_A_CELL <= n_rows
     cell_of_row = np.repeat(np.arange(n_cells), rows)
@@ -101,7 +101,7 @@ def _draw(rows: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterato
         if few_cells:
             yield rng.multinomial(n_rows, rows / n_rows, size=some).astype(np.float64)
         else:
-            # The same distribution, drawn row by row: with a cell a row it is several times faster.
+            # The same distribution, drawn row by row: several times faster where there are many cells.
             drawn = cell_of_row[rng.integers(n_rows, size=(some, n_rows))]
             drawn += np.arange(some)[:, None] * n_cells
             counts = np.bincount(drawn.ravel(), minlength=some * n_cells)

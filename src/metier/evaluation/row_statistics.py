@@ -1,10 +1,9 @@
-"""What a measure needs to know of each row, so that thousands of resamples cost one matrix product.
+"""Metrics as functions of sums of row statistics, so that thousands of resamples cost one matrix product.
 
-Most measures of the trade (entity F1, BLEU, ROUGE, mean absolute error) are arithmetic on sums over rows: of
-right, true and predicted entities, of matching n-grams, of errors. A `RowMeasure` says which numbers each row
-adds and what is made of their sums. A bootstrap sample is then the rows' numbers times how often each row was
-drawn, and a measure is never computed row by row again. What ranks the rows among one another (rank correlation)
-has no such sums, and says instead what it is where each row counts so many times.
+Most metrics (entity F1, BLEU, ROUGE, mean absolute error) are functions of sums over rows: of correct, true and
+predicted entities, of matching n-grams, of errors. A `RowMeasure` defines the statistics of a row and the function
+of their sums. A bootstrap sample is then the product of row counts and row statistics. Metrics that depend on ranks
+among the rows have no such sums; they compute the value from statistics and counts (`on_counts`).
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -22,30 +21,31 @@ OnCounts = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class RowMeasure:
-    """A figure that is arithmetic on sums over rows.
+    """A metric that is a function of sums over rows.
 
     Parameters
     ----------
     name : str
     statistics : callable
-        (truth, predicted), each with one element a row -> float64 ndarray of shape (n_rows, n_statistics).
+        (truth, predicted), each with one element per row -> float64 ndarray of shape (n_rows, n_statistics).
     value : callable
-        Sums of shape (..., n_statistics) -> figures of shape (...); always finite: a share of nothing is 0.
+        Sums of shape (..., n_statistics) -> values of shape (...); always finite: 0 / 0 is 0.
     higher_is_better : bool or None, default=True
-        None: the figure describes answers and ranks none (how long they are).
+        None: descriptive, without better or worse (such as length).
     is_fraction : bool, default=True
-        The figure lies from 0 to 1 and reads as a percentage.
-    is_right : callable, default=None
-        Statistics -> bool ndarray of shape (n_rows,): the row is answered rightly. None: no row is simply right.
+        The value is between 0 and 1 and can be shown as a percentage.
+    is_correct : callable, default=None
+        Statistics -> bool ndarray of shape (n_rows,): the row is answered correctly. None: rows are not correct or
+        wrong.
     row_value : callable, default=None
-        Statistics -> what each row is worth alone, on the measure's scale; None: `value` of its statistics.
+        Statistics -> value of each single row; None: `value` of its statistics.
     is_relative : bool, default=False
-        A row's statistics depend on the other rows (ranks do), so two methods' are never computed as one table.
+        The statistics of a row depend on the other rows (as ranks do), so those of two methods are computed separately.
     on_counts : callable, default=None
-        Statistics and counts of shape (..., n_rows) -> figures of shape (...), for what changes with the company
-        a row is drawn into. None: `value` of the counted sums.
+        Statistics and counts of shape (..., n_rows) -> values of shape (...), for metrics that are not a function of
+        sums. None: `value` of the weighted sums.
     title : str, default=None
-        The name as the field writes it; None: `name` with spaces, or what `metric_names` has.
+        Display name; None: from `metric_names`, else `name` with spaces.
     """
 
     name: str
@@ -53,7 +53,7 @@ class RowMeasure:
     value: OnSums
     higher_is_better: bool | None = True
     is_fraction: bool = True
-    is_right: OnSums | None = None
+    is_correct: OnSums | None = None
     row_value: OnSums | None = None
     is_relative: bool = False
     on_counts: OnCounts | None = None
@@ -65,26 +65,26 @@ class RowMeasure:
         """Statistics of two sets of answers to the same rows, with the same columns."""
         if self.is_relative:
             return self.statistics(truth, first), self.statistics(truth, second)
-        # As one table, because which labels have columns may depend on the answers.
+        # One table, as the labels that have columns may depend on the answers.
         both = self.statistics([*truth, *truth], [*first, *second])
         return both[: len(truth)], both[len(truth) :]
 
-    def figures(self, statistics: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Figures where row i counts `counts[..., i]` times; shape of `counts` without its last axis."""
+    def values(self, statistics: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Values where row i counts `counts[..., i]` times; shape of `counts` without its last axis."""
         return self.on_counts(statistics, counts) if self.on_counts else self.value(counts @ statistics)
 
-    def figure(self, statistics: np.ndarray) -> float:
-        """The figure of all rows."""
+    def total(self, statistics: np.ndarray) -> float:
+        """The value over all rows."""
         return float(self.value(statistics.sum(axis=0)))
 
     def of_rows(self, statistics: np.ndarray) -> np.ndarray:
-        """What each row is worth alone, more being better; shape (n_rows,)."""
-        worth = (self.row_value or self.value)(statistics)
-        return worth if self.higher_is_better else -worth
+        """The value of each single row, higher being better; shape (n_rows,)."""
+        own = (self.row_value or self.value)(statistics)
+        return own if self.higher_is_better else -own
 
 
 def check_rows(truth: Sequence[Any], *predicted: Sequence[Any]) -> int:
-    """Give the number of rows.
+    """Check that all arrays have the same length; gives the number of rows.
 
     Raises
     ------
@@ -96,14 +96,14 @@ def check_rows(truth: Sequence[Any], *predicted: Sequence[Any]) -> int:
     lengths = [len(rows) for rows in (truth, *predicted)]
     if len(set(lengths)) > 1:
         found = " and ".join(map(str, lengths))
-        raise ValueError(f"Expected one answer a row, found {found} rows. Give answers to the same rows.")
+        raise ValueError(f"Expected one answer per row, found {found} rows. Give answers to the same rows.")
     if not lengths[0]:
-        raise EmptyDataError("There are no rows to measure on. Give at least one row with what is true of it.")
+        raise EmptyDataError("There are no rows to measure on. Give at least one row with its true answer.")
     return lengths[0]
 
 
 def divide(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
-    """Divide; a share of nothing is 0."""
+    """Divide; 0 where the divisor is 0."""
     parts, wholes = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
     shares: np.ndarray = np.divide(parts, wholes, out=np.zeros(np.shape(wholes)), where=wholes != 0)
     return shares
@@ -115,11 +115,11 @@ def mean_of_rows(
     *,
     higher_is_better: bool = True,
     is_fraction: bool = True,
-    right_at_one: bool = False,
+    correct_at_one: bool = False,
 ) -> RowMeasure:
-    """Make the measure that is the mean over rows of `row_value(true, predicted)`; None leaves the row out.
+    """Make the measure that is the mean over rows of `row_value(true, predicted)`; None excludes the row.
 
-    `right_at_one` says that a row worth 1 is right and any other wrong.
+    `correct_at_one` means that a row with the value 1 is correct and any other wrong.
     """
 
     def statistics(truth: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
@@ -132,7 +132,7 @@ def mean_of_rows(
         mean_value,
         higher_is_better=higher_is_better,
         is_fraction=is_fraction,
-        is_right=_worth_one if right_at_one else None,
+        is_correct=_is_one if correct_at_one else None,
     )
 
 
@@ -141,13 +141,13 @@ def mean_value(sums: np.ndarray) -> np.ndarray:
     return divide(sums[..., 0], sums[..., 1])
 
 
-def _worth_one(statistics: np.ndarray) -> np.ndarray:
-    right: np.ndarray = statistics[:, 0] == statistics[:, 1]
-    return right
+def _is_one(statistics: np.ndarray) -> np.ndarray:
+    correct: np.ndarray = statistics[:, 0] == statistics[:, 1]
+    return correct
 
 
 def count_found(truth: Sequence[Collection[Hashable]], predicted: Sequence[Collection[Hashable]]) -> np.ndarray:
-    """Things found, there and answered in each row: float64 of shape (n_rows, 3). A thing counts once a row."""
+    """Count correct, true and predicted items of each row: float64 of shape (n_rows, 3). Items count once per row."""
     sets = [(set(true), set(answer)) for true, answer in zip(truth, predicted, strict=True)]
     return np.array(
         [(len(true & answer), len(true), len(answer)) for true, answer in sets], dtype=np.float64
@@ -161,46 +161,46 @@ def count_found_by_kind(
     kind: Callable[[Any], str],
     kinds: Sequence[str],
 ) -> np.ndarray:
-    """Count as `count_found` does, for each kind of thing: float64 of shape (n_rows, 3 * n_kinds)."""
+    """Count as `count_found` does, for each kind of item: float64 of shape (n_rows, 3 * n_kinds)."""
     column = {name: number for number, name in enumerate(kinds)}
     counts = np.zeros((len(truth), len(kinds), 3))
     for row, (true, answer) in enumerate(zip(truth, predicted, strict=True)):
         true_ones, answered = set(true), set(answer)
-        for things, place in ((true_ones & answered, 0), (true_ones, 1), (answered, 2)):
-            for thing in things:
-                counts[row, column[kind(thing)], place] += 1
+        for items, column_of_count in ((true_ones & answered, 0), (true_ones, 1), (answered, 2)):
+            for item in items:
+                counts[row, column[kind(item)], column_of_count] += 1
     return counts.reshape(len(truth), -1)
 
 
 def by_kinds(counts: np.ndarray) -> np.ndarray:
-    """Give counts of shape (..., 3 * n_kinds) as (..., n_kinds, 3); there may be no kinds at all."""
+    """Give counts of shape (..., 3 * n_kinds) as (..., n_kinds, 3); the number of kinds may be 0."""
     return counts.reshape(*counts.shape[:-1], counts.shape[-1] // 3, 3)
 
 
 def precision_value(sums: np.ndarray) -> np.ndarray:
-    """Share of the answered things that are true, from the sums [found, there, answered]."""
+    """Precision, from the sums [correct, true, predicted]."""
     return divide(sums[..., 0], sums[..., 2])
 
 
 def recall_value(sums: np.ndarray) -> np.ndarray:
-    """Share of the true things that are found, from the sums [found, there, answered]."""
+    """Recall, from the sums [correct, true, predicted]."""
     return divide(sums[..., 0], sums[..., 1])
 
 
 def f1_value(sums: np.ndarray) -> np.ndarray:
-    """Harmonic mean of precision and recall, from the sums [found, there, answered]."""
+    """Harmonic mean of precision and recall, from the sums [correct, true, predicted]."""
     return divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
 
 
 def macro_f1_value(sums: np.ndarray) -> np.ndarray:
-    """Mean of F1 over kinds, from sums of `count_found_by_kind`; kinds never met are left out."""
+    """Mean of F1 over kinds, from sums of `count_found_by_kind`; kinds that never occur are excluded."""
     by_kind = by_kinds(sums)
-    met = by_kind[..., 1] + by_kind[..., 2] > 0
-    return divide(f1_value(by_kind).sum(axis=-1), met.sum(axis=-1))
+    occurs = by_kind[..., 1] + by_kind[..., 2] > 0
+    return divide(f1_value(by_kind).sum(axis=-1), occurs.sum(axis=-1))
 
 
-def nothing_missed(statistics: np.ndarray) -> np.ndarray:
-    """Whether each row's things were all found and nothing else was; from counts of any number of kinds."""
+def all_correct(statistics: np.ndarray) -> np.ndarray:
+    """Whether exactly the true items of each row were predicted; from counts of any number of kinds."""
     by_kind = by_kinds(statistics)
-    right: np.ndarray = (by_kind[..., 1] + by_kind[..., 2] - 2 * by_kind[..., 0]).sum(axis=-1) == 0
-    return right
+    correct: np.ndarray = (by_kind[..., 1] + by_kind[..., 2] - 2 * by_kind[..., 0]).sum(axis=-1) == 0
+    return correct

@@ -1,7 +1,7 @@
-"""Numbers: how far off answers are, and whether they order rows as the truth does. Grades count as positions.
+"""Metrics of scores: size of errors, and correlation with the truth. Grades count as positions.
 
-Truth and answers are one number a row. A grade (an ordered label) is its position in the stated order;
-`on_grades` makes a measure take labels.
+Truth and answers are one number per row. A grade (an ordered label) is its position in the stated order;
+`on_grades` adapts a measure to labels.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ def _numbers(rows: Sequence[float]) -> np.ndarray:
     values = np.asarray(rows, dtype=np.float64)
     if not np.isfinite(values).all():
         at = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise ValueError(f"Expected a finite number a row, found {values[at]} at position {at}. Mend that row.")
+        raise ValueError(
+            f"Expected a finite number per row, found {values[at]} at position {at}. Fix that row."
+        )
     return values
 
 
@@ -42,7 +44,7 @@ def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
-    # Sums of squares of large numbers that hardly differ would lose all their digits.
+    # Avoids cancellation in sums of squares of large numbers that hardly differ.
     spread = values.std()
     return (values - values.mean()) / (spread if spread > 0 else 1.0)
 
@@ -56,13 +58,13 @@ def _rank_products(truth: Sequence[float], predicted: Sequence[float]) -> np.nda
 
 
 def _rerank(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Ranks, less half, among rows that count so many times; ties and copies share their middle rank.
+    """Mid-ranks minus one half among rows with counts; ties and copies share their mean rank.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows,)
     counts : ndarray of shape (n_rows, n_draws)
-        Rows first: whole lines are then reordered, and a resample costs a third of the time.
+        Rows first, as reordering whole lines takes a third of the time.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def _rerank(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def _rank_correlation(statistics: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Spearman's correlation where each row counts so many times; ranked anew, for copies are ties."""
+    """Spearman's correlation of rows with counts; ranks are computed anew, as copies are ties."""
     weights = np.ascontiguousarray(np.atleast_2d(counts).T)
     x, y = _rerank(statistics[:, 1], weights), _rerank(statistics[:, 2], weights)
     middle = weights.sum(axis=0) / 2
@@ -90,8 +92,8 @@ def _rank_correlation(statistics: np.ndarray, counts: np.ndarray) -> np.ndarray:
     )
     has_spread = (spread_x > 0) & (spread_y > 0)
     root = np.sqrt(np.where(has_spread, spread_x * spread_y, 1.0))
-    figures = np.where(has_spread, np.clip(together / root, -1.0, 1.0), 0.0)
-    return figures.reshape(counts.shape[:-1])
+    values = np.where(has_spread, np.clip(together / root, -1.0, 1.0), 0.0)
+    return values.reshape(counts.shape[:-1])
 
 
 def _raw_products(truth: Sequence[float], predicted: Sequence[float]) -> np.ndarray:
@@ -106,7 +108,7 @@ def _moments(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _correlation(sums: np.ndarray) -> np.ndarray:
     spread_x, spread_y, together = _moments(sums)
-    # A resample of one row many times has no spread but rounding.
+    # A resample that repeats one row has no variance except rounding.
     scale = np.maximum(sums[..., 0], 1.0) * 1e-12
     has_spread = (spread_x > scale) & (spread_y > scale)
     root = np.sqrt(np.where(has_spread, spread_x * spread_y, 1.0))
@@ -114,20 +116,20 @@ def _correlation(sums: np.ndarray) -> np.ndarray:
 
 
 def _kappa(sums: np.ndarray) -> np.ndarray:
-    """Cohen's kappa with quadratic weights, which needs sums alone, not the table of grades.
+    """Cohen's kappa with quadratic weights, from sums alone, without the confusion matrix.
 
-    The disagreement seen is the sum of (x - y)^2; the one expected by chance pairs every x with every y and
-    is the sum of x^2 and y^2 less twice the product of the sums over n.
+    The observed disagreement is the sum of (x - y)^2; the one expected by chance pairs every x with every y: the
+    sum of x^2 and y^2 minus twice the product of the sums divided by n.
     """
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     expected = xx + yy - 2 * divide(x * y, n)
-    # Where truth and answers are one same grade, chance agrees as well and kappa says nothing: 0.
+    # Where truth and answers are one constant grade, kappa is undefined: 0.
     spreads = expected > 1e-9
     return np.where(spreads, 1 - divide(xx + yy - 2 * xy, np.where(spreads, expected, 1.0)), 0.0)
 
 
 def _nearness(statistics: np.ndarray) -> np.ndarray:
-    """How near each row's pair is, 0 being the best, for measures that mean nothing of one row."""
+    """Negative distance of each row, for measures that are undefined for a single row."""
     near: np.ndarray = -np.abs(statistics[:, 1] - statistics[:, 2])
     return near
 
@@ -138,14 +140,14 @@ def _same_grade(statistics: np.ndarray) -> np.ndarray:
 
 
 def on_grades(measure: RowMeasure, order: Sequence[str]) -> RowMeasure:
-    """Make a measure of numbers take ordered labels instead, each counting as its position in `order`."""
+    """Adapt a measure of numbers to ordered labels, each as its position in `order`."""
     position = {label: number for number, label in enumerate(order)}
 
     def positions(rows: Sequence[Any]) -> list[int]:
-        strangers = sorted({str(label) for label in rows} - set(position))
-        if strangers:
+        unknown = sorted({str(label) for label in rows} - set(position))
+        if unknown:
             raise ValueError(
-                f"Expected grades among {', '.join(order)}, found {', '.join(strangers)}. "
+                f"Expected grades among {', '.join(order)}, found {', '.join(unknown)}. "
                 "Name every grade in the order."
             )
         return [position[label] for label in rows]
@@ -183,7 +185,7 @@ SCORE_MEASURES = (
         _raw_products,
         _kappa,
         is_fraction=False,
-        is_right=_same_grade,
+        is_correct=_same_grade,
         row_value=_nearness,
     ),
 )

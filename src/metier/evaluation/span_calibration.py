@@ -1,8 +1,8 @@
-"""Whether a span that is given 0.9 is right nine times in ten, edges and label.
+"""Calibration of the probabilities of predicted spans.
 
-Each span that was found is one answer: right or wrong, with one probability. Spans that were missed have none, so
-this says how far found spans can be believed, not how many are found. `span_fit.fit_calibration` mends what is
-measured here.
+Each predicted span is one answer: correct (boundaries and label) or wrong, with one probability. Missed spans have
+no probability, so this measures how far predicted spans can be trusted, not how many are found.
+`span_fit.fit_calibration` corrects what is measured here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ from metier.evaluation.row_statistics import check_rows
 
 @dataclass(frozen=True)
 class SpanCalibrationReport:
-    """How well the probabilities of found spans are kept.
+    """Calibration of the probabilities of predicted spans.
 
     Parameters
     ----------
     spans : int
-        How many were found; where there are none the figures are 0.
+        Number of predicted spans; with none, all values are 0.
     confidence, precision : float
-        Mean probability, and share that is right, 0 to 1. Equal if the spans are neither over- nor under-sure.
+        Mean probability, and share of correct spans, 0 to 1. Equal if neither over- nor under-confident.
     calibration_error : float
-        Mean gap between the two over bins of equal width, 0 to 1. Of few spans it is above 0 by chance alone.
+        Mean gap between the two over bins of equal width, 0 to 1. With few spans it is above 0 by chance.
     log_loss : float
-        Mean negative natural logarithm of the probability given to what is the case.
+        Mean negative natural logarithm of the probability of the true outcome.
     bins : list of {"low", "high", "confidence", "accuracy", "rows"}
-        As `calibration.reliability` gives them, a row being a span.
+        As in `calibration.reliability`, a row being a span.
     """
 
     spans: int
@@ -44,51 +44,51 @@ class SpanCalibrationReport:
 def gather_spans(
     truth: Sequence[Sequence[Sequence[Any]]], found: Sequence[Sequence[Any]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the probability of every found span, and whether it is a true one.
+    """Give the probability of every predicted span, and whether it is correct.
 
     Parameters
     ----------
     truth : sequence of lists of [start, end, label]
-        One list a row.
+        One list per row.
     found : sequence of lists of spans
-        One list a row; a span is a mapping with `start`, `end`, `label` and `probability`, as a record's `spans`
+        One list per row; a span is a mapping with `start`, `end`, `label` and `probability`, as a record's `spans`
         are, or these four in that order.
 
     Returns
     -------
     probabilities : ndarray of float64 of shape (n_spans,)
-    right : ndarray of bool of shape (n_spans,)
+    correct : ndarray of bool of shape (n_spans,)
     """
     check_rows(truth, found)
-    probabilities, right = [], []
+    probabilities, correct = [], []
     for true, spans in zip(truth, found, strict=True):
         known = {(int(start), int(end), str(label)) for start, end, label in true}
         for start, end, label, probability in map(_as_tuple, spans):
             probabilities.append(probability)
-            right.append((start, end, label) in known)
-    return np.array(probabilities, dtype=np.float64), np.array(right, dtype=bool)
+            correct.append((start, end, label) in known)
+    return np.array(probabilities, dtype=np.float64), np.array(correct, dtype=bool)
 
 
-def report_spans(probabilities: np.ndarray, right: np.ndarray, *, bins: int = 10) -> SpanCalibrationReport:
-    """Hold the probabilities of found spans against how many of them are right.
+def report_spans(probabilities: np.ndarray, correct: np.ndarray, *, bins: int = 10) -> SpanCalibrationReport:
+    """Compare the probabilities of predicted spans with how many are correct.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_spans,)
-    right : ndarray of bool of shape (n_spans,)
+    correct : ndarray of bool of shape (n_spans,)
     """
-    if len(probabilities) != len(right):
+    if len(probabilities) != len(correct):
         raise ValueError(
-            f"Expected one probability for each span, found {len(probabilities)} for {len(right)} spans."
+            f"Expected one probability for each span, found {len(probabilities)} for {len(correct)} spans."
         )
-    if not len(right):
+    if not len(correct):
         return SpanCalibrationReport(0, 0.0, 0.0, 0.0, 0.0, [])
-    given = np.where(right, probabilities, 1 - probabilities)
-    cells = bin_confidence(probabilities, right, bins=bins)
+    given = np.where(correct, probabilities, 1 - probabilities)
+    cells = bin_confidence(probabilities, correct, bins=bins)
     return SpanCalibrationReport(
-        spans=len(right),
+        spans=len(correct),
         confidence=float(probabilities.mean()),
-        precision=float(right.mean()),
+        precision=float(correct.mean()),
         calibration_error=mean_gap(cells),
         log_loss=float(-np.log(np.maximum(given, SMALLEST_PROBABILITY)).mean()),
         bins=cells,

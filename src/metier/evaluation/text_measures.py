@@ -1,7 +1,7 @@
-"""Written text against references: ROUGE, BLEU, chrF, and how varied and how long it is.
+"""Metrics of generated text against references: ROUGE, BLEU, chrF, diversity and length.
 
-Truth is, for each row, a reference text or a list of them; an answer is a text. All figures are fractions, 0 to
-1: a BLEU of 0.34 is what others print as 34.
+Truth is, for each row, a reference text or a list of them; an answer is a text. All values are fractions, 0 to
+1: a BLEU of 0.34 is often printed as 34.
 """
 
 from collections import Counter
@@ -30,14 +30,14 @@ def ngrams(tokens: Sequence[str], length: int) -> Counter:
 
 
 def count_shared(first: Counter, second: Counter) -> int:
-    """Count what two counters share, each thing as often as both hold it."""
+    """Size of the multiset intersection of two counters."""
     return sum(min(count, second[one]) for one, count in first.items() if one in second)
 
 
 def rouge_n(true: Texts, answer: str, *, length: int) -> float:
     """ROUGE-N F1 of one row [1]_: n-grams shared with the best reference, 0 to 1.
 
-    Words are counted as the package rouge-score does, without stemming; Han characters count one by one.
+    Words are counted as in the package rouge-score, without stemming; Han characters are tokens of their own.
 
     References
     ----------
@@ -66,19 +66,19 @@ def rouge_l(true: Texts, answer: str) -> float:
 
 
 def longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest common subsequence, by bits of whole numbers [1]_: long texts stay cheap.
+    """Length of the longest common subsequence, bit-parallel [1]_, so that long texts are cheap.
 
     References
     ----------
     .. [1] Hyyrö, "Bit-parallel LCS-length computation revisited", 2004.
     """
-    places: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for at, token in enumerate(first):
-        places[token] = places.get(token, 0) | 1 << at
+        positions[token] = positions.get(token, 0) | 1 << at
     everywhere = (1 << len(first)) - 1
     unmatched = everywhere
     for token in second:
-        met = unmatched & places.get(token, 0)
+        met = unmatched & positions.get(token, 0)
         unmatched = (unmatched + met | unmatched - met) & everywhere
     return len(first) - unmatched.bit_count()
 
@@ -97,7 +97,7 @@ def _bleu_statistics(
 def _bleu_row(true: Texts, answer: str, tokenize: Callable[[str], list[str]]) -> list[int]:
     answered = tokenize(answer)
     there = [tokenize(reference) for reference in as_references(true)]
-    # Of two references as near in length, the shorter one.
+    # Of two references equally near in length, the shorter one.
     nearest = min((len(tokens) for tokens in there), key=lambda size: (abs(size - len(answered)), size))
     matches, totals = [], []
     for length in range(1, LONGEST_WORD_NGRAM + 1):
@@ -113,8 +113,8 @@ def _bleu_row(true: Texts, answer: str, tokenize: Callable[[str], list[str]]) ->
 def bleu_value(sums: np.ndarray, *, is_sentence: bool = False) -> np.ndarray:
     """BLEU [1]_ from sums [answered words, reference words, 4 matches, 4 totals], 0 to 1.
 
-    A length of n-gram without a match is smoothed as mteval-v13a and sacrebleu do ("exp"). `is_sentence` leaves
-    out lengths that a text is too short for ("effective order"); of a corpus, they make BLEU 0.
+    N-gram lengths without a match are smoothed as in mteval-v13a and sacrebleu ("exp"). `is_sentence` skips
+    lengths that a text is too short for ("effective order"); for a corpus they make BLEU 0.
 
     References
     ----------
@@ -141,7 +141,7 @@ def _chrf_row(true: Texts, answer: str) -> np.ndarray:
         there = _character_ngrams(reference)
         return np.array(
             [
-                # sacrebleu: what is answered past the reference's longest n-gram is not held against it.
+                # sacrebleu: n-grams longer than any of the reference are not counted.
                 (found.total() if known else 0, known.total(), count_shared(found, known))
                 for found, known in zip(answered, there, strict=True)
             ],
@@ -183,10 +183,10 @@ def chrf_value(sums: np.ndarray) -> np.ndarray:
 
 
 def distinct(texts: Sequence[str], length: int) -> float:
-    """Share of n-grams of all texts together that are different ones [1]_, 0 to 1.
+    """Share of distinct n-grams among the n-grams of all texts [1]_, 0 to 1.
 
-    It falls as there are more texts, so only equally many texts compare; no resample of rows estimates it, and
-    the measures `distinct_1` and `distinct_2` are its mean within single texts.
+    It falls with the number of texts, so compare only equally many texts. It cannot be bootstrapped over rows; the
+    measures `distinct_1` and `distinct_2` are its mean within single texts.
 
     References
     ----------
@@ -218,7 +218,7 @@ def _length_ratio(sums: np.ndarray) -> np.ndarray:
 
 
 def bleu(tokenize: Callable[[str], list[str]] | None = None, *, name: str = "bleu") -> RowMeasure:
-    """Make BLEU with a tokenization of one's own; None: `zh` if most references are Chinese, else `13a`."""
+    """Make BLEU with a given tokenization; None: `zh` if most references are Chinese, else `13a`."""
     return RowMeasure(
         name,
         partial(_bleu_statistics, tokenize=tokenize),

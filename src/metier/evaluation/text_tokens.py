@@ -1,7 +1,7 @@
-"""How the measures of written text cut it: ROUGE's words, and the tokenizations `13a` and `zh` of BLEU.
+"""Tokenizations of text metrics: words of ROUGE, and `13a` and `zh` of BLEU.
 
-A figure can only be held against published ones if the text is cut exactly as theirs was, so these follow
-rouge-score and sacrebleu to the letter, their oddities included; the tests compare them on real rows.
+Scores are comparable with published ones only with the same tokenization, so these follow rouge-score and
+sacrebleu exactly, quirks included; the tests compare them on real rows.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from metier.text.segmentation import HAN
 
-# A Han character says about as much as two letters; a third of the letters is then most of the text.
+# A Han character corresponds to several letters: a third of the letters is then most of the text.
 CHINESE_FRACTION = 0.3
 
 _rouge_pieces = re.compile(f"[a-z0-9]+|[{HAN}]").findall
@@ -22,7 +22,7 @@ _MARKS = (
     (re.compile(r"([\.,])([^0-9])"), r" \1 \2"),
     (re.compile(r"([0-9])(-)"), r"\1 \2 "),
 )
-# What `zh` takes for Chinese. Two of sacrebleu's ranges, written with four hexadecimal digits too few, in truth
+# Chinese characters of `zh`. Two of sacrebleu's ranges are written with too few hexadecimal digits and in fact
 # cover U+2001 to U+2A6D and U+2F81 to U+2FA1: dashes, quotation marks, arrows and symbols.
 _zh_characters = re.compile(
     "([\u3400-\u4db5\u4e00-\u9fa5\u9fa6-\u9fbb\uf900-\ufa2d\ufa30-\ufa6a\ufa70-\ufad9\u2001-\u2a6d\u2f81-\u2fa1"
@@ -32,12 +32,12 @@ _zh_characters = re.compile(
 
 
 def rouge_tokens(text: str) -> list[str]:
-    """Cut into lower-case runs of a-z and 0-9, as rouge-score does, and single Han characters, which it drops."""
+    """Split into lower-case runs of a-z and 0-9, as in rouge-score, and single Han characters, which it drops."""
     return _rouge_pieces(text.lower())
 
 
 def tokenize_13a(text: str) -> list[str]:
-    """Cut as mteval-v13a does, which WMT and sacrebleu use for languages with spaces."""
+    """Split as in mteval-v13a, which WMT and sacrebleu use for languages with spaces."""
     text = text.rstrip().replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
     for escape, mark in _ESCAPES:
         text = text.replace(escape, mark)
@@ -45,7 +45,7 @@ def tokenize_13a(text: str) -> list[str]:
 
 
 def tokenize_zh(text: str) -> list[str]:
-    """Cut as sacrebleu's `zh` does: every Chinese character and mark alone, the rest by its marks."""
+    """Split as in sacrebleu's `zh`: single Chinese characters and punctuation marks, the rest by punctuation."""
     return _cut_marks(_zh_characters.sub(r" \1 ", text.strip()))
 
 
