@@ -1,4 +1,4 @@
-"""Texts and pairs past the encoder's limit: every token read, pairs whole where they can be, bounded work."""
+"""Texts and pairs longer than the limit of the encoder: every token is read, bounded work."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def cutter(path, max_length):
     return Cutter(read_tokenizer(path, max_length=max_length), max_length=max_length, prefix="")
 
 
-def test_what_fits_is_what_the_tokenizer_gives(tokenizer_file):
+def test_a_text_that_fits_is_the_output_of_the_tokenizer(tokenizer_file):
     plain = read_tokenizer(tokenizer_file, max_length=64)
     texts = ["my card", "", "我的卡还没有到", "[SEP] is text", "\ud83d half", COUNTED * 100]
     own = cutter(tokenizer_file, 64)
@@ -36,7 +36,7 @@ def test_every_token_of_a_long_text_is_new_once(tokenizer_file):
     assert first[-6:-1] == second[1:6]  # A quarter of 22 is read twice.
 
 
-def test_the_shorter_side_stands_whole_beside_every_window(tokenizer_file):
+def test_the_shorter_side_is_whole_in_every_window(tokenizer_file):
     tokenizer = read_tokenizer(tokenizer_file, max_length=24)
     for pair in (("my card", COUNTED * 9), (COUNTED * 9, "my card")):
         windows = cutter(tokenizer_file, 24).cut([pair])
@@ -47,8 +47,8 @@ def test_the_shorter_side_stands_whole_beside_every_window(tokenizer_file):
             assert "my card" in tokenizer.decode(ids)
 
 
-def test_two_long_sides_go_in_step(tokenizer_file):
-    """One window a window of the longer side: not one for each two, which would be a square."""
+def test_two_long_sides_are_split_in_parallel(tokenizer_file):
+    """One window per window of the longer side, not one for each combination."""
     windows = cutter(tokenizer_file, 24).cut([(COUNTED * 40, COUNTED * 80)])
     assert windows.new_tokens.sum() == 800
     assert len(windows.ids) < 110
@@ -68,7 +68,7 @@ def test_the_average_counts_tokens_once(tokenizer_file):
     assert lengths[[0, 2], 0].tolist() == [3, 5]
 
 
-def test_many_long_texts_are_worked_off_in_parts(tokenizer_file):
+def test_many_long_texts_are_encoded_in_parts(tokenizer_file):
     own = cutter(tokenizer_file, 24)
     seen = []
 
@@ -82,7 +82,7 @@ def test_many_long_texts_are_worked_off_in_parts(tokenizer_file):
     assert sum(seen) > 3_000
 
 
-def test_a_prefix_stands_in_every_window(tokenizer_file):
+def test_a_prefix_is_in_every_window(tokenizer_file):
     tokenizer = read_tokenizer(tokenizer_file, max_length=24)
     own = Cutter(read_tokenizer(tokenizer_file, max_length=24), max_length=24, prefix="query: ")
     for windows in (own.cut([COUNTED * 9]), own.cut([("my card", COUNTED * 9)])):

@@ -1,4 +1,4 @@
-"""What a CRF sees of tokens."""
+"""Features of tokens for a CRF."""
 
 from metier.features.crf_features import CrfFeatures, shape
 from metier.features.gazetteer import Gazetteer
@@ -32,7 +32,7 @@ def test_a_word_its_affixes_and_its_neighbours():
     assert {"last", "glued to x"} <= rows[-1]
 
 
-def test_known_phrases_say_their_label_and_place():
+def test_known_phrases_give_label_and_position():
     gazetteers = {"learned": {"breast cancer": "Disease"}, "given": {"cancer": "Sign"}}
     _, rows = features("breast cancer", gazetteers=gazetteers)
     assert "g=Disease:B" in rows[0]
@@ -42,12 +42,12 @@ def test_known_phrases_say_their_label_and_place():
     assert "G=Sign:S" in rows[1]
 
 
-def test_the_end_of_a_sentence_is_seen():
+def test_the_end_of_a_sentence_is_a_feature():
     words, rows = features("It rained. Paris was wet")
     assert "after an end" in rows[words.index("Paris")]
     assert "after an end" not in rows[words.index("was")]
 
 
-def test_half_a_character_can_be_written_down():
+def test_a_lone_surrogate_can_be_encoded():
     _, rows = features("a \ud83d b")
     assert all(feature.encode() for row in rows for feature in row)

@@ -29,7 +29,7 @@ def shown(marker, item):
 CAT = {"text": "the cat saw the mouse today", "head": [4, 7], "tail": [16, 21]}
 
 
-def test_entities_are_marked_in_their_places():
+def test_entities_are_marked_at_their_offsets():
     marker = words_only(max_length=32)
     assert shown(marker, CAT) == "[CLS] q the [H] cat [/H] saw the [T] mouse [/T] today [SEP]"
     turned = CAT | {"head": CAT["tail"], "tail": CAT["head"]}
@@ -42,31 +42,31 @@ def test_marks_are_the_last_of_the_vocabulary():
     assert [tokenizer.token_to_id(mark) for mark in MARKS] == list(range(size - 4, size))
 
 
-def test_nobody_can_type_a_mark():
+def test_a_typed_marker_is_text():
     marker = words_only(max_length=32)
     ids = marker.mark({"text": "a [H] b [T] x", "head": [0, 1], "tail": [12, 13]}).ids
     for mark in MARKS:
         assert ids.count(marker.tokenizer.token_to_id(mark)) == 1
 
 
-def test_what_one_side_does_not_need_the_other_gets():
+def test_unused_room_of_one_side_goes_to_the_other():
     marker = words_only(max_length=12)
     text = " ".join(["a"] * 20 + ["cat", "saw", "mouse"])
     item = {"text": text, "head": [40, 43], "tail": [48, 53]}
     assert shown(marker, item) == "[CLS] a a a [H] cat [/H] saw [T] mouse [/T] [SEP]"
-    assert not marker.mark(item).is_apart
+    assert not marker.mark(item).is_split
 
 
-def test_entities_further_apart_than_a_window_keep_both_surroundings():
+def test_entities_further_apart_than_a_window_keep_both_contexts():
     marker = words_only(max_length=16)
     text = " ".join([*"a" * 30, "cat", *"b" * 30, "mouse", *"x" * 30])
     head, tail = text.index("cat"), text.index("mouse")
     item = {"text": text, "head": [head, head + 3], "tail": [tail, tail + 5]}
     assert shown(marker, item) == "[CLS] a a [H] cat [/H] b b b b [T] mouse [/T] x x [SEP]"
-    assert marker.mark(item).is_apart
+    assert marker.mark(item).is_split
 
 
-def test_a_long_entity_is_cut():
+def test_a_long_entity_is_truncated():
     marker = words_only(max_length=32)
     item = {"text": " ".join(["cat"] * 50 + ["saw", "mouse"]), "head": [0, 199], "tail": [204, 209]}
     assert shown(marker, item) == "[CLS] q [H] cat cat cat cat [/H] saw [T] mouse [/T] [SEP]"
@@ -82,11 +82,11 @@ def test_entities_that_share_words_are_both_marked(head, tail):
 
 def test_a_tokenizer_without_marks_is_refused(tmp_path):
     tokenizer = Tokenizer(WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
-    with pytest.raises(BundleError, match="lacks the marks"):
+    with pytest.raises(BundleError, match="lacks the entity markers"):
         EntityMarker(tokenizer, prefix="", max_length=8)
 
 
-def test_marks_survive_writing_and_reading(tmp_path):
+def test_markers_survive_saving_and_loading(tmp_path):
     marker = words_only(max_length=32)
     path = Path(tmp_path, "tokenizer.json")
     marker.tokenizer.save(str(path))

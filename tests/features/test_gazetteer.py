@@ -1,4 +1,4 @@
-"""Phrases found in words: the longest, in any case, and files of them."""
+"""Phrases in texts: the longest, in any case, and gazetteer files."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from metier.features.gazetteer import Gazetteer, Match, phrase_key
 PLACES = Gazetteer({"new york": "LOC", "york": "LOC", "new york times": "ORG"})
 
 
-def test_the_longest_wins_and_nothing_overlaps():
+def test_the_longest_match_without_overlap():
     words = ["the", "new", "york", "times", "of", "new", "york", "and", "york"]
     assert PLACES.matches(words) == [
         Match(1, 4, "new york times", "ORG"),
@@ -17,7 +17,7 @@ def test_the_longest_wins_and_nothing_overlaps():
     ]
 
 
-def test_what_is_left_out_gives_way_to_the_shorter():
+def test_an_ignored_phrase_gives_the_shorter_match():
     found = PLACES.matches(["new", "york", "times"], left_out=frozenset({"new york times"}))
     assert found == [Match(0, 2, "new york", "LOC")]
 
@@ -43,7 +43,7 @@ def test_a_table_of_phrases(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"word,label\na,LOC\n", b"", b"phrase,label\n\xff,LOC\n", None])
-def test_a_file_that_is_no_gazetteer_is_a_sentence(tmp_path, content):
+def test_a_file_that_is_not_a_gazetteer_is_an_error(tmp_path, content):
     path = tmp_path / "p.csv"
     if content is not None:
         path.write_bytes(content)

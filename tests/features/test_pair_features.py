@@ -1,4 +1,4 @@
-"""The numbers of a pair, against counts by hand and scikit-learn's cosines."""
+"""Features of pairs, against values by hand and cosines of scikit-learn."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def numbers(features, one, other):
     return dict(zip(NAMES, features.matrix([Pair(one, other)])[0], strict=True))
 
 
-def test_cosines_are_those_of_scikit_learn(features):
+def test_cosines_agree_with_scikit_learn(features):
     vectorizer = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), token_pattern=r"\w+")
     vectors = vectorizer.fit(TEXTS[:4]).transform(TEXTS[:4])
     own = PairFeatures(learn_vectors(TEXTS[:4], most_ngrams=10_000), mean_words=5.0)
@@ -52,7 +52,7 @@ def test_a_text_and_itself_agree_in_everything(features):
     assert numbers(features, "Where is my card?", "where is my card")["same_text"] == 1.0
 
 
-def test_turned_round_only_the_direction_changes(features):
+def test_swapped_pairs_differ_only_in_direction(features):
     one, other = "where is my card", "my card has not arrived yet, it's been 2 weeks"
     there, back = numbers(features, one, other), numbers(features, other, one)
     assert there["bm25_text_to_pair"] == back["bm25_pair_to_text"] != there["bm25_pair_to_text"]
@@ -60,13 +60,13 @@ def test_turned_round_only_the_direction_changes(features):
         assert there[name] == pytest.approx(back[name]), name
 
 
-def test_words_that_nobody_knows_do_not_pass_for_agreement(features):
+def test_unknown_words_do_not_count_as_agreement(features):
     found = numbers(features, "zygote", "quark")
     assert found["rarest_word_shared"] == found["cosine_words"] == found["bm25_text_to_pair"] == 0.0
     assert numbers(features, "zygote", "zygote card")["rarest_word_shared"] == 1.0
 
 
 @pytest.mark.parametrize("text", ["?!", "😀", "\ud83d", "卡", "a" * 100_000])
-def test_every_number_is_a_share_whatever_the_text(features, text):
+def test_every_feature_is_between_0_and_1(features, text):
     found = features.matrix([Pair(text, "my card"), Pair("my card", text), Pair(text, text)])
     assert ((found >= 0) & (found <= 1 + 1e-9)).all()

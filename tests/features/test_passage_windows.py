@@ -36,7 +36,7 @@ def asked(name: str) -> list[tuple[Question, str, int]]:
 
 
 @pytest.mark.parametrize("name", ["cmrc2018/train.json", "xquad/test.en.json", "xquad/test.zh.json"])
-def test_answers_are_found_again_by_their_tokens(tokenizer, name):
+def test_answers_are_recovered_from_their_tokens(tokenizer, name):
     rows = asked(name)
     same = 0
     for question, text, start in rows:
@@ -48,7 +48,7 @@ def test_answers_are_found_again_by_their_tokens(tokenizer, name):
     assert same / len(rows) > 0.97  # "1990s" is one token, and an answer may be "1990".
 
 
-def test_windows_hold_the_question_and_share_a_quarter(tokenizer):
+def test_windows_have_the_question_and_share_a_quarter(tokenizer):
     frame = Frame.of(tokenizer)
     passage = tokenise_passage(tokenizer, "one two three four " * 100)
     windows = list(cut_windows(7, frame, [2040, 2116], passage, length=50))
@@ -65,13 +65,13 @@ def test_windows_hold_the_question_and_share_a_quarter(tokenizer):
     assert shared == room // 4
 
 
-def test_a_question_that_fits_gives_what_the_tokenizer_gives_for_the_pair(tokenizer):
+def test_a_question_that_fits_is_the_output_of_the_tokenizer_for_the_pair(tokenizer):
     question = Question("Who?", "The Panthers gave up 308 points.")
     (window,) = windows_of(tokenizer, Frame.of(tokenizer), [question], prefix="", length=256)
     assert window.ids == tokenizer.encode(*question).ids
 
 
-def test_a_passage_is_read_to_its_end_and_a_long_question_leaves_it_room(tokenizer):
+def test_a_passage_is_read_to_its_end_also_with_a_long_question(tokenizer):
     frame = Frame.of(tokenizer)
     for question in ("Who?", "Who or what " * 200):
         windows = list(windows_of(tokenizer, frame, [Question(question, "word " * 300)], prefix="", length=64))
@@ -79,7 +79,7 @@ def test_a_passage_is_read_to_its_end_and_a_long_question_leaves_it_room(tokeniz
         assert covered == set(range(300))
 
 
-def test_offsets_of_a_long_passage_lead_back_to_it(tokenizer):
+def test_offsets_of_a_long_passage_match_it(tokenizer):
     passage = "".join(f"Row {number} costs {number * 7} yuan。价格 " for number in range(4_000))
     assert len(passage) > 80_000  # Several blocks.
     tokens = tokenise_passage(tokenizer, passage)
@@ -88,15 +88,15 @@ def test_offsets_of_a_long_passage_lead_back_to_it(tokenizer):
     assert tokens.offsets.tolist() == [list(place) for place in whole.offsets]
 
 
-def test_lone_surrogates_move_no_offset(tokenizer):
+def test_lone_surrogates_do_not_move_offsets(tokenizer):
     passage = "\ud83d half of it, 东京"
     tokens = tokenise_passage(tokenizer, passage)
     first, last = tokens.find(passage.index("东"), len(passage))
     assert passage[tokens.offsets[first, 0] : tokens.offsets[last, 1]] == "东京"
 
 
-def test_a_tokenizer_without_marks_between_texts_is_refused():
+def test_a_tokenizer_without_separators_is_refused():
     plain = Tokenizer(WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
     plain.pre_tokenizer = Whitespace()
-    with pytest.raises(BundleError, match="does not set the same mark"):
+    with pytest.raises(BundleError, match="no common separator"):
         Frame.of(plain)

@@ -25,7 +25,7 @@ from metier.features.question_types import TYPES, asked_noun, question_type
         ("", "thing"),
     ],
 )
-def test_questions_of_both_languages_say_what_they_ask_for(question, kind):
+def test_the_type_of_questions_in_both_languages(question, kind):
     assert TYPES[question_type(question)] == kind
 
 

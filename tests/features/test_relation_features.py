@@ -1,6 +1,6 @@
 import pytest
 
-from metier.features.relation_features import SURROUNDINGS, cut_at_pieces, relation_features
+from metier.features.relation_features import SURROUNDINGS, relation_features, split_at_entities
 
 BOUGHT = {"text": "Last year Acme bought the Bolt works for cash.", "head": [10, 14], "tail": [26, 30]}
 CHINESE = {"text": "东方航空AH股临时停牌传将与上航合并", "head": [0, 4], "tail": [14, 16]}
@@ -10,7 +10,7 @@ def turned(item):
     return item | {"head": item["tail"], "tail": item["head"]}
 
 
-def test_words_are_counted_under_the_place_where_they_stand():
+def test_words_are_counted_with_their_position():
     features = relation_features(BOUGHT)
     assert {"between >bought the", "between bought", "phrase >bought the", "opens >bought"} <= set(features)
     assert {"first is >acme", "second is >bolt", "both >acme bolt", "last >year", "next >works"} <= set(
@@ -19,7 +19,7 @@ def test_words_are_counted_under_the_place_where_they_stand():
     assert {"before >last year", "after >works for", "order >", "far >2"} <= set(features)
 
 
-def test_the_same_words_the_other_way_round_are_something_else():
+def test_the_order_of_entities_changes_the_features():
     there, back = set(relation_features(BOUGHT)), set(relation_features(turned(BOUGHT)))
     assert "between >bought" in there - back
     assert "between <bought" in back - there
@@ -37,12 +37,12 @@ def test_chinese_gives_words_and_characters():
     assert {"between >临时", "closes >与"} <= features
 
 
-def test_entities_at_the_ends_of_a_book_are_read_by_their_surroundings():
+def test_entities_at_the_ends_of_a_long_text_are_read_by_their_context():
     filler = "so it goes on and on. " * 20_000
     text = f"{filler}Acme was bought {filler}by Bolt in May. {filler}"
     item = {"text": text, "head": [text.index("Acme"), text.index("Acme") + 4]}
     item["tail"] = [text.index("Bolt"), text.index("Bolt") + 4]
-    parts = cut_at_pieces(item)
+    parts = split_at_entities(item)
     assert parts.between.startswith(" was bought so")
     assert parts.between.endswith("on. by ")
     assert len(parts.between) == 2 * SURROUNDINGS + 1
@@ -56,8 +56,8 @@ def test_entities_at_the_ends_of_a_book_are_read_by_their_surroundings():
 @pytest.mark.parametrize(
     ("head", "tail"), [([0, 7], [4, 7]), ([4, 7], [0, 7]), ([0, 5], [3, 7])], ids=["in", "around", "across"]
 )
-def test_entities_may_lie_in_one_another(head, tail):
-    parts = cut_at_pieces({"text": "The cat sat", "head": head, "tail": tail})
+def test_entities_may_overlap(head, tail):
+    parts = split_at_entities({"text": "The cat sat", "head": head, "tail": tail})
     assert parts.between == ""
     assert parts.after == " sat"
     assert parts.distance == 0

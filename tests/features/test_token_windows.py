@@ -1,4 +1,4 @@
-"""Subwords, units and windows: every character where it stands, every subword read once."""
+"""Subwords, units and windows: exact offsets, every subword read once."""
 
 import itertools
 
@@ -57,7 +57,7 @@ def units(tokenizer, text):
     ]
 
 
-def test_the_first_subword_stands_for_a_word(word_pieces):
+def test_the_first_subword_represents_a_word(word_pieces):
     assert units(word_pieces, "Ataxia-telangiectasia, BRCA1") == [
         ("Ataxia", "ata"),
         ("-", "-"),
@@ -82,7 +82,7 @@ def test_a_piece_that_joins_characters_is_one_unit(sentence_pieces):
     assert units(sentence_pieces, "台北大樓") == [("台北", "台北"), ("大", "大"), ("樓", "樓")]
 
 
-def test_scripts_without_spaces_are_cut_by_character(sentence_pieces):
+def test_scripts_without_spaces_are_split_into_characters(sentence_pieces):
     read_whole(sentence_pieces)
     assert units(sentence_pieces, "台北 the tower") == [
         ("台", "台"),
@@ -96,7 +96,7 @@ def test_a_piece_over_several_marks_is_one_unit(sentence_pieces):
     assert units(sentence_pieces, "the...") == [("the", "▁the"), ("...", "...")]
 
 
-def test_what_stands_around_a_window(sentence_pieces, word_pieces):
+def test_special_tokens_around_a_window(sentence_pieces, word_pieces):
     frame = Frame.of(sentence_pieces, prefix="query: ", max_length=10)
     assert [sentence_pieces.id_to_token(i) for i in frame.head] == ["<s>", "▁query", ":"]
     assert frame.tail.tolist() == [1]
@@ -121,7 +121,7 @@ def test_every_subword_is_read_in_one_window(n_pieces):
         assert before.stop - before.own_stop == pytest.approx(after.own_start - after.start, abs=1)
 
 
-def test_values_come_back_to_their_units_whatever_the_windows():
+def test_values_belong_to_their_units_whatever_the_windows():
     random = np.random.default_rng(0)
     frame = Frame(np.array([7, 8], np.int32), np.array([9], np.int32), size=10)
     texts = []

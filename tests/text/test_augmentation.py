@@ -1,4 +1,4 @@
-"""Words and letters changed on real texts of both languages; marked pieces are still there."""
+"""Augmentation of real texts in both languages; marked spans are kept."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import pytest
 from metier.errors import SettingsError
 from metier.text.augmentation import Augmentation, build_way, parse_augmentations
 from metier.text.back_translation import back_translation
-from metier.text.edits import Edit, apply_edits, move_place
+from metier.text.edits import Edit, apply_edits, move_offsets
 from metier.text.near_words import nearest_words
-from metier.text.segmentation import segment, word_places
+from metier.text.segmentation import segment, word_offsets
 from metier.text.similar_shapes import similar_shapes
 from metier.text.typing_errors import homophones, neighbouring_keys
 
@@ -24,13 +24,13 @@ def made(text, name, *, fraction=0.2, kept=(), seed=0, synonyms=SYNONYMS):
 
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE, "Ça va? I paid 20€ 到期了"])
 def test_word_places_are_those_of_the_segmentation(text):
-    assert [text[start:end].lower() for start, end in word_places(text)] == segment(text)
+    assert [text[start:end].lower() for start, end in word_offsets(text)] == segment(text)
 
 
-def test_edits_move_what_stands_behind_them_and_stay_outside():
+def test_edits_move_later_offsets_and_stay_outside_spans():
     edits = [Edit(0, 2, "Your"), Edit(8, 8, "was "), Edit(3, 3, "new "), Edit(7, 7, "!")]
     assert apply_edits("My card lost", edits) == "Your new card! was lost"
-    start, end = move_place((3, 7), edits)
+    start, end = move_offsets((3, 7), edits)
     assert apply_edits("My card lost", edits)[start:end] == "card"
 
 
@@ -42,30 +42,30 @@ def test_swapping_keeps_the_words_and_changes_their_order(text):
 
 
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE])
-def test_deleting_leaves_a_share_out_and_one_word_at_least(text):
-    words = len(word_places(text))
-    places = len(word_places(made(text, "delete")))
+def test_deleting_drops_a_share_and_keeps_one_word(text):
+    words = len(word_offsets(text))
+    places = len(word_offsets(made(text, "delete")))
     assert places == words - max(1, round(0.2 * words))
-    assert word_places(made(text, "delete", fraction=1.0))
+    assert word_offsets(made(text, "delete", fraction=1.0))
 
 
-def test_synonyms_take_the_place_and_the_case_of_words():
+def test_synonyms_replace_words_and_keep_their_case():
     assert made("LOST my Card", "synonym", fraction=1.0) == "MISPLACED my Cards"
     assert made(CHINESE, "synonym", fraction=1.0) == "我的信用卡在旅行时丢失了，请问如今应该怎么办？"
-    assert len(word_places(made(ENGLISH, "insert"))) == len(word_places(ENGLISH)) + 3
+    assert len(word_offsets(made(ENGLISH, "insert"))) == len(word_offsets(ENGLISH)) + 3
 
 
 @pytest.mark.parametrize(
     "name", ["eda", "synonym", "insert", "swap", "delete", "keyboard", "homophone", "shape"]
 )
 @pytest.mark.parametrize(("text", "piece"), [(ENGLISH, "travelling in Spain"), (CHINESE, "旅行时丢失")])
-def test_marked_pieces_stay_and_are_found_again(name, text, piece):
+def test_marked_spans_are_kept(name, text, piece):
     place = (text.index(piece), text.index(piece) + len(piece))
     way = build_way(Augmentation(name, 0.5), synonyms=SYNONYMS)
     changed = 0
     for seed in range(20):
         edits = way(text, [place], np.random.default_rng(seed))
-        start, end = move_place(place, edits)
+        start, end = move_offsets(place, edits)
         assert apply_edits(text, edits)[start:end] == piece
         changed += bool(edits)
     is_chinese = name in ("homophone", "shape")
@@ -85,7 +85,7 @@ def test_slips_are_of_neighbouring_keys():
     assert slipped[:3] == "My "  # Short words stay.
 
 
-def test_wrong_characters_sound_or_look_the_same():
+def test_wrong_characters_are_homophones_or_look_alikes():
     assert "作" in homophones()["做"]
     assert "他" in homophones()["它"]
     assert "己" in similar_shapes()["已"]
@@ -106,21 +106,21 @@ def test_near_words_are_the_nearest_of_the_table():
     vectors = np.array([[1.0, 0.0, 0.1], [0.9, 0.1, 0.0], [-1.0, 0.2, 0.0], [-0.9, -0.1, 0.1]])
     table = nearest_words(["pay", "paid", "cat", "dog"], vectors, most=1)
     assert table == {"pay": ["paid"], "paid": ["pay"], "cat": ["dog"], "dog": ["cat"]}
-    # A compound is a kind of its head, and no synonym.
+    # A compound is a hyponym of its head, not a synonym.
     assert nearest_words(["研究", "教学研究", "狗", "猫"], vectors, most=1) == {"狗": ["猫"], "猫": ["狗"]}
 
 
-def test_back_translation_gives_what_comes_back():
+def test_back_translation_gives_the_translated_text():
     way = back_translation(
         ["a b", "c"], lambda texts: [text.upper() for text in texts], lambda texts: ["a bee", "c"]
     )
     random = np.random.default_rng(0)
     assert apply_edits("a b", way("a b", [], random)) == "a bee"
-    assert way("c", [], random) == []  # It came back as it was.
-    assert way("a b", [(0, 1)], random) == []  # A marked piece would be lost.
+    assert way("c", [], random) == []  # The translation equals the text.
+    assert way("a b", [(0, 1)], random) == []  # A marked span would be lost.
 
 
-def test_what_is_asked_for_is_read_and_faults_are_said_together():
+def test_augmentations_are_parsed_and_faults_are_reported_together():
     assert parse_augmentations("eda:0.2*2, keyboard", times=3) == [
         Augmentation("eda", 0.2, 2),
         Augmentation("keyboard", 0.1, 3),

@@ -1,4 +1,4 @@
-"""How tokens are written: kinds, neighbours, and texts that shout."""
+"""Casing of tokens: kinds, neighbours, and texts in capitals."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_kinds(token, kind):
     assert kinds(token) == [kind]
 
 
-def test_what_has_no_case_is_one_kind():
+def test_tokens_without_case_are_one_kind():
     assert kinds("台北 🙂 !") == [5] * 4
 
 
@@ -45,7 +45,7 @@ def test_neighbours_count():
     assert one[1] != other[1]
 
 
-def test_a_text_that_shouts_is_another():
+def test_a_text_in_capitals_is_a_style_of_its_own():
     assert numbers("GO TO PARIS")[2] != numbers("go TO PARIS now and stay")[2]
 
 

@@ -3,13 +3,13 @@ import pytest
 from metier.text import detect_language
 
 
-def test_english_is_told_by_its_function_words():
+def test_english_is_recognised_by_function_words():
     mix = detect_language(["where is my card", "I have not received it", "PIN blocked"])
     assert mix.main_language == "en"
     assert mix.shares["en"] == 1.0
 
 
-def test_chinese_is_told_by_its_script():
+def test_chinese_is_recognised_by_script():
     mix = detect_language(["我的卡在哪里", "如何更改PIN码", "where is my card", "余额没有更新"])
     assert mix.main_language == "zh"
     assert mix.shares["zh"] == 0.75
@@ -29,13 +29,13 @@ def test_other_languages_are_not_taken_for_english_or_chinese(texts):
     assert detect_language(texts).main_language == "other"
 
 
-def test_texts_without_evidence_follow_the_others():
+def test_undecided_texts_follow_the_majority():
     undecided = ["Karte verloren", "PIN"] * 3
     assert detect_language([*undecided, "das ist nicht meine Karte"]).main_language == "other"
     assert detect_language([*undecided, "this is not my card"]).main_language == "en"
 
 
-def test_texts_without_letters_say_nothing():
+def test_texts_without_letters_are_ignored():
     mix = detect_language(["😀", "123", ""])
     assert mix.main_language == "other"
     assert sum(mix.shares.values()) == 0

@@ -7,18 +7,18 @@ def characters(text):
     return [ngram for piece in pieces(level(text)) for ngram in character_ngrams(piece)]
 
 
-def test_characters_of_latin_text_are_those_of_scikit_learn():
+def test_characters_of_latin_text_agree_with_scikit_learn():
     analyze = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5)).build_analyzer()
     for text in ("My card never came!", "a b", "it's 5 % of £20", "  spaces\tand\nlines ", "naïve café"):
         assert sorted(characters(text)) == sorted(analyze(text))
 
 
-def test_characters_of_han_text_are_those_of_scikit_learn():
+def test_characters_of_han_text_agree_with_scikit_learn():
     analyze = TfidfVectorizer(analyzer="char", ngram_range=(1, 3)).build_analyzer()
     assert sorted(characters("活性艳蓝的应用")) == sorted(analyze("活性艳蓝的应用"))
 
 
-def test_mixed_text_is_cut_where_the_script_changes():
+def test_mixed_text_is_split_where_the_script_changes():
     assert pieces(level("用BERT模型 now")) == ["用", "bert", "模型", "now"]
     assert set(characters("用AI")) == {"用", " a", "ai", "i ", " ai", "ai ", " ai "}
 
@@ -33,6 +33,6 @@ def test_full_width_letters_are_plain_ones():
     assert level("ＡＴＭ　Ｃａｒｄ") == "atm card"
 
 
-def test_half_a_character_of_utf_16_is_no_trouble():
+def test_a_lone_surrogate_is_handled():
     assert level("card \ud83d never").encode("utf-8") == "card \ufffd never".encode()
     assert word_ngrams(level("卡\udc00片")) == word_ngrams(level("卡\ufffd片"))

@@ -15,19 +15,19 @@ from metier.text import has_words, normalise
         ("你好，世界！", "你好 世界"),
     ],
 )
-def test_the_same_text_in_two_dresses_is_equal(one, other):
+def test_variants_of_a_text_are_equal(one, other):
     assert normalise(one) == normalise(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("C++", "C"), ("5 %", "5"), ("😀", "😡"), ("!", "?"), ("no", "not")]
 )
-def test_what_differs_in_meaning_stays_different(one, other):
+def test_texts_with_different_meaning_stay_different(one, other):
     assert normalise(one) != normalise(other)
 
 
 @given(st.text())
-def test_normalising_twice_changes_nothing_more_than_once(text):
+def test_normalisation_is_idempotent(text):
     once = normalise(text)
     assert bool(once) == bool(text.split())
     assert "  " not in once

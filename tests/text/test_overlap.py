@@ -1,4 +1,4 @@
-"""What two texts share, against counts by hand and a plain edit distance."""
+"""Overlap of two texts, against values by hand and a plain edit distance."""
 
 import csv
 import itertools
@@ -19,7 +19,7 @@ BANKING = Path(__file__).parents[2] / "examples" / "banking77" / "test.csv"
 
 
 def plain_distance(one, other):
-    """The textbook's table, cell by cell."""
+    """The dynamic programming table, cell by cell."""
     before = list(range(len(other) + 1))
     for i, a in enumerate(one, start=1):
         row = [i]
@@ -35,14 +35,14 @@ def texts():
         return [row["text"] for row in itertools.islice(csv.DictReader(file), 0, 600, 50)] + ["", "我的卡丢了"]
 
 
-def test_edits_are_counted_as_in_the_textbook(texts):
+def test_edit_distance_agrees_with_dynamic_programming(texts):
     for one, other in itertools.product(texts, texts):
         longest = max(len(one), len(other))
         expected = 1 - plain_distance(one, other) / longest if longest else 1.0
         assert edit_similarity(one, other) == pytest.approx(expected)
 
 
-def test_edits_of_a_book_are_those_of_its_opening():
+def test_edit_distance_of_long_texts_is_that_of_their_beginnings():
     book = "a page of text " * 40_000
     assert edit_similarity(book, book + "more") == 1.0
 

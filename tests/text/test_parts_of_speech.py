@@ -1,4 +1,4 @@
-"""Parts of speech: one entry a token, the same for the same token, nothing where nothing is known."""
+"""Parts of speech: one entry per token, nothing where unknown."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def marks(text, tagger):
     return parts_of_speech(text, token_offsets(text), tagger=tagger)
 
 
-def test_every_character_knows_its_word():
+def test_every_character_has_its_word():
     assert marks("我在北京。", "jieba") == [
         ("r", "rBE", "我"),
         ("p", "pBE", "在"),
@@ -22,7 +22,7 @@ def test_every_character_knows_its_word():
     ]
 
 
-def test_words_between_spaces_and_emoji_keep_their_places():
+def test_words_between_spaces_and_emoji_keep_their_offsets():
     text = "他 在 New York 🙂 工作 了"
     found = marks(text, "jieba")
     assert len(found) == len(token_offsets(text))
@@ -44,6 +44,6 @@ def test_english_by_spacy_keeps_our_tokens():
     assert found[1][1] == "VERB"
 
 
-def test_a_tagger_nobody_knows():
+def test_an_unknown_tagger():
     with pytest.raises(UnknownNameError):
         marks("a", "guess")

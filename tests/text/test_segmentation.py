@@ -7,12 +7,12 @@ import pytest
 from metier.text import has_han, segment
 
 
-def test_english_is_cut_into_lower_case_words():
+def test_english_is_split_into_lower_case_words():
     assert segment("I DON'T see card 2!") == ["i", "don't", "see", "card", "2"]
     assert segment("I don’t") == ["i", "don't"]
 
 
-def test_chinese_is_cut_by_the_dictionary():
+def test_chinese_is_segmented_by_the_dictionary():
     assert segment("我想办一张新的银行卡") == ["我", "想", "办", "一张", "新", "的", "银行卡"]
 
 

@@ -22,14 +22,14 @@ def test_chinese_ends_at_its_marks_and_keeps_the_closing_quote():
     ]
 
 
-def test_offsets_are_of_the_text_as_it_stands_and_leave_out_only_space():
+def test_offsets_are_of_the_original_text_and_skip_only_space():
     text = "  One.\n\nTwo 😀 three.   四。"
     pieces = sentence_offsets(text)
     assert "".join(text[start:end] for start, end in pieces) == "One.Two 😀 three.四。"
     assert all(text[start:end].strip() == text[start:end] for start, end in pieces)
 
 
-def test_a_sentence_without_end_is_cut_at_a_space():
+def test_a_sentence_without_end_is_split_at_a_space():
     pieces = cut("word " * 500, longest=100)
     assert max(map(len, pieces)) <= 100
     assert set("".join(pieces).split("word")) <= {"", " "}

@@ -3,7 +3,7 @@ import json
 from metier.text.surrogates import replace_surrogates
 
 
-def test_halves_that_stand_alone_are_replaced_and_whole_characters_stay():
+def test_lone_surrogates_are_replaced_and_characters_kept():
     assert (
         replace_surrogates(json.loads('"half \\ud83d, whole \\ud83d\\ude00, plain é"'))
         == "half \ufffd, whole 😀, plain é"

@@ -1,4 +1,4 @@
-"""Tokens: words and marks, characters where no spaces are written, and what belongs together stays together."""
+"""Tokens: words and punctuation, characters in scripts without spaces, whole graphemes."""
 
 import itertools
 
@@ -31,11 +31,11 @@ def tokens(text):
         ("a\ud83db", ["a", "\ud83d", "b"]),
     ],
 )
-def test_what_is_a_token(text, expected):
+def test_tokens(text, expected):
     assert tokens(text) == expected
 
 
-def test_offsets_are_in_order_and_leave_only_space_out():
+def test_offsets_are_in_order_and_skip_only_space():
     text = "Köln, 北京 and São\u00a0Paulo 🙂 e\u0301\u200d"
     places = token_offsets(text)
     assert all(start < end for start, end in places)

@@ -16,7 +16,7 @@ from metier.classical.dictionary_tagger import entity_labels
 from metier.errors import SettingsError
 from metier.evaluation.entity_measures import entity_f1
 from metier.features.crf_features import CrfFeatures
-from metier.features.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.bio import Span, as_offsets, tag_names, tags_of_spans
@@ -187,7 +187,7 @@ class Crf(BaseEstimator):
             tagger = "jieba" if is_chinese else self.tagger_of_english
         check_tagger(tagger)
         known = entity_labels(examples)
-        learned = Gazetteer({phrase: commonest_label(labels) for phrase, labels in known.items() if phrase})
+        learned = Gazetteer({phrase: most_frequent_label(labels) for phrase, labels in known.items() if phrase})
         given = Gazetteer({})
         if self.gazetteer is not None:
             given = Gazetteer.read(self.gazetteer, labels=examples.labels)

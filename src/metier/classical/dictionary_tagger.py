@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from metier.features.gazetteer import Gazetteer, commonest_label, phrase_key
+from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.text.dictionary_tagger import DictionaryTaggerPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.bio import Span
@@ -47,7 +47,11 @@ class DictionaryTagger(BaseEstimator):
         examples = check_tagged(X, y)
         self.labels_ = examples.labels
         phrases = Gazetteer(
-            {phrase: commonest_label(labels) for phrase, labels in entity_labels(examples).items() if phrase}
+            {
+                phrase: most_frequent_label(labels)
+                for phrase, labels in entity_labels(examples).items()
+                if phrase
+            }
         )
         right, seen = _count(phrases, examples)
         # As if each phrase had been seen twice more, right once: one sight is no certainty.

@@ -207,8 +207,8 @@ def _learnable(
 
 def _worth(phrases: Phrases, answers: list[dict[str, Any]]) -> np.ndarray:
     """F1 of each phrase against the best of the answers, over the characters of the passage."""
-    worth = np.zeros(len(phrases.places))
-    starts, ends = phrases.places[:, 0], phrases.places[:, 1]
+    worth = np.zeros(len(phrases.offsets))
+    starts, ends = phrases.offsets[:, 0], phrases.offsets[:, 1]
     for answer in answers:
         start, end = answer["start"], answer["start"] + len(answer["text"])
         shared = np.clip(np.minimum(ends, end) - np.maximum(starts, start), 0, None)

@@ -17,7 +17,7 @@ from metier.data.duplicates import near_duplicates
 from metier.data.rows import Rows
 from metier.errors import CallError
 from metier.text.augmentation import Augmentation, Way
-from metier.text.edits import Place, apply_edits, move_place
+from metier.text.edits import Offsets, apply_edits, move_offsets
 
 # Higher than the threshold of near duplicates elsewhere: augmented texts are meant to be like their source.
 NEAR_COPY = 0.9
@@ -101,7 +101,7 @@ def augment_rows(
     return Augmented(_appended(rows, sources, kept), len(kept), len(made) - len(kept), sources)
 
 
-Made = tuple[int, str, Callable[[Place], Place]]  # Source row, new text, and how offsets move.
+Made = tuple[int, str, Callable[[Offsets], Offsets]]  # Source row, new text, and how offsets move.
 
 
 def _make(rows: Rows, ways: Sequence[tuple[Augmentation, Way]], random: np.random.Generator) -> Iterator[Made]:
@@ -113,17 +113,17 @@ def _make(rows: Rows, ways: Sequence[tuple[Augmentation, Way]], random: np.rando
                 kept = [pair for values in marked.values() for pair in _offsets(values[number])]
                 edits = way(text, kept, random)
                 if edits:
-                    yield number, apply_edits(text, edits), functools.partial(move_place, edits=edits)
+                    yield number, apply_edits(text, edits), functools.partial(move_offsets, edits=edits)
 
 
-def _offsets(value: Any) -> Iterator[Place]:
+def _offsets(value: Any) -> Iterator[Offsets]:
     """Give the offsets of a row's marked spans, whatever their role."""
     for piece in value if isinstance(value, list) else [value] if value else []:
         start = piece["start"]
         yield start, piece.get("end", start + len(piece.get("text", "")))
 
 
-def _moved(value: Any, move: Callable[[Place], Place]) -> Any:
+def _moved(value: Any, move: Callable[[Offsets], Offsets]) -> Any:
     if isinstance(value, list):
         return [_moved(piece, move) for piece in value]
     if not value:

@@ -1,1 +1,1 @@
-"""Text to numbers, the same in training and in serving."""
+"""Features of texts, the same in training and serving."""

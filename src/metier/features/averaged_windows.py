@@ -1,9 +1,9 @@
-"""Long texts for encoders that read a few hundred tokens: cut into windows that overlap, and put together again.
+"""Overlapping windows of long texts for encoders, and the average of their outputs.
 
-A text that fits is one window, so nothing changes for it. A longer one is cut into windows as long as the encoder
-reads, each sharing a quarter with the one before; what the encoder says of them is averaged, each window counting
-for the tokens that no window before it held. Of a pair the longer text is cut and the shorter stands whole beside
-each window; where half of the room is too little for either, both are cut and read side by side, in step.
+A text that fits is one window. A longer one is split into windows of the maximum length of the encoder, each sharing
+a quarter with the one before; the outputs are averaged, weighted by the tokens that are new in each window. Of a pair
+the longer text is split and the shorter one is whole in each window; if neither fits in half of a window, both are
+split in parallel.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,24 +17,24 @@ from metier.features.tokenization import CHARACTERS_PER_TOKEN
 from metier.text.surrogates import replace_surrogates
 
 OVERLAP_FRACTION = 0.25
-# Characters handed to the tokenizer at once: what it gives back takes a hundred times their memory.
+# Characters per call of the tokenizer, whose output takes a hundred times their memory.
 BLOCK = 20_000
-# Windows that go through the encoder before the next texts are cut: bounds the memory of many long texts.
+# Windows encoded before the next texts are split: bounds memory.
 WINDOWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Some texts or pairs, cut.
+    """Texts or pairs, split into windows.
 
     Parameters
     ----------
     ids : list of list of int
         Token ids of every window, special tokens included.
     owners : ndarray of int64 of shape (n_windows,)
-        Position of the input that each window is of, ascending from 0.
+        Position of the input of each window, ascending from 0.
     new_tokens : ndarray of float64 of shape (n_windows,)
-        Tokens of each window that the one before did not hold, at least 1.
+        Tokens of each window that are not in the one before, at least 1.
     """
 
     ids: list[list[int]]
@@ -42,7 +42,7 @@ class Windows:
     new_tokens: np.ndarray
 
     def average(self, numbers: np.ndarray) -> np.ndarray:
-        """Give one row of numbers an input: the mean over its windows, weighted by their new tokens."""
+        """Average the windows of each input, weighted by their new tokens."""
         if len(self.ids) == self.owners[-1] + 1:  # Every input is one window.
             return numbers
         starts = np.flatnonzero(np.diff(self.owners, prepend=-1))
@@ -52,16 +52,16 @@ class Windows:
 
 
 class Cutter:
-    """Cuts texts, or pairs of them, for one encoder.
+    """Splits texts or pairs for one encoder.
 
     Parameters
     ----------
     tokenizer : Tokenizer
-        It is made to cut nothing by itself.
+        Its truncation is switched off.
     max_length : int
         Tokens that the encoder reads, special tokens included.
     prefix : str
-        Put before every text, as the encoder was trained.
+        Prepended to every text, as in the training of the encoder.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, max_length: int, prefix: str):
@@ -74,7 +74,7 @@ class Cutter:
         self._around_pair = _special_ids(tokenizer.encode("a", "a"))
 
     def cut(self, inputs: Sequence[Any]) -> Windows:
-        """Cut texts (each a str) or pairs (each two str)."""
+        """Split texts (each a str) or pairs (each two str)."""
         ids: list[list[int]] = []
         owners: list[int] = []
         new_tokens: list[float] = []
@@ -87,7 +87,7 @@ class Cutter:
         return Windows(ids, np.array(owners, dtype=np.int64), np.array(new_tokens))
 
     def first(self, inputs: Sequence[Any]) -> list[list[int]]:
-        """Give the first window of each input: a typical row, to time and to measure with."""
+        """Give the first window of each input, for timing."""
         longest = CHARACTERS_PER_TOKEN * self._max_length
         return [
             self.cut([value[:longest] if isinstance(value, str) else [side[:longest] for side in value]]).ids[0]
@@ -97,12 +97,12 @@ class Cutter:
     def average(
         self, run: Callable[[Sequence[Sequence[int]]], np.ndarray], inputs: Sequence[Any]
     ) -> np.ndarray:
-        """Give one row of numbers an input, averaged over its windows.
+        """Encode inputs: one row per input, averaged over its windows.
 
         Parameters
         ----------
         run : callable
-            From the token ids of some windows to an array of shape (n_windows, size).
+            From the token ids of windows to an array of shape (n_windows, size).
         inputs : sequence of str or of pairs of str
             At least one.
 
@@ -121,11 +121,13 @@ class Cutter:
         return np.concatenate(rows)
 
     def parts(self, inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
-        """Give inputs in runs that make about `WINDOWS_AT_ONCE` windows at most, a single book more."""
+        """Split the inputs into blocks of about `WINDOWS_AT_ONCE` windows at most (a single long text may have more)."""
         start, windows = 0, 0
         for position, value in enumerate(inputs):
             characters = len(value) if isinstance(value, str) else sum(map(len, value))
-            windows += 1 + characters // self._max_length  # At most: a token has at least one character.
+            windows += (
+                1 + characters // self._max_length
+            )  # An upper bound, as a token has at least one character.
             if windows >= WINDOWS_AT_ONCE or position == len(inputs) - 1:
                 yield inputs[start : position + 1]
                 start, windows = position + 1, 0
@@ -136,7 +138,7 @@ class Cutter:
         start = 0
         while True:
             stop = start + BLOCK
-            if stop < len(whole):  # Between words where there are spaces.
+            if stop < len(whole):  # At a space where there is one.
                 stop = max(whole.rfind(" ", start + 1, stop), 0) or stop
             ids += self._tokenizer.encode(whole[start:stop], add_special_tokens=False).ids
             start = stop
@@ -160,13 +162,13 @@ class Cutter:
         for number in range(n_windows):
             first = one[number * len(one) // n_windows]
             second = other[number * len(other) // n_windows]
-            # What moves on with every window is the side that has more of them.
+            # The side with more windows advances with every window.
             fresh = first[1] if len(one) >= len(other) else second[1]
             yield [*before, *first[0], *between, *second[0], *after], fresh
 
 
 def _share(n_one: int, n_other: int, room: int) -> tuple[int, int]:
-    """Give the tokens that each side of a pair has room for in a window."""
+    """Give the number of tokens of each side of a pair in a window."""
     half = room // 2
     if n_one + n_other <= room:
         return max(n_one, 1), max(n_other, 1)
@@ -176,7 +178,7 @@ def _share(n_one: int, n_other: int, room: int) -> tuple[int, int]:
 
 
 def _slide(ids: list[int], room: int, *, head: list[int]) -> Iterator[tuple[list[int], float]]:
-    """Give windows of so many ids and the number of new ones in each; `head` is put before all but the first."""
+    """Give windows of `room` ids and the number of new ids in each; `head` is prepended to all but the first."""
     yield ids[:room], min(len(ids), room)
     done = room
     inner = max(room - len(head), 1)

@@ -1,7 +1,7 @@
-"""What a conditional random field sees of a token: itself, its shape, its neighbours, and what is known of it.
+"""Features of tokens for a conditional random field: word, shape, neighbours, and gazetteer matches.
 
-Training and answering share these lines. A feature is a short text; all of a token's together are a list. They
-are made one token after the other, so the longest text needs no more memory than its tokens.
+Training and prediction share this code. Features are short strings, a list for each token, made token by token, so
+that memory is bounded by the tokens.
 """
 
 import re
@@ -14,23 +14,23 @@ from metier.text.surrogates import replace_surrogates
 from metier.text.tokens import token_offsets
 
 LONGEST_AFFIX = 4
-LONGEST_SHAPE = 10  # In characters; what is longer is a link.
+LONGEST_SHAPE = 10  # In characters; longer words are links.
 _runs = re.compile(r"(.)\1+").sub
 SENTENCE_ENDS = frozenset(".!?。！？；\n")
 
 
 @dataclass(frozen=True)
 class CrfFeatures:
-    """Makes features of texts.
+    """Computes features of texts.
 
     Parameters
     ----------
     learned : Gazetteer
         Phrases that were spans in the training texts.
     given : Gazetteer
-        Phrases from a file of the user's.
+        Phrases from a file of the user.
     tagger : str
-        Of parts of speech, see `text.parts_of_speech`.
+        Part-of-speech tagger, see `text.parts_of_speech`.
     """
 
     learned: Gazetteer
@@ -40,12 +40,12 @@ class CrfFeatures:
     def of_text(
         self, text: str, *, left_out: frozenset[str] = frozenset()
     ) -> tuple[list[tuple[int, int]], Iterator[list[str]]]:
-        """Give the tokens of a text, and one list of features for each.
+        """Give the tokens of a text, and the list of features of each.
 
         Parameters
         ----------
         left_out : frozenset of str
-            Learned phrases that nobody but this text has shown: in training they would give the answer away.
+            Learned phrases that appear only in this training text: they would leak its spans.
         """
         text = replace_surrogates(text)
         offsets = token_offsets(text)
@@ -64,7 +64,7 @@ class CrfFeatures:
             features = _of_word(words[position], lowered[position], shapes[position])
             features += neighbours.features(position)
             features += known.get(position, ())
-            features += _of_place(text, start, end, offsets, position)
+            features += _of_position(text, start, end, offsets, position)
             yield features
 
     def _known(self, lowered: list[str], left_out: frozenset[str]) -> dict[int, list[str]]:
@@ -74,8 +74,8 @@ class CrfFeatures:
             for match in matches:
                 for position in range(match.first, match.stop):
                     begins, ends = position == match.first, position == match.stop - 1
-                    place = "S" if begins and ends else "B" if begins else "E" if ends else "M"
-                    known.setdefault(position, []).append(f"{source}={match.label}:{place}")
+                    part = "S" if begins and ends else "B" if begins else "E" if ends else "M"
+                    known.setdefault(position, []).append(f"{source}={match.label}:{part}")
         return known
 
 
@@ -105,7 +105,7 @@ class _Neighbours:
             f"x+1={words[3][-3:]}",
         ]
         if len(words[2]) == 1:
-            # Of single characters a word is made of several.
+            # Of a script without spaces: words are several tokens.
             features += [
                 f"w-2w-1={words[0]}|{words[1]}",
                 f"w+1w+2={words[3]}|{words[4]}",
@@ -114,9 +114,9 @@ class _Neighbours:
                 f"w3+={words[2]}|{words[3]}|{words[4]}",
             ]
         for step in (-1, 0, 1):
-            place = position + step
-            if 0 <= place < len(self._speech):
-                features += [f"t{step}.{number}={mark}" for number, mark in enumerate(self._speech[place])]
+            at = position + step
+            if 0 <= at < len(self._speech):
+                features += [f"t{step}.{number}={mark}" for number, mark in enumerate(self._speech[at])]
         return features
 
     def _at(self, values: list[str], position: int) -> str:
@@ -124,7 +124,7 @@ class _Neighbours:
 
 
 def shape(word: str) -> str:
-    """Give the kinds of a word's characters: `Xx` for capital and small, `d` for a digit, others as they are.
+    """Give the shape of a word: `X` for upper case, `x` for lower case, `d` for a digit, `c` for other letters.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def _of_word(word: str, lowered: str, its_shape: str) -> list[str]:
     return features
 
 
-def _of_place(
+def _of_position(
     text: str, start: int, end: int, offsets: Sequence[tuple[int, int]], position: int
 ) -> Iterator[str]:
     if position == 0:

@@ -1,10 +1,10 @@
 """Token ids of a text with two entities marked: `… the [H] handle [/H] of the [T] mug [/T] …`.
 
-The marks are tokens of their own, set between the ids and never read from a text, so nobody can type them. They are
-the last four of the vocabulary, which is how a model finds them in the ids.
+The markers are special tokens inserted between ids and never read from a text, so users cannot type them. They are the
+last four of the vocabulary, where the model finds them.
 
-A text that is too long keeps what lies around its entities: all that is between them where it fits, else the
-surroundings of both with what lies in the middle left out.
+A text that is too long is cut to the context of its entities: with everything between them if it fits, else the
+context of each, without the middle.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,26 +17,26 @@ from metier.errors import BundleError
 from metier.text.surrogates import replace_surrogates
 
 MARKS = ("[H]", "[/H]", "[T]", "[/T]")
-# Characters read for each token that may be kept: bounds the work on a book.
+# Characters tokenized per token kept: bounds the work on a long text.
 CHARACTERS_PER_TOKEN = 12
-# An entity longer than this share of what may be read is cut: its surroundings say more than its end.
+# A longer entity (share of the maximum length) is truncated: its context is more informative than its end.
 LONGEST_ENTITY_FRACTION = 0.125
 
 
 @dataclass(frozen=True)
 class Marked:
-    """One text, ready for the model.
+    """Input ids of one text.
 
     Parameters
     ----------
     ids : list of int
-        Marks and special tokens included.
-    is_apart : bool
-        Whether what lies between the entities had to be left out in the middle.
+        With markers and special tokens.
+    is_split : bool
+        Whether the middle between the entities was cut out.
     """
 
     ids: list[int]
-    is_apart: bool
+    is_split: bool
 
 
 class EntityMarker:
@@ -45,9 +45,9 @@ class EntityMarker:
     Parameters
     ----------
     tokenizer : Tokenizer
-        Holds the marks; it is not cut and not padded.
+        With the markers; without truncation and padding.
     prefix : str
-        What the base wants before a text.
+        The prefix of the base.
     max_length : int
         Most tokens of a text.
     """
@@ -57,7 +57,7 @@ class EntityMarker:
         ids: list[int] = [token for mark in MARKS if (token := tokenizer.token_to_id(mark)) is not None]
         if len(ids) < len(MARKS):
             raise BundleError(
-                f"The tokenizer lacks the marks of entities, {', '.join(MARKS)}. Export the method again."
+                f"The tokenizer lacks the entity markers {', '.join(MARKS)}. Export the method again."
             )
         self.tokenizer = tokenizer
         self.prefix = prefix
@@ -70,14 +70,14 @@ class EntityMarker:
 
     @classmethod
     def adding_marks(cls, tokenizer: Tokenizer, *, prefix: str, max_length: int) -> Self:
-        """Add the marks to a tokenizer first."""
+        """Add the markers to a tokenizer first."""
         tokenizer.add_special_tokens([AddedToken(mark, special=True, normalized=False) for mark in MARKS])
         return cls(tokenizer, prefix=prefix, max_length=max_length)
 
     def mark(self, item: Mapping[str, Any]) -> Marked:
         """Give the ids of a checked item."""
-        places = [(tuple(item["head"]), self._head), (tuple(item["tail"]), self._tail)]
-        (first, its_marks), (second, other_marks) = sorted(places, key=lambda place: place[0])
+        entities = [(tuple(item["head"]), self._head), (tuple(item["tail"]), self._tail)]
+        (first, its_marks), (second, other_marks) = sorted(entities, key=lambda entity: entity[0])
         text = item["text"]
         one = [its_marks[0], *self._encode(text[slice(*first)])[: self._longest], its_marks[1]]
         other = [other_marks[0], *self._encode(text[slice(*second)])[: self._longest], other_marks[1]]
@@ -85,7 +85,7 @@ class EntityMarker:
         between, is_long = self._encode_between(text[first[1] : max(first[1], second[0])])
         after = self._encode(text[max(first[1], second[1]) :][: self._characters])
         room = self.max_length - len(one) - len(other) - len(self._opening) - len(self._closing)
-        kept = _fit(before, between, after, room, is_apart=is_long or len(between) > room)
+        kept = _fit(before, between, after, room, is_split=is_long or len(between) > room)
         ids = [*self._opening, *kept[0], *one, *kept[1], *other, *kept[2], *self._closing]
         return Marked(ids, is_long or len(between) > room)
 
@@ -96,21 +96,21 @@ class EntityMarker:
         return ids
 
     def _encode_between(self, part: str) -> tuple[list[int], bool]:
-        """Give the ids between the entities, and whether the middle was left out before it was read."""
+        """Give the ids between the entities, and whether the middle was cut out before tokenization."""
         if len(part) <= 2 * self._characters:
             return self._encode(part), False
         return self._encode(part[: self._characters]) + self._encode(part[-self._characters :]), True
 
 
 def _fit(
-    before: Sequence[int], between: Sequence[int], after: Sequence[int], room: int, *, is_apart: bool
+    before: Sequence[int], between: Sequence[int], after: Sequence[int], room: int, *, is_split: bool
 ) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
-    """Give what of three parts fits into so many tokens together."""
-    if is_apart:
+    """Truncate three parts to `room` tokens together."""
+    if is_split:
         side = room // 4
         return _last(before, side), [*between[:side], *_last(between, side)], after[:side]
     left = room - len(between)
-    # What one side does not need, the other gets.
+    # Room that one side does not need goes to the other.
     n_before = min(len(before), max(left // 2, left - len(after)))
     return _last(before, n_before), between, after[: left - n_before]
 

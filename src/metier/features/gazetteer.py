@@ -1,4 +1,4 @@
-"""Phrases whose label is known, found in texts: the longest first, in any case of letters."""
+"""Gazetteer: match phrases with known labels in texts, the longest first, ignoring case."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ COLUMNS = ("phrase", "label")
 
 
 class Match(NamedTuple):
-    """A phrase found: first token, token after the last, and what is known of it."""
+    """A match: first token, token after the last, phrase and label."""
 
     first: int
     stop: int
@@ -29,7 +29,7 @@ class Gazetteer:
     Parameters
     ----------
     labels : mapping of str to str
-        From phrases, as `phrase_key` writes them, to labels.
+        From phrases, in the form of `phrase_key`, to labels.
     """
 
     def __init__(self, labels: Mapping[str, str]):
@@ -39,19 +39,19 @@ class Gazetteer:
             node = self._trie
             for word in phrase.split(" "):
                 node = node.setdefault(word, {})
-            node[""] = phrase  # No token is empty: this is no word, but the end of a phrase.
+            node[""] = phrase  # No token is empty, so "" marks the end of a phrase.
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def matches(self, words: Sequence[str], *, left_out: frozenset[str] = frozenset()) -> list[Match]:
-        """Find phrases in words that are in lower case: from the left, the longest, without overlap.
+        """Find phrases in lower-case words: from the left, the longest, without overlap.
 
         Parameters
         ----------
         words : sequence of str
         left_out : frozenset of str
-            Phrases that are to be passed over.
+            Phrases to ignore.
         """
         found, position = [], 0
         while position < len(words):
@@ -90,7 +90,7 @@ class Gazetteer:
         UnreadableFileError
             If it cannot be read or has other columns.
         SettingsError
-            If a label is none of `labels`.
+            If a label is not in `labels`.
         """
         try:
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
@@ -103,7 +103,7 @@ class Gazetteer:
             ) from None
         if rows is None:
             raise UnreadableFileError(
-                f"The gazetteer {path} has not the columns phrase and label. Name them so in its first line."
+                f"The gazetteer {path} lacks the columns phrase and label. Name them in its first line."
             )
         unknown = sorted({row["label"] for row in rows} - set(labels))
         if unknown:
@@ -114,11 +114,11 @@ class Gazetteer:
 
 
 def phrase_key(text: str) -> str:
-    """Give a phrase as it is looked up: its tokens in lower case, one space between them."""
+    """Give the key of a phrase: its tokens in lower case, joined with spaces."""
     text = replace_surrogates(text)
     return " ".join(text[start:end].lower() for start, end in token_offsets(text))
 
 
-def commonest_label(labels: Counter[str]) -> str:
-    """Give the label that came up most; of equals the first in the alphabet."""
+def most_frequent_label(labels: Counter[str]) -> str:
+    """Give the most frequent label; ties are resolved alphabetically."""
     return min(labels, key=lambda label: (-labels[label], label))

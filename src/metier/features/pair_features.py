@@ -1,8 +1,7 @@
-"""What the traditional method knows of a pair of texts: the one implementation that training and answering share.
+"""Features of text pairs for the traditional method, shared by training and prediction.
 
-A dozen and a half numbers, each about 0 to 1: how far the two texts agree in their weighted words and characters,
-how well each answers the other as a query (BM25), what they share counted plainly, and where they differ in what
-changes a meaning: numbers, negations, the first word of a question.
+Fifteen numbers, each about 0 to 1: TF-IDF cosines of words and characters, BM25 in both directions, overlap
+measures, and agreement in numbers, negations and the first word of a question.
 """
 
 import itertools
@@ -45,29 +44,29 @@ NAMES = (
     "first_word_same",
     "same_text",
 )
-# Okapi's usual values (Robertson and Zaragoza, 2009): how soon a repeated word stops counting, how much length does.
+# k1 and b of BM25, at their usual values (Robertson and Zaragoza, 2009).
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
 
 
 @dataclass(frozen=True)
 class _Side:
-    """One text of a pair, read once."""
+    """One text of a pair, processed once."""
 
-    levelled: str
+    normalised: str
     words: list[str]
     columns: np.ndarray
     values: np.ndarray
 
 
 class PairFeatures:
-    """Turns pairs into numbers over a fixed vocabulary. Safe to share between threads.
+    """Computes features of pairs over a fixed vocabulary. Safe to share between threads.
 
     Parameters
     ----------
     vectors : TfidfVectors
-        Its document frequencies weigh the words of BM25 too.
+        Its document frequencies are the word weights of BM25 too.
     mean_words : float
-        Words of a typical text, by which BM25 judges what is long.
+        Mean words per text, for the length normalisation of BM25.
     """
 
     weight_type: ClassVar[type[np.floating[Any]]] = np.float64
@@ -80,7 +79,7 @@ class PairFeatures:
         self._rarest = max(self._weights.values(), default=1.0)
 
     def matrix(self, pairs: Sequence[Pair]) -> np.ndarray:
-        """Give the numbers of pairs, an ndarray of float64 of shape (n_pairs, len(NAMES))."""
+        """Give the features of pairs, an ndarray of float64 of shape (n_pairs, len(NAMES))."""
         features = np.empty((len(pairs), len(NAMES)))
         for row, pair in enumerate(pairs):
             features[row] = self._row(*map(self._read, pair))
@@ -91,29 +90,29 @@ class PairFeatures:
         return as_pairs(items) if len(items) else []
 
     def products(self, pairs: Sequence[Pair], weights: np.ndarray) -> np.ndarray:
-        """Give the numbers of pairs times weights, an ndarray of float64 of shape (n_pairs, n_logits)."""
+        """Give the features of pairs times weights, an ndarray of float64 of shape (n_pairs, n_logits)."""
         return np.asarray(self.matrix(pairs) @ weights)
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is kept beside the weights: nothing, the vocabulary has files of its own."""
+        """Further arrays to store: none, as the vocabulary has its own files."""
         return {}
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the vocabulary to a folder; gives what `predictor.json` is to keep."""
+        """Write the vocabulary to a folder; gives the settings for `predictor.json`."""
         self.vectors.save(folder)
         return {"features": list(NAMES), "mean_words": self.mean_words}
 
     @classmethod
     def load(cls, folder: Path, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Read what `save` wrote; raises `ValueError` if the numbers of a pair are not those of this version."""
+        """Read what `save` wrote; raises `ValueError` if the features are not those of this version."""
         if settings["features"] != list(NAMES):
             raise ValueError("its features are not those of this version")
         return cls(TfidfVectors.load(folder), mean_words=settings["mean_words"])
 
     def _read(self, text: str) -> _Side:
-        levelled = level(text)
-        return _Side(levelled, segment(levelled), *self.vectors.vector(text))
+        normalised = level(text)
+        return _Side(normalised, segment(normalised), *self.vectors.vector(text))
 
     def _row(self, one: _Side, other: _Side) -> tuple[float, ...]:
         by_words, by_characters = self._cosines(one, other)
@@ -124,15 +123,15 @@ class PairFeatures:
             self._bm25(one.words, other.words),
             jaccard(one.words, other.words),
             jaccard(_neighbours(one.words), _neighbours(other.words)),
-            jaccard(one.levelled, other.levelled),
+            jaccard(one.normalised, other.normalised),
             containment(one.words, other.words),
             self._rarest_shared(set(one.words), set(other.words)),
-            length_ratio(one.levelled, other.levelled),
-            edit_similarity(one.levelled, other.levelled),
-            numbers_agree(one.levelled, other.levelled),
-            negations_agree(one.levelled, other.levelled),
+            length_ratio(one.normalised, other.normalised),
+            edit_similarity(one.normalised, other.normalised),
+            numbers_agree(one.normalised, other.normalised),
+            negations_agree(one.normalised, other.normalised),
             float(one.words[:1] == other.words[:1]),
-            float(normalise(one.levelled) == normalise(other.levelled)),
+            float(normalise(one.normalised) == normalise(other.normalised)),
         )
 
     def _cosines(self, one: _Side, other: _Side) -> tuple[float, float]:
@@ -145,7 +144,7 @@ class PairFeatures:
         return float(products[:n_words].sum()), float(products[n_words:].sum())
 
     def _bm25(self, query: Sequence[str], document: Sequence[str]) -> float:
-        """Give the score of a document for a query, as a share of the highest that any document could have."""
+        """Give the score of a document for a query, as a fraction of the highest possible score."""
         counts = Counter(document)
         length = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * len(document) / self.mean_words
         score = highest = 0.0
@@ -160,7 +159,7 @@ class PairFeatures:
         return max(map(self._weight, one & other), default=0.0) / rarest if rarest else 0.0
 
     def _weight(self, word: str) -> float:
-        # A word that training never showed is as rare as the rarest that it did.
+        # An unknown word gets the weight of the rarest known one.
         return self._weights.get(word, self._rarest)
 
 

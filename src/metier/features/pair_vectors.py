@@ -1,6 +1,6 @@
-"""How two vectors are compared: the numbers a head of pairs is given, the same in training and in answering.
+"""Comparison of two vectors: the input of a pair head, the same in training and prediction.
 
-Every number is the same for (a, b) and (b, a), and so is every answer made of them.
+It is symmetric in the two texts, and so are the answers.
 """
 
 import numpy as np
@@ -9,15 +9,15 @@ COMPARISONS = ("cosine", "difference")
 
 
 def compare(one: np.ndarray, other: np.ndarray, comparison: str) -> np.ndarray:
-    """Give the numbers of pairs of vectors.
+    """Compare pairs of vectors.
 
     Parameters
     ----------
     one, other : ndarray of shape (n_pairs, size)
         Vectors of length 1.
     comparison : {"cosine", "difference"}
-        `cosine` alone, or the size of the difference, the product and the cosine: the last two terms of
-        InferSent's and the agreement of the whole (Conneau et al., 2017, arXiv:1705.02364).
+        `cosine` alone, or absolute difference and product, the last two terms of InferSent (Conneau et al., 2017,
+        arXiv:1705.02364), and the cosine.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def compare(one: np.ndarray, other: np.ndarray, comparison: str) -> np.ndarray:
 
 
 def of_length_one(vectors: np.ndarray) -> np.ndarray:
-    """Scale vectors of shape (n_texts, size) to length 1; one of length 0 stays."""
+    """Scale vectors of shape (n_texts, size) to length 1; zero vectors are unchanged."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: np.ndarray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return scaled

@@ -1,7 +1,7 @@
-"""A question and a passage as token ids: overlapping windows, each of them the question and a piece of the passage.
+"""Token ids of a question and a passage: overlapping windows with the question and a part of the passage.
 
-A passage of any length is read: what does not fit one window is cut into several that share a quarter, so that an
-answer at the edge of one stands whole in the next. Offsets lead from every token back to the passage as it was given.
+A longer passage is split into windows that share a quarter, so that an answer at the edge of one window is whole in
+the next. Each token has its character offsets in the passage.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,23 +14,23 @@ from metier.errors import BundleError
 from metier.tasks.questions import Question
 from metier.text.surrogates import replace_surrogates
 
-OVERLAP = 0.25  # Of a window's room for the passage.
-MOST_OF_QUESTION = 1 / 3  # Of a window; a longer question loses its end.
-# Tokenised at once: of a longer text the tokenizer would keep every token's string in memory.
+OVERLAP = 0.25  # Share of the passage tokens of a window.
+MOST_OF_QUESTION = 1 / 3  # Share of a window; a longer question is truncated.
+# Characters per call of the tokenizer: bounds its memory.
 BLOCK = 20_000
-LOOKED_BACK = 2_000  # For a place between words to end a block at.
+LOOKED_BACK = 2_000  # Characters searched for a word boundary to end a block.
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The special tokens around a pair of texts, as the tokenizer puts them.
+    """The special tokens around a pair of texts.
 
     Parameters
     ----------
     before, between, after : tuple of int
         BERT has one of each, RoBERTa two between.
     has_types : bool
-        Whether the tokenizer tells the second text from the first by its type.
+        Whether the tokenizer marks the second text by its type id.
     """
 
     before: tuple[int, ...]
@@ -40,12 +40,12 @@ class Frame:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "Frame":
-        """Read the frame off a tokenizer.
+        """Derive the frame from a tokenizer.
 
         Raises
         ------
         BundleError
-            If it does not mark where the first text ends and where the second one does.
+            If it has no separator after each text.
         """
         encoded = tokenizer.encode("a", "a")
         sides = encoded.sequence_ids
@@ -54,15 +54,15 @@ class Frame:
         between, after = encoded.ids[ends[0] : second], encoded.ids[ends[1] :]
         if not between or not after or between[-1] != after[-1]:
             raise BundleError(
-                "The tokenizer does not set the same mark behind both texts of a pair, so a question cannot be told "
-                "from its passage. Use a base that was trained on pairs, BERT or RoBERTa for instance."
+                "The tokenizer has no common separator after both texts of a pair, so question and passage cannot be "
+                "separated. Use a base that was trained on pairs, such as BERT or RoBERTa."
             )
         types = any(kind == 1 for kind in encoded.type_ids)
         return cls(tuple(encoded.ids[:first]), tuple(between), tuple(after), types)
 
     @property
     def size(self) -> int:
-        """How many special tokens there are."""
+        """Number of special tokens."""
         return len(self.before) + len(self.between) + len(self.after)
 
 
@@ -81,32 +81,32 @@ class PassageTokens:
     offsets: np.ndarray
 
     def find(self, start: int, end: int) -> tuple[int, int] | None:
-        """Give the first and the last token of a piece of the passage; None where no token has any of it."""
+        """Give the first and last token of a span of the passage; None if no token overlaps it."""
         starts, ends = self.offsets[:, 0], self.offsets[:, 1]
         begins = np.flatnonzero((starts <= start) & (ends > start))
         stops = np.flatnonzero((starts < end) & (ends >= end))
         if len(begins) == 0 or len(stops) == 0:
-            # The edge is white space, or a sign that the tokenizer drops: the tokens within have to do.
+            # The boundary is white space or a dropped character: use the tokens inside.
             inside = np.flatnonzero((ends > start) & (starts < end))
             return (int(inside[0]), int(inside[-1])) if len(inside) else None
-        # Of several tokens made of one character the later begins the piece, and the earlier ends it.
+        # Of several tokens of one character the last begins the span, and the first ends it.
         return int(begins[-1]), max(int(begins[-1]), int(stops[0]))
 
 
 @dataclass(frozen=True)
 class Window:
-    """A question and a piece of its passage.
+    """A question and a part of its passage.
 
     Parameters
     ----------
     row : int
-        Whose question it is.
+        Row of the question.
     ids : list of int
-        Special tokens included.
+        With special tokens.
     first : int
-        Where in `ids` the passage begins.
+        Position of the first passage token in `ids`.
     offsets : ndarray of int32 of shape (n_passage_tokens, 2)
-        Of the tokens of the passage that are in the window.
+        Offsets of the passage tokens of the window.
     skipped : int
         Tokens of the passage before the window.
     """
@@ -119,7 +119,7 @@ class Window:
 
 
 def tokenise_passage(tokenizer: Tokenizer, passage: str) -> PassageTokens:
-    """Cut a passage into tokens, some pages at a time."""
+    """Tokenize a passage, block by block."""
     passage = replace_surrogates(passage)
     ids, offsets = [], []
     for start, end in _blocks(passage):
@@ -130,7 +130,7 @@ def tokenise_passage(tokenizer: Tokenizer, passage: str) -> PassageTokens:
 
 
 def tokenise_question(tokenizer: Tokenizer, question: str, *, prefix: str, length: int) -> list[int]:
-    """Give the ids of a question, cut so that windows of this length have room for the passage."""
+    """Give the ids of a question, truncated so that windows of this length have room for the passage."""
     encoded = tokenizer.encode(prefix + replace_surrogates(question), add_special_tokens=False)
     ids: list[int] = encoded.ids[: int(length * MOST_OF_QUESTION)]
     return ids
@@ -139,14 +139,14 @@ def tokenise_question(tokenizer: Tokenizer, question: str, *, prefix: str, lengt
 def windows_of(
     tokenizer: Tokenizer, frame: Frame, questions: Sequence[Question], *, prefix: str, length: int
 ) -> Iterator[Window]:
-    """Give the windows of each question, in order; at least one a question.
+    """Give the windows of each question, in order; at least one per question.
 
     Parameters
     ----------
     tokenizer : Tokenizer
         Without truncation.
     prefix : str
-        Put before every question.
+        Prepended to every question.
     length : int
         Most tokens of a window.
     """
@@ -154,16 +154,16 @@ def windows_of(
     for row, question in enumerate(questions):
         if (
             tokens is None or question.passage is not passage
-        ):  # Questions about one passage mostly follow one another.
+        ):  # Questions about one passage are mostly adjacent.
             passage, tokens = question.passage, tokenise_passage(tokenizer, question.passage)
-        asked = tokenise_question(tokenizer, question.question, prefix=prefix, length=length)
-        yield from cut_windows(row, frame, asked, tokens, length=length)
+        question_ids = tokenise_question(tokenizer, question.question, prefix=prefix, length=length)
+        yield from cut_windows(row, frame, question_ids, tokens, length=length)
 
 
 def cut_windows(
     row: int, frame: Frame, question: Sequence[int], passage: PassageTokens, *, length: int
 ) -> Iterator[Window]:
-    """Lay windows over a passage, each beginning three quarters of its room after the last."""
+    """Split a passage into windows with an overlap of a quarter."""
     head = [*frame.before, *question, *frame.between]
     room = length - len(head) - len(frame.after)
     step = max(1, room - int(room * OVERLAP))

@@ -1,6 +1,6 @@
-"""Words that speak for or against a phrase as an answer: function words, times, units, names, and what stands before.
+"""Word lists for features of answer phrases: function words, times, units, names, and preceding words.
 
-Short lists of common words in English and Chinese; what weighs how much is learned.
+Short lists of common words in English and Chinese; their weights are learned.
 """
 
 import re

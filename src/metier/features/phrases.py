@@ -1,8 +1,7 @@
-"""The phrases of a sentence that may answer a question, and what speaks for each of them.
+"""Candidate phrases of a sentence for answering a question, and their features.
 
-A phrase is a run of words that no punctuation interrupts and no function word begins or ends; a whole clause, what
-stands in quotes, and the whole sentence may be answers too. English words are cut by a pattern, Chinese ones by a
-dictionary.
+A phrase is a run of words without punctuation that neither begins nor ends with a function word; whole clauses,
+quoted text and the whole sentence are candidates too. English is segmented by a pattern, Chinese by a dictionary.
 """
 
 import itertools
@@ -28,9 +27,9 @@ from metier.features.phrase_words import (
 )
 from metier.text.segmentation import HAN, segment
 
-LONGEST_PHRASE = 8  # Words; longer ones only where they are a whole clause, or the end of one.
-NEAR = 5  # Words around a phrase that are looked at for words of the question.
-FAR = 12  # Distances beyond it are alike.
+LONGEST_PHRASE = 8  # Words; longer phrases only if they are a whole clause or the end of one.
+NEAR = 5  # Words around a phrase that are searched for words of the question.
+FAR = 12  # Larger distances are equal.
 _runs = re.compile(rf"[{HAN}]+|[^\W{HAN}]+(?:[.,'’][^\W{HAN}]+)*").finditer
 _quoted = re.compile(r"[“\"《「『‘(（]([^“”\"《》「」『』‘’()（）]{1,80})[”\"》」』’)）]").finditer
 _joins = frozenset(" -–·.%$£€¥'’/")
@@ -76,7 +75,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Word:
-    """A word and its place in the text."""
+    """A word and its offsets."""
 
     start: int
     end: int
@@ -86,22 +85,22 @@ class Word:
 
 @dataclass(frozen=True)
 class Phrases:
-    """Some phrases of a sentence.
+    """The candidate phrases of a sentence.
 
     Parameters
     ----------
-    places : ndarray of int of shape (n_phrases, 2)
+    offsets : ndarray of int of shape (n_phrases, 2)
         Start and end of each, in characters of the text.
     features : ndarray of float32 of shape (n_phrases, n_features)
         See `NAMES`.
     """
 
-    places: np.ndarray
+    offsets: np.ndarray
     features: np.ndarray
 
 
 def words_of(text: str, start: int, end: int) -> list[Word]:
-    """Give the words of a piece of a text."""
+    """Give the words of a part of a text."""
     words = []
     for run in _runs(text, start, end):
         piece = run.group()
@@ -123,13 +122,13 @@ def phrases_of(
     Parameters
     ----------
     start, end : int
-        Of the sentence in the text.
+        Offsets of the sentence in the text.
     asked : set of str
         Words of the question, without function words.
     noun : str
-        What the question asks for; see `question_types.asked_noun`.
+        The noun that the question asks for; see `question_types.asked_noun`.
     score : float
-        Of the sentence, by that of the best sentence.
+        Score of the sentence divided by that of the best sentence.
     """
     words = words_of(text, start, end)
     if not words:
@@ -139,14 +138,14 @@ def phrases_of(
     firsts, lasts, quoted = _runs_of_words(text, words, clause, start, end)
     features = _features(words, clause, firsts, lasts, quoted, asked=asked, noun=noun)
     features[:, 0], features[:, 1] = score, is_best
-    places = np.array(
+    offsets = np.array(
         [_edges(text, words[i].start, words[j].end, start, end) for i, j in zip(firsts, lasts, strict=True)]
     )
-    return Phrases(places, features.astype(np.float32))
+    return Phrases(offsets, features.astype(np.float32))
 
 
 def _clauses(text: str, words: list[Word]) -> np.ndarray:
-    """Number the clause of each word: what only spaces and joining marks part belongs together."""
+    """Number the clause of each word: words separated only by spaces and joining marks are one clause."""
     parted = [
         not _joins.issuperset(text[one.end : other.start]) or "\n" in text[one.end : other.start]
         for one, other in itertools.pairwise(words)
@@ -157,7 +156,7 @@ def _clauses(text: str, words: list[Word]) -> np.ndarray:
 def _runs_of_words(
     text: str, words: list[Word], clause: np.ndarray, start: int, end: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give first and last word of each phrase, and whether it stands in quotes."""
+    """Give first and last word of each phrase, and whether it is quoted."""
     ends_of_clause = np.append(np.flatnonzero(np.diff(clause)), len(words) - 1)
     is_function = [word.text in FUNCTION_WORDS for word in words]
     found: dict[tuple[int, int], bool] = {}
@@ -190,7 +189,7 @@ def _features(
     asked: Collection[str],
     noun: str,
 ) -> np.ndarray:
-    of_sentence = [np.zeros(len(firsts)), np.zeros(len(firsts))]  # The caller knows them.
+    of_sentence = [np.zeros(len(firsts)), np.zeros(len(firsts))]  # Filled in by the caller.
     columns = [
         *of_sentence,
         *_of_question(words, firsts, lasts, asked),
@@ -203,7 +202,7 @@ def _features(
 
 
 def _within(flags: Iterable[bool], firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
-    """How many words of each phrase are flagged."""
+    """Number of flagged words in each phrase."""
     sums = np.concatenate([[0], np.cumsum(np.fromiter(flags, dtype=np.int64))])
     counts: np.ndarray = sums[lasts + 1] - sums[firsts]
     return counts
@@ -274,19 +273,19 @@ def _of_neighbours(words: list[Word], firsts: np.ndarray, lasts: np.ndarray, nou
 
 
 def _distances(of_question: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far each word is from a word of the question before it, and behind it: 0 next to it, 1 far away."""
+    """Distance of each word to the nearest question word before it, and after it: 0 next to it, 1 far away."""
 
     def steps(flags: np.ndarray) -> np.ndarray:
-        places = np.arange(len(flags))
-        latest = np.maximum.accumulate(np.where(flags, places, -FAR - 1))
-        since = places - np.r_[-FAR - 1, latest[:-1]]
+        positions = np.arange(len(flags))
+        latest = np.maximum.accumulate(np.where(flags, positions, -FAR - 1))
+        since = positions - np.r_[-FAR - 1, latest[:-1]]
         return np.log(np.clip(since, 1, FAR)) / np.log(FAR)
 
     return steps(of_question), steps(of_question[::-1])[::-1]
 
 
 def _edges(text: str, start: int, end: int, first: int, last: int) -> tuple[int, int]:
-    """A sign of money before a number and a per cent behind it belong to it."""
+    """Include a currency sign before a number and a per cent sign after it."""
     if start > first and text[start - 1] in "$£€¥":
         start -= 1
     if end < last and text[end] in "%％℃°":

@@ -1,11 +1,11 @@
-"""What a question asks for, by the words it asks with: a person, a time, a place, a number, a reason, a way, a thing."""
+"""The type of answer that a question asks for: a person, time, place, number, reason, way or thing."""
 
 import re
 
 from metier.text.segmentation import segment
 
 TYPES = ("person", "time", "place", "number", "reason", "way", "thing")
-# The first that is found decides, so what is narrow comes first: "哪一年" asks for a time, "哪" alone for a thing.
+# The first match decides, so specific patterns come first: "哪一年" asks for a time, "哪" alone for a thing.
 _PATTERNS = (
     ("reason", r"\bwhy\b|what (?:caused|reason)|for what reason|为什么|为何|什么原因|原因是|何以|为啥"),
     (
@@ -35,7 +35,7 @@ _asks = re.compile(
 
 
 def question_type(question: str) -> int:
-    """Give what a question asks for, as a position in `TYPES`; what no pattern knows asks for a thing."""
+    """Give the type of a question as a position in `TYPES`; "thing" where no pattern matches."""
     for number, found in _types:
         if found(question):
             return number
@@ -43,7 +43,7 @@ def question_type(question: str) -> int:
 
 
 def asked_noun(question: str) -> str:
-    """Give the word that says what is asked for: "points" of "how many points", "国家" of "哪个国家"; else ""."""
+    """Give the noun that is asked for: "points" of "how many points", "国家" of "哪个国家"; else ""."""
     found = _asks(question)
     words = segment(found[1] or found[2] or "") if found else []
     return words[0] if words else ""

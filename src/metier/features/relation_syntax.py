@@ -1,7 +1,7 @@
-"""The way from one entity to the other through the parse of their sentence, as strings that are counted.
+"""Features of the dependency path between two entities, as strings.
 
-The shortest path through the dependencies holds nearly all that states a relation (Bunescu and Mooney, "A shortest
-path dependency kernel for relation extraction", 2005), and skips the clauses that stand between in the text.
+The shortest dependency path has nearly all words that express a relation (Bunescu and Mooney, "A shortest path
+dependency kernel for relation extraction", 2005), and skips the clauses between them in the text.
 """
 
 import itertools
@@ -11,13 +11,13 @@ from typing import Any
 from metier.features.relation_features import SURROUNDINGS
 from metier.text.parsing import parsing
 
-# Further apart than this, two entities seldom share a sentence, and their parse would cost more than it says.
+# Entities further apart are rarely in one sentence, and parsing would not pay.
 FURTHEST = 2 * SURROUNDINGS
 _DOCUMENTS_AT_ONCE = 512
 
 
 def syntax_features(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
-    """Give the features of each item's parse; none for entities too far apart.
+    """Give the parse features of each item; none for entities too far apart.
 
     Raises
     ------
@@ -36,22 +36,22 @@ def syntax_features(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
 
 
 def _window(item: Mapping[str, Any]) -> tuple[str, tuple[int, int], tuple[int, int]]:
-    """Give the text around both entities and their places in it; an empty text where they are far apart."""
-    places = item["head"], item["tail"]
-    first, last = min(start for start, _ in places), max(end for _, end in places)
+    """Give the text around both entities and their offsets in it; an empty text where they are far apart."""
+    entities = item["head"], item["tail"]
+    first, last = min(start for start, _ in entities), max(end for _, end in entities)
     if last - first > FURTHEST:
         return "", (0, 0), (0, 0)
     start = max(0, first - SURROUNDINGS)
-    head, tail = ((place[0] - start, place[1] - start) for place in places)
+    head, tail = ((begin - start, end - start) for begin, end in entities)
     return item["text"][start : last + SURROUNDINGS], head, tail
 
 
 def _features(document: Any, head: tuple[int, int], tail: tuple[int, int]) -> list[str]:
-    ends = [document.char_span(*place, alignment_mode="expand").root for place in (head, tail)]
+    ends = [document.char_span(*entity, alignment_mode="expand").root for entity in (head, tail)]
     source, target = ends
     features = [f"tags {source.tag_}|{target.tag_}"]
-    for place, token in zip(("head", "tail"), ends, strict=True):
-        features += [f"{place} role {token.dep_}", f"{place} lemma {_lemma(token)}"]
+    for name, token in zip(("head", "tail"), ends, strict=True):
+        features += [f"{name} role {token.dep_}", f"{name} lemma {_lemma(token)}"]
     path = _path(source, target)
     return features + (["path none"] if path is None else _of_path(*path, source, target))
 
@@ -59,10 +59,10 @@ def _features(document: Any, head: tuple[int, int], tail: tuple[int, int]) -> li
 def _path(source: Any, target: Any) -> tuple[list[Any], Any, list[Any]] | None:
     """Give the tokens below the common ancestor on either side, and the ancestor; None in different sentences."""
     up, other = ([token, *token.ancestors] for token in (source, target))
-    places = {token.i: place for place, token in enumerate(other)}
+    heights = {token.i: height for height, token in enumerate(other)}
     for height, token in enumerate(up):
-        if token.i in places:
-            return up[:height], token, other[: places[token.i]][::-1]
+        if token.i in heights:
+            return up[:height], token, other[: heights[token.i]][::-1]
     return None
 
 

@@ -1,7 +1,6 @@
-"""What tells a sentence worth keeping from its neighbours: numbers that need no learning.
+"""Features of sentences for extractive summaries.
 
-Pieces are sentences, or clauses where a summary is shorter than a sentence: Chinese abstracts string them together with
-commas.
+Units are sentences, or clauses where a summary is shorter than a sentence, as in Chinese abstracts with many commas.
 """
 
 import re
@@ -15,7 +14,7 @@ from metier.text.segmentation import segment
 from metier.text.sentences import split_sentences
 
 UNITS = ("sentence", "clause")
-N_NUMBERS = 17  # Before the vector of the piece.
+N_NUMBERS = 17  # Before the vector of the unit.
 _clause_ends = re.compile(r"(?<=[，；：])").split
 _has_digit = re.compile(r"\d").search
 
@@ -30,29 +29,29 @@ def split_pieces(text: str, unit: str) -> list[str]:
 
 
 def features_of(pieces: Sequence[str], vectors: np.ndarray) -> np.ndarray:
-    """Give the numbers of each piece of one text: where it stands, how long and how central it is, and its vector.
+    """Give the features of each sentence or clause of a text: position, length, centrality, and its vector.
 
     Parameters
     ----------
     pieces : sequence of str
-        Of one text, in order; at least one.
+        Sentences or clauses of one text, in order; at least one.
     vectors : ndarray of shape (n_pieces, size)
-        Of length 1.
+        Vectors of length 1.
 
     Returns
     -------
     ndarray of float64 of shape (n_pieces, 17 + size)
     """
     words = [segment(piece) for piece in pieces]
-    n, place = len(pieces), np.arange(len(pieces))
+    n, position = len(pieces), np.arange(len(pieces))
     lengths = np.array([len(own) for own in words], dtype=np.float64)
-    held_by = Counter(word for own in words for word in set(own))
-    shared = [np.mean([held_by[word] for word in set(own)]) / n if own else 0.0 for own in words]
+    document_counts = Counter(word for own in words for word in set(own))
+    shared = [np.mean([document_counts[word] for word in set(own)]) / n if own else 0.0 for own in words]
     middle = (vectors * lengths[:, None]).sum(axis=0)
     middle /= max(float(np.linalg.norm(middle)), 1e-9)
     numbers = [
-        *(place == 0, place == 1, place == 2, place == n - 1, place == n - 2),
-        *(place / max(n - 1, 1), 1 / (1 + place), 1 / (n - place), np.full(n, np.log(n))),
+        *(position == 0, position == 1, position == 2, position == n - 1, position == n - 2),
+        *(position / max(n - 1, 1), 1 / (1 + position), 1 / (n - position), np.full(n, np.log(n))),
         *(vectors @ middle, vectors @ vectors.mean(axis=0), rank_sentences(pieces), np.array(shared)),
         *(np.log1p(lengths), lengths / 40, np.square(lengths / 40)),
         np.array([_has_digit(piece) is not None for piece in pieces]),
@@ -61,5 +60,5 @@ def features_of(pieces: Sequence[str], vectors: np.ndarray) -> np.ndarray:
 
 
 def best_pieces(scores: np.ndarray, n_pieces: int) -> np.ndarray:
-    """Give the places of the highest scores in the order of the text; of equals the first is best."""
+    """Give the positions of the highest scores in text order; ties prefer the first."""
     return np.sort((-scores).argsort(kind="stable")[:n_pieces])

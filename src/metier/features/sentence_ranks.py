@@ -1,9 +1,8 @@
-"""The sentences of a text that the others are most like: how much each sentence says of its text. Nothing is learned.
+"""TextRank: rank the sentences of a text by centrality, without learning.
 
-Sentences are the nodes of a graph, how like they are (TF-IDF cosine over the text's own sentences) the weight of the
-edges between them, and the rank of a sentence is its share of an endless walk over the graph (Mihalcea and Tarau,
-"TextRank: bringing order into text", 2004, with cosines in place of counted words, as in Erkan and Radev's
-LexRank of the same year).
+Sentences are the nodes of a graph, TF-IDF cosines within the text the weights of its edges, and the rank of a sentence
+is its share of the stationary distribution of a random walk (Mihalcea and Tarau, "TextRank: bringing order into text",
+2004, with cosines instead of counted words, as in LexRank by Erkan and Radev, 2004).
 """
 
 from collections import Counter
@@ -14,10 +13,10 @@ import numpy as np
 from metier.text.segmentation import has_han, segment
 from metier.text.sentences import split_sentences
 
-DAMPING = 0.85  # As in the paper: with the rest of its probability the walk starts anew anywhere.
+DAMPING = 0.85  # As in the paper; otherwise the walk restarts at a random sentence.
 ROUNDS = 50
-ENOUGH = 1e-6  # Change of the ranks in a round, added up.
-# Sentences of one graph. Its edges are their square: a book is ranked in parts, each with its share.
+ENOUGH = 1e-6  # Sum of the changes of ranks in a round.
+# Sentences per graph, whose edges grow with the square: longer texts are ranked in parts.
 MOST_SENTENCES = 300
 
 
@@ -30,7 +29,7 @@ def summarise(text: str, n_sentences: int) -> str:
 
 
 def shorten(text: str, *, room: int, cost: Callable[[str], int]) -> str:
-    """Give the highest-ranked sentences of a text that fit in so many tokens, in their order."""
+    """Give the highest-ranked sentences of a text that fit into `room` tokens, in their order."""
     if cost(text) <= room:
         return text
     sentences = split_sentences(text, longest=300)
@@ -41,13 +40,13 @@ def shorten(text: str, *, room: int, cost: Callable[[str], int]) -> str:
         if used + needed <= room:
             kept.append(int(position))
             used += needed
-    if not kept and sentences:  # Not even one fits: as much of the best as does.
+    if not kept and sentences:  # No sentence fits: truncate the best one.
         return shorten(sentences[order[0]][: len(sentences[order[0]]) // 2], room=room, cost=cost)
     return join_sentences([sentences[position] for position in sorted(kept)])
 
 
 def join_sentences(sentences: Sequence[str]) -> str:
-    """Put sentences beside one another again: with a space, or without one between Chinese ones."""
+    """Join sentences with a space, or without one between Chinese sentences."""
     joined = ""
     for sentence in sentences:
         joined += gap_between(joined, sentence) + sentence
@@ -55,38 +54,38 @@ def join_sentences(sentences: Sequence[str]) -> str:
 
 
 def gap_between(before: str, after: str) -> str:
-    """Give what stands between two sentences: a space, or nothing beside Chinese ones and at the beginning."""
+    """Give the separator of two sentences: a space, or nothing next to Chinese ones and at the beginning."""
     return "" if not before or has_han(before[-2:]) or has_han(after[:1]) else " "
 
 
 def rank_sentences(sentences: Sequence[str]) -> np.ndarray:
-    """Give the rank of each sentence, an ndarray of float64 of shape (n_sentences,); of equals the first is best.
+    """Give the rank of each sentence, an ndarray of float64 of shape (n_sentences,); ties prefer the first.
 
     More than `MOST_SENTENCES` are ranked in parts of about that many.
     """
     if not sentences:
         return np.zeros(0)
     parts = np.array_split(np.arange(len(sentences)), -(-len(sentences) // MOST_SENTENCES))
-    # A part's ranks add up to 1; times its size, an average sentence has 1 in every part.
+    # The ranks of a part sum to 1; multiplied by its size, an average sentence has 1 in every part.
     return np.concatenate([len(part) * _rank([sentences[i] for i in part]) for part in parts])
 
 
 def _rank(sentences: Sequence[str]) -> np.ndarray:
-    likeness = _likeness([segment(sentence) for sentence in sentences])
-    np.fill_diagonal(likeness, 0.0)
-    weights = likeness.sum(axis=1, keepdims=True)
+    similarity = _similarity([segment(sentence) for sentence in sentences])
+    np.fill_diagonal(similarity, 0.0)
+    weights = similarity.sum(axis=1, keepdims=True)
     n = len(sentences)
-    # From a sentence that is like no other the walk goes anywhere.
-    steps = np.divide(likeness, weights, out=np.full_like(likeness, 1 / n), where=weights > 0)
+    # From a sentence without similar ones the walk goes to any sentence.
+    steps = np.divide(similarity, weights, out=np.full_like(similarity, 1 / n), where=weights > 0)
     ranks = np.full(n, 1 / n)
     for _ in range(ROUNDS):
         before, ranks = ranks, (1 - DAMPING) / n + DAMPING * (ranks @ steps)
         if np.abs(ranks - before).sum() < ENOUGH:
             break
-    return np.round(ranks, 9)  # Equals by construction must not be told apart by the last bit.
+    return np.round(ranks, 9)  # So that rounding errors do not break ties.
 
 
-def _likeness(sentences: Sequence[Sequence[str]]) -> np.ndarray:
+def _similarity(sentences: Sequence[Sequence[str]]) -> np.ndarray:
     """TF-IDF cosines, an ndarray of shape (n_sentences, n_sentences)."""
     numbers: dict[str, int] = {}
     for words in sentences:

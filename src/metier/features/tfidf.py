@@ -1,9 +1,8 @@
-"""TF-IDF vectors of texts: the one implementation that training and answering share.
+"""TF-IDF vectors of texts, shared by training and prediction.
 
-A text has two blocks of numbers, its word n-grams and its character n-grams, each scaled to length 1 as two
-scikit-learn `TfidfVectorizer(sublinear_tf=True)` in a union would give them. What makes it quick is that
-nothing is built for a text but its own few hundred numbers, and that the n-grams of a piece ("card") are
-looked up once, not every time somebody writes it.
+A vector has two blocks, word n-grams and character n-grams, each scaled to length 1, as in a union of two
+scikit-learn `TfidfVectorizer(sublinear_tf=True)`. It is fast because only the few hundred non-zero values of a text
+are built, and the n-grams of a piece ("card") are cached.
 """
 
 import json
@@ -20,10 +19,10 @@ from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
 
 VOCABULARY_FILE = "vocabulary.json"
 IDF_FILE = "idf.safetensors"
-# Language repeats itself: this many pieces are nearly all that a service meets, in some 20 MB.
+# This many cached pieces cover most texts of a service, in some 20 MB.
 MOST_REMEMBERED = 50_000
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-LONGEST_REMEMBERED = 40  # In characters; a longer piece is a link or a paste and does not come again.
+LONGEST_REMEMBERED = 40  # In characters; a longer piece is a link or a paste and does not recur.
 
 
 class TfidfVectors:
@@ -32,7 +31,7 @@ class TfidfVectors:
     Parameters
     ----------
     words, characters : sequence of str
-        The known n-grams of each block. Columns number the words first, then the characters.
+        The vocabulary of each block. Columns are first words, then characters.
     idf : ndarray of shape (n_words + n_characters,)
         Inverse document frequency of each column.
     """
@@ -49,7 +48,7 @@ class TfidfVectors:
 
     @property
     def n_columns(self) -> int:
-        """How many n-grams are known."""
+        """Size of the vocabulary."""
         return len(self.idf)
 
     def vector(self, text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -61,17 +60,17 @@ class TfidfVectors:
             In ascending order.
         values : ndarray of float64 of shape (n_known_ngrams,)
         """
-        levelled = level(text)
+        normalised = level(text)
         get = self._word_columns.get
-        words = [column for ngram in word_ngrams(levelled) if (column := get(ngram)) is not None]
+        words = [column for ngram in word_ngrams(normalised) if (column := get(ngram)) is not None]
         found = [np.array(words, dtype=np.int64)]
-        for piece in pieces(levelled):
+        for piece in pieces(normalised):
             remembered = self._remembered.get(piece)
             found.append(self._look_up(piece) if remembered is None else remembered)
-        # Few numbers, many texts: what a call of numpy costs matters more here than what it computes.
+        # With few values per text, the overhead of numpy calls dominates.
         columns, repeats = _count(np.concatenate(found))
         values = np.log(repeats)
-        # Sublinear counts: a word said ten times in a complaint is not ten times the evidence.
+        # Sublinear counts: a word used ten times is not ten times the evidence.
         values += 1
         values *= self.idf[columns]
         n_words = columns.searchsorted(len(self.words))
@@ -116,7 +115,7 @@ class TfidfVectors:
         columns = np.array(known, dtype=np.int64)
         if len(piece) <= LONGEST_REMEMBERED:
             if len(self._remembered) >= MOST_REMEMBERED:
-                self._remembered = {}  # Another thread may still read the old one; that does no harm.
+                self._remembered = {}  # Another thread may still read the old one, which is harmless.
             self._remembered[piece] = columns
         return columns
 

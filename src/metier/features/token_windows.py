@@ -1,10 +1,10 @@
-"""From a text to the subwords of its units, and to windows that an encoder can take.
+"""Subwords of a text for tagging, and windows for the encoder.
 
-A unit is what gets a tag: a token of `text.tokens`, or several that one subword covers. Its first subword stands
-for it. Which subword lies where is told by the tokenizer's offsets, never by counting spaces.
+A unit is what gets a tag: a token of `text.tokens`, or several that one subword covers. It is represented by its
+first subword. Subwords are aligned by the offsets of the tokenizer.
 
-A text past the encoder's limit is cut into windows with a quarter overlap, and each subword is read in the window
-in which it is furthest from an edge. Every part of the text is seen, once, with words on both sides of it.
+A text longer than the limit of the encoder is split into windows with an overlap of a quarter. The output of each
+subword is taken from the window in which it is furthest from an edge, so that it has context on both sides.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,14 +21,14 @@ from metier.tasks.bio import NOWHERE, as_offsets
 from metier.text.surrogates import replace_surrogates
 from metier.text.tokens import UNSPACED, token_offsets
 
-# Characters handed to the tokenizer at once: what it gives back takes a hundred times their memory.
+# Characters per call of the tokenizer, whose output takes a hundred times their memory.
 BLOCK = 20_000
 SPACE_SIGN = "\u2581"
 OVERLAP_FRACTION = 0.25
 WINDOWS_AT_ONCE = 256  # Windows computed before the first text is answered: bounds memory.
 TOKEN_BUDGET = 2048
 
-# From the ids of windows to what the encoder says of each: arrays of shape (n_tokens, n_values), one a window.
+# From the ids of windows to the outputs of the encoder: an array of shape (n_tokens, n_values) per window.
 Run = Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
 
 
@@ -52,7 +52,7 @@ class Pieces:
 
 
 class Window(NamedTuple):
-    """Subwords `start` to `stop` of a text, of which it has the last word on `own_start` to `own_stop`."""
+    """Subwords `start` to `stop` of a text; the outputs of `own_start` to `own_stop` are used."""
 
     start: int
     stop: int
@@ -62,14 +62,14 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around every window.
+    """Tokens around every window.
 
     Parameters
     ----------
     head, tail : ndarray of int32
-        Special tokens, and the base's prefix.
+        Special tokens, and the prefix of the base.
     size : int
-        Most subwords of a window between them.
+        Most subwords between them.
     """
 
     head: np.ndarray
@@ -78,7 +78,7 @@ class Frame:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, *, prefix: str, max_length: int) -> "Frame":
-        """Read it off a tokenizer."""
+        """Derive it from a tokenizer."""
         probe = tokenizer.encode("a")
         own = np.flatnonzero(np.array(probe.special_tokens_mask) == 0)
         # White space after the prefix belongs to the word that follows.
@@ -88,53 +88,53 @@ class Frame:
         return cls(np.array(before, np.int32), np.array(after, np.int32), size)
 
     def around(self, pieces: Pieces, window: Window) -> np.ndarray:
-        """Give the ids of one window as the encoder takes them."""
+        """Give the input ids of one window."""
         return np.concatenate([self.head, pieces.ids[window.start : window.stop], self.tail])
 
     def windows(self, n_pieces: int) -> list[Window]:
-        """Cut so many subwords into windows; at least one."""
+        """Split `n_pieces` subwords into windows; at least one."""
         step = max(1, self.size - int(self.size * OVERLAP_FRACTION))
         starts = [0]
         while starts[-1] + self.size < n_pieces:
             starts.append(starts[-1] + step)
         stops = [min(start + self.size, n_pieces) for start in starts]
-        # The middle of an overlap is as far from the one window's end as from the next one's start.
+        # Windows meet in the middle of their overlap.
         edges = [0, *((start + stop) // 2 for start, stop in zip(starts[1:], stops, strict=False)), n_pieces]
-        return [Window(*place) for place in zip(starts, stops, edges, edges[1:], strict=False)]
+        return [Window(*bounds) for bounds in zip(starts, stops, edges, edges[1:], strict=False)]
 
 
 def read_whole(tokenizer: Tokenizer) -> Tokenizer:
-    """Let a tokenizer cut no text off, and cut scripts without spaces by character; gives it back."""
+    """Switch truncation off, and split scripts without spaces by character; returns the tokenizer."""
     tokenizer.no_truncation()
     if isinstance(tokenizer.pre_tokenizer, Metaspace):
-        # Subwords of SentencePiece join characters of several entities; each by itself keeps their edges.
+        # SentencePiece may merge characters of several entities; single characters keep their boundaries.
         first = Metaspace(replacement=tokenizer.pre_tokenizer.replacement, prepend_scheme="first")
         tokenizer.pre_tokenizer = InTurn([first, Split(Regex(f"[{UNSPACED}]"), "isolated")])
     return tokenizer
 
 
 def cut(tokenizer: Tokenizer, text: str) -> Pieces:
-    """Give the subwords of a whole text, however long, and its units."""
+    """Give the subwords and units of a whole text."""
     tokens = as_offsets(token_offsets(text))
     clean = replace_surrogates(text)
-    ids, places = [np.zeros(0, np.int32)], [NOWHERE]
+    ids, offsets = [np.zeros(0, np.int32)], [NOWHERE]
     for start, stop in _blocks(tokens, len(text)):
         block = tokenizer.encode(clean[start:stop], add_special_tokens=False)
         ids.append(np.array(block.ids, dtype=np.int32))
-        places.append(as_offsets(block.offsets) + start)
-    pieces, at = np.concatenate(ids), np.concatenate(places)
-    # SentencePiece's sign for a space, put before a text that begins with none, claims the first character.
+        offsets.append(as_offsets(block.offsets) + start)
+    pieces, at = np.concatenate(ids), np.concatenate(offsets)
+    # The space symbol that SentencePiece puts before a text has the offsets of the first character.
     at[pieces == tokenizer.token_to_id(SPACE_SIGN)] = 0
     return Pieces(pieces, *_units(at, tokens))
 
 
 def unit_values(pieces: Sequence[Pieces], frame: Frame, run: Run, *, n_values: int) -> Iterator[np.ndarray]:
-    """Give what the encoder says of the units of each text, in bounded memory.
+    """Give the outputs of the encoder for the units of each text, in bounded memory.
 
     Yields
     ------
     ndarray of float32 of shape (n_units, n_values)
-        One a text, in order.
+        One per text, in order.
     """
     waiting: list[tuple[Pieces, list[Window]]] = []
     for text in pieces:
@@ -149,10 +149,10 @@ def _values_of(
     texts: Sequence[tuple[Pieces, list[Window]]], frame: Frame, run: Run, n_values: int
 ) -> list[np.ndarray]:
     values = [np.empty((len(pieces.ids), n_values), np.float32) for pieces, _ in texts]
-    places = [(row, window) for row, (_, windows) in enumerate(texts) for window in windows]
-    lengths = [window.stop - window.start + len(frame.head) + len(frame.tail) for _, window in places]
+    of_rows = [(row, window) for row, (_, windows) in enumerate(texts) for window in windows]
+    lengths = [window.stop - window.start + len(frame.head) + len(frame.tail) for _, window in of_rows]
     for batch in batches_by_length(lengths, token_budget=TOKEN_BUDGET):
-        some = [places[position] for position in batch.tolist()]
+        some = [of_rows[position] for position in batch.tolist()]
         answers = run([frame.around(texts[row][0], window) for row, window in some])
         for (row, window), answer in zip(some, answers, strict=True):
             shift = len(frame.head) - window.start
@@ -162,34 +162,34 @@ def _values_of(
 
 
 def _blocks(tokens: np.ndarray, n_characters: int) -> Iterator[tuple[int, int]]:
-    """Cut a text before tokens, before ones that follow white space where there are any."""
+    """Split a text at token boundaries, after white space where possible."""
     after_space = np.flatnonzero(tokens[1:, 0] > tokens[:-1, 1]) + 1
     good, any_token = tokens[after_space, 0], tokens[:, 0]
     start = 0
     while n_characters - start > BLOCK:
         stop = start + BLOCK
-        for places in (good, any_token):
-            found = int(np.searchsorted(places, start + BLOCK, side="right")) - 1
-            if found >= 0 and places[found] > start:
-                stop = int(places[found])
+        for starts in (good, any_token):
+            found = int(np.searchsorted(starts, start + BLOCK, side="right")) - 1
+            if found >= 0 and starts[found] > start:
+                stop = int(starts[found])
                 break
         yield start, stop
         start = stop
     yield start, n_characters
 
 
-def _units(places: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find where units begin: at a token that a subword begins, and none from before reaches into.
+def _units(offsets: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find where units begin: at tokens where a subword begins that no earlier subword overlaps.
 
     Parameters
     ----------
-    places : ndarray of int of shape (n_pieces, 2)
+    offsets : ndarray of int of shape (n_pieces, 2)
         Start and end of each subword.
     tokens : ndarray of int of shape (n_tokens, 2)
     """
-    first = np.searchsorted(tokens[:, 1], places[:, 0], side="right")
-    last = np.searchsorted(tokens[:, 0], places[:, 1], side="left") - 1
-    real = np.flatnonzero((first <= last) & (places[:, 0] < places[:, 1]))  # The others hold only white space.
+    first = np.searchsorted(tokens[:, 1], offsets[:, 0], side="right")
+    last = np.searchsorted(tokens[:, 0], offsets[:, 1], side="left") - 1
+    real = np.flatnonzero((first <= last) & (offsets[:, 0] < offsets[:, 1]))  # The others are white space.
     begins = np.zeros(len(tokens), dtype=bool)
     reached = np.zeros(len(tokens), dtype=bool)
     begins[first[real]] = True

@@ -1,6 +1,6 @@
-"""From texts to token ids, the same way in training and in answering.
+"""From texts to token ids, the same in training and prediction.
 
-The file `tokenizer.json` is read by the `tokenizers` package alone: an exported predictor needs nothing more.
+Only the `tokenizers` package is needed to read `tokenizer.json`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ from tokenizers import Tokenizer
 from metier.errors import BundleError
 from metier.text.surrogates import replace_surrogates
 
-# Characters beyond this many for each token that is kept cannot matter: it bounds the work on a 1 MB text.
+# Characters tokenized per token kept: bounds the work on a long text.
 CHARACTERS_PER_TOKEN = 32
 
 
 def read_tokenizer(path: Path, *, max_length: int) -> Tokenizer:
-    """Read `tokenizer.json`, cutting texts at `max_length` tokens and padding none.
+    """Read `tokenizer.json` with truncation at `max_length` tokens and without padding.
 
     Raises
     ------
@@ -28,23 +28,23 @@ def read_tokenizer(path: Path, *, max_length: int) -> Tokenizer:
         tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except Exception as error:  # `tokenizers` raises bare Exception.
         raise BundleError(
-            f"{path} is not a tokenizer ({error}). Take the folder from its source again."
+            f"{path} is not a tokenizer ({error}). Copy the folder from its source again."
         ) from None
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
-    # "[SEP]" or "<s>" typed by a user is text, never an instruction to the model.
+    # "[SEP]" or "<s>" typed by a user is text, not a special token.
     tokenizer.encode_special_tokens = True
     return tokenizer
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], *, prefix: str) -> list[list[int]]:
-    """Give the ids of each text, the prefix and the special tokens included."""
+    """Give the ids of each text, with prefix and special tokens."""
     longest = CHARACTERS_PER_TOKEN * (tokenizer.truncation or {"max_length": 512})["max_length"]
     return [tokenizer.encode(prefix + replace_surrogates(text[:longest])).ids for text in texts]
 
 
 def batches_by_length(lengths: Sequence[int], *, token_budget: int) -> Iterator[np.ndarray]:
-    """Give the positions of texts of like length together, so that little of a batch is padding.
+    """Batch texts of similar length, so that there is little padding.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Text itself: its language, its words, and when two texts are the same."""
+"""Language, words and normalisation of texts."""
 
 from metier.text.language import LanguageMix, detect_language
 from metier.text.normalisation import has_words, normalise

@@ -1,7 +1,8 @@
-"""Ways of making another text of one text, by name: what `--augment` takes.
+"""Text augmentations by name, as `--augment` takes them.
 
-A way gives edits. Those that only mistype (`keyboard`, `homophone`, `shape`) change no meaning; the others may, so
-they are for rows whose target is a label or a grade of the whole text, or pieces of it that are left as they are.
+An augmentation gives edits of a text. Those that only add typing errors (`keyboard`, `homophone`, `shape`) keep the
+meaning; the others may change it, so they are for rows whose target is a label or grade of the whole text, or spans
+that are not edited.
 """
 
 import functools
@@ -11,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.errors import SettingsError, suggest
-from metier.text.edits import Edit, Place
+from metier.text.edits import Edit, Offsets
 from metier.text.typing_errors import slip_keys, take_homophones, take_lookalikes
 from metier.text.word_edits import Synonyms, drop_words, insert_words, replace_words, swap_words
 
-# From a text, the places that have to stay, and chance, to edits; none where the text offers nothing to change.
-Way = Callable[[str, Sequence[Place], np.random.Generator], list[Edit]]
+# From a text, the offsets to keep, and a random generator to edits; none where there is nothing to change.
+Way = Callable[[str, Sequence[Offsets], np.random.Generator], list[Edit]]
 
 FRACTION = 0.1  # Wei and Zou's choice for some thousand rows.
 SPELLING: dict[str, Callable[..., list[Edit]]] = {
@@ -26,7 +27,7 @@ SPELLING: dict[str, Callable[..., list[Edit]]] = {
 }
 PLAIN: dict[str, Callable[..., list[Edit]]] = {"swap": swap_words, "delete": drop_words}
 WITH_SYNONYMS: dict[str, Callable[..., list[Edit]]] = {"synonym": replace_words, "insert": insert_words}
-# Made elsewhere, for it takes a model: see `metier.transformer.unlabelled.masked_substitution`.
+# Needs a model: see `metier.transformer.unlabelled.masked_substitution`.
 MASKED = "masked"
 BACK = "back"  # Back-translation, see `metier.text.back_translation`.
 NAMES = ("eda", *WITH_SYNONYMS, *PLAIN, *SPELLING, MASKED, BACK)
@@ -34,18 +35,18 @@ NAMES = ("eda", *WITH_SYNONYMS, *PLAIN, *SPELLING, MASKED, BACK)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is asked for: `eda:0.1*2` is `Augmentation("eda", 0.1, 2)`.
+    """A parsed augmentation: `eda:0.1*2` is `Augmentation("eda", 0.1, 2)`.
 
     Parameters
     ----------
     name : str
         One of `NAMES`.
     fraction : float
-        Share of the words, or of the characters where these change, above 0 to 1.
+        Share of the words (or characters) to change, above 0 to 1.
     times : int
-        Texts that are made of each.
+        Number of augmented texts per text.
     bundles : tuple of str
-        For back-translation: the folders of what translates there, and back.
+        For back-translation: the bundles that translate into the other language and back.
     """
 
     name: str
@@ -55,35 +56,35 @@ class Augmentation:
 
     @property
     def keeps_meaning(self) -> bool:
-        """Whether it only mistypes."""
+        """Whether it only adds typing errors."""
         return self.name in SPELLING
 
     @property
     def needs_synonyms(self) -> bool:
-        """Whether it does all it can only with a table of synonyms."""
+        """Whether it uses a table of synonyms."""
         return self.name == "eda" or self.name in WITH_SYNONYMS
 
 
 def parse_augmentations(written: str, *, times: int = 1) -> list[Augmentation]:
-    """Read `name[:fraction][*times]`, several joined by commas; back-translation is `back:THERE+BACK`.
+    """Read `name[:fraction][*times]`, separated by commas; back-translation is `back:THERE+BACK`.
 
     Parameters
     ----------
     times : int
-        Where none is written.
+        Default where it is not given.
 
     Raises
     ------
     SettingsError
-        With a sentence for each part that cannot be read.
+        With a message for each part that cannot be read.
     """
     faults: list[str] = []
-    asked = [_parse(part.strip(), times, faults) for part in written.split(",") if part.strip()]
-    if not asked:
+    parsed = [_parse(part.strip(), times, faults) for part in written.split(",") if part.strip()]
+    if not parsed:
         faults.append(f"augment is {written!r}, expected names such as eda or keyboard:0.05*2")
     if faults:
         raise SettingsError(faults)
-    return asked
+    return parsed
 
 
 def _parse(part: str, times: int, faults: list[str]) -> Augmentation:
@@ -95,13 +96,15 @@ def _parse(part: str, times: int, faults: list[str]) -> Augmentation:
         if len(bundles) != 2:
             faults.append(f"augment: {part!r} should name two bundles that translate, as in back:en-zh+zh-en")
     if name not in NAMES:
-        faults.append(f"augment: no way is called {name!r}.{suggest(name, NAMES)} Known: {', '.join(NAMES)}")
+        faults.append(
+            f"augment: there is no augmentation {name!r}.{suggest(name, NAMES)} Known: {', '.join(NAMES)}"
+        )
     fraction = _number(share, FRACTION)
     if not 0 < fraction <= 1:
         faults.append(f"augment: the share of {part!r} should be a number above 0 and up to 1, as in eda:0.1")
     count = _number(repeated, times)
     if count < 1 or count != int(count):
-        faults.append(f"augment: {part!r} should say a whole number of times above 0, as in eda*2")
+        faults.append(f"augment: {part!r} should have a whole number of times above 0, as in eda*2")
         count = 1
     return Augmentation(name, fraction, int(count), bundles)
 
@@ -113,29 +116,31 @@ def _number(written: str, default: float) -> float:
         return -1.0
 
 
-def build_way(asked: Augmentation, *, synonyms: Synonyms, made: Mapping[str, Way] | None = None) -> Way:
-    """Give the way of this name.
+def build_way(augmentation: Augmentation, *, synonyms: Synonyms, made: Mapping[str, Way] | None = None) -> Way:
+    """Build the function of an augmentation.
 
     Parameters
     ----------
     synonyms : mapping of str to sequence of str
-        May be empty; then `eda` swaps and drops only.
+        If empty, `eda` only swaps and drops words.
     made : mapping of str to Way, optional
-        Ways that were made elsewhere, by name.
+        Functions built elsewhere, by name.
     """
-    if made and asked.name in made:
-        return made[asked.name]
-    if asked.name in WITH_SYNONYMS:
-        return functools.partial(WITH_SYNONYMS[asked.name], fraction=asked.fraction, synonyms=synonyms)
-    if asked.name != "eda":
-        return functools.partial({**SPELLING, **PLAIN}[asked.name], fraction=asked.fraction)
+    if made and augmentation.name in made:
+        return made[augmentation.name]
+    if augmentation.name in WITH_SYNONYMS:
+        return functools.partial(
+            WITH_SYNONYMS[augmentation.name], fraction=augmentation.fraction, synonyms=synonyms
+        )
+    if augmentation.name != "eda":
+        return functools.partial({**SPELLING, **PLAIN}[augmentation.name], fraction=augmentation.fraction)
     names = [*PLAIN, *(WITH_SYNONYMS if synonyms else ())]
-    ways = [build_way(Augmentation(name, asked.fraction), synonyms=synonyms) for name in names]
+    ways = [build_way(Augmentation(name, augmentation.fraction), synonyms=synonyms) for name in names]
     return functools.partial(_one_of, ways)
 
 
-def _one_of(ways: Sequence[Way], text: str, kept: Sequence[Place], random: np.random.Generator) -> list[Edit]:
-    """Try the ways in random order and give the edits of the first that finds something to change."""
+def _one_of(ways: Sequence[Way], text: str, kept: Sequence[Offsets], random: np.random.Generator) -> list[Edit]:
+    """Try the functions in random order; gives the edits of the first that changes something."""
     for number in random.permutation(len(ways)):
         edits: list[Edit] = ways[number](text, kept, random)
         if edits:

@@ -1,4 +1,4 @@
-"""Back-translation [1]_: a text said in another language, and back.
+"""Back-translation [1]_: a text translated into another language and back.
 
 References
 ----------
@@ -11,29 +11,29 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metier.text.augmentation import Way
-from metier.text.edits import Edit, Place
+from metier.text.edits import Edit, Offsets
 
-# From texts to their translations: the `predict` of whatever translates.
+# From texts to their translations: the `predict` of a translation predictor.
 Translate = Callable[[Sequence[str]], Sequence[str]]
 
 
 def back_translation(texts: Sequence[str], there: Translate, back: Translate) -> Way:
-    """Give the way of augmentation that says texts in another language and back.
+    """Build the augmentation that translates texts into another language and back.
 
-    The texts are translated at once, for what translates is quicker in batches. A text with pieces that have to stay
-    as they are, or one that was not among these texts, offers nothing; neither does one that came back empty.
+    All texts are translated at once, as batches are faster. Texts with spans to keep, texts that are not among
+    `texts`, and texts whose translation is empty are not changed.
 
     Parameters
     ----------
     texts : sequence of str
-        What will be augmented.
+        The texts to augment.
     there, back : callable
-        From texts to texts, such as the answers of two translation bundles.
+        From texts to texts, such as two translation bundles.
     """
     unique = list(dict.fromkeys(texts))
     returned = dict(zip(unique, back(list(there(unique))), strict=True))
 
-    def way(text: str, kept: Sequence[Place], random: np.random.Generator) -> list[Edit]:
+    def way(text: str, kept: Sequence[Offsets], random: np.random.Generator) -> list[Edit]:
         again = returned.get(text, "").strip()
         return [] if kept or not again or again == text else [Edit(0, len(text), again)]
 

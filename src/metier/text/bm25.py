@@ -1,7 +1,7 @@
-"""BM25: how well each text of a collection answers to the words of a query (Robertson and Zaragoza, 2009).
+"""BM25: scores of the texts of a collection for a query (Robertson and Zaragoza, 2009).
 
-Each word keeps the list of texts that hold it and what it is worth in each, worked out once when the collection is
-learned. A query then touches only the texts that share a word with it.
+An inverted index keeps, for each word, the texts with the word and its precomputed weight in each. A query then
+touches only texts that share a word with it.
 """
 
 import json
@@ -20,14 +20,14 @@ POSTINGS_FILE = "bm25.safetensors"
 
 
 class Bm25:
-    """The texts of a collection by the words in them, English and Chinese. Safe to share between threads.
+    """An inverted index of a collection of texts, English and Chinese. Safe to share between threads.
 
     Parameters
     ----------
     k1 : float, default=1.2
-        How soon a word said again adds nothing more; 0 counts a word once.
+        Term frequency saturation; 0 counts a word once.
     b : float, default=0.75
-        How much long texts are held back, 0 to 1.
+        Length normalisation, 0 to 1.
 
     References
     ----------
@@ -40,14 +40,14 @@ class Bm25:
         self.b = b
 
     def fit(self, texts: Iterable[str]) -> Self:
-        """Learn a collection; a second call forgets the first."""
+        """Index a collection; a second call replaces the first."""
         return self.fit_words([segment(text) for text in texts])
 
     def fit_words(self, texts: Sequence[Sequence[str]]) -> Self:
-        """Learn a collection of texts that are already cut into words."""
+        """Index a collection of texts that are already segmented."""
         lengths = np.fromiter(map(len, texts), dtype=np.float64, count=len(texts))
         mean = lengths.mean() if len(texts) and lengths.any() else 1.0
-        held_back = self.k1 * (1 - self.b + self.b * lengths / mean)
+        length_norm = self.k1 * (1 - self.b + self.b * lengths / mean)
         found: dict[str, tuple[list[int], list[int]]] = {}
         for number, words in enumerate(texts):
             for word, count in Counter(words).items():
@@ -61,7 +61,7 @@ class Bm25:
         self._texts = np.array([number for where, _ in lists for number in where], dtype=np.int32)
         times = np.array([n for _, counts in lists for n in counts], dtype=np.float64)
         rare = np.log1p((len(texts) - sizes + 0.5) / (sizes + 0.5))
-        worth = np.repeat(rare, sizes) * times * (self.k1 + 1) / (times + held_back[self._texts])
+        worth = np.repeat(rare, sizes) * times * (self.k1 + 1) / (times + length_norm[self._texts])
         self._worth = worth.astype(np.float32)
         self.n_texts = len(texts)
         return self
@@ -71,7 +71,7 @@ class Bm25:
         return self.scores_of_words(segment(query))
 
     def scores_of_words(self, words: Iterable[str]) -> np.ndarray:
-        """Give the score of each text for words that are already cut; a word said twice counts twice."""
+        """Give the score of each text for segmented words; a repeated word counts repeatedly."""
         scores = np.zeros(self.n_texts)
         for word, times in Counter(words).items():
             column = self._columns.get(word)
@@ -81,7 +81,7 @@ class Bm25:
         return scores
 
     def best(self, query: str, most: int) -> np.ndarray:
-        """Give the positions of the texts that score highest, the best first; of equals the earlier.
+        """Give the positions of the texts that score highest, the best first; ties keep the order of texts.
 
         Returns
         -------
@@ -91,7 +91,7 @@ class Bm25:
         return (-self.scores(query)).argsort(kind="stable")[:most]
 
     def save(self, folder: Path) -> None:
-        """Write the collection's words and what they are worth to a folder; the texts themselves stay away."""
+        """Write the words and their weights to a folder, without the texts."""
         facts = {"k1": self.k1, "b": self.b, "n_texts": self.n_texts, "words": list(self._columns)}
         (folder / VOCABULARY_FILE).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
         arrays = {"ends": self._ends, "texts": self._texts, "worth": self._worth}

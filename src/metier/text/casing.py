@@ -1,16 +1,16 @@
-"""How a token is written, and what stands around it: what a model that reads everything in lower case cannot see."""
+"""Casing of tokens and their neighbours, which an uncased model cannot see."""
 
 import numpy as np
 
 LOWER, INITIAL, UPPER, MIXED, DIGITS, OTHER = range(6)
 N_KINDS = 6
-# The token's kind, that of the one before and the one after, and how the whole text is written.
+# Kind of the token, casing of the token before and after, and casing style of the text.
 N_CASINGS = N_KINDS * 3 * 3 * 3
-CAPITALISED_FRACTION = 0.6  # Of a text's words: past it a capital tells nothing.
+CAPITALISED_FRACTION = 0.6  # Share of the words of a text: above it capitals carry no information.
 
 
 def casings(text: str, offsets: np.ndarray) -> np.ndarray:
-    """Give a number for how each token is written, an int64 array of shape (n_tokens,), 0 to `N_CASINGS` - 1.
+    """Encode the casing of each token, an int64 array of shape (n_tokens,), 0 to `N_CASINGS` - 1.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Small changes of a text, and where its marked pieces stand afterwards."""
+"""Edits of a text, and the offsets of spans after them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-Place = tuple[int, int]  # Start and end in characters, the end exclusive.
+Offsets = tuple[int, int]  # Start and end in characters, the end exclusive.
 
 
 @dataclass(frozen=True, order=True)
@@ -13,9 +13,9 @@ class Edit:
     Parameters
     ----------
     start, end : int
-        In characters of the text before any change; equal where something is put in.
+        In characters of the text before any change; equal for an insertion.
     text : str
-        What stands there afterwards; empty where something goes.
+        The replacement; empty for a deletion.
     """
 
     start: int
@@ -24,12 +24,12 @@ class Edit:
 
     @property
     def growth(self) -> int:
-        """Characters that the text gains; below 0 where it loses some."""
+        """Characters that the text gains; below 0 where it shrinks."""
         return len(self.text) - (self.end - self.start)
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """Give the text with every change made; no two of them may overlap."""
+    """Apply edits, which may not overlap."""
     parts, position = [], 0
     for edit in sorted(edits):
         parts += [text[position : edit.start], edit.text]
@@ -37,16 +37,16 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     return "".join(parts) + text[position:]
 
 
-def move_place(place: Place, edits: Iterable[Edit]) -> Place:
-    """Say where a piece of the text stands after changes that lie outside of it.
+def move_offsets(offsets: Offsets, edits: Iterable[Edit]) -> Offsets:
+    """Give the offsets of a span after edits outside it.
 
-    What is put in right before the piece or right behind it stays outside.
+    Insertions directly before or after the span stay outside it.
     """
-    start, end = place
+    start, end = offsets
     before = sum(edit.growth for edit in edits if edit.end <= start)
     return start + before, end + before
 
 
-def is_free(place: Place, kept: Sequence[Place]) -> bool:
-    """Whether a place shares no character with any of those that have to stay as they are."""
-    return all(place[1] <= start or end <= place[0] for start, end in kept)
+def is_free(offsets: Offsets, kept: Sequence[Offsets]) -> bool:
+    """Whether offsets share no character with the spans to keep."""
+    return all(offsets[1] <= start or end <= offsets[0] for start, end in kept)

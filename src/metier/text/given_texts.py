@@ -1,4 +1,4 @@
-"""The texts of whatever a method was handed, checked once."""
+"""Check the texts passed to a method."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,16 +7,16 @@ from metier.errors import EmptyDataError
 
 
 class StoredTexts(Sequence[str]):
-    """Texts that lie outside Python and are read when asked; passed on as they are, never listed."""
+    """Texts stored outside Python and read on access; passed on without making a list."""
 
 
 def as_texts(X: Any) -> Sequence[str]:
-    """Give the texts of whatever a method was handed.
+    """Give the texts of the input of a method.
 
     Parameters
     ----------
     X : Rows, Texts, sequence of str, sequence of mappings with a `text` key, pandas Series, or ndarray of str
-        What scikit-learn's users and ours pass to `fit` and `predict`.
+        The input of `fit` or `predict`.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""All the words of an item of whatever task, as one text."""
+"""The text of an item of any task."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def text_of(item: Any) -> str:
-    """Give a text as it is, and of a pair, a question or a conversation all its texts with a space between them."""
+    """Give a text unchanged; for a pair, question or conversation, its texts joined with spaces."""
     if isinstance(item, str):
         return item
     values = item.values() if isinstance(item, Mapping) else item

@@ -1,9 +1,8 @@
-"""Which language some texts are in, as far as the choice of a base and of a segmentation needs to know.
+"""Detect whether texts are Chinese, English or other, to choose a base and a segmentation.
 
-Script decides first: Han characters without kana are Chinese. Latin letters say little, so there the
-commonest words decide: English function words against those of its neighbours. A text without either kind of
-word ("PIN blocked") is no evidence and goes with the majority of the other texts; nothing here pretends to
-know the language of one word.
+The script decides first: Han characters without kana are Chinese. Texts in Latin letters are decided by function
+words: English ones against those of other European languages. A text without function words ("PIN blocked") is
+undecided and counted with the majority of the other texts.
 """
 
 import re
@@ -13,10 +12,9 @@ from dataclasses import dataclass
 
 from metier.text.segmentation import HAN
 
-MOST_TEXTS = 4_000  # Enough to know a share to within two points; more only costs time.
+MOST_TEXTS = 4_000  # Enough to estimate shares to within two points.
 MOST_CHARACTERS = 1_000  # Of each text.
-# A Han character carries about as much as half an English word, so a third of the letters is most of the
-# meaning.
+# A Han character corresponds to about half an English word, so a third of the letters is most of the text.
 CHINESE_FRACTION = 0.3
 
 _han = re.compile(f"[{HAN}]").findall
@@ -37,7 +35,7 @@ _ENGLISH = _words(
     "by as at "
     "do about because any our their his her who"
 )
-# Function words of Latin-script neighbours; words that English shares ("die", "a", "in", "no") are left out.
+# Function words of other Latin-script languages, without words that English shares ("die", "a", "in", "no").
 _NEIGHBOURS = _words(
     "der das und ist nicht ein eine ich mit den dem auf für von zu sie wir auch wie "
     "le la les des et est une que pour dans pas je vous nous avec sur au du ce qui "
@@ -52,14 +50,14 @@ _NEIGHBOURS = _words(
 
 @dataclass(frozen=True)
 class LanguageMix:
-    """Shares of the languages that some texts are in.
+    """Shares of languages among texts.
 
     Parameters
     ----------
     shares : dict of str to float
         Share of the texts, 0 to 1, of `zh`, `en` and `other`; together 1, or all 0 when no text has letters.
     n_texts : int
-        How many texts were looked at.
+        Number of texts in the sample.
     """
 
     shares: dict[str, float]
@@ -76,17 +74,17 @@ class LanguageMix:
 
 
 def detect_language(texts: Sequence[str]) -> LanguageMix:
-    """Tell the languages of some texts; of many texts, an even sample is looked at.
+    """Detect the languages of texts, on an even sample of many texts.
 
     Parameters
     ----------
     texts : sequence of str
-        Texts without a letter (numbers, emoji) are left out.
+        Texts without a letter (numbers, emoji) are ignored.
     """
     step = max(1, len(texts) // MOST_TEXTS)
     counts = Counter(_language_of(texts[position]) for position in range(0, len(texts), step))
     looked_at = sum(counts.values())
-    # What gave no evidence follows those that did; where nothing did, plain letters are taken for English.
+    # Undecided texts count with the majority of decided ones; without any, as English.
     undecided = counts.pop("undecided", 0)
     counts["other" if counts["other"] > counts["en"] else "en"] += undecided
     decided = sum(counts[language] for language in ("zh", "en", "other"))

@@ -1,8 +1,8 @@
-"""Words near one another in a table of vectors: what stands in for synonyms.
+"""Nearest neighbours of word vectors, as a substitute for synonyms.
 
-No free package brings a WordNet for English and Chinese that works without a network, so nearness comes from vectors
-of the words themselves: in any language, and for the words of the rows at hand. Near words are mostly synonyms and
-inflections, sometimes opposites ("credit", "debit"): what augmentation makes of them has to prove itself.
+No free package has a WordNet for English and Chinese that works offline, so neighbours come from vectors of the
+words in the rows, in any language. Near words are mostly synonyms and inflections, sometimes opposites ("credit",
+"debit"), so the effect of augmentation has to be measured.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ BLOCK = 512  # Words compared at once: bounds the memory to this many rows of si
 def nearest_words(
     words: Sequence[str], vectors: np.ndarray, *, most: int = 5, least_similarity: float = 0.5
 ) -> dict[str, list[str]]:
-    """Give for each word those near it, the nearest first; words without any are left out.
+    """Give the neighbours of each word, the nearest first; words without neighbours are omitted.
 
     Parameters
     ----------
     vectors : ndarray of shape (n_words, n_dimensions)
     most : int
-        Neighbours a word at most.
+        Most neighbours per word.
     least_similarity : float
-        Smallest cosine, after the mean of all vectors was taken off: it is common to all and says nothing.
+        Smallest cosine after subtracting the mean of all vectors.
     """
     centred = vectors - vectors.mean(axis=0)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
@@ -48,5 +48,5 @@ def nearest_words(
 
 
 def _is_compound(one: str, other: str) -> bool:
-    """Whether one of two Chinese words is made with the other: a kind of it, or a part, and no synonym."""
+    """Whether one of two Chinese words contains the other: a hyponym or part, not a synonym."""
     return has_han(one) and (one in other or other in one)

@@ -1,7 +1,7 @@
-"""When two texts are the same text: the form in which duplicates are compared.
+"""Normalisation of texts for comparing duplicates.
 
-"Where is my card?" and "where is  my card" teach and test the same thing. Signs that carry meaning ("C++", "5
-%", emoji) stay; only the marks of a sentence, the case, the width of characters and the spaces are levelled.
+"Where is my card?" and "where is  my card" are duplicates. Symbols with meaning ("C++", "5 %", emoji) are kept;
+only sentence punctuation, case, character width and spaces are normalised.
 """
 
 import re
@@ -9,20 +9,20 @@ import unicodedata
 
 _MARKS = '.,!?;:"“”„«»…。，！？；：、·•()（）[]【】《》〈〉「」『』—–_-'
 _APOSTROPHES = "'’‘`´"
-_LEVEL = str.maketrans(dict.fromkeys(_MARKS, " ") | dict.fromkeys(_APOSTROPHES, ""))
+_NORMALISED = str.maketrans(dict.fromkeys(_MARKS, " ") | dict.fromkeys(_APOSTROPHES, ""))
 _find_word = re.compile(r"\w").search
 
 
 def normalise(text: str) -> str:
-    """Give the form of a text in which duplicates are compared.
+    """Normalise a text for comparing duplicates.
 
     Compatibility characters are composed (NFKC: full-width letters become plain ones), case is folded,
-    apostrophes go, sentence marks become spaces, spaces are collapsed. A text that would vanish keeps its
-    marks.
+    apostrophes are removed, sentence punctuation becomes spaces, spaces are collapsed. A text of punctuation
+    only keeps it.
     """
     folded = (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
-    levelled = " ".join(folded.translate(_LEVEL).split())
-    return levelled or " ".join(folded.split())
+    normalised = " ".join(folded.translate(_NORMALISED).split())
+    return normalised or " ".join(folded.split())
 
 
 def has_words(text: str) -> bool:

@@ -1,12 +1,12 @@
-"""How much two texts share, counted: words, characters, numbers, edits, negations. Every number is 0 to 1.
+"""Overlap measures of two texts: words, characters, numbers, edits, negations; 0 to 1.
 
-Each measure is symmetric, and says 1 where the two texts agree.
+Each measure is symmetric, and 1 where the two texts agree.
 """
 
 import re
 from collections.abc import Collection
 
-# The work of an edit distance is the product of the lengths; the openings of two texts have to do.
+# The cost of an edit distance is the product of the lengths, so only the beginnings are compared.
 LONGEST_EDITED = 256
 _numbers = re.compile(r"\d+(?:[.,]\d+)*").findall
 _negations = re.compile(
@@ -15,37 +15,37 @@ _negations = re.compile(
 
 
 def jaccard(one: Collection[str], other: Collection[str]) -> float:
-    """Give the share of what either text has that both have (Jaccard, 1901); of two empty ones 1."""
+    """Give the Jaccard similarity (1901); 1 for two empty sets."""
     first, second = set(one), set(other)
     either = len(first | second)
     return len(first & second) / either if either else 1.0
 
 
 def containment(one: Collection[str], other: Collection[str]) -> float:
-    """Give the share of the shorter text's pieces that the longer one has too; of an empty one 0."""
+    """Give the share of the smaller set that the larger one contains; 0 for an empty one."""
     first, second = set(one), set(other)
     fewest = min(len(first), len(second))
     return len(first & second) / fewest if fewest else 0.0
 
 
 def length_ratio(one: str, other: str) -> float:
-    """Give the shorter length by the longer one, in characters."""
+    """Give the ratio of the shorter to the longer length, in characters."""
     longest = max(len(one), len(other))
     return min(len(one), len(other)) / longest if longest else 1.0
 
 
 def numbers_agree(one: str, other: str) -> float:
-    """Give the share of numbers that both texts name; 1 where neither names any."""
+    """Give the Jaccard similarity of the numbers in both texts; 1 where neither has any."""
     return jaccard(_numbers(one), _numbers(other))
 
 
 def negations_agree(one: str, other: str) -> float:
-    """Give 1 where both texts are negated an even number of times, or both an odd one, else 0."""
+    """Give 1 where the numbers of negations are both even or both odd, else 0."""
     return float(len(_negations(one)) % 2 == len(_negations(other)) % 2)
 
 
 def edit_similarity(one: str, other: str) -> float:
-    """Give 1 minus the edit distance (Levenshtein, 1966) of two texts by the longer length.
+    """Give 1 minus the edit distance (Levenshtein, 1966) divided by the longer length.
 
     Only the first 256 characters of each are compared.
     """
@@ -55,21 +55,21 @@ def edit_similarity(one: str, other: str) -> float:
 
 
 def _edit_distance(one: str, other: str) -> int:
-    """Count the edits between two texts, a whole column of the textbook's table in each step.
+    """Edit distance of two texts, one column of the dynamic programming table per step.
 
-    Neighbouring cells differ by at most 1, so a column is two bit vectors: where it rises and where it falls (Myers,
+    Neighbouring cells differ by at most 1, so a column is two bit vectors, increments and decrements (Myers,
     "A fast bit-vector algorithm for approximate string matching", 1999, as Hyyrö restates it for whole texts, 2001).
     """
     if not one:
         return len(other)
     everywhere = (1 << len(one)) - 1
     last = 1 << (len(one) - 1)
-    places: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for position, character in enumerate(one):
-        places[character] = places.get(character, 0) | (1 << position)
+        positions[character] = positions.get(character, 0) | (1 << position)
     rises, falls, distance = everywhere, 0, len(one)
     for character in other:
-        same = places.get(character, 0)
+        same = positions.get(character, 0)
         diagonal = (((same & rises) + rises) ^ rises) | same
         across_up = (falls | ~(diagonal | rises)) & everywhere
         across_down = rises & diagonal

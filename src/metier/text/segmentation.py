@@ -1,7 +1,7 @@
-"""Words of a text: English by a pattern, Chinese by a dictionary, both in one text where it mixes them.
+"""Word segmentation: English by a pattern, Chinese by a dictionary, also mixed in one text.
 
-`segment` runs once for every text in training and in serving, so the common case is kept to one search and one
-`findall`. The Chinese dictionary is loaded only when the first Han character comes by.
+`segment` runs for every text in training and serving, so the common case is one search and one `findall`. The
+Chinese dictionary is loaded at the first Han character.
 """
 
 import functools
@@ -25,8 +25,8 @@ def has_han(text: str) -> bool:
 def segment(text: str) -> list[str]:
     """Give the words of a text in lower case, in order, without punctuation.
 
-    Runs of Han characters are cut by rjieba (a dictionary with a hidden Markov model for unknown words);
-    everything else is cut into runs of letters and digits. A text without either, such as one of emoji, has
+    Runs of Han characters are segmented by rjieba (a dictionary with a hidden Markov model for unknown words);
+    everything else is split into runs of letters and digits. A text without either, such as one of emoji, has
     no words.
 
     Examples
@@ -35,7 +35,7 @@ def segment(text: str) -> list[str]:
     ['i', "don't", 'see', 'card', '2']
     """
     text = text.lower()
-    if text.isascii():  # Costs nothing to ask, and answers most of English.
+    if text.isascii():  # A cheap test that covers most English texts.
         return _words(text)
     text = text.replace("’", "'")
     if _has_han(text) is None:
@@ -48,32 +48,32 @@ def segment(text: str) -> list[str]:
     return words
 
 
-def word_places(text: str) -> list[tuple[int, int]]:
+def word_offsets(text: str) -> list[tuple[int, int]]:
     """Give start and end of each word that `segment` finds, in characters of the text; ends are exclusive.
 
     Examples
     --------
-    >>> word_places("I DON'T see card 2!")
+    >>> word_offsets("I DON'T see card 2!")
     [(0, 1), (2, 7), (8, 11), (12, 16), (17, 18)]
     """
     if not has_han(text):
         return [found.span() for found in _find_words(text)]
-    cut, places, position = _load_cutter(), [], 0
+    cut, offsets, position = _load_cutter(), [], 0
     for number, run in enumerate(_runs(text)):
         if number % 2:
             start = position
             for word in cut(run):
-                places.append((start, start + len(word)))
+                offsets.append((start, start + len(word)))
                 start += len(word)
         else:
-            places += [(position + found.start(), position + found.end()) for found in _find_words(run)]
+            offsets += [(position + found.start(), position + found.end()) for found in _find_words(run)]
         position += len(run)
-    return places
+    return offsets
 
 
 @functools.cache
 def _load_cutter() -> Callable[[str], list[str]]:
-    import rjieba  # Loads a dictionary of some megabytes; who has no Chinese never pays for it.
+    import rjieba  # Loads a dictionary of some megabytes, only for Chinese texts.
 
     cut: Callable[[str], list[str]] = rjieba.cut
     return cut

@@ -1,24 +1,24 @@
-"""Where the sentences of a text begin and end, in English, in Chinese and in texts that mix them."""
+"""Sentence segmentation of English, Chinese and mixed texts."""
 
 import re
 from collections.abc import Iterator
 
 from metier.text.segmentation import HAN
 
-# An end mark with whatever closes after it; a plain full stop counts only before space, so "3.5" and "a.b" stay
-# whole, and not after a single capital or a short title ("Dr. Who", "J. Smith"). Chinese abstracts are often typed with
-# the stops of a Latin keyboard, and no space after them.
+# An end mark with closing quotes or brackets. A full stop counts only before a space, so that "3.5" and "a.b" stay
+# whole, and not after a single capital or a title ("Dr. Who", "J. Smith"). Chinese abstracts often have Latin full
+# stops without a space after them.
 _ends = re.compile(
     rf"[。！？!?…]+[”’」』）)\"']*|(?<!\b[A-Z])\.+[”’)\"']*(?=\s|$)|(?<=[{HAN}])[.;]|\n+|；"
 ).finditer
 _ends_in_a_title = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|vs|Vol|Gen|Col|Lt|Mt|Inc|Ltd|Co|Fig|al)\.$"
 ).search
-LONGEST_SENTENCE = 1_000  # Characters: a table or a list without marks is cut, at a space where it has one.
+LONGEST_SENTENCE = 1_000  # Characters: longer runs (tables, lists) are split, at a space where possible.
 
 
 def sentence_offsets(text: str, *, longest: int = LONGEST_SENTENCE) -> list[tuple[int, int]]:
-    """Give start and end of each sentence, in characters, without the space around it; ends are exclusive.
+    """Give start and end of each sentence, in characters, without surrounding space; ends are exclusive.
 
     Examples
     --------
@@ -54,5 +54,5 @@ def _cut(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, i
 
 
 def split_sentences(text: str, *, longest: int = LONGEST_SENTENCE) -> list[str]:
-    """Give the sentences of a text in order, without the space around them; none is empty."""
+    """Give the sentences of a text in order, without surrounding space; none is empty."""
     return [text[start:end] for start, end in sentence_offsets(text, longest=longest)]

@@ -1,7 +1,6 @@
-"""Han characters that are taken for one another because they look alike.
+"""Han characters that are confused because they look alike.
 
-Compiled for Metier from the pairs that spelling exercises of primary schools warn of; not complete, and kept to
-characters of daily use, where such errors are met.
+Compiled for Metier from spelling exercises of primary schools; limited to common characters, not complete.
 """
 
 import functools
@@ -39,7 +38,7 @@ GROUPS = (
 
 @functools.cache
 def similar_shapes() -> dict[str, str]:
-    """Give for each character those that look like it."""
+    """Give the look-alikes of each character."""
     table: dict[str, str] = {}
     for group in GROUPS:
         for character in group:

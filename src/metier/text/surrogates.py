@@ -1,4 +1,4 @@
-"""Halves of UTF-16 pairs that stand alone: JSON may bring them (`"\\ud83d"`), and no UTF-8 can hold them."""
+"""Lone UTF-16 surrogates: JSON may contain them (`"\\ud83d"`), but UTF-8 cannot encode them."""
 
 import re
 
@@ -6,8 +6,8 @@ _lone_surrogates = re.compile("[\ud800-\udfff]").sub
 
 
 def replace_surrogates(text: str) -> str:
-    """Give the text with each lone surrogate replaced by U+FFFD, the sign for what is no character.
+    """Replace lone surrogates by U+FFFD, the replacement character.
 
-    Tokenizers, dictionaries and files take no others, and a service must answer whatever it is sent.
+    Tokenizers and files cannot handle surrogates, and a service must answer any input.
     """
     return text if text.isascii() else _lone_surrogates("\ufffd", text)

@@ -1,9 +1,9 @@
-"""Tokens of a text with their places: what tags are given to.
+"""Tokens of a text with their offsets, the units of tagging.
 
-Words and numbers are tokens, every punctuation mark is one by itself, and scripts that write no spaces (Chinese,
-Japanese, Thai and their kin) are cut by character: an entity there may begin at any of them. What a reader sees
-as one character stays in one token: a letter and its accents, an emoji and its skin tone. White space is in no
-token. Fine cuts lose nothing: an entity's edges nearly always are edges of tokens.
+Tokens are words, numbers and single punctuation marks; scripts without spaces (Chinese, Japanese, Thai and others)
+are split into characters, as an entity may begin at any of them. A grapheme stays in one token: a letter and its
+accents, an emoji and its skin tone. White space is in no token. With such fine tokens, entity boundaries are nearly
+always token boundaries.
 """
 
 import re
@@ -15,7 +15,7 @@ from metier.text.segmentation import HAN
 # Kana in both widths, Thai and Lao, Burmese, Khmer.
 UNSPACED = f"{HAN}\u3040-\u30ff\uff66-\uff9f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _pieces = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]").finditer
-JOINER = "\u200d"  # Zero width: makes one emoji of several, and joins letters of Indic scripts.
+ZERO_WIDTH_JOINER = "\u200d"  # Zero-width joiner: of emoji, and of letters of Indic scripts.
 SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
@@ -29,19 +29,21 @@ def token_offsets(text: str) -> list[tuple[int, int]]:
     """
     if text.isascii():
         return [piece.span() for piece in _pieces(text)]
-    return list(_joined(text))
+    return list(_graphemes(text))
 
 
-def _joined(text: str) -> Iterator[tuple[int, int]]:
-    """Give the pieces of a text, each with what belongs to its last character."""
+def _graphemes(text: str) -> Iterator[tuple[int, int]]:
+    """Give the pieces of a text, each with the combining characters after it."""
     start = end = 0
-    binds = False  # Whether the piece goes on with what follows.
+    binds = False  # Whether the piece continues with the next one.
     for piece in _pieces(text):
         first = text[piece.start()]
         is_mark = _is_mark(first)
         if piece.start() == end and end > start and (is_mark or binds):
-            # After an accent a word goes on; after a joiner anything does.
-            binds = first == JOINER or (is_mark and text[start].isalpha() and _goes_on(text, piece.end()))
+            # After an accent a word continues; after a joiner anything does.
+            binds = first == ZERO_WIDTH_JOINER or (
+                is_mark and text[start].isalpha() and _goes_on(text, piece.end())
+            )
             end = piece.end()
             continue
         if end > start:
@@ -54,7 +56,9 @@ def _joined(text: str) -> Iterator[tuple[int, int]]:
 
 def _is_mark(character: str) -> bool:
     return (
-        unicodedata.category(character).startswith("M") or character == JOINER or ord(character) in SKIN_TONES
+        unicodedata.category(character).startswith("M")
+        or character == ZERO_WIDTH_JOINER
+        or ord(character) in SKIN_TONES
     )
 
 

@@ -1,7 +1,6 @@
-"""Errors of people who type: slips on a QWERTY keyboard, and the wrong Han character of the same sound or shape.
+"""Typing errors: slips on a QWERTY keyboard, and Han characters replaced by one of the same sound or shape.
 
-Whoever types Chinese picks a character from those that share a sound, so the wrong one mostly sounds right; one
-that only looks right comes from handwriting and scanned pages.
+Chinese is typed by sound, so most wrong characters are homophones; look-alikes come from handwriting and scans.
 """
 
 import functools
@@ -10,17 +9,19 @@ from importlib.resources import files
 
 import numpy as np
 
-from metier.text.edits import Edit, Place, is_free
+from metier.text.edits import Edit, Offsets, is_free
 from metier.text.similar_shapes import similar_shapes
 from metier.text.word_edits import free_words
 
 ROWS_OF_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-# A slip in a shorter word makes another word of it.
+# A slip in a shorter word often makes another word.
 SHORTEST_WORD = 4
 
 
-def slip_keys(text: str, kept: Sequence[Place], random: np.random.Generator, *, fraction: float) -> list[Edit]:
-    """Make one slip in a share of the longer English words: a neighbouring key, two letters turned, one lost or doubled."""
+def slip_keys(
+    text: str, kept: Sequence[Offsets], random: np.random.Generator, *, fraction: float
+) -> list[Edit]:
+    """Make one slip in a share of the longer English words: a neighbouring key, or letters swapped, lost or doubled."""
     words = [
         (start, end)
         for start, end in free_words(text, kept)
@@ -33,22 +34,22 @@ def slip_keys(text: str, kept: Sequence[Place], random: np.random.Generator, *, 
 
 
 def take_homophones(
-    text: str, kept: Sequence[Place], random: np.random.Generator, *, fraction: float
+    text: str, kept: Sequence[Offsets], random: np.random.Generator, *, fraction: float
 ) -> list[Edit]:
-    """Take another character of the same sound, its tone included, for a share of the Han characters."""
+    """Replace a share of the Han characters by one of the same sound and tone."""
     return _take_others(text, kept, random, fraction=fraction, others=homophones())
 
 
 def take_lookalikes(
-    text: str, kept: Sequence[Place], random: np.random.Generator, *, fraction: float
+    text: str, kept: Sequence[Offsets], random: np.random.Generator, *, fraction: float
 ) -> list[Edit]:
-    """Take another character of like shape for a share of the Han characters."""
+    """Replace a share of the Han characters by one of similar shape."""
     return _take_others(text, kept, random, fraction=fraction, others=similar_shapes())
 
 
 @functools.cache
 def homophones() -> dict[str, str]:
-    """Give for each Han character of daily use those that sound the same."""
+    """Give the homophones of each common Han character."""
     written = (files("metier.text") / "homophones.txt").read_text(encoding="utf-8")
     table: dict[str, str] = {}
     for line in written.splitlines():
@@ -60,7 +61,7 @@ def homophones() -> dict[str, str]:
 
 @functools.cache
 def neighbouring_keys() -> dict[str, str]:
-    """Give for each letter the keys around it: beside it, and the two or so it touches above and below."""
+    """Give the neighbouring keys of each letter."""
     keys = {letter: (x + 0.4 * y, y) for y, row in enumerate(ROWS_OF_KEYS) for x, letter in enumerate(row)}
     return {
         letter: "".join(
@@ -72,8 +73,8 @@ def neighbouring_keys() -> dict[str, str]:
     }
 
 
-def _slip(text: str, word: Place, random: np.random.Generator) -> Edit:
-    # The first letter stays: readers and typists look at it.
+def _slip(text: str, word: Offsets, random: np.random.Generator) -> Edit:
+    # Keep the first letter, which is rarely mistyped.
     position = int(random.integers(word[0] + 1, word[1] - 1))
     here, following = text[position], text[position + 1]
     kind = random.integers(4)
@@ -89,21 +90,23 @@ def _slip(text: str, word: Place, random: np.random.Generator) -> Edit:
 
 def _take_others(
     text: str,
-    kept: Sequence[Place],
+    kept: Sequence[Offsets],
     random: np.random.Generator,
     *,
     fraction: float,
     others: dict[str, str],
 ) -> list[Edit]:
-    places = [
+    positions = [
         position
         for position, character in enumerate(text)
         if character in others and is_free((position, position + 1), kept)
     ]
-    if not places:
+    if not positions:
         return []
-    picked = random.permutation(len(places))[: max(1, round(fraction * len(places)))]
+    picked = random.permutation(len(positions))[: max(1, round(fraction * len(positions)))]
     return [
-        Edit(places[number], places[number] + 1, str(random.choice(list(others[text[places[number]]]))))
+        Edit(
+            positions[number], positions[number] + 1, str(random.choice(list(others[text[positions[number]]])))
+        )
         for number in picked
     ]

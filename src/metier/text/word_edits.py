@@ -1,97 +1,101 @@
-"""Easy data augmentation [1]_: words replaced, swapped, dropped and put in, English and Chinese alike.
+"""Easy data augmentation [1]_: words replaced, swapped, dropped and inserted, in English and Chinese.
 
-Every function gives the edits of one text; words inside the places that have to stay are never touched, so the
-pieces that are marked in a text are still there afterwards.
+Every function gives the edits of one text. Words inside the spans to keep are not touched, so marked spans are
+unchanged.
 
 References
 ----------
 .. [1] Wei and Zou, "EDA: Easy data augmentation techniques for boosting performance on text classification tasks",
-   2019, arXiv:1901.11196. There synonyms come from WordNet, which no free package brings for both languages; here
-   they are whatever table is handed over, see `metier.text.near_words`.
+   2019, arXiv:1901.11196. There synonyms come from WordNet, which has no free package for both languages; here
+   they come from a given table, see `metier.text.near_words`.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from metier.text.edits import Edit, Place, is_free
-from metier.text.segmentation import has_han, word_places
+from metier.text.edits import Edit, Offsets, is_free
+from metier.text.segmentation import has_han, word_offsets
 
-# From a word in lower case to those that may stand in its place.
+# From a word in lower case to its replacements.
 Synonyms = Mapping[str, Sequence[str]]
 
 
 def replace_words(
-    text: str, kept: Sequence[Place], random: np.random.Generator, *, fraction: float, synonyms: Synonyms
+    text: str, kept: Sequence[Offsets], random: np.random.Generator, *, fraction: float, synonyms: Synonyms
 ) -> list[Edit]:
-    """Put a synonym in the place of a share of the words that have one."""
-    places = free_words(text, kept)
-    known = [place for place in places if synonyms.get(_word(text, place))]
+    """Replace a share of the words that have synonyms."""
+    words = free_words(text, kept)
+    known = [word for word in words if synonyms.get(_word(text, word))]
     edits = []
-    for start, end in _some(known, random, count=_count(places, fraction)):
+    for start, end in _some(known, random, count=_count(words, fraction)):
         choice = str(random.choice(list(synonyms[_word(text, (start, end))])))
         edits.append(Edit(start, end, _cased_like(choice, text[start:end])))
     return edits
 
 
 def insert_words(
-    text: str, kept: Sequence[Place], random: np.random.Generator, *, fraction: float, synonyms: Synonyms
+    text: str, kept: Sequence[Offsets], random: np.random.Generator, *, fraction: float, synonyms: Synonyms
 ) -> list[Edit]:
-    """Put synonyms of some of the words in front of others."""
-    places = free_words(text, kept)
-    known = [place for place in places if synonyms.get(_word(text, place))]
+    """Insert synonyms of some words before others."""
+    words = free_words(text, kept)
+    known = [word for word in words if synonyms.get(_word(text, word))]
     if not known:
         return []
     edits = []
-    for start, _ in _some(places, random, count=_count(places, fraction)):
+    for start, _ in _some(words, random, count=_count(words, fraction)):
         source = known[random.integers(len(known))]
         choice = str(random.choice(list(synonyms[_word(text, source)])))
         edits.append(Edit(start, start, choice if has_han(choice) else f"{choice} "))
     return edits
 
 
-def swap_words(text: str, kept: Sequence[Place], random: np.random.Generator, *, fraction: float) -> list[Edit]:
-    """Let pairs of words change places."""
-    places = free_words(text, kept)
-    if len(places) < 2:
+def swap_words(
+    text: str, kept: Sequence[Offsets], random: np.random.Generator, *, fraction: float
+) -> list[Edit]:
+    """Swap pairs of words."""
+    words = free_words(text, kept)
+    if len(words) < 2:
         return []
-    picked = _some(places, random, count=min(2 * _count(places, fraction), len(places) - len(places) % 2))
+    picked = _some(words, random, count=min(2 * _count(words, fraction), len(words) - len(words) % 2))
     edits = []
     for one, other in zip(picked[::2], picked[1::2], strict=True):
         edits += [Edit(*one, text[slice(*other)]), Edit(*other, text[slice(*one)])]
     return edits
 
 
-def drop_words(text: str, kept: Sequence[Place], random: np.random.Generator, *, fraction: float) -> list[Edit]:
-    """Take a share of the words out; one always stays."""
-    places = free_words(text, kept)
-    if len(places) < 2:
+def drop_words(
+    text: str, kept: Sequence[Offsets], random: np.random.Generator, *, fraction: float
+) -> list[Edit]:
+    """Drop a share of the words; at least one stays."""
+    words = free_words(text, kept)
+    if len(words) < 2:
         return []
     edits = []
-    for start, end in _some(places, random, count=min(_count(places, fraction), len(places) - 1)):
-        # The space behind a word goes with it.
+    for start, end in _some(words, random, count=min(_count(words, fraction), len(words) - 1)):
+        # With the space after the word.
         behind = end + len(text[end:]) - len(text[end:].lstrip(" "))
         edits.append(Edit(start, behind if is_free((start, behind), kept) else end, ""))
     return edits
 
 
-def free_words(text: str, kept: Sequence[Place]) -> list[Place]:
-    """Give the places of the words that may change."""
-    return [place for place in word_places(text) if is_free(place, kept)]
+def free_words(text: str, kept: Sequence[Offsets]) -> list[Offsets]:
+    """Give the offsets of the words that may change."""
+    return [word for word in word_offsets(text) if is_free(word, kept)]
 
 
-def _word(text: str, place: Place) -> str:
-    return text[slice(*place)].lower()
+def _word(text: str, word: Offsets) -> str:
+    return text[slice(*word)].lower()
 
 
-def _count(places: Sequence[Place], fraction: float) -> int:
-    """How many words change: a share of them, and at least one."""
-    return max(1, round(fraction * len(places)))
+def _count(words: Sequence[Offsets], fraction: float) -> int:
+    """Number of words to change: a share, and at least one."""
+    return max(1, round(fraction * len(words)))
 
 
-def _some(places: Sequence[Place], random: np.random.Generator, *, count: int) -> list[Place]:
-    picked = random.permutation(len(places))[:count]
-    return [places[position] for position in picked]
+def _some(words: Sequence[Offsets], random: np.random.Generator, *, count: int) -> list[Offsets]:
+    picked = random.permutation(len(words))[:count]
+    return [words[position] for position in picked]
 
 
 def _cased_like(word: str, example: str) -> str:

@@ -117,7 +117,7 @@ def test_a_long_book_with_entities_far_apart_is_answered_by_their_surroundings(f
     answers = load_predictor(exported).predict([within, far])
     np.testing.assert_allclose(answers.probabilities, expected, atol=1e-4)
     marked = [fitted.marker_.mark(each) for each in (within, far)]
-    assert [each.is_apart for each in marked] == [False, True]
+    assert [each.is_split for each in marked] == [False, True]
     assert all(len(each.ids) <= fitted.base_.max_length for each in marked)
 
 

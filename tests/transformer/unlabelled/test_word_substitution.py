@@ -9,7 +9,7 @@ import transformers
 
 from metier.bases.known_bases import resolve_base
 from metier.errors import BaseModelError
-from metier.text.edits import apply_edits, move_place
+from metier.text.edits import apply_edits, move_offsets
 from metier.transformer.unlabelled.masked_substitution import masked_substitution
 from metier.transformer.unlabelled.word_neighbours import word_neighbours
 
@@ -43,7 +43,7 @@ def test_masked_words_are_replaced_and_marked_ones_stay(masked_base):
     changed = apply_edits(TEXT, edits)
     assert changed != TEXT
     assert len(changed.split()) == len(TEXT.split())
-    assert changed[slice(*move_place((3, 7), edits))] == "card"
+    assert changed[slice(*move_offsets((3, 7), edits))] == "card"
     assert way("", [], np.random.default_rng(0)) == []
 
 

@@ -48,8 +48,8 @@ def glue(words: Sequence[str]) -> str:
     """Put words and marks together again, with spaces where neither side is Chinese."""
     text = ""
     for word in words:
-        is_apart = text and not has_han(text[-1]) and not has_han(word[0]) and word[0].isascii()
-        text += f" {word}" if is_apart and not _closes.match(word) else word
+        is_split = text and not has_han(text[-1]) and not has_han(word[0]) and word[0].isascii()
+        text += f" {word}" if is_split and not _closes.match(word) else word
     return text
 
 

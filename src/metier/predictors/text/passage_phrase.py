@@ -74,7 +74,7 @@ class Passage:
             return Phrases(np.zeros((0, 2), dtype=np.int64), np.zeros((0, len(NAMES)), dtype=np.float32)), 0.0
         start, end = self.sentences[best[0]]
         coverage = len(asked.intersection(segment(self.text[start:end]))) / max(len(asked), 1)
-        places = np.concatenate([phrases.places for phrases in found])
+        places = np.concatenate([phrases.offsets for phrases in found])
         return Phrases(places, np.concatenate([phrases.features for phrases in found])), coverage
 
 
@@ -140,15 +140,15 @@ class PassagePhrasePredictor:
         return readings
 
     def _best(self, phrases: Phrases, kind: int, coverage: float) -> Reading:
-        if len(phrases.places) == 0:
+        if len(phrases.offsets) == 0:
             return Reading(0, 0, -50.0, -50.0)
         scores = self.weights.scores(phrases, kind)
         likely = (-scores).argsort(kind="stable")[:COMPARED]
         chances = np.exp(scores[likely] - scores[likely[0]])
-        agreement = _overlaps(phrases.places[likely]) @ chances / chances.sum()
+        agreement = _overlaps(phrases.offsets[likely]) @ chances / chances.sum()
         best = int(agreement.argmax())
         log_odds = float(np.log(agreement[best]) - np.log(max(1 - agreement[best], 1e-12)))
-        start, end = phrases.places[likely[best]]
+        start, end = phrases.offsets[likely[best]]
         return Reading(int(start), int(end), log_odds + COVERAGE * coverage, log_odds)
 
     def save(self, folder: Path) -> None:

@@ -212,7 +212,7 @@ class RelationEncoder(Classifier, FineTuned):
             self.temperature_ = fit_temperature(self.model_.logits(away), unseen.truth)
         else:
             self.temperature_ = float(self.temperature or 1.0)
-        apart = sum(each.is_apart for each in marked)
+        apart = sum(each.is_split for each in marked)
         self.facts_: dict[str, Any] = {"base": base.name, "entities_apart": apart, **tuned.facts}
         self.chosen_params_ = {"base": base.name, **tuned.chosen, "temperature": self.temperature_}
 

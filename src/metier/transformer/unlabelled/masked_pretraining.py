@@ -28,7 +28,7 @@ from metier.bases.known_bases import load_model, load_tokenizer, resolve_base, w
 from metier.errors import BaseModelError
 from metier.features.tokenization import pad
 from metier.progress import Listener, ignore
-from metier.text.segmentation import word_places
+from metier.text.segmentation import word_offsets
 from metier.training.batch import Batch, known_labels
 from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.fine_tuning import TuningSettings, fine_tune
@@ -190,7 +190,7 @@ def _groups(encoding: Encoding, text: str, n_prefix: int, *, whole_words: bool) 
     ]
     if not whole_words:
         return [[number] for number, _ in places]
-    words = word_places(text)
+    words = word_offsets(text)
     starts = np.array([start for start, _ in words])
     groups: dict[int, list[int]] = {}
     for number, last in places:

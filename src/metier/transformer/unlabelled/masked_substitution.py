@@ -14,7 +14,7 @@ from metier.bases.huggingface_folder import quiet_transformers
 from metier.bases.known_bases import load_tokenizer
 from metier.errors import BaseModelError
 from metier.text.augmentation import Way
-from metier.text.edits import Edit, Place
+from metier.text.edits import Edit, Offsets
 from metier.text.word_edits import free_words
 
 CANDIDATES = 10  # Drawn among this many likeliest tokens, by their probability.
@@ -58,7 +58,7 @@ class _Substitution:
     prefix: str
     fraction: float
 
-    def __call__(self, text: str, kept: Sequence[Place], random: np.random.Generator) -> list[Edit]:
+    def __call__(self, text: str, kept: Sequence[Offsets], random: np.random.Generator) -> list[Edit]:
         """Give other words for some of the text's."""
         encoding = self.tokenizer.encode(self.prefix + text)
         places = set(free_words(text, kept))
