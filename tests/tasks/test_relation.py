@@ -95,7 +95,7 @@ def test_the_metric_is_that_of_the_field(labels, primary):
 
 def test_the_label_of_no_relation_can_be_stated():
     assert Relation.from_labels(["other", "x"], negative_label="x").negative_label == "x"
-    with pytest.raises(DataError, match="'y' was said to be the label of no relation"):
+    with pytest.raises(DataError, match="'y' was named as the label of no relation"):
         Relation.from_labels(["other", "x"], negative_label="y")
     with pytest.raises(TooFewLabelsError):
         Relation.from_labels(["x", "x"])

@@ -63,8 +63,8 @@ def test_the_report_says_how_many(runs):
 
 def test_what_cannot_be_done_is_said_before_any_work():
     rows = read([("my card", "a"), ("my pin", "b")] * 3)
-    with pytest.raises(SettingsError, match="no way is called 'typos'"):
+    with pytest.raises(SettingsError, match="there is no augmentation 'typos'"):
         check_augmentation(rows, check_settings({"data": {"augment": "typos"}}))
     written = read([{"text": "bonjour", "target": "hello"}] * 4, target="target")
-    with pytest.raises(CallError, match="the text that is to be written"):
+    with pytest.raises(CallError, match="the target text"):
         check_augmentation(written, check_settings({"data": {"augment": "eda"}, "task": "generation"}))
