@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from metier.evaluation.row_statistics import RowMeasure, divide, mean_value
 
@@ -54,7 +53,12 @@ def _standard_products(truth: Sequence[float], predicted: Sequence[float]) -> np
 
 
 def _rank_products(truth: Sequence[float], predicted: Sequence[float]) -> np.ndarray:
-    return _products(_standard(rankdata(_numbers(truth))), _standard(rankdata(_numbers(predicted))))
+    return _products(_standard(_ranks(_numbers(truth))), _standard(_ranks(_numbers(predicted))))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties sharing their middle one; scipy's would be loaded by whatever knows a metric's name."""
+    return _rerank(values, np.ones((len(values), 1)))[:, 0] + 0.5
 
 
 def _rerank(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
