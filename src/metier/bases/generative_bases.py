@@ -1,7 +1,7 @@
 """Bases that write: where to find them, what architecture they are, how they are fed.
 
-Known ones stand in `bases.base_table`. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an encoder-decoder model (T5, BART, Marian)
-works as well.
+Known ones stand in `bases.base_table`. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an
+encoder-decoder model (T5, BART, Marian) works as well.
 """
 
 from dataclasses import dataclass

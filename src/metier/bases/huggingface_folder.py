@@ -21,41 +21,7 @@ from metier.errors import BaseModelError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
-# Run by a test, which compares its answers with the predictor's.
-PLAIN_TRANSFORMERS = """# The trained encoder in plain transformers
-
-```python
-import json
-from pathlib import Path
-
-import torch
-from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer
-
-folder = Path("huggingface")
-facts = json.loads((folder / "metier_head.json").read_text(encoding="utf-8"))
-head = load_file(folder / "head.safetensors")
-tokenizer = AutoTokenizer.from_pretrained(folder)
-encoder = AutoModel.from_pretrained(folder).eval()
-
-texts = ["my card never came"]
-prefixed = [facts["prefix"] + text for text in texts]
-batch = tokenizer(
-    prefixed, padding=True, truncation=True, max_length=facts["max_length"], return_tensors="pt"
-)
-with torch.inference_mode():
-    hidden = encoder(**batch).last_hidden_state
-mask = batch["attention_mask"].unsqueeze(-1)
-vectors = (hidden * mask).sum(1) / mask.sum(1)
-if facts["normalise"]:
-    vectors = torch.nn.functional.normalize(vectors, dim=1)
-logits = vectors @ head["weight"].T + head["bias"]
-probabilities = (logits / facts["temperature"]).softmax(1)
-print([facts["labels"][best] for best in probabilities.argmax(1)])
-```
-"""
-
-# Run by a test too.
+# Run by a test.
 ADAPTED = """# The trained encoder
 
 `model.safetensors` holds the base as it came. What was learned stands beside it: `adaptation.safetensors`, which plain
@@ -143,7 +109,7 @@ def save_encoder(
     head: Mapping[str, np.ndarray],
     labels: Sequence[str],
     temperature: float,
-    readme: str = PLAIN_TRANSFORMERS,
+    readme: str,
 ) -> None:
     """Write the encoder as `AutoModel` and `AutoTokenizer` load it, and the head beside it.
 
