@@ -32,7 +32,7 @@ EXTRAS = {
     "nlp": "parses English for the methods that learn from syntax",
     "pandas": "takes pandas tables in Python",
     "ray": "compares candidates on a cluster (`metier train --on ray`)",
-    "track": "tracks a run in Weights & Biases and MLflow (`metier train --track`)",
+    "track": "tracks a run in TensorBoard, Weights & Biases and MLflow (`metier train --track`)",
     "dev": "tests and checks the code of Metier itself",
 }
 # Below this, one training run's checkpoints and converted bases may not fit.
