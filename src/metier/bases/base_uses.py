@@ -1,4 +1,4 @@
-"""What a base is for, told from its name and its folder alone: nothing is loaded, and nothing is fetched.
+"""What a base is for, read off its name and its folder alone: nothing is loaded, and nothing is fetched.
 
 Methods that read stand on an encoder, methods that write on a model that gives one token after the other. A comparison
 has both, and one `--base`: it goes to those that can stand on it.

@@ -41,7 +41,7 @@ class GenerativeBase:
     max_length : int
         Most tokens that it reads, and writes where it is causal.
     languages : tuple of str
-        ISO 639-1 codes; `("*",)` where nobody said.
+        ISO 639-1 codes; `("*",)` where it is not known.
     """
 
     name: str
@@ -59,7 +59,7 @@ def resolve_generative_base(name: str | GenerativeBase) -> GenerativeBase:
     UnknownNameError
         If it is no folder, no known name and no name of the form `owner/model`.
     NoNetworkError
-        If only the hub could have it and the network is forbidden or away.
+        If only the hub could have it and the network is forbidden or out of reach.
     MissingExtraError
         If the package with the weights, or one that reads them, is not installed.
     WrongHashError

@@ -109,12 +109,12 @@ def save_encoder(
     head: Mapping[str, np.ndarray],
     labels: Sequence[str],
     temperature: float,
-    readme: str,
+    readme: str | None = None,
 ) -> None:
     """Write the encoder as `AutoModel` and `AutoTokenizer` load it, and the head beside it.
 
-    The folder can be a base again: `metier_head.json` says how texts are to be fed. Its README holds the lines
-    that rebuild the whole in plain transformers.
+    The folder can be a base again: `metier_head.json` says how texts are to be fed. Its README, where one is given,
+    holds the lines that rebuild the whole in plain transformers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     own, _ = split_weights(model)
@@ -134,7 +134,9 @@ def save_encoder(
         "labels": list(labels),
     }
     _write_json(folder / FACTS_FILE, facts)
-    (folder / "README.md").write_text(readme if adaptation_in(model) is None else ADAPTED, encoding="utf-8")
+    page = readme if adaptation_in(model) is None else ADAPTED
+    if page is not None:
+        (folder / "README.md").write_text(page, encoding="utf-8")
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes 0600.
 

@@ -49,7 +49,7 @@ def resolve_base(name: str | Base, *, language: str | None = None) -> Base:
     UnknownNameError
         If it is no folder, no known name and no name of the form `owner/model`.
     NoNetworkError
-        If only the hub could have it and the network is forbidden or away.
+        If only the hub could have it and the network is forbidden or out of reach.
     MissingExtraError
         If the package with the weights is not installed.
     WrongHashError

@@ -11,7 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from metier.errors import BundleError
-from metier.tasks.questions import Question
+from metier.tasks.inputs.question import Question
 from metier.text.surrogates import replace_surrogates
 
 OVERLAP = 0.25  # Share of the passage tokens of a window.

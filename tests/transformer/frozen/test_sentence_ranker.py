@@ -13,8 +13,7 @@ from metier.errors import SettingsError
 from metier.evaluation.text_measures import rouge_l
 from metier.features.sentence_features import N_NUMBERS, features_of, split_pieces
 from metier.predictors import load_predictor
-from metier.tasks.generation import check_texts
-from metier.transformer.frozen.sentence_ranker import SentenceRanker, _equivalence_check
+from metier.transformer.frozen.sentence_ranker import SentenceRanker, _check, _equivalence_check
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -110,7 +109,7 @@ def test_numbers_are_as_many_as_they_say():
 
 def test_eight_bits_are_held_against_the_first_sentence():
     texts, references = read("dev", 4)
-    check = _equivalence_check(check_texts(texts, references))
+    check = _equivalence_check(_check(texts, references))
 
     class Answered:
         predicted = ("", *(one[0] for one in references[1:]))

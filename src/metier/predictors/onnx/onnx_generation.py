@@ -19,7 +19,7 @@ from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, ope
 from metier.predictors.onnx.token_choice import DecodingSettings, readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings
-from metier.tasks.generation import as_items
+from metier.tasks.inputs import CONVERSATION
 
 KIND = "onnx_generation.v1"
 
@@ -65,12 +65,12 @@ class OnnxGenerationPredictor:
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:
         """Write an answer to each item."""
-        plain = as_items(items) if len(items) else []
+        plain = CONVERSATION.read(items) if len(items) else []
         return written([self._answer(prompts) for prompts in map(self._prompts.build, plain)], self.name)
 
     def stream(self, item: Any) -> Iterator[str]:
         """Give the answer to one item piece by piece, as it is written."""
-        prompts = self._prompts.build(as_items([item])[0])
+        prompts = self._prompts.build(CONVERSATION.read([item])[0])
         return self._prompts.join_streams(
             readable(self._loop.tokens(prompt, self._decoding), self._codec.decode) for prompt in prompts
         )

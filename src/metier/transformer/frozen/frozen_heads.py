@@ -148,8 +148,8 @@ def _splits(
     if held is not None:
         return [(known, held)], held.examples
     folds = list(answer.folds(known.examples, random_state=random_state))
-    judged = np.concatenate([away for _, away in folds]) if folds else np.zeros(0, dtype=np.int64)
-    return [(known.take(kept), known.take(away)) for kept, away in folds], known.examples.take(judged)
+    judged = np.concatenate([held_out for _, held_out in folds]) if folds else np.zeros(0, dtype=np.int64)
+    return [(known.take(kept), known.take(held_out)) for kept, held_out in folds], known.examples.take(judged)
 
 
 def _choose_of_sets(splits: Sequence[tuple[Rows, Rows]], C: float | None) -> tuple[float, np.ndarray]:

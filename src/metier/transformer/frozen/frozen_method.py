@@ -87,12 +87,12 @@ class FrozenMethod(ReadsByFrozenBase):
         self.Settings.of(self)
         examples, held = self._read_rows(X, y, validation)
         self._resolve(examples, listener)
-        known, away = (
+        known, judged = (
             None if part is None else Rows(self._features(part.items, listener), part)
             for part in (examples, held)
         )
         assert known is not None
-        self.head_ = self.head.fit(known, away, self.answer, self.get_params(deep=False))
+        self.head_ = self.head.fit(known, judged, self.answer, self.get_params(deep=False))
         self._keep(examples, held)
         return self
 

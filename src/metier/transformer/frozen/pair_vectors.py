@@ -11,7 +11,7 @@ from metier.bases.embedding import embed, embed_ids
 from metier.bases.known_bases import cutter_of
 from metier.features.pair_vectors import compare, of_length_one
 from metier.progress import Listener, ignore
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 
 
 def frozen_vectors(base: Base, texts: Sequence[str], *, listener: Listener = ignore) -> np.ndarray:

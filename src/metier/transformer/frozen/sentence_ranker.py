@@ -1,4 +1,4 @@
-"""The sentences that a summary would be made of, told by a frozen encoder and what is known of each sentence."""
+"""The sentences that a summary would be made of, by a frozen encoder and what is known of each sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,11 @@ from metier.features.sentence_features import UNITS, best_pieces, features_of, s
 from metier.features.sentence_ranks import join_sentences
 from metier.predictors.text.lead import lead
 from metier.progress import Listener, ignore
+from metier.tasks.answers import WRITTEN_TEXT
 from metier.tasks.answers.written_text import TextDecoder
-from metier.tasks.generation import TextPairs, as_items, check_texts, last_words
+from metier.tasks.examples import Examples
+from metier.tasks.inputs import CONVERSATION
+from metier.tasks.inputs.conversation import last_words
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.text.language import detect_language
@@ -89,33 +92,35 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
             If settings cannot work, all faults at once.
         """
         SentenceRankerSettings.of(self)
-        pairs = check_texts(X, y)
-        unseen = None if validation is None else check_texts(*validation, origin="the validation rows")
-        self._language = detect_language([last_words(item) for item in pairs.items]).main_language
+        examples = _check(X, y)
+        given = None if validation is None else _check(*validation, origin="the validation rows")
+        self._language = detect_language([last_words(item) for item in examples.items]).main_language
         self.base_ = resolve_base(self.base, language=self._language)
-        known, away = (pairs, unseen) if unseen is not None else _held_out(pairs)
-        tried = [self._choose(known, away, unit, listener) for unit in self._units()]
+        known, held = (examples, given) if given is not None else _held_out(examples)
+        tried = [self._choose(known, held, unit, listener) for unit in self._units()]
         _, unit, penalty, n_pieces = max(tried, key=lambda one: one[0])
-        if unseen is None and away is not known:
-            known = pairs
-        pieces = self._pieces(known, unit, listener)
-        self.weight_ = _learn(pieces, known, penalty)
+        pieces = self._pieces(examples, unit, listener)
+        self.weight_ = _learn(pieces, examples, penalty)
         self.unit_, self.n_pieces_ = unit, n_pieces
-        self._unseen, self._sample = unseen, [piece for own in pieces.texts for piece in own]
+        self._held, self._sample = given, [piece for own in pieces.texts for piece in own]
         self.chosen_params_: dict[str, Any] = {
             "base": self.base_.name,
             "unit": unit,
             "n_pieces": n_pieces,
             "penalty": penalty,
         }
-        figures = {one[1]: one[0] for one in tried}
-        self.facts_: dict[str, Any] = {"base": self.base_.name, "rouge_l": figures, "rows_learned": len(known)}
+        scores = {one[1]: one[0] for one in tried}
+        self.facts_: dict[str, Any] = {
+            "base": self.base_.name,
+            "rouge_l": scores,
+            "rows_learned": len(examples),
+        }
         return self
 
     def predict(self, X: Any) -> list[str]:
         """Give the summary of each text; raises `NotFittedError` before `fit`."""
         check_is_fitted(self)
-        texts = [last_words(item) for item in as_items(X)]
+        texts = [last_words(item) for item in CONVERSATION.read(X)]
         split = [split_pieces(text, self.unit_) for text in texts]
         if not any(split):
             return [""] * len(texts)
@@ -135,7 +140,7 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
             head={"weight": self.weight_},
             settings={"unit": self.unit_, "n_pieces": self.n_pieces_},
         )
-        check = None if self._unseen is None else _equivalence_check(self._unseen)
+        check = None if self._held is None else _equivalence_check(self._held)
         sample = sample_of(self.base_, typical_rows(self._sample))
         report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
         keep_report(self, report)
@@ -146,21 +151,21 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
         return UNITS if self._language == "zh" else ("sentence",)
 
     def _choose(
-        self, known: TextPairs, away: TextPairs, unit: str, listener: Listener
+        self, known: Examples, held: Examples, unit: str, listener: Listener
     ) -> tuple[float, str, float, int]:
         """Give the best ROUGE-L on held-out rows, and the unit, the penalty and the count that reach it."""
-        learned, held = self._pieces(known, unit, listener), self._pieces(away, unit, listener)
+        learned, judged = self._pieces(known, unit, listener), self._pieces(held, unit, listener)
         tried = []
         for penalty in PENALTIES if self.penalty is None else (self.penalty,):
             weight = _learn(learned, known, penalty)
             for count in COUNTS if self.n_pieces is None else (self.n_pieces,):
-                answers = held.summaries(weight, count)
-                figure = np.mean([rouge_l(true, own) for true, own in zip(away.truth, answers, strict=True)])
-                tried.append((float(figure), unit, penalty, count))
+                answers = judged.summaries(weight, count)
+                score = np.mean([rouge_l(true, own) for true, own in zip(held.truth, answers, strict=True)])
+                tried.append((float(score), unit, penalty, count))
         return max(tried, key=lambda one: one[0])
 
-    def _pieces(self, pairs: TextPairs, unit: str, listener: Listener) -> Pieces:
-        split = [split_pieces(last_words(item), unit) or [""] for item in pairs.items]
+    def _pieces(self, examples: Examples, unit: str, listener: Listener) -> Pieces:
+        split = [split_pieces(last_words(item), unit) or [""] for item in examples.items]
         return Pieces(split, self._features(split, listener))
 
     def _features(self, split: list[list[str]], listener: Listener) -> list[np.ndarray]:
@@ -170,21 +175,25 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
         return [features_of(own, vectors[[place[piece] for piece in own]]) for own in split]
 
 
-def _held_out(pairs: TextPairs) -> tuple[TextPairs, TextPairs]:
+def _check(X: Any, y: Any, *, origin: str = "these rows") -> Examples:
+    return WRITTEN_TEXT.check(CONVERSATION.read(X, origin=origin), y, origin=origin)
+
+
+def _held_out(examples: Examples) -> tuple[Examples, Examples]:
     """Rows to learn from, and every fifth to choose on; too few are both."""
-    if len(pairs) < FEWEST_ROWS:
-        return pairs, pairs
-    places = range(len(pairs))
+    if len(examples) < FEWEST_ROWS:
+        return examples, examples
+    places = range(len(examples))
     return (
-        pairs.take([place for place in places if place % HELD_OUT]),
-        pairs.take([place for place in places if place % HELD_OUT == 0]),
+        examples.take([place for place in places if place % HELD_OUT]),
+        examples.take([place for place in places if place % HELD_OUT == 0]),
     )
 
 
-def _learn(pieces: Pieces, pairs: TextPairs, penalty: float) -> np.ndarray:
+def _learn(pieces: Pieces, examples: Examples, penalty: float) -> np.ndarray:
     """Weights of the numbers; a constant would rate all pieces of a text alike, and is left out."""
     worth = []
-    for own, true in zip(pieces.texts, pairs.truth, strict=True):
+    for own, true in zip(pieces.texts, examples.truth, strict=True):
         each = np.array([rouge_l(true, piece) for piece in own])
         worth.append(each - each.mean())
     features = np.concatenate(pieces.features)
@@ -194,13 +203,13 @@ def _learn(pieces: Pieces, pairs: TextPairs, penalty: float) -> np.ndarray:
     return weight
 
 
-def _equivalence_check(unseen: TextPairs) -> EquivalenceCheck:
+def _equivalence_check(held: Examples) -> EquivalenceCheck:
     """Let INT8 prove itself: a row is correct if its summary is at least as good as the first sentence of its text."""
 
     def is_correct(answers: Any, some: slice) -> np.ndarray:
-        rows = zip(unseen.items[some], unseen.truth[some], answers.predicted, strict=True)
+        rows = zip(held.items[some], held.truth[some], answers.predicted, strict=True)
         return np.array(
             [rouge_l(true, answer) >= rouge_l(true, lead(last_words(item), 1)) for item, true, answer in rows]
         )
 
-    return EquivalenceCheck.on_rows(list(unseen.items), is_correct)
+    return EquivalenceCheck.on_rows(list(held.items), is_correct)

@@ -30,7 +30,7 @@ class ZeroShot(FrozenLinear):
 
     For the first day, when there are label names and no labelled rows, and to know what labelling is worth. With ten
     labelled rows a label `FrozenLinear` is far better. Embeddings of one base crowd into a narrow cone, in which one
-    label would be the nearest of too many texts: so the mean of the texts, and of the descriptions, is taken away
+    label would be the nearest of too many texts: so the mean of the texts, and of the descriptions, is subtracted
     first (Mu and Viswanath, "All-but-the-top", 2018, arXiv:1702.01417).
 
     Attributes
@@ -56,7 +56,7 @@ class ZeroShot(FrozenLinear):
         X : texts
         y : labels, optional
             Where they are there, they name the label space, and without `validation` they fit the temperature: no
-            row was learned from, so all are unseen. Without them the labels are those of the descriptions, and
+            row was learned from, so all can judge. Without them the labels are those of the descriptions, and
             probabilities are not calibrated.
         """
         self.Settings.of(self)
