@@ -4,11 +4,11 @@ A default that changes gets a new version; the old row stays, so an old run can 
 """
 
 import importlib
-from importlib.metadata import entry_points
 from typing import Any
 
 from metier.errors import CallError, MissingExtraError, UnknownNameError
 from metier.fusion.ensemble_table import ENSEMBLES, ensembles
+from metier.plug_ins import plug_ins
 from metier.tasks.method_contract import Capabilities, CostRank
 
 METHODS = {
@@ -91,7 +91,7 @@ def names() -> list[str]:
     return [
         *METHODS,
         *JOINED,
-        *(point.name for point in entry_points(group="metier.methods") if point.name not in METHODS),
+        *(name for name in plug_ins("metier.methods") if name not in METHODS),
         *(name for name in ensembles() if name not in ENSEMBLES),
     ]
 
@@ -111,8 +111,7 @@ def resolve(name: str) -> Any:
         raise CallError(
             f"{full} is made of a run's candidates and cannot be built alone. Name it in --candidates."
         )
-    points = {point.name: point.value for point in entry_points(group="metier.methods")}
-    return _load({**points, **METHODS}[full], f"The method {full}")
+    return _load({**plug_ins("metier.methods"), **METHODS}[full], f"The method {full}")
 
 
 def resolve_way(name: str) -> Any:

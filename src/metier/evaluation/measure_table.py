@@ -3,7 +3,7 @@
 A plug-in's entry point has the measure's name and leads to a `RowMeasure`; ours come first.
 """
 
-from importlib.metadata import entry_points
+import importlib
 
 from metier.errors import UnknownNameError
 from metier.evaluation.answer_measures import ANSWER_MEASURES
@@ -16,6 +16,7 @@ from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
 from metier.evaluation.row_statistics import RowMeasure
 from metier.evaluation.score_measures import SCORE_MEASURES
 from metier.evaluation.text_measures import TEXT_MEASURES
+from metier.plug_ins import plug_ins
 
 MEASURES: dict[str, RowMeasure] = {
     one.name: one
@@ -47,8 +48,9 @@ def find_measure(metric: Metric) -> RowMeasure:
         return metric
     if metric in MEASURES:
         return MEASURES[metric]
-    points = {point.name: point for point in entry_points(group=PLUG_INS)}
-    if metric not in points:
-        raise UnknownNameError("metric", metric, known=[*MEASURES, *METRICS, *points])
-    found: RowMeasure = points[metric].load()
+    added = plug_ins(PLUG_INS)
+    if metric not in added:
+        raise UnknownNameError("metric", metric, known=[*MEASURES, *METRICS, *added])
+    module, _, attribute = added[metric].partition(":")
+    found: RowMeasure = vars(importlib.import_module(module))[attribute]
     return found

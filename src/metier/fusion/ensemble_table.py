@@ -6,10 +6,10 @@ easily `ensemble.Ensemble` with a recipe. Which kinds of answers it suits is sai
 
 import importlib
 from collections.abc import Callable
-from importlib.metadata import entry_points
 
 from metier.errors import UnknownNameError
 from metier.fusion.ensemble import Builder
+from metier.plug_ins import plug_ins
 
 GROUP = "metier.ensembles"
 ENSEMBLES = {
@@ -26,7 +26,7 @@ ENSEMBLES = {
 
 def ensembles() -> dict[str, str]:
     """Give the dotted path of every ensemble by its name: ours, then the plug-ins'."""
-    added = {point.name: point.value for point in entry_points(group=GROUP) if point.name not in ENSEMBLES}
+    added = {name: path for name, path in plug_ins(GROUP).items() if name not in ENSEMBLES}
     return {**ENSEMBLES, **added}
 
 
