@@ -17,7 +17,8 @@ from metier.bases import precision
 from metier.bases.known_bases import load_model, resolve_base
 from metier.training.batching import TokenisedRows
 from metier.training.checkpoint import CheckpointFolder
-from metier.training.fine_tuning import TuningSettings, fine_tune
+from metier.training.encoder_settings import TuningSettings
+from metier.training.fine_tuning import fine_tune
 from metier.training.heads.pooled_classifier import PooledClassifier
 from metier.training.objectives import compose
 from metier.training.processes import is_first

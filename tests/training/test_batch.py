@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from metier.errors import SettingsError
-from metier.training.fine_tuning import TuningSettings, fine_tune
+from metier.training.encoder_settings import TuningSettings
+from metier.training.fine_tuning import fine_tune
 from metier.training.objectives.composition import compose
 from metier.training.objectives.elastic_weights import Anchor
 

@@ -106,6 +106,11 @@ class TokenisedRows:
         rows = positions if self.shares is None else self.shares.owners[positions]
         return torch.from_numpy(self.truth[rows])
 
+    def targets(self) -> Iterator[bytes]:
+        """Give what the rows are to be answered with, for a digest."""
+        if self.truth is not None:
+            yield self.truth.tobytes()
+
     def in_order_of_length(self, token_budget: int) -> Iterator[tuple[np.ndarray, TokenBatch]]:
         """Every row once, and every window of it, for answering: positions in `ids` and their batch."""
         for positions in batches_by_length(self.lengths.tolist(), token_budget=token_budget):

@@ -55,7 +55,7 @@ class CheckpointFolder:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
         self.folder = Path(folder)
-        self._settings: dict[str, Any] = json.loads(json.dumps(settings))
+        self._settings: dict[str, Any] = json.loads(json.dumps(settings, default=str))
 
     def save(self, checkpoint: Checkpoint, *, kept: int = KEPT) -> None:
         """Write a checkpoint, then remove all but the last `kept`.

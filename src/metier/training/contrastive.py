@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 
 from metier.bases.base import Base
@@ -16,13 +17,27 @@ from metier.features.pair_vectors import of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.pairs import Pair
 from metier.training.batching import TokenBatch, TokenisedRows
-from metier.training.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
+from metier.training.encoder_settings import FineTunedSettings
+from metier.training.fine_tuning import Tuned, checkpoints_of, fine_tune
 from metier.training.heads.token_model import ANSWERING_BUDGET, TokenModel
 from metier.training.objectives.multiple_negatives import multiple_negatives
 from metier.training.pair_rows import PairRows, meanings
 
-# Of unseen matches: each is ranked among the others, and the table of all against all grows with the square.
+# Of validation matches: each is ranked among the others, and the table of all against all grows with the square.
 MOST_RANKED = 2_000
+
+
+class VectorSettings(FineTunedSettings):
+    """How an encoder is taught which texts belong together."""
+
+    has_head = False  # None that trains with the encoder.
+
+    token_budget: int = Field(
+        2048,
+        ge=1,
+        description="Tokens of a batch, padding included; the more, the more texts are told apart at once.",
+    )
+    ranking_temperature: float = Field(0.05, gt=0, description="What cosines are divided by in training.")
 
 
 class PooledVectors(TokenModel):
@@ -59,20 +74,22 @@ class Matches:
 
 
 def tune_vectors(
-    method: Any,
+    settings: VectorSettings,
     base: Base,
-    seen: Matches,
-    unseen: Matches | None = None,
+    known: Matches,
+    validation: Matches | None = None,
     *,
+    name: str,
     listener: Listener = ignore,
 ) -> tuple[torch.nn.Module, Tuned]:
     """Fine-tune a base by the ranking loss of multiple negatives.
 
     Parameters
     ----------
-    method : estimator
-        Its arguments: those of `TuningSettings`, `ranking_temperature`, `dropout` and `checkpoint_folder`.
-    unseen : Matches, optional
+    settings : VectorSettings
+    name : str
+        Of the method, for messages.
+    validation : Matches, optional
         Where it holds both matches and others, epochs are compared by how well a cosine tells them apart; where
         it holds matches alone, by the rank at which partners are found.
 
@@ -81,21 +98,18 @@ def tune_vectors(
     encoder : Module
     tuned : Tuned
     """
-    model = PooledVectors(load_model(base), dropout=method.dropout)
-    rows = seen.tokenised(base, pad_id=model.pad_id)
-    away = None if unseen is None else unseen.tokenised(base, pad_id=model.pad_id)
-    both = [rows] if away is None else [rows, away]
+    model = PooledVectors(load_model(base), dropout=settings.dropout)
+    rows = known.tokenised(base, pad_id=model.pad_id)
+    held = None if validation is None else validation.tokenised(base, pad_id=model.pad_id)
     tuned = fine_tune(
         model,
         rows,
-        objective=multiple_negatives(temperature=method.ranking_temperature),
-        settings=TuningSettings.of(method),
-        validation=away,
+        objective=multiple_negatives(temperature=settings.ranking_temperature),
+        settings=settings,
+        validation=held,
         score=_score,
-        checkpoints=checkpoints_of(
-            method, base, [ids for part in both for ids in part.ids], [_truth(part).tobytes() for part in both]
-        ),
-        what=f"{method.name}: fine-tuning {base.name}",
+        checkpoints=checkpoints_of(settings, base, [part for part in (rows, held) if part is not None]),
+        what=f"{name}: fine-tuning {base.name}",
         listener=listener,
     )
     model.eval()

@@ -1,62 +1,174 @@
-"""What the settings of the encoder may be, and the learning rate where none is set."""
+"""The settings of every method that fine-tunes an encoder."""
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, SkipValidation
 
 from metier.bases.adaptation import check_fits, faults_of, parse_adaptation
 from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
-from metier.errors import SettingsError
-from metier.export.precision_choice import PRECISIONS
-from metier.training.learning_rate import default_learning_rate as default_learning_rate
+from metier.tasks.method_settings import MethodSettings
+from metier.training.loop import LoopSettings
 from metier.training.objectives.composition import objective_faults
+from metier.training.objectives.learning import LABELS, Learning
+
+Precision = Literal["auto", "fp32", "int8"]
+# Rows by the thousand: they are checked where they are read.
+Unchecked = Annotated[Any, SkipValidation]
+
+BASE = "A folder, a known short name, a hub name; `auto` picks by the language of the texts."
+OBJECTIVE = (
+    "What is minimised: a loss and what is put on it, joined by `+`: `focal:2`, `r_drop:0.5`, `fgm:1`, `pgd:1:3`, "
+    "`supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`, as the answers take them; see "
+    "`training.objectives.composition`. None: the loss of the answers alone."
+)
+START_C = "Inverse strength of the penalty of the linear solution that the head starts from; None: chosen on validation."
 
 
-def check_settings(method: Any) -> None:
-    """Refuse settings of a method that fine-tunes which cannot work, all at once; it need not have them all.
+class ScheduleSettings(MethodSettings):
+    """How long and how fast a model learns."""
 
-    Raises
-    ------
-    SettingsError
-        With a sentence for each fault.
-    """
-    faults = []
-    for setting in ("epochs", "token_budget", "accumulate", "stop_epoch", "patience"):
-        value = getattr(method, setting, None)
-        if value is not None and (value != int(value) or value < 1):
-            faults.append(f"{setting} is {value!r}, expected a whole number above 0")
-    for setting in ("learning_rate", "clip", "time_limit_minutes", "C", "temperature", "ranking_temperature"):
-        value = getattr(method, setting, None)
-        if value is not None and not value > 0:
-            faults.append(f"{setting} is {value!r}, expected None or a number above 0")
-    for setting in ("warmup_fraction", "label_smoothing", "dropout"):
-        value = getattr(method, setting, None)
-        if value is not None and not 0 <= value < 1:
-            faults.append(f"{setting} is {value!r}, expected a number from 0 up to but not including 1")
-    if not 0 < method.layer_decay <= 1:
-        faults.append(f"layer_decay is {method.layer_decay!r}, expected a number above 0 and up to 1")
-    if not method.weight_decay >= 0:
-        faults.append(f"weight_decay is {method.weight_decay!r}, expected 0 or more")
-    if method.stop_epoch is not None and method.stop_epoch > method.epochs:
-        faults.append(f"stop_epoch is {method.stop_epoch}, expected at most epochs, {method.epochs}")
-    if method.precision not in PRECISIONS:
-        faults.append(f"precision is {method.precision!r}, expected one of {', '.join(PRECISIONS)}")
-    faults += objective_faults(method)
-    faults += adaptation_faults(method)
-    if faults:
-        raise SettingsError(faults, origin=f"The settings of {method.name}")
+    adaptation: str = Field(
+        "full",
+        description="What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, "
+        "`prompt:16`, `adapter:48`, `bitfit` or `ia3`; see `bases.adaptation`.",
+    )
+    epochs: int = Field(3, ge=1, description="Length of the learning-rate schedule.")
+    stop_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after this epoch of the schedule and keep its weights; None: the best on validation.",
+    )
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="Of the head and the uppermost layer, at its peak; None: by the number of steps, see "
+        "`training.learning_rate`. An adaptation multiplies it by its own factors.",
+    )
+    warmup_fraction: float = Field(
+        0.06, ge=0, lt=1, description="Share of the steps in which the learning rate rises."
+    )
+    weight_decay: float = Field(0.01, ge=0, description="Not on norms, biases, embeddings and the head.")
+    token_budget: int = Field(1024, ge=1, description="Tokens of a batch, padding included.")
+    accumulate: int = Field(1, ge=1, description="Batches for one step.")
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    patience: int | None = Field(
+        None, ge=1, description="Stop after this many epochs not better on validation; None: after the last."
+    )
+    time_limit_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="The learning rate reaches zero by then, however slow the machine; None: train for all epochs.",
+    )
+    random_state: int = Field(0, description="Of everything that is drawn.")
+
+    @classmethod
+    def misfits(cls, values: Mapping[str, Any]) -> list[str]:
+        """Say which values do not go with one another."""
+        stop, epochs = values["stop_epoch"], values["epochs"]
+        if isinstance(stop, int) and isinstance(epochs, int) and stop > epochs:
+            return [f"stop_epoch is {stop}, expected at most epochs, {epochs}"]
+        return []
+
+    @property
+    def of_loop(self) -> LoopSettings:
+        """What of it concerns the loop."""
+        limit = None if self.time_limit_minutes is None else self.time_limit_minutes * 60
+        return LoopSettings(
+            epochs=self.epochs,
+            stop_epoch=self.stop_epoch,
+            accumulate=self.accumulate,
+            clip=self.clip,
+            warmup_fraction=self.warmup_fraction,
+            patience=self.patience,
+            time_limit_seconds=limit,
+        )
 
 
-def adaptation_faults(method: Any) -> list[str]:
-    """Give what is wrong with the adaptation of a method, whatever its base."""
-    text = getattr(method, "adaptation", "full")
-    faults = faults_of(text)
-    if not faults and parse_adaptation(text).kind == "head" and not getattr(method, "has_head", True):
-        return ["adaptation is 'head', and this method has no head that trains. Take 'top:1' or 'lora:8'"]
-    return faults
+class TuningSettings(ScheduleSettings):
+    """How long and how fast an encoder and its head learn."""
+
+    layer_decay: float = Field(
+        0.9, gt=0, le=1, description="Factor of the learning rate from each layer to the one below."
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Whether layers are computed again on the way back: less memory, a third more time.",
+    )
 
 
-def resolve_base_of(method: Any, *, language: str | None) -> Base:
-    """Find the base of a method, and refuse an adaptation it has no room for; see `bases.resolve_base`."""
-    base = resolve_base(method.base, language=language)
-    check_fits(method.adaptation, base)
-    return base
+class FineTunedSettings(TuningSettings):
+    """What every method that fine-tunes an encoder can be set to."""
+
+    has_head: ClassVar[bool] = True  # Whether a head trains with the encoder.
+
+    base: Any = Field("auto", description=BASE)
+    dropout: float = Field(0.0, ge=0, lt=1, description="Of the encoder while it trains.")
+    checkpoint_folder: str | Path | None = Field(
+        None, description="Keep checkpoints there, and go on from the last one found there."
+    )
+    precision: Precision = Field(
+        "auto",
+        description="Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.",
+    )
+
+    @classmethod
+    def misfits(cls, values: Mapping[str, Any]) -> list[str]:
+        """Say which values do not go with one another."""
+        faults = faults_of(values["adaptation"])
+        if not faults and not cls.has_head and parse_adaptation(values["adaptation"]).kind == "head":
+            faults = ["adaptation is 'head', and this method has no head that trains. Take 'top:1' or 'lora:8'"]
+        return super().misfits(values) + faults
+
+    def resolve(self, *, language: str | None) -> Base:
+        """Find the base, and refuse an adaptation it has no room for; see `bases.known_bases.resolve_base`."""
+        base = resolve_base(self.base, language=language)
+        check_fits(self.adaptation, base)
+        return base
+
+
+class HeadSettings(FineTunedSettings):
+    """What a method with a head that trains can be set to besides."""
+
+    learning: ClassVar[Learning]
+
+    objective: str | None = Field(None, description=OBJECTIVE)
+    old_rows: Unchecked = Field(
+        None,
+        description="For `ewc`: what the base learned before this fit, as a file of rows or as items; its weights are "
+        "held by how much they matter there. Labels are not needed.",
+    )
+
+    @classmethod
+    def misfits(cls, values: Mapping[str, Any]) -> list[str]:
+        """Say which values do not go with one another."""
+        return super().misfits(values) + objective_faults(values, cls.learning)
+
+
+class SmoothedSettings(HeadSettings):
+    """Settings of a loss that can spread a share of its target over all labels."""
+
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the target that is spread over all labels."
+    )
+
+
+class LabelSettings(SmoothedSettings):
+    """Settings of a method whose answers are one label."""
+
+    learning = LABELS
+
+    class_weights: Literal["balanced"] | None = Field(
+        None, description="`balanced`: every label counts alike, however rare."
+    )
+    temperature: float | None = Field(
+        None, gt=0, description="What logits are divided by before the softmax; None: fitted on validation."
+    )
+
+
+class StartedSettings(HeadSettings):
+    """Settings of a method whose head starts from the linear solution on the frozen base."""
+
+    C: float | None = Field(None, gt=0, description=START_C)

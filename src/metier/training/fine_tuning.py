@@ -5,9 +5,9 @@ validation rows. What it gets back is the model with the best weights in it, and
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import torch
 from metier.bases.adaptation import parse_adaptation
 from metier.bases.adaptation.adaptation import Adaptation
 from metier.bases.adaptation.loading import load_adaptation
-from metier.bases.base import Base
 from metier.bases.known_bases import weights_hash
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError
@@ -27,72 +26,22 @@ from metier.training.attention import fastest_attention
 from metier.training.batch import Rows
 from metier.training.batching import TokenisedRows, padding_fraction, plan_epoch
 from metier.training.checkpoint import CheckpointFolder
-from metier.training.encoder_settings import default_learning_rate
+from metier.training.encoder_settings import TuningSettings
 from metier.training.frozen_layer_cache import cache_frozen_layers
 from metier.training.layer_decay import parameter_groups
-from metier.training.loop import Loop, LoopSettings, Outcome
+from metier.training.learning_rate import default_learning_rate
+from metier.training.loop import Loop, Outcome
 from metier.training.objectives import Objective
 from metier.training.objectives.penalty import with_penalty
 from metier.training.processes import n_processes
 from metier.training.vocabulary_compaction import CompactVocabulary
 
 # Of a method's arguments these may differ between an unfinished run and the one that goes on with it.
-NOT_OF_THE_RESULT = ("checkpoint_folder", "precision")
+NOT_OF_THE_RESULT = ("checkpoint_folder", "precision", "unlabelled")  # Rows without labels are among the rows.
 
 
 # Facts about a model on rows it has not seen; more of `score` is better, `score_error` is its standard error.
 Score = Callable[[Any, Any], dict[str, float]]
-
-
-@dataclass(frozen=True)
-class TuningSettings:
-    """How long and how fast an encoder learns; the arguments that methods share, see `Encoder`.
-
-    Parameters
-    ----------
-    learning_rate : float or None
-        Of the head and the uppermost layer, at its peak; None: by the number of steps, see
-        `encoder_settings.default_learning_rate`. An adaptation multiplies it by its own factors.
-    adaptation : str
-        What of the encoder trains: `full`, `top:2`, `lora:8`, ...; see `bases.adaptation`.
-    time_limit_minutes : float or None
-        The learning rate reaches zero by then; None: train for all epochs.
-    """
-
-    epochs: int = 3
-    stop_epoch: int | None = None
-    learning_rate: float | None = None
-    layer_decay: float = 0.9
-    warmup_fraction: float = 0.06
-    weight_decay: float = 0.01
-    token_budget: int = 1024
-    accumulate: int = 1
-    clip: float = 1.0
-    gradient_checkpointing: bool = False
-    patience: int | None = None
-    time_limit_minutes: float | None = None
-    random_state: int = 0
-    adaptation: str = "full"
-
-    @classmethod
-    def of(cls, method: Any) -> "TuningSettings":
-        """Take from a method the arguments it shares with these settings; the others keep their defaults."""
-        given = method.get_params(deep=False)
-        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
-
-    @property
-    def of_loop(self) -> LoopSettings:
-        """What of it concerns the loop."""
-        limit = None if self.time_limit_minutes is None else self.time_limit_minutes * 60
-        return LoopSettings(
-            epochs=self.epochs,
-            stop_epoch=self.stop_epoch,
-            accumulate=self.accumulate,
-            clip=self.clip,
-            warmup_fraction=self.warmup_fraction,
-            patience=self.patience,
-            time_limit_seconds=limit,
-        )
 
 
 @dataclass(frozen=True)
@@ -323,28 +272,24 @@ def _facts(outcome: Outcome, rate: float, padding: float) -> dict[str, Any]:
     }
 
 
-def checkpoints_of(
-    method: Any, base: Base, ids: Sequence[Sequence[int]], targets: Sequence[bytes]
-) -> CheckpointFolder | None:
-    """Give the folder where a method keeps its checkpoints; None where it keeps none.
+def checkpoints_of(settings: Any, base: Any, parts: Sequence[TokenisedRows]) -> CheckpointFolder | None:
+    """Give the folder where a fit keeps its checkpoints; None where it keeps none.
 
     Parameters
     ----------
-    method : estimator
-        Its arguments and the name of its `checkpoint_folder`.
-    ids : sequence of token ids
-        Of every row, seen and unseen.
-    targets : sequence of bytes
-        Whatever the rows are to be answered with: other rows or targets must not go on from these checkpoints.
+    settings : TuningSettings
+        With a `checkpoint_folder`.
+    parts : sequence of TokenisedRows
+        To learn from and to choose on: other rows or targets must not go on from these checkpoints.
     """
-    if method.checkpoint_folder is None:
+    if settings.checkpoint_folder is None:
         return None
-    given: Mapping[str, Any] = method.get_params()
-    settings = {name: value for name, value in given.items() if name not in NOT_OF_THE_RESULT}
+    kept = {name: value for name, value in settings if name not in NOT_OF_THE_RESULT}
     digest = hashlib.sha256()
-    for row in ids:
-        digest.update(np.asarray([len(row), *row], dtype=np.int32).tobytes())
-    for target in targets:
-        digest.update(target)
-    settings |= {"rows": digest.hexdigest()[:16], "weights": weights_hash(base)[:16], "base": base.name}
-    return CheckpointFolder(Path(method.checkpoint_folder), settings)
+    for part in parts:
+        for row in part.ids:
+            digest.update(np.asarray([len(row), *row], dtype=np.int32).tobytes())
+        for target in part.targets():
+            digest.update(target)
+    kept |= {"rows": digest.hexdigest()[:16], "weights": weights_hash(base)[:16], "base": base.name}
+    return CheckpointFolder(Path(settings.checkpoint_folder), kept)

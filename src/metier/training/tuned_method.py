@@ -1,220 +1,398 @@
-"""What encoders have in common that are fine-tuned whole under a linear head whose margins mean something else."""
+"""Methods that fine-tune an encoder, by composition: an input kind, a head, an answer kind.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+`TunedMethod` is the composition and fits; `TunedEstimator` makes a scikit-learn estimator of one, for the versioned names.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.base import Base
-from metier.bases.embedding import embed_ids
-from metier.bases.known_bases import cutter_of, load_model
-from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
+from metier.data import read
+from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore
+from metier.tasks.answers import Decodable
+from metier.tasks.examples import Examples
+from metier.tasks.inputs import InputKind
+from metier.tasks.method_settings import MethodSettings
+from metier.tasks.soft_labels import check_soft
 from metier.text.language import detect_language
-from metier.training.batching import TokenisedRows
-from metier.training.encoder_settings import check_settings, resolve_base_of
-from metier.training.fine_tuned import FineTuned
-from metier.training.fine_tuning import Tuned, TuningSettings, checkpoints_of, fine_tune
-from metier.training.heads.pooled_classifier import PooledClassifier
-from metier.training.inherited_settings import with_settings_of
-from metier.training.objectives import objective_of
+from metier.training.batch import Rows
+from metier.training.encoder_settings import HeadSettings, LabelSettings, SmoothedSettings
+from metier.training.fine_tuning import checkpoints_of, fine_tune
+from metier.training.heads.head import Head, Ready, Task
+from metier.training.objectives import Objective, objective_of
 from metier.training.training_cost import Cost, measure_training
 
 
-@with_settings_of(FineTuned)
-class TunedEncoder(FineTuned):
-    """A pretrained encoder, mean-pooled, and a linear head, trained together.
+class UnlabelledUse(Protocol):
+    """What a method makes of texts without labels; each part may leave things as they are."""
 
-    A special case says what its rows are (`_check`, `_inputs`, `_truth`, `_splits`), where its head starts
-    (`_start_of_head`), what its logits mean (`answers`), how epochs are compared (`_score`), what makes answers of
-    margins (`_settle`), and what its predictor is (`_exported`, `_equivalence_check`). Of a text past the
-    limit of the base every epoch learns one window (see `window_shares`), and the margins of all are averaged in answering.
+    def base(self, base: Base, settings: Any, listener: Listener) -> tuple[Base, dict[str, Any]]:
+        """Give the base that is fine-tuned, and facts."""
+        ...
+
+    def learned(self, ready: Ready, base: Base, settings: Any, objective: Objective) -> tuple[Ready, Objective]:
+        """Give rows and what is minimised on them."""
+        ...
+
+    def cost(self, cost: Cost, settings: Any) -> Cost:
+        """Give what a fit costs with these texts."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoUnlabelled:
+    """Labelled rows alone."""
+
+    def base(self, base: Base, settings: Any, listener: Listener) -> tuple[Base, dict[str, Any]]:
+        """Leave the base as it is."""
+        return base, {}
+
+    def learned(self, ready: Ready, base: Base, settings: Any, objective: Objective) -> tuple[Ready, Objective]:
+        """Leave rows and objective as they are."""
+        return ready, objective
+
+    def cost(self, cost: Cost, settings: Any) -> Cost:
+        """Leave the cost as it is."""
+        return cost
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves.
 
     Parameters
     ----------
-    objective : str, default=None
-        What is put on the method's own loss, joined by `+`: `r_drop:0.5`, `fgm:1`, `pgd:1:3`, `simcse:0.1`, `ewc:1`; see
-        `training.objectives.composition` and `training.objectives.answer_kinds`.
-    C : float, default=None
-        Inverse strength of the penalty of the linear solution that the head starts from; None: chosen on validation.
-    settings : see `FineTuned`
+    base : Base
+    reader : Any
+        What turns items into token ids, as the head has it.
+    model : Module
+    decoder : Decoder
+    chosen : dict
+        Arguments with which another fit needs no validation.
+    facts : dict
+        How training went.
+    validation : Examples or None
+        Rows that INT8 has to prove itself on.
+    sample : sequence
+        Typical items.
     """
 
-    name = "tuned_encoder"
-    learned: ClassVar[tuple[str, ...]] = (*FineTuned.learned, "model_")
+    base: Base
+    reader: Any
+    model: Any
+    decoder: Any
+    chosen: dict[str, Any]
+    facts: dict[str, Any]
+    validation: Examples | None
+    sample: Sequence[Any]
 
-    def __init__(self, *, objective: str | None = None, C: float | None = None, **settings: Any):
-        super().__init__(**settings)
-        self.objective = objective
-        self.C = C
+
+@dataclass(frozen=True)
+class TunedMethod:
+    """A pretrained encoder, fine-tuned with a head for answers of one kind.
+
+    Parameters
+    ----------
+    input : InputKind
+    head : Head
+    answer : Decodable
+    unlabelled : UnlabelledUse, optional
+    checked_with : tuple of str
+        Settings that targets are checked with: the order of grades.
+    """
+
+    input: InputKind
+    head: Head
+    answer: Decodable
+    unlabelled: UnlabelledUse = field(default_factory=NoUnlabelled)
+    checked_with: tuple[str, ...] = ()
 
     def fit(
-        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
-    ) -> Self:
+        self, settings: Any, examples: Examples, validation: Examples | None, *, name: str, listener: Listener
+    ) -> Fitted:
         """Fine-tune the base.
 
-        Without `validation`, and unless all that validation chooses is set, a first training on nine tenths of the
-        rows makes the choices on the last tenth, and a second one trains on all rows with them.
+        Without validation rows, and unless all that they choose is set, a first training on some of the rows makes the
+        choices on the others, and a second one trains on all rows with them.
         """
-        check_settings(self)
-        examples = self._check(X, y)
-        unseen = None if validation is None else self._check(*validation, known=examples)
-        return self._fit(examples, unseen, listener)
+        if validation is not None or None not in (settings.stop_epoch, *self._given(settings).values()):
+            return self._train(settings, examples, validation, name=name, listener=listener)
+        split = self.answer.held_out(examples, random_state=settings.random_state)
+        if split is None:  # Nothing can be chosen: train to the end, and leave the logits as they are.
+            neutral = self.answer.decoder(examples, **dict(settings))
+            chosen = {"stop_epoch": settings.epochs, **neutral.chosen}
+        else:
+            trial = in_part(settings, "choice")
+            chosen = self._train(trial, *split, name=name, listener=listener).chosen
+        final = in_part(settings, "all").model_copy(update=chosen)
+        return self._train(final, examples, None, name=name, listener=listener)
+
+    def logits(self, fitted: Fitted, items: Sequence[Any]) -> Any:
+        """Give what the decoder makes answers of."""
+        return self.head.logits(fitted.model, fitted.reader, items)
+
+    def export(self, fitted: Fitted, folder: Path, *, name: str, precision: str) -> Any:
+        """Leave the files that the predictor answers from, and a Hugging Face folder."""
+        found, sample = self.head.exported(fitted.model, fitted.reader), fitted.sample
+        exported = Exported(
+            self.head.kind,
+            name,
+            fitted.base,
+            found.module,
+            fitted.decoder,
+            head=found.arrays,
+            settings=found.settings,
+            tokenizer=found.tokenizer,
+        )
+        held = fitted.validation
+        return export_graph(
+            exported,
+            folder,
+            check=None if held is None else EquivalenceCheck.of(self.answer, held),
+            sample=self.head.sample(fitted.reader, sample),
+            precision=precision,
+        )
+
+    def measure(self, settings: Any, items: Sequence[Any], y: Any, *, n_batches: int) -> Cost:
+        """Time a few real batches of items and say what an epoch costs here; nothing is learned."""
+        base = self.base(settings, items)
+        reader = self.head.reader(base, settings)
+        cost = measure_training(
+            base,
+            self.head.measured(reader, items, y, settings),
+            # What a head costs beside the encoder is next to nothing; two logits stand for it.
+            n_classes=2,
+            token_budget=settings.token_budget,
+            dropout=settings.dropout,
+            adaptation=settings.adaptation,
+            n_batches=n_batches,
+        )
+        return self.unlabelled.cost(cost, settings)
+
+    def base(self, settings: HeadSettings, items: Sequence[Any]) -> Base:
+        """Give the base for these items."""
+        language = detect_language(self.input.texts(items)).main_language
+        return settings.resolve(language=language)
+
+    def _train(
+        self, settings: Any, examples: Examples, validation: Examples | None, *, name: str, listener: Listener
+    ) -> Fitted:
+        base, before = self.unlabelled.base(self.base(settings, examples.items), settings, listener)
+        reader = self.head.reader(base, settings)
+        ready = self.head.ready(reader, base, Task(self.answer, examples, validation), settings, listener)
+        objective = self._objective(settings, ready, reader)
+        ready, objective = self.unlabelled.learned(ready, base, settings, objective)
+        parts = [part for part in (ready.rows, ready.validation) if part is not None]
+        checkpoints = checkpoints_of(settings, base, parts)
+        tuned = fine_tune(
+            ready.model,
+            ready.rows,
+            objective=objective,
+            settings=settings,
+            validation=ready.validation,
+            score=ready.score,
+            checkpoints=checkpoints,
+            what=f"{name}: fine-tuning {base.name}",
+            listener=listener,
+        )
+        decoder = self._decoder(settings, ready, reader, examples, validation)
+        chosen = {"base": base.name, **ready.chosen, **tuned.chosen, **decoder.chosen}
+        facts = {"base": base.name, **ready.facts, **tuned.facts, **before}
+        sample = list(typical_rows(examples.items))
+        return Fitted(base, reader, ready.model, decoder, chosen, facts, validation, sample)
+
+    def _decoder(
+        self, settings: Any, ready: Ready, reader: Any, examples: Examples, validation: Examples | None
+    ) -> Any:
+        if validation is None or None not in self._given(settings).values():
+            return self.answer.decoder(examples, **dict(settings))
+        logits = self.head.logits(ready.model, reader, validation.items)
+        return self.answer.fit_decoder(
+            logits if isinstance(logits, np.ndarray) else list(logits), validation, **dict(settings)
+        )
+
+    def _objective(self, settings: HeadSettings, ready: Ready, reader: Any) -> Objective:
+        old_rows: Rows | None = None
+        if settings.old_rows is not None:
+            items = self.input.read(self._old_items(settings.old_rows))
+            old_rows = self.head.unlabelled(reader, items, ready.model.pad_id)
+        return objective_of(
+            settings.objective,
+            ready.model,
+            ready.rows,
+            learning=settings.learning,
+            label_smoothing=settings.label_smoothing if isinstance(settings, SmoothedSettings) else 0.0,
+            class_weights=settings.class_weights if isinstance(settings, LabelSettings) else None,
+            old_rows=old_rows,
+            random_state=settings.random_state,
+        )
+
+    def _old_items(self, old_rows: Any) -> Any:
+        return self.input.from_rows(read(old_rows)) if isinstance(old_rows, str | Path) else old_rows
+
+    def _given(self, settings: Any) -> dict[str, Any]:
+        """What the answers would choose on validation, as far as it is set."""
+        return {name: dict(settings)[name] for name in self.answer.chooses}
+
+
+def in_part(settings: Any, part: str) -> Any:
+    """Give settings whose checkpoints lie in a folder of their own."""
+    folder = settings.checkpoint_folder
+    return (
+        settings if folder is None else settings.model_copy(update={"checkpoint_folder": Path(folder) / part})
+    )
+
+
+class TunedEstimator(BaseEstimator):
+    """A scikit-learn estimator of a `TunedMethod`; one for each versioned name.
+
+    Attributes
+    ----------
+    base_ : Base
+        The base that was used.
+    model_ : Module
+        Encoder and head.
+    decoder_ : Decoder
+        What makes answers of logits.
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        How training went: epochs, steps, why it stopped, what each epoch scored.
+    """
+
+    name: ClassVar[str]
+    method: ClassVar[TunedMethod]
+    Settings: ClassVar[type[MethodSettings]]
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn what `X` is."""
+        return self.method.input.tags(super().__sklearn_tags__())
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        soft: Any = None,
+        listener: Listener = ignore,
+    ) -> Self:
+        """Fine-tune the base on items and what answers each.
+
+        Without `validation`, and unless `stop_epoch` and what the answers need are set, a first training on some of the
+        rows makes the choices on the others, and a second one trains on all rows with them.
+
+        Parameters
+        ----------
+        soft : array of shape (n_items, n_classes), optional
+            Where answers are one label: probabilities of the labels of `y`, sorted, for each item, as labelling rules or
+            a teacher give them. They are learned in the place of `y`; with `distillation` in the objective, beside it.
+
+        Raises
+        ------
+        SettingsError
+            If settings are out of range, all faults at once, or `soft` is not of that shape or not of probabilities.
+        """
+        settings, method = self.Settings.of(self), self.method
+        options = {name: dict(settings)[name] for name in method.checked_with}
+        examples = method.answer.check(method.input.read(X), y, **options)
+        if soft is not None:
+            soft = check_soft(soft, n_rows=len(examples), classes=examples.labels)
+            examples = replace(examples, soft=soft)
+        held = None
+        if validation is not None:
+            held = method.answer.check(method.input.read(validation[0]), validation[1], known=examples)
+        fitted = method.fit(settings, examples, held, name=self.name, listener=listener)
+        self._keep(fitted, examples.labels)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Give the answer to each item."""
+        check_is_fitted(self)
+        return self._answer(self.method.input.read(X)).predicted
 
     def export(self, folder: Path) -> None:
         """Leave the files that the predictor answers from, and a Hugging Face folder."""
         check_is_fitted(self)
-        check = None if self._unseen is None else self._equivalence_check(self._unseen)
-        sample = sample_of(self.base_, self._sample)
-        report = export_graph(self._exported(), folder, check=check, sample=sample, precision=self.precision)
+        fitted = replace(self._fitted, decoder=self.decoder_)
+        report = self.method.export(fitted, folder, name=self.name, precision=self.get_params()["precision"])
         keep_report(self, report)
 
     def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
-        """Time a few real batches of these texts and say what an epoch costs here; nothing is learned."""
-        check_settings(self)
-        inputs = self._read(X)
-        base = self._resolve(inputs)
-        return measure_training(
-            base,
-            cutter_of(base).first(inputs),
-            n_classes=2,
-            token_budget=self.token_budget,
-            dropout=self.dropout,
-            adaptation=self.adaptation,
-            n_batches=n_batches,
-        )
+        """Time a few real batches of these items and say what an epoch costs here; nothing is learned."""
+        settings = self.Settings.of(self)
+        return self.method.measure(settings, self.method.input.read(X), y, n_batches=n_batches)
 
-    def margins(self, inputs: Sequence[Any]) -> np.ndarray:
-        """Give the margins of texts or pairs, averaged over windows: float64 of shape (n_inputs, n_margins)."""
+    def _keep(self, fitted: Fitted, labels: np.ndarray) -> None:
+        self._fitted = fitted
+        self.base_, self.model_, self.decoder_ = fitted.base, fitted.model, fitted.decoder
+        self.chosen_params_: dict[str, Any] = fitted.chosen
+        self.facts_: dict[str, Any] = fitted.facts
 
-        def run(ids: Sequence[Sequence[int]]) -> np.ndarray:
-            return self.model_.logits(TokenisedRows(ids, None, self.model_.pad_id))
-
-        return cutter_of(self.base_).average(run, inputs)
-
-    def _fit(self, examples: Any, unseen: Any | None, listener: Listener) -> Self:
-        if unseen is None and not self._is_settled():
-            split = next(self._splits(examples, check_random_state(self.random_state)), None)
-            return self._choose_then_fit(examples, split, self._unsettled(examples), listener)
-        inputs = self._inputs(examples)
-        self.base_ = self._resolve(inputs)
-        self._unseen = unseen
-        self._sample = list(typical_rows(inputs))
-        self._fine_tune(examples, unseen, listener)
-        return self
-
-    def _resolve(self, inputs: Sequence[Any]) -> Base:
-        texts = [value if isinstance(value, str) else " ".join(value) for value in inputs]
-        return resolve_base_of(self, language=detect_language(texts).main_language)
-
-    def _fine_tune(self, examples: Any, unseen: Any | None, listener: Listener) -> None:
-        base, cutter = self.base_, cutter_of(self.base_)
-        encoder = load_model(base)
-        pad_id = int(encoder.config.pad_token_id or 0)
-        rows = TokenisedRows.cut(cutter, self._inputs(examples), None, pad_id)
-        away = None if unseen is None else TokenisedRows.cut(cutter, self._inputs(unseen), None, pad_id)
-        C, weight, bias = self._start_of_head(
-            examples,
-            self._vectors(encoder, rows, listener),
-            None if unseen is None or away is None else (unseen, self._vectors(encoder, away, listener)),
-        )
-        self.model_ = PooledClassifier(encoder, weight, bias, normalise=base.normalise)
-        self.model_.set_dropout(self.dropout)
-        # The truth comes last: what it is counted in may be learned with the head.
-        rows = replace(rows, truth=self._truth(examples))
-        away = None if away is None else replace(away, truth=self._truth(unseen))
-        tuned = self._tune(rows, away, listener)
-        self.facts_: dict[str, Any] = {"base": base.name, **tuned.facts}
-        settled = self._settle(examples, unseen)
-        self.chosen_params_: dict[str, Any] = {"base": base.name, "C": C, **tuned.chosen, **settled}
-
-    def _tune(self, rows: TokenisedRows, away: TokenisedRows | None, listener: Listener) -> Tuned:
-        parts = [part for part in (rows, away) if part is not None]
-        return fine_tune(
-            self.model_,
-            rows,
-            objective=objective_of(self, self.model_, rows),
-            settings=TuningSettings.of(self),
-            validation=away,
-            score=self._score,
-            checkpoints=checkpoints_of(
-                self,
-                self.base_,
-                [own for part in parts for own in part.ids],
-                [part.truth.tobytes() for part in parts if part.truth is not None],
-            ),
-            what=f"{self.name}: fine-tuning {self.base_.name}",
-            listener=listener,
-        )
-
-    def _vectors(self, encoder: Any, rows: TokenisedRows, listener: Listener) -> np.ndarray:
-        return rows.mean(embed_ids(encoder, rows.ids, normalise=self.base_.normalise, listener=listener))
-
-    def _weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weight and bias of the trained head, in float64."""
-        head = self.model_.head
-        return tuple(array.detach().cpu().numpy().astype(np.float64) for array in (head.weight, head.bias))  # type: ignore[return-value]
-
-    def _is_settled(self) -> bool:
-        """Whether all is set that validation would choose."""
-        raise NotImplementedError
-
-    def _unsettled(self, examples: Any) -> dict[str, Any]:
-        """What else to set where nothing can be chosen."""
-        raise NotImplementedError
+    def _logits(self, items: Sequence[Any]) -> Any:
+        """Give the logits of checked items."""
+        return self.method.logits(self._fitted, items)
 
     def _read(self, X: Any) -> Sequence[Any]:
-        """Give texts, or pairs, of what the method was handed."""
-        raise NotImplementedError
+        return self.method.input.read(X)
 
-    def _check(self, X: Any, y: Any, *, known: Any | None = None) -> Any:
-        """Check rows; `known` are the training rows when these are validation rows."""
-        raise NotImplementedError
-
-    def _inputs(self, examples: Any) -> Sequence[Any]:
-        """Give the texts or pairs of checked rows."""
-        raise NotImplementedError
-
-    def _truth(self, examples: Any) -> np.ndarray:
-        """Give what the objective compares with."""
-        raise NotImplementedError
-
-    def _splits(self, examples: Any, random: np.random.RandomState) -> Iterator[tuple[Any, Any]]:
-        """Give rows to learn from and rows to choose on."""
-        raise NotImplementedError
-
-    def _start_of_head(
-        self, examples: Any, vectors: np.ndarray, away: tuple[Any, np.ndarray] | None
-    ) -> tuple[float, np.ndarray, np.ndarray]:
-        """Give C, weight and bias of the linear solution on the frozen base."""
-        raise NotImplementedError
-
-    def _score(self, model: PooledClassifier, rows: TokenisedRows) -> dict[str, float]:
-        """Say how good a model is on rows it has not seen; see `fine_tuning.Score`."""
-        raise NotImplementedError
-
-    def _settle(self, examples: Any, unseen: Any | None) -> dict[str, Any]:
-        """Fix what makes answers of margins, and give it as arguments of another fit."""
-        raise NotImplementedError
-
-    def _exported(self) -> Exported:
-        """What the predictor is made of."""
-        raise NotImplementedError
-
-    def _exported_with(self, kind: str, decoder: Any, weight: np.ndarray, bias: np.ndarray) -> Exported:
-        module, head = pooled(self.model_.encoder, self.base_), {"weight": weight, "bias": bias}
-        return Exported(kind, self.name, self.base_, module, decoder, head=head, settings={"reading": "whole"})
-
-    def _equivalence_check(self, unseen: Any) -> EquivalenceCheck:
-        """Give the rows that INT8 has to prove itself on."""
-        raise NotImplementedError
+    def _answer(self, items: Sequence[Any]) -> Any:
+        return self.decoder_.answer(self._logits(items), self.name)
 
 
-def mean_and_error(losses: np.ndarray) -> dict[str, float]:
-    """Give the score of rows' losses, more being better, and its standard error."""
-    return {"score": -float(losses.mean()), "score_error": float(losses.std() / np.sqrt(len(losses)))}
+class GivesProbabilities(TunedEstimator):
+    """An estimator whose answers are a choice among labels.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of `predict_proba`.
+    """
+
+    classes_: np.ndarray
+
+    def _keep(self, fitted: Fitted, labels: np.ndarray) -> None:
+        super()._keep(fitted, labels)
+        self.classes_ = labels
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the probability of each label for each item.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_items, n_classes)
+
+        Raises
+        ------
+        NotFittedError
+            If called before `fit`.
+        """
+        check_is_fitted(self)
+        return np.asarray(self.decoder_.probabilities(self._logits(self._read(X))))
+
+
+class TunedClassifier(ClassifierMixin, GivesProbabilities):
+    """An estimator whose answers are one label, the most probable one."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the most probable label for each item."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+
+class TunedLabelSets(GivesProbabilities):
+    """An estimator whose answers are sets of labels, each with a probability by itself."""
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that `y` is sets of labels."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

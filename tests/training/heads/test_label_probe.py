@@ -27,7 +27,7 @@ def test_each_margin_is_a_logistic_regression_of_its_own(points):
     x, truth = points
     probe = fit_label_probe(Questions(x, truth), C=0.1)
     for column in range(2):
-        np.testing.assert_allclose(probe.margins(x)[:, column], alone(x, truth[:, column], 0.1), atol=5e-3)
+        np.testing.assert_allclose(probe.logits(x)[:, column], alone(x, truth[:, column], 0.1), atol=5e-3)
     assert not probe.weight[:, 5].any()
 
 
@@ -44,11 +44,11 @@ def test_what_is_not_asked_teaches_nothing(points):
 def test_the_chosen_strength_is_the_best_of_its_neighbours(points):
     x, truth = points
     known, held = Questions(x[:60], truth[:60]), Questions(x[60:], truth[60:])
-    C, margins = choose_label_probe([(known, held)])
-    assert margins.shape == (440, 2)
+    C, logits = choose_label_probe([(known, held)])
+    assert logits.shape == (440, 2)
 
     def loss(strength):
-        found = fit_label_probe(known, C=strength).margins(held.embeddings)
+        found = fit_label_probe(known, C=strength).logits(held.embeddings)
         return (np.logaddexp(0, found) - held.truth * found).mean()
 
     assert loss(C) <= min(loss(C / 10), loss(C * 10)) + 1e-4
@@ -58,6 +58,6 @@ def test_a_label_that_all_rows_have_stays_finite(points):
     x, truth = points
     always = truth.copy()
     always[:, 0] = True
-    margins = fit_label_probe(Questions(x, always), C=1.0).margins(x)
-    assert np.isfinite(margins).all()
-    assert (margins[:, 0] > 0).all()
+    logits = fit_label_probe(Questions(x, always), C=1.0).logits(x)
+    assert np.isfinite(logits).all()
+    assert (logits[:, 0] > 0).all()

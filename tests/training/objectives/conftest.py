@@ -8,7 +8,8 @@ from metier.bases.embedding import embed_ids
 from metier.bases.known_bases import load_model, load_tokenizer, resolve_base
 from metier.features.tokenization import token_ids
 from metier.training.batching import TokenBatch, TokenisedRows
-from metier.training.fine_tuning import TuningSettings, fine_tune
+from metier.training.encoder_settings import TuningSettings
+from metier.training.fine_tuning import fine_tune
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.heads.pooled_classifier import PooledClassifier
 

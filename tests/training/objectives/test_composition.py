@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from metier.errors import SettingsError
-from metier.training.encoder_settings import check_settings
 from metier.training.objectives import compose, cross_entropy
 from metier.training.objectives.adversarial import fgm, pgd
 from metier.training.objectives.composition import parse
@@ -13,7 +12,7 @@ from metier.training.objectives.focal import focal
 from metier.training.objectives.r_drop import r_drop
 from metier.training.objectives.simcse import simcse
 from metier.training.objectives.supervised_contrastive import supervised_contrastive
-from metier.transformer.tuned.encoder import Encoder
+from metier.transformer.tuned.encoder import Encoder, EncoderSettings
 
 
 def test_the_string_is_read():
@@ -72,7 +71,7 @@ def test_what_is_wrong_is_said(text):
 
 def test_faults_of_the_objective_are_told_with_the_others():
     with pytest.raises(SettingsError) as told:
-        check_settings(Encoder(epochs=0, objective="r_drop:1+focal:-1", class_weights="heavy"))
+        EncoderSettings.of(Encoder(epochs=0, objective="r_drop:1+focal:-1", class_weights="heavy"))
     for part in ("epochs is 0", "set dropout to 0.1", "focusing is -1", "expected None or 'balanced'"):
         assert part in str(told.value)
 
@@ -87,15 +86,20 @@ def test_faults_of_the_objective_are_told_with_the_others():
 )
 def test_what_an_adaptation_leaves_nothing_to_do_is_refused(objective, adaptation, told):
     with pytest.raises(SettingsError, match=told):
-        check_settings(Encoder(objective=objective, adaptation=adaptation))
-    check_settings(Encoder(objective=objective, adaptation="full"))
+        EncoderSettings.of(Encoder(objective=objective, old_rows=["a"], adaptation=adaptation))
+    EncoderSettings.of(Encoder(objective=objective, old_rows=["a"], adaptation="full"))
+
+
+def test_without_rows_of_what_is_to_be_kept_there_is_nothing_to_hold():
+    with pytest.raises(SettingsError, match="no rows to see by what matters there; give them as old_rows"):
+        EncoderSettings.of(Encoder(objective="cross_entropy+ewc:100"))
 
 
 def test_an_encoder_learns_by_the_string(tiny_base, queries):
     texts, labels = queries
     settings = {"base": str(tiny_base), "epochs": 1, "C": 0.01, "learning_rate": 1e-4}
     text = "focal:1+r_drop:1+fgm:1+supcon:0.2+ewc:10"
-    method = Encoder(objective=text, class_weights="balanced", dropout=0.1, **settings)
+    method = Encoder(objective=text, old_rows=texts[130:140], class_weights="balanced", dropout=0.1, **settings)
     method.fit(texts[:60], labels[:60], validation=(texts[60:90], labels[60:90]))
     plain = Encoder(**settings).fit(texts[:60], labels[:60], validation=(texts[60:90], labels[60:90]))
     assert np.mean(method.predict(texts[90:130]) == np.array(labels[90:130])) > 0.6

@@ -6,7 +6,8 @@ import torch
 
 from metier.training.batching import TokenisedRows
 from metier.training.contrastive import PooledVectors
-from metier.training.fine_tuning import TuningSettings, fine_tune
+from metier.training.encoder_settings import TuningSettings
+from metier.training.fine_tuning import fine_tune
 from metier.training.objectives import cross_entropy
 from metier.training.objectives.simcse import simcse
 from metier.training.objectives.supervised_contrastive import (

@@ -38,6 +38,16 @@ def test_the_importance_is_the_fisher_information():
     assert list(anchor.weights) == ["bias"]
 
 
+def test_the_importance_is_that_of_the_old_rows(taught):
+    """Weights that the old rows hang on are held, whatever the new ones do: other rows, other importance."""
+    model, seen, held = taught.start()
+    old, same, new = (Anchor.of(model, rows, most=20) for rows in (held, held, seen))
+    for name, importance in old.importance.items():
+        assert torch.equal(importance, same.importance[name])
+    spread = [torch.cat([part.flatten() for part in one.importance.values()]) for one in (old, new)]
+    assert float((spread[0] - spread[1]).norm() / spread[0].norm()) > 0.1
+
+
 def test_the_penalty_by_hand(batch_of):
     anchor = Anchor({"bias": torch.tensor([1.0, 0.0])}, {"bias": torch.tensor([2.0, 5.0])})
     model = Biased([4.0, 1.0])

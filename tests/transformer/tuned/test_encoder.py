@@ -10,7 +10,7 @@ from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.predictors.loading import load_predictor
 from metier.training.attention import fastest_attention
-from metier.training.encoder_settings import default_learning_rate
+from metier.training.learning_rate import default_learning_rate
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.tuned.encoder import Encoder
 
@@ -86,7 +86,7 @@ def test_one_row_a_label_is_enough_to_train(tiny_base, parts):
     texts, labels = parts[0]
     first = [labels.index(label) for label in sorted(set(labels))]
     method = Encoder(base=str(tiny_base), epochs=1).fit([texts[i] for i in first], [labels[i] for i in first])
-    assert method.temperature_ == 1.0
+    assert method.decoder_.temperature == 1.0
     assert method.predict(texts[:2]).shape == (2,)
 
 

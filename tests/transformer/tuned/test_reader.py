@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import tracemalloc
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ from sklearn.exceptions import NotFittedError
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.errors import AnswerPlaceError, BundleError, SettingsError
 from metier.predictors.onnx.graph_predictor import GraphPredictor
-from metier.predictors.span_reading import Verdict
+from metier.tasks.answers.passage_answer import AnswerThreshold
 from metier.tasks.questions import Question
 from metier.text.sentences import sentence_offsets
+from metier.training.heads.passage_rows import WindowCutter, windows_to_learn
 from metier.transformer.tuned.reader import Reader
-from metier.transformer.tuned.reader_windows import WindowCutter, windows_to_learn
 
 XQUAD = Path(__file__).parents[3] / "examples" / "xquad" / "test.en.json"
 
@@ -66,7 +67,7 @@ def test_it_learns_where_answers_stand_and_when_there_is_none(fitted):
     assert np.mean(right[:20]) > 0.7
     empty = np.array([text == "" for text in predicted])
     assert empty[20:].mean() > 0.7 > 0.3 > empty[:20].mean()
-    assert reader.settings_.verdict.threshold is not None
+    assert reader.decoder_.threshold is not None
 
 
 def test_an_exported_reader_answers_the_same_without_torch(fitted, folder):
@@ -75,7 +76,7 @@ def test_an_exported_reader_answers_the_same_without_torch(fitted, folder):
     some = [*items, long, {"question": "谁？", "passage": "\ud83d 北京。[SEP] x"}]
     answers = GraphPredictor.load(folder).predict(some)
     assert list(answers.predicted) == reader.predict(some)
-    found = reader.read([Question(**item) for item in some])
+    found = [reading for _, reading in reader._logits([Question(**item) for item in some])]
     other = GraphPredictor.load(folder).read([Question(**item) for item in some])
     np.testing.assert_allclose([one.margin for one in found], [one.margin for one in other], atol=1e-3)
     code = (
@@ -134,7 +135,7 @@ def test_without_validation_it_chooses_on_passages_held_out(tiny_base, rows):
     json.dumps(chosen)  # A run writes it down.
     again = clone(reader).set_params(**chosen).fit(*rows)
     assert again.predict(rows[0]) == reader.predict(rows[0])
-    assert again.settings_ == reader.settings_
+    assert again.decoder_ == reader.decoder_
 
 
 def test_a_run_that_was_stopped_goes_on_from_its_checkpoint(tiny_base, rows, tmp_path):
@@ -176,9 +177,8 @@ def test_the_hugging_face_folder_answers_in_plain_transformers(fitted, folder, t
     readme = (folder / "huggingface" / "README.md").read_text("utf-8")
     (code,) = [part.removeprefix("python\n") for part in readme.split("```") if part.startswith("python")]
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True)
-    reader = clone(fitted[0])
-    vars(reader).update({name: value for name, value in vars(fitted[0]).items() if name.endswith("_")})
-    reader.settings_ = type(reader.settings_)(**{**vars(reader.settings_), "verdict": Verdict()})
+    reader = copy(fitted[0])
+    reader.decoder_ = AnswerThreshold()
     item = {"question": "What is blue?", "passage": "The sky is blue, and so is the sea."}
     assert done.stdout.strip() == reader.predict([item])[0]
 

@@ -116,7 +116,7 @@ def test_a_long_book_with_entities_far_apart_is_answered_by_their_surroundings(f
     expected = fitted.predict_proba([within, far])
     answers = load_predictor(exported).predict([within, far])
     np.testing.assert_allclose(answers.probabilities, expected, atol=1e-4)
-    marked = [fitted.marker_.mark(each) for each in (within, far)]
+    marked = [fitted._fitted.reader.mark(each) for each in (within, far)]
     assert [each.is_split for each in marked] == [False, True]
     assert all(len(each.ids) <= fitted.base_.max_length for each in marked)
 
@@ -133,8 +133,8 @@ def test_how_many_rows_have_their_entities_apart_is_a_fact(train, tiny_base):
 
 def test_what_was_chosen_needs_no_validation(fitted, train):
     again = clone(fitted).set_params(**fitted.chosen_params_ | {"epochs": 1, "stop_epoch": 1}).fit(*train)
-    assert again.temperature_ == fitted.temperature_
-    assert again._unseen is None
+    assert again.decoder_ == fitted.decoder_
+    assert again._fitted.validation is None
 
 
 def test_it_goes_on_from_its_checkpoints_to_the_same_answer(train, tiny_base, tmp_path):
@@ -148,7 +148,7 @@ def test_it_goes_on_from_its_checkpoints_to_the_same_answer(train, tiny_base, tm
 
 
 def test_marks_start_where_the_paper_has_its_signs(tiny_base, fitted):
-    marker = fitted.marker_
+    marker = fitted._fitted.reader
     encoder = with_marks(load_model(fitted.base_), marker.tokenizer)
     vectors = encoder.get_input_embeddings().weight
     assert len(vectors) == marker.tokenizer.get_vocab_size()
@@ -159,8 +159,8 @@ def test_marks_start_where_the_paper_has_its_signs(tiny_base, fitted):
 def test_the_head_sees_the_states_at_the_opening_marks(fitted, unseen):
     """Against the encoder itself, asked for its states."""
     model: MarkedClassifier = fitted.model_
-    ids = fitted.marker_.mark(unseen[0][0]).ids
-    first = fitted.marker_.tokenizer.token_to_id("[H]")
+    ids = fitted._fitted.reader.mark(unseen[0][0]).ids
+    first = fitted._fitted.reader.tokenizer.token_to_id("[H]")
     with torch.inference_mode():
         states = model.encoder(input_ids=torch.tensor([ids])).last_hidden_state[0]
         seen = torch.cat([states[ids.index(first)], states[ids.index(first + 2)], states.mean(0)])
@@ -184,5 +184,5 @@ def test_what_is_wrong_is_said(fitted, exported, train, tiny_base, tmp_path):
             ask(broken)
     settings = json.loads((exported / "predictor.json").read_text())
     (tmp_path / "predictor.json").write_text(json.dumps(settings))
-    with pytest.raises(BundleError, match="no graph that can be loaded"):
+    with pytest.raises(BundleError, match=r"tokenizer\.json is not a tokenizer"):
         load_predictor(tmp_path)

@@ -18,7 +18,7 @@ import dataclasses, json, sys
 import torch
 torch.set_num_threads(1)
 from metier.transformer.tuned.encoder import Encoder
-from metier.training.fine_tuning import TuningSettings
+from metier.training.encoder_settings import TuningSettings
 
 settings, rows = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 usual = TuningSettings.of_loop.fget

@@ -76,7 +76,9 @@ def test_what_ships_answers_as_the_average(soup, parts, tmp_path):
     assert np.abs(shipped - soup.predict_proba(items)).max() < 0.02
 
 
-@pytest.mark.parametrize(("settings", "words"), [({"ingredients": 1}, "2 or more"), ({}, "no validation rows")])
+@pytest.mark.parametrize(
+    ("settings", "words"), [({"ingredients": 1}, "ingredients is 1, expected"), ({}, "no validation rows")]
+)
 def test_what_cannot_be_averaged_is_refused(parts, tiny_base, settings, words):
     (X, y), validation = parts
     with pytest.raises(SettingsError, match=words):

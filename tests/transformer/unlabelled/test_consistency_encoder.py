@@ -14,7 +14,7 @@ from metier.transformer.unlabelled.consistency import (
     consistency,
     other_versions,
 )
-from metier.transformer.unlabelled.consistency_encoder import ConsistencyEncoder
+from metier.transformer.unlabelled.consistency_encoder import ConsistencyEncoder, ConsistencySettings
 
 LABELS = ("card_arrival", "exchange_rate", "age_limit")
 
@@ -69,5 +69,5 @@ def test_it_is_an_encoder_that_learns_from_texts_without_labels(tiny_base, rows)
 
 def test_settings_that_cannot_work_are_said_together():
     with pytest.raises(SettingsError) as fault:
-        ConsistencyEncoder(most_texts=0, confidence=2.0, sharpening=0)._check()
+        ConsistencySettings.of(ConsistencyEncoder(most_texts=0, confidence=2.0, sharpening=0))
     assert str(fault.value).count("\n  - ") == 3

@@ -10,7 +10,7 @@ from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.errors import SettingsError
 from metier.transformer.tuned.encoder import Encoder
 from metier.transformer.unlabelled.masked_pretraining import MaskedRows, MaskingSettings, _masked_rows, pretrain
-from metier.transformer.unlabelled.pretrained_encoder import PretrainedEncoder
+from metier.transformer.unlabelled.pretrained_encoder import PretrainedEncoder, PretrainedSettings
 
 LABELS = ("card_arrival", "exchange_rate", "age_limit")
 
@@ -90,5 +90,5 @@ def test_it_takes_every_setting_of_the_encoder():
 
 def test_settings_that_cannot_work_are_said_together():
     with pytest.raises(SettingsError) as fault:
-        PretrainedEncoder(passes=0, masked_fraction=2.0, pretraining_rate=-1)._check()
+        PretrainedSettings.of(PretrainedEncoder(passes=0, masked_fraction=2.0, pretraining_rate=-1))
     assert str(fault.value).count("\n  - ") == 3

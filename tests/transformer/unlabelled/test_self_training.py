@@ -40,13 +40,13 @@ def test_it_learns_from_texts_without_labels(rows, tiny_base):
     truth = np.array([label for _, label in test])
     right = [np.mean(model.predict([text for text, _ in test]) == truth) for model in (plain, taught)]
     assert right[1] >= right[0]
-    assert taught.facts_["believed"][0] > 0
+    assert taught.facts_["pseudo_labelled"][0] > 0
     assert not np.allclose(taught.probe_.weight, plain.probe_.weight)
     again = SelfTraining(**settings, unlabelled=others, confidence=0.5).set_params(**taught.chosen_params_)
     assert np.mean(again.fit(texts, labels).predict(others) == taught.predict(others)) > 0.95
 
 
-def test_without_such_texts_it_is_its_plain_twin(rows, tiny_base):
+def test_without_such_texts_it_is_its_supervised_counterpart(rows, tiny_base):
     texts, labels, others, _ = rows
     plain = FrozenLinear(base=str(tiny_base)).fit(texts, labels)
     same = SelfTraining(base=str(tiny_base)).fit(texts, labels)

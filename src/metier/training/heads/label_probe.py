@@ -1,4 +1,4 @@
-"""Linear heads on frozen embeddings where each margin is a question of its own: one logistic regression a margin.
+"""Linear heads on frozen embeddings where each logit is a question of its own: one logistic regression a logit.
 
 All regressions are solved together: their gradients are two matrix products, whatever the number of labels. As in
 `linear_probe`, each dimension is centred and scaled first and the scaling folded into the weights.
@@ -20,12 +20,12 @@ SMALLEST = 1e-12
 
 @dataclass(frozen=True)
 class LabelProbe:
-    """Margins of vectors x are x @ weight.T + bias.
+    """Logits of vectors x are x @ weight.T + bias.
 
     Parameters
     ----------
-    weight : ndarray of float64 of shape (n_margins, hidden_size)
-    bias : ndarray of float64 of shape (n_margins,)
+    weight : ndarray of float64 of shape (n_logits, hidden_size)
+    bias : ndarray of float64 of shape (n_logits,)
     C : float
         Inverse strength of the penalty, for standardised embeddings.
     """
@@ -34,21 +34,21 @@ class LabelProbe:
     bias: np.ndarray
     C: float
 
-    def margins(self, embeddings: np.ndarray) -> np.ndarray:
-        """Give the margins, an ndarray of float64 of shape (n_texts, n_margins)."""
+    def logits(self, embeddings: np.ndarray) -> np.ndarray:
+        """Give the logits, an ndarray of float64 of shape (n_texts, n_logits)."""
         return np.asarray(embeddings, dtype=np.float64) @ self.weight.T + self.bias
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Embeddings and what each margin is asked of them.
+    """Embeddings and what each logit is asked of them.
 
     Parameters
     ----------
     embeddings : ndarray of shape (n_texts, hidden_size)
-    truth : ndarray of bool of shape (n_texts, n_margins)
-    asked : ndarray of bool of shape (n_texts, n_margins), optional
-        Which margins a text teaches; None: all.
+    truth : ndarray of bool of shape (n_texts, n_logits)
+    asked : ndarray of bool of shape (n_texts, n_logits), optional
+        Which logits a text teaches; None: all.
     """
 
     embeddings: np.ndarray
@@ -57,7 +57,7 @@ class Questions:
 
     @property
     def weights(self) -> np.ndarray:
-        """1 where a margin is asked, else 0."""
+        """1 where a logit is asked, else 0."""
         return np.ones(self.truth.shape) if self.asked is None else self.asked.astype(np.float64)
 
 
@@ -69,14 +69,14 @@ def fit_label_probe(known: Questions, *, C: float) -> LabelProbe:
 def choose_label_probe(
     splits: Sequence[tuple[Questions, Questions]], *, C: float | None = None
 ) -> tuple[float, np.ndarray]:
-    """Give the C of the lowest log-loss on the held-out rows of all splits, and the margins it gave these rows."""
+    """Give the C of the lowest log-loss on the held-out rows of all splits, and the logits it gave these rows."""
     paths = [_Path(known) for known, _ in splits]
     best: tuple[float, float, np.ndarray] | None = None
     for candidate in GRID if C is None else (C,):
         found = [
-            path.fit(candidate).margins(held.embeddings) for path, (_, held) in zip(paths, splits, strict=True)
+            path.fit(candidate).logits(held.embeddings) for path, (_, held) in zip(paths, splits, strict=True)
         ]
-        loss = float(np.mean([_loss(margins, held) for margins, (_, held) in zip(found, splits, strict=True)]))
+        loss = float(np.mean([_loss(logits, held) for logits, (_, held) in zip(found, splits, strict=True)]))
         if best is not None and loss >= best[0]:
             break  # The loss has one valley along C.
         best = loss, candidate, np.concatenate(found)
@@ -95,7 +95,7 @@ class _Path:
         self._x = ((known.embeddings - self._mean) / self._scale).astype(np.float64)
         self._truth = known.truth.astype(np.float64)
         self._asked = known.weights
-        # From the bias of each margin alone on.
+        # From the bias of each logit alone on.
         share = ((self._truth * self._asked).sum(axis=0) + 0.5) / (self._asked.sum(axis=0) + 1.0)
         self._at = np.vstack([np.zeros((self._x.shape[1], len(share))), np.log(share / (1 - share))])
 
@@ -115,13 +115,13 @@ class _Path:
     def _objective(self, flat: np.ndarray, C: float) -> tuple[float, np.ndarray]:
         at = flat.reshape(self._at.shape)
         weights, bias = at[:-1], at[-1]
-        margins = self._x @ weights + bias
-        losses = np.logaddexp(0, margins) - self._truth * margins
-        error = (expit(margins) - self._truth) * self._asked * C
+        logits = self._x @ weights + bias
+        losses = np.logaddexp(0, logits) - self._truth * logits
+        error = (expit(logits) - self._truth) * self._asked * C
         gradient = np.vstack([self._x.T @ error + weights, error.sum(axis=0)])
         return C * float((losses * self._asked).sum()) + 0.5 * float((weights**2).sum()), gradient.ravel()
 
 
-def _loss(margins: np.ndarray, held: Questions) -> float:
-    losses = (np.logaddexp(0, margins) - held.truth * margins) * held.weights
+def _loss(logits: np.ndarray, held: Questions) -> float:
+    losses = (np.logaddexp(0, logits) - held.truth * logits) * held.weights
     return float(losses.sum() / max(held.weights.sum(), SMALLEST))

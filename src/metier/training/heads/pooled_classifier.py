@@ -5,6 +5,7 @@ import torch
 
 from metier.bases.embedding import mean_pool
 from metier.training.batching import TokenBatch
+from metier.training.heads.ridge_probe import Unit
 from metier.training.heads.token_model import TokenModel
 
 
@@ -18,11 +19,22 @@ class PooledClassifier(TokenModel):
         Where the head starts.
     normalise : bool
         Whether the pooled vector is scaled to length 1, as the base was trained.
+    unit : Unit, optional
+        What its logits count in, where they are scores.
     """
 
-    def __init__(self, encoder: torch.nn.Module, weight: np.ndarray, bias: np.ndarray, *, normalise: bool):
+    def __init__(
+        self,
+        encoder: torch.nn.Module,
+        weight: np.ndarray,
+        bias: np.ndarray,
+        *,
+        normalise: bool,
+        unit: Unit | None = None,
+    ):
         super().__init__(encoder)
         self.normalise = normalise
+        self.unit = unit
         self.head = torch.nn.Linear(weight.shape[1], weight.shape[0])
         with torch.no_grad():
             self.head.weight.copy_(torch.from_numpy(weight))

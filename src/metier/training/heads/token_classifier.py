@@ -1,7 +1,7 @@
 """An encoder and a linear head on every token, as one module that trains, and the rows it trains on."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +118,10 @@ class TaggedRows(TokenisedRows):
 
     tags: Sequence[np.ndarray] = ()
     casings: Sequence[np.ndarray] = ()
+
+    def targets(self) -> Iterator[bytes]:
+        """Give the tags, for a digest."""
+        yield from (tags.tobytes() for tags in self.tags)
 
     def batch(self, positions: np.ndarray) -> CasedBatch:
         """The windows at these positions as one batch; its labels are tags of shape (n_rows, n_tokens)."""

@@ -3,7 +3,7 @@
 Terms are joined by `+`; a term is a name and its numbers behind colons. One term is the loss of the answers
 (`cross_entropy`, `focal`), and where none is named that is the method's own; the others wrap it. In whatever order they
 are written, they are put on from the inside out as they stand in `WRAPPERS`: what needs the labels first, then what
-compares passes, then what looks at weights. Which terms a method takes hangs on what it answers, see `answer_kinds`.
+compares passes, then what looks at weights. Which terms a method takes hangs on what it answers, see `learning`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,10 @@ import torch
 from metier.errors import SettingsError
 from metier.training.batch import Batch, Rows
 from metier.training.objectives.adversarial import fgm, pgd
-from metier.training.objectives.answer_kinds import ANSWER_KINDS, AnswerKind
 from metier.training.objectives.cross_entropy import balanced_weights
 from metier.training.objectives.distillation import TaughtRows, distillation
 from metier.training.objectives.elastic_weights import Anchor, elastic_weights
+from metier.training.objectives.learning import LABELS, Learning
 from metier.training.objectives.mixup import mixup
 from metier.training.objectives.objective import Objective
 from metier.training.objectives.r_drop import r_drop
@@ -65,52 +65,72 @@ NEED_DROPOUT = ("r_drop", "simcse")
 NOT_BESIDE_MIXUP = ("supcon", "distillation", "r_drop", "fgm", "pgd")
 # What looks into layers that do not train finds nothing there: their outputs are computed once and kept.
 NOT_ON_KEPT_LAYERS = {"head": ("fgm", "pgd", "mixup", "r_drop", "simcse"), "top": ("fgm", "pgd", "mixup")}
+NO_OLD_ROWS = (
+    "objective has ewc, which protects what the base learned before, and there are no rows to see by what matters "
+    "there; give them as old_rows, a file of rows or items, or leave ewc out"
+)
 # Where new weights stand beside the base's and these stay as they are, nothing needs holding.
 NOTHING_TO_HOLD = ("lora", "adalora", "prefix", "prompt", "adapter", "ia3")
 
 
-def objective_of(method: Any, model: torch.nn.Module, rows: Rows) -> Objective:
-    """Give the objective that a method's `objective`, `label_smoothing` and `class_weights` say.
+def objective_of(
+    text: str | None,
+    model: torch.nn.Module,
+    rows: Rows,
+    *,
+    learning: Learning = LABELS,
+    label_smoothing: float = 0.0,
+    class_weights: str | None = None,
+    old_rows: Rows | None = None,
+    random_state: int = 0,
+) -> Objective:
+    """Give the objective that a method is set to.
 
     Parameters
     ----------
-    method : estimator
+    text : str or None
+        The terms.
     model : Headed
         As it starts: what `ewc` holds on to.
     rows : Rows
-        To be learned: classes are weighed by their labels, `ewc` finds on them what matters.
+        To be learned: classes are weighed by their labels.
+    class_weights : {"balanced"} or None
+    old_rows : Rows, optional
+        What the model learned before: `ewc` finds on them what matters.
 
     Raises
     ------
     SettingsError
-        If the string is wrong, or asks for a teacher and the rows have none.
+        If the string is wrong, or asks for a teacher or for old rows and there are none.
     """
-    kind = ANSWER_KINDS[method.answers]
-    terms = parse(method.objective, kind)
+    terms = parse(text, learning)
+    faults = []
     if "distillation" in terms and not isinstance(rows, TaughtRows):
-        raise SettingsError(
-            [
-                "distillation follows the answers of a teacher and these rows bring none; "
-                "give them to fit as `soft`, or leave distillation out"
-            ],
-            origin=f"The settings of {method.name}",
+        faults.append(
+            "distillation follows the answers of a teacher and these rows bring none; "
+            "give them to fit as `soft`, or leave distillation out"
         )
+    if "ewc" in terms and old_rows is None:
+        faults.append(NO_OLD_ROWS)
+    if faults:
+        raise SettingsError(faults, origin="The terms of the objective")
     weights = None
-    if getattr(method, "class_weights", None) is not None:
+    if class_weights is not None:
         assert rows.truth is not None
         n_classes = int(rows.truth.shape[1]) if rows.truth.ndim > 1 else int(rows.truth.max()) + 1
         weights = balanced_weights(rows.truth, n_classes)
     anchor = None
-    if "ewc" in terms:
-        anchor = Anchor.of(model, rows, kind=kind, random_state=method.random_state)
-    smoothing = getattr(method, "label_smoothing", 0.0)
-    return compose(terms, kind=kind, label_smoothing=smoothing, class_weights=weights, anchor=anchor)
+    if "ewc" in terms and old_rows is not None:
+        anchor = Anchor.of(model, old_rows, learning=learning, random_state=random_state)
+    return compose(
+        terms, learning=learning, label_smoothing=label_smoothing, class_weights=weights, anchor=anchor
+    )
 
 
 def compose(
     terms: str | Mapping[str, Mapping[str, float]],
     *,
-    kind: AnswerKind = ANSWER_KINDS["label"],
+    learning: Learning = LABELS,
     label_smoothing: float = 0.0,
     class_weights: np.ndarray | None = None,
     anchor: Anchor | None = None,
@@ -121,7 +141,7 @@ def compose(
     ----------
     terms : str or mapping
         The string, or what `parse` made of it.
-    kind : AnswerKind
+    learning : Learning
         What the logits mean.
     label_smoothing, class_weights : float, ndarray of shape (n_classes,)
         Of the loss of the labels.
@@ -133,19 +153,19 @@ def compose(
     SettingsError
         If the string is wrong.
     """
-    known = parse(terms, kind) if isinstance(terms, str) else terms
-    loss = next((name for name in known if name in kind.losses), next(iter(kind.losses)))
-    objective = kind.losses[loss](
+    known = parse(terms, learning) if isinstance(terms, str) else terms
+    loss = next((name for name in known if name in learning.losses), next(iter(learning.losses)))
+    objective = learning.losses[loss](
         **known.get(loss, {}), label_smoothing=label_smoothing, class_weights=class_weights
     )
     for name in WRAPPERS:
         if name in known:
-            objective = _wrapped(objective, name, known[name], kind=kind, anchor=anchor)
+            objective = _wrapped(objective, name, known[name], learning=learning, anchor=anchor)
     return objective
 
 
 def _wrapped(
-    objective: Objective, name: str, numbers: Mapping[str, float], *, kind: AnswerKind, anchor: Anchor | None
+    objective: Objective, name: str, numbers: Mapping[str, float], *, learning: Learning, anchor: Anchor | None
 ) -> Objective:
     if name == "simcse":
         return _sum(objective, simcse(temperature=numbers["temperature"]), numbers["weight"])
@@ -155,7 +175,7 @@ def _wrapped(
     if name == "pgd":
         return pgd(objective, size=numbers["size"], steps=int(numbers["steps"]))
     if name == "r_drop":
-        return r_drop(objective, weight=numbers["weight"], questions=kind.questions)
+        return r_drop(objective, weight=numbers["weight"], questions=learning.questions)
     wrappers: dict[str, Callable[..., Objective]] = {
         "mixup": mixup,
         "supcon": supervised_contrastive,
@@ -172,7 +192,7 @@ def _sum(one: Objective, other: Objective, weight: float) -> Objective:
     return objective
 
 
-def parse(text: str | None, kind: AnswerKind = ANSWER_KINDS["label"]) -> dict[str, dict[str, float]]:
+def parse(text: str | None, learning: Learning = LABELS) -> dict[str, dict[str, float]]:
     """Read the string: the terms by name, and the numbers of each by name; None is no term.
 
     Raises
@@ -180,30 +200,25 @@ def parse(text: str | None, kind: AnswerKind = ANSWER_KINDS["label"]) -> dict[st
     SettingsError
         With a sentence for each fault.
     """
-    terms, faults = _read(text, kind)
+    terms, faults = _read(text, learning)
     if faults:
         raise SettingsError(faults, origin="The terms of the objective")
     return terms
 
 
-def objective_faults(method: Any) -> list[str]:
-    """Say what is wrong with a method's `objective` and `class_weights`, a sentence each; without them nothing is."""
-    faults = []
-    weights = getattr(method, "class_weights", None)
-    if not (weights is None or (isinstance(weights, str) and weights == "balanced")):
-        faults.append(f"class_weights is {weights!r}, expected None or 'balanced'")
-    if not hasattr(method, "objective"):
-        return faults
-    terms, wrong = _read(method.objective, ANSWER_KINDS[method.answers])
-    faults += wrong
-    if not getattr(method, "dropout", 0.0):
+def objective_faults(values: Mapping[str, Any], learning: Learning) -> list[str]:
+    """Say what is wrong with the `objective` among settings and beside the others, a sentence each."""
+    terms, faults = _read(values["objective"], learning)
+    if not values["dropout"]:
         faults += [
             f"objective has {name}, which learns from passes that differ by dropout, and dropout is 0; "
             "set dropout to 0.1"
             for name in terms
             if name in NEED_DROPOUT
         ]
-    return faults + _misfits(terms, str(getattr(method, "adaptation", "full")))
+    if "ewc" in terms and values["old_rows"] is None:
+        faults.append(NO_OLD_ROWS)
+    return faults + _misfits(terms, str(values["adaptation"]))
 
 
 def _misfits(terms: Mapping[str, object], adaptation: str) -> list[str]:
@@ -223,11 +238,11 @@ def _misfits(terms: Mapping[str, object], adaptation: str) -> list[str]:
     return faults
 
 
-def _read(text: str | None, kind: AnswerKind) -> tuple[dict[str, dict[str, float]], list[str]]:
+def _read(text: str | None, learning: Learning) -> tuple[dict[str, dict[str, float]], list[str]]:
     terms: dict[str, dict[str, float]] = {}
     faults: list[str] = []
-    known = {name: NUMBERS_OF_LOSSES.get(name, ()) for name in kind.losses}
-    known |= {name: numbers for name, numbers in WRAPPERS.items() if name in kind.wrappers}
+    known = {name: NUMBERS_OF_LOSSES.get(name, ()) for name in learning.losses}
+    known |= {name: numbers for name, numbers in WRAPPERS.items() if name in learning.answer.terms}
     for part in [] if text is None else str(text).split("+"):
         name, *given = (piece.strip() for piece in part.split(":"))
         if name not in known:
@@ -237,7 +252,7 @@ def _read(text: str | None, kind: AnswerKind) -> tuple[dict[str, dict[str, float
         else:
             terms[name], wrong = _numbers(name, known[name], given)
             faults += wrong
-    faults += _clashes(terms, [name for name in terms if name in kind.losses])
+    faults += _clashes(terms, [name for name in terms if name in learning.losses])
     return terms, faults
 
 

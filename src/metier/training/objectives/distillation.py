@@ -1,5 +1,6 @@
 """Distillation: the answers of a teacher, softened, beside the labels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,11 @@ class TaughtRows(TokenisedRows):
     """
 
     teacher: np.ndarray
+
+    def targets(self) -> Iterator[bytes]:
+        """Give the labels and the teacher's answers, for a digest."""
+        yield from super().targets()
+        yield self.teacher.tobytes()
 
     def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor:
         """Give the label in the first column and the teacher's logits behind it, of shape (n_rows, 1 + n_classes)."""

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from metier.training.batch import Batch, Embeds, Rows
-from metier.training.objectives.answer_kinds import ANSWER_KINDS, AnswerKind
 from metier.training.objectives.hooks import unwrapped, watched_logits
+from metier.training.objectives.learning import LABELS, Learning
 from metier.training.objectives.objective import Objective
 
 # The diagonal is a mean over rows; more of them sharpen it little and each costs a pass there and back.
@@ -35,18 +35,19 @@ class Anchor:
         model: torch.nn.Module,
         rows: Rows,
         *,
-        kind: AnswerKind = ANSWER_KINDS["label"],
+        learning: Learning = LABELS,
         most: int = ROWS_OF_FISHER,
         random_state: int = 0,
     ) -> "Anchor":
-        """Hold a headed encoder as it is; the importance is the diagonal of the Fisher information on rows.
+        """Hold a headed encoder as it is; the importance is the diagonal of the Fisher information on old rows.
 
-        Of each row's log-likelihood the gradient is squared; the label is drawn from the model's own answer [1]_, so
-        the rows need none.
+        The rows must be of what is to be kept: those that are learned now say what the new task hangs on, and holding
+        that protects nothing old. Of each row's log-likelihood the gradient is squared; the label is drawn from the
+        model's own answer [1]_, so the rows need none.
 
         Parameters
         ----------
-        kind : AnswerKind
+        learning : Learning
             What the logits mean.
         most : int
             Rows that are looked at.
@@ -66,7 +67,7 @@ class Anchor:
             batch = rows.batch(np.array([position])).to(next(model.parameters()).device)
             with watched_logits(model) as seen:
                 model(batch)
-            likelihood = kind.drawn(seen[0], batch, generator)
+            likelihood = learning.drawn(seen[0], batch, generator)
             slopes = torch.autograd.grad(likelihood, list(held.values()), allow_unused=True)
             for name, slope in zip(held, slopes, strict=True):
                 if slope is not None:

@@ -12,7 +12,7 @@ from metier.training.objectives.distillation import TaughtRows
 SMALLEST_SHARE = 1e-6
 
 
-def with_soft(rows: TokenisedRows, soft: np.ndarray, *, objective: str) -> TokenisedRows:
+def with_soft(rows: TokenisedRows, soft: np.ndarray, *, objective: str | None) -> TokenisedRows:
     """Give rows that are learned by soft labels: as a teacher's where the objective distils, else in the labels' place."""
     if "distillation" not in parse(objective):
         return replace(rows, truth=soft)

@@ -5,7 +5,7 @@ packed one behind the other into full sequences: that needs a mask by blocks, or
 batches of rows sorted by length pad so little here that there is nothing to win.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,10 @@ class GenerationRows(TokenisedRows):
             for row, answer in zip(taken, answers, strict=True)
         ]
         return prompts, answers
+
+    def targets(self) -> Iterator[bytes]:
+        """Give the answers, for a digest."""
+        yield from (repr(list(answer)).encode() for answer in self.answers)
 
     def _labels(self, positions: np.ndarray, width: int) -> torch.Tensor:
         answers = [self.answers[position] for position in positions]

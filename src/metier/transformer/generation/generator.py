@@ -1,10 +1,11 @@
 """A generative base taught to write what the rows show: summaries, translations, replies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
+from pydantic import Field
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,16 +18,16 @@ from metier.bases.generative_bases import (
     save_language_model,
     working_dtype,
 )
-from metier.errors import SettingsError
 from metier.export.generation_export import CHECKED_ROWS, export_decoder
 from metier.export.onnx_decoder import can_write
-from metier.export.precision_choice import PRECISIONS
 from metier.predictors.loading import write_settings
 from metier.predictors.onnx.graph_session import TOKENIZER_FILE
 from metier.predictors.onnx.token_choice import DecodingSettings
 from metier.progress import Listener, ignore
-from metier.tasks.generation import KINDS, Generation, TextPairs, as_items, check_texts
+from metier.tasks.generation import Generation, TextPairs, as_items, check_texts
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import with_settings
+from metier.training.encoder_settings import Precision, ScheduleSettings
 from metier.training.loop import Outcome
 from metier.training.training_cost import Cost
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
@@ -35,12 +36,83 @@ from metier.transformer.generation.torch_generation import HUGGING_FACE_FOLDER, 
 from metier.transformer.generation.writer_tuning import plan_of, tune_writer
 from metier.transformer.generation.writing_cost import measure_writer
 
-# What can be merged into a model that writes, so that it is exported and answers as its base does.
-ADAPTATIONS = ("lora", "full", "adalora", "ia3")
-# Small matrices that start at nothing have far to go; whole weights must not be torn from where they are.
+# Of what can be merged into a model that writes, so that it is exported and answers as its base does. Small matrices
+# that start at nothing have far to go; whole weights must not be torn from where they are.
 LEARNING_RATES = {"lora": 5e-4, "full": 5e-5, "adalora": 1e-3, "ia3": 3e-3}
 
 
+class GeneratorSettings(ScheduleSettings):
+    """What `Generator` can be set to."""
+
+    base: Any = Field(
+        "auto",
+        description="A folder, `smollm2` (which `auto` is), or a hub name, of a causal or an encoder-decoder model.",
+    )
+    kind: Literal["auto", "summary", "translation", "reply"] = Field(
+        "auto", description="Of what is written; `auto`: read off the rows."
+    )
+    instruction: str | None = Field(
+        None,
+        description="What the base is told before every text; None: by the kind, and nothing for encoder-decoders.",
+    )
+    adaptation: str = Field(
+        "lora",
+        description="Train low-rank matrices (`lora`), all weights (`full`), matrices that share a budget of ranks "
+        "(`adalora`), or factors of states (`ia3`); `lora:8` states the rank too. See `bases.adaptation`.",
+    )
+    rank: int = Field(16, ge=1, description="Of the matrices, where `adaptation` does not state it.")
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="At its peak; None: 5e-4 for low-rank matrices, 1e-3 where they share ranks, 3e-3 for factors, 5e-5 "
+        "for all weights.",
+    )
+    context: int = Field(
+        1024,
+        ge=1,
+        description="Most tokens that are read and written together (of an encoder-decoder: read). Longer texts are "
+        "dealt with as `predictors.text.prompting` says.",
+    )
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="Of an answer; None: by the lengths of the training targets."
+    )
+    no_repeat_ngram: int | None = Field(
+        None, ge=0, description="Words in a row that may not come twice; None: by the training targets."
+    )
+    beams: int = Field(1, ge=1, description="Answers followed side by side.")
+    temperature: float = Field(0.0, ge=0, description="See `DecodingSettings`; at 0 nothing is left to chance.")
+    top_p: float = Field(1.0, gt=0, le=1, description="See `DecodingSettings`.")
+    checkpoint_folder: str | Path | None = Field(
+        None, description="Keep checkpoints there, and go on from the last one found there."
+    )
+    precision: Precision = Field(
+        "auto",
+        description="Of an exported Llama-like model; `auto` keeps 8 bits only where they are proved equal and measured "
+        "faster.",
+    )
+
+    @classmethod
+    def misfits(cls, values: Mapping[str, Any]) -> list[str]:
+        """Say which values do not go with one another."""
+        faults, adaptation = super().misfits(values), str(values["adaptation"])
+        kind = adaptation.partition(":")[0]
+        if kind in LEARNING_RATES:
+            faults += faults_of(adaptation)
+        else:
+            faults.append(
+                f"adaptation is {adaptation!r}, which a model that writes cannot take: what is learned has to merge into "
+                f"its weights. Take 'lora:{values['rank']}', or one of "
+                f"{', '.join(LEARNING_RATES)}"
+            )
+        if values["beams"] != 1 and values["temperature"]:
+            faults.append(
+                f"beams is {values['beams']} and temperature {values['temperature']}: follow beams or draw tokens, not "
+                "both"
+            )
+        return faults
+
+
+@with_settings(GeneratorSettings)
 class Generator(BaseEstimator):
     """A pretrained model that writes, fine-tuned on prompts and answers.
 
@@ -50,53 +122,6 @@ class Generator(BaseEstimator):
 
     It needs some hundred rows to take the form of the targets on, and cannot learn a language from them: SmolLM2 knows
     hardly any Chinese. Compare it with `Lead`, `TextRank` and `NearestReply`, which cost nothing.
-
-    Parameters
-    ----------
-    base : str, default="auto"
-        A folder, `smollm2` (which `auto` is), or a hub name, of a causal or an encoder-decoder model.
-    kind : {"auto", "summary", "translation", "reply"}, default="auto"
-    instruction : str, default=None
-        What the base is told before every text; None: by the kind, and nothing for encoder-decoders.
-    adaptation : {"lora", "full", "adalora", "ia3"}, default="lora"
-        Train low-rank matrices, all weights, matrices that share a budget of ranks, or factors of states; `lora:8`
-        states the rank too. See `bases.adaptation`.
-    rank : int, default=16
-        Of the matrices, where `adaptation` does not state it.
-    epochs : int, default=3
-        Length of the learning-rate schedule.
-    stop_epoch : int, default=None
-        Stop after this epoch; None: the best on validation, or the last.
-    learning_rate : float, default=None
-        At its peak; None: 5e-4 for low-rank matrices, 1e-3 where they share ranks, 3e-3 for factors, 5e-5 for all
-        weights.
-    warmup_fraction : float, default=0.06
-        Share of the steps in which the learning rate rises.
-    weight_decay : float, default=0.01
-    token_budget : int, default=1024
-        Tokens of a batch, padding included.
-    accumulate : int, default=1
-        Batches for one step.
-    clip : float, default=1.0
-        Largest norm of the gradient.
-    patience : int, default=None
-        Stop after this many epochs without a better validation loss.
-    time_limit_minutes : float, default=None
-        The learning rate reaches zero by then; None: train for all epochs.
-    checkpoint_folder : path, default=None
-        Keep checkpoints there, and go on from the last one found there.
-    context : int, default=1024
-        Most tokens that are read and written together (of an encoder-decoder: read). Longer texts are dealt with as
-        `predictors.text.prompting` says.
-    max_new_tokens, no_repeat_ngram : int, default=None
-        None: by the lengths and repetitions of the training targets.
-    beams : int, default=1
-        Answers followed side by side.
-    temperature, top_p : float
-        See `DecodingSettings`; at a temperature of 0, the default, nothing is left to chance.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of an exported Llama-like model; `auto` keeps 8 bits only where they are proved equal and measured faster.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -124,59 +149,6 @@ class Generator(BaseEstimator):
     # One epoch teaches the form of the targets; of a short one there is no more.
     fewest_epochs = 1
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        kind: str = "auto",
-        instruction: str | None = None,
-        adaptation: str = "lora",
-        rank: int = 16,
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        warmup_fraction: float = 0.06,
-        weight_decay: float = 0.01,
-        token_budget: int = 1024,
-        accumulate: int = 1,
-        clip: float = 1.0,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
-        context: int = 1024,
-        max_new_tokens: int | None = None,
-        no_repeat_ngram: int | None = None,
-        beams: int = 1,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        precision: str = "auto",
-        random_state: int = 0,
-    ):
-        self.base = base
-        self.kind = kind
-        self.instruction = instruction
-        self.adaptation = adaptation
-        self.rank = rank
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.warmup_fraction = warmup_fraction
-        self.weight_decay = weight_decay
-        self.token_budget = token_budget
-        self.accumulate = accumulate
-        self.clip = clip
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
-        self.context = context
-        self.max_new_tokens = max_new_tokens
-        self.no_repeat_ngram = no_repeat_ngram
-        self.beams = beams
-        self.temperature = temperature
-        self.top_p = top_p
-        self.precision = precision
-        self.random_state = random_state
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -196,20 +168,29 @@ class Generator(BaseEstimator):
         DataError
             If a conversation cannot be answered, or a row has no target.
         """
-        self._check_settings()
+        settings = GeneratorSettings.of(self)
         pairs = check_texts(X, y)
-        unseen = None if validation is None else check_texts(*validation, origin="the validation rows")
+        held = None if validation is None else check_texts(*validation, origin="the validation rows")
         self.task_ = self._task_of(pairs)
         self.base_ = resolve_generative_base(self.base)
         encoding = self._encoding(pairs)
         rows, lost = encoding.rows(pairs)
-        away = None if unseen is None else encoding.rows(unseen)[0]
-        n_steps = self.epochs * len(plan_of(self, rows)(0)) // self.accumulate
+        held_rows = None if held is None else encoding.rows(held)[0]
+        n_steps = self.epochs * len(plan_of(settings, rows)(0)) // self.accumulate
         writer, adapted = self._writer(n_steps)
         n_trained = sum(weight.numel() for weight in writer.trained().values())
-        self._checked_rows = (away or rows).parted(CHECKED_ROWS)
+        self._checked_rows = (held_rows or rows).parted(CHECKED_ROWS)
         rate = self.learning_rate or LEARNING_RATES[self._adaptation.kind]
-        outcome = tune_writer(self, writer, rows, away, adapted=adapted, learning_rate=rate, listener=listener)
+        outcome = tune_writer(
+            settings,
+            self.base_,
+            writer,
+            rows,
+            held_rows,
+            adapted=adapted,
+            learning_rate=rate,
+            listener=listener,
+        )
         adapted.merge()
         self._finish(writer.language_model, encoding)
         self._note(rows, outcome, lost | {"adaptation": str(self._adaptation), "weights_trained": n_trained})
@@ -254,37 +235,12 @@ class Generator(BaseEstimator):
 
     def measure(self, X: Any, y: Any, *, n_batches: int = 2) -> Cost:
         """Time a few real batches of these rows and say what an epoch costs here; nothing is learned."""
-        self._check_settings()
+        GeneratorSettings.of(self)
         pairs = check_texts(X, y)
         self.task_ = self._task_of(pairs)
         self.base_ = resolve_generative_base(self.base)
         rows, _ = self._encoding(pairs).rows(pairs)
         return measure_writer(self._writer(1)[0], rows, token_budget=self.token_budget, n_batches=n_batches)
-
-    def _check_settings(self) -> None:
-        faults = []
-        for setting in ("epochs", "token_budget", "accumulate", "stop_epoch", "patience", "rank", "context"):
-            value = getattr(self, setting)
-            if value is not None and (value != int(value) or value < 1):
-                faults.append(f"{setting} is {value!r}, expected a whole number above 0")
-        for setting in ("learning_rate", "clip", "time_limit_minutes"):
-            value = getattr(self, setting)
-            if value is not None and not value > 0:
-                faults.append(f"{setting} is {value!r}, expected None or a number above 0")
-        if self.kind not in ("auto", *KINDS):
-            faults.append(f"kind is {self.kind!r}, expected auto or one of {', '.join(KINDS)}")
-        if self.precision not in PRECISIONS:
-            faults.append(f"precision is {self.precision!r}, expected one of {', '.join(PRECISIONS)}")
-        if str(self.adaptation).partition(":")[0] not in ADAPTATIONS:
-            faults.append(
-                f"adaptation is {self.adaptation!r}, expected one of {', '.join(ADAPTATIONS)}, for these can be merged "
-                "into a model that writes"
-            )
-        else:
-            faults += faults_of(self.adaptation)
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
-        self._decoding(1, 0).check(f"The settings of {self.name}")
 
     def _task_of(self, pairs: TextPairs) -> Generation:
         found = Generation.from_texts(pairs)

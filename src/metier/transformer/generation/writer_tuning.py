@@ -1,6 +1,5 @@
 """Fine-tuning of a model that writes: only the tokens of the answers count in the loss."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,33 +7,35 @@ import numpy as np
 import torch
 
 from metier.bases.adaptation.adaptation import Adapted
+from metier.bases.generative_bases import GenerativeBase
 from metier.bases.precision import mixed_precision
 from metier.progress import Listener
 from metier.training.batching import plan_epoch
-from metier.training.checkpoint import CheckpointFolder
-from metier.training.fine_tuning import TuningSettings, checkpoints_of
+from metier.training.encoder_settings import ScheduleSettings
+from metier.training.fine_tuning import checkpoints_of
 from metier.training.loop import Loop, Outcome
 from metier.training.objectives.penalty import with_penalty
 from metier.transformer.generation.generation_rows import GenerationRows, Writer, answer_cross_entropy
 
 
-def plan_of(method: Any, rows: GenerationRows) -> Callable[[int], Sequence[np.ndarray]]:
+def plan_of(settings: ScheduleSettings, rows: GenerationRows) -> Callable[[int], Sequence[np.ndarray]]:
     """Give the batches of each epoch, by the settings of a method."""
     lengths = rows.lengths
 
     def plan(epoch: int) -> Sequence[np.ndarray]:
         return plan_epoch(
-            lengths, token_budget=method.token_budget, epoch=epoch, random_state=method.random_state
+            lengths, token_budget=settings.token_budget, epoch=epoch, random_state=settings.random_state
         )
 
     return plan
 
 
 def tune_writer(
-    method: Any,
+    settings: ScheduleSettings,
+    base: GenerativeBase,
     writer: Writer,
     rows: GenerationRows,
-    away: GenerationRows | None,
+    validation: GenerationRows | None,
     *,
     adapted: Adapted,
     learning_rate: float,
@@ -44,28 +45,28 @@ def tune_writer(
 
     Parameters
     ----------
-    method : Generator
-        Whose settings say how; `base_` is set.
+    settings : GeneratorSettings
+    base : GenerativeBase
     writer : Writer
         Adapted; holds what was learned afterwards.
-    rows, away : GenerationRows
+    rows, validation : GenerationRows
         To learn from, and to compare epochs by their loss; without the latter the last weights stay.
     learning_rate : float
         At its peak.
     """
-    torch.manual_seed(method.random_state)
+    torch.manual_seed(settings.random_state)
     return Loop(
         writer,
         rows,
-        groups=_groups(list(writer.trained().values()), method.weight_decay, learning_rate),
-        plan=plan_of(method, rows),
+        groups=_groups(list(writer.trained().values()), settings.weight_decay, learning_rate),
+        plan=plan_of(settings, rows),
         objective=with_penalty(answer_cross_entropy, adapted),
         hook=adapted.hook,
-        settings=TuningSettings.of(method).of_loop,
-        evaluate=None if away is None else lambda: _score(writer, away, method.token_budget),
-        checkpoints=_checkpoints(method, rows, away),
+        settings=settings.of_loop,
+        evaluate=None if validation is None else lambda: _score(writer, validation, settings.token_budget),
+        checkpoints=checkpoints_of(settings, base, [rows] if validation is None else [rows, validation]),
         mixed_precision=mixed_precision(),
-        what=f"{method.name}: fine-tuning {method.base_.name}",
+        what=f"fine-tuning {base.name}",
         listener=listener,
     ).run()
 
@@ -79,13 +80,6 @@ def _groups(
         {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
     ]
     return [group | {"lr": learning_rate} for group in groups if group["params"]]
-
-
-def _checkpoints(method: Any, rows: GenerationRows, away: GenerationRows | None) -> CheckpointFolder | None:
-    ids = [*rows.ids, *(away.ids if away is not None else ())]
-    answers = [*rows.answers, *(away.answers if away is not None else ())]
-    digest = hashlib.sha256(repr([list(answer) for answer in answers]).encode())
-    return checkpoints_of(method, method.base_, ids, [digest.digest()])
 
 
 def _score(writer: Writer, rows: GenerationRows, token_budget: int) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import EmptyDataError
@@ -13,38 +14,41 @@ from metier.predictors.composite.retrieve_rerank import (
     save_search,
 )
 from metier.progress import Listener, ignore
-from metier.tasks.collection import Collection, collection_of, known_pairs
+from metier.tasks.collection import collection_of, known_pairs
 from metier.tasks.estimators import SearchMethod
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import with_settings
 from metier.text.given_texts import as_texts
+from metier.training.contrastive import VectorSettings
+from metier.training.encoder_settings import Precision, Unchecked
 from metier.training.training_cost import Cost
 from metier.transformer.frozen.frozen_search import bring_up, by_vectors
-from metier.transformer.tuned.bi_encoder import BiEncoder
+from metier.transformer.tuned.bi_encoder import BiEncoder, BiEncoderSettings
 
 # What a choice on validation settles; the head of pairs is none of a search.
 CHOSEN = ("base", "stop_epoch")
 
 
+class SearchEncoderSettings(VectorSettings):
+    """What `SearchEncoder` can be set to."""
+
+    collection: Unchecked = Field(
+        None, description="What is searched; None: the texts that are learned from, by their targets."
+    )
+    top: int = Field(10, ge=1, description="Most matches in an answer.")
+    precision: Precision = Field(
+        "auto",
+        description="Of the exported encoder; `auto` keeps fp32, for no label is there to prove INT8 on.",
+    )
+
+
+@with_settings(SearchEncoderSettings)
 class SearchEncoder(SearchMethod):
     """A pretrained encoder fine-tuned on queries and what answers them, every other text of the batch held against
     it [1]_; searches by the cosine of vectors.
 
     Learns what belongs together here: how customers ask and how the help desk answers. With fewer than some
     hundred pairs `FrozenSearch` is as good and takes seconds.
-
-    Parameters
-    ----------
-    collection : Collection, default=None
-        What is searched; None: the texts that are learned from, by their targets.
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    top : int, default=10
-        Most matches in an answer.
-    epochs, stop_epoch, learning_rate, token_budget, patience, time_limit_minutes, checkpoint_folder
-        As of `BiEncoder`.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder; `auto` keeps fp32, for no label is there to prove INT8 on.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -67,41 +71,12 @@ class SearchEncoder(SearchMethod):
         cost=CostRank.FINE_TUNED, needs_base=True, trains_together=True
     )
 
-    def __init__(
-        self,
-        *,
-        collection: Collection | None = None,
-        base: str = "auto",
-        top: int = 10,
-        epochs: int = 3,
-        stop_epoch: int | None = None,
-        learning_rate: float | None = None,
-        token_budget: int = 2048,
-        patience: int | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
-    ):
-        self.collection = collection
-        self.base = base
-        self.top = top
-        self.epochs = epochs
-        self.stop_epoch = stop_epoch
-        self.learning_rate = learning_rate
-        self.token_budget = token_budget
-        self.patience = patience
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
-        self.precision = precision
-        self.random_state = random_state
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Fine-tune the base on queries and what answers them, and embed the collection.
 
-        Without `validation` every epoch is trained; with it the one that ranks unseen answers highest is kept.
+        Without `validation` every epoch is trained; with it the one that ranks validation answers highest is kept.
 
         Parameters
         ----------
@@ -118,15 +93,15 @@ class SearchEncoder(SearchMethod):
         """
         queries = as_texts(X)
         collection = collection_of(self.collection, queries, y)
-        seen = known_pairs(collection, queries, y)
-        if not seen:
+        known = known_pairs(collection, queries, y)
+        if not known:
             raise EmptyDataError(
                 f"{self.name} learns from queries and what answers them, and none of {len(queries):,} queries has "
                 "an answer in the collection. Add rows that match, or leave this candidate out."
             )
-        unseen = [] if validation is None else known_pairs(collection, as_texts(validation[0]), validation[1])
+        held = [] if validation is None else known_pairs(collection, as_texts(validation[0]), validation[1])
         encoder = self._encoder()
-        encoder.fit_matches(seen, validation=unseen or None, listener=listener)
+        encoder.fit_matches(known, validation=held or None, listener=listener)
         self.encoder_ = encoder
         vectors = as_kept(encoder.vectors(collection.texts))
         self.predictor_: RetrieveRerankPredictor = by_vectors(
@@ -135,7 +110,7 @@ class SearchEncoder(SearchMethod):
         self.chosen_params_: dict[str, Any] = {
             name: value for name, value in encoder.chosen_params_.items() if name in CHOSEN
         }
-        self.facts_: dict[str, Any] = {**encoder.facts_, "texts": len(collection), "pairs": len(seen)}
+        self.facts_: dict[str, Any] = {**encoder.facts_, "texts": len(collection), "pairs": len(known)}
         return self
 
     def export(self, folder: Path) -> None:
@@ -153,15 +128,7 @@ class SearchEncoder(SearchMethod):
         )
 
     def _encoder(self) -> BiEncoder:
+        settings = dict(SearchEncoderSettings.of(self))
         return BiEncoder(
-            base=self.base,
-            epochs=self.epochs,
-            stop_epoch=self.stop_epoch,
-            learning_rate=self.learning_rate,
-            token_budget=self.token_budget,
-            patience=self.patience,
-            time_limit_minutes=self.time_limit_minutes,
-            checkpoint_folder=self.checkpoint_folder,
-            precision=self.precision,
-            random_state=self.random_state,
+            **{name: value for name, value in settings.items() if name in BiEncoderSettings.model_fields}
         )

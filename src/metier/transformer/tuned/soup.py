@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
@@ -15,9 +16,13 @@ from metier.evaluation.comparison import compare
 from metier.evaluation.metrics import accuracy
 from metier.evaluation.softmax import softmax
 from metier.progress import Listener, ignore
+from metier.tasks.answers import LABEL
 from metier.tasks.estimators import Classifier
-from metier.tasks.examples import Examples, check_examples
+from metier.tasks.examples import Examples
+from metier.tasks.inputs import TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import MethodSettings, with_settings
+from metier.training.encoder_settings import BASE, Precision
 from metier.training.training_cost import Cost
 from metier.transformer.tuned.encoder import Encoder
 
@@ -42,32 +47,34 @@ class Ingredient:
     accuracy: float
 
 
+class SoupSettings(MethodSettings):
+    """What `Soup` can be set to."""
+
+    base: Any = Field("auto", description=BASE)
+    ingredients: int = Field(3, ge=2, description="Encoders to train.")
+    epochs: int = Field(3, ge=1, description="Length of each one's schedule.")
+    recipes: list[dict[str, Any]] | None = Field(
+        None,
+        description="Settings of the encoders that were kept: they are trained and averaged, nothing is chosen.",
+    )
+    temperature: float | None = Field(None, gt=0, description="Of the softmax; None: fitted on validation.")
+    time_limit_minutes: float | None = Field(
+        None, gt=0, description="For all of them together; None: no limit."
+    )
+    checkpoint_folder: str | Path | None = Field(
+        None, description="Keep checkpoints there, and go on from those found there."
+    )
+    precision: Precision = Field("auto", description="Of the exported encoder.")
+    random_state: int = Field(0, description="Of everything that is drawn.")
+
+
+@with_settings(SoupSettings)
 class Soup(Classifier):
     """Encoders fine-tuned from one base and one head, their weights averaged greedily [1]_.
 
     The best on validation begins; each further one, best first, stays in the average only if validation log-loss
     falls. The average answers at the cost of one model. What it gains over its best ingredient is tested in pairs,
     and the average of the answers, which costs as many passes as there are ingredients, stands beside it.
-
-    Parameters
-    ----------
-    base : str, default="auto"
-        A folder, a known short name, a hub name; `auto` picks by the language of the texts.
-    ingredients : int, default=3
-        Encoders to train.
-    epochs : int, default=3
-        Length of each one's schedule.
-    recipes : list of dict, default=None
-        Settings of the encoders that were kept: they are trained and averaged, nothing is chosen.
-    temperature : float, default=None
-        Of the softmax; None: fitted on validation.
-    time_limit_minutes : float, default=None
-        For all of them together; None: no limit.
-    checkpoint_folder : path, default=None
-        Keep checkpoints there, and go on from those found there.
-    precision : {"auto", "fp32", "int8"}, default="auto"
-        Of the exported encoder.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -92,29 +99,6 @@ class Soup(Classifier):
         trains_together=True,
     )
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        ingredients: int = 3,
-        epochs: int = 3,
-        recipes: list[dict[str, Any]] | None = None,
-        temperature: float | None = None,
-        time_limit_minutes: float | None = None,
-        checkpoint_folder: str | Path | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
-    ):
-        self.base = base
-        self.ingredients = ingredients
-        self.epochs = epochs
-        self.recipes = recipes
-        self.temperature = temperature
-        self.time_limit_minutes = time_limit_minutes
-        self.checkpoint_folder = checkpoint_folder
-        self.precision = precision
-        self.random_state = random_state
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -125,21 +109,19 @@ class Soup(Classifier):
         SettingsError
             Without `validation` and without `recipes`: what to keep is chosen on rows that were not trained on.
         """
-        if self.ingredients < 2 and self.recipes is None:
-            raise SettingsError(
-                [f"ingredients is {self.ingredients}, and an average takes 2 or more"],
-                origin=f"The settings of {self.name}",
-            )
+        SoupSettings.of(self)
         if validation is None and self.recipes is None:
             raise SettingsError(
                 ["there are no validation rows and no recipes"], origin=f"The settings of {self.name}"
             )
-        examples = check_examples(X, y)
-        unseen = None if validation is None else check_examples(*validation, classes=examples.classes)
-        if self.recipes is not None or unseen is None:
-            self._cook_again(examples, listener)
+        examples = LABEL.check(TEXT.read(X), y)
+        held = None
+        if validation is not None:
+            held = LABEL.check(TEXT.read(validation[0]), validation[1], known=examples)
+        if self.recipes is not None or held is None:
+            self._train_recipes(examples, listener)
         else:
-            self._cook(examples, unseen, listener)
+            self._choose(examples, held, listener)
         self.classes_ = self.best_.classes_
         return self
 
@@ -170,9 +152,9 @@ class Soup(Classifier):
         }
         return Encoder(**{**common, **settings})
 
-    def _cook(self, examples: Examples, unseen: Examples, listener: Listener) -> None:
-        X, y = examples.texts, examples.classes[examples.truth]
-        validation = (unseen.texts, unseen.classes[unseen.truth])
+    def _choose(self, examples: Examples, held: Examples, listener: Listener) -> None:
+        X, y = examples.items, examples.labels[examples.truth]
+        validation = (held.items, held.labels[held.truth])
         # The head's start is chosen once: ingredients that start apart cannot be averaged.
         first = self._encoder(0).fit(X, y, validation=validation, listener=listener)
         encoders, C = [first], first.chosen_params_["C"]
@@ -180,75 +162,77 @@ class Soup(Classifier):
             rate = first.facts_["learning_rate"] * RATES[number % len(RATES)]
             encoder = self._encoder(number, learning_rate=rate, C=C)
             encoders.append(encoder.fit(X, y, validation=validation, listener=listener))
-        answers = [encoder.predict_proba(unseen.texts) for encoder in encoders]
-        losses = [log_loss(own, unseen.truth) for own in answers]
+        answers = [encoder.predict_proba(held.items) for encoder in encoders]
+        losses = [log_loss(own, held.truth) for own in answers]
         order = sorted(range(len(encoders)), key=lambda number: losses[number])
-        kept = self._stir(encoders, order, unseen, losses)
-        self._close(encoders, kept, unseen, answers)
+        kept = self._average_greedily(encoders, order, held, losses)
+        self._report(encoders, kept, held, answers)
 
-    def _stir(
-        self, encoders: Sequence[Encoder], order: Sequence[int], unseen: Examples, losses: Sequence[float]
+    def _average_greedily(
+        self, encoders: Sequence[Encoder], order: Sequence[int], held: Examples, losses: Sequence[float]
     ) -> list[int]:
-        """Average into the best one whatever lowers the loss; give the places of those that are in."""
-        pot = encoders[order[0]]
+        """Average into the best one whatever lowers the loss; give the positions of those that are in."""
+        best = encoders[order[0]]
         states = [_weights(encoder) for encoder in encoders]
         kept, lowest = [order[0]], losses[order[0]]
         for number in order[1:]:
-            _pour(pot, _mean([states[one] for one in [*kept, number]]))
-            loss = log_loss(_at_best_temperature(pot, unseen), unseen.truth)
+            _load(best, _mean([states[one] for one in [*kept, number]]))
+            loss = log_loss(_at_best_temperature(best, held), held.truth)
             if loss < lowest:
                 kept, lowest = [*kept, number], loss
-        _pour(pot, _mean([states[one] for one in kept]))
-        logits = np.log(np.maximum(pot.predict_proba(unseen.texts), SMALLEST_PROBABILITY))
+        _load(best, _mean([states[one] for one in kept]))
+        logits = np.log(np.maximum(best.predict_proba(held.items), SMALLEST_PROBABILITY))
         # These answers are softened by the ingredient's own temperature already.
-        pot.temperature_ = self.temperature or pot.temperature_ * fit_temperature(logits, unseen.truth)
-        self.best_ = pot
+        found = self.temperature or best.decoder_.temperature * fit_temperature(logits, held.truth)
+        best.decoder_ = replace(best.decoder_, temperature=float(found))
+        self.best_ = best
         return kept
 
-    def _close(
-        self, encoders: Sequence[Encoder], kept: list[int], unseen: Examples, answers: Sequence[np.ndarray]
+    def _report(
+        self, encoders: Sequence[Encoder], kept: list[int], held: Examples, answers: Sequence[np.ndarray]
     ) -> None:
         recipes = [_recipe(encoders[number]) for number in kept]
-        soup = self.best_.predict_proba(unseen.texts)
+        soup = self.best_.predict_proba(held.items)
         ensemble = np.mean(answers, axis=0)
-        found = compare(unseen.truth, soup.argmax(1), answers[kept[0]].argmax(1))
+        found = compare(held.truth, soup.argmax(1), answers[kept[0]].argmax(1))
         self.facts_: dict[str, Any] = {
             **self.best_.facts_,
             "ingredients": [
                 asdict(
                     Ingredient(
                         _recipe(encoder),
-                        log_loss(own, unseen.truth),
-                        accuracy(unseen.truth, own.argmax(axis=1)),
+                        log_loss(own, held.truth),
+                        accuracy(held.truth, own.argmax(axis=1)),
                     )
                 )
                 for encoder, own in zip(encoders, answers, strict=True)
             ],
             "kept": kept,
             "soup": {
-                "log_loss": log_loss(soup, unseen.truth),
-                "accuracy": accuracy(unseen.truth, soup.argmax(axis=1)),
+                "log_loss": log_loss(soup, held.truth),
+                "accuracy": accuracy(held.truth, soup.argmax(axis=1)),
             },
             "ensemble": {
-                "log_loss": log_loss(ensemble, unseen.truth),
-                "accuracy": accuracy(unseen.truth, ensemble.argmax(axis=1)),
+                "log_loss": log_loss(ensemble, held.truth),
+                "accuracy": accuracy(held.truth, ensemble.argmax(axis=1)),
             },
             "comparison": asdict(found),
         }
-        self.chosen_params_ = {"recipes": recipes, "temperature": float(self.best_.temperature_)}
+        self.chosen_params_ = {"recipes": recipes, "temperature": float(self.best_.decoder_.temperature)}
 
-    def _cook_again(self, examples: Examples, listener: Listener) -> None:
-        X, y = examples.texts, examples.classes[examples.truth]
+    def _train_recipes(self, examples: Examples, listener: Listener) -> None:
+        X, y = examples.items, examples.labels[examples.truth]
         recipes = self.recipes or []
         encoders = [
             self._encoder(number, **recipe).fit(X, y, listener=listener)
             for number, recipe in enumerate(recipes)
         ]
         self.best_ = encoders[0]
-        _pour(self.best_, _mean([_weights(encoder) for encoder in encoders]))
-        self.best_.temperature_ = float(self.temperature or self.best_.temperature_)
+        _load(self.best_, _mean([_weights(encoder) for encoder in encoders]))
+        given = float(self.temperature or self.best_.decoder_.temperature)
+        self.best_.decoder_ = replace(self.best_.decoder_, temperature=given)
         self.facts_ = {**self.best_.facts_, "kept": list(range(len(encoders)))}
-        self.chosen_params_ = {"recipes": recipes, "temperature": self.best_.temperature_}
+        self.chosen_params_ = {"recipes": recipes, "temperature": self.best_.decoder_.temperature}
 
 
 def _recipe(encoder: Encoder) -> dict[str, Any]:
@@ -269,10 +253,10 @@ def _mean(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     }
 
 
-def _pour(encoder: Encoder, weights: dict[str, torch.Tensor]) -> None:
+def _load(encoder: Encoder, weights: dict[str, torch.Tensor]) -> None:
     encoder.model_.load_state_dict(weights)
 
 
-def _at_best_temperature(encoder: Encoder, unseen: Examples) -> np.ndarray:
-    logits = np.log(np.maximum(encoder.predict_proba(unseen.texts), SMALLEST_PROBABILITY))
-    return softmax(logits / fit_temperature(logits, unseen.truth))
+def _at_best_temperature(encoder: Encoder, held: Examples) -> np.ndarray:
+    logits = np.log(np.maximum(encoder.predict_proba(held.items), SMALLEST_PROBABILITY))
+    return softmax(logits / fit_temperature(logits, held.truth))

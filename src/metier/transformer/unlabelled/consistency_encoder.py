@@ -1,46 +1,91 @@
 """The encoder that also learns to answer unlabelled texts alike, however they are put."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from pydantic import Field
+
+from metier.bases.base import Base
 from metier.bases.known_bases import load_tokenizer
-from metier.errors import SettingsError
 from metier.features.tokenization import token_ids
+from metier.progress import Listener
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.training.batching import TokenisedRows
-from metier.training.inherited_settings import with_settings_of
+from metier.tasks.method_settings import with_settings
+from metier.training.encoder_settings import Unchecked
+from metier.training.heads.head import Ready
 from metier.training.objectives import Objective
 from metier.training.training_cost import Cost
-from metier.transformer.tuned.encoder import Encoder
+from metier.transformer.tuned.encoder import Encoder, EncoderSettings
 from metier.transformer.unlabelled.consistency import ConsistencyRows, consistency, other_versions
 from metier.transformer.unlabelled.word_neighbours import word_neighbours
 
 
-@with_settings_of(Encoder)
+class ConsistencySettings(EncoderSettings):
+    """What `ConsistencyEncoder` can be set to."""
+
+    unlabelled: Unchecked = Field(None, description="Texts of the same kind without labels.")
+    most_texts: int = Field(2000, ge=1, description="Unlabelled texts that are used at most, evenly of all.")
+    consistency_weight: float = Field(
+        1.0, gt=0, description="Of the divergence of the two answers beside the cross-entropy."
+    )
+    confidence: float = Field(0.5, ge=0, le=1, description="Least probability of an answer that is to be met.")
+    sharpening: float = Field(0.4, gt=0, description="Temperature of that answer, up to 1.")
+    changed_fraction: float = Field(0.15, gt=0, description="Share of the words that are changed.")
+
+    @property
+    def used(self) -> list[str]:
+        """The unlabelled texts that are learned from."""
+        texts = list(self.unlabelled or ())
+        return texts[:: max(1, -(-len(texts) // self.most_texts))]
+
+
+@dataclass(frozen=True)
+class AlikeAnswers:
+    """Unlabelled texts stand among the rows with another version each; both have to get the same answer."""
+
+    def base(
+        self, base: Base, settings: ConsistencySettings, listener: Listener
+    ) -> tuple[Base, dict[str, Any]]:
+        """Leave the base as it is."""
+        return base, {}
+
+    def learned(
+        self, ready: Ready, base: Base, settings: ConsistencySettings, objective: Objective
+    ) -> tuple[Ready, Objective]:
+        """Put the unlabelled texts behind the rows; without them everything stays as it is."""
+        texts = settings.used
+        if not texts:
+            return ready, objective
+        originals, others = other_versions(
+            texts,
+            synonyms=word_neighbours(base, texts),
+            fraction=settings.changed_fraction,
+            random_state=settings.random_state,
+        )
+        tokenizer = load_tokenizer(base)
+        ids = [token_ids(tokenizer, part, prefix=base.prefix) for part in (originals, others)]
+        objective = consistency(
+            weight=settings.consistency_weight,
+            confidence=settings.confidence,
+            temperature=settings.sharpening,
+            label_smoothing=settings.label_smoothing,
+        )
+        return replace(ready, rows=ConsistencyRows.of(ready.rows, *ids)), objective
+
+    def cost(self, cost: Cost, settings: ConsistencySettings) -> Cost:
+        """Count each unlabelled text twice."""
+        seconds = cost.seconds_per_row * 2 * len(settings.used)
+        return replace(cost, seconds_per_epoch=cost.seconds_per_epoch + seconds)
+
+
+@with_settings(ConsistencySettings)
 class ConsistencyEncoder(Encoder):
     """`Encoder` that meets its own answer to an unlabelled text when the text is put differently [1]_.
 
-    The other version comes from EDA: words swapped, dropped, put in, replaced by near ones. Its supervised counterpart is
-    `encoder.v1`, and without unlabelled texts it is the same. An epoch reads each unlabelled text twice, so it takes
+    The other version comes from EDA: words swapped, dropped, put in, replaced by near ones. Its supervised counterpart
+    is `encoder.v1`, and without unlabelled texts it is the same. An epoch reads each unlabelled text twice, so it takes
     longer by their number; `most_texts` bounds that. It minimises cross-entropy and the divergence only: `objective` and
     `class_weights` of the encoder have no say here.
-
-    Parameters
-    ----------
-    unlabelled : sequence of str, default=None
-        Texts of the same kind without labels.
-    most_texts : int, default=2000
-        Unlabelled texts that are used at most, evenly of all.
-    consistency_weight : float, default=1.0
-        Of the divergence of the two answers beside the cross-entropy.
-    confidence : float, default=0.5
-        Least probability, 0 to 1, of an answer that is to be met.
-    sharpening : float, default=0.4
-        Temperature of that answer, above 0 to 1.
-    changed_fraction : float, default=0.15
-        Share of the words that are changed.
-    settings : see `Encoder`
 
     References
     ----------
@@ -58,65 +103,4 @@ class ConsistencyEncoder(Encoder):
         takes_soft_labels=True,
         trains_together=True,
     )
-
-    def __init__(
-        self,
-        *,
-        unlabelled: Sequence[str] | None = None,
-        most_texts: int = 2000,
-        consistency_weight: float = 1.0,
-        confidence: float = 0.5,
-        sharpening: float = 0.4,
-        changed_fraction: float = 0.15,
-        **settings: Any,
-    ):
-        super().__init__(**settings)
-        self.unlabelled = unlabelled
-        self.most_texts = most_texts
-        self.consistency_weight = consistency_weight
-        self.confidence = confidence
-        self.sharpening = sharpening
-        self.changed_fraction = changed_fraction
-
-    def measure(self, X: Any, y: Any = None, *, n_batches: int = 3) -> Cost:
-        """Say what an epoch costs with the unlabelled texts, each read twice."""
-        cost = super().measure(X, y, n_batches=n_batches)
-        seconds = cost.seconds_per_row * 2 * len(self._used())
-        return replace(cost, seconds_per_epoch=cost.seconds_per_epoch + seconds)
-
-    def _learned(self, rows: TokenisedRows) -> tuple[TokenisedRows, Objective]:
-        self._check()
-        texts = self._used()
-        if not texts:
-            return super()._learned(rows)
-        originals, others = other_versions(
-            texts,
-            synonyms=word_neighbours(self.base_, texts),
-            fraction=self.changed_fraction,
-            random_state=self.random_state,
-        )
-        tokenizer = load_tokenizer(self.base_)
-        ids = [token_ids(tokenizer, part, prefix=self.base_.prefix) for part in (originals, others)]
-        objective = consistency(
-            weight=self.consistency_weight,
-            confidence=self.confidence,
-            temperature=self.sharpening,
-            label_smoothing=self.label_smoothing,
-        )
-        return ConsistencyRows.of(rows, *ids), objective
-
-    def _used(self) -> list[str]:
-        texts = list(self.unlabelled or ())
-        return texts[:: max(1, -(-len(texts) // self.most_texts))]
-
-    def _check(self) -> None:
-        faults = []
-        if self.most_texts < 1:
-            faults.append(f"most_texts is {self.most_texts!r}, expected a number above 0")
-        for setting in ("consistency_weight", "sharpening", "changed_fraction"):
-            if not getattr(self, setting) > 0:
-                faults.append(f"{setting} is {getattr(self, setting)!r}, expected a number above 0")
-        if not 0 <= self.confidence <= 1:
-            faults.append(f"confidence is {self.confidence!r}, expected a probability from 0 to 1")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
+    method = replace(Encoder.method, unlabelled=AlikeAnswers())

@@ -31,7 +31,8 @@ from metier.progress import Listener, ignore
 from metier.text.segmentation import word_offsets
 from metier.training.batch import Batch, known_labels
 from metier.training.batching import TokenBatch, TokenisedRows
-from metier.training.fine_tuning import TuningSettings, fine_tune
+from metier.training.encoder_settings import TuningSettings
+from metier.training.fine_tuning import fine_tune
 from metier.training.heads.token_model import TokenModel
 from metier.training.objectives import Objective
 from metier.user_cache import build_once, user_cache
@@ -40,6 +41,7 @@ VERSION = 1  # Of how it is done: another one is another folder.
 NOT_MASKED = -100
 MASKS = ("[MASK]", "<mask>")
 FACTS = "pretraining.json"
+README = "# A base that learned the words of a domain\n\nIt loads with `AutoModel.from_pretrained`.\n"
 FIRST_LENGTH = 10.0  # Of a state that is compared with embeddings, which are about 1 long.
 
 
@@ -100,18 +102,20 @@ def _learn(
         model,
         rows,
         objective=masked_words(model),
-        settings=TuningSettings(
-            epochs=1,
-            learning_rate=settings.learning_rate,
-            layer_decay=1.0,
-            # A row holds its tokens twice.
-            token_budget=2 * settings.token_budget,
-            random_state=settings.random_state,
+        settings=TuningSettings.model_validate(
+            {
+                "epochs": 1,
+                "learning_rate": settings.learning_rate,
+                "layer_decay": 1.0,
+                # A row holds its tokens twice.
+                "token_budget": 2 * settings.token_budget,
+                "random_state": settings.random_state,
+            }
         ),
         what=f"pretraining {base.name} on {len(texts):,} texts",
         listener=listener,
     )
-    save_encoder(encoder, base, folder, tokenizer=tokenizer, head={}, labels=[], temperature=1.0)
+    save_encoder(encoder, base, folder, tokenizer=tokenizer, head={}, labels=[], temperature=1.0, readme=README)
     facts = {"texts": len(texts), "passes": settings.passes, **tuned.facts}
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 

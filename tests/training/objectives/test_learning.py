@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from metier.errors import SettingsError
-from metier.predictors.span_reading import Verdict
+from metier.tasks.answers.passage_answer import AnswerThreshold
 from metier.training.objectives import compose
-from metier.training.objectives.answer_kinds import ANSWER_KINDS
 from metier.training.objectives.binary_cross_entropy import binary_cross_entropy
+from metier.training.objectives.learning import ANSWER_ENDS, GRADES, LABEL_SETS, TAGS
 from metier.training.objectives.token_cross_entropy import UNTAGGED, token_cross_entropy
 from metier.transformer.tuned.bi_encoder import BiEncoder
 from metier.transformer.tuned.corn_encoder import CornEncoder
@@ -72,14 +72,14 @@ def test_r_drop_of_tags_leaves_out_what_has_none(tags_of):
     """Both passes are alike where there is a tag, and far apart where there is none."""
     one, other = np.zeros((1, 3, 2)), np.zeros((1, 3, 2))
     other[0, 1] = [5.0, -5.0]
-    objective = compose("r_drop:1", kind=ANSWER_KINDS["tags"])
+    objective = compose("r_drop:1", learning=TAGS)
     assert float(objective(Tagged(one, other), tags_of([0, UNTAGGED, 1]))) == pytest.approx(np.log(2))
     assert float(objective(Tagged(one, other), tags_of([0, 1, 1]))) > np.log(2) + 1
 
 
 def test_r_drop_of_label_sets_by_hand(given, batch_of):
     one, other = [[0.0]], [[float(np.log(3.0))]]  # A yes has 1/2, then 3/4.
-    found = compose("r_drop:1", kind=ANSWER_KINDS["label_set"])(given(one, other), batch_of([[1.0]]))
+    found = compose("r_drop:1", learning=LABEL_SETS)(given(one, other), batch_of([[1.0]]))
     losses = -(np.log(0.5) + np.log(0.75)) / 2
     # (p - q)(log p - log q), summed over yes and no, halved.
     by_hand = ((0.5 - 0.75) * np.log(0.5 / 0.75) + (0.5 - 0.25) * np.log(0.5 / 0.25)) / 2
@@ -87,15 +87,15 @@ def test_r_drop_of_label_sets_by_hand(given, batch_of):
 
 
 @pytest.mark.parametrize(
-    ("kind", "logits", "expected"),
+    ("learning", "logits", "expected"),
     [
-        ("label_set", [[0.0, 0.0]], 2 * np.log(0.5)),
-        ("grade", [[0.0]], np.log(0.5)),
-        ("span", [[[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]], 2 * np.log(0.25)),
+        (LABEL_SETS, [[0.0, 0.0]], 2 * np.log(0.5)),
+        (GRADES, [[0.0]], np.log(0.5)),
+        (ANSWER_ENDS, [[[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]], 2 * np.log(0.25)),
     ],
 )
-def test_the_likelihood_of_what_is_drawn_sums_over_the_questions(batch_of, kind, logits, expected):
-    drawn = ANSWER_KINDS[kind].drawn(torch.tensor(logits), batch_of([0]), torch.Generator().manual_seed(0))
+def test_the_likelihood_of_what_is_drawn_sums_over_the_questions(batch_of, learning, logits, expected):
+    drawn = learning.drawn(torch.tensor(logits), batch_of([0]), torch.Generator().manual_seed(0))
     assert float(drawn) == pytest.approx(expected, rel=1e-5)
 
 
@@ -131,14 +131,14 @@ CASES = {
         TEXTS,
         [float(len(text)) for text in TEXTS],
     ),
-    "tags": lambda: (
+    "spans": lambda: (
         TokenEncoder(outside_bias=0.0, calibration=(1.0, 0.0)),
         "focal:1+r_drop+fgm+ewc",
         TEXTS,
         spans(),
     ),
-    "span": lambda: (
-        Reader(verdict=asdict(Verdict()), longest_answer=8),
+    "passage_answer": lambda: (
+        Reader(verdict=asdict(AnswerThreshold()), longest_answer=8),
         "pgd:1:2+ewc",
         *questions(),
     ),
@@ -148,10 +148,12 @@ CASES = {
 @pytest.mark.parametrize("kind", CASES)
 def test_every_term_of_a_task_is_learned_by(kind, tiny_base):
     method, objective, X, y = CASES[kind]()
-    assert method.answers == kind
+    assert method.method.answer.name == kind
     plain = method.set_params(base=str(tiny_base), epochs=1, stop_epoch=1)
     losses = [
-        type(plain)(**{**plain.get_params(), "objective": own}).fit(X, y).facts_["epochs"][0]["loss"]
+        type(plain)(**{**plain.get_params(), "objective": own, "old_rows": X[:6]})
+        .fit(X, y)
+        .facts_["epochs"][0]["loss"]
         for own in (None, objective)
     ]
     assert np.isfinite(losses).all()

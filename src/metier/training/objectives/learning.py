@@ -1,10 +1,14 @@
-"""What the logits of a task mean to an objective: their losses, what can be put on these, what a model would answer."""
+"""How answers are learned: the losses by name, and the logits as choices that a softmax tells apart.
+
+Which losses and terms suit an answer, its kind says (`tasks.answers`); here is what computes them.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 
+from metier.tasks.answers import GRADE, LABEL, LABEL_SET, PASSAGE_ANSWER, SCORE, SPANS, AnswerKind
 from metier.training.batch import Batch, known_labels
 from metier.training.objectives.binary_cross_entropy import binary_cross_entropy
 from metier.training.objectives.corn import corn
@@ -15,27 +19,24 @@ from metier.training.objectives.span_cross_entropy import span_cross_entropy
 from metier.training.objectives.squared_error import squared_error
 from metier.training.objectives.token_cross_entropy import UNTAGGED, token_cross_entropy
 
-# What holds for a head that compares embeddings or numbers as well as for one that names labels.
-ON_WEIGHTS_AND_WORDS = ("fgm", "pgd", "ewc")
-
 
 @dataclass(frozen=True)
-class AnswerKind:
-    """How the answers of a method are learned.
+class Learning:
+    """How the answers of a head are learned.
 
     Parameters
     ----------
+    answer : AnswerKind
+        Says which terms can be put on the losses.
     losses : mapping of str to callable
         By name, the first being the default; each takes numbers of its term and what it shares with the others.
-    wrappers : tuple of str
-        Terms that can be put on these losses.
     questions : callable
         Gives the logits as choices of one answer each, which a softmax over the last axis tells apart; a score,
         which is none, has a logit by itself there.
     """
 
+    answer: AnswerKind
     losses: Mapping[str, Callable[..., Objective]]
-    wrappers: tuple[str, ...]
     questions: AsQuestions
 
     def drawn(self, logits: torch.Tensor, batch: Batch, generator: torch.Generator) -> torch.Tensor:
@@ -75,26 +76,13 @@ def _alone(loss: Callable[..., Objective]) -> Callable[..., Objective]:
     return built
 
 
-ANSWER_KINDS = {
-    "label": AnswerKind(
-        {"cross_entropy": cross_entropy, "focal": focal},
-        ("mixup", "supcon", "distillation", "simcse", "r_drop", *ON_WEIGHTS_AND_WORDS),
-        as_they_are,
-    ),
-    "label_set": AnswerKind(
-        {
-            "binary_cross_entropy": _alone(binary_cross_entropy),
-            "focal": _alone(binary_cross_entropy),
-        },
-        ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS),
-        _yes_or_no,
-    ),
-    "grade": AnswerKind({"corn": _alone(corn)}, ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS), _yes_or_no),
-    "score": AnswerKind(
-        {"squared_error": _alone(squared_error)}, ("simcse", *ON_WEIGHTS_AND_WORDS), as_they_are
-    ),
-    "tags": AnswerKind(
-        {"cross_entropy": _tokens, "focal": _tokens}, ("r_drop", *ON_WEIGHTS_AND_WORDS), _tagged
-    ),
-    "span": AnswerKind({"cross_entropy": _alone(span_cross_entropy)}, ON_WEIGHTS_AND_WORDS, _places),
-}
+LABELS = Learning(LABEL, {"cross_entropy": cross_entropy, "focal": focal}, as_they_are)
+LABEL_SETS = Learning(
+    LABEL_SET,
+    {"binary_cross_entropy": _alone(binary_cross_entropy), "focal": _alone(binary_cross_entropy)},
+    _yes_or_no,
+)
+GRADES = Learning(GRADE, {"corn": _alone(corn)}, _yes_or_no)
+SCORES = Learning(SCORE, {"squared_error": _alone(squared_error)}, as_they_are)
+TAGS = Learning(SPANS, {"cross_entropy": _tokens, "focal": _tokens}, _tagged)
+ANSWER_ENDS = Learning(PASSAGE_ANSWER, {"cross_entropy": _alone(span_cross_entropy)}, _places)

@@ -1,0 +1,61 @@
+"""The ridge regression that a head of scores starts from, and the unit that the network learns them in."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from metier.tasks.examples import Examples
+from metier.training.heads.dense_ridge import fit_dense_ridge
+
+# Strengths of the penalty of the head's start a row, for standardised vectors. Vectors of two texts read as one
+# hardly differ between pairs, and a head that stretches their noise comes apart as soon as the encoder moves.
+GRID = (0.1, 1.0, 10.0, 100.0)
+UNFITTED_C = 0.1
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Scores of mean 0 and spread 1, whatever their own unit.
+
+    Parameters
+    ----------
+    shift, scale : float
+        Mean and spread of the scores that were learned.
+    """
+
+    shift: float
+    scale: float
+
+    def standardised(self, examples: Examples) -> Examples:
+        """Give examples whose scores are in this unit."""
+        return replace(examples, truth=(examples.truth - self.shift) / self.scale)
+
+    def restored(self, numbers: np.ndarray) -> np.ndarray:
+        """Give numbers in the scores' own unit."""
+        return numbers * self.scale + self.shift
+
+
+@dataclass(frozen=True)
+class RidgeStart:
+    """Ridge regression, whose penalty is 1 / C a row."""
+
+    def unit(self, examples: Examples) -> Unit:
+        """Give the unit in which scores are learned."""
+        return Unit(float(examples.truth.mean()), float(examples.truth.std()))
+
+    def solve(self, known: Any, held: Any, settings: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Give C, weight and bias; C is chosen on held-out rows unless it is set."""
+        truth, C = _targets(known[0]), settings.C or UNFITTED_C
+        if settings.C is None and held is not None:
+            errors = {}
+            for penalty in GRID:
+                weight, bias = fit_dense_ridge(known[1], truth, penalty=penalty)
+                errors[1 / penalty] = float(np.square(held[1] @ weight + bias - _targets(held[0])).mean())
+            C = min(errors, key=lambda candidate: errors[candidate])
+        weight, bias = fit_dense_ridge(known[1], truth, penalty=1 / C)
+        return C, weight[None, :], np.array([bias])
+
+
+def _targets(examples: Examples) -> np.ndarray:
+    return np.asarray(examples.truth, dtype=np.float32)
