@@ -1,1 +1,1 @@
-"""Measured claims: each module prints its figures as JSON."""
+"""Benchmarks: each module prints its results as JSON."""

@@ -1,7 +1,7 @@
 """Our linear chain against CRFsuite's own tagger: the same weights, the same rows, on one thread.
 
 Both answer the same validation rows with a model of CRFsuite's; features are read the same way and counted into both.
-They take turns row by row, and times are of the processor, not of the clock. Memory is what a fresh process grows by
+They alternate row by row, and times are processor times, not wall time. Memory is what a fresh process grows by
 when it loads the model and answers every row once.
 
     python -m benchmarks.crf_tagger [--rows 400]
@@ -37,7 +37,7 @@ DATA = {"ncbi_disease": "dev", "uner_zh_gsd": "dev"}
 
 
 def main() -> None:
-    """Train once a data set, answer with both, print."""
+    """Train once per data set, predict with both, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=400, help="Rows to answer of each data set.")
     parser.add_argument(
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def compare(name: str, split: str, rows: int) -> dict[str, Any]:
-    """Train a model and time both on unseen rows of a data set."""
+    """Train a model and time both on validation rows of a data set."""
     train = read(EXAMPLES / name / "train.conll")
     texts = list(read(EXAMPLES / name / f"{split}.conll").texts)[:rows]
     with tempfile.TemporaryDirectory() as place:

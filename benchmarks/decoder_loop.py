@@ -74,7 +74,7 @@ def compare(
 
 
 def written_by_genai(model: genai.Model, prompt: list[int], n_tokens: int) -> list[int]:
-    """Write exactly so many tokens, the likeliest each time."""
+    """Write exactly so many tokens, the most likely each time."""
     params = genai.GeneratorParams(model)
     length = len(prompt) + n_tokens
     params.set_search_options(max_length=length, min_length=length, do_sample=False)
@@ -117,7 +117,7 @@ def adapted(path: Path, config: object) -> Path:
 
 
 def configuration(config: object) -> dict[str, object]:
-    """What onnxruntime-genai has to be told of a graph."""
+    """Configuration of a graph for onnxruntime-genai."""
     decoder = {
         "filename": "model.onnx",
         "head_size": config.hidden_size // config.num_attention_heads,

@@ -7,7 +7,7 @@ is seen before the test split is answered once. Both sides learn from the same r
 embedding cache is empty for every fit, so that each pays for its vectors; the test split's frozen vectors are shared.
 Differences are taken row by row within a
 draw and averaged over draws; the interval is from a bootstrap over draws and, inside them, rows. Every finished fit is
-kept in the output file, so a run that was stopped goes on. Prints JSON.
+kept in the output file, so an interrupted run resumes. Prints JSON.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def draw_rows(labels: list[str], *, per_class: int, draw: int) -> np.ndarray:
 def run(side: str, *, per_class: int, draw: int) -> dict:
     """Fit one side on one draw and answer the test split."""
     texts, labels = read_split("train")
-    unseen, truth = read_split("test")
+    test_texts, truth = read_split("test")
     picked = draw_rows(labels, per_class=per_class, draw=draw)
     method = SIDES[side]()
     with fresh_cache():
@@ -71,7 +71,7 @@ def run(side: str, *, per_class: int, draw: int) -> dict:
             "fit_processor_seconds": time.process_time() - processor,
         }
     clock = time.perf_counter()
-    probabilities = method.predict_proba(unseen)
+    probabilities = method.predict_proba(test_texts)
     taken["answer_seconds"] = time.perf_counter() - clock
     numbers = np.searchsorted(method.classes_, truth)
     right = probabilities.argmax(axis=1) == numbers
@@ -126,7 +126,7 @@ def compare(runs: dict[str, dict], one: str, other: str) -> dict | None:
 
 
 def summarise(found: dict) -> dict:
-    """Figures over the draws."""
+    """Results over the draws."""
     runs = found["runs"]
     sides = {}
     for side in SIDES:

@@ -1,7 +1,7 @@
-"""The small language model: what 8 bits cost, how fast each form of it writes, and how good its summaries are.
+"""The small language model: cost of 8 bits, generation speed of each format, and quality of summaries.
 
 It is fine-tuned for a few minutes on the abstracts of examples/scitldr (or `--data`), exported in fp32 and in 8 bits,
-which have to prove themselves as in every export (`export.generation_export`). Then torch in fp32, torch in bf16
+with the equivalence check of every export (`export.generation_export`). Then torch in fp32, torch in bf16
 and both exports write the same summaries one at a time, on one thread. Seconds are of the process.
 
     python -m benchmarks.generation [--train-minutes 1] [--written 4] [--rows 20] [--data FOLDER]
@@ -40,9 +40,11 @@ def main() -> None:
     options = parser.parse_args()
     train, dev, test = (metier.read(options.data / f"{part}.jsonl") for part in ("train", "dev", "test"))
     task = Generation.from_rows(train)
-    unseen = dev.take(range(min(options.gate_rows, len(dev))))
+    validation = dev.take(range(min(options.gate_rows, len(dev))))
     method = Generator(base="smollm2", epochs=1, time_limit_minutes=options.train_minutes)
-    method.fit(task.items(train), task.targets(train), validation=(task.items(unseen), task.targets(unseen)))
+    method.fit(
+        task.items(train), task.targets(train), validation=(task.items(validation), task.targets(validation))
+    )
     say(
         "training", {name: method.facts_[name] for name in ("steps", "stopped_by", "rows_per_second", "epochs")}
     )
@@ -93,8 +95,11 @@ def rate(predictor: Any, items: Sequence[Any], truth: Sequence[Any]) -> None:
     """ROUGE-L of what was exported beside the first sentence, on the same rows."""
     written = predictor.predict(items).predicted
     own = [rouge_l(true, text) for true, text in zip(truth, written, strict=True)]
-    floor = [rouge_l(true, lead(text, 1)) for true, text in zip(truth, items, strict=True)]
-    say("rouge_l", {"rows": len(own), "generator.v1": sum(own) / len(own), "lead": sum(floor) / len(floor)})
+    baseline = [rouge_l(true, lead(text, 1)) for true, text in zip(truth, items, strict=True)]
+    say(
+        "rouge_l",
+        {"rows": len(own), "generator.v1": sum(own) / len(own), "lead": sum(baseline) / len(baseline)},
+    )
     say("machine", describe_machine())
 
 

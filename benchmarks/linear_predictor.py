@@ -1,12 +1,12 @@
 """The linear predictor against the scikit-learn pipeline it came from, on one thread.
 
-Both answer the same unseen rows with the same weights, one row at a time and then in batches. They take turns
-row by row in random order, so a busy moment hits both, and what counts is the ratio. Times are of the
-processor, not of the clock: other programs on the same cores do not enter. Answers are compared as well.
+Both answer the same test rows with the same weights, one row at a time and then in batches. They alternate
+row by row in random order, so a busy moment affects both, and only the ratio is meaningful. Times are processor
+times, so other programs on the same cores do not count. Answers are compared as well.
 
 Two pipelines of scikit-learn are timed: the one with our n-grams, which gives the same probabilities, and the
-stock one (its own `word` and `char_wb` analysers), which is what somebody would write and which gives its
-own.
+stock one (its own `word` and `char_wb` analysers), which is the usual code and gives other
+probabilities.
 
     python -m benchmarks.linear_predictor [--rows 1000]
 """
@@ -47,8 +47,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000, help="Unseen rows to answer.")
     options = parser.parse_args()
     texts, labels = read("train.csv")
-    unseen, _ = read("test.csv")
-    unseen = [unseen[i] for i in np.random.default_rng(0).permutation(len(unseen))[: options.rows]]
+    test_texts, _ = read("test.csv")
+    test_texts = [test_texts[i] for i in np.random.default_rng(0).permutation(len(test_texts))[: options.rows]]
 
     method = TfidfLinear(model="svc", C=1.0, temperature=TEMPERATURE).fit(texts, labels)
     same = same_pipeline(method, texts)
@@ -72,16 +72,16 @@ def main() -> None:
         "scikit-learn, same n-grams": lambda asked: probabilities(same, asked),
         "scikit-learn, stock": lambda asked: probabilities(stock, asked),
     }
-    difference = np.abs(answers["metier"](unseen) - answers["scikit-learn, same n-grams"](unseen)).max()
-    single = time_single(answers, unseen)
-    batch = time_batches(answers, unseen)
+    difference = np.abs(answers["metier"](test_texts) - answers["scikit-learn, same n-grams"](test_texts)).max()
+    single = time_single(answers, test_texts)
+    batch = time_batches(answers, test_texts)
     facts: dict[str, Any] = {
         "benchmark": "linear_predictor",
-        "rows": len(unseen),
+        "rows": len(test_texts),
         "largest_difference": float(difference),
         "one_row_ms": {name: quantiles(times) for name, times in single.items()},
         "one_row_ratio": {name: ratio(times, single["metier"]) for name, times in single.items()},
-        "batch_rows_per_second": {name: round(len(unseen) / seconds) for name, seconds in batch.items()},
+        "batch_rows_per_second": {name: round(len(test_texts) / seconds) for name, seconds in batch.items()},
         "batch_ratio": {name: round(seconds / batch["metier"], 2) for name, seconds in batch.items()},
         "load_seconds": round(load_seconds, 3),
         "size_bytes": size_bytes,
@@ -139,7 +139,7 @@ def stock_pipeline() -> Pipeline:
 
 
 def probabilities(pipeline: Pipeline, texts: list[str]) -> np.ndarray:
-    """Answer with a pipeline: softmax of its margins, as the predictor does it."""
+    """Answer with a pipeline: softmax of its logits, as in the predictor."""
     return softmax(pipeline.decision_function(texts) / TEMPERATURE, axis=1)
 
 

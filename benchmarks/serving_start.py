@@ -146,9 +146,9 @@ def time_bare_python() -> float:
 
 def time_requests(bundle: Path, requests: int) -> dict[str, Any]:
     """Milliseconds of each request over HTTP and of the same text in this process, by turns."""
-    unseen, _ = read("test.csv")
-    order = np.random.default_rng(0).permutation(len(unseen))
-    texts = [unseen[row] for row in order[: requests + WARM_REQUESTS]]
+    test_texts, _ = read("test.csv")
+    order = np.random.default_rng(0).permutation(len(test_texts))
+    texts = [test_texts[row] for row in order[: requests + WARM_REQUESTS]]
     model = load_bundle(bundle)
     over_http, in_process, stated = [], [], []
     with served(bundle) as (process, port, _):

@@ -7,8 +7,8 @@ Rows: banking77 repeated with noise (a word of each copy is changed for another 
 compact, planning the batches. Of its steps a few are timed, spread over the plan, and the epoch is their rate times the
 tokens of the plan.
 
-Tokens: texts joined and cut to 16 to 512 tokens, steps of the same budget. The base was trained on 256 at once and reads
-longer texts in windows of that; its positions allow 512, so the step can be measured there. `plain_over_fused` is the
+Tokens: texts concatenated and cut to 16 to 512 tokens, steps of the same budget. The base was trained on 256 at once and
+reads longer texts in windows of that; its positions allow 512, so the step can be measured there. `plain_over_fused` is the
 time of a step with plain attention to that with torch's fused one, by turns: what `training.attention` chooses by.
 
 Memory is the most that the process has held so far; sizes come in rising order.

@@ -148,7 +148,7 @@ def measure(ids: list[list[int]], truth: np.ndarray, *, bf16: bool, steps: int, 
                 step(positions)
             rates.append(sum(map(step.operations, batches)) / (time.process_time() - begun) / 1e9)
         divided = profiled(step, step.plan[2 : 2 + steps])
-    # The peak of a round is the best product of that round: what a busy machine takes away, it takes from both.
+    # The peak of a round is the best product of that round: a busy machine slows both.
     shares = [rate / max(values[number] for values in peaks.values()) for number, rate in enumerate(rates)]
     return {
         "peak_gflop_per_second": {name: round(statistics.median(values), 1) for name, values in peaks.items()},
@@ -204,7 +204,7 @@ def read_rows(n_rows: int) -> tuple[list[list[int]], np.ndarray]:
 
 
 def write_result(found: dict[str, Any], output: Path) -> None:
-    """Write figures beside the machine they are of, and print them."""
+    """Write results with the machine they were measured on, and print them."""
     found |= {
         "load_average": round(os.getloadavg()[0], 1),
         "versions": {"torch": torch.__version__},

@@ -1,10 +1,10 @@
-"""What texts without labels are worth: a few labelled rows of banking77, the rest of its training rows without labels.
+"""Gain from unlabelled texts: a few labelled rows of banking77, the rest of its training rows without labels.
 
     python -m benchmarks.unlabelled --methods self_training --draws 3
     python -m benchmarks.unlabelled --methods pretrained_encoder,consistency_encoder --draws 1
 
-Each method is held against its plain twin on the 3,080 test rows, with the same labelled rows and the same validation
-rows (two a label). Choices are made on validation only; the test rows are answered once a method.
+Each method is compared with its supervised counterpart on the 3,080 test rows, with the same labelled and validation
+rows (two per label). Choices are made on validation only; the test rows are answered once per method.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def fit(name: str, known: list[Any], held: list[Any], **settings: Any) -> tuple[
 
 
 def main() -> None:
-    """Print a line a draw and method."""
+    """Print one line per draw and method."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--methods", default="self_training")
     parser.add_argument("--per-label", type=int, default=8)
@@ -75,23 +75,28 @@ def main() -> None:
         known, held, others = draw(rows, arguments.per_label, seed)
         plain: dict[str, np.ndarray] = {}
         for name in arguments.methods.split(","):
-            twin = catalogue.resolve(catalogue.full_name(name)).twin
+            counterpart = catalogue.capabilities(catalogue.full_name(name)).baseline
+            if counterpart is None:
+                raise SystemExit(f"{name} has no supervised counterpart to compare with.")
             settings = {"epochs": arguments.epochs} if arguments.epochs and "encoder" in name else {}
-            if twin not in plain:
-                method, seconds = fit(twin, known, held, **settings)
-                plain[twin] = np.array([codes[label] for label in method.predict(texts)])
+            if counterpart not in plain:
+                method, seconds = fit(counterpart, known, held, **settings)
+                plain[counterpart] = np.array([codes[label] for label in method.predict(texts)])
                 print(
-                    f"draw {seed}  {twin}: {np.mean(plain[twin] == numbers):.4f} in {seconds:.0f} s", flush=True
+                    f"draw {seed}  {counterpart}: {np.mean(plain[counterpart] == numbers):.4f} in {seconds:.0f} s",
+                    flush=True,
                 )
             unlabelled = others[: arguments.most_unlabelled]
             method, seconds = fit(name, known, held, unlabelled=unlabelled, **settings)
             own = np.array([codes[label] for label in method.predict(texts)])
-            found = compare(numbers, own, plain[twin])
+            found = compare(numbers, own, plain[counterpart])
             interval = f"{100 * found.difference:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
-            believed = f", believed {method.facts_['believed']}" if "believed" in method.facts_ else ""
+            pseudo_labelled = (
+                f", pseudo-labelled {method.facts_['believed']}" if "believed" in method.facts_ else ""
+            )
             print(
-                f"draw {seed}  {method.name}: {np.mean(own == numbers):.4f} in {seconds:.0f} s, against its twin "
-                f"{interval}, p = {found.p_value:.2g}{believed}",
+                f"draw {seed}  {method.name}: {np.mean(own == numbers):.4f} in {seconds:.0f} s, "
+                f"against its supervised counterpart {interval}, p = {found.p_value:.2g}{pseudo_labelled}",
                 flush=True,
             )
 

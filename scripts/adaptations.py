@@ -1,10 +1,10 @@
-"""Every adaptation on real rows: what it trains, reaches and costs, written to docs/adaptations.md.
+"""Every adaptation on real rows: trained weights, scores and costs, written to docs/adaptations.md.
 
     python scripts/adaptations.py [--data FOLDER] [--rows N] [--test-rows N] [--epochs E] [--only NAME,…]
                                   [--sets NAME,…] [--minutes M]
 
-Each cell is a process of its own, so that its memory is its own; cells that are there already are not repeated, so an
-interrupted table goes on. `--data` names a folder with the whole sets; without it the examples' samples are taken.
+Each cell is measured in its own process, because of memory; existing cells are not repeated, so an interrupted
+table resumes. `--data` names a folder with the whole sets; without it the examples' samples are taken.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def settings_of(asked: argparse.Namespace) -> list[str]:
 
 
 def cell_file(asked: argparse.Namespace, name: str, adaptation: str) -> Path:
-    """Where the figures of a cell are kept."""
+    """File of the results of a cell."""
     source = "sample" if asked.data == PROJECT / "examples" else "whole"
     how = f"{asked.base}-{source}-{asked.rows}-{asked.test_rows}-{asked.epochs}"
     return CELLS / how / f"{name}-{adaptation.replace(':', '-')}.json"
@@ -122,7 +122,7 @@ def measure(asked: argparse.Namespace, name: str, adaptation: str) -> dict[str, 
     """Learn, export, answer, read again; and time epochs by turns with full fine-tuning."""
     _, _, metric, method_class = SETS[name]
     items, targets = rows_of(asked, name, "train")
-    unseen, truth = rows_of(asked, name, "test")
+    test_items, truth = rows_of(asked, name, "test")
     base = str(resolve_base(asked.base).folder) if asked.base not in ("minilm",) else asked.base
     method = method_class(
         base=base, adaptation=adaptation, epochs=asked.epochs, precision="fp32", **settled(name)
@@ -132,7 +132,7 @@ def measure(asked: argparse.Namespace, name: str, adaptation: str) -> dict[str, 
     seconds = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
         method.export(Path(folder))
-        answers = load_predictor(Path(folder)).predict(unseen)
+        answers = load_predictor(Path(folder)).predict(test_items)
         answered = (
             [answers.labels[best] for best in answers.best] if metric == "accuracy" else answers.predicted
         )
@@ -143,7 +143,7 @@ def measure(asked: argparse.Namespace, name: str, adaptation: str) -> dict[str, 
     facts = method.facts_
     return {
         "rows": len(items),
-        "test_rows": len(unseen),
+        "test_rows": len(test_items),
         "quality": vars(found),
         "weights_trained": facts["weights_trained"],
         "weights_all": facts["weights_all"],
@@ -156,7 +156,7 @@ def measure(asked: argparse.Namespace, name: str, adaptation: str) -> dict[str, 
 
 
 def settled(name: str) -> dict[str, Any]:
-    """What validation would choose, so that every row teaches."""
+    """Settings that validation would choose, so that all rows are for training."""
     if name == "banking77":
         return {"C": 0.03, "temperature": 1.0}
     return {"outside_bias": 0.0, "calibration": (1.0, 0.0)}

@@ -1,7 +1,6 @@
 """Write docs/benchmarks.md from benchmarks/results/*.json: `python scripts/benchmark_page.py`.
 
-No figure on the page is typed: what a file of results does not hold is not on the page. A test compares the page with
-what this would write.
+All numbers come from the result files. A test compares the page with the output of this script.
 """
 
 import json
@@ -334,7 +333,7 @@ def caption(result: dict[str, Any]) -> str:
 
 
 def typical(runs: list[dict[str, Any]], name: str, form: str) -> str:
-    """The median of a figure over runs."""
+    """The median of a value over runs."""
     return format(statistics.median(run[name] for run in runs), form)
 
 

@@ -1,6 +1,6 @@
 """Write docs/commands/*.md from the commands themselves: `python scripts/command_pages.py`.
 
-A test compares the pages with what this would write, so a page cannot drift from its command.
+A test compares the pages with the output of this script, so that they stay up to date.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Write src/metier/text/homophones.txt: `python scripts/homophone_table.py` (needs pypinyin, MIT).
 
-The 3,755 characters of the first level of GB 2312, those of daily use, under their commonest reading. The readings
+The 3,755 characters of the first level of GB 2312, those of daily use, under their most frequent reading. The readings
 are those of the project pinyin-data (MIT), which pypinyin brings.
 """
 

@@ -43,15 +43,15 @@ def page(name: str, method: Any) -> str:
 
 
 def used_in(name: str, tasks: list[str]) -> str:
-    """Say where a method races by default, and how it is named."""
+    """Describe for which tasks a method is a default candidate, and how to select it."""
     short = name.rpartition(".v")[0]
     if tasks:
-        return f"Races by default for the task {' and '.join(f'`{task}`' for task in tasks)}."
-    return f"Does not race by default; name it: `--candidates {short},…`."
+        return f"A default candidate of the task {' and '.join(f'`{task}`' for task in tasks)}."
+    return f"Not a default candidate; select it with `--candidates {short},…`."
 
 
 def sections_of(text: str) -> dict[str, str]:
-    """Cut a numpy docstring into its sections; what stands before the first is under the empty name."""
+    """Split a numpy docstring into sections; the text before the first has the empty name."""
     found: dict[str, list[str]] = {"": []}
     current = ""
     for line in text.splitlines():
@@ -64,7 +64,7 @@ def sections_of(text: str) -> dict[str, str]:
 
 
 def settings(text: str, method: Any, name: str) -> list[str]:
-    """A line a parameter, with the way to set it."""
+    """One line per parameter, with the way to set it."""
     short = name.rpartition(".v")[0]
     lines = [f"Set with `--set methods.{short}.NAME=VALUE`, or as arguments of `{method.__name__}`.", ""]
     for names, kind, words in documented(text, method):
@@ -73,7 +73,7 @@ def settings(text: str, method: Any, name: str) -> list[str]:
 
 
 def documented(text: str, method: Any) -> list[tuple[str, str, str]]:
-    """Names, kind and words of each parameter; what is said to stand with a parent is read there."""
+    """Names, type and description of each parameter; `see Parent` is resolved there."""
     found, inherited = [], []
     for block in re.split(r"\n(?=\S)", text):
         head, _, body = block.partition("\n")
@@ -89,7 +89,7 @@ def documented(text: str, method: Any) -> list[tuple[str, str, str]]:
 
 
 def references(text: str) -> list[str]:
-    """A line a paper."""
+    """One line per paper."""
     entries = re.split(r"^\.\. \[\d+\] ", text, flags=re.MULTILINE)[1:]
     return [f"{number}. {' '.join(entry.split())}" for number, entry in enumerate(entries, start=1)]
 

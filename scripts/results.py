@@ -1,12 +1,11 @@
-"""Every task on real rows: what each candidate reaches, written to docs/results.md.
+"""Results of every task on real rows, written to docs/results.md.
 
     python scripts/results.py [--data FOLDER] [--only NAME,…] [--budget 6m]
 
-Each set is trained with `metier train` as anybody would, on its own split, with one budget; the table holds the
-report's figures. The examples of this project are samples. `--data` names a folder with the whole sets, one
-folder each (`ncbi_disease/train.conll`, …), from the sources that the examples' READMEs name; a set that is not
-there is taken from the examples, and the table says how many rows it had. Runs that are there already are not
-repeated, so an interrupted table goes on.
+Each set is trained with `metier train` on its own split with one budget; the table has the scores of the report. The
+examples of this project are samples. `--data` names a folder with the whole sets, one folder each
+(`ncbi_disease/train.conll`, …), from the sources in the READMEs of the examples; a missing set is taken from the
+examples, and the table has its number of rows. Existing runs are not repeated, so an interrupted table resumes.
 """
 
 import argparse
@@ -29,21 +28,21 @@ PAGE = PROJECT / "docs" / "results.md"
 
 @dataclass(frozen=True)
 class Set:
-    """One set of rows, and what others published for its test part.
+    """One data set, with published results on its test split.
 
     Parameters
     ----------
     files : dict of str to str
         Paths below the set's folder by split.
     options : dict
-        What `metier.train` has to be told besides.
+        Further arguments of `metier.train`.
     published : str
-        Figures of others on the same test rows, with the size of their model.
+        Published results on the same test rows, with the size of the model.
     sample : dict of str to str
-        Paths below the example's folder, where its files are called otherwise.
+        Paths below the folder of the example, where its files have other names.
     most : dict of str to int
-        Rows of a split that are used at most, drawn with a fixed seed: what writes takes a second or more for each
-        validation and each test row, so a thousand of them would be most of an hour.
+        Most rows of a split, drawn with a fixed seed: generation takes a second or more for each validation and
+        test row.
     """
 
     name: str
@@ -60,7 +59,7 @@ def split(ending: str, *, dev: bool = True) -> dict[str, str]:
     return {part: f"{name}.{ending}" for part, name in parts.items()}
 
 
-# The parse takes spaCy and some milliseconds a row, so it does not race by default.
+# The parse takes spaCy and some milliseconds a row, so it is not a default candidate.
 RELATIONS = ("relation_linear.v1", "relation_syntax.v1", "relation_encoder.v1", "average.v1", "cascade.v1")
 # 95 % intervals of ROUGE-L over 300 rows are about two points wide to either side.
 WRITTEN = {"validation": 60, "test": 300}
@@ -183,14 +182,14 @@ def files_of(one: Set, data: Path | None) -> dict[str, Path] | None:
 
 
 def drawn(rows: Rows, most: int | None) -> Rows:
-    """So many of the rows, in their order; all of them where they are fewer."""
+    """At most so many rows, in their order."""
     if most is None or len(rows) <= most:
         return rows
     return rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[:most]))
 
 
 def page() -> str:
-    """The page: one table a set, the best first."""
+    """The page: one table per set, the best first."""
     parts = [
         "# Results on every task",
         "Written by `python scripts/results.py` (`make prove`) from real runs of `metier train`, one budget a "
@@ -268,7 +267,7 @@ def milliseconds(mean: float) -> str:
 
 
 def figure(interval: dict[str, float], kind: dict[str, Any]) -> str:
-    """A figure with its interval, as a percentage where it is a fraction."""
+    """A score with its interval, as a percentage where it is a fraction."""
     scale, digits = (100, 1) if kind["is_fraction"] else (1, 3)
     value, low, high = (f"{interval[end] * scale:.{digits}f}" for end in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"

@@ -6,7 +6,7 @@ from metier.errors import StorageError
 from metier.user_cache import build_once
 
 
-def test_of_two_who_want_a_folder_at_once_one_builds_it(tmp_path):
+def test_of_two_concurrent_builds_one_builds_the_folder(tmp_path):
     started, release, built = threading.Event(), threading.Event(), []
 
     def build(folder):
@@ -30,7 +30,7 @@ def test_of_two_who_want_a_folder_at_once_one_builds_it(tmp_path):
     assert (tmp_path / "base" / "weights").read_text() == "numbers"
 
 
-def test_what_broke_off_leaves_nothing_and_is_built_the_next_time(tmp_path):
+def test_a_failed_build_leaves_nothing_and_is_repeated(tmp_path):
     def broken(folder):
         (folder / "weights").write_text("half")
         raise KeyboardInterrupt
@@ -42,7 +42,7 @@ def test_what_broke_off_leaves_nothing_and_is_built_the_next_time(tmp_path):
     assert (tmp_path / "base" / "weights").read_text() == "whole"
 
 
-def test_a_disk_that_refuses_is_named_with_the_way_out(tmp_path):
+def test_a_failed_write_is_reported_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="METIER_CACHE"):
         build_once(tmp_path / "file" / "base", lambda folder: None)

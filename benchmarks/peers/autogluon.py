@@ -21,7 +21,7 @@ def main() -> None:
     """Train, score, print."""
     torch.set_num_threads(TASK.threads)
     texts, labels = read(TASK.train)
-    unseen, truth = read(TASK.validation)
+    validation_texts, truth = read(TASK.validation)
     meter = Meter()
     with tempfile.TemporaryDirectory() as folder:
         predictor = MultiModalPredictor(
@@ -30,7 +30,7 @@ def main() -> None:
         meter.go()
         predictor.fit(
             pandas.DataFrame({"text": texts, "label": labels}),
-            tuning_data=pandas.DataFrame({"text": unseen, "label": truth}),
+            tuning_data=pandas.DataFrame({"text": validation_texts, "label": truth}),
             seed=TASK.seed,
             hyperparameters={
                 "model.names": ["hf_text"],

@@ -5,7 +5,7 @@
 Rows are of banking77: some are held out of its training rows for validation, what a side learns from is drawn from the
 rest, and rows of its test are asked at the end. Times are of the processor while a side learns; loading, imports and
 test are outside. Ratios are taken within a round. A side whose environment was not made (`make bench-peers`), that
-fails, or that takes longer than its minutes is said with the reason; the others go on.
+fails, or that exceeds its time limit is reported with the reason; the others continue.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python -m benchmarks.peers.environments [PEER ...] [--folder .bench] [--minutes 10]
 
 torch comes first and by itself: with it in place no later install can pull a GPU build of several GB. An environment
-that stands and was made of the same list is left alone. What cannot be installed is said with the last line of the
-error, and the others go on.
+that exists with the same requirements is kept. A failed installation is reported with the last line of its error,
+and the others continue.
 """
 
 import argparse
@@ -33,14 +33,14 @@ def main() -> None:
             make(peer, options.folder, seconds=options.minutes * 60)
             print(f"{peer}: ready in {options.folder / peer}", flush=True)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
-            print(f"{peer}: not installed: {said[-1] if said else error}", file=sys.stderr, flush=True)
+            output = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+            print(f"{peer}: not installed: {output[-1] if output else error}", file=sys.stderr, flush=True)
             failed.append(peer)
     sys.exit(f"without: {', '.join(failed)}" if failed else 0)
 
 
 def make(peer: str, folder: Path, *, seconds: float) -> Path:
-    """Make the environment of a peer unless it stands; gives its interpreter."""
+    """Make the environment of a peer if missing; gives its interpreter."""
     needs = HERE / "requirements" / f"{peer}.txt"
     python, ready = folder / peer / "bin" / "python", folder / peer / "ready"
     digest = hashlib.sha256(needs.read_bytes()).hexdigest()

@@ -74,7 +74,7 @@ def main() -> None:
     model = transformers.AutoModelForSequenceClassification.from_pretrained(TASK.base, num_labels=len(classes))
     best = TASK.options["manner"] == "best"
     padded = not best
-    unseen, truth = read(TASK.validation)
+    validation_texts, truth = read(TASK.validation)
     meter = Meter()
 
     def classes_of(model, texts):
@@ -82,7 +82,7 @@ def main() -> None:
 
     callbacks = []
     if TASK.options.get("evaluations"):
-        score = lambda model: accuracy(truth, classes_of(model, unseen))  # noqa: E731
+        score = lambda model: accuracy(truth, classes_of(model, validation_texts))  # noqa: E731
         callbacks.append(Watch(meter, score, TASK.options["evaluations"]))
     meter.go()
     rows = Rows(tokenizer, texts, [classes.index(label) for label in labels], padded=padded)

@@ -45,7 +45,7 @@ def test_a_run_means_its_best(bundle, tmp_path):
     assert load_bundle(run).name == "tfidf_linear.v1"
 
 
-def test_a_missing_path_gives_the_nearest(bundle, tmp_path):
+def test_the_error_of_a_missing_path_suggests_the_nearest(bundle, tmp_path):
     run = make_run(bundle, tmp_path)
     with pytest.raises(CallError, match=f"Did you mean '{run}'"):
         resolve_bundle(tmp_path / "runs" / "bankin")
@@ -55,13 +55,13 @@ def test_a_missing_path_gives_the_nearest(bundle, tmp_path):
         resolve_bundle(tmp_path / "nowhere" / "at" / "all")
 
 
-def test_an_unfinished_run_says_how_to_go_on(bundle, tmp_path):
+def test_the_error_of_an_unfinished_run_says_how_to_resume(bundle, tmp_path):
     run = make_run(bundle, tmp_path, best=False)
     with pytest.raises(BundleError, match=r"not finished. Sealed so far: tfidf_linear.v1.*--resume"):
         load_bundle(run)
 
 
-def test_what_is_no_bundle_is_refused(bundle, tmp_path):
+def test_a_folder_that_is_not_a_bundle_is_refused(bundle, tmp_path):
     with pytest.raises(BundleError, match="neither a bundle"):
         load_bundle(tmp_path)
     with pytest.raises(BundleError, match="is a file"):

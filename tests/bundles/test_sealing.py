@@ -20,7 +20,7 @@ def test_manifest_holds_the_hash_and_size_of_every_other_file(bundle):
         assert manifest.files[name].size_bytes == path.stat().st_size
 
 
-def test_manifest_survives_being_written_and_read(bundle):
+def test_the_manifest_round_trips(bundle):
     manifest = read_manifest(bundle)
     assert manifest.format_version == 1
     assert manifest.task.labels == ("age_limit", "card_arrival", "exchange_rate")
@@ -30,7 +30,7 @@ def test_manifest_survives_being_written_and_read(bundle):
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "vocabulary.json", "predictor.json", "README.md"])
-def test_one_altered_byte_is_named(bundle, name):
+def test_one_altered_byte_is_reported(bundle, name):
     content = bytearray((bundle / name).read_bytes())
     content[-3] ^= 1
     (bundle / name).write_bytes(content)
@@ -38,7 +38,7 @@ def test_one_altered_byte_is_named(bundle, name):
         load_bundle(bundle)
 
 
-def test_missing_and_added_files_are_named(bundle):
+def test_missing_and_added_files_are_reported(bundle):
     (bundle / "idf.safetensors").unlink()
     (bundle / "notes").mkdir()
     (bundle / "notes" / "more.json").write_text("{}")
@@ -48,7 +48,7 @@ def test_missing_and_added_files_are_named(bundle):
     assert "added: notes/more.json" in str(caught.value)
 
 
-def test_sealing_again_takes_what_is_there_now(bundle, facts_of):
+def test_sealing_again_takes_the_current_files(bundle, facts_of):
     (bundle / "notes.md").write_text("trained again")
     seal(bundle, facts_of(bundle, method_params={"C": 3.0}))
     manifest = verify(bundle)
@@ -69,7 +69,7 @@ def test_a_later_format_asks_for_a_newer_release(bundle):
         load_bundle(bundle)
 
 
-def test_unknown_fields_of_the_same_format_are_let_be(bundle):
+def test_unknown_fields_of_the_same_format_are_ignored(bundle):
     facts = json.loads((bundle / MANIFEST_FILE).read_text())
     (bundle / MANIFEST_FILE).write_text(json.dumps(facts | {"colour": "blue"}))
     assert read_manifest(bundle).name == "tfidf_linear.v1"
@@ -82,7 +82,7 @@ def test_a_broken_manifest_is_a_bundle_error(bundle, content):
         load_bundle(bundle)
 
 
-def test_a_manifest_that_could_not_be_replaced_stays_as_it_was(bundle, monkeypatch, facts_of):
+def test_a_manifest_that_could_not_be_replaced_is_unchanged(bundle, monkeypatch, facts_of):
     before = (bundle / MANIFEST_FILE).read_bytes()
 
     def full(self, target):

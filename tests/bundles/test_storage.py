@@ -15,7 +15,7 @@ def refuse(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_what_was_written_takes_its_place(tmp_path):
+def test_the_written_folder_replaces_the_target(tmp_path):
     with write_whole(tmp_path / "new" / "bundle") as partial:
         (partial / "a.json").write_text("{}")
         assert not (tmp_path / "new" / "bundle").exists()
@@ -23,15 +23,15 @@ def test_what_was_written_takes_its_place(tmp_path):
     assert (tmp_path / "new" / "bundle" / "a.json").read_text() == "{}"
 
 
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, method, monkeypatch):
+def test_a_full_disk_leaves_no_partial_file(tmp_path, method, monkeypatch):
     monkeypatch.setattr("metier.predictors.linear.linear_predictor.save_file", refuse)
-    expected = pytest.raises(StorageError, match=r"the disk is full.*Nothing half-written")
+    expected = pytest.raises(StorageError, match=r"the disk is full.*No partial file")
     with expected, write_whole(tmp_path / "bundle") as partial:
         method.export(partial)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_stood_there_before_stands_there_still(tmp_path, monkeypatch):
+def test_an_existing_folder_is_unchanged_after_a_failure(tmp_path, monkeypatch):
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "old.json").write_text("old")
@@ -44,7 +44,7 @@ def test_what_stood_there_before_stands_there_still(tmp_path, monkeypatch):
     assert (folder / "old.json").read_text() == "old"
 
 
-def test_an_old_folder_is_replaced_whole(tmp_path):
+def test_an_old_folder_is_replaced_completely(tmp_path):
     folder = tmp_path / "bundle"
     for name in ("first.json", "second.json"):
         with write_whole(folder) as partial:
@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_is_not_blamed_on_the_disk(tmp_path):
 
 
 def test_a_disk_that_is_really_full(method, tmp_path):
-    """On a file system of 64 KB, where the writers of Rust and of Python meet the end by themselves."""
+    """On a file system of 64 KB, where the writers of Rust and Python fill the disk."""
     exported = tmp_path / "exported"
     exported.mkdir()
     method.export(exported)

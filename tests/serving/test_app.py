@@ -44,13 +44,13 @@ def test_answers_several_texts_in_their_order(client):
     assert answers[0]["probabilities"]["refund"] == answers[0]["probability"]
 
 
-def test_gives_every_label_when_more_are_asked_for_and_writes_them_readably(client):
+def test_gives_every_label_when_more_are_asked_for(client):
     response = client.post("/v1/predict", json={"text": "", "top": 99})
     assert sum(response.json()["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert "换卡" in response.text
 
 
-def test_curl_which_calls_json_a_form_is_answered(client):
+def test_json_with_the_content_type_of_a_form_is_answered(client):
     headers = {"content-type": "application/x-www-form-urlencoded"}
     assert (
         client.post("/v1/predict", content=b'{"text": "card"}', headers=headers).json()["label"]
@@ -75,13 +75,13 @@ def test_curl_which_calls_json_a_form_is_answered(client):
         (b'{"text": "a", "top": 0}', 422, "bad_request", "top", "greater than or equal to 1"),
     ],
 )
-def test_a_wrong_request_is_told_what_was_found(client, body, status, code, field, says):
+def test_a_wrong_request_gets_an_error_with_what_was_found(client, body, status, code, field, says):
     error = error_of(client.post("/v1/predict", content=body), status, code)
     assert says in error["message"]
     assert error.get("field") == field
 
 
-def test_paths_and_methods_that_are_not_there(client):
+def test_unknown_paths_and_methods(client):
     assert "/v1/predict" in error_of(client.get("/nothing"), 404, "not_found")["message"]
     error_of(client.get("/docs/vendor/nothing.js"), 404, "not_found")
     refused = client.get("/v1/predict")
@@ -89,7 +89,7 @@ def test_paths_and_methods_that_are_not_there(client):
     assert refused.headers["allow"] == "POST"
 
 
-def test_limits_say_what_was_found_and_what_is_allowed(model, start):
+def test_errors_of_limits_have_what_was_found_and_allowed(model, start):
     settings = ServingSettings(max_rows=2, max_characters=10, max_body_bytes=1_000)
     client = start(build_app(lambda: model, settings))
     asked = model.asked
@@ -114,14 +114,14 @@ def test_a_body_without_end_is_cut_off(model, start):
             sent += 10_000
             yield b" " * 10_000
 
-    # Whether the refusal or the closed connection is seen first is the network's affair.
+    # Either the refusal or the closed connection is seen first.
     with contextlib.suppress(httpx.TransportError):
         error_of(client.post("/v1/predict", content=endless()), 413, "body_too_large")
     assert sent < 50_000_000
     assert client.post("/v1/predict", json={"text": "card"}).status_code == 200
 
 
-def test_our_own_failure_is_typed_and_logs_no_text(client, caplog):
+def test_an_internal_error_is_typed_and_logs_no_text(client, caplog):
     error_of(client.post("/v1/predict", json={"text": "break on MY-SECRET"}), 500, "our_fault")
     assert "ZeroDivisionError" in caplog.text
     assert "MY-SECRET" not in caplog.text
@@ -147,7 +147,7 @@ def test_readiness_waits_for_the_model_and_liveness_does_not(model, start):
     assert client.post("/v1/predict", json={"text": "card"}).status_code == 200
 
 
-def test_a_model_that_cannot_be_loaded_is_told_to_the_owner_and_to_callers(start):
+def test_a_model_that_cannot_be_loaded_is_reported_to_owner_and_callers(start):
     told = []
 
     def load():
@@ -181,7 +181,7 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(model, start):
     assert client.post("/v1/predict", json={"text": "card"}).status_code == 200
 
 
-def test_requests_are_answered_side_by_side(model, start):
+def test_requests_are_answered_in_parallel(model, start):
     meeting = threading.Barrier(2, timeout=20)
     answer = model.predict
 
@@ -207,14 +207,14 @@ def test_metrics_count_requests_and_answers(client):
     assert 'metier_request_total{endpoint="/v1/predict",http_response_code="422"} 1.0' in text
     assert (
         'metier_request_total{endpoint="other",http_response_code="404"} 2.0' in text
-    )  # Not one series a path.
+    )  # Not one series per path.
     assert 'metier_request_duration_seconds_count{endpoint="/v1/predict"} 2.0' in text
     assert 'metier_answers_total{answered_by="tfidf_linear.v1"} 2.0' in text
     assert "metier_bundle_info{" in text
     assert "process_resident_memory_bytes" in text
 
 
-def test_two_services_in_one_process_count_apart(model, start):
+def test_two_services_in_one_process_have_separate_metrics(model, start):
     first, second = start(build_app(lambda: model)), start(build_app(lambda: model))
     first.post("/v1/predict", json={"text": "card"})
     assert 'metier_answers_total{answered_by="tfidf_linear.v1"} 1.0' in first.get("/metrics").text
@@ -243,7 +243,7 @@ def test_the_vendored_files_are_the_published_ones():
         assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == expected
 
 
-def test_openapi_tells_of_the_body_and_of_every_refusal(client):
+def test_openapi_documents_the_body_and_every_refusal(client):
     schema = client.get("/openapi.json").json()
     asked = schema["paths"]["/v1/predict"]["post"]
     body = asked["requestBody"]["content"]["application/json"]

@@ -1,4 +1,4 @@
-"""`metier serve` as it runs: a process of its own, asked over HTTP, stopped by a signal."""
+"""`metier serve` in its own process, called over HTTP, stopped by a signal."""
 
 import csv
 import json
@@ -141,12 +141,12 @@ def test_the_bar_holds(watched):
     watched[1].write_text("")
 
 
-def test_says_that_it_is_ready(client):
+def test_reports_that_it_is_ready(client):
     assert client.get("/readyz").json() == {"status": "ready", "asks_for": ["text"]}
     assert client.get("/healthz").json() == {"status": "alive"}
 
 
-def test_answers_one_and_many_as_the_bundle_does(client, bundle):
+def test_answers_agree_with_the_bundle(client, bundle):
     asked = ["How old must I be?", "my card never came", "换卡", ""]
     expected = load_bundle(bundle).predict(asked)
     many = client.post("/v1/predict", json={"texts": asked}).json()
@@ -238,7 +238,7 @@ def test_ctrl_c_and_json_for_programs(bundle, watched):
     assert json.loads(out) == facts
 
 
-def test_a_port_that_is_taken_is_a_sentence(bundle, watched):
+def test_a_port_in_use_is_a_clear_error(bundle, watched):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "metier", "serve", str(bundle), "--port", port]
@@ -262,7 +262,7 @@ def test_a_bundle_that_was_changed_is_not_served(bundle, watched, tmp_path):
 
 @pytest.mark.serial
 def test_an_answer_does_not_wait_for_the_callers_acknowledgement(client):
-    # Without TCP_NODELAY each answer on a kept connection stands still for the 40 ms of a delayed ACK.
+    # Without TCP_NODELAY each answer on a kept connection waits 40 ms of a delayed ACK.
     times = []
     for _ in range(31):
         begun = time.perf_counter()

@@ -83,7 +83,7 @@ def test_pieces_come_before_the_answer_is_whole(client, writer):
     assert 'metier_answers_total{answered_by="generator.v1"} 1.0' in client.get("/metrics").text
 
 
-def test_who_hangs_up_ends_the_writing(client, writer):
+def test_a_disconnect_stops_generation(client, writer):
     with ask(client, "for ever") as response:
         assert next(read_events(response))[1] == {"piece": "word "}
         assert not writer.was_closed.is_set()
@@ -108,7 +108,7 @@ def test_a_stream_takes_a_thread_like_any_request(client, writer):
         assert list(events)[-1][0] == "done"
 
 
-def test_a_failure_on_the_way_is_an_event_and_logs_no_text(client, caplog):
+def test_a_failure_midway_is_an_event_and_logs_no_text(client, caplog):
     with ask(client, "break on MY-SECRET") as response:
         kind, facts = list(read_events(response))[-1]
     assert kind == "error"
@@ -123,7 +123,7 @@ def test_a_list_is_not_streamed(client):
     assert refused.json()["error"]["field"] == "stream"
 
 
-def test_a_model_that_does_not_write_says_so(model, start):
+def test_a_model_that_cannot_stream_is_refused(model, start):
     client = start(build_app(lambda: model))
     refused = client.post("/v1/predict", json={"text": "card", "stream": True})
     assert refused.status_code == 422

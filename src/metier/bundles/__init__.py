@@ -1,4 +1,4 @@
-"""A bundle: the sealed folder that a predictor lives in. No pickle, ever."""
+"""A bundle: the sealed folder of a predictor. Never contains pickles."""
 
 from metier.bundles.card import write_card
 from metier.bundles.loading import Bundle, load_bundle, resolve_bundle

@@ -1,4 +1,4 @@
-"""From a path to a bundle that answers, verified before anything in it is loaded."""
+"""Load a bundle from a path, verified before anything in it is loaded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Bundle:
     ----------
     folder : Path
     manifest : Manifest
-        What it is, what it was trained on, how good and how quick it was measured.
+        Task, data, metrics and measured cost.
     predictor : Predictor
     """
 
@@ -41,7 +41,7 @@ class Bundle:
 
     @property
     def input_keys(self) -> tuple[str, ...]:
-        """What a question consists of; `("text",)` where it is one text."""
+        """The keys of an input; `("text",)` for a single text."""
         return self.manifest.task.input_keys
 
     def predict(self, items: Sequence[Any]) -> AnswerBatch:
@@ -56,27 +56,27 @@ class Bundle:
 
     @property
     def can_stream(self) -> bool:
-        """Whether an answer can be given piece by piece, as it is written."""
+        """Whether answers can be streamed."""
         return hasattr(self.predictor, "stream")
 
     def stream(self, item: Any) -> Iterator[str]:
-        """Give the answer to one item piece by piece; closing the iterator ends the writing.
+        """Stream the answer to one item; closing the iterator stops generation.
 
         Raises
         ------
         TypeError
-            If the item is of another shape than the task asks for.
+            If the item does not have the shape of the task.
         CallError
-            If this bundle has its answers at once.
+            If this bundle cannot stream.
         """
-        [asked] = check_items([item], input_of(self.input_keys))
+        [checked] = check_items([item], input_of(self.input_keys))
         stream = getattr(self.predictor, "stream", None)
         if stream is None:
             raise CallError(
-                f"{self.name} has its answer at once and not piece by piece. Ask without streaming; only models "
-                "that write stream, such as generator.v1."
+                f"{self.name} cannot stream its answers. Ask without streaming; only models "
+                "that generate text can stream, such as generator.v1."
             )
-        pieces: Iterator[str] = stream(asked)
+        pieces: Iterator[str] = stream(checked)
         return pieces
 
     def __repr__(self) -> str:
@@ -89,19 +89,19 @@ def load_bundle(path: str | Path, *, threads: int = 1, verify: bool = True) -> B
     Parameters
     ----------
     path : str or Path
-        What `resolve_bundle` takes.
+        As in `resolve_bundle`.
     threads : int, default=1
-        For one call of `predict`, not for the process.
+        Threads of one call of `predict`.
     verify : bool, default=True
-        Whether every file is hashed and compared with the seal. Without it a changed file goes unnoticed;
-        that no file can run code holds all the same, because no predictor loads such a file.
+        Whether every file is hashed and compared with the seal. Without it a changed file is not detected; files
+        that could run code are still never loaded.
 
     Raises
     ------
     CallError
-        If there is nothing at the path.
+        If the path does not exist.
     BundleError
-        If what is there is no bundle, was altered, or holds a file that could run code.
+        If it is not a bundle, was altered, or contains a file that could run code.
     """
     folder = resolve_bundle(path)
     manifest = verify_seal(folder) if verify else read_manifest(folder)
@@ -109,16 +109,16 @@ def load_bundle(path: str | Path, *, threads: int = 1, verify: bool = True) -> B
 
 
 def resolve_bundle(path: str | Path) -> Path:
-    """Find the bundle that a path means: itself, the best of a run, or a candidate of a run by its name.
+    """Find the bundle of a path: the path itself, the best of a run, or a candidate of a run by name.
 
     `runs/x` means `runs/x/best`; `runs/x/encoder.v1` means `runs/x/candidates/encoder.v1`.
 
     Raises
     ------
     CallError
-        If there is nothing at the path; the nearest name is given.
+        If the path does not exist; the nearest name is suggested.
     BundleError
-        If what is there is neither a bundle nor a finished run.
+        If it is neither a bundle nor a finished run.
     """
     path = Path(path)
     named = path.parent / "candidates" / path.name
@@ -136,15 +136,15 @@ def resolve_bundle(path: str | Path) -> Path:
 
 
 def _nearest(path: Path) -> str:
-    """Name what is like the missing path, in the nearest folder above it that exists."""
+    """Suggest a name similar to the missing one in the nearest existing parent folder."""
     missing, above = path, path.parent
     while not above.exists() and above != above.parent:
         missing, above = above, above.parent
     inside = [above, above / "candidates"]
-    known = {one.name: one for place in inside if place.is_dir() for one in place.iterdir() if one.is_dir()}
+    known = {one.name: one for parent in inside if parent.is_dir() for one in parent.iterdir() if one.is_dir()}
     hint = suggest(missing.name, known)
-    for name, place in known.items():
-        hint = hint.replace(repr(name), repr(str(place)))
+    for name, found in known.items():
+        hint = hint.replace(repr(name), repr(str(found)))
     return hint
 
 
@@ -152,7 +152,7 @@ def _what_else(path: Path) -> str:
     if (path / "candidates").is_dir():
         done = sorted(one.parent.name for one in (path / "candidates").glob(f"*/{MANIFEST_FILE}"))
         candidates = f" Sealed so far: {', '.join(done)}." if done else ""
-        return f"The run {path} is not finished.{candidates} Go on with it: metier train --resume {path}"
+        return f"The run {path} is not finished.{candidates} Resume it: metier train --resume {path}"
     if path.is_file():
         return f"{path} is a file. Give the folder of a run (runs/…) or of a bundle."
     return f"{path} is neither a bundle (it has no {MANIFEST_FILE}) nor a run. Give what `metier train` wrote."

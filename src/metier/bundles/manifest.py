@@ -1,4 +1,4 @@
-"""What a bundle says about itself: `manifest.json`, typed, with a version of its own."""
+"""`manifest.json` of a bundle, typed and versioned."""
 
 import json
 from datetime import UTC, datetime
@@ -19,21 +19,21 @@ class TaskFacts(BaseModel, frozen=True, extra="ignore"):
     name: str = Field(description="`classification`.")
     labels: tuple[str, ...] = Field(description="The label space, in the order of the probabilities.")
     primary_metric: str = "accuracy"
-    input_keys: tuple[str, ...] = Field(default=("text",), description="What a question consists of.")
+    input_keys: tuple[str, ...] = Field(default=("text",), description="Keys of an input.")
 
 
 class PredictorFacts(BaseModel, frozen=True, extra="ignore"):
-    """What answers."""
+    """The predictor."""
 
     kind: str = Field(description="Versioned kind, as in `predictor.json`.")
     name: str = Field(description="Versioned name of the method that left it.")
 
 
 class DataFacts(BaseModel, frozen=True, extra="ignore"):
-    """What it was trained on."""
+    """The training data."""
 
     fingerprint: str = Field(description="SHA-256 over the training texts and labels, in order.")
-    origin: str = Field(description="Where the rows came from: a file name.")
+    origin: str = Field(description="Source of the rows: a file name.")
     rows: dict[str, int] = Field(description="Rows of each split: train, validation, test.")
     trained_on: str = Field(default="train", description="`train`, or `train + validation` after a refit.")
     language: str | None = Field(default=None, description="Main language of the texts: en, zh or other.")
@@ -48,11 +48,11 @@ class Latency(BaseModel, frozen=True, extra="ignore"):
 
 
 class MeasuredFacts(BaseModel, frozen=True, extra="ignore"):
-    """What an answer costs, and on which machine that was measured."""
+    """Measured cost of an answer, and the machine."""
 
     latency_ms: Latency
     rows_per_second: float
-    size_bytes: int = Field(description="Of the files that are read to answer.")
+    size_bytes: int = Field(description="Size of the files that are read for prediction.")
     threads: int = 1
     cpu: str = ""
     instruction_sets: tuple[str, ...] = ()
@@ -66,21 +66,21 @@ class FileFacts(BaseModel, frozen=True, extra="ignore"):
 
 
 class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
-    """Everything about a bundle that its files do not say themselves: what `seal` is given."""
+    """Facts about a bundle that are not in its files; the input of `seal`."""
 
-    name: str = Field(description="What it is called: the versioned name of its method.")
+    name: str = Field(description="The versioned name of its method.")
     task: TaskFacts
     method: str = Field(description="Versioned name in the catalogue.")
-    method_params: dict[str, Any] = Field(default={}, description="The choices that its fit made.")
+    method_params: dict[str, Any] = Field(default={}, description="Parameters chosen during fitting.")
     predictor: PredictorFacts
     calibration: dict[str, Any] = Field(
         default={}, description="Temperatures, weights, thresholds and certificates."
     )
-    base: dict[str, Any] | None = Field(default=None, description="The pretrained model it started from.")
-    adaptation: str | None = Field(default=None, description="How the base's weights changed.")
+    base: dict[str, Any] | None = Field(default=None, description="The pretrained model.")
+    adaptation: str | None = Field(default=None, description="How the weights of the base were changed.")
     data: DataFacts
-    seeds: dict[str, int] = Field(default={}, description="Every seed, by what it was for.")
-    packages: dict[str, str] = Field(default={}, description="Versions of what made it.")
+    seeds: dict[str, int] = Field(default={}, description="Every seed, by purpose.")
+    packages: dict[str, str] = Field(default={}, description="Versions of the packages that made it.")
     measured: MeasuredFacts | None = None
     metrics: dict[str, dict[str, Any]] = Field(
         default={}, description="By split, then by metric: {value, low, high}, or a number."
@@ -88,11 +88,11 @@ class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
 
 
 class Manifest(ManifestFacts, frozen=True, extra="ignore"):
-    """What `manifest.json` holds."""
+    """Content of `manifest.json`."""
 
     format_version: int = FORMAT_VERSION
     created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
-    files: dict[str, FileFacts] = Field(description="Every other file, by its path below the bundle.")
+    files: dict[str, FileFacts] = Field(description="Every other file, by its path in the bundle.")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises
     ------
     BundleError
-        If there is none, it cannot be read, or a later release wrote it.
+        If it is missing or broken, or written by a later release.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -115,11 +115,13 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate(facts)
     except FileNotFoundError:
         raise BundleError(
-            f"{folder} holds no {MANIFEST_FILE}, so it is not a sealed bundle. "
+            f"{folder} has no {MANIFEST_FILE}, so it is not a sealed bundle. "
             "Give a run or a bundle that `metier train` wrote."
         ) from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BundleError(f"{path} is not JSON ({error}). Take the bundle from its source again.") from None
+        raise BundleError(f"{path} is not JSON ({error}). Get the bundle from its source again.") from None
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
-        raise BundleError(f"{path} is no manifest ({faults}). Take the bundle from its source again.") from None
+        raise BundleError(
+            f"{path} is not a manifest ({faults}). Get the bundle from its source again."
+        ) from None

@@ -1,9 +1,8 @@
-"""Which files may lie in a bundle: those that are only data, told by their name and by their first bytes.
+"""Which files are allowed in a bundle: data only, checked by name and first bytes.
 
-A pickle runs whatever its author wrote the moment it is loaded, and a torch archive, a joblib file and an
-array of objects are pickles inside. Nothing here loads such a file and nothing else does; it is refused all
-the same, because a bundle that carries one was not made by `seal` and should not be handed on. What is
-allowed is listed, so a kind of file that nobody thought of is refused too.
+A pickle can run arbitrary code when it is loaded, and torch archives, joblib files and arrays of objects contain
+pickles. Metier never loads such files; a bundle with one is refused anyway, because `seal` did not make it and it
+should not be passed on. Allowed kinds are listed, so unknown kinds are refused too.
 """
 
 import os
@@ -16,7 +15,7 @@ from numpy.lib import format as npy
 
 from metier.errors import UnsafeFileError
 
-# Only data: JSON, tensors without code, an ONNX graph, plain text, SentencePiece pieces, NumPy arrays of
+# Data only: JSON, tensors without code, an ONNX graph, plain text, SentencePiece pieces, NumPy arrays of
 # numbers.
 ALLOWED = frozenset({".json", ".jsonl", ".safetensors", ".onnx", ".md", ".txt", ".model", ".npy", ".npz"})
 MAGIC_BYTES = {
@@ -24,16 +23,16 @@ MAGIC_BYTES = {
     b"\x80\x03": "a pickle",
     b"\x80\x04": "a pickle",
     b"\x80\x05": "a pickle",
-    b"PK\x03\x04": "a zip archive, as torch writes its pickles",
-    b"\x1f\x8b": "compressed, as joblib writes its pickles",
-    b"\x78\x01": "compressed, as joblib writes its pickles",
-    b"\x78\x5e": "compressed, as joblib writes its pickles",
-    b"\x78\x9c": "compressed, as joblib writes its pickles",
-    b"\x78\xda": "compressed, as joblib writes its pickles",
-    b"BZh": "compressed, as joblib writes its pickles",
-    b"\xfd7zXZ": "compressed, as joblib writes its pickles",
-    b"\x5d\x00\x00": "compressed, as joblib writes its pickles",
-    b"\x04\x22\x4d\x18": "compressed, as joblib writes its pickles",
+    b"PK\x03\x04": "a zip archive, the format of torch pickles",
+    b"\x1f\x8b": "compressed, the format of joblib pickles",
+    b"\x78\x01": "compressed, the format of joblib pickles",
+    b"\x78\x5e": "compressed, the format of joblib pickles",
+    b"\x78\x9c": "compressed, the format of joblib pickles",
+    b"\x78\xda": "compressed, the format of joblib pickles",
+    b"BZh": "compressed, the format of joblib pickles",
+    b"\xfd7zXZ": "compressed, the format of joblib pickles",
+    b"\x5d\x00\x00": "compressed, the format of joblib pickles",
+    b"\x04\x22\x4d\x18": "compressed, the format of joblib pickles",
     b"\x7fELF": "a program",
     b"MZ": "a program",
     b"#!": "a program",
@@ -50,37 +49,37 @@ def walk_files(folder: Path) -> Iterator[Path]:
         If a link leads out of the folder, or to another folder.
     """
     root = folder.resolve()
-    for place, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         folders.sort()
-        for name in sorted([*files, *(name for name in folders if Path(place, name).is_symlink())]):
-            path = Path(place, name)
+        for name in sorted([*files, *(name for name in folders if Path(parent, name).is_symlink())]):
+            path = Path(parent, name)
             if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(root)):
                 raise UnsafeFileError(
-                    f"{path} is a link to {str(path.readlink())!r}, which is no file of the bundle. "
+                    f"{path} is a link to {str(path.readlink())!r}, which is not a file of the bundle. "
                     "Put the file itself there, or remove the link."
                 )
             yield path
 
 
 def check_is_data(path: Path) -> None:
-    """Refuse a file that is more than data; only its name, its first bytes and array headers are looked at.
+    """Refuse a file that is not only data, by its name, first bytes and array headers.
 
     Raises
     ------
     UnsafeFileError
-        If it is, or pretends to be, something that could run code.
+        If it could run code, or pretends to be another kind of file.
     """
     reason = _suspicion(path)
     if reason:
         raise UnsafeFileError(
             f"{path} is {reason}: loading it could run code. Metier neither writes nor loads such files. "
-            "Do not open it; take the bundle from a source you trust again, or remove the file and seal anew."
+            "Do not open it; get the bundle again from a trusted source, or remove the file and seal again."
         )
 
 
 def _suspicion(path: Path) -> str | None:
     if path.suffix.lower() not in ALLOWED:
-        return f"a {path.suffix or 'nameless'} file, which is not a kind that a bundle may hold"
+        return f"a {path.suffix or 'nameless'} file, a kind that is not allowed in a bundle"
     with path.open("rb") as file:
         head = file.read(16)
     if path.suffix.lower() == ".npz":
@@ -88,7 +87,7 @@ def _suspicion(path: Path) -> str | None:
     if path.suffix.lower() == ".npy":
         return _suspicion_of_array(path)
     if path.suffix.lower() == ".safetensors" and head[8:9] != b"{":
-        return "not the tensors that its name promises"
+        return "not a safetensors file"
     return next((what for magic, what in MAGIC_BYTES.items() if head.startswith(magic)), None)
 
 
@@ -99,11 +98,11 @@ def _suspicion_of_array(path: Path) -> str | None:
 
 def _suspicion_of_archive(path: Path) -> str | None:
     if not zipfile.is_zipfile(path):
-        return "not the arrays that its name promises"
+        return "not an archive of arrays"
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if not name.endswith(".npy"):
-                return f"an archive with {name!r} in it, which is no array"
+                return f"an archive with {name!r} in it, which is not an array"
             with archive.open(name) as file:
                 reason = _suspicion_of_header(file)
             if reason:
@@ -116,5 +115,5 @@ def _suspicion_of_header(file: IO[bytes]) -> str | None:
     try:
         _, _, dtype = readers[npy.read_magic(file)](file)
     except (ValueError, KeyError, EOFError):
-        return "not the array that its name promises"
+        return "not an array"
     return "an array of Python objects, which is a pickle inside" if dtype.hasobject else None

@@ -1,8 +1,8 @@
-"""Sealing a folder with the SHA-256 of every file, and proving that the seal is whole.
+"""Seal a folder with the SHA-256 of every file, and verify the seal.
 
-The seal tells damage and carelessness: a file that was cut short, edited or forgotten. It is no signature;
-who can write to the folder can write a new manifest too. That nothing in a bundle can run code does not hang
-on the seal: `metier.bundles.safety` looks at every file before any is loaded.
+The seal detects damage and mistakes: a truncated, edited or missing file. It is not a signature; anyone who can
+write to the folder can write a new manifest. Safety against code does not depend on the seal:
+`metier.bundles.safety` checks every file before any is loaded.
 """
 
 import hashlib
@@ -18,21 +18,21 @@ SHOWN_FILES = 5
 
 
 def seal(folder: Path, facts: ManifestFacts) -> Manifest:
-    """Hash every file of a folder and write its manifest, last and at once; an earlier manifest is replaced.
+    """Hash every file of a folder and write its manifest atomically; an earlier manifest is replaced.
 
     Parameters
     ----------
     folder : Path
-        Where a method's `export` left its predictor, model card included.
+        Folder that a method's `export` wrote, with the model card.
     facts : ManifestFacts
-        What the files do not say themselves.
+        Facts that are not in the files.
 
     Raises
     ------
     UnsafeFileError
-        If a file is there that may not be in a bundle.
+        If a file is not allowed in a bundle.
     BundleError
-        If the facts are those of another predictor than the one in the folder.
+        If the facts do not fit the predictor in the folder.
     StorageError
         If the manifest cannot be written.
     """
@@ -50,18 +50,18 @@ def seal(folder: Path, facts: ManifestFacts) -> Manifest:
 
 
 def verify(folder: Path) -> Manifest:
-    """Prove that a bundle is as it was sealed and holds nothing but data, without loading any of it.
+    """Verify that a bundle is unchanged and contains only data, without loading it.
 
     Raises
     ------
     UnsafeFileError
-        If a file could run code, whether the manifest lists it or not.
+        If a file could run code, listed in the manifest or not.
     TamperedBundleError
         If a file was altered, removed or added.
     BundleError
         If the manifest is missing or broken.
     """
-    found = _hash_files(folder)  # First of all: it refuses what could run code.
+    found = _hash_files(folder)  # First, as it refuses files that could run code.
     manifest = read_manifest(folder)
     faults = [
         *_name(
@@ -74,7 +74,7 @@ def verify(folder: Path) -> Manifest:
     if faults:
         raise TamperedBundleError(
             f"{folder} is not as it was sealed: {'; '.join(faults)}. "
-            "Take the bundle from its source again; if the change is yours and meant, train or seal anew."
+            "Get the bundle from its source again; if the change was intended, train or seal again."
         )
     return manifest
 

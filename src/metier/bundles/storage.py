@@ -1,4 +1,4 @@
-"""Writing a folder whole or not at all, and what a full disk says."""
+"""Write a folder completely or not at all, with clear storage errors."""
 
 import errno
 import re
@@ -13,18 +13,18 @@ REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the quota is used up",
     errno.EROFS: "the file system is read-only",
-    errno.EACCES: "writing is not allowed there",
-    errno.EPERM: "writing is not allowed there",
-    errno.EFBIG: "the file is larger than allowed there",
+    errno.EACCES: "no permission to write there",
+    errno.EPERM: "no permission to write there",
+    errno.EFBIG: "the file exceeds the size limit",
     errno.EIO: "the disk reports an error",
 }
 
 
 @contextmanager
 def write_whole(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside the wanted one, which takes its place when the block ends well.
+    """Give an empty temporary folder, which replaces the target when the block succeeds.
 
-    Whatever goes wrong inside, nothing half-written stays and what stood there before stands there still.
+    On any failure no partial folder is left, and an existing folder is unchanged.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def write_whole(folder: Path) -> Iterator[Path]:
     Raises
     ------
     StorageError
-        If the disk refuses a write.
+        If a write fails.
     """
     partial = folder.with_name(folder.name + ".partial")
     with storage_errors(folder):
@@ -49,7 +49,7 @@ def write_whole(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a refused write into a sentence; errors that are about something else pass as they are."""
+    """Turn failed writes into `StorageError`; other errors pass unchanged."""
     try:
         yield
     except StorageError:
@@ -59,24 +59,24 @@ def storage_errors(path: Path) -> Iterator[None]:
         if reason is None:
             raise
         raise StorageError(
-            f"{path} cannot be written: {reason}. Make room or choose another folder, then try again. "
-            "Nothing half-written was left behind."
+            f"{path} cannot be written: {reason}. Free some space or choose another folder, then try again. "
+            "No partial file is left."
         ) from error
 
 
 def _reason(error: Exception, path: Path) -> str | None:
     if isinstance(error, OSError) and error.errno:
-        about = error.filename2 or error.filename  # A copy names its source first.
+        about = error.filename2 or error.filename  # For a copy, the first name is the source.
         if isinstance(about, str) and not Path(about).absolute().is_relative_to(path.parent.absolute()):
-            return None  # A file that was read, not written.
+            return None  # About a file that was read.
         return REASONS.get(error.errno)
-    # What writes from Rust (safetensors, tokenizers) and `copytree` say the system's number in their sentence.
+    # Writers in Rust (safetensors, tokenizers) and `copytree` have the system error number in their message.
     found = re.search(r"\(os error (\d+)\)|\[Errno (\d+)\]", str(error))
     return REASONS.get(int(found[1] or found[2])) if found else None
 
 
 def _swap(partial: Path, folder: Path) -> None:
-    """Put the new folder in the place of the old; the old one goes only when the new one stands."""
+    """Replace the old folder; it is removed only after the new one is in place."""
     old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

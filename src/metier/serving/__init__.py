@@ -1,4 +1,4 @@
-"""The HTTP service over a bundle. Imports neither torch nor scikit-learn: it starts at once and stays small."""
+"""The HTTP service over a bundle. Imports neither torch nor scikit-learn, so it starts fast and stays small."""
 
 from metier.serving.app import build_app
 from metier.serving.process import run_server

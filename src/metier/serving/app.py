@@ -29,13 +29,13 @@ def build_app(
     ----------
     load : callable
         Gives the bundle, or anything else that answers texts. Called in a thread once the service listens, so
-        that `/readyz` can say that loading goes on.
+        that `/readyz` can report the loading.
     settings : ServingSettings or None
-        The limits; None takes the defaults.
+        The limits; None: the defaults.
     when_ready : callable
         Called with the loaded model.
     when_failed : callable
-        Called with the reason why loading failed; from then on every request and `/readyz` get 503 with the reason.
+        Called with the reason why loading failed; afterwards every request and `/readyz` get 503 with it.
     """
     settings = settings or ServingSettings()
     engine, metrics = Engine(load, settings), Metrics()

@@ -1,4 +1,4 @@
-"""The page at /docs: Swagger UI from our own folder, so that it opens without a network."""
+"""The page at /docs: vendored Swagger UI, which works offline."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 VENDOR = Path(__file__).parent / "vendor"
-# The browser refuses anything from elsewhere. Swagger UI sets styles inline and draws signs from data: URLs.
+# Only same-origin content. Swagger UI needs inline styles and images from data: URLs.
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 PAGE = """<!doctype html>

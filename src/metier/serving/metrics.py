@@ -1,8 +1,7 @@
-"""What the service counts, for Prometheus. Each app has a registry of its own: two in a process do not mix.
+"""Metrics of the service for Prometheus. Each app has its own registry.
 
-The middleware stands outermost and so sees every request, refused or not. An exception that nothing below
-foresaw ends here too: the caller gets a typed 500, the log gets the places in code but no message, which could
-quote a text.
+The middleware is the outermost one, so it sees every request, refused or not. Unexpected exceptions end here: the
+caller gets a typed 500, and the log gets the stack trace without the message, which could quote a text.
 """
 
 import logging
@@ -23,7 +22,7 @@ BUCKETS_SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 
 class Metrics:
-    """The counts of one service."""
+    """The metrics of one service."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -36,14 +35,14 @@ class Metrics:
         )
         waiting = "Requests that are being answered or wait."
         self.in_progress = Gauge("metier_request_in_progress", waiting, registry=None)
-        last_word = "Texts, by the method that had the last word."
-        self.answers = Counter("metier_answers", last_word, ["answered_by"], registry=None)
-        self.bundle = Info("metier_bundle", "What is being served.", registry=None)
+        answered = "Texts, by the method that answered."
+        self.answers = Counter("metier_answers", answered, ["answered_by"], registry=None)
+        self.bundle = Info("metier_bundle", "The served bundle.", registry=None)
         for collector in (self.requests, self.durations, self.in_progress, self.answers, self.bundle):
             self.registry.register(collector)
 
     def count_answers(self, answered_by: Sequence[str]) -> None:
-        """Count texts by who answered them."""
+        """Count texts by the method that answered."""
         for name, rows in Tally(answered_by).items():
             self.answers.labels(name).inc(rows)
 
@@ -56,7 +55,7 @@ class MeasuringMiddleware:
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and keep its figures."""
+        """Handle a request and record its metrics."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -81,12 +80,12 @@ class MeasuringMiddleware:
 
 
 def _endpoint(scope: Scope) -> str:
-    # Paths that callers make up would make a new series each; only our own are named.
+    # Only our own paths have a label: arbitrary paths would each create a new series.
     route: Any = scope.get("route")
     return getattr(route, "path", None) or "other"
 
 
 def log_failure(failure: Exception) -> None:
-    """Log where it failed, without its message, which could quote a text."""
-    places = "".join(traceback.format_tb(failure.__traceback__))
-    LOG.error("a request failed with %s at\n%s", type(failure).__name__, places.rstrip())
+    """Log the stack trace without the message, which could quote a text."""
+    trace = "".join(traceback.format_tb(failure.__traceback__))
+    LOG.error("a request failed with %s at\n%s", type(failure).__name__, trace.rstrip())

@@ -1,4 +1,4 @@
-"""The server process: listen, load, answer, and stop without dropping anybody."""
+"""The server process: listen, load, answer, and stop gracefully."""
 
 import signal
 import socket
@@ -27,7 +27,7 @@ def run_server(
     load : callable
         Gives the bundle; called once the service listens.
     host, port : str, int
-        Where to listen; port 0 takes a free one.
+        Address to listen on; port 0 takes a free one.
     settings : ServingSettings or None
         The limits.
     when_ready : callable
@@ -36,7 +36,7 @@ def run_server(
     Raises
     ------
     CallError
-        If the address cannot be listened on.
+        If listening on the address fails.
     Exception
         Whatever `load` raised.
     """
@@ -53,15 +53,15 @@ def run_server(
     app = build_app(load, settings, when_ready=lambda model: when_ready(model, url), when_failed=failed)
     config = uvicorn.Config(
         app,
-        log_config=None,  # Its warnings reach stderr; stdout stays ours.
-        access_log=False,  # Requests are counted under /metrics; their lines would hold addresses of people.
+        log_config=None,  # Warnings go to stderr; stdout is for our output.
+        access_log=False,  # Requests are counted in /metrics; an access log would contain client addresses.
         server_header=False,
         timeout_graceful_shutdown=settings.stop_timeout_seconds,
     )
     server = uvicorn.Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn stops gracefully, then raises the signal again for whoever was there before it. That is us,
-        # and to have been asked to stop is not a failure.
+        # uvicorn stops gracefully, then raises the signal again for the previous handler, which is this one: being
+        # asked to stop is not a failure.
         signal.signal(number, lambda *_: None)
     server.run(sockets=[listening])
     if failures:
@@ -77,7 +77,7 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port}: {error.strerror or error}. "
             "Choose another port with --port (0 takes a free one), or another address with --host."
         ) from None
-    # Connections inherit it. asyncio sets it only on sockets that name their protocol, which this one does not;
-    # without it the second packet of an answer waits 40 ms for the caller's delayed ACK of the first.
+    # Inherited by connections. asyncio sets it only on sockets with an explicit protocol. Without it the second packet
+    # of an answer waits 40 ms for the delayed ACK of the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

@@ -1,6 +1,6 @@
-"""What a caller gets instead of an answer: `{"error": {"code", "message", "field"?}}`, never a bare status.
+"""Error responses: `{"error": {"code", "message", "field"?}}`, never a bare status.
 
-`code` is for programs and stays; `message` is for people and may be reworded.
+`code` is stable, for programs; `message` is for people and may change.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 
 from metier.errors import RequestError
 
-# Seconds after which a caller should ask again; a queue of one-row requests is long gone by then.
+# Seconds until a caller should retry; a queue of one-row requests is empty by then.
 RETRY_AFTER = {"Retry-After": "1"}
 
 
 class RefusalError(RequestError):
-    """A request that is not answered, with what HTTP says of it.
+    """A refused request, with its HTTP status.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class RefusalError(RequestError):
     field : str or None
         The field of the request at fault, where there is one.
     headers : mapping of str to str or None
-        Headers to send along.
+        Further headers.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class RefusalError(RequestError):
 
 
 def as_response(refusal: RefusalError) -> JSONResponse:
-    """Write a refusal as the service sends it."""
+    """Turn a refusal into a response."""
     return JSONResponse({"error": facts_of(refusal)}, status_code=refusal.status, headers=refusal.headers)
 
 
 def facts_of(refusal: RefusalError) -> dict[str, str]:
-    """Give what is said of a refusal: `code`, `message`, and `field` where there is one."""
+    """Give the body of a refusal: `code`, `message`, and `field` where there is one."""
     facts = {"code": refusal.code, "message": str(refusal)}
     if refusal.field is not None:
         facts["field"] = refusal.field
@@ -63,13 +63,13 @@ def facts_of(refusal: RefusalError) -> dict[str, str]:
 
 
 def our_fault() -> RefusalError:
-    """Give the refusal of a request that failed for no reason of the caller's."""
-    message = "The service failed on this request; that is our fault, not yours. Its log says where."
+    """Give the refusal for an internal error."""
+    message = "The service failed on this request because of an internal error. See its log."
     return RefusalError(500, "our_fault", message)
 
 
 def add_refusals(app: FastAPI) -> None:
-    """Make every failure that routing and endpoints can raise a typed one."""
+    """Turn every error of routing and endpoints into a typed response."""
 
     async def refused(request: Request, refusal: Exception) -> JSONResponse:
         assert isinstance(refusal, RefusalError)

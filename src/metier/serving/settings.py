@@ -1,10 +1,10 @@
-"""How much one service takes on."""
+"""Limits of the service."""
 
 from pydantic import BaseModel, Field
 
 
 class ServingSettings(BaseModel, frozen=True, extra="forbid"):
-    """Limits of a service: whatever comes in, its memory and its waiting time stay bounded."""
+    """Limits of a service, which bound its memory and waiting time."""
 
     threads: int = Field(default=1, ge=1, description="Requests answered at the same time, each on one core.")
     max_waiting: int = Field(

@@ -1,11 +1,11 @@
-"""A written answer as server-sent events: its pieces as they come, then the whole of it.
+"""Stream a generated answer as server-sent events: pieces, then the whole text.
 
     data: {"piece": "Fear"}
 
     event: done
     data: {"text": "FearNet …", "answered_by": "generator.v1", "latency_ms": 812.4}
 
-If the model fails on the way, the status has long been sent: `event: error` says it in its place.
+If the model fails midway, the status was already sent, so an `event: error` reports it.
 """
 
 import time
@@ -16,8 +16,8 @@ from metier.serving.messages import write_event
 from metier.serving.metrics import log_failure
 from metier.serving.refusals import facts_of, our_fault
 
-# Proxies that collect an answer before they hand it on would undo what streaming is for.
-NOT_HELD_UP = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+# Keep proxies from buffering the answer.
+NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def stream_events(
@@ -28,7 +28,7 @@ async def stream_events(
     Parameters
     ----------
     pieces : async generator of str
-        Closed when the caller hangs up.
+        Closed when the caller disconnects.
     name : str
         Versioned name of the method that answers.
     when_done : callable

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
 from metier.serving.messages import BODY_SCHEMA, ManyAnswers, OneAnswer, read_request, write_answers
 from metier.serving.refusals import RefusalError
-from metier.serving.streaming import NOT_HELD_UP, stream_events
+from metier.serving.streaming import NOT_BUFFERED, stream_events
 
 # A caller who sends too much still gets the reason, if it stops within this many times the limit.
 PATIENCE = 8
@@ -29,7 +29,7 @@ def build_predict(service: Service) -> Callable[..., Any]:
         if asked.stream:
             pieces = engine.stream(asked.items[0])
             events = stream_events(pieces, engine.name, when_done=metrics.count_answers)
-            return StreamingResponse(events, media_type="text/event-stream", headers=NOT_HELD_UP)
+            return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
         answers, latency_ms = await engine.answer(asked.items)
         metrics.count_answers(answers.answered_by)
         return JSONResponse(write_answers(asked, answers, latency_ms))
