@@ -42,7 +42,7 @@ SETS = {
 }
 TIMED_ROWS, ROUNDS = 200, 3
 EXPLAINED = """\
-`metier train --adaptation NAME`, or the argument `adaptation` of every method that stands on a base. Layers, rank, vectors
+`metier train --adaptation NAME`, or the argument `adaptation` of every method with a base. Layers, rank, vectors
 or width follow the colon. What can be merged (`full`, `head`, `top`, `lora`, `adalora`, `bitfit`, `ia3`) leaves a plain
 encoder; of `prefix`, `prompt` and `adapter` the parts stay, in the exported graph and beside the base's weights in the
 Hugging Face folder.

@@ -23,7 +23,7 @@ makes them in `.bench`), as a process of its own, by turns: A, B, A, B.
 
 Times are of the processor, since the machine was shared while they were taken: they hold what a side computes, not what it
 waited for. Only ratios within one run compare, and on a busy machine they move by a tenth. `times ours` above 1 means that
-ours is the faster. Quality stands beside every time: a fast answer that is worse is no win. Loading, imports and the test
+ours is the faster. Quality is shown with every time: a fast answer that is worse is no win. Loading, imports and the test
 are outside the times; ours includes the frozen start of its head and its validation, the Trainer's does not."""
 
 

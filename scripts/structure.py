@@ -3,7 +3,7 @@
     python scripts/structure.py                     # before and now
     python scripts/structure.py --commit 71959d8    # the numbers of one commit, as JSON: "before" in structure.json
 
-What was before stands in `structure.json`, with the command that measured it.
+The numbers before are in `structure.json`, with the command that measured it.
 """
 
 import argparse
@@ -231,7 +231,7 @@ def now(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_count(value: Any) -> Any:
-    """Give a list's length, and a number as it is: what stands in a table."""
+    """Give a list's length, and a number as it is, for a table."""
     return len(value) if isinstance(value, list) else value
 
 

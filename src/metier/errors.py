@@ -21,7 +21,7 @@ MetierError
 │   ├── AnswerPlaceError         an answer that is not in its passage at the given offset
 │   ├── TooFewLabelsError        fewer than two different labels
 │   ├── RareLabelError           labels with too few rows to be split
-│   ├── UnseenLabelError         labels in one split that are not in the training rows
+│   ├── UnknownLabelError        labels in one split that are not in the training rows
 │   └── LeakageError             test rows that are also in the training rows
 ├── BundleError                  a sealed folder that cannot be trusted or read      exit 1
 │   ├── TamperedBundleError      a file was altered, added or removed after sealing
@@ -248,10 +248,10 @@ class RareLabelError(DataError):
         )
 
 
-class UnseenLabelError(DataError):
+class UnknownLabelError(DataError):
     """Labels in one split that are not in the training rows."""
 
-    code = "unseen_labels"
+    code = "unseen_labels"  # Kept, as programs read it.
 
 
 class LeakageError(DataError):

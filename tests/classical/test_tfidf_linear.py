@@ -8,7 +8,7 @@ from sklearn.svm import LinearSVC
 
 from metier.classical import TfidfLinear
 from metier.classical.learners.svc_or_logistic import CANDIDATES
-from metier.errors import SettingsError, UnseenLabelError
+from metier.errors import SettingsError, UnknownLabelError
 from metier.evaluation import log_loss
 from metier.predictors import load_predictor
 from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
@@ -141,7 +141,7 @@ def test_all_faulty_settings_are_named_together():
 
 
 def test_validation_with_an_unknown_label_is_refused():
-    with pytest.raises(UnseenLabelError, match="'z'"):
+    with pytest.raises(UnknownLabelError, match="'z'"):
         TfidfLinear().fit(["a b", "c d"], ["x", "y"], validation=(["e"], ["z"]))
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metier.errors import EmptyDataError, MissingLabelError, TooFewLabelsError, UnseenLabelError
+from metier.errors import EmptyDataError, MissingLabelError, TooFewLabelsError, UnknownLabelError
 from metier.tasks.examples import check_examples
 
 
@@ -16,7 +16,7 @@ def test_validation_rows_are_numbered_as_the_training_rows():
     classes = np.array(["a", "b", "c"])
     assert check_examples(["x", "y"], ["c", "a"], classes=classes).truth.tolist() == [2, 0]
     assert check_examples(["x"], ["c"], classes=classes).truth.tolist() == [2]
-    with pytest.raises(UnseenLabelError, match="1 labels that the training rows never show: 'd'"):
+    with pytest.raises(UnknownLabelError, match="1 labels that the training rows never show: 'd'"):
         check_examples(["x", "y"], ["a", "d"], classes=classes)
 
 

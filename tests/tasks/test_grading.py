@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metier.errors import DataError, UnseenLabelError
+from metier.errors import DataError, UnknownLabelError
 from metier.tasks.graded_texts import check_grades
 from metier.tasks.grading import Grading, from_conditional, from_cumulative, order_of
 
@@ -54,7 +54,7 @@ def test_grades_are_numbered_from_the_lowest():
     unseen = check_grades(["d"], ["low"], classes=examples.classes)
     assert unseen.truth.tolist() == [0]
     assert unseen.classes.tolist() == ["low", "medium", "high"]
-    with pytest.raises(UnseenLabelError):
+    with pytest.raises(UnknownLabelError):
         check_grades(["d"], ["severe"], classes=examples.classes)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.data.rows import Roles, Rows
-from metier.errors import TooFewLabelsError, UnseenLabelError
+from metier.errors import TooFewLabelsError, UnknownLabelError
 from metier.tasks.label_sets import check_label_sets
 from metier.tasks.many_labels import (
     ManyLabels,
@@ -95,7 +95,7 @@ def test_fit_is_told_what_is_wrong():
         check_label_sets(texts, [["a"]])
     with pytest.raises(TypeError, match="position 1, found str"):
         check_label_sets(texts, [["a"], "a"])
-    with pytest.raises(UnseenLabelError, match=r"'c' \(1 rows\)"):
+    with pytest.raises(UnknownLabelError, match=r"'c' \(1 rows\)"):
         check_label_sets(texts, [["a"], ["c"]], labels=("a", "b"))
 
 

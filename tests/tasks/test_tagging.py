@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
-from metier.errors import BadSpanError, TooFewLabelsError, UnseenLabelError
+from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
 from metier.tasks.tagging import Tagging, check_spans, check_tagged
 
 
@@ -57,7 +57,7 @@ def test_nothing_to_find_is_refused():
 
 
 def test_labels_that_training_never_shows_are_refused():
-    with pytest.raises(UnseenLabelError, match="'y'"):
+    with pytest.raises(UnknownLabelError, match="'y'"):
         check_tagged(["ab"], [[[0, 1, "y"]]], labels=("x",))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.errors import UnseenLabelError
+from metier.errors import UnknownLabelError
 from metier.evaluation.comparison import Comparison
 from metier.evaluation.intervals import Interval
 from metier.evaluation.metrics import METRICS as LABEL_METRICS
@@ -50,7 +50,7 @@ class Scores:
 
         Raises
         ------
-        UnseenLabelError
+        UnknownLabelError
             If a row has a label that the task does not know.
         """
         return self._encode(self.targets)
@@ -101,7 +101,7 @@ class Scores:
         index = {label: place for place, label in enumerate(self.task.labels)}
         unknown = sorted({label for label in labels if label not in index})
         if unknown:
-            raise UnseenLabelError(
+            raise UnknownLabelError(
                 f"{self.origin} use {len(unknown)} labels that the training rows never show: "
                 f"{', '.join(map(repr, unknown[:5]))}. Add training rows with these labels, or fix the spelling."
             )

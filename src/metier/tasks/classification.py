@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from metier.errors import TooFewLabelsError, UnseenLabelError
+from metier.errors import TooFewLabelsError, UnknownLabelError
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.label import LABEL
 from metier.tasks.task import PlainTask
@@ -80,14 +80,14 @@ class Classification(PlainTask):
 
         Raises
         ------
-        UnseenLabelError
+        UnknownLabelError
             If a label is not in the label space.
         """
         index = {label: number for number, label in enumerate(self.labels)}
         unseen = Counter(label for label in labels if label not in index)
         if unseen:
             shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unseen.most_common(5))
-            raise UnseenLabelError(
+            raise UnknownLabelError(
                 f"{origin} use {len(unseen)} labels that the training rows never show: {shown}. "
                 "Add training rows with these labels, or correct the spelling."
             )

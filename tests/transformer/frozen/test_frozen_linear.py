@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from metier.errors import SettingsError, UnseenLabelError
+from metier.errors import SettingsError, UnknownLabelError
 from metier.evaluation.calibration import log_loss
 from metier.predictors import load_predictor
 from metier.training.heads.linear_probe import fit_probe
@@ -124,7 +124,7 @@ def test_a_precision_that_is_none_is_refused(rows):
 
 
 def test_validation_labels_must_be_known(rows, tiny_base):
-    with pytest.raises(UnseenLabelError, match="never_heard"):
+    with pytest.raises(UnknownLabelError, match="never_heard"):
         FrozenLinear(base=str(tiny_base)).fit(*columns(rows["train"]), validation=(["a text"], ["never_heard"]))
 
 

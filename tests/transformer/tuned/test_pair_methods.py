@@ -14,7 +14,7 @@ from metier.errors import (
     MissingSideError,
     SettingsError,
     TooFewLabelsError,
-    UnseenLabelError,
+    UnknownLabelError,
 )
 from metier.predictors import load_predictor
 from metier.transformer.frozen.frozen_method import FrozenPair
@@ -134,7 +134,7 @@ def test_what_is_wrong_is_said(fitted, predictor, pairs):
         predictor.predict([{"text": "a", "text_pair": " "}])
     with pytest.raises(TooFewLabelsError):
         method.fit(X, ["1"] * len(X))
-    with pytest.raises(UnseenLabelError, match="maybe"):
+    with pytest.raises(UnknownLabelError, match="maybe"):
         method.fit(X, y, validation=(X[:1], ["maybe"]))
     with pytest.raises(SettingsError, match="fp32"):
         clone(fitted).set_params(precision="fp8").fit(X, y)

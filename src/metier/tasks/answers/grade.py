@@ -90,7 +90,7 @@ class Grade:
         ------
         DataError
             If the order of the grades cannot be known.
-        ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
+        ValueError, MissingLabelError, TooFewLabelsError, UnknownLabelError
             As `Label.check` does.
         """
         if known is not None:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from metier.errors import MissingLabelError, TooFewLabelsError, UnseenLabelError
+from metier.errors import MissingLabelError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.softmax import softmax
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.kind import Seed, first_split, fitting, mean_and_error, stratified_folds
@@ -81,7 +81,7 @@ class Label:
             If a label is None or not a number.
         TooFewLabelsError
             If all labels are the same.
-        UnseenLabelError
+        UnknownLabelError
             If a validation row has a label that the training rows do not have.
         """
         labels = as_labels(y)
@@ -183,11 +183,11 @@ def as_labels(y: Any) -> np.ndarray:
 
 
 def find_labels(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Give positions of labels in a label space that is in order, int64; raises `UnseenLabelError`."""
+    """Give positions of labels in a label space that is in order, int64; raises `UnknownLabelError`."""
     unseen = np.setdiff1d(labels, known)
     if len(unseen):
         shown = ", ".join(repr(str(label)) for label in unseen[:5])
-        raise UnseenLabelError(
+        raise UnknownLabelError(
             f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
             "Add training rows with these labels, or correct the spelling."
         )

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from metier.errors import TooFewLabelsError, UnseenLabelError
+from metier.errors import TooFewLabelsError, UnknownLabelError
 from metier.tasks.answer_batches import LabelSetAnswers
 from metier.tasks.answers.kind import Seed, first_split, fitting, mean_and_error, stratified_folds
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
@@ -119,7 +119,7 @@ class LabelSet:
             If an element of `y` is no collection of labels.
         TooFewLabelsError
             If no item has a label.
-        UnseenLabelError
+        UnknownLabelError
             If a validation row has a label that the training rows do not have.
         """
         if y is None or len(y) != len(items):
@@ -249,7 +249,7 @@ def _refuse_unseen(sets: Sequence[Sequence[str]], known: Mapping[str, int]) -> N
     unseen = Counter(label for own in sets for label in own if label not in known)
     if unseen:
         shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unseen.most_common(SHOWN))
-        raise UnseenLabelError(
+        raise UnknownLabelError(
             f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
             "Add training rows with these labels, or correct the spelling."
         )

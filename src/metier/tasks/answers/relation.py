@@ -22,7 +22,7 @@ class RelationLabel(Label):
         ------
         EntityError
             If entities cut words in more rows than typing mistakes explain.
-        ValueError, MissingLabelError, TooFewLabelsError, UnseenLabelError
+        ValueError, MissingLabelError, TooFewLabelsError, UnknownLabelError
             As `Label.check` does.
         """
         check_words_are_whole(items)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from metier.errors import BadSpanError, TooFewLabelsError, UnseenLabelError
+from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import entity_f1
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
@@ -157,7 +157,7 @@ class Spans:
             If a span is no span of its text, or two of a text overlap.
         TooFewLabelsError
             If no text has a span.
-        UnseenLabelError
+        UnknownLabelError
             If a validation row has a label that the training rows do not have.
         """
         if y is None or len(y) != len(items):
@@ -173,7 +173,7 @@ class Spans:
         unseen = Counter(label for row in spans for _, _, label in row if label not in labels)
         if unseen:
             shown = ", ".join(f"{label!r} ({count} spans)" for label, count in unseen.most_common(SHOWN_FAULTS))
-            raise UnseenLabelError(
+            raise UnknownLabelError(
                 f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
                 "Add training rows with these labels, or correct the spelling."
             )
