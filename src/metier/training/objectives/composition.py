@@ -49,18 +49,56 @@ class Number:
         return f"{self.name} is {value:g}, expected {kind} {low}{high}"
 
 
+@dataclass(frozen=True)
+class Term:
+    """What can be put on a loss: a row of `WRAPPERS`.
+
+    Parameters
+    ----------
+    wrap : callable
+        Takes an objective and the numbers by their names, and gives an objective.
+    numbers : tuple of Number
+    takes : tuple of str
+        What it is given besides: `questions` (see `Learning`), `anchor` (what `ewc` holds on to).
+    needs_dropout : bool
+        Whether it compares passes that differ by dropout.
+    suits : tuple of str
+        Kinds of answers that it suits besides those that name it in their `terms`.
+    """
+
+    wrap: Callable[..., Objective]
+    numbers: tuple[Number, ...]
+    takes: tuple[str, ...] = ()
+    needs_dropout: bool = False
+    suits: tuple[str, ...] = ()
+
+
+def _with_simcse(objective: Objective, *, weight: float, temperature: float) -> Objective:
+    beside = simcse(temperature=temperature)
+
+    def both(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        return objective(model, batch) + weight * beside(model, batch)
+
+    return both
+
+
+def _pgd(objective: Objective, *, size: float, steps: float) -> Objective:
+    return pgd(objective, size=size, steps=int(steps))
+
+
 NUMBERS_OF_LOSSES: dict[str, tuple[Number, ...]] = {"focal": (Number("focusing", 2.0),)}
-WRAPPERS: dict[str, tuple[Number, ...]] = {
-    "mixup": (Number("concentration", 0.4, SMALLEST),),
-    "supcon": (Number("weight", 0.3, 0, 1), Number("temperature", 0.3, SMALLEST)),
-    "distillation": (Number("weight", 0.5, 0, 1), Number("temperature", 2.0, SMALLEST)),
-    "simcse": (Number("weight", 0.1), Number("temperature", 0.05, SMALLEST)),
-    "r_drop": (Number("weight", 0.5),),
-    "fgm": (Number("size", 1.0, SMALLEST),),
-    "pgd": (Number("size", 1.0, SMALLEST), Number("steps", 3, 1, 20, is_whole=True)),
-    "ewc": (Number("weight", 1.0),),
+WRAPPERS: dict[str, Term] = {
+    "mixup": Term(mixup, (Number("concentration", 0.4, SMALLEST),)),
+    "supcon": Term(supervised_contrastive, (Number("weight", 0.3, 0, 1), Number("temperature", 0.3, SMALLEST))),
+    "distillation": Term(distillation, (Number("weight", 0.5, 0, 1), Number("temperature", 2.0, SMALLEST))),
+    "simcse": Term(
+        _with_simcse, (Number("weight", 0.1), Number("temperature", 0.05, SMALLEST)), needs_dropout=True
+    ),
+    "r_drop": Term(r_drop, (Number("weight", 0.5),), takes=("questions",), needs_dropout=True),
+    "fgm": Term(fgm, (Number("size", 1.0, SMALLEST),)),
+    "pgd": Term(_pgd, (Number("size", 1.0, SMALLEST), Number("steps", 3, 1, 20, is_whole=True))),
+    "ewc": Term(elastic_weights, (Number("weight", 1.0),), takes=("anchor",)),
 }
-NEED_DROPOUT = ("r_drop", "simcse")
 # Rows between rows have no label, no teacher and no second pass of their own.
 NOT_BESIDE_MIXUP = ("supcon", "distillation", "r_drop", "fgm", "pgd")
 # What looks into layers that do not train finds nothing there: their outputs are computed once and kept.
@@ -158,37 +196,10 @@ def compose(
     objective = learning.losses[loss](
         **known.get(loss, {}), label_smoothing=label_smoothing, class_weights=class_weights
     )
-    for name in WRAPPERS:
+    given = {"questions": learning.questions, "anchor": anchor}
+    for name, term in WRAPPERS.items():
         if name in known:
-            objective = _wrapped(objective, name, known[name], learning=learning, anchor=anchor)
-    return objective
-
-
-def _wrapped(
-    objective: Objective, name: str, numbers: Mapping[str, float], *, learning: Learning, anchor: Anchor | None
-) -> Objective:
-    if name == "simcse":
-        return _sum(objective, simcse(temperature=numbers["temperature"]), numbers["weight"])
-    if name == "ewc":
-        assert anchor is not None
-        return elastic_weights(objective, anchor, weight=numbers["weight"])
-    if name == "pgd":
-        return pgd(objective, size=numbers["size"], steps=int(numbers["steps"]))
-    if name == "r_drop":
-        return r_drop(objective, weight=numbers["weight"], questions=learning.questions)
-    wrappers: dict[str, Callable[..., Objective]] = {
-        "mixup": mixup,
-        "supcon": supervised_contrastive,
-        "distillation": distillation,
-        "fgm": fgm,
-    }
-    return wrappers[name](objective, **numbers)
-
-
-def _sum(one: Objective, other: Objective, weight: float) -> Objective:
-    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        return one(model, batch) + weight * other(model, batch)
-
+            objective = term.wrap(objective, **known[name], **{what: given[what] for what in term.takes})
     return objective
 
 
@@ -214,7 +225,7 @@ def objective_faults(values: Mapping[str, Any], learning: Learning) -> list[str]
             f"objective has {name}, which learns from passes that differ by dropout, and dropout is 0; "
             "set dropout to 0.1"
             for name in terms
-            if name in NEED_DROPOUT
+            if name in WRAPPERS and WRAPPERS[name].needs_dropout
         ]
     if "ewc" in terms and values["old_rows"] is None:
         faults.append(NO_OLD_ROWS)
@@ -242,7 +253,11 @@ def _read(text: str | None, learning: Learning) -> tuple[dict[str, dict[str, flo
     terms: dict[str, dict[str, float]] = {}
     faults: list[str] = []
     known = {name: NUMBERS_OF_LOSSES.get(name, ()) for name in learning.losses}
-    known |= {name: numbers for name, numbers in WRAPPERS.items() if name in learning.answer.terms}
+    known |= {
+        name: term.numbers
+        for name, term in WRAPPERS.items()
+        if name in learning.answer.terms or learning.answer.name in term.suits
+    }
     for part in [] if text is None else str(text).split("+"):
         name, *given = (piece.strip() for piece in part.split(":"))
         if name not in known:
