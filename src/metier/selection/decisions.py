@@ -17,9 +17,10 @@ from metier.errors import CallError, MissingExtraError, SettingsError
 from metier.machine import describe_machine
 from metier.selection.rows.task_of_rows import build_task, choose_task, with_collection
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
-from metier.selection.settings import TrainSettings
+from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.contract import Task
 from metier.tasks.method_contract import Capabilities
+from metier.tasks.method_settings import Declares
 from metier.tasks.task_table import known_task
 from metier.text.language import detect_language
 
@@ -79,6 +80,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
         raise CallError(
             f"{', '.join(names)} are made of other candidates, but none is named. Add some to --candidates."
         )
+    _check_methods(candidates, searched, settings)
     stated = _stated(candidates, searched)
     _check_base(stated, settings)
     base = _base_for_reading(list(stated.values()), language, settings)
@@ -127,6 +129,23 @@ def _stated(candidates: Sequence[str], searched: str | None) -> dict[str, Capabi
         except MissingExtraError:  # The plan drops it with that reason.
             continue
     return stated
+
+
+def _check_methods(candidates: Sequence[str], searched: str | None, settings: TrainSettings) -> None:
+    """Refuse what a candidate cannot work with: its own settings, and over them those of the whole run."""
+    faults = []
+    for name in dict.fromkeys((*candidates, *filter(None, (searched,)))):
+        try:
+            method = catalogue.resolve(name)
+        except MissingExtraError:  # The plan drops it with that reason.
+            continue
+        if not isinstance(method, Declares):
+            continue
+        whole = settings.adaptation if catalogue.capabilities(name).takes_adaptation else None
+        given = ({} if whole is None else {"adaptation": whole}) | arguments_of(settings, name)
+        faults += [f"{name}: {fault}" for fault in method.Settings.faults(given)]
+    if faults:
+        raise SettingsError(faults, origin="The settings")
 
 
 def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> None:

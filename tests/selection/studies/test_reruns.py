@@ -1,5 +1,7 @@
 """What is trained by itself after the candidates, as a student is, has seeds and learning curves like any candidate."""
 
+from typing import ClassVar
+
 import pytest
 
 from metier.classical import Majority, TfidfLinear
@@ -23,7 +25,7 @@ class Student:
     """Trains a linear model where a teacher would teach one; counts how often."""
 
     guarantee = None
-    trained: list[str] = []
+    trained: ClassVar[list[str]] = []
     seconds = 0.0  # That it takes longer than it does here.
 
     def __init__(self, name):
