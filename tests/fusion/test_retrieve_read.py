@@ -94,7 +94,7 @@ def test_of_a_book_the_window_with_the_answer_is_read(fit, reader_folder, rows, 
     predictor = with_windows(fit, 2, reader_folder, tmp_path)
     book = {"question": items[3]["question"], "passage": "\n".join(item["passage"] for item in items) * 20}
     read = []
-    spans = predictor.reader.spans
+    spans = predictor.reader.logits.reader
     keep = predictor._keeper()
 
     def watched(question, windows):
@@ -128,7 +128,7 @@ def test_of_a_collection_the_passage_is_named(fit, reader_folder, rows, tmp_path
 
 
 def test_windows_are_ranked_by_their_best_sentence(reader_folder, rows):
-    spans = load_predictor(reader_folder).spans
+    spans = load_predictor(reader_folder).logits.reader
     question = Question(
         "Where do zebras sleep?", "Nothing here. " * 60 + "Zebras sleep at Denver. " + "Nor there. " * 60
     )

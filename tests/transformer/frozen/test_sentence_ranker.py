@@ -13,6 +13,7 @@ from metier.errors import SettingsError
 from metier.evaluation.text_measures import rouge_l
 from metier.features.sentence_features import N_NUMBERS, features_of, split_pieces
 from metier.predictors import load_predictor
+from metier.tasks.answers import WRITTEN_TEXT
 from metier.transformer.frozen.sentence_ranker import SentenceRanker, _check, _equivalence_check
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -89,7 +90,7 @@ def test_every_reference_counts(tiny_base):
     texts, references = read("train", 12)
     first = [one[0] for one in references]
     several = [[one, split_pieces(text, "sentence")[-1]] for text, one in zip(texts, first, strict=True)]
-    assert check_texts(texts, several).targets == first
+    assert WRITTEN_TEXT.training_targets(_check(texts, several)) == first
     plain = SentenceRanker(base=str(tiny_base)).fit(texts, first)
     more = SentenceRanker(base=str(tiny_base)).fit(texts, several)
     figures = [max(one.facts_["rouge_l"].values()) for one in (plain, more)]

@@ -41,7 +41,7 @@ def test_it_learns_from_texts_without_labels(rows, tiny_base):
     right = [np.mean(model.predict([text for text, _ in test]) == truth) for model in (plain, taught)]
     assert right[1] >= right[0]
     assert taught.facts_["pseudo_labelled"][0] > 0
-    assert not np.allclose(taught.probe_.weight, plain.probe_.weight)
+    assert not np.allclose(taught.head_.weight, plain.head_.weight)
     again = SelfTraining(**settings, unlabelled=others, confidence=0.5).set_params(**taught.chosen_params_)
     assert np.mean(again.fit(texts, labels).predict(others) == taught.predict(others)) > 0.95
 
