@@ -28,7 +28,7 @@ class SelfTraining(FrozenLinear):
     Attributes
     ----------
     facts_ : dict
-        `unlabelled` and, a round, how many texts were `believed`.
+        `unlabelled` and, a round, how many texts were `pseudo_labelled`.
 
     References
     ----------
@@ -49,7 +49,7 @@ class SelfTraining(FrozenLinear):
         labelled here.
         """
         super().fit(X, y, validation=validation, listener=listener)
-        believed = []
+        pseudo_labelled = []
         if self.unlabelled:
             examples, unseen = self._read_rows(X, y, validation)
             known = self._features(examples.items, listener)
@@ -68,8 +68,8 @@ class SelfTraining(FrozenLinear):
                         np.concatenate([examples.truth, chosen.labels]),
                         away,
                     )
-                believed.append(len(chosen))
-        self.facts_ |= {"unlabelled": len(self.unlabelled or ()), "believed": believed}
+                pseudo_labelled.append(len(chosen))
+        self.facts_ |= {"unlabelled": len(self.unlabelled or ()), "pseudo_labelled": pseudo_labelled}
         self.chosen_params_ |= {**self.head_.chosen, **self.head_.decoder.chosen}
         return self
 
