@@ -28,10 +28,10 @@ def test_members_that_know_different_labels_make_better_sets_together():
         np.column_stack([blind[:, 0], sure[:, 1]]),
     ]
     fit = fit_label_average(members, truth, labels=("a", "b"))
-    assert fit.unseen_sets == [
+    assert fit.held_out_sets == [
         [label for label, own in zip("ab", row, strict=True) if own] for row in truth.tolist()
     ]
-    assert fit.unseen[truth].min() > 0.9
+    assert fit.held_out[truth].min() > 0.9
 
 
 def test_a_handful_of_rows_is_refused():

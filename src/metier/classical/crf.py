@@ -4,16 +4,16 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pycrfsuite
+from pydantic import Field
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.dictionary_tagger import entity_labels
-from metier.errors import SettingsError
 from metier.evaluation.entity_measures import entity_f1
 from metier.features.crf_features import CrfFeatures
 from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
@@ -21,13 +21,14 @@ from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.bio import Span, as_offsets, tag_names, tags_of_spans
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.span_fit import calibrate, choose_bias
 from metier.tasks.tag_decoding import TagDecoder, places
 from metier.tasks.tagging import TaggedTexts, check_tagged
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.text.parts_of_speech import TAGGERS, check_tagger
+from metier.text.parts_of_speech import check_tagger
 
 # (c1, c2): from a sparse model for few rows to a dense one for many.
 GRID = ((0.1, 0.01), (0.05, 0.1), (0.5, 0.02))
@@ -35,6 +36,31 @@ UNCHOSEN = GRID[0]
 LEARNED = ("labels_", "predictor_", "chosen_params_", "facts_")
 
 
+class CrfSettings(MethodSettings):
+    """Settings of a conditional random field."""
+
+    c1: float | None = Field(None, ge=0, description="Weight of the L1 penalty; None: chosen on validation.")
+    c2: float | None = Field(None, ge=0, description="Weight of the L2 penalty; None: chosen on validation.")
+    max_iterations: int = Field(100, ge=1, description="Of L-BFGS.")
+    least_count: int = Field(
+        2, ge=1, description="A feature is kept if it occurs so often in the training texts."
+    )
+    gazetteer: str | Path | None = Field(None, description="A CSV file with the columns phrase and label.")
+    tagger: Literal["auto", "none", "jieba", "spacy"] = Field(
+        "auto",
+        description="Of parts of speech. `auto` takes jieba for Chinese and none otherwise; whoever answers needs it "
+        "too. See `CrfSyntax`.",
+    )
+    outside_bias: float | None = Field(
+        None, description="Added to the score of O, see `SpanDecoder`; None: chosen on validation."
+    )
+    calibration: Sequence[float] | None = Field(
+        None, description="Slope and intercept of the spans' probabilities; None: fitted on validation."
+    )
+    random_state: Any = Field(0, description="For what is held out without validation rows.")
+
+
+@with_settings(CrfSettings)
 class Crf(BaseEstimator):
     """A linear-chain conditional random field [1]_, trained by CRFsuite with L-BFGS.
 
@@ -42,25 +68,6 @@ class Crf(BaseEstimator):
     other training rows show, and those of a file. Needs seconds to a minute for some thousand rows, answers in
     about a millisecond, and is hard to beat where rows are few or names are telling. `TokenEncoder` gains where
     the meaning of the words around decides.
-
-    Parameters
-    ----------
-    c1, c2 : float, default=None
-        Weights of the L1 and the L2 penalty; None: chosen on validation.
-    max_iterations : int, default=100
-    least_count : int, default=2
-        A feature is kept if it occurs so often in the training texts.
-    gazetteer : path, default=None
-        A CSV file with the columns phrase and label.
-    tagger : {"auto", "none", "jieba", "spacy"}, default="auto"
-        Of parts of speech. `auto` takes jieba for Chinese and none otherwise; whoever answers needs it too. See
-        `CrfSyntax`.
-    outside_bias : float, default=None
-        Added to the score of O, see `TagDecoder`; None: chosen on validation.
-    calibration : (slope, intercept), default=None
-        Of the spans' probabilities; None: fitted on validation.
-    random_state : int, default=0
-        For what is held out without validation rows.
 
     Attributes
     ----------
@@ -81,29 +88,6 @@ class Crf(BaseEstimator):
     capabilities: ClassVar[Capabilities] = Capabilities()
     tagger_of_english: ClassVar[str] = "none"
 
-    def __init__(
-        self,
-        *,
-        c1: float | None = None,
-        c2: float | None = None,
-        max_iterations: int = 100,
-        least_count: int = 2,
-        gazetteer: str | Path | None = None,
-        tagger: str = "auto",
-        outside_bias: float | None = None,
-        calibration: tuple[float, float] | None = None,
-        random_state: int = 0,
-    ):
-        self.c1 = c1
-        self.c2 = c2
-        self.max_iterations = max_iterations
-        self.least_count = least_count
-        self.gazetteer = gazetteer
-        self.tagger = tagger
-        self.outside_bias = outside_bias
-        self.calibration = calibration
-        self.random_state = random_state
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -112,18 +96,18 @@ class Crf(BaseEstimator):
         Without `validation`, and unless every choice is set, nine tenths of the rows (of few, four fifths) are
         learned first to choose on the others.
         """
-        self._check_settings()
+        CrfSettings.of(self)
         examples = check_tagged(X, y)
-        unseen = None if validation is None else check_tagged(*validation, labels=examples.labels)
+        held_rows = None if validation is None else check_tagged(*validation, labels=examples.labels)
         is_settled = None not in (self.c1, self.c2, self.outside_bias, self.calibration)
-        if unseen is None and not is_settled:
+        if held_rows is None and not is_settled:
             return self._choose_then_fit(examples, listener)
         self.labels_ = examples.labels
         features = self._build_features(examples)
         trainer = _Trainer(features, examples, least_count=self.least_count)
         trials: list[dict[str, float]] = []
         best: tuple[float, CrfPredictor] | None = None
-        grid = self._grid(unseen)
+        grid = self._grid(held_rows)
         for number, (c1, c2) in enumerate(grid):
             listener(Progress(f"{self.name}: c1 = {c1:g}, c2 = {c2:g}", number, len(grid), unit="settings"))
             weights, steps = trainer.train(c1=c1, c2=c2, max_iterations=self.max_iterations)
@@ -135,12 +119,12 @@ class Crf(BaseEstimator):
                 decoder=TagDecoder(self.labels_, self.outside_bias or 0.0),
                 name=self.name,
             )
-            score = _Unseen(predictor, unseen).f1() if unseen is not None else 0.0
+            score = _Validation(predictor, held_rows).f1() if held_rows is not None else 0.0
             trials.append({"c1": c1, "c2": c2, "entity_f1": score})
             if best is None or score > best[0]:
                 best, chosen = (score, predictor), (c1, c2)
         assert best is not None
-        self.predictor_ = _pruned(best[1], self._decoder(best[1], unseen))
+        self.predictor_ = _pruned(best[1], self._decoder(best[1], held_rows))
         self._note(chosen, trials, trainer, examples)
         return self
 
@@ -158,25 +142,9 @@ class Crf(BaseEstimator):
         check_is_fitted(self)
         self.predictor_.save(folder)
 
-    def _check_settings(self) -> None:
-        faults = [
-            f"{setting} is {getattr(self, setting)!r}, expected None or a number of 0 or more"
-            for setting in ("c1", "c2")
-            if getattr(self, setting) is not None and not getattr(self, setting) >= 0
-        ]
-        faults += [
-            f"{setting} is {getattr(self, setting)!r}, expected a whole number above 0"
-            for setting in ("max_iterations", "least_count")
-            if getattr(self, setting) != int(getattr(self, setting)) or getattr(self, setting) < 1
-        ]
-        if self.tagger not in ("auto", *TAGGERS):
-            faults.append(f"tagger is {self.tagger!r}, expected one of auto, {', '.join(TAGGERS)}")
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")
-
-    def _grid(self, unseen: TaggedTexts | None) -> Sequence[tuple[float, float]]:
+    def _grid(self, held_rows: TaggedTexts | None) -> Sequence[tuple[float, float]]:
         """Give the pairs of c1 and c2 worth trying; what is set stays, what is not is chosen."""
-        pairs = GRID if unseen is not None else (UNCHOSEN,)
+        pairs = GRID if held_rows is not None else (UNCHOSEN,)
         tried = [(c1 if self.c1 is None else self.c1, c2 if self.c2 is None else self.c2) for c1, c2 in pairs]
         return list(dict.fromkeys(tried))
 
@@ -193,12 +161,12 @@ class Crf(BaseEstimator):
             given = Gazetteer.read(self.gazetteer, labels=examples.labels)
         return CrfFeatures(learned, given, tagger)
 
-    def _decoder(self, predictor: CrfPredictor, unseen: TaggedTexts | None) -> TagDecoder:
+    def _decoder(self, predictor: CrfPredictor, held_rows: TaggedTexts | None) -> TagDecoder:
         bias, line = self.outside_bias, self.calibration
-        if unseen is not None and (bias is None or line is None):
-            away = _Unseen(predictor, unseen)
-            bias = choose_bias(unseen.spans, away.answer) if bias is None else bias
-            fitted = away.calibration(bias)
+        if held_rows is not None and (bias is None or line is None):
+            rest = _Validation(predictor, held_rows)
+            bias = choose_bias(held_rows.spans, rest.answer) if bias is None else bias
+            fitted = rest.calibration(bias)
             line = (fitted.slope, fitted.intercept) if line is None else line
         return TagDecoder(self.labels_, bias or 0.0, SpanCalibration(*(line or (1.0, 0.0))))
 
@@ -209,9 +177,9 @@ class Crf(BaseEstimator):
         if split is not None and {label for row in split[0].spans for _, _, label in row} == set(
             examples.labels
         ):
-            kept, away = split
+            kept, rest = split
             trial = clone(self).fit(
-                kept.texts, kept.spans, validation=(away.texts, away.spans), listener=listener
+                kept.texts, kept.spans, validation=(rest.texts, rest.spans), listener=listener
             )
             chosen = trial.chosen_params_
         final = clone(self).set_params(**chosen).fit(examples.texts, examples.spans, listener=listener)
@@ -321,7 +289,7 @@ class _Trainer:
         return self.features.of_text(text, left_out=only_here)
 
 
-class _Unseen:
+class _Validation:
     """Validation texts with their scores, which no bias changes."""
 
     def __init__(self, predictor: CrfPredictor, examples: TaggedTexts):

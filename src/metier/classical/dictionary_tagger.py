@@ -1,4 +1,4 @@
-"""The floor of tagging: what was a span in training is one again."""
+"""The baseline of tagging: what was a span in training is one again."""
 
 from collections import Counter, defaultdict
 from pathlib import Path

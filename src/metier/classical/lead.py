@@ -1,4 +1,4 @@
-"""The first sentences of a text as its summary: the floor of every summariser."""
+"""The first sentences of a text as its summary: the baseline of every summariser."""
 
 from typing import ClassVar
 

@@ -14,6 +14,7 @@ from metier.tasks.answer_batches import Answers
 from metier.tasks.answers import Decodable
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import InputKind
+from metier.tasks.method_settings import MethodSettings
 
 
 class LinearEstimator:
@@ -34,7 +35,8 @@ class LinearEstimator:
     name: ClassVar[str]
     input: ClassVar[InputKind]
     answer: ClassVar[Decodable]
-    random_state: int
+    Settings: ClassVar[type[MethodSettings]]
+    random_state: Any
     predictor_: LinearPredictor
 
     def __sklearn_tags__(self) -> Tags:
@@ -59,15 +61,15 @@ class LinearEstimator:
     def _learn(
         self, X: Any, y: Any, validation: tuple[Any, Any] | None, listener: Listener, *, soft: Any = None
     ) -> LinearFit:
-        self._check_settings()
+        self.Settings.of(self)
         examples = self._check(self.input.read(X), y)
-        unseen = None
+        held_rows = None
         if validation is not None:
             items, targets = validation
-            unseen = self.answer.check(self.input.read(items), targets, known=examples)
+            held_rows = self.answer.check(self.input.read(items), targets, known=examples)
         method = self._method(examples)
         options: dict[str, Any] = {"random_state": self.random_state, "listener": listener, "name": self.name}
-        return method.fit(examples, unseen, soft=soft, **options)
+        return method.fit(examples, held_rows, soft=soft, **options)
 
     def _keep(self, found: LinearFit) -> Self:
         self.predictor_ = found.predictor
@@ -81,10 +83,6 @@ class LinearEstimator:
     def _check(self, items: Any, y: Any) -> Examples:
         """Check the training rows."""
         return self.answer.check(items, y)
-
-    def _check_settings(self) -> None:
-        """Refuse settings that are out of range, all of them together."""
-        raise NotImplementedError
 
     def _method(self, examples: Examples) -> LinearMethod:
         """Put the method together for these rows."""

@@ -4,35 +4,25 @@ from typing import Any, ClassVar
 
 from metier.classical.learned_tfidf import MOST_NUMBERS, LearnedTfidf
 from metier.classical.learners.one_vs_rest import OneVsRest
-from metier.classical.learners.svc_or_logistic import MODELS, SvcOrLogistic
+from metier.classical.learners.svc_or_logistic import SvcOrLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import Figures, LinearFit, LinearMethod
+from metier.classical.linear_settings import ManyLabelsLinearSettings
 from metier.tasks.answers import LABEL_SET
 from metier.tasks.estimators import LabelSetMethod
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import TEXT
 from metier.tasks.method_contract import Capabilities
-from metier.tasks.setting_ranges import check_ranges
+from metier.tasks.method_settings import with_settings
 
 
+@with_settings(ManyLabelsLinearSettings)
 class ManyLabelsLinear(LinearEstimator, LabelSetMethod):
     """Word and character n-grams weighted by TF-IDF, then a linear model a label [1]_.
 
     Trains in seconds and answers in a tenth of a millisecond. Logits become probabilities by a sigmoid a label, and
     a label is answered from the probability on that gave the best F1 on rows the model has not seen; rare labels
     borrow both from all labels together, see `evaluation.sigmoids` and `tasks.answers.label_thresholds`.
-
-    Parameters
-    ----------
-    model : {"svc", "logistic"}, default=None
-        Linear support vector machine or logistic regression; None: whichever has the higher micro-F1 on validation.
-    C : float, default=None
-        Inverse strength of the penalty; None: chosen with the model.
-    rule : mapping of str to [slope, offset, threshold], default=None
-        Of the sigmoid of each label, and from which probability on it is answered; None: fitted on validation.
-    most_ngrams : int, default=250,000
-        Size of the vocabulary; less where there are many labels, so that the weights stay under 160 MB.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -53,24 +43,6 @@ class ManyLabelsLinear(LinearEstimator, LabelSetMethod):
     name = "many_labels_linear.v1"
     capabilities: ClassVar[Capabilities] = Capabilities()
     input, answer = TEXT, LABEL_SET
-
-    def __init__(
-        self,
-        *,
-        model: str | None = None,
-        C: float | None = None,
-        rule: dict[str, list[float]] | None = None,
-        most_ngrams: int = 250_000,
-        random_state: int = 0,
-    ):
-        self.model = model
-        self.C = C
-        self.rule = rule
-        self.most_ngrams = most_ngrams
-        self.random_state = random_state
-
-    def _check_settings(self) -> None:
-        check_ranges(self, choices={"model": MODELS}, above_zero=("C",), counts=("most_ngrams",))
 
     def _method(self, examples: Examples) -> LinearMethod:
         return LinearMethod(

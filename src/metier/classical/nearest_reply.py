@@ -1,4 +1,4 @@
-"""The reply that was given to the most similar question: the floor of every dialogue and every translation."""
+"""The reply that was given to the most similar question: the baseline of every dialogue and every translation."""
 
 from collections import Counter
 from typing import Any, ClassVar, Self

@@ -1,40 +1,27 @@
 """Grades by the traditional features: one logistic regression for each step between neighbouring grades."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from metier.classical.learned_tfidf import LearnedTfidf
-from metier.classical.learners.grade_steps import MODELS, GradeSteps
+from metier.classical.learners.grade_steps import GradeSteps
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearFit, LinearMethod
+from metier.classical.linear_settings import OrdinalLogisticSettings
 from metier.tasks.answers import CUMULATIVE_GRADE
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.setting_ranges import check_ranges
+from metier.tasks.method_settings import with_settings
 
 
+@with_settings(OrdinalLogisticSettings)
 class OrdinalLogistic(LinearEstimator, Classifier):
     """TF-IDF vectors, and for each grade the logistic regression of being above it.
 
     `shared` has one direction and a cut point for each step, the cumulative logit model [1]_ fitted as one binary
     regression over all thresholds [2]_; `separate` has a direction of its own for each step [3]_. Probabilities of
     grades are the differences of those of being above them.
-
-    Parameters
-    ----------
-    order : sequence of str, default=None
-        The grades from the lowest to the highest; None: numbers by their size, words by a scale that is known.
-    model : {"shared", "separate"}, default=None
-        None: whichever has the lower log-loss on validation.
-    C : float, default=None
-        Inverse strength of the penalty; None: chosen with the model.
-    temperature : float, default=None
-        What logits are divided by before the sigmoids; None: fitted on validation.
-    most_ngrams : int, default=250,000
-        Size of the vocabulary.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -56,28 +43,8 @@ class OrdinalLogistic(LinearEstimator, Classifier):
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.CLASSICAL, baseline="tfidf_linear.v1")
     input, answer = TEXT, CUMULATIVE_GRADE
 
-    def __init__(
-        self,
-        *,
-        order: Sequence[str] | None = None,
-        model: str | None = None,
-        C: float | None = None,
-        temperature: float | None = None,
-        most_ngrams: int = 250_000,
-        random_state: int = 0,
-    ):
-        self.order = order
-        self.model = model
-        self.C = C
-        self.temperature = temperature
-        self.most_ngrams = most_ngrams
-        self.random_state = random_state
-
     def _check(self, items: Any, y: Any) -> Examples:
         return CUMULATIVE_GRADE.check(items, y, order=self.order)
-
-    def _check_settings(self) -> None:
-        check_ranges(self, choices={"model": MODELS}, above_zero=("C", "temperature"), counts=("most_ngrams",))
 
     def _method(self, examples: Examples) -> LinearMethod:
         given = {"temperature": self.temperature}

@@ -6,17 +6,19 @@ from metier.classical.learned_pairs import LearnedPairs
 from metier.classical.learners.dense_logistic import DenseLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearFit, LinearMethod
+from metier.classical.linear_settings import PairLinearSettings
 from metier.features.pair_features import NAMES
 from metier.tasks.answers import LABEL
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import PAIR
 from metier.tasks.method_contract import Capabilities
-from metier.tasks.setting_ranges import check_ranges
+from metier.tasks.method_settings import with_settings
 
 FOLDS = 5
 
 
+@with_settings(PairLinearSettings)
 class PairLinear(LinearEstimator, Classifier):
     """TF-IDF cosines, BM25 both ways, overlaps, edits, numbers and negations, then logistic regression.
 
@@ -26,16 +28,6 @@ class PairLinear(LinearEstimator, Classifier):
     The numbers that the regression learns from are cross-fitted: each fifth of the pairs is counted with a
     vocabulary that has not seen it. A training text knows all its own words, an unseen one does not, and cosines
     of the two are not to be compared.
-
-    Parameters
-    ----------
-    C : float, default=None
-        Inverse strength of the penalty on standardised numbers; None: chosen by log-loss on held-out pairs.
-    temperature : float, default=None
-        What logits are divided by before the softmax; None: fitted on held-out pairs.
-    most_ngrams : int, default=100,000
-        Size of the vocabulary.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -50,22 +42,6 @@ class PairLinear(LinearEstimator, Classifier):
     name = "pair_linear.v1"
     capabilities: ClassVar[Capabilities] = Capabilities()
     input, answer = PAIR, LABEL
-
-    def __init__(
-        self,
-        *,
-        C: float | None = None,
-        temperature: float | None = None,
-        most_ngrams: int = 100_000,
-        random_state: int = 0,
-    ):
-        self.C = C
-        self.temperature = temperature
-        self.most_ngrams = most_ngrams
-        self.random_state = random_state
-
-    def _check_settings(self) -> None:
-        check_ranges(self, above_zero=("C", "temperature"), counts=("most_ngrams",))
 
     def _method(self, examples: Examples) -> LinearMethod:
         features = LearnedPairs(self.most_ngrams, n_folds=FOLDS)

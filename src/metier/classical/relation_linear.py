@@ -3,36 +3,25 @@
 from typing import Any, ClassVar
 
 from metier.classical.learned_relations import LearnedRelations
-from metier.classical.learners.svc_or_logistic import MODELS, SvcOrLogistic
+from metier.classical.learners.svc_or_logistic import SvcOrLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearFit, LinearMethod, by_accuracy
+from metier.classical.linear_settings import RelationLinearSettings
 from metier.tasks.answers import RELATION
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import MARKED_TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.setting_ranges import check_ranges
+from metier.tasks.method_settings import with_settings
 
 
+@with_settings(RelationLinearSettings)
 class RelationLinear(LinearEstimator, Classifier):
     """Words between, before, after and inside two entities, their order, distance and types, then a linear model.
 
     Trains in seconds, answers in a tenth of a millisecond, reads English and Chinese (there characters as well as
     words). On SemEval-2010 task 8 it is some points below an encoder that sees the entities marked; below a thousand
     rows the two are closer. `RelationSyntax` adds the parse of English sentences.
-
-    Parameters
-    ----------
-    model : {"svc", "logistic"}, default=None
-        None: whichever is better on validation, by accuracy and then by log-loss.
-    C : float, default=None
-        Inverse strength of the penalty; None: chosen with the model.
-    temperature : float, default=None
-        What logits are divided by before the softmax; None: fitted on validation.
-    most_features : int, default=250,000
-        The features that stand in the most rows are kept; fewer where there are many labels, so that the weights
-        stay under 160 MB.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -50,26 +39,6 @@ class RelationLinear(LinearEstimator, Classifier):
     capabilities: ClassVar[Capabilities] = Capabilities()
     input, answer = MARKED_TEXT, RELATION
     syntax: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        *,
-        model: str | None = None,
-        C: float | None = None,
-        temperature: float | None = None,
-        most_features: int = 250_000,
-        random_state: int = 0,
-    ):
-        self.model = model
-        self.C = C
-        self.temperature = temperature
-        self.most_features = most_features
-        self.random_state = random_state
-
-    def _check_settings(self) -> None:
-        check_ranges(
-            self, choices={"model": MODELS}, above_zero=("C", "temperature"), counts=("most_features",)
-        )
 
     def _method(self, examples: Examples) -> LinearMethod:
         return LinearMethod(

@@ -3,39 +3,26 @@
 from typing import Any, ClassVar, Self
 
 from metier.classical.learned_tfidf import MOST_NUMBERS, LearnedTfidf
-from metier.classical.learners.svc_or_logistic import MODELS, SvcOrLogistic
+from metier.classical.learners.svc_or_logistic import SvcOrLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearMethod, by_accuracy
+from metier.classical.linear_settings import TfidfLinearSettings
 from metier.progress import Listener, ignore
 from metier.tasks.answers import LABEL
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.setting_ranges import check_ranges
+from metier.tasks.method_settings import with_settings
 
 
+@with_settings(TfidfLinearSettings)
 class TfidfLinear(LinearEstimator, Classifier):
     """Word and character n-grams weighted by TF-IDF [1]_, then a linear model: the baseline to beat.
 
     Trains in seconds, answers in a tenth of a millisecond, reads English and Chinese. With some hundred rows
     a label it is hard to beat by much; with ten, prefer `FrozenLinear`, which knows words it has never seen
     labelled. Logits become probabilities by a softmax with one temperature [2]_, fitted on validation rows.
-
-    Parameters
-    ----------
-    model : {"svc", "logistic"}, default=None
-        Linear support vector machine (one against the rest, squared hinge) or logistic regression; None:
-        whichever is better on validation, by accuracy and then by log-loss.
-    C : float, default=None
-        Inverse strength of the penalty; None: chosen with the model. The more rows, labels and n-grams there
-        are, the fewer pairs of model and C are tried; from about 12,000 short texts of 77 labels on it is one
-        pair, the usual winner.
-    temperature : float, default=None
-        What logits are divided by before the softmax; None: fitted on validation.
-    most_ngrams : int, default=250,000
-        Size of the vocabulary; less where there are many labels, so that the weights stay under 160 MB.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -58,21 +45,6 @@ class TfidfLinear(LinearEstimator, Classifier):
     name = "tfidf_linear.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.CLASSICAL, takes_soft_labels=True)
     input, answer = TEXT, LABEL
-
-    def __init__(
-        self,
-        *,
-        model: str | None = None,
-        C: float | None = None,
-        temperature: float | None = None,
-        most_ngrams: int = 250_000,
-        random_state: int = 0,
-    ):
-        self.model = model
-        self.C = C
-        self.temperature = temperature
-        self.most_ngrams = most_ngrams
-        self.random_state = random_state
 
     def fit(
         self,
@@ -97,9 +69,6 @@ class TfidfLinear(LinearEstimator, Classifier):
         found = self._learn(X, y, validation, listener, soft=soft)
         self.n_rows_used_ = len(found.examples)
         return self._keep(found)
-
-    def _check_settings(self) -> None:
-        check_ranges(self, choices={"model": MODELS}, above_zero=("C", "temperature"), counts=("most_ngrams",))
 
     def _method(self, examples: Examples) -> LinearMethod:
         return LinearMethod(

@@ -7,7 +7,7 @@ mean is too unsure of itself: members at their own temperatures carry evidence, 
 
 Weights fitted freely on a thousand rows were measured worse than equal ones, and a stacker worse still: the
 rows are too few to tell good members apart. But equal weights let one poor member cost a point. So the fit
-starts from a prior that weights lie around the equal one, and moves away as far as the rows' log-loss pays
+starts from a prior that weights lie around the equal one, and moves rest as far as the rows' log-loss pays
 for it; the more rows, the less the prior counts.
 """
 
@@ -201,13 +201,15 @@ class Average(Classifier):
                 "An average needs members, found none. Give at least one unfitted method as members=[…]."
             )
         random = check_random_state(self.random_state)
-        examples, unseen = check_rows(X, y, validation)
+        examples, held_rows = check_rows(X, y, validation)
         if self.fixed is not None:
             _check_count(self.fixed, len(self.members))
-            self.members_ = fit_methods(self.members, examples, unseen=unseen, listener=listener)
+            self.members_ = fit_methods(self.members, examples, held_rows=held_rows, listener=listener)
             self.fit_ = self.fixed
         else:
-            trained = train_members(self.members, examples, unseen=unseen, random=random, listener=listener)
+            trained = train_members(
+                self.members, examples, held_rows=held_rows, random=random, listener=listener
+            )
             self.members_ = trained.members
             self.fit_ = _fit_or_equal(trained.answers, trained.truth, len(self.members))
         self.classes_ = examples.labels

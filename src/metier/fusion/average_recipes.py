@@ -103,7 +103,7 @@ def _fit_sets(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAv
     answers = [candidates.run.probabilities(name, "validation") for name in members]
     seed = candidates.settings.random_state
     fit = fit_label_average(answers, truth, labels=labels, random_state=seed)
-    return Chosen(members, fit.fitted, answers=StoredAnswers(fit.unseen_sets, fit.unseen, []))
+    return Chosen(members, fit.fitted, answers=StoredAnswers(fit.held_out_sets, fit.held_out, []))
 
 
 def _fit_scores(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAverage]:
@@ -112,5 +112,5 @@ def _fit_scores(candidates: Candidates, members: Sequence[str]) -> Chosen[Fitted
     seed = candidates.settings.random_state
     fit = fit_score_average(scores, candidates.scores.targets, coverage=coverage, random_state=seed)
     facts = {"weights": dict(zip(members, fit.weights, strict=True)), "half_width": fit.half_width}
-    answers = fit.decoder.answer(fit.unseen, SCORES)
+    answers = fit.decoder.answer(fit.held_out, SCORES)
     return Chosen(members, fit.fitted, facts=facts, answers=keep(answers, ()))

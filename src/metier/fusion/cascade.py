@@ -136,13 +136,15 @@ class Cascade(Classifier):
         """
         _check_two(self.stages or ())
         random = check_random_state(self.random_state)
-        examples, unseen = check_rows(X, y, validation)
+        examples, held_rows = check_rows(X, y, validation)
         cheap, big = self.stages or ()
         if self.certificate is not None:
-            self.stages_ = fit_methods([cheap, big], examples, unseen=unseen, listener=listener)
+            self.stages_ = fit_methods([cheap, big], examples, held_rows=held_rows, listener=listener)
             self.certificate_ = self.certificate
         else:
-            trained = train_members([cheap, big], examples, unseen=unseen, random=random, listener=listener)
+            trained = train_members(
+                [cheap, big], examples, held_rows=held_rows, random=random, listener=listener
+            )
             self.stages_ = trained.members
             self.certificate_ = self._certify(trained)
         self.classes_ = examples.labels

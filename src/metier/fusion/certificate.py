@@ -1,6 +1,6 @@
-"""How sure the cheap method must be to answer alone: a threshold with a promise.
+"""How sure the cheap method must be to answer alone: a threshold with a guarantee.
 
-The promise: with the given confidence, the cascade is at most `margin` less accurate than the big method
+The guarantee: with the given confidence, the cascade is at most `margin` less accurate than the big method
 alone. A threshold that merely looked harmless on the rows was measured to lose 1.6 points; rows must rule the
 loss out.
 
@@ -10,7 +10,7 @@ Testing in a fixed order costs no confidence, however long the sequence: to cert
 bad one would have to pass.
 
 The declared thresholds are even steps of log-odds. Quantiles of the rows' own confidences would cut the rows
-more evenly, but they move with the rows that they are tested on, and the promise would hold only nearly.
+more evenly, but they move with the rows that they are tested on, and the guarantee would hold only nearly.
 
 References
 ----------
@@ -71,7 +71,7 @@ class CascadeCertificate:
     tests : int
         Thresholds tested.
     method, assumes : str
-        How the promise came about, and what it takes for granted.
+        How the guarantee came about, and what it takes for granted.
     reason : str
         Why a cascade does not pay here; empty where a threshold is certified.
     """

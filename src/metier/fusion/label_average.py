@@ -29,16 +29,16 @@ class LabelAverageFit:
     ----------
     fitted : FittedAverage
         On all the rows.
-    unseen : ndarray of float64 of shape (n_rows, n_labels)
+    held_out : ndarray of float64 of shape (n_rows, n_labels)
         Probabilities of the rows by thresholds that were fitted without them, so that the average can be compared with
         what it is made of.
-    unseen_sets : list of list of str
+    held_out_sets : list of list of str
         The sets that those answered.
     """
 
     fitted: FittedAverage
-    unseen: np.ndarray
-    unseen_sets: list[list[str]]
+    held_out: np.ndarray
+    held_out_sets: list[list[str]]
 
 
 def fit_label_average(
@@ -65,11 +65,11 @@ def fit_label_average(
     n_members = len(probabilities)
     logits = weighted_sum([1 / n_members] * n_members, log_odds(np.array(probabilities)))
     rows = Examples(range(len(truth)), truth, np.array(labels))
-    unseen, sets = np.zeros(logits.shape), [list[str]() for _ in truth]
+    held_out, sets = np.zeros(logits.shape), [list[str]() for _ in truth]
     for known, held in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(logits):
         answers = LABEL_SET.fit_decoder(logits[known], rows.take(known)).answer(logits[held], SETS)
-        unseen[held] = answers.probabilities
+        held_out[held] = answers.probabilities
         for row, answered in zip(held.tolist(), answers.predicted, strict=True):
             sets[row] = answered
     fitted = FittedAverage(SETS, [{}] * n_members, LABEL_SET.fit_decoder(logits, rows))
-    return LabelAverageFit(fitted, unseen, sets)
+    return LabelAverageFit(fitted, held_out, sets)

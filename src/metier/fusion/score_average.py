@@ -31,14 +31,14 @@ class ScoreAverageFit:
     weights : tuple of float
         One each a member, 0 or more.
     decoder : ScoreDecoder
-        With the interval around an answer, by split conformal prediction on `unseen`.
-    unseen : ndarray of float64 of shape (n_rows,)
+        With the interval around an answer, by split conformal prediction on `held_out`.
+    held_out : ndarray of float64 of shape (n_rows,)
         Scores of the rows by weights that were fitted without them.
     """
 
     weights: tuple[float, ...]
     decoder: ScoreDecoder
-    unseen: np.ndarray
+    held_out: np.ndarray
 
     @property
     def half_width(self) -> float:
@@ -73,13 +73,13 @@ def fit_score_average(
             f"Averaging scores needs {FEWEST_ROWS} validation rows to fit weights on, found {len(wanted)}. "
             "Hold more rows out, or leave this candidate out."
         )
-    unseen = np.zeros(len(wanted))
-    for known, away in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(columns):
-        unseen[away] = columns[away] @ _weights(columns[known], wanted[known])
+    held_out = np.zeros(len(wanted))
+    for known, held in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(columns):
+        held_out[held] = columns[held] @ _weights(columns[known], wanted[known])
     weights = _weights(columns, wanted)
     # Errors on rows that the weights did not see: of those they did, intervals would be too narrow.
-    decoder = SCORE.fit_decoder(unseen, Examples(range(len(wanted)), wanted), coverage=coverage)
-    return ScoreAverageFit(tuple(weights.tolist()), decoder, unseen)
+    decoder = SCORE.fit_decoder(held_out, Examples(range(len(wanted)), wanted), coverage=coverage)
+    return ScoreAverageFit(tuple(weights.tolist()), decoder, held_out)
 
 
 def _weights(columns: np.ndarray, truth: np.ndarray) -> np.ndarray:

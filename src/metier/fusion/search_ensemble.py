@@ -25,7 +25,7 @@ SIZES = (10, 30)  # Found before they are read again: each costs a pass of the r
 
 @dataclass(frozen=True)
 class SearchParts:
-    """The folders of the searches that are joined.
+    """The folders of the searches that are put together.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SearchParts:
 
 @dataclass(frozen=True)
 class SearchFit:
-    """How a joined search goes.
+    """How the whole search goes.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SearchFit:
 def fit_search(
     parts: SearchParts, queries: Any, ids: Any, *, name: str, listener: Listener = ignore
 ) -> SearchFit:
-    """Choose on queries with known answers how the parts are joined; what one part does alone is not among it.
+    """Choose on queries with known answers how the parts are put together; what one part does alone is not among it.
 
     Parameters
     ----------

@@ -58,28 +58,28 @@ def train_members(
     methods: Sequence[Any],
     examples: Examples,
     *,
-    unseen: Examples | None,
+    held_rows: Examples | None,
     random: np.random.RandomState,
     listener: Listener,
 ) -> Trained:
     """Train every method, and let it answer rows it has not seen.
 
-    With `unseen` rows the methods learn from `examples` alone. Without, they answer held-out parts of
+    With `held_rows` rows the methods learn from `examples` alone. Without, they answer held-out parts of
     `examples`, a tenth or, of few rows, each fifth in turn; then each is trained again on all of them with
     the choices it made.
     """
-    if unseen is not None:
-        members = fit_methods(methods, examples, unseen=unseen, listener=listener)
-        answers = [probabilities_of(one, unseen.items, unseen.labels) for one in members]
-        return Trained(members, answers, unseen.truth)
+    if held_rows is not None:
+        members = fit_methods(methods, examples, held_rows=held_rows, listener=listener)
+        answers = [probabilities_of(one, held_rows.items, held_rows.labels) for one in members]
+        return Trained(members, answers, held_rows.truth)
     members, parts, truths = [], [], []
     for kept, held in held_out(examples.truth, random=random):
         known, rest = examples.take(kept), examples.take(held)
-        members = fit_methods(methods, known, unseen=rest, listener=listener)
+        members = fit_methods(methods, known, held_rows=rest, listener=listener)
         parts.append([probabilities_of(one, rest.items, examples.labels) for one in members])
         truths.append(rest.truth)
     again = [settle(member) for member in members] or methods
-    members = fit_methods(again, examples, unseen=None, listener=listener)
+    members = fit_methods(again, examples, held_rows=None, listener=listener)
     if not parts:
         return Trained(members, [], np.empty(0, dtype=np.int64))
     return Trained(members, [np.concatenate(part) for part in zip(*parts, strict=True)], np.concatenate(truths))
@@ -96,7 +96,7 @@ def probabilities_of(member: Any, items: Any, classes: Iterable[Any]) -> np.ndar
 
 
 def fit_methods(
-    methods: Sequence[Any], examples: Examples, *, unseen: Examples | None, listener: Listener
+    methods: Sequence[Any], examples: Examples, *, held_rows: Examples | None, listener: Listener
 ) -> list[Any]:
     """Train fresh copies of methods; one that also is a member of another with equal settings is trained once.
 
@@ -108,16 +108,16 @@ def fit_methods(
     for position in sorted(range(len(methods)), key=lambda position: not _parts(methods[position])):
         found = _find_fitted(methods[position], fitted.values())
         if found is None:
-            found = _fit_method(methods[position], examples, unseen=unseen, listener=listener)
+            found = _fit_method(methods[position], examples, held_rows=held_rows, listener=listener)
         fitted[position] = found
     return [fitted[position] for position in range(len(methods))]
 
 
-def _fit_method(method: Any, examples: Examples, *, unseen: Examples | None, listener: Listener) -> Any:
+def _fit_method(method: Any, examples: Examples, *, held_rows: Examples | None, listener: Listener) -> Any:
     options: dict[str, Any] = {}
     takes = inspect.signature(method.fit).parameters
-    if unseen is not None and "validation" in takes:
-        options["validation"] = (unseen.items, unseen.labels[unseen.truth])
+    if held_rows is not None and "validation" in takes:
+        options["validation"] = (held_rows.items, held_rows.labels[held_rows.truth])
     if "listener" in takes:
         options["listener"] = listener
     return clone(method).fit(examples.items, examples.labels[examples.truth], **options)

@@ -191,13 +191,13 @@ class Vote(BaseEstimator):
                 "A vote needs members, found none. Give at least one unfitted method as members=[…]."
             )
         examples = check_tagged(X, y)
-        unseen = None if validation is None else check_tagged(*validation, labels=examples.labels)
+        held_rows = None if validation is None else check_tagged(*validation, labels=examples.labels)
         self.labels_ = examples.labels
-        if unseen is None and self.fixed is None:
+        if held_rows is None and self.fixed is None:
             self._choose_then_fit(examples, listener)
         else:
-            self.members_ = [_train(member, examples, unseen, listener) for member in self.members]
-            self.fit_ = self.fixed or _fit_on(self.members_, unseen)
+            self.members_ = [_train(member, examples, held_rows, listener) for member in self.members]
+            self.fit_ = self.fixed or _fit_on(self.members_, held_rows)
         self.chosen_params_ = {"members": [settle(member) for member in self.members_], "fixed": self.fit_}
         return self
 
@@ -223,22 +223,22 @@ class Vote(BaseEstimator):
         again = list(self.members)
         self.fit_ = _unfitted(len(again))
         if split is not None and _labels(split[0]) == set(examples.labels):
-            kept, away = split
-            trained = [_train(member, kept, away, listener) for member in self.members]
-            self.fit_ = _fit_on(trained, away)
+            kept, rest = split
+            trained = [_train(member, kept, rest, listener) for member in self.members]
+            self.fit_ = _fit_on(trained, rest)
             again = [settle(member) for member in trained]
         self.members_ = [_train(member, examples, None, listener) for member in again]
 
 
-def _train(method: Any, examples: TaggedTexts, unseen: TaggedTexts | None, listener: Listener) -> Any:
-    validation = None if unseen is None else (unseen.texts, unseen.spans)
+def _train(method: Any, examples: TaggedTexts, held_rows: TaggedTexts | None, listener: Listener) -> Any:
+    validation = None if held_rows is None else (held_rows.texts, held_rows.spans)
     return clone(method).fit(examples.texts, examples.spans, validation=validation, listener=listener)
 
 
-def _fit_on(members: Sequence[Any], unseen: TaggedTexts | None) -> VoteFit:
-    if unseen is None:
+def _fit_on(members: Sequence[Any], held_rows: TaggedTexts | None) -> VoteFit:
+    if held_rows is None:
         return _unfitted(len(members))
-    return fit_vote([member.predict_spans(unseen.texts) for member in members], unseen.spans)
+    return fit_vote([member.predict_spans(held_rows.texts) for member in members], held_rows.spans)
 
 
 def _unfitted(n_members: int) -> VoteFit:

@@ -4,7 +4,7 @@ A cheap method often plays twice: as the cascade's first stage and inside the av
 known by its fingerprint, a hash over its files. Whoever has its answers already hands them down as `known`, so
 nothing is computed twice for the same texts, loaded twice or stored twice.
 
-A method of grades answers in the order of the grades, any other in that of the alphabet. So that they can be joined,
+A method of grades answers in the order of the grades, any other in that of the alphabet. So that they can be combined,
 a member's columns are put in the order of the whole here, and nowhere else; what is `known` keeps the member's own.
 """
 
