@@ -68,7 +68,7 @@ class SearchEncoder(SearchMethod):
 
     name = "search_encoder.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED, needs_base=True, trains_together=True
+        cost=CostRank.FINE_TUNED, needs_base=True, takes_adaptation=True, trains_together=True
     )
 
     def fit(
