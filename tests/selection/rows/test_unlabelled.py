@@ -97,7 +97,7 @@ def test_what_stands_in_the_splits_is_no_unlabelled_row(finished):
     assert "more stand in the labelled rows and were left out" in note
     facts = next(one for one in finished.candidates if one["name"] == "self_training.v1")["facts"]
     assert f"brought {facts['unlabelled']:,} different texts" in note
-    assert facts["believed"][0] > 0
+    assert facts["pseudo_labelled"][0] > 0
 
 
 def test_the_texts_are_not_written_into_the_settings(finished):
