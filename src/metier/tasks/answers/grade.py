@@ -1,15 +1,15 @@
 """One of some labels that have an order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.grade_order import order_of
-from metier.tasks.answers.kind import Seed, first_split, fitting, stratified_folds
-from metier.tasks.answers.label import LABEL, ON_WEIGHTS_AND_WORDS, scores_of_labels
+from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, fitting
+from metier.tasks.answers.label import LABEL, LABEL_RECORD, ON_WEIGHTS_AND_WORDS, scores_of_labels
 from metier.tasks.examples import Examples
 
 
@@ -55,7 +55,7 @@ class GradeDecoder:
 
 
 @dataclass(frozen=True)
-class Grade:
+class Grade(PlainAnswer):
     """One grade a row; the truth is an ndarray of int64 of shape (n_rows,), places in the order.
 
     Parameters
@@ -65,11 +65,17 @@ class Grade:
     """
 
     link: str = "conditional"
-    name: str = "grade"
-    losses: tuple[str, ...] = ("corn",)
-    terms: tuple[str, ...] = ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
-    ensembles: tuple[str, ...] = ("average.v1", "cascade.v1")
-    chooses: tuple[str, ...] = ("temperature",)
+    name: ClassVar[str] = "grade"
+    losses: ClassVar[tuple[str, ...]] = ("corn",)
+    terms: ClassVar[tuple[str, ...]] = ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
+    ensembles: ClassVar[tuple[str, ...]] = ("average.v1", "cascade.v1")
+    chooses: ClassVar[tuple[str, ...]] = ("temperature",)
+    role: ClassVar[str | None] = "label"
+    is_one_label: ClassVar[bool] = True
+    words: ClassVar[Words] = Words(
+        "text-classification", "Gives one of {n} grades, which have an order, to {item}.", always_answers=True
+    )
+    record: ClassVar[RecordFields] = LABEL_RECORD
 
     def check(
         self,
@@ -104,13 +110,9 @@ class Grade:
         number_of = np.array([place[str(label)] for label in alphabetic], dtype=np.int64)
         return Examples(items, number_of[found.truth], grades)
 
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out), every grade in both."""
-        yield from stratified_folds(examples.truth, random_state=random_state)
-
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give examples to learn from and to choose on; None where every grade has one row."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
+    def strata(self, examples: Examples) -> np.ndarray:
+        """Give the grade of each row."""
+        return np.asarray(examples.truth)
 
     def n_logits(self, examples: Examples) -> int:
         """Give one logit a step between neighbouring grades."""
@@ -145,6 +147,14 @@ class Grade:
     def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
         """Say which rows have their grade."""
         return np.asarray(answers.best == examples.truth)
+
+    def row_labels(self, value: Any) -> list[str]:
+        """Give the grade of a row, in a list; an empty one where nobody graded it."""
+        return LABEL.row_labels(value)
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give the grade."""
+        return LABEL.shown(record)
 
 
 def from_cumulative(logits: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """What an answer kind and its decoder are."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import ModuleType
-from typing import Any, Protocol, Self, runtime_checkable
+from dataclasses import dataclass
+from types import MappingProxyType, ModuleType
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +14,37 @@ from metier.tasks.folds import held_out
 Seed = int | np.random.RandomState
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a model card states of a form of answers.
+
+    Parameters
+    ----------
+    hub_task : str
+        What Hugging Face calls the task.
+    gives : str
+        What a model does with a question; `{n}` is the number of labels, `{item}` what it is asked about.
+    always_answers : bool
+        Whether it gives one of its labels also where none fits.
+    """
+
+    hub_task: str
+    gives: str
+    always_answers: bool = False
+
+
+class Line(NamedTuple):
+    """A line of a report: what it shows, its text, and spans [start, end, label] to mark in it."""
+
+    what: str
+    text: str
+    spans: Sequence[Sequence[Any]] = ()
+
+
+# By the name of a field of a record: its type and what it says.
+RecordFields = Mapping[str, tuple[Any, str]]
+
+
 class AnswerKind(Protocol):
     """A form of answers; all that is particular to it stands in its file.
 
@@ -20,6 +52,16 @@ class AnswerKind(Protocol):
     ----------
     name : str
         As `ANSWERS` has it.
+    role : str or None
+        The role of the column that holds targets.
+    words : Words
+        What a model card states of it.
+    record : RecordFields
+        What a record has besides `answered_by`.
+    nested_columns : mapping of str to mapping
+        Fields of a record that are lists of structures: the types of their parts, as Arrow names them.
+    is_one_label : bool
+        Whether each answer is one label with probabilities of all.
     losses : tuple of str
         Names of the losses that suit, the first being the default.
     terms : tuple of str
@@ -48,6 +90,31 @@ class AnswerKind(Protocol):
         """Names of the ensembles that suit."""
         ...
 
+    @property
+    def role(self) -> str | None:
+        """The role of the column that holds targets."""
+        ...
+
+    @property
+    def words(self) -> Words:
+        """What a model card states of it."""
+        ...
+
+    @property
+    def record(self) -> RecordFields:
+        """What a record has besides `answered_by`."""
+        ...
+
+    @property
+    def nested_columns(self) -> Mapping[str, Mapping[str, str]]:
+        """The parts of fields that are lists of structures."""
+        ...
+
+    @property
+    def is_one_label(self) -> bool:
+        """Whether each answer is one label with probabilities of all."""
+        ...
+
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Check what items should be answered with.
 
@@ -72,6 +139,43 @@ class AnswerKind(Protocol):
 
     def is_correct(self, answers: AnswerBatch, examples: Examples) -> np.ndarray:
         """Say which rows are answered correctly, a bool ndarray of shape (n_rows,)."""
+        ...
+
+    def is_right(self, target: Any, predicted: Any) -> bool:
+        """Whether one answer, as metrics take it, is what the row should be answered with."""
+        ...
+
+    def row_labels(self, value: Any) -> list[str] | None:
+        """Give the labels in a cell of the column of targets; None: such targets hold none."""
+        ...
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give a record on one line of a terminal."""
+        ...
+
+    def lines(self, row: Mapping[str, Any]) -> list[Line]:
+        """Give what a report shows of one answered row besides what was asked.
+
+        Parameters
+        ----------
+        row : mapping
+            `item`, `target`, `target_text`, `predicted` and `record`.
+        """
+        ...
+
+    def by_type(self, targets: Sequence[Any], predicted: Sequence[Any]) -> list[dict[str, Any]]:
+        """Give precision, recall and F1 of each label of answers that are not one label each."""
+        ...
+
+    def ranking(
+        self,
+        targets: Sequence[Any],
+        probabilities: np.ndarray,
+        *,
+        labels: Sequence[str],
+        match_label: str | None,
+    ) -> tuple[str, Any, Any] | None:
+        """Give the metric of the order of probabilities, and what it takes as truth and answers; None: there is none."""
         ...
 
 
@@ -152,6 +256,74 @@ class Decodable(AnswerKind, Protocol):
             `score` (more is better), `score_error` (its standard error), and figures for people.
         """
         ...
+
+
+class PlainAnswer:
+    """What holds of an answer kind unless it says otherwise."""
+
+    role: ClassVar[str | None] = None
+    nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
+    is_one_label: ClassVar[bool] = False
+    terms: ClassVar[tuple[str, ...]] = ()
+    ensembles: ClassVar[tuple[str, ...]] = ()
+    chooses: ClassVar[tuple[str, ...]] = ()
+
+    def strata(self, examples: Examples) -> np.ndarray:
+        """Give the stratum of each row, of which each part gets its share: int of shape (n_rows,)."""
+        return np.zeros(len(examples), dtype=np.int64)
+
+    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give positions (kept, held out): one tenth held out, or each of five folds where rows are few."""
+        yield from stratified_folds(self.strata(examples), random_state=random_state)
+
+    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
+        """Give the first fold as examples to learn from and to choose on; None where nothing can be held out."""
+        return first_split(examples, self.folds(examples, random_state=random_state))
+
+    def is_right(self, target: Any, predicted: Any) -> bool:
+        """Whether one answer is what the row should be answered with."""
+        return bool(as_lists(target) == as_lists(predicted))
+
+    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
+        """Say which rows are answered correctly, a bool ndarray of shape (n_rows,)."""
+        pairs = zip(examples.truth, answers.predicted, strict=True)
+        return np.array([self.is_right(target, predicted) for target, predicted in pairs], dtype=bool)
+
+    def row_labels(self, value: Any) -> list[str] | None:
+        """Give the labels in a cell of the column of targets: such targets hold none."""
+        return None
+
+    def lines(self, row: Mapping[str, Any]) -> list[Line]:
+        """Give the truth and the answer of a row."""
+        truth = row.get("target_text") or in_words(row["target"])
+        return [Line("truth", truth), Line("answered", in_words(row["predicted"]))]
+
+    def by_type(self, targets: Sequence[Any], predicted: Sequence[Any]) -> list[dict[str, Any]]:
+        """Give the figures of each label: there are none."""
+        return []
+
+    def ranking(
+        self,
+        targets: Sequence[Any],
+        probabilities: np.ndarray,
+        *,
+        labels: Sequence[str],
+        match_label: str | None,
+    ) -> tuple[str, Any, Any] | None:
+        """Give the metric of the order of probabilities: there is none."""
+        return None
+
+
+def in_words(answer: Any) -> str:
+    """Give a target or an answer as people read it."""
+    if isinstance(answer, list):
+        return ", ".join(map(str, answer)) or "none"
+    return f"{answer:.4g}" if isinstance(answer, float) else str(answer)
+
+
+def as_lists(answer: Any) -> Any:
+    """Give an answer with lists in the place of tuples, as JSON has it."""
+    return [as_lists(part) for part in answer] if isinstance(answer, list | tuple) else answer
 
 
 def fitting() -> ModuleType:

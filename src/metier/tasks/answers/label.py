@@ -1,15 +1,15 @@
 """One of a fixed set of labels."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from metier.errors import MissingLabelError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.softmax import softmax
 from metier.tasks.answer_batches import Answers
-from metier.tasks.answers.kind import Seed, first_split, fitting, mean_and_error, stratified_folds
+from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, fitting, mean_and_error
 from metier.tasks.examples import Examples
 
 # Terms that look at weights and embeddings alone, whatever the answers are.
@@ -54,15 +54,34 @@ class LabelDecoder:
         return {"temperature": self.temperature}
 
 
+LABEL_RECORD: RecordFields = {
+    "label": (str, "Where the answer is one label."),
+    "probability": (float, "Calibrated probability of it, 0 to 1."),
+}
+
+
 @dataclass(frozen=True)
-class Label:
+class Label(PlainAnswer):
     """One label a row; the truth is an ndarray of int64 of shape (n_rows,), positions in the label space."""
 
-    name: str = "label"
-    losses: tuple[str, ...] = ("cross_entropy", "focal")
-    terms: tuple[str, ...] = ("mixup", "supcon", "distillation", "simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
-    ensembles: tuple[str, ...] = ("average.v1", "cascade.v1")
-    chooses: tuple[str, ...] = ("temperature",)
+    name: ClassVar[str] = "label"
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
+    terms: ClassVar[tuple[str, ...]] = (
+        "mixup",
+        "supcon",
+        "distillation",
+        "simcse",
+        "r_drop",
+        *ON_WEIGHTS_AND_WORDS,
+    )
+    ensembles: ClassVar[tuple[str, ...]] = ("average.v1", "cascade.v1")
+    chooses: ClassVar[tuple[str, ...]] = ("temperature",)
+    role: ClassVar[str | None] = "label"
+    is_one_label: ClassVar[bool] = True
+    words: ClassVar[Words] = Words(
+        "text-classification", "Gives one of {n} labels to {item}.", always_answers=True
+    )
+    record: ClassVar[RecordFields] = LABEL_RECORD
 
     def check(
         self,
@@ -100,13 +119,9 @@ class Label:
             )
         return Examples(items, truth.astype(np.int64), space)
 
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out), every label in both."""
-        yield from stratified_folds(examples.truth, random_state=random_state)
-
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give examples to learn from and to choose on; None where every label has one row."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
+    def strata(self, examples: Examples) -> np.ndarray:
+        """Give the label of each row."""
+        return np.asarray(examples.truth)
 
     def n_logits(self, examples: Examples) -> int:
         """Give one logit a label."""
@@ -139,6 +154,28 @@ class Label:
     def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
         """Say which rows have their label."""
         return np.asarray(answers.best == examples.truth)
+
+    def row_labels(self, value: Any) -> list[str]:
+        """Give the label of a row, in a list; an empty one where nobody labelled it."""
+        return [] if value is None else [str(value)]
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give the label."""
+        return str(record["label"])
+
+    def ranking(
+        self,
+        targets: Sequence[Any],
+        probabilities: np.ndarray,
+        *,
+        labels: Sequence[str],
+        match_label: str | None,
+    ) -> tuple[str, Any, Any] | None:
+        """Give average precision of the label that says that two texts belong together, where one does."""
+        if match_label is None:
+            return None
+        truth = [target == match_label for target in targets]
+        return "average_precision", truth, probabilities[:, labels.index(match_label)]
 
 
 LABEL = Label()

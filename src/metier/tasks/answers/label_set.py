@@ -1,15 +1,17 @@
 """Any number of a fixed set of labels, also none."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from metier.errors import TooFewLabelsError, UnknownLabelError
+from metier.evaluation.entity_measures import per_type
+from metier.evaluation.label_set_measures import as_mappings
 from metier.tasks.answer_batches import LabelSetAnswers
-from metier.tasks.answers.kind import Seed, first_split, fitting, mean_and_error, stratified_folds
+from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, fitting, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.answers.label_hierarchy import (
     clean,
@@ -94,14 +96,20 @@ class LabelSetDecoder:
 
 
 @dataclass(frozen=True)
-class LabelSet:
+class LabelSet(PlainAnswer):
     """A set of labels a row; the truth is an ndarray of bool of shape (n_rows, n_labels)."""
 
-    name: str = "label_set"
-    losses: tuple[str, ...] = ("binary_cross_entropy", "focal")
-    terms: tuple[str, ...] = ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
-    ensembles: tuple[str, ...] = ("label_average.v1",)
-    chooses: tuple[str, ...] = ("rule",)
+    name: ClassVar[str] = "label_set"
+    losses: ClassVar[tuple[str, ...]] = ("binary_cross_entropy", "focal")
+    terms: ClassVar[tuple[str, ...]] = ("simcse", "r_drop", *ON_WEIGHTS_AND_WORDS)
+    ensembles: ClassVar[tuple[str, ...]] = ("label_average.v1",)
+    chooses: ClassVar[tuple[str, ...]] = ("rule",)
+    role: ClassVar[str | None] = "labels"
+    words: ClassVar[Words] = Words("text-classification", "Gives any of {n} labels to {item}, or none.")
+    record: ClassVar[RecordFields] = {
+        "labels": (dict[str, float], "Where the answer is a set of labels: these and their probabilities."),
+        "none": (bool, "Whether the set is empty."),
+    }
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Give the labels of items as a row of True and False each.
@@ -143,19 +151,11 @@ class LabelSet:
         names = examples.labels.tolist()
         return [[names[column] for column in np.flatnonzero(row)] for row in examples.truth]
 
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out), every label in about equal shares.
-
-        Rows are dealt out by the rarest label of each, since what is rare is what a careless part would miss.
-        """
+    def strata(self, examples: Examples) -> np.ndarray:
+        """Give the rarest label of each row: what is rare is what a careless part would miss."""
         by_rarity = np.argsort(examples.truth.sum(axis=0), kind="stable")
         rarest = examples.truth[:, by_rarity].argmax(axis=1) + 1
-        _, strata = np.unique(np.where(examples.truth.any(axis=1), rarest, 0), return_inverse=True)
-        yield from stratified_folds(strata, random_state=random_state)
-
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give examples to learn from and to choose on."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
+        return np.unique(np.where(examples.truth.any(axis=1), rarest, 0), return_inverse=True)[1]
 
     def n_logits(self, examples: Examples) -> int:
         """Give one logit a label."""
@@ -205,6 +205,30 @@ class LabelSet:
         """Say which rows have every label of theirs and no other."""
         answered = answers.probabilities >= answers.thresholds
         return np.asarray((answered == examples.truth).all(axis=1))
+
+    def row_labels(self, value: Any) -> list[str]:
+        """Give the labels of a row."""
+        return list(value or ())
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give the labels."""
+        return ", ".join(record["labels"]) or "none"
+
+    def by_type(self, targets: Sequence[Any], predicted: Sequence[Any]) -> list[dict[str, Any]]:
+        """Give precision, recall and F1 of each label, which is a span without a place."""
+        truth, answers = ([[[0, 0, label] for label in own] for own in rows] for rows in (targets, predicted))
+        return per_type(truth, answers)
+
+    def ranking(
+        self,
+        targets: Sequence[Any],
+        probabilities: np.ndarray,
+        *,
+        labels: Sequence[str],
+        match_label: str | None,
+    ) -> tuple[str, Any, Any]:
+        """Give the precision of the order in which a row's labels stand."""
+        return "label_ranking_precision", targets, as_mappings(probabilities, labels)
 
 
 LABEL_SET = LabelSet()

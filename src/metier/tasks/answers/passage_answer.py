@@ -3,14 +3,14 @@
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from metier.errors import AnswerPlaceError
 from metier.evaluation.answer_measures import exact_match
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
-from metier.tasks.answers.kind import Seed, as_random, first_split, fitting
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words, as_random, fitting
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
@@ -18,6 +18,8 @@ from metier.tasks.inputs.question import Question
 from metier.text.offsets import nearest
 
 SHOWN = 40  # Characters of an answer in a message.
+AROUND_ANSWER = 300  # Characters of a passage that a report shows to either side.
+NO_ANSWER = "no answer in the passage"
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,22 @@ class AnswerThreshold:
 
 
 @dataclass(frozen=True)
-class PassageAnswer:
+class PassageAnswer(PlainAnswer):
     """A piece of each question's passage; the truth is a list of {"text", "start"} a row, empty: no answer."""
 
-    name: str = "passage_answer"
-    losses: tuple[str, ...] = ("cross_entropy",)
-    terms: tuple[str, ...] = ON_WEIGHTS_AND_WORDS
-    ensembles: tuple[str, ...] = ("retrieve_read.v1",)
-    chooses: tuple[str, ...] = ("verdict",)
+    name: ClassVar[str] = "passage_answer"
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    terms: ClassVar[tuple[str, ...]] = ON_WEIGHTS_AND_WORDS
+    ensembles: ClassVar[tuple[str, ...]] = ("retrieve_read.v1",)
+    chooses: ClassVar[tuple[str, ...]] = ("verdict",)
+    role: ClassVar[str | None] = "answers"
+    words: ClassVar[Words] = Words("question-answering", "Finds the words of a passage that answer a question.")
+    record: ClassVar[RecordFields] = {
+        "answer": (str, "Where a passage answers; empty: it does not."),
+        "start": (int, "Where the answer starts in its text, in characters."),
+        "end": (int, "Where it ends."),
+        "probability": (float, "Calibrated probability of the answer, 0 to 1."),
+    }
 
     def check(self, items: Sequence[Question], y: Any, *, known: Examples | None = None) -> Examples:
         """Give the answers of questions.
@@ -126,10 +136,6 @@ class PassageAnswer:
         """Give positions (kept, held out) once, passages with all their questions in one of them."""
         split = split_by_passage(examples.items, random=as_random(random_state))
         yield from () if split is None else (split,)
-
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give examples to learn from and to choose on; None where there is one passage."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
 
     def n_logits(self, examples: Examples) -> int:
         """Give two: for the first and for the last token."""
@@ -175,13 +181,42 @@ class PassageAnswer:
             "score_error": float(correct.std() / np.sqrt(len(correct))),
         }
 
-    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
-        """Say which questions are answered exactly."""
-        pairs = zip(examples.truth, answers.predicted, strict=True)
-        return np.array([exact_match(true, text) == 1 for true, text in pairs], dtype=bool)
+    def is_right(self, target: Any, predicted: Any) -> bool:
+        """Whether a question is answered exactly."""
+        return exact_match(target, predicted) == 1
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give the words of the answer."""
+        return record["answer"] or NO_ANSWER
+
+    def lines(self, row: Mapping[str, Any]) -> list[Line]:
+        """Give the question, what of the passage is around the answers, the true answer and the given one."""
+        item, target, predicted, record = row["item"], row["target"], row["predicted"], row["record"] or {}
+        spans = [[one["start"], one["start"] + len(one["text"]), "truth"] for one in target[:1]]
+        start = record.get("start")
+        if predicted and start is not None:
+            spans.append([start, record.get("end", start + len(predicted)), "answered"])
+        edges = [edge for span in spans for edge in span[:2]] or [0]
+        low, high = max(min(edges) - AROUND_ANSWER, 0), max(edges) + AROUND_ANSWER
+        marks = [[max(first - low, 0), last - low, label] for first, last, label in _apart(spans)]
+        return [
+            Line("asked", item["question"]),
+            Line("passage", item["passage"][low:high], marks),
+            Line("truth", ", ".join(one["text"] for one in target) or NO_ANSWER),
+            Line("answered", predicted or NO_ANSWER),
+        ]
 
 
 PASSAGE_ANSWER = PassageAnswer()
+
+
+def _apart(spans: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Leave out the spans that lie over an earlier one."""
+    kept: list[Sequence[Any]] = []
+    for span in sorted(spans, key=lambda one: one[0]):
+        if not kept or span[0] >= kept[-1][1]:
+            kept.append(span)
+    return kept
 
 
 @dataclass(frozen=True)

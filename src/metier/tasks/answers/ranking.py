@@ -1,23 +1,28 @@
 """Texts of a collection that answer a query, the best first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
-from metier.tasks.answers.kind import Seed, first_split, stratified_folds
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words
 from metier.tasks.examples import Examples
+
+SHOWN_MATCHES = 3
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(PlainAnswer):
     """A ranking a query; the truth is a list of the ids that answer, one list a row."""
 
-    name: str = "ranking"
-    losses: tuple[str, ...] = ("multiple_negatives",)
-    terms: tuple[str, ...] = ()
-    ensembles: tuple[str, ...] = ("retrieve_rerank.v1",)
+    name: ClassVar[str] = "ranking"
+    losses: ClassVar[tuple[str, ...]] = ("multiple_negatives",)
+    ensembles: ClassVar[tuple[str, ...]] = ("retrieve_rerank.v1",)
+    words: ClassVar[Words] = Words(
+        "sentence-similarity", "Finds the texts of a collection that answer a query, the best first."
+    )
+    record: ClassVar[RecordFields] = {
+        "matches": (list[dict[str, Any]], "Where texts of a collection were found.")
+    }
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Give the ids that answer each query; a target is an id or a list of ids.
@@ -32,18 +37,21 @@ class Ranking:
             raise ValueError(f"Expected the ids that answer each of {len(items)} queries, found {found}.")
         return Examples(items, [[ids] if isinstance(ids, str) else sorted(map(str, ids)) for ids in y])
 
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out) of queries."""
-        yield from stratified_folds(np.zeros(len(examples), dtype=np.int64), random_state=random_state)
+    def is_right(self, target: Any, predicted: Any) -> bool:
+        """Whether the first text answers, whatever stands behind it."""
+        return bool(predicted) and predicted[0] in target
 
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give queries to learn from and to choose on; None where there is one."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give the texts with their scores."""
+        return "; ".join(f"{match['text']} ({match['score']:.2f})" for match in record["matches"])
 
-    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
-        """Say for which queries the first text answers, whatever stands behind it."""
-        pairs = zip(answers.predicted, examples.truth, strict=True)
-        return np.array([bool(found) and found[0] in ids for found, ids in pairs], dtype=bool)
+    def lines(self, row: Mapping[str, Any]) -> list[Line]:
+        """Give what answers the query, and the first texts that were found."""
+        truth, answered = super().lines(row)
+        if not row["record"]:
+            return [truth, answered]
+        found = " · ".join(match["text"] for match in row["record"]["matches"][:SHOWN_MATCHES])
+        return [truth, answered._replace(text=found or "nothing found")]
 
 
 RANKING = Ranking()

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from metier.tasks.answers.kind import Words
 from metier.tasks.answers.label import Label
 from metier.tasks.examples import Examples
 from metier.tasks.inputs.marked_text import check_words_are_whole
@@ -13,7 +14,12 @@ from metier.tasks.inputs.marked_text import check_words_are_whole
 class RelationLabel(Label):
     """One relation a row: a label, whose metrics leave out the one that says that there is none."""
 
-    name: str = "relation"
+    name: ClassVar[str] = "relation"
+    words: ClassVar[Words] = Words(
+        "text-classification",
+        "States which of {n} relations two marked parts of a text have.",
+        always_answers=True,
+    )
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Number the labels of marked texts.

@@ -1,15 +1,15 @@
 """A number and an interval around it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from metier.errors import DataError, TooFewLabelsError
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.kind import Seed, first_split, fitting, mean_and_error, stratified_folds
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words, fitting, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
 
@@ -68,14 +68,23 @@ class ScoreDecoder:
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(PlainAnswer):
     """A number a row; the truth is an ndarray of float64 of shape (n_rows,)."""
 
-    name: str = "score"
-    losses: tuple[str, ...] = ("squared_error",)
-    terms: tuple[str, ...] = ("simcse", *ON_WEIGHTS_AND_WORDS)
-    ensembles: tuple[str, ...] = ("score_average.v1",)
-    chooses: tuple[str, ...] = ("half_width",)
+    name: ClassVar[str] = "score"
+    losses: ClassVar[tuple[str, ...]] = ("squared_error",)
+    terms: ClassVar[tuple[str, ...]] = ("simcse", *ON_WEIGHTS_AND_WORDS)
+    ensembles: ClassVar[tuple[str, ...]] = ("score_average.v1",)
+    chooses: ClassVar[tuple[str, ...]] = ("half_width",)
+    role: ClassVar[str | None] = "score"
+    words: ClassVar[Words] = Words(
+        "text-classification", "Gives a number to {item}, with the interval it lies in."
+    )
+    record: ClassVar[RecordFields] = {
+        "score": (float, "Where the answer is a number."),
+        "low": (float, "Lower end of the interval that the number lies in."),
+        "high": (float, "Upper end of it."),
+    }
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Give the scores of items as finite numbers; validation rows may all have the same.
@@ -97,15 +106,10 @@ class Score:
             check_spread(scores)
         return Examples(items, scores)
 
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out), scores in about equal shares."""
+    def strata(self, examples: Examples) -> np.ndarray:
+        """Give which fifth of the scores each score lies in."""
         edges = np.quantile(examples.truth, np.linspace(0, 1, STRATA + 1)[1:-1])
-        _, strata = np.unique(np.searchsorted(edges, examples.truth), return_inverse=True)
-        yield from stratified_folds(strata, random_state=random_state)
-
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give examples to learn from and to choose on."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
+        return np.unique(np.searchsorted(edges, examples.truth), return_inverse=True)[1]
 
     def n_logits(self, examples: Examples) -> int:
         """Give one: the score."""
@@ -156,6 +160,15 @@ class Score:
         bounds = np.array([[record["low"], record["high"]] for record in answers.records])
         truth = np.asarray(examples.truth)
         return np.asarray((bounds[:, 0] <= truth) & (truth <= bounds[:, 1]))
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give the number and its interval."""
+        return f"{record['score']:.3g} [{record['low']:.3g}, {record['high']:.3g}]"
+
+    def lines(self, row: Mapping[str, Any]) -> list[Line]:
+        """Give the true number, and the answered one with its interval."""
+        truth, answered = super().lines(row)
+        return [truth, answered._replace(text=self.shown(row["record"])) if row["record"] else answered]
 
 
 SCORE = Score()

@@ -1,17 +1,17 @@
 """Spans of a text, each with a label and a probability."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
-from metier.evaluation.entity_measures import entity_f1
+from metier.evaluation.entity_measures import entity_f1, per_type
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
-from metier.tasks.answers.kind import Seed, first_split, fitting, stratified_folds
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words, fitting
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
 from metier.tasks.examples import Examples
@@ -131,15 +131,26 @@ class SpanDecoder:
         return float(evidence)
 
 
+SPAN_COLUMNS = {
+    "spans": {"start": "int32", "end": "int32", "label": "string", "text": "string", "probability": "double"}
+}
+
+
 @dataclass(frozen=True)
-class Spans:
+class Spans(PlainAnswer):
     """Spans of each text; the truth is a list of [start, end, label] a row, in order, without overlap."""
 
-    name: str = "spans"
-    losses: tuple[str, ...] = ("cross_entropy", "focal")
-    terms: tuple[str, ...] = ("r_drop", *ON_WEIGHTS_AND_WORDS)
-    ensembles: tuple[str, ...] = ("vote.v1",)
-    chooses: tuple[str, ...] = ("outside_bias", "calibration")
+    name: ClassVar[str] = "spans"
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
+    terms: ClassVar[tuple[str, ...]] = ("r_drop", *ON_WEIGHTS_AND_WORDS)
+    ensembles: ClassVar[tuple[str, ...]] = ("vote.v1",)
+    chooses: ClassVar[tuple[str, ...]] = ("outside_bias", "calibration")
+    role: ClassVar[str | None] = "spans"
+    words: ClassVar[Words] = Words(
+        "token-classification", "Marks the parts of {item} that are one of {n} types."
+    )
+    record: ClassVar[RecordFields] = {"spans": (list[dict[str, Any]], "Where parts of the text are marked.")}
+    nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = SPAN_COLUMNS
 
     def check(self, items: Sequence[str], y: Any, *, known: Examples | None = None) -> Examples:
         """Give the spans of texts, in order.
@@ -179,17 +190,16 @@ class Spans:
             )
         return Examples(items, spans, labels)
 
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out), texts with and without spans in equal shares."""
-        has_spans = np.array([len(spans) > 0 for spans in examples.truth], dtype=np.int64)
-        yield from stratified_folds(has_spans, random_state=random_state)
-
     def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
         """Give examples to learn from and to choose on; None where what is kept would not show every label."""
-        split = first_split(examples, self.folds(examples, random_state=random_state))
+        split = super().held_out(examples, random_state=random_state)
         if split is None or {label for row in split[0].truth for _, _, label in row} != set(examples.labels):
             return None
         return split
+
+    def strata(self, examples: Examples) -> np.ndarray:
+        """Give whether each text has spans."""
+        return np.array([len(spans) > 0 for spans in examples.truth], dtype=np.int64)
 
     def n_logits(self, examples: Examples) -> int:
         """Give one logit a tag: two a label, and one for being outside."""
@@ -243,10 +253,21 @@ class Spans:
         error = float(np.sqrt(f1 * (1 - f1) / max(sum(map(len, examples.truth)), 1)))
         return {"entity_f1": f1, "score": f1, "score_error": error}
 
-    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
-        """Say which texts have all their spans and no others."""
-        pairs = zip(answers.predicted, examples.truth, strict=True)
-        return np.array([found == true for found, true in pairs], dtype=bool)
+    def row_labels(self, value: Any) -> list[str]:
+        """Give the label of each span of a row."""
+        return [span["label"] for span in value or ()]
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give each span and its label."""
+        return "; ".join(f"{span['text']} = {span['label']}" for span in record["spans"]) or "nothing marked"
+
+    def lines(self, row: Mapping[str, Any]) -> list[Line]:
+        """Give the text twice: with its true spans, and with those that were found."""
+        return [Line("truth", row["item"], row["target"]), Line("answered", row["item"], row["predicted"])]
+
+    def by_type(self, targets: Sequence[Any], predicted: Sequence[Any]) -> list[dict[str, Any]]:
+        """Give precision, recall and F1 of the spans of each label."""
+        return per_type(targets, predicted)
 
     def _found(self, logits: Sequence[TextLogits], examples: Examples, bias: float) -> list[list[Span]]:
         decoder = self.decoder(examples, outside_bias=bias)

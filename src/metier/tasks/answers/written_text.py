@@ -1,14 +1,12 @@
 """A text that is written for each row."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-
-import numpy as np
+from typing import Any, ClassVar, Self
 
 from metier.errors import DataError
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.kind import Seed, first_split, stratified_folds
+from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words
 from metier.tasks.examples import Examples
 
 Target = str | list[str]
@@ -40,13 +38,14 @@ class TextDecoder:
 
 
 @dataclass(frozen=True)
-class WrittenText:
+class WrittenText(PlainAnswer):
     """A text a row; the truth is a list of str, or of lists of str where several texts are right."""
 
-    name: str = "written_text"
-    losses: tuple[str, ...] = ("next_token",)
-    terms: tuple[str, ...] = ()
-    ensembles: tuple[str, ...] = ()
+    name: ClassVar[str] = "written_text"
+    losses: ClassVar[tuple[str, ...]] = ("next_token",)
+    role: ClassVar[str | None] = "target"
+    words: ClassVar[Words] = Words("text-generation", "Writes a text for {item}.")
+    record: ClassVar[RecordFields] = {"text": (str, "Where the answer is a text.")}
 
     def check(
         self, items: Sequence[Any], y: Any, *, known: Examples | None = None, origin: str = "these rows"
@@ -75,14 +74,6 @@ class WrittenText:
                 )
         return Examples(items, targets)
 
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out)."""
-        yield from stratified_folds(np.zeros(len(examples), dtype=np.int64), random_state=random_state)
-
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give examples to learn from and to choose on; None where there is one row."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
-
     def training_targets(self, examples: Examples) -> list[str]:
         """Give the text that is learned for each row: the first of the right ones."""
         return [str(_first(target)) for target in examples.truth]
@@ -91,12 +82,13 @@ class WrittenText:
         """Read a decoder from `predictor.json`."""
         return TextDecoder.of(settings)
 
-    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
-        """Say which rows have one of their right texts, word for word."""
-        pairs = zip(answers.predicted, examples.truth, strict=True)
-        return np.array(
-            [text in (true if isinstance(true, list) else [true]) for text, true in pairs], dtype=bool
-        )
+    def is_right(self, target: Any, predicted: Any) -> bool:
+        """Whether it is one of the right texts, word for word."""
+        return predicted in (target if isinstance(target, list) else [target])
+
+    def shown(self, record: Mapping[str, Any]) -> str:
+        """Give the text."""
+        return str(record["text"])
 
 
 WRITTEN_TEXT = WrittenText()

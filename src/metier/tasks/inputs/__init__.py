@@ -1,7 +1,7 @@
 """The forms of questions, one file a form: how they are read and checked, and what is shown of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metier.errors import UnknownNameError
 from metier.tasks.inputs.conversation import CONVERSATION
@@ -11,6 +11,9 @@ from metier.tasks.inputs.pair import PAIR
 from metier.tasks.inputs.question import QUESTION
 from metier.tasks.inputs.text import TEXT
 from metier.tasks.inputs.text_or_pair import TEXT_OR_PAIR
+
+if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
+    from metier.data.rows import Rows
 
 __all__ = [
     "CONVERSATION",
@@ -23,6 +26,7 @@ __all__ = [
     "InputKind",
     "check_items",
     "input_of",
+    "input_of_rows",
     "read_any",
 ]
 
@@ -45,6 +49,14 @@ def input_of(keys: Sequence[str]) -> InputKind:
     raise UnknownNameError(
         "question", " and ".join(keys), known=[" and ".join(k.keys) for k in INPUTS.values()]
     )
+
+
+def input_of_rows(rows: "Rows") -> InputKind:
+    """Give the input kind of what rows ask, as the roles of their columns show it."""
+    for kind in INPUTS.values():
+        if kind.roles and all(getattr(rows.roles, role) is not None for role in kind.roles):
+            return kind
+    return TEXT
 
 
 def check_items(items: Any, kind: InputKind) -> list[Any]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.errors import DataError, EmptyDataError
+from metier.tasks.inputs.kind import PlainInput
 from metier.tasks.inputs.parts import parts_fault, shape_fault
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
@@ -17,12 +18,14 @@ ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True)
-class Conversation:
+class Conversation(PlainInput):
     """Messages, the oldest first; an item is `{"messages": [{"role", "content"}, ...]}`, or a str."""
 
-    name: str = "conversation"
-    keys: tuple[str, ...] = ("messages",)
-    optional_keys: tuple[str, ...] = ("text",)
+    name: ClassVar[str] = "conversation"
+    keys: ClassVar[tuple[str, ...]] = ("messages",)
+    optional_keys: ClassVar[tuple[str, ...]] = ("text",)
+    noun: ClassVar[str] = "a conversation"
+    roles: ClassVar[tuple[str, ...]] = ("messages",)
 
     @property
     def example(self) -> dict[str, Any]:
@@ -42,6 +45,12 @@ class Conversation:
                 [item] if isinstance(item, str) else [message["content"] for message in item["messages"]]
             )
         ]
+
+    def shown(self, item: Item) -> list[str]:
+        """Give the text, or each message with its role."""
+        if isinstance(item, str):
+            return [item]
+        return [f"{turn['role']}: {turn['content']}" for turn in item["messages"]]
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with the form of one question, in a sentence; None: nothing is."""

@@ -6,15 +6,14 @@ characters, a space taken along. So the message names the rows and the likeliest
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.errors import EmptyDataError, EntityError
+from metier.tasks.inputs.kind import PlainInput
 from metier.tasks.inputs.parts import parts_fault, shape_fault, texts_fault
 from metier.text.segmentation import has_han
 
-if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
-    from sklearn.utils import Tags
-
+if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
     from metier.data.rows import Rows
 
 ENTITIES = ("head", "tail")
@@ -26,12 +25,14 @@ RULE = "Offsets count the characters of the text from 0, and the end is one past
 
 
 @dataclass(frozen=True)
-class MarkedText:
+class MarkedText(PlainInput):
     """A text with two marked entities; an item is a dict with `text`, `head` and `tail`, and perhaps their types."""
 
-    name: str = "marked_text"
-    keys: tuple[str, ...] = ("text", *ENTITIES)
-    optional_keys: tuple[str, ...] = TYPES
+    name: ClassVar[str] = "marked_text"
+    keys: ClassVar[tuple[str, ...]] = ("text", *ENTITIES)
+    optional_keys: ClassVar[tuple[str, ...]] = TYPES
+    noun: ClassVar[str] = "two marked parts of a text"
+    roles: ClassVar[tuple[str, ...]] = ("head", "tail")
 
     @property
     def example(self) -> dict[str, Any]:
@@ -46,6 +47,12 @@ class MarkedText:
         """Give the text of each item."""
         return [item["text"] for item in items]
 
+    def same_as(self, rows: "Rows") -> list[str]:
+        """Give each text and where its entities stand: two entities of one text are another question than two others."""
+        entities = zip(rows.column("head"), rows.column("tail"), strict=True)
+        edges = (f"{_edges(head)} {_edges(tail)}" for head, tail in entities)
+        return [f"{text}\n{place}" for text, place in zip(rows.texts, edges, strict=True)]
+
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question, in a sentence; None: nothing is."""
         fault = parts_fault(item, self.keys, optional=TYPES) or texts_fault(item, ("text", *TYPES))
@@ -57,13 +64,6 @@ class MarkedText:
             wrong = entity_fault(item)
             fault = wrong and f"{wrong}. {RULE}"
         return fault
-
-    def tags(self, tags: "Tags") -> "Tags":
-        """Tell scikit-learn that `X` is a list of mappings."""
-        tags.input_tags.string = False
-        tags.input_tags.two_d_array = False
-        tags.input_tags.dict = True
-        return tags
 
     def from_rows(self, rows: "Rows") -> list[dict[str, Any]]:
         """Give the marked texts of rows; raises `EntityError` where an entity is not where its offsets say."""
@@ -172,6 +172,10 @@ def entity_fault(item: Mapping[str, Any]) -> str | None:
     if item["head"] == item["tail"]:
         return f"head and tail are the same piece, {item['head']}"
     return None
+
+
+def _edges(entity: Mapping[str, Any] | None) -> str:
+    return "" if entity is None else f"{entity['start']}-{entity['end']}"
 
 
 def _is_place(place: Any) -> bool:

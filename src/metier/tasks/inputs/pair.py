@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from metier.errors import EmptyDataError, MissingSideError
+from metier.tasks.inputs.kind import PlainInput
 from metier.tasks.inputs.parts import parts_fault, texts_fault
 
-if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
-    from sklearn.utils import Tags
-
+if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
     from metier.data.rows import Rows
 
 SIDES = ("text", "text_pair")
@@ -23,12 +22,13 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TwoTexts:
+class TwoTexts(PlainInput):
     """Two texts that are judged together; an item is a `Pair`."""
 
-    name: str = "pair"
-    keys: tuple[str, ...] = SIDES
-    optional_keys: tuple[str, ...] = ()
+    name: ClassVar[str] = "pair"
+    keys: ClassVar[tuple[str, ...]] = SIDES
+    noun: ClassVar[str] = "a pair of texts"
+    roles: ClassVar[tuple[str, ...]] = ("text_pair",)
 
     @property
     def example(self) -> dict[str, str]:
@@ -46,13 +46,6 @@ class TwoTexts:
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question, in a sentence; None: nothing is."""
         return parts_fault(item, SIDES) or texts_fault(item, SIDES)
-
-    def tags(self, tags: "Tags") -> "Tags":
-        """Tell scikit-learn that `X` is a list of mappings."""
-        tags.input_tags.string = False
-        tags.input_tags.two_d_array = False
-        tags.input_tags.dict = True
-        return tags
 
     def from_rows(self, rows: "Rows") -> list[dict[str, str]]:
         """Give the pairs of rows; raises `MissingSideError` where a row has only one text."""

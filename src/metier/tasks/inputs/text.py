@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from metier.tasks.inputs.kind import PlainInput
 from metier.text.given_texts import as_texts
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
@@ -13,13 +14,13 @@ if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(PlainInput):
     """One text; an item is a str."""
 
-    name: str = "text"
-    keys: tuple[str, ...] = ("text",)
-    optional_keys: tuple[str, ...] = ()
-    example: str = "a text"
+    name: ClassVar[str] = "text"
+    keys: ClassVar[tuple[str, ...]] = ("text",)
+    noun: ClassVar[str] = "a text"
+    example: ClassVar[str] = "a text"
 
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[str]:
         """Give the texts of whatever `fit` or `predict` was handed; see `text.given_texts.as_texts`."""
@@ -28,6 +29,10 @@ class Text:
     def texts(self, items: Sequence[str]) -> list[str]:
         """Give the texts themselves."""
         return list(items)
+
+    def shown(self, item: str) -> list[str]:
+        """Give the text."""
+        return [item]
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question, in a sentence; None: nothing is."""

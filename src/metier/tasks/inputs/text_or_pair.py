@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from metier.tasks.inputs.kind import PlainInput
 from metier.tasks.inputs.pair import PAIR, Pair, TwoTexts
 from metier.tasks.inputs.text import TEXT, Text
 from metier.text.given_texts import StoredTexts
@@ -15,13 +16,14 @@ if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow
 
 
 @dataclass(frozen=True)
-class TextOrPair:
+class TextOrPair(PlainInput):
     """Texts or pairs, for methods that read both alike; an item is a str or a `Pair`."""
 
-    name: str = "text_or_pair"
-    keys: tuple[str, ...] = ("text",)
-    optional_keys: tuple[str, ...] = ("text_pair",)
-    example: str = "a text"
+    name: ClassVar[str] = "text_or_pair"
+    keys: ClassVar[tuple[str, ...]] = ("text",)
+    optional_keys: ClassVar[tuple[str, ...]] = ("text_pair",)
+    noun: ClassVar[str] = "a text, or a pair of texts"
+    example: ClassVar[str] = "a text"
 
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[str | Pair]:
         """Give the texts, or the pairs, of whatever `fit` or `predict` was handed."""
@@ -41,6 +43,10 @@ class TextOrPair:
     def texts(self, items: Sequence[str | Pair]) -> list[str]:
         """Give every text, both sides of pairs one after the other."""
         return [text for item in items for text in ([item] if isinstance(item, str) else item)]
+
+    def shown(self, item: Any) -> list[str]:
+        """Give the texts of one question."""
+        return self.of(item).shown(item)
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question, in a sentence; None: nothing is."""
