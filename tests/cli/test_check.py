@@ -183,7 +183,9 @@ def test_what_only_a_hand_can_mend_is_shown_before_it_is_trained_on(tmp_path):
     lines = run(path, "--role", "score=score", code=1).stdout.splitlines()
     assert "score = score (0 to 8)" in lines[0]
     assert lines[-1] == f"next: metier check {path} --role score=score --show broken-scores"
-    assert json.loads(run(path, "--role", "score=score", "--json", code=1).stdout)["facts"]["task"] == "scoring"
+    assert (
+        json.loads(run(path, "--role", "score=score", "--json", code=1).stdout)["facts"]["task"] == "regression"
+    )
 
 
 def test_a_separator_is_asked_for_by_name(tmp_path):
@@ -212,21 +214,21 @@ NOUNS = ("room", "meal", "staff", "view", "bed", "lobby", "pool", "lift")
 
 
 def test_a_stated_task_is_taken_and_goes_on_to_training(opinions):
-    lines = run(opinions, "--task", "grading").stdout.splitlines()
+    lines = run(opinions, "--task", "ordinal").stdout.splitlines()
     assert lines[0].startswith(f"{opinions}: 40 rows of grading, text = text, label = label (5 labels)")
     assert lines[-1] == f"next: metier train {opinions} --task grading"
     assert json.loads(run(opinions, "--task", "retrieval", "--json").stdout)["facts"]["task"] == "retrieval"
 
 
 def test_a_task_that_the_rows_do_not_hold_is_an_error_as_in_training(opinions):
-    result = run(opinions, "--task", "tagging", code=1)
+    result = run(opinions, "--task", "ner", code=1)
     mark = next(line for line in result.stdout.splitlines() if line.startswith("✗"))
     assert mark.startswith(f"✗ tagging cannot be learned from these rows: {opinions} has no spans column")
     with pytest.raises(MissingLabelError, match="has no spans column"):
-        decide(read(opinions), check_settings({"task": "tagging"}))
+        decide(read(opinions), check_settings({"task": "ner"}))
     # A scale that nobody knows: grades have an order, labels have none.
     opinions.write_text(opinions.read_text().replace(",1", ",pale").replace(",5", ",dark"))
-    assert "Grades need an order" in run(opinions, "--task", "grading", code=1).stdout
+    assert "Grades need an order" in run(opinions, "--task", "ordinal", code=1).stdout
     run(opinions)
 
 
@@ -236,5 +238,5 @@ def test_show_takes_the_earlier_name_of_a_finding(tickets):
 
 
 def test_a_task_nobody_knows_is_refused_before_any_work(tmp_path):
-    with pytest.raises(UnknownNameError, match="grading"):
+    with pytest.raises(UnknownNameError, match="ordinal"):
         run(tmp_path / "not-there.csv", "--task", "gradin")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metier.data import infer_task, open_writer, read
+from metier.data import open_writer, read
 from metier.data.importers import FORMATS, Tally, import_rows
 from metier.errors import (
     BrokenRowError,
@@ -20,6 +20,7 @@ from metier.errors import (
     UnknownNameError,
     UnreadableFileError,
 )
+from metier.tasks.task_inference import infer_task
 
 
 def saved(tmp_path, document, name="export.json"):
@@ -115,7 +116,7 @@ def test_label_studio_choices_are_labels(tmp_path):
 def test_label_studio_several_choices_are_many_labels_and_none_is_an_empty_list(tmp_path):
     path = saved(tmp_path, [task(1, "one", choice("b", "a")), task(2, "two", choice("a")), task(3, "three")])
     _, rows = through(path)
-    assert infer_task(rows)[0] == "many_labels"
+    assert infer_task(rows)[0] == "multi_label"
     assert rows.values("labels") == [["a", "b"], ["a"], []]
 
 
@@ -312,7 +313,7 @@ def test_rasa_intents_and_entities(tmp_path):
     assert rows.texts[2] == "from Boston to New York"
     assert list(rows.texts)[4] == "when do you open"
     marked = read(path.parent / "imported-nlu.yml.jsonl", spans="spans")
-    assert infer_task(marked)[0] == "tagging"
+    assert infer_task(marked)[0] == "ner"
     assert marked.values("spans") == [[], [], [[5, 11, "city"], [15, 23, "city"]], [[3, 8, "city"]], []]
     assert {why: len(items) for why, items in imported.left_out.items()} == {
         "values of entities (synonyms)": 1,

@@ -18,28 +18,28 @@ NO_TORCH = 'raise ImportError("torch must not be imported to answer")\n'
 # By task: a file, a candidate, what `train` has to be told, a question, and the field that answers it.
 TASKS = {
     "classification": ("banking77/test.csv", "tfidf_linear", {}, {"text": "my card never came"}, "label"),
-    "many_labels": (
+    "multi_label": (
         "sgd_dialogues/acts/train.jsonl",
         "many_labels_linear",
         {},
         {"text": "I want to fly to Toronto."},
         "labels",
     ),
-    "grading": (
+    "ordinal": (
         "twitter_financial_news/train.csv",
         "ordinal_logistic",
-        {"task": "grading"},
+        {"task": "ordinal"},
         {"text": "shares fall"},
         "label",
     ),
-    "scoring": (
+    "regression": (
         "covid_faq/question_pairs.csv",
         "ridge",
         {"score": "similar", "label": "none"},
         {"text": "What is a virus?", "text_pair": "What are viruses?"},
         "score",
     ),
-    "tagging": ("ncbi_disease/dev.conll", "crf", {}, {"text": "Ataxia telangiectasia is rare ."}, "spans"),
+    "ner": ("ncbi_disease/dev.conll", "crf", {}, {"text": "Ataxia telangiectasia is rare ."}, "spans"),
     "relation": (
         "semeval2010_task8/train.jsonl",
         "relation_linear",
@@ -47,14 +47,14 @@ TASKS = {
         {"text": "The fire was caused by a candle.", "head": [4, 8], "tail": [25, 31]},
         "label",
     ),
-    "answering": (
+    "extractive_qa": (
         "xquad/test.en.json",
         "passage_phrase",
         {},
         {"question": "Who wrote it?", "passage": "Ada Lovelace wrote it in 1843. It was long."},
         "answer",
     ),
-    "matching": (
+    "text_pair": (
         "covid_faq/question_pairs.csv",
         "pair_linear",
         {},

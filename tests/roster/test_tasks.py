@@ -32,13 +32,13 @@ class Source:
 
 
 SOURCES = {
-    "many_labels": Source("sgd_dialogues/acts/train.jsonl", 240, {}),
-    "grading": Source("twitter_financial_news/train.csv", 240, {}),
-    "scoring": Source("covid_faq/question_pairs.csv", 200, {"score": "similar", "label": "none"}),
-    "tagging": Source("ncbi_disease/train.conll", 200, {}),
+    "multi_label": Source("sgd_dialogues/acts/train.jsonl", 240, {}),
+    "ordinal": Source("twitter_financial_news/train.csv", 240, {}),
+    "regression": Source("covid_faq/question_pairs.csv", 200, {"score": "similar", "label": "none"}),
+    "ner": Source("ncbi_disease/train.conll", 200, {}),
     "relation": Source("semeval2010_task8/train.jsonl", 300, {}),
-    "answering": Source("xquad/test.en.json", 90, {}),
-    "matching": Source("covid_faq/question_pairs.csv", 240, {}),
+    "extractive_qa": Source("xquad/test.en.json", 90, {}),
+    "text_pair": Source("covid_faq/question_pairs.csv", 240, {}),
     "retrieval": Source("banking77/test.csv", 240, {}),
     "generation": Source("scitldr/train.jsonl", 40, {}),
 }

@@ -26,8 +26,8 @@ from metier.audit.task_fit import check_task_fit
 from metier.data.columns.split_column import positions_by_split
 from metier.data.columns.value_faults import FaultLog
 from metier.data.rows import Rows
-from metier.data.task_inference import infer_task
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.task_inference import infer_task
 from metier.text import detect_language
 
 SEVERITIES = ("error", "warning", "note")

@@ -10,7 +10,7 @@ from metier.data.reading import read, read_alike
 from metier.data.rows import Rows
 from metier.errors import EmptyDataError, StrayTagError
 from metier.progress import Listener, ignore
-from metier.tasks.task_table import known_task
+from metier.tasks.task_table import known_task, task_name
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def examine_source(
         If no task has that name.
     """
     if task is not None:
-        known_task(task)  # Fails before any work.
+        known_task(task)  # Before any work.
+        task = task_name(task)
     shape: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter}
     faults: dict[str, FaultLog] = {}
 

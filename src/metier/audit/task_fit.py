@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from metier.audit.finding import Finding
 from metier.data.filtering import drop_unlabelled
 from metier.data.rows import Rows
-from metier.data.task_inference import infer_task
 from metier.errors import DataError, TooFewLabelsError
+from metier.tasks.task_inference import infer_task
 from metier.tasks.task_table import load_task
 
 

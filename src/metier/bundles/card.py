@@ -1,13 +1,14 @@
 """The model card: `README.md` of a bundle, with the front matter that Hugging Face reads."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from metier import evaluation
 from metier.bundles.manifest import ManifestFacts
 from metier.bundles.storage import storage_errors
 from metier.evaluation.metric_names import metric_name
@@ -24,55 +25,8 @@ METRIC_TYPES = {
     "bleu": "bleu",
     "mae": "mae",
 }
-# Metrics that are no share of one, and so no percentage.
-NO_FRACTIONS = frozenset({"log_loss", "mae", "rmse", "length_ratio"})
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a card says of a task.
-
-    Parameters
-    ----------
-    tag : str
-        What Hugging Face calls it.
-    gives : str
-        What the model does with a question.
-    asked : str
-        A question, as Python writes it.
-    """
-
-    tag: str
-    gives: str
-    asked: str = '"a text"'
-
-
-TASKS = {
-    "classification": Words("text-classification", "Gives one of {n} labels to a text."),
-    "many_labels": Words("text-classification", "Gives any of {n} labels to a text, or none."),
-    "grading": Words("text-classification", "Gives one of {n} grades, which have an order, to a text."),
-    "tagging": Words("token-classification", "Marks the parts of a text that are one of {n} types."),
-    "relation": Words(
-        "text-classification",
-        "Says which of {n} relations two marked parts of a text have.",
-        '{"text": "Acme bought Bolt", "head": [0, 4], "tail": [12, 16]}',
-    ),
-    "answering": Words(
-        "question-answering",
-        "Finds the words of a passage that answer a question.",
-        '{"question": "Who bought Bolt?", "passage": "Acme bought Bolt."}',
-    ),
-    "matching": Words(
-        "sentence-similarity",
-        "Says how two texts go together: one of {n} labels.",
-        '{"text": "one text", "text_pair": "another"}',
-    ),
-    "retrieval": Words(
-        "sentence-similarity", "Finds the texts of a collection that answer a query, the best first."
-    ),
-    "scoring": Words("text-classification", "Gives a number to a text, with the interval it lies in."),
-    "generation": Words("text-generation", "Writes a text from a text."),
-}
+# Measures of probabilities that stand in no table of metrics: whether each is a share of one.
+OF_PROBABILITIES = {"log_loss": False, "calibration_error": True}
 PYTHON_BLOCK = re.compile(r"```python\n.*?```", re.DOTALL)
 
 
@@ -107,7 +61,7 @@ def write_card(folder: Path, facts: ManifestFacts) -> None:
 
 
 def _front_matter(facts: ManifestFacts) -> str:
-    scores, words = facts.metrics.get("test") or {}, TASKS[facts.task.name]
+    scores, hub_task = facts.metrics.get("test") or {}, facts.task.answer_kind.words.hub_task
     results = [
         {"type": METRIC_TYPES[name], "name": _capitalised(metric_name(name)), "value": round(_value(score), 5)}
         for name, score in scores.items()
@@ -119,15 +73,15 @@ def _front_matter(facts: ManifestFacts) -> str:
     data: dict[str, Any] = {"name": Path(facts.data.origin).name, "type": "custom", "split": "test"}
     matter: dict[str, Any] = {
         "library_name": "metier",
-        "pipeline_tag": words.tag,
-        "tags": ["metier", words.tag, facts.method],
+        "pipeline_tag": hub_task,
+        "tags": ["metier", hub_task, facts.method],
     }
     if facts.data.language in ("en", "zh"):
         matter["language"] = [facts.data.language]
     if facts.base and facts.base.get("name"):
         matter["base_model"] = str(facts.base["name"])
     if results:
-        task = {"type": words.tag, "name": _capitalised(words.tag.replace("-", " "))}
+        task = {"type": hub_task, "name": _capitalised(hub_task.replace("-", " "))}
         entry = {"name": facts.name, "results": [{"task": task, "dataset": data, "metrics": results}]}
         matter["model-index"] = [entry]
     return f"---\n{yaml.safe_dump(matter, allow_unicode=True, sort_keys=False)}---"
@@ -137,19 +91,20 @@ def _summary(facts: ManifestFacts) -> str:
     labels = facts.task.labels
     shown = ", ".join(f"`{label}`" for label in labels[:SHOWN_LABELS])
     more = f", and {len(labels) - SHOWN_LABELS} more (in `manifest.json`)" if len(labels) > SHOWN_LABELS else ""
-    gives = TASKS[facts.task.name].gives.format(n=len(labels))
+    gives = facts.task.answer_kind.words.gives.format(n=len(labels), item=facts.task.input_kind.noun)
     made = f"Made by `{facts.method}` of metier {facts.packages.get('metier', '')}".rstrip()
     listed = f"\n\nLabels: {shown}{more}." if labels else ""
     return f"# {facts.name}\n\n{gives} {made}.{listed}"
 
 
 def _loading(facts: ManifestFacts) -> str:
+    question = json.dumps(facts.task.input_kind.example, ensure_ascii=False)
     return (
         "## How to load it\n\n"
         "```python\n"
         "import metier\n\n"
         'bundle = metier.load("path/to/this/folder")\n'
-        f"print(bundle.predict([{TASKS[facts.task.name].asked}]).predicted)\n"
+        f"print(bundle.predict([{question}]).predicted)\n"
         "```\n\n"
         "Or over HTTP: `metier serve path/to/this/folder`. Neither needs torch, and no file here can run code: "
         "loading compares every file with the SHA-256 in `manifest.json` and refuses anything but data."
@@ -220,7 +175,7 @@ def _limits(facts: ManifestFacts) -> str:
         "a low probability is the only sign of that."
     )
     lines = [
-        *([always] if facts.task.name in ("classification", "grading", "relation", "matching") else []),
+        *([always] if facts.task.answer_kind.words.always_answers else []),
         "- The figures hold for texts like those it was tested on. Other sources, later times and other "
         "languages need their own test rows.",
         "- Probabilities were calibrated on rows of the same kind; when the mix of labels changes, they drift.",
@@ -260,11 +215,15 @@ def _value(score: Any) -> float:
 def _score(name: str, score: Any) -> str:
     if score is None:
         return "–"
-    scale, digits, sign = (1, 3, "") if name in NO_FRACTIONS else (100, 1, " %")
+    scale, digits, sign = (100, 1, " %") if _is_fraction(name) else (1, 3, "")
     text = f"{_value(score) * scale:.{digits}f}{sign}"
     if isinstance(score, Mapping) and "low" in score and "high" in score:
         text += f" [{score['low'] * scale:.{digits}f}, {score['high'] * scale:.{digits}f}]"
     return text
+
+
+def _is_fraction(name: str) -> bool:
+    return OF_PROBABILITIES[name] if name in OF_PROBABILITIES else evaluation.is_fraction(name)
 
 
 def _plain(value: Any) -> str:

@@ -10,7 +10,8 @@ from metier.bundles.sealing import verify as verify_seal
 from metier.errors import BundleError, CallError, suggest
 from metier.predictors.answers import AnswerBatch, Predictor
 from metier.predictors.loading import SETTINGS_FILE, load_predictor
-from metier.tasks.inputs import check_items, input_of
+from metier.tasks.answers import AnswerKind
+from metier.tasks.inputs import InputKind, check_items
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Bundle:
         """The keys of an input; `("text",)` for a single text."""
         return self.manifest.task.input_keys
 
+    @property
+    def input_kind(self) -> InputKind:
+        """The form of its questions."""
+        return self.manifest.task.input_kind
+
+    @property
+    def answer_kind(self) -> AnswerKind:
+        """The form of its answers."""
+        return self.manifest.task.answer_kind
+
     def predict(self, items: Sequence[Any]) -> AnswerBatch:
         """Answer texts, or objects with the keys of `input_keys`.
 
@@ -52,7 +63,7 @@ class Bundle:
         TypeError
             If this is one item instead of a list, or something in the list is of another shape.
         """
-        return self.predictor.predict(check_items(items, input_of(self.input_keys)))
+        return self.predictor.predict(check_items(items, self.input_kind))
 
     @property
     def can_stream(self) -> bool:
@@ -69,7 +80,7 @@ class Bundle:
         CallError
             If this bundle cannot stream.
         """
-        [checked] = check_items([item], input_of(self.input_keys))
+        [checked] = check_items([item], self.input_kind)
         stream = getattr(self.predictor, "stream", None)
         if stream is None:
             raise CallError(

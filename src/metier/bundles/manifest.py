@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from metier.errors import BundleError
+from metier.tasks.answers import ANSWERS, AnswerKind
+from metier.tasks.inputs import InputKind, input_of
+from metier.tasks.task_table import known_task, task_name
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
@@ -17,9 +20,26 @@ class TaskFacts(BaseModel, frozen=True, extra="ignore"):
     """What is predicted."""
 
     name: str = Field(description="`classification`.")
+    answer: str | None = Field(default=None, description="Kind of its answers; None: that of the task's row.")
     labels: tuple[str, ...] = Field(description="The label space, in the order of the probabilities.")
     primary_metric: str = "accuracy"
     input_keys: tuple[str, ...] = Field(default=("text",), description="Keys of an input.")
+
+    @field_validator("name")
+    @classmethod
+    def _by_its_name(cls, name: str) -> str:
+        """Give the task its name where an old bundle has its old one."""
+        return task_name(name)
+
+    @property
+    def input_kind(self) -> InputKind:
+        """The form of its questions."""
+        return input_of(self.input_keys)
+
+    @property
+    def answer_kind(self) -> AnswerKind:
+        """The form of its answers; raises `UnknownNameError` where neither the manifest nor the task table has it."""
+        return ANSWERS[self.answer or known_task(self.name).answer]
 
 
 class PredictorFacts(BaseModel, frozen=True, extra="ignore"):

@@ -14,6 +14,7 @@ from metier.cli.console import ProgressLines, answer_console, count, print_json,
 from metier.cli.named_roles import named_roles, role_option, typed_roles
 from metier.data.rows import TARGET_ROLES, Rows
 from metier.errors import UnknownNameError
+from metier.tasks.task_table import alias_note, task_name
 
 MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "blue")}
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "a language other than English and Chinese"}
@@ -84,6 +85,9 @@ def check(
         examined = examine_source(file, **files, **{**how, **named}, listener=listener)
     rows, audit = examined.rows, examined.audit
     facts = _facts(rows, examined.others, audit.as_dict())
+    if how.get("task"):
+        facts["notes"] += [note] if (note := alias_note(how["task"])) else []
+        how["task"] = task_name(how["task"])
     typed = [word for name, value in {**files, **how}.items() if value for word in _as_typed(name, value)]
     facts["next"] = _next(file, [*typed, *typed_roles(named)], facts)
     if show is not None:

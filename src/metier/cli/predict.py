@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from metier.bundles import Bundle, load_bundle, resolve_bundle
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
 from metier.cli.named_roles import named_roles, role_option
-from metier.cli.shown_answers import shown_answer
 from metier.data.reading import iterate
 from metier.data.rows import Rows
 from metier.data.writing import open_writer
@@ -26,24 +25,13 @@ from metier.errors import CallError, DataError
 from metier.machine import usable_cores
 from metier.predictors.answers import AnswerBatch
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.asked import items_of
-from metier.tasks.inputs import input_of
+from metier.tasks.answers import AnswerKind
+from metier.tasks.inputs import InputKind
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 BATCH_LINES = 256
 # Files whose cells hold one value each.
 FLAT = frozenset({".csv", ".tsv", ".txt"})
-SPANS = pa.list_(
-    pa.struct(
-        [
-            ("start", pa.int32()),
-            ("end", pa.int32()),
-            ("label", pa.string()),
-            ("text", pa.string()),
-            ("probability", pa.float64()),
-        ]
-    )
-)
 ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 
 
@@ -97,14 +85,17 @@ def predict(  # One parameter an option, as click hands them over.
         facts = _answer_file(model, source, output, columns=columns, top=top)
         print_json(facts) if as_json else _print_facts(facts)
         return
-    show: Callable[[Sequence[str], AnswerBatch, int | None], None] = (
-        _print_json_lines if as_json else _print_lines
-    )
     for batch in _batches_of_stdin() if texts == ("-",) else [list(texts)]:
         if stream:
             _stream_each(model, batch, as_json=as_json)
             continue
-        show(batch, model.predict(_items(batch, model.input_keys)), top)
+        answers = model.predict(_items(batch, model.input_kind))
+        records = [answers.record(row, top) for row in range(len(answers))]
+        if as_json:
+            for record in records:
+                print_json(record)
+        else:
+            _print_lines(batch, records, model.answer_kind)
 
 
 def _check_call(texts: Sequence[str], source: Path | None, output: Path | None, *, stream: bool) -> None:
@@ -128,26 +119,33 @@ def _check_call(texts: Sequence[str], source: Path | None, output: Path | None, 
         raise click.UsageError("--output would replace the file that --input reads. Name another file.")
 
 
-def _items(texts: Sequence[str], keys: Sequence[str]) -> list[Any]:
+def _items(texts: Sequence[str], kind: InputKind) -> list[Any]:
     """Give what was typed as the model takes it: texts, or JSON objects where a question has several parts."""
-    if tuple(keys) == ("text",):
-        return list(texts)
     items: list[Any] = []
     for text in texts:
-        try:
-            item = json.loads(text) if text.lstrip().startswith("{") or "messages" not in keys else text
-        except json.JSONDecodeError as error:
-            places = {"head": [0, 4], "tail": [5, 9]}
-            example = json.dumps({key: places.get(key, "…") for key in keys}, ensure_ascii=False)
-            raise CallError(
-                f"This model asks for {' and '.join(keys)}, so each argument is a JSON object such as "
-                f"'{example}'; {text[:60]!r} is none ({error}). For a file use --input."
-            ) from None
-        fault = input_of(keys).fault(item)
+        item = text if _is_question(text, kind) else _from_json(text, kind)
+        fault = kind.fault(item)
         if fault:
             raise CallError(f"{text[:60]!r}: {fault}")
         items.append(item)
     return items
+
+
+def _is_question(text: str, kind: InputKind) -> bool:
+    """Whether a typed text is a question by itself; where a question may have parts, one in braces is JSON."""
+    may_be_text = kind.fault(text) is None
+    return may_be_text and (isinstance(kind.example, str) or not text.lstrip().startswith("{"))
+
+
+def _from_json(text: str, kind: InputKind) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        example = json.dumps(kind.example, ensure_ascii=False)
+        raise CallError(
+            f"This model asks for {' and '.join(kind.keys)}, so each argument is a JSON object such as "
+            f"'{example}'; {text[:60]!r} is none ({error}). For a file use --input."
+        ) from None
 
 
 def _answer_file(
@@ -196,9 +194,10 @@ def answer_rows(
     keeps_nested = FLAT.isdisjoint(output.suffixes)
     with open_writer(output) as writer:
         for batch in batches:
-            answers = model.predict(items_of(batch, model.input_keys))
+            answers = model.predict(model.input_kind.from_rows(batch))
             added = added or _free_names(batch, answers, top)
-            writer.write(_with_answers(batch, answers, added, top, keeps_nested=keeps_nested))
+            records = [answers.record(row, top) for row in range(len(answers))]
+            writer.write(_with_answers(batch, records, added, model.answer_kind, keeps_nested=keeps_nested))
             answered_by.update(answers.answered_by)
             rows = answered_by.total()
             # A rough total must not end the step before its last row.
@@ -233,9 +232,13 @@ def _free_names(batch: Rows, answers: AnswerBatch, top: int | None) -> dict[str,
 
 
 def _with_answers(
-    batch: Rows, answers: AnswerBatch, names: dict[str, str], top: int | None, *, keeps_nested: bool
+    batch: Rows,
+    records: Sequence[dict[str, Any]],
+    names: dict[str, str],
+    kind: AnswerKind,
+    *,
+    keeps_nested: bool,
 ) -> pa.Table:
-    records = [answers.record(row, top) for row in range(len(answers))]
     table = batch.table
     clash = set(names.values()).intersection(table.column_names)
     if clash:
@@ -248,9 +251,14 @@ def _with_answers(
         # Labels are no keys of a struct: a mapping is written as JSON, and so is a list where cells are flat.
         if any(isinstance(value, dict) or (isinstance(value, list) and not keeps_nested) for value in values):
             values = [json.dumps(value, ensure_ascii=False) for value in values]
-        kind = SPANS if key == "spans" and keeps_nested else None
-        table = table.append_column(name, pa.array(values, type=kind))
+        parts = kind.nested_columns.get(key) if keeps_nested else None
+        table = table.append_column(name, pa.array(values, type=_nested(parts) if parts else None))
     return table
+
+
+def _nested(parts: Mapping[str, str]) -> pa.DataType:
+    """Give the type of lists of structures; named here so that a batch without any has the type of the others."""
+    return pa.list_(pa.struct([(part, pa.type_for_alias(alias)) for part, alias in parts.items()]))
 
 
 def _batches_of_stdin() -> Iterator[list[str]]:
@@ -272,7 +280,7 @@ def _next_lines(lines: Iterator[str], most: int) -> list[str]:
 
 
 def _stream_each(model: Bundle, texts: Sequence[str], *, as_json: bool) -> None:
-    for item in _items(texts, model.input_keys):
+    for item in _items(texts, model.input_kind):
         pieces = []
         for piece in model.stream(item):
             pieces.append(piece)
@@ -281,20 +289,14 @@ def _stream_each(model: Bundle, texts: Sequence[str], *, as_json: bool) -> None:
         print_json(whole) if as_json else print(f"  {model.name}", flush=True)
 
 
-def _print_json_lines(texts: Sequence[str], answers: AnswerBatch, top: int | None) -> None:
-    for row in range(len(answers)):
-        print_json(answers.record(row, top))
-
-
-def _print_lines(texts: Sequence[str], answers: AnswerBatch, top: int | None) -> None:
-    records = [answers.record(row, top) for row in range(len(answers))]
-    said = [shown_answer(record) for record in records]
-    widest = max(cell_len(one) for one in said)
-    for text, record, one in zip(texts, records, said, strict=True):
+def _print_lines(texts: Sequence[str], records: Sequence[dict[str, Any]], kind: AnswerKind) -> None:
+    answers = [kind.shown(record) for record in records]
+    widest = max(cell_len(answer) for answer in answers)
+    for text, record, answer in zip(texts, records, answers, strict=True):
         # By hand and not by a table: a line that is cut to the terminal would be cut in a pipe, too.
         sure = f"  {percentage(record['probability']):>7}" if "probability" in record else ""
         shown = f"  {text}" if len(texts) > 1 else ""
-        padded = one + " " * (widest - cell_len(one))
+        padded = answer + " " * (widest - cell_len(answer))
         print(f"{padded}{sure}  {record['answered_by']}{shown}", flush=True)
         for other, probability in record.get("probabilities", {}).items():
             print(f"    {percentage(probability):>7}  {other}", flush=True)

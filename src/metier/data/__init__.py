@@ -5,7 +5,6 @@ from metier.data.filtering import drop_rare_labels, drop_unlabelled
 from metier.data.reading import iterate, read, read_alike
 from metier.data.rows import Roles, Rows, Texts
 from metier.data.splitting import Splits, split_rows
-from metier.data.task_inference import infer_task
 from metier.data.writing import open_writer
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "drop_rare_labels",
     "drop_unlabelled",
     "exact_duplicates",
-    "infer_task",
     "iterate",
     "near_duplicates",
     "open_writer",

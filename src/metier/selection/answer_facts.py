@@ -6,19 +6,16 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import calibration_error, confusions, higher_is_better, per_label, reliability
-from metier.evaluation.entity_measures import per_type
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.scores import Scores
 
 CONFUSED_LABELS = 12
 MISTAKES = 20
-# A ranking is right where the answer comes first, whatever stands behind it.
-RANKINGS = frozenset({"mean_reciprocal_rank"})
 
 
 def is_one_label(scores: Scores, answers: StoredAnswers) -> bool:
     """Whether each answer is one label with its probability."""
-    return answers.probabilities is not None and all(isinstance(target, str) for target in scores.targets[:1])
+    return answers.probabilities is not None and scores.task.answer.is_one_label
 
 
 def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> dict[str, Any]:
@@ -30,13 +27,20 @@ def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> d
         What the rows asked.
     tested : Tested
     """
-    facts: dict[str, Any] = {"name": name, "split": "test", "kind": "answers"}
+    task = scores.task
+    facts: dict[str, Any] = {
+        "name": name,
+        "split": "test",
+        "answer": task.answer.name,
+        "input": task.input.name,
+    }
     if not is_one_label(scores, tested.answers):
         return facts | {
+            "kind": "answers",
             "worst": _worst(scores, items, tested),
-            "by_type": _by_type(scores, tested.answers.predicted),
+            "by_type": task.answer.by_type(scores.targets, tested.answers.predicted),
         }
-    truth, labels = scores.codes, scores.task.labels
+    truth, labels = scores.codes, task.labels
     probabilities = tested.answers.probabilities
     predicted = probabilities.argmax(axis=1)
     return facts | {
@@ -48,19 +52,6 @@ def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> d
         "per_label": per_label(truth, predicted, labels),
         "mistakes": _mistakes(items, truth, tested, labels),
     }
-
-
-def _by_type(scores: Scores, predicted: Sequence[Any]) -> list[dict[str, Any]]:
-    """Precision, recall and F1 of each type of span, or of each label of sets; empty for other answers."""
-    if "entity_f1" in scores.task.metrics:
-        return per_type(scores.targets, predicted)
-    if "set_micro_f1" not in scores.task.metrics:
-        return []
-    # A label of a set is a span without a place.
-    truth, answers = (
-        [[[0, 0, label] for label in own] for own in rows] for rows in (scores.targets, predicted)
-    )
-    return per_type(truth, answers)
 
 
 def words_of(item: Any) -> str:
@@ -76,12 +67,9 @@ def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, 
     sign = 1.0 if higher_is_better(metric) else -1.0
     answers = tested.answers
     each = scores.of_rows(metric, answers.predicted)
-    # Nothing marked where nothing is to be marked has a figure of 0, and is right.
-    wrong = [
-        row
-        for row, (target, answer) in enumerate(zip(scores.targets, answers.predicted, strict=True))
-        if _as_lists(target) != _as_lists(answer) and not (metric in RANKINGS and each[row] == 1)
-    ]
+    pairs = zip(scores.targets, answers.predicted, strict=True)
+    # Nothing marked where nothing is to be marked scores 0, and is right.
+    wrong = [row for row, pair in enumerate(pairs) if not scores.task.answer.is_right(*pair)]
     order = sorted(wrong, key=lambda row: sign * each[row])[:MISTAKES]
     return [
         {
@@ -96,10 +84,6 @@ def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, 
         }
         for row in order
     ]
-
-
-def _as_lists(answer: Any) -> Any:
-    return [_as_lists(part) for part in answer] if isinstance(answer, list | tuple) else answer
 
 
 def _confusion_matrix(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from metier.runs.run_folder import Entry, plain
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.answer_facts import detail_of, is_one_label
 from metier.selection.comparison import Comparison
-from metier.selection.ranking_scores import ranking_metric, ranking_scores
+from metier.selection.ranking_scores import ranking_scores
 from metier.selection.recommendation import Recommendation
 from metier.selection.scores import Scores
 from metier.tasks.contract import Task
@@ -122,7 +122,7 @@ def build_report(
 
 def _rankings(task: Task, candidates: Sequence[dict[str, Any]]) -> list[str]:
     """The metric of the task's probabilities, where every candidate gives some."""
-    metric = ranking_metric(task)
+    metric = task.answer.ranking_metric(task.match_label)
     tested = [one["test"] for one in candidates if one["test"]]
     return [metric] if metric is not None and all(metric in scores for scores in tested) else []
 

@@ -11,12 +11,12 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from metier.predictors.answers import AnswerBatch
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.serving.settings import ServingSettings
-from metier.tasks.inputs import input_of
+from metier.tasks.inputs import TEXT, InputKind
 
 
 class Answering(Protocol):
@@ -24,6 +24,16 @@ class Answering(Protocol):
 
     def predict(self, items: Sequence[Any], /) -> AnswerBatch:
         """Answer texts, or what the task asks about instead; called from several threads at once."""
+        ...
+
+
+@runtime_checkable
+class AsksOtherThanTexts(Protocol):
+    """What names the form of its questions, as a bundle does; whatever else is served is asked texts."""
+
+    @property
+    def input_kind(self) -> InputKind:
+        """The form of its questions."""
         ...
 
 
@@ -47,9 +57,14 @@ class Engine:
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="metier-answer")
 
     @property
+    def input_kind(self) -> InputKind:
+        """The form of a question to the model; raises what `check_ready` does."""
+        return self._kind_of(self.check_ready())
+
+    @property
     def input_keys(self) -> tuple[str, ...]:
         """What a question to the model consists of; raises what `check_ready` does."""
-        return self._keys_of(self.check_ready())
+        return self.input_kind.keys
 
     @property
     def name(self) -> str:
@@ -57,15 +72,15 @@ class Engine:
         return str(getattr(self.check_ready(), "name", "model"))
 
     @staticmethod
-    def _keys_of(model: Answering) -> tuple[str, ...]:
-        return getattr(model, "input_keys", ("text",))
+    def _kind_of(model: Answering) -> InputKind:
+        return model.input_kind if isinstance(model, AsksOtherThanTexts) else TEXT
 
     async def start(self) -> Answering:
         """Load the model and ask it once: a first answer is slow, and no caller should pay for it."""
 
         def load() -> Answering:
             model = self._load()
-            model.predict([input_of(self._keys_of(model)).example])
+            model.predict([self._kind_of(model).example])
             return model
 
         try:

@@ -1,17 +1,18 @@
 """What goes over the wire: the request, read strictly, and the answers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from metier.errors import suggest
+from metier.errors import MetierError, suggest
 from metier.predictors.answers import AnswerBatch
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
-from metier.tasks.inputs import input_of
+from metier.tasks.answers import ANSWERS
+from metier.tasks.inputs import TEXT, InputKind
 
 
 class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
@@ -32,25 +33,36 @@ class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
     )
 
 
-class OneAnswer(BaseModel, extra="allow"):
-    """The answer to one question; which fields it has depends on the task."""
+def _answer_model() -> type[BaseModel]:
+    """Give the schema of one answer: the fields of every kind of record, and what all have."""
+    fields: dict[str, Any] = {}
+    for kind in ANSWERS.values():
+        for name, (of, description) in kind.record.items():
+            fields.setdefault(name, (of | None, Field(default=None, description=description)))
+    return create_model(
+        "OneAnswer",
+        __config__=ConfigDict(extra="allow"),
+        __doc__="The answer to one question; which fields it has depends on the task.",
+        **fields,
+        answered_by=(str, Field(description="The method that answered.")),
+        probabilities=(
+            dict[str, float] | None,
+            Field(default=None, description="Only where `top` was given."),
+        ),
+        latency_ms=(
+            float | None,
+            Field(default=None, description="Time the model took, without waiting."),
+        ),
+    )
 
-    label: str | None = Field(default=None, description="Where the answer is one label.")
-    probability: float | None = Field(default=None, description="Calibrated probability of it, 0 to 1.")
-    labels: dict[str, float] | None = Field(default=None, description="Where the answer is a set of labels.")
-    spans: list[dict[str, Any]] | None = Field(default=None, description="Where parts of the text are marked.")
-    answer: str | None = Field(default=None, description="Where a passage answers; empty: it does not.")
-    score: float | None = Field(default=None, description="Where the answer is a number.")
-    text: str | None = Field(default=None, description="Where the answer is a text.")
-    answered_by: str = Field(description="The method that had the last word.")
-    probabilities: dict[str, float] | None = Field(default=None, description="Only where `top` was given.")
-    latency_ms: float | None = Field(default=None, description="Time the model took, without waiting.")
+
+OneAnswer = _answer_model()
 
 
 class ManyAnswers(BaseModel):
     """The answers to several questions, in their order."""
 
-    answers: list[OneAnswer]
+    answers: list[OneAnswer]  # type: ignore[valid-type]  # Made of the kinds above.
     latency_ms: float = Field(description="Time the model took for all of them, without waiting.")
 
 
@@ -76,74 +88,93 @@ class Questions:
     ----------
     items : list
         What is asked, as the task takes it.
-    is_one : bool
-        Whether one answer goes back, or a list.
+    field : str or None
+        The field whose list the items are; None: there is one, and one answer goes back.
     top : int or None
+    stream : bool
     """
 
     items: list[Any]
-    is_one: bool
+    field: str | None
     top: int | None
     stream: bool = False
 
+    @property
+    def is_one(self) -> bool:
+        """Whether one answer goes back, or a list."""
+        return self.field is None
 
-def read_request(body: bytes, settings: ServingSettings, input_keys: Sequence[str] = ("text",)) -> Questions:
-    """Read a request and hold it against the limits.
+
+LISTS = ("texts", "rows")
+
+
+def read_request(body: bytes, settings: ServingSettings, kind: InputKind = TEXT) -> Questions:
+    """Read a request and compare it with the limits.
 
     The content type is not looked at: `curl -d` calls JSON a form, and there is only one thing a body can be.
 
     Parameters
     ----------
-    input_keys : sequence of str
-        What a question of the served task consists of.
+    kind : InputKind
+        What is asked of the served task.
 
     Raises
     ------
     RefusalError
-        If the body is no JSON (400), has wrong fields (422), or asks for too much (413).
+        If the body is no JSON (400), has wrong fields or a question that cannot be answered (422), or asks for too
+        much (413).
     """
     try:
         request = PredictRequest.model_validate_json(body)
     except ValidationError as error:
         raise _refusal(error) from None
-    asked = _asked(request, input_keys)
-    _check_limits(asked, settings)
-    return asked
+    read = _read_fields(request, kind)
+    _check_limits(read, settings)
+    _check_questions(read, kind)
+    return read
 
 
-def _asked(request: PredictRequest, keys: Sequence[str]) -> Questions:
-    extra = dict(request.model_extra or {})
-    own = {**({"text": request.text} if request.text is not None else {}), **extra}
-    is_text = tuple(keys) == ("text",)
-    known = ["text", "texts"] if is_text else [*keys, *input_of(keys).optional_keys, "rows"]
-    known += ["top", "stream"]
-    for field in own:
+def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
+    own = dict(request.model_extra or {}) | ({} if request.text is None else {"text": request.text})
+    lists = {name: given for name in LISTS if (given := getattr(request, name)) is not None}
+    takes_texts = kind.fault("") is None
+    several = "texts" if takes_texts else "rows"
+    known = [*kind.keys, *kind.optional_keys, several, *(["rows"] if takes_texts and kind is not TEXT else [])]
+    for field in (*own, *lists):
         if field not in known:
-            message = f"There is no field {field!r}.{suggest(field, known)} Known: {', '.join(known)}."
+            shown = [*known, "top", "stream"]
+            message = f"There is no field {field!r}.{suggest(field, shown)} Known: {', '.join(shown)}."
             raise RefusalError(422, "unknown_field", message, field=field)
-    several = request.texts if is_text or request.rows is None else request.rows
-    if (several is None) == (not own):
-        found = "neither" if several is None else "both"
-        one, many = ("'text' (one text)", "'texts'") if is_text else (" and ".join(map(repr, keys)), "'rows'")
-        message = f"Expected either {one} or {many} (a list), found {found}."
-        raise RefusalError(422, "bad_request", message, field=keys[0])
-    items = list(several) if several is not None else [own["text"] if is_text or set(own) == {"text"} else own]
-    _check_items(items, keys, many="texts" if is_text else "rows", is_one=several is None)
-    if request.stream and several is not None:
+    if len(lists) + bool(own) != 1:
+        found = "neither" if not (own or lists) else "both"
+        one = "'text' (one text)" if kind is TEXT else " and ".join(map(repr, kind.keys))
+        message = f"Expected either {one} or {several!r} (a list), found {found}."
+        raise RefusalError(422, "bad_request", message, field=kind.keys[0])
+    if request.stream and lists:
         message = "One answer is streamed at a time, found a list. Ask one question, or leave out 'stream'."
         raise RefusalError(422, "bad_request", message, field="stream")
-    return Questions(items, several is None, request.top, request.stream)
+    if not lists:
+        return Questions(
+            [own["text"] if set(own) == {"text"} and takes_texts else own], None, request.top, request.stream
+        )
+    [(name, items)] = lists.items()
+    return Questions(list(items), name, request.top)
 
 
-def _check_items(items: Sequence[Any], keys: Sequence[str], *, many: str, is_one: bool) -> None:
-    if not items:
-        message = f"Expected at least one question in {many!r}, found none."
-        raise RefusalError(422, "bad_request", message, field=many)
-    for position, item in enumerate(items):
-        fault = input_of(keys).fault(item)
+def _check_questions(read: Questions, kind: InputKind) -> None:
+    """Refuse questions of another form, and those that no model of the task could answer."""
+    if not read.items:
+        message = f"Expected at least one question in {read.field!r}, found none."
+        raise RefusalError(422, "bad_request", message, field=read.field)
+    for position, item in enumerate(read.items):
+        field = kind.keys[0] if read.field is None else f"{read.field}.{position}"
+        fault = kind.fault(item)
         if fault:
-            field = keys[0] if is_one else f"{many}.{position}"
             raise RefusalError(422, "bad_request", f"Field {field!r}: {fault}", field=field)
+        try:
+            kind.read([item], origin=f"field {field!r}")
+        except MetierError as error:
+            raise RefusalError(422, error.code, str(error), field=field) from None
 
 
 def _refusal(error: ValidationError) -> RefusalError:
@@ -158,7 +189,7 @@ def _refusal(error: ValidationError) -> RefusalError:
 
 
 def _check_limits(asked: Questions, settings: ServingSettings) -> None:
-    many = "texts" if all(isinstance(item, str) for item in asked.items) else "rows"
+    many = asked.field or "texts"
     if len(asked.items) > settings.max_rows:
         message = (
             f"{len(asked.items):,} {many} in one request; {settings.max_rows:,} are allowed. "

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from metier.errors import RequestError
+from metier.errors import EndpointError, MetierError, RequestError
 
 # Seconds until a caller should retry; a queue of one-row requests is empty by then.
 RETRY_AFTER = {"Retry-After": "1"}
@@ -62,6 +62,19 @@ def facts_of(refusal: RefusalError) -> dict[str, str]:
     return facts
 
 
+def refusal_of(failure: MetierError) -> RefusalError:
+    """Give the refusal of a request that a model could not answer, with the code of the error.
+
+    The model behind an endpoint is a service that ours depends on (424); everything else is in the request (422).
+    """
+    if isinstance(failure, RefusalError):
+        return failure
+    status = (
+        HTTPStatus.FAILED_DEPENDENCY if isinstance(failure, EndpointError) else HTTPStatus.UNPROCESSABLE_ENTITY
+    )
+    return RefusalError(int(status), failure.code, str(failure))
+
+
 def our_fault() -> RefusalError:
     """Give the refusal for an internal error."""
     message = "The service failed on this request because of an internal error. See its log."
@@ -75,11 +88,16 @@ def add_refusals(app: FastAPI) -> None:
         assert isinstance(refusal, RefusalError)
         return as_response(refusal)
 
+    async def failed(request: Request, failure: Exception) -> JSONResponse:
+        assert isinstance(failure, MetierError)
+        return as_response(refusal_of(failure))
+
     async def not_routed(request: Request, failure: Exception) -> JSONResponse:
         assert isinstance(failure, HTTPException)
         return as_response(_from_routing(request, failure))
 
     app.add_exception_handler(RefusalError, refused)
+    app.add_exception_handler(MetierError, failed)
     app.add_exception_handler(HTTPException, not_routed)
 
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
+from metier.errors import MetierError
 from metier.serving.messages import write_event
 from metier.serving.metrics import log_failure
-from metier.serving.refusals import facts_of, our_fault
+from metier.serving.refusals import facts_of, our_fault, refusal_of
 
 # Keep proxies from buffering the answer.
 NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -41,8 +42,9 @@ async def stream_events(
                 text += piece
                 yield write_event({"piece": piece})
     except Exception as failure:
+        refusal = refusal_of(failure) if isinstance(failure, MetierError) else our_fault()
         log_failure(failure)
-        yield write_event({"error": facts_of(our_fault())}, kind="error")
+        yield write_event({"error": facts_of(refusal)}, kind="error")
         return
     when_done([name])
     latency_ms = round(1000 * (time.perf_counter() - begun), 3)

@@ -14,7 +14,7 @@ from metier.tasks.task import PlainTask
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
-NAME = "answering"
+NAME = "extractive_qa"
 METRICS = ("answer_f1", "exact_match")
 
 

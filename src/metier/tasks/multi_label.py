@@ -12,7 +12,7 @@ from metier.tasks.task import PlainTask
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
-NAME = "many_labels"
+NAME = "multi_label"
 METRICS = ("set_micro_f1", "set_macro_f1", "set_samples_f1", "subset_accuracy")
 
 

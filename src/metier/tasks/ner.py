@@ -11,7 +11,7 @@ from metier.tasks.task import PlainTask
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
-NAME = "tagging"
+NAME = "ner"
 METRICS = ("entity_f1", "entity_precision", "entity_recall")
 
 

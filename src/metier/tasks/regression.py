@@ -13,7 +13,7 @@ from metier.tasks.task import PlainTask
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
-NAME = "scoring"
+NAME = "regression"
 METRICS = ("mae", "rmse", "spearman", "pearson")
 
 

@@ -1,27 +1,32 @@
 """The tasks by their names, and which methods are compared for each when nobody names candidates.
 
-A task is added with one file in this folder and one row here; its methods are rows of the catalogue.
+A task of known kinds is added with one file in this folder and one row here, or by a plug-in: an entry point of the
+group `metier.tasks`, whose name is the task's and whose value leads to a `TaskRow`. Its methods are rows of the
+catalogue.
 """
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any
 
 from metier.errors import UnknownNameError
+from metier.tasks.answers import ANSWERS
 
 
 @dataclass(frozen=True)
-class Known:
+class TaskRow:
     """A task of the table.
 
     Parameters
     ----------
     where : str
         Dotted path of its class.
+    answer : str
+        The kind of its answers, as `ANSWERS` has it.
     candidates : tuple of str
         The methods that are compared by default, cheap first.
-    ensembles : tuple of str
-        What is made of them afterwards, on their validation answers.
     learn_from_unlabelled : tuple of str
         The methods that unlabelled rows add, in the order of their cost.
     student : str or None
@@ -29,34 +34,39 @@ class Known:
     """
 
     where: str
+    answer: str
     candidates: tuple[str, ...]
-    ensembles: tuple[str, ...] = ()
     learn_from_unlabelled: tuple[str, ...] = ()
     student: str | None = None
 
+    @property
+    def ensembles(self) -> tuple[str, ...]:
+        """What is made of the candidates afterwards, on their validation answers: what suits the kind of answers."""
+        return ANSWERS[self.answer].ensembles
 
-PROBABILITIES = ("average.v1", "cascade.v1")  # Ensembles of whatever answers with probabilities of labels.
-ORDERED = "grading"  # The task that an order of the labels asks for.
-TASKS = {
-    "classification": Known(
+
+ORDERED = "ordinal"  # The task that an order of the labels asks for.
+TASKS: dict[str, TaskRow] = {
+    "classification": TaskRow(
         "metier.tasks.classification:Classification",
+        "label",
         ("majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "few_shot.v1", "encoder.v1"),
-        PROBABILITIES,
         learn_from_unlabelled=("self_training.v1", "pretrained_encoder.v1", "consistency_encoder.v1"),
         student="encoder.v1",
     ),
-    "many_labels": Known(
+    "multi_label": TaskRow(
         "metier.tasks.multi_label:MultiLabel",
+        "label_set",
         (
             "label_frequencies.v1",
             "many_labels_linear.v1",
             "frozen_many_labels.v1",
             "many_labels_encoder.v1",
         ),
-        ("label_average.v1",),
     ),
-    "grading": Known(
+    "ordinal": TaskRow(
         "metier.tasks.ordinal:Ordinal",
+        "grade",
         (
             "majority.v1",
             "tfidf_linear.v1",
@@ -65,41 +75,77 @@ TASKS = {
             "encoder.v1",
             "corn_encoder.v1",
         ),
-        PROBABILITIES,
     ),
-    "scoring": Known(
+    "regression": TaskRow(
         "metier.tasks.regression:Regression",
+        "score",
         ("ridge.v1", "frozen_ridge.v1", "score_encoder.v1"),
-        ("score_average.v1",),
     ),
-    "tagging": Known(
+    "ner": TaskRow(
         "metier.tasks.ner:NamedEntities",
+        "spans",
         ("dictionary_tagger.v1", "crf.v1", "token_encoder.v1"),
-        ("vote.v1",),
     ),
-    "relation": Known(
+    "relation": TaskRow(
         "metier.tasks.relation:Relation",
+        "relation",
         ("majority.v1", "relation_linear.v1", "relation_encoder.v1"),
-        PROBABILITIES,
     ),
-    "answering": Known(
-        "metier.tasks.extractive_qa:ExtractiveQa", ("passage_phrase.v1", "reader.v1"), ("retrieve_read.v1",)
+    "extractive_qa": TaskRow(
+        "metier.tasks.extractive_qa:ExtractiveQa", "passage_answer", ("passage_phrase.v1", "reader.v1")
     ),
-    "matching": Known(
+    "text_pair": TaskRow(
         "metier.tasks.text_pair:TextPair",
+        "label",
         ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "bi_encoder.v1", "cross_encoder.v1"),
-        PROBABILITIES,
     ),
-    "retrieval": Known(
+    "retrieval": TaskRow(
         "metier.tasks.retrieval:Retrieval",
+        "ranking",
         ("bm25.v1", "frozen_search.v1", "search_encoder.v1"),
-        ("retrieve_rerank.v1",),
     ),
-    "generation": Known(
+    "generation": TaskRow(
         "metier.tasks.generation:Generation",
+        "written_text",
         ("lead.v1", "textrank.v1", "nearest_reply.v1", "sentence_ranker.v1", "generator.v1"),
     ),
 }
+# Old names, which settings, runs and sealed bundles still have.
+ALIASES = {
+    "many_labels": "multi_label",
+    "grading": "ordinal",
+    "scoring": "regression",
+    "tagging": "ner",
+    "answering": "extractive_qa",
+    "matching": "text_pair",
+}
+
+
+def task_name(name: str) -> str:
+    """Give the name of a task by its name or its old one."""
+    return ALIASES.get(name, name)
+
+
+def alias_note(name: str) -> str | None:
+    """Give the sentence that names the new name of an old one; None where a name is not old."""
+    return f"task = {ALIASES[name]}: {name} is its old name" if name in ALIASES else None
+
+
+def tasks() -> Mapping[str, TaskRow]:
+    """Give the rows of all tasks, ours and those of plug-ins."""
+    points = [point for point in entry_points(group="metier.tasks") if point.name not in TASKS]
+    return TASKS | {point.name: point.load() for point in points}
+
+
+def known_task(name: str) -> TaskRow:
+    """Give the row of a task by its name or its old one; raises `UnknownNameError` if no task has that name."""
+    name = task_name(name)
+    if name in TASKS:
+        return TASKS[name]
+    known = tasks()
+    if name not in known:
+        raise UnknownNameError("task", name, known=known)
+    return known[name]
 
 
 def load_task(name: str) -> Any:
@@ -112,10 +158,3 @@ def load_task(name: str) -> Any:
     """
     module, _, attribute = known_task(name).where.partition(":")
     return getattr(importlib.import_module(module), attribute)
-
-
-def known_task(name: str) -> Known:
-    """Give the row of a task; raises `UnknownNameError` if no task has that name."""
-    if name not in TASKS:
-        raise UnknownNameError("task", name, known=TASKS)
-    return TASKS[name]

@@ -15,7 +15,7 @@ from metier.tasks.task import PlainTask
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
 
-NAME = "matching"
+NAME = "text_pair"
 METRICS = ("accuracy", "macro_f1")  # The report adds the average precision of the label that means a match.
 # Labels that say "these two belong together", as data sets spell them; the first that occurs is taken.
 MATCH_LABELS = (

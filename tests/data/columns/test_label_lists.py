@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from metier.data import infer_task, open_writer, read, read_alike
+from metier.data import open_writer, read, read_alike
 from metier.errors import CallError, DataError, MissingLabelError
+from metier.tasks.task_inference import infer_task
 
 TEXTS = [f"the text of row {number}" for number in range(40)]
 
@@ -23,7 +24,7 @@ def test_real_lists_of_labels_with_rows_that_have_none(examples):
     raw = [json.loads(line)["labels"] for line in path.read_text().splitlines()]
     assert rows.values("labels") == raw
     assert raw.count([]) > 100
-    assert infer_task(rows)[0] == "many_labels"
+    assert infer_task(rows)[0] == "multi_label"
 
 
 @pytest.mark.parametrize(

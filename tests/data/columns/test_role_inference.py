@@ -1,7 +1,8 @@
 import pytest
 
-from metier.data import infer_task, iterate, open_writer, read, read_alike
+from metier.data import iterate, open_writer, read, read_alike
 from metier.errors import BrokenValueError, CallError, MissingColumnError, MissingLabelError, UnknownNameError
+from metier.tasks.task_inference import infer_task
 
 TEXTS = [f"this is the text of row {number}" for number in range(40)]
 OTHERS = [f"another text is in row {number}" for number in range(40)]
@@ -17,13 +18,13 @@ def pairs(first, second, **more):
         (
             "covid_faq/question_pairs.csv",
             {"text": "question_1", "text_pair": "question_2", "label": "similar"},
-            "matching",
+            "text_pair",
         ),
         ("scitldr/train.jsonl", {"text": "document", "target": "summary"}, "generation"),
         ("csl_title_zh/train.jsonl", {"text": "document", "target": "summary"}, "generation"),
         ("tatoeba_en_zh/train.jsonl", {"text": "source", "target": "target"}, "generation"),
         ("chatterbot_corpus/en.jsonl", {"text": "text", "messages": "turns", "target": "target"}, "generation"),
-        ("ncbi_disease/dev.conll", {"text": "text", "spans": "spans"}, "tagging"),
+        ("ncbi_disease/dev.conll", {"text": "text", "spans": "spans"}, "ner"),
         (
             "semeval2010_task8/test.jsonl",
             {"text": "text", "head": "head", "tail": "tail", "label": "label"},
@@ -32,7 +33,7 @@ def pairs(first, second, **more):
         (
             "sgd_dialogues/acts/dev.jsonl",
             {"text": "text", "labels": "labels", "group": "dialogue_id"},
-            "many_labels",
+            "multi_label",
         ),
         ("twitter_financial_news/train.csv", {"text": "text", "label": "label"}, "classification"),
         ("banking77/test.csv", {"text": "text", "label": "label"}, "classification"),
@@ -53,10 +54,10 @@ def test_the_roles_and_the_task_of_real_rows(examples, file, roles, task):
 @pytest.mark.parametrize(
     ("source", "task", "roles"),
     [
-        (pairs("sentence1", "sentence2", score=3.5), "scoring", ("text", "text_pair", "score")),
-        (pairs("premise", "hypothesis", label="entails"), "matching", ("text", "text_pair", "label")),
-        (pairs("text", "text_pair", label="1"), "matching", ("text", "text_pair", "label")),
-        ([{"text": text, "score": n / 7} for n, text in enumerate(TEXTS)], "scoring", ("text", "score")),
+        (pairs("sentence1", "sentence2", score=3.5), "regression", ("text", "text_pair", "score")),
+        (pairs("premise", "hypothesis", label="entails"), "text_pair", ("text", "text_pair", "label")),
+        (pairs("text", "text_pair", label="1"), "text_pair", ("text", "text_pair", "label")),
+        ([{"text": text, "score": n / 7} for n, text in enumerate(TEXTS)], "regression", ("text", "score")),
         (pairs("question", "answer"), "generation", ("text", "target")),
         (pairs("en", "zh"), "generation", ("text", "target")),
         (pairs("text", "target"), "generation", ("text", "target")),
@@ -73,7 +74,7 @@ def test_the_roles_and_the_task_of_real_rows(examples, file, roles, task):
             "classification",
             ("text", "label"),
         ),
-        ([{"text": text, "tags": ["a", "b"]} for text in TEXTS], "many_labels", ("text", "labels")),
+        ([{"text": text, "tags": ["a", "b"]} for text in TEXTS], "multi_label", ("text", "labels")),
         ([{"text": text} for text in TEXTS], "classification", ("text",)),
     ],
 )

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from metier.data import infer_task, iterate, open_writer, read, read_alike
+from metier.data import iterate, open_writer, read, read_alike
 from metier.errors import BrokenValueError, MissingLabelError
+from metier.tasks.task_inference import infer_task
 from metier.text.offsets import nearest
 
 TEXT = "Ada Lovelace lived in London."
@@ -37,7 +38,7 @@ def test_spans_in_the_shapes_that_tools_write(tmp_path, shape):
     path.write_text("\n".join(map(json.dumps, lines)))
     rows = read(path)
     assert rows.values("spans") == [SPANS, []]
-    assert infer_task(rows)[0] == "tagging"
+    assert infer_task(rows)[0] == "ner"
     assert any("(--role spans=COLUMN)" in note for note in rows.notes)
 
 

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from metier.data import infer_task, iterate, open_writer, read, read_alike
+from metier.data import iterate, open_writer, read, read_alike
 from metier.errors import BrokenValueError, DataError
+from metier.tasks.task_inference import infer_task
 
 PASSAGE = "Ada Lovelace wrote the first program. Ada was born in London."
 
@@ -39,7 +40,7 @@ def test_answers_of_real_questions_are_in_their_passage(examples, file, question
         assert question
         assert answers
         assert all(passage[a["start"] : a["start"] + len(a["text"])] == a["text"] for a in answers)
-    assert infer_task(rows)[0] == "answering"
+    assert infer_task(rows)[0] == "extractive_qa"
 
 
 def test_several_answers_are_kept_each_once(examples):

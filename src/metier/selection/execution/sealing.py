@@ -33,6 +33,7 @@ def _facts(
         name=entry.name,
         task=TaskFacts(
             name=report["task"],
+            answer=comparison.task.answer.name,
             labels=tuple(settings.get("labels", ())),
             primary_metric=report["primary_metric"],
             input_keys=comparison.task.input_keys,

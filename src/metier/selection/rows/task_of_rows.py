@@ -1,11 +1,12 @@
 """Which task some rows are for, and what is learned about it from them."""
 
 from metier.data import Rows, Splits, read
-from metier.data.task_inference import infer_task
 from metier.errors import CallError
 from metier.selection.settings import TrainSettings
 from metier.tasks.contract import Task
-from metier.tasks.task_table import ORDERED, known_task, load_task
+from metier.tasks.task_check import check_task
+from metier.tasks.task_inference import infer_task
+from metier.tasks.task_table import ORDERED, alias_note, known_task, load_task, task_name
 
 
 def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
@@ -14,7 +15,7 @@ def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
         return ORDERED, f"task = {ORDERED}, for an order is given (--task)"
     if settings.task is not None:
         known_task(settings.task)
-        return settings.task, None
+        return task_name(settings.task), alias_note(settings.task)
     return infer_task(train)
 
 
@@ -24,6 +25,7 @@ def build_task(name: str, train: Rows, settings: TrainSettings) -> Task:
     if stated and not load_task(name).is_ordered:
         raise CallError(f"--order is for grades; the task is {name}. Leave it out, or add --task {ORDERED}.")
     task: Task = load_task(name).from_rows(train, **stated)
+    check_task(task)
     return task
 
 

@@ -25,7 +25,7 @@ def build_predict(service: Service) -> Callable[..., Any]:
         With `stream` a written answer comes piece by piece, as server-sent events.
         """
         body = await _read_body(request, settings.max_body_bytes)
-        asked = read_request(body, settings, engine.input_keys)
+        asked = read_request(body, settings, engine.input_kind)
         if asked.stream:
             pieces = engine.stream(asked.items[0])
             events = stream_events(pieces, engine.name, when_done=metrics.count_answers)

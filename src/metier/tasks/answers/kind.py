@@ -111,6 +111,11 @@ class AnswerKind(Protocol):
         ...
 
     @property
+    def lines_show_question(self) -> bool:
+        """Whether the lines of a report hold what was asked."""
+        ...
+
+    @property
     def is_one_label(self) -> bool:
         """Whether each answer is one label with probabilities of all."""
         ...
@@ -145,8 +150,13 @@ class AnswerKind(Protocol):
         """Whether one answer, as metrics take it, is what the row should be answered with."""
         ...
 
-    def row_labels(self, value: Any) -> list[str] | None:
-        """Give the labels in a cell of the column of targets; None: such targets hold none."""
+    @property
+    def has_labels(self) -> bool:
+        """Whether targets hold labels."""
+        ...
+
+    def row_labels(self, value: Any) -> list[str]:
+        """Give the labels in a cell of the column of targets; an empty list where nobody labelled the row."""
         ...
 
     def shown(self, record: Mapping[str, Any]) -> str:
@@ -154,7 +164,7 @@ class AnswerKind(Protocol):
         ...
 
     def lines(self, row: Mapping[str, Any]) -> list[Line]:
-        """Give what a report shows of one answered row besides what was asked.
+        """Give what a report shows of one answered row.
 
         Parameters
         ----------
@@ -167,15 +177,19 @@ class AnswerKind(Protocol):
         """Give precision, recall and F1 of each label of answers that are not one label each."""
         ...
 
-    def ranking(
+    def ranking_metric(self, match_label: str | None) -> str | None:
+        """Give the metric of the order of probabilities; None: they rank nothing."""
+        ...
+
+    def ranked(
         self,
         targets: Sequence[Any],
         probabilities: np.ndarray,
         *,
         labels: Sequence[str],
         match_label: str | None,
-    ) -> tuple[str, Any, Any] | None:
-        """Give the metric of the order of probabilities, and what it takes as truth and answers; None: there is none."""
+    ) -> tuple[Any, Any]:
+        """Give what that metric takes as truth and as answers."""
         ...
 
 
@@ -261,9 +275,11 @@ class Decodable(AnswerKind, Protocol):
 class PlainAnswer:
     """What holds of an answer kind unless it says otherwise."""
 
+    words: ClassVar[Words]
     role: ClassVar[str | None] = None
     nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
     is_one_label: ClassVar[bool] = False
+    lines_show_question: ClassVar[bool] = False
     terms: ClassVar[tuple[str, ...]] = ()
     ensembles: ClassVar[tuple[str, ...]] = ()
     chooses: ClassVar[tuple[str, ...]] = ()
@@ -289,9 +305,14 @@ class PlainAnswer:
         pairs = zip(examples.truth, answers.predicted, strict=True)
         return np.array([self.is_right(target, predicted) for target, predicted in pairs], dtype=bool)
 
-    def row_labels(self, value: Any) -> list[str] | None:
-        """Give the labels in a cell of the column of targets: such targets hold none."""
-        return None
+    @property
+    def has_labels(self) -> bool:
+        """Whether targets hold labels: where a card counts them, they do."""
+        return "{n}" in self.words.gives
+
+    def row_labels(self, value: Any) -> list[str]:
+        """Give the labels in a cell of the column of targets: there are none."""
+        return []
 
     def lines(self, row: Mapping[str, Any]) -> list[Line]:
         """Give the truth and the answer of a row."""
@@ -302,16 +323,20 @@ class PlainAnswer:
         """Give the figures of each label: there are none."""
         return []
 
-    def ranking(
+    def ranking_metric(self, match_label: str | None) -> str | None:
+        """Give the metric of the order of probabilities: they rank nothing."""
+        return None
+
+    def ranked(
         self,
         targets: Sequence[Any],
         probabilities: np.ndarray,
         *,
         labels: Sequence[str],
         match_label: str | None,
-    ) -> tuple[str, Any, Any] | None:
-        """Give the metric of the order of probabilities: there is none."""
-        return None
+    ) -> tuple[Any, Any]:
+        """Give what that metric takes as truth and as answers."""
+        return targets, probabilities
 
 
 def in_words(answer: Any) -> str:

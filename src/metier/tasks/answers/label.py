@@ -163,19 +163,21 @@ class Label(PlainAnswer):
         """Give the label."""
         return str(record["label"])
 
-    def ranking(
+    def ranking_metric(self, match_label: str | None) -> str | None:
+        """Give the metric of the order of the probabilities of a match, where a label says that there is one."""
+        return None if match_label is None else "average_precision"
+
+    def ranked(
         self,
         targets: Sequence[Any],
         probabilities: np.ndarray,
         *,
         labels: Sequence[str],
         match_label: str | None,
-    ) -> tuple[str, Any, Any] | None:
-        """Give average precision of the label that says that two texts belong together, where one does."""
-        if match_label is None:
-            return None
-        truth = [target == match_label for target in targets]
-        return "average_precision", truth, probabilities[:, labels.index(match_label)]
+    ) -> tuple[list[bool], np.ndarray]:
+        """Give which rows match, and the probability of a match."""
+        column = list(labels).index(str(match_label))
+        return [target == match_label for target in targets], probabilities[:, column]
 
 
 LABEL = Label()

@@ -219,16 +219,20 @@ class LabelSet(PlainAnswer):
         truth, answers = ([[[0, 0, label] for label in own] for own in rows] for rows in (targets, predicted))
         return per_type(truth, answers)
 
-    def ranking(
+    def ranking_metric(self, match_label: str | None) -> str | None:
+        """Give the metric of the order in which the labels of a row stand."""
+        return "label_ranking_precision"
+
+    def ranked(
         self,
         targets: Sequence[Any],
         probabilities: np.ndarray,
         *,
         labels: Sequence[str],
         match_label: str | None,
-    ) -> tuple[str, Any, Any]:
-        """Give the precision of the order in which a row's labels stand."""
-        return "label_ranking_precision", targets, as_mappings(probabilities, labels)
+    ) -> tuple[Sequence[Any], Any]:
+        """Give the labels of each row, and the probabilities of all."""
+        return targets, as_mappings(probabilities, labels)
 
 
 LABEL_SET = LabelSet()

@@ -112,6 +112,7 @@ class PassageAnswer(PlainAnswer):
     ensembles: ClassVar[tuple[str, ...]] = ("retrieve_read.v1",)
     chooses: ClassVar[tuple[str, ...]] = ("verdict",)
     role: ClassVar[str | None] = "answers"
+    lines_show_question: ClassVar[bool] = True
     words: ClassVar[Words] = Words("question-answering", "Finds the words of a passage that answer a question.")
     record: ClassVar[RecordFields] = {
         "answer": (str, "Where a passage answers; empty: it does not."),

@@ -146,6 +146,7 @@ class Spans(PlainAnswer):
     ensembles: ClassVar[tuple[str, ...]] = ("vote.v1",)
     chooses: ClassVar[tuple[str, ...]] = ("outside_bias", "calibration")
     role: ClassVar[str | None] = "spans"
+    lines_show_question: ClassVar[bool] = True
     words: ClassVar[Words] = Words(
         "token-classification", "Marks the parts of {item} that are one of {n} types."
     )

@@ -1,19 +1,22 @@
 """Infer the task from the roles of columns."""
 
-from metier.data.rows import Rows
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
 
 # From the most specific to the least: spans or answers are never there by chance, a label may be.
 _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("tagging", ("spans",)),
-    ("answering", ("question", "answers")),
+    ("ner", ("spans",)),
+    ("extractive_qa", ("question", "answers")),
     ("relation", ("head", "tail", "label")),
-    ("many_labels", ("labels",)),
+    ("multi_label", ("labels",)),
     ("generation", ("target",)),
-    ("matching", ("text_pair", "label")),
-    ("scoring", ("score",)),
+    ("text_pair", ("text_pair", "label")),
+    ("regression", ("score",)),
     ("classification", ("label",)),
     # Without a target, the inputs still show the task.
-    ("answering", ("question",)),
+    ("extractive_qa", ("question",)),
     ("relation", ("head", "tail")),
     ("generation", ("messages",)),
     # Two texts without a label: a query and its answer.
@@ -21,7 +24,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def infer_task(rows: Rows) -> tuple[str, str]:
+def infer_task(rows: "Rows") -> tuple[str, str]:
     """Give the name of the inferred task, and a note with the evidence and the flag that overrides it."""
     for task, roles in _SIGNS:
         if all(getattr(rows.roles, role) is not None for role in roles):
