@@ -69,3 +69,40 @@ def test_a_card_of_chinese_labels_stays_readable(bundle, facts_of):
     write_settings(bundle, read_settings(bundle) | {"labels": ["医学", "工学", "哲学"]})
     write_card(bundle, facts_of(bundle))
     assert "`医学`, `工学`, `哲学`" in (bundle / "README.md").read_text(encoding="utf-8")
+
+
+CORRELATED = {
+    "mae": 0.5,
+    "spearman": 0.712,
+    "pearson": 0.7,
+    "quadratic_kappa": 0.712,
+    "calibration_error": 0.05,
+}
+
+
+def test_what_is_no_share_of_one_is_no_percentage(card):
+    text = card(metrics={"test": CORRELATED})
+    assert "| Weighted kappa | 0.712 |" in text
+    assert "| Spearman | 0.712 |" in text
+    assert "| Pearson | 0.700 |" in text
+    assert "| MAE | 0.500 |" in text
+    assert "| Calibration error | 5.0 % |" in text
+
+
+TASKS_ON_CARDS = [
+    ({"name": "text_pair", "input_keys": ["text", "text_pair"]}, "Gives one of 2 labels to a pair of texts."),
+    ({"name": "ner"}, "Marks the parts of a text that are one of 2 types."),
+    ({"name": "answering", "input_keys": ["question", "passage"]}, "Finds the words of a passage"),
+    ({"name": "regression", "input_keys": ["text", "text_pair"]}, "Gives a number to a pair of texts"),
+    ({"name": "generation", "input_keys": ["messages"]}, "Writes a text for a conversation."),
+    ({"name": "urgency", "answer": "grade"}, "Gives one of 2 grades, which have an order, to a text."),
+]
+
+
+@pytest.mark.parametrize(("task", "says"), TASKS_ON_CARDS)
+def test_the_card_of_every_task_is_put_together_from_its_kinds(card, task, says):
+    text = card(task=task | {"labels": ["a", "b"]})
+    assert says in text
+    assert ("always answers with one of its 2 labels" in text) == says.startswith("Gives one")
+    lines = text.split("```python\n")[1].split("```")[0]
+    compile(lines, "card", "exec")

@@ -167,7 +167,7 @@ def test_broken_spans_are_findings_and_repair_stands_in_the_next_command(tmp_pat
         {"text": "Ada lived in Rome.", "marks": [[13, 17, "LOC"], [0, 3, "PER"]]},
     )
     lines = run(path, "--role", "spans=marks", code=1).stdout.splitlines()
-    assert lines[0] == f"{path}: 3 rows of tagging, text = text, spans = marks (2 types), English"
+    assert lines[0] == f"{path}: 3 rows of ner, text = text, spans = marks (2 types), English"
     assert lines[1].startswith("✗ 1 row has spans that begin or end with a space (column marks); row 2: ")
     assert lines[1].endswith("--repair fixes it (--repair)")
     assert lines[-1] == f"next: metier train {path} --role spans=marks --repair"
@@ -215,15 +215,15 @@ NOUNS = ("room", "meal", "staff", "view", "bed", "lobby", "pool", "lift")
 
 def test_a_stated_task_is_taken_and_goes_on_to_training(opinions):
     lines = run(opinions, "--task", "ordinal").stdout.splitlines()
-    assert lines[0].startswith(f"{opinions}: 40 rows of grading, text = text, label = label (5 labels)")
-    assert lines[-1] == f"next: metier train {opinions} --task grading"
+    assert lines[0].startswith(f"{opinions}: 40 rows of ordinal, text = text, label = label (5 labels)")
+    assert lines[-1] == f"next: metier train {opinions} --task ordinal"
     assert json.loads(run(opinions, "--task", "retrieval", "--json").stdout)["facts"]["task"] == "retrieval"
 
 
 def test_a_task_that_the_rows_do_not_hold_is_an_error_as_in_training(opinions):
     result = run(opinions, "--task", "ner", code=1)
     mark = next(line for line in result.stdout.splitlines() if line.startswith("✗"))
-    assert mark.startswith(f"✗ tagging cannot be learned from these rows: {opinions} has no spans column")
+    assert mark.startswith(f"✗ ner cannot be learned from these rows: {opinions} has no spans column")
     with pytest.raises(MissingLabelError, match="has no spans column"):
         decide(read(opinions), check_settings({"task": "ner"}))
     # A scale that nobody knows: grades have an order, labels have none.
@@ -240,3 +240,9 @@ def test_show_takes_the_earlier_name_of_a_finding(tickets):
 def test_a_task_nobody_knows_is_refused_before_any_work(tmp_path):
     with pytest.raises(UnknownNameError, match="ordinal"):
         run(tmp_path / "not-there.csv", "--task", "gradin")
+
+
+def test_an_old_name_of_a_task_is_taken_and_says_its_new_one(opinions):
+    shown = run(opinions, "--task", "grading")
+    assert "task = ordinal: grading is its old name" in shown.stderr
+    assert shown.stdout.splitlines()[-1] == f"next: metier train {opinions} --task ordinal"

@@ -86,7 +86,8 @@ def check(
     rows, audit = examined.rows, examined.audit
     facts = _facts(rows, examined.others, audit.as_dict())
     if how.get("task"):
-        facts["notes"] += [note] if (note := alias_note(how["task"])) else []
+        if note := alias_note(how["task"]):
+            progress_console().print(note, markup=False, soft_wrap=True)
         how["task"] = task_name(how["task"])
     typed = [word for name, value in {**files, **how}.items() if value for word in _as_typed(name, value)]
     facts["next"] = _next(file, [*typed, *typed_roles(named)], facts)
