@@ -41,7 +41,17 @@ def plugged_in(tmp_path_factory):
 
 
 def test_every_kind_of_growth_has_its_page():
-    kinds = {"method", "metric", "adaptation", "ensemble", "base", "objective", "report-section", "endpoint", "command"}
+    kinds = {
+        "method",
+        "metric",
+        "adaptation",
+        "ensemble",
+        "base",
+        "objective",
+        "report-section",
+        "endpoint",
+        "command",
+    }
     assert kinds <= {page.name for page in PAGES}
     index = (growth.PAGES / "README.md").read_text("utf-8")
     assert [page.name for page in PAGES if f"({page.name}.md)" not in index] == []
