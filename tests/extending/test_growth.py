@@ -48,6 +48,8 @@ def test_every_kind_of_growth_has_its_page():
         "ensemble",
         "base",
         "objective",
+        "task",
+        "answer-kind",
         "report-section",
         "endpoint",
         "command",

@@ -30,5 +30,15 @@ __all__ = [
 
 ANSWERS: dict[str, AnswerKind] = {
     kind.name: kind
-    for kind in (LABEL, LABEL_SET, GRADE, SCORE, SPANS, RELATION, PASSAGE_ANSWER, RANKING, WRITTEN_TEXT)
+    for kind in (
+        LABEL,
+        LABEL_SET,
+        GRADE,
+        SCORE,
+        SPANS,
+        RELATION,
+        PASSAGE_ANSWER,
+        RANKING,
+        WRITTEN_TEXT,
+    )
 }
