@@ -84,7 +84,7 @@ def test_intervals_follow_the_unit(seed, factor, shift):
 def test_too_few_rows_are_refused():
     assert [rows_for_coverage(coverage) for coverage in (0.5, 0.8, 0.9, 0.95, 0.99)] == [1, 4, 9, 19, 99]
     assert fit_score_intervals(range(9), [0] * 9).reach == 8
-    with pytest.raises(DataError, match="at least 9 rows"):
+    with pytest.raises(DataError, match="at least 9 held-out rows"):
         fit_score_intervals(range(8), [0] * 8)
     with pytest.raises(ValueError, match="coverage above 0"):
         fit_score_intervals(range(20), [0] * 20, coverage=1)
