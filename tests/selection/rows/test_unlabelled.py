@@ -128,5 +128,5 @@ def test_bad_input_is_reported_before_any_work(files, tmp_path):
     pairs = read(
         [{"text": "a b", "text_pair": "c d", "label": str(n % 2)} for n in range(8)], text_pair="text_pair"
     )
-    with pytest.raises(CallError, match="learned from for the task classification; the task is matching"):
+    with pytest.raises(CallError, match="learned from for the task classification; the task is text_pair"):
         decide(pairs, settings)
