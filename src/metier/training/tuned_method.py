@@ -385,7 +385,8 @@ class TunedClassifier(ClassifierMixin, GivesProbabilities):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label for each item."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
 
 class TunedLabelSets(GivesProbabilities):

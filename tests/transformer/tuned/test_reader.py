@@ -77,7 +77,7 @@ def test_an_exported_reader_answers_the_same_without_torch(fitted, folder):
     answers = GraphPredictor.load(folder).predict(some)
     assert list(answers.predicted) == reader.predict(some)
     found = [reading for _, reading in reader._logits([Question(**item) for item in some])]
-    other = GraphPredictor.load(folder).read([Question(**item) for item in some])
+    other = GraphPredictor.load(folder).logits.reader.read([Question(**item) for item in some])
     np.testing.assert_allclose([one.margin for one in found], [one.margin for one in other], atol=1e-3)
     code = (
         "import sys, json; sys.modules['torch'] = None; from pathlib import Path;"
