@@ -25,31 +25,52 @@ class Kind:
         The number where none is given; None: it takes none.
     unit : str
         What the number counts.
+    bound : {"width", "layers", "vectors"}
+        What of a base the number cannot exceed; of vectors `MOST_VECTORS`.
+    keeps : {"", "encoder", "lower layers", "base weights"}
+        What stays as it came: objectives that look there find nothing to do.
     """
 
     place: str
     summary: str
     size: int | None = None
     unit: str = ""
+    bound: str = "width"
+    keeps: str = ""
 
 
 _HERE = "metier.bases.adaptation"
+BASE = "base weights"  # New weights stand beside those of the base.
 KINDS = {
     "full": Kind(f"{_HERE}.full:Full", "every weight trains"),
-    "head": Kind(f"{_HERE}.head:HeadAlone", "the head alone trains"),
-    "top": Kind(f"{_HERE}.top_layers:TopLayers", "the uppermost layers train", 2, "layers"),
-    "lora": Kind(f"{_HERE}.low_rank:LowRank", "low-rank matrices beside the weights", 8, "rank"),
+    "head": Kind(f"{_HERE}.head:HeadAlone", "the head alone trains", keeps="encoder"),
+    "top": Kind(
+        f"{_HERE}.top_layers:TopLayers", "the uppermost layers train", 2, "layers", "layers", "lower layers"
+    ),
+    "lora": Kind(f"{_HERE}.low_rank:LowRank", "low-rank matrices beside the weights", 8, "rank", keeps=BASE),
     "adalora": Kind(
         f"{_HERE}.adaptive_low_rank:AdaptiveLowRank",
         "low-rank matrices that share a budget of ranks",
         8,
         "rank",
+        keeps=BASE,
     ),
-    "prefix": Kind(f"{_HERE}.prefix:PrefixVectors", "keys and values before those of the text", 16, "vectors"),
-    "prompt": Kind(f"{_HERE}.prompt:PromptVectors", "word vectors before the text", 16, "vectors"),
-    "adapter": Kind(f"{_HERE}.adapter:Bottleneck", "small networks behind each sublayer", 48, "width"),
+    "prefix": Kind(
+        f"{_HERE}.prefix:PrefixVectors",
+        "keys and values before those of the text",
+        16,
+        "vectors",
+        "vectors",
+        BASE,
+    ),
+    "prompt": Kind(
+        f"{_HERE}.prompt:PromptVectors", "word vectors before the text", 16, "vectors", "vectors", BASE
+    ),
+    "adapter": Kind(
+        f"{_HERE}.adapter:Bottleneck", "small networks behind each sublayer", 48, "width", keeps=BASE
+    ),
     "bitfit": Kind(f"{_HERE}.bitfit:Biases", "the biases alone train"),
-    "ia3": Kind(f"{_HERE}.scaling:Scaling", "factors of keys, values and inner states"),
+    "ia3": Kind(f"{_HERE}.scaling:Scaling", "factors of keys, values and inner states", keeps=BASE),
 }
 
 
@@ -120,9 +141,10 @@ def check_fits(text: str, base: Base) -> None:
     config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
     layers = _first(config, "num_hidden_layers", "n_layers", "num_layers", "n_layer")
     width = _first(config, "hidden_size", "dim", "d_model", "n_embd")
-    if name.kind == "top":
+    bound = KINDS[name.kind].bound
+    if bound == "layers":
         most, room = layers, f"the base {base.name!r} has {layers} layers"
-    elif name.kind in ("prefix", "prompt"):
+    elif bound == "vectors":
         most, room = MOST_VECTORS, "that many would crowd out the text"
     else:
         most, room = width, f"the base {base.name!r} is {width} wide"

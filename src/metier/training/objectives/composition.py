@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from metier.bases.adaptation.naming import KINDS
 from metier.errors import SettingsError
 from metier.training.batch import Batch, Rows
 from metier.training.objectives.adversarial import fgm, pgd
@@ -102,13 +103,14 @@ WRAPPERS: dict[str, Term] = {
 # Rows between rows have no label, no teacher and no second pass of their own.
 NOT_BESIDE_MIXUP = ("supcon", "distillation", "r_drop", "fgm", "pgd")
 # What looks into layers that do not train finds nothing there: their outputs are computed once and kept.
-NOT_ON_KEPT_LAYERS = {"head": ("fgm", "pgd", "mixup", "r_drop", "simcse"), "top": ("fgm", "pgd", "mixup")}
+NOT_ON_KEPT_LAYERS = {
+    "encoder": ("fgm", "pgd", "mixup", "r_drop", "simcse"),
+    "lower layers": ("fgm", "pgd", "mixup"),
+}
 NO_OLD_ROWS = (
     "objective has ewc, which protects what the base learned before, and there are no rows to see by what matters "
     "there; give them as old_rows, a file of rows or items, or leave ewc out"
 )
-# Where new weights stand beside the base's and these stay as they are, nothing needs holding.
-NOTHING_TO_HOLD = ("lora", "adalora", "prefix", "prompt", "adapter", "ia3")
 
 
 def objective_of(
@@ -234,14 +236,15 @@ def objective_faults(values: Mapping[str, Any], learning: Learning) -> list[str]
 
 def _misfits(terms: Mapping[str, object], adaptation: str) -> list[str]:
     """Say which terms have nothing to work on under an adaptation."""
-    kind = adaptation.partition(":")[0]
+    kind = KINDS.get(adaptation.partition(":")[0])
+    keeps = "" if kind is None else kind.keeps
     faults = [
         f"objective has {name}, which reaches into layers that adaptation {adaptation!r} keeps as they are; "
         "leave it out or take adaptation 'full'"
-        for name in NOT_ON_KEPT_LAYERS.get(kind, ())
+        for name in NOT_ON_KEPT_LAYERS.get(keeps, ())
         if name in terms
     ]
-    if kind in NOTHING_TO_HOLD and "ewc" in terms:
+    if keeps == "base weights" and "ewc" in terms:
         faults.append(
             f"objective has ewc, which holds the base's weights, and adaptation {adaptation!r} does not move them; "
             "leave it out"
