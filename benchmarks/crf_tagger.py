@@ -29,7 +29,7 @@ from metier.classical.crf import Crf, _Trainer  # noqa: E402
 from metier.data import read  # noqa: E402
 from metier.predictors.linear.crf import CrfPredictor  # noqa: E402
 from metier.predictors.loading import load_predictor  # noqa: E402
-from metier.tasks.tagging import check_tagged  # noqa: E402
+from metier.tasks.answers.spans import SPANS  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS = {"c1": 0.1, "c2": 0.01, "max_iterations": 60}
@@ -85,7 +85,7 @@ def fit(folder: Path, train: Any) -> None:
     texts, spans = list(train.texts), train.values("spans")
     method = Crf(**SETTINGS, outside_bias=0.0, calibration=(1.0, 0.0)).fit(texts, spans)
     method.export(folder)
-    examples = check_tagged(texts, spans)
+    examples = SPANS.check(texts, spans)
     trainer = _Trainer(method.predictor_.features, examples, least_count=method.least_count)
     trainer.write(folder / "model.crfsuite", **SETTINGS)
     (folder / "columns.json").write_text(json.dumps(trainer.columns))

@@ -19,8 +19,7 @@ from metier.features.crf_features import CrfFeatures
 from metier.features.gazetteer import Gazetteer
 from metier.predictors import load_predictor
 from metier.predictors.linear.crf import CrfPredictor
-from metier.tasks.tag_decoding import TagDecoder
-from metier.tasks.tagging import check_tagged
+from metier.tasks.answers.spans import SPANS, SpanDecoder
 from metier.text.parsing import is_parser_installed
 
 
@@ -137,7 +136,7 @@ def test_answers_without_crfsuite_and_scikit_learn(folder, diseases):
 
 def test_scores_are_those_of_crfsuite(diseases, tmp_path):
     """CRFsuite itself, asked about the same features, gives the same tags and the same probabilities."""
-    examples = check_tagged(diseases[0][0][:120], diseases[0][1][:120])
+    examples = SPANS.check(diseases[0][0][:120], diseases[0][1][:120])
     features = CrfFeatures(Gazetteer({}))
     trainer = _Trainer(features, examples, least_count=1)
     weights, steps = trainer.train(c1=0.0, c2=0.001, max_iterations=80)
@@ -149,12 +148,12 @@ def test_scores_are_those_of_crfsuite(diseases, tmp_path):
         columns=trainer.columns,
         weights=weights,
         steps=steps,
-        decoder=TagDecoder(examples.labels),
+        decoder=SpanDecoder(examples.label_names),
         name="crf.v1",
     )
     index = {feature: str(number) for number, feature in enumerate(trainer.columns)}
     n_spans = 0
-    for text in examples.texts[:30]:
+    for text in examples.items[:30]:
         rows = [[index[name] for name in names if name in index] for names in features.of_text(text)[1]]
         tagger.set(pycrfsuite.ItemSequence(rows))
         scores, _ = predictor.scores(text)

@@ -7,7 +7,7 @@ from scipy.special import expit
 from metier.errors import EmptyDataError
 from metier.evaluation.grade_temperature import fit_grade_temperature
 from metier.evaluation.sigmoids import fit_sigmoids
-from metier.tasks.grading import from_conditional
+from metier.tasks.answers.grade import from_conditional
 
 
 def sample(slopes, offsets, n_rows, *, seed=0):

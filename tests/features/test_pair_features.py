@@ -6,7 +6,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from metier.classical.tfidf_counts import learn_vectors
 from metier.features.pair_features import NAMES, PairFeatures
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 
 TEXTS = [
     "where is my card",

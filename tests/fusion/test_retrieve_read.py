@@ -10,7 +10,7 @@ from metier.evaluation.answer_measures import answer_f1
 from metier.fusion.retrieve_read import _is_worse, _numbers, export_retrieve_read, fit_retrieve_read
 from metier.predictors.composite.retrieve_read import RetrieveReadPredictor, WindowRanker
 from metier.predictors.loading import load_predictor
-from metier.tasks.questions import Question
+from metier.tasks.inputs.question import Question
 from metier.transformer.tuned.reader import Reader
 
 XQUAD = Path(__file__).parents[2] / "examples" / "xquad" / "test.en.json"

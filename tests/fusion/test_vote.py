@@ -7,7 +7,7 @@ from metier.classical.dictionary_tagger import DictionaryTagger
 from metier.evaluation.entity_measures import entity_f1
 from metier.fusion.vote import Vote, VoteFit, export_vote, fit_vote, join_vote
 from metier.predictors import load_predictor
-from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
+from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration
 
 TRUTH = [[[0, 1, "x"]], [[2, 4, "x"]], [[5, 6, "y"]], []]
 

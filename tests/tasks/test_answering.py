@@ -6,8 +6,9 @@ import pytest
 
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
 from metier.errors import AnswerPlaceError, EmptyDataError, MissingLabelError, MissingSideError
-from metier.tasks.answering import Answering
-from metier.tasks.questions import as_questions, check_answers
+from metier.tasks.answers.passage_answer import check_answers
+from metier.tasks.extractive_qa import ExtractiveQa
+from metier.tasks.inputs.question import as_questions
 
 CMRC = Path(__file__).parents[2] / "examples" / "cmrc2018" / "train.json"
 PASSAGE = "The Panthers gave up 308 points. In 308 games they gave up more."
@@ -31,7 +32,7 @@ def asked(*answers, passage=PASSAGE):
 def test_rows_become_questions_and_their_answers():
     items, targets = asked({"text": "308", "start": 21}, {"text": "308 points", "start": 21})
     rows = rows_of([*items, *items], [*targets, []])
-    task = Answering.from_rows(rows)
+    task = ExtractiveQa.from_rows(rows)
     assert task.unanswerable_fraction == 0.5
     assert task.items(rows) == [*items, *items]
     assert task.targets(rows) == [*targets, []]
@@ -42,7 +43,7 @@ def test_an_answer_beside_its_place_is_refused_with_its_row_and_the_nearest_plac
     items, targets = asked({"text": "308", "start": 35})
     good = asked({"text": "308", "start": 36})
     with pytest.raises(AnswerPlaceError) as caught:
-        Answering.from_rows(rows_of([*good[0], *items], [*good[1], *targets]))
+        ExtractiveQa.from_rows(rows_of([*good[0], *items], [*good[1], *targets]))
     message = str(caught.value)
     assert "1 answer is not in the passage where panthers.json say" in message
     assert (
@@ -85,9 +86,9 @@ def test_every_answer_of_the_example_stands_in_its_passage():
 def test_rows_that_cannot_be_asked_are_refused():
     items, targets = asked({"text": "308", "start": 21})
     with pytest.raises(MissingSideError, match=r"row 1 of panthers.json has no 'passage'"):
-        Answering().items(rows_of([{"question": "Who?", "passage": " "}], targets))
+        ExtractiveQa().items(rows_of([{"question": "Who?", "passage": " "}], targets))
     with pytest.raises(EmptyDataError, match="None of the 1 questions"):
-        Answering.from_rows(rows_of(items, [[]]))
+        ExtractiveQa.from_rows(rows_of(items, [[]]))
     with pytest.raises(ValueError, match="1 questions and 2 lists"):
         check_answers(as_questions(items), [[], []])
     with pytest.raises(TypeError, match="Put it in a list"):
@@ -96,4 +97,4 @@ def test_rows_that_cannot_be_asked_are_refused():
         as_questions([])
     rows = rows_of(items, targets).with_roles(answers=None)
     with pytest.raises(MissingLabelError, match="--role answers=COLUMN"):
-        Answering.from_rows(rows)
+        ExtractiveQa.from_rows(rows)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from metier.tasks.bio import (
+from metier.tasks.answers.bio import (
     as_offsets,
     best_tags,
     legal_starts,

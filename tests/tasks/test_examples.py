@@ -2,27 +2,30 @@ import numpy as np
 import pytest
 
 from metier.errors import EmptyDataError, MissingLabelError, TooFewLabelsError, UnknownLabelError
-from metier.tasks.examples import check_examples
+from metier.tasks.answers.label import LABEL
+from metier.tasks.examples import Examples
+from metier.tasks.inputs import TEXT
+
+KNOWN = Examples((), (), np.array(["a", "b", "c"]))
 
 
 def test_numbers_the_labels_in_sorted_order():
-    examples = check_examples(["x", "y", "z"], ["b", "a", "b"])
-    assert examples.classes.tolist() == ["a", "b"]
+    examples = LABEL.check(["x", "y", "z"], ["b", "a", "b"])
+    assert examples.labels.tolist() == ["a", "b"]
     assert examples.truth.tolist() == [1, 0, 1]
-    assert examples.take(np.array([2, 1])).texts == ["z", "y"]
+    assert examples.take(np.array([2, 1])).items == ["z", "y"]
 
 
 def test_validation_rows_are_numbered_as_the_training_rows():
-    classes = np.array(["a", "b", "c"])
-    assert check_examples(["x", "y"], ["c", "a"], classes=classes).truth.tolist() == [2, 0]
-    assert check_examples(["x"], ["c"], classes=classes).truth.tolist() == [2]
+    assert LABEL.check(["x", "y"], ["c", "a"], known=KNOWN).truth.tolist() == [2, 0]
+    assert LABEL.check(["x"], ["c"], known=KNOWN).truth.tolist() == [2]
     with pytest.raises(UnknownLabelError, match="1 labels that the training rows never show: 'd'"):
-        check_examples(["x", "y"], ["a", "d"], classes=classes)
+        LABEL.check(["x", "y"], ["a", "d"], known=KNOWN)
 
 
 def test_numbers_stay_numbers_and_mixed_objects_become_text():
-    assert check_examples(["x", "y"], np.array([3, 1])).classes.tolist() == [1, 3]
-    assert check_examples(["x", "y"], np.array(["b", "a"], dtype=object)).classes.dtype.kind == "U"
+    assert LABEL.check(["x", "y"], np.array([3, 1])).labels.tolist() == [1, 3]
+    assert LABEL.check(["x", "y"], np.array(["b", "a"], dtype=object)).labels.dtype.kind == "U"
 
 
 @pytest.mark.parametrize(
@@ -41,4 +44,4 @@ def test_numbers_stay_numbers_and_mixed_objects_become_text():
 )
 def test_says_what_is_wrong(X, y, error, words):
     with pytest.raises(error, match=words):
-        check_examples(X, y)
+        LABEL.check(TEXT.read(X), y)

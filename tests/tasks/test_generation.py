@@ -6,7 +6,8 @@ import pytest
 import metier
 from metier import catalogue
 from metier.errors import DataError, EmptyDataError
-from metier.tasks.generation import Generation, as_items, check_texts
+from metier.tasks.generation import Generation, check_texts
+from metier.tasks.inputs.conversation import as_items
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from metier.errors import DataError, UnknownLabelError
-from metier.tasks.graded_texts import check_grades
-from metier.tasks.grading import Grading, from_conditional, from_cumulative, order_of
+from metier.tasks.answers.grade import GRADE, from_conditional, from_cumulative
+from metier.tasks.answers.grade_order import order_of
+from metier.tasks.ordinal import Ordinal
 
 
 @pytest.mark.parametrize(
@@ -42,20 +43,20 @@ def test_a_stated_order_wins_and_must_name_every_grade():
 
 
 def test_the_task_keeps_the_order():
-    task = Grading.from_labels(["high", "low", "high", "medium"])
+    task = Ordinal.from_labels(["high", "low", "high", "medium"])
     assert task.labels == ("low", "medium", "high")
     assert task.facts()["order"] == "low < medium < high"
 
 
 def test_grades_are_numbered_from_the_lowest():
-    examples = check_grades(["a", "b", "c"], ["high", "low", "medium"])
-    assert examples.classes.tolist() == ["low", "medium", "high"]
+    examples = GRADE.check(["a", "b", "c"], ["high", "low", "medium"])
+    assert examples.labels.tolist() == ["low", "medium", "high"]
     assert examples.truth.tolist() == [2, 0, 1]
-    unseen = check_grades(["d"], ["low"], classes=examples.classes)
-    assert unseen.truth.tolist() == [0]
-    assert unseen.classes.tolist() == ["low", "medium", "high"]
+    validation = GRADE.check(["d"], ["low"], known=examples)
+    assert validation.truth.tolist() == [0]
+    assert validation.labels.tolist() == ["low", "medium", "high"]
     with pytest.raises(UnknownLabelError):
-        check_grades(["d"], ["severe"], classes=examples.classes)
+        GRADE.check(["d"], ["severe"], known=examples)
 
 
 def test_probabilities_from_logits_worked_by_hand():

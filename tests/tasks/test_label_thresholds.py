@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from metier.errors import EmptyDataError
-from metier.tasks.label_thresholds import UNFITTED, tune_thresholds
+from metier.tasks.answers.label_thresholds import UNFITTED, tune_thresholds
 
 NO_PARENTS = np.array([-1, -1])
 

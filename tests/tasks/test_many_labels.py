@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from metier.data.rows import Roles, Rows
 from metier.errors import TooFewLabelsError, UnknownLabelError
-from metier.tasks.label_sets import check_label_sets
-from metier.tasks.many_labels import (
-    ManyLabels,
+from metier.tasks.answers.label_hierarchy import (
     clean,
     from_the_top,
     implied_parents,
@@ -18,6 +16,8 @@ from metier.tasks.many_labels import (
     parent_columns,
     raise_below,
 )
+from metier.tasks.answers.label_set import LABEL_SET
+from metier.tasks.multi_label import MultiLabel
 
 TREE = ("bus", "flight", "flight/date", "flight/date/return", "flight/seats", "n/a")
 
@@ -34,7 +34,7 @@ def rows():
 
 
 def test_parents_are_implied_and_rows_without_labels_stay(rows):
-    task = ManyLabels.from_rows(rows)
+    task = MultiLabel.from_rows(rows)
     assert task.labels == ("bus", "flight", "flight/date", "flight/date/return", "flight/seats")
     assert task.targets(rows) == [
         ["flight", "flight/date", "flight/date/return"],
@@ -50,7 +50,7 @@ def test_a_slash_alone_is_no_hierarchy():
     labels = ["n/a", "and/or", "km/h", "/", "a//b", "plain"]
     assert implied_parents(labels) == set()
     assert (parent_columns(labels) == -1).all()
-    assert ManyLabels.from_labels([[label] for label in labels]).labels == tuple(sorted(labels))
+    assert MultiLabel.from_labels([[label] for label in labels]).labels == tuple(sorted(labels))
 
 
 def test_a_parent_is_the_nearest_label_above_even_where_one_between_is_missing():
@@ -68,7 +68,7 @@ def test_blank_labels_are_none_and_repeats_count_once():
 @pytest.mark.parametrize("sets", [[[], [], []], [["a"], ["a"]], [["a", "b"], ["b", "a"]]])
 def test_rows_that_say_nothing_are_refused(sets):
     with pytest.raises(TooFewLabelsError, match="--role labels=COLUMN"):
-        ManyLabels.from_labels(sets)
+        MultiLabel.from_labels(sets)
 
 
 @given(
@@ -92,27 +92,27 @@ def test_whoever_is_answered_a_label_is_answered_its_parents(probabilities, thre
 def test_fit_is_told_what_is_wrong():
     texts = ["one", "two"]
     with pytest.raises(ValueError, match="2 texts, found 1"):
-        check_label_sets(texts, [["a"]])
+        LABEL_SET.check(texts, [["a"]])
     with pytest.raises(TypeError, match="position 1, found str"):
-        check_label_sets(texts, [["a"], "a"])
+        LABEL_SET.check(texts, [["a"], "a"])
     with pytest.raises(UnknownLabelError, match=r"'c' \(1 rows\)"):
-        check_label_sets(texts, [["a"], ["c"]], labels=("a", "b"))
+        LABEL_SET.check(texts, [["a"], ["c"]], known=LABEL_SET.check(texts, [["a"], ["b"]]))
 
 
 def test_examples_are_zeros_and_ones_with_parents():
-    examples = check_label_sets(["x", "y", "z"], [["a/b"], [], {"a", "c"}])
-    assert examples.labels == ("a", "a/b", "c")
+    examples = LABEL_SET.check(["x", "y", "z"], [["a/b"], [], {"a", "c"}])
+    assert examples.labels.tolist() == ["a", "a/b", "c"]
     assert examples.truth.tolist() == [[True, True, False], [False, False, False], [True, False, True]]
-    assert examples.sets == [["a", "a/b"], [], ["a", "c"]]
-    assert examples.take(np.array([2])).sets == [["a", "c"]]
+    assert LABEL_SET.sets(examples) == [["a", "a/b"], [], ["a", "c"]]
+    assert LABEL_SET.sets(examples.take(np.array([2]))) == [["a", "c"]]
 
 
 def test_what_is_rare_is_on_both_sides_of_a_split():
     sets = [["common"]] * 60 + [["common", "rare"]] * 10 + [[]] * 30
-    examples = check_label_sets([f"text {i}" for i in range(100)], sets)
-    parts = list(examples.held_out(np.random.RandomState(0)))
+    examples = LABEL_SET.check([f"text {i}" for i in range(100)], sets)
+    parts = list(LABEL_SET.folds(examples, random_state=0))
     assert len(parts) == 5
-    for kept, held in parts:
+    for kept, held in ((examples.take(kept), examples.take(held)) for kept, held in parts):
         assert held.truth[:, 1].sum() == 2
         assert (~held.truth.any(axis=1)).sum() == 6
         assert len(kept) + len(held) == 100

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from metier.errors import DataError, EmptyDataError, MissingSideError, TooFewLabelsError
-from metier.tasks.matching import Matching, find_match_label
-from metier.tasks.pairs import Pair, as_items, as_pairs
+from metier.tasks.inputs.pair import Pair, as_items, as_pairs
+from metier.tasks.text_pair import TextPair, find_match_label
 
 GOOD = {"text": "my card", "text_pair": "a card"}
 
@@ -52,7 +52,7 @@ def test_what_is_no_pair_is_said(wrong):
 )
 def test_which_label_means_a_match(labels, match):
     assert find_match_label(labels) == match
-    assert Matching.from_labels(list(labels) * 3).match_label == match
+    assert TextPair.from_labels(list(labels) * 3).match_label == match
 
 
 def test_a_stated_match_must_be_a_label():
@@ -63,4 +63,4 @@ def test_a_stated_match_must_be_a_label():
 
 def test_one_label_is_no_task():
     with pytest.raises(TooFewLabelsError):
-        Matching.from_labels(["1", "1"])
+        TextPair.from_labels(["1", "1"])

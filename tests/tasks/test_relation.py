@@ -7,9 +7,10 @@ import pytest
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
 from metier.errors import DataError, EntityError, MissingLabelError, TooFewLabelsError
 from metier.evaluation.row_measures import measure
-from metier.tasks.asked import items_of
-from metier.tasks.entity_pairs import as_entity_pairs
-from metier.tasks.relation import Relation, check_entity_pairs
+from metier.tasks.answers.relation import RELATION
+from metier.tasks.inputs import MARKED_TEXT, input_of
+from metier.tasks.inputs.marked_text import as_entity_pairs
+from metier.tasks.relation import Relation
 
 SEMEVAL = Path(__file__).parents[2] / "examples" / "semeval2010_task8" / "train.jsonl"
 TEXT = "The child was wrapped into the cradle."
@@ -131,7 +132,7 @@ def test_ends_that_include_the_last_character_are_refused(lines):
         if min(line[e]["end"] - line[e]["start"] for e in ("head", "tail")) > 1
     ]
     with pytest.raises(EntityError, match="add 1 to each") as caught:
-        check_entity_pairs(shifted, [line["label"] for line in lines][: len(shifted)])
+        RELATION.check(MARKED_TEXT.read(shifted), [line["label"] for line in lines][: len(shifted)])
     assert "a piece of a word" in str(caught.value)
     assert "row 1" in str(caught.value)
 
@@ -139,13 +140,13 @@ def test_ends_that_include_the_last_character_are_refused(lines):
 def test_a_word_cut_by_a_typing_mistake_is_accepted(lines):
     items = [{"text": line["text"], "head": line["head"], "tail": line["tail"]} for line in lines]
     glued = {"text": "a group ofneurons fired", "head": [2, 7], "tail": [10, 17]}
-    examples = check_entity_pairs([*items, glued], [*(line["label"] for line in lines), "Other"])
-    assert examples.texts[-1]["tail"] == [10, 17]
+    examples = RELATION.check(MARKED_TEXT.read([*items, glued]), [*(line["label"] for line in lines), "Other"])
+    assert examples.items[-1]["tail"] == [10, 17]
 
 
 def test_chinese_entities_touch_their_neighbours():
     item = {"text": "东方航空AH股临时停牌传将与上航合并", "head": [0, 4], "tail": [14, 16]}
-    assert len(check_entity_pairs([item] * 2, ["合并", "unknown"])) == 2
+    assert len(RELATION.check(MARKED_TEXT.read([item] * 2), ["合并", "unknown"])) == 2
 
 
 @pytest.mark.parametrize("bad", ["a text", {"text": TEXT}])
@@ -165,6 +166,6 @@ def test_what_is_no_marked_text_says_where():
 
 def test_what_predict_asks_is_what_training_saw(lines):
     rows = as_rows([lines[0] | {"head": lines[0]["head"] | {"type": "PERSON"}}, lines[1]])
-    asked = items_of(rows, Relation(labels=("a", "b")).input_keys)
+    asked = input_of(Relation(labels=("a", "b")).input_keys).from_rows(rows)
     assert asked == Relation(labels=("a", "b")).items(rows)
     assert asked[0]["head_type"] == "PERSON"

@@ -6,7 +6,7 @@ import metier
 from metier.errors import DataError, EmptyDataError, MissingLabelError, MissingSideError
 from metier.evaluation.row_measures import measure
 from metier.tasks.collection import KnownSearches, collection_of, known_pairs, passage_id
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 from metier.tasks.retrieval import METRICS, Retrieval
 from metier.tasks.task_inference import infer_task
 

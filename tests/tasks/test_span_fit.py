@@ -5,9 +5,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from metier.evaluation.entity_measures import entity_f1
-from metier.tasks.bio import as_offsets
-from metier.tasks.scored_spans import log_odds
-from metier.tasks.span_fit import choose_bias, fit_calibration, fit_decoder
+from metier.tasks.answers.bio import as_offsets
+from metier.tasks.answers.scored_spans import log_odds
+from metier.tasks.answers.span_fitting import choose_bias, fit_calibration
+from metier.tasks.answers.spans import SPANS, TextLogits
+from metier.tasks.examples import Examples
 
 
 def test_counts_and_f1():
@@ -19,7 +21,7 @@ def test_counts_and_f1():
 
 def test_f1_is_that_of_seqeval():
     seqeval = pytest.importorskip("seqeval.metrics")
-    from metier.tasks.bio import best_tags, spans_of_tags, tag_names
+    from metier.tasks.answers.bio import best_tags, spans_of_tags, tag_names
 
     random = np.random.default_rng(0)
     places = as_offsets([(i, i + 1) for i in range(12)])
@@ -69,7 +71,8 @@ def test_a_timid_tagger_is_made_bolder():
         values[tags, 1] += 1.5
         logits.append(values)
         truth.append([[int(i), int(i) + 1, "x"] for i in np.flatnonzero(tags)])
-    decoder = fit_decoder(logits, [places] * 60, truth, ["x"])
+    rows = [TextLogits("", places, some) for some in logits]
+    decoder = SPANS.fit_decoder(rows, Examples([""] * 60, truth, np.array(["x"])))
     assert decoder.outside_bias < -0.5
     found = [[[s.start, s.end, s.label] for s in decoder.spans(values, places)] for values in logits]
     assert entity_f1(truth, found) > 0.8

@@ -1,6 +1,6 @@
 """Spans of several sources: votes and precedence."""
 
-from metier.tasks.scored_spans import ScoredSpan
+from metier.tasks.answers.scored_spans import ScoredSpan
 from metier.tasks.span_joining import elect, precede, supported
 
 A = ScoredSpan(0, 5, "x", 0.9)

@@ -1,12 +1,12 @@
 """The label space of spans, and spans that cannot be."""
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from metier.data.rows import COLUMN_TYPES, Roles, Rows
 from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
-from metier.tasks.tagging import Tagging, check_spans, check_tagged
+from metier.tasks.answers.spans import SPANS, check_spans
+from metier.tasks.ner import NamedEntities
 
 
 def rows(texts, spans):
@@ -17,7 +17,7 @@ def rows(texts, spans):
 
 def test_the_label_space_is_read_off_the_rows():
     found = rows(["Ada in Rome", "nobody"], [[[7, 11, "LOC"], [0, 3, "PER"]], []])
-    task = Tagging.from_rows(found)
+    task = NamedEntities.from_rows(found)
     assert task.labels == ("LOC", "PER")
     assert list(task.items(found)) == ["Ada in Rome", "nobody"]
     assert task.targets(found) == [[[0, 3, "PER"], [7, 11, "LOC"]], []]
@@ -53,23 +53,23 @@ def test_only_some_faults_are_shown_and_all_are_counted():
 
 def test_nothing_to_find_is_refused():
     with pytest.raises(TooFewLabelsError, match=r"orders\.jsonl"):
-        Tagging.from_rows(rows(["a", "b"], [[], []]))
+        NamedEntities.from_rows(rows(["a", "b"], [[], []]))
 
 
 def test_labels_that_training_never_shows_are_refused():
     with pytest.raises(UnknownLabelError, match="'y'"):
-        check_tagged(["ab"], [[[0, 1, "y"]]], labels=("x",))
+        SPANS.check(["ab"], [[[0, 1, "y"]]], known=SPANS.check(["a"], [[[0, 1, "x"]]]))
 
 
 def test_a_list_for_each_text():
     with pytest.raises(ValueError, match="found 1"):
-        check_tagged(["a", "b"], [[]])
+        SPANS.check(["a", "b"], [[]])
 
 
 def test_what_is_held_out_has_texts_with_and_without_spans():
     texts = [f"text {i}" for i in range(40)]
     spans = [[[0, 4, "x"]] if i % 2 else [] for i in range(40)]
-    kept, away = next(check_tagged(texts, spans).held_out(np.random.RandomState(0)))
-    assert len(kept) + len(away) == 40
-    assert sum(map(bool, away.spans)) == len(away) / 2
-    assert not set(kept.texts) & set(away.texts)
+    kept, held = SPANS.held_out(SPANS.check(texts, spans), random_state=0)
+    assert len(kept) + len(held) == 40
+    assert sum(map(bool, held.truth)) == len(held) / 2
+    assert not set(kept.items) & set(held.items)

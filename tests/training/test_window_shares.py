@@ -9,7 +9,7 @@ import pytest
 
 from metier.bases.known_bases import cutter_of, resolve_base
 from metier.predictors.loading import load_predictor
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 from metier.training.batching import TokenisedRows
 from metier.training.pair_rows import PairRows
 from metier.training.window_shares import MOST_KEPT, WindowShares

@@ -10,7 +10,6 @@ import numpy as np
 import pycrfsuite
 from pydantic import Field
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.dictionary_tagger import entity_labels
@@ -19,13 +18,13 @@ from metier.features.crf_features import CrfFeatures
 from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.bio import Span, as_offsets, tag_names, tags_of_spans
+from metier.tasks.answers.bio import Span, as_offsets, tag_names, tags_of_spans
+from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration
+from metier.tasks.answers.span_fitting import calibrate, choose_bias
+from metier.tasks.answers.spans import SPANS, SpanDecoder, targets_of
+from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings, with_settings
-from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
-from metier.tasks.span_fit import calibrate, choose_bias
-from metier.tasks.tag_decoding import TagDecoder, places
-from metier.tasks.tagging import TaggedTexts, check_tagged
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
 from metier.text.parts_of_speech import check_tagger
@@ -97,12 +96,14 @@ class Crf(BaseEstimator):
         learned first to choose on the others.
         """
         CrfSettings.of(self)
-        examples = check_tagged(X, y)
-        held_rows = None if validation is None else check_tagged(*validation, labels=examples.labels)
+        examples = SPANS.check(as_texts(X), y)
+        held_rows = (
+            None if validation is None else SPANS.check(as_texts(validation[0]), validation[1], known=examples)
+        )
         is_settled = None not in (self.c1, self.c2, self.outside_bias, self.calibration)
         if held_rows is None and not is_settled:
             return self._choose_then_fit(examples, listener)
-        self.labels_ = examples.labels
+        self.labels_ = examples.label_names
         features = self._build_features(examples)
         trainer = _Trainer(features, examples, least_count=self.least_count)
         trials: list[dict[str, float]] = []
@@ -116,7 +117,7 @@ class Crf(BaseEstimator):
                 columns=trainer.columns,
                 weights=weights,
                 steps=steps,
-                decoder=TagDecoder(self.labels_, self.outside_bias or 0.0),
+                decoder=SpanDecoder(self.labels_, self.outside_bias or 0.0),
                 name=self.name,
             )
             score = _Validation(predictor, held_rows).f1() if held_rows is not None else 0.0
@@ -130,7 +131,7 @@ class Crf(BaseEstimator):
 
     def predict(self, X: Any) -> list[list[Span]]:
         """Give the spans of each text as [start, end, label], in order."""
-        return [places(spans) for spans in self.predict_spans(X)]
+        return [targets_of(spans) for spans in self.predict_spans(X)]
 
     def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
         """Give the spans of each text with their calibrated probabilities."""
@@ -142,47 +143,45 @@ class Crf(BaseEstimator):
         check_is_fitted(self)
         self.predictor_.save(folder)
 
-    def _grid(self, held_rows: TaggedTexts | None) -> Sequence[tuple[float, float]]:
+    def _grid(self, held_rows: Examples | None) -> Sequence[tuple[float, float]]:
         """Give the pairs of c1 and c2 worth trying; what is set stays, what is not is chosen."""
         pairs = GRID if held_rows is not None else (UNCHOSEN,)
         tried = [(c1 if self.c1 is None else self.c1, c2 if self.c2 is None else self.c2) for c1, c2 in pairs]
         return list(dict.fromkeys(tried))
 
-    def _build_features(self, examples: TaggedTexts) -> CrfFeatures:
+    def _build_features(self, examples: Examples) -> CrfFeatures:
         tagger = self.tagger
         if tagger == "auto":
-            is_chinese = detect_language(examples.texts).main_language == "zh"
+            is_chinese = detect_language(examples.items).main_language == "zh"
             tagger = "jieba" if is_chinese else self.tagger_of_english
         check_tagger(tagger)
         known = entity_labels(examples)
         learned = Gazetteer({phrase: most_frequent_label(labels) for phrase, labels in known.items() if phrase})
         given = Gazetteer({})
         if self.gazetteer is not None:
-            given = Gazetteer.read(self.gazetteer, labels=examples.labels)
+            given = Gazetteer.read(self.gazetteer, labels=examples.label_names)
         return CrfFeatures(learned, given, tagger)
 
-    def _decoder(self, predictor: CrfPredictor, held_rows: TaggedTexts | None) -> TagDecoder:
+    def _decoder(self, predictor: CrfPredictor, held_rows: Examples | None) -> SpanDecoder:
         bias, line = self.outside_bias, self.calibration
         if held_rows is not None and (bias is None or line is None):
             rest = _Validation(predictor, held_rows)
-            bias = choose_bias(held_rows.spans, rest.answer) if bias is None else bias
+            bias = choose_bias(held_rows.truth, rest.answer) if bias is None else bias
             fitted = rest.calibration(bias)
             line = (fitted.slope, fitted.intercept) if line is None else line
-        return TagDecoder(self.labels_, bias or 0.0, SpanCalibration(*(line or (1.0, 0.0))))
+        return SpanDecoder(self.labels_, bias or 0.0, SpanCalibration(*(line or (1.0, 0.0))))
 
-    def _choose_then_fit(self, examples: TaggedTexts, listener: Listener) -> Self:
+    def _choose_then_fit(self, examples: Examples, listener: Listener) -> Self:
         chosen: dict[str, Any] = {"outside_bias": 0.0, "calibration": (1.0, 0.0)}
         chosen |= dict(zip(("c1", "c2"), self._grid(None)[0], strict=True))
-        split = next(examples.held_out(check_random_state(self.random_state)), None)
-        if split is not None and {label for row in split[0].spans for _, _, label in row} == set(
-            examples.labels
-        ):
+        split = SPANS.held_out(examples, random_state=self.random_state)
+        if split is not None:
             kept, rest = split
             trial = clone(self).fit(
-                kept.texts, kept.spans, validation=(rest.texts, rest.spans), listener=listener
+                kept.items, kept.truth, validation=(rest.items, rest.truth), listener=listener
             )
             chosen = trial.chosen_params_
-        final = clone(self).set_params(**chosen).fit(examples.texts, examples.spans, listener=listener)
+        final = clone(self).set_params(**chosen).fit(examples.items, examples.truth, listener=listener)
         for name in LEARNED:
             setattr(self, name, getattr(final, name))
         return self
@@ -192,7 +191,7 @@ class Crf(BaseEstimator):
         chosen: tuple[float, float],
         trials: list[dict[str, float]],
         trainer: "_Trainer",
-        examples: TaggedTexts,
+        examples: Examples,
     ) -> None:
         decoder = self.predictor_.decoder
         line = decoder.calibration
@@ -209,7 +208,7 @@ class Crf(BaseEstimator):
             "features_seen": len(trainer.columns),
             "parts_of_speech": tagger,
             "phrases": len(trainer.features.learned) + len(trainer.features.given),
-            "spans": sum(map(len, examples.spans)),
+            "spans": sum(map(len, examples.truth)),
             "unaligned_spans": trainer.n_unaligned,
             "trials": trials,
         }
@@ -234,13 +233,13 @@ class _Trainer:
     numbers, whatever the texts hold.
     """
 
-    def __init__(self, features: CrfFeatures, examples: TaggedTexts, *, least_count: int):
+    def __init__(self, features: CrfFeatures, examples: Examples, *, least_count: int):
         self.features = features
-        self.n_tags = len(tag_names(examples.labels))
+        self.n_tags = len(tag_names(examples.label_names))
         self.n_unaligned = 0
         self._own = [
             {phrase_key(text[start:end]) for start, end, _ in spans}
-            for text, spans in zip(examples.texts, examples.spans, strict=True)
+            for text, spans in zip(examples.items, examples.truth, strict=True)
         ]
         self._shown = Counter(phrase for phrases in self._own for phrase in phrases)
         counts: Counter[str] = Counter()
@@ -249,9 +248,9 @@ class _Trainer:
         self.columns = [feature for feature, count in counts.items() if count >= least_count]
         index = {feature: str(number) for number, feature in enumerate(self.columns)}
         self._trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
-        for text, spans, own in zip(examples.texts, examples.spans, self._own, strict=True):
+        for text, spans, own in zip(examples.items, examples.truth, self._own, strict=True):
             offsets, tokens = self._of_text(text, own)
-            tags, missed = tags_of_spans(spans, as_offsets(offsets), examples.labels)
+            tags, missed = tags_of_spans(spans, as_offsets(offsets), examples.label_names)
             self.n_unaligned += missed
             rows = [[number for name in names if (number := index.get(name))] for names in tokens]
             self._trainer.append(pycrfsuite.ItemSequence(rows), [str(tag) for tag in tags.tolist()])
@@ -279,8 +278,8 @@ class _Trainer:
         self._trainer.set_params(settings | {"feature.possible_transitions": True})
         self._trainer.train(str(path))
 
-    def _tokens(self, examples: TaggedTexts) -> Iterator[list[str]]:
-        for text, own in zip(examples.texts, self._own, strict=True):
+    def _tokens(self, examples: Examples) -> Iterator[list[str]]:
+        for text, own in zip(examples.items, self._own, strict=True):
             yield from self._of_text(text, own)[1]
 
     def _of_text(self, text: str, own: set[str]) -> tuple[list[tuple[int, int]], Iterator[list[str]]]:
@@ -292,15 +291,15 @@ class _Trainer:
 class _Validation:
     """Validation texts with their scores, which no bias changes."""
 
-    def __init__(self, predictor: CrfPredictor, examples: TaggedTexts):
+    def __init__(self, predictor: CrfPredictor, examples: Examples):
         self._predictor, self._examples = predictor, examples
-        scored = [predictor.scores(text) for text in examples.texts]
+        scored = [predictor.scores(text) for text in examples.items]
         self._scores = [scores for scores, _ in scored]
         self._offsets = [offsets for _, offsets in scored]
 
     def answer(self, bias: float) -> list[list[Span]]:
         """Give the spans that are found with a bias."""
-        labels = self._examples.labels
+        labels = self._examples.label_names
         return [
             [[int(at[first, 0]), int(at[stop - 1, 1]), labels[label]] for first, stop, label, _ in runs]
             for at, runs in zip(self._offsets, self._runs(bias), strict=True)
@@ -308,17 +307,17 @@ class _Validation:
 
     def f1(self) -> float:
         """Give the F1 of spans without a bias."""
-        return entity_f1(self._examples.spans, self.answer(0.0))
+        return entity_f1(self._examples.truth, self.answer(0.0))
 
     def calibration(self, bias: float) -> SpanCalibration:
         """Fit the probabilities of the spans that are found with a bias."""
-        return calibrate(self._examples.spans, self._offsets, self._runs(bias), self._examples.labels)
+        return calibrate(self._examples.truth, self._offsets, self._runs(bias), self._examples.label_names)
 
     def _runs(self, bias: float) -> list[Any]:
         return [self._predictor.runs(scores, outside_bias=bias) for scores in self._scores]
 
 
-def _pruned(predictor: CrfPredictor, decoder: TagDecoder) -> CrfPredictor:
+def _pruned(predictor: CrfPredictor, decoder: SpanDecoder) -> CrfPredictor:
     """Give the predictor without the features whose weights are all zero, and with its decoder."""
     kept = np.flatnonzero(np.abs(predictor.weights).sum(axis=1) > 0)
     return CrfPredictor(

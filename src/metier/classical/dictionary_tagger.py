@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.text.dictionary_tagger import DictionaryTaggerPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.bio import Span
+from metier.tasks.answers.bio import Span
+from metier.tasks.answers.scored_spans import ScoredSpan
+from metier.tasks.answers.spans import SPANS, targets_of
+from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities
-from metier.tasks.scored_spans import ScoredSpan
-from metier.tasks.tag_decoding import places
-from metier.tasks.tagging import TaggedTexts, check_tagged
 from metier.text.given_texts import as_texts
 from metier.text.tokens import token_offsets
 
@@ -44,8 +44,8 @@ class DictionaryTagger(BaseEstimator):
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Remember the spans. `validation` and `listener` are not needed; every method takes them."""
-        examples = check_tagged(X, y)
-        self.labels_ = examples.labels
+        examples = SPANS.check(as_texts(X), y)
+        self.labels_ = examples.label_names
         phrases = Gazetteer(
             {
                 phrase: most_frequent_label(labels)
@@ -73,7 +73,7 @@ class DictionaryTagger(BaseEstimator):
 
     def predict(self, X: Any) -> list[list[Span]]:
         """Give the spans of each text as [start, end, label], in order."""
-        return [places(spans) for spans in self.predict_spans(X)]
+        return [targets_of(spans) for spans in self.predict_spans(X)]
 
     def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
         """Give the spans of each text with their probabilities."""
@@ -86,20 +86,20 @@ class DictionaryTagger(BaseEstimator):
         self.predictor_.save(folder)
 
 
-def entity_labels(examples: TaggedTexts) -> dict[str, Counter[str]]:
+def entity_labels(examples: Examples) -> dict[str, Counter[str]]:
     """Give the phrases that were spans, and how often with which label."""
     labels: dict[str, Counter[str]] = defaultdict(Counter)
-    for text, spans in zip(examples.texts, examples.spans, strict=True):
+    for text, spans in zip(examples.items, examples.truth, strict=True):
         for start, end, label in spans:
             labels[phrase_key(text[start:end])][label] += 1
     return labels
 
 
-def _count(phrases: Gazetteer, examples: TaggedTexts) -> tuple[Counter[str], Counter[str]]:
+def _count(phrases: Gazetteer, examples: Examples) -> tuple[Counter[str], Counter[str]]:
     """How often each phrase is right where it is found in the texts, and how often it is found."""
     right: Counter[str] = Counter()
     seen: Counter[str] = Counter()
-    for text, spans in zip(examples.texts, examples.spans, strict=True):
+    for text, spans in zip(examples.items, examples.truth, strict=True):
         true = {tuple(span) for span in spans}
         offsets = token_offsets(text)
         for match in phrases.matches([text[start:end].lower() for start, end in offsets]):

@@ -19,7 +19,8 @@ from metier.predictors.text.dictionary_translation import (
 )
 from metier.progress import Listener, ignore
 from metier.tasks.estimators import WritingMethod
-from metier.tasks.generation import TextPairs, check_texts, last_words
+from metier.tasks.generation import TextPairs, check_texts
+from metier.tasks.inputs.conversation import last_words
 from metier.tasks.method_contract import Capabilities
 
 MOST_WORDS = 60  # Of a row: links grow with the square, and long rows say little about single words.

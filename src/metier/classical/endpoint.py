@@ -12,8 +12,9 @@ from metier.errors import SettingsError
 from metier.predictors.text.chat_client import ChatSettings
 from metier.predictors.text.endpoint import EndpointPredictor, EndpointReply
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.answers.label import LABEL
 from metier.tasks.estimators import Classifier
-from metier.tasks.examples import check_examples
+from metier.tasks.inputs.text import TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
 
 ROWS_AT_ONCE = 20  # Between two reports of progress.
@@ -104,16 +105,20 @@ class Endpoint(Classifier):
             If the endpoint refuses, or does not answer after several tries.
         """
         self._check_settings()
-        examples = check_examples(X, y)
-        unseen = examples if validation is None else check_examples(*validation, classes=examples.classes)
-        self.classes_ = examples.classes
+        examples = LABEL.check(TEXT.read(X), y)
+        unseen = (
+            examples
+            if validation is None
+            else LABEL.check(TEXT.read(validation[0]), validation[1], known=examples)
+        )
+        self.classes_ = examples.labels
         shares = (np.bincount(examples.truth) / len(examples)).tolist()
         predictor = self._predictor(shares, right_fraction=self.right_fraction or 1.0)
         self.facts_: dict[str, Any] = {"asked": 0, "without_a_label": 0, "cost_per_1000_rows": None}
         right_fraction = self.right_fraction
         if right_fraction is None:
             picked = check_random_state(self.random_state).permutation(len(unseen))[: self.most_asked]
-            asked = self._ask(predictor, unseen.take(picked).texts, listener)
+            asked = self._ask(predictor, unseen.take(picked).items, listener)
             right = sum(each.column == truth for each, truth in zip(asked, unseen.truth[picked], strict=True))
             answered = sum(each.column is not None for each in asked)
             # As if one more row had been right and one wrong: no model is always right.

@@ -9,7 +9,8 @@ from metier.evaluation.text_measures import rouge_l
 from metier.predictors.text.extracted_sentences import SentencesPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.estimators import WritingMethod
-from metier.tasks.generation import TextPairs, check_texts, last_words
+from metier.tasks.generation import TextPairs, check_texts
+from metier.tasks.inputs.conversation import last_words
 
 MOST_SENTENCES = 5
 MOST_ROWS = 500  # Enough to tell one sentence from two.

@@ -12,12 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.features.phrases import NAMES, Phrases
 from metier.features.question_types import TYPES, question_type
-from metier.predictors.answer_threshold import fit_verdict
-from metier.predictors.span_reading import Verdict
 from metier.predictors.text.passage_phrase import Passage, PassagePhrasePredictor, PhraseWeights
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.answers.answer_fitting import fit_answer_threshold
+from metier.tasks.answers.passage_answer import AnswerThreshold, check_answers, split_by_passage
+from metier.tasks.inputs.question import Question, as_questions
 from metier.tasks.method_contract import Capabilities
-from metier.tasks.questions import Question, as_questions, check_answers, split_by_passage
 
 MOST_PHRASES = 150  # Of a question in training: all that overlap an answer, and a sample of the others.
 # F1 to this power: else whole sentences, which overlap every answer a little, are the safe choice. Chosen on passages
@@ -48,7 +48,7 @@ class PassagePhrase(BaseEstimator):
     Attributes
     ----------
     weights_ : PhraseWeights
-    verdict_ : Verdict
+    verdict_ : AnswerThreshold
     chosen_params_ : dict
         What to set so that another fit needs no validation.
     facts_ : dict
@@ -96,7 +96,7 @@ class PassagePhrase(BaseEstimator):
         """
         questions = as_questions(X)
         targets = check_answers(questions, y)
-        verdict = None if self.verdict is None else Verdict.of(self.verdict)
+        verdict = None if self.verdict is None else AnswerThreshold.of(self.verdict)
         if verdict is None and validation is None:
             verdict = self._choose(questions, targets)
         answered = [
@@ -107,10 +107,10 @@ class PassagePhrase(BaseEstimator):
         )  # Its own: a choice before must not change what is learned.
         rows, self.facts_ = _learnable(answered, n_sentences=self.n_sentences, random=random, listener=listener)
         self.weights_ = _fit_weights(rows, penalty=self.penalty)
-        self.verdict_ = verdict or Verdict()
+        self.verdict_ = verdict or AnswerThreshold()
         if verdict is None and validation is not None:
             unseen = as_questions(validation[0])
-            self.verdict_ = fit_verdict(
+            self.verdict_ = fit_answer_threshold(
                 self._predictor().read(unseen), unseen, check_answers(unseen, validation[1])
             )
         self.chosen_params_ = {"verdict": asdict(self.verdict_)}
@@ -132,12 +132,12 @@ class PassagePhrase(BaseEstimator):
             weights=self.weights_, n_sentences=self.n_sentences, verdict=self.verdict_, name=self.name
         )
 
-    def _choose(self, questions: list[Question], targets: list[list[dict[str, Any]]]) -> Verdict:
+    def _choose(self, questions: list[Question], targets: list[list[dict[str, Any]]]) -> AnswerThreshold:
         split = split_by_passage(questions, random=check_random_state(self.random_state))
         if split is None:
-            return Verdict()  # One passage: nothing can be held out.
+            return AnswerThreshold()  # One passage: nothing can be held out.
         kept, held = (([questions[at] for at in part], [targets[at] for at in part]) for part in split)
-        verdict: Verdict = clone(self).fit(*kept, validation=held).verdict_
+        verdict: AnswerThreshold = clone(self).fit(*kept, validation=held).verdict_
         return verdict
 
 

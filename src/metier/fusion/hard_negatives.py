@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from metier.predictors.composite.retrieve_rerank import RetrieveRerankPredictor
-from metier.tasks.pairs import Pair, as_items
+from metier.tasks.inputs.pair import Pair, as_items
 
 MATCH, MISS = "1", "0"
 

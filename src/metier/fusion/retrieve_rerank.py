@@ -21,8 +21,8 @@ from metier.predictors.composite.retrieve_rerank import (
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.collection import Collection
-from metier.tasks.matching import find_match_label
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.text_pair import find_match_label
 from metier.text.bm25 import Bm25
 from metier.text.given_texts import as_texts
 

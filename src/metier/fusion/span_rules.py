@@ -19,11 +19,10 @@ from metier.fusion.training import settle
 from metier.predictors.composite.span_rules import KIND, PHRASES_FILE, PRECEDENCES, SpanRules, join
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
-from metier.tasks.bio import Span
+from metier.tasks.answers.bio import Span
+from metier.tasks.answers.scored_spans import ScoredSpan
+from metier.tasks.answers.spans import SPANS, targets_of
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.scored_spans import ScoredSpan
-from metier.tasks.tag_decoding import places
-from metier.tasks.tagging import check_tagged
 from metier.text.given_texts import as_texts
 
 
@@ -114,22 +113,22 @@ class TaggerWithRules(BaseEstimator):
             raise ValueError(
                 "Rules need a method to stand beside, found none. Give an unfitted one as member=…."
             )
-        examples = check_tagged(X, y)
-        self.labels_ = examples.labels
+        examples = SPANS.check(as_texts(X), y)
+        self.labels_ = examples.label_names
         phrases = (
             Gazetteer({}) if self.gazetteer is None else Gazetteer.read(self.gazetteer, labels=self.labels_)
         )
         self.rules_ = SpanRules(phrases, self.patterns, probability=self.probability)
         check_rules(self.rules_, precedence=self.precedence, labels=self.labels_)
         self.member_ = clone(self.member).fit(
-            examples.texts, examples.spans, validation=validation, listener=listener
+            examples.items, examples.truth, validation=validation, listener=listener
         )
         self.chosen_params_ = {"member": settle(self.member_)}
         return self
 
     def predict(self, X: Any) -> list[list[Span]]:
         """Give the spans of each text as [start, end, label], in order."""
-        return [places(spans) for spans in self.predict_spans(X)]
+        return [targets_of(spans) for spans in self.predict_spans(X)]
 
     def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
         """Give the spans of each text with their probabilities."""

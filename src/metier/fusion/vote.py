@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.entity_measures import entity_f1
@@ -21,13 +20,13 @@ from metier.fusion.training import settle
 from metier.predictors.composite.vote import KIND
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
-from metier.tasks.bio import Span
+from metier.tasks.answers.bio import Span
+from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
+from metier.tasks.answers.span_fitting import fit_calibration
+from metier.tasks.answers.spans import SPANS, targets_of
+from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
-from metier.tasks.span_fit import fit_calibration
 from metier.tasks.span_joining import elect, supported
-from metier.tasks.tag_decoding import places
-from metier.tasks.tagging import TaggedTexts, check_tagged
 from metier.text.given_texts import as_texts
 
 N_THRESHOLDS = 60
@@ -190,9 +189,11 @@ class Vote(BaseEstimator):
             raise ValueError(
                 "A vote needs members, found none. Give at least one unfitted method as members=[…]."
             )
-        examples = check_tagged(X, y)
-        held_rows = None if validation is None else check_tagged(*validation, labels=examples.labels)
-        self.labels_ = examples.labels
+        examples = SPANS.check(as_texts(X), y)
+        held_rows = (
+            None if validation is None else SPANS.check(as_texts(validation[0]), validation[1], known=examples)
+        )
+        self.labels_ = examples.label_names
         if held_rows is None and self.fixed is None:
             self._choose_then_fit(examples, listener)
         else:
@@ -203,7 +204,7 @@ class Vote(BaseEstimator):
 
     def predict(self, X: Any) -> list[list[Span]]:
         """Give the spans of each text as [start, end, label], in order."""
-        return [places(spans) for spans in self.predict_spans(X)]
+        return [targets_of(spans) for spans in self.predict_spans(X)]
 
     def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
         """Give the spans of each text with their calibrated probabilities."""
@@ -217,12 +218,12 @@ class Vote(BaseEstimator):
         with exported(self.members_, beside=folder) as folders:
             export_vote(self.fit_, folders, folder, name=self.name)
 
-    def _choose_then_fit(self, examples: TaggedTexts, listener: Listener) -> None:
+    def _choose_then_fit(self, examples: Examples, listener: Listener) -> None:
         assert self.members is not None
-        split = next(examples.held_out(check_random_state(self.random_state)), None)
+        split = SPANS.held_out(examples, random_state=self.random_state)
         again = list(self.members)
         self.fit_ = _unfitted(len(again))
-        if split is not None and _labels(split[0]) == set(examples.labels):
+        if split is not None:
             kept, rest = split
             trained = [_train(member, kept, rest, listener) for member in self.members]
             self.fit_ = _fit_on(trained, rest)
@@ -230,23 +231,19 @@ class Vote(BaseEstimator):
         self.members_ = [_train(member, examples, None, listener) for member in again]
 
 
-def _train(method: Any, examples: TaggedTexts, held_rows: TaggedTexts | None, listener: Listener) -> Any:
-    validation = None if held_rows is None else (held_rows.texts, held_rows.spans)
-    return clone(method).fit(examples.texts, examples.spans, validation=validation, listener=listener)
+def _train(method: Any, examples: Examples, held_rows: Examples | None, listener: Listener) -> Any:
+    validation = None if held_rows is None else (held_rows.items, held_rows.truth)
+    return clone(method).fit(examples.items, examples.truth, validation=validation, listener=listener)
 
 
-def _fit_on(members: Sequence[Any], held_rows: TaggedTexts | None) -> VoteFit:
+def _fit_on(members: Sequence[Any], held_rows: Examples | None) -> VoteFit:
     if held_rows is None:
         return _unfitted(len(members))
-    return fit_vote([member.predict_spans(held_rows.texts) for member in members], held_rows.spans)
+    return fit_vote([member.predict_spans(held_rows.items) for member in members], held_rows.truth)
 
 
 def _unfitted(n_members: int) -> VoteFit:
     return VoteFit((1 / n_members,) * n_members, UNFITTED_THRESHOLD)
-
-
-def _labels(examples: TaggedTexts) -> set[str]:
-    return {label for row in examples.spans for _, _, label in row}
 
 
 def _candidates(
@@ -263,7 +260,7 @@ def _as_span(span: Voted) -> ScoredSpan:
 
 
 def _places(spans: Sequence[Voted]) -> list[Span]:
-    return places(list(map(_as_span, spans)))
+    return targets_of(list(map(_as_span, spans)))
 
 
 def _best_threshold(candidates: Sequence[Sequence[ScoredSpan]], truth: Sequence[Sequence[Span]]) -> float:
@@ -275,7 +272,7 @@ def _best_threshold(candidates: Sequence[Sequence[ScoredSpan]], truth: Sequence[
     # Between supports that occur: rounding in a record then decides nothing.
     tried = (np.concatenate([[0.0], edges[:-1]]) + edges) / 2
     scores = np.array(
-        [entity_f1(truth, [places(elect(spans, threshold)) for spans in candidates]) for threshold in tried]
+        [entity_f1(truth, [targets_of(elect(spans, threshold)) for spans in candidates]) for threshold in tried]
     )
     best = np.flatnonzero(scores >= scores.max() - 1e-12)
     return float(tried[best[len(best) // 2]])

@@ -32,14 +32,9 @@ class Examples:
         return len(self.truth)
 
     @property
-    def texts(self) -> Sequence[Any]:
-        """Old name of `items`, until its last caller is gone."""
-        return self.items
-
-    @property
-    def classes(self) -> np.ndarray:
-        """Old name of `labels`, until its last caller is gone."""
-        return self.labels
+    def label_names(self) -> tuple[str, ...]:
+        """The label space as text, whatever the labels are."""
+        return tuple(map(str, self.labels))
 
     def take(self, positions: np.ndarray | Sequence[int]) -> Self:
         """The examples at these positions, in this order."""
@@ -51,19 +46,3 @@ class Examples:
             truth=self.truth[rows] if is_array else [self.truth[row] for row in rows.tolist()],
             soft=None if self.soft is None else self.soft[rows],
         )
-
-
-def check_examples(X: Any, y: Any, *, classes: np.ndarray | None = None, read: Any = None) -> Examples:
-    """Old form of `LABEL.check`, until its last caller is gone."""
-    from metier.tasks.answers.label import LABEL  # It needs this module.
-    from metier.text.given_texts import as_texts
-
-    known = None if classes is None else Examples((), (), classes)
-    return LABEL.check((read or as_texts)(X), y, known=known)
-
-
-def as_items(X: Any) -> Sequence[Any]:
-    """Old place of `inputs.read_any`, until its last caller is gone."""
-    from metier.tasks.inputs import read_any
-
-    return read_any(X)

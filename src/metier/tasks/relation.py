@@ -9,7 +9,6 @@ from metier.evaluation.negative_labels import find_negative_label
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.relation import RELATION
 from metier.tasks.classification import Classification
-from metier.tasks.examples import Examples
 from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.marked_text import MARKED_TEXT, check_words_are_whole
 from metier.tasks.task import PlainTask
@@ -89,9 +88,3 @@ class Relation(PlainTask):
     def facts(self) -> dict[str, Any]:
         """What a report says of the task besides its name."""
         return {"labels": list(self.labels), "negative_label": self.negative_label}
-
-
-def check_entity_pairs(X: Any, y: Any, *, classes: Any = None) -> Examples:
-    """Old form of `RELATION.check`, until its last caller is gone."""
-    known = None if classes is None else Examples((), (), classes)
-    return RELATION.check(MARKED_TEXT.read(X), y, known=known)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from metier.tasks.scored_spans import ScoredSpan
+from metier.tasks.answers.scored_spans import ScoredSpan
 
 
 def without_overlap(spans: Iterable[ScoredSpan]) -> list[ScoredSpan]:

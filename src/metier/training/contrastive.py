@@ -15,7 +15,7 @@ from metier.bases.known_bases import cutter_of, load_model
 from metier.evaluation.calibration import SMALLEST_PROBABILITY
 from metier.features.pair_vectors import of_length_one
 from metier.progress import Listener, ignore
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.encoder_settings import FineTunedSettings
 from metier.training.fine_tuning import Tuned, checkpoints_of, fine_tune

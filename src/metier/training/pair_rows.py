@@ -8,7 +8,7 @@ import torch
 
 from metier.features.averaged_windows import Cutter
 from metier.features.tokenization import pad
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.window_shares import WindowShares, cut_to_learn
 

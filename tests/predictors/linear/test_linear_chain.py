@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metier.predictors.linear.linear_chain import LinearChain
-from metier.tasks.bio import legal_starts, legal_steps, runs_of_tags
+from metier.tasks.answers.bio import legal_starts, legal_steps, runs_of_tags
 
 
 def every_sequence(scores, steps):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 from metier.training.batching import TokenBatch
 from metier.training.objectives.multiple_negatives import multiple_negatives
 from metier.training.pair_rows import PairRows, meanings

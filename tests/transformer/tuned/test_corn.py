@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from metier.tasks.grading import from_conditional
+from metier.tasks.answers.grade import from_conditional
 from metier.training.objectives.corn import corn_loss
 
 

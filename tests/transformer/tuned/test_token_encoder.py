@@ -15,8 +15,8 @@ from metier.errors import SettingsError
 from metier.evaluation.entity_measures import entity_f1
 from metier.features.token_windows import cut
 from metier.predictors import load_predictor
-from metier.tasks.bio import legal_starts, legal_steps, tag_names
-from metier.tasks.tag_decoding import TagDecoder
+from metier.tasks.answers.bio import legal_starts, legal_steps, tag_names
+from metier.tasks.answers.spans import SpanDecoder
 from metier.transformer.tuned.token_encoder import TokenEncoder
 
 QUICK = {"epochs": 4, "learning_rate": 1e-3, "token_budget": 512, "precision": "fp32"}
@@ -70,7 +70,7 @@ def test_one_row_and_many_answer_alike(folder, diseases):
 def test_no_illegal_tags_come_out_where_the_head_speaks_for_them(fitted, diseases, monkeypatch):
     """Every token is told to be I: the best that is legal begins with B, and only then goes on."""
     seen = []
-    decode = TagDecoder.spans
+    decode = SpanDecoder.spans
 
     def spy(decoder, logits, offsets):
         logits = logits.copy()
@@ -78,7 +78,7 @@ def test_no_illegal_tags_come_out_where_the_head_speaks_for_them(fitted, disease
         seen.append(decode(decoder, logits, offsets))
         return seen[-1]
 
-    monkeypatch.setattr(TagDecoder, "spans", spy)
+    monkeypatch.setattr(SpanDecoder, "spans", spy)
     text = diseases[2][0][1]
     fitted.predict([text])
     assert [(span.start, span.end) for span in seen[0]] == [(0, len(text))]

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from metier.predictors.answers import DIGITS, RecordAnswers
 from metier.predictors.loading import as_bundle_error, load_predictor, read_settings, write_settings
 from metier.tasks.collection import Collection
-from metier.tasks.pairs import Pair
+from metier.tasks.inputs.pair import Pair
 from metier.text.bm25 import Bm25
 
 KIND = "retrieve_rerank.v1"

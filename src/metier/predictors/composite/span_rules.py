@@ -10,8 +10,8 @@ from metier.features.gazetteer import Gazetteer
 from metier.predictors.answers import Predictor, RecordAnswers
 from metier.predictors.composite.members import NOTHING, Member
 from metier.predictors.loading import read_settings
-from metier.predictors.spans import span_answers, spans_of_record
-from metier.tasks.scored_spans import ScoredSpan
+from metier.tasks.answers.scored_spans import ScoredSpan
+from metier.tasks.answers.spans import span_answers, spans_of_record
 from metier.tasks.span_joining import precede, without_overlap
 from metier.text.tokens import token_offsets
 

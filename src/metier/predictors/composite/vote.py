@@ -7,8 +7,8 @@ from typing import Self
 from metier.predictors.answers import Predictor, RecordAnswers
 from metier.predictors.composite.members import NOTHING, Member
 from metier.predictors.loading import read_settings
-from metier.predictors.spans import span_answers, spans_of_record
-from metier.tasks.scored_spans import ScoredSpan, SpanCalibration
+from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration
+from metier.tasks.answers.spans import span_answers, spans_of_record
 from metier.tasks.span_joining import elect, supported
 
 KIND = "vote.v1"

@@ -20,10 +20,9 @@ from metier.features.gazetteer import Gazetteer
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.linear.linear_chain import LinearChain
 from metier.predictors.loading import read_settings, write_settings
-from metier.predictors.spans import span_answers
-from metier.tasks.bio import OUTSIDE, as_offsets, runs_of_tags
-from metier.tasks.scored_spans import ScoredSpan
-from metier.tasks.tag_decoding import Run, TagDecoder
+from metier.tasks.answers.bio import OUTSIDE, as_offsets, runs_of_tags
+from metier.tasks.answers.scored_spans import ScoredSpan
+from metier.tasks.answers.spans import Run, SpanDecoder, span_answers
 from metier.text.parts_of_speech import check_tagger
 
 KIND = "crf.v1"
@@ -43,7 +42,7 @@ class CrfPredictor:
     weights : ndarray of shape (n_features, n_tags)
     steps : ndarray of shape (n_tags, n_tags)
         Weights of steps between tags.
-    decoder : TagDecoder
+    decoder : SpanDecoder
         Labels, bias, calibration.
     name : str
         Versioned name of the method that left this predictor.
@@ -56,7 +55,7 @@ class CrfPredictor:
         columns: Sequence[str],
         weights: np.ndarray,
         steps: np.ndarray,
-        decoder: TagDecoder,
+        decoder: SpanDecoder,
         name: str,
     ):
         self.labels = decoder.labels
@@ -154,6 +153,6 @@ def _read(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         "columns": json.loads((folder / FEATURES_FILE).read_text(encoding="utf-8")),
         "weights": chain["weights"],
         "steps": chain["steps"],
-        "decoder": TagDecoder.of(settings),
+        "decoder": SpanDecoder.of(settings),
         "name": settings["name"],
     }

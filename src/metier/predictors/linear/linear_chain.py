@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metier.tasks.bio import best_tags, legal_starts, legal_steps
+from metier.tasks.answers.bio import best_tags, legal_starts, legal_steps
 
 SMALLEST = 1e-300  # Stands for nothing where a logarithm is taken.
 SMALLEST_FACTOR = 1e-60

@@ -16,7 +16,7 @@ from metier.features.sentence_ranks import join_sentences
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.extracted_sentences import written
-from metier.tasks.generation import as_items, last_words
+from metier.tasks.inputs.conversation import as_items, last_words
 from metier.text.segmentation import HAN, has_han, segment
 from metier.text.sentences import split_sentences
 

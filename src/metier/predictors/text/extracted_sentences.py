@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings, write_settings
-from metier.tasks.generation import as_items, last_words
+from metier.tasks.inputs.conversation import as_items, last_words
 
 
 class SentencesPredictor:

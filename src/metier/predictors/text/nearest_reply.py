@@ -11,7 +11,7 @@ from typing import Any, Self
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.extracted_sentences import written
-from metier.tasks.generation import Item, as_items
+from metier.tasks.inputs.conversation import Item, as_items
 from metier.text.bm25 import Bm25
 
 KIND = "nearest_reply.v1"

@@ -23,8 +23,9 @@ from metier.features.phrases import NAMES, Phrases, phrases_of
 from metier.features.question_types import asked_noun, question_type
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import as_bundle_error, read_settings, write_settings
-from metier.predictors.span_reading import Reading, Verdict, as_answers
-from metier.tasks.questions import Question, as_questions
+from metier.predictors.span_reading import as_answers
+from metier.tasks.answers.passage_answer import AnswerThreshold, Reading
+from metier.tasks.inputs.question import Question, as_questions
 from metier.text.bm25 import Bm25
 from metier.text.segmentation import segment
 from metier.text.sentences import sentence_offsets
@@ -106,13 +107,13 @@ class PassagePhrasePredictor:
     weights : PhraseWeights
     n_sentences : int
         Sentences whose phrases are weighed.
-    verdict : Verdict
+    verdict : AnswerThreshold
         Threshold and calibration.
     name : str
         Versioned name of the method that left this predictor.
     """
 
-    def __init__(self, *, weights: PhraseWeights, n_sentences: int, verdict: Verdict, name: str):
+    def __init__(self, *, weights: PhraseWeights, n_sentences: int, verdict: AnswerThreshold, name: str):
         self.weights, self.n_sentences, self.verdict, self.name = weights, n_sentences, verdict, name
         self.labels: tuple[str, ...] = ()
 
@@ -173,7 +174,7 @@ class PassagePhrasePredictor:
             return cls(
                 weights=PhraseWeights(arrays["shared"], arrays["by_type"]),
                 n_sentences=settings["n_sentences"],
-                verdict=Verdict.of(settings["verdict"]),
+                verdict=AnswerThreshold.of(settings["verdict"]),
                 name=settings["name"],
             )
 

@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 from metier.errors import BundleError
 from metier.features.sentence_ranks import gap_between, join_sentences, shorten
 from metier.tasks.dialogue_history import fit_history
-from metier.tasks.generation import Item
+from metier.tasks.inputs.conversation import Item
 from metier.text.sentences import split_sentences
 from metier.text.surrogates import replace_surrogates
 

@@ -18,7 +18,7 @@ from metier.features.passage_windows import (
     tokenise_passage,
     tokenise_question,
 )
-from metier.tasks.questions import Question
+from metier.tasks.inputs.question import Question
 from metier.training.batching import TokenisedRows
 
 MOST_OF_UNANSWERABLE = 2  # Windows of a question without an answer.

@@ -24,7 +24,8 @@ from metier.predictors.loading import write_settings
 from metier.predictors.onnx.graph_session import TOKENIZER_FILE
 from metier.predictors.onnx.token_choice import DecodingSettings
 from metier.progress import Listener, ignore
-from metier.tasks.generation import Generation, TextPairs, as_items, check_texts
+from metier.tasks.generation import Generation, TextPairs, check_texts
+from metier.tasks.inputs.conversation import as_items
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import Precision, ScheduleSettings

@@ -27,8 +27,9 @@ from metier.evaluation.softmax import softmax
 from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.answers.label import LABEL
 from metier.tasks.estimators import Classifier
-from metier.tasks.examples import check_examples
+from metier.tasks.inputs.text import TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.training.training_cost import Cost
 from metier.transformer.generation.label_likelihood import PLACE, LabelLikelihood
@@ -132,9 +133,13 @@ class Prompted(Classifier):
         """Learn the label space and fit the temperature; without `validation` rows of X serve, none being learned."""
         if PLACE not in self.template:
             raise SettingsError([f"template is {self.template!r}, expected a text with {PLACE} in it"])
-        examples = check_examples(X, y)
-        unseen = examples if validation is None else check_examples(*validation, classes=examples.classes)
-        self.classes_ = examples.classes
+        examples = LABEL.check(TEXT.read(X), y)
+        unseen = (
+            examples
+            if validation is None
+            else LABEL.check(TEXT.read(validation[0]), validation[1], known=examples)
+        )
+        self.classes_ = examples.labels
         self._base = resolve_generative_base(self.base)
         if self._base.is_encoder_decoder:
             raise SettingsError([f"base is {self.base!r}, an encoder-decoder; expected a causal model"])
@@ -143,7 +148,7 @@ class Prompted(Classifier):
         if temperature is None:
             picked = check_random_state(self.random_state).permutation(len(unseen))[: self.most_scored]
             some = unseen.take(picked)
-            temperature = fit_temperature(self._scores(some.texts, listener), some.truth)
+            temperature = fit_temperature(self._scores(some.items, listener), some.truth)
         self.temperature_ = float(temperature or UNCALIBRATED_TEMPERATURE)
         self.chosen_params_ = {"base": self._base.name, "temperature": self.temperature_}
         self.facts_: dict[str, Any] = {"base": self._base.name, "described": self._described()}
@@ -151,13 +156,13 @@ class Prompted(Classifier):
 
     def measure(self, X: Any, y: Any) -> Cost:
         """Time a few answers; nothing is learned."""
-        examples = check_examples(X, y)
+        examples = LABEL.check(TEXT.read(X), y)
         probe = clone(self)
-        probe.classes_ = examples.classes
+        probe.classes_ = examples.labels
         predictor = TorchPromptedPredictor(resolve_generative_base(self.base), probe._settings(1.0))
         start = time.perf_counter()
-        predictor.likelihood.scores(examples.texts[:TIMED_ROWS])
-        seconds = (time.perf_counter() - start) / len(examples.texts[:TIMED_ROWS])
+        predictor.likelihood.scores(examples.items[:TIMED_ROWS])
+        seconds = (time.perf_counter() - start) / len(examples.items[:TIMED_ROWS])
         memory = psutil.Process().memory_info().rss
         before = 0.0 if self.temperature is not None else seconds * self.most_scored
         return Cost(seconds, 0.0, memory, seconds_before=before, seconds_per_answer=seconds)

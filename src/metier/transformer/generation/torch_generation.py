@@ -27,7 +27,7 @@ from metier.predictors.loading import read_settings
 from metier.predictors.onnx.token_choice import DecodingSettings, forbidden, readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, Prompts, PromptSettings
-from metier.tasks.generation import as_items
+from metier.tasks.inputs.conversation import as_items
 
 KIND = "torch_generation.v1"
 HUGGING_FACE_FOLDER = "huggingface"
