@@ -1,9 +1,10 @@
-"""A cache of the tests' own, few threads, and a real base made small."""
+"""A cache of the tests' own, few threads, a real base made small, and what runs together in one process."""
 
 import csv
 import gc
 import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,37 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 # Small products gain nothing from a second thread and lose much on busy cores. Set before torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+LONG = ("roster", "selection", "transformer", "fusion", "training", "cli")  # Rooms whose files take minutes.
+VERSIONED = re.compile(r"\w+\.v\d+")
+
+
+def together(nodeid: str) -> str:
+    """Give what a test shares its fits with: its file, in the roster the method of its file."""
+    file, _, test = nodeid.partition("::")
+    method = VERSIONED.search(test) if "/roster/" in file else None
+    return f"{file}::{method[0]}" if method else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each worker what belongs together, in the order of `pytest_collection_modifyitems`."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return together(nodeid)
+
+    config.option.loadscopereorder = False
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, so that no process is left with it at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not any(f"tests/{room}/" in item.nodeid for room in LONG))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -14,11 +15,26 @@ from metier.catalogue import JOINED, METHODS
 from metier.predictors.loading import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "metier"
 ROOMS = sorted(
-    f"metier.{path.parent.name}"
-    for path in (ROOT / "src" / "metier").glob("*/__init__.py")
-    if path.parent.name != "cli"
+    ".".join(("metier", *path.parent.relative_to(SOURCE).parts))
+    for path in SOURCE.glob("*/**/__init__.py")
+    if "cli" not in path.parts
 )
+LIGHT = (
+    "text",
+    "data",
+    "tasks",
+    "features",
+    "evaluation",
+    "audit",
+    "report",
+    "predictors",
+    "bundles",
+    "serving",
+    "classical",
+)
+HEAVY = ("torch", "transformers", "datasets", "accelerate", "peft", "model2vec")
 
 
 def in_a_fresh_process(code):
@@ -93,16 +109,36 @@ def test_importing_metier_is_light():
     assert found.stdout.strip() == "[]", found.stderr
 
 
-@pytest.mark.parametrize(
-    "room", ["predictors", "bundles", "serving", "audit", "data", "evaluation", "classical"]
-)
-def test_a_light_room_never_loads_torch(room):
+@pytest.fixture(scope="module")
+def loaded_by_light_rooms():
+    """What is loaded that should not be, by module; one process loads every module of the light rooms in turn."""
     found = in_a_fresh_process(
-        f"import pkgutil, importlib, sys, metier.{room} as room\n"
-        "for module in pkgutil.iter_modules(room.__path__): importlib.import_module(f'{room.__name__}.{module.name}')\n"
-        "print('torch' in sys.modules, 'transformers' in sys.modules)"
+        "import importlib, json, pkgutil, sys\n"
+        "loaded = {}\n"
+        "def load(name):\n"
+        "    before = set(sys.modules)\n"
+        "    module = importlib.import_module(name)\n"
+        f"    loaded[name] = sorted(({set(HEAVY)!r} & set(sys.modules)) - before)\n"
+        "    for one in pkgutil.iter_modules(getattr(module, '__path__', ())):\n"
+        "        load(f'{name}.{one.name}')\n"
+        f"for room in {LIGHT!r}:\n"
+        "    load(f'metier.{room}')\n"
+        "print(json.dumps(loaded))"
     )
-    assert found.stdout.strip() == "False False", found.stderr
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stdout)
+
+
+@pytest.mark.parametrize("room", LIGHT)
+def test_a_light_room_never_loads_torch(room, loaded_by_light_rooms):
+    inside = {
+        name: heavy
+        for name, heavy in loaded_by_light_rooms.items()
+        if name == f"metier.{room}" or name.startswith(f"metier.{room}.")
+    }
+    files = [path for path in (SOURCE / room).rglob("*.py") if "__pycache__" not in path.parts]
+    assert len(inside) == len(files)  # Those of the folders in the room too.
+    assert {name: heavy for name, heavy in inside.items() if heavy} == {}
 
 
 def test_the_package_says_what_it_offers():

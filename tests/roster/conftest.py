@@ -1,18 +1,27 @@
 """Every method of the catalogue, made cheap, and real rows to train it on.
 
-A method that joins the catalogue is in these checks by its name; only what makes it cheap is added in `CHEAP`.
+A method is in these checks by its row in the catalogue and in the table of tasks; what no task has by default is in
+them by its line in `ALSO`. What makes a method cheap follows from the settings that it takes.
 """
 
 import csv
+import json
+import re
+import threading
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import metier
 from metier import catalogue
-from metier.tasks.task_table import known_task
+from metier.predictors.text.chat_client import KEY_VARIABLE, URL_VARIABLE
+from metier.tasks.method_contract import NeedsEpochs
+from metier.tasks.task_table import TASKS, known_task, load_task
+from metier.user_cache import build_once
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LABELS = (
@@ -60,34 +69,141 @@ def base(cut_to) -> str:
     return str(cut_to(1))
 
 
-def cheap_words():
-    return catalogue.resolve("tfidf_linear.v1")(model="svc", C=1.0)
+@dataclass(frozen=True)
+class Source:
+    """Real rows of a task: a file, how many of them to learn from, and what reading has to be told."""
+
+    file: str
+    rows: int
+    roles: dict[str, str]
 
 
-CHEAP = {
-    "static.v1": lambda base: {"base": base()},
-    "frozen_linear.v1": lambda base: {"base": base(), "precision": "fp32"},
-    "few_shot.v1": lambda base: {"base": base(), "steps": 2, "precision": "fp32"},
-    "encoder.v1": lambda base: {"base": base(), "epochs": 1, "precision": "fp32"},
-    "average.v1": lambda base: {"members": [catalogue.resolve("majority.v1")(), cheap_words()]},
-    "cascade.v1": lambda base: {"stages": [catalogue.resolve("majority.v1")(), cheap_words()]},
+SOURCES = {
+    "classification": Source("twitter_financial_news/train.csv", 120, {}),
+    "many_labels": Source("sgd_dialogues/acts/train.jsonl", 240, {}),
+    "grading": Source("twitter_financial_news/train.csv", 240, {}),
+    "scoring": Source("covid_faq/question_pairs.csv", 200, {"score": "similar", "label": "none"}),
+    "tagging": Source("ncbi_disease/train.conll", 200, {}),
+    "relation": Source("semeval2010_task8/train.jsonl", 300, {}),
+    "answering": Source("xquad/test.en.json", 90, {}),
+    "matching": Source("covid_faq/question_pairs.csv", 240, {}),
+    "retrieval": Source("banking77/test.csv", 240, {}),
+    "generation": Source("scitldr/train.jsonl", 40, {}),
+}
+# Methods that no task compares by default, and the task whose rows they are checked on.
+ALSO = {
+    "self_training.v1": "classification",
+    "consistency_encoder.v1": "classification",
+    "pretrained_encoder.v1": "classification",
+    "soup.v1": "classification",
+    "searched.v1": "classification",
+    "zero_shot.v1": "classification",
+    "prompted.v1": "classification",
+    "endpoint.v1": "classification",
+    "relation_syntax.v1": "relation",
+    "crf_syntax.v1": "tagging",
+    "vote.v1": "tagging",
+    "span_rules.v1": "tagging",
+    "dictionary_translation.v1": "generation",
+    "retrieve_rerank.v1": "retrieval",
+}
+ONE_LABEL = known_task("classification")
+# These have more checks of their own in `test_methods.py`.
+CLASSIFIERS = sorted(
+    [*ONE_LABEL.candidates, *(name for name in ONE_LABEL.ensembles if name in catalogue.METHODS)]
+)
+PAIRS = [
+    *(
+        (task, method)
+        for task, known in TASKS.items()
+        if task != "classification"
+        for method in known.candidates
+    ),
+    *((task, method) for method, task in ALSO.items()),
+]
+PAGE = "The committee met on Tuesday to discuss the budget of the hospital and its new wing in Geneva. " * 30
+
+
+def cheap_words(**settings):
+    return catalogue.resolve("tfidf_linear.v1")(model="svc", C=1.0, **settings)
+
+
+# Rows of their own for methods that can learn nothing from those of the task.
+OWN_SOURCES = {
+    "dictionary_translation.v1": Source(
+        "tatoeba_en_zh/train.jsonl", 400, {"text": "source", "target": "target"}
+    ),
+    "retrieve_rerank.v1": Source(
+        "banking77/test.csv", 2_000, {}
+    ),  # Each query needs an answer in the collection.
 }
 
 
-ONE_LABEL = known_task("classification")
+def members_of(task: str) -> list[Any]:
+    """Two quick methods of a task, for what is made of others."""
+    names = {"tagging": ("dictionary_tagger.v1", "crf.v1")}.get(task)
+    if names is None:
+        return [catalogue.resolve("majority.v1")(), cheap_words()]
+    return [catalogue.resolve(name)() for name in names]
 
 
-@pytest.fixture(scope="session", params=sorted([*ONE_LABEL.candidates, *ONE_LABEL.ensembles]))
+UNLABELLED = ["Shares of the bank fell after the report.", "The central bank left the rate as it was."] * 6
+# By the name of a setting: its cheapest value, from the task and the base.
+CHEAPEST = {
+    "base": lambda task, base: base,
+    "epochs": lambda task, base: 1,
+    "max_epochs": lambda task, base: 1,
+    "steps": lambda task, base: 2,
+    "passes": lambda task, base: 1,
+    "ingredients": lambda task, base: 2,
+    "precision": lambda task, base: "fp32",
+    "backoff_seconds": lambda task, base: 0.01,
+    "unlabelled": lambda task, base: UNLABELLED,
+    "members": lambda task, base: members_of(task),
+    "stages": lambda task, base: members_of(task),
+    "member": lambda task, base: members_of(task)[0],
+}
+
+
+def cheapest(method: str, task: str, base: str) -> dict[str, Any]:
+    """Settings with which a method takes seconds."""
+    resolved = catalogue.resolve(method)
+    settings = {name: CHEAPEST[name](task, base) for name in resolved._get_param_names() if name in CHEAPEST}
+    if isinstance(resolved(base=base) if "base" in settings else resolved(), NeedsEpochs):
+        settings["epochs"] = resolved(base=base).fewest_epochs
+    return settings
+
+
+@pytest.fixture(scope="session")
+def writer(tiny_writers, shared_folder) -> str:
+    """A base that writes."""
+    return str(build_once(shared_folder / "writer", lambda made: tiny_writers.make_llama(made, [PAGE])))
+
+
+@pytest.fixture(scope="session")
+def base_for(request):
+    """Gives the base of a method; what writes stands on another kind than what reads, and many stand on none."""
+
+    def base(method: str) -> str:
+        stated = catalogue.capabilities(method)
+        if not (stated.needs_base or stated.is_fine_tuned):
+            return ""
+        return request.getfixturevalue("writer" if stated.writes else "base")
+
+    return base
+
+
+@pytest.fixture(scope="session", params=CLASSIFIERS)
 def method_name(request) -> str:
     return request.param
 
 
 @pytest.fixture(scope="session")
-def build(method_name, request):
+def build(method_name, base_for):
     """Gives a fresh, unfitted, cheap instance of the method."""
 
     def fresh(**settings) -> Any:
-        cheap = CHEAP.get(method_name, lambda _: {})(lambda: request.getfixturevalue("base"))
+        cheap = cheapest(method_name, "classification", base_for(method_name))
         return catalogue.resolve(method_name)(**cheap | settings)
 
     return fresh
@@ -101,8 +217,99 @@ def fitted(build, complaints):
 
 
 @pytest.fixture(scope="session")
+def refitted(build, complaints):
+    """The method, fitted on other rows before it was fitted on the training rows."""
+    train, _ = complaints
+    method = build().fit(["good day", "bad day", "good night", "bad night"] * 3, ["up", "down"] * 6)
+    assert method.classes_.tolist() == ["down", "up"]
+    return method.fit(train.texts, train.labels)
+
+
+@pytest.fixture(scope="session")
 def exported(fitted, method_name, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / method_name
     folder.mkdir()
     fitted.export(folder)
     return folder
+
+
+class Chat(BaseHTTPRequestHandler):
+    """The chat protocol of OpenAI's API: one of the labels that the question lists, by the length of the text."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        system, asked, *_ = (message["content"] for message in body["messages"])
+        labels = re.findall(r"^- ([^:\n]+)", system, re.MULTILINE)
+        message = {"role": "assistant", "content": labels[len(asked) % len(labels)]}
+        data = json.dumps({"choices": [{"message": message}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture(scope="session")
+def chat_server():
+    """A server that answers questions about texts; its address is in the environment."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server, pytest.MonkeyPatch.context() as patch:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        patch.setenv(URL_VARIABLE, f"http://127.0.0.1:{server.server_address[1]}/v1")
+        patch.setenv(KEY_VARIABLE, "a key")
+        patch.setenv("no_proxy", "127.0.0.1")
+        yield
+        server.shutdown()
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: "-".join(pair))
+def pair(request):
+    """A task and the name of a method."""
+    if request.param[1] == "endpoint.v1":
+        request.getfixturevalue("chat_server")
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def settings(pair, base_for):
+    """What makes the method of the pair cheap."""
+    return cheapest(pair[1], pair[0], base_for(pair[1]))
+
+
+@pytest.fixture(scope="session")
+def rows_of():
+    """Reads rows of a task to learn from, and forty others."""
+
+    def rows(task: str, method: str):
+        source = OWN_SOURCES.get(method, SOURCES[task])
+        found = metier.read(EXAMPLES / source.file, **source.roles)
+        order = np.random.default_rng(0).permutation(len(found))
+        train, unseen = order[: source.rows], order[source.rows : source.rows + 40]
+        return found.take(train), found.take(unseen)
+
+    return rows
+
+
+@pytest.fixture(scope="module")
+def rows(pair, rows_of):
+    return rows_of(*pair)
+
+
+@pytest.fixture(scope="module")
+def task(pair, rows):
+    return load_task(pair[0]).from_rows(rows[0])
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The text of 200 pages."""
+    return PAGE * 200
+
+
+@pytest.fixture(scope="session")
+def roster():
+    """The tasks with rows, and the methods that are checked on rows of each."""
+    return {task: {method for one, method in PAIRS if one == task} for task in SOURCES} | {
+        "classification": {*CLASSIFIERS, *(method for one, method in PAIRS if one == "classification")}
+    }
