@@ -301,10 +301,10 @@ def task(pair, rows):
     return load_task(pair[0]).from_rows(rows[0])
 
 
-@pytest.fixture(scope="session")
-def book():
-    """The text of 200 pages."""
-    return PAGE * 200
+@pytest.fixture(scope="module")
+def book(pair):
+    """The text of 200 pages; of 20, which are windows enough, for what reads each by a base."""
+    return PAGE * (20 if catalogue.capabilities(pair[1]).needs_base else 200)
 
 
 @pytest.fixture(scope="session")
@@ -313,3 +313,67 @@ def roster():
     return {task: {method for one, method in PAIRS if one == task} for task in SOURCES} | {
         "classification": {*CLASSIFIERS, *(method for one, method in PAIRS if one == "classification")}
     }
+
+
+def _check_record(answers: Any, row: int, item: Any, task: Any) -> None:
+    """Check one answer as people and programs get it: JSON, of this task's labels, inside the text it was asked about."""
+    record = json.loads(json.dumps(answers.record(row), allow_nan=False))
+    assert record["answered_by"] == answers.answered_by[row]
+    checks = [check for key, check in RECORDS.items() if key in record]
+    assert checks, f"a record of an unknown kind: {sorted(record)}"
+    for check in checks:
+        check(record, item, task)
+
+
+def _check_label(record, item, task):
+    assert record["label"] in task.labels
+    assert 0 <= record["probability"] <= 1
+
+
+def _check_labels(record, item, task):
+    assert record["labels"].keys() <= set(task.labels)
+    assert record["none"] == (not record["labels"])
+    assert all(0 <= probability <= 1 for probability in record["labels"].values())
+
+
+def _check_spans(record, item, task):
+    for span in record["spans"]:
+        assert 0 <= span["start"] < span["end"] <= len(item)
+        assert span["text"] == item[span["start"] : span["end"]]
+        assert span["label"] in task.labels
+
+
+def _check_answer(record, item, task):
+    if record["start"] is None:
+        assert record["end"] is None
+        assert record["answer"] == ""
+    else:
+        assert record["answer"] == item["passage"][record["start"] : record["end"]]
+
+
+def _check_matches(record, item, task):
+    scores = [match["score"] for match in record["matches"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len({(match["id"], match["text"]) for match in record["matches"]}) == len(scores)
+
+
+def _check_score(record, item, task):
+    assert record["low"] <= record["score"] <= record["high"]
+
+
+# By the key of a record that says what it is.
+RECORDS = {
+    "label": _check_label,
+    "labels": _check_labels,
+    "spans": _check_spans,
+    "answer": _check_answer,
+    "matches": _check_matches,
+    "score": _check_score,
+    "text": lambda record, item, task: None,
+}
+
+
+@pytest.fixture(scope="session")
+def check_record():
+    """Checks one answer of a batch: its number, the item that was asked, and the task."""
+    return _check_record

@@ -49,7 +49,7 @@ def test_every_method_and_every_task_is_checked(roster):
     assert set().union(*roster.values()) == catalogue.METHODS.keys()
 
 
-def test_one_answer_a_row_that_the_metrics_take_and_json_holds(answers, rows, task):
+def test_one_answer_a_row_that_the_metrics_take_and_json_holds(answers, rows, task, check_record):
     assert len(answers) == len(rows[1]) == len(answers.answered_by)
     kept = keep(answers, task.labels)
     scores = Scores(task, task.targets(rows[1]))
@@ -104,8 +104,8 @@ def test_before_fit_it_says_so(pair, rows, task, settings):
         catalogue.resolve(pair[1])(**settings).predict(task.items(rows[1])[:1])
 
 
-def test_a_book_is_answered(learned, rows, task, book):
-    """200 pages: no limit of a base cuts the answer off with an error, and memory stays bounded."""
+def test_a_book_is_answered(learned, rows, task, book, check_record):
+    """No limit of a base cuts the answer off with an error, and memory stays bounded."""
     item = _longer(task.items(rows[1])[0], book)
     answers = load_predictor(learned[1]).predict([item])
     check_record(answers, 0, item, task)
@@ -114,7 +114,7 @@ def test_a_book_is_answered(learned, rows, task, book):
 
 @pytest.mark.slow
 def test_a_book_is_learned_from(learned, pair, rows, task, settings, book):
-    """200 pages among the rows to learn from cost no more than a bounded share of time and memory."""
+    """A book among the rows to learn from costs no more than a bounded share of time and memory."""
     few = rows[0].take(np.arange(min(24, len(rows[0]))))
     items, targets = task.items(few), task.targets(few)
     method = catalogue.resolve(pair[1])(**settings | learned[0].chosen_params_)
@@ -125,7 +125,7 @@ def test_a_book_is_learned_from(learned, pair, rows, task, settings, book):
     assert len(list(method.predict(items[:3]))) == 3
 
 
-def test_odd_texts_are_answered_as_what_was_learned_answers_them(learned, rows, task):
+def test_odd_texts_are_answered_as_what_was_learned_answers_them(learned, rows, task, check_record):
     method, folder = learned
     items = [_with_text(task.items(rows[1])[0], text) for text in ODD_TEXTS]
     predictor = load_predictor(folder)
@@ -133,64 +133,6 @@ def test_odd_texts_are_answered_as_what_was_learned_answers_them(learned, rows, 
         answers = predictor.predict([item])
         assert_alike(answers.predicted, [expected])
         check_record(answers, 0, item, task)
-
-
-def check_record(answers: Any, row: int, item: Any, task: Any) -> None:
-    """Check one answer as people and programs get it: JSON, of this task's labels, inside the text it was asked about."""
-    record = json.loads(json.dumps(answers.record(row), allow_nan=False))
-    assert record["answered_by"] == answers.answered_by[row]
-    checks = [check for key, check in RECORDS.items() if key in record]
-    assert checks, f"a record of an unknown kind: {sorted(record)}"
-    for check in checks:
-        check(record, item, task)
-
-
-def _check_label(record, item, task):
-    assert record["label"] in task.labels
-    assert 0 <= record["probability"] <= 1
-
-
-def _check_labels(record, item, task):
-    assert record["labels"].keys() <= set(task.labels)
-    assert record["none"] == (not record["labels"])
-    assert all(0 <= probability <= 1 for probability in record["labels"].values())
-
-
-def _check_spans(record, item, task):
-    for span in record["spans"]:
-        assert 0 <= span["start"] < span["end"] <= len(item)
-        assert span["text"] == item[span["start"] : span["end"]]
-        assert span["label"] in task.labels
-
-
-def _check_answer(record, item, task):
-    if record["start"] is None:
-        assert record["end"] is None
-        assert record["answer"] == ""
-    else:
-        assert record["answer"] == item["passage"][record["start"] : record["end"]]
-
-
-def _check_matches(record, item, task):
-    scores = [match["score"] for match in record["matches"]]
-    assert scores == sorted(scores, reverse=True)
-    assert len({(match["id"], match["text"]) for match in record["matches"]}) == len(scores)
-
-
-def _check_score(record, item, task):
-    assert record["low"] <= record["score"] <= record["high"]
-
-
-# By the key of a record that says what it is.
-RECORDS = {
-    "label": _check_label,
-    "labels": _check_labels,
-    "spans": _check_spans,
-    "answer": _check_answer,
-    "matches": _check_matches,
-    "score": _check_score,
-    "text": lambda record, item, task: None,
-}
 
 
 def assert_alike(found: Any, expected: Any) -> None:
