@@ -124,14 +124,16 @@ def test_threads_may_share_a_cache(tmp_path):
 
     def put(worker):
         for number in range(20):
-            cache.put({f"{worker} {number}": np.zeros(4, dtype=np.float32)})
+            cache.put({f"{worker} {number}": np.full(4, 20 * worker + number, dtype=np.float32)})
 
     workers = [threading.Thread(target=put, args=(worker,)) for worker in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(cache.get([f"{worker} {number}" for worker in range(4) for number in range(20)])) == 80
+    expected = {f"{worker} {number}": 20 * worker + number for worker in range(4) for number in range(20)}
+    found = cache.get(list(expected))
+    assert {text: int(vector[0]) for text, vector in found.items()} == expected
 
 
 def test_an_unfinished_write_leaves_no_trace(tmp_path):

@@ -93,7 +93,9 @@ def test_two_hundred_pages_are_shortened_to_the_room(tldr):
     assert len(pages) > 400_000
     kept = shorten(pages, room=200, cost=lambda text: len(text.split()))
     assert 100 < len(kept.split()) <= 200
-    assert summarise(pages, 2)
+    chosen = summarise(pages, 2)
+    assert 20 < len(chosen) < 5_000
+    assert all(sentence.strip() in pages for sentence in split_sentences(chosen))
 
 
 def test_chinese_sentences_stand_together_without_a_space():

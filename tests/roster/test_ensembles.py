@@ -10,7 +10,7 @@ from metier.tasks.method_contract import CostRank
 from metier.tasks.task_table import TASKS, load_task
 
 # These are made only where they pay, which a run says.
-MAY_NOT_PAY = {"cascade.v1", "retrieve_read.v1"}
+MAY_NOT_PAY = {"cascade.v1", "retrieve_read.v1", "distilled.v1"}
 DISTILLED = "distilled.v1"
 
 

@@ -292,8 +292,11 @@ def test_draws_are_of_the_seed(learned, llama, talk):
 
 def test_beams_are_followed(llama, talk):
     fitted = learn(llama, talk, epochs=5, beams=3)
-    assert len(fitted.predict(talk[0][:3])) == 3
     assert fitted.facts_["decoding"]["beams"] == 3
+    # Beams are followed together as each question is by itself.
+    together = fitted.predict(talk[0][:3])
+    assert together == [fitted.predict([item])[0] for item in talk[0][:3]]
+    assert all(isinstance(text, str) for text in together)
 
 
 def test_an_epoch_is_priced(llama, talk):
