@@ -235,33 +235,36 @@ def as_count(value: Any) -> Any:
     return len(value) if isinstance(value, list) else value
 
 
-def table(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Give the lines of the comparison."""
-    yield f"{'':32}{'before':>10}{'now':>10}"
+def is_within(value: Any, limit: Any) -> bool:
+    """Say whether a number keeps its limit; of several numbers each has to keep its own."""
+    if isinstance(limit, list):
+        return all(one <= most for one, most in zip(value, limit, strict=True))
+    return bool(as_count(value) <= limit)
+
+
+def table(stored: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Give the lines of the comparison; what has a limit shows it, and a sign where it is not kept."""
+    yield _line("", "before", "now")
     for room in sorted(old["rooms"].keys() | new["rooms"].keys()):
         yield _line(f"lines of {room}", old["rooms"].get(room, "-"), new["rooms"].get(room, "-"))
     for kind, (files, lines) in new["compositions"].items():
         files_before, lines_before = old["compositions"][kind]
         yield _line(f"{kind}: files", files_before, files)
         yield _line(f"{kind}: lines", lines_before, lines)
-    yield _line(
-        "body lengths p50/p90/max", "/".join(map(str, old["bodies"])), "/".join(map(str, new["bodies"]))
-    )
-    for name in (
-        "lines",
-        "files",
-        "biggest room",
-        "knots",
-        "late imports",
-        "reflections",
-        "short files",
-        "one importer",
-    ):
-        yield _line(name, as_count(old[name]), as_count(new[name]))
+    yield _line("lines", old["lines"], new["lines"])
+    yield _line("files", old["files"], new["files"])
+    for name, limit in stored["limits"].items():
+        kept = "" if is_within(new[name], limit) else "  !"
+        yield _line(name, _shown(old[name]), _shown(new[name])) + f"   at most {_shown(limit)}{kept}"
+
+
+def _shown(value: Any) -> Any:
+    is_numbers = isinstance(value, list) and value and isinstance(value[0], int)
+    return "/".join(map(str, value)) if is_numbers else as_count(value)
 
 
 def _line(name: str, old: Any, new: Any) -> str:
-    return f"{name:32}{old:>10}{new:>10}"
+    return f"{name:40}{old:>10}{new:>10}"
 
 
 def main() -> None:
@@ -273,7 +276,7 @@ def main() -> None:
         print(json.dumps(before({**stored, "commit": commit}), indent=1))
         return
     found = now(stored)
-    print(*table(before(stored), found), sep="\n")
+    print(*table(stored, before(stored), found), sep="\n")
     for name in ("knots", "late imports", "reflections"):
         print(f"\n{name}:", *(f"  {one}" for one in found[name]), sep="\n")
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,30 @@ def test_without_history_the_stored_numbers_are_given(structure):
     assert structure.before(stored) == {"lines": 3}
 
 
-def test_the_table_has_a_line_for_every_number(structure):
-    stored = structure.json.loads(structure.STORED.read_text("utf-8"))
-    lines = list(structure.table(stored["numbers"], structure.now(stored)))
+@pytest.fixture(scope="module")
+def stored(structure):
+    return json.loads(structure.STORED.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def found(structure, stored):
+    return structure.now(stored)
+
+
+def test_the_table_has_a_line_for_every_number(structure, stored, found):
+    lines = list(structure.table(stored, stored["numbers"], found))
     assert any(line.startswith("lines of transformer") and " 15992 " in line for line in lines)
     assert lines[-1].split()[:3] == ["one", "importer", "164"]
+
+
+def test_a_limit_holds_for_each_of_several_numbers(structure):
+    assert structure.is_within([5, 16, 56], [5, 16, 56])
+    assert not structure.is_within([5, 17, 50], [5, 16, 56])
+    assert structure.is_within(["a place"], 1)
+    assert not structure.is_within(["a place", "another"], 1)
+
+
+# What the source keeps of the limits in `structure.json`; the script shows the others too.
+@pytest.mark.parametrize("name", ["bodies", "biggest room"])
+def test_the_source_keeps_its_limits(structure, stored, found, name):
+    assert structure.is_within(found[name], stored["limits"][name]), found[name]
