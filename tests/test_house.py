@@ -141,6 +141,17 @@ def test_a_light_room_never_loads_torch(room, loaded_by_light_rooms):
     assert {name: heavy for name, heavy in inside.items() if heavy} == {}
 
 
+# Folders of tests about more than one room.
+ACROSS = {"docs", "extending", "roster", "proofs", "benchmarks"}
+
+
+def test_tests_lie_in_the_rooms_that_they_are_about():
+    tests = ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    lost = [folder for folder in folders if folder.parts and folder.parts[0] not in ACROSS]
+    assert [str(folder) for folder in lost if not (SOURCE / folder).is_dir()] == []
+
+
 def test_the_package_says_what_it_offers():
     assert set(metier.__all__) >= {"read", "train", "load"}
     assert all(hasattr(metier, name) for name in metier.__all__)
