@@ -59,6 +59,13 @@ def chain(questions, retriever, tmp_path_factory):
     return method.fit(collection, ids, validation=tuple(map(list, zip(*known, strict=True))))
 
 
+def test_ids_may_be_the_targets_of_the_task():
+    texts, ids = ["my card is lost", "what is the rate"], [["card"], ["rate"]]
+    method = RetrieveRerank().fit(texts, ids, validation=(["a lost card"], [["card"]]))
+    assert method.predict(["rate"])[0][0] == "rate"
+    assert [match["id"] for match in method.search(["card"])[0]][:1] == ["card"]
+
+
 def test_finds_what_is_asked_for(chain, questions):
     asked, wanted = zip(*questions[3], strict=True)
     found = chain.search(asked)

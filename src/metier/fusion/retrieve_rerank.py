@@ -20,7 +20,7 @@ from metier.predictors.composite.retrieve_rerank import (
 )
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.collection import Collection
+from metier.tasks.collection import Collection, collection_of
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.text_pair import find_match_label
 from metier.text.bm25 import Bm25
@@ -223,10 +223,10 @@ class RetrieveRerank(BaseEstimator):
 
 def _check_collection(X: Any, y: Any) -> Collection:
     texts = as_texts(X)
-    ids = [str(value) for value in y]
+    ids = [value if isinstance(value, list) else str(value) for value in y]  # A target of the task is a list.
     if len(texts) != len(ids):
         raise ValueError(f"Expected one id for each text, found {len(texts)} texts and {len(ids)} ids.")
-    return Collection(tuple(texts), tuple(ids))
+    return collection_of(None, texts, ids)
 
 
 def _copy(member: Path, folder: Path) -> None:
