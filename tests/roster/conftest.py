@@ -80,13 +80,13 @@ class Source:
 
 SOURCES = {
     "classification": Source("twitter_financial_news/train.csv", 120, {}),
-    "many_labels": Source("sgd_dialogues/acts/train.jsonl", 240, {}),
-    "grading": Source("twitter_financial_news/train.csv", 240, {}),
-    "scoring": Source("covid_faq/question_pairs.csv", 200, {"score": "similar", "label": "none"}),
-    "tagging": Source("ncbi_disease/train.conll", 200, {}),
+    "multi_label": Source("sgd_dialogues/acts/train.jsonl", 240, {}),
+    "ordinal": Source("twitter_financial_news/train.csv", 240, {}),
+    "regression": Source("covid_faq/question_pairs.csv", 200, {"score": "similar", "label": "none"}),
+    "ner": Source("ncbi_disease/train.conll", 200, {}),
     "relation": Source("semeval2010_task8/train.jsonl", 300, {}),
-    "answering": Source("xquad/test.en.json", 90, {}),
-    "matching": Source("covid_faq/question_pairs.csv", 240, {}),
+    "extractive_qa": Source("xquad/test.en.json", 90, {}),
+    "text_pair": Source("covid_faq/question_pairs.csv", 240, {}),
     "retrieval": Source("banking77/test.csv", 240, {}),
     "generation": Source("scitldr/train.jsonl", 40, {}),
 }
@@ -101,9 +101,9 @@ ALSO = {
     "prompted.v1": "classification",
     "endpoint.v1": "classification",
     "relation_syntax.v1": "relation",
-    "crf_syntax.v1": "tagging",
-    "vote.v1": "tagging",
-    "span_rules.v1": "tagging",
+    "crf_syntax.v1": "ner",
+    "vote.v1": "ner",
+    "span_rules.v1": "ner",
     "dictionary_translation.v1": "generation",
     "retrieve_rerank.v1": "retrieval",
 }
@@ -141,7 +141,7 @@ OWN_SOURCES = {
 
 def members_of(task: str) -> list[Any]:
     """Two quick methods of a task, for what is made of others."""
-    names = {"tagging": ("dictionary_tagger.v1", "crf.v1")}.get(task)
+    names = {"ner": ("dictionary_tagger.v1", "crf.v1")}.get(task)
     if names is None:
         return [catalogue.resolve("majority.v1")(), cheap_words()]
     return [catalogue.resolve(name)() for name in names]
