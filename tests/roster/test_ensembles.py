@@ -51,6 +51,7 @@ def run(task_name, rows, base, tmp_path_factory):
         settings={
             "base": base,
             "refit": False,
+            "data": {"keep_rare": True},  # Few rows of many labels.
             "methods": methods,
             "distil": TASKS[task_name].student is not None,
         },

@@ -132,6 +132,11 @@ def as_bundle_error(folder: Path, fault: str) -> Iterator[None]:
         ) from error
 
 
+def name_as(folder: Path, name: str) -> None:
+    """Let the predictor in a folder answer under the name of the method that was made of another one."""
+    write_settings(folder, {**read_settings(folder), "name": name})
+
+
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write `predictor.json`; keys `kind`, `name` and `labels` are required of every kind."""
     text = json.dumps(dict(settings), ensure_ascii=False, indent=1)

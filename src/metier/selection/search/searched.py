@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from metier import catalogue
 from metier.errors import SettingsError
 from metier.evaluation.row_measures import higher_is_better, measure
+from metier.predictors.loading import name_as
 from metier.progress import Listener, Progress, ignore
 from metier.selection.scores import measure_of
 from metier.selection.search.search_spaces import OneOf, Range, space_of
@@ -181,6 +182,7 @@ class Searched(BaseEstimator):
         """Leave the best one's files."""
         check_is_fitted(self)
         self.best_.export(folder)
+        name_as(folder, self.name)
         precision = self.best_.chosen_params_.get("precision")
         if precision is not None:
             self.chosen_params_["params"]["precision"] = precision

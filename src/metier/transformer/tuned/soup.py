@@ -15,6 +15,7 @@ from metier.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature,
 from metier.evaluation.comparison import compare
 from metier.evaluation.metrics import accuracy
 from metier.evaluation.softmax import softmax
+from metier.predictors.loading import name_as
 from metier.progress import Listener, ignore
 from metier.tasks.answers import LABEL
 from metier.tasks.estimators import Classifier
@@ -129,6 +130,7 @@ class Soup(Classifier):
         """Leave the files that `predictors.onnx.onnx_encoder` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
         self.best_.export(folder)
+        name_as(folder, self.name)
         self.facts_["export"] = self.best_.facts_["export"]
 
     def measure(self, X: Any, y: Any = None) -> Cost:
