@@ -102,7 +102,7 @@ def test_the_page_shows_both(studied):
 def test_models_of_reruns_do_not_stay(studied):
     assert not list((studied.folder / "reruns").glob("*/candidates"))
     (label,) = metier.load(studied.folder / "best").predict(["where is my transfer"]).predicted
-    assert label in studied.report["labels"]
+    assert label in studied.report["data"]["labels"]
 
 
 @pytest.mark.serial

@@ -14,7 +14,7 @@ def loss(vectors, labels, temperature=0.5):
     """The objective on vectors that are given instead of computed."""
     numbers = torch.tensor(vectors, dtype=torch.float32)
     batch = TokenBatch(numbers, torch.ones(len(vectors), 1), torch.tensor(labels))
-    return float(multiple_negatives(temperature=temperature)(lambda ids, mask: ids, batch))
+    return float(multiple_negatives(temperature=temperature)(lambda batch: batch.input_ids, batch))
 
 
 def by_hand(similarities, allowed, matches):
