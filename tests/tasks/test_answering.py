@@ -45,9 +45,9 @@ def test_an_answer_beside_its_place_is_refused_with_its_row_and_the_nearest_plac
     with pytest.raises(AnswerPlaceError) as caught:
         ExtractiveQa.from_rows(rows_of([*good[0], *items], [*good[1], *targets]))
     message = str(caught.value)
-    assert "1 answer is not in the passage where panthers.json say" in message
+    assert "1 answer is not in the passage at the offset in panthers.json" in message
     assert (
-        "row 2: the answer '308' is said to start at 35, where it says ' 30'; the nearest starts at 36"
+        "row 2: the answer '308' has the start 35, where the passage has ' 30'; the nearest starts at 36"
         in message
     )
 
@@ -55,11 +55,11 @@ def test_an_answer_beside_its_place_is_refused_with_its_row_and_the_nearest_plac
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"text": "307", "start": 21}, "where it says '308'; the passage has it nowhere"),
+        ({"text": "307", "start": 21}, "where the passage has '308'; it is nowhere in it"),
         ({"text": "more", "start": 900}, "outside the passage; the nearest starts at 59"),
         ({"text": "more", "start": -1}, "outside the passage; the nearest starts at 59"),
         ({"text": "the panthers", "start": 3}, "the nearest starts at 0"),
-        ({"text": "", "start": 3}, "the passage has it nowhere"),
+        ({"text": "", "start": 3}, "it is nowhere in it"),
     ],
 )
 def test_what_is_wrong_is_said_of_every_kind_of_fault(answer, said):

@@ -49,10 +49,13 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
     type=click.Path(path_type=Path),
     help="Where the rows and their answers go; its ending picks the format.",
 )
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and said.")
+@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
 @role_option
 @click.option(
-    "--top", type=click.IntRange(min=1), metavar="K", help="Also the probabilities of the K likeliest labels."
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Also the probabilities of the K most probable labels.",
 )
 @click.option("--stream", is_flag=True, help="Show a written answer piece by piece, as the model writes it.")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: one for texts, the cores for a file.")

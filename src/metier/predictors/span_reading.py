@@ -61,7 +61,7 @@ class ReadingSettings:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "ReadingSettings":
-        """Give how passages are read from what `predictor.json` says."""
+        """Give how passages are read from what `predictor.json` holds."""
         return cls(
             prefix=settings["prefix"],
             window_length=settings["window_length"],

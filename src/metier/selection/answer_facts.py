@@ -19,7 +19,7 @@ def is_one_label(scores: Scores, answers: StoredAnswers) -> bool:
 
 
 def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> dict[str, Any]:
-    """Give what the report says of one candidate's answers to the test rows.
+    """Give what the report states of one candidate's answers to the test rows.
 
     Parameters
     ----------

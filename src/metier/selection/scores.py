@@ -102,7 +102,7 @@ class Scores:
         unknown = sorted({label for label in labels if label not in index})
         if unknown:
             raise UnknownLabelError(
-                f"{self.origin} use {len(unknown)} labels that the training rows never show: "
+                f"{self.origin} use {len(unknown)} labels that the training rows do not have: "
                 f"{', '.join(map(repr, unknown[:5]))}. Add training rows with these labels, or fix the spelling."
             )
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))

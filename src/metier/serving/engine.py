@@ -2,7 +2,7 @@
 
 A predictor is plain code that keeps a core busy, so it runs in threads of its own and the event loop stays free
 to refuse, to say that it is alive, and to be measured. The queue before the threads is bounded: a caller who
-would wait too long is told so at once, while memory stays where it was.
+would wait too long is refused at once, while memory stays where it was.
 """
 
 import asyncio
@@ -153,7 +153,7 @@ class Engine:
 
         def write() -> None:
             try:
-                with closing(model.stream(item)) as written:  # type: ignore[attr-defined]  # `can_stream` says so
+                with closing(model.stream(item)) as written:  # type: ignore[attr-defined]  # `can_stream` is true
                     for piece in written:
                         if is_over.is_set():
                             return

@@ -24,7 +24,9 @@ class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
         default=None, description="Several questions of a task that asks about more than one text."
     )
     top: int | None = Field(
-        default=None, ge=1, description="Give the probabilities of this many labels too, the likeliest first."
+        default=None,
+        ge=1,
+        description="Give the probabilities of this many labels too, the most probable first.",
     )
     stream: bool = Field(
         default=False,

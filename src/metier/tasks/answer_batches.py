@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-DIGITS = 6  # Of a probability: more than any calibration can promise, and short enough to send.
+DIGITS = 6  # Of a probability: more than any calibration can guarantee, and short enough to send.
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Answers:
     def record(self, row: int, top: int | None = None) -> dict[str, Any]:
         """Give one answer as plain facts: `label`, `probability`, `answered_by`; see `AnswerBatch.record`."""
         record = _record_of_best(self.probabilities[row], self.labels, self.answered_by[row])
-        return record if top is None else record | {"probabilities": _likeliest(self, row, top)}
+        return record if top is None else record | {"probabilities": _most_probable(self, row, top)}
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ class LabelSetAnswers:
         return len(self.probabilities)
 
     def record(self, row: int, top: int | None = None) -> dict[str, Any]:
-        """Give one answer as plain facts: `labels` with their probabilities; none of them is said as `none`."""
+        """Give one answer as plain facts: `labels` with their probabilities; an empty set has `none`."""
         chosen = np.flatnonzero(self.probabilities[row] >= self.thresholds)
         record: dict[str, Any] = {
             "labels": {self.labels[i]: round(float(self.probabilities[row, i]), DIGITS) for i in chosen},
             "none": len(chosen) == 0,
             "answered_by": self.answered_by[row],
         }
-        return record if top is None else record | {"probabilities": _likeliest(self, row, top)}
+        return record if top is None else record | {"probabilities": _most_probable(self, row, top)}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class AnswerBatch(Protocol):
         Parameters
         ----------
         top : int or None
-            How many labels to list under `probabilities`, the likeliest first; None leaves the list out.
+            How many labels to list under `probabilities`, the most probable first; None leaves the list out.
         """
         ...
 
@@ -144,7 +144,7 @@ def _record_of_best(probabilities: np.ndarray, labels: tuple[str, ...], answered
     return {"label": labels[best], "probability": probability, "answered_by": answered_by}
 
 
-def _likeliest(answers: Answers | LabelSetAnswers, row: int, top: int) -> dict[str, float]:
+def _most_probable(answers: Answers | LabelSetAnswers, row: int, top: int) -> dict[str, float]:
     probabilities = answers.probabilities[row]
     order = (-probabilities).argsort(kind="stable")[:top]
     return {answers.labels[i]: round(float(probabilities[i]), DIGITS) for i in order}

@@ -65,7 +65,7 @@ class Classification(PlainTask):
         if len(counts) < 2:
             only = f"the only label is {next(iter(counts))!r}" if counts else "there are no labels"
             raise TooFewLabelsError(
-                f"Classification tells at least two labels apart, but {only} in {len(labels)} rows. "
+                f"Classification distinguishes at least two labels, but {only} in {len(labels)} rows. "
                 "Check the label column (--label), or add rows with other labels."
             )
         drowned = max(counts.values()) / len(labels) > DROWNING_FRACTION
@@ -84,11 +84,11 @@ class Classification(PlainTask):
             If a label is not in the label space.
         """
         index = {label: number for number, label in enumerate(self.labels)}
-        unseen = Counter(label for label in labels if label not in index)
-        if unseen:
-            shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unseen.most_common(5))
+        unknown = Counter(label for label in labels if label not in index)
+        if unknown:
+            shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unknown.most_common(5))
             raise UnknownLabelError(
-                f"{origin} use {len(unseen)} labels that the training rows never show: {shown}. "
+                f"{origin} use {len(unknown)} labels that the training rows do not have: {shown}. "
                 "Add training rows with these labels, or correct the spelling."
             )
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))

@@ -34,9 +34,9 @@ class Task(Protocol):
     is_ordered : bool
         Whether labels have an order, and metrics take their places in it.
     negative_label : str or None
-        The label that metrics leave out, since it says that there is nothing.
+        The label that metrics leave out, since it means that there is nothing.
     match_label : str or None
-        The label that says that two texts belong together.
+        The label that means that two texts belong together.
     collection : Collection or None
         What is searched.
     candidates : tuple of str or None

@@ -1,8 +1,8 @@
 """What of a conversation a model is shown when not all of it fits: one rule, in training and in answering.
 
 The newest turns are shown whole. Of the turns before them, those lines are shown that are most like the last thing the
-user said (BM25), in their order, under a heading that says what they are. So nothing is cut off without a
-trace: a name said forty turns ago comes back when the user comes back to it. A last message that is itself too long
+user wrote (BM25), in their order, under a heading that names them. So nothing is cut off without a
+trace: a name from forty turns ago comes back when the user comes back to it. A last message that is itself too long
 is treated in the same way, its sentences as turns.
 """
 
@@ -84,7 +84,7 @@ def fit_text(text: str, *, room: int, cost: Callable[[str], int]) -> str:
         return fit_text(sentences[-1][len(sentences[-1]) // 2 :], room=room, cost=cost)
     newest = sentences[len(sentences) - kept :]
     used = sum(cost(sentence) + TOKENS_AROUND for sentence in newest)
-    query = sentences[-1]  # What is wanted of a pasted text is mostly said at its end.
+    query = sentences[-1]  # What is wanted of a pasted text mostly stands at its end.
     retrieved = _retrieve(sentences[: len(sentences) - kept], query, room - used - cost(TEXT_HEADING), cost)
     return "\n".join([TEXT_HEADING, *retrieved, "", *newest] if retrieved else newest)
 

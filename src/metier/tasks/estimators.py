@@ -1,4 +1,4 @@
-"""What methods of one task have in common: what scikit-learn is told of their rows, and how they answer.
+"""What methods of one task have in common: the tags of their rows for scikit-learn, and how they answer.
 
 Nothing need inherit from these: the contract is scikit-learn's, and a method that keeps it by itself is as good. They
 are here so that what is the same in a dozen methods is written once.
@@ -31,7 +31,7 @@ class TextMethod(BaseEstimator):
 class Classifier(ClassifierMixin, TextMethod):
     """One label for each item: the most probable one.
 
-    A special case gives the probabilities of checked items (`_probabilities`), and says how items are read where they
+    A special case gives the probabilities of checked items (`_probabilities`), and how items are read where they
     are no texts (`_read`).
 
     Attributes
@@ -60,7 +60,7 @@ class Classifier(ClassifierMixin, TextMethod):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label for each item."""
-        probabilities = self.predict_proba(X)  # First: it says when nothing was fitted.
+        probabilities = self.predict_proba(X)  # First: it fails where nothing was fitted.
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def _read(self, X: Any) -> Sequence[Any]:

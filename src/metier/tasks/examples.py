@@ -16,7 +16,7 @@ class Examples:
     items : sequence
         What the rows ask, as their input kind reads it.
     truth : ndarray or list
-        What is right, one element a row; the answer kind says in which form.
+        What is right, one element a row; in the form of the answer kind.
     labels : ndarray of shape (n_labels,)
         The label space in the order of the columns; empty where answers are no labels.
     soft : ndarray of shape (n_rows, n_labels), optional

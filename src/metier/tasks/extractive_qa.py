@@ -22,7 +22,7 @@ METRICS = ("answer_f1", "exact_match")
 class ExtractiveQa(PlainTask):
     """The task of finding the piece of a passage that answers a question.
 
-    A target is a list of `{"text", "start"}`, each as good an answer as the other; an empty list says that the
+    A target is a list of `{"text", "start"}`, each as good an answer as the other; an empty list means that the
     passage does not answer the question, and the right answer then is an empty text.
 
     Parameters
@@ -50,7 +50,7 @@ class ExtractiveQa(PlainTask):
         MissingSideError
             If a question or a passage is blank.
         AnswerPlaceError
-            If an answer is not in its passage where its row says.
+            If an answer is not in its passage where its row puts it.
         EmptyDataError
             If no row has an answer.
         """
@@ -69,5 +69,5 @@ class ExtractiveQa(PlainTask):
         return rows.values("answers")
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the task besides its name."""
+        """What a report states of the task besides its name."""
         return {"unanswerable_fraction": self.unanswerable_fraction}

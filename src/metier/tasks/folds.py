@@ -32,9 +32,9 @@ def held_out(truth: np.ndarray, *, random: np.random.RandomState) -> Iterator[tu
     few = len(truth) < FEW_ROWS
     folds = fold_numbers(truth, n_folds=5 if few else 10, random=random)
     for fold in range(5 if few else 1):
-        away = folds == fold
-        if away.any():
-            yield np.flatnonzero(~away), np.flatnonzero(away)
+        held = folds == fold
+        if held.any():
+            yield np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def stratified_sample(truth: np.ndarray, *, fraction: float, random: np.random.RandomState) -> np.ndarray:

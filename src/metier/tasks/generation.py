@@ -44,7 +44,7 @@ CANDIDATES = {
 }
 # A target of less than this share of its text's length condenses it.
 SUMMARY_FRACTION = 0.5
-# Below this a text says nothing that could be condensed: a short question with a shorter answer.
+# Below this a text has nothing that could be condensed: a short question with a shorter answer.
 SHORTEST_SUMMARISED = 150
 
 # A column of lists of texts, each as right as the target.
@@ -60,7 +60,7 @@ class Generation(PlainTask):
     kind : {"summary", "translation", "reply"}
         It picks the instruction, the metric that candidates are ranked by, and what happens to long texts.
     why : str
-        What in the rows says so, for the line that is printed.
+        The evidence in the rows, for the line that is printed.
     language : str
         Of the targets: `zh`, `en` or `other`.
     is_dialogue : bool
@@ -131,7 +131,7 @@ class Generation(PlainTask):
         return target if isinstance(target, str) else " / ".join(target)
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the task besides its name."""
+        """What a report states of the task besides its name."""
         return {"kind": self.kind, "why": self.why, "language": self.language}
 
 
@@ -186,7 +186,7 @@ def check_texts(X: Any, y: Any, *, origin: str = "these rows") -> TextPairs:
 
 
 def infer_kind(pairs: TextPairs) -> tuple[str, str]:
-    """Say what kind of text the targets are, and what in the rows says so.
+    """Give the kind of text that the targets are, and the evidence in the rows.
 
     Returns
     -------

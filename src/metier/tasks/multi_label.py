@@ -44,7 +44,7 @@ class MultiLabel(PlainTask):
         Raises
         ------
         TooFewLabelsError
-            If no row has a label, or every row has all of them: nothing would be told apart.
+            If no row has a label, or every row has all of them: nothing would be distinguished.
         """
         return cls(label_space(sets, origin=origin))
 
@@ -62,5 +62,5 @@ class MultiLabel(PlainTask):
         return with_parents(own, self.labels)
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the task besides its name."""
+        """What a report states of the task besides its name."""
         return {"labels": list(self.labels), "is_hierarchical": bool((parent_columns(self.labels) >= 0).any())}

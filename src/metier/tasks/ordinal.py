@@ -60,5 +60,5 @@ class Ordinal(PlainTask):
         return rows.labels
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the task besides its name."""
+        """What a report states of the task besides its name."""
         return {"labels": list(self.labels), "order": " < ".join(self.labels)}

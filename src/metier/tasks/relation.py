@@ -1,4 +1,4 @@
-"""One relation a pair of entities: what the text says of the two pieces that are marked in it."""
+"""One relation a pair of entities: what the text states of the two pieces that are marked in it."""
 
 import re
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ class Relation(PlainTask):
         The label space, sorted; column order of every probability. A direction is part of its label:
         `Cause-Effect(e2,e1)`.
     negative_label : str or None
-        Of them, the one that says that no relation is stated; F1 leaves it out. None where no label does.
+        Of them, the one that means that no relation is stated; F1 leaves it out. None where no label does.
     primary_metric : str
         What candidates are ranked by: the official macro-F1 of SemEval where labels have its form; F1 over all
-        rows together where a label says that there is no relation; else as for other labels.
+        rows together where a label means that there is no relation; else as for other labels.
     metrics : tuple of str
         What is reported.
     """
@@ -86,5 +86,5 @@ class Relation(PlainTask):
         return rows.labels
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the task besides its name."""
+        """What a report states of the task besides its name."""
         return {"labels": list(self.labels), "negative_label": self.negative_label}

@@ -125,7 +125,7 @@ class Retrieval(PlainTask):
         return " · ".join(text_of.get(name, name) for name in ids[:SHOWN]) or "nothing"
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the task besides its name."""
+        """What a report states of the task besides its name."""
         size = None if self.collection is None else len(self.collection)
         return {"answer_role": self.answer_role, "collection_texts": size}
 

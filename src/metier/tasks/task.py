@@ -1,4 +1,4 @@
-"""What holds of a task unless it says otherwise."""
+"""What holds of a task unless it states otherwise."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,7 +15,7 @@ __all__ = ["PlainTask", "Task"]
 
 
 class PlainTask:
-    """What holds of a task unless it says otherwise."""
+    """What holds of a task unless it states otherwise."""
 
     is_ordered: ClassVar[bool] = False
     negative_label: str | None = None

@@ -50,7 +50,7 @@ class TextPair(PlainTask):
     labels : tuple of str
         The label space, sorted; column order of every probability.
     match_label : str or None
-        Of them, the one that says that the two texts belong together; None where no label does.
+        Of them, the one that means that the two texts belong together; None where no label does.
     primary_metric : {"accuracy", "macro_f1"}
         What candidates are ranked by.
     """
@@ -89,7 +89,7 @@ class TextPair(PlainTask):
         return rows.labels
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the task besides its name."""
+        """What a report states of the task besides its name."""
         return {"labels": list(self.labels), "match_label": self.match_label}
 
 

@@ -35,14 +35,14 @@ def legal_steps(n_labels: int) -> np.ndarray:
 
 
 def best_tags(scores: np.ndarray, steps: np.ndarray | None = None) -> np.ndarray:
-    """Find the likeliest legal sequence (Viterbi, 1967).
+    """Find the most probable legal sequence (Viterbi, 1967).
 
     Parameters
     ----------
     scores : ndarray of shape (n_tokens, n_tags)
         Log-probabilities of each token's tags, or their logits.
     steps : ndarray of shape (n_tags, n_tags), optional
-        What a step from one tag to another adds; illegal ones are closed whatever it says.
+        What a step from one tag to another adds; illegal ones are closed whatever it holds.
 
     Returns
     -------

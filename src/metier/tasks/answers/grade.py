@@ -24,7 +24,7 @@ class GradeDecoder:
     temperature : float
         What logits are divided by.
     link : {"conditional", "cumulative"}
-        What a logit says: "higher than this grade, if not lower than it", or "higher than this grade".
+        What a logit means: "higher than this grade, if not lower than it", or "higher than this grade".
     """
 
     labels: tuple[str, ...]
@@ -61,7 +61,7 @@ class Grade(PlainAnswer):
     Parameters
     ----------
     link : {"conditional", "cumulative"}
-        What logits say; see `GradeDecoder`.
+        What logits mean; see `GradeDecoder`.
     """
 
     link: str = "conditional"

@@ -56,7 +56,7 @@ def order_of(labels: Sequence[str], *, order: Sequence[str] | None = None) -> tu
         return known.pop()
     why = "two scales order them differently" if known else "no scale known here holds them all"
     raise DataError(
-        f"Grades need an order, and that of {', '.join(map(repr, labels))} cannot be told: {why}. "
+        f"Grades need an order, and that of {', '.join(map(repr, labels))} is not known: {why}. "
         "State it, the lowest first: --order "
         f"{','.join(labels)} (order={list(labels)!r} in Python), or train them as labels without an order: "
         "--task classification."

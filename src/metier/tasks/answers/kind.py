@@ -41,7 +41,7 @@ class Line(NamedTuple):
     spans: Sequence[Sequence[Any]] = ()
 
 
-# By the name of a field of a record: its type and what it says.
+# By the name of a field of a record: its type and what it means.
 RecordFields = Mapping[str, tuple[Any, str]]
 
 
@@ -273,7 +273,7 @@ class Decodable(AnswerKind, Protocol):
 
 
 class PlainAnswer:
-    """What holds of an answer kind unless it says otherwise."""
+    """What holds of an answer kind unless it states otherwise."""
 
     words: ClassVar[Words]
     role: ClassVar[str | None] = None

@@ -114,7 +114,7 @@ class Label(PlainAnswer):
         if len(space) < 2:
             # scikit-learn's checks look for the words "1 class".
             raise TooFewLabelsError(
-                f"Classification tells at least two labels apart, but all {len(labels)} rows have the label "
+                f"Classification distinguishes at least two labels, but all {len(labels)} rows have the label "
                 f"{str(space[0])!r}: 1 class. Check the labels, or add rows with other ones."
             )
         return Examples(items, truth.astype(np.int64), space)
@@ -164,7 +164,7 @@ class Label(PlainAnswer):
         return str(record["label"])
 
     def ranking_metric(self, match_label: str | None) -> str | None:
-        """Give the metric of the order of the probabilities of a match, where a label says that there is one."""
+        """Give the metric of the order of the probabilities of a match, where a label means one."""
         return None if match_label is None else "average_precision"
 
     def ranked(
@@ -223,11 +223,11 @@ def as_labels(y: Any) -> np.ndarray:
 
 def find_labels(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Give positions of labels in a label space that is in order, int64; raises `UnknownLabelError`."""
-    unseen = np.setdiff1d(labels, known)
-    if len(unseen):
-        shown = ", ".join(repr(str(label)) for label in unseen[:5])
+    unknown = np.setdiff1d(labels, known)
+    if len(unknown):
+        shown = ", ".join(repr(str(label)) for label in unknown[:5])
         raise UnknownLabelError(
-            f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
+            f"The validation rows use {len(unknown)} labels that the training rows do not have: {shown}. "
             "Add training rows with these labels, or correct the spelling."
         )
     return np.searchsorted(known, labels).astype(np.int64)

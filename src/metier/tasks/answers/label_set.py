@@ -140,7 +140,7 @@ class LabelSet(PlainAnswer):
         space = label_space(sets) if known is None else tuple(known.labels.tolist())
         closed = [with_parents(own, space) for own in sets]
         column = {label: place for place, label in enumerate(space)}
-        _refuse_unseen(closed, column)
+        _refuse_unknown(closed, column)
         truth = np.zeros((len(items), len(column)), dtype=bool)
         for row, own in enumerate(closed):
             truth[row, [column[label] for label in own]] = True
@@ -252,13 +252,13 @@ def label_space(sets: Sequence[Iterable[str]], *, origin: str = "these rows") ->
     Raises
     ------
     TooFewLabelsError
-        If no row has a label, or every row has all of them: nothing would be told apart.
+        If no row has a label, or every row has all of them: nothing would be distinguished.
     """
     counts = Counter(label for own in sets for label in set(own))
     if not counts or min(counts.values()) == len(sets):
         found = "none of them has a label" if not counts else "each has all the labels there are"
         raise TooFewLabelsError(
-            f"Giving labels tells rows with a label from rows without it, but of the {len(sets)} rows of "
+            f"Giving labels distinguishes rows with a label from rows without it, but of the {len(sets)} rows of "
             f"{origin} {found}. Check the column of labels (--role labels=COLUMN), or add other rows."
         )
     return tuple(sorted({*counts, *implied_parents(counts)}))
@@ -273,11 +273,11 @@ def _as_labels(own: Any, position: int) -> list[str]:
     return clean(str(label) for label in own)
 
 
-def _refuse_unseen(sets: Sequence[Sequence[str]], known: Mapping[str, int]) -> None:
-    unseen = Counter(label for own in sets for label in own if label not in known)
-    if unseen:
-        shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unseen.most_common(SHOWN))
+def _refuse_unknown(sets: Sequence[Sequence[str]], known: Mapping[str, int]) -> None:
+    unknown = Counter(label for own in sets for label in own if label not in known)
+    if unknown:
+        shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unknown.most_common(SHOWN))
         raise UnknownLabelError(
-            f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
+            f"The validation rows use {len(unknown)} labels that the training rows do not have: {shown}. "
             "Add training rows with these labels, or correct the spelling."
         )

@@ -129,7 +129,7 @@ class PassageAnswer(PlainAnswer):
         ValueError
             If there is not one list of answers for each question.
         AnswerPlaceError
-            If an answer is not in its passage where its row says.
+            If an answer is not in its passage where its row puts it.
         """
         return Examples(items, check_answers(items, y))
 
@@ -222,7 +222,7 @@ def _apart(spans: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
 
 @dataclass(frozen=True)
 class AnswerFault:
-    """An answer that does not stand where its row says.
+    """An answer that does not stand where its row puts it.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ class AnswerFault:
         Positions: of the row, and of the answer among the answers of the row.
     text : str
     start : int
-        Where its row says that it starts.
+        Where its row puts its start.
     found : str
         What stands there instead.
     nearest : int or None
@@ -247,12 +247,10 @@ class AnswerFault:
     @property
     def sentence(self) -> str:
         """What is wrong and what would be right, in one sentence."""
-        said = f"row {self.row + 1}: the answer {_short(self.text)} is said to start at {self.start}"
-        there = "which is outside the passage" if not self.found else f"where it says {_short(self.found)}"
-        where = (
-            "the passage has it nowhere" if self.nearest is None else f"the nearest starts at {self.nearest}"
-        )
-        return f"{said}, {there}; {where}"
+        stated = f"row {self.row + 1}: the answer {_short(self.text)} has the start {self.start}"
+        there = "outside the passage" if not self.found else f"where the passage has {_short(self.found)}"
+        where = "it is nowhere in it" if self.nearest is None else f"the nearest starts at {self.nearest}"
+        return f"{stated}, {there}; {where}"
 
 
 def check_answers(
@@ -265,7 +263,7 @@ def check_answers(
     ValueError
         If there is not one list of answers for each question.
     AnswerPlaceError
-        If an answer is not in its passage where its row says.
+        If an answer is not in its passage where its row puts it.
     """
     targets = [[dict(answer) for answer in answers] for answers in y]
     if len(targets) != len(questions):

@@ -12,7 +12,7 @@ from metier.tasks.inputs.marked_text import check_words_are_whole
 
 @dataclass(frozen=True)
 class RelationLabel(Label):
-    """One relation a row: a label, whose metrics leave out the one that says that there is none."""
+    """One relation a row: a label, whose metrics leave out the one that means none."""
 
     name: ClassVar[str] = "relation"
     words: ClassVar[Words] = Words(

@@ -18,7 +18,7 @@ PRIOR_ROWS = 1.0  # Weight of the belief in slope 1 and intercept 0, in spans.
 
 
 def fit_calibration(evidence: Sequence[float], right: Sequence[bool]) -> SpanCalibration:
-    """Fit the line through the log-odds that makes the spans' probabilities likeliest.
+    """Fit the line through the log-odds that makes the spans' probabilities most probable.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class TextLogits(NamedTuple):
 
 @dataclass(frozen=True)
 class SpanDecoder:
-    """The likeliest legal tags of a text, as spans.
+    """The most probable legal tags of a text, as spans.
 
     Parameters
     ----------
@@ -182,11 +182,13 @@ class Spans(PlainAnswer):
         if known is None:
             return Examples(items, spans, np.array(span_labels(spans)))
         labels = known.labels
-        unseen = Counter(label for row in spans for _, _, label in row if label not in labels)
-        if unseen:
-            shown = ", ".join(f"{label!r} ({count} spans)" for label, count in unseen.most_common(SHOWN_FAULTS))
+        unknown = Counter(label for row in spans for _, _, label in row if label not in labels)
+        if unknown:
+            shown = ", ".join(
+                f"{label!r} ({count} spans)" for label, count in unknown.most_common(SHOWN_FAULTS)
+            )
             raise UnknownLabelError(
-                f"The validation rows use {len(unseen)} labels that the training rows never show: {shown}. "
+                f"The validation rows use {len(unknown)} labels that the training rows do not have: {shown}. "
                 "Add training rows with these labels, or correct the spelling."
             )
         return Examples(items, spans, labels)

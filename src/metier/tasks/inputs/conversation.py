@@ -1,4 +1,4 @@
-"""A question that is a conversation up to what the user said last; a text is a conversation of one turn."""
+"""A question that is a conversation up to the user's last message; a text is a conversation of one turn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -84,7 +84,7 @@ class InputKind(Protocol):
 
 
 class PlainInput:
-    """What holds of an input kind unless it says otherwise."""
+    """What holds of an input kind unless it states otherwise."""
 
     optional_keys: ClassVar[tuple[str, ...]] = ()
     roles: ClassVar[tuple[str, ...]] = ()

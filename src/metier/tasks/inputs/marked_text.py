@@ -1,7 +1,7 @@
 """Texts with two marked entities as methods and predictors take them, checked once: both where their offsets say.
 
 Most faults of such files are one fault in every row: an end that includes its last character, bytes instead of
-characters, a space taken along. So the message names the rows and the likeliest of these.
+characters, a space taken along. So the message names the rows and the most probable of these.
 """
 
 from collections.abc import Mapping, Sequence
