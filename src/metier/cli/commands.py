@@ -14,7 +14,7 @@ from metier.errors import suggest
 COMMANDS = {
     "check": ("metier.cli.check:check", "Say what is wrong with labelled rows."),
     "import": ("metier.cli.import_:import_file", "Turn what another tool wrote into rows."),
-    "label": ("metier.cli.label:label", "Label rows by rules, and say how far each rule can be trusted."),
+    "label": ("metier.cli.label:label", "Label rows by rules, and estimate the accuracy of each rule."),
     "train": ("metier.cli.train:train", "Compare methods on the rows of FILE, and recommend which to ship."),
     "predict": ("metier.cli.predict:predict", "Answer texts or a whole file with a trained model."),
     "serve": ("metier.cli.serve:serve", "Answer over HTTP with a trained model."),
