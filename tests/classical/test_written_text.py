@@ -77,10 +77,10 @@ def test_the_sentence_that_the_others_are_like_is_the_summary():
 
 def test_ranks_are_those_of_pagerank_solved_by_algebra(tldr):
     sentences = split_sentences(tldr["train"][0][0])
-    from metier.features.sentence_ranks import DAMPING, _likeness
+    from metier.features.sentence_ranks import DAMPING, _similarity
     from metier.text.segmentation import segment
 
-    likeness = _likeness([segment(sentence) for sentence in sentences])
+    likeness = _similarity([segment(sentence) for sentence in sentences])
     np.fill_diagonal(likeness, 0)
     steps = likeness / likeness.sum(axis=1, keepdims=True)
     n = len(sentences)
