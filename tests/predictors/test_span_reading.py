@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from metier.predictors.span_reading import FORBIDDEN, as_answers, best_spans
+from metier.predictors.span_reading import FORBIDDEN, best_spans
 from metier.tasks.answers.passage_answer import AnswerThreshold, Reading
 from metier.tasks.inputs.question import Question
 
@@ -41,12 +41,12 @@ def test_below_the_threshold_there_is_no_answer():
     question = Question("Who?", "The Panthers won.")
     readings = [Reading(4, 12, margin, 0.0) for margin in (2.0, 0.9)]
     verdict = AnswerThreshold(threshold=1.0, of_none=(2.0, -1.0))
-    answers = as_answers(readings, [question] * 2, verdict, name="reader.v1")
+    answers = verdict.answer(list(zip([question] * 2, readings, strict=True)), "reader.v1")
     assert answers.predicted == ["Panthers", ""]
     assert answers.records[0] == {"answer": "Panthers", "start": 4, "end": 12, "probability": 0.5}
     assert answers.records[1]["start"] is None
     assert answers.records[1]["probability"] == pytest.approx(1 - 1 / (1 + np.exp(-0.8)), abs=1e-6)
-    assert as_answers(readings, [question] * 2, AnswerThreshold(), name="r").predicted == [
+    assert AnswerThreshold().answer(list(zip([question] * 2, readings, strict=True)), "r").predicted == [
         "Panthers",
         "Panthers",
     ]

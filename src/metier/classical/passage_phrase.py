@@ -42,7 +42,7 @@ class PassagePhrase(BaseEstimator):
     penalty : float, default=0.2
         Of large weights: of their squares, against the likelihood of the answers of all questions.
     verdict : mapping, default=None
-        Threshold and calibration, the fields of `predictors.span_reading.Verdict`; None: chosen on validation.
+        Threshold and calibration, the fields of `AnswerThreshold`; None: chosen on validation.
     random_state : int, default=0
 
     Attributes

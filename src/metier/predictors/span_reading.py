@@ -22,10 +22,9 @@ from metier.features.passage_windows import Frame, Window, windows_of
 from metier.features.tokenization import batches_by_length, pad
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.passage_answer import AnswerThreshold, Reading
-from metier.tasks.answers.passage_answer import AnswerThreshold as Verdict
 from metier.tasks.inputs.question import Question
 
-__all__ = ["Keep", "Reading", "ReadingSettings", "Run", "SpanReader", "Verdict", "as_answers", "best_spans"]
+__all__ = ["Keep", "Reading", "ReadingSettings", "Run", "SpanReader", "best_spans"]
 
 # Scores of tokens that may not begin or end an answer: those of the question, marks, padding.
 FORBIDDEN = -10_000.0
@@ -67,7 +66,7 @@ class ReadingSettings:
             window_length=settings["window_length"],
             longest_answer=settings["longest_answer"],
             pad_id=settings["pad_id"],
-            verdict=Verdict.of(settings["verdict"]),
+            verdict=AnswerThreshold.of(settings["verdict"]),
         )
 
 
@@ -196,10 +195,3 @@ def _trimmed(reading: Reading, question: Question) -> Reading:
 def _log_sum(values: np.ndarray) -> np.ndarray:
     highest = values.max(axis=1)
     return highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
-
-
-def as_answers(
-    readings: Sequence[Reading], questions: Sequence[Question], verdict: AnswerThreshold, *, name: str
-) -> RecordAnswers:
-    """Old form of `AnswerThreshold.answer`, until its last caller is gone."""
-    return verdict.answer(list(zip(questions, readings, strict=True)), name)

@@ -23,7 +23,6 @@ from metier.features.phrases import NAMES, Phrases, phrases_of
 from metier.features.question_types import asked_noun, question_type
 from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import as_bundle_error, read_settings, write_settings
-from metier.predictors.span_reading import as_answers
 from metier.tasks.answers.passage_answer import AnswerThreshold, Reading
 from metier.tasks.inputs.question import Question, as_questions
 from metier.text.bm25 import Bm25
@@ -127,7 +126,7 @@ class PassagePhrasePredictor:
             passage (None for none), `probability` that it is exactly right.
         """
         questions = as_questions(items)
-        return as_answers(self.read(questions), questions, self.verdict, name=self.name)
+        return self.verdict.answer(list(zip(questions, self.read(questions), strict=True)), self.name)
 
     def read(self, questions: Sequence[Question]) -> list[Reading]:
         """Give the best phrase of each question's passage, answerable or not."""
