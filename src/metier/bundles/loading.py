@@ -1,6 +1,6 @@
 """Load a bundle from a path, verified before anything in it is loaded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from metier.errors import BundleError, CallError, suggest
 from metier.predictors.answers import AnswerBatch, Predictor
 from metier.predictors.loading import SETTINGS_FILE, load_predictor
 from metier.tasks.answers import AnswerKind
+from metier.tasks.contract import Streams
 from metier.tasks.inputs import InputKind, check_items
 
 
@@ -68,10 +69,10 @@ class Bundle:
     @property
     def can_stream(self) -> bool:
         """Whether answers can be streamed."""
-        return hasattr(self.predictor, "stream")
+        return isinstance(self.predictor, Streams)
 
-    def stream(self, item: Any) -> Iterator[str]:
-        """Stream the answer to one item; closing the iterator stops generation.
+    def stream(self, item: Any) -> Generator[str]:
+        """Stream the answer to one item; closing it stops generation.
 
         Raises
         ------
@@ -81,14 +82,12 @@ class Bundle:
             If this bundle cannot stream.
         """
         [checked] = check_items([item], self.input_kind)
-        stream = getattr(self.predictor, "stream", None)
-        if stream is None:
+        if not isinstance(self.predictor, Streams):
             raise CallError(
                 f"{self.name} cannot stream its answers. Ask without streaming; only models "
                 "that generate text can stream, such as generator.v1."
             )
-        pieces: Iterator[str] = stream(checked)
-        return pieces
+        return self.predictor.stream(checked)
 
     def __repr__(self) -> str:
         return f"<Bundle {self.folder}: {self.name}, {self.manifest.task.name}>"

@@ -133,8 +133,11 @@ class RetrieveRerank(BaseEstimator):
                 search, options, known_searches(collection, *validation), listener=listener
             )
         self.predictor_ = search
+        chosen = search.settings
         self.chosen_params_ = {
-            name: getattr(search.settings, name) for name in ("ways", "candidates", "reranks")
+            "ways": chosen.ways,
+            "candidates": chosen.candidates,
+            "reranks": chosen.reranks,
         }
         return self
 
@@ -168,8 +171,7 @@ class RetrieveRerank(BaseEstimator):
         ]
         if self.ways is not None and not self.ways:
             faults.append("ways is empty, expected at least one way to find candidates")
-        for setting in ("candidates", "top"):
-            value = getattr(self, setting)
+        for setting, value in (("candidates", self.candidates), ("top", self.top)):
             if value is not None and value < 1:
                 faults.append(f"{setting} is {value!r}, expected a whole number above 0")
         if self.reranks and self.reranker is None:

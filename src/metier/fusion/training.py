@@ -45,6 +45,13 @@ class MadeOfMethods(Protocol):
         ...
 
 
+@runtime_checkable
+class MakesChoices(Protocol):
+    """A fitted method that states its choices, as the contract of methods has it; scikit-learn's own state none."""
+
+    chosen_params_: dict[str, Any]
+
+
 def check_rows(X: Any, y: Any, validation: tuple[Any, Any] | None) -> tuple[Examples, Examples | None]:
     """Check items of whatever kind and their labels; what they ask is checked by the members."""
     examples = LABEL.check(read_any(X), y)
@@ -143,5 +150,5 @@ def _find_fitted(method: Any, fitted: Iterable[Any]) -> Any | None:
 
 def settle(fitted: Any) -> Any:
     """Give an unfitted copy of a fitted method in which every choice it made is fixed."""
-    # scikit-learn's own classifiers choose nothing and have no such attribute.
-    return clone(fitted).set_params(**getattr(fitted, "chosen_params_", {}))
+    chosen = fitted.chosen_params_ if isinstance(fitted, MakesChoices) else {}
+    return clone(fitted).set_params(**chosen)

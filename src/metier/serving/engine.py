@@ -8,7 +8,7 @@ would wait too long is refused at once, while memory stays where it was.
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Protocol, runtime_checkable
@@ -34,6 +34,30 @@ class AsksOtherThanTexts(Protocol):
     @property
     def input_kind(self) -> InputKind:
         """The form of its questions."""
+        ...
+
+
+@runtime_checkable
+class MayStream(Protocol):
+    """What can be asked for an answer piece by piece; whether it has one depends on what it was loaded from."""
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether `stream` answers."""
+        ...
+
+    def stream(self, item: Any) -> Generator[str]:
+        """Write the answer to one item; closing it ends the writing."""
+        ...
+
+
+@runtime_checkable
+class Named(Protocol):
+    """What says which method answers, as a bundle does."""
+
+    @property
+    def name(self) -> str:
+        """Versioned name of the method."""
         ...
 
 
@@ -69,7 +93,8 @@ class Engine:
     @property
     def name(self) -> str:
         """Versioned name of what answers; raises what `check_ready` does."""
-        return str(getattr(self.check_ready(), "name", "model"))
+        model = self.check_ready()
+        return model.name if isinstance(model, Named) else "model"
 
     @staticmethod
     def _kind_of(model: Answering) -> InputKind:
@@ -144,7 +169,7 @@ class Engine:
             As `answer` does; and 422 if the model has its answers at once.
         """
         model = self.check_ready()
-        if not getattr(model, "can_stream", False):
+        if not isinstance(model, MayStream) or not model.can_stream:
             message = "This model has its answer at once and cannot stream it. Leave out 'stream'."
             raise RefusalError(422, "cannot_stream", message, field="stream")
         self._check_room()
@@ -153,7 +178,7 @@ class Engine:
 
         def write() -> None:
             try:
-                with closing(model.stream(item)) as written:  # type: ignore[attr-defined]  # `can_stream` is true
+                with closing(model.stream(item)) as written:
                     for piece in written:
                         if is_over.is_set():
                             return

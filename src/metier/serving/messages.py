@@ -107,9 +107,6 @@ class Questions:
         return self.field is None
 
 
-LISTS = ("texts", "rows")
-
-
 def read_request(body: bytes, settings: ServingSettings, kind: InputKind = TEXT) -> Questions:
     """Read a request and compare it with the limits.
 
@@ -138,7 +135,8 @@ def read_request(body: bytes, settings: ServingSettings, kind: InputKind = TEXT)
 
 def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
     own = dict(request.model_extra or {}) | ({} if request.text is None else {"text": request.text})
-    lists = {name: given for name in LISTS if (given := getattr(request, name)) is not None}
+    given = {"texts": request.texts, "rows": request.rows}
+    lists = {name: items for name, items in given.items() if items is not None}
     takes_texts = kind.fault("") is None
     several = "texts" if takes_texts else "rows"
     known = [*kind.keys, *kind.optional_keys, several, *(["rows"] if takes_texts and kind is not TEXT else [])]

@@ -9,9 +9,9 @@ import time
 import traceback
 from collections import Counter as Tally
 from collections.abc import Sequence
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metier.serving.refusals import as_response, our_fault
@@ -81,8 +81,8 @@ class MeasuringMiddleware:
 
 def _endpoint(scope: Scope) -> str:
     # Only our own paths have a label: arbitrary paths would each create a new series.
-    route: Any = scope.get("route")
-    return getattr(route, "path", None) or "other"
+    route = scope.get("route")
+    return route.path if isinstance(route, Route) else "other"
 
 
 def log_failure(failure: Exception) -> None:

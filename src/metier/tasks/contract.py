@@ -1,6 +1,6 @@
 """What may be expected of a task, and of what gives its answers piece by piece."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from metier.tasks.answers.kind import AnswerKind
@@ -137,6 +137,6 @@ class Task(Protocol):
 class Streams(Protocol):
     """What gives a written answer piece by piece."""
 
-    def stream(self, item: Any) -> Iterator[str]:
-        """Write the answer to one item; closing the iterator ends the writing."""
+    def stream(self, item: Any) -> Generator[str]:
+        """Write the answer to one item; closing it ends the writing."""
         ...
