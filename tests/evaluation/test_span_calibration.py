@@ -4,7 +4,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import log_loss
 
 from metier.evaluation.span_calibration import gather_spans, report_spans
-from metier.tasks.answers.span_fitting import fit_calibration
+from metier.tasks.answers.scored_spans import fit_calibration
 
 
 def overconfident(spans, seed):

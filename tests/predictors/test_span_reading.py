@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metier.predictors.span_reading import FORBIDDEN, best_spans
-from metier.tasks.answers.passage_answer import AnswerThreshold, Reading
+from metier.tasks.answers.answer_threshold import AnswerThreshold, Reading
 from metier.tasks.inputs.question import Question
 
 

@@ -19,8 +19,7 @@ from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answers.bio import Span, as_offsets, tag_names, tags_of_spans
-from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration
-from metier.tasks.answers.span_fitting import calibrate, choose_bias
+from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration, calibrate, choose_bias
 from metier.tasks.answers.spans import SPANS, SpanDecoder, targets_of
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank

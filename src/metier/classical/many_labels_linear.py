@@ -22,7 +22,7 @@ class ManyLabelsLinear(LinearEstimator, LabelSetMethod):
 
     Trains in seconds and answers in a tenth of a millisecond. Logits become probabilities by a sigmoid a label, and
     a label is answered from the probability on that gave the best F1 on rows the model has not seen; rare labels
-    borrow both from all labels together, see `evaluation.sigmoids` and `tasks.answers.label_thresholds`.
+    borrow both from all labels together, see `evaluation.platt_scaling` and `tasks.answers.label_thresholds`.
 
     Attributes
     ----------

@@ -14,8 +14,8 @@ from metier.features.phrases import NAMES, Phrases
 from metier.features.question_types import TYPES, question_type
 from metier.predictors.text.passage_phrase import Passage, PassagePhrasePredictor, PhraseWeights
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.answers.answer_fitting import fit_answer_threshold
-from metier.tasks.answers.passage_answer import AnswerThreshold, check_answers, split_by_passage
+from metier.tasks.answers.answer_threshold import AnswerThreshold, fit_answer_threshold
+from metier.tasks.answers.passage_answer import check_answers, split_by_passage
 from metier.tasks.inputs.question import Question, as_questions
 from metier.tasks.method_contract import Capabilities
 

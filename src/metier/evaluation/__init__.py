@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 from metier.evaluation.softmax import softmax
 
 if TYPE_CHECKING:
-    from metier.evaluation.calibration import calibration_error, fit_temperature, log_loss, reliability
+    from metier.evaluation.calibration import (
+        calibration_error,
+        fit_grade_temperature,
+        fit_temperature,
+        log_loss,
+        reliability,
+    )
     from metier.evaluation.certification import net_loss_p_value, net_loss_upper_bound, rows_to_certify
     from metier.evaluation.comparison import Comparison, compare, mcnemar_exact
-    from metier.evaluation.conformal import ScoreIntervals, fit_score_intervals, measured_coverage
+    from metier.evaluation.conformal import ScoreIntervals, fit_score_intervals, half_width, measured_coverage
     from metier.evaluation.equivalence import Equivalence, equivalent
     from metier.evaluation.intervals import Interval, bootstrap_interval
     from metier.evaluation.metrics import METRICS, accuracy, confusions, macro_f1, per_label
+    from metier.evaluation.platt_scaling import fit_log_odds_line, fit_logistic, fit_sigmoids
     from metier.evaluation.row_measures import (
         MEASURES,
         RowMeasure,
@@ -50,9 +57,14 @@ __all__ = [
     "confusions",
     "describe_metric",
     "equivalent",
+    "fit_grade_temperature",
+    "fit_log_odds_line",
+    "fit_logistic",
     "fit_score_intervals",
+    "fit_sigmoids",
     "fit_temperature",
     "gather_spans",
+    "half_width",
     "higher_is_better",
     "interval_of",
     "is_fraction",
@@ -76,6 +88,7 @@ __all__ = [
 _FOUND_IN = {
     "calibration": (
         "calibration_error",
+        "fit_grade_temperature",
         "fit_temperature",
         "log_loss",
         "reliability",
@@ -93,6 +106,7 @@ _FOUND_IN = {
     "conformal": (
         "ScoreIntervals",
         "fit_score_intervals",
+        "half_width",
         "measured_coverage",
     ),
     "equivalence": (
@@ -109,6 +123,11 @@ _FOUND_IN = {
         "confusions",
         "macro_f1",
         "per_label",
+    ),
+    "platt_scaling": (
+        "fit_log_odds_line",
+        "fit_logistic",
+        "fit_sigmoids",
     ),
     "row_measures": (
         "MEASURES",

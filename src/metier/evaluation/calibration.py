@@ -1,5 +1,6 @@
 """Calibration: log-loss, calibration error, and the temperature that corrects probabilities."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,30 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     # The loss is convex in 1 / temperature, so it has one minimum along the logarithm too.
     found = minimize_scalar(
         loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-6}
+    )
+    return float(np.exp(found.x))
+
+
+def fit_grade_temperature(
+    logits: np.ndarray, truth: np.ndarray, *, probabilities: Callable[[np.ndarray], np.ndarray]
+) -> float:
+    """Find the temperature of grades (ordinal labels) that makes `probabilities(logits / temperature)` most likely.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_rows, n_grades - 1)
+    truth : ndarray of int of shape (n_rows,)
+    probabilities : callable
+        From logits of that shape to probabilities of shape (n_rows, n_grades).
+    """
+    if len(truth) == 0:
+        raise EmptyDataError("There are no rows to calibrate on. Give at least one row with its true grade.")
+
+    def loss(log_temperature: float) -> float:
+        return log_loss(probabilities(logits / np.exp(log_temperature)), truth)
+
+    found = minimize_scalar(
+        loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-5}
     )
     return float(np.exp(found.x))
 

@@ -2,7 +2,7 @@
 
 Each predicted span is one answer: correct (boundaries and label) or wrong, with one probability. Missed spans have
 no probability, so this measures how far predicted spans can be trusted, not how many are found.
-`span_fit.fit_calibration` corrects what is measured here.
+`tasks.answers.scored_spans.fit_calibration` corrects what is measured here.
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from metier.fusion.composition import place_member
 from metier.machine import describe_machine
 from metier.predictors.composite.retrieve_read import KIND, WindowRanker
 from metier.predictors.loading import load_predictor, write_settings
-from metier.tasks.answers.passage_answer import Reading
+from metier.tasks.answers.answer_threshold import Reading
 from metier.tasks.inputs.question import Question, as_questions
 
 # One-sided, 5 %: a mean difference this many standard errors from zero is shown.

@@ -21,8 +21,7 @@ from metier.predictors.composite.vote import KIND
 from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.answers.bio import Span
-from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
-from metier.tasks.answers.span_fitting import fit_calibration
+from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration, fit_calibration
 from metier.tasks.answers.spans import SPANS, targets_of
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank

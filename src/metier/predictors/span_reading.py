@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from metier.features.passage_windows import Frame, Window, windows_of
 from metier.features.tokenization import batches_by_length, pad
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.passage_answer import AnswerThreshold, Reading
+from metier.tasks.answers.answer_threshold import AnswerThreshold, Reading
 from metier.tasks.inputs.question import Question
 
 __all__ = ["Keep", "Reading", "ReadingSettings", "Run", "SpanReader", "best_spans"]

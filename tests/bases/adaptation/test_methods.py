@@ -9,7 +9,7 @@ import torch
 from metier.bases.known_bases import load_model, resolve_base
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
-from metier.tasks.answers.passage_answer import AnswerThreshold
+from metier.tasks.answers.answer_threshold import AnswerThreshold
 from metier.transformer.tuned.bi_encoder import BiEncoder
 from metier.transformer.tuned.corn_encoder import CornEncoder
 from metier.transformer.tuned.cross_encoder import CrossEncoder

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metier.errors import SettingsError
-from metier.tasks.answers.passage_answer import AnswerThreshold
+from metier.tasks.answers.answer_threshold import AnswerThreshold
 from metier.training.objectives import compose
 from metier.training.objectives.binary_cross_entropy import binary_cross_entropy
 from metier.training.objectives.learning import ANSWER_ENDS, GRADES, LABEL_SETS, TAGS

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.errors import AnswerPlaceError, BundleError, SettingsError
 from metier.predictors.onnx.graph_predictor import GraphPredictor
-from metier.tasks.answers.passage_answer import AnswerThreshold
+from metier.tasks.answers.answer_threshold import AnswerThreshold
 from metier.tasks.inputs.question import Question
 from metier.text.sentences import sentence_offsets
 from metier.training.heads.passage_rows import WindowCutter, windows_to_learn

@@ -17,7 +17,7 @@ from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import load_predictor, read_settings
 from metier.predictors.onnx.graph_logits import PassageLogits
 from metier.predictors.onnx.graph_predictor import GraphPredictor
-from metier.tasks.answers.passage_answer import Reading
+from metier.tasks.answers.answer_threshold import Reading
 from metier.tasks.inputs.question import Question, as_questions
 from metier.text.bm25 import Bm25
 from metier.text.sentences import sentence_offsets

@@ -19,7 +19,7 @@ from metier.features.sentence_ranks import join_sentences
 from metier.features.token_windows import Frame, cut, read_whole, unit_values
 from metier.predictors.onnx.graph_session import GraphParts, OnnxGraph
 from metier.predictors.span_reading import ReadingSettings, SpanReader
-from metier.tasks.answers.passage_answer import Reading
+from metier.tasks.answers.answer_threshold import Reading
 from metier.tasks.answers.spans import TextLogits
 from metier.tasks.inputs.conversation import last_words
 from metier.tasks.inputs.pair import Pair

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from metier import evaluation
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.grade_order import order_of
-from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, fitting
+from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words
 from metier.tasks.answers.label import LABEL, LABEL_RECORD, ON_WEIGHTS_AND_WORDS, scores_of_labels
 from metier.tasks.examples import Examples
 
@@ -130,7 +131,7 @@ class Grade(PlainAnswer):
         self, logits: np.ndarray, examples: Examples, *, temperature: float | None = None, **given: Any
     ) -> GradeDecoder:
         """Fit the temperature on held-out rows, unless it is given."""
-        found = temperature or fitting().fit_grade_temperature(
+        found = temperature or evaluation.fit_grade_temperature(
             logits, examples.truth, probabilities=LINKS[self.link]
         )
         return self.decoder(examples, temperature=found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -349,13 +349,6 @@ def in_words(answer: Any) -> str:
 def as_lists(answer: Any) -> Any:
     """Give an answer with lists in the place of tuples, as JSON has it."""
     return [as_lists(part) for part in answer] if isinstance(answer, list | tuple) else answer
-
-
-def fitting() -> ModuleType:
-    """Give what is fitted with scipy and scikit-learn; loaded when a fit asks for it, since answering never does."""
-    from metier.tasks.answers import fitting as loaded
-
-    return loaded
 
 
 def stratified_folds(strata: np.ndarray, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from metier import evaluation
 from metier.errors import MissingLabelError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.softmax import softmax
 from metier.tasks.answer_batches import Answers
-from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, fitting, mean_and_error
+from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, mean_and_error
 from metier.tasks.examples import Examples
 
 # Terms that look at weights and embeddings alone, whatever the answers are.
@@ -139,7 +140,7 @@ class Label(PlainAnswer):
         self, logits: np.ndarray, examples: Examples, *, temperature: float | None = None, **given: Any
     ) -> LabelDecoder:
         """Fit the temperature on held-out rows, unless it is given."""
-        found = temperature or fitting().fit_temperature(logits, examples.truth)
+        found = temperature or evaluation.fit_temperature(logits, examples.truth)
         return self.decoder(examples, temperature=found)
 
     def read_decoder(self, settings: Mapping[str, Any]) -> LabelDecoder:

@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from metier import evaluation
 from metier.errors import TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import per_type
 from metier.evaluation.label_set_measures import as_mappings
 from metier.tasks.answer_batches import LabelSetAnswers
-from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, fitting, mean_and_error
+from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.answers.label_hierarchy import (
     clean,
@@ -183,7 +184,7 @@ class LabelSet(PlainAnswer):
         if rule is not None:
             return self.decoder(examples, rule=rule)
         labels = tuple(examples.labels.tolist())
-        slopes, offsets = fitting().fit_sigmoids(logits, examples.truth)
+        slopes, offsets = evaluation.fit_sigmoids(logits, examples.truth)
         uncut = LabelSetDecoder(labels, slopes, offsets, np.zeros(len(slopes)))
         thresholds = tune_thresholds(
             uncut.probabilities(logits), examples.truth, parents=parent_columns(labels)

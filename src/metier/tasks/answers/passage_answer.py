@@ -2,15 +2,15 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from metier.errors import AnswerPlaceError
 from metier.evaluation.answer_measures import exact_match
-from metier.tasks.answer_batches import DIGITS, RecordAnswers
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words, as_random, fitting
+from metier.tasks.answers.answer_threshold import AnswerThreshold, Reading, fit_answer_threshold
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words, as_random
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
@@ -20,86 +20,6 @@ from metier.text.offsets import nearest
 SHOWN = 40  # Characters of an answer in a message.
 AROUND_ANSWER = 300  # Characters of a passage that a report shows to either side.
 NO_ANSWER = "no answer in the passage"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The best span of a passage.
-
-    Parameters
-    ----------
-    start, end : int
-        In the passage, in characters; the same where no token may be answered with.
-    margin : float
-        How much it is preferred to no answer.
-    log_odds : float
-        Of its probability inside its window.
-    """
-
-    start: int
-    end: int
-    margin: float
-    log_odds: float
-
-
-@dataclass(frozen=True)
-class AnswerThreshold:
-    """From which margin on a question is answered, and how likely the answer is correct.
-
-    Parameters
-    ----------
-    threshold : float or None
-        Below this margin there is no answer; None: every question gets one.
-    of_span : tuple of float
-        Weight of the margin, weight of the log-odds of the span's own probability, and bias: their sum is the
-        log-odds that an answer is exactly right.
-    of_none : tuple of float
-        Weight of the margin and bias: the log-odds that the passage answers at all.
-    """
-
-    threshold: float | None = None
-    of_span: tuple[float, float, float] = (0.0, 1.0, 0.0)
-    of_none: tuple[float, float] = (1.0, 0.0)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """None: a piece of a passage is no label."""
-        return ()
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """What validation chose: `verdict`."""
-        return {"verdict": asdict(self)}
-
-    def settings(self) -> dict[str, Any]:
-        """Give what `predictor.json` keeps."""
-        return {"labels": [], "verdict": asdict(self)}
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Read what `settings` gave, or its fields alone."""
-        fields = settings.get("verdict", settings)
-        return cls(fields["threshold"], tuple(fields["of_span"]), tuple(fields["of_none"]))
-
-    def answer(self, logits: Sequence[tuple[Question, Reading]], name: str) -> RecordAnswers:
-        """Decide for each question whether its best span is the answer, and how likely that is correct."""
-        records = [self._record(question, reading) for question, reading in logits]
-        return RecordAnswers([record["answer"] for record in records], records, (name,) * len(records))
-
-    def _record(self, question: Question, reading: Reading) -> dict[str, Any]:
-        is_below = self.threshold is not None and reading.margin < self.threshold
-        if is_below or reading.start == reading.end:
-            slope, bias = self.of_none
-            chance = 1 - _logistic(slope * reading.margin + bias)
-            return {"answer": "", "start": None, "end": None, "probability": round(chance, DIGITS)}
-        of_margin, of_odds, bias = self.of_span
-        chance = _logistic(of_margin * reading.margin + of_odds * reading.log_odds + bias)
-        return {
-            "answer": question.passage[reading.start : reading.end],
-            "start": reading.start,
-            "end": reading.end,
-            "probability": round(chance, DIGITS),
-        }
 
 
 @dataclass(frozen=True)
@@ -163,10 +83,8 @@ class PassageAnswer(PlainAnswer):
         """Choose the threshold on held-out passages and calibrate probabilities, unless both are given."""
         if verdict is not None:
             return self.decoder(examples, verdict=verdict)
-        found: AnswerThreshold = fitting().fit_answer_threshold(
-            [reading for _, reading in logits], examples.items, examples.truth
-        )
-        return found
+        readings = [reading for _, reading in logits]
+        return fit_answer_threshold(readings, examples.items, examples.truth)
 
     def read_decoder(self, settings: Mapping[str, Any]) -> AnswerThreshold:
         """Read a decoder from `predictor.json`."""
@@ -331,7 +249,3 @@ def _level(text: str) -> str:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…")
-
-
-def _logistic(log_odds: float) -> float:
-    return float(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))))

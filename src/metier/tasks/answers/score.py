@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from metier import evaluation
 from metier.errors import DataError, TooFewLabelsError
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words, fitting, mean_and_error
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
 
@@ -143,7 +144,7 @@ class Score(PlainAnswer):
         """Choose the width by errors on held-out rows, unless it is given."""
         width = half_width
         if width is None:
-            width = fitting().half_width(examples.truth - np.ravel(logits), coverage=coverage)
+            width = evaluation.half_width(examples.truth - np.ravel(logits), coverage=coverage)
         return self.decoder(examples, half_width=width, coverage=coverage)
 
     def read_decoder(self, settings: Mapping[str, Any]) -> ScoreDecoder:

@@ -11,13 +11,18 @@ from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import entity_f1, per_type
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words, fitting
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
-from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration
+from metier.tasks.answers.scored_spans import (
+    UNCALIBRATED,
+    Run,
+    ScoredSpan,
+    SpanCalibration,
+    calibrate,
+    choose_bias,
+)
 from metier.tasks.examples import Examples
 
-# A span as positions of tokens: the first, the one after the last, the number of its label, its evidence.
-Run = tuple[int, int, int, float]
 SHOWN_FAULTS = 5
 # Rare labels are found late: at a bias of 0 the early epochs of a small data set would all score 0.
 SCORED_BIASES = (0.0, -1.0, -2.0)
@@ -235,15 +240,13 @@ class Spans(PlainAnswer):
     ) -> SpanDecoder:
         """Choose on held-out texts the bias of O, then fit the probabilities of the spans that come out."""
         if outside_bias is None:
-            outside_bias = fitting().choose_bias(
-                examples.truth, lambda bias: self._found(logits, examples, bias)
-            )
+            outside_bias = choose_bias(examples.truth, lambda bias: self._found(logits, examples, bias))
         if calibration is not None:
             return self.decoder(examples, outside_bias=outside_bias, calibration=calibration)
         decoder = self.decoder(examples, outside_bias=outside_bias)
         runs = [decoder.runs(one.logits) for one in logits]
         offsets = [one.offsets for one in logits]
-        line = fitting().calibrate(examples.truth, offsets, runs, decoder.labels)
+        line = calibrate(examples.truth, offsets, runs, decoder.labels)
         return SpanDecoder(decoder.labels, outside_bias, line)
 
     def read_decoder(self, settings: Mapping[str, Any]) -> SpanDecoder:

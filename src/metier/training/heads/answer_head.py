@@ -13,7 +13,7 @@ from metier.bases.base import Base
 from metier.bases.known_bases import load_model, load_tokenizer
 from metier.predictors.span_reading import ReadingSettings, SpanReader
 from metier.progress import Listener
-from metier.tasks.answers.passage_answer import Reading
+from metier.tasks.answers.answer_threshold import Reading
 from metier.tasks.examples import Examples
 from metier.tasks.inputs.question import Question
 from metier.training.batching import TokenisedRows

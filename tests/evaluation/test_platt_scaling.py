@@ -5,8 +5,8 @@ import pytest
 from scipy.special import expit
 
 from metier.errors import EmptyDataError
-from metier.evaluation.grade_temperature import fit_grade_temperature
-from metier.evaluation.sigmoids import fit_sigmoids
+from metier.evaluation.calibration import fit_grade_temperature
+from metier.evaluation.platt_scaling import fit_sigmoids
 from metier.tasks.answers.grade import from_conditional
 
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from metier.tasks.answers.answer_fitting import best_threshold, fit_answer_threshold
-from metier.tasks.answers.passage_answer import Reading
+from metier.tasks.answers.answer_threshold import Reading, best_threshold, fit_answer_threshold
 from metier.tasks.inputs.question import Question
 
 

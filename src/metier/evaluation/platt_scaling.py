@@ -1,18 +1,74 @@
-"""Platt scaling per label (Platt, 1999): one sigmoid from logits to probabilities for each label of a label set.
+"""Platt scaling [1]_: from scores to the probability of being correct, by logistic regression on held-out rows.
 
-Few labels have enough positive rows for two parameters. A normal prior shrinks the fit of each label towards the
-common fit of all labels, so that a rare label keeps the common sigmoid and a frequent one has its own.
+`fit_sigmoids` fits one sigmoid for each label of a label set. Few labels have enough positive rows for two parameters.
+A normal prior shrinks the fit of each label towards the common fit of all labels, so that a rare label keeps the common
+sigmoid and a frequent one has its own.
+
+References
+----------
+.. [1] Platt, "Probabilistic outputs for support vector machines", 1999.
 """
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
 from metier.errors import EmptyDataError
 
+# Fewer rows of either outcome say nothing about chances.
+FEWEST_OF_OUTCOME = 10
+PRIOR_ROWS = 1.0  # Weight of the belief in slope 1 and intercept 0, in rows.
 NEWTON_STEPS = 50
 # Inverse variance of slope (as a multiple of the common one) and offset around the common sigmoid.
 PRIOR_STRENGTH = 1.0
 LARGEST_STEP = 2.0
+
+
+def fit_logistic(features: np.ndarray, outcome: np.ndarray) -> tuple[float, ...] | None:
+    """Fit the weight of each feature and a bias, whose sum is the log-odds of an outcome.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_rows, n_features)
+    outcome : ndarray of bool of shape (n_rows,)
+
+    Returns
+    -------
+    tuple of float or None
+        The weights, then the bias; None where an outcome has too few rows.
+    """
+    if min(outcome.sum(), (~outcome).sum()) < FEWEST_OF_OUTCOME:
+        return None
+    fitted = LogisticRegression().fit(features, outcome)
+    return (*map(float, fitted.coef_[0]), float(fitted.intercept_[0]))
+
+
+def fit_log_odds_line(odds: np.ndarray, correct: np.ndarray) -> tuple[float, float]:
+    """Fit the line through log-odds that makes outcomes most probable, near the one that changes nothing.
+
+    Parameters
+    ----------
+    odds : ndarray of float64 of shape (n_rows,)
+        Log-odds as a method states them.
+    correct : ndarray of float64 of shape (n_rows,)
+        1 where it was correct, 0 where it was wrong.
+
+    Returns
+    -------
+    slope, intercept : float
+        The slope is 0 or more.
+    """
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = line[0] * odds + line[1]
+        apart = line - np.array([1.0, 0.0])
+        wrong = expit(logits) - correct
+        value = np.logaddexp(0, logits).sum() - correct @ logits + PRIOR_ROWS * apart @ apart / 2
+        return float(value), np.array([wrong @ odds, wrong.sum()]) + PRIOR_ROWS * apart
+
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
+    return float(found.x[0]), float(found.x[1])
 
 
 def fit_sigmoids(logits: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
