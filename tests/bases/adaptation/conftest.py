@@ -2,7 +2,8 @@
 
 import pytest
 
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 
 ADAPTATIONS = (
     "full",

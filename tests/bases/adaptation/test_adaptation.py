@@ -6,8 +6,8 @@ from metier.bases.adaptation import check_fits, parse_adaptation
 from metier.bases.adaptation.inserted import PART, split_weights
 from metier.bases.adaptation.layer_discovery import blocks_of, inner_states, keys_and_values, sublayer_outputs
 from metier.bases.adaptation.loading import load_adaptation
-from metier.bases.huggingface_folder import load_encoder, save_encoder
-from metier.bases.known_bases import load_model, load_tokenizer, resolve_base, weights_hash
+from metier.bases.huggingface_folder import load_encoder, load_model, save_encoder
+from metier.bases.known_bases import load_tokenizer, resolve_base, weights_hash
 from metier.errors import SettingsError
 from metier.export.onnx_graph import PooledEncoder, quantize, write_module
 from metier.predictors.onnx.graph_session import open_session

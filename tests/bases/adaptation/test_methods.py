@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
 from metier.tasks.answers.answer_threshold import AnswerThreshold

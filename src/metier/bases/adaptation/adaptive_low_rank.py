@@ -8,11 +8,11 @@ important a rank is.
 from typing import Any
 
 import torch
+from peft import AdaLoraConfig
 
 from metier.bases.adaptation.adaptation import Adaptation, Adapted
 from metier.bases.adaptation.layer_discovery import linear_layers
-from metier.bases.adaptation.low_rank import SCALE
-from metier.bases.adaptation.tuned_parts import TunedParts
+from metier.bases.adaptation.low_rank import SCALE, TunedParts
 
 STARTING_RANKS = 1.5  # Times the wanted ones, as in the paper.
 # Shares of the steps: all ranks train first, and those that are left train last.
@@ -32,8 +32,6 @@ class AdaptiveLowRank(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put the matrices in; nothing else trains."""
-        from peft import AdaLoraConfig
-
         start = max(self.size + 1, round(self.size * STARTING_RANKS))
         first, last = int(n_steps * FIRST_FRACTION), int(n_steps * LAST_FRACTION)
         settings = AdaLoraConfig(

@@ -5,11 +5,13 @@ the weights of a large base, so the optimizer's memory all but vanishes; merged 
 base.
 """
 
+import warnings
 from typing import Any
 
-from metier.bases.adaptation.adaptation import Adaptation, Adapted
+from peft import LoraConfig, get_peft_model
+
+from metier.bases.adaptation.adaptation import Adaptation, Adapted, seeded, unfreeze
 from metier.bases.adaptation.layer_discovery import linear_layers
-from metier.bases.adaptation.tuned_parts import TunedParts
 
 # How much the update counts: alpha / rank. Two is what most recipes take.
 SCALE = 2
@@ -27,8 +29,6 @@ class LowRank(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put the matrices in; nothing else trains."""
-        from peft import LoraConfig
-
         settings = LoraConfig(
             r=self.size,
             lora_alpha=SCALE * self.size,
@@ -37,3 +37,29 @@ class LowRank(Adaptation):
             target_modules=linear_layers(encoder),
         )
         return TunedParts(encoder, settings, random_state=random_state)
+
+
+class TunedParts(Adapted):
+    """An encoder some of whose layers PEFT has wrapped, in place; merged, they are plain again.
+
+    Parameters
+    ----------
+    encoder : PreTrainedModel
+    settings : PeftConfig
+    random_state : int
+    """
+
+    def __init__(self, encoder: Any, settings: Any, *, random_state: int):
+        super().__init__(encoder)
+        with seeded(random_state), warnings.catch_warnings():
+            # PEFT asks transformers by a name that it is about to drop.
+            warnings.simplefilter("ignore", FutureWarning)
+            self.tuner = get_peft_model(encoder, settings)
+
+    def merge(self) -> None:
+        """Work the parts into the weights they stand beside, and put the plain layers back."""
+        self.tuner.merge_and_unload()
+        # PEFT leaves its settings on the model; a folder written from it would be taken for one of PEFT's.
+        for left in ("peft_config", "_hf_peft_config_loaded"):
+            self.encoder.__dict__.pop(left, None)
+        unfreeze(self.encoder)

@@ -6,9 +6,11 @@ afterwards.
 
 from typing import Any
 
+from peft import IA3Config
+
 from metier.bases.adaptation.adaptation import Adaptation, Adapted, has_no_place
 from metier.bases.adaptation.layer_discovery import inner_states, keys_and_values
-from metier.bases.adaptation.tuned_parts import TunedParts
+from metier.bases.adaptation.low_rank import TunedParts
 
 
 class Scaling(Adaptation):
@@ -21,8 +23,6 @@ class Scaling(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put the factors in; nothing else trains."""
-        from peft import IA3Config
-
         attended, inner = keys_and_values(encoder), inner_states(encoder)
         if not attended or not inner:
             raise has_no_place(self.name, encoder, "it makes keys and values in one product", "lora:8")
