@@ -41,7 +41,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
-from metier.bases.known_bases import load_model, load_tokenizer, resolve_base  # noqa: E402
+from metier.bases.huggingface_folder import load_model  # noqa: E402
+from metier.bases.known_bases import load_tokenizer, resolve_base  # noqa: E402
 from metier.bases.precision import has_native_bfloat16, mixed_precision  # noqa: E402
 from metier.features.tokenization import token_ids  # noqa: E402
 from metier.training.attention import fastest_attention  # noqa: E402

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.data import Rows, read
 from metier.evaluation.row_measures import interval_of
 from metier.predictors.loading import load_predictor

@@ -98,8 +98,8 @@ def native_bf16(exact_products, monkeypatch):
 
 def cut_base(folder: Path, *, layers: int) -> None:
     """Cut MiniLM to its lowest layers: real words and real weights, a fraction of the work."""
-    from metier.bases.huggingface_folder import quiet_transformers
-    from metier.bases.known_bases import load_model, resolve_base
+    from metier.bases.huggingface_folder import load_model, quiet_transformers
+    from metier.bases.known_bases import resolve_base
 
     base = resolve_base("minilm")
     model = load_model(base)

@@ -49,7 +49,8 @@ def embed_rows() -> None:
     from sklearn.linear_model import LogisticRegression
 
     from metier.bases.embedding import embed, embed_ids
-    from metier.bases.known_bases import cutter_of, load_model, resolve_base
+    from metier.bases.huggingface_folder import load_model
+    from metier.bases.known_bases import cutter_of, resolve_base
 
     texts, labels = read(TASK.train)
     base = resolve_base(str(TASK.base))

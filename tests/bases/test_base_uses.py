@@ -2,7 +2,7 @@
 
 import pytest
 
-from metier.bases.base_uses import is_for_reading, is_for_writing
+from metier.bases.known_bases import is_for_reading, is_for_writing
 
 
 @pytest.mark.parametrize(

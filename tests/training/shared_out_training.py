@@ -14,7 +14,8 @@ from torch.distributed import barrier
 from torch.distributed.tensor import DTensor
 
 from metier.bases import precision
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.training.batching import TokenisedRows
 from metier.training.checkpoint import CheckpointFolder
 from metier.training.encoder_settings import TuningSettings

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from metier.bases.adaptation.layer_discovery import blocks_of
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.errors import SettingsError, StorageError
 from metier.training import frozen_layer_cache as module
 from metier.training.batching import TokenisedRows

@@ -261,7 +261,8 @@ def test_the_rate_rises_falls_and_follows_the_clock_when_that_is_further():
 
 
 def test_groups_decay_with_depth_and_spare_norms_biases_embeddings_and_the_head(tiny_base):
-    from metier.bases.known_bases import load_model, resolve_base
+    from metier.bases.huggingface_folder import load_model
+    from metier.bases.known_bases import resolve_base
 
     encoder, head = load_model(resolve_base(str(tiny_base))), torch.nn.Linear(384, 3)
     groups = parameter_groups(encoder, head, learning_rate=1.0, layer_decay=0.5, weight_decay=0.1)

@@ -9,7 +9,8 @@ import pytest
 from accelerate.utils import FullyShardedDataParallelPlugin
 from safetensors.torch import load_file
 
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.errors import CallError, SettingsError
 from metier.training import sharding
 from metier.training.checkpoint import CheckpointFolder

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from metier.bases.known_bases import load_model, load_tokenizer, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.features.tokenization import token_ids
 from metier.training.batching import TokenisedRows, plan_epoch
 from metier.training.heads.pooled_classifier import PooledClassifier

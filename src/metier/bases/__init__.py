@@ -1,10 +1,27 @@
 """Pretrained models as they came: where they are found, how they are fed, how their weights change.
 
-Light: `metier doctor` lists the bases where torch is not installed.
+Light: `metier doctor` lists the bases where torch is not installed. `load_model` alone needs it, and is found when it is
+first used.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from metier.bases.base import Base
 from metier.bases.base_table import available_bases
-from metier.bases.known_bases import load_model, load_tokenizer, resolve_base
+from metier.bases.known_bases import load_tokenizer, resolve_base
+from metier.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from metier.bases.huggingface_folder import load_model
 
 __all__ = ["Base", "available_bases", "load_model", "load_tokenizer", "resolve_base"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "load_model":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
+    try:
+        return importlib.import_module(f"{__name__}.huggingface_folder").load_model
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Loading a base", extra="train") from error

@@ -11,7 +11,8 @@ import torch
 
 from metier.bases.base import Base
 from metier.bases.embedding_cache import EmbeddingCache
-from metier.bases.known_bases import cutter_of, load_model
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import cutter_of
 from metier.bases.precision import mixed_precision
 from metier.features.tokenization import batches_by_length, pad
 from metier.progress import Listener, Progress, ignore

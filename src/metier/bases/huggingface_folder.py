@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from metier.bases.adaptation.inserted import adaptation_in, read_parts, split_weights, write_parts
 from metier.bases.base import FACTS_FILE, Base
+from metier.bases.known_bases import read_json
 from metier.errors import BaseModelError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -37,47 +38,67 @@ The head is in `head.safetensors`, and `metier_head.json` says how texts are to 
 """
 
 
+def load_model(base: Base) -> torch.nn.Module:
+    """Load the encoder of a base; see `load_encoder`."""
+    return load_encoder(base.folder)
+
+
 def load_encoder(folder: Path) -> torch.nn.Module:
-    """Load an encoder in float32 and evaluation mode; no pooler where its class can leave it out.
+    """Load an encoder: float32, in evaluation mode, without running code from its folder.
+
+    It comes without a pooler where its class can leave it out.
 
     Raises
     ------
     BaseModelError
         If the folder cannot be loaded as an encoder, or leaves some of its weights out.
     """
-    try:
-        with quiet_transformers():
-            model, report = _load(folder)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise BaseModelError(
-            f"{folder} cannot be loaded as an encoder ({error}). "
-            "Expected a text encoder that transformers knows, with its weights in model.safetensors."
-        ) from error
-    # transformers would fill them with random numbers and only say so in the report we silence.
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise BaseModelError(
-            f"{folder} has no weights for {missing[0]} and {len(missing) - 1} other parts of the encoder. "
-            "Save the whole encoder there: model.save_pretrained(folder)."
-        )
+    with loading(folder, "an encoder", "a text encoder"):
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        kind = transformers.AutoModel._model_mapping[type(config)]
+        options = {"add_pooling_layer": False} if "add_pooling_layer" in _parameters(kind) else {}
+        model, missing = load_pretrained(transformers.AutoModel, folder, config=config, **options)
+    check_whole(folder, missing, "encoder")
     read_parts(model, folder)
     return model.eval()
 
 
-def _load(folder: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    kind = transformers.AutoModel._model_mapping[type(config)]
-    options = {"add_pooling_layer": False} if "add_pooling_layer" in _parameters(kind) else {}
-    return transformers.AutoModel.from_pretrained(  # type: ignore[no-any-return]
+@contextmanager
+def loading(folder: Path, what: str, expected: str) -> Iterator[None]:
+    """Keep transformers quiet, and say in one sentence what it could not load."""
+    try:
+        with quiet_transformers():
+            yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise BaseModelError(
+            f"{folder} cannot be loaded as {what} ({error}). "
+            f"Expected {expected} that transformers knows, with its weights in model.safetensors."
+        ) from error
+
+
+def load_pretrained(
+    kind: Any, folder: Path, *, dtype: torch.dtype = torch.float32, **options: Any
+) -> tuple[Any, list[str]]:
+    """Give a model from safetensors alone, no code run, and the names of the weights that its folder leaves out."""
+    model, report = kind.from_pretrained(
         folder,
-        config=config,
-        dtype=torch.float32,
+        dtype=dtype,
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
         output_loading_info=True,
         **options,
     )
+    return model, sorted(report["missing_keys"])
+
+
+def check_whole(folder: Path, missing: Sequence[str], what: str) -> None:
+    """Refuse a model without some of its weights: transformers fills them with random numbers and says so quietly."""
+    if missing:
+        raise BaseModelError(
+            f"{folder} has no weights for {missing[0]} and {len(missing) - 1} other parts of the {what}. "
+            f"Save the whole {what} there: model.save_pretrained(folder)."
+        )
 
 
 def _parameters(kind: Any) -> set[str]:
@@ -147,8 +168,8 @@ def _tokenizer_config(base: Base) -> dict[str, Any]:
     Not the base's own tokenizer class: some build a normaliser of their own and drop the one in the file.
     """
     found = {
-        **_read_json(base.folder / "special_tokens_map.json"),
-        **_read_json(base.folder / "tokenizer_config.json"),
+        **read_json(base.folder / "special_tokens_map.json"),
+        **read_json(base.folder / "tokenizer_config.json"),
     }
     special = {key: found[key] for key in SPECIAL_TOKENS if found.get(key) is not None}
     contents = {key: token["content"] if isinstance(token, dict) else token for key, token in special.items()}
@@ -159,10 +180,6 @@ def _tokenizer_config(base: Base) -> dict[str, Any]:
         "clean_up_tokenization_spaces": False,
         **contents,
     }
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

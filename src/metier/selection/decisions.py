@@ -10,8 +10,7 @@ from typing import Self
 
 from metier import catalogue
 from metier.bases.adaptation import check_fits
-from metier.bases.base_uses import is_for_reading, suits
-from metier.bases.known_bases import resolve_base
+from metier.bases.known_bases import is_for_reading, resolve_base, suits
 from metier.data import Rows, Splits, drop_unlabelled
 from metier.errors import CallError, MissingExtraError, SettingsError
 from metier.machine import describe_machine
@@ -152,7 +151,7 @@ def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> Non
     """Refuse a base that only methods of another kind could stand on: it would be left out silently."""
     base = settings.base
     needing = {name: one for name, one in stated.items() if one.needs_base}
-    if base == "auto" or not needing or any(suits(base, one) for one in needing.values()):
+    if base == "auto" or not needing or any(suits(base, writes=one.writes) for one in needing.values()):
         return
     kinds = ("reads", "writes") if is_for_reading(base) else ("writes", "reads")
     raise SettingsError(

@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from metier.bases.base import Base
 from metier.bases.embedding import mean_pool
-from metier.bases.known_bases import cutter_of, load_model
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import cutter_of
 from metier.evaluation.calibration import SMALLEST_PROBABILITY
 from metier.features.pair_vectors import of_length_one
 from metier.progress import Listener, ignore

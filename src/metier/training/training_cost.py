@@ -12,7 +12,7 @@ import torch
 from metier.bases.adaptation import parse_adaptation
 from metier.bases.adaptation.loading import load_adaptation
 from metier.bases.base import Base
-from metier.bases.known_bases import load_model
+from metier.bases.huggingface_folder import load_model
 from metier.bases.precision import mixed_precision
 from metier.training.attention import fastest_attention
 from metier.training.batching import TokenisedRows, plan_epoch

@@ -19,7 +19,8 @@ TEXTS = ["Where is my card?", "top up", "", "Why was I charged a fee for this tr
 @pytest.fixture(scope="module")
 def folders(tiny_base, tmp_path_factory):
     """The same tiny encoder, exported in both precisions, with a head of three labels."""
-    from metier.bases.known_bases import load_model, resolve_base
+    from metier.bases.huggingface_folder import load_model
+    from metier.bases.known_bases import resolve_base
     from metier.export.graph_export import Exported, export_graph, pooled, sample_of
     from metier.tasks.answers.label import LabelDecoder
 

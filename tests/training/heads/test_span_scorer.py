@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from metier.bases.known_bases import load_model, load_tokenizer, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.predictors.span_reading import FORBIDDEN
 from metier.training.batching import TokenisedRows
 from metier.training.heads.span_scorer import SpanScorer

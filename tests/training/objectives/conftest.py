@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from metier.bases.embedding import embed_ids
-from metier.bases.known_bases import load_model, load_tokenizer, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.features.tokenization import token_ids
 from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.encoder_settings import TuningSettings

@@ -7,7 +7,8 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
 from metier.training.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches

@@ -5,7 +5,8 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.predictors.loading import load_predictor

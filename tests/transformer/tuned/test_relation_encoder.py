@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from metier.bases.known_bases import load_model
+from metier.bases.huggingface_folder import load_model
 from metier.errors import BundleError, EntityError, SettingsError
 from metier.features.entity_marking import MARKS
 from metier.predictors import load_predictor

@@ -10,7 +10,8 @@ from sklearn.utils import check_random_state
 from tokenizers import Tokenizer
 
 from metier.bases.base import Base
-from metier.bases.known_bases import load_model, load_tokenizer
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer
 from metier.predictors.span_reading import ReadingSettings, SpanReader
 from metier.progress import Listener
 from metier.tasks.answers.answer_threshold import Reading

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from metier.bases.base import Base
-from metier.bases.known_bases import load_model, load_tokenizer
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer
 from metier.features.entity_marking import MARKS, EntityMarker
 from metier.progress import Listener
 from metier.training.batching import TokenisedRows

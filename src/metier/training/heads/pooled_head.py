@@ -8,7 +8,8 @@ import numpy as np
 
 from metier.bases.base import Base
 from metier.bases.embedding import embed, embed_ids
-from metier.bases.known_bases import cutter_of, load_model
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import cutter_of
 from metier.export.onnx_graph import PooledEncoder
 from metier.features.averaged_windows import Cutter
 from metier.progress import Listener

@@ -9,7 +9,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from metier.bases.base import Base
-from metier.bases.known_bases import load_model, load_tokenizer
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer
 from metier.features.token_windows import Frame, Pieces, cut, read_whole, unit_values
 from metier.progress import Listener
 from metier.tasks.answers.bio import tags_of_spans

@@ -10,7 +10,8 @@ import torch
 from sklearn.utils import check_random_state
 
 from metier.bases.embedding import embed, embed_ids
-from metier.bases.known_bases import cutter_of, load_model
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import cutter_of
 from metier.bases.precision import mixed_precision
 from metier.evaluation.calibration import log_loss
 from metier.progress import Listener, ignore

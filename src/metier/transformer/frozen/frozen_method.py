@@ -15,7 +15,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.embedding import embed
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.base import Base
-from metier.bases.known_bases import load_model, resolve_base
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import resolve_base
 from metier.export.graph_export import Exported, export_graph, pooled, sample_of, typical_rows
 from metier.predictors.composite.retrieve_rerank import (
     RETRIEVER_FOLDER,

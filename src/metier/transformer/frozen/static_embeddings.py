@@ -20,7 +20,8 @@ from tokenizers import Tokenizer
 
 from metier.bases.base import Base
 from metier.bases.embedding import embed_ids
-from metier.bases.known_bases import load_model, load_tokenizer, weights_hash
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer, weights_hash
 from metier.predictors.linear.static import StaticVectors
 from metier.progress import Listener, ignore
 from metier.user_cache import build_once, user_cache

@@ -23,8 +23,8 @@ import torch
 from tokenizers import Encoding, Tokenizer
 
 from metier.bases.base import Base
-from metier.bases.huggingface_folder import save_encoder
-from metier.bases.known_bases import load_model, load_tokenizer, resolve_base, weights_hash
+from metier.bases.huggingface_folder import load_model, save_encoder
+from metier.bases.known_bases import load_tokenizer, resolve_base, weights_hash
 from metier.errors import BaseModelError
 from metier.features.tokenization import pad
 from metier.progress import Listener, ignore

@@ -10,7 +10,7 @@ import transformers
 from tokenizers import Tokenizer
 
 from metier.bases.base import Base
-from metier.bases.huggingface_folder import quiet_transformers
+from metier.bases.huggingface_folder import load_pretrained, quiet_transformers
 from metier.bases.known_bases import load_tokenizer
 from metier.errors import BaseModelError
 from metier.text.augmentation import Way
@@ -117,16 +117,7 @@ def _load(base: Base) -> Any:
         if type(config) not in transformers.AutoModelForMaskedLM._model_mapping:
             missing = ["a head for masked words"]
         else:
-            model, report = transformers.AutoModelForMaskedLM.from_pretrained(
-                base.folder,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-            missing = sorted(report["missing_keys"])
+            model, missing = load_pretrained(transformers.AutoModelForMaskedLM, base.folder, config=config)
     if missing:
         raise BaseModelError(
             f"The base {base.name!r} cannot fill in masked words: it has no weights for {missing[0]}. Name a folder "

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from metier.bases.base import Base
-from metier.bases.known_bases import load_model, load_tokenizer
+from metier.bases.huggingface_folder import load_model
+from metier.bases.known_bases import load_tokenizer
 from metier.text.near_words import nearest_words
 from metier.text.segmentation import has_han, segment
 
