@@ -9,10 +9,10 @@ import pytest
 
 from metier.errors import UnknownNameError
 from metier.fusion import ENSEMBLES, CascadeCertificate, RetrieveReadFit, ensemble_builder
-from metier.fusion.average_export import FittedAverage
 from metier.fusion.search_ensemble import SearchFit
 from metier.fusion.vote import VoteFit
 from metier.predictors import load_predictor
+from metier.predictors.composite.average import FittedAverage
 from metier.predictors.composite.retrieve_rerank import SearchSettings
 from metier.predictors.constant import ConstantPredictor
 from metier.progress import ignore
@@ -22,6 +22,7 @@ from metier.tasks.answers import ANSWERS
 from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.answers.score import ScoreDecoder
 from metier.tasks.answers.scored_spans import SpanCalibration
+from metier.tasks.method_contract import Capabilities, CostRank
 
 LABELS = ("a", "b")
 TRUTH = ["a", "b", "a", "a"] * 10
@@ -57,8 +58,8 @@ class Trained:
         self.combinable = [one for one in self.combinable if one.name != name]
         self.combinable.append(Entry(name, train_seconds=seconds, cost=cost))
 
-    def is_baseline(self, name):
-        return name == "majority.v1"
+    def capabilities(self, name):
+        return Capabilities(cost=CostRank.BASELINE if name == "majority.v1" else CostRank.CLASSICAL)
 
     def measured(self, entry):
         answers = load_predictor(self.run.candidate(entry.name)).predict(self.validation_items)

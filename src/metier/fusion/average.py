@@ -23,10 +23,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation import fit_temperature, softmax
-from metier.fusion.average_export import FittedAverage, export_fitted
-from metier.fusion.composition import exported, shared_labels
+from metier.fusion.composition import export_members, exported, shared_labels
 from metier.fusion.training import check_rows, fit_methods, probabilities_of, settle, train_members
-from metier.predictors.composite.average import LABELS, log_probabilities, weighted_sum
+from metier.predictors.composite.average import LABELS, FittedAverage, log_probabilities, weighted_sum
 from metier.progress import Listener, ignore
 from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.estimators import Classifier
@@ -145,7 +144,7 @@ def export_average(
         The order it answers in; empty: that of the first member.
     """
     fitted = fit.fitted(shared_labels(member_folders, order=labels))
-    export_fitted(fitted, member_folders, folder, name=name)
+    export_members(member_folders, folder, fitted.whole(name), parts=fitted.members)
 
 
 class Average(Classifier):

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from metier.fusion.average import AverageFit, fit_average
-from metier.fusion.average_export import FittedAverage, export_fitted
 from metier.fusion.candidates import Candidates, able_members, members_for_average
+from metier.fusion.composition import export_members
 from metier.fusion.ensemble import Chosen, Ensemble
 from metier.fusion.label_average import fit_label_average
 from metier.fusion.score_average import coverage_of, fit_score_average
-from metier.predictors.composite.average import LABELS, SCORES, SETS
+from metier.predictors.composite.average import LABELS, SCORES, SETS, FittedAverage
 from metier.runs.stored_answers import StoredAnswers, keep
 from metier.tasks.answers import LABEL_SET
 from metier.tasks.examples import Examples
@@ -47,7 +47,7 @@ class AverageRecipe:
             return Chosen(why_dropped="an average is made of at least two candidates")
         return self.fit(candidates, members)
 
-    def stored(self, fit: FittedAverage) -> Mapping[str, Any]:
+    def stored(self, fit: FittedAverage, /) -> Mapping[str, Any]:
         """Give a fit as JSON holds it."""
         return fit.settings()
 
@@ -57,7 +57,7 @@ class AverageRecipe:
 
     def export(self, fit: FittedAverage, folders: Sequence[Path], folder: Path, *, name: str) -> None:
         """Put the members together."""
-        export_fitted(fit, folders, folder, name=name)
+        export_members(folders, folder, fit.whole(name), parts=fit.members)
 
 
 def average_of_labels(name: str) -> Ensemble[FittedAverage]:

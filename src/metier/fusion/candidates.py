@@ -7,6 +7,7 @@ import numpy as np
 
 from metier.progress import Listener
 from metier.runs.run_folder import Entry, RunFolder
+from metier.tasks.method_contract import Capabilities
 
 # A stage in front pays only if what it guards is much more expensive.
 CHEAPER_BY = 3.0
@@ -92,8 +93,8 @@ class Candidates(Protocol):
         """Who is told of progress."""
         ...
 
-    def is_baseline(self, name: str) -> bool:
-        """Whether a candidate's answers do not depend on the item: as a member it could only dilute."""
+    def capabilities(self, name: str) -> Capabilities:
+        """What the method of a candidate states about itself."""
         ...
 
     def measured(self, entry: Entry) -> Entry:
@@ -102,8 +103,8 @@ class Candidates(Protocol):
 
 
 def able_members(candidates: Candidates) -> list[Entry]:
-    """Give what an average or a cascade may be made of: all but the baselines."""
-    return [entry for entry in candidates.combinable if not candidates.is_baseline(entry.name)]
+    """Give what an average or a cascade may be made of: all but the baselines, which could only dilute it."""
+    return [one for one in candidates.combinable if not candidates.capabilities(one.name).is_baseline]
 
 
 def members_for_average(able: Sequence[Entry]) -> list[str]:

@@ -3,7 +3,7 @@
 How sure is enough is not tuned but certified: see `certificate`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,8 +12,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from metier.fusion.candidates import Candidates, able_members, stages_for_cascade
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
 from metier.fusion.composition import exported, find_inside, fingerprint, place_member, shared_labels
+from metier.fusion.ensemble import Chosen, Ensemble, FunctionRecipe
 from metier.fusion.training import (
     Trained,
     check_rows,
@@ -74,6 +76,61 @@ def export_cascade(
         "certificate": asdict(certificate),
     }
     write_settings(folder, settings)
+
+
+def _choose(candidates: Candidates) -> Chosen[CascadeCertificate]:
+    """Look for a threshold that the validation rows can certify.
+
+    Which stages are tried is fixed before anybody looks at an answer, so the certificate pays for one sequence of
+    tests, not for a choice among many.
+    """
+    stages = stages_for_cascade(able_members(candidates))
+    if stages is None:
+        return Chosen(why_dropped="a cascade does not pay here: no candidate costs a third of another or less")
+    cheap, big = (candidates.run.probabilities(stage, "validation") for stage in stages)
+    wanted = candidates.settings.cascade
+    found = certify_cascade(
+        cheap, big, candidates.scores.codes, margin=wanted.margin, confidence=wanted.confidence
+    )
+    if found.threshold is None:
+        return Chosen(stages, found, why_dropped=found.reason)
+    facts = {"kept_fraction": float(found.kept_fraction), "threshold": float(found.threshold)}
+    return Chosen(stages, found, facts=facts)
+
+
+def _restored(stored: Mapping[str, Any]) -> CascadeCertificate:
+    return CascadeCertificate(**stored)
+
+
+class CascadeEnsemble(Ensemble[CascadeCertificate]):
+    """An ensemble with a guarantee: the one that can state what it loses."""
+
+    def __init__(self, name: str):
+        super().__init__(name, FunctionRecipe(_choose, _restored, export_cascade))
+
+    @property
+    def guarantee(self) -> str | None:
+        """What the certificate guarantees; None where no threshold was certified."""
+        found = self.fit
+        if found is None or found.threshold is None:
+            return None
+        cheap, big = self.members
+        return (
+            f"{cheap} answers {found.kept_fraction * 100:.0f} % of rows before one falls through to {big}; "
+            f"certified within {found.margin * 100:g} points of it ({found.confidence * 100:g} %)"
+        )
+
+    def certificate_facts(self) -> dict[str, Any] | None:
+        """What the report says of the certificate, certified or not."""
+        found = self.fit
+        if found is None:
+            return None
+        return {
+            "stages": list(self.members),
+            "threshold": found.threshold,
+            "kept_fraction": found.kept_fraction,
+            "certificate": asdict(found),
+        }
 
 
 class Cascade(Classifier):

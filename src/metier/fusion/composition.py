@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metier.predictors.loading import read_settings
+from metier.predictors.loading import read_settings, write_settings
 
 LEFT_BEHIND = frozenset({"huggingface", "README.md", "manifest.json"})
 # A small file is copied, so that editing it in one place cannot reach the other.
@@ -28,6 +28,45 @@ def place_member(source: Path, folder: Path, subfolder: str) -> dict[str, str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         _link_or_copy(source / file, target)
     return {"folder": subfolder, "name": read_settings(source)["name"], "fingerprint": fingerprint(source)}
+
+
+def export_members(
+    member_folders: Sequence[Path],
+    folder: Path,
+    settings: Mapping[str, Any],
+    *,
+    parts: Sequence[Mapping[str, Any]] = ({},),
+) -> None:
+    """Put exported members together into a folder that a predictor answers from.
+
+    Parameters
+    ----------
+    member_folders : sequence of Path
+        Folders that methods were exported to, in the order of `parts`.
+    folder : Path
+        Made if need be.
+    settings : mapping
+        What the predictor needs besides its members: `kind`, `name`, `labels` and what is its own.
+    parts : sequence of mappings
+        What the fit says of each member, such as its weight.
+
+    Raises
+    ------
+    ValueError
+        If there is another number of folders than of parts, or a member answers with other labels.
+    """
+    if len(member_folders) != len(parts):
+        raise ValueError(
+            f"Expected one folder for each of {len(parts)} members, found {len(member_folders)}. "
+            "Give the folders in the order of the fit."
+        )
+    shared_labels(member_folders, order=settings["labels"])
+    folder.mkdir(parents=True, exist_ok=True)
+    members = [
+        {**place_member(source, folder, f"members/{number}"), **parts[number]}
+        for number, source in enumerate(member_folders)
+    ]
+    write_settings(folder, {**settings, "members": members})
 
 
 @contextmanager

@@ -7,8 +7,8 @@ run that is resumed after its members were refitted on the validation rows must 
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from metier.runs.stored_answers import StoredAnswers
 
 FOLDER = "ensembles"
 Fit = TypeVar("Fit")
+Exported = TypeVar("Exported", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,46 @@ class Chosen(Generic[Fit]):
 class Recipe(Protocol[Fit]):
     """How one ensemble is fitted, built and exported."""
 
-    def choose(self, candidates: Candidates) -> Chosen[Fit]:
+    def choose(self, candidates: Candidates, /) -> Chosen[Fit]:
         """Choose members by cost alone, and fit the ensemble on their validation answers."""
         ...
 
-    def stored(self, fit: Fit) -> Mapping[str, Any]:
+    def stored(self, fit: Fit, /) -> Mapping[str, Any]:
         """Give a fit as JSON holds it."""
         ...
 
-    def restored(self, stored: Mapping[str, Any]) -> Fit:
+    def restored(self, stored: Mapping[str, Any], /) -> Fit:
         """Read what `stored` gave."""
         ...
 
-    def export(self, fit: Fit, folders: Sequence[Path], folder: Path, *, name: str) -> None:
-        """Put the members' folders together into an empty folder that a predictor answers from."""
+    def export(self, fit: Fit, folders: Sequence[Path], folder: Path, /, *, name: str) -> None:
+        """Put the members' folders together into an empty folder that a predictor of this name answers from."""
         ...
+
+
+class Export(Protocol[Exported]):
+    """What puts the members' folders together."""
+
+    def __call__(self, fit: Exported, folders: Sequence[Path], folder: Path, /, *, name: str) -> None:
+        """Leave the files of a predictor of this name in an empty folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class FunctionRecipe(Generic[Fit]):
+    """A recipe made of functions; see `Recipe` for what each does.
+
+    Parameters
+    ----------
+    choose, restored, export : callable
+    stored : callable
+        For a fit that is no dataclass, or not stored as one.
+    """
+
+    choose: Callable[[Candidates], Chosen[Fit]]
+    restored: Callable[[Mapping[str, Any]], Fit]
+    export: Export[Fit]
+    stored: Callable[[Fit], Mapping[str, Any]] = asdict  # type: ignore[assignment]  # Every other fit is a dataclass.
 
 
 class Builder(Protocol):

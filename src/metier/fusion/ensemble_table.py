@@ -14,10 +14,10 @@ from metier.plug_ins import plug_ins
 GROUP = "metier.ensembles"
 ENSEMBLES = {
     "average.v1": "metier.fusion.average_recipes:average_of_labels",
-    "cascade.v1": "metier.fusion.cascade_recipe:CascadeEnsemble",
-    "vote.v1": "metier.fusion.vote_recipe:vote_ensemble",
-    "retrieve_read.v1": "metier.fusion.retrieve_read_recipe:retrieve_read_ensemble",
-    "retrieve_rerank.v1": "metier.fusion.search_recipe:search_ensemble",
+    "cascade.v1": "metier.fusion.cascade:CascadeEnsemble",
+    "vote.v1": "metier.fusion.vote:vote_ensemble",
+    "retrieve_read.v1": "metier.fusion.retrieve_read:retrieve_read_ensemble",
+    "retrieve_rerank.v1": "metier.fusion.search_ensemble:search_ensemble",
     "label_average.v1": "metier.fusion.average_recipes:average_of_sets",
     "score_average.v1": "metier.fusion.average_recipes:average_of_scores",
     "distilled.v1": "metier.selection.execution.distilling:Distilled",

@@ -12,8 +12,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from metier.errors import DataError
-from metier.fusion.average_export import FittedAverage
-from metier.predictors.composite.average import SETS, log_odds, weighted_sum
+from metier.predictors.composite.average import SETS, FittedAverage, log_odds, weighted_sum
 from metier.tasks.answers import LABEL_SET
 from metier.tasks.examples import Examples
 

@@ -4,7 +4,7 @@ A reader is asked once about every window of the rows; what it would have answer
 BM25 follows without asking again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ import numpy as np
 from metier.errors import DataError
 from metier.evaluation.answer_measures import answer_f1
 from metier.features.passage_windows import Window
+from metier.fusion.candidates import Candidates
 from metier.fusion.composition import place_member
+from metier.fusion.ensemble import Chosen, Ensemble, FunctionRecipe
 from metier.machine import describe_machine
 from metier.predictors.composite.retrieve_read import KIND, WindowRanker
 from metier.predictors.loading import load_predictor, write_settings
@@ -64,7 +66,7 @@ def fit_retrieve_read(reader_folder: Path, items: Sequence[Any], truth: Sequence
     Parameters
     ----------
     reader_folder : Path
-        Where a `reader.v1` was exported to.
+        Where a method that reads passages in windows was exported to.
     items, truth : sequence
         Validation questions, on passages as long as those in service, and their lists of answers.
     """
@@ -103,6 +105,45 @@ answers from.
     stage = place_member(reader_folder, folder, "stages/reader")
     settings = {"kind": KIND, "name": name, "labels": [], "n_windows": fit.n_windows, "stages": [stage]}
     write_settings(folder, {**settings, "fit": asdict(fit)})
+
+
+def retrieve_read_ensemble(name: str) -> Ensemble[RetrieveReadFit]:
+    """Put a search for the best windows of a passage before the reader that reads them.
+
+    BM25 ranks the windows of a passage by the question, and the reader reads the first of them. How many is chosen on
+    validation: the smallest number that the paired test does not show to be worse than reading all, and that loses a
+    point of F1 at most. Where no number below all of them will do, it is dropped with that reason.
+
+    Pays where passages are long. The choice says nothing of passages much longer than those of the validation rows.
+    """
+    return Ensemble(name, FunctionRecipe(_choose, _restored, _export))
+
+
+def _choose(candidates: Candidates) -> Chosen[RetrieveReadFit]:
+    """Choose how many windows are read on the validation rows; of several readers take the one trained longest."""
+    readers = [one for one in candidates.combinable if candidates.capabilities(one.name).reads_windows]
+    if not readers:
+        return Chosen(why_dropped="it needs a candidate that reads passages in windows, and none was trained")
+    reader = max(readers, key=lambda entry: entry.train_seconds).name
+    fit = fit_retrieve_read(
+        candidates.run.candidate(reader), candidates.validation_items, candidates.scores.targets
+    )
+    if fit.n_windows >= fit.most_windows:
+        why = (
+            f"reading fewer windows does not pay here: the longest of {fit.rows} passages has "
+            f"{fit.most_windows}, and leaving any out costs F1"
+        )
+        return Chosen([reader], fit, why_dropped=why)
+    return Chosen([reader], fit, facts={"n_windows": fit.n_windows, "read_fraction": fit.read_fraction})
+
+
+def _restored(stored: Mapping[str, Any]) -> RetrieveReadFit:
+    return RetrieveReadFit(**stored)
+
+
+def _export(fit: RetrieveReadFit, folders: Sequence[Path], folder: Path, /, *, name: str) -> None:
+    [reader] = folders
+    export_retrieve_read(fit, reader, folder, name=name)
 
 
 def _ranked_readings(reader: Any, questions: Sequence[Question]) -> list[list[Reading]]:

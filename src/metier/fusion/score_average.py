@@ -9,8 +9,7 @@ from scipy.optimize import nnls
 from sklearn.model_selection import KFold
 
 from metier.errors import DataError
-from metier.fusion.average_export import FittedAverage
-from metier.predictors.composite.average import SCORES
+from metier.predictors.composite.average import SCORES, FittedAverage
 from metier.predictors.loading import read_settings
 from metier.tasks.answers import SCORE
 from metier.tasks.answers.score import ScoreDecoder

@@ -14,10 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
 from metier.features.gazetteer import Gazetteer
-from metier.fusion.composition import exported, place_member, shared_labels
+from metier.fusion.composition import export_members, exported, shared_labels
 from metier.fusion.training import settle
 from metier.predictors.composite.span_rules import KIND, PHRASES_FILE, PRECEDENCES, SpanRules, join
-from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.answers.bio import Span
 from metier.tasks.answers.scored_spans import ScoredSpan
@@ -30,19 +29,18 @@ def export_span_rules(
     rules: SpanRules, member_folder: Path, folder: Path, *, precedence: str, name: str = KIND
 ) -> None:
     """Put an exported method and rules together into a folder that `predictors.composite.span_rules` answers from."""
-    check_rules(rules, precedence=precedence, labels=shared_labels([member_folder]))
-    folder.mkdir(parents=True, exist_ok=True)
-    rules.phrases.save(folder / PHRASES_FILE)
-    settings = {
+    labels = shared_labels([member_folder])
+    check_rules(rules, precedence=precedence, labels=labels)
+    whole = {
         "kind": KIND,
         "name": name,
-        "labels": shared_labels([member_folder]),
+        "labels": labels,
         "precedence": precedence,
         "patterns": rules.patterns,
         "probability": rules.probability,
-        "members": [place_member(member_folder, folder, "members/0")],
     }
-    write_settings(folder, settings)
+    export_members([member_folder], folder, whole)
+    rules.phrases.save(folder / PHRASES_FILE)
 
 
 def check_rules(rules: SpanRules, *, precedence: str, labels: Sequence[str]) -> None:

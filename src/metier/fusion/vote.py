@@ -15,10 +15,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.entity_measures import entity_f1
-from metier.fusion.composition import exported, place_member, shared_labels
+from metier.fusion.candidates import Candidates
+from metier.fusion.composition import export_members, exported, shared_labels
+from metier.fusion.ensemble import Chosen, Ensemble, FunctionRecipe
 from metier.fusion.training import settle
 from metier.predictors.composite.vote import KIND
-from metier.predictors.loading import write_settings
 from metier.progress import Listener, ignore
 from metier.tasks.answers.bio import Span
 from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration, fit_calibration
@@ -122,26 +123,35 @@ def export_vote(fit: VoteFit, member_folders: Sequence[Path], folder: Path, *, n
     name : str
         Versioned name of the method.
     """
-    if len(member_folders) != len(fit.weights):
-        raise ValueError(
-            f"Expected one folder for each of {len(fit.weights)} members, found {len(member_folders)}. "
-            "Give the folders in the order of the fit."
-        )
-    labels = shared_labels(member_folders)
-    folder.mkdir(parents=True, exist_ok=True)
-    members = [
-        {**place_member(source, folder, f"members/{number}"), "weight": fit.weights[number]}
-        for number, source in enumerate(member_folders)
-    ]
-    settings = {
+    whole = {
         "kind": KIND,
         "name": name,
-        "labels": labels,
+        "labels": shared_labels(member_folders),
         "threshold": fit.threshold,
         "calibration": asdict(fit.calibration),
-        "members": members,
     }
-    write_settings(folder, settings)
+    export_members(member_folders, folder, whole, parts=[{"weight": weight} for weight in fit.weights])
+
+
+def _choose(candidates: Candidates) -> Chosen[VoteFit]:
+    """Let every candidate that finds spans vote; fit weights and threshold on the members' validation spans."""
+    members = [entry.name for entry in candidates.combinable if not entry.members]
+    if len(members) < 2:
+        return Chosen(why_dropped="a vote needs at least two candidates")
+    folders = [candidates.run.candidate(member) for member in members]
+    found = [candidates.run.answers(member, "validation").records for member in members]
+    spans = [[record["spans"] for record in records] for records in found]
+    fit = join_vote(folders, spans, candidates.scores.targets)
+    facts = {
+        "weights": dict(zip(members, map(float, fit.weights), strict=True)),
+        "threshold": float(fit.threshold),
+    }
+    return Chosen(members, fit, facts=facts)
+
+
+def vote_ensemble(name: str) -> Ensemble[VoteFit]:
+    """Put spans to the vote; see `vote`."""
+    return Ensemble(name, FunctionRecipe(_choose, VoteFit.of, export_vote))
 
 
 class Vote(BaseEstimator):

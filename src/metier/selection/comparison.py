@@ -33,7 +33,7 @@ from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
 from metier.tasks.contract import Task
-from metier.tasks.method_contract import Method
+from metier.tasks.method_contract import Capabilities, Method
 
 
 @dataclass
@@ -102,9 +102,9 @@ class Comparison:
         in_vain = without_gain(self)
         return [entry for entry in self.trained if entry.name not in in_vain]
 
-    def is_baseline(self, name: str) -> bool:
-        """Whether a candidate's answers do not depend on the item."""
-        return catalogue.capabilities(name).is_baseline
+    def capabilities(self, name: str) -> Capabilities:
+        """What the method of a candidate states about itself."""
+        return catalogue.capabilities(name)
 
     def train_candidates(self, plan: Plan) -> None:
         """Train what the plan holds, cheap first.

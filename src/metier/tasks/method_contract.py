@@ -47,6 +47,8 @@ class Capabilities:
         Whether what of the base trains, and by which loss, can be set.
     takes_soft_labels : bool
         Whether `fit` takes probabilities of a teacher as `soft`, see `TakesSoftLabels`.
+    reads_windows : bool
+        Whether its predictor reads a passage window by window, so that an ensemble may leave windows out.
     trains_together : bool
         Whether several processes can train one model of it.
     """
@@ -60,6 +62,7 @@ class Capabilities:
     takes_adaptation: bool = False
     takes_objective: bool = False
     takes_soft_labels: bool = False
+    reads_windows: bool = False
     trains_together: bool = False
 
     @property

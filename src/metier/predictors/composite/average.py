@@ -4,15 +4,14 @@ What is averaged is what adds up: logarithms of the probabilities of labels, log
 decoder of the kind of answers makes answers of the average.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from metier.predictors.answers import Predictor
-from metier.predictors.composite.members import NOTHING, Known, Member
+from metier.predictors.composite.members import NOTHING, Composed, Known, Member, load_members
 from metier.predictors.loading import as_bundle_error, read_settings
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import LABEL, LABEL_SET, SCORE, Decodable, Decoder
@@ -75,7 +74,45 @@ AVERAGES = {
 }
 
 
-class AveragePredictor:
+@dataclass(frozen=True)
+class FittedAverage:
+    """What an average needs to know to answer.
+
+    Parameters
+    ----------
+    kind : str
+        Of `AVERAGES`.
+    members : sequence of mappings
+        The `weight` and the `temperature` of each, in the order they were given; equal weights, and 1, where missing.
+    decoder : Decoder
+        Makes answers of the average.
+    """
+
+    kind: str
+    members: Sequence[Mapping[str, float]]
+    decoder: Decoder
+
+    def settings(self) -> dict[str, Any]:
+        """Give it as JSON holds it."""
+        return {**self.decoder.settings(), "members": [dict(member) for member in self.members]}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], *, kind: str) -> Self:
+        """Read what `settings` gave."""
+        return cls(kind, settings["members"], AVERAGES[kind].answer.read_decoder(settings))
+
+    def whole(self, name: str) -> dict[str, Any]:
+        """Give what `predictor.json` says of the average of this name, besides its members."""
+        return {"kind": self.kind, "name": name, **self.decoder.settings()}
+
+    @property
+    def factors(self) -> list[float]:
+        """What the evidence of each member is multiplied by: its weight over its temperature."""
+        equal = 1 / len(self.members)
+        return [member.get("weight", equal) / member.get("temperature", 1.0) for member in self.members]
+
+
+class AveragePredictor(Composed):
     """The weighted sum of its members' evidence, decoded.
 
     Safe to share between threads if its members are.
@@ -110,7 +147,7 @@ class AveragePredictor:
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
-        """Load what `fusion.average_export.export_fitted` wrote; `threads` are those of each member.
+        """Load what `fusion.average_recipes` wrote; `threads` are those of each member.
 
         Raises
         ------
@@ -120,18 +157,12 @@ class AveragePredictor:
         settings = read_settings(folder)
         kind = settings["kind"]
         with as_bundle_error(folder, "holds no whole average"):
-            entries, decoder = settings["members"], AVERAGES[kind].answer.read_decoder(settings)
-            equal = 1 / len(entries)
-            factors = [entry.get("weight", equal) / entry.get("temperature", 1.0) for entry in entries]
-        members = [Member.load(folder, entry, labels=decoder.labels, threads=threads) for entry in entries]
-        return cls(members, factors, decoder, kind=kind, name=settings["name"])
+            fit = FittedAverage.of(settings, kind=kind)
+            factors = fit.factors
+        members = load_members(folder, settings["members"], labels=fit.decoder.labels, threads=threads)
+        return cls(members, factors, fit.decoder, kind=kind, name=settings["name"])
 
     def predict(self, items: Sequence[Any], *, known: Known = NOTHING) -> AnswerBatch:
         """Answer items; members whose answers are `known` are not asked."""
         answers = [member.answer(items, known) for member in self.members]
         return self.decoder.answer(weighted_sum(self.factors, self._evidence(answers)), self.name)
-
-    def find(self, fingerprint: str) -> Predictor | None:
-        """Give the member with this fingerprint, at any depth."""
-        found = (member.find(fingerprint) for member in self.members)
-        return next((predictor for predictor in found if predictor is not None), None)

@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from metier.predictors.answers import Answers, Predictor
-from metier.predictors.composite.members import NOTHING, Known, Member
+from metier.predictors.answers import Answers
+from metier.predictors.composite.members import NOTHING, Composed, Known, Member
 from metier.predictors.loading import read_settings
 
 KIND = "cascade.v1"
@@ -15,7 +15,7 @@ KIND = "cascade.v1"
 NEVER = 2.0
 
 
-class CascadePredictor:
+class CascadePredictor(Composed):
     """Asks the cheap stage, and the big one about those texts only where the cheap one is unsure.
 
     Safe to share between threads if its stages are. `answered_by` tells which stage had the last word.
@@ -33,6 +33,7 @@ class CascadePredictor:
     def __init__(self, *, cheap: Member, big: Member, threshold: float, labels: Sequence[str], name: str):
         self.cheap = cheap
         self.big = big
+        self.members = (big, cheap)
         self.threshold = threshold
         self.labels = tuple(labels)
         self.name = name
@@ -68,8 +69,3 @@ class CascadePredictor:
         for row, name in zip(unsure, big.answered_by, strict=True):
             answered_by[row] = name
         return Answers(probabilities, self.labels, tuple(answered_by))
-
-    def find(self, fingerprint: str) -> Predictor | None:
-        """Give the stage or member with this fingerprint, at any depth."""
-        found = self.big.find(fingerprint)
-        return self.cheap.find(fingerprint) if found is None else found

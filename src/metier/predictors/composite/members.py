@@ -37,6 +37,17 @@ class Composite(Protocol):
         ...
 
 
+class Composed:
+    """What is made of members: one of them can be found by its fingerprint."""
+
+    members: tuple["Member", ...]
+
+    def find(self, fingerprint: str) -> Predictor | None:
+        """Give the member with this fingerprint, at any depth."""
+        found = (member.find(fingerprint) for member in self.members)
+        return next((predictor for predictor in found if predictor is not None), None)
+
+
 class Member:
     """A loaded predictor, the fingerprint of its files, and the labels of the whole that it answers in."""
 
@@ -92,6 +103,13 @@ class Member:
         if fingerprint == self.fingerprint:
             return self.predictor
         return None if self._composite is None else self._composite.find(fingerprint)
+
+
+def load_members(
+    folder: Path, entries: Sequence[Mapping[str, Any]], *, labels: Sequence[str], threads: int
+) -> list[Member]:
+    """Load the members that a composite's `predictor.json` describes; raises what `Member.load` does."""
+    return [Member.load(folder, entry, labels=labels, threads=threads) for entry in entries]
 
 
 def member_folder(folder: Path, entry: Mapping[str, Any]) -> Path:

@@ -7,18 +7,17 @@ from typing import Any, Self
 
 from metier.errors import SettingsError
 from metier.features.gazetteer import Gazetteer
-from metier.predictors.answers import Predictor, RecordAnswers
-from metier.predictors.composite.members import NOTHING, Member
+from metier.predictors.answers import RecordAnswers
+from metier.predictors.composite.members import Composed, Member
+from metier.predictors.composite.vote import join_spans
 from metier.predictors.loading import read_settings
 from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.answers.spans import span_answers, spans_of_record
 from metier.tasks.span_joining import precede, without_overlap
 from metier.text.tokens import token_offsets
 
 KIND = "span_rules.v1"
 PHRASES_FILE = "rule_phrases.json"
 PRECEDENCES = ("over", "under")
-TEXTS_AT_ONCE = 1_000
 
 
 class SpanRules:
@@ -69,7 +68,7 @@ class SpanRules:
         ]
 
 
-class SpanRulesPredictor:
+class SpanRulesPredictor(Composed):
     """A method and rules: with `over` the rules' spans win where they overlap, with `under` the method's.
 
     Parameters
@@ -83,7 +82,7 @@ class SpanRulesPredictor:
     """
 
     def __init__(self, *, member: Member, rules: SpanRules, precedence: str, labels: Sequence[str], name: str):
-        self.member = member
+        self.members = (member,)
         self.rules = rules
         self.precedence = precedence
         self.labels = tuple(labels)
@@ -93,10 +92,9 @@ class SpanRulesPredictor:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Load what `fusion.span_rules.export_span_rules` wrote; `threads` are those of the method."""
         settings = read_settings(folder)
-        labels = settings["labels"]
-        member = Member.load(folder, settings["members"][0], labels=labels, threads=threads)
+        [entry], labels = settings["members"], settings["labels"]
         return cls(
-            member=member,
+            member=Member.load(folder, entry, labels=labels, threads=threads),
             rules=_read_rules(folder, settings),
             precedence=settings["precedence"],
             labels=labels,
@@ -105,18 +103,11 @@ class SpanRulesPredictor:
 
     def predict(self, texts: Sequence[str]) -> RecordAnswers:
         """Find the spans of texts; a long sequence is worked off in batches."""
-        found: list[list[ScoredSpan]] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = list(texts[start : start + TEXTS_AT_ONCE])
-            answers = self.member.answer(some, NOTHING)
-            for row, text in enumerate(some):
-                own = spans_of_record(answers.record(row))
-                found.append(join(own, self.rules.spans(text), precedence=self.precedence))
-        return span_answers(texts, found, name=self.name)
+        return join_spans(self.members, texts, self._joined, name=self.name)
 
-    def find(self, fingerprint: str) -> Predictor | None:
-        """Give the member with this fingerprint, at any depth."""
-        return self.member.find(fingerprint)
+    def _joined(self, text: str, found: Sequence[Sequence[ScoredSpan]]) -> list[ScoredSpan]:
+        [own] = found
+        return join(own, self.rules.spans(text), precedence=self.precedence)
 
 
 def join(own: Sequence[ScoredSpan], by_rule: Sequence[ScoredSpan], *, precedence: str) -> list[ScoredSpan]:

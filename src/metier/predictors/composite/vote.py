@@ -1,11 +1,11 @@
 """Several methods' spans, put to the vote: `vote.v1`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from metier.predictors.answers import Predictor, RecordAnswers
-from metier.predictors.composite.members import NOTHING, Member
+from metier.predictors.answers import RecordAnswers
+from metier.predictors.composite.members import NOTHING, Composed, Member, load_members
 from metier.predictors.loading import read_settings
 from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.answers.spans import span_answers, spans_of_record
@@ -15,7 +15,32 @@ KIND = "vote.v1"
 TEXTS_AT_ONCE = 1_000
 
 
-class VotePredictor:
+def join_spans(
+    members: Sequence[Member],
+    texts: Sequence[str],
+    join: Callable[[str, Sequence[Sequence[ScoredSpan]]], list[ScoredSpan]],
+    *,
+    name: str,
+) -> RecordAnswers:
+    """Answer texts with what a rule makes of the members' spans; a long sequence is worked off in batches.
+
+    Parameters
+    ----------
+    join : callable
+        From a text and the spans that each member finds in it to the spans of the whole.
+    name : str
+        Versioned name of the method that answers.
+    """
+    found: list[list[ScoredSpan]] = []
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        some = list(texts[start : start + TEXTS_AT_ONCE])
+        answers = [member.answer(some, NOTHING) for member in members]
+        for row, text in enumerate(some):
+            found.append(join(text, [spans_of_record(answer.record(row)) for answer in answers]))
+    return span_answers(texts, found, name=name)
+
+
+class VotePredictor(Composed):
     """Keeps the spans that its members together are sure enough of.
 
     Safe to share between threads if its members are.
@@ -56,9 +81,8 @@ class VotePredictor:
         """Load what `fusion.vote.export_vote` wrote; `threads` are those of each member."""
         settings = read_settings(folder)
         entries, labels = settings["members"], settings["labels"]
-        members = [Member.load(folder, entry, labels=labels, threads=threads) for entry in entries]
         return cls(
-            members=members,
+            members=load_members(folder, entries, labels=labels, threads=threads),
             weights=[entry["weight"] for entry in entries],
             threshold=settings["threshold"],
             calibration=SpanCalibration(**settings["calibration"]),
@@ -68,17 +92,8 @@ class VotePredictor:
 
     def predict(self, texts: Sequence[str]) -> RecordAnswers:
         """Find the spans of texts; a long sequence is worked off in batches."""
-        found: list[list[ScoredSpan]] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = list(texts[start : start + TEXTS_AT_ONCE])
-            answers = [member.answer(some, NOTHING) for member in self.members]
-            for row in range(len(some)):
-                spans = [spans_of_record(answer.record(row)) for answer in answers]
-                elected = elect(supported(spans, self.weights), self.threshold)
-                found.append([self.calibration.of(span) for span in elected])
-        return span_answers(texts, found, name=self.name)
+        return join_spans(self.members, texts, self._elected, name=self.name)
 
-    def find(self, fingerprint: str) -> Predictor | None:
-        """Give the member with this fingerprint, at any depth."""
-        found = (member.find(fingerprint) for member in self.members)
-        return next((predictor for predictor in found if predictor is not None), None)
+    def _elected(self, text: str, found: Sequence[Sequence[ScoredSpan]]) -> list[ScoredSpan]:
+        elected = elect(supported(found, self.weights), self.threshold)
+        return [self.calibration.of(span) for span in elected]

@@ -44,6 +44,7 @@ class Reader(TunedEstimator):
         needs_base=True,
         takes_adaptation=True,
         takes_objective=True,
+        reads_windows=True,
         trains_together=True,
     )
     method = TunedMethod(QUESTION, AnswerHead(), PASSAGE_ANSWER)
