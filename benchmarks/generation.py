@@ -21,7 +21,7 @@ import metier
 from metier.evaluation.text_measures import rouge_l
 from metier.machine import describe_machine
 from metier.predictors.loading import load_predictor
-from metier.predictors.text.lead import lead
+from metier.predictors.text.extracted_sentences import lead
 from metier.tasks.generation import Generation
 from metier.transformer.generation.generator import Generator
 from metier.transformer.generation.torch_generation import TorchGenerationPredictor

@@ -14,9 +14,8 @@ from metier.classical.textrank import TextRank
 from metier.errors import DataError
 from metier.evaluation.text_measures import rouge_l
 from metier.features.sentence_ranks import rank_sentences, shorten, summarise
-from metier.predictors.text.lead import LeadPredictor
+from metier.predictors.text.extracted_sentences import LeadPredictor, TextRankPredictor
 from metier.predictors.text.nearest_reply import NearestReplyPredictor
-from metier.predictors.text.textrank import TextRankPredictor
 from metier.text.sentences import split_sentences
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

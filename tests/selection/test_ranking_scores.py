@@ -5,8 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score
 
 from metier.runs.stored_answers import StoredAnswers
-from metier.selection.ranking_scores import ranking_scores
-from metier.selection.scores import Scores
+from metier.selection.scores import Scores, ranking_scores
 from metier.tasks.classification import Classification
 from metier.tasks.multi_label import MultiLabel
 from metier.tasks.text_pair import TextPair

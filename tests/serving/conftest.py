@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from metier.predictors.answers import Answers
+from metier.tasks.answer_batches import Answers
 
 LABELS = ("card_arrival", "refund", "换卡")
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from metier.serving import ServingSettings, build_app
-from metier.serving.docs_page import VENDOR
+from metier.serving.endpoints.docs_page import VENDOR
 
 
 @pytest.fixture

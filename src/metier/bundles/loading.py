@@ -8,8 +8,8 @@ from typing import Any
 from metier.bundles.manifest import MANIFEST_FILE, Manifest, read_manifest
 from metier.bundles.sealing import verify as verify_seal
 from metier.errors import BundleError, CallError, suggest
-from metier.predictors.answers import AnswerBatch, Predictor
-from metier.predictors.loading import SETTINGS_FILE, load_predictor
+from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
+from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
 from metier.tasks.contract import Streams
 from metier.tasks.inputs import InputKind, check_items

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from metier.classical.extracted_sentences import ExtractedSentences
-from metier.predictors.text.lead import LeadPredictor
+from metier.predictors.text.extracted_sentences import LeadPredictor
 from metier.tasks.method_contract import Capabilities
 
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from metier.classical.extracted_sentences import ExtractedSentences
-from metier.predictors.text.textrank import TextRankPredictor
+from metier.predictors.text.extracted_sentences import TextRankPredictor
 from metier.tasks.method_contract import Capabilities
 
 

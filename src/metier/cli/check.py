@@ -11,7 +11,7 @@ from rich.text import Text
 from metier.audit import CHECKS, RENAMED_CHECKS, examine_source
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
-from metier.cli.named_roles import named_roles, role_option, typed_roles
+from metier.cli.row_options import file_options, group_option, named_roles, task_options, typed_roles
 from metier.data.rows import TARGET_ROLES, Rows
 from metier.errors import UnknownNameError
 from metier.tasks.task_table import alias_note, task_name
@@ -33,20 +33,10 @@ MOST_SHOWN = 20
 @click.argument("file", metavar="FILE")
 @click.option("--test", metavar="FILE", help="Rows that a model will be tested on: do they stand in FILE?")
 @click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
-@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and reported.")
-@click.option(
-    "--task", metavar="NAME", help="What is to be predicted. Default: inferred from the columns, and reported."
-)
-@role_option
-@click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
+@task_options
+@group_option
 @click.option("--time", metavar="COLUMN", help="When each row was written.")
-@click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
-@click.option("--encoding", metavar="NAME", help="Default: detected, and reported.")
-@click.option("--delimiter", metavar="SIGN", help="Default: detected, and reported.")
-@click.option(
-    "--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and reported."
-)
+@file_options
 @click.option("--repair", is_flag=True, help="Look at the rows as they are once fixed, and report what was.")
 @click.option("--show", metavar="NAME", help="Show the rows of one finding, such as label-errors.")
 @click.option(

@@ -17,14 +17,14 @@ from rich.cells import cell_len
 from metier.bundles import Bundle, load_bundle, resolve_bundle
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
-from metier.cli.named_roles import named_roles, role_option
+from metier.cli.row_options import named_roles, role_option, text_option
 from metier.data.reading import iterate
 from metier.data.rows import Rows
 from metier.data.writing import open_writer
 from metier.errors import CallError, DataError
 from metier.machine import usable_cores
-from metier.predictors.answers import AnswerBatch
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
 from metier.tasks.inputs import InputKind
 
@@ -49,7 +49,7 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
     type=click.Path(path_type=Path),
     help="Where the rows and their answers go; its ending picks the format.",
 )
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
+@text_option
 @role_option
 @click.option(
     "--top",

@@ -2,7 +2,9 @@
 
 import functools
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +15,12 @@ from metier.machine import usable_cores
 from metier.serving import ServingSettings, run_server
 from metier.serving.engine import Answering
 
-DEFAULTS = ServingSettings()
+
+def _limit(flag: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give the flag of one of the service's limits: its default and its help stand in the settings."""
+    field = ServingSettings.model_fields[flag.removeprefix("--").replace("-", "_")]
+    least = click.IntRange(min=1)
+    return click.option(flag, type=least, default=field.default, show_default=True, help=field.description)
 
 
 @click.command(context_settings=HELP, epilog="Example: metier serve runs/demo --port 8000")
@@ -27,20 +34,8 @@ DEFAULTS = ServingSettings()
     type=click.IntRange(min=1),
     help="Requests answered at once, one core each. Default: all cores.",
 )
-@click.option(
-    "--max-rows",
-    type=click.IntRange(min=1),
-    default=DEFAULTS.max_rows,
-    show_default=True,
-    help="Texts in one request.",
-)
-@click.option(
-    "--max-characters",
-    type=click.IntRange(min=1),
-    default=DEFAULTS.max_characters,
-    show_default=True,
-    help="Characters in one text.",
-)
+@_limit("--max-rows")
+@_limit("--max-characters")
 @click.option("--json", "as_json", is_flag=True, help="When ready, print one line of facts for programs.")
 def serve(  # One parameter an option, as click hands them over.
     *,

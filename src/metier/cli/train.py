@@ -9,8 +9,7 @@ from rich.text import Text
 
 from metier.cli import console as shown
 from metier.cli.commands import HELP
-from metier.cli.named_roles import named_roles, role_option
-from metier.cli.study_lines import curve_lines, seed_lines
+from metier.cli.row_options import file_options, group_option, named_roles, task_options
 from metier.evaluation.metric_names import metric_name
 from metier.selection import api
 from metier.selection.budget import parse_duration
@@ -40,23 +39,13 @@ def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> A
 @click.option(
     "--validation", metavar="FILE", help="Rows every choice is made on. Default: a tenth is held out."
 )
-@click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported.")
-@click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and reported.")
-@click.option(
-    "--task", metavar="NAME", help="What is to be predicted. Default: inferred from the columns, and reported."
-)
-@role_option
+@task_options
 @click.option(
     "--order", metavar="A,B,C", callback=_parted, help="Grades, the lowest first; makes the labels grades."
 )
-@click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
+@group_option
 @click.option("--time", metavar="COLUMN", help="Split by time: the latest rows are validation and test.")
-@click.option("--split", metavar="COLUMN", help="Column that says train, validation or test.")
-@click.option("--encoding", metavar="NAME", help="Default: detected, and reported.")
-@click.option("--delimiter", metavar="SIGN", help="Default: detected, and reported.")
-@click.option(
-    "--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and reported."
-)
+@file_options
 @click.option(
     "--repair", is_flag=True, default=None, help="Fix what is safe to fix in the rows, and report it."
 )
@@ -217,7 +206,7 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
             console.print(f"  {_adapted(one)}", markup=False, soft_wrap=True)
         if one["status"] != "trained":
             console.print(f"  {one['name']} {one['status']}: {one['why']}", markup=False, soft_wrap=True)
-    for line in (*seed_lines(report), *curve_lines(report)):
+    for line in (*_seed_lines(report), *_curve_lines(report)):
         console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
         if finding["severity"] == "error":
@@ -226,6 +215,32 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"report {report['run']}/report.html", markup=False, soft_wrap=True)
     console.print(f"next:  metier serve {report['run']}", markup=False, soft_wrap=True)
+
+
+def _seed_lines(report: dict[str, Any]) -> list[str]:
+    """The spread of each candidate over its seeds, and what did not fit."""
+    study, metric = report.get("seeds"), report["primary_metric"]
+    if study is None:
+        return []
+    is_fraction = report["metrics"][metric]["is_fraction"]
+    factor, digits, unit = (100, 2, " %") if is_fraction else (1, 4, "")
+    lines = []
+    for one in study["candidates"]:
+        scores = [
+            f"{split} {metric_name(metric)} {spread['mean'] * factor:.{digits}f} ± {spread['sd'] * factor:.{digits}f}"
+            f"{unit} ({spread['min'] * factor:.{digits}f} to {spread['max'] * factor:.{digits}f})"
+            for split, spread in ((split, one[split][metric]) for split in ("test", "validation"))
+        ]
+        lines.append(f"seeds  {one['name']}, {len(one['seeds'])} seeds: {'; '.join(scores)}")
+    return lines + [f"seeds  {note}" for note in study["notes"]]
+
+
+def _curve_lines(report: dict[str, Any]) -> list[str]:
+    """What twice the labels would bring each candidate, or why that cannot be estimated."""
+    study = report.get("learning_curve")
+    if study is None:
+        return []
+    return [f"curve  {line}" for line in (*(one["sentence"] for one in study["candidates"]), *study["notes"])]
 
 
 def _adapted(candidate: dict[str, Any]) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 
 from metier.errors import EmptyDataError
 from metier.evaluation.retrieval_measures import reciprocal_rank
-from metier.predictors.answers import Answers
 from metier.predictors.composite.retrieve_rerank import RetrieveRerankPredictor, SearchSettings
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.answer_batches import Answers
 from metier.tasks.collection import Collection, KnownSearches, as_relevant
 from metier.text.given_texts import as_texts
 

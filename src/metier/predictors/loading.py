@@ -1,4 +1,4 @@
-"""From a folder to the predictor that lives in it.
+"""The contract of predictors, and the way from a folder to the one that lives in it.
 
 A method's `export` leaves `predictor.json` in the folder: the versioned `kind` that picks the class below, the
 method's `name`, the `labels`, and whatever else that class needs. A composite predictor (average, cascade)
@@ -7,15 +7,15 @@ keeps each of its members in a subfolder of the same form.
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 from safetensors import SafetensorError
 
 from metier.errors import BundleError, MissingExtraError, UnknownNameError
-from metier.predictors.answers import Predictor
+from metier.tasks.answer_batches import AnswerBatch
 
 SETTINGS_FILE = "predictor.json"
 
@@ -35,8 +35,8 @@ KINDS = {
     "span_rules.v1": "metier.predictors.composite.span_rules:SpanRulesPredictor",
     "onnx_bi_encoder.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "onnx_pair_encoder.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
-    "lead.v1": "metier.predictors.text.lead:LeadPredictor",
-    "textrank.v1": "metier.predictors.text.textrank:TextRankPredictor",
+    "lead.v1": "metier.predictors.text.extracted_sentences:LeadPredictor",
+    "textrank.v1": "metier.predictors.text.extracted_sentences:TextRankPredictor",
     "onnx_sentences.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "nearest_reply.v1": "metier.predictors.text.nearest_reply:NearestReplyPredictor",
     "passage_phrase.v1": "metier.predictors.text.passage_phrase:PassagePhrasePredictor",
@@ -61,6 +61,22 @@ KINDS = {
     "score_average.v1": "metier.predictors.composite.average:AveragePredictor",
     "retrieve_rerank.v1": "metier.predictors.composite.retrieve_rerank:RetrieveRerankPredictor",
 }
+
+
+class Predictor(Protocol):
+    """Answers from files: thread-safe, no global state, bounded memory, no torch."""
+
+    name: str
+    labels: tuple[str, ...]
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load from a folder that a method's `export` wrote. `threads` is for one call, not for the process."""
+        ...
+
+    def predict(self, items: Sequence[Any], /) -> AnswerBatch:
+        """Answer texts, or what the task asks about instead; a long sequence is worked off in batches."""
+        ...
 
 
 def load_predictor(folder: Path, *, threads: int = 1) -> Predictor:

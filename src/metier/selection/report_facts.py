@@ -16,9 +16,8 @@ from metier.runs.run_folder import Entry, plain
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.answer_facts import detail_of, is_one_label
 from metier.selection.comparison import Comparison
-from metier.selection.ranking_scores import ranking_scores
 from metier.selection.recommendation import Recommendation
-from metier.selection.scores import Scores
+from metier.selection.scores import Scores, ranking_scores
 from metier.tasks.contract import Task
 
 FORMAT = "metier.report.v1"

@@ -1,7 +1,7 @@
 """Scores of a task's answers on some rows: one way for label tasks and for all others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from metier.evaluation.metrics import METRICS as LABEL_METRICS
 from metier.evaluation.paired_samples import paired_samples
 from metier.evaluation.relation_measures import relation_f1
 from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
+from metier.runs.stored_answers import StoredAnswers
 from metier.tasks.contract import Task
 
 RELATION_AVERAGES = {"relation_micro_f1": "micro", "relation_macro_f1": "macro"}
@@ -114,3 +115,15 @@ def measure_of(metric: str, negative_label: str | None) -> str | RowMeasure:
     return (
         metric if negative_label is None or average is None else relation_f1(average, negative=negative_label)
     )
+
+
+def ranking_scores(scores: Scores, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
+    """Give the score of some answers' probabilities with its interval, by its name; empty where they rank nothing."""
+    task, probabilities = scores.task, answers.probabilities
+    metric = task.answer.ranking_metric(task.match_label)
+    if metric is None or probabilities is None:
+        return {}
+    truth, given = task.answer.ranked(
+        scores.targets, probabilities, labels=task.labels, match_label=task.match_label
+    )
+    return {metric: asdict(interval_of(metric, truth, given, random_state=random_state))}

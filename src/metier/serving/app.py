@@ -8,12 +8,11 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from metier.bundles import Bundle
-from metier.serving.docs_page import add_docs_page
 from metier.serving.endpoints import Service, endpoints
-from metier.serving.engine import Answering, Engine
+from metier.serving.endpoints.docs_page import add_docs_page
+from metier.serving.engine import Answering, Engine, ServingSettings
 from metier.serving.metrics import MeasuringMiddleware, Metrics
 from metier.serving.refusals import add_refusals
-from metier.serving.settings import ServingSettings
 
 
 def build_app(

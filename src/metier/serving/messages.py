@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier.errors import MetierError, suggest
-from metier.predictors.answers import AnswerBatch
+from metier.serving.engine import ServingSettings
 from metier.serving.refusals import RefusalError
-from metier.serving.settings import ServingSettings
+from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import ANSWERS
 from metier.tasks.inputs import TEXT, InputKind
 

@@ -8,8 +8,7 @@ import uvicorn
 
 from metier.errors import CallError
 from metier.serving.app import build_app
-from metier.serving.engine import Answering
-from metier.serving.settings import ServingSettings
+from metier.serving.engine import Answering, ServingSettings
 
 
 def run_server(

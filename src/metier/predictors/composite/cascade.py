@@ -6,9 +6,9 @@ from typing import Self
 
 import numpy as np
 
-from metier.predictors.answers import Answers
 from metier.predictors.composite.members import NOTHING, Composed, Known, Member
 from metier.predictors.loading import read_settings
+from metier.tasks.answer_batches import Answers
 
 KIND = "cascade.v1"
 # No probability reaches it: the cheap stage keeps nothing and is not asked.

@@ -15,8 +15,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from metier.errors import BundleError, UnsafeFileError
-from metier.predictors.answers import Predictor
-from metier.predictors.loading import SETTINGS_FILE, load_predictor
+from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
 from metier.tasks.answer_batches import AnswerBatch, Answers, LabelSetAnswers
 
 # Answers of members by fingerprint: ndarrays of shape (n_texts, n_classes), a row for each text that is asked.

@@ -13,10 +13,10 @@ import numpy as np
 
 from metier.errors import BundleError
 from metier.features.passage_windows import Window
-from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import load_predictor, read_settings
 from metier.predictors.onnx.graph_logits import PassageLogits
 from metier.predictors.onnx.graph_predictor import GraphPredictor
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.answer_threshold import Reading
 from metier.tasks.inputs.question import Question, as_questions
 from metier.text.bm25 import Bm25

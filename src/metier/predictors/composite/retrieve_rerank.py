@@ -14,8 +14,8 @@ from typing import Any, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from metier.predictors.answers import DIGITS, RecordAnswers
 from metier.predictors.loading import as_bundle_error, load_predictor, read_settings, write_settings
+from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.collection import Collection
 from metier.tasks.inputs.pair import Pair
 from metier.text.bm25 import Bm25

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from metier.errors import SettingsError
 from metier.features.gazetteer import Gazetteer
-from metier.predictors.answers import RecordAnswers
 from metier.predictors.composite.members import Composed, Member
 from metier.predictors.composite.vote import join_spans
 from metier.predictors.loading import read_settings
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.scored_spans import ScoredSpan
 from metier.tasks.span_joining import precede, without_overlap
 from metier.text.tokens import token_offsets

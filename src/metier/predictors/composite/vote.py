@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from metier.predictors.answers import RecordAnswers
 from metier.predictors.composite.members import NOTHING, Composed, Member, load_members
 from metier.predictors.loading import read_settings
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration
 from metier.tasks.answers.spans import span_answers, spans_of_record
 from metier.tasks.span_joining import elect, supported

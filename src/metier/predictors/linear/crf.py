@@ -17,9 +17,9 @@ from safetensors.numpy import load_file, save_file
 from metier.errors import BundleError
 from metier.features.crf_features import CrfFeatures
 from metier.features.gazetteer import Gazetteer
-from metier.predictors.answers import RecordAnswers
 from metier.predictors.linear.linear_chain import LinearChain
 from metier.predictors.loading import read_settings, write_settings
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, as_offsets, runs_of_tags
 from metier.tasks.answers.scored_spans import Run, ScoredSpan
 from metier.tasks.answers.spans import SpanDecoder, span_answers

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from metier.errors import BundleError
 from metier.evaluation.softmax import softmax
 from metier.features.tokenization import read_tokenizer, token_ids
-from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
+from metier.tasks.answer_batches import Answers
 
 KIND = "static.v1"
 EMBEDDINGS_FILE = "embeddings.safetensors"

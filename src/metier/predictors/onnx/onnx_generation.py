@@ -12,13 +12,13 @@ from typing import Any, Self
 import onnxruntime
 
 from metier.errors import BundleError
-from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx.decoder_loop import DecoderLoop
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE, open_session
 from metier.predictors.onnx.token_choice import DecodingSettings, readable
 from metier.predictors.text.extracted_sentences import written
 from metier.predictors.text.prompting import Codec, FileCodec, Prompts, PromptSettings
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs import CONVERSATION
 
 KIND = "onnx_generation.v1"

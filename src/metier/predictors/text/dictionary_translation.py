@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from metier.features.sentence_ranks import join_sentences
-from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.extracted_sentences import written
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs.conversation import as_items, last_words
 from metier.text.segmentation import HAN, has_han, segment
 from metier.text.sentences import split_sentences

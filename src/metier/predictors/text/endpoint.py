@@ -15,9 +15,9 @@ from typing import Self
 import numpy as np
 
 from metier.errors import BundleError
-from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.chat_client import ChatClient, ChatSettings, Message
+from metier.tasks.answer_batches import Answers
 
 KIND = "endpoint.v1"
 MOST_CHARACTERS = 8_000  # Of a text; of a longer one both ends are sent.

@@ -1,12 +1,17 @@
-"""So many sentences of a text as its summary: what `lead.v1` and `textrank.v1` share. Nothing is learned but how many."""
+"""So many sentences of a text as its summary: `lead.v1`, its first ones, and `textrank.v1`, those most like the others.
+
+Nothing is learned but how many.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from metier.predictors.answers import RecordAnswers
+from metier.features.sentence_ranks import join_sentences, summarise
 from metier.predictors.loading import read_settings, write_settings
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs.conversation import as_items, last_words
+from metier.text.sentences import split_sentences
 
 
 class SentencesPredictor:
@@ -47,6 +52,25 @@ class SentencesPredictor:
         """Load what `save` wrote; `threads` changes nothing."""
         settings = read_settings(folder)
         return cls(n_sentences=settings["n_sentences"], name=settings["name"])
+
+
+def lead(text: str, n_sentences: int) -> str:
+    """Give the first sentences of a text."""
+    return join_sentences(split_sentences(text)[:n_sentences])
+
+
+class LeadPredictor(SentencesPredictor):
+    """The first sentences."""
+
+    kind = "lead.v1"
+    extract = staticmethod(lead)
+
+
+class TextRankPredictor(SentencesPredictor):
+    """The highest-ranked sentences, in their order."""
+
+    kind = "textrank.v1"
+    extract = staticmethod(summarise)
 
 
 def written(texts: Sequence[str], name: str) -> RecordAnswers:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from metier.predictors.answers import RecordAnswers
 from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.extracted_sentences import written
+from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs.conversation import Item, as_items
 from metier.text.bm25 import Bm25
 

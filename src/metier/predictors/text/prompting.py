@@ -5,7 +5,7 @@ the turns are cut into tokens by themselves: marks that somebody types into a me
 an instruction. What does not fit is dealt with by one rule for each kind of text:
 
 - reply: the newest turns whole, of the older ones the lines most like the last message (`tasks.dialogue_history`);
-- summary: the sentences that the others are most like, in their order (`predictors.text.textrank`);
+- summary: the sentences that the others are most like, in their order (`predictors.text.extracted_sentences`);
 - translation: pieces of whole sentences, each translated by itself, joined again.
 
 A base without a chat template gets `PLAIN_TEMPLATE`; an encoder-decoder reads the text as it stands.

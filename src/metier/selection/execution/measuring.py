@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.predictors.answers import Predictor
-from metier.predictors.loading import load_predictor
+from metier.predictors.loading import Predictor, load_predictor
 
 SINGLE_ROWS = 300  # Enough for a stable p95 (15 rows beyond it) within a second for a transformer.
 BATCH_ROWS = 1_000

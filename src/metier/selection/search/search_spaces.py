@@ -44,3 +44,27 @@ def space_of(method: Any) -> dict[str, Range | OneOf]:
     """Give what may be changed of a method: of the settings of encoders those that it has."""
     own = method.get_params(deep=False)
     return {name: choice for name, choice in OF_ENCODERS.items() if name in own}
+
+
+def propose(trial: Any, space: Space) -> dict[str, Any]:
+    """Draw a value for each setting of a space.
+
+    Parameters
+    ----------
+    trial : optuna.Trial
+        Proposes the values by what others came to.
+    """
+    return _rounded({name: _suggest(trial, name, choice) for name, choice in space.items()})
+
+
+def _suggest(asked: Any, name: str, choice: Range | OneOf) -> Any:
+    if isinstance(choice, OneOf):
+        return asked.suggest_categorical(name, choice.values)
+    return asked.suggest_float(name, choice.low, choice.high, log=choice.is_log)
+
+
+def _rounded(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Two digits are all that a search on some hundred rows can tell apart, and all that anybody reads."""
+    return {
+        name: float(f"{value:.2g}") if isinstance(value, float) else value for name, value in params.items()
+    }

@@ -19,7 +19,7 @@ from metier.evaluation.row_measures import higher_is_better, measure
 from metier.predictors.loading import name_as
 from metier.progress import Listener, Progress, ignore
 from metier.selection.scores import measure_of
-from metier.selection.search.search_spaces import OneOf, Range, space_of
+from metier.selection.search.search_spaces import propose, space_of
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.task_table import known_task
 
@@ -272,7 +272,7 @@ class _Search:
         space, found = space_of(self.plain), []
         for number in range(self._n_first()):
             asked = study.ask()
-            params = _rounded({name: _suggest(asked, name, choice) for name, choice in space.items()})
+            params = propose(asked, space)
             trial = self._try(number, {} if number == 0 else params, rung=0)
             if number:
                 study.tell(asked, trial.score)
@@ -356,19 +356,6 @@ class _Search:
 def _best(trials: Sequence[Trial], n: int) -> list[Trial]:
     """Give the best trials, at least one; of equals the earlier."""
     return sorted(trials, key=lambda trial: (-trial.score, trial.number))[: max(1, n)]
-
-
-def _suggest(asked: Any, name: str, choice: Range | OneOf) -> Any:
-    if isinstance(choice, OneOf):
-        return asked.suggest_categorical(name, choice.values)
-    return asked.suggest_float(name, choice.low, choice.high, log=choice.is_log)
-
-
-def _rounded(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Two digits are all that a search on some hundred rows can tell apart, and all that anybody reads."""
-    return {
-        name: float(f"{value:.2g}") if isinstance(value, float) else value for name, value in params.items()
-    }
 
 
 def _every_label_first(order: np.ndarray, y: Sequence[Any]) -> list[int]:

@@ -12,7 +12,7 @@ ENDPOINTS = (
     "metier.serving.endpoints.probes:HEALTHZ",
     "metier.serving.endpoints.probes:READYZ",
     "metier.serving.endpoints.probes:METRICS",
-    "metier.serving.endpoints.start_page:START_PAGE",
+    "metier.serving.endpoints.docs_page:START_PAGE",
 )
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from metier.serving.engine import Engine
+from metier.serving.engine import Engine, ServingSettings
 from metier.serving.messages import ErrorAnswer
 from metier.serving.metrics import Metrics
-from metier.serving.settings import ServingSettings
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "The body is not JSON."},

@@ -1,18 +1,30 @@
 """`POST /v1/predict`: one question, several, or one answer as a stream."""
 
-from collections.abc import Callable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from metier.errors import MetierError
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
-from metier.serving.messages import BODY_SCHEMA, ManyAnswers, OneAnswer, read_request, write_answers
-from metier.serving.refusals import RefusalError
-from metier.serving.streaming import NOT_BUFFERED, stream_events
+from metier.serving.messages import (
+    BODY_SCHEMA,
+    ManyAnswers,
+    OneAnswer,
+    read_request,
+    write_answers,
+    write_event,
+)
+from metier.serving.metrics import log_failure
+from metier.serving.refusals import RefusalError, facts_of, our_fault, refusal_of
 
 # A caller who sends too much still gets the reason, if it stops within this many times the limit.
 PATIENCE = 8
+# Keep proxies from buffering the answer.
+NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def build_predict(service: Service) -> Callable[..., Any]:
@@ -35,6 +47,43 @@ def build_predict(service: Service) -> Callable[..., Any]:
         return JSONResponse(write_answers(asked, answers, latency_ms))
 
     return predict
+
+
+async def stream_events(
+    pieces: AsyncGenerator[str], name: str, *, when_done: Callable[[Sequence[str]], None]
+) -> AsyncIterator[str]:
+    """Give the events of an answer: its pieces, then the whole text.
+
+        data: {"piece": "Fear"}
+
+        event: done
+        data: {"text": "FearNet …", "answered_by": "generator.v1", "latency_ms": 812.4}
+
+    If the model fails midway, the status was already sent, so an `event: error` reports it.
+
+    Parameters
+    ----------
+    pieces : async generator of str
+        Closed when the caller disconnects.
+    name : str
+        Versioned name of the method that answers.
+    when_done : callable
+        Told who answered, once the answer is whole.
+    """
+    begun, text = time.perf_counter(), ""
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                text += piece
+                yield write_event({"piece": piece})
+    except Exception as failure:
+        refusal = refusal_of(failure) if isinstance(failure, MetierError) else our_fault()
+        log_failure(failure)
+        yield write_event({"error": facts_of(refusal)}, kind="error")
+        return
+    when_done([name])
+    latency_ms = round(1000 * (time.perf_counter() - begun), 3)
+    yield write_event({"text": text, "answered_by": name, "latency_ms": latency_ms}, kind="done")
 
 
 async def _read_body(request: Request, limit: int) -> bytes:

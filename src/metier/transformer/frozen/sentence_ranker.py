@@ -16,7 +16,7 @@ from metier.export.graph_export import Exported, export_graph, keep_report, pool
 from metier.export.precision_choice import EquivalenceCheck
 from metier.features.sentence_features import UNITS, best_pieces, features_of, split_pieces
 from metier.features.sentence_ranks import join_sentences
-from metier.predictors.text.lead import lead
+from metier.predictors.text.extracted_sentences import lead
 from metier.progress import Listener, ignore
 from metier.tasks.answers import WRITTEN_TEXT
 from metier.tasks.answers.written_text import TextDecoder

@@ -24,9 +24,9 @@ from metier.bases.huggingface_folder import quiet_transformers
 from metier.errors import SettingsError
 from metier.evaluation.calibration import fit_temperature
 from metier.evaluation.softmax import softmax
-from metier.predictors.answers import Answers
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, Progress, ignore
+from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.label import LABEL
 from metier.tasks.estimators import Classifier
 from metier.tasks.inputs.text import TEXT

@@ -1,12 +1,16 @@
-"""The page at /docs: vendored Swagger UI, which works offline."""
+"""`GET /docs`: the page that tries the service, vendored Swagger UI, which works offline; `GET /` leads to it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-VENDOR = Path(__file__).parent / "vendor"
+from metier.serving.endpoints.endpoint import Endpoint, Service
+
+VENDOR = Path(__file__).parents[1] / "vendor"
 # Only same-origin content. Swagger UI needs inline styles and images from data: URLs.
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
@@ -47,3 +51,15 @@ def add_docs_page(app: FastAPI) -> None:
     app.add_api_route("/docs", page, include_in_schema=False)
     app.add_api_route("/docs/start.js", script, include_in_schema=False)
     app.mount("/docs/vendor", StaticFiles(directory=VENDOR))
+
+
+def build_start_page(service: Service) -> Callable[..., Any]:
+    """Give the function that leads to /docs."""
+
+    async def start_page() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return start_page
+
+
+START_PAGE = Endpoint("/", build_start_page, options={"include_in_schema": False})

@@ -1,0 +1,80 @@
+"""The flags that say what the columns of a file are for and how it is read; the same in every command that reads rows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from metier.data.rows import FLAGGED_ROLES, INPUT_ROLES, TARGET_ROLES
+from metier.errors import suggest
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _together(*options: Decorator) -> Decorator:
+    """Give one decorator that adds several options, in this order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+text_option = click.option(
+    "--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported."
+)
+role_option = click.option(
+    "--role",
+    "roles",
+    metavar="ROLE=COLUMN",
+    multiple=True,
+    help="What another column is for: question, text_pair, labels, spans, score, target…; may be repeated.",
+)
+# What is predicted from what.
+task_options = _together(
+    text_option,
+    click.option("--label", metavar="COLUMN", help="Column with the label. Default: inferred, and reported."),
+    click.option(
+        "--task",
+        metavar="NAME",
+        help="What is to be predicted. Default: inferred from the columns, and reported.",
+    ),
+    role_option,
+)
+group_option = click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
+file_options = _together(
+    click.option("--split", metavar="COLUMN", help="Column that says train, validation or test."),
+    click.option("--encoding", metavar="NAME", help="Default: detected, and reported."),
+    click.option("--delimiter", metavar="SIGN", help="Default: detected, and reported."),
+    click.option(
+        "--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and reported."
+    ),
+)
+
+
+def named_roles(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read `--role question=ask` and the like.
+
+    Raises
+    ------
+    click.UsageError
+        If there is no equals sign, or no role of that name.
+    """
+    known = tuple(dict.fromkeys((*INPUT_ROLES, *TARGET_ROLES, *FLAGGED_ROLES)))
+    named = {}
+    for pair in pairs:
+        role, separator, column = pair.partition("=")
+        if not separator or role not in known:
+            hint = suggest(role, known) if separator else ""
+            raise click.UsageError(
+                f"--role takes ROLE=COLUMN; found {pair!r}.{hint} Roles: {', '.join(known)}."
+            )
+        named[role] = column
+    return named
+
+
+def typed_roles(named: Mapping[str, str]) -> list[str]:
+    """Give named roles as they are typed, word by word."""
+    return [word for role, column in named.items() for word in ("--role", f"{role}={column}")]
