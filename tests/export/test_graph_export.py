@@ -209,12 +209,17 @@ class TestChoice:
         assert report.chosen == settings["precision"] == "fp32"
         assert "not faster" in report.why
 
-    def test_few_rows_prove_nothing(self, choose, rows):
+    def test_few_rows_prove_nothing_so_int8_is_not_made(self, choose, rows, monkeypatch):
+        monkeypatch.setattr(export, "quantize", lambda *_, **__: pytest.fail("INT8 was searched for in vain"))
         report, _ = choose(validation=(rows[0][:50], rows[1][:50]))
         assert report.chosen == "fp32"
-        assert "do not rule out" in report.why
-        assert set(report.latency_ms) == {"fp32", "int8"}
-        assert all(milliseconds > 0 for milliseconds in report.latency_ms.values())
+        assert report.rows == 50
+        assert "50 rows do not rule out" in report.why
+        assert set(report.size_bytes) == {"fp32"}
+
+    def test_598_rows_are_too_few_even_without_a_flip(self):
+        can_prove = {n: EquivalenceCheck.of_labels(["a"] * n, np.zeros(n)).can_prove for n in (597, 598, 599)}
+        assert can_prove == {597: False, 598: False, 599: True}
 
     def test_flipped_answers_are_counted_and_refused(self, choose, many, monkeypatch):
         def ruin(source, path, *, rows):

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import SettingsError
+from metier.evaluation.certification import net_loss_upper_bound
 from metier.evaluation.equivalence import Equivalence, equivalent
 from metier.machine import describe_machine
 
@@ -78,6 +79,11 @@ class EquivalenceCheck:
     items: Sequence[Any]
     is_correct: Callable[[Any], np.ndarray]
 
+    @property
+    def can_prove(self) -> bool:
+        """Whether so many rows could show equality at all: even without a flip 598 rows are too few."""
+        return net_loss_upper_bound(0, 0, len(self.items)) < MARGIN
+
     @classmethod
     def on_rows(cls, items: Sequence[Any], is_correct: Callable[[Any, slice], np.ndarray]) -> Self:
         """Make it of validation rows; `is_correct` gets answers and which rows they are of, the first of enough."""
@@ -110,7 +116,7 @@ def choose_precision(
     Parameters
     ----------
     graphs : mapping of str to Path
-        Where the graph of each precision is, if it was written.
+        Where the graph of each precision is, if it was written; INT8 is asked for only where it can be proved.
     precision : {"auto", "fp32", "int8"}
         `fp32` and `int8` are kept without a comparison.
     check : EquivalenceCheck, optional
@@ -123,11 +129,13 @@ def choose_precision(
     if check is None:
         why = "without validation rows INT8 cannot be proved equal"
         return ExportReport("fp32", why, sizes, machine.instruction_sets)
+    n_rows = len(check.items)
+    if not check.can_prove:
+        return ExportReport("fp32", _too_few(n_rows), sizes, machine.instruction_sets, rows=n_rows)
     correct = {
         kind: check.is_correct(build(path, kind, machine.cores).predict(check.items)).astype(np.int64)
         for kind, path in graphs.items()
     }
-    n_rows = len(check.items)
     equality = equivalent(np.ones(n_rows, np.int64), correct["int8"], correct["fp32"], margin=MARGIN)
     latency = _measure({kind: build(path, kind, 1) for kind, path in graphs.items()}, check.items)
     chosen, why = _verdict(equality, n_rows, latency["fp32"] / latency["int8"])
@@ -143,9 +151,13 @@ def choose_precision(
     )
 
 
+def _too_few(n_rows: int) -> str:
+    return f"{n_rows} rows do not rule out that INT8 loses over {MARGIN * 100:g} points"
+
+
 def _verdict(equality: Equivalence, n_rows: int, ratio: float) -> tuple[str, str]:
     if equality.low <= -MARGIN:
-        return "fp32", f"{n_rows} rows do not rule out that INT8 loses over {MARGIN * 100:g} points"
+        return "fp32", _too_few(n_rows)
     if equality.flips > MOST_FLIPPED_FRACTION * n_rows:
         return "fp32", f"INT8 flips {equality.flips} of {n_rows} answers between right and wrong"
     if ratio <= 1:
