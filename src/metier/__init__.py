@@ -4,8 +4,8 @@ The names below are found when they are first used, so `import metier` takes mil
 notebook pays only for the rooms it enters.
 """
 
-import importlib
 import os
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metier.data.reading import read
     from metier.selection.api import learning_curve, train
 
-    __version__: str
+__version__ = "0.1.0"
 
 # ONNX Runtime 1.31 sends usage data and keeps a device identifier in ~/.cache unless this is set before its first
 # import. Nothing may leave the machine; a user's own setting wins.
@@ -30,14 +30,9 @@ _FOUND_IN = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # Longer to import than everything else here.
-
-        return version("metier")
     if name not in _FOUND_IN:
         raise AttributeError(f"module 'metier' has no attribute {name!r}; it has: {', '.join(__all__)}")
-    module, _, attribute = _FOUND_IN[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return pkgutil.resolve_name(_FOUND_IN[name])
 
 
 def __dir__() -> list[str]:

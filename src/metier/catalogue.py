@@ -3,7 +3,7 @@
 A default that changes gets a new version; the old row stays, so an old run can be repeated.
 """
 
-import importlib
+import pkgutil
 from typing import Any
 
 from metier.errors import CallError, MissingExtraError, UnknownNameError
@@ -120,9 +120,8 @@ def resolve_way(name: str) -> Any:
 
 
 def _load(dotted: str, what: str) -> Any:
-    module, _, attribute = dotted.partition(":")
     try:
-        return vars(importlib.import_module(module))[attribute]
+        return pkgutil.resolve_name(dotted)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -73,9 +73,10 @@ def describe_machine() -> Machine:
 
 def usable_cores() -> int:
     """Cores this process may run on: a container's share, not the machine's total."""
-    if hasattr(os, "sched_getaffinity"):
+    try:
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    except AttributeError:  # Only Linux tells.
+        return os.cpu_count() or 1
 
 
 def _cpu_facts() -> dict[str, str]:

@@ -67,7 +67,7 @@ def _label_is_id(rows: Rows) -> Iterator[Finding]:
 
 
 def _constant(rows: Rows) -> Iterator[Finding]:
-    used = {column for column in vars(rows.roles).values() if column is not None}
+    used = set(rows.roles.named.values())
     constant = [
         name
         for name in rows.table.column_names

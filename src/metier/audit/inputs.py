@@ -23,6 +23,6 @@ def labels_of_rows(rows: Rows) -> list[list[str]] | None:
     An unlabelled row has an empty list.
     """
     for kind in ANSWERS.values():
-        if kind.has_labels and kind.role is not None and getattr(rows.roles, kind.role) is not None:
+        if kind.has_labels and kind.role in rows.roles.named:
             return [kind.row_labels(value) for value in rows.column(kind.role)]
     return None

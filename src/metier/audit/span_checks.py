@@ -43,7 +43,7 @@ def _marked_spans(rows: Rows) -> Iterator[MarkedSpan]:
             for answer in answers or ():
                 yield MarkedSpan(row, answer["start"], answer["start"] + len(answer["text"]), "answer")
     for role in ("head", "tail"):
-        if getattr(roles, role) is not None:
+        if role in roles.named:
             for row, entity in enumerate(rows.column(role)):
                 if entity is not None:
                     yield MarkedSpan(row, entity["start"], entity["end"], role)

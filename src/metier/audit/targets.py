@@ -33,7 +33,7 @@ def check_targets(rows: Rows) -> Iterator[Finding]:
 
 def _missing_sides(rows: Rows) -> Iterator[Finding]:
     for role, noun in (("text_pair", "other text"), ("question", "question")):
-        column = getattr(rows.roles, role)
+        column = rows.roles.column_of(role)
         if column is None:
             continue
         first = _blank(rows.texts)

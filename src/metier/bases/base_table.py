@@ -1,6 +1,6 @@
 """Which bases are known by a short name: ours, and those of plug-ins (entry point group `metier.bases`)."""
 
-import importlib
+import pkgutil
 
 from metier.bases.known_base import KnownBase
 from metier.plug_ins import plug_ins
@@ -25,8 +25,7 @@ def known_base(name: str) -> KnownBase | None:
         place = plug_ins("metier.bases").get(name)
     if place is None:
         return None
-    module, _, attribute = place.partition(":")
-    entry: KnownBase = getattr(importlib.import_module(module), attribute)
+    entry: KnownBase = pkgutil.resolve_name(place)
     return entry
 
 

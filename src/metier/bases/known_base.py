@@ -2,8 +2,8 @@
 
 import functools
 import hashlib
-import importlib
 import importlib.util
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -105,8 +105,7 @@ class KnownBase:
 
     def _convert(self, source: Path, folder: Path) -> None:
         self._check_hash(source)
-        module, _, function = (self.convert or "").partition(":")
-        getattr(importlib.import_module(module), function)(source, folder)
+        pkgutil.resolve_name(self.convert or "")(source, folder)
 
     def _check_hash(self, source: Path) -> None:
         found = file_hash(source)

@@ -98,7 +98,7 @@ def _check_known(show: str, known: tuple[str, ...]) -> None:
 def _facts(rows: Rows, others: Mapping[str, Rows], audit: dict[str, Any]) -> dict[str, Any]:
     return {
         "file": rows.origin,
-        "roles": {role: column for role, column in vars(rows.roles).items() if column is not None},
+        "roles": rows.roles.named,
         "notes": [*rows.notes, *(note for other in others.values() for note in other.notes)],
         **audit,
     }

@@ -4,7 +4,7 @@ So `metier --help` answers at once, and `metier predict` does not wait for what 
 is that the one-line help stands here and not beside the command; a test compares the two.
 """
 
-import importlib
+import pkgutil
 from gettext import gettext
 
 import click
@@ -37,8 +37,7 @@ class CommandTable(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = vars(importlib.import_module(module))[attribute]
+        command: click.Command = pkgutil.resolve_name(COMMANDS[cmd_name][0])
         return command
 
     def resolve_command(

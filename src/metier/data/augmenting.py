@@ -60,7 +60,7 @@ def check_augmentable(rows: Rows, augmentations: Sequence[Augmentation]) -> None
         )
     bold = [each.name for each in augmentations if not each.keeps_meaning]
     for role, what in DELICATE_ROLES.items():
-        if bold and getattr(rows.roles, role) is not None:
+        if bold and role in rows.roles.named:
             raise CallError(
                 f"{', '.join(bold)} could change {what}, and so the correct target. "
                 "These only add typing errors and are safe: --augment keyboard,homophone,shape."
@@ -106,7 +106,7 @@ Made = tuple[int, str, Callable[[Offsets], Offsets]]  # Source row, new text, an
 
 def _make(rows: Rows, ways: Sequence[tuple[Augmentation, Way]], random: np.random.Generator) -> Iterator[Made]:
     texts = list(rows.texts)
-    marked = {role: rows.column(role) for role in OFFSET_ROLES if getattr(rows.roles, role) is not None}
+    marked = {role: rows.column(role) for role in OFFSET_ROLES if role in rows.roles.named}
     for augmentation, way in ways:
         for _ in range(augmentation.times):
             for number, text in enumerate(texts):
@@ -137,7 +137,7 @@ def _appended(rows: Rows, sources: np.ndarray, made: Sequence[Made]) -> Rows:
     added = rows.take(sources)
     columns: Mapping[str, list[Any]] = {rows.roles.text: [text for _, text, _ in made]}
     for role in OFFSET_ROLES:
-        name = getattr(rows.roles, role)
+        name = rows.roles.column_of(role)
         if name is not None:
             moved = [_moved(value, move) for value, (_, _, move) in zip(added.column(role), made, strict=True)]
             columns = {**columns, name: moved}

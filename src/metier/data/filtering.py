@@ -25,7 +25,7 @@ def drop_unlabelled(rows: Rows) -> tuple[Rows, int]:
         raise MissingLabelError(f"{rows.origin} has no label column. Name it with --label.")
     labelled = np.ones(len(rows), dtype=bool)
     for role in targets:
-        labelled &= pc.is_valid(rows.table.column(getattr(rows.roles, role))).to_numpy()
+        labelled &= pc.is_valid(rows.table.column(rows.roles.column_of(role))).to_numpy()
     kept = np.flatnonzero(labelled)
     return rows.take(kept), len(rows) - len(kept)
 

@@ -8,7 +8,7 @@ of the rows.
 
 import os
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def read(
     given = _given(columns)
     if isinstance(source, Rows):
         kept = {
-            role: column if given[role] is None else given[role] for role, column in vars(source.roles).items()
+            role: column if given[role] is None else given[role]
+            for role, column in asdict(source.roles).items()
         }
         rows = _with_roles(source.table, kept, options, origin=source.origin, notes=())
         return Rows(
@@ -119,7 +120,7 @@ def read_alike(
     MissingColumnError
         If they do not have these columns.
     """
-    given = {role: column or NONE for role, column in vars(like.roles).items()}
+    given = {role: column or NONE for role, column in asdict(like.roles).items()}
     given |= {"group": NONE, "time": NONE, "split": NONE}
     known = {label for labels in like.column("labels") for label in labels or ()} if like.roles.labels else ()
     options = ReadOptions(
@@ -166,7 +167,7 @@ def iterate(
     else:
         whole = source.table if isinstance(source, Rows) else table_of(source)
         if isinstance(source, Rows):
-            given |= {role: given[role] or getattr(source.roles, role) for role in INPUT_ROLES}
+            given |= {role: given[role] or source.roles.column_of(role) for role in INPUT_ROLES}
         starts = range(0, max(whole.num_rows, 1), batch_rows)
         batches = Batches(whole.slice(start, batch_rows) for start in starts)
         origin = source.origin if isinstance(source, Rows) else "the rows"
@@ -178,7 +179,7 @@ def iterate(
         if not first_row:
             # The roles of the first batch hold for all batches.
             notes = (*notes, *rows.notes)
-            given |= {role: getattr(rows.roles, role) or NONE for role in INPUT_ROLES}
+            given |= {role: rows.roles.column_of(role) or NONE for role in INPUT_ROLES}
         first_row += table.num_rows
         yield Rows(rows.table, rows.roles, origin=origin, notes=notes)
     if not first_row:

@@ -7,7 +7,7 @@ string only on access. `Texts` is the list-like view that methods take.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -84,10 +84,20 @@ class Roles:
     target: str | None = None
     messages: str | None = None
 
+    def column_of(self, role: str) -> str | None:
+        """Give the column of a role; None where no column has it. Raises KeyError for what is no role."""
+        column: str | None = asdict(self)[role]
+        return column
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The column of each role that has one."""
+        return {role: column for role, column in asdict(self).items() if column is not None}
+
     @property
     def targets(self) -> tuple[str, ...]:
         """The target roles that have a column."""
-        return tuple(role for role in TARGET_ROLES if getattr(self, role) is not None)
+        return tuple(role for role in TARGET_ROLES if role in self.named)
 
 
 def flag(role: str) -> str:
@@ -157,15 +167,15 @@ class Rows:
         self.origin = origin
         self.notes = notes
         self.separator = separator
-        for role, column in vars(roles).items():
-            if column is not None and column not in table.column_names:
+        for role, column in roles.named.items():
+            if column not in table.column_names:
                 raise MissingColumnError(column, found=table.column_names, origin=origin, flag=flag(role))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        played = ", ".join(f"{role} = {name}" for role, name in vars(self.roles).items() if name is not None)
+        played = ", ".join(f"{role} = {name}" for role, name in self.roles.named.items())
         return f"<Rows {self.origin}: {len(self):,} rows, {played}>"
 
     @property
@@ -179,9 +189,7 @@ class Rows:
         if self.roles.messages is not None:
             conversations = self.table.column(self.roles.messages).to_pylist()
             return ["\n".join(message["content"] for message in turns or ()) for turns in conversations]
-        beside = [
-            self.column(role) for role in ("question", "text_pair") if getattr(self.roles, role) is not None
-        ]
+        beside = [self.column(role) for role in ("question", "text_pair") if role in self.roles.named]
         if not beside:
             return self.texts
         return ["\n".join(part or "" for part in parts) for parts in zip(self.texts, *beside, strict=True)]
@@ -199,8 +207,7 @@ class Rows:
 
     def column(self, role: str) -> list[Any]:
         """The values of the column of a role, as Python objects; None where a row has no value."""
-        name = getattr(self.roles, role)
-        return list(self.table.column(name).to_pylist())
+        return list(self.table.column(self.roles.column_of(role)).to_pylist())
 
     def values(self, role: str) -> list[Any]:
         """The value of a role in each row, in the form that tasks take.
@@ -217,7 +224,7 @@ class Rows:
         MissingLabelError
             If no column has the role, or some rows have no value.
         """
-        name = getattr(self.roles, role)
+        name = self.roles.column_of(role)
         noun = "label" if role == "label" else role.replace("_", " ")
         if name is None:
             raise MissingLabelError(
@@ -247,7 +254,7 @@ class Rows:
 
     def with_roles(self, **roles: str | None) -> "Rows":
         """The same rows with some roles changed."""
-        changed = Roles(**{**vars(self.roles), **roles})  # type: ignore[arg-type]  # a text role is never None
+        changed = replace(self.roles, **roles)  # type: ignore[arg-type]  # a text role is never None
         return self._with(self.table, changed)
 
     def _with(self, table: pa.Table, roles: Roles) -> "Rows":
@@ -258,7 +265,7 @@ class Rows:
         """SHA-256 over inputs and targets in order, independent of the file they came from."""
         digest = hashlib.sha256()
         for role in dict.fromkeys(("text", "label", *INPUT_ROLES, *TARGET_ROLES)):
-            name = getattr(self.roles, role)
+            name = self.roles.column_of(role)
             if name is None:
                 continue
             if role not in ("text", "label"):  # With its role, so that a swapped pair differs.

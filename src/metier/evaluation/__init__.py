@@ -3,7 +3,7 @@
 The names below are imported on first use: predictors need some of these modules without importing scipy.
 """
 
-import importlib
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from metier.evaluation.softmax import softmax
@@ -155,4 +155,4 @@ _MODULE_OF = {name: module for module, names in _FOUND_IN.items() for name in na
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return pkgutil.resolve_name(f"{__name__}.{_MODULE_OF[name]}:{name}")

@@ -170,7 +170,8 @@ def _runs_of_words(
             if whole or not (is_function[first] or is_function[last]):
                 found[first, last] = False
     found[0, len(words) - 1] = False
-    starts, stops = ({getattr(word, edge): at for at, word in enumerate(words)} for edge in ("start", "end"))
+    starts = {word.start: at for at, word in enumerate(words)}
+    stops = {word.end: at for at, word in enumerate(words)}
     for quote in _quoted(text, start, end):
         first_word, last_word = starts.get(quote.start(1)), stops.get(quote.end(1))
         if first_word is not None and last_word is not None and first_word <= last_word:

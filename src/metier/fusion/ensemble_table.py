@@ -4,7 +4,7 @@ An ensemble is added with one file and one row: what is called with the name and
 easily `ensemble.Ensemble` with a recipe. Which kinds of answers it suits is said by the answer kind.
 """
 
-import importlib
+import pkgutil
 from collections.abc import Callable
 
 from metier.errors import UnknownNameError
@@ -46,6 +46,5 @@ def ensemble_factory(name: str) -> Callable[[str], Builder]:
     known = ensembles()
     if name not in known:
         raise UnknownNameError("ensemble", name, known=known)
-    module, _, attribute = known[name].partition(":")
-    factory: Callable[[str], Builder] = getattr(importlib.import_module(module), attribute)
+    factory: Callable[[str], Builder] = pkgutil.resolve_name(known[name])
     return factory

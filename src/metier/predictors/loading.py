@@ -5,8 +5,8 @@ method's `name`, the `labels`, and whatever else that class needs. A composite p
 keeps each of its members in a subfolder of the same form.
 """
 
-import importlib
 import json
+import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,15 +94,14 @@ def load_predictor(folder: Path, *, threads: int = 1) -> Predictor:
     kind = read_settings(folder)["kind"]
     if kind not in KINDS:
         raise UnknownNameError("predictor kind", kind, known=KINDS)
-    module, _, name = KINDS[kind].partition(":")
     try:
-        found = importlib.import_module(module)
+        found = pkgutil.resolve_name(KINDS[kind])
     except ModuleNotFoundError as error:
         # Writing is the one thing that not every kind of base does without torch.
-        if not module.startswith("metier.transformer"):
+        if not KINDS[kind].startswith("metier.transformer"):
             raise
         raise MissingExtraError(f"The predictor {kind}", extra="train") from error
-    predictor: Predictor = getattr(found, name).load(folder, threads=threads)
+    predictor: Predictor = found.load(folder, threads=threads)
     return predictor
 
 

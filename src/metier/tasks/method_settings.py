@@ -10,6 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar, Union, get_args, get_origin
 from typing import runtime_checkable as checkable
 
+import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
@@ -117,9 +118,13 @@ def expected(field: FieldInfo) -> str:
         names = ", ".join(map(str, choices)) if len(choices) > 1 else repr(choices[0])
         kind = f"one of {names}" if len(choices) > 1 else names
     else:
-        kind = " or ".join(KINDS.get(member, getattr(member, "__name__", str(member))) for member in members)
+        kind = " or ".join(KINDS.get(member, _type_name(member)) for member in members)
         kind = f"{kind} {_range(field)}".strip()
     return f"None or {kind}" if NoneType in _members(field.annotation) else kind
+
+
+def _type_name(member: Any) -> str:
+    return member.__name__ if isinstance(member, type) else str(member)
 
 
 def _range(field: FieldInfo) -> str:
@@ -163,7 +168,7 @@ def _annotation(field: FieldInfo) -> Any:
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give numbers of numpy as numbers of Python."""
     return {
-        name: value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+        name: value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
         for name, value in values.items()
     }
 

@@ -66,7 +66,7 @@ class Retrieval(PlainTask):
         EmptyDataError
             If every query is answered by the same.
         """
-        role = next((role for role in ANSWER_ROLES if getattr(rows.roles, role) is not None), None)
+        role = next((role for role in ANSWER_ROLES if role in rows.roles.named), None)
         if role is None:
             raise MissingLabelError(
                 f"{rows.origin} has no column with what answers a query; it has: "

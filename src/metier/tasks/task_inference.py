@@ -26,8 +26,9 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def infer_task(rows: "Rows") -> tuple[str, str]:
     """Give the name of the inferred task, and a note with the evidence and the flag that overrides it."""
+    named = rows.roles.named
     for task, roles in _SIGNS:
-        if all(getattr(rows.roles, role) is not None for role in roles):
-            evidence = ", ".join(f"{role} = {getattr(rows.roles, role)}" for role in roles)
+        if named.keys() >= set(roles):
+            evidence = ", ".join(f"{role} = {named[role]}" for role in roles)
             return task, f"task = {task}, inferred from {evidence} (--task)"
     return "classification", "task = classification, as no column shows another task (--task)"

@@ -5,7 +5,7 @@ group `metier.tasks`, whose name is the task's and whose value leads to a `TaskR
 catalogue.
 """
 
-import importlib
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -156,5 +156,4 @@ def load_task(name: str) -> Any:
     UnknownNameError
         If no task has that name.
     """
-    module, _, attribute = known_task(name).where.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return pkgutil.resolve_name(known_task(name).where)

@@ -1,13 +1,32 @@
 """Check the texts passed to a method."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from metier.errors import EmptyDataError
 
 
+@runtime_checkable
+class Array(Protocol):
+    """A numpy array, a pandas Series or the like; the libraries need not be loaded to know one."""
+
+    def tolist(self) -> Any:
+        """Give its values as Python has them."""
+        ...
+
+
 class StoredTexts(Sequence[str]):
     """Texts stored outside Python and read on access; passed on without making a list."""
+
+
+@runtime_checkable
+class OfTexts(Protocol):
+    """What has texts: `Rows`, whose class would load Arrow."""
+
+    @property
+    def texts(self) -> Any:
+        """The text of each row."""
+        ...
 
 
 def as_texts(X: Any) -> Sequence[str]:
@@ -25,13 +44,13 @@ def as_texts(X: Any) -> Sequence[str]:
     TypeError
         If it does not hold texts.
     """
-    X = X.texts if isinstance(getattr(X, "texts", None), StoredTexts) else X
+    X = X.texts if isinstance(X, OfTexts) and isinstance(X.texts, StoredTexts) else X
     if isinstance(X, str):
         raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
     if isinstance(X, StoredTexts):
         texts: Sequence[str] = X
     else:
-        values = X.tolist() if hasattr(X, "tolist") else list(X)
+        values = X.tolist() if isinstance(X, Array) else list(X)
         texts = [_as_text(value, position) for position, value in enumerate(values)]
     if len(texts) == 0:
         raise EmptyDataError(

@@ -11,7 +11,7 @@ from typing import Any
 
 from metier.errors import MissingExtraError, UnknownNameError
 from metier.text.parsing import ENGLISH, is_parser_installed
-from metier.text.segmentation import has_han
+from metier.text.segmentation import has_han, jieba
 
 TAGGERS = ("none", "jieba", "spacy")
 BLOCK = 20_000  # Characters or tokens per call: bounds memory.
@@ -53,12 +53,10 @@ def check_tagger(tagger: str) -> None:
 
 
 def _by_jieba(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[str, ...]]:
-    import rjieba  # Loads a dictionary of some megabytes, only for Chinese texts.
-
     marks: list[tuple[str, ...]] = [()] * len(offsets)
     position, number = 0, 0
     for first in range(0, len(text), BLOCK):
-        for word, tag in rjieba.tag(text[first : first + BLOCK]):
+        for word, tag in jieba().tag(text[first : first + BLOCK]):
             start, end = position, position + len(word)
             position = end
             while number < len(offsets) and offsets[number][0] < end:

@@ -74,12 +74,12 @@ def structure(
         If the separator of labels seems to be part of labels.
     """
     for role in TEXTS:
-        name = getattr(roles, role)
+        name = roles.column_of(role)
         if name is not None:
             table = to_text_column(table, name)
     work = _Work(table, options, origin, first_row)
     for role in STRUCTURED:
-        name = getattr(roles, role)
+        name = roles.column_of(role)
         if name is not None:
             work.against_text(role, name, roles.text)
     separator = None if roles.labels is None else work.labels(roles.labels, text=roles.text)

@@ -1,17 +1,32 @@
 """Rows in memory: data frames, Arrow tables, lists."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from metier.data.formats.batches import as_string
 from metier.errors import CallError, DataError
+from metier.text.given_texts import Array
 
 _EXPECTED = (
     "Give a path, a pandas DataFrame, an Arrow table, a list of mappings, a list of (text, label) pairs "
     "or a list of str."
 )
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """A data frame of pandas, which need not be installed."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of its columns."""
+        ...
+
+    def to_dict(self) -> dict[Any, Any]:
+        """Give its columns."""
+        ...
 
 
 def table_of(source: Any) -> pa.Table:
@@ -28,10 +43,9 @@ def table_of(source: Any) -> pa.Table:
         return source
     if isinstance(source, pa.RecordBatch):
         return pa.Table.from_batches([source])
-    # pandas need not be installed, so a frame is recognised by its attributes.
-    if hasattr(source, "columns") and hasattr(source, "to_dict"):
+    if isinstance(source, Frame):
         return _table_of_frame(source)
-    if hasattr(source, "tolist"):
+    if isinstance(source, Array):
         source = source.tolist()
     if isinstance(source, str | bytes | Mapping) or not isinstance(source, Sequence):
         raise CallError(f"Found {type(source).__name__} where rows were expected. {_EXPECTED}")

@@ -63,7 +63,7 @@ def _lines(path: Path, text: str) -> Numbered:
         try:
             value = json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
-            reason = getattr(error, "msg", "nested too deeply")
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
             raise BrokenRowError(
                 str(path),
                 number,

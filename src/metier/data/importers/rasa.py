@@ -16,6 +16,8 @@ from metier.data.importers.documents import text_of
 from metier.data.importers.imported import Imported, span
 from metier.errors import BrokenRowError, UnreadableFileError
 
+# The one in C is faster, where PyYAML was built with it.
+LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _entity = re.compile(
     r"\[(?P<words>[^\]]+?)\]"
     r"(?:\((?P<label>[^:)]+?)(?::(?P<value>[^)]+))?\)|(?P<one>\{[^}]+?\})|\[(?P<several>\{.*?\})\])"
@@ -67,13 +69,14 @@ def _files(folder: Path) -> list[Path]:
 
 def _section(path: Path) -> list[Any] | None:
     try:
-        document = yaml.load(text_of(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        document = yaml.load(text_of(path), Loader=LOADER)  # noqa: S506
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        marked = error if isinstance(error, yaml.MarkedYAMLError) else yaml.MarkedYAMLError()
+        mark, problem = marked.problem_mark, marked.problem
         raise BrokenRowError(
             str(path),
             1 if mark is None else mark.line + 1,
-            f"this is not YAML ({getattr(error, 'problem', None) or 'it cannot be read'}).",
+            f"this is not YAML ({problem or 'it cannot be read'}).",
             remedy="Fix it there.",
         ) from None
     section = document.get("nlu") if isinstance(document, Mapping) else None

@@ -55,12 +55,11 @@ def import_docbin(path: Path) -> Imported:
 def _read(path: Path) -> list[Any]:
     if importlib.util.find_spec("spacy") is None:
         raise MissingExtraError("Reading spaCy's DocBin", extra="nlp")
-    import spacy  # Takes half a second to import.
-    from spacy.tokens import DocBin
+    import spacy  # Takes half a second, and loads torch where that is installed.
 
     broken = f"{path} is not a DocBin of spaCy, or is broken. Write it again with DocBin.to_disk."
     try:
-        binary = DocBin().from_bytes(path.read_bytes())
+        binary = spacy.tokens.DocBin().from_bytes(path.read_bytes())
         return list(binary.get_docs(spacy.blank("xx").vocab))
     except (ValueError, KeyError, TypeError, AssertionError, zlib.error) as error:
         raise UnreadableFileError(broken) from error

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import yaml
@@ -26,6 +26,23 @@ from metier.text import has_han
 # From a text to a label, or None to abstain.
 LabellingFunction = Callable[[str], str | None]
 REGEX = "re:"
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A rule with a name."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for the report."""
+        ...
+
+
+@runtime_checkable
+class Function(Protocol):
+    """A Python function, or what wraps one."""
+
+    __name__: str
 
 
 class _Written(BaseModel, frozen=True, extra="forbid"):
@@ -78,7 +95,7 @@ def read_rules(path: Path) -> list[Rule]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise CallError(f"The rules {path} cannot be read ({reason}). Check --rules.") from None
     except yaml.YAMLError as error:
         raise CallError(f"{path} is not YAML: {error}. Quote what holds a colon or a bracket.") from None
@@ -123,10 +140,14 @@ def apply_rules(rules: Sequence[Rule | LabellingFunction], texts: Sequence[str])
         )
     codes = {label: position for position, label in enumerate(labels)} | {None: ABSTAINS}
     matrix = np.array([[codes[label] for label in row] for row in found], dtype=np.int64)
-    names = tuple(
-        getattr(rule, "name", getattr(rule, "__name__", str(number))) for number, rule in enumerate(rules, 1)
-    )
+    names = tuple(_name_of(rule, number) for number, rule in enumerate(rules, 1))
     return Votes(matrix, labels, names)
+
+
+def _name_of(rule: Rule | LabellingFunction, number: int) -> str:
+    if isinstance(rule, Named):
+        return rule.name
+    return rule.__name__ if isinstance(rule, Function) else str(number)
 
 
 def _build(number: int, values: Any, faults: list[str]) -> Rule | None:
@@ -145,8 +166,8 @@ def _build(number: int, values: Any, faults: list[str]) -> Rule | None:
     if not written.any_of and not written.all_of:
         faults.append(f"{where}: it has neither any_of nor all_of, so it would apply to every text")
     conditions = {
-        name: tuple(_compile(pattern, f"{where}, {name}", faults) for pattern in getattr(written, name))
-        for name in ("any_of", "all_of", "none_of")
+        name: tuple(_compile(pattern, f"{where}, {name}", faults) for pattern in patterns)
+        for name, patterns in written.model_dump(include={"any_of", "all_of", "none_of"}).items()
     }
     return Rule(written.name or f"{number}: {written.label}", written.label, **conditions)
 

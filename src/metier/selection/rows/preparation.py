@@ -1,6 +1,6 @@
 """Rows for a run: read, checked, filtered as asked, split; and the proof that a resumed run has the same ones."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from metier.audit import Audit, drop_leaks, examine
@@ -118,7 +118,7 @@ def check_same_rows(run: RunFolder, prepared: Prepared) -> None:
     fingerprints = {name: rows.fingerprint for name, rows in parts.items()}
     facts = {
         "fingerprints": fingerprints,
-        "roles": vars(splits.train.roles),
+        "roles": asdict(splits.train.roles),
         "rows": {name: len(rows) for name, rows in parts.items()},
         "notes": [*splits.train.notes, *prepared.notes, *splits.notes],
         "audit": prepared.audit.as_dict(),

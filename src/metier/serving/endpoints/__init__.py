@@ -1,6 +1,6 @@
 """The endpoints of the service: one file each, or a few that belong together, and one row of `ENDPOINTS`."""
 
-import importlib
+import pkgutil
 
 from metier.serving.endpoints.endpoint import Endpoint, Service
 
@@ -18,8 +18,4 @@ ENDPOINTS = (
 
 def endpoints() -> list[Endpoint]:
     """Give the endpoints of the table."""
-    found = []
-    for path in ENDPOINTS:
-        module, _, name = path.partition(":")
-        found.append(getattr(importlib.import_module(module), name))
-    return found
+    return [pkgutil.resolve_name(path) for path in ENDPOINTS]

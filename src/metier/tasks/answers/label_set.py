@@ -266,7 +266,7 @@ def label_space(sets: Sequence[Iterable[str]], *, origin: str = "these rows") ->
 
 
 def _as_labels(own: Any, position: int) -> list[str]:
-    if isinstance(own, str | Mapping) or not hasattr(own, "__iter__"):
+    if isinstance(own, str | Mapping) or not isinstance(own, Iterable):
         raise TypeError(
             f"Expected a list of labels at position {position}, found {type(own).__name__}. "
             "Give one list a text, [] where it has no label."

@@ -1,6 +1,6 @@
 """The forms of questions, one file a form: how they are read and checked, and what is shown of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metier.errors import UnknownNameError
@@ -54,7 +54,7 @@ def input_of(keys: Sequence[str]) -> InputKind:
 def input_of_rows(rows: "Rows") -> InputKind:
     """Give the input kind of what rows ask, as the roles of their columns show it."""
     for kind in INPUTS.values():
-        if kind.roles and all(getattr(rows.roles, role) is not None for role in kind.roles):
+        if kind.roles and rows.roles.named.keys() >= set(kind.roles):
             return kind
     return TEXT
 
@@ -82,8 +82,8 @@ def read_any(X: Any) -> Sequence[Any]:
 
     For methods that are made of others, which check what they are asked.
     """
-    if not isinstance(X, str) and hasattr(X, "__getitem__") and hasattr(X, "__len__") and len(X):
-        first = X.iloc[0] if hasattr(X, "iloc") else X[0]
+    if isinstance(X, Collection) and not isinstance(X, str):
+        first = next(iter(X), None)
         if isinstance(first, Mapping) and set(first) != {"text"}:
             return list(X)
     return TEXT.read(X)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from metier.errors import DataError, EmptyDataError
 from metier.tasks.inputs.kind import PlainInput
 from metier.tasks.inputs.parts import parts_fault, shape_fault
+from metier.text.given_texts import OfTexts
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from sklearn.utils import Tags
@@ -97,7 +98,8 @@ def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
         If an item is neither, or a conversation that nobody could answer, or some are texts and some
         conversations.
     """
-    if hasattr(X, "roles"):  # Rows, whose class would load Arrow.
+    is_rows = isinstance(X, OfTexts)
+    if is_rows:
         X = CONVERSATION.from_rows(X)
     if isinstance(X, str):
         raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
