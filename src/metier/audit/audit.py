@@ -28,7 +28,7 @@ from metier.data.columns.value_faults import FaultLog
 from metier.data.rows import Rows
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.task_inference import infer_task
-from metier.text import detect_language
+from metier.text import LanguageMix, detect_language
 
 SEVERITIES = ("error", "warning", "note")
 # Every name a finding can have, in the order of the checks.
@@ -105,6 +105,7 @@ def examine(
     test: Rows | None = None,
     validation: Rows | None = None,
     task: str | None = None,
+    languages: LanguageMix | None = None,
     label_errors: bool | None = None,
     faults: Mapping[str, FaultLog] | None = None,
     random_state: int = 0,
@@ -120,6 +121,8 @@ def examine(
         Held-out rows.
     task : str, optional
         The task; None: inferred from the columns.
+    languages : LanguageMix, optional
+        Of the training rows, where it is known; None: detected.
     label_errors : bool, optional
         Whether to look for mislabelled rows; by default when there are at most 50,000 rows.
     faults : mapping of str to FaultLog, optional
@@ -131,7 +134,7 @@ def examine(
     train = parts.pop("train")
     if label_errors is None:
         label_errors = len(train) <= MOST_ROWS
-    mix = detect_language(train.texts)
+    mix = languages or detect_language(train.texts)
     checks = [
         *([check_task_fit(train, task)] if task is not None else []),
         *(check(train) for check in CHECKED),
@@ -150,8 +153,8 @@ def examine(
     ]
     found = sorted(_run([*read, *to_run], listener), key=lambda finding: SEVERITIES.index(finding.severity))
     sizes = {"train": len(train)} | {name: len(part) for name, part in parts.items()}
-    languages = {"language": mix.main_language, "language_shares": mix.shares}
-    return Audit(tuple(found), _facts(train, sizes, task) | languages)
+    of_texts = {"language": mix.main_language, "language_shares": mix.shares}
+    return Audit(tuple(found), _facts(train, sizes, task) | of_texts)
 
 
 def _parts(

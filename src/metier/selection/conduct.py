@@ -26,7 +26,7 @@ from metier.selection.planning import Planner
 from metier.selection.reasons import reasons_of
 from metier.selection.recommendation import Answered, Recommendation, recommend
 from metier.selection.report_facts import Tested, build_report
-from metier.selection.rows.augmenting import AugmentationBase, check_augmentation
+from metier.selection.rows.augmenting import check_augmentation
 from metier.selection.rows.preparation import Prepared, Sources, check_same_rows, prepare, read_all
 from metier.selection.settings import TrainSettings, settings_text
 from metier.selection.studies.study import Study, foreseen
@@ -107,7 +107,7 @@ def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_n
     check_augmentation(rows[0], settings)
     clock = Clock(settings.budget_minutes * 60)
     listener(Progress("reading and checking the rows", 0, None, unit=""))
-    prepared = prepare(rows, settings, base=AugmentationBase(decisions.base, decisions.language))
+    prepared = prepare(rows, settings, decisions)
     decisions = decisions.learned_from(prepared.splits, settings)
     return Begun(Path(rows[0].origin).stem, settings, decisions, prepared, clock, listener)
 

@@ -22,7 +22,7 @@ from metier.tasks.method_settings import Declares
 from metier.tasks.task_check import check_task
 from metier.tasks.task_inference import infer_task
 from metier.tasks.task_table import ORDERED, alias_note, known_task, load_task, task_name
-from metier.text.language import detect_language
+from metier.text.language import LanguageMix, detect_language
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class RunDecisions:
         What is to be predicted, its label space learned from the training rows.
     task_note : str or None
         How the task was inferred; None where the settings name it.
-    language : str
-        Of most training rows: en, zh or other.
+    languages : LanguageMix
+        Of the training rows; `language` is that of most: en, zh or other.
     base : str
         Name of the base that methods which read stand on; `auto` where none of them runs.
     precision : str
@@ -49,12 +49,17 @@ class RunDecisions:
 
     task: Task
     task_note: str | None
-    language: str
+    languages: LanguageMix
     base: str
     precision: str
     candidates: tuple[str, ...]
     ensembles: tuple[str, ...]
     searched: str | None = None
+
+    @property
+    def language(self) -> str:
+        """The language of most training rows."""
+        return self.languages.main_language
 
     def learned_from(self, splits: Splits, settings: TrainSettings) -> Self:
         """Give the same decisions with the task as the training rows of a split show it."""
@@ -72,7 +77,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     """
     name, note = choose_task(train, settings)
     task = build_task(name, drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train, settings)
-    language = detect_language(train.texts).main_language
+    languages = detect_language(train.texts)
     searched = searchable_method(task) if settings.search else None
     names = candidate_names(task, settings)
     candidates = tuple(one for one in names if not catalogue.is_ensemble(one))
@@ -83,11 +88,11 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     _check_methods(candidates, searched, settings)
     stated = _stated(candidates, searched)
     _check_base(stated, settings)
-    base = _base_for_reading(list(stated.values()), language, settings)
+    base = _base_for_reading(list(stated.values()), languages.main_language, settings)
     check_unlabelled(names, task.name, settings)
     precision = "bf16" if importlib.util.find_spec("torch") and describe_machine().has_bf16 else "fp32"
     ensembles = tuple(one for one in names if catalogue.is_ensemble(one))
-    return RunDecisions(task, note, language, base, precision, candidates, ensembles, searched)
+    return RunDecisions(task, note, languages, base, precision, candidates, ensembles, searched)
 
 
 def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:

@@ -8,12 +8,13 @@ import pytest
 
 import metier
 from metier import catalogue
+from metier.fusion.ensemble import fresh
 from metier.predictors.constant import ConstantPredictor
 from metier.predictors.loading import load_predictor
 from metier.progress import ignore
 from metier.runs.run_folder import Entry, RunFolder
 from metier.selection.execution.distilling import Distilled
-from metier.selection.execution.fitting import Fitted
+from metier.selection.execution.fitting import Fitted, Here
 from metier.selection.settings import arguments_of, check_settings
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -108,18 +109,23 @@ def test_why_nobody_is_taught_is_reported(run, words, tmp_path):
     assert words in found.why
 
 
-def test_the_student_has_the_settings_of_the_encoder_and_is_fitted_where_candidates_are(tmp_path):
+def ready(folder, *, base):
+    """A run that teaches a student which trains two matrices of rank 8 beside each of its base's."""
     pytest.importorskip("torch", reason="needs metier[train]")
-    settings = check_settings(
-        {"adaptation": "lora:8", "methods": {"encoder": {"learning_rate": 0.0003}}, "threads": 1}
-    )
+    own = {"learning_rate": 0.0003, "precision": "fp32"}
+    settings = check_settings({"adaptation": "lora:8", "methods": {"encoder": own}, "threads": 1})
     trained = [entry("average.v1", ["x.v1", "y.v1"]), entry("encoder.v1")]
-    trained[1].params = {"base": "minilm", "epochs": 2, "learning_rate": 0.1}
+    trained[1].params = {"base": base, "epochs": 2, "learning_rate": 0.1}
     run = Run("classification", trained, left=600.0, settings=settings)
-    run.run = RunFolder(tmp_path)
-    folder = run.run.candidate("average.v1")
-    folder.mkdir(parents=True)
-    ConstantPredictor(probabilities=[0.3, 0.7], labels=["a", "b"], name="average.v1").save(folder)
+    run.run = RunFolder(folder)
+    teacher = run.run.candidate("average.v1")
+    teacher.mkdir(parents=True)
+    ConstantPredictor(probabilities=[0.3, 0.7], labels=["a", "b"], name="average.v1").save(teacher)
+    return run
+
+
+def test_the_student_has_the_settings_of_the_encoder_and_is_fitted_where_candidates_are(tmp_path):
+    run = ready(tmp_path, base="minilm")
     found = Distilled("distilled.v1").build(run)
     (job,) = run.jobs
     assert (found.status, found.facts["teacher"]) == ("trained", "average.v1")
@@ -133,3 +139,21 @@ def test_the_student_has_the_settings_of_the_encoder_and_is_fitted_where_candida
     }
     assert given["objective"] == "cross_entropy+distillation:0.5:2"
     assert given["time_limit_minutes"] == 10.0
+
+
+def test_a_trained_student_adapts_its_base_as_the_settings_say(tiny_base, tmp_path):
+    run = ready(tmp_path, base=str(tiny_base))
+    fitted = []
+
+    def fit(job):
+        fitted.append(Here().fit(job, fresh(run.run.candidate(job.name)), run.listener))
+        return fitted[0]
+
+    run.fit = fit
+    found = Distilled("distilled.v1").build(run)
+    assert found.facts["adaptation"] == "lora:8"
+    # What trained are the head and the matrices beside those of the base.
+    assert 0 < found.facts["weights_trained"] < found.facts["weights_all"] / 10
+    assert (found.params["epochs"], fitted[0].seconds > 0) == (2, True)
+    student = load_predictor(run.run.candidate("distilled.v1"), threads=1)
+    assert student.predict(["one", "two"]).probabilities.shape == (2, 2)

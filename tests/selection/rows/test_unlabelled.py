@@ -15,6 +15,7 @@ from metier.selection.rows.preparation import Sources
 from metier.selection.rows.unlabelled import with_unlabelled
 from metier.selection.settings import check_settings
 from metier.tasks.task_table import TASKS
+from metier.text import LanguageMix
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 LABELS = ("card_arrival", "exchange_rate", "age_limit", "change_pin")
@@ -130,3 +131,20 @@ def test_bad_input_is_reported_before_any_work(files, tmp_path):
     )
     with pytest.raises(CallError, match="learned from for the task classification; the task is text_pair"):
         decide(pairs, settings)
+
+
+def test_the_language_is_detected_once_and_passed_on(files, tmp_path, monkeypatch):
+    rows = read(files / "train.csv")
+    monkeypatch.setattr(
+        "metier.selection.decisions.detect_language",
+        lambda texts: LanguageMix({"zh": 0.6, "en": 0.4, "other": 0.0}, len(texts)),
+    )
+    begun = begin(Sources(rows, None, None), check_settings({"candidates": ["majority"]}), ignore)
+    assert begun.decisions.language == "zh"
+    assert begun.prepared.audit.facts["language_shares"] == {"zh": 0.6, "en": 0.4, "other": 0.0}
+    english = write(tmp_path / "en.csv", [{"text": "where is my new card?"}] * 3, ["text"])
+    settings = check_settings(
+        {"data": {"unlabelled": str(english)}, "candidates": ["majority", "self_training"]}
+    )
+    with pytest.raises(DataError, match=r"The labelled rows are Chinese, and 0 % .* most are English"):
+        begin(Sources(rows, None, None), settings, ignore)

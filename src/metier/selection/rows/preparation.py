@@ -1,7 +1,7 @@
 """Rows for a run: read, checked, filtered as asked, split; and the proof that a resumed run has the same ones."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from metier.audit import Audit, drop_leaks, examine
 from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
@@ -10,6 +10,7 @@ from metier.runs.run_folder import RunFolder, plain
 from metier.selection.rows.augmenting import AugmentationBase, augment_splits
 from metier.selection.rows.unlabelled import read_unlabelled
 from metier.selection.settings import ROLES, TrainSettings
+from metier.text import LanguageMix
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,29 @@ def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | No
     return train, others[0], others[1]
 
 
-def prepare(
-    rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings, *, base: AugmentationBase
-) -> Prepared:
+class Decided(Protocol):
+    """What is decided of a run before its rows are prepared."""
+
+    @property
+    def languages(self) -> LanguageMix:
+        """Of the training rows."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """Name of the base that methods stand on."""
+        ...
+
+
+def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings, decided: Decided) -> Prepared:
     """Leave out what the settings ask to, look for faults, split, and add what is made of the training rows.
 
     Parameters
     ----------
     rows : tuple of Rows
         Training, test and validation rows; None where they are to be held out.
-    base : AugmentationBase
-        For the ways of augmentation that need one.
+    decided : Decided
+        The language of unlabelled rows has to be that of these; some ways of augmentation need the base.
     """
     data, notes = settings.data, []
     train, test, validation = rows
@@ -96,7 +109,7 @@ def prepare(
     if data.drop_rare:
         train, rare = drop_rare_labels(train)
         notes += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
-    audit = examine(train, test=test, validation=validation)
+    audit = examine(train, test=test, validation=validation, languages=decided.languages)
     splits = split_rows(
         train,
         test=test,
@@ -106,8 +119,10 @@ def prepare(
         random_state=settings.random_state,
         keep_rare=data.keep_rare,
     )
-    unlabelled, brought = read_unlabelled(train, splits, settings)
-    splits, made = augment_splits(splits, base, settings)
+    unlabelled, brought = read_unlabelled(train, splits, settings, language=decided.languages.main_language)
+    splits, made = augment_splits(
+        splits, AugmentationBase(decided.base, decided.languages.main_language), settings
+    )
     return Prepared(splits, audit, [*notes, *brought, *made], unlabelled)
 
 

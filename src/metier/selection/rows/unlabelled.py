@@ -38,8 +38,15 @@ def learns_from_unlabelled(name: str) -> bool:
         return False
 
 
-def read_unlabelled(train: Rows, splits: Splits, settings: TrainSettings) -> tuple[tuple[str, ...], list[str]]:
+def read_unlabelled(
+    train: Rows, splits: Splits, settings: TrainSettings, *, language: str
+) -> tuple[tuple[str, ...], list[str]]:
     """Read the unlabelled texts that stand in no split; gives them and what to report; none where none are named.
+
+    Parameters
+    ----------
+    language : str
+        Of most labelled rows, as the run decided it.
 
     Raises
     ------
@@ -51,7 +58,7 @@ def read_unlabelled(train: Rows, splits: Splits, settings: TrainSettings) -> tup
         return (), []
     rows = _read(named, train, settings)
     texts = tuple(dict.fromkeys(text for text in rows.texts if has_words(text)))
-    _check_language(texts, train, str(named))
+    _check_language(texts, language, str(named))
     return without_known(texts, splits)
 
 
@@ -97,13 +104,12 @@ def _read(named: str, train: Rows, settings: TrainSettings) -> Rows:
         return read(named, label="none", encoding=encoding)
 
 
-def _check_language(texts: Sequence[str], train: Rows, origin: str) -> None:
-    labelled = detect_language(train.texts).main_language
-    share = detect_language(texts).shares[labelled] if texts else 0.0
+def _check_language(texts: Sequence[str], labelled: str, origin: str) -> None:
+    found = detect_language(texts)
+    share = found.shares[labelled]
     if share < LEAST_SHARE:
-        found = detect_language(texts).main_language if texts else "other"
         raise DataError(
             f"The labelled rows are {LANGUAGES[labelled]}, and {100 * share:.0f} % of the {len(texts):,} texts of "
-            f"{origin} are; most are {LANGUAGES[found]}. Give unlabelled texts of the same language, or leave out "
-            "--unlabelled."
+            f"{origin} are; most are {LANGUAGES[found.main_language]}. Give unlabelled texts of the same language, or "
+            "leave out --unlabelled."
         )
