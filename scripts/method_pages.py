@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metier import catalogue
-from metier.fusion.ensemble_table import ensemble_factory
+from metier.fusion.ensemble import ensemble_factory
 from metier.tasks.task_table import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "methods"

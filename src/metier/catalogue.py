@@ -7,7 +7,7 @@ import pkgutil
 from typing import Any
 
 from metier.errors import CallError, MissingExtraError, UnknownNameError
-from metier.fusion.ensemble_table import ENSEMBLES, ensembles
+from metier.fusion.ensemble import ENSEMBLES, ensembles
 from metier.plug_ins import plug_ins
 from metier.tasks.method_contract import Capabilities, CostRank
 

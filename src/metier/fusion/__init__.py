@@ -3,7 +3,7 @@
 from metier.fusion.average import Average, AverageFit, export_average, fit_average
 from metier.fusion.cascade import Cascade, export_cascade
 from metier.fusion.certificate import CascadeCertificate, certify_cascade
-from metier.fusion.ensemble_table import ENSEMBLES, ensemble_builder, ensembles
+from metier.fusion.ensemble import ENSEMBLES, ensemble_builder, ensembles
 from metier.fusion.retrieve_read import RetrieveReadFit, export_retrieve_read, fit_retrieve_read
 
 __all__ = [

@@ -2,9 +2,13 @@
 
 What an ensemble is made of and how it is fitted is its recipe. The fit is kept in the run beside what it was made of: a
 run that is resumed after its members were refitted on the validation rows must not be fitted on them again.
+
+An ensemble is added with one file and one row of `ENSEMBLES`: what is called with the name and gives a `Builder`, most
+easily `Ensemble` with a recipe.
 """
 
 import json
+import pkgutil
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +16,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from metier.errors import UnknownNameError
 from metier.fusion.candidates import Candidates
+from metier.plug_ins import plug_ins
 from metier.runs.run_folder import Entry
 from metier.runs.stored_answers import StoredAnswers
 
 FOLDER = "ensembles"
+# A plug-in adds rows through this group of entry points. Which kinds of answers a row suits is said by the answer kind.
+GROUP = "metier.ensembles"
+ENSEMBLES = {
+    "average.v1": "metier.fusion.average_recipes:average_of_labels",
+    "cascade.v1": "metier.fusion.cascade:CascadeEnsemble",
+    "vote.v1": "metier.fusion.vote:vote_ensemble",
+    "retrieve_read.v1": "metier.fusion.retrieve_read:retrieve_read_ensemble",
+    "retrieve_rerank.v1": "metier.fusion.search_ensemble:search_ensemble",
+    "label_average.v1": "metier.fusion.average_recipes:average_of_sets",
+    "score_average.v1": "metier.fusion.average_recipes:average_of_scores",
+    "distilled.v1": "metier.selection.execution.distilling:Distilled",
+}
 Fit = TypeVar("Fit")
 Exported = TypeVar("Exported", contravariant=True)
 
@@ -175,6 +193,32 @@ class Ensemble(Generic[Fit]):
         fit = None if self.fit is None else self.recipe.stored(self.fit)
         facts = json.loads(json.dumps({"members": self.members, "fit": fit}, default=_plain))
         candidates.run.write_json(self._path, facts)
+
+
+def ensembles() -> dict[str, str]:
+    """Give the dotted path of every ensemble by its name: ours, then the plug-ins'."""
+    added = {name: path for name, path in plug_ins(GROUP).items() if name not in ENSEMBLES}
+    return {**ENSEMBLES, **added}
+
+
+def ensemble_builder(name: str) -> Builder:
+    """Give what makes an ensemble; raises `UnknownNameError` if no ensemble has that name."""
+    return ensemble_factory(name)(name)
+
+
+def ensemble_factory(name: str) -> Callable[[str], Builder]:
+    """Give what is called with the name of an ensemble; its docstring is the page of the ensemble.
+
+    Raises
+    ------
+    UnknownNameError
+        If no ensemble has that name.
+    """
+    known = ensembles()
+    if name not in known:
+        raise UnknownNameError("ensemble", name, known=known)
+    factory: Callable[[str], Builder] = pkgutil.resolve_name(known[name])
+    return factory
 
 
 def fresh(folder: Path) -> Path:

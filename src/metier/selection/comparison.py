@@ -17,8 +17,7 @@ from sklearn.base import clone
 from metier import catalogue
 from metier.data.rows import Rows
 from metier.errors import BudgetError, MetierError
-from metier.fusion.ensemble import Builder
-from metier.fusion.ensemble_table import ensemble_builder
+from metier.fusion.ensemble import Builder, ensemble_builder
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.runs.run_folder import Entry, RunFolder
