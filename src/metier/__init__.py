@@ -1,4 +1,4 @@
-"""From a file of labelled rows to a measured, sealed, served language model.
+"""Train, compare, export and serve text models: from a file of labelled rows to a service.
 
 The names below are found when they are first used, so `import metier` takes milliseconds, and a server or a
 notebook pays only for the rooms it enters.

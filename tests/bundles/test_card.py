@@ -94,8 +94,8 @@ TASKS_ON_CARDS = [
     ({"name": "ner"}, "Marks the parts of a text that are one of 2 types."),
     ({"name": "answering", "input_keys": ["question", "passage"]}, "Finds the words of a passage"),
     ({"name": "regression", "input_keys": ["text", "text_pair"]}, "Gives a number to a pair of texts"),
-    ({"name": "generation", "input_keys": ["messages"]}, "Writes a text for a conversation."),
-    ({"name": "urgency", "answer": "grade"}, "Gives one of 2 grades, which have an order, to a text."),
+    ({"name": "generation", "input_keys": ["messages"]}, "Generates a text for a conversation."),
+    ({"name": "urgency", "answer": "grade"}, "Gives one of 2 ordinal labels to a text."),
 ]
 
 
@@ -103,6 +103,6 @@ TASKS_ON_CARDS = [
 def test_the_card_of_every_task_is_put_together_from_its_kinds(card, task, says):
     text = card(task=task | {"labels": ["a", "b"]})
     assert says in text
-    assert ("always answers with one of its 2 labels" in text) == says.startswith("Gives one")
+    assert ("always predicts one of its 2 labels" in text) == says.startswith("Gives one")
     lines = text.split("```python\n")[1].split("```")[0]
     compile(lines, "card", "exec")

@@ -117,7 +117,9 @@ def test_a_bundle_without_thresholds_is_refused(tree, tmp_path):
     path = tmp_path / "predictor.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(settings | {"thresholds": settings["thresholds"][1:]}), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"no whole linear predictor.*39 labels have 39, 39, 38 numbers"):
+    with pytest.raises(
+        BundleError, match=r"not hold a complete linear predictor.*39 labels have 39, 39, 38 numbers"
+    ):
         load_predictor(tmp_path)
 
 

@@ -108,5 +108,5 @@ def test_what_is_wrong_is_said(pairs, fitted, tmp_path):
         PairLinear(C=-1, temperature=0).fit(X, y)
     fitted.export(tmp_path)
     (tmp_path / "weights.safetensors").unlink()
-    with pytest.raises(BundleError, match="no whole linear predictor"):
+    with pytest.raises(BundleError, match="not hold a complete linear predictor"):
         load_predictor(tmp_path)

@@ -124,7 +124,7 @@ def test_what_is_wrong_is_said(train, fitted, tmp_path):
         fitted.predict([items[0], items[1] | {"tail": [0, 10_000]}])
     fitted.export(tmp_path)
     (tmp_path / "vocabulary.json").unlink()
-    with pytest.raises(BundleError, match="no whole linear predictor"):
+    with pytest.raises(BundleError, match="not hold a complete linear predictor"):
         load_predictor(tmp_path)
 
 

@@ -228,7 +228,7 @@ def test_a_task_that_the_rows_do_not_hold_is_an_error_as_in_training(opinions):
         decide(read(opinions), check_settings({"task": "ner"}))
     # A scale that nobody knows: grades have an order, labels have none.
     opinions.write_text(opinions.read_text().replace(",1", ",pale").replace(",5", ",dark"))
-    assert "Grades need an order" in run(opinions, "--task", "ordinal", code=1).stdout
+    assert "Ordinal labels need an order" in run(opinions, "--task", "ordinal", code=1).stdout
     run(opinions)
 
 

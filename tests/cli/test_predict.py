@@ -209,7 +209,7 @@ def test_a_missing_text_column_names_those_there_are(ask, tmp_path, unseen):
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        ([], "nothing to answer"),
+        ([], "nothing to predict"),
         (["a text", "--input", "in.csv", "--output", "out.csv"], "one of them"),
         (["--input", "in.csv"], "go together"),
         (["--output", "out.csv", "a text"], "go together"),
@@ -266,4 +266,4 @@ def test_bytes_that_are_no_text_are_the_callers_to_mend(bundle, tmp_path):
     done = ask_stdin(bundle, "a café\n".encode("latin-1"), PYTHONIOENCODING="utf-8:strict")
     assert done.returncode == 1
     assert b"stdin is not" in done.stderr
-    assert b"our fault" not in done.stderr
+    assert b"Internal error" not in done.stderr

@@ -45,7 +45,7 @@ def test_what_is_streamed_is_what_is_predicted(ask):
 def test_a_file_is_not_streamed(ask, tmp_path):
     code, _, err = ask("--input", str(tmp_path / "a.csv"), "--output", str(tmp_path / "b.csv"), "--stream")
     assert code == 2
-    assert "--stream is for texts" in err
+    assert "--stream works for texts" in err
 
 
 def test_a_bundle_that_has_its_answers_at_once_says_so(writing_bundle, tmp_path):

@@ -214,7 +214,7 @@ class TestChoice:
         report, _ = choose(validation=(rows[0][:50], rows[1][:50]))
         assert report.chosen == "fp32"
         assert report.rows == 50
-        assert "50 rows do not rule out" in report.why
+        assert "50 rows cannot rule out" in report.why
         assert set(report.size_bytes) == {"fp32"}
 
     def test_598_rows_are_too_few_even_without_a_flip(self):

@@ -225,7 +225,7 @@ def test_members_with_other_labels_or_too_few_folders_are_refused(tmp_path):
         candidate(tmp_path / "1", "first.v1"),
         candidate(tmp_path / "2", "second.v1", labels=("a", "c")),
     )
-    with pytest.raises(ValueError, match="Join methods trained on the same labels"):
+    with pytest.raises(ValueError, match="Combine methods trained on the same labels"):
         export_average(
             AverageFit((1.0, 1.0), (0.5, 0.5)), [first, second], tmp_path / "whole", name="average.v1"
         )

@@ -185,7 +185,7 @@ def test_what_is_wrong_is_said(questions, retriever, tmp_path):
     collection, ids, _, _ = questions
     with pytest.raises(SettingsError, match="vectors"):
         RetrieveRerank(ways=("vectors",)).fit(collection, ids)
-    with pytest.raises(SettingsError, match=r"top is 0(.|\n)*expected a reranker"):
+    with pytest.raises(SettingsError, match=r"top is 0(.|\n)*there is no reranker"):
         RetrieveRerank(top=0, reranks=True).fit(collection, ids)
     with pytest.raises(DataError, match="'never'"):
         RetrieveRerank(reranker=retriever, match_label="never").fit(collection, ids)
@@ -195,5 +195,5 @@ def test_what_is_wrong_is_said(questions, retriever, tmp_path):
         RetrieveRerank().fit([], [])
     RetrieveRerank().fit(collection, ids).export(tmp_path)
     (tmp_path / "collection.json").write_text("{}")
-    with pytest.raises(BundleError, match="whole collection"):
+    with pytest.raises(BundleError, match="complete collection"):
         load_predictor(tmp_path)

@@ -69,7 +69,7 @@ def test_exported_answers_alike(gazetteer, precedence, tmp_path):
 
 
 def test_what_rules_may_not_say(gazetteer):
-    with pytest.raises(SettingsError, match="no regular expression"):
+    with pytest.raises(SettingsError, match="not a regular expression"):
         tagger(gazetteer, "over", patterns=[("(", "ORG")])
     with pytest.raises(SettingsError, match="'XYZ', which no row has"):
         tagger(gazetteer, "over", patterns=[("a", "XYZ")])

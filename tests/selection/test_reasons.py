@@ -14,7 +14,7 @@ def planned(tiny_base, **settings):
 def test_rate_epochs_and_lengths_are_those_of_the_rows(tiny_base):
     items, targets = ["my card never came"] * 300, ["card", "cash", "loan"] * 100
     rate, lengths, labels = reasons_of([planned(tiny_base)], items, targets)
-    assert "2 epochs (of 3, what the budget holds)" in rate
+    assert "2 epochs (of 3, as many as fit into the budget)" in rate
     # Six tokens a text, 300 texts twice, 1,024 in a batch.
     assert "for 4 steps" in rate
     assert "at most 6 tokens" in lengths

@@ -151,7 +151,7 @@ def test_resuming_with_changed_rows_is_refused(files, tmp_path):
         train(settings=settings, run=tmp_path / "run", listener=interrupt)
     with mine.open("a", encoding="utf-8") as file:
         file.write("where is my card,card_arrival\n")
-    with pytest.raises(CallError, match="begun with other rows: "):
+    with pytest.raises(CallError, match="started with other rows: "):
         train(resume=tmp_path / "run")
 
 

@@ -168,7 +168,7 @@ def test_a_task_that_could_not_be_measured_or_sealed_is_found_before_any_work():
 
     with pytest.raises(SettingsError, match="niceness") as caught:
         check_task(Broken(("a", "b"), "speed"))
-    assert "its primary metric 'speed' is none of its metrics" in str(caught.value)
+    assert "its primary metric 'speed' is not one of its metrics" in str(caught.value)
 
 
 def test_what_is_answered_without_labels_has_no_space():

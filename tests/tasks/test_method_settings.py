@@ -88,7 +88,7 @@ def test_all_faults_are_told_together():
         "  - stop is after the end",
     ]
     assert Settings.faults({"epoch": 3}) == [
-        f"epoch is no setting, expected one of {', '.join(Settings.model_fields)}"
+        f"epoch is not a setting, expected one of {', '.join(Settings.model_fields)}"
     ]
 
 

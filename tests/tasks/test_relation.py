@@ -109,7 +109,7 @@ def test_the_label_of_no_relation_can_be_stated():
         ({"head": [-1, 4]}, r"head \[-1, 4\] does not lie"),
         ({"head": [9, 4]}, r"head \[9, 4\] does not lie"),
         ({"head": [4, 4]}, r"head \[4, 4\] does not lie"),
-        ({"head": [3, 10]}, r"takes white space along: ' child '; without it: \[4, 9\]"),
+        ({"head": [3, 10]}, r"includes white space: ' child '; without it: \[4, 9\]"),
         ({"head": [3, 4]}, "nothing but white space"),
         ({"tail": [4, 9]}, "head and tail are the same piece"),
     ],
@@ -133,7 +133,7 @@ def test_ends_that_include_the_last_character_are_refused(lines):
     ]
     with pytest.raises(EntityError, match="add 1 to each") as caught:
         RELATION.check(MARKED_TEXT.read(shifted), [line["label"] for line in lines][: len(shifted)])
-    assert "a piece of a word" in str(caught.value)
+    assert "a part of a word" in str(caught.value)
     assert "row 1" in str(caught.value)
 
 

@@ -29,8 +29,8 @@ def test_the_label_space_is_read_off_the_rows():
         ([3, 3, "x"], "empty"),
         ([-1, 2, "x"], "outside"),
         ([0, 5, "x"], "outside the text, which has 4 characters"),
-        (["a", 2, "x"], "no list of"),
-        ([1, 2], "no list of"),
+        (["a", 2, "x"], "not a list of"),
+        ([1, 2], "not a list of"),
     ],
 )
 def test_a_span_that_cannot_be_is_named_with_its_row(span, word):

@@ -102,5 +102,5 @@ def test_a_head_is_trained_on_batches_without_token_ids(rows, terms):
 
 @pytest.mark.parametrize("terms", ["fgm:1", "mixup:0.4"])
 def test_what_works_on_vectors_of_tokens_says_that_there_are_none(rows, terms):
-    with pytest.raises(SettingsError, match="FeatureClassifier does not say where they are; leave it out"):
+    with pytest.raises(SettingsError, match="FeatureClassifier does not expose them; leave it out"):
         compose(terms)(FeatureClassifier(), rows[0].batch(np.arange(8)))

@@ -76,8 +76,8 @@ def test_a_checkpoint_is_the_same_and_is_gone_on_from_either_way(trained):
         ({"FSDP_VERSION": "1"}, "its version is 1, .* Add --fsdp_version 2"),
         ({"FSDP_OFFLOAD_PARAMS": "true"}, "Add --fsdp_offload_params false"),
         ({"FSDP_ACTIVATION_CHECKPOINTING": "true"}, "gradient_checkpointing=true"),
-        ({"FSDP_IGNORED_MODULES": "head"}, "Drop fsdp_ignored_modules"),
-        ({"ACCELERATE_MIXED_PRECISION": "fp16"}, "Take --mixed_precision bf16"),
+        ({"FSDP_IGNORED_MODULES": "head"}, "Remove fsdp_ignored_modules"),
+        ({"ACCELERATE_MIXED_PRECISION": "fp16"}, "Use --mixed_precision bf16"),
     ],
 )
 def test_what_is_asked_for_in_vain_is_said_with_what_would_do(settings, sentence):

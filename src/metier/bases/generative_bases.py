@@ -26,7 +26,7 @@ TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "source.spm", "sentencepiec
 
 @dataclass(frozen=True)
 class GenerativeBase:
-    """A pretrained model that writes.
+    """A pretrained generative model.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class GenerativeBase:
         Hugging Face layout.
     is_encoder_decoder : bool
     max_length : int
-        Most tokens that it reads, and writes where it is causal.
+        Most tokens of its input, and of its output where it is causal.
     languages : tuple of str
         ISO 639-1 codes; `("*",)` where it is not known.
     """
@@ -62,7 +62,7 @@ def resolve_generative_base(name: str | GenerativeBase) -> GenerativeBase:
     WrongHashError
         If the weights are not the published ones.
     BaseModelError, UnsafeFileError
-        If the folder holds no model that writes, or only files that can run code when loaded.
+        If the folder holds no generative model, or only files that can run code when loaded.
     """
     if isinstance(name, GenerativeBase):
         return name
@@ -82,7 +82,7 @@ def load_language_model(base: GenerativeBase, *, dtype: torch.dtype) -> Any:
     """
     kind = transformers.AutoModelForSeq2SeqLM if base.is_encoder_decoder else transformers.AutoModelForCausalLM
     expected = "a causal or encoder-decoder model"
-    with loading(base.folder, "a model that writes", expected):
+    with loading(base.folder, "a generative model", expected):
         model, missing = load_pretrained(kind, base.folder, dtype=dtype)
     check_whole(base.folder, missing, "model")
     return model.eval()
@@ -129,7 +129,7 @@ class SlowCodec:
 
 def _describe(name: str, folder: Path, languages: tuple[str, ...] = ("*",)) -> GenerativeBase:
     check_folder(
-        folder, "a base that writes", f"{WEIGHTS} in one file and tokenizer.json", tokenizers=TOKENIZER_FILES
+        folder, "a generative base", f"{WEIGHTS} in one file and tokenizer.json", tokenizers=TOKENIZER_FILES
     )
     config = read_json(folder / "config.json")
     known = (config.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx"))

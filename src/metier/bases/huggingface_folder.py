@@ -25,7 +25,7 @@ SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token
 # Run by a test.
 ADAPTED = """# The trained encoder
 
-`model.safetensors` holds the base as it came. What was learned stands beside it: `adaptation.safetensors`, which plain
+`model.safetensors` holds the unchanged base. What was trained is in `adaptation.safetensors`, which plain
 transformers does not know, so `AutoModel` would give the base alone. Metier loads both:
 
 ```python

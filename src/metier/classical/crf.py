@@ -39,15 +39,15 @@ class CrfSettings(MethodSettings):
 
     c1: float | None = Field(None, ge=0, description="Weight of the L1 penalty; None: chosen on validation.")
     c2: float | None = Field(None, ge=0, description="Weight of the L2 penalty; None: chosen on validation.")
-    max_iterations: int = Field(100, ge=1, description="Of L-BFGS.")
+    max_iterations: int = Field(100, ge=1, description="Most iterations of L-BFGS.")
     least_count: int = Field(
-        2, ge=1, description="A feature is kept if it occurs so often in the training texts."
+        2, ge=1, description="Least number of occurrences of a feature in the training texts."
     )
     gazetteer: str | Path | None = Field(None, description="A CSV file with the columns phrase and label.")
     tagger: Literal["auto", "none", "jieba", "spacy"] = Field(
         "auto",
-        description="Of parts of speech. `auto` takes jieba for Chinese and none otherwise; whoever answers needs it "
-        "too. See `CrfSyntax`.",
+        description="Part-of-speech tagger. `auto`: jieba for Chinese, none otherwise; it is needed for "
+        "prediction too. See `CrfSyntax`.",
     )
     outside_bias: float | None = Field(
         None, description="Added to the score of O, see `SpanDecoder`; None: chosen on validation."
@@ -55,7 +55,7 @@ class CrfSettings(MethodSettings):
     calibration: Sequence[float] | None = Field(
         None, description="Slope and intercept of the spans' probabilities; None: fitted on validation."
     )
-    random_state: Any = Field(0, description="For what is held out without validation rows.")
+    random_state: Any = Field(0, description="Seed of the held-out rows where there are no validation rows.")
 
 
 @with_settings(CrfSettings)

@@ -99,8 +99,8 @@ class DictionaryTranslation(WritingMethod):
         self.chosen_params_ = {"word_bonus": self.word_bonus_}
         return self
 
-    def _choose_bonus(self, unseen: TextPairs) -> None:
-        items, truth = unseen.items[:MOST_ROWS], unseen.targets[:MOST_ROWS]
+    def _choose_bonus(self, validation_rows: TextPairs) -> None:
+        items, truth = validation_rows.items[:MOST_ROWS], validation_rows.targets[:MOST_ROWS]
         figures = {}
         for bonus in BONUSES:
             self.predictor_.word_bonus = bonus

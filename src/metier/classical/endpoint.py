@@ -106,7 +106,7 @@ class Endpoint(Classifier):
         """
         self._check_settings()
         examples = LABEL.check(TEXT.read(X), y)
-        unseen = (
+        validation_rows = (
             examples
             if validation is None
             else LABEL.check(TEXT.read(validation[0]), validation[1], known=examples)
@@ -117,9 +117,11 @@ class Endpoint(Classifier):
         self.facts_: dict[str, Any] = {"asked": 0, "without_a_label": 0, "cost_per_1000_rows": None}
         right_fraction = self.right_fraction
         if right_fraction is None:
-            picked = check_random_state(self.random_state).permutation(len(unseen))[: self.most_asked]
-            asked = self._ask(predictor, unseen.take(picked).items, listener)
-            right = sum(each.column == truth for each, truth in zip(asked, unseen.truth[picked], strict=True))
+            picked = check_random_state(self.random_state).permutation(len(validation_rows))[: self.most_asked]
+            asked = self._ask(predictor, validation_rows.take(picked).items, listener)
+            right = sum(
+                each.column == truth for each, truth in zip(asked, validation_rows.truth[picked], strict=True)
+            )
             answered = sum(each.column is not None for each in asked)
             # As if one more row had been right and one wrong: no model is always right.
             right_fraction = (right + 1) / (answered + 2)

@@ -30,8 +30,10 @@ class ExtractedSentences(WritingMethod):
         pairs = check_texts(X, y)
         self.facts_: dict[str, Any] = {}
         if self.n_sentences is None:
-            unseen = pairs if validation is None else check_texts(*validation, origin="the validation rows")
-            self.n_sentences_, figures = choose_count(unseen, self.predictor.extract)
+            validation_rows = (
+                pairs if validation is None else check_texts(*validation, origin="the validation rows")
+            )
+            self.n_sentences_, figures = choose_count(validation_rows, self.predictor.extract)
             self.facts_["rouge_l"] = figures
         else:
             self.n_sentences_ = self.n_sentences

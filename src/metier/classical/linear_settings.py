@@ -11,10 +11,10 @@ STRENGTH: Any = Field(None, gt=0, description="Inverse strength of the penalty; 
 TEMPERATURE: Any = Field(
     None,
     gt=0,
-    description="What logits are divided by before they are probabilities; None: fitted on validation.",
+    description="Softmax temperature: logits are divided by it; None: fitted on validation.",
 )
 MOST_NGRAMS: Any = Field(250_000, ge=1, description="Size of the vocabulary.")
-RANDOM_STATE: Any = Field(0, description="Of the rows that are held out, and of the solver.")
+RANDOM_STATE: Any = Field(0, description="Seed of the held-out rows and of the solver.")
 SvcOrLogisticModel = Literal["svc", "logistic"]
 
 
@@ -89,7 +89,7 @@ class RidgeSettings(MethodSettings):
         description="Half the width of an answer's interval, in units of the score; None: from errors on validation.",
     )
     coverage: float = Field(
-        0.9, gt=0, lt=1, description="Share of answers whose truth is to lie in the interval, 0 to 1."
+        0.9, gt=0, lt=1, description="Share of answers whose interval should contain the true value, 0 to 1."
     )
     most_ngrams: int = MOST_NGRAMS
     random_state: Any = RANDOM_STATE

@@ -50,8 +50,8 @@ class NearestReply(WritingMethod):
         pairs = check_texts(X, y)
         self.facts_: dict[str, Any] = {}
         if self.turns is None and pairs.is_dialogue and validation is not None:
-            unseen = check_texts(*validation, origin="the validation rows")
-            figures = {turns: _rouge(self._index(pairs, turns), unseen) for turns in TURNS}
+            validation_rows = check_texts(*validation, origin="the validation rows")
+            figures = {turns: _rouge(self._index(pairs, turns), validation_rows) for turns in TURNS}
             self.facts_["rouge_l"] = figures
             self.turns_ = max(figures, key=lambda turns: figures[turns])
         else:
@@ -66,6 +66,6 @@ class NearestReply(WritingMethod):
         return NearestReplyPredictor(index, pairs.targets, usual=usual, turns=turns, name=self.name)
 
 
-def _rouge(predictor: NearestReplyPredictor, unseen: TextPairs) -> float:
-    answers = predictor.predict(unseen.items).predicted
-    return float(np.mean([rouge_l(t, a) for t, a in zip(unseen.targets, answers, strict=True)]))
+def _rouge(predictor: NearestReplyPredictor, validation_rows: TextPairs) -> float:
+    answers = predictor.predict(validation_rows.items).predicted
+    return float(np.mean([rouge_l(t, a) for t, a in zip(validation_rows.targets, answers, strict=True)]))

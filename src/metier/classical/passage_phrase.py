@@ -109,9 +109,11 @@ class PassagePhrase(BaseEstimator):
         self.weights_ = _fit_weights(rows, penalty=self.penalty)
         self.verdict_ = verdict or AnswerThreshold()
         if verdict is None and validation is not None:
-            unseen = as_questions(validation[0])
+            validation_rows = as_questions(validation[0])
             self.verdict_ = fit_answer_threshold(
-                self._predictor().read(unseen), unseen, check_answers(unseen, validation[1])
+                self._predictor().read(validation_rows),
+                validation_rows,
+                check_answers(validation_rows, validation[1]),
             )
         self.chosen_params_ = {"verdict": asdict(self.verdict_)}
         return self

@@ -31,18 +31,26 @@ MOST_SHOWN = 20
     epilog="Example: metier check examples/banking77/train.csv --test examples/banking77/test.csv",
 )
 @click.argument("file", metavar="FILE")
-@click.option("--test", metavar="FILE", help="Rows that a model will be tested on: do they stand in FILE?")
-@click.option("--validation", metavar="FILE", help="Rows that choices will be made on.")
+@click.option("--test", metavar="FILE", help="Test rows; rows that also appear in FILE are reported.")
+@click.option("--validation", metavar="FILE", help="Validation rows.")
 @task_options
 @group_option
-@click.option("--time", metavar="COLUMN", help="When each row was written.")
+@click.option("--time", metavar="COLUMN", help="Column with the time of each row.")
 @file_options
-@click.option("--repair", is_flag=True, help="Look at the rows as they are once fixed, and report what was.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Check the rows as `train --repair` would fix them, and report what is fixed.",
+)
 @click.option("--show", metavar="NAME", help="Show the rows of one finding, such as label-errors.")
 @click.option(
-    "--most", type=click.IntRange(min=1), default=MOST_SHOWN, metavar="N", help="Rows shown. Default: 20."
+    "--most",
+    type=click.IntRange(min=1),
+    default=MOST_SHOWN,
+    metavar="N",
+    help="Most rows to show. Default: 20.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same facts for programs, as one object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.pass_context
 def check(
     context: click.Context,
@@ -57,12 +65,12 @@ def check(
     roles: tuple[str, ...],
     **how: Any,
 ) -> None:
-    """Say what is wrong with labelled rows.
+    """Check labelled rows for errors, leaks, duplicates and wrong labels.
 
-    Looks for test rows that stand in FILE, duplicates, texts under two labels, rows that look mislabelled,
-    rare, missing and misspelt labels, empty and over-long texts, and columns in the wrong role; for spans that
-    are off or overlap, answers that are not in their passage, pairs with one side, conversations with two
-    turns in a row, scores far from all others. Nothing is changed.
+    Looks for test rows that also appear in FILE, duplicates, texts with two labels, rows that look mislabelled,
+    rare, missing and misspelt labels, empty and very long texts, and columns in the wrong role; for spans with wrong
+    offsets or that overlap, answers that are not in their passage, pairs with one text missing, conversations with
+    two turns of one speaker in a row, outlier scores. The file is not changed.
 
     Exit code 1 when something would make the scores wrong (✗), 0 otherwise.
     """
@@ -136,7 +144,7 @@ def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
     console = answer_console()
     console.print(Text(_headline(rows, facts)), soft_wrap=True)
     lines = [_line(finding) for finding in facts["findings"]] or [
-        (Text("✓", style="bold blue"), Text("nothing that would harm a model was found"))
+        (Text("✓", style="bold blue"), Text("no problem was found"))
     ]
     left_out = len(lines) - MOST_FINDINGS
     if left_out > 0:

@@ -12,13 +12,19 @@ import click
 from metier.errors import suggest
 
 COMMANDS = {
-    "check": ("metier.cli.check:check", "Say what is wrong with labelled rows."),
-    "import": ("metier.cli.import_:import_file", "Turn what another tool wrote into rows."),
+    "check": ("metier.cli.check:check", "Check labelled rows for errors, leaks, duplicates and wrong labels."),
+    "import": ("metier.cli.import_:import_file", "Convert the export of an annotation tool into rows."),
     "label": ("metier.cli.label:label", "Label rows by rules, and estimate the accuracy of each rule."),
-    "train": ("metier.cli.train:train", "Compare methods on the rows of FILE, and recommend which to ship."),
-    "predict": ("metier.cli.predict:predict", "Answer texts or a whole file with a trained model."),
-    "serve": ("metier.cli.serve:serve", "Answer over HTTP with a trained model."),
-    "doctor": ("metier.cli.doctor:doctor", "Say what this machine offers and what is missing."),
+    "train": (
+        "metier.cli.train:train",
+        "Train and compare methods on labelled rows, and recommend which to ship.",
+    ),
+    "predict": ("metier.cli.predict:predict", "Predict for texts or for a whole file with a trained model."),
+    "serve": ("metier.cli.serve:serve", "Serve a trained model over HTTP."),
+    "doctor": (
+        "metier.cli.doctor:doctor",
+        "Report what this machine offers, and what is missing.",
+    ),
 }
 
 

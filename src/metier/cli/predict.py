@@ -42,12 +42,12 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
     "--input",
     "source",
     type=click.Path(path_type=Path),
-    help="A file of rows: CSV, TSV, JSON, JSON lines, Parquet, or gzip of these.",
+    help="File of rows: CSV, TSV, JSON, JSON lines, Parquet, or gzip of these.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Where the rows and their answers go; its ending picks the format.",
+    help="File to write: the rows and their answers; its ending decides the format.",
 )
 @text_option
 @role_option
@@ -55,12 +55,17 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
     "--top",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Also the probabilities of the K most probable labels.",
+    help="Also print the probabilities of the K most probable labels.",
 )
-@click.option("--stream", is_flag=True, help="Show a written answer piece by piece, as the model writes it.")
-@click.option("--threads", type=click.IntRange(min=1), help="Default: one for texts, the cores for a file.")
+@click.option("--stream", is_flag=True, help="Show a generated text piece by piece, as the model generates it.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object a text; for a file, one of facts at the end."
+    "--threads", type=click.IntRange(min=1), help="Threads. Default: one for texts, all cores for a file."
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object per text; for a file, one with the totals at the end.",
 )
 def predict(  # One parameter an option, as click hands them over.
     *,
@@ -75,11 +80,11 @@ def predict(  # One parameter an option, as click hands them over.
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Answer texts or a whole file with a trained model.
+    """Predict for texts or for a whole file with a trained model.
 
     Give texts, or - to answer each line of stdin as it comes, or --input and --output. A file is read, answered
-    and written piece by piece, so its size does not matter; its columns are kept, and label, probability and
-    answered_by stand after them.
+    and written in batches, so its size does not matter; its columns are kept, and label, probability and
+    answered_by are added after them.
     """
     _check_call(texts, source, output, stream=stream)
     model = load_bundle(resolve_bundle(bundle), threads=threads or (usable_cores() if source else 1))
@@ -103,20 +108,18 @@ def predict(  # One parameter an option, as click hands them over.
 
 def _check_call(texts: Sequence[str], source: Path | None, output: Path | None, *, stream: bool) -> None:
     if stream and source is not None:
-        raise click.UsageError(
-            "--stream is for texts, and a file is answered as a whole; leave one of them out."
-        )
+        raise click.UsageError("--stream works for texts, not for a file; leave out --stream or --input.")
     if texts and source is not None:
         raise click.UsageError("Found texts and --input; give one of them.")
     if not texts and source is None:
         raise click.UsageError(
-            "There is nothing to answer. Give a text, - for the lines of stdin, or --input FILE."
+            "There is nothing to predict. Give a text, - for the lines of stdin, or --input FILE."
         )
     if source is None or output is None:
         if (source is None) == (output is None):
             return
         raise click.UsageError(
-            "--input and --output go together: the rows of one, with their answers, fill the other."
+            "--input and --output go together: the rows of --input are written to --output with their answers."
         )
     if source.exists() and output.exists() and source.samefile(output):
         raise click.UsageError("--output would replace the file that --input reads. Name another file.")
@@ -246,7 +249,7 @@ def _with_answers(
     clash = set(names.values()).intersection(table.column_names)
     if clash:
         raise DataError(
-            f"{batch.origin} has a column {clash.pop()!r} that comes up only after rows were answered. "
+            f"{batch.origin} has a column {clash.pop()!r} that is missing in the rows before. "
             "Give its first row every column, null where it has no value."
         )
     for key, name in names.items():

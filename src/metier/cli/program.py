@@ -1,7 +1,7 @@
 """The program: one way in, and one place where every failure becomes a sentence and an exit code.
 
-0 done; 1 the rows or the gate say no; 2 the call was wrong; 3 our fault, with a file to send; 130 stopped by
-the user; 141 the reader of our output went away.
+0 done; 1 the rows have errors; 2 the call was wrong; 3 an internal error, with a crash file to send; 130 stopped
+by the user; 141 the reader of our output closed it.
 """
 
 import io
@@ -30,13 +30,13 @@ QUIET = {
 @click.group(cls=CommandTable, context_settings={**HELP, "max_content_width": 100})
 @click.version_option(package_name="metier", message="metier %(version)s")
 def program() -> None:
-    """From a file of labelled rows to a measured, sealed, served language model.
+    """Train, compare, export and serve text models from labelled rows.
 
     \b
-    metier check rows.csv            what is wrong with the rows
-    metier train rows.csv            which way of learning to ship, with proof
-    metier predict runs/… "a text"   ask it
-    metier serve runs/…              ask it over HTTP
+    metier check rows.csv            check the rows
+    metier train rows.csv            compare methods, and which one to ship
+    metier predict runs/… "a text"   predict with the recommended model
+    metier serve runs/…              serve it over HTTP
     """
 
 

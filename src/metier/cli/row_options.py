@@ -30,7 +30,7 @@ role_option = click.option(
     "roles",
     metavar="ROLE=COLUMN",
     multiple=True,
-    help="What another column is for: question, text_pair, labels, spans, score, target…; may be repeated.",
+    help="Role of another column: question, text_pair, labels, spans, score, target…; may be repeated.",
 )
 # What is predicted from what.
 task_options = _together(
@@ -39,17 +39,23 @@ task_options = _together(
     click.option(
         "--task",
         metavar="NAME",
-        help="What is to be predicted. Default: inferred from the columns, and reported.",
+        help="What to predict. Default: inferred from the columns, and reported.",
     ),
     role_option,
 )
-group_option = click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of a split.")
+group_option = click.option(
+    "--group", metavar="COLUMN", help="Column of groups; rows of one group stay in one split."
+)
 file_options = _together(
     click.option("--split", metavar="COLUMN", help="Column that says train, validation or test."),
-    click.option("--encoding", metavar="NAME", help="Default: detected, and reported."),
-    click.option("--delimiter", metavar="SIGN", help="Default: detected, and reported."),
+    click.option("--encoding", metavar="NAME", help="Encoding of the file. Default: detected, and reported."),
     click.option(
-        "--separator", metavar="SIGN", help="Between the labels of one row. Default: detected, and reported."
+        "--delimiter", metavar="SIGN", help="Delimiter of a CSV file. Default: detected, and reported."
+    ),
+    click.option(
+        "--separator",
+        metavar="SIGN",
+        help="Separator between the labels of one row. Default: detected, and reported.",
     ),
 )
 

@@ -27,16 +27,20 @@ def _limit(flag: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="Port; 0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Requests answered at once, one core each. Default: all cores.",
+    help="Requests answered at the same time, one core each. Default: all cores.",
 )
 @_limit("--max-rows")
 @_limit("--max-characters")
-@click.option("--json", "as_json", is_flag=True, help="When ready, print one line of facts for programs.")
+@click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON object with the URL.")
 def serve(  # One parameter an option, as click hands them over.
     *,
     bundle: Path,
@@ -47,11 +51,11 @@ def serve(  # One parameter an option, as click hands them over.
     max_characters: int,
     as_json: bool,
 ) -> None:
-    """Answer over HTTP with a trained model.
+    """Serve a trained model over HTTP.
 
-    POST /v1/predict answers one text or several, and with "stream": true a model that writes answers piece by piece,
-    as server-sent events; /docs lets you try it in a browser; /healthz, /readyz and
-    /metrics are for whoever runs it. SIGTERM or Ctrl-C stops it once the requests in flight are answered.
+    POST /v1/predict answers one text or several; with "stream": true a generative model streams its text as
+    server-sent events. /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. SIGTERM
+    or Ctrl-C stops the service once the running requests are answered.
     """
     folder = resolve_bundle(bundle)
     settings = ServingSettings(
@@ -66,7 +70,7 @@ def serve(  # One parameter an option, as click hands them over.
         settings=settings,
         when_ready=functools.partial(_say_ready, host=host, as_json=as_json),
     )
-    progress_console().print("Stopped; every request that had come in was answered.")
+    progress_console().print("Stopped; all running requests were answered.")
 
 
 def _say_ready(model: Answering, url: str, *, host: str, as_json: bool) -> None:
@@ -83,7 +87,8 @@ def _say_ready(model: Answering, url: str, *, host: str, as_json: bool) -> None:
     console.print(f"in a browser: {url}/docs", markup=False, soft_wrap=True)
     if not _is_loopback(host):
         console.print(
-            "! whoever reaches this machine can ask, without a password (--host 127.0.0.1 is for you alone)",
+            "! anyone who can reach this machine can use the service, without a password (--host "
+            "127.0.0.1: this machine only)",
             markup=False,
             soft_wrap=True,
         )

@@ -34,54 +34,68 @@ def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> A
 )
 @click.argument("file", required=False)
 @click.option(
-    "--test", metavar="FILE", help="Rows answered once, after every choice. Default: a fifth is held out."
+    "--test",
+    metavar="FILE",
+    help="Test rows, predicted once, after every choice. Default: a fifth of FILE is held out.",
 )
 @click.option(
-    "--validation", metavar="FILE", help="Rows every choice is made on. Default: a tenth is held out."
+    "--validation",
+    metavar="FILE",
+    help="Validation rows, for every choice. Default: a tenth of FILE is held out.",
 )
 @task_options
 @click.option(
-    "--order", metavar="A,B,C", callback=_parted, help="Grades, the lowest first; makes the labels grades."
+    "--order",
+    metavar="A,B,C",
+    callback=_parted,
+    help="Order of ordinal labels, the lowest first; selects the task ordinal.",
 )
 @group_option
-@click.option("--time", metavar="COLUMN", help="Split by time: the latest rows are validation and test.")
+@click.option("--time", metavar="COLUMN", help="Column of times; the latest rows become validation and test.")
 @file_options
 @click.option(
     "--repair", is_flag=True, default=None, help="Fix what is safe to fix in the rows, and report it."
 )
-@click.option("--budget", metavar="TIME", help="Time for everything: 10m, 90s, 1h30m. Default: 10m.")
+@click.option("--budget", metavar="TIME", help="Time budget for everything: 10m, 90s, 1h30m. Default: 10m.")
 @click.option(
-    "--candidates", metavar="A,B,C", callback=_parted, help="Methods by name. Default: all that suit the task."
+    "--candidates", metavar="A,B,C", callback=_parted, help="Methods to compare. Default: those of the task."
 )
 @click.option(
     "--base",
     metavar="NAME",
-    help="Pretrained model, for the methods that can stand on it: folder, short name or hub name. Default: by language.",
+    help="Pretrained model for the methods that can use it: folder, short name or hub name. Default: by language.",
 )
 @click.option(
-    "--search", is_flag=True, default=None, help="Search the settings of what is fine-tuned, within the budget."
+    "--search",
+    is_flag=True,
+    default=None,
+    help="Hyperparameter search for the fine-tuned method, within the budget.",
 )
 @click.option(
     "--distil",
     is_flag=True,
     default=None,
-    help="Teach the most expensive ensemble to one model, a candidate too.",
+    help="Distil the most expensive ensemble into one model, as a further candidate.",
 )
 @click.option(
     "--adaptation",
     metavar="NAME",
-    help="What of a base trains: full, head, top:2, lora:8, adalora:8, prefix:16, prompt:16, adapter:48, bitfit, ia3. "
-    "Default: as each method has it.",
+    help="Which weights of a base train: full, head, top:2, lora:8, adalora:8, prefix:16, prompt:16, adapter:48, bitfit, "
+    "ia3. Default: that of each method.",
 )
 @click.option(
     "--settings",
     "settings_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="YAML with any setting.",
+    help="YAML file with settings.",
 )
-@click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="One setting; may be repeated.")
-@click.option("--seed", type=click.IntRange(min=0), help="Same seed, same machine, same answers. Default: 0.")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Set one setting; may be repeated.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Random seed; the same seed on the same machine gives the same answers. Default: 0.",
+)
 @click.option(
     "--seeds", type=click.IntRange(1, 100), metavar="N", help="Train each candidate N times; report the spread."
 )
@@ -89,14 +103,14 @@ def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> A
     "--learning-curve",
     is_flag=True,
     default=None,
-    help="Estimate what twice the labels would bring.",
+    help="Train on growing parts of the rows; estimate the gain from twice the labels.",
 )
 @click.option(
     "--track",
     metavar="NAME",
     multiple=True,
     callback=_parted,
-    help="tensorboard, wandb or mlflow; may be repeated. Default: none.",
+    help="Tracker: tensorboard, wandb or mlflow; may be repeated. Default: none.",
 )
 @click.option(
     "--processes",
@@ -104,39 +118,46 @@ def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> A
     metavar="N",
     help="Fine-tune each model in N processes. Default: 1.",
 )
-@click.option("--on", metavar="ray[:HOST:PORT]", help="Train on a Ray cluster, each candidate a task.")
-@click.option("--threads", type=click.IntRange(min=1), help="Default: the cores this process may use.")
+@click.option("--on", metavar="ray[:HOST:PORT]", help="Train the candidates as tasks of a Ray cluster.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads. Default: the cores this process may use.")
 @click.option(
-    "--refit/--no-refit", default=None, help="Train what was chosen again on train + validation. Default: yes."
+    "--refit/--no-refit",
+    default=None,
+    help="Train the recommended candidate again on train + validation. Default: yes.",
 )
 @click.option(
-    "--drop-leaks", is_flag=True, default=None, help="Leave out training rows that also stand in test."
+    "--drop-leaks", is_flag=True, default=None, help="Leave out training rows that also appear in test."
 )
 @click.option("--drop-unlabelled", is_flag=True, default=None, help="Leave out rows without a label.")
 @click.option(
     "--keep-rare",
     is_flag=True,
     default=None,
-    help="Labels with too few rows to split stay in training whole.",
+    help="Keep all rows of labels that are too rare to split in training.",
 )
-@click.option("--drop-rare", is_flag=True, default=None, help="Leave out labels with too few rows to be split.")
-@click.option(
-    "--unlabelled", metavar="FILE", help="Texts without labels, for the methods that learn from them too."
-)
+@click.option("--drop-rare", is_flag=True, default=None, help="Leave out labels that are too rare to split.")
+@click.option("--unlabelled", metavar="FILE", help="Unlabelled texts, for the semi-supervised methods.")
 @click.option(
     "--augment",
     metavar="WAYS",
-    help="Make more training rows: eda, synonym, insert, swap, delete, keyboard, homophone, shape, masked, back; "
-    "as eda:0.1*2,keyboard for a tenth of the words, twice.",
+    help="Data augmentation of the training rows: eda, synonym, insert, swap, delete, keyboard, homophone, shape, masked, "
+    "back; as eda:0.1*2,keyboard for a tenth of the words, twice.",
 )
 @click.option(
-    "--augment-times", type=click.IntRange(min=1), help="Rows that each way makes of one. Default: 1."
+    "--augment-times",
+    type=click.IntRange(min=1),
+    help="Augmented rows per training row and augmentation. Default: 1.",
 )
-@click.option("--run", type=click.Path(path_type=Path), metavar="FOLDER", help="Default: runs/<time>-<name>.")
-@click.option("--overwrite", is_flag=True, help="Replace an older run in that folder.")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
-@click.option("--json", "as_json", is_flag=True, help="The last line is report.json in one line.")
-@click.option("--verbose", is_flag=True, help="Also why each other candidate was not chosen.")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder of the run. Default: runs/<time>-<name>.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing run in that folder.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Resume an interrupted run.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json as one line at the end.")
+@click.option("--verbose", is_flag=True, help="Also print why each other candidate was not chosen.")
 def train(
     *,
     file: str | None,
@@ -149,11 +170,11 @@ def train(
     verbose: bool,
     **flags: Any,
 ) -> None:
-    """Compare methods on the rows of FILE, and recommend which to ship.
+    """Train and compare methods on labelled rows, and recommend which to ship.
 
     Trains a baseline, the traditional pipeline, static and frozen embeddings, a fine-tuned transformer and their
-    ensembles within the budget; compares them with intervals and paired tests; seals the bundles and writes a
-    report.
+    ensembles within the budget; compares them with intervals and paired tests; exports each as a sealed bundle
+    and writes a report.
     """
     if file is None and resume is None and settings_file is None:
         raise click.UsageError("There are no rows to train on. Give a file, as in: metier train rows.csv")

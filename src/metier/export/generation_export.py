@@ -81,13 +81,16 @@ def _choose(
     high = float(worse.mean()) + ONE_SIDED_95 * error
     ratio = seconds["fp32"] / seconds["int8"]
     if high > MARGIN:
-        chosen, why = "fp32", f"{len(worse)} rows do not rule out that 8 bits lose over {MARGIN} nats a token"
+        chosen, why = (
+            "fp32",
+            f"{len(worse)} rows cannot rule out that 8 bits lose more than {MARGIN} nats a token",
+        )
     elif ratio <= 1:
         chosen, why = "fp32", f"8 bits are not faster here: {ratio:.2f} times the speed of fp32"
     else:
         chosen, why = (
             "int8",
-            f"8 bits are proved to lose at most {MARGIN} nats a token, {ratio:.1f} times as fast",
+            f"8 bits passed the equivalence check: they lose at most {MARGIN} nats a token, {ratio:.1f} times as fast",
         )
     return {
         "precision": chosen,

@@ -93,7 +93,7 @@ def write_module(module: torch.nn.Module, config: Any, path: Path) -> None:
         ) from error
     if not _agrees(plain, example, expected):
         raise BaseModelError(
-            f"The ONNX graph of an encoder of type {config.model_type!r} answers otherwise than the model. "
+            f"The ONNX graph of an encoder of type {config.model_type!r} gives other outputs than the model. "
             "Use a base of another architecture, BERT or RoBERTa for instance."
         )
     if config.model_type in FUSED_TYPES:

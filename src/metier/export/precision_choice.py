@@ -127,7 +127,7 @@ def choose_precision(
     if precision != "auto":
         return ExportReport(precision, f"{precision} was asked for", sizes, machine.instruction_sets)
     if check is None:
-        why = "without validation rows INT8 cannot be proved equal"
+        why = "INT8 needs validation rows for its equivalence check"
         return ExportReport("fp32", why, sizes, machine.instruction_sets)
     n_rows = len(check.items)
     if not check.can_prove:
@@ -152,7 +152,7 @@ def choose_precision(
 
 
 def _too_few(n_rows: int) -> str:
-    return f"{n_rows} rows do not rule out that INT8 loses over {MARGIN * 100:g} points"
+    return f"{n_rows} rows cannot rule out that INT8 loses more than {MARGIN * 100:g} points"
 
 
 def _verdict(equality: Equivalence, n_rows: int, ratio: float) -> tuple[str, str]:
@@ -162,7 +162,10 @@ def _verdict(equality: Equivalence, n_rows: int, ratio: float) -> tuple[str, str
         return "fp32", f"INT8 flips {equality.flips} of {n_rows} answers between right and wrong"
     if ratio <= 1:
         return "fp32", f"INT8 is not faster here: {ratio:.2f} times the speed of fp32"
-    return "int8", f"INT8 is proved to lose at most {MARGIN * 100:g} points, {ratio:.1f} times as fast"
+    return (
+        "int8",
+        f"INT8 passed the equivalence check: it loses at most {MARGIN * 100:g} points, {ratio:.1f} times as fast",
+    )
 
 
 def _measure(predictors: Mapping[str, Any], items: Sequence[Any]) -> dict[str, float]:

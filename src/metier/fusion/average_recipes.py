@@ -44,7 +44,7 @@ class AverageRecipe:
         """Choose members by cost alone, and fit the average on their validation answers."""
         members = members_for_average(able_members(candidates))
         if len(members) < 2:
-            return Chosen(why_dropped="an average is made of at least two candidates")
+            return Chosen(why_dropped="an average needs at least two candidates")
         return self.fit(candidates, members)
 
     def stored(self, fit: FittedAverage, /) -> Mapping[str, Any]:

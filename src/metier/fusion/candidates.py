@@ -18,12 +18,12 @@ class Guarantee(Protocol):
 
     @property
     def margin(self) -> float:
-        """Accuracy that may be lost, 0 to 0.5."""
+        """Largest loss of accuracy that the certificate allows, 0 to 0.5."""
         ...
 
     @property
     def confidence(self) -> float:
-        """How sure the certificate is, 0.5 to 1."""
+        """Confidence of the certificate, 0.5 to 1."""
         ...
 
 

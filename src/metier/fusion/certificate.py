@@ -222,7 +222,7 @@ def _why_not(failed: _Step, rows: int, margin: float, confidence: float) -> str:
     if net_loss_p_value(failed.losses, failed.wins, rows, margin=margin) <= 1 - confidence:
         return (
             f"a cascade does not pay here: at the lowest threshold to be tried, {failed.threshold:g}, the "
-            f"cheap method keeps {failed.kept:,} of {rows:,} rows"
+            f"cheap method answers {failed.kept:,} of {rows:,} rows"
         )
     return (
         f"a cascade does not pay here: on the {failed.kept:,} of {rows:,} rows it is surest of, the cheap "

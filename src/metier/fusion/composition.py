@@ -116,7 +116,7 @@ def shared_labels(folders: Sequence[Path], *, order: Sequence[str] = ()) -> list
         if sorted(other["labels"]) != sorted(order or settings[0]["labels"]):
             raise ValueError(
                 f"{folder} answers with {len(other['labels'])} labels that are not the "
-                f"{len(settings[0]['labels'])} of {folders[0]}. Join methods trained on the same labels."
+                f"{len(settings[0]['labels'])} of {folders[0]}. Combine methods trained on the same labels."
             )
     return list(order or settings[0]["labels"])
 

@@ -58,8 +58,8 @@ def fit_label_average(
     """
     if len(truth) < FEWEST_ROWS:
         raise DataError(
-            f"Averaging sets of labels needs {FEWEST_ROWS} validation rows to fit thresholds on, found "
-            f"{len(truth)}. Hold more rows out, or leave this candidate out."
+            f"An average of label sets needs {FEWEST_ROWS} validation rows to fit thresholds on, found "
+            f"{len(truth)}. Hold out more rows, or leave this candidate out."
         )
     n_members = len(probabilities)
     logits = weighted_sum([1 / n_members] * n_members, log_odds(np.array(probabilities)))

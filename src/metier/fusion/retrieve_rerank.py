@@ -170,12 +170,12 @@ class RetrieveRerank(BaseEstimator):
             if way not in known
         ]
         if self.ways is not None and not self.ways:
-            faults.append("ways is empty, expected at least one way to find candidates")
+            faults.append("ways is empty, expected at least one retriever")
         for setting, value in (("candidates", self.candidates), ("top", self.top)):
             if value is not None and value < 1:
                 faults.append(f"{setting} is {value!r}, expected a whole number above 0")
         if self.reranks and self.reranker is None:
-            faults.append("reranks is True, expected a reranker with it")
+            faults.append("reranks is True, but there is no reranker")
         if faults:
             raise SettingsError(faults, origin=f"The settings of {self.name}")
 
@@ -199,8 +199,8 @@ class RetrieveRerank(BaseEstimator):
             match = find_match_label(finders.reranker.labels, stated=self.match_label)
             if match is None:
                 raise DataError(
-                    f"None of the reranker's labels {', '.join(map(repr, finders.reranker.labels))} is known to mean "
-                    "a match. State it: match_label."
+                    f"None of the reranker's labels {', '.join(map(repr, finders.reranker.labels))} is "
+                    "known to mean a match. State it with match_label."
                 )
         return SearchSettings(
             candidates=self.candidates or UNFITTED_CANDIDATES,

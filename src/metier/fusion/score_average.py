@@ -69,8 +69,8 @@ def fit_score_average(
     columns, wanted = np.array(scores, dtype=np.float64).T, np.array(truth, dtype=np.float64)
     if len(wanted) < FEWEST_ROWS:
         raise DataError(
-            f"Averaging scores needs {FEWEST_ROWS} validation rows to fit weights on, found {len(wanted)}. "
-            "Hold more rows out, or leave this candidate out."
+            f"An average of scores needs {FEWEST_ROWS} validation rows to fit weights on, found {len(wanted)}. "
+            "Hold out more rows, or leave this candidate out."
         )
     held_out = np.zeros(len(wanted))
     for known, held in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(columns):

@@ -82,7 +82,9 @@ def known_searches(collection: Collection, queries: Any, ids: Any) -> KnownSearc
     """
     asked = [(text, own) for text, own in zip(as_texts(queries), as_relevant(ids), strict=True) if own]
     if not asked:
-        raise EmptyDataError("No query says what answers it, so no search can be tried. Give ids of answers.")
+        raise EmptyDataError(
+            "No query has an answer, so searches cannot be compared. Give the ids of the answers."
+        )
     picked = np.unique(np.linspace(0, len(asked) - 1, min(MOST_TRIED, len(asked))).astype(int))
     texts, relevant = zip(*(asked[position] for position in picked), strict=True)
     return KnownSearches(collection.texts, collection.ids, texts, relevant)

@@ -120,9 +120,7 @@ def _choose(candidates: Candidates) -> Chosen[SearchFit]:
     """
     parts = _parts_of(candidates)
     if not set(parts) >= RETRIEVERS:
-        return Chosen(
-            why_dropped="it is made of a lexical search and one by vectors, and one of them was not trained"
-        )
+        return Chosen(why_dropped="it combines a lexical and a dense search, and one of them was not trained")
     folders = [candidates.run.candidate(name) for name in parts.values()]
     targets = candidates.scores.targets
     fit = fit_search(
@@ -177,5 +175,5 @@ def _joined(parts: SearchParts, name: str) -> RetrieveRerankPredictor:
 def _search_in(folder: Path) -> RetrieveRerankPredictor:
     search = load_predictor(folder)
     if not isinstance(search, RetrieveRerankPredictor):
-        raise DataError(f"{folder} holds {search.name}, which does not search. Join searches with one another.")
+        raise DataError(f"{folder} holds {search.name}, which does not search. Combine searches only.")
     return search

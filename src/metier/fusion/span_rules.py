@@ -109,7 +109,7 @@ class TaggerWithRules(BaseEstimator):
         """Train the method; rules need no training, but are checked against its labels."""
         if self.member is None:
             raise ValueError(
-                "Rules need a method to stand beside, found none. Give an unfitted one as member=…."
+                "Rules need a method to combine with, found none. Give an unfitted one as member=…."
             )
         examples = SPANS.check(as_texts(X), y)
         self.labels_ = examples.label_names

@@ -112,14 +112,14 @@ def read_settings(folder: Path) -> dict[str, Any]:
         settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(
-            f"{folder} holds no {SETTINGS_FILE}, so nothing there can answer. "
+            f"{folder} holds no {SETTINGS_FILE}, so it is not a predictor. "
             "Give a run (runs/…) or a bundle that `metier train` wrote."
         ) from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BundleError(f"{path} is not JSON ({error}). Take the bundle from its source again.") from None
     if not isinstance(settings, dict) or not isinstance(settings.get("kind"), str):
         raise BundleError(
-            f"{path} names no predictor: expected an object with a text under 'kind'. "
+            f"{path} names no predictor; expected an object with the key 'kind'. "
             "Take the bundle from its source again."
         )
     return settings
@@ -132,7 +132,7 @@ def as_bundle_error(folder: Path, fault: str) -> Iterator[None]:
     Parameters
     ----------
     fault : str
-        What the folder does then: "holds no whole linear predictor".
+        What the folder does then: "does not hold a complete linear predictor".
 
     Raises
     ------

@@ -56,7 +56,7 @@ def reliable(page: Page) -> dict[str, Any] | None:
     error = detail["calibration_error"]
     total = sum(each["rows"] for each in bins)
     if not total or error is None:
-        return {"finding": "How sure the answers were was not measured.", "picture": None, "bins": []}
+        return {"finding": "The calibration was not measured.", "picture": None, "bins": []}
     sure = sum(each["confidence"] * each["rows"] for each in bins) / total
     right = sum(each["accuracy"] * each["rows"] for each in bins) / total
     finding = (

@@ -173,7 +173,7 @@ class RunFolder:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise StorageError(
-                f"{path} cannot be written ({error.strerror}). Make room, then --resume {self.path}."
+                f"{path} cannot be written ({error.strerror}). Free some space, then --resume {self.path}."
             ) from None
 
     def point_best(self, name: str) -> None:

@@ -73,7 +73,7 @@ def write(stored: StoredAnswers, path: Path) -> None:
         for leftover in path.parent.glob(f"{path.name}.*.partial"):
             leftover.unlink(missing_ok=True)
         raise StorageError(
-            f"{path} cannot be written ({error.strerror}). Make room, then --resume {path.parents[1]}."
+            f"{path} cannot be written ({error.strerror}). Free some space, then --resume {path.parents[1]}."
         ) from None
 
 

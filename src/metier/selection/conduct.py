@@ -212,7 +212,7 @@ def _answer_test(comparison: Comparison, test: Rows) -> dict[str, Tested]:
     """Every candidate answers the test rows; called once, after every choice."""
     tested, items = {}, comparison.task.items(test)
     for entry in comparison.trained:
-        comparison.listener(Progress(f"{entry.name}: answering the test rows", 0, len(test)))
+        comparison.listener(Progress(f"{entry.name}: predicting the test rows", 0, len(test)))
         folder = comparison.run.candidate(entry.name)
         answers = load_predictor(folder, threads=comparison.settings.threads).predict(items)
         kept = keep(answers, comparison.task.labels)

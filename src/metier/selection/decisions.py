@@ -83,7 +83,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     candidates = tuple(one for one in names if not catalogue.is_ensemble(one))
     if not candidates:
         raise CallError(
-            f"{', '.join(names)} are made of other candidates, but none is named. Add some to --candidates."
+            f"{', '.join(names)} are ensembles of other candidates, but none is named. Add some to --candidates."
         )
     _check_methods(candidates, searched, settings)
     stated = _stated(candidates, searched)
@@ -98,7 +98,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
 def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
     """Give the task's name, and the sentence that says how it was inferred; None where the settings name it."""
     if settings.task is None and settings.order is not None:
-        return ORDERED, f"task = {ORDERED}, for an order is given (--task)"
+        return ORDERED, f"task = {ORDERED}, because an order is given (--task)"
     if settings.task is not None:
         known_task(settings.task)
         return task_name(settings.task), alias_note(settings.task)
@@ -109,7 +109,9 @@ def build_task(name: str, train: Rows, settings: TrainSettings) -> Task:
     """Learn a task from the training rows; raises a `DataError` for rows that do not suit it."""
     stated = {} if settings.order is None else {"order": settings.order}
     if stated and not load_task(name).is_ordered:
-        raise CallError(f"--order is for grades; the task is {name}. Leave it out, or add --task {ORDERED}.")
+        raise CallError(
+            f"--order is for ordinal labels; the task is {name}. Leave it out, or add --task {ORDERED}."
+        )
     task: Task = load_task(name).from_rows(train, **stated)
     check_task(task)
     return task
@@ -129,7 +131,7 @@ def with_collection(task: Task, splits: Splits, settings: TrainSettings) -> Task
     named = settings.data.collection
     if named is not None and task.collection is None:
         raise CallError(
-            f"data.collection is for a search among passages; the task is {task.name}. Leave it out, or add "
+            f"data.collection is for the task retrieval; the task is {task.name}. Leave it out, or add "
             "--task retrieval and name the passages with --role text_pair=COLUMN."
         )
     found = task.with_rows(splits.validation, splits.test)
@@ -162,7 +164,8 @@ def searchable_method(task: Task) -> str:
         if catalogue.capabilities(name).is_fine_tuned:
             return name
     raise SettingsError(
-        [f"search is on, and no method of {task.name} is fine-tuned; leave --search out"], origin="The settings"
+        [f"search is on, but no method of the task {task.name} is fine-tuned; leave --search out"],
+        origin="The settings",
     )
 
 

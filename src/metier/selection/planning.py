@@ -103,7 +103,7 @@ class Planner:
         except (
             Exception
         ) as error:  # A bug in one method, ours or a plug-in's, must not cost the others their work.
-            self.builder.run.log(f"{one.name} broke while it was measured:\n{traceback.format_exc()}")
+            self.builder.run.log(f"{one.name} failed while its cost was measured:\n{traceback.format_exc()}")
             one.why_failed = f"a bug ({type(error).__name__}: {error}); see train.log"
         else:
             one.seconds, one.memory_bytes = cost.seconds, cost.memory_bytes
@@ -131,7 +131,7 @@ class Planner:
         except (
             Exception
         ) as error:  # A sample may lack what the whole has; if not, the fit on all rows reports it.
-            self.builder.run.log(f"{name}: a fit on a sample met {type(error).__name__}: {error}")
+            self.builder.run.log(f"{name}: a fit on a sample raised {type(error).__name__}: {error}")
             return CandidateCost()
         seconds, after = time.perf_counter() - start, psutil.Process().memory_info().rss
         scale = len(self.items) / len(items)

@@ -37,48 +37,66 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     """Which rows, and what their columns are for."""
 
     train: str | None = Field(default=None, description="File or folder of training rows.")
-    test: str | None = Field(default=None, description="Rows to be answered once, after every choice.")
-    validation: str | None = Field(default=None, description="Rows every choice is made on.")
+    test: str | None = Field(default=None, description="Test rows: predicted once, after every choice.")
+    validation: str | None = Field(default=None, description="Validation rows, on which every choice is made.")
     text: str | None = None
     text_pair: str | None = Field(default=None, description="The second text of a pair.")
     question: str | None = Field(default=None, description="What is asked about the text.")
     head: str | None = Field(default=None, description="The first entity of a relation.")
     tail: str | None = Field(default=None, description="The second entity of a relation.")
-    messages: str | None = Field(default=None, description="A dialogue so far.")
+    messages: str | None = Field(default=None, description="The turns of a conversation.")
     label: str | None = None
-    labels: str | None = Field(default=None, description="Several labels a row.")
+    labels: str | None = Field(default=None, description="Several labels per row.")
     spans: str | None = Field(default=None, description="Marked parts of the text.")
     answers: str | None = Field(default=None, description="Parts of the text that answer the question.")
     score: str | None = Field(default=None, description="A number to be predicted.")
-    target: str | None = Field(default=None, description="A text to be written.")
-    group: str | None = Field(default=None, description="Rows of one group stay on one side of a split.")
+    target: str | None = Field(default=None, description="The text to be generated.")
+    group: str | None = Field(
+        default=None, description="Column of groups; rows of one group stay in one split."
+    )
     time: str | None = Field(default=None, description="The latest rows become validation and test.")
     split: str | None = Field(default=None, description="Column that names the split of each row.")
     encoding: str | None = None
     delimiter: str | None = None
-    separator: str | None = Field(default=None, description="Between the labels of one row.")
-    collection: str | None = Field(default=None, description="File of further texts that a search may find.")
+    separator: str | None = Field(default=None, description="Separator between the labels of one row.")
+    collection: str | None = Field(default=None, description="File of further texts to search in.")
     repair: bool = Field(default=False, description="Fix what is safe to fix, and report it.")
-    validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, description="Share of the rows, 0 to 0.5.")
-    test_fraction: float = Field(default=0.2, gt=0, lt=0.5, description="Share held out when no test is given.")
-    drop_leaks: bool = Field(default=False, description="Leave out training rows that also stand in test.")
+    validation_fraction: float = Field(
+        default=0.1, gt=0, lt=0.5, description="Share of the rows held out for validation, 0 to 0.5."
+    )
+    test_fraction: float = Field(
+        default=0.2,
+        gt=0,
+        lt=0.5,
+        description="Share of the rows held out for testing when no test file is given.",
+    )
+    drop_leaks: bool = Field(default=False, description="Leave out training rows that also appear in test.")
     drop_unlabelled: bool = Field(default=False, description="Leave out rows without a label.")
     keep_rare: bool = Field(
-        default=False, description="Keep labels with too few rows to be split in training whole."
+        default=False, description="Keep all rows of labels that are too rare to split in training."
     )
-    drop_rare: bool = Field(default=False, description="Leave out labels with too few rows to be split.")
-    unlabelled: str | None = Field(default=None, description="File of texts without labels, to learn from too.")
+    drop_rare: bool = Field(default=False, description="Leave out labels that are too rare to split.")
+    unlabelled: str | None = Field(
+        default=None, description="File of unlabelled texts for the semi-supervised methods."
+    )
     augment: str | None = Field(
-        default=None, description="Ways of making more training rows, as eda:0.1*2,keyboard."
+        default=None, description="Data augmentation of the training rows, such as eda:0.1*2,keyboard."
     )
-    augment_times: int = Field(default=1, ge=1, description="Rows that each way makes of one.")
+    augment_times: int = Field(default=1, ge=1, description="Augmented rows per training row and augmentation.")
 
 
 class CascadeSettings(BaseModel, frozen=True, extra="forbid"):
     """What the certificate of a cascade guarantees."""
 
-    margin: float = Field(default=0.005, gt=0, lt=0.5, description="Accuracy that may be lost, 0 to 0.5.")
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="How sure the certificate is, 0.5 to 1.")
+    margin: float = Field(
+        default=0.005,
+        gt=0,
+        lt=0.5,
+        description="Largest loss of accuracy that the certificate allows, 0 to 0.5.",
+    )
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="Confidence of the certificate, 0.5 to 1."
+    )
 
 
 class TrainSettings(BaseModel, frozen=True, extra="forbid"):
@@ -88,33 +106,49 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     task: str | None = Field(
         default=None, description="What is to be predicted; None: inferred from the columns."
     )
-    order: tuple[str, ...] | None = Field(default=None, description="Of grades, the lowest first.")
+    order: tuple[str, ...] | None = Field(
+        default=None, description="Order of ordinal labels, the lowest first."
+    )
     budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
-    candidates: tuple[str, ...] | None = Field(default=None, description="None: the defaults of the task.")
-    base: str = Field(default="auto", description="Folder, short name or hub name; auto: by language.")
+    candidates: tuple[str, ...] | None = Field(
+        default=None, description="Methods to compare; None: the defaults of the task."
+    )
+    base: str = Field(
+        default="auto", description="Pretrained model: folder, short name or hub name; auto: by language."
+    )
     search: bool = Field(
         default=False,
-        description="Search the settings of the method that is fine-tuned, with the time that is left.",
+        description="Hyperparameter search for the fine-tuned method, with the time that is left.",
     )
     distil: bool = Field(
-        default=False, description="Teach the most expensive ensemble to one model, a candidate too."
+        default=False, description="Distil the most expensive ensemble into one model, as a further candidate."
     )
     adaptation: str | None = Field(
         default=None,
-        description="What of a base trains: full, head, top:2, lora:8, ...; None: as the method has it.",
+        description="Which weights of a base train: full, head, top:2, lora:8, ...; None: the default of the method.",
     )
-    refit: bool = Field(default=True, description="Train the chosen members again on train + validation.")
+    refit: bool = Field(
+        default=True, description="Train the recommended candidate and its members again on train + validation."
+    )
     tolerance: float = Field(
-        default=0.01, ge=0, lt=0.5, description="How far below the best still counts as tied with it."
+        default=0.01,
+        ge=0,
+        lt=0.5,
+        description="Largest difference from the best score that still counts as tied.",
     )
-    metrics: tuple[str, ...] = Field(default=(), description="To be reported besides those of the task.")
+    metrics: tuple[str, ...] = Field(default=(), description="Metrics to report besides those of the task.")
     cascade: CascadeSettings = CascadeSettings()
     random_state: int = Field(default=0, ge=0)
-    seeds: int = Field(default=1, ge=1, le=100, description="Trainings of each candidate, for their spread.")
-    learning_curve: bool = Field(default=False, description="Train on growing parts of the rows, too.")
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Number of seeds that each candidate is trained with, to report the spread.",
+    )
+    learning_curve: bool = Field(default=False, description="Also train on growing parts of the rows.")
     track: tuple[str, ...] = Field(default=(), description="Trackers: tensorboard, wandb, mlflow.")
     on: str | None = Field(default=None, description="A Ray cluster: ray, or ray:HOST:PORT.")
-    processes: int = Field(default=1, ge=1, le=64, description="That fine-tune one model together.")
+    processes: int = Field(default=1, ge=1, le=64, description="Processes that fine-tune one model together.")
     threads: int = Field(default_factory=usable_cores, ge=1)
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
 

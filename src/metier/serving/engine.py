@@ -27,11 +27,11 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     max_waiting: int = Field(
         default=64, ge=0, description="Requests that may wait for a thread; the next gets 503."
     )
-    max_rows: int = Field(default=1_000, ge=1, description="Texts in one request.")
-    max_characters: int = Field(default=100_000, ge=1, description="Characters in one text.")
-    max_body_bytes: int = Field(default=8_000_000, ge=1, description="Bytes of one request's body.")
+    max_rows: int = Field(default=1_000, ge=1, description="Most texts in one request.")
+    max_characters: int = Field(default=100_000, ge=1, description="Most characters in one text.")
+    max_body_bytes: int = Field(default=8_000_000, ge=1, description="Most bytes of a request's body.")
     stop_timeout_seconds: int = Field(
-        default=30, ge=0, description="Time that requests in flight get when stopping."
+        default=30, ge=0, description="Time that running requests get to finish on shutdown."
     )
 
 
@@ -186,7 +186,7 @@ class Engine:
         """
         model = self.check_ready()
         if not isinstance(model, MayStream) or not model.can_stream:
-            message = "This model has its answer at once and cannot stream it. Leave out 'stream'."
+            message = "This model cannot stream: only generative models can. Leave out 'stream'."
             raise RefusalError(422, "cannot_stream", message, field="stream")
         self._check_room()
         pieces: asyncio.Queue[str | None] = asyncio.Queue()

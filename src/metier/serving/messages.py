@@ -21,17 +21,17 @@ class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
     text: str | None = Field(default=None, description="One text to answer; or give `texts`.")
     texts: list[str] | None = Field(default=None, description="Several texts to answer in one request.")
     rows: list[dict[str, Any]] | None = Field(
-        default=None, description="Several questions of a task that asks about more than one text."
+        default=None, description="Several inputs of a task whose input has more than one text."
     )
     top: int | None = Field(
         default=None,
         ge=1,
-        description="Give the probabilities of this many labels too, the most probable first.",
+        description="Also return the probabilities of this many labels, the most probable first.",
     )
     stream: bool = Field(
         default=False,
-        description='Give one written answer piece by piece, as server-sent events: `data: {"piece": …}` each, '
-        "then `event: done` with the whole answer. For models that write.",
+        description='Stream one generated text as server-sent events: `data: {"piece": …}` each, '
+        "then `event: done` with the whole answer. For generative models.",
     )
 
 
@@ -71,7 +71,7 @@ class ManyAnswers(BaseModel):
 class ErrorFacts(BaseModel):
     """Why there is no answer."""
 
-    code: str = Field(description="One word for programs.")
+    code: str = Field(description="Machine-readable code of the error.")
     message: str = Field(description="What was found, what was expected, what to do.")
     field: str | None = Field(default=None, description="The field at fault, where there is one.")
 
@@ -151,7 +151,9 @@ def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
         message = f"Expected either {one} or {several!r} (a list), found {found}."
         raise RefusalError(422, "bad_request", message, field=kind.keys[0])
     if request.stream and lists:
-        message = "One answer is streamed at a time, found a list. Ask one question, or leave out 'stream'."
+        message = (
+            "Only one answer can be streamed at a time, found a list. Send one input, or leave out 'stream'."
+        )
         raise RefusalError(422, "bad_request", message, field="stream")
     if not lists:
         return Questions(

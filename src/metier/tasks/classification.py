@@ -65,7 +65,7 @@ class Classification(PlainTask):
         if len(counts) < 2:
             only = f"the only label is {next(iter(counts))!r}" if counts else "there are no labels"
             raise TooFewLabelsError(
-                f"Classification distinguishes at least two labels, but {only} in {len(labels)} rows. "
+                f"Classification needs at least two labels, but {only} in {len(labels)} rows. "
                 "Check the label column (--label), or add rows with other labels."
             )
         drowned = max(counts.values()) / len(labels) > DROWNING_FRACTION

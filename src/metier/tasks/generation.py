@@ -109,7 +109,7 @@ class Generation(PlainTask):
         found = cls.from_texts(check_texts(CONVERSATION.from_rows(rows), targets, origin=rows.origin))
         if all(isinstance(target, str) for target in targets):
             return found
-        return replace(found, why=f"{found.why}; further right texts stand in {REFERENCES}")
+        return replace(found, why=f"{found.why}; further references are in {REFERENCES}")
 
     @classmethod
     def from_texts(cls, pairs: "TextPairs") -> Self:

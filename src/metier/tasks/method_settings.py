@@ -68,7 +68,7 @@ class MethodSettings(BaseModel):
     @classmethod
     def _sentence(cls, name: str, value: Any) -> str:
         if name not in cls.model_fields:
-            return f"{name} is no setting, expected one of {', '.join(cls.model_fields)}"
+            return f"{name} is not a setting, expected one of {', '.join(cls.model_fields)}"
         plain = _plain({name: value})[name]
         return f"{name} is {plain!r}, expected {expected(cls.model_fields[name])}"
 

@@ -77,8 +77,8 @@ class Retrieval(PlainTask):
         different = {tuple(ids) for ids in task.targets(rows)}
         if len(different) < 2:
             raise EmptyDataError(
-                f"All {len(rows):,} queries of {rows.origin} are answered by the same, so there is nothing to "
-                "find. Add rows with other answers."
+                f"All {len(rows):,} queries of {rows.origin} have the same answer, so there is nothing to "
+                "learn. Add rows with other answers."
             )
         return task
 
@@ -144,8 +144,8 @@ def _are_matches(rows: "Rows", role: str) -> list[bool]:
     match = find_match_label(sorted(set(labels)))
     if match is None:
         raise DataError(
-            f"None of the labels {', '.join(map(repr, sorted(set(labels))[:5]))} of {rows.origin} is known to say "
-            "that a pair belongs together. Call that label match, or leave the column out with --label none."
+            f"None of the labels {', '.join(map(repr, sorted(set(labels))[:5]))} of {rows.origin} is known "
+            "to mean a match. Rename that label to match, or leave the column out with --label none."
         )
     return [label == match for label in labels]
 

@@ -27,7 +27,7 @@ def check_task(task: Task) -> None:
         faults.append(f"its answers are {task.answer.name!r}, and its row in the table states {stated!r}")
     faults += [fault for metric in task.metrics if (fault := _metric_fault(metric))]
     if task.primary_metric not in task.metrics:
-        faults.append(f"its primary metric {task.primary_metric!r} is none of its metrics")
+        faults.append(f"its primary metric {task.primary_metric!r} is not one of its metrics")
     if faults:
         raise SettingsError(faults, origin=f"The task {task.name}")
 

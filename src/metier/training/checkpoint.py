@@ -80,7 +80,7 @@ class CheckpointFolder:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise StorageError(
                 f"The checkpoint of step {step} could not be written to {self.folder} ({error}). "
-                "Free some space or name another folder; the run can go on from the checkpoint before."
+                "Free some space or name another folder; the run can resume from the previous checkpoint."
             ) from error
         for old in self._finished()[:-kept]:
             shutil.rmtree(old)
@@ -149,7 +149,7 @@ class CheckpointFolder:
                 "Resume with the same rows and settings, or delete the folder to train from the start."
             )
         if _file_hash(folder / TENSORS_FILE) != state["sha256"]:
-            raise ValueError(f"{TENSORS_FILE} is not what was written")
+            raise ValueError(f"{TENSORS_FILE} was changed after it was written")
         return Checkpoint(load_file(folder / TENSORS_FILE), state["facts"])
 
 

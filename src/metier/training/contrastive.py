@@ -36,9 +36,11 @@ class VectorSettings(FineTunedSettings):
     token_budget: int = Field(
         2048,
         ge=1,
-        description="Tokens of a batch, padding included; the more, the more texts are told apart at once.",
+        description="Tokens of a batch, padding included; a larger batch has more in-batch negatives.",
     )
-    ranking_temperature: float = Field(0.05, gt=0, description="What cosines are divided by in training.")
+    ranking_temperature: float = Field(
+        0.05, gt=0, description="Temperature of the contrastive loss: cosines are divided by it."
+    )
 
 
 class PooledVectors(TokenModel):

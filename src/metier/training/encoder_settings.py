@@ -32,37 +32,42 @@ class ScheduleSettings(MethodSettings):
 
     adaptation: str = Field(
         "full",
-        description="What of the base trains: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, "
+        description="Which weights of the base train: `full`, `head`, `top:2`, `lora:8`, `adalora:8`, `prefix:16`, "
         "`prompt:16`, `adapter:48`, `bitfit` or `ia3`; see `bases.adaptation`.",
     )
     epochs: int = Field(3, ge=1, description="Length of the learning-rate schedule.")
     stop_epoch: int | None = Field(
         None,
         ge=1,
-        description="Stop after this epoch of the schedule and keep its weights; None: the best on validation.",
+        description="Stop after this epoch of the schedule and keep its weights; None: the epoch that is "
+        "best on validation.",
     )
     learning_rate: float | None = Field(
         None,
         gt=0,
-        description="Of the head and the uppermost layer, at its peak; None: by the number of steps, see "
+        description="Peak learning rate of the head and the uppermost layer; None: by the number of steps, see "
         "`training.learning_rate`. An adaptation multiplies it by its own factors.",
     )
     warmup_fraction: float = Field(
         0.06, ge=0, lt=1, description="Share of the steps in which the learning rate rises."
     )
-    weight_decay: float = Field(0.01, ge=0, description="Not on norms, biases, embeddings and the head.")
+    weight_decay: float = Field(
+        0.01, ge=0, description="Weight decay; not applied to norms, biases, embeddings and the head."
+    )
     token_budget: int = Field(1024, ge=1, description="Tokens of a batch, padding included.")
-    accumulate: int = Field(1, ge=1, description="Batches for one step.")
+    accumulate: int = Field(1, ge=1, description="Batches whose gradients are accumulated for one step.")
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
     patience: int | None = Field(
-        None, ge=1, description="Stop after this many epochs not better on validation; None: after the last."
+        None,
+        ge=1,
+        description="Stop after this many epochs without improvement on validation; None: no early stopping.",
     )
     time_limit_minutes: float | None = Field(
         None,
         gt=0,
-        description="The learning rate reaches zero by then, however slow the machine; None: train for all epochs.",
+        description="Training time after which the learning rate has reached zero; None: train for all epochs.",
     )
-    random_state: int = Field(0, description="Of everything that is drawn.")
+    random_state: int = Field(0, description="Seed of everything random.")
 
     @classmethod
     def misfits(cls, values: Mapping[str, Any]) -> list[str]:
@@ -95,7 +100,7 @@ class TuningSettings(ScheduleSettings):
     )
     gradient_checkpointing: bool = Field(
         False,
-        description="Whether layers are computed again on the way back: less memory, a third more time.",
+        description="Whether activations are recomputed in the backward pass: less memory, a third more time.",
     )
 
 
@@ -105,13 +110,13 @@ class FineTunedSettings(TuningSettings):
     has_head: ClassVar[bool] = True  # Whether a head trains with the encoder.
 
     base: Any = Field("auto", description=BASE)
-    dropout: float = Field(0.0, ge=0, lt=1, description="Of the encoder while it trains.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout of the encoder during training.")
     checkpoint_folder: str | Path | None = Field(
-        None, description="Keep checkpoints there, and go on from the last one found there."
+        None, description="Folder for checkpoints; training resumes from the last one found there."
     )
     precision: Precision = Field(
         "auto",
-        description="Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.",
+        description="Precision of the exported encoder; `auto`: INT8 where it passes the equivalence check and is faster.",
     )
 
     @classmethod
@@ -119,7 +124,7 @@ class FineTunedSettings(TuningSettings):
         """Say which values do not go with one another."""
         faults = faults_of(values["adaptation"])
         if not faults and not cls.has_head and parse_adaptation(values["adaptation"]).kind == "head":
-            faults = ["adaptation is 'head', and this method has no head that trains. Take 'top:1' or 'lora:8'"]
+            faults = ["adaptation is 'head', but this method has no trainable head. Use 'top:1' or 'lora:8'"]
         return super().misfits(values) + faults
 
     def resolve(self, *, language: str | None) -> Base:
@@ -137,8 +142,8 @@ class HeadSettings(FineTunedSettings):
     objective: str | None = Field(None, description=OBJECTIVE)
     old_rows: Unchecked = Field(
         None,
-        description="For `ewc`: what the base learned before this fit, as a file of rows or as items; its weights are "
-        "held by how much they matter there. Labels are not needed.",
+        description="For `ewc`: the rows that the base was trained on before, as a file or as items; weights are held by "
+        "their importance for these rows. Labels are not needed.",
     )
 
     @classmethod
@@ -151,7 +156,7 @@ class SmoothedSettings(HeadSettings):
     """Settings of a loss that can spread a share of its target over all labels."""
 
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Share of the target that is spread over all labels."
+        0.0, ge=0, lt=1, description="Label smoothing: share of the target that is spread over all labels."
     )
 
 
@@ -161,10 +166,10 @@ class LabelSettings(SmoothedSettings):
     learning = LABELS
 
     class_weights: Literal["balanced"] | None = Field(
-        None, description="`balanced`: every label counts alike, however rare."
+        None, description="`balanced`: every label has the same total weight, however rare."
     )
     temperature: float | None = Field(
-        None, gt=0, description="What logits are divided by before the softmax; None: fitted on validation."
+        None, gt=0, description="Softmax temperature: logits are divided by it; None: fitted on validation."
     )
 
 

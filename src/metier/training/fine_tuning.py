@@ -227,7 +227,7 @@ def _adaptation_facts(adaptation: Adaptation, groups: list[dict[str, Any]]) -> d
     n_trained = sum(weight.numel() for group in groups for weight in group["params"])
     if n_trained == 0:
         fault = (
-            f"adaptation is {str(adaptation.name)!r}, and there is no head to train. Take 'top:1' or 'lora:8'"
+            f"adaptation is {str(adaptation.name)!r}, but there is no head to train. Use 'top:1' or 'lora:8'"
         )
         raise SettingsError([fault], origin="The settings")
     return {"adaptation": str(adaptation.name), "weights_trained": n_trained}

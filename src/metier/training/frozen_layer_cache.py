@@ -264,7 +264,9 @@ def cache_frozen_layers(
         return None
     cache = FrozenLayerCache(model.encoder, n_layers)
     if not cache.fill(model, parts, listener=listener):
-        listener(Progress(f"too much for {LIMIT}: frozen layers are computed in every epoch", 0, None, unit=""))
+        listener(
+            Progress(f"more than {LIMIT} allows: frozen layers are computed in every epoch", 0, None, unit="")
+        )
         return None
     return cache if cache.agrees(model, parts[0]) else None
 

@@ -29,25 +29,20 @@ def check_shards(environment: Mapping[str, str]) -> None:
     faults = []
     version = environment.get("FSDP_VERSION", "1")
     if version != "2":
-        faults.append(
-            f"its version is {version}, and metier's loop shares weights out by version 2. Add --fsdp_version 2"
-        )
+        faults.append(f"its version is {version}; metier supports version 2. Add --fsdp_version 2")
     if _is_on(environment, "FSDP_OFFLOAD_PARAMS"):
-        faults.append(
-            "weights are to wait in the memory of the CPU (offload), which was never tried here. Add "
-            "--fsdp_offload_params false"
-        )
+        faults.append("offloading weights to CPU memory is not supported. Add --fsdp_offload_params false")
     if _is_on(environment, "FSDP_ACTIVATION_CHECKPOINTING"):
         faults.append(
-            "layers are to be computed again by accelerate. Add --fsdp_activation_checkpointing false, and ask metier "
-            "for it: --set methods.encoder.gradient_checkpointing=true"
+            "activation checkpointing by accelerate is not supported. Add --fsdp_activation_checkpointing "
+            "false, and use that of metier: --set methods.encoder.gradient_checkpointing=true"
         )
     if environment.get("FSDP_IGNORED_MODULES"):
-        faults.append("modules are to be left out of it, which metier does not do. Drop fsdp_ignored_modules")
+        faults.append("ignored modules are not supported. Remove fsdp_ignored_modules")
     if environment.get("ACCELERATE_MIXED_PRECISION") in ("fp16", "fp8"):
         faults.append(
-            f"it is to train in {environment['ACCELERATE_MIXED_PRECISION']}, whose gradients are scaled by each process "
-            "for itself. Take --mixed_precision bf16 or no"
+            f"it is to train in {environment['ACCELERATE_MIXED_PRECISION']}, whose gradients each process "
+            "would scale by itself. Use --mixed_precision bf16 or no"
         )
     if faults:
         raise CallError("FSDP is on in accelerate's settings, and " + "; ".join(faults) + ".")
@@ -60,8 +55,8 @@ def shard_faults(adaptation: str | None, objective: str | None) -> list[str]:
         "objective": {term.partition(":")[0].strip() for term in str(objective).split("+")},
     }
     return [
-        f"{setting} has {name}, which looks at whole weights at each step, and FSDP gives each process a part of "
-        f"them. {instead}, or train without --use_fsdp"
+        f"{setting} has {name}, which needs whole weights at each step, but FSDP gives each process only a "
+        f"part of them. {instead}, or train without --use_fsdp"
         for setting, (name, instead) in WHOLE_WEIGHTS.items()
         if name in given[setting]
     ]

@@ -118,7 +118,7 @@ def test_what_stays_is_read_back_from_its_folder(name, encoder, tiny_base, tmp_p
     beside, _ = split_weights(again)
     assert all(torch.equal(weight, beside[key]) for key, weight in plain.state_dict().items())
     assert weights_hash(resolve_base(str(tmp_path))) != weights_hash(base)
-    with pytest.raises(SettingsError, match=f"already has the adaptation {name}"):
+    with pytest.raises(SettingsError, match=f"already contains the adaptation {name}"):
         adapt(again, "prompt:2")
 
 
@@ -171,7 +171,7 @@ def test_refuses_a_name_with_the_nearest(text, sentence):
     [
         ("top:3", "has 2 layers. Take 'top:2'"),
         ("lora:500", "is 384 wide. Take 'lora:384'"),
-        ("prefix:1000", "crowd out the text"),
+        ("prefix:1000", "too few positions for the text"),
     ],
 )
 def test_refuses_what_the_base_has_no_room_for(text, sentence, tiny_base):

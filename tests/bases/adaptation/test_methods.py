@@ -116,7 +116,7 @@ def test_every_method_takes_adaptations(name, adaptation, tiny_base):
     method_class, settings, items, targets = METHODS[name]
     method = method_class(base=str(tiny_base), adaptation=adaptation, **settings, **SETTLED)
     if (name, adaptation) == ("bi", "head"):
-        with pytest.raises(SettingsError, match=r"no head that trains\. Take 'top:1'"):
+        with pytest.raises(SettingsError, match=r"no trainable head\. Use 'top:1'"):
             method.fit(items, targets)
         return
     method.fit(items, targets)
@@ -129,7 +129,7 @@ def test_every_method_takes_adaptations(name, adaptation, tiny_base):
 def test_refuses_before_any_work(tiny_base, labelled):
     with pytest.raises(SettingsError, match=r"has 2 layers\. Take 'top:2'"):
         Encoder(base=str(tiny_base), adaptation="top:9").fit(*labelled)
-    with pytest.raises(SettingsError, match="which nobody knows"):
+    with pytest.raises(SettingsError, match="which is unknown"):
         TokenEncoder(base=str(tiny_base), adaptation="adaptor").fit(*TAGGED)
 
 

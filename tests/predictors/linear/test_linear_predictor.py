@@ -94,7 +94,7 @@ def test_a_broken_file_is_a_bundle_error(predictor, tmp_path, name, content):
     (tmp_path / name).unlink()
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(BundleError, match="no whole linear predictor"):
+    with pytest.raises(BundleError, match="not hold a complete linear predictor"):
         LinearPredictor.load(tmp_path)
 
 

@@ -94,7 +94,7 @@ def entry(name, members=(), seconds=10.0):
     ("run", "words"),
     [
         (Run("tagging", []), "tagging is not distilled"),
-        (Run("classification", [entry("encoder.v1")]), "no ensemble to learn from"),
+        (Run("classification", [entry("encoder.v1")]), "no ensemble to distil"),
         (Run("classification", [entry("average.v1", ["a", "b"])]), "needs encoder.v1"),
         (
             Run("classification", [entry("average.v1", ["a"]), entry("encoder.v1", seconds=300)]),

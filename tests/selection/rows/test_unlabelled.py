@@ -94,8 +94,8 @@ def test_what_unlabelled_rows_did_not_help_is_no_member_of_a_fusion(files, tiny_
 
 
 def test_what_stands_in_the_splits_is_no_unlabelled_row(finished):
-    note = next(note for note in finished.report["data"]["notes"] if note.startswith("--unlabelled brought"))
-    assert "more stand in the labelled rows and were left out" in note
+    note = next(note for note in finished.report["data"]["notes"] if note.startswith("--unlabelled gives"))
+    assert "more also appear in the labelled rows and were left out" in note
     facts = next(one for one in finished.candidates if one["name"] == "self_training.v1")["facts"]
     assert f"brought {facts['unlabelled']:,} different texts" in note
     assert facts["pseudo_labelled"][0] > 0
@@ -129,7 +129,7 @@ def test_bad_input_is_reported_before_any_work(files, tmp_path):
     pairs = read(
         [{"text": "a b", "text_pair": "c d", "label": str(n % 2)} for n in range(8)], text_pair="text_pair"
     )
-    with pytest.raises(CallError, match="learned from for the task classification; the task is text_pair"):
+    with pytest.raises(CallError, match="exist for the task classification; the task is text_pair"):
         decide(pairs, settings)
 
 

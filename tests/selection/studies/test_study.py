@@ -159,14 +159,14 @@ def test_too_few_mistakes_are_no_curve():
     answers = {100: [worse], 200: [wrong], 400: [wrong], 800: [wrong], 1600: [wrong]}
     curve = curve_of("x.v1", Scores(task, truth), answers)
     assert curve.doubled is None
-    assert "too few to say" in curve.sentence
+    assert "too few to estimate" in curve.sentence
 
 
 def test_what_does_not_learn_is_said_not_to():
     task = Classification(labels=("a", "b"))
     truth = ["a", "b"] * 50
     answers = {size: [["a"] * 100] for size in (100, 200, 400, 800)}
-    assert "nothing says that more would help" in curve_of("x.v1", Scores(task, truth), answers).sentence
+    assert "no evidence that more would help" in curve_of("x.v1", Scores(task, truth), answers).sentence
 
 
 def test_from_python_the_curve_is_that_of_the_report(curves, studied):

@@ -79,9 +79,9 @@ def test_faults_of_the_objective_are_told_with_the_others():
 @pytest.mark.parametrize(
     ("objective", "adaptation", "told"),
     [
-        ("fgm", "top:1", "keeps as they are"),
-        ("mixup", "head", "keeps as they are"),
-        ("ewc", "lora:4", "does not move them"),
+        ("fgm", "top:1", "freezes"),
+        ("mixup", "head", "freezes"),
+        ("ewc", "lora:4", "does not train them"),
     ],
 )
 def test_what_an_adaptation_leaves_nothing_to_do_is_refused(objective, adaptation, told):
@@ -91,7 +91,10 @@ def test_what_an_adaptation_leaves_nothing_to_do_is_refused(objective, adaptatio
 
 
 def test_without_rows_of_what_is_to_be_kept_there_is_nothing_to_hold():
-    with pytest.raises(SettingsError, match="no rows to see by what matters there; give them as old_rows"):
+    with pytest.raises(
+        SettingsError,
+        match="needs rows of the earlier training to estimate which weights matter; give them as old_rows",
+    ):
         EncoderSettings.of(Encoder(objective="cross_entropy+ewc:100"))
 
 
@@ -109,7 +112,7 @@ def test_an_encoder_learns_by_the_string(tiny_base, queries):
 def test_a_teacher_that_is_not_there_is_missed(tiny_base, queries):
     texts, labels = queries
     method = Encoder(base=str(tiny_base), epochs=1, objective="distillation", C=0.01)
-    with pytest.raises(SettingsError, match="these rows bring none"):
+    with pytest.raises(SettingsError, match="none were given"):
         method.fit(texts[:40], labels[:40], validation=(texts[40:60], labels[40:60]))
 
 

@@ -106,7 +106,7 @@ def test_descriptions_that_describe_nothing_are_refused(descriptions, said):
 
 
 def test_nothing_to_tell_apart_is_refused():
-    with pytest.raises(TooFewLabelsError, match="at least two labels, found 0"):
+    with pytest.raises(TooFewLabelsError, match="found 0"):
         ZeroShot().fit(["a text"])
     with pytest.raises(TooFewLabelsError):
         ZeroShot().fit(["a text", "b"], ["x", "x"])

@@ -308,14 +308,14 @@ def test_an_epoch_is_priced(llama, talk):
 def test_settings_that_cannot_work_are_refused_together(talk):
     with pytest.raises(SettingsError, match=r"epochs is 0(.|\n)*adaptation is 'lore'"):
         Generator(epochs=0, adaptation="lore").fit(*talk)
-    with pytest.raises(SettingsError, match="follow beams or draw"):
+    with pytest.raises(SettingsError, match="use beam search or sampling"):
         Generator(beams=2, temperature=1.0).fit(*talk)
 
 
 @pytest.mark.parametrize("adaptation", ["prefix:16", "prompt", "adapter:48", "top:2"])
 def test_what_stays_beside_the_weights_is_refused_with_what_to_take_instead(adaptation):
     (fault,) = Generator.Settings.faults({"adaptation": adaptation})
-    assert f"adaptation is '{adaptation}', which a model that writes cannot take" in fault
+    assert f"adaptation is '{adaptation}', which a generative model cannot use" in fault
     assert "Take 'lora:16'" in fault
     assert Generator.Settings.faults({"adaptation": "lora:16"}) == []
 
@@ -331,7 +331,7 @@ def test_bases_that_are_not_there_say_what_to_do(tmp_path, tiny_base):
         resolve_generative_base("smollm")
     with pytest.raises(NoNetworkError, match="smollm2"):
         resolve_generative_base("nobody/nothing-of-the-kind")
-    with pytest.raises(BaseModelError, match="is not a base that writes"):
+    with pytest.raises(BaseModelError, match="is not a generative base"):
         resolve_generative_base(str(tmp_path))
     with pytest.raises(BaseModelError):
         load_language_model(resolve_generative_base(str(tiny_base)), dtype=torch.float32)

@@ -174,7 +174,7 @@ class TestBiEncoder:
         found = load_predictor(tmp_path)
         texts = [pair["text"] for pair in unseen]
         np.testing.assert_allclose(found.vectors(texts), method.vectors(texts), atol=1e-4)
-        with pytest.raises(CallError, match="from matches alone"):
+        with pytest.raises(CallError, match="on matching pairs only"):
             found.predict(unseen)
 
 

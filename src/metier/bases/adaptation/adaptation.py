@@ -128,7 +128,8 @@ def has_no_place(name: AdaptationName, encoder: Any, needed: str, instead: str) 
     """Give the refusal of a base that cannot take an adaptation."""
     kind = getattr(encoder.config, "model_type", type(encoder).__name__)
     return SettingsError(
-        [f"a base of type {kind!r} cannot take {name}: {needed}. Take {instead!r}"], origin="The adaptation"
+        [f"a base of type {kind!r} cannot be adapted with {name}: {needed}. Use {instead!r}"],
+        origin="The adaptation",
     )
 
 

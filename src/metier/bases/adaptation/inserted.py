@@ -41,7 +41,8 @@ def mark(encoder: Any, name: AdaptationName) -> None:
     if before is not None:
         raise SettingsError(
             [
-                f"the base already has the adaptation {before} in it, and takes no {name} besides. Take 'full' or 'lora:8'"
+                f"the base already contains the adaptation {before}, and {name} cannot be added to it. Use "
+                "'full' or 'lora:8'"
             ],
             origin="The adaptation",
         )

@@ -43,7 +43,7 @@ _HERE = "metier.bases.adaptation"
 BASE = "base weights"  # New weights stand beside those of the base.
 KINDS = {
     "full": Kind(f"{_HERE}.full:Full", "every weight trains"),
-    "head": Kind(f"{_HERE}.head:HeadAlone", "the head alone trains", keeps="encoder"),
+    "head": Kind(f"{_HERE}.head:HeadAlone", "only the head trains", keeps="encoder"),
     "top": Kind(
         f"{_HERE}.top_layers:TopLayers", "the uppermost layers train", 2, "layers", "layers", "lower layers"
     ),
@@ -67,10 +67,10 @@ KINDS = {
         f"{_HERE}.prompt:PromptVectors", "word vectors before the text", 16, "vectors", "vectors", BASE
     ),
     "adapter": Kind(
-        f"{_HERE}.adapter:Bottleneck", "small networks behind each sublayer", 48, "width", keeps=BASE
+        f"{_HERE}.adapter:Bottleneck", "small networks after each sublayer", 48, "width", keeps=BASE
     ),
-    "bitfit": Kind(f"{_HERE}.bitfit:Biases", "the biases alone train"),
-    "ia3": Kind(f"{_HERE}.scaling:Scaling", "factors of keys, values and inner states", keeps=BASE),
+    "bitfit": Kind(f"{_HERE}.bitfit:Biases", "only the biases train"),
+    "ia3": Kind(f"{_HERE}.scaling:Scaling", "factors of keys, values and feed-forward activations", keeps=BASE),
 }
 
 
@@ -100,7 +100,7 @@ def parse_adaptation(text: str) -> AdaptationName:
     Raises
     ------
     SettingsError
-        If nobody knows the name, or the number makes no sense.
+        If the name is unknown, or the number is out of range.
     """
     faults = faults_of(text)
     if faults:
@@ -116,7 +116,7 @@ def faults_of(text: str) -> list[str]:
     if found is None or kind is None:
         known = ", ".join(name if one.size is None else f"{name}:{one.size}" for name, one in KINDS.items())
         hint = suggest(str(text).partition(":")[0], KINDS)
-        return [f"adaptation is {text!r}, which nobody knows.{hint} Expected one of {known}"]
+        return [f"adaptation is {text!r}, which is unknown.{hint} Expected one of {known}"]
     if found[2] is not None and kind.size is None:
         return [f"adaptation is {text!r}, but {found[1]} takes no number. Write {found[1]!r}"]
     if found[2] is not None and int(found[2]) < 1:
@@ -130,7 +130,7 @@ def _plain(text: str) -> str:
 
 
 def check_fits(text: str, base: Base) -> None:
-    """Refuse, by the configuration of the base alone, what it has no room for.
+    """Refuse, by the configuration of the base alone, an adaptation that is too large for it.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def check_fits(text: str, base: Base) -> None:
     if bound == "layers":
         most, room = layers, f"the base {base.name!r} has {layers} layers"
     elif bound == "vectors":
-        most, room = MOST_VECTORS, "that many would crowd out the text"
+        most, room = MOST_VECTORS, "more would leave too few positions for the text"
     else:
         most, room = width, f"the base {base.name!r} is {width} wide"
     if name.size is not None and most is not None and name.size > most:

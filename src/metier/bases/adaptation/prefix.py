@@ -34,12 +34,12 @@ class PrefixVectors(Adaptation):
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put keys and values in; nothing else trains."""
         if not hasattr(encoder, "set_attn_implementation"):
-            raise has_no_place(self.name, encoder, "its attention cannot be given another form", "lora:8")
+            raise has_no_place(self.name, encoder, "its attention implementation cannot be replaced", "lora:8")
         mark(encoder, self.name)
         freeze(encoder)
         places = _attending(encoder)
         if not places:
-            raise has_no_place(self.name, encoder, "its attention has a form of its own", "lora:8")
+            raise has_no_place(self.name, encoder, "it has an attention implementation of its own", "lora:8")
         with seeded(random_state):
             for module, (n_heads, size) in places.items():
                 put_in(module, PrefixPart(self.size, n_heads, size))

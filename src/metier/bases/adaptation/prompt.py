@@ -28,7 +28,7 @@ class PromptVectors(Adaptation):
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put the vectors in; nothing else trains."""
         if "inputs_embeds" not in inspect.signature(encoder.forward).parameters:
-            raise has_no_place(self.name, encoder, "it takes token ids alone", "lora:8")
+            raise has_no_place(self.name, encoder, "it accepts token ids only, not embeddings", "lora:8")
         mark(encoder, self.name)
         freeze(encoder)
         words = encoder.get_input_embeddings().weight

@@ -25,6 +25,8 @@ class Scaling(Adaptation):
         """Put the factors in; nothing else trains."""
         attended, inner = keys_and_values(encoder), inner_states(encoder)
         if not attended or not inner:
-            raise has_no_place(self.name, encoder, "it makes keys and values in one product", "lora:8")
+            raise has_no_place(
+                self.name, encoder, "it computes keys and values in one matrix product", "lora:8"
+            )
         settings = IA3Config(target_modules=[*attended, *inner], feedforward_modules=inner)
         return TunedParts(encoder, settings, random_state=random_state)

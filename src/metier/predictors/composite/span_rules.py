@@ -127,4 +127,4 @@ def _compile(pattern: str) -> "re.Pattern[str]":
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise SettingsError([f"the pattern {pattern!r} is no regular expression ({error})"]) from None
+        raise SettingsError([f"the pattern {pattern!r} is not a regular expression ({error})"]) from None

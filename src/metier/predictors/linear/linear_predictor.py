@@ -137,7 +137,7 @@ class LinearPredictor:
         """
         settings = read_settings(folder)
         made_of = LINEAR_KINDS[settings["kind"]]
-        with as_bundle_error(folder, "holds no whole linear predictor"):
+        with as_bundle_error(folder, "does not hold a complete linear predictor"):
             arrays = load_file(folder / WEIGHTS_FILE)
             return cls(
                 made_of.features.load(folder, settings, arrays),

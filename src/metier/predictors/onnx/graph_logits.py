@@ -158,7 +158,7 @@ class PairLogits:
         """
         if self._head is None:
             raise CallError(
-                "Vectors were learned from matches alone, so pairs cannot be labelled. "
+                "The model was trained on matching pairs only, so pairs cannot be labelled. "
                 "Fit the method on pairs with at least two labels, or search with its vectors."
             )
         parts = [

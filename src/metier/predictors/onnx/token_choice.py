@@ -60,7 +60,7 @@ class DecodingSettings:
             faults.append(f"no_repeat_ngram is {self.no_repeat_ngram!r}, expected 0 or a whole number above")
         if self.beams > 1 and self.temperature > 0:
             faults.append(
-                f"beams is {self.beams} and temperature {self.temperature}: follow beams or draw tokens"
+                f"beams is {self.beams} and temperature {self.temperature}: use beam search or sampling, not both"
             )
         if faults:
             raise SettingsError(faults, origin=origin)

@@ -136,14 +136,14 @@ class ChatClient:
                 why = f"status {response.status_code}: {self._without_key(_reason(response, content))}"
                 if response.status_code not in WORTH_ANOTHER_TRY:
                     raise EndpointError(
-                        f"The endpoint refused to answer ({why}). Check {URL_VARIABLE}, {KEY_VARIABLE} and the "
+                        f"The endpoint refused the request ({why}). Check {URL_VARIABLE}, {KEY_VARIABLE} and the "
                         f"model {self.settings.model!r}."
                     )
                 pause = max(pause, _stated_pause(response))
             pause = min(pause, LONGEST_PAUSE_SECONDS)
         raise EndpointError(
             f"The endpoint did not answer in {self.settings.tries} tries; the last ended with {why}. "
-            "Try again later, or ask fewer rows at once."
+            "Try again later, or with fewer rows at once."
         )
 
     def _post(self, body: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
@@ -169,10 +169,10 @@ class ChatClient:
 def _endpoint() -> str:
     url = os.environ.get(URL_VARIABLE, "").strip().rstrip("/")
     if not url.startswith(("http://", "https://")):
-        found = f"it is {url!r}, no http address" if url else "it is not set"
+        found = f"it is {url!r}, which is not an http address" if url else "it is not set"
         raise NoNetworkError(
             f"Prompting a model needs the address of an OpenAI-compatible endpoint in {URL_VARIABLE}, but {found}. "
-            f"Set it, for instance to http://localhost:8000/v1, and {KEY_VARIABLE} where the endpoint wants a key."
+            f"Set it, for instance to http://localhost:8000/v1, and {KEY_VARIABLE} if the endpoint needs a key."
         )
     return url if url.endswith(PATH) else url + PATH
 
@@ -196,7 +196,7 @@ def _read_reply(content: bytes) -> Reply:
     usage = found.get("usage") or {}
     text = found["choices"][0]["message"]["content"]
     if not isinstance(text, str):
-        raise TypeError("the reply holds no text")
+        raise TypeError("the reply contains no text")
     return Reply(text, int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
 
 

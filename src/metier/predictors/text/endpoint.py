@@ -219,6 +219,6 @@ class EndpointPredictor:
             )
         except (KeyError, TypeError) as error:
             raise BundleError(
-                f"{folder} holds no whole endpoint predictor ({type(error).__name__}: {error}). "
+                f"{folder} does not hold a complete endpoint predictor ({type(error).__name__}: {error}). "
                 "Take the folder from its source again."
             ) from error

@@ -168,7 +168,7 @@ class PassagePhrasePredictor:
             If a file is missing or broken.
         """
         settings: Mapping[str, Any] = read_settings(folder)
-        with as_bundle_error(folder, "holds no whole phrase predictor"):
+        with as_bundle_error(folder, "does not hold a complete phrase predictor"):
             arrays = load_file(folder / WEIGHTS_FILE)
             return cls(
                 weights=PhraseWeights(arrays["shared"], arrays["by_type"]),

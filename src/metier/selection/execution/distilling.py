@@ -53,7 +53,9 @@ class Distilled:
         if why is not None or teacher is None or student is None:
             return Entry(self.name, status="dropped", why=why)
         job = self._job(comparison, teacher, student)
-        comparison.listener(Progress(f"{self.name}: {teacher.name} teaches {student.name}", 0, None, unit=""))
+        comparison.listener(
+            Progress(f"{self.name}: distilling {teacher.name} into {student.name}", 0, None, unit="")
+        )
         fitted = comparison.fit(job)
         facts = {**fitted.facts, "teacher": teacher.name}
         entry = Entry(self.name, train_seconds=fitted.seconds, params=fitted.params, facts=facts)
@@ -78,11 +80,11 @@ class Distilled:
         task, left = comparison.task.name, comparison.clock.left_seconds
         wanted = known_task(task).student
         if wanted is None:
-            return f"a teacher of {task} is not distilled; one of classification is"
+            return f"distillation works for classification; the task is {task}"
         if teacher is None:
-            return "there is no ensemble to learn from"
+            return "there is no ensemble to distil"
         if student is None:
-            return f"it needs {wanted}, which was not trained: what one costs here is not known"
+            return f"it needs {wanted}, which was not trained, so its cost here is unknown"
         if student.train_seconds > left:
             return (
                 f"it needs about {student.train_seconds:.0f} s and {max(left, 0):.0f} s are left; "
@@ -120,7 +122,7 @@ class Distilled:
     def _taught(self, comparison: Comparison, teacher: Entry, items: list[Any]) -> np.ndarray:
         """Give the teacher's probabilities of the training rows, columns in the order of the sorted labels."""
         predictor = load_predictor(comparison.run.candidate(teacher.name), threads=comparison.settings.threads)
-        comparison.listener(Progress(f"{teacher.name}: answering what it teaches", 0, len(items)))
+        comparison.listener(Progress(f"{teacher.name}: predicting the soft labels", 0, len(items)))
         answers = predictor.predict(items)
         assert isinstance(answers, Answers)  # Of classification.
         return answers.probabilities[:, np.argsort(np.array(predictor.labels))]

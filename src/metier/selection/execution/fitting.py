@@ -215,8 +215,8 @@ class Together:
             reported = (fault if fault.exists() else desk / "errors.log").read_text(errors="replace")
             reported = reported.strip()[-LAST_WORDS:]
             raise BudgetError(
-                f"{name}: {self.processes} processes could not train it together. "
-                f"Train it in one, without --processes. They reported: {reported}"
+                f"{name}: {self.processes} processes could not train it together. Train it without "
+                f"--processes. They reported: {reported}"
             )
 
 

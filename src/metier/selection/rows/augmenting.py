@@ -54,7 +54,7 @@ def augment_splits(splits: Splits, base: AugmentationBase, settings: TrainSettin
     held_out = (splits.validation, splits.test)
     made = augment_rows(splits.train, ways, held_out=held_out, random_state=settings.random_state)
     what = f"--augment {settings.data.augment} added {made.n_made:,} rows to the {len(splits.train):,} training rows"
-    near = f"; {made.n_near:,} more came out nearly like rows that are there and were left out"
+    near = f"; {made.n_near:,} near duplicates of existing rows were left out"
     return replace(splits, train=made.rows), [what + (near if made.n_near else ""), *notes]
 
 
@@ -88,4 +88,4 @@ def _synonyms(train: Rows, asked: list[Augmentation], base: AugmentationBase) ->
     except MissingExtraError:
         if any(each.needs_synonyms and each.name != "eda" for each in asked):
             raise
-        return {}, ["eda swapped and dropped words only: near words need metier[train] and a base"]
+        return {}, ["eda only swapped and dropped words: similar words need metier[train] and a base"]

@@ -105,7 +105,7 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
     if data.drop_leaks:
         before = len(train)
         train, _ = drop_leaks(train, test)
-        notes += [f"--drop-leaks left out {before - len(train):,} training rows that also stand in test"]
+        notes += [f"--drop-leaks left out {before - len(train):,} training rows that also appear in test"]
     if data.drop_rare:
         train, rare = drop_rare_labels(train)
         notes += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
@@ -144,6 +144,6 @@ def check_same_rows(run: RunFolder, prepared: Prepared) -> None:
     elif before["fingerprints"] != fingerprints:
         changed = [name for name, value in fingerprints.items() if before["fingerprints"][name] != value]
         raise CallError(
-            f"{run.path} was begun with other rows: {', '.join(changed)} changed since. "
-            "Put the old files back to resume it, or begin a new run without --resume."
+            f"{run.path} was started with other rows: {', '.join(changed)} changed since. "
+            "Restore the old files to resume it, or start a new run without --resume."
         )

@@ -20,7 +20,7 @@ def check_unlabelled(candidates: Sequence[str], task: str, settings: TrainSettin
         if not known_task(task).learn_from_unlabelled:
             able = ", ".join(name for name, known in TASKS.items() if known.learn_from_unlabelled)
             raise CallError(
-                f"Unlabelled rows are learned from for the task {able}; the task is {task}. Leave out --unlabelled."
+                f"Semi-supervised methods exist for the task {able}; the task is {task}. Leave out --unlabelled."
             )
         return
     wanting = [name for name in candidates if learns_from_unlabelled(name)]
@@ -68,9 +68,11 @@ def without_known(texts: Sequence[str], splits: Splits) -> tuple[tuple[str, ...]
         key for part in (splits.train, splits.validation, splits.test) for key in text_keys(part.texts).tolist()
     }
     kept = tuple(text for text, key in zip(texts, text_keys(texts).tolist(), strict=True) if key not in known)
-    note = f"--unlabelled brought {len(kept):,} different texts"
+    note = f"--unlabelled gives {len(kept):,} different texts"
     gone = len(texts) - len(kept)
-    return kept, [note + (f"; {gone:,} more stand in the labelled rows and were left out" if gone else "")]
+    return kept, [
+        note + (f"; {gone:,} more also appear in the labelled rows and were left out" if gone else "")
+    ]
 
 
 def with_unlabelled(names: Sequence[str], learners: Sequence[str], *, is_open: bool) -> list[str]:

@@ -202,8 +202,8 @@ class Searched(BaseEstimator):
         if not catalogue.capabilities(self.searched).is_fine_tuned:
             raise SettingsError(
                 [
-                    f"method is {self.searched!r}, which makes no epochs and chooses its settings itself; expected one "
-                    f"that is fine-tuned, as {default_method()}"
+                    f"method is {self.searched!r}, which is not fine-tuned and chooses its settings itself; "
+                    f"expected a fine-tuned method, such as {default_method()}"
                 ],
                 origin=f"The settings of {self.name}",
             )

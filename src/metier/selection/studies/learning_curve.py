@@ -167,19 +167,19 @@ def _why_not(name: str, metric: str, points: tuple[CurvePoint, ...], n_test: int
     if len(points) < FEWEST_SIZES:
         most = points[-1].rows if points else 0
         return (
-            f"{name}: {most:,} training rows are too few to cut a curve from: its smallest part needs a few rows "
-            "of each label, and the whole four times as many"
+            f"{name}: {most:,} training rows are too few for a learning curve: its smallest part needs a "
+            "few rows of each label, and the whole four times as many"
         )
     first, last = (float(_error(metric, one.value)) for one in (points[0], points[-1]))
     if last >= first:
         return (
             f"{name}: learning from {points[-1].rows:,} rows was no better than from {points[0].rows:,}; "
-            "nothing says that more would help"
+            "there is no evidence that more would help"
         )
     if is_fraction(metric) and last * n_test < FEWEST_ERRORS:
         return (
-            f"{name}: about {last * n_test:.0f} of {n_test:,} test rows are answered wrongly, too few to say how "
-            "the error would fall; give more test rows"
+            f"{name}: about {last * n_test:.0f} of {n_test:,} test rows are answered wrongly, too few to "
+            "estimate how the error falls; give more test rows"
         )
     return None
 

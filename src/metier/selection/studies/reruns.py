@@ -163,7 +163,7 @@ class Reruns:
     def answer(self, items: Sequence[Any]) -> None:
         """Let every rerun answer the test rows, after every choice; then its models are let go."""
         for number, rerun in enumerate(self.made.values()):
-            progress = Progress("reruns: answering the test rows", number, len(self.made), unit="reruns")
+            progress = Progress("reruns: predicting the test rows", number, len(self.made), unit="reruns")
             self.comparison.listener(progress)
             rerun.answer(items)
 

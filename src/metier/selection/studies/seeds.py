@@ -122,7 +122,7 @@ class Seeds:
     def _too_few(self, name: str, trained: int, seconds: float) -> str:
         minutes = self._budget_for_all() / 60
         return (
-            f"{name}: {trained} of {self.asked} seeds fit into the budget, each takes about {seconds:.0f} s; "
+            f"{name}: {trained} of {self.asked} seeds fit into the budget; each takes about {seconds:.0f} s; "
             f"for all of them give --budget {minutes:.0f}m"
         )
 

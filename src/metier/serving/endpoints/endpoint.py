@@ -13,7 +13,7 @@ from metier.serving.metrics import Metrics
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "The body is not JSON."},
     413: {"model": ErrorAnswer, "description": "More than the service takes in one request."},
-    422: {"model": ErrorAnswer, "description": "A field is missing, unknown or of the wrong kind."},
+    422: {"model": ErrorAnswer, "description": "A field is missing, unknown or of the wrong type."},
     500: {"model": ErrorAnswer, "description": "Our fault."},
     503: {"model": ErrorAnswer, "description": "Not loaded yet, or too many requests wait. See Retry-After."},
 }

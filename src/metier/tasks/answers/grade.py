@@ -74,7 +74,7 @@ class Grade(PlainAnswer):
     role: ClassVar[str | None] = "label"
     is_one_label: ClassVar[bool] = True
     words: ClassVar[Words] = Words(
-        "text-classification", "Gives one of {n} grades, which have an order, to {item}.", always_answers=True
+        "text-classification", "Gives one of {n} ordinal labels to {item}.", always_answers=True
     )
     record: ClassVar[RecordFields] = LABEL_RECORD
 

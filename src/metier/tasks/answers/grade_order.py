@@ -54,12 +54,11 @@ def order_of(labels: Sequence[str], *, order: Sequence[str] | None = None) -> tu
     known = {ordered for ordered in found if ordered}
     if len(known) == 1:
         return known.pop()
-    why = "two scales order them differently" if known else "no scale known here holds them all"
+    why = "two scales order them differently" if known else "no known scale contains all of them"
     raise DataError(
-        f"Grades need an order, and that of {', '.join(map(repr, labels))} is not known: {why}. "
-        "State it, the lowest first: --order "
-        f"{','.join(labels)} (order={list(labels)!r} in Python), or train them as labels without an order: "
-        "--task classification."
+        f"Ordinal labels need an order, and that of {', '.join(map(repr, labels))} is not known: {why}. "
+        f"State it, the lowest first: --order {','.join(labels)} (order={list(labels)!r} in Python), or "
+        "ignore the order with --task classification."
     )
 
 

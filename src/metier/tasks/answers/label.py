@@ -115,7 +115,7 @@ class Label(PlainAnswer):
         if len(space) < 2:
             # scikit-learn's checks look for the words "1 class".
             raise TooFewLabelsError(
-                f"Classification distinguishes at least two labels, but all {len(labels)} rows have the label "
+                f"Classification needs at least two labels, but all {len(labels)} rows have the label "
                 f"{str(space[0])!r}: 1 class. Check the labels, or add rows with other ones."
             )
         return Examples(items, truth.astype(np.int64), space)

@@ -259,8 +259,9 @@ def label_space(sets: Sequence[Iterable[str]], *, origin: str = "these rows") ->
     if not counts or min(counts.values()) == len(sets):
         found = "none of them has a label" if not counts else "each has all the labels there are"
         raise TooFewLabelsError(
-            f"Giving labels distinguishes rows with a label from rows without it, but of the {len(sets)} rows of "
-            f"{origin} {found}. Check the column of labels (--role labels=COLUMN), or add other rows."
+            f"Multi-label classification needs rows with and rows without a label, but of the {len(sets)} "
+            f"rows of {origin} {found}. Check the column of labels (--role labels=COLUMN), or add other "
+            "rows."
         )
     return tuple(sorted({*counts, *implied_parents(counts)}))
 

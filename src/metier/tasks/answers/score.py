@@ -189,7 +189,7 @@ def check_numbers(values: Sequence[Any], *, origin: str = "these rows") -> np.nd
         shown = ", ".join(f"row {row} has {value!r}" for row, value in faults[:SHOWN_FAULTS])
         more = f" and {len(faults) - SHOWN_FAULTS:,} more" if len(faults) > SHOWN_FAULTS else ""
         raise DataError(
-            f"{len(faults):,} of {len(scores):,} rows of {origin} have a score that is no finite number: "
+            f"{len(faults):,} of {len(scores):,} rows of {origin} have a score that is not a finite number: "
             f"{shown}{more}. Correct these scores, or leave the rows out."
         )
     return np.array(scores, dtype=np.float64)

@@ -330,7 +330,7 @@ def check_spans(
         try:
             in_order = sorted(([int(start), int(end), str(label)] for start, end, label in spans), key=_edges)
         except (TypeError, ValueError):
-            faults.append(f"row {row}: {spans!r:.80} is no list of [start, end, label]")
+            faults.append(f"row {row}: {spans!r:.80} is not a list of [start, end, label]")
             continue
         fault = _fault(text, in_order)
         if fault:

@@ -44,8 +44,8 @@ class WrittenText(PlainAnswer):
     name: ClassVar[str] = "written_text"
     losses: ClassVar[tuple[str, ...]] = ("next_token",)
     role: ClassVar[str | None] = "target"
-    words: ClassVar[Words] = Words("text-generation", "Writes a text for {item}.")
-    record: ClassVar[RecordFields] = {"text": (str, "Where the answer is a text.")}
+    words: ClassVar[Words] = Words("text-generation", "Generates a text for {item}.")
+    record: ClassVar[RecordFields] = {"text": (str, "Where the answer is a generated text.")}
 
     def check(
         self, items: Sequence[Any], y: Any, *, known: Examples | None = None, origin: str = "these rows"
@@ -60,7 +60,7 @@ class WrittenText(PlainAnswer):
             If a row has no text to learn from.
         """
         if y is None or isinstance(y, str):
-            raise ValueError("Expected one text to be written for each item, in a list. Give it as y.")
+            raise ValueError("Expected one target text for each item, in a list. Give it as y.")
         targets = list(y)
         if len(items) != len(targets):
             raise ValueError(

@@ -160,9 +160,7 @@ def _turn_fault(message: Any, before: str, *, is_first: bool) -> str | None:
     if role == "system":
         return None if is_first else "a system message after others. Put it first, or leave it out."
     if role == before:
-        return (
-            f"two turns of the {role} in a row. Join them into one message, or put back the turn between them."
-        )
+        return f"two turns of the {role} in a row. Join them into one message, or add the missing turn between them."
     if role == "assistant" and before == "system":
         return "the assistant speaks first. Begin with what the user wrote."
     return None

@@ -168,7 +168,7 @@ def entity_fault(item: Mapping[str, Any]) -> str | None:
         if piece != piece.strip():
             new_start = start + len(piece) - len(piece.lstrip())
             whole = [new_start, new_start + len(piece.strip())]
-            return f"{name} [{start}, {end}] takes white space along: {_short(piece)}; without it: {whole}"
+            return f"{name} [{start}, {end}] includes white space: {_short(piece)}; without it: {whole}"
     if item["head"] == item["tail"]:
         return f"head and tail are the same piece, {item['head']}"
     return None
@@ -193,9 +193,7 @@ def _cut_word(item: Mapping[str, Any]) -> str | None:
         start, end = item[name]
         if _is_inside_word(text, start) or _is_inside_word(text, end):
             around = text[max(0, start - 10) : end + 10]
-            return (
-                f"{name} [{start}, {end}] is {_short(text[start:end])} in {_short(around)}, a piece of a word"
-            )
+            return f"{name} [{start}, {end}] is {_short(text[start:end])} in {_short(around)}, a part of a word"
     return None
 
 

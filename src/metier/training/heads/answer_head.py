@@ -41,12 +41,12 @@ class PassageSettings(HeadSettings):
         0.25,
         ge=0,
         le=1,
-        description="Chance that a question with an answer also teaches a window that does not hold it.",
+        description="Probability that a question also contributes a training window without its answer.",
     )
     longest_answer: int | None = Field(
         None,
         ge=1,
-        description="Most tokens of an answer; None: as long as the training answers are, but for one in two hundred.",
+        description="Most tokens of an answer; None: the 99.5th percentile of the training answers.",
     )
 
 

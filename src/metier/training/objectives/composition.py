@@ -108,8 +108,8 @@ NOT_ON_KEPT_LAYERS = {
     "lower layers": ("fgm", "pgd", "mixup"),
 }
 NO_OLD_ROWS = (
-    "objective has ewc, which protects what the base learned before, and there are no rows to see by what matters "
-    "there; give them as old_rows, a file of rows or items, or leave ewc out"
+    "objective has ewc, which needs rows of the earlier training to estimate which weights matter; give "
+    "them as old_rows, a file of rows or items, or leave ewc out"
 )
 
 
@@ -147,8 +147,8 @@ def objective_of(
     faults = []
     if "distillation" in terms and not isinstance(rows, TaughtRows):
         faults.append(
-            "distillation follows the answers of a teacher and these rows bring none; "
-            "give them to fit as `soft`, or leave distillation out"
+            "distillation needs the probabilities of a teacher, and none were given; give them to fit as "
+            "`soft`, or leave distillation out"
         )
     if "ewc" in terms and old_rows is None:
         faults.append(NO_OLD_ROWS)
@@ -224,7 +224,7 @@ def objective_faults(values: Mapping[str, Any], learning: Learning) -> list[str]
     terms, faults = _read(values["objective"], learning)
     if not values["dropout"]:
         faults += [
-            f"objective has {name}, which learns from passes that differ by dropout, and dropout is 0; "
+            f"objective has {name}, which compares passes under different dropout, but dropout is 0; "
             "set dropout to 0.1"
             for name in terms
             if name in WRAPPERS and WRAPPERS[name].needs_dropout
@@ -239,15 +239,15 @@ def _misfits(terms: Mapping[str, object], adaptation: str) -> list[str]:
     kind = KINDS.get(adaptation.partition(":")[0])
     keeps = "" if kind is None else kind.keeps
     faults = [
-        f"objective has {name}, which reaches into layers that adaptation {adaptation!r} keeps as they are; "
-        "leave it out or take adaptation 'full'"
+        f"objective has {name}, which needs layers that adaptation {adaptation!r} freezes; leave it out or "
+        "use adaptation 'full'"
         for name in NOT_ON_KEPT_LAYERS.get(keeps, ())
         if name in terms
     ]
     if keeps == "base weights" and "ewc" in terms:
         faults.append(
-            f"objective has ewc, which holds the base's weights, and adaptation {adaptation!r} does not move them; "
-            "leave it out"
+            f"objective has ewc, which regularises the base's weights, but adaptation {adaptation!r} does "
+            "not train them; leave it out"
         )
     return faults
 
@@ -297,11 +297,11 @@ def _clashes(terms: Mapping[str, object], losses: Sequence[str]) -> list[str]:
         faults.append(f"objective has {' and '.join(losses)}, both losses of the answers; keep one of them")
     if "fgm" in terms and "pgd" in terms:
         faults.append(
-            "objective has fgm and pgd, which are one method with one step and with several; keep one"
+            "objective has fgm and pgd, which are the same method with one step and with several; keep one of them"
         )
     if "mixup" in terms:
         faults += [
-            f"objective has mixup and {name}, which needs rows as they are; keep one of them"
+            f"objective has mixup and {name}, which needs rows that are not mixed; keep one of them"
             for name in NOT_BESIDE_MIXUP
             if name in terms
         ]

@@ -30,7 +30,7 @@ def embedding_model(model: torch.nn.Module, term: str) -> Embeds:
     """
     inner = unwrapped(model)
     if not isinstance(inner, Embeds):
-        fault = f"{term} works on the vectors of tokens, and {type(inner).__name__} does not say where they are"
+        fault = f"{term} works on word embeddings, and {type(inner).__name__} does not expose them"
         raise SettingsError([f"{fault}; leave it out"], origin="The terms of the objective")
     return inner
 

@@ -102,12 +102,12 @@ class FewShot(FrozenLinear):
             If settings are out of range; all faults are told at once.
         """
         self.Settings.of(self)
-        examples, unseen = self._read_rows(X, y, validation)
+        examples, validation_rows = self._read_rows(X, y, validation)
         self._resolve(examples, listener)
         self.classes_ = examples.labels
-        taught = self._choose(examples, unseen, listener)
+        taught = self._choose(examples, validation_rows, listener)
         self.encoder_, self.head_ = taught.encoder, FittedHead.of_probe(taught.probe, self.classes_.tolist())
-        self._keep(examples, unseen)
+        self._keep(examples, validation_rows)
         self.facts_ |= {"steps": taught.steps, "names_learned": len(self._names()[0]), **taught.facts}
         self.chosen_params_ |= {"steps": taught.steps}
         return self
@@ -118,8 +118,8 @@ class FewShot(FrozenLinear):
         if typical <= MOST_ROWS_A_LABEL:
             return None
         return (
-            f"it is made for few rows a label, up to {MOST_ROWS_A_LABEL}, and half of the labels have {typical:.0f} "
-            "or more; name it in --candidates to train it all the same"
+            f"it is for few rows per label, up to {MOST_ROWS_A_LABEL}, and half of the labels have {typical:.0f} "
+            "or more; name it in --candidates to train it anyway"
         )
 
     def measure(self, X: Any, y: Any = None) -> Cost:
@@ -127,14 +127,14 @@ class FewShot(FrozenLinear):
         steps = STEPS if self.steps is None else self.steps
         return reading_cost(self.base, X, rows_tuned=2 * steps * BATCH_ROWS)
 
-    def _choose(self, examples: Examples, unseen: Examples | None, listener: Listener) -> _Taught:
+    def _choose(self, examples: Examples, validation_rows: Examples | None, listener: Listener) -> _Taught:
         """Compare the frozen with the tuned encoder on rows that neither has seen, and learn as the better one."""
         if self.steps is not None:
-            if unseen is None and self.steps and None in (self.C, self.temperature):
+            if validation_rows is None and self.steps and None in (self.C, self.temperature):
                 return self._settled(examples, self.steps, listener)
-            return self._teach(examples, unseen, self.steps, listener)
-        if unseen is not None:
-            return self._better(examples, unseen, listener)
+            return self._teach(examples, validation_rows, self.steps, listener)
+        if validation_rows is not None:
+            return self._better(examples, validation_rows, listener)
         split = next(held_out(examples.truth, random=check_random_state(self.random_state)), None)
         if (
             split is None
@@ -154,23 +154,23 @@ class FewShot(FrozenLinear):
         trial = self._teach(kept, held, steps, listener)
         return self._teach(examples, None, steps, listener, like=trial.probe)
 
-    def _better(self, examples: Examples, unseen: Examples, listener: Listener) -> _Taught:
-        tried = [self._teach(examples, unseen, steps, listener) for steps in (0, STEPS)]
-        losses = [self._loss(taught, unseen) for taught in tried]
+    def _better(self, examples: Examples, validation_rows: Examples, listener: Listener) -> _Taught:
+        tried = [self._teach(examples, validation_rows, steps, listener) for steps in (0, STEPS)]
+        losses = [self._loss(taught, validation_rows) for taught in tried]
         facts = {"held_out_log_loss": {"frozen": losses[0], "tuned": losses[1]}}
         return replace(tried[int(losses[1] < losses[0])], facts=facts)
 
-    def _loss(self, taught: _Taught, unseen: Examples) -> float:
+    def _loss(self, taught: _Taught, validation_rows: Examples) -> float:
         """Give the log-loss on held-out rows, which a probe knows unless all its settings were given."""
         if taught.probe.held_out_loss is not None:
             return taught.probe.held_out_loss
-        vectors = self._vectors(taught.encoder, unseen.items)
-        return log_loss(taught.probe.probabilities(vectors), unseen.truth)
+        vectors = self._vectors(taught.encoder, validation_rows.items)
+        return log_loss(taught.probe.probabilities(vectors), validation_rows.truth)
 
     def _teach(
         self,
         examples: Examples,
-        unseen: Examples | None,
+        validation_rows: Examples | None,
         steps: int,
         listener: Listener,
         *,
@@ -185,8 +185,8 @@ class FewShot(FrozenLinear):
             C=self.C if like is None else like.C,
             temperature=self.temperature if like is None else like.temperature,
             validation=None
-            if unseen is None
-            else (self._vectors(encoder, unseen.items, listener), unseen.truth),
+            if validation_rows is None
+            else (self._vectors(encoder, validation_rows.items, listener), validation_rows.truth),
             always=(self._vectors(encoder, names, listener), owners) if names else None,
             random_state=self.random_state,
         )

@@ -12,7 +12,7 @@ BASE: Any = Field(
 )
 PRECISION: Any = Field(
     "auto",
-    description="Of the exported encoder; `auto` keeps INT8 only where it is proved equal and measured faster.",
+    description="Precision of the exported encoder; `auto`: INT8 where it passes the equivalence check and is faster.",
 )
 C: Any = Field(
     None,
@@ -20,9 +20,9 @@ C: Any = Field(
     description="Inverse strength of the penalty on standardised numbers; None: chosen on validation.",
 )
 TEMPERATURE: Any = Field(
-    None, gt=0, description="What logits are divided by before the softmax; None: fitted on validation."
+    None, gt=0, description="Softmax temperature: logits are divided by it; None: fitted on validation."
 )
-RANDOM_STATE: Any = Field(0, description="Of the rows that are held out.")
+RANDOM_STATE: Any = Field(0, description="Seed of the held-out rows.")
 Precision = Literal["auto", "fp32", "int8"]
 
 
@@ -58,7 +58,7 @@ class FrozenRidgeSettings(FrozenSettings):
     penalty: float | None = Field(
         None,
         gt=0,
-        description="Strength of the penalty a row, on standardised numbers; None: by squared error on validation.",
+        description="Strength of the penalty per row, on standardised features; None: by squared error on validation.",
     )
     half_width: float | None = Field(
         None,
@@ -66,7 +66,7 @@ class FrozenRidgeSettings(FrozenSettings):
         description="Half the width of an answer's interval, in units of the score; None: from errors on validation.",
     )
     coverage: float = Field(
-        0.9, gt=0, lt=1, description="Share of answers whose truth is to lie in the interval."
+        0.9, gt=0, lt=1, description="Share of answers whose interval should contain the true value."
     )
 
 
@@ -84,16 +84,16 @@ class ZeroShotSettings(MethodSettings):
 
     descriptions: Any = Field(
         None,
-        description="From label to a sentence that describes it, or to several; a path leads to a JSON file with such a "
-        "mapping. A label without one, and every label where this is None, is described by its name, underscores as "
-        "spaces.",
+        description="Mapping from each label to one or more sentences that describe it, or the path of a "
+        "JSON file with such a mapping. A label without one, and every label where this is None, is "
+        "described by its name, underscores as spaces.",
     )
     base: Any = BASE
     temperature: float | None = Field(
         None,
         gt=0,
-        description="What similarities are divided by before the softmax; None: fitted on labelled rows where there are "
-        "some.",
+        description="Softmax temperature: similarities are divided by it; None: fitted on labelled rows if "
+        "there are any.",
     )
     precision: Precision = PRECISION
 
@@ -104,46 +104,46 @@ class FewShotSettings(FrozenLinearSettings):
     steps: int | None = Field(
         0,
         ge=0,
-        description="Of contrastive tuning, each on 64 rows; 0 leaves the encoder frozen; None: 0 or 40, by log-loss on "
-        "held-out rows, for a dozen times the training.",
+        description="Steps of contrastive tuning, each on 64 rows; 0 leaves the encoder frozen; None: 0 or "
+        "40, by log-loss on held-out rows, for a dozen times the training.",
     )
     learning_rate: float = Field(
         1e-4,
         gt=0,
-        description="Of the uppermost layer at its peak; each layer below learns at 0.9 times the rate of the one above.",
+        description="Peak learning rate of the uppermost layer; each layer below learns at 0.9 times the "
+        "rate of the one above.",
     )
     contrast_temperature: float = Field(
-        0.1, gt=0, description="What cosines are divided by while the encoder is tuned."
+        0.1, gt=0, description="Temperature of the contrastive loss: cosines are divided by it."
     )
     label_names: bool = Field(
-        True, description="Whether names of labels are learned as rows; names that are no words never are."
+        True,
+        description="Whether the names of labels are used as training rows; names that are not words never are.",
     )
 
 
 class SelfTrainingSettings(FrozenLinearSettings):
     """Settings of a logistic regression that learns from unlabelled texts too."""
 
-    unlabelled: Any = Field(None, description="Texts of the same kind without labels.")
-    confidence: float = Field(
-        0.6, ge=0, le=1, description="Least probability of a label that is taken for a pseudo-label."
-    )
+    unlabelled: Any = Field(None, description="Unlabelled texts of the same kind.")
+    confidence: float = Field(0.6, ge=0, le=1, description="Least probability of a pseudo-label.")
     growth: float = Field(
         2.0,
         gt=0,
-        description="In the first round a label gets at most so many unlabelled rows for each labelled one; twice as many "
-        "in each round after it.",
+        description="In the first round a label gets at most this many pseudo-labelled rows per labelled row; twice "
+        "as many in each round after it.",
     )
-    rounds: int = Field(3, ge=1, description="Times that it learns from pseudo-labels.")
+    rounds: int = Field(3, ge=1, description="Rounds of self-training.")
 
 
 class FrozenSearchSettings(MethodSettings):
     """Settings of a search by the vectors of a frozen base."""
 
     collection: Any = Field(
-        None, description="What is searched; None: the texts that are learned from, by their targets."
+        None, description="The texts to search in; None: the training texts, by their targets."
     )
     base: Any = BASE
-    top: int = Field(10, ge=1, description="Most matches in an answer.")
+    top: int = Field(10, ge=1, description="Most results per query.")
     precision: Precision = PRECISION
 
 
@@ -152,14 +152,14 @@ class SentenceRankerSettings(FrozenSettings):
 
     unit: Literal["auto", "sentence", "clause"] = Field(
         "auto",
-        description="What is chosen; `auto` tries clauses too where texts are Chinese, and keeps what is better on "
-        "validation.",
+        description="What is extracted; `auto` also tries clauses for Chinese texts and keeps what is "
+        "better on validation.",
     )
     n_pieces: int | None = Field(
-        None, ge=1, description="Of a summary; None: 1 to 3, by ROUGE-L on validation."
+        None, ge=1, description="Pieces in a summary; None: 1 to 3, by ROUGE-L on validation."
     )
     penalty: float | None = Field(
         None,
         gt=0,
-        description="Strength of the penalty a piece, on standardised numbers; None: by ROUGE-L on validation.",
+        description="Strength of the penalty per piece, on standardised features; None: by ROUGE-L on validation.",
     )

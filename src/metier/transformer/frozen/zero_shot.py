@@ -88,7 +88,7 @@ class ZeroShot(FrozenLinear):
             return self.answer.check(texts, y)
         if len(given) < 2:
             raise TooFewLabelsError(
-                f"Without labelled rows the labels are those that are described, at least two labels, found {len(given)}. "
+                f"Without labelled rows at least two labels have to be described, found {len(given)}. "
                 "Describe each label: descriptions={'refund': 'The customer wants money back.', …}."
             )
         return Examples(texts, np.zeros(len(texts), dtype=np.int64), np.array(sorted(given)))

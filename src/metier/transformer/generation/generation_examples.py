@@ -71,8 +71,9 @@ class Encoding:
             answers.append(answer[: self.max_new_tokens])
         if not prompts:
             raise DataError(
-                f"All {len(pairs)} texts are longer than the context of {self.prompts.text_room} tokens, and a text to "
-                "translate cannot be cut while it trains. Split the rows by sentence, or set a larger context."
+                f"All {len(pairs)} texts are longer than the context of {self.prompts.text_room} tokens, "
+                "and texts to translate are not truncated in training. Split the rows into sentences, or "
+                "set a larger context."
             )
         is_pair = self.base.is_encoder_decoder
         ids = (
@@ -188,7 +189,7 @@ def _affixes(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def _end_of(tokenizer: Any, base: GenerativeBase) -> int:
     if tokenizer.eos_token_id is None:
         raise DataError(
-            f"The tokenizer of {base.name!r} names no end mark (eos_token), so its answers would never end. "
+            f"The tokenizer of {base.name!r} names no end-of-sequence token (eos_token), so its answers would never end. "
             "Name one in its tokenizer_config.json."
         )
     return int(tokenizer.eos_token_id)

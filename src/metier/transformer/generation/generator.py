@@ -50,46 +50,58 @@ class GeneratorSettings(ScheduleSettings):
         description="A folder, `smollm2` (which `auto` is), or a hub name, of a causal or an encoder-decoder model.",
     )
     kind: Literal["auto", "summary", "translation", "reply"] = Field(
-        "auto", description="Of what is written; `auto`: read off the rows."
+        "auto", description="Kind of text to generate; `auto`: inferred from the rows."
     )
     instruction: str | None = Field(
         None,
-        description="What the base is told before every text; None: by the kind, and nothing for encoder-decoders.",
+        description="Instruction before every text; None: by the kind of text, and none for encoder-decoders.",
     )
     adaptation: str = Field(
         "lora",
-        description="Train low-rank matrices (`lora`), all weights (`full`), matrices that share a budget of ranks "
-        "(`adalora`), or factors of states (`ia3`); `lora:8` states the rank too. See `bases.adaptation`.",
+        description="Which weights train: low-rank matrices (`lora`), all (`full`), low-rank matrices that "
+        "share a rank budget (`adalora`), or factors of activations (`ia3`); `lora:8` states the rank "
+        "too. See `bases.adaptation`.",
     )
-    rank: int = Field(16, ge=1, description="Of the matrices, where `adaptation` does not state it.")
+    rank: int = Field(
+        16, ge=1, description="Rank of the low-rank matrices, where `adaptation` does not state it."
+    )
     learning_rate: float | None = Field(
         None,
         gt=0,
-        description="At its peak; None: 5e-4 for low-rank matrices, 1e-3 where they share ranks, 3e-3 for factors, 5e-5 "
-        "for all weights.",
+        description="Peak learning rate; None: 5e-4 for low-rank matrices, 1e-3 where they share ranks, "
+        "3e-3 for factors, 5e-5 for all weights.",
     )
     context: int = Field(
         1024,
         ge=1,
-        description="Most tokens that are read and written together (of an encoder-decoder: read). Longer texts are "
-        "dealt with as `predictors.text.prompting` says.",
+        description="Most tokens of prompt and answer together (of an encoder-decoder: of the prompt). "
+        "Longer texts are shortened as `predictors.text.prompting` describes.",
     )
     max_new_tokens: int | None = Field(
-        None, ge=1, description="Of an answer; None: by the lengths of the training targets."
+        None, ge=1, description="Most tokens of an answer; None: by the lengths of the training targets."
     )
     no_repeat_ngram: int | None = Field(
-        None, ge=0, description="Words in a row that may not come twice; None: by the training targets."
+        None,
+        ge=0,
+        description="Length of word n-grams that may not be repeated; None: by the training targets.",
     )
-    beams: int = Field(1, ge=1, description="Answers followed side by side.")
-    temperature: float = Field(0.0, ge=0, description="See `DecodingSettings`; at 0 nothing is left to chance.")
-    top_p: float = Field(1.0, gt=0, le=1, description="See `DecodingSettings`.")
+    beams: int = Field(1, ge=1, description="Beams of the beam search; 1: none.")
+    temperature: float = Field(
+        0.0, ge=0, description="Sampling temperature; 0: greedy decoding. See `DecodingSettings`."
+    )
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Nucleus sampling: share of probability to sample from. See `DecodingSettings`.",
+    )
     checkpoint_folder: str | Path | None = Field(
-        None, description="Keep checkpoints there, and go on from the last one found there."
+        None, description="Folder for checkpoints; training resumes from the last one found there."
     )
     precision: Precision = Field(
         "auto",
-        description="Of an exported Llama-like model; `auto` keeps 8 bits only where they are proved equal and measured "
-        "faster.",
+        description="Precision of an exported Llama-like model; `auto`: 8 bits where they pass the "
+        "equivalence check and are faster.",
     )
 
     @classmethod
@@ -101,14 +113,14 @@ class GeneratorSettings(ScheduleSettings):
             faults += faults_of(adaptation)
         else:
             faults.append(
-                f"adaptation is {adaptation!r}, which a model that writes cannot take: what is learned has to merge into "
-                f"its weights. Take 'lora:{values['rank']}', or one of "
+                f"adaptation is {adaptation!r}, which a generative model cannot use: the adaptation has to "
+                f"merge into its weights. Use 'lora:{values['rank']}', or one of "
                 f"{', '.join(LEARNING_RATES)}"
             )
         if values["beams"] != 1 and values["temperature"]:
             faults.append(
-                f"beams is {values['beams']} and temperature {values['temperature']}: follow beams or draw tokens, not "
-                "both"
+                f"beams is {values['beams']} and temperature {values['temperature']}: use beam search or "
+                "sampling, not both"
             )
         return faults
 

@@ -134,7 +134,7 @@ class Prompted(Classifier):
         if PLACE not in self.template:
             raise SettingsError([f"template is {self.template!r}, expected a text with {PLACE} in it"])
         examples = LABEL.check(TEXT.read(X), y)
-        unseen = (
+        validation_rows = (
             examples
             if validation is None
             else LABEL.check(TEXT.read(validation[0]), validation[1], known=examples)
@@ -146,8 +146,8 @@ class Prompted(Classifier):
         self.predictor_ = TorchPromptedPredictor(self._base, self._settings(1.0))
         temperature = self.temperature
         if temperature is None:
-            picked = check_random_state(self.random_state).permutation(len(unseen))[: self.most_scored]
-            some = unseen.take(picked)
+            picked = check_random_state(self.random_state).permutation(len(validation_rows))[: self.most_scored]
+            some = validation_rows.take(picked)
             temperature = fit_temperature(self._scores(some.items, listener), some.truth)
         self.temperature_ = float(temperature or UNCALIBRATED_TEMPERATURE)
         self.chosen_params_ = {"base": self._base.name, "temperature": self.temperature_}

@@ -169,8 +169,8 @@ class BiEncoder(PairClassifier):
     def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
         if self.probe_ is None:
             raise CallError(
-                "`fit_matches` learns vectors and no border between labels. Use `fit` on pairs with at least "
-                "two labels, or search with `vectors`."
+                "`fit_matches` trains embeddings but no decision threshold between labels. Use `fit` on "
+                "pairs with at least two labels, or search with `vectors`."
             )
         return self.probe_.probabilities(self._numbers(items))
 
@@ -190,7 +190,7 @@ class BiEncoder(PairClassifier):
         if match is None:
             raise DataError(
                 f"{self.name} learns from pairs that match, but none of the labels {', '.join(map(repr, labels))} "
-                "is known to say so. State it: match_label."
+                "is known to mean a match. State it with match_label."
             )
         return labels.index(match)
 

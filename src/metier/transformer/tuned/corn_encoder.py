@@ -26,7 +26,9 @@ class CornSettings(StartedSettings):
         "known.",
     )
     temperature: float | None = Field(
-        None, gt=0, description="What logits are divided by before the sigmoids; None: fitted on validation."
+        None,
+        gt=0,
+        description="Temperature: logits are divided by it before the sigmoids; None: fitted on validation.",
     )
 
 

@@ -21,7 +21,7 @@ class EncoderSettings(LabelSettings, StartedSettings):
     """
 
     label_smoothing: float = Field(
-        0.1, ge=0, lt=1, description="Share of the target that is spread over all labels."
+        0.1, ge=0, lt=1, description="Label smoothing: share of the target that is spread over all labels."
     )
     objective: str | None = Field("cross_entropy+supcon:0.3", description=OBJECTIVE)
 

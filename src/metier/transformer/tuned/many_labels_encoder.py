@@ -21,7 +21,7 @@ class ManyLabelsSettings(StartedSettings):
 
     rule: dict[str, Any] | None = Field(
         None,
-        description="Of each label slope and offset of its sigmoid, and the probability from which on it is answered; "
+        description="Slope and offset of each label's sigmoid, and the least probability at which it is answered; "
         "None: fitted on validation.",
     )
 

@@ -20,12 +20,12 @@ class RelationSettings(LabelSettings):
     learning_rate: float | None = Field(
         2e-4,
         gt=0,
-        description="Of the head and the uppermost layer, at its peak; more than in `Encoder`, since marks and head "
-        "start new. None: by the number of steps.",
+        description="Peak learning rate of the head and the uppermost layer; higher than in `Encoder`, "
+        "since entity markers and head are new. None: by the number of steps.",
     )
-    dropout: float = Field(0.1, ge=0, lt=1, description="Of the head while it trains.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout of the head during training.")
     label_smoothing: float = Field(
-        0.1, ge=0, lt=1, description="Share of the target that is spread over all labels."
+        0.1, ge=0, lt=1, description="Label smoothing: share of the target that is spread over all labels."
     )
     objective: str | None = Field("cross_entropy", description=OBJECTIVE)
 

@@ -28,7 +28,7 @@ class ScoreSettings(StartedSettings):
         description="Half the width of an answer's interval, in units of the score; None: from errors on validation.",
     )
     coverage: float = Field(
-        0.9, gt=0, lt=1, description="Share of answers whose truth is to lie in the interval."
+        0.9, gt=0, lt=1, description="Share of answers whose interval should contain the true value."
     )
 
 

@@ -33,12 +33,13 @@ class SearchEncoderSettings(VectorSettings):
     """What `SearchEncoder` can be set to."""
 
     collection: Unchecked = Field(
-        None, description="What is searched; None: the texts that are learned from, by their targets."
+        None, description="The texts to search in; None: the training texts, by their targets."
     )
-    top: int = Field(10, ge=1, description="Most matches in an answer.")
+    top: int = Field(10, ge=1, description="Most results per query.")
     precision: Precision = Field(
         "auto",
-        description="Of the exported encoder; `auto` keeps fp32, for no label is there to prove INT8 on.",
+        description="Precision of the exported encoder; `auto`: fp32, as there are no labels for the "
+        "equivalence check of INT8.",
     )
 
 
@@ -96,8 +97,8 @@ class SearchEncoder(SearchMethod):
         known = known_pairs(collection, queries, y)
         if not known:
             raise EmptyDataError(
-                f"{self.name} learns from queries and what answers them, and none of {len(queries):,} queries has "
-                "an answer in the collection. Add rows that match, or leave this candidate out."
+                f"{self.name} learns from queries and their answers, but none of the {len(queries):,} "
+                "queries has an answer in the collection. Add matching rows, or leave this candidate out."
             )
         held = [] if validation is None else known_pairs(collection, as_texts(validation[0]), validation[1])
         encoder = self._encoder()

@@ -53,20 +53,22 @@ class SoupSettings(MethodSettings):
 
     base: Any = Field("auto", description=BASE)
     ingredients: int = Field(3, ge=2, description="Encoders to train.")
-    epochs: int = Field(3, ge=1, description="Length of each one's schedule.")
+    epochs: int = Field(3, ge=1, description="Length of the learning-rate schedule of each encoder.")
     recipes: list[dict[str, Any]] | None = Field(
         None,
-        description="Settings of the encoders that were kept: they are trained and averaged, nothing is chosen.",
+        description="Settings of the encoders that were kept: these are trained and averaged without a choice.",
     )
-    temperature: float | None = Field(None, gt=0, description="Of the softmax; None: fitted on validation.")
+    temperature: float | None = Field(
+        None, gt=0, description="Temperature of the softmax; None: fitted on validation."
+    )
     time_limit_minutes: float | None = Field(
-        None, gt=0, description="For all of them together; None: no limit."
+        None, gt=0, description="Time limit for all encoders together; None: no limit."
     )
     checkpoint_folder: str | Path | None = Field(
-        None, description="Keep checkpoints there, and go on from those found there."
+        None, description="Folder for checkpoints; training resumes from those found there."
     )
-    precision: Precision = Field("auto", description="Of the exported encoder.")
-    random_state: int = Field(0, description="Of everything that is drawn.")
+    precision: Precision = Field("auto", description="Precision of the exported encoder.")
+    random_state: int = Field(0, description="Seed of everything random.")
 
 
 @with_settings(SoupSettings)

@@ -26,11 +26,12 @@ class TokenSettings(SmoothedSettings):
     learning_rate: float | None = Field(
         3e-4,
         gt=0,
-        description="Of the head and the uppermost layer, at its peak; None: by the number of steps.",
+        description="Peak learning rate of the head and the uppermost layer; None: by the number of steps.",
     )
-    dropout: float = Field(0.1, ge=0, lt=1, description="Of the encoder while it trains.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout of the encoder during training.")
     outside_bias: float | None = Field(
-        None, description="Added to the logit of O, below 0 to find more; None: chosen on validation."
+        None,
+        description="Added to the logit of O; below 0 more entities are found; None: chosen on validation.",
     )
     calibration: tuple[float, float] | None = Field(
         None, description="Slope and intercept of the spans' probabilities; None: fitted on validation."

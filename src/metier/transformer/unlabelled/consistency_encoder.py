@@ -23,14 +23,18 @@ from metier.transformer.unlabelled.word_neighbours import word_neighbours
 class ConsistencySettings(EncoderSettings):
     """What `ConsistencyEncoder` can be set to."""
 
-    unlabelled: Unchecked = Field(None, description="Texts of the same kind without labels.")
-    most_texts: int = Field(2000, ge=1, description="Unlabelled texts that are used at most, evenly of all.")
-    consistency_weight: float = Field(
-        1.0, gt=0, description="Of the divergence of the two answers beside the cross-entropy."
+    unlabelled: Unchecked = Field(None, description="Unlabelled texts of the same kind.")
+    most_texts: int = Field(
+        2000, ge=1, description="Most unlabelled texts that are used; they are sampled evenly."
     )
-    confidence: float = Field(0.5, ge=0, le=1, description="Least probability of an answer that is to be met.")
-    sharpening: float = Field(0.4, gt=0, description="Temperature of that answer, up to 1.")
-    changed_fraction: float = Field(0.15, gt=0, description="Share of the words that are changed.")
+    consistency_weight: float = Field(
+        1.0, gt=0, description="Weight of the consistency loss beside the cross-entropy."
+    )
+    confidence: float = Field(
+        0.5, ge=0, le=1, description="Least probability of a prediction that is used as a target."
+    )
+    sharpening: float = Field(0.4, gt=0, description="Temperature that sharpens the target, up to 1.")
+    changed_fraction: float = Field(0.15, gt=0, description="Share of the words changed by the augmentation.")
 
     @property
     def used(self) -> list[str]:

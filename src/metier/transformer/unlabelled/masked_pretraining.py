@@ -41,7 +41,7 @@ VERSION = 1  # Of how it is done: another one is another folder.
 NOT_MASKED = -100
 MASKS = ("[MASK]", "<mask>")
 FACTS = "pretraining.json"
-README = "# A base that learned the words of a domain\n\nIt loads with `AutoModel.from_pretrained`.\n"
+README = "# A base pretrained further on the texts of a domain\n\nIt loads with `AutoModel.from_pretrained`.\n"
 FIRST_LENGTH = 10.0  # Of a state that is compared with embeddings, which are about 1 long.
 
 

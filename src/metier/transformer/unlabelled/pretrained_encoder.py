@@ -20,8 +20,8 @@ from metier.transformer.unlabelled.masked_pretraining import MaskingSettings, pr
 class PretrainedSettings(EncoderSettings):
     """What `PretrainedEncoder` can be set to."""
 
-    unlabelled: Unchecked = Field(None, description="Texts of the same kind without labels.")
-    passes: int = Field(2, ge=1, description="Over these texts; every pass masks anew.")
+    unlabelled: Unchecked = Field(None, description="Unlabelled texts of the same kind.")
+    passes: int = Field(2, ge=1, description="Passes over these texts; every pass masks other words.")
     masked_fraction: float = Field(0.3, gt=0, le=1, description="Share of the words that are masked.")
     whole_words: bool = Field(True, description="Whether all pieces of a word are masked together.")
     pretraining_rate: float | None = Field(

@@ -51,10 +51,14 @@ class SelfTraining(FrozenLinear):
         super().fit(X, y, validation=validation, listener=listener)
         pseudo_labelled = []
         if self.unlabelled:
-            examples, unseen = self._read_rows(X, y, validation)
+            examples, validation_rows = self._read_rows(X, y, validation)
             known = self._features(examples.items, listener)
             others = self._features(self.unlabelled, listener)
-            away = None if unseen is None else (self._features(unseen.items), unseen.truth)
+            validation_features = (
+                None
+                if validation_rows is None
+                else (self._features(validation_rows.items), validation_rows.truth)
+            )
             for number in range(self.rounds):
                 chosen = choose_pseudo_labels(
                     self.head_.decoder.probabilities(self.head_.logits(others)),
@@ -66,7 +70,7 @@ class SelfTraining(FrozenLinear):
                     self._refit(
                         np.concatenate([known, others[chosen.positions]]),
                         np.concatenate([examples.truth, chosen.labels]),
-                        away,
+                        validation_features,
                     )
                 pseudo_labelled.append(len(chosen))
         self.facts_ |= {"unlabelled": len(self.unlabelled or ()), "pseudo_labelled": pseudo_labelled}
@@ -80,15 +84,18 @@ class SelfTraining(FrozenLinear):
         return replace(cost, seconds_before=cost.seconds_before * share + PROBE_SECONDS)
 
     def _refit(
-        self, embeddings: np.ndarray, truth: np.ndarray, away: tuple[np.ndarray, np.ndarray] | None
+        self,
+        embeddings: np.ndarray,
+        truth: np.ndarray,
+        validation_features: tuple[np.ndarray, np.ndarray] | None,
     ) -> None:
-        is_free = away is not None
+        is_free = validation_features is not None
         probe = fit_probe(
             embeddings,
             truth,
             C=self.C if is_free else self.head_.chosen["C"],
             temperature=self.temperature if is_free else self.head_.decoder.temperature,
-            validation=away,
+            validation=validation_features,
             random_state=self.random_state,
         )
         self.head_ = FittedHead.of_probe(probe, self.classes_.tolist())
