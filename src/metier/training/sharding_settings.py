@@ -29,7 +29,7 @@ def check_shards(environment: Mapping[str, str]) -> None:
     faults = []
     version = environment.get("FSDP_VERSION", "1")
     if version != "2":
-        faults.append(f"its version is {version}; metier supports version 2. Add --fsdp_version 2")
+        faults.append(f"its version is {version}, but metier supports version 2. Add --fsdp_version 2")
     if _is_on(environment, "FSDP_OFFLOAD_PARAMS"):
         faults.append("offloading weights to CPU memory is not supported. Add --fsdp_offload_params false")
     if _is_on(environment, "FSDP_ACTIVATION_CHECKPOINTING"):
