@@ -1,7 +1,7 @@
 """Train, compare, export and serve text models: from a file of labelled rows to a service.
 
 The names below are found when they are first used, so `import metier` takes milliseconds, and a server or a
-notebook pays only for the rooms it enters.
+notebook imports only the packages it uses.
 """
 
 import os

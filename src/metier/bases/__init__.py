@@ -1,4 +1,4 @@
-"""Pretrained models as they came: where they are found, how they are fed, how their weights change.
+"""Pretrained models: where they are found, how inputs are prepared, how their weights are adapted.
 
 Light: `metier doctor` lists the bases where torch is not installed. `load_model` alone needs it, and is found when it is
 first used.

@@ -17,7 +17,7 @@ from metier.bases.base import Base
 from metier.bases.known_bases import weights_hash
 from metier.user_cache import user_cache
 
-# A file holds this much at most, some 600,000 vectors of 384 numbers; the oldest make room.
+# A file holds this much at most, some 600,000 vectors of 384 numbers; the oldest are removed.
 MOST_BYTES = 1_000_000_000
 RECIPE = 2  # Part of the file's name; a change of how a text becomes a vector is a new number.
 ASKED_AT_ONCE = 500  # SQLite allows 999 variables in a statement.

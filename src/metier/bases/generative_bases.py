@@ -1,4 +1,4 @@
-"""Bases that write: where to find them, what architecture they are, how they are fed.
+"""Generative bases: where to find them, their architecture, their inputs.
 
 Known ones stand in `bases.base_table`. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an
 encoder-decoder model (T5, BART, Marian) works as well.

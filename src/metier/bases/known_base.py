@@ -1,4 +1,4 @@
-"""A base that an installed package brings: where its weights are, what they are, and how they are fed."""
+"""A base that an installed package brings: where its weights are, what they are, and how inputs are prepared."""
 
 import functools
 import hashlib
@@ -36,7 +36,7 @@ class KnownBase:
     prefix : str
         Put before every text, as in pretraining.
     use : {"encoder", "writer"}
-        What methods stand on it: those that read, or those that write.
+        Which methods use it: encoder methods, or generative ones.
     convert : str, optional
         `module:function` that writes a Hugging Face folder, from (path of the weights, empty folder).
     parts : str, optional

@@ -4,7 +4,7 @@ A base is a folder in Hugging Face layout (`config.json`, `model.safetensors`, `
 weights cannot say themselves: the prefix before every text, the languages, the longest text. Nothing here imports
 torch, so `metier doctor` can list the bases of a light installation; `huggingface_folder` loads them.
 
-Methods that read stand on an encoder, methods that write on a model that gives one token after the other. A comparison
+Encoder methods use an encoder, generative methods a causal or encoder-decoder model. A comparison
 has both, and one `--base`: it goes to those that can stand on it.
 """
 

@@ -1,4 +1,4 @@
-"""The number format of training, by what the hardware multiplies natively; never emulated.
+"""The number format of training, by native hardware support; never emulated.
 
 A CPU without bfloat16 units computes bfloat16 products by converting to float32 and back: slower than float32
 and less exact. torch does so without saying it, so the units are looked for here.

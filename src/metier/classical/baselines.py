@@ -1,4 +1,4 @@
-"""The baselines: how often each label came up, whatever is asked."""
+"""The baselines: label frequencies, whatever the input."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast

@@ -1,4 +1,4 @@
-"""Search by words: what shares rare words with the query comes first."""
+"""Lexical search: texts that share rare words with the query come first."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -30,7 +30,7 @@ class Bm25Search(SearchMethod):
     collection : Collection, default=None
         What is searched; None: the texts that are learned from, by their targets.
     k1 : float, default=1.2
-        How soon a word said again adds nothing more; 0 counts a word once.
+        Saturation of term frequency: how soon a repeated word adds nothing more; 0 counts a word once.
     b : float, default=0.75
         How much long texts are held back, 0 to 1.
     top : int, default=10

@@ -1,4 +1,4 @@
-"""The baseline of tagging: what was a span in training is one again."""
+"""The baseline of NER: phrases that were entities in training are marked again."""
 
 from collections import Counter, defaultdict
 from pathlib import Path

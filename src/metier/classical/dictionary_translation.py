@@ -1,4 +1,4 @@
-"""Translation by a table of phrases learned from parallel rows: statistical translation at its plainest."""
+"""Translation by a table of phrases learned from parallel rows: the simplest form of statistical machine translation."""
 
 import math
 from collections import Counter, defaultdict
@@ -36,7 +36,7 @@ class DictionaryTranslation(WritingMethod):
     """Phrases of up to three words and their translations, written in the order of the source.
 
     Words are linked in both directions by IBM model 1 [1]_, links that both directions see are kept, and the phrases
-    that hold together under them are counted [2]_. What is said in another order comes out in the wrong one. It needs
+    that hold together under them are counted [2]_. A different word order comes out in the wrong order. It needs
     thousands of pairs, seconds to learn, and no pretrained model.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Labels asked of a chat model behind an OpenAI-compatible endpoint; nothing is trained."""
+"""Labels from a chat model behind an OpenAI-compatible endpoint; nothing is trained."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

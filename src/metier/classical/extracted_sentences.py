@@ -1,4 +1,4 @@
-"""Summaries of sentences that stand in the text; how many is the one choice of the methods that take them out of it."""
+"""Extractive summaries: the number of sentences is the only choice of these methods."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Self

@@ -1,4 +1,4 @@
-"""What linear methods learn of items before they weigh them: which features there are, and the rows' matrices.
+"""Features that linear methods learn from items before fitting weights: the vocabulary, and the matrices of the rows.
 
 What a model is chosen by is counted as it will be met in service: with a vocabulary that has not seen the row.
 """

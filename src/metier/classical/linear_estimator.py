@@ -1,4 +1,4 @@
-"""What scikit-learn sees of a linear method: rows are read and checked, the method is put together, a fit is kept."""
+"""Linear methods as scikit-learn estimators: read and check rows, build the method, keep the fit."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast

@@ -1,4 +1,4 @@
-"""Settings of the linear methods; what several of them have is declared once."""
+"""Settings of the linear methods; shared settings are declared once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

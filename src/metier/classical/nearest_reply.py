@@ -1,4 +1,4 @@
-"""The reply that was given to the most similar question: the baseline of every dialogue and every translation."""
+"""The reply that was given to the most similar question: the baseline for dialogues and translations."""
 
 from collections import Counter
 from typing import Any, ClassVar, Self
@@ -13,7 +13,7 @@ from metier.tasks.generation import TextPairs, check_texts
 from metier.tasks.method_contract import Capabilities
 from metier.text.bm25 import Bm25
 
-TURNS = (1, 3)  # What the user said last, or with the exchange before it.
+TURNS = (1, 3)  # The last user turn, or with the exchange before it.
 
 
 class NearestReply(WritingMethod):

@@ -33,7 +33,7 @@ class PassagePhrase(BaseEstimator):
 
     Sentences are ranked by BM25 [1]_, phrases by a linear model over their length, their neighbours, what kind of
     thing they name and what the question asks for. It answers in milliseconds and needs no pretrained weights; it
-    reads nothing that is said in other words than the question's.
+    finds nothing that is worded otherwise than the question.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class PassagePhrase(BaseEstimator):
         Raises
         ------
         AnswerPlaceError
-            If an answer is not in its passage where it is said to be.
+            If an answer is not in its passage at its offset.
         """
         questions = as_questions(X)
         targets = check_answers(questions, y)

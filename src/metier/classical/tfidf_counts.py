@@ -21,7 +21,7 @@ def learn_vectors(texts: Iterable[str], *, most_ngrams: int) -> TfidfVectors:
         Training texts; they are read once.
     most_ngrams : int
         The n-grams that stand in the most texts are kept, half of this many of words and half of characters;
-        what one block does not need, the other gets. Numbered from the commonest, so that what is gathered
+        what one block does not need, the other gets. Numbered from the most frequent, so that what is gathered
         together lies together in memory.
     """
     words: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The command line, one command a file: the only room that prints."""
+"""The command line, one command a file: the only package that prints."""
 
 from metier.cli.program import main
 

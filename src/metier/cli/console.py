@@ -1,6 +1,6 @@
 """How the command line shows things: answers on stdout, progress on stderr, numbers with their units.
 
-rich leaves colours out where `NO_COLOR` is set or nobody watches, measures Chinese text by its width, and takes
+rich leaves colours out where `NO_COLOR` is set or there is no terminal, measures Chinese text by its width, and takes
 80 columns where there is no terminal.
 """
 
@@ -19,7 +19,7 @@ from rich.table import Column
 
 from metier.progress import Progress
 
-FIRST_LINE_SECONDS = 2.0  # Nobody should wonder for longer whether anything happens.
+FIRST_LINE_SECONDS = 2.0  # The longest time without a line of progress.
 LINE_SECONDS = 10.0
 STALE_SECONDS = 5.0
 SHORT_SECONDS = 0.5  # A step this short has no duration worth a word.

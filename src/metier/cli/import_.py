@@ -1,4 +1,4 @@
-"""`metier import`: rows that another tool wrote, as rows that every command here reads."""
+"""`metier import`: the export of an annotation tool, as rows that every command here reads."""
 
 import shlex
 from collections.abc import Mapping

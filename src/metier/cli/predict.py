@@ -1,4 +1,4 @@
-"""`metier predict`: ask a trained model, about a text or about a file of any size."""
+"""`metier predict`: predict with a trained model, for texts or for a file of any size."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A trained Llama-like model as an ONNX bundle, in the precision that is proved the better to ship.
+"""A trained Llama-like model as an ONNX bundle, in the precision that passes the equivalence check.
 
 8 bits are kept only if the likelihood of real answers, token by token, is shown not to suffer: the upper end of the
 95 % interval of the paired difference has to stay below the margin, and they have to be faster here.

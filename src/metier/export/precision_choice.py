@@ -1,4 +1,4 @@
-"""Which precision of a graph is shipped: INT8 where it is proved to answer as well as fp32, and is measured faster.
+"""Which precision of a graph is shipped: INT8 where it passes the equivalence check against fp32 and is faster.
 
 INT8 is a quarter of the size and about twice as fast where the processor multiplies bytes (VNNI), but it moves
 every logit a little. It is kept only if the paired test on the validation rows rules out that it loses half a point

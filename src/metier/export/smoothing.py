@@ -1,4 +1,4 @@
-"""Easier numbers for INT8: outliers move from the activations into the weights.
+"""Smoothing for INT8: outliers move from the activations into the weights.
 
 SmoothQuant (Xiao et al., 2022, arXiv:2211.10438): a few channels of an encoder's activations are ten times as large
 as the rest, and one scale for all of them leaves the rest four bits. Dividing channel j by s_j and multiplying row

@@ -1,4 +1,4 @@
-"""Several methods, averaged: each at its own temperature, with weights that differ only where the rows insist.
+"""The average of several methods: each at its own temperature, with weights shrunk towards equal ones.
 
 It is the logarithms of the probabilities that are averaged (a geometric mean, also called a logarithmic
 opinion pool). Over 52 sets of members on two data sets it was 0.05 to 0.25 points more accurate on average

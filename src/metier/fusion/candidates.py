@@ -90,7 +90,7 @@ class Candidates(Protocol):
 
     @property
     def listener(self) -> Listener:
-        """Who is told of progress."""
+        """The listener for progress."""
         ...
 
     def capabilities(self, name: str) -> Capabilities:

@@ -1,4 +1,4 @@
-"""A cheap method that answers when it is sure enough, and a big one for the rest.
+"""A cheap method that answers when it is confident, and an expensive one for the rest.
 
 How sure is enough is not tuned but certified: see `certificate`.
 """

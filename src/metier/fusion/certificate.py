@@ -1,4 +1,4 @@
-"""How sure the cheap method must be to answer alone: a threshold with a guarantee.
+"""The confidence threshold of the cheap method, with a guarantee on the accuracy.
 
 The guarantee: with the given confidence, the cascade is at most `margin` less accurate than the big method
 alone. A threshold that merely looked harmless on the rows was measured to lose 1.6 points; rows must rule the

@@ -1,4 +1,4 @@
-"""Exported members put together into the folder of the whole.
+"""Exported members combined in the folder of an ensemble.
 
 Each member keeps its own folder, so it answers inside the whole exactly as it does alone. What only describes
 a member (its model card, its manifest, the Hugging Face folder for further training) stays behind. A large

@@ -1,4 +1,4 @@
-"""Pairs to teach a reranker with where nobody labelled any: known answers, and near misses that a search finds."""
+"""Training pairs for a reranker without labelled pairs: known answers, and hard negatives that a search finds."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sets of labels of several methods, averaged label by label, with thresholds of their own.
+"""The average of several multi-label methods, label by label, with thresholds of its own.
 
 The mean is of log-odds, as in `average`: a member that is sure counts more than one that shrugs. Members count alike,
 for a few hundred rows of sets tell good members from lucky ones even worse than single labels do. What the mean means

@@ -1,4 +1,4 @@
-"""Retrieve, then read: how many windows of a passage a reader has to read, chosen on rows, and the folder of both.
+"""Retrieve, then read: how many windows of a passage the reader has to read, chosen on validation, and the export of both.
 
 A reader is asked once about every window of the rows; what it would have answered from only the best n of them by
 BM25 follows without asking again.

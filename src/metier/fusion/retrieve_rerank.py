@@ -1,4 +1,4 @@
-"""A search made of methods: find candidates by words and by vectors, then read them again beside the query."""
+"""Retrieve and rerank: lexical and dense retrieval, then a cross-encoder that reranks the candidates."""
 
 from collections.abc import Sequence
 from dataclasses import replace

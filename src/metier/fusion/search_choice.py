@@ -1,4 +1,4 @@
-"""Which way of searching is kept: those that find the answers as high up are told apart by their cost."""
+"""Which search is kept: the cheapest among those that rank the answers equally well."""
 
 from collections.abc import Sequence
 from dataclasses import replace

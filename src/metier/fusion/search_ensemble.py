@@ -1,4 +1,4 @@
-"""The searches of a run put together: lexical and by vectors, and reranked where a candidate can."""
+"""The searches of a run combined: lexical and dense, reranked where a candidate can."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A tagger joined with what somebody knows: phrases and patterns, over the model or under it.
+"""A span method combined with rules: phrases and patterns that override the model or add to it.
 
 `over`: the rules are law, such as a list of the company's own products; the model adds what it finds elsewhere.
 `under`: the model decides, and the rules fill in where it found nothing. A third way is to let the model see the

@@ -1,4 +1,4 @@
-"""The members of an ensemble, trained: on given rows, or on folds of them when nothing was kept back to fit on."""
+"""The members of an ensemble, trained on given rows, or on folds of them when there are no validation rows to fit on."""
 
 import inspect
 from collections.abc import Iterable, Sequence

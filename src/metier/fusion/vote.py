@@ -1,4 +1,4 @@
-"""Several methods' spans, put to the vote.
+"""A vote over the spans of several methods.
 
 A span's support is the sum of its finders' weights, each times the probability the finder gives. Members that
 differ in kind err on different spans: what a dictionary, a CRF and an encoder all find is nearly always right,

@@ -1,4 +1,4 @@
-"""The same answer to every question: the baseline that other predictors are measured against."""
+"""The same answer to every input: the baseline."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -118,7 +118,7 @@ def interval_axis(scale: tuple[float, float], *, written: Scale = PERCENT) -> Ma
 
 
 def difference_extent(intervals: Sequence[tuple[float, float]]) -> float:
-    """Give the largest difference to draw, a fraction: beyond some, its exact length tells nobody anything."""
+    """Give the largest difference to draw, a fraction: beyond some, its exact length is of no use."""
     ends = [max(abs(low), abs(high)) for low, high in intervals] or [0.0]
     drawn = [end for end in ends if end <= LARGEST_DIFFERENCE] or ends
     return max(*drawn, SMALLEST_SPREAD / 2) * 1.05

@@ -1,4 +1,4 @@
-"""What the report shows of trainings that decide nothing: the spread over seeds, and the learning curves."""
+"""What the report shows of trainings besides the comparison: the spread over seeds, and the learning curves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

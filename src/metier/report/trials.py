@@ -1,4 +1,4 @@
-"""What a candidate tried before it became what it is, as tables: trials of a search, ingredients of a soup."""
+"""What a candidate tried, as tables: trials of a search, ingredients of a soup."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

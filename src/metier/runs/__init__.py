@@ -1,1 +1,1 @@
-"""The folder of a run, its stored answers, and who follows it while it works."""
+"""The folder of a run, its stored answers, and its trackers."""

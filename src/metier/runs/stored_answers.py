@@ -1,4 +1,4 @@
-"""Answers of a candidate to the rows of a split, kept in the run so that nothing is answered twice."""
+"""Answers of a candidate to the rows of a split, kept in the run so that nothing is predicted twice."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the recommended candidate answered, looked at closely: what it takes for what, and where it is worst."""
+"""Error analysis of the recommended candidate: confusions, and its weakest labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

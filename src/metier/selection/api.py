@@ -1,4 +1,4 @@
-"""`train` and `learning_curve`: the settings are checked, the rows read, and a run is conducted to its end."""
+"""`train` and `learning_curve`: the settings are checked, the rows read, and a run is carried out."""
 
 import tempfile
 from collections.abc import Mapping, Sequence

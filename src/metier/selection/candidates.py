@@ -1,4 +1,4 @@
-"""The candidates of a run as unfitted estimators: what a run decides reaches them, and what the settings say overrules.
+"""The candidates of a run as unfitted estimators: with the decisions of the run, overridden by the settings.
 
 A method's constructor says what it takes; a value that it has no argument for is not handed over.
 """
@@ -74,7 +74,7 @@ class CandidateBuilder:
         return {key: value for key, value in own.items() if key not in ("base", "checkpoint_folder")}
 
     def _base(self, name: str) -> dict[str, str]:
-        """The base for a method: found once for those that read, and as it was named for those that write."""
+        """The base for a method: found once for encoders, and as it was named for generative methods."""
         stated = catalogue.capabilities(name)
         if stated.needs_base and not stated.writes:
             return {"base": self.decisions.base}

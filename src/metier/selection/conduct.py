@@ -1,4 +1,4 @@
-"""The way of a run: decide, prepare, plan, compare, recommend, refit, answer the test rows once, report."""
+"""The steps of a run: decide, prepare, plan, compare, recommend, refit, predict the test rows once, report."""
 
 import shutil
 import time

@@ -214,7 +214,7 @@ def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> Non
 
 
 def _base_for_reading(stated: Sequence[Capabilities], language: str, settings: TrainSettings) -> str:
-    """Find the base once for all methods that read, and refuse an adaptation that it has no room for."""
+    """Find the base once for all encoder methods, and refuse an adaptation that is too large for it."""
     reading = [one for one in stated if one.needs_base and not one.writes]
     wanted = settings.base if is_for_reading(settings.base) else "auto"
     if not reading:

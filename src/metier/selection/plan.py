@@ -1,4 +1,4 @@
-"""What will run, and how the budget is given out: pure arithmetic over costs that were measured.
+"""What will run, and how the budget is divided: arithmetic over measured costs.
 
 What needs no base always runs, however small the budget, so that there is something to ship. What reads a base once
 runs where it fits. What trains it for some epochs gets as many as fit, with a refit after it where three or more do.

@@ -1,4 +1,4 @@
-"""Before anything is trained: what each candidate will take on this machine, and what fits into the budget.
+"""Before training: the cost of each candidate on this machine, and what fits into the budget.
 
 Costs are measured, not looked up: a base runs a few real batches of the real rows, a classical method a fit on a
 sample. What cannot fit is dropped with a sentence. How many epochs a method gets that is fine-tuned is decided here, so

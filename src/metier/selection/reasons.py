@@ -1,4 +1,4 @@
-"""The settings that were taken from the rows, and why: reported before anything is trained."""
+"""Settings that were derived from the rows, and why: reported before training."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -177,7 +177,7 @@ class Engine:
             self._taken -= 1
 
     def stream(self, item: Any) -> AsyncGenerator[str]:
-        """Begin to answer an item piece by piece; once nobody reads on, the model stops writing.
+        """Begin to answer an item piece by piece; once the client disconnects, the model stops generating.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What goes over the wire: the request, read strictly, and the answers."""
+"""The messages of the service: requests, strictly validated, and responses."""
 
 import json
 from collections.abc import Mapping

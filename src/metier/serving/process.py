@@ -30,7 +30,7 @@ def run_server(
     settings : ServingSettings or None
         The limits.
     when_ready : callable
-        Told the loaded model and the address, once a request can be answered.
+        Called with the loaded model and the address, once a request can be answered.
 
     Raises
     ------

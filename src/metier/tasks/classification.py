@@ -1,4 +1,4 @@
-"""One label a text: the label space, how labels become numbers, and what is measured."""
+"""Classification: one label per text."""
 
 from collections import Counter
 from collections.abc import Sequence

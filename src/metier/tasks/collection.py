@@ -1,4 +1,4 @@
-"""What is searched: the texts of a collection, and queries whose answers in it are known."""
+"""The collection of a search: its texts, and queries with known answers."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

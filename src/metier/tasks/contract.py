@@ -1,4 +1,4 @@
-"""What may be expected of a task, and of what gives its answers piece by piece."""
+"""The contract of a task, and of a predictor that streams."""
 
 from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable

@@ -1,4 +1,4 @@
-"""What of a conversation a model is shown when not all of it fits: one rule, in training and in answering.
+"""Truncation of conversations that do not fit into the context: one rule, in training and in prediction.
 
 The newest turns are shown whole. Of the turns before them, those lines are shown that are most like the last thing the
 user wrote (BM25), in their order, under a heading that names them. So nothing is cut off without a
@@ -19,11 +19,11 @@ __all__ = ["TEXT_HEADING", "TURNS_HEADING", "Message", "check_messages", "fit_hi
 Message = Mapping[str, str]
 TURNS_HEADING = "Earlier in this conversation:"
 TEXT_HEADING = "From earlier in this message:"
-# Of the room, what is held for lines from before the newest turns.
+# Share of the context that is reserved for lines from before the newest turns.
 RETRIEVED_FRACTION = 0.25
 # Characters of a line that is retrieved: a pasted log or table has no sentences of its own.
 LONGEST_LINE = 300
-# Marks of role and end that a template puts around a message, in tokens; the commonest templates take 4 to 7.
+# Marks of role and end that a template puts around a message, in tokens; the most frequent templates take 4 to 7.
 TOKENS_AROUND = 8
 
 
@@ -35,7 +35,7 @@ def fit_history(
     Parameters
     ----------
     messages : sequence of {"role", "content"}
-        As `check_messages` takes them: the user speaks last.
+        As `check_messages` takes them: the last turn is the user's.
     room : int
         Tokens.
     cost : callable

@@ -1,4 +1,4 @@
-"""What a method's `fit` is handed, checked: items, and the truth of each as its answer kind keeps it."""
+"""Checked input of a method's `fit`: items, and the target of each as its answer kind stores it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Questions answered with a piece of a passage, or with nothing where the passage does not say."""
+"""Extractive question answering: the answer is a span of the passage, or there is none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

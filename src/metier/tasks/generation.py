@@ -1,4 +1,4 @@
-"""A text to be written for each row: a summary, a translation, the reply in a conversation."""
+"""Text generation: a summary, a translation, the reply in a conversation."""
 
 import json
 from collections.abc import Sequence
@@ -179,7 +179,7 @@ def check_texts(X: Any, y: Any, *, origin: str = "these rows") -> TextPairs:
     ValueError
         If there is not one target for each item.
     DataError
-        If a row has no text to learn from, or a conversation that nobody could answer.
+        If a row has no text to learn from, or a conversation that cannot be answered.
     """
     found = WRITTEN_TEXT.check(as_items(X, origin=origin), y, origin=origin)
     return TextPairs(found.items, WRITTEN_TEXT.training_targets(found), found.truth)

@@ -1,4 +1,4 @@
-"""What a run knows of a method: its contract, the parts that are optional, and what it states about itself.
+"""The contract of a method: required and optional parts, and its stated capabilities.
 
 A run names no method. What it must know before it builds one stands in `capabilities`, a value on the class; what a
 method can do besides `fit`, `predict` and `export` is a small protocol, asked for once with `isinstance`.
@@ -39,7 +39,7 @@ class Capabilities:
     needs_base : bool
         Whether it stands on a pretrained base.
     writes : bool
-        Whether that base has to be one that writes.
+        Whether that base has to be generative.
     learns_from_unlabelled : bool
         Whether it learns from unlabelled rows too. Its `baseline` is then its supervised counterpart: what is not
         shown to beat it is not shipped.

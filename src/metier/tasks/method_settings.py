@@ -1,4 +1,4 @@
-"""The settings of a method, declared once: default, range and meaning of each are a pydantic field, and no more is written.
+"""The settings of a method, declared once: default, range and meaning of each are one pydantic field.
 
 From the declaration come the method's constructor and its signature, which scikit-learn and the settings of a run read;
 the section of its docstring; and the check, which tells all faults together before any work.

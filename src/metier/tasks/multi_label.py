@@ -1,4 +1,4 @@
-"""Any number of labels a text, also none; labels may stand under one another: `flights/seats` under `flights`."""
+"""Multi-label classification: any number of labels per text; they may form a hierarchy, as `flights/seats`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

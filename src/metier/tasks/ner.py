@@ -1,4 +1,4 @@
-"""Spans of a text and the label of each: names, diseases, places, parts of an address."""
+"""Named entity recognition: spans of a text and their labels: names, diseases, places, parts of an address."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self

@@ -1,4 +1,4 @@
-"""One of some labels that have an order: bearish < neutral < bullish, 1 < 2 < 3 < 4 < 5, low < medium < high."""
+"""Ordinal classification: labels with an order: bearish < neutral < bullish, 1 < 2 < 3 < 4 < 5, low < medium < high."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

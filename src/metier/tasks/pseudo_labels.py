@@ -1,4 +1,4 @@
-"""Labels that a model gives to unlabelled rows, as many of each label as its share of the labelled rows asks for.
+"""Pseudo-labels: predicted labels of unlabelled rows, in the proportions of the labelled rows.
 
 The surest rows of a model are mostly those of its easy labels; taken as they come, they would teach the next model that
 the others hardly exist. So each label gets its own number of rows [1]_, the surest first, and none below a bar.

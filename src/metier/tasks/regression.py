@@ -1,4 +1,4 @@
-"""A number a text or a pair of texts: a price, a rating with decimals, how similar two questions are."""
+"""Regression: a number for a text or a pair of texts: a price, a rating with decimals, how similar two questions are."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self

@@ -1,4 +1,4 @@
-"""One relation a pair of entities: what the text states of the two pieces that are marked in it."""
+"""Relation classification: the relation between two marked entities of a text."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Searching a collection: a query is answered with the passages that answer it, the best first.
+"""Retrieval: the passages of a collection that answer a query, the best first.
 
 What is searched and what is learned are two things. The passages of a file of queries and answers are searched
 whole, those of validation and test rows included: a help desk knows all its answers, and what it does not know is

@@ -1,4 +1,4 @@
-"""Probabilities in the place of labels: what rules or a teacher say of each text."""
+"""Soft labels: probabilities from rules or from a teacher."""
 
 from typing import Any
 

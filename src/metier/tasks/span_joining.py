@@ -1,4 +1,4 @@
-"""Spans of several sources made one list without overlap: by votes, or by precedence."""
+"""Spans of several sources merged without overlap: by votes, or by precedence."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What holds of a task unless it states otherwise."""
+"""Defaults of a task."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,7 +15,7 @@ __all__ = ["PlainTask", "Task"]
 
 
 class PlainTask:
-    """What holds of a task unless it states otherwise."""
+    """Defaults of a task."""
 
     is_ordered: ClassVar[bool] = False
     negative_label: str | None = None

@@ -1,4 +1,4 @@
-"""Whether a task is whole: of known kinds, measured by known metrics. Asked before any work, not at its end."""
+"""Check a task before any work: known kinds, known metrics."""
 
 from metier.errors import SettingsError, UnknownNameError
 from metier.evaluation.measure_table import find_measure
@@ -15,7 +15,7 @@ def check_task(task: Task) -> None:
     Raises
     ------
     SettingsError
-        With every fault: kinds that stand in no table, a row that names another kind, metrics that nobody knows.
+        With every fault: kinds that stand in no table, a row that names another kind, unknown metrics.
     """
     faults = [
         f"its {what} kind {kind.name!r} is not in the table; known: {', '.join(table)}"

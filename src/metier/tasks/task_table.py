@@ -1,4 +1,4 @@
-"""The tasks by their names, and which methods are compared for each when nobody names candidates.
+"""The tasks by their names, and which methods are compared for each when no candidates are named.
 
 A task of known kinds is added with one file in this folder and one row here, or by a plug-in: an entry point of the
 group `metier.tasks`, whose name is the task's and whose value leads to a `TaskRow`. Its methods are rows of the

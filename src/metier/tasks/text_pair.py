@@ -1,4 +1,4 @@
-"""One label a pair of texts: whether they ask the same, say the same, answer one another."""
+"""Text-pair classification: whether two texts ask the same, mean the same, or answer one another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Batches in which every label has company: what contrast needs, drawn as a stream and never as all pairs."""
+"""Batches with at least two rows of each label, as contrastive losses need; drawn as a stream, never as all pairs."""
 
 from collections.abc import Iterator, Sequence
 

@@ -18,7 +18,7 @@ class Batch(Protocol):
     Attributes
     ----------
     labels : Tensor or None
-        Of int64 of shape (n_rows,), or what the task has instead; None where nobody knows them.
+        Of int64 of shape (n_rows,), or what the task has instead; None where they are unknown.
     """
 
     @property

@@ -28,7 +28,7 @@ class TokenBatch:
     Parameters
     ----------
     input_ids, mask : Tensor of int64 of shape (n_rows, n_tokens)
-    labels : Tensor of int64 of shape (n_rows,), or what the task has instead; None where nobody knows them
+    labels : Tensor of int64 of shape (n_rows,), or what the task has instead; None where they are unknown
     """
 
     input_ids: torch.Tensor
@@ -49,7 +49,7 @@ class TokenisedRows:
     """Rows as token ids, padded only when a batch is made.
 
     A task whose targets are not one number a row overrides `_labels`. Where texts were cut into windows, a row is a
-    text: an epoch reads one of its windows, and what is said of all of them is averaged; see `window_shares`.
+    text: an epoch reads one of its windows, and the outputs of all of them are averaged; see `window_shares`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Teach an encoder which texts belong together: pairs in, an encoder whose vectors say so out."""
+"""Contrastive fine-tuning of an encoder on pairs of texts that belong together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

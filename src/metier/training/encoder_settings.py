@@ -128,7 +128,7 @@ class FineTunedSettings(TuningSettings):
         return super().misfits(values) + faults
 
     def resolve(self, *, language: str | None) -> Base:
-        """Find the base, and refuse an adaptation it has no room for; see `bases.known_bases.resolve_base`."""
+        """Find the base, and refuse an adaptation that is too large for it; see `bases.known_bases.resolve_base`."""
         base = resolve_base(self.base, language=language)
         check_fits(self.adaptation, base)
         return base

@@ -1,4 +1,4 @@
-"""How every encoder of every task is fine-tuned: vocabulary, batches, rates, loop, in one place.
+"""Fine-tuning of encoders for every task: vocabulary, batches, learning rates, loop.
 
 A method brings a model (an encoder and a head), rows that know their targets, an objective, and a score on
 validation rows. What it gets back is the model with the best weights in it, and how it went.

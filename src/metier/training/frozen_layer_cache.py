@@ -8,7 +8,8 @@ their token ids, so no method, row or objective needs to know of it; a batch wit
 all layers.
 
 A file holds what one training added and is written under another name first, so a killed process leaves none that looks
-finished. The files together stay below `METIER_PREFIX_CACHE_GB` (4 by default; 0 keeps none): the oldest make room.
+finished. The files together stay below `METIER_PREFIX_CACHE_GB` (4 by default; 0 keeps none): the least
+recently used are removed.
 """
 
 import hashlib
@@ -62,9 +63,9 @@ class Kept:
                 index = np.load(index_file, allow_pickle=False)
                 flat = np.memmap(states_file, dtype=np.uint16, mode="r")
                 states = flat.reshape(-1, self.width)
-                os.utime(index_file)  # It was of use: others make room first.
+                os.utime(index_file)  # Recently used: others are removed first.
             except (OSError, ValueError):
-                continue  # Torn or taken away meanwhile: it is made again.
+                continue  # Damaged or removed meanwhile: it is computed again.
             for key, first, length in zip(index["key"], index["first"], index["length"], strict=True):
                 self.places[bytes(key)] = (states, int(first), int(length))
 
@@ -109,7 +110,7 @@ class FrozenLayerCache:
         Raises
         ------
         StorageError
-            If the disk has no room; it says how much is needed.
+            If there is not enough disk space; the message says how much is needed.
         """
         self._kept.read(self._folder)
         missing = self._missing(model, parts)
@@ -258,7 +259,7 @@ def cache_frozen_layers(
     Raises
     ------
     StorageError
-        If the disk has no room for them.
+        If there is not enough disk space for them.
     """
     if n_layers == 0 or most_bytes() == 0:
         return None
@@ -375,7 +376,7 @@ def _digest(encoder: Any, n_layers: int) -> str:
 
 
 def _make_room(root: Path, n_bytes: int) -> None:
-    """Take away the files that were not of use for longest, until so many bytes more are within the limit."""
+    """Remove the least recently used files, until so many more bytes are within the limit."""
     files = sorted(root.glob("*/*.npy"), key=lambda path: path.stat().st_mtime)
     held = {path: path.with_suffix(".states") for path in files}
     sizes = {path: states.stat().st_size if states.exists() else 0 for path, states in held.items()}

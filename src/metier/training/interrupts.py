@@ -1,4 +1,4 @@
-"""Ctrl-C while a model trains: held back until what is being done is whole."""
+"""Ctrl-C during training: deferred until the current step is complete."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What learns how fast: parameter groups by depth and kind."""
+"""Layer-wise learning rates: parameter groups by depth and kind."""
 
 import re
 

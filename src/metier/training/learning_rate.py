@@ -1,4 +1,4 @@
-"""The learning rate of a fine-tuning where none is set: no torch is needed to state it beforehand."""
+"""The learning rate of a fine-tuning where none is set: computed without torch."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Several processes that train one model: how many there are, and what they must agree on.
+"""Several processes that train one model: how many there are, and how they synchronise.
 
 Every process runs the same fit on the same rows; in the loop each takes its share of the batches and gradients
 are averaged. Whatever a clock or a rounding could decide differently is decided by the first process: a
@@ -23,7 +23,7 @@ def n_processes() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process writes, exports and speaks for all."""
+    """Whether this is the process that writes files, exports and reports."""
     return int(os.environ.get("RANK", "0")) == 0
 
 

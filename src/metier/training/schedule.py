@@ -1,4 +1,4 @@
-"""The learning rate over a run: up quickly, then down in a line, to zero at the last step or by the clock."""
+"""Learning-rate schedule: warm-up, then linear decay to zero at the last step or at the time limit."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What fine-tuning will cost on this machine, measured by a few real batches before anybody waits for it."""
+"""What fine-tuning will cost on this machine, measured on a few real batches."""
 
 import time
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Cost:
     seconds_before : float
         What is learned before the first epoch.
     seconds_per_answer : float
-        Of what writes, for one row; of everything else an answer is too quick to count.
+        Of a generative method, for one row; all other predictions are too fast to count.
     """
 
     seconds_per_row: float

@@ -1,4 +1,4 @@
-"""How long texts are learned: of each text one window an epoch, drawn as the windows count in its answer.
+"""Training on long texts: one window of each text per epoch, drawn by its weight in the prediction.
 
 In answering, what an encoder says of a text's windows is averaged, each window counting for the tokens that no window
 before it held; see `features.averaged_windows`. In training a text is one row, however long: every epoch reads one of

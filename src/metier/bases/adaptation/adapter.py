@@ -1,4 +1,4 @@
-"""Small networks behind each sublayer (Houlsby et al., "Parameter-efficient transfer learning", 2019, arXiv:1902.00751).
+"""Small networks after each sublayer (Houlsby et al., "Parameter-efficient transfer learning", 2019, arXiv:1902.00751).
 
 What a sublayer gives, before it is added to what came in, passes a bottleneck: down to a few dimensions, through a
 GELU, and up again, added to itself. The way up starts at nothing, so at first the encoder answers as its base.

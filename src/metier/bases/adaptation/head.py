@@ -1,4 +1,4 @@
-"""The head alone trains, on the states of the base as it came."""
+"""Only the head trains, on the states of the frozen base."""
 
 from typing import Any
 

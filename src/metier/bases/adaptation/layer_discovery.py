@@ -1,4 +1,4 @@
-"""Where things are inside an encoder, found from what it is and what it does, not from a list of names.
+"""Where the parts of an encoder are, found from its structure and behaviour, not from a list of names.
 
 Layers are the largest list of equal modules. What a linear layer is for shows in one run over a few tokens: those that
 read the same states side by side are queries, keys, values or gates; one that reads alone and writes states as wide as

@@ -1,4 +1,4 @@
-"""From the name of an adaptation to what adapts."""
+"""From the name of an adaptation to the adaptation."""
 
 import pkgutil
 

@@ -1,4 +1,4 @@
-"""Factors of keys, values and inner states (Liu et al., "(IA)3", 2022, arXiv:2205.05638).
+"""Factors of keys, values and feed-forward activations (Liu et al., "(IA)3", 2022, arXiv:2205.05638).
 
 Some thousand numbers learn how much each dimension counts. They start at 1 and are multiplied into the weights
 afterwards.

@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct: English, writes; rebuilt once from a 4-bit GGUF."""
+"""SmolLM2-135M-Instruct: English, generative; rebuilt once from a 4-bit GGUF."""
 
 from metier.bases.known_base import KnownBase
 

@@ -1,4 +1,4 @@
-"""Several methods' answers, averaged: `average.v1`, `label_average.v1` and `score_average.v1`.
+"""The average of several methods' answers: `average.v1`, `label_average.v1` and `score_average.v1`.
 
 What is averaged is what adds up: logarithms of the probabilities of labels, log-odds of sets of labels, scores. The
 decoder of the kind of answers makes answers of the average.

@@ -1,4 +1,4 @@
-"""A cheap method that answers when it is sure, and a big one for the rest: `cascade.v1`."""
+"""A cheap method that answers when it is confident, and an expensive one for the rest: `cascade.v1`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Several methods' spans, put to the vote: `vote.v1`."""
+"""A vote over the spans of several methods: `vote.v1`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

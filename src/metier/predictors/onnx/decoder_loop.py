@@ -1,4 +1,4 @@
-"""The loop that writes a text token by token with a decoder graph and its cache of keys and values.
+"""The decoding loop: generates a text token by token with a decoder graph and its cache of keys and values.
 
 This is the only place that knows the graph's inputs (`export.onnx_decoder` writes it). The loop is ours and not
 onnxruntime-genai's: that was measured to be as fast, not faster, and would be a second way beside this one, which

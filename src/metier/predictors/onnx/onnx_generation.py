@@ -1,4 +1,4 @@
-"""Answers written by ONNX Runtime, without torch: `onnx_generation.v1`.
+"""Text generation with ONNX Runtime, without torch: `onnx_generation.v1`.
 
 The folder holds `model.onnx` (see `export.onnx_decoder` for its inputs), `tokenizer.json`, and in `predictor.json`
 how prompts are built and tokens chosen. A row is written by itself, so no row waits for a longer one and no answer

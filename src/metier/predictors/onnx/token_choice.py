@@ -1,4 +1,4 @@
-"""How a text is written out of a model's probabilities, one token after the other: settings, and the choice itself."""
+"""Decoding: how tokens are chosen from the probabilities of a generative model, and its settings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -69,8 +69,8 @@ class DecodingSettings:
 def smallest_unrepeated(rows: Sequence[Sequence[int]], *, most_fraction: float = 0.01) -> int:
     """Give the shortest length, 3 to 12, of n-grams of which at most this share of texts repeats one; else 0.
 
-    What people hardly ever do, a small model that goes round in circles does: so its loops are told from a repetition
-    that belongs there, and from characters of several tokens each, as Chinese ones often are.
+    Small models loop where people hardly ever repeat themselves: so loops differ from an intended repetition, and
+    from characters of several tokens each, as Chinese ones often are.
     """
     for length in range(3, 13):
         repeating = sum(_repeats(row, length) for row in rows)

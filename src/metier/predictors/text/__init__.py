@@ -1,1 +1,1 @@
-"""Predictors that work on words alone, and those that ask a chat endpoint."""
+"""Predictors that use words only, and the predictor that calls a chat endpoint."""

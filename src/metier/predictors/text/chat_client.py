@@ -1,4 +1,4 @@
-"""One question to a chat model behind any OpenAI-compatible endpoint, cached on disk once it is answered.
+"""Client for a chat model behind any OpenAI-compatible endpoint; replies are cached on disk.
 
 The address and the key come from the environment alone: METIER_ENDPOINT_URL and METIER_ENDPOINT_KEY. The key goes
 into one header and nowhere else: no file, no message, no other server, since redirects are not followed. Nothing is

@@ -23,7 +23,7 @@ from metier.text.sentences import split_sentences
 KIND = "dictionary_translation.v1"
 TABLE_FILE = "phrases.json"
 LONGEST_PHRASE = 3  # Words.
-COPIED = math.log(1e-4)  # A word that nobody translated.
+COPIED = math.log(1e-4)  # A word without a translation.
 UNSEEN_PAIR = (
     0.4  # Of the pairs' weight, what a pair that was never seen keeps ("stupid backoff", Brants et al., 2007).
 )
@@ -87,7 +87,7 @@ class DictionaryTranslationPredictor:
         self._n_words = sum(words.values()) + 1
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:
-        """Translate texts, sentence by sentence; of a conversation, what the user said last."""
+        """Translate texts, sentence by sentence; of a conversation, the last user turn."""
         texts = [last_words(item) for item in as_items(items)] if len(items) else []
         return written([self._translate(text) for text in texts], self.name)
 

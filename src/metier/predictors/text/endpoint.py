@@ -1,4 +1,4 @@
-"""Labels asked of a chat model behind an OpenAI-compatible endpoint: `endpoint.v1`.
+"""Labels from a chat model behind an OpenAI-compatible endpoint: `endpoint.v1`.
 
 This predictor answers only where METIER_ENDPOINT_URL is set: it is no model but a way to ask one, and the only kind
 whose rows leave the machine.
@@ -32,7 +32,7 @@ _wrapped = re.compile(r"""^[\s"'`*«“‘「『]+|[\s"'`*»”’」』.。!！
 
 @dataclass(frozen=True)
 class EndpointReply:
-    """What a model said of one text.
+    """The reply of a model to one text.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""So many sentences of a text as its summary: `lead.v1`, its first ones, and `textrank.v1`, those most like the others.
+"""Extractive summaries: `lead.v1`, the first sentences, and `textrank.v1`, the most central ones.
 
-Nothing is learned but how many.
+Only their number is learned.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class SentencesPredictor:
         raise NotImplementedError
 
     def predict(self, items: Sequence[Any]) -> RecordAnswers:
-        """Answer texts; of a conversation, what the user said last."""
+        """Answer texts; of a conversation, the last user turn."""
         texts = [last_words(item) for item in as_items(items)] if len(items) else []
         return written([self.extract(text, self.n_sentences) for text in texts], self.name)
 

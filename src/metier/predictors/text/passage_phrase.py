@@ -1,4 +1,4 @@
-"""Answers from passages without a network of neurons: the best phrase of the best sentences: `passage_phrase.v1`.
+"""Extractive QA without a neural network: the best phrase of the best sentences: `passage_phrase.v1`.
 
 BM25 finds the sentences that share the question's words; their phrases are weighed by a linear model that has one set
 of weights for every question and one more for each type of question (who, when, how many, …). Of the likely phrases

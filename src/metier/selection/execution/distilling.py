@@ -1,4 +1,4 @@
-"""The ensemble of a run taught to one encoder, which answers at the price of one."""
+"""The ensemble of a run distilled into one encoder, at the cost of one encoder."""
 
 from collections.abc import Mapping
 from typing import Any

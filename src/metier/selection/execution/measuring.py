@@ -1,4 +1,4 @@
-"""What an answer costs: time for one row, rows a second in batches, bytes on disk.
+"""The cost of a prediction: time for one row, rows a second in batches, bytes on disk.
 
 Measured on the predictor that ships, loaded from its folder with one thread, on real rows of the validation
 split.

@@ -1,4 +1,4 @@
-"""Fits the candidates of a run on a Ray cluster: each is a task, and all that are known begin at once.
+"""Fits the candidates of a run on a Ray cluster: each is a task, and all of them start at once.
 
 The tasks need `metier[train]` on the machines of the cluster and nothing of this one's disk: rows go there as
 JSON, exported files come back as bytes. Ray itself is the extra `metier[ray]`.
@@ -25,7 +25,7 @@ def check_cluster(on: str) -> None:
     Raises
     ------
     CallError
-        If the words are not `ray` or `ray:HOST:PORT`, or nobody answers there.
+        If the value is not `ray` or `ray:HOST:PORT`, or no cluster answers there.
     MissingExtraError
         If Ray is not installed.
     """

@@ -1,4 +1,4 @@
-"""`--unlabelled`: texts without labels for the methods that learn from them too."""
+"""`--unlabelled`: unlabelled texts for the semi-supervised methods."""
 
 from collections.abc import Sequence
 
@@ -76,7 +76,7 @@ def without_known(texts: Sequence[str], splits: Splits) -> tuple[tuple[str, ...]
 
 
 def with_unlabelled(names: Sequence[str], learners: Sequence[str], *, is_open: bool) -> list[str]:
-    """Add, where nobody named candidates, the learners whose supervised counterpart is one; and every counterpart.
+    """Add, where no candidates are named, the learners whose supervised counterpart is one; and every counterpart.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A method whose settings are searched: many short trials, fewer longer ones, one that is trained whole."""
+"""A method whose settings are searched: successive halving, from many short trials to one full training."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""The comparison made again, with another seed or fewer rows, to see how far its scores would have been others.
+"""The comparison made again, with another seed or fewer rows, to see how much its scores vary.
 
 A rerun keeps what the first comparison planned (epochs, arguments, validation rows) and lies in a folder of its own
 below the run's, so that one that was interrupted is resumed like any other. What answers cost is not measured

@@ -1,4 +1,4 @@
-"""How far chance moves a candidate's scores: the same training with other seeds.
+"""Variance of a candidate's scores over seeds.
 
 A seed decides the order of the batches, the start of a head, what dropout leaves out and what a sample holds.
 The split is the same for all, so the spread is that of training alone; what another sample of test rows would

@@ -68,7 +68,7 @@ async def stream_events(
     name : str
         Versioned name of the method that answers.
     when_done : callable
-        Told who answered, once the answer is whole.
+        Called with the name of the answering method, once the answer is complete.
     """
     begun, text = time.perf_counter(), ""
     try:

@@ -1,4 +1,4 @@
-"""`GET /healthz`, `/readyz` and `/metrics`: how the service is."""
+"""`GET /healthz`, `/readyz` and `/metrics`: health and metrics of the service."""
 
 from collections.abc import Callable
 from typing import Any

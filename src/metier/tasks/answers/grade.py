@@ -1,4 +1,4 @@
-"""One of some labels that have an order."""
+"""One of several ordinal labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ class Grade(PlainAnswer):
         return np.asarray(answers.best == examples.truth)
 
     def row_labels(self, value: Any) -> list[str]:
-        """Give the grade of a row, in a list; an empty one where nobody graded it."""
+        """Give the grade of a row, in a list; an empty one where it has none."""
         return LABEL.row_labels(value)
 
     def shown(self, record: Mapping[str, Any]) -> str:

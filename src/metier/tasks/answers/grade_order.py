@@ -1,10 +1,10 @@
-"""The order of grades: stated, that of numbers, or that of a scale that everybody knows."""
+"""The order of ordinal labels: as stated, of numbers, or of a common scale."""
 
 from collections.abc import Sequence
 
 from metier.errors import DataError
 
-# Scales whose order nobody disputes; labels that are some of the words of one scale stand in its order.
+# Scales with an undisputed order; labels that are some of the words of one scale stand in its order.
 SCALES = (
     ("very negative", "negative", "neutral", "positive", "very positive"),
     ("bearish", "neutral", "bullish"),

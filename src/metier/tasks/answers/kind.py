@@ -156,7 +156,7 @@ class AnswerKind(Protocol):
         ...
 
     def row_labels(self, value: Any) -> list[str]:
-        """Give the labels in a cell of the column of targets; an empty list where nobody labelled the row."""
+        """Give the labels in a cell of the column of targets; an empty list where the row is unlabelled."""
         ...
 
     def shown(self, record: Mapping[str, Any]) -> str:

@@ -157,7 +157,7 @@ class Label(PlainAnswer):
         return np.asarray(answers.best == examples.truth)
 
     def row_labels(self, value: Any) -> list[str]:
-        """Give the label of a row, in a list; an empty one where nobody labelled it."""
+        """Give the label of a row, in a list; an empty one where it is unlabelled."""
         return [] if value is None else [str(value)]
 
     def shown(self, record: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""From which probability on a label is answered: chosen on held-out rows for F1, label by label.
+"""The probability threshold of each label, chosen on held-out rows for F1.
 
 The best threshold of a label that eleven rows have is mostly chance. Each label's counts are therefore added to those
 of all labels together, scaled down to a few rows' weight: a label with hundreds of rows decides for itself, a rare one

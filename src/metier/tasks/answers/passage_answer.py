@@ -1,4 +1,4 @@
-"""A piece of a passage, or nothing where the passage does not answer."""
+"""A span of a passage, or no answer where the passage has none."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""One label for two marked pieces of a text, of which one may say that nothing holds between them."""
+"""One label for two entities of a text; one label may mean that there is no relation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A text that is written for each row."""
+"""A text that is generated for each row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

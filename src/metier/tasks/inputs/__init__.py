@@ -1,4 +1,4 @@
-"""The forms of questions, one file a form: how they are read and checked, and what is shown of them."""
+"""The input kinds, one a file: how inputs are read and checked, and what is shown of them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any

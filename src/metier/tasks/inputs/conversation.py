@@ -1,4 +1,4 @@
-"""A question that is a conversation up to the user's last message; a text is a conversation of one turn."""
+"""Input: a conversation up to the user's last message; a text is a conversation of one turn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
     EmptyDataError
         If there is nothing in it.
     DataError
-        If an item is neither, or a conversation that nobody could answer, or some are texts and some
+        If an item is neither, or a conversation that cannot be answered, or some are texts and some
         conversations.
     """
     is_rows = isinstance(X, OfTexts)
@@ -122,7 +122,7 @@ def last_words(item: Item) -> str:
 
 
 def check_messages(messages: Any, *, row: int, origin: str = "these rows") -> None:
-    """Refuse a conversation that nobody could answer.
+    """Refuse a conversation that cannot be answered.
 
     Parameters
     ----------

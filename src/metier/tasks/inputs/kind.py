@@ -1,4 +1,4 @@
-"""What an input kind is: how questions of one form are read, checked, and shown to be asked."""
+"""What an input kind is: how inputs of one form are read, checked and shown."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol

@@ -1,4 +1,4 @@
-"""A question that is two texts: both sides there, or the row is named."""
+"""Input: a pair of texts; an incomplete pair is reported with its row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is wrong with a question of several parts, as somebody typed or sent it."""
+"""Faults of an input of several parts, as it was typed or sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

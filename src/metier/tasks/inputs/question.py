@@ -1,4 +1,4 @@
-"""A question about a passage: both there, or the row is named."""
+"""Input: a question and its passage; an incomplete input is reported with its row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A question that is one text."""
+"""Input: one text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

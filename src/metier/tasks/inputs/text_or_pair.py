@@ -1,4 +1,4 @@
-"""Questions that are texts or pairs of texts."""
+"""Input: texts or pairs of texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

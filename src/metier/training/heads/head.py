@@ -1,4 +1,4 @@
-"""What a head is to a method that fine-tunes: how rows are cut for it, how it starts, what it says, how it is exported."""
+"""The contract of a head: how rows are tokenized for it, how it is initialised, what it outputs, how it is exported."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ class Head(Protocol):
         ...
 
     def unlabelled(self, reader: Any, items: Sequence[Any], pad_id: int) -> TokenisedRows:
-        """Cut items whose answers nobody knows."""
+        """Tokenize items without targets."""
         ...
 
     def logits(self, model: Any, reader: Any, items: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Linear heads on frozen embeddings where each logit is a question of its own: one logistic regression a logit.
+"""Linear heads on frozen embeddings with independent logits: one logistic regression per logit.
 
 All regressions are solved together: their gradients are two matrix products, whatever the number of labels. As in
 `linear_probe`, each dimension is centred and scaled first and the scaling folded into the weights.

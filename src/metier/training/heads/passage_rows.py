@@ -1,4 +1,4 @@
-"""The windows that a reader learns from: every one that holds the answer, and a few that do not.
+"""Training windows of a reader: every one that contains the answer, and a few that do not.
 
 A reader that never saw a window without its answer finds one everywhere, and its margins could not be compared
 between the windows of a long passage. Yet most windows without it teach nothing new and cost as much as the others.

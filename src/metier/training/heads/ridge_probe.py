@@ -1,4 +1,4 @@
-"""The ridge regression that a head of scores starts from, and the unit that the network learns them in."""
+"""The ridge regression that a regression head starts from, and the scaling of its targets."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -24,7 +24,7 @@ class TokenHead(torch.nn.Linear):
     Parameters
     ----------
     hidden_size, n_tags : int
-        It starts near zero: no tag is believed in before a row is seen.
+        It starts near zero: no tag is preferred before training.
     """
 
     def __init__(self, hidden_size: int, n_tags: int, *, seed: int):

@@ -1,4 +1,4 @@
-"""Where the head of tokens starts: the solution on the base as it came."""
+"""Initialisation of the token head: the linear solution on the frozen base."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Adversarial training: the worst small push on the word vectors is to be withstood too.
+"""Adversarial training: the loss under the worst small perturbation of the word embeddings.
 
 Pure functions of the loss: the push is found with `torch.autograd.grad` on the word vectors alone, so no weight's
 gradient is touched on the way and batches may be accumulated; it is added by a hook on the embedding that the model

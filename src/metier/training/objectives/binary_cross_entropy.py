@@ -13,7 +13,7 @@ def binary_cross_entropy(*, focusing: float = 0.0) -> Objective:
     ----------
     focusing : float, default=0.0
         Above 0 each term counts (1 - p) ** focusing, p of the true answer [1]_: of many labels nearly all are a no
-        that is easily said.
+        that is predicted easily.
 
     References
     ----------

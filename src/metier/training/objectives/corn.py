@@ -1,4 +1,4 @@
-"""CORN: the conditional chances of being above each grade, each learned from the rows that are not below it."""
+"""CORN: conditional probabilities of exceeding each grade, each learned from the rows that are not below it."""
 
 import torch
 

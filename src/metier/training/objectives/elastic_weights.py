@@ -1,4 +1,4 @@
-"""Elastic weight consolidation: weights stay where they were, the more so the more they mattered there."""
+"""Elastic weight consolidation: important weights stay near their old values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

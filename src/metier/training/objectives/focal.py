@@ -1,4 +1,4 @@
-"""Focal loss: rows that are already answered well count little."""
+"""Focal loss: rows that are already classified well have little weight."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ def focal(
     """Give the focal loss [1]_ as an objective: cross-entropy times (1 - p) ** focusing, p of the true label.
 
     For many easy rows of a common label beside few hard ones. It makes probabilities less sure than they should
-    be, which the temperature mends afterwards.
+    be, which temperature scaling corrects afterwards.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an objective sees of a model besides its answers: hooks that are there for one pass and gone after it.
+"""Hooks on a model for one forward pass: what an objective needs besides the logits.
 
 An objective gets a model as a whole. What wraps it looks inside by hooks: at the logits that another objective
 computed, so that no pass is made twice; at the vectors that reach the head. The model may be wrapped to share its

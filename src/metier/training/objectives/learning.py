@@ -1,4 +1,4 @@
-"""How answers are learned: the losses by name, and the logits as choices that a softmax tells apart.
+"""How answers are learned: the losses by name, and the logits as softmax distributions.
 
 Which losses and terms suit an answer, its kind says (`tasks.answers`); here is what computes them.
 """

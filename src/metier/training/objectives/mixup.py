@@ -1,4 +1,4 @@
-"""Mixup in hidden space: rows between rows, with the labels between theirs."""
+"""Mixup in hidden space: interpolated rows with interpolated labels."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Of all texts in the batch, its own partner: the ranking loss for pairs that match."""
+"""Multiple negatives ranking loss: the matching text against all other texts of the batch."""
 
 import torch
 

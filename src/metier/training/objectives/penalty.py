@@ -1,4 +1,4 @@
-"""What an adaptation wants the loss to hold besides the objective."""
+"""A penalty that an adaptation adds to the loss."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Labels that say how sure they are: of labelling rules, of several annotators, of a teacher."""
+"""Soft labels, with probabilities: of labelling rules, of several annotators, of a teacher."""
 
 from dataclasses import replace
 

@@ -57,7 +57,7 @@ def contrastive_loss(vectors: torch.Tensor, labels: torch.Tensor, *, temperature
     vectors : Tensor of shape (n_rows, hidden_size)
         Of any length.
     labels : Tensor of int64 of shape (n_rows,), or of probabilities of shape (n_rows, n_classes)
-        A row whose label nobody shares has nothing to find and is left out. Of probabilities the greatest is its label.
+        A row without another row of its label is left out. Of probabilities the greatest is its label.
     """
     if labels.dim() > 1:
         labels = labels.argmax(dim=1)

@@ -1,4 +1,4 @@
-"""What a method costs here that reads its rows with a frozen base: a few real batches tell."""
+"""The cost of a method with a frozen base on this machine, measured on a few real batches."""
 
 from collections.abc import Sequence
 from functools import lru_cache

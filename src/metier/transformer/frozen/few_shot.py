@@ -1,4 +1,4 @@
-"""Few labels: their names are rows too, and the encoder is drawn towards them where that is seen to help."""
+"""Few labelled rows: the label names are also training rows, and contrastive tuning is kept where it helps."""
 
 import re
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ class FewShot(FrozenLinear):
         Raises
         ------
         SettingsError
-            If settings are out of range; all faults are told at once.
+            If settings are out of range; all faults are reported together.
         """
         self.Settings.of(self)
         examples, validation_rows = self._read_rows(X, y, validation)

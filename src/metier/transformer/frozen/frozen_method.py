@@ -1,4 +1,4 @@
-"""A pretrained encoder as it came and a linear head on one vector an input: `FrozenMethod(input, answer)`.
+"""A frozen pretrained encoder and a linear head on one vector per input: `FrozenMethod(input, answer)`.
 
 Vectors are computed once and kept on disk, so a second fit takes seconds. A text has one vector; of a pair it is what
 the vectors of its two texts agree in, so that (a, b) is answered as (b, a) is.

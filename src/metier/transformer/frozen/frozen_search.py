@@ -1,4 +1,4 @@
-"""Search by meaning: the texts whose vectors lie nearest to the query's, by the base as it came."""
+"""Dense search: the texts with the nearest embeddings, by the frozen base."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Settings of methods that stand on a frozen base; what several of them have is declared once."""
+"""Settings of methods that stand on a frozen base; shared settings are declared once."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""The sentences that a summary would be made of, by a frozen encoder and what is known of each sentence."""
+"""Extractive summaries: sentences ranked by a frozen encoder and features of each sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 Model2Vec (Tulkens and van Dongen, 2024, doi:10.5281/zenodo.17270888): the token's mean-pooled output, its size reduced
 by PCA, weighted by how rare its rank in the vocabulary says it is (Arora et al., 2017, with frequencies by Zipf's law).
 We depart in one point: a unigram vocabulary of many languages is cut to the scripts that the rows are written in and
-to its commonest pieces, because the rest would make the file ten times as large and is never read.
+to its most frequent pieces, because the rest would make the file ten times as large and is never read.
 """
 
 import functools
@@ -80,7 +80,7 @@ class _Vocabulary:
     tokenizer : Tokenizer
         Without special tokens; gives row numbers of the matrix.
     ids : list of int
-        Of the kept pieces in the base, the commonest first.
+        Of the kept pieces in the base, the most frequent first.
     rows : list of int
         Of the kept pieces in the matrix.
     n_rows : int
@@ -120,7 +120,7 @@ def _keep_vocabulary(definition: dict[str, Any], scripts: frozenset[str]) -> _Vo
 
 
 def _cut_unigram(definition: dict[str, Any], scripts: frozenset[str]) -> _Vocabulary:
-    """Keep the commonest pieces of these scripts and every single character of them: nothing becomes unreadable."""
+    """Keep the most frequent pieces of these scripts and all their single characters, so every text can be tokenized."""
     special = {token["content"] for token in definition["added_tokens"]}
     pieces: list[list[Any]] = definition["model"]["vocab"]
     allowed = [

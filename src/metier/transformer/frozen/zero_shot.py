@@ -1,4 +1,4 @@
-"""Labels by what they are called: the text whose meaning is nearest to a label's description gets it."""
+"""Zero-shot classification: a text gets the label whose description is nearest."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Methods that write text with a causal language model."""
+"""Text generation with a language model."""

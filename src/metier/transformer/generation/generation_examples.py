@@ -18,7 +18,7 @@ from metier.transformer.generation.generation_rows import GenerationRows
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 # Nine in a hundred answers may end early rather than that every answer may become as long as the longest.
 QUANTILE = 0.99
-SLACK = 1.2  # An unseen row may need somewhat more than those that were seen.
+SLACK = 1.2  # A new row may need somewhat more tokens than the training rows.
 SMALLEST_SHARE = 4  # A quarter of the context is the most that answers may take of it.
 
 
@@ -148,7 +148,7 @@ def _prompt_settings(
     template = str(own) if is_chat else ENCODER_TEMPLATE if base.is_encoder_decoder else PLAIN_TEMPLATE
     before, after = ((), ()) if is_chat else _affixes(tokenizer)
     if instruction is None:
-        # An encoder-decoder is taught by rows alone: what T5 or Marian were told in pretraining is their own.
+        # An encoder-decoder gets no instruction: T5 or Marian have their own prefixes from pretraining.
         instruction = "" if base.is_encoder_decoder else instruction_of(kind, language)
     return PromptSettings(
         kind=kind,

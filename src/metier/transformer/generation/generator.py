@@ -1,4 +1,4 @@
-"""A generative base taught to write what the rows show: summaries, translations, replies."""
+"""A generative base fine-tuned for summaries, translations or replies."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,8 +37,8 @@ from metier.transformer.generation.torch_generation import HUGGING_FACE_FOLDER, 
 from metier.transformer.generation.writer_tuning import plan_of, tune_writer
 from metier.transformer.generation.writing_cost import measure_writer
 
-# Of what can be merged into a model that writes, so that it is exported and answers as its base does. Small matrices
-# that start at nothing have far to go; whole weights must not be torn from where they are.
+# For adaptations that can be merged into the weights. Low-rank matrices start at zero and need large steps; full
+# fine-tuning needs small ones.
 LEARNING_RATES = {"lora": 5e-4, "full": 5e-5, "adalora": 1e-3, "ia3": 3e-3}
 
 
@@ -127,7 +127,7 @@ class GeneratorSettings(ScheduleSettings):
 
 @with_settings(GeneratorSettings)
 class Generator(BaseEstimator):
-    """A pretrained model that writes, fine-tuned on prompts and answers.
+    """A pretrained generative model, fine-tuned on prompts and answers.
 
     What kind of text is wanted is read off the rows (conversations: replies; two languages: translations; targets
     much shorter than their texts: summaries). Only the tokens of the answers count in the loss. By default low-rank
@@ -139,7 +139,7 @@ class Generator(BaseEstimator):
     Attributes
     ----------
     task_ : Generation
-        The kind of text, and what in the rows said so.
+        The kind of text, and the evidence for it in the rows.
     base_ : GenerativeBase
     chosen_params_ : dict
         What to set so that another fit needs no validation.
@@ -259,7 +259,7 @@ class Generator(BaseEstimator):
         found = Generation.from_texts(pairs)
         if self.kind == "auto":
             return found
-        return Generation(self.kind, "it was said", found.language, is_dialogue=found.is_dialogue)
+        return Generation(self.kind, "stated", found.language, is_dialogue=found.is_dialogue)
 
     def _encoding(self, pairs: TextPairs) -> Encoding:
         return build_encoding(

@@ -1,4 +1,4 @@
-"""How likely a causal model finds each label after a text: all labels in one pass.
+"""The likelihood of each label after a text under a causal model: all labels in one pass.
 
 The labels stand behind the prompt one after the other, and a mask keeps each from seeing the others, so the prompt is
 computed once and not once a label.

@@ -1,4 +1,4 @@
-"""Labels by how likely a generative base finds them after the text; nothing is trained."""
+"""Zero-shot labels by their likelihood after the text under a generative base; nothing is trained."""
 
 import time
 from collections.abc import Mapping, Sequence

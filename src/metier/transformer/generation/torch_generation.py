@@ -1,4 +1,4 @@
-"""Answers written by torch: `torch_generation.v1`, the one kind of predictor that needs metier[train].
+"""Text generation with torch: `torch_generation.v1`, the one kind of predictor that needs metier[train].
 
 The folder holds `huggingface/`, the model as transformers loads it, and in `predictor.json` how prompts are built and
 tokens chosen. Llama-like models are answered without torch by `predictors.onnx.onnx_generation`.
@@ -159,7 +159,7 @@ class _NoRepeat(transformers.LogitsProcessor):
 
 
 class _TokenQueue(transformers.StoppingCriteria):
-    """Hands token ids from the thread that writes to the one that asks, and word back that nobody asks any more.
+    """Passes token ids from the generating thread to the reading one, and the stop signal back.
 
     Parameters
     ----------

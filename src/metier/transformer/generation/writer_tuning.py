@@ -1,4 +1,4 @@
-"""Fine-tuning of a model that writes: only the tokens of the answers count in the loss."""
+"""Fine-tuning of a generative model: the loss covers only the tokens of the answers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

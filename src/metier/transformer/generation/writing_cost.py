@@ -39,7 +39,7 @@ def measure_writer(writer: Writer, rows: GenerationRows, *, token_budget: int, n
         optimizer.zero_grad(set_to_none=True)
         seconds.append(time.perf_counter() - start)
         if len(seconds) > 1 and sum(seconds) > ENOUGH_SECONDS:
-            break  # So slow a base is told by one batch; measuring must not eat the budget.
+            break  # One batch is enough for so slow a base; measuring must not use up the budget.
     per_token = np.median(
         [spent / _computed(rows, batch) for spent, batch in zip(seconds[1:], picked[1:], strict=False)]
     )

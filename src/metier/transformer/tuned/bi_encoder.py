@@ -93,7 +93,7 @@ class BiEncoder(PairClassifier):
         Raises
         ------
         DataError
-            If nobody says which label means a match, or no pair has it.
+            If it is unknown which label means a match, or no pair has it.
         """
         settings = BiEncoderSettings.of(self)
         examples = LABEL.check(PAIR.read(X), y)

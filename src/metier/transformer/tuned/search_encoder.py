@@ -25,7 +25,7 @@ from metier.training.training_cost import Cost
 from metier.transformer.frozen.frozen_search import bring_up, by_vectors
 from metier.transformer.tuned.bi_encoder import BiEncoder, BiEncoderSettings
 
-# What a choice on validation settles; the head of pairs is none of a search.
+# What a choice on validation settles; a search has no pair head.
 CHOSEN = ("base", "stop_epoch")
 
 

@@ -24,7 +24,7 @@ from metier.training.batch import Batch, known_labels
 from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.objectives import Objective
 
-# In the place of labels: rows nobody labelled, and their other versions, which stand in the same order behind them.
+# In the place of labels: unlabelled rows, and their augmented versions, which stand in the same order behind them.
 ORIGINAL, OTHER = -1, -2
 
 

@@ -56,7 +56,7 @@ class MaskingSettings:
     masked_fraction : float
         Share of the words, or of the tokens, above 0 to 1.
     whole_words : bool
-        Whether all tokens of a word are masked together: parts of a word give the rest away.
+        Whether all tokens of a word are masked together: parts of a word reveal the rest.
     learning_rate : float or None
         None: by the number of steps.
     token_budget : int

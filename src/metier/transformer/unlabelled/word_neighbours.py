@@ -11,7 +11,7 @@ from metier.bases.known_bases import load_tokenizer
 from metier.text.near_words import nearest_words
 from metier.text.segmentation import has_han, segment
 
-# Commonest words of the texts: the table of similarities costs the square of them.
+# Most frequent words of the texts: the table of similarities costs the square of them.
 MOST_WORDS = 8_000
 SHORTEST_LATIN = 3  # Function words are shorter, and have no synonyms.
 
