@@ -158,7 +158,7 @@ def test_adalora_cuts_its_ranks_to_the_budget(encoder):
         ("lorra", "Did you mean 'lora'"),
         ("bitfit:3", "takes no number. Write 'bitfit'"),
         ("top:0", "Write 'top:2'"),
-        ("lora:x", "nobody knows"),
+        ("lora:x", "is unknown"),
     ],
 )
 def test_refuses_a_name_with_the_nearest(text, sentence):
