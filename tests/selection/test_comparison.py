@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from metier.bases.precision import mixed_precision
 from metier.classical import Majority, TfidfLinear
 from metier.data import Splits, read
 from metier.errors import BudgetError, DataError
@@ -13,7 +14,8 @@ from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import decide
-from metier.selection.plan import Plan, Planned
+from metier.selection.plan import CandidateCost, Plan, Planned
+from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
 
 WORDS = {"card": "my card number {} never came", "rate": "which rate is it for {} euros"}
@@ -168,3 +170,30 @@ def test_models_of_an_ensemble_are_those_of_its_members(comparison):
         replace(one.entries[0], name="cascade.v1", members=["majority.v1", "average.v1"]),
     ]
     assert one.models_of("cascade.v1") == {"majority.v1", "tfidf_linear.v1"}
+
+
+class Noting(Majority):
+    """A baseline that notes in which precision it would train."""
+
+    def fit(self, X, y, **options):
+        super().fit(X, y, **options)
+        self.facts_ = {"precision": mixed_precision()}
+        return self
+
+
+def test_methods_train_in_the_precision_that_the_run_decided(comparison):
+    one = comparison()
+    assert one.builder.decisions.precision == "fp32"  # Of all tests, whatever the machine has.
+    one.builder = replace(one.builder, decisions=replace(one.builder.decisions, precision="bf16"))
+    one.train_candidates(plan(Planned("majority.v1", Noting())))
+    assert one.trained[0].facts["precision"] == "bf16"
+    assert mixed_precision() == "no"  # As before, outside of the run.
+
+
+def test_what_a_candidate_costs_is_measured_in_the_precision_that_the_run_decided(comparison, splits):
+    one = comparison()
+    builder = replace(one.builder, decisions=replace(one.builder.decisions, precision="bf16"))
+    noting, seen = Planner(builder, splits, one.clock, ignore), []
+    noting._cost = lambda name, method: seen.append(mixed_precision()) or CandidateCost()
+    noting.plan()
+    assert set(seen) == {"bf16"}

@@ -126,7 +126,7 @@ def torch_threads(threads: int | None) -> Iterator[None]:
 
 
 def _precision() -> str:
-    return "bfloat16" if mixed_precision("cpu") == "bf16" else "float32"
+    return "bfloat16" if mixed_precision() == "bf16" else "float32"
 
 
 def _scaled(listener: Listener, what: str, start: int, n_texts: int, total: int) -> Listener:

@@ -20,6 +20,7 @@ from rich.table import Table
 from metier.bases.base_table import available_bases
 from metier.bases.known_base import KnownBase
 from metier.bases.known_bases import is_network_allowed
+from metier.bases.precision import training_precision
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json, size
 from metier.machine import describe_machine
@@ -67,7 +68,7 @@ def examine() -> dict[str, Any]:
     machine = describe_machine()
     facts: dict[str, Any] = {
         "machine": machine.as_dict() | {"memory_available_bytes": int(psutil.virtual_memory().available)},
-        "training_precision": "bf16" if machine.has_bf16 else "fp32",
+        "training_precision": training_precision(),
         "cache": {"folder": str(user_cache()), "free_bytes": _free_bytes(user_cache())},
         "versions": {"metier": version("metier"), "python": platform.python_version()},
         "extras": [_examine_extra(name) for name in EXTRAS],

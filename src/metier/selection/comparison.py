@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.base import clone
 
 from metier import catalogue
+from metier.bases.precision import trained_in
 from metier.data.rows import Rows
 from metier.errors import BudgetError, MetierError
 from metier.fusion.ensemble import Builder, ensemble_builder
@@ -171,7 +172,8 @@ class Comparison:
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        fitted = self.fitter.fit(job, partial, self.listener)
+        with trained_in(self.builder.decisions.precision):
+            fitted = self.fitter.fit(job, partial, self.listener)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
         return fitted

@@ -11,9 +11,9 @@ from typing import Self
 from metier import catalogue
 from metier.bases.adaptation import check_fits
 from metier.bases.known_bases import is_for_reading, resolve_base, suits
+from metier.bases.precision import training_precision
 from metier.data import Rows, Splits, drop_unlabelled, read
 from metier.errors import CallError, MissingExtraError, SettingsError
-from metier.machine import describe_machine
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.contract import Task
@@ -90,7 +90,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     _check_base(stated, settings)
     base = _base_for_reading(list(stated.values()), languages.main_language, settings)
     check_unlabelled(names, task.name, settings)
-    precision = "bf16" if importlib.util.find_spec("torch") and describe_machine().has_bf16 else "fp32"
+    precision = training_precision() if importlib.util.find_spec("torch") else "fp32"
     ensembles = tuple(one for one in names if catalogue.is_ensemble(one))
     return RunDecisions(task, note, languages, base, precision, candidates, ensembles, searched)
 

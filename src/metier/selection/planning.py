@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 from sklearn.base import clone
 
+from metier.bases.precision import trained_in
 from metier.data import Splits
 from metier.errors import MetierError, MissingExtraError, SettingsError
 from metier.progress import Listener, Progress
@@ -93,7 +94,8 @@ class Planner:
         assert one.method is not None  # Only what runs is measured.
         self.listener(Progress("plan: measuring a few batches", 0, None, unit=""))
         try:
-            cost = self._cost(one.name, one.method)
+            with trained_in(self.builder.decisions.precision):
+                cost = self._cost(one.name, one.method)
         except SettingsError:
             raise
         except MemoryError:

@@ -115,7 +115,7 @@ def _time_steps(
         saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed_precision("cpu") == "bf16")
+    halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed_precision() == "bf16")
     model.train()
     for number, positions in enumerate(batches):
         start = time.perf_counter()

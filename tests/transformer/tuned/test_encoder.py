@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import psutil
 import pytest
@@ -9,6 +11,7 @@ from metier.bases.huggingface_folder import load_model
 from metier.bases.known_bases import resolve_base
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError, TooFewLabelsError
+from metier.machine import describe_machine
 from metier.predictors.loading import load_predictor
 from metier.training.attention import fastest_attention
 from metier.training.learning_rate import default_learning_rate
@@ -147,12 +150,17 @@ def test_the_learning_rate_falls_with_the_root_of_the_steps_within_bounds():
 
 
 def test_half_precision_is_used_only_where_the_processor_has_it(monkeypatch, exact_products):
-    monkeypatch.setattr("metier.bases.precision.has_native_bfloat16", exact_products)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert mixed_precision("cpu") == "no"
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert mixed_precision("cpu") == "bf16"
+    monkeypatch.setattr("metier.bases.precision.has_native_bfloat16", exact_products.__wrapped__)
+    for has, expected in (
+        (("avx2", "avx512f"), "no"),
+        (("avx2", "avx512_bf16"), "bf16"),
+        (("amx_bf16",), "bf16"),
+        # torch has no matrix products in bf16 for ARM.
+        (("asimd", "bf16"), "no"),
+    ):
+        machine = replace(describe_machine(), instruction_sets=has)
+        monkeypatch.setattr("metier.bases.precision.describe_machine", lambda machine=machine: machine)
+        assert mixed_precision() == expected
 
 
 def test_attention_is_put_back_after_training(tiny_base, queries):
