@@ -32,9 +32,9 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union  
 from sklearn.svm import LinearSVC  # noqa: E402
 
 from metier.classical import TfidfLinear  # noqa: E402
+from metier.features.tfidf import character_ngrams, level, pieces, word_ngrams  # noqa: E402
 from metier.machine import describe_machine  # noqa: E402
 from metier.predictors.linear.linear_predictor import LinearPredictor  # noqa: E402
-from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "banking77"
 TEMPERATURE = 0.2

@@ -18,7 +18,7 @@ import numpy as np
 
 from metier.cli.console import ProgressLines
 from metier.data import Rows, read, read_alike
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import metric_name
 from metier.selection.api import train
 
 PROJECT = Path(__file__).parents[1]

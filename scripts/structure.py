@@ -25,7 +25,7 @@ FEW_LINES = 60
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 
-Files = Mapping[str, str]  # Source text by path below src/metier, as "tasks/contract.py".
+Files = Mapping[str, str]  # Source text by path below src/metier, as "tasks/folds.py".
 Graph = Mapping[str, set[str]]  # The modules that a module imports.
 
 

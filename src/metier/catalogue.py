@@ -9,7 +9,7 @@ from typing import Any
 from metier.errors import CallError, MissingExtraError, UnknownNameError
 from metier.fusion.ensemble import ENSEMBLES, ensembles
 from metier.plug_ins import plug_ins
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities, CostRank, StatesCapabilities
 
 METHODS = {
     "majority.v1": "metier.classical.baselines:Majority",
@@ -134,9 +134,9 @@ def capabilities(name: str) -> Capabilities:
     full = full_name(name)
     if full in ensembles() and full not in METHODS:
         return Capabilities(cost=CostRank.ENSEMBLE)
+    method = resolve(full)
     # A plug-in written before methods stated anything is as good as a classical one.
-    stated: Capabilities = getattr(resolve(full), "capabilities", Capabilities())
-    return stated
+    return method.capabilities if isinstance(method, StatesCapabilities) else Capabilities()
 
 
 def is_ensemble(name: str) -> bool:

@@ -12,7 +12,7 @@ from metier.classical.passage_phrase import PassagePhrase
 from metier.errors import AnswerPlaceError, BundleError
 from metier.evaluation.answer_measures import answer_f1
 from metier.predictors.text.passage_phrase import PassagePhrasePredictor
-from metier.text.sentences import sentence_offsets
+from metier.text.segmentation import sentence_offsets
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -144,7 +144,8 @@ def test_the_parse_helps_and_is_asked_for_where_it_answers(train, unseen, fitted
 def test_without_spacy_it_says_what_to_install(train, monkeypatch):
     monkeypatch.setattr("metier.text.parsing.is_parser_installed", lambda package: False)
     monkeypatch.setattr(
-        "metier.text.parsing._load", __import__("metier.text.parsing").text.parsing._load.__wrapped__
+        "metier.text.parsing._load_parser",
+        __import__("metier.text.parsing").text.parsing._load_parser.__wrapped__,
     )
     with pytest.raises(MissingExtraError, match=r"metier\[nlp\]"):
         RelationSyntax().fit(*train)

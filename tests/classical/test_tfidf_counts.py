@@ -3,7 +3,8 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from metier.classical.tfidf_counts import count_ngrams, learn_vectors
-from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
+from metier.features.tfidf import character_ngrams, pieces, word_ngrams
+from metier.text.normalisation import level
 
 
 def characters(text):

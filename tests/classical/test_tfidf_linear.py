@@ -10,8 +10,9 @@ from metier.classical import TfidfLinear
 from metier.classical.learners.svc_or_logistic import CANDIDATES
 from metier.errors import SettingsError, UnknownLabelError
 from metier.evaluation import log_loss
+from metier.features.tfidf import character_ngrams, pieces, word_ngrams
 from metier.predictors import load_predictor
-from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
+from metier.text.normalisation import level
 
 
 def sklearn_pipeline(C):

@@ -16,7 +16,7 @@ from metier.evaluation.text_measures import rouge_l
 from metier.features.sentence_ranks import rank_sentences, shorten, summarise
 from metier.predictors.text.extracted_sentences import LeadPredictor, TextRankPredictor
 from metier.predictors.text.nearest_reply import NearestReplyPredictor
-from metier.text.sentences import split_sentences
+from metier.text.segmentation import split_sentences
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 METHODS = [(Lead, LeadPredictor), (TextRank, TextRankPredictor), (NearestReply, NearestReplyPredictor)]

@@ -20,7 +20,7 @@ from metier.errors import (
     UnknownNameError,
     UnreadableFileError,
 )
-from metier.tasks.task_inference import infer_task
+from metier.tasks.task_table import infer_task
 
 
 def saved(tmp_path, document, name="export.json"):

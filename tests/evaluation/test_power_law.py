@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metier.evaluation.paired_samples import paired_samples
 from metier.evaluation.power_law import CurveErrors, fit_power_law, forecast
+from metier.evaluation.row_resampling import paired_samples
 
 SIZES = np.array([500.0, 1000.0, 2000.0, 4000.0, 8000.0])
 

@@ -1,6 +1,6 @@
 import pytest
 
-from metier.features.question_types import TYPES, asked_noun, question_type
+from metier.features.answer_types import TYPES, asked_noun, question_type
 
 
 @pytest.mark.parametrize(

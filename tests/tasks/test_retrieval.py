@@ -8,7 +8,7 @@ from metier.evaluation.row_measures import measure
 from metier.tasks.collection import KnownSearches, collection_of, known_pairs, passage_id
 from metier.tasks.inputs.pair import Pair
 from metier.tasks.retrieval import METRICS, Retrieval
-from metier.tasks.task_inference import infer_task
+from metier.tasks.task_table import infer_task
 
 FAQ = [("Is it safe?", "Yes, it is."), ("Is it near?", "No, it is far."), ("Is it dear?", "It costs ten.")]
 

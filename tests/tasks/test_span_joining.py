@@ -1,7 +1,6 @@
 """Spans of several sources: votes and precedence."""
 
-from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.span_joining import elect, precede, supported
+from metier.tasks.answers.scored_spans import ScoredSpan, elect, precede, supported
 
 A = ScoredSpan(0, 5, "x", 0.9)
 B = ScoredSpan(3, 8, "x", 0.8)

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from metier.errors import SettingsError
-from metier.text.augmentation import Augmentation, build_way, parse_augmentations
-from metier.text.back_translation import back_translation
-from metier.text.edits import Edit, apply_edits, move_offsets
-from metier.text.near_words import nearest_words
+from metier.text.augmentation import Augmentation, back_translation, build_way, parse_augmentations
+from metier.text.offsets import Edit, apply_edits, move_offsets
 from metier.text.segmentation import segment, word_offsets
-from metier.text.similar_shapes import similar_shapes
-from metier.text.typing_errors import homophones, neighbouring_keys
+from metier.text.typing_errors import homophones, neighbouring_keys, similar_shapes
+from metier.transformer.unlabelled.word_neighbours import nearest_words
 
 ENGLISH = "My card was lost while I was travelling in Spain, what should I do now?"
 CHINESE = "我的银行卡在旅行时丢失了，请问现在应该怎么办？"

@@ -3,8 +3,7 @@
 import pytest
 
 from metier.errors import UnknownNameError
-from metier.text.parsing import is_parser_installed
-from metier.text.parts_of_speech import parts_of_speech
+from metier.text.parsing import is_parser_installed, parts_of_speech
 from metier.text.tokens import token_offsets
 
 

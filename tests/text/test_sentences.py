@@ -1,6 +1,6 @@
 import pytest
 
-from metier.text.sentences import sentence_offsets
+from metier.text.segmentation import sentence_offsets
 
 
 def cut(text, **settings):
@@ -42,7 +42,7 @@ def test_blank_texts_have_no_sentences(text):
 
 
 def test_chinese_typed_with_latin_stops_has_sentences_too():
-    from metier.text.sentences import split_sentences
+    from metier.text.segmentation import split_sentences
 
     text = "报告1例幼年透明蛋白纤维瘤病.患儿男,2个月.触之呈软骨样硬度;系统检查无异常.pH为7.5"
     assert split_sentences(text) == [

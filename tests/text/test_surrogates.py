@@ -1,6 +1,6 @@
 import json
 
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 
 
 def test_lone_surrogates_are_replaced_and_characters_kept():

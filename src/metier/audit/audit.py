@@ -9,25 +9,21 @@ import numpy as np
 
 from metier.audit.broken_values import check_broken_values
 from metier.audit.columns import check_columns
-from metier.audit.conversations import check_conversations
 from metier.audit.finding import Finding
-from metier.audit.inputs import labels_of_rows
 from metier.audit.label_errors import MOST_ROWS, check_label_errors
 from metier.audit.label_sets import check_label_sets
-from metier.audit.labels import check_labels, check_unknown_labels
-from metier.audit.languages import check_languages
+from metier.audit.labels import check_labels, check_unknown_labels, labels_of_rows
 from metier.audit.leakage import check_leakage
-from metier.audit.lengths import check_lengths
 from metier.audit.repetition import check_repetition
 from metier.audit.scores import check_scores
 from metier.audit.span_checks import check_spans
-from metier.audit.targets import check_targets
-from metier.audit.task_fit import check_task_fit
-from metier.data.columns.split_column import positions_by_split
+from metier.audit.targets import check_targets, check_task_fit
+from metier.audit.texts import check_conversations, check_languages, check_lengths
 from metier.data.columns.value_faults import FaultLog
 from metier.data.rows import Rows
+from metier.data.splitting_columns import positions_by_split
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.task_inference import infer_task
+from metier.tasks.task_table import infer_task
 from metier.text import LanguageMix, detect_language
 
 SEVERITIES = ("error", "warning", "note")

@@ -23,8 +23,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
-from metier.audit.inputs import has_single_text_input
 from metier.data.rows import Rows
+from metier.tasks.inputs import TEXT, input_of_rows
 from metier.text import segment
 
 MOST_ROWS = 50_000
@@ -35,7 +35,7 @@ FEWEST_ROWS = 20  # With fewer the mean probabilities of the labels are too nois
 
 def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding]:
     """Find rows that look mislabelled; the most suspicious come first."""
-    if rows.roles.label is None or not has_single_text_input(rows):
+    if rows.roles.label is None or input_of_rows(rows) is not TEXT:
         return  # Bag-of-words features of one text do not fit pairs or relations.
     given = rows.column("label")
     counts = Counter(given)

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
-from metier.audit.inputs import labels_of_rows
-from metier.audit.labels import FEW_ROWS, MOST_NAMED, ROWS_TO_SPLIT
+from metier.audit.labels import FEW_ROWS, MOST_NAMED, ROWS_TO_SPLIT, labels_of_rows
 from metier.data.columns.label_lists import SEPARATORS, WIDE
 from metier.data.rows import Rows
 

@@ -4,12 +4,13 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
-from metier.audit.inputs import labels_of_rows
 from metier.data.rows import Rows
+from metier.tasks.answers import ANSWERS
 from metier.tasks.classification import DROWNING_FRACTION
 
 FEW_ROWS = 40  # With fewer rows per label every measured method learned the label poorly.
@@ -23,7 +24,7 @@ def check_labels(rows: Rows) -> Iterator[Finding]:
     if rows.roles.label is None:
         return
     labels = rows.column("label")
-    yield from _missing(rows, labels)
+    yield from check_missing(rows, labels, "label")
     counts = Counter(label for label in labels if label is not None)
     if len(counts) < 2:
         yield _too_few(rows, counts)
@@ -71,14 +72,15 @@ def _named(counts: Counter[str]) -> str:
     return shown + ("…" if len(counts) > MOST_NAMED else "")
 
 
-def _missing(rows: Rows, labels: Sequence[str | None]) -> Iterator[Finding]:
-    missing = [position for position, label in enumerate(labels) if label is None]
+def check_missing(rows: Rows, values: Sequence[Any], noun: str) -> Iterator[Finding]:
+    """Find rows without a value of what is to be learned, by its name in a sentence."""
+    missing = [position for position, value in enumerate(values) if value is None]
     if missing:
         have = "has" if len(missing) == 1 else "have"
         yield Finding(
             "missing-labels",
             "error",
-            f"{count_of(len(missing), 'row')} of {len(rows):,} {have} no label",
+            f"{count_of(len(missing), 'row')} of {len(rows):,} {have} no {noun}",
             positions_of(missing),
             rows.origin,
             examples_of(rows, missing),
@@ -179,3 +181,14 @@ def _spellings(rows: Rows, labels: Sequence[str | None], counts: Counter[str]) -
         "write each label in one way",
         {"families": alike},
     )
+
+
+def labels_of_rows(rows: Rows) -> list[list[str]] | None:
+    """Give the labels of each row: its label, its label set, or the types of its spans; None without such a column.
+
+    An unlabelled row has an empty list.
+    """
+    for kind in ANSWERS.values():
+        if kind.has_labels and kind.role in rows.roles.named:
+            return [kind.row_labels(value) for value in rows.column(kind.role)]
+    return None

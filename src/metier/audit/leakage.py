@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, examples_of, positions_of
-from metier.data.columns.split_column import positions_by_split
 from metier.data.duplicates import near_duplicates, text_keys
 from metier.data.rows import Rows, Texts
+from metier.data.splitting_columns import positions_by_split
 
 MOST_ROWS_FOR_NEAR = 500_000
 

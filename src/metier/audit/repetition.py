@@ -6,9 +6,9 @@ import numpy as np
 
 from metier.audit.conflicts import check_conflicts
 from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
-from metier.audit.inputs import has_single_text_input, inputs_of
 from metier.data.duplicates import Clusters, exact_duplicates, near_duplicates
 from metier.data.rows import Rows
+from metier.tasks.inputs import TEXT, input_of_rows
 
 # Above this many rows only exact duplicates are searched for.
 MOST_ROWS_FOR_NEAR = 500_000
@@ -16,10 +16,10 @@ MOST_ROWS_FOR_NEAR = 500_000
 
 def check_repetition(rows: Rows) -> Iterator[Finding]:
     """Find duplicates, near duplicates, and equal inputs with different targets."""
-    exact = exact_duplicates(inputs_of(rows))
+    exact = exact_duplicates(input_of_rows(rows).same_as(rows))
     if exact.n_repeats:
         repeats = "row repeats" if exact.n_repeats == 1 else "rows repeat"
-        what = "the text of an earlier row" if has_single_text_input(rows) else "the input of an earlier row"
+        what = "the text of an earlier row" if input_of_rows(rows) is TEXT else "the input of an earlier row"
         sentence = f"{exact.n_repeats:,} {repeats} {what}; splits keep duplicates together"
         yield _repeats(rows, exact.groups(), check="duplicates", sentence=sentence)
     if len(rows) > MOST_ROWS_FOR_NEAR:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from metier.audit.finding import Finding, Severity, count_of, examples_of, positions_of
-from metier.audit.lengths import ENCODER_TOKENS, estimate_tokens
+from metier.audit.texts import ENCODER_TOKENS, estimate_tokens
 from metier.data.rows import Rows
 
 OVERLAP_FRACTION = 0.25  # Fraction of a window shared with the next one.

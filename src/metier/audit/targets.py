@@ -1,4 +1,4 @@
-"""Rows that lack part of their input or their target: a side of a pair, a question, spans, a target text."""
+"""Rows that lack part of their input or their target (a side of a pair, spans, a target text), or do not fit a task."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.labels import check_missing
+from metier.data.filtering import drop_unlabelled
 from metier.data.rows import Rows
+from metier.errors import DataError, TooFewLabelsError
+from metier.tasks.task_table import infer_task, load_task
 from metier.text import normalise
 
 _NOUNS = {
@@ -24,7 +28,7 @@ def check_targets(rows: Rows) -> Iterator[Finding]:
     yield from _missing_sides(rows)
     for role in rows.roles.targets:
         if role != "label":
-            yield from _missing(rows, role)
+            yield from check_missing(rows, rows.column(role), _NOUNS[role])
     if rows.roles.answers is not None:
         yield from _no_answers(rows)
     if rows.roles.target is not None:
@@ -57,23 +61,6 @@ def _missing_sides(rows: Rows) -> Iterator[Finding]:
 
 def _blank(values: Sequence[str | None]) -> list[int]:
     return [row for row, value in enumerate(values) if value is None or not value.strip()]
-
-
-def _missing(rows: Rows, role: str) -> Iterator[Finding]:
-    values = rows.column(role)
-    missing = [row for row, value in enumerate(values) if value is None]
-    if missing:
-        yield Finding(
-            "missing-labels",
-            "error",
-            f"{count_of(len(missing), 'row')} of {len(rows):,} {'has' if len(missing) == 1 else 'have'} no "
-            f"{_NOUNS[role]}",
-            positions_of(missing),
-            rows.origin,
-            examples_of(rows, missing),
-            "--drop-unlabelled",
-            {"fraction": len(missing) / len(rows)},
-        )
 
 
 def _no_answers(rows: Rows) -> Iterator[Finding]:
@@ -117,4 +104,32 @@ def _copied(rows: Rows, targets: Sequence[Any]) -> Iterator[Finding]:
             examples_of(rows, copied.tolist()),
             "remove them, unless copying is intended",
             {"fraction": len(copied) / len(rows)},
+        )
+
+
+def check_task_fit(rows: Rows, task: str) -> Iterator[Finding]:
+    """Check that a task can be built from the rows, as training does before any work.
+
+    For the task that the columns imply, other checks report everything; rows without a label are skipped, as
+    another check reports them.
+
+    Raises
+    ------
+    UnknownNameError
+        If no task has that name.
+    """
+    kind = load_task(task)
+    if task == infer_task(rows)[0]:
+        return
+    try:
+        kind.from_rows(drop_unlabelled(rows)[0] if rows.roles.targets else rows)
+    except TooFewLabelsError:  # The check of labels reports it.
+        return
+    except DataError as error:
+        yield Finding(
+            "unfit-for-task",
+            "error",
+            f"{task} cannot be learned from these rows: {error}",
+            origin=rows.origin,
+            facts={"task": task},
         )

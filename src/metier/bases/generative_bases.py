@@ -17,7 +17,7 @@ from metier.bases.huggingface_folder import check_whole, load_pretrained, loadin
 from metier.bases.known_bases import check_folder, find_folder, read_json
 from metier.bases.precision import has_native_bfloat16
 from metier.predictors.text.prompting import Codec, FileCodec
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 
 AUTO = "smollm2"  # What `auto` stands for.
 # What its tokenizer needs; SentencePiece models have several names.

@@ -11,7 +11,7 @@ import yaml
 from metier import evaluation
 from metier.bundles.manifest import ManifestFacts
 from metier.bundles.storage import storage_errors
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import metric_name
 
 CARD_FILE = "README.md"
 SHOWN_LABELS = 30

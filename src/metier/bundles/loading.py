@@ -11,8 +11,8 @@ from metier.errors import BundleError, CallError, suggest
 from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
-from metier.tasks.contract import Streams
 from metier.tasks.inputs import InputKind, check_items
+from metier.tasks.task import Streams
 
 
 @dataclass(frozen=True)

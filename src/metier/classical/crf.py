@@ -26,7 +26,7 @@ from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.text.parts_of_speech import check_tagger
+from metier.text.parsing import check_tagger
 
 # (c1, c2): from a sparse model for few rows to a dense one for many.
 GRID = ((0.1, 0.01), (0.05, 0.1), (0.5, 0.02))

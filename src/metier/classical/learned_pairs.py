@@ -13,7 +13,7 @@ from metier.tasks.answers import Decodable
 from metier.tasks.examples import Examples
 from metier.tasks.folds import fold_numbers
 from metier.tasks.inputs.pair import PAIR, Pair
-from metier.text.ngrams import level
+from metier.text.normalisation import level
 from metier.text.segmentation import segment
 
 

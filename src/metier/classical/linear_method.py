@@ -13,8 +13,7 @@ from metier.data.weak_labels import expand_soft_labels
 from metier.predictors.linear.linear_predictor import LinearPredictor, kind_of
 from metier.progress import Listener, Progress
 from metier.tasks.answers import Decodable, Decoder
-from metier.tasks.examples import Examples
-from metier.tasks.soft_labels import check_soft
+from metier.tasks.examples import Examples, check_soft
 
 Figures = Mapping[str, float]
 

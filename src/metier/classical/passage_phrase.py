@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from metier.features.answer_types import TYPES, question_type
 from metier.features.phrases import NAMES, Phrases
-from metier.features.question_types import TYPES, question_type
 from metier.predictors.text.passage_phrase import Passage, PassagePhrasePredictor, PhraseWeights
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answers.answer_threshold import AnswerThreshold, fit_answer_threshold

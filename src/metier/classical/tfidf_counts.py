@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from metier.features.tfidf import TfidfVectors
-from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
+from metier.features.tfidf import TfidfVectors, character_ngrams, pieces, word_ngrams
+from metier.text.normalisation import level
 
 # While counting, this many times the n-grams that will be kept may be in memory at once.
 COUNTING_ROOM = 4

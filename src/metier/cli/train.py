@@ -10,7 +10,7 @@ from rich.text import Text
 from metier.cli import console as shown
 from metier.cli.commands import HELP
 from metier.cli.row_options import file_options, group_option, named_roles, task_options
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import metric_name
 from metier.selection import api
 from metier.selection.budget import parse_duration
 from metier.selection.execution.fitting import take_over_launch

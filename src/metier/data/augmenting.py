@@ -17,7 +17,7 @@ from metier.data.duplicates import near_duplicates
 from metier.data.rows import Rows
 from metier.errors import CallError
 from metier.text.augmentation import Augmentation, Way
-from metier.text.edits import Offsets, apply_edits, move_offsets
+from metier.text.offsets import Offsets, apply_edits, move_offsets
 
 # Higher than the threshold of near duplicates elsewhere: augmented texts are meant to be like their source.
 NEAR_COPY = 0.9

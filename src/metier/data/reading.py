@@ -16,11 +16,10 @@ import pyarrow as pa
 
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
 from metier.data.columns.column_parsing import split_conversations, structure
-from metier.data.columns.options import ReadOptions
 from metier.data.columns.role_inference import NONE
 from metier.data.columns.roles import infer_roles
 from metier.data.columns.stored_columns import clean_labels
-from metier.data.columns.value_faults import FaultLog
+from metier.data.columns.value_faults import FaultLog, ReadOptions
 from metier.data.formats.batches import BATCH_ROWS, Batches
 from metier.data.formats.conll import read_conll
 from metier.data.formats.csv import read_csv

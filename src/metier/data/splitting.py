@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.data.columns.split_column import positions_by_split
 from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates
 from metier.data.rows import Rows
+from metier.data.splitting_columns import as_seconds, positions_by_split
 from metier.data.strata import strata_of
-from metier.data.time import as_seconds
 from metier.errors import CallError, DataError, RareLabelError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2

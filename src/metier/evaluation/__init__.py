@@ -16,10 +16,15 @@ if TYPE_CHECKING:
         log_loss,
         reliability,
     )
-    from metier.evaluation.certification import net_loss_p_value, net_loss_upper_bound, rows_to_certify
+    from metier.evaluation.certification import (
+        Equivalence,
+        equivalent,
+        net_loss_p_value,
+        net_loss_upper_bound,
+        rows_to_certify,
+    )
     from metier.evaluation.comparison import Comparison, compare, mcnemar_exact
     from metier.evaluation.conformal import ScoreIntervals, fit_score_intervals, half_width, measured_coverage
-    from metier.evaluation.equivalence import Equivalence, equivalent
     from metier.evaluation.intervals import Interval, bootstrap_interval
     from metier.evaluation.metrics import METRICS, accuracy, confusions, macro_f1, per_label
     from metier.evaluation.platt_scaling import fit_log_odds_line, fit_logistic, fit_sigmoids
@@ -94,6 +99,8 @@ _FOUND_IN = {
         "reliability",
     ),
     "certification": (
+        "Equivalence",
+        "equivalent",
         "net_loss_p_value",
         "net_loss_upper_bound",
         "rows_to_certify",
@@ -108,10 +115,6 @@ _FOUND_IN = {
         "fit_score_intervals",
         "half_width",
         "measured_coverage",
-    ),
-    "equivalence": (
-        "Equivalence",
-        "equivalent",
     ),
     "intervals": (
         "Interval",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metier.evaluation.negative_labels import find_negative_label
+from metier.errors import DataError
 from metier.evaluation.row_statistics import (
     RowMeasure,
     all_correct,
@@ -21,6 +21,22 @@ from metier.evaluation.row_statistics import (
 
 OTHER = "Other"
 _direction = re.compile(r"\(e[12],e[12]\)$")
+# Spellings of the label "none of these relations"; the first that occurs is taken.
+NEGATIVE_LABELS = (
+    "no_relation",
+    "no relation",
+    "other",
+    "none",
+    "na",
+    "n/a",
+    "unknown",
+    "unrelated",
+    "negative",
+    "无关系",
+    "无",
+    "其他",
+    "未知",
+)
 
 
 def _relation(label: str) -> str:
@@ -59,7 +75,7 @@ def relation_f1(average: str, *, negative: str | None = None) -> RowMeasure:
         "micro": of all rows together; "macro": mean over labels.
     negative : str, default=None
         The label that means "none of these relations"; rows where both truth and answer are this label are not
-        counted. None: the label that `evaluation.negative_labels` finds. Without such a label micro-F1 is accuracy.
+        counted. None: the label that `evaluation.relation_measures` finds. Without such a label micro-F1 is accuracy.
     """
     if average not in ("micro", "macro"):
         raise ValueError(f"Expected an average of 'micro' or 'macro', found {average!r}.")
@@ -87,3 +103,20 @@ def relation_f1(average: str, *, negative: str | None = None) -> RowMeasure:
 SEMEVAL_F1 = RowMeasure("semeval_f1", _semeval_counts, _semeval_value, is_correct=all_correct)
 
 RELATION_MEASURES = (SEMEVAL_F1, relation_f1("micro"), relation_f1("macro"))
+
+
+def find_negative_label(labels: Sequence[str], *, stated: str | None = None) -> str | None:
+    """Give the label that means no relation: the stated one, else the first known spelling, else None.
+
+    Raises
+    ------
+    DataError
+        If the stated label is not among the labels.
+    """
+    if stated is not None and stated not in labels:
+        raise DataError(
+            f"{stated!r} was named as the label of no relation, but the rows have: "
+            f"{', '.join(map(repr, labels))}. Name one of these."
+        )
+    spelled = {str(label).strip().casefold(): label for label in labels}
+    return stated or next((spelled[word] for word in NEGATIVE_LABELS if word in spelled), None)

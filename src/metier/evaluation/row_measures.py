@@ -11,8 +11,7 @@ import numpy as np
 
 from metier.evaluation.comparison import Comparison, compare, decide
 from metier.evaluation.intervals import Interval, bias_corrected, bootstrap_interval, exact_interval
-from metier.evaluation.measure_table import MEASURES, Metric, find_measure
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import MEASURES, Metric, find_measure, metric_name
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.row_resampling import bootstrap_values, gather_rows, swapped_values
 from metier.evaluation.row_statistics import RowMeasure, check_rows

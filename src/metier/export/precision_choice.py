@@ -15,8 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import SettingsError
-from metier.evaluation.certification import net_loss_upper_bound
-from metier.evaluation.equivalence import Equivalence, equivalent
+from metier.evaluation.certification import Equivalence, equivalent, net_loss_upper_bound
 from metier.machine import describe_machine
 
 PRECISIONS = ("auto", "fp32", "int8")

@@ -14,7 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from metier.features.tokenization import CHARACTERS_PER_TOKEN
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 
 OVERLAP_FRACTION = 0.25
 # Characters per call of the tokenizer, whose output takes a hundred times their memory.

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from metier.features.gazetteer import Gazetteer
-from metier.text.parts_of_speech import parts_of_speech
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
+from metier.text.parsing import parts_of_speech
 from metier.text.tokens import token_offsets
 
 LONGEST_AFFIX = 4
@@ -30,7 +30,7 @@ class CrfFeatures:
     given : Gazetteer
         Phrases from a file of the user.
     tagger : str
-        Part-of-speech tagger, see `text.parts_of_speech`.
+        Part-of-speech tagger, see `text.parsing`.
     """
 
     learned: Gazetteer

@@ -14,7 +14,7 @@ from typing import Any, Self
 from tokenizers import AddedToken, Tokenizer
 
 from metier.errors import BundleError
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 
 MARKS = ("[H]", "[/H]", "[T]", "[/T]")
 # Characters tokenized per token kept: bounds the work on a long text.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from metier.errors import SettingsError, UnreadableFileError
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 from metier.text.tokens import token_offsets
 
 COLUMNS = ("phrase", "label")

@@ -15,8 +15,7 @@ import numpy as np
 
 from metier.features.tfidf import TfidfVectors
 from metier.tasks.inputs.pair import Pair, as_pairs
-from metier.text.ngrams import level
-from metier.text.normalisation import normalise
+from metier.text.normalisation import level, normalise
 from metier.text.overlap import (
     containment,
     edit_similarity,
@@ -46,6 +45,7 @@ NAMES = (
 )
 # k1 and b of BM25, at their usual values (Robertson and Zaragoza, 2009).
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
+COMPARISONS = ("cosine", "difference")
 
 
 @dataclass(frozen=True)
@@ -165,3 +165,31 @@ class PairFeatures:
 
 def _neighbours(words: Sequence[str]) -> list[str]:
     return [f"{first} {second}" for first, second in itertools.pairwise(words)]
+
+
+def compare(one: np.ndarray, other: np.ndarray, comparison: str) -> np.ndarray:
+    """Compare pairs of vectors.
+
+    Parameters
+    ----------
+    one, other : ndarray of shape (n_pairs, size)
+        Vectors of length 1.
+    comparison : {"cosine", "difference"}
+        `cosine` alone, or absolute difference and product, the last two terms of InferSent (Conneau et al., 2017,
+        arXiv:1705.02364), and the cosine.
+
+    Returns
+    -------
+    ndarray of float32 of shape (n_pairs, 1) or (n_pairs, 2 * size + 1)
+    """
+    product = one * other
+    cosine = product.sum(axis=1, keepdims=True)
+    numbers = cosine if comparison == "cosine" else np.hstack([np.abs(one - other), product, cosine])
+    return np.asarray(numbers, dtype=np.float32)
+
+
+def of_length_one(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors of shape (n_texts, size) to length 1; zero vectors are unchanged."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: np.ndarray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return scaled

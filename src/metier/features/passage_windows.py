@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from metier.errors import BundleError
 from metier.tasks.inputs.question import Question
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 
 OVERLAP = 0.25  # Share of the passage tokens of a window.
 MOST_OF_QUESTION = 1 / 3  # Share of a window; a longer question is truncated.

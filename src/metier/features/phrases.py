@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.features.phrase_words import (
+from metier.features.answer_types import (
     FUNCTION_WORDS,
     IN_PLACES,
     IN_TIMES,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metier.text.ngrams import level
+from metier.text.normalisation import level
 from metier.text.segmentation import has_han, segment
 
 # Characters of context on either side of an entity.

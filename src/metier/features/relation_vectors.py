@@ -10,7 +10,7 @@ import numpy as np
 
 from metier.features.relation_features import relation_features
 from metier.features.relation_syntax import syntax_features
-from metier.features.sparse_products import sparse_products
+from metier.features.tfidf import sparse_products
 from metier.tasks.inputs.marked_text import as_entity_pairs
 from metier.text.parsing import ENGLISH, parser_version
 

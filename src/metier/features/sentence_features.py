@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metier.features.sentence_ranks import rank_sentences
-from metier.text.segmentation import segment
-from metier.text.sentences import split_sentences
+from metier.text.segmentation import segment, split_sentences
 
 UNITS = ("sentence", "clause")
 N_NUMBERS = 17  # Before the vector of the unit.

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from metier.text.segmentation import has_han, segment
-from metier.text.sentences import split_sentences
+from metier.text.segmentation import has_han, segment, split_sentences
 
 DAMPING = 0.85  # As in the paper; otherwise the walk restarts at a random sentence.
 ROUNDS = 50

@@ -1,12 +1,19 @@
-"""TF-IDF vectors of texts, shared by training and prediction.
+"""TF-IDF vectors of the n-grams of texts, shared by training and prediction.
+
+Words and word pairs describe the topic; character n-grams are robust to spelling mistakes, inflections and wrong
+word boundaries. One rule serves English, Chinese and mixed text: a run of Han characters gives its 1- to 3-grams,
+and everything else is split at spaces and gives 2- to 5-grams of each piece with a space on either side
+(scikit-learn's `char_wb`), so that "card" at the end of a word differs from "card" inside one.
 
 A vector has two blocks, word n-grams and character n-grams, each scaled to length 1, as in a union of two
 scikit-learn `TfidfVectorizer(sublinear_tf=True)`. It is fast because only the few hundred non-zero values of a text
 are built, and the n-grams of a piece ("card") are cached.
 """
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -14,8 +21,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from metier.features.sparse_products import sparse_products
-from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
+from metier.text.normalisation import level
+from metier.text.segmentation import HAN, has_han, segment
 
 VOCABULARY_FILE = "vocabulary.json"
 IDF_FILE = "idf.safetensors"
@@ -23,6 +30,9 @@ IDF_FILE = "idf.safetensors"
 MOST_REMEMBERED = 50_000
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 LONGEST_REMEMBERED = 40  # In characters; a longer piece is a link or a paste and does not recur.
+SHORTEST_LATIN, LONGEST_LATIN = 2, 5
+LONGEST_HAN = 3  # Longer Han n-grams are words, which the segmentation gives.
+_mixed_pieces = re.compile(f"[{HAN}]+|[^\\s{HAN}]+").findall
 
 
 class TfidfVectors:
@@ -139,3 +149,47 @@ def _scale_to_length_one(values: np.ndarray) -> None:
     length = np.sqrt(values @ values)
     if length > 0:
         values /= length
+
+
+def word_ngrams(normalised: str) -> list[str]:
+    """Give the words of a normalised text, then its pairs of neighbouring words joined by a space."""
+    words = segment(normalised)
+    return words + [f"{first} {second}" for first, second in itertools.pairwise(words)]
+
+
+def pieces(normalised: str) -> list[str]:
+    """Split a normalised text into pieces for character n-grams: Han runs, and the rest at spaces."""
+    return _mixed_pieces(normalised) if has_han(normalised) else normalised.split()
+
+
+def character_ngrams(piece: str) -> Iterator[str]:
+    """Give the character n-grams of one piece, as an iterator: a pasted file has millions.
+
+    A shorter piece is given once, whole, without the longer lengths.
+    """
+    if has_han(piece):
+        lengths = range(1, LONGEST_HAN + 1)
+    else:
+        piece = f" {piece} "
+        lengths = range(SHORTEST_LATIN, min(LONGEST_LATIN, max(len(piece), SHORTEST_LATIN)) + 1)
+    return (piece[start : start + length] for length in lengths for start in range(len(piece) - length + 1))
+
+
+def sparse_products(
+    vectors: Iterable[tuple[np.ndarray, np.ndarray]], n_rows: int, weights: np.ndarray
+) -> np.ndarray:
+    """Give vectors times weights, an ndarray of float64 of shape (n_rows, n_logits).
+
+    Parameters
+    ----------
+    vectors : iterable of (columns, values)
+        One a row: the columns that are not zero, and their values in float64.
+    n_rows : int
+    weights : ndarray of float32 of shape (n_columns, n_logits)
+        One row a column of the vectors, so that a text's rows are gathered in one go.
+    """
+    products = np.empty((n_rows, weights.shape[1]))
+    for row, (columns, values) in enumerate(vectors):
+        # float64 values lift the sum to float64: a long text adds up thousands of small numbers.
+        products[row] = np.dot(values, weights.take(columns, axis=0))
+    return products

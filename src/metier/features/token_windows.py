@@ -18,7 +18,7 @@ from tokenizers.pre_tokenizers import Sequence as InTurn
 
 from metier.features.tokenization import batches_by_length
 from metier.tasks.answers.bio import NOWHERE, as_offsets
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 from metier.text.tokens import UNSPACED, token_offsets
 
 # Characters per call of the tokenizer, whose output takes a hundred times their memory.

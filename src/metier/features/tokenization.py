@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from metier.errors import BundleError
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
 
 # Characters tokenized per token kept: bounds the work on a long text.
 CHARACTERS_PER_TOKEN = 32

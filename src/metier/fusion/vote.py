@@ -22,11 +22,17 @@ from metier.fusion.training import settle
 from metier.predictors.composite.vote import KIND
 from metier.progress import Listener, ignore
 from metier.tasks.answers.bio import Span
-from metier.tasks.answers.scored_spans import UNCALIBRATED, ScoredSpan, SpanCalibration, fit_calibration
+from metier.tasks.answers.scored_spans import (
+    UNCALIBRATED,
+    ScoredSpan,
+    SpanCalibration,
+    elect,
+    fit_calibration,
+    supported,
+)
 from metier.tasks.answers.spans import SPANS, targets_of
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.span_joining import elect, supported
 from metier.text.given_texts import as_texts
 
 N_THRESHOLDS = 60

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import metric_name
 from metier.report import numbers as written
 from metier.report.trials import STANDS_FOR, tables_of
 

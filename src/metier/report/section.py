@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import metric_name
 from metier.report import numbers as written
 from metier.report.plots import Estimate
 

@@ -4,8 +4,7 @@ from metier.report.answers import by_type, worst
 from metier.report.answers_in_detail import confused, labelled, mistaken, reliable
 from metier.report.cascade import cascade_section
 from metier.report.check_findings import check_section
-from metier.report.comparisons import comparisons_section
-from metier.report.cost import quality_against_cost
+from metier.report.comparisons import comparisons_section, quality_against_cost
 from metier.report.leaderboard import leaderboard
 from metier.report.provenance import made_section
 from metier.report.section import Section

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import metric_name
 from metier.report import numbers as written
 from metier.report.learning_curves import curve_plot
 

@@ -32,8 +32,8 @@ from metier.selection.planning import OUT_OF_MEMORY
 from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
-from metier.tasks.contract import Task
 from metier.tasks.method_contract import Capabilities, Method
+from metier.tasks.task import Task
 
 
 @dataclass

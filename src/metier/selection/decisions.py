@@ -16,12 +16,11 @@ from metier.data import Rows, Splits, drop_unlabelled, read
 from metier.errors import CallError, MissingExtraError, SettingsError
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
-from metier.tasks.contract import Task
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import Declares
+from metier.tasks.task import Task
 from metier.tasks.task_check import check_task
-from metier.tasks.task_inference import infer_task
-from metier.tasks.task_table import ORDERED, alias_note, known_task, load_task, task_name
+from metier.tasks.task_table import ORDERED, alias_note, infer_task, known_task, load_task, task_name
 from metier.text.language import LanguageMix, detect_language
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.selection.plan import Planned
-from metier.text.item_text import text_of
+from metier.text.given_texts import text_of
 from metier.training.learning_rate import default_learning_rate
 
 SAMPLED_ROWS = 2_000

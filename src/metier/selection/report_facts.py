@@ -18,7 +18,7 @@ from metier.selection.answer_facts import detail_of, is_one_label
 from metier.selection.comparison import Comparison
 from metier.selection.recommendation import Recommendation
 from metier.selection.scores import Scores, ranking_scores
-from metier.tasks.contract import Task
+from metier.tasks.task import Task
 
 FORMAT = "metier.report.v1"
 PACKAGES = (

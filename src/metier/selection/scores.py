@@ -11,11 +11,11 @@ from metier.errors import UnknownLabelError
 from metier.evaluation.comparison import Comparison
 from metier.evaluation.intervals import Interval
 from metier.evaluation.metrics import METRICS as LABEL_METRICS
-from metier.evaluation.paired_samples import paired_samples
 from metier.evaluation.relation_measures import relation_f1
 from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
+from metier.evaluation.row_resampling import paired_samples
 from metier.runs.stored_answers import StoredAnswers
-from metier.tasks.contract import Task
+from metier.tasks.task import Task
 
 RELATION_AVERAGES = {"relation_micro_f1": "micro", "relation_macro_f1": "macro"}
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -47,10 +47,6 @@ class Classification(PlainTask):
     def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""
         return rows.labels
-
-    def facts(self) -> dict[str, Any]:
-        """Give what a report states of the task besides its name."""
-        return {"labels": list(self.labels)}
 
     @classmethod
     def from_labels(cls, labels: Sequence[str]) -> Self:

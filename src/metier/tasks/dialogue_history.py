@@ -12,7 +12,7 @@ import numpy as np
 
 from metier.tasks.inputs.conversation import check_messages
 from metier.text.bm25 import Bm25
-from metier.text.sentences import split_sentences
+from metier.text.segmentation import split_sentences
 
 __all__ = ["TEXT_HEADING", "TURNS_HEADING", "Message", "check_messages", "fit_history", "fit_text"]
 

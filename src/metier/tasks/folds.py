@@ -4,6 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from metier.tasks.examples import Examples
+
+Seed = int | np.random.RandomState
+
 FEW_ROWS = 1_000  # A tenth of fewer rows is too few to choose on, so all of them take their turn.
 ALWAYS_TRAINS = -1
 
@@ -45,3 +49,28 @@ def stratified_sample(truth: np.ndarray, *, fraction: float, random: np.random.R
     rank = np.arange(len(truth)) - np.repeat(np.cumsum(rows) - rows, rows)
     wanted = np.maximum(2, np.floor(fraction * rows))
     return np.sort(by_label[rank < wanted[truth[by_label]]])
+
+
+def stratified_folds(strata: np.ndarray, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give positions (kept, held out), every stratum in equal shares; see `held_out`.
+
+    Parameters
+    ----------
+    strata : ndarray of int of shape (n_rows,)
+    """
+    yield from held_out(strata, random=as_random(random_state))
+
+
+def as_random(random_state: Seed) -> np.random.RandomState:
+    """Give the generator of a seed; a generator is given back as it is."""
+    if isinstance(random_state, np.random.RandomState):
+        return random_state
+    return np.random.RandomState(random_state)
+
+
+def first_split(
+    examples: Examples, folds: Iterator[tuple[np.ndarray, np.ndarray]]
+) -> tuple[Examples, Examples] | None:
+    """Give the examples of the first fold, kept and held out; None where there is no fold."""
+    split = next(folds, None)
+    return None if split is None else (examples.take(split[0]), examples.take(split[1]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.written_text import WRITTEN_TEXT, Target
+from metier.tasks.examples import Examples
 from metier.tasks.inputs.conversation import CONVERSATION, Item, as_items, last_words
 from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.text import TEXT
@@ -135,33 +136,13 @@ class Generation(PlainTask):
         return {"kind": self.kind, "why": self.why, "language": self.language}
 
 
-@dataclass(frozen=True)
-class TextPairs:
-    """What `fit` was handed, checked: items, and the text that answers each.
+class TextPairs(Examples):
+    """What `fit` was handed, checked: items, and what answers are held against: all right texts of each."""
 
-    Parameters
-    ----------
-    items : list of str, or of {"messages": [...]}
-    targets : list of str
-        What is learned.
-    truth : list of str, or of list of str
-        What answers are held against: where several texts are right, all of them.
-    """
-
-    items: Sequence[Item]
-    targets: Sequence[str]
-    truth: Sequence[Target]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def take(self, places: Sequence[int]) -> "TextPairs":
-        """Give some of the rows, in this order."""
-        return TextPairs(
-            [self.items[place] for place in places],
-            [self.targets[place] for place in places],
-            [self.truth[place] for place in places],
-        )
+    @property
+    def targets(self) -> list[str]:
+        """What is learned: the first of the right texts of each item."""
+        return WRITTEN_TEXT.training_targets(self)
 
     @property
     def is_dialogue(self) -> bool:
@@ -182,7 +163,7 @@ def check_texts(X: Any, y: Any, *, origin: str = "these rows") -> TextPairs:
         If a row has no text to learn from, or a conversation that cannot be answered.
     """
     found = WRITTEN_TEXT.check(as_items(X, origin=origin), y, origin=origin)
-    return TextPairs(found.items, WRITTEN_TEXT.training_targets(found), found.truth)
+    return TextPairs(found.items, found.truth)
 
 
 def infer_kind(pairs: TextPairs) -> tuple[str, str]:

@@ -142,6 +142,13 @@ class MeasuredCost(Protocol):
 
 
 @runtime_checkable
+class StatesCapabilities(Protocol):
+    """The class of a method that states what a run has to know before it builds one."""
+
+    capabilities: Capabilities
+
+
+@runtime_checkable
 class Measurable(Protocol):
     """A method that says before any work what its fit will take; others are timed on a sample of the rows."""
 

@@ -1,7 +1,7 @@
 """Named entity recognition: spans of a text and their labels: names, diseases, places, parts of an address."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from metier.tasks.answers.bio import Span
 from metier.tasks.answers.kind import AnswerKind
@@ -44,7 +44,3 @@ class NamedEntities(PlainTask):
     def targets(self, rows: "Rows") -> list[list[Span]]:
         """Give the spans of each row, in order."""
         return check_spans(rows.texts, rows.values("spans"), origin=rows.origin)
-
-    def facts(self) -> dict[str, Any]:
-        """Give what a report states of the task besides its name."""
-        return {"labels": list(self.labels)}

@@ -1,7 +1,7 @@
 """Regression: a number for a text or a pair of texts: a price, a rating with decimals, how similar two questions are."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.score import SCORE, check_numbers, check_spread
@@ -55,7 +55,3 @@ class Regression(PlainTask):
         """Give the score of each row."""
         scores: list[float] = check_numbers(rows.values("score"), origin=rows.origin).tolist()
         return scores
-
-    def facts(self) -> dict[str, Any]:
-        """Give what a report states of the task besides its name: nothing."""
-        return {}

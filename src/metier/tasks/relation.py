@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from metier.evaluation.negative_labels import find_negative_label
+from metier.evaluation.relation_measures import find_negative_label
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.relation import RELATION
 from metier.tasks.classification import Classification

@@ -1,9 +1,9 @@
-"""Defaults of a task."""
+"""The contract of a task and of a predictor that streams, and the defaults of a task."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
-from metier.tasks.contract import Task
+from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.text import TEXT
 
@@ -11,7 +11,136 @@ if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
     from metier.tasks.collection import Collection
 
-__all__ = ["PlainTask", "Task"]
+
+class Task(Protocol):
+    """What is to be predicted.
+
+    An item is what a method is asked about, a target what it should answer. Both are values that JSON can hold, so
+    that files, HTTP and Python see the same.
+
+    Parameters
+    ----------
+    name : str
+        As `--task` takes it.
+    input : InputKind
+        The form of its questions.
+    answer : AnswerKind
+        The form of its answers.
+    labels : tuple of str
+        The label space; empty where answers are no labels.
+    primary_metric : str
+        What candidates are ranked by; one of `metrics`.
+    metrics : tuple of str
+        Names in the tables of `evaluation`, all of them reported.
+    is_ordered : bool
+        Whether labels have an order, and metrics take their places in it.
+    negative_label : str or None
+        The label that metrics leave out, since it means that there is nothing.
+    match_label : str or None
+        The label that means that two texts belong together.
+    collection : Collection or None
+        What is searched.
+    candidates : tuple of str or None
+        The methods that are compared by default; None: those of the task's row in the table.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in the table."""
+        ...
+
+    @property
+    def input(self) -> InputKind:
+        """The form of its questions."""
+        ...
+
+    @property
+    def answer(self) -> AnswerKind:
+        """The form of its answers."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label space; empty where answers are no labels."""
+        ...
+
+    @property
+    def primary_metric(self) -> str:
+        """What candidates are ranked by."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is reported."""
+        ...
+
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        """What a question consists of."""
+        ...
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether labels have an order."""
+        ...
+
+    @property
+    def negative_label(self) -> str | None:
+        """The label that metrics leave out."""
+        ...
+
+    @property
+    def match_label(self) -> str | None:
+        """The label of texts that belong together."""
+        ...
+
+    @property
+    def collection(self) -> "Collection | None":
+        """What is searched."""
+        ...
+
+    @property
+    def candidates(self) -> tuple[str, ...] | None:
+        """The methods that are compared by default."""
+        ...
+
+    @classmethod
+    def from_rows(cls, rows: "Rows") -> Self:
+        """Learn the label space and the metrics from training rows; raises a `DataError` where rows are unfit."""
+        ...
+
+    def items(self, rows: "Rows") -> Sequence[Any]:
+        """Give what the rows ask."""
+        ...
+
+    def targets(self, rows: "Rows") -> Sequence[Any]:
+        """Give what the rows should be answered with; raises a `DataError` where a row has nothing."""
+        ...
+
+    def shown(self, target: Any) -> str | None:
+        """Give a target as people read it; None: as it is."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Give what a report states of the task besides its name."""
+        ...
+
+    def with_rows(self, *parts: "Rows") -> Self:
+        """Give the task with what further rows bring to be searched."""
+        ...
+
+    def searching(self, texts: Iterable[str]) -> Self:
+        """Give the task with further texts to be searched."""
+        ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """What gives a written answer piece by piece."""
+
+    def stream(self, item: Any) -> Generator[str]:
+        """Write the answer to one item; closing it ends the writing."""
+        ...
 
 
 class PlainTask:
@@ -44,6 +173,10 @@ class PlainTask:
     def shown(self, target: Any) -> str | None:
         """Give a target as people read it; None: as it is."""
         return None
+
+    def facts(self: Task) -> dict[str, Any]:
+        """Give what a report states of the task besides its name: its labels, where it has some."""
+        return {"labels": list(self.labels)} if self.labels else {}
 
     def with_rows(self, *parts: "Rows") -> Self:
         """Give the task with what further rows bring to be searched: nothing."""

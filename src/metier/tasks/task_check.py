@@ -4,8 +4,8 @@ from metier.errors import SettingsError, UnknownNameError
 from metier.evaluation.measure_table import find_measure
 from metier.evaluation.metrics import METRICS
 from metier.tasks.answers import ANSWERS
-from metier.tasks.contract import Task
 from metier.tasks.inputs import INPUTS
+from metier.tasks.task import Task
 from metier.tasks.task_table import known_task
 
 

@@ -9,10 +9,41 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metier.errors import UnknownNameError
 from metier.tasks.answers import ANSWERS
+
+if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
+    from metier.data.rows import Rows
+
+ORDERED = "ordinal"  # The task that an order of the labels asks for.
+# Old names, which settings, runs and sealed bundles still have.
+ALIASES = {
+    "many_labels": "multi_label",
+    "grading": "ordinal",
+    "scoring": "regression",
+    "tagging": "ner",
+    "answering": "extractive_qa",
+    "matching": "text_pair",
+}
+# From the most specific to the least: spans or answers are never there by chance, a label may be.
+_SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ner", ("spans",)),
+    ("extractive_qa", ("question", "answers")),
+    ("relation", ("head", "tail", "label")),
+    ("multi_label", ("labels",)),
+    ("generation", ("target",)),
+    ("text_pair", ("text_pair", "label")),
+    ("regression", ("score",)),
+    ("classification", ("label",)),
+    # Without a target, the inputs still show the task.
+    ("extractive_qa", ("question",)),
+    ("relation", ("head", "tail")),
+    ("generation", ("messages",)),
+    # Two texts without a label: a query and its answer.
+    ("retrieval", ("text_pair",)),
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +76,6 @@ class TaskRow:
         return ANSWERS[self.answer].ensembles
 
 
-ORDERED = "ordinal"  # The task that an order of the labels asks for.
 TASKS: dict[str, TaskRow] = {
     "classification": TaskRow(
         "metier.tasks.classification:Classification",
@@ -110,15 +140,6 @@ TASKS: dict[str, TaskRow] = {
         ("lead.v1", "textrank.v1", "nearest_reply.v1", "sentence_ranker.v1", "generator.v1"),
     ),
 }
-# Old names, which settings, runs and sealed bundles still have.
-ALIASES = {
-    "many_labels": "multi_label",
-    "grading": "ordinal",
-    "scoring": "regression",
-    "tagging": "ner",
-    "answering": "extractive_qa",
-    "matching": "text_pair",
-}
 
 
 def task_name(name: str) -> str:
@@ -157,3 +178,13 @@ def load_task(name: str) -> Any:
         If no task has that name.
     """
     return pkgutil.resolve_name(known_task(name).where)
+
+
+def infer_task(rows: "Rows") -> tuple[str, str]:
+    """Give the name of the inferred task, and a note with the evidence and the flag that overrides it."""
+    named = rows.roles.named
+    for task, roles in _SIGNS:
+        if named.keys() >= set(roles):
+            evidence = ", ".join(f"{role} = {named[role]}" for role in roles)
+            return task, f"task = {task}, inferred from {evidence} (--task)"
+    return "classification", "task = classification, as no column shows another task (--task)"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.errors import SettingsError, suggest
-from metier.text.edits import Edit, Offsets
+from metier.text.offsets import Edit, Offsets
 from metier.text.typing_errors import slip_keys, take_homophones, take_lookalikes
 from metier.text.word_edits import Synonyms, drop_words, insert_words, replace_words, swap_words
 
@@ -29,8 +29,10 @@ PLAIN: dict[str, Callable[..., list[Edit]]] = {"swap": swap_words, "delete": dro
 WITH_SYNONYMS: dict[str, Callable[..., list[Edit]]] = {"synonym": replace_words, "insert": insert_words}
 # Needs a model: see `metier.transformer.unlabelled.masked_substitution`.
 MASKED = "masked"
-BACK = "back"  # Back-translation, see `metier.text.back_translation`.
+BACK = "back"  # Back-translation, see `metier.text.augmentation`.
 NAMES = ("eda", *WITH_SYNONYMS, *PLAIN, *SPELLING, MASKED, BACK)
+# From texts to their translations: the `predict` of a translation predictor.
+Translate = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -146,3 +148,26 @@ def _one_of(ways: Sequence[Way], text: str, kept: Sequence[Offsets], random: np.
         if edits:
             return edits
     return []
+
+
+def back_translation(texts: Sequence[str], there: Translate, back: Translate) -> Way:
+    """Build the augmentation that translates texts into another language and back.
+
+    All texts are translated at once, as batches are faster. Texts with spans to keep, texts that are not among
+    `texts`, and texts whose translation is empty are not changed.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The texts to augment.
+    there, back : callable
+        From texts to texts, such as two translation bundles.
+    """
+    unique = list(dict.fromkeys(texts))
+    returned = dict(zip(unique, back(list(there(unique))), strict=True))
+
+    def way(text: str, kept: Sequence[Offsets], random: np.random.Generator) -> list[Edit]:
+        again = returned.get(text, "").strip()
+        return [] if kept or not again or again == text else [Edit(0, len(text), again)]
+
+    return way

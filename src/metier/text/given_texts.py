@@ -1,4 +1,4 @@
-"""Check the texts passed to a method."""
+"""The texts of what somebody handed in: the input of a method, checked, and an item of any task as one text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -68,3 +68,11 @@ def _as_text(value: Any, position: int) -> str:
             "Give a list of str, a list of mappings with a 'text' key, or Rows."
         )
     return value
+
+
+def text_of(item: Any) -> str:
+    """Give a text unchanged; for a pair, question or conversation, its texts joined with spaces."""
+    if isinstance(item, str):
+        return item
+    values = item.values() if isinstance(item, Mapping) else item
+    return " ".join(text_of(value) for value in values if isinstance(value, str | Mapping | list | tuple))

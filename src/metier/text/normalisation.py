@@ -1,7 +1,9 @@
-"""Normalisation of texts for comparing duplicates.
+"""Normalisation of texts: for comparing duplicates, for n-grams, and of what UTF-8 cannot encode.
 
 "Where is my card?" and "where is  my card" are duplicates. Symbols with meaning ("C++", "5 %", emoji) are kept;
 only sentence punctuation, case, character width and spaces are normalised.
+
+JSON may contain lone UTF-16 surrogates (`"\\ud83d"`), but UTF-8 cannot encode them.
 """
 
 import re
@@ -11,6 +13,7 @@ _MARKS = '.,!?;:"“”„«»…。，！？；：、·•()（）[]【】《�
 _APOSTROPHES = "'’‘`´"
 _NORMALISED = str.maketrans(dict.fromkeys(_MARKS, " ") | dict.fromkeys(_APOSTROPHES, ""))
 _find_word = re.compile(r"\w").search
+_lone_surrogates = re.compile("[\ud800-\udfff]").sub
 
 
 def normalise(text: str) -> str:
@@ -28,3 +31,18 @@ def normalise(text: str) -> str:
 def has_words(text: str) -> bool:
     """Whether a text holds a letter or a digit of any script; blank texts and texts of emoji do not."""
     return _find_word(text) is not None
+
+
+def replace_surrogates(text: str) -> str:
+    """Replace lone surrogates by U+FFFD, the replacement character.
+
+    Tokenizers and files cannot handle surrogates, and a service must answer any input.
+    """
+    return text if text.isascii() else _lone_surrogates("\ufffd", text)
+
+
+def level(text: str) -> str:
+    """Normalise a text for n-grams: lower case and NFKC."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", replace_surrogates(text)).lower()

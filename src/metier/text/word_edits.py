@@ -7,14 +7,14 @@ References
 ----------
 .. [1] Wei and Zou, "EDA: Easy data augmentation techniques for boosting performance on text classification tasks",
    2019, arXiv:1901.11196. There synonyms come from WordNet, which has no free package for both languages; here
-   they come from a given table, see `metier.text.near_words`.
+   they come from a given table, see `metier.transformer.unlabelled.word_neighbours`.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from metier.text.edits import Edit, Offsets, is_free
+from metier.text.offsets import Edit, Offsets, is_free
 from metier.text.segmentation import has_han, word_offsets
 
 # From a word in lower case to its replacements.

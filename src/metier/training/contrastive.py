@@ -14,7 +14,7 @@ from metier.bases.embedding import mean_pool
 from metier.bases.huggingface_folder import load_model
 from metier.bases.known_bases import cutter_of
 from metier.evaluation.calibration import SMALLEST_PROBABILITY
-from metier.features.pair_vectors import of_length_one
+from metier.features.pair_features import of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.inputs.pair import Pair
 from metier.training.batching import TokenBatch, TokenisedRows

@@ -19,10 +19,9 @@ from metier.export.graph_export import Exported, export_graph, keep_report, typi
 from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore
 from metier.tasks.answers import Decodable
-from metier.tasks.examples import Examples
+from metier.tasks.examples import Examples, check_soft
 from metier.tasks.inputs import InputKind
 from metier.tasks.method_settings import MethodSettings
-from metier.tasks.soft_labels import check_soft
 from metier.text.language import detect_language
 from metier.training.batch import Rows
 from metier.training.encoder_settings import HeadSettings, LabelSettings, SmoothedSettings

@@ -4,7 +4,7 @@ import pytest
 
 from metier.data import iterate, open_writer, read, read_alike
 from metier.errors import BrokenValueError, MissingLabelError
-from metier.tasks.task_inference import infer_task
+from metier.tasks.task_table import infer_task
 
 USER = {"role": "user", "content": "Where is my card?"}
 ASSISTANT = {"role": "assistant", "content": "On its way."}

@@ -4,7 +4,7 @@ import pytest
 
 from metier.data import open_writer, read, read_alike
 from metier.errors import CallError, DataError, MissingLabelError
-from metier.tasks.task_inference import infer_task
+from metier.tasks.task_table import infer_task
 
 TEXTS = [f"the text of row {number}" for number in range(40)]
 

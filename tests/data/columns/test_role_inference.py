@@ -2,7 +2,7 @@ import pytest
 
 from metier.data import iterate, open_writer, read, read_alike
 from metier.errors import BrokenValueError, CallError, MissingColumnError, MissingLabelError, UnknownNameError
-from metier.tasks.task_inference import infer_task
+from metier.tasks.task_table import infer_task
 
 TEXTS = [f"this is the text of row {number}" for number in range(40)]
 OTHERS = [f"another text is in row {number}" for number in range(40)]

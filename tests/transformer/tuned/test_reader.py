@@ -15,7 +15,7 @@ from metier.errors import AnswerPlaceError, BundleError, SettingsError
 from metier.predictors.onnx.graph_predictor import GraphPredictor
 from metier.tasks.answers.answer_threshold import AnswerThreshold
 from metier.tasks.inputs.question import Question
-from metier.text.sentences import sentence_offsets
+from metier.text.segmentation import sentence_offsets
 from metier.training.heads.passage_rows import WindowCutter, windows_to_learn
 from metier.transformer.tuned.reader import Reader
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from metier.errors import SettingsError
-from metier.tasks.pseudo_labels import choose_pseudo_labels
 from metier.transformer.frozen.frozen_method import FrozenLinear
-from metier.transformer.unlabelled.self_training import SelfTraining
+from metier.transformer.unlabelled.self_training import SelfTraining, choose_pseudo_labels
 
 LABELS = ("card_arrival", "exchange_rate", "age_limit", "change_pin")
 

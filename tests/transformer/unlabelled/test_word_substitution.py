@@ -9,7 +9,7 @@ import transformers
 
 from metier.bases.known_bases import resolve_base
 from metier.errors import BaseModelError
-from metier.text.edits import apply_edits, move_offsets
+from metier.text.offsets import apply_edits, move_offsets
 from metier.transformer.unlabelled.masked_substitution import masked_substitution
 from metier.transformer.unlabelled.word_neighbours import word_neighbours
 

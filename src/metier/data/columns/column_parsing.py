@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from metier.data.columns import conversations, label_lists, passage_answers, spans
-from metier.data.columns.options import ReadOptions
 from metier.data.columns.role_inference import NONE, messages_column
 from metier.data.columns.stored_columns import to_text_column
-from metier.data.columns.value_faults import FaultError, Faults, parse_each
+from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
 from metier.data.rows import COLUMN_TYPES, Roles
 from metier.errors import DataError
 

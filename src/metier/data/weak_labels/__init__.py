@@ -1,8 +1,7 @@
 """Weak labels: votes of several rules, each right more often than not, combined into probabilities."""
 
-from metier.data.weak_labels.label_model import LabelModel, majority_vote
+from metier.data.weak_labels.label_model import LabelModel, SoftRows, expand_soft_labels, majority_vote
 from metier.data.weak_labels.rules import LabellingFunction, Rule, apply_rules, read_rules
-from metier.data.weak_labels.soft_labels import SoftRows, expand_soft_labels
 from metier.data.weak_labels.votes import ABSTAINS, RuleFacts, Votes, describe_votes
 
 __all__ = [

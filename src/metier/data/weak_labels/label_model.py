@@ -14,6 +14,7 @@ References
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from metier.errors import CallError
 PRIOR_ACCURACY, PRIOR_ROWS = 0.7, 2.0
 MOST_ROUNDS = 200
 SMALLEST_CHANGE = 1e-6
+LEAST = 0.05  # Smaller shares are noise, and rows cost time.
 
 
 def majority_vote(votes: Votes, *, balance: Sequence[float] | None = None) -> np.ndarray:
@@ -153,3 +155,39 @@ def _indicators(votes: Votes) -> csr_matrix:
     columns = rules * len(votes.labels) + votes.matrix[rows, rules]
     shape = (len(votes.matrix), len(votes.names) * len(votes.labels))
     return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
+
+
+@dataclass(frozen=True)
+class SoftRows:
+    """Weighted rows: one for each sufficiently probable label of a row.
+
+    Parameters
+    ----------
+    positions : ndarray of int64 of shape (n_soft_rows,)
+        The original row of each.
+    labels : ndarray of int64 of shape (n_soft_rows,)
+        Column of the label.
+    weights : ndarray of float64 of shape (n_soft_rows,)
+        Its probability; the weights of one row sum to 1.
+    """
+
+    positions: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+def expand_soft_labels(probabilities: np.ndarray, *, least: float = LEAST) -> SoftRows:
+    """Turn probabilities of labels into weighted rows, with the same gradient as their cross-entropy.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_rows, n_labels)
+    least : float, default=0.05
+        Less probable labels are dropped; the most probable label of a row always stays.
+    """
+    kept = probabilities >= least
+    kept[np.arange(len(kept)), probabilities.argmax(axis=1)] = True
+    shares = np.where(kept, probabilities, 0.0)
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    positions, labels = np.nonzero(kept)
+    return SoftRows(positions.astype(np.int64), labels.astype(np.int64), shares[positions, labels])

@@ -20,7 +20,7 @@ from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.answer_threshold import Reading
 from metier.tasks.inputs.question import Question, as_questions
 from metier.text.bm25 import Bm25
-from metier.text.sentences import sentence_offsets
+from metier.text.segmentation import sentence_offsets
 
 KIND = "retrieve_read.v1"
 BETWEEN_PASSAGES = "\n\n"

@@ -11,8 +11,7 @@ from metier.predictors.composite.members import Composed, Member
 from metier.predictors.composite.vote import join_spans
 from metier.predictors.loading import read_settings
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.span_joining import precede, without_overlap
+from metier.tasks.answers.scored_spans import ScoredSpan, precede, without_overlap
 from metier.text.tokens import token_offsets
 
 KIND = "span_rules.v1"

@@ -23,7 +23,7 @@ from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, as_offsets, runs_of_tags
 from metier.tasks.answers.scored_spans import Run, ScoredSpan
 from metier.tasks.answers.spans import SpanDecoder, span_answers
-from metier.text.parts_of_speech import check_tagger
+from metier.text.parsing import check_tagger
 
 KIND = "crf.v1"
 FEATURES_FILE = "features.json"

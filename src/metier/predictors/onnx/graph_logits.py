@@ -13,7 +13,7 @@ import numpy as np
 from metier.errors import CallError
 from metier.features.averaged_windows import Cutter
 from metier.features.entity_marking import EntityMarker
-from metier.features.pair_vectors import compare, of_length_one
+from metier.features.pair_features import compare, of_length_one
 from metier.features.sentence_features import best_pieces, features_of, split_pieces
 from metier.features.sentence_ranks import join_sentences
 from metier.features.token_windows import Frame, cut, read_whole, unit_values
@@ -133,7 +133,7 @@ class PairLogits:
     head : LinearHead or None
         None where only vectors were learned.
     comparison : str
-        See `features.pair_vectors.compare`.
+        See `features.pair_features.compare`.
     """
 
     def __init__(self, vectors: Vectors, head: LinearHead | None, *, comparison: str):

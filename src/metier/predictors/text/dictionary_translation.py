@@ -17,8 +17,7 @@ from metier.predictors.loading import read_settings, write_settings
 from metier.predictors.text.extracted_sentences import written
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs.conversation import as_items, last_words
-from metier.text.segmentation import HAN, has_han, segment
-from metier.text.sentences import split_sentences
+from metier.text.segmentation import HAN, has_han, segment, split_sentences
 
 KIND = "dictionary_translation.v1"
 TABLE_FILE = "phrases.json"

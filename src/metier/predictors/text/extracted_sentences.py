@@ -11,7 +11,7 @@ from metier.features.sentence_ranks import join_sentences, summarise
 from metier.predictors.loading import read_settings, write_settings
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs.conversation import as_items, last_words
-from metier.text.sentences import split_sentences
+from metier.text.segmentation import split_sentences
 
 
 class SentencesPredictor:

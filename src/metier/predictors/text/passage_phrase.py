@@ -18,16 +18,14 @@ from typing import Any, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from metier.features.phrase_words import FUNCTION_WORDS
+from metier.features.answer_types import FUNCTION_WORDS, asked_noun, question_type
 from metier.features.phrases import NAMES, Phrases, phrases_of
-from metier.features.question_types import asked_noun, question_type
 from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.answer_threshold import AnswerThreshold, Reading
 from metier.tasks.inputs.question import Question, as_questions
 from metier.text.bm25 import Bm25
-from metier.text.segmentation import segment
-from metier.text.sentences import sentence_offsets
+from metier.text.segmentation import segment, sentence_offsets
 
 KIND = "passage_phrase.v1"
 WEIGHTS_FILE = "weights.safetensors"

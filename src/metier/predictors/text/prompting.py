@@ -26,8 +26,8 @@ from metier.errors import BundleError
 from metier.features.sentence_ranks import gap_between, join_sentences, shorten
 from metier.tasks.dialogue_history import fit_history
 from metier.tasks.inputs.conversation import Item
-from metier.text.sentences import split_sentences
-from metier.text.surrogates import replace_surrogates
+from metier.text.normalisation import replace_surrogates
+from metier.text.segmentation import split_sentences
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] | capitalize }}:\n{{ message['content'] }}\n\n"

@@ -12,8 +12,16 @@ from metier.data.augmenting import augment_rows, check_augmentable
 from metier.errors import MissingExtraError
 from metier.predictors.loading import load_predictor
 from metier.selection.settings import TrainSettings
-from metier.text.augmentation import BACK, MASKED, Augmentation, Way, build_way, parse_augmentations
-from metier.text.back_translation import Translate, back_translation
+from metier.text.augmentation import (
+    BACK,
+    MASKED,
+    Augmentation,
+    Translate,
+    Way,
+    back_translation,
+    build_way,
+    parse_augmentations,
+)
 
 Synonyms = dict[str, list[str]]
 

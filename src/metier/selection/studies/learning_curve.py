@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from metier.evaluation import describe_metric, higher_is_better, is_fraction
-from metier.evaluation.metric_names import metric_name
+from metier.evaluation.measure_table import metric_name
 from metier.evaluation.power_law import FEWEST_SIZES, CurveErrors, Forecast, forecast
 from metier.report.numbers import Scale
 from metier.selection.scores import Scores

@@ -9,9 +9,7 @@ import numpy as np
 
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.examples import Examples
-from metier.tasks.folds import held_out
-
-Seed = int | np.random.RandomState
+from metier.tasks.folds import Seed, first_split, stratified_folds
 
 
 @dataclass(frozen=True)
@@ -349,31 +347,6 @@ def in_words(answer: Any) -> str:
 def as_lists(answer: Any) -> Any:
     """Give an answer with lists in the place of tuples, as JSON has it."""
     return [as_lists(part) for part in answer] if isinstance(answer, list | tuple) else answer
-
-
-def stratified_folds(strata: np.ndarray, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give positions (kept, held out), every stratum in equal shares; see `tasks.folds.held_out`.
-
-    Parameters
-    ----------
-    strata : ndarray of int of shape (n_rows,)
-    """
-    yield from held_out(strata, random=as_random(random_state))
-
-
-def as_random(random_state: Seed) -> np.random.RandomState:
-    """Give the generator of a seed; a generator is given back as it is."""
-    if isinstance(random_state, np.random.RandomState):
-        return random_state
-    return np.random.RandomState(random_state)
-
-
-def first_split(
-    examples: Examples, folds: Iterator[tuple[np.ndarray, np.ndarray]]
-) -> tuple[Examples, Examples] | None:
-    """Give the examples of the first fold, kept and held out; None where there is no fold."""
-    split = next(folds, None)
-    return None if split is None else (examples.take(split[0]), examples.take(split[1]))
 
 
 def mean_and_error(losses: np.ndarray) -> dict[str, float]:

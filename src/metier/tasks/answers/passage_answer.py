@@ -10,10 +10,10 @@ import numpy as np
 from metier.errors import AnswerPlaceError
 from metier.evaluation.answer_measures import exact_match
 from metier.tasks.answers.answer_threshold import AnswerThreshold, Reading, fit_answer_threshold
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words, as_random
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
-from metier.tasks.folds import held_out
+from metier.tasks.folds import Seed, as_random, held_out
 from metier.tasks.inputs.question import Question
 from metier.text.offsets import nearest
 

@@ -11,7 +11,7 @@ from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import entity_f1, per_type
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Seed, Words
+from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.answers.scored_spans import (
     UNCALIBRATED,
@@ -22,6 +22,7 @@ from metier.tasks.answers.scored_spans import (
     choose_bias,
 )
 from metier.tasks.examples import Examples
+from metier.tasks.folds import Seed
 
 SHOWN_FAULTS = 5
 # Rare labels are found late: at a bias of 0 the early epochs of a small data set would all score 0.

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.errors import DataError, EmptyDataError
-from metier.tasks.inputs.kind import PlainInput
-from metier.tasks.inputs.parts import parts_fault, shape_fault
+from metier.tasks.inputs.kind import PlainInput, parts_fault, shape_fault
 from metier.text.given_texts import OfTexts
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.

@@ -1,7 +1,9 @@
 """What an input kind is: how inputs of one form are read, checked and shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from metier.errors import EmptyDataError, MissingSideError, suggest
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from sklearn.utils import Tags
@@ -103,3 +105,93 @@ class PlainInput:
         tags.input_tags.two_d_array = False
         tags.input_tags.dict = True
         return tags
+
+
+def parts_fault(item: Any, keys: Sequence[str], *, optional: Sequence[str] = ()) -> str | None:
+    """Give which key of a mapping is missing or unknown, in a sentence; None: none is.
+
+    Parameters
+    ----------
+    keys : sequence of str
+        What a question consists of.
+    optional : sequence of str
+        Keys that may be given or left out.
+    """
+    listed = " and ".join(keys)
+    if not isinstance(item, Mapping):
+        return f"expected an object with {listed}, found {type(item).__name__}."
+    missing = [key for key in keys if key not in item]
+    if missing:
+        return f"{missing[0]!r} is missing. Give {listed}."
+    unknown = [key for key in item if key not in keys and key not in optional]
+    if unknown:
+        return f"there is no {unknown[0]!r}.{suggest(unknown[0], keys)} Known: {', '.join(keys)}."
+    return None
+
+
+def texts_fault(item: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    """Give which of these keys holds no text, in a sentence; None: all do."""
+    wrong = next((key for key in keys if key in item and not isinstance(item[key], str)), None)
+    return None if wrong is None else shape_fault(wrong, item[wrong], "a text")
+
+
+def shape_fault(key: str, value: Any, expected: str) -> str:
+    """Say that something else was expected under a key."""
+    return f"{key!r} should be {expected}; found {value!r:.80}."
+
+
+def two_texts(X: Any, sides: tuple[str, str], *, noun: str, origin: str) -> list[tuple[str, str]]:
+    """Give the two texts of each question of whatever a method or a predictor was handed.
+
+    Parameters
+    ----------
+    X : sequence of mappings with these two keys, or of two texts each
+    sides : pair of str
+        The keys.
+    noun : str
+        What a question is called: `pair`.
+    origin : str
+        Where they came from, for messages.
+
+    Raises
+    ------
+    EmptyDataError
+        If there is nothing in it.
+    MissingSideError
+        If a side is missing or blank.
+    TypeError
+        If it does not hold such questions.
+    """
+    if isinstance(X, str | Mapping):
+        raise TypeError(
+            f"Expected a list of {noun}s, found one {type(X).__name__}. Put it in a list: [{noun}]."
+        )
+    found = [_two_texts(value, position, sides, noun, origin) for position, value in enumerate(X)]
+    if not found:
+        raise EmptyDataError(f"Expected at least one {noun}, found none. Give {_remedy(sides)}.")
+    return found
+
+
+def _remedy(sides: tuple[str, str]) -> str:
+    return f"mappings with the keys {sides[0]!r} and {sides[1]!r}, or two texts each"
+
+
+def _two_texts(value: Any, position: int, sides: tuple[str, str], noun: str, origin: str) -> tuple[str, str]:
+    if isinstance(value, Mapping):
+        texts = [value.get(side) for side in sides]
+    elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+        texts = list(value)
+    else:
+        raise TypeError(
+            f"Expected a {noun} at position {position}, found {type(value).__name__}. Give {_remedy(sides)}."
+        )
+    first, second = (_side(text, side, position + 1, origin) for side, text in zip(sides, texts, strict=True))
+    return first, second
+
+
+def _side(text: Any, side: str, row: int, origin: str) -> str:
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise MissingSideError(row, side, origin=origin)
+    if not isinstance(text, str):
+        raise TypeError(f"Expected a text as {side!r} of row {row}, found {type(text).__name__}. Give a str.")
+    return text

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.errors import EmptyDataError, EntityError
-from metier.tasks.inputs.kind import PlainInput
-from metier.tasks.inputs.parts import parts_fault, shape_fault, texts_fault
+from metier.tasks.inputs.kind import PlainInput, parts_fault, shape_fault, texts_fault
 from metier.text.segmentation import has_han
 
 if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from metier.bases.known_bases import cutter_of, resolve_base
-from metier.text.item_text import text_of
+from metier.text.given_texts import text_of
 from metier.text.language import detect_language
 from metier.training.training_cost import Cost, measure_training
 

@@ -9,7 +9,7 @@ import torch
 from metier.bases.base import Base
 from metier.bases.embedding import embed, embed_ids
 from metier.bases.known_bases import cutter_of
-from metier.features.pair_vectors import compare, of_length_one
+from metier.features.pair_features import compare, of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.inputs.pair import Pair
 
@@ -35,7 +35,7 @@ def trained_vectors(encoder: torch.nn.Module, base: Base, texts: Sequence[str]) 
 
 
 def compared(pairs: Sequence[Pair], vectors: dict[str, np.ndarray], comparison: str) -> np.ndarray:
-    """Give the numbers of pairs from the vectors of their texts; see `features.pair_vectors.compare`."""
+    """Give the numbers of pairs from the vectors of their texts; see `features.pair_features.compare`."""
     one = np.stack([vectors[pair.text] for pair in pairs])
     other = np.stack([vectors[pair.text_pair] for pair in pairs])
     return compare(one, other, comparison)

@@ -18,7 +18,7 @@ import torch
 
 from metier.features.tokenization import pad
 from metier.text.augmentation import Augmentation, build_way
-from metier.text.edits import apply_edits
+from metier.text.offsets import apply_edits
 from metier.text.word_edits import Synonyms
 from metier.training.batch import Batch, known_labels
 from metier.training.batching import TokenBatch, TokenisedRows

@@ -14,7 +14,7 @@ from metier.bases.huggingface_folder import load_pretrained, quiet_transformers
 from metier.bases.known_bases import load_tokenizer
 from metier.errors import BaseModelError
 from metier.text.augmentation import Way
-from metier.text.edits import Edit, Offsets
+from metier.text.offsets import Edit, Offsets
 from metier.text.word_edits import free_words
 
 CANDIDATES = 10  # Drawn among this many likeliest tokens, by their probability.

@@ -1,6 +1,6 @@
 """The frozen base with a linear head that also learns from unlabelled texts: from those it is sure of."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,13 +8,56 @@ import numpy as np
 from metier.progress import Listener, ignore
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
-from metier.tasks.pseudo_labels import choose_pseudo_labels
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.training_cost import Cost
 from metier.transformer.frozen.base_cost import PROBE_SECONDS
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import SelfTrainingSettings
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Rows that were given a label.
+
+    Parameters
+    ----------
+    positions, labels : ndarray of int64 of shape (n_chosen,)
+        Which rows, and the column of the label of each.
+    """
+
+    positions: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+def choose_pseudo_labels(
+    probabilities: np.ndarray, truth: np.ndarray, *, confidence: float, growth: float
+) -> PseudoLabels:
+    """Choose rows for each label, the surest first.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_rows, n_classes)
+        Calibrated, of the unlabelled rows.
+    truth : ndarray of int of shape (n_labelled,)
+        Labels of the labelled rows.
+    confidence : float
+        Least probability of the label, 0 to 1.
+    growth : float
+        For each labelled row of a label at most so many unlabelled ones, at least one a label.
+    """
+    given, sureness = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    order = np.argsort(-sureness, kind="stable")
+    order = order[sureness[order] >= confidence]
+    by_label = order[np.argsort(given[order], kind="stable")]
+    counts = np.bincount(given[by_label], minlength=probabilities.shape[1])
+    rank = np.arange(len(by_label)) - np.repeat(np.cumsum(counts) - counts, counts)
+    most = np.maximum(1, np.floor(growth * np.bincount(truth, minlength=probabilities.shape[1])))
+    kept = np.sort(by_label[rank < most[given[by_label]]])
+    return PseudoLabels(kept.astype(np.int64), given[kept].astype(np.int64))
 
 
 @with_settings(SelfTrainingSettings)

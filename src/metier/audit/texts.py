@@ -1,4 +1,6 @@
-"""Empty texts, and texts longer than a model reads."""
+"""What the texts are like: empty, longer than a model reads, of several languages; and conversations that are poor training
+data, begun by the assistant or with an empty turn.
+"""
 
 from collections.abc import Iterator
 
@@ -6,12 +8,14 @@ import numpy as np
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
 from metier.data.rows import Rows
-from metier.text import has_han, has_words
+from metier.text import LanguageMix, has_han, has_words
 
 ENCODER_TOKENS = 512  # Input length of common encoders.
 # Characters per token, roughly: an English token is a word or part of one, a Chinese token one character.
 CHARACTERS_A_TOKEN_OTHER, CHARACTERS_A_TOKEN_HAN = 4.0, 1.0
 HUGE_CHARACTERS = 100_000
+NAMES = {"en": "English", "zh": "Chinese", "other": "other languages"}
+MIXED_FRACTION = 0.05
 
 
 def check_lengths(rows: Rows) -> Iterator[Finding]:
@@ -93,3 +97,56 @@ def _huge(rows: Rows, huge: list[int]) -> Finding:
         "inspect them; split or remove what is not one example",
         {"longest_characters": int(sizes.max())},
     )
+
+
+def check_languages(rows: Rows, mix: LanguageMix) -> Iterator[Finding]:
+    """Report a second language with a noticeable share."""
+    shares = sorted(mix.shares.items(), key=lambda item: -item[1])
+    if shares[1][1] < MIXED_FRACTION:
+        return
+    listed = ", ".join(f"{share:.0%} {NAMES[language]}" for language, share in shares if share > 0)
+    yield Finding(
+        "language-mix",
+        "note",
+        f"the texts are in several languages: {listed}",
+        origin=rows.origin,
+        remedy="--base e5-multilingual",
+        facts={"shares": mix.shares},
+    )
+
+
+def check_conversations(rows: Rows) -> Iterator[Finding]:
+    """Find conversations that the assistant begins, and empty turns."""
+    if rows.roles.messages is None:
+        return
+    begun, empty = [], []
+    for row, messages in enumerate(rows.column("messages")):
+        first = next((turn["role"] for turn in messages or () if turn["role"] != "system"), None)
+        if first == "assistant":
+            begun.append(row)
+        if any(not turn["content"].strip() for turn in messages or ()):
+            empty.append(row)
+    for name, positions, what, remedy in (
+        (
+            "assistant-begins",
+            begun,
+            "begun by the assistant, which many chat models refuse",
+            "put a system or user turn before it",
+        ),
+        (
+            "empty-turns",
+            empty,
+            "with an empty turn",
+            "fill these turns in, or remove them",
+        ),
+    ):
+        if positions:
+            yield Finding(
+                name,
+                "warning",
+                f"{count_of(len(positions), 'conversation')} {what}",
+                positions_of(positions),
+                rows.origin,
+                examples_of(rows, positions),
+                remedy,
+            )

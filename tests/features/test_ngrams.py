@@ -1,6 +1,7 @@
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from metier.text.ngrams import character_ngrams, level, pieces, word_ngrams
+from metier.features.tfidf import character_ngrams, pieces, word_ngrams
+from metier.text.normalisation import level
 
 
 def characters(text):
