@@ -15,41 +15,33 @@ from typing import Any, Protocol, Self
 from safetensors import SafetensorError
 
 from metier.errors import BundleError, MissingExtraError, UnknownNameError
+from metier.predictors.onnx.graph_kinds import GRAPH_KINDS
 from metier.tasks.answer_batches import AnswerBatch
 
 SETTINGS_FILE = "predictor.json"
 
 # Old kinds stay here for ever: a bundle outlives the release that wrote it.
 KINDS = {
+    **dict.fromkeys(GRAPH_KINDS, "metier.predictors.onnx.graph_predictor:GraphPredictor"),
     "constant.v1": "metier.predictors.constant:ConstantPredictor",
     "linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
     "pair_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
     "static.v1": "metier.predictors.linear.static:StaticPredictor",
-    "onnx_encoder.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "relation_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
-    "onnx_relation.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "dictionary_tagger.v1": "metier.predictors.text.dictionary_tagger:DictionaryTaggerPredictor",
     "crf.v1": "metier.predictors.linear.crf:CrfPredictor",
-    "onnx_tagger.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "vote.v1": "metier.predictors.composite.vote:VotePredictor",
     "span_rules.v1": "metier.predictors.composite.span_rules:SpanRulesPredictor",
-    "onnx_bi_encoder.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
-    "onnx_pair_encoder.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "lead.v1": "metier.predictors.text.extracted_sentences:LeadPredictor",
     "textrank.v1": "metier.predictors.text.extracted_sentences:TextRankPredictor",
-    "onnx_sentences.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "nearest_reply.v1": "metier.predictors.text.nearest_reply:NearestReplyPredictor",
     "passage_phrase.v1": "metier.predictors.text.passage_phrase:PassagePhrasePredictor",
-    "onnx_reader.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "retrieve_read.v1": "metier.predictors.composite.retrieve_read:RetrieveReadPredictor",
     "constant_labels.v1": "metier.predictors.constant:ConstantPredictor",
     "many_labels_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
-    "onnx_many_labels.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "score_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
     "pair_score_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
-    "onnx_scorer.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "ordinal_linear.v1": "metier.predictors.linear.linear_predictor:LinearPredictor",
-    "onnx_grader.v1": "metier.predictors.onnx.graph_predictor:GraphPredictor",
     "endpoint.v1": "metier.predictors.text.endpoint:EndpointPredictor",
     "torch_prompted.v1": "metier.transformer.generation.prompted:TorchPromptedPredictor",
     "dictionary_translation.v1": "metier.predictors.text.dictionary_translation:DictionaryTranslationPredictor",

@@ -1,80 +1,22 @@
-"""Answers from an exported graph: an input kind, the way from its items to logits, and a decoder; one row a kind.
+"""Answers from an exported graph: an input kind, the way from its items to logits, and a decoder, see `graph_kinds`.
 
 The folder holds `model.onnx` (token ids and mask in), `tokenizer.json`, where there is a head `head.safetensors`, and
 in `predictor.json` the kind and what its decoder needs.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 from metier.errors import BundleError
-from metier.predictors.onnx.graph_logits import (
-    Logits,
-    MarkedLogits,
-    PairLogits,
-    PassageLogits,
-    Summaries,
-    TokenLogits,
-    VectorLogits,
-    by_reading,
-)
+from metier.predictors.onnx.graph_kinds import GRAPH_KINDS
 from metier.predictors.onnx.graph_session import GraphParts
 from metier.tasks.answer_batches import AnswerBatch
-from metier.tasks.answers import (
-    GRADE,
-    LABEL,
-    LABEL_SET,
-    PASSAGE_ANSWER,
-    RELATION,
-    SCORE,
-    SPANS,
-    WRITTEN_TEXT,
-    Decoder,
-)
-from metier.tasks.inputs import CONVERSATION, MARKED_TEXT, PAIR, QUESTION, TEXT, TEXT_OR_PAIR, InputKind
-
-
-class Decoded(Protocol):
-    """A kind of answers whose decoder can be read from a file."""
-
-    def read_decoder(self, settings: dict[str, Any], /) -> Decoder:
-        """Read a decoder from `predictor.json`."""
-        ...
-
-
-@dataclass(frozen=True)
-class GraphKind:
-    """What a kind of graph predictor is made of.
-
-    Parameters
-    ----------
-    input : InputKind
-    logits : callable
-        From the opened files to what makes logits of checked items.
-    answer : kind of answers
-    """
-
-    input: InputKind
-    logits: Callable[[GraphParts], Logits]
-    answer: Decoded
-
-
-GRAPH_KINDS = {
-    "onnx_encoder.v1": GraphKind(TEXT, VectorLogits.whole, LABEL),
-    "onnx_pair_encoder.v1": GraphKind(PAIR, VectorLogits.whole, LABEL),
-    "onnx_bi_encoder.v1": GraphKind(PAIR, PairLogits.of, LABEL),
-    "onnx_relation.v1": GraphKind(MARKED_TEXT, MarkedLogits.of, RELATION),
-    "onnx_many_labels.v1": GraphKind(TEXT, by_reading, LABEL_SET),
-    "onnx_grader.v1": GraphKind(TEXT, by_reading, GRADE),
-    "onnx_scorer.v1": GraphKind(TEXT_OR_PAIR, by_reading, SCORE),
-    "onnx_tagger.v1": GraphKind(TEXT, TokenLogits, SPANS),
-    "onnx_reader.v1": GraphKind(QUESTION, PassageLogits.of, PASSAGE_ANSWER),
-    "onnx_sentences.v1": GraphKind(CONVERSATION, Summaries, WRITTEN_TEXT),
-}
+from metier.tasks.answers import Decoder
+from metier.tasks.inputs import InputKind
 
 
 class GraphPredictor:
@@ -103,7 +45,7 @@ class GraphPredictor:
         settings = dict(parts.settings)
         kind = GRAPH_KINDS[settings["kind"]]
         decoder = kind.answer.read_decoder(settings)
-        return cls(kind.input, kind.logits(parts), decoder, name=settings["name"])
+        return cls(kind.input, pkgutil.resolve_name(kind.logits)(parts), decoder, name=settings["name"])
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
