@@ -168,7 +168,7 @@ def _neighbours(words: Sequence[str]) -> list[str]:
 
 
 def compare(one: np.ndarray, other: np.ndarray, comparison: str) -> np.ndarray:
-    """Compare pairs of vectors.
+    """Compare pairs of vectors: the input of a pair head, symmetric in the two texts, as its answers are.
 
     Parameters
     ----------

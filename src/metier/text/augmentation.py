@@ -153,7 +153,7 @@ def _one_of(ways: Sequence[Way], text: str, kept: Sequence[Offsets], random: np.
 def back_translation(texts: Sequence[str], there: Translate, back: Translate) -> Way:
     """Build the augmentation that translates texts into another language and back.
 
-    All texts are translated at once, as batches are faster. Texts with spans to keep, texts that are not among
+    All texts are translated at once [1]_, as batches are faster. Texts with spans to keep, texts that are not among
     `texts`, and texts whose translation is empty are not changed.
 
     Parameters
@@ -162,6 +162,11 @@ def back_translation(texts: Sequence[str], there: Translate, back: Translate) ->
         The texts to augment.
     there, back : callable
         From texts to texts, such as two translation bundles.
+
+    References
+    ----------
+    .. [1] Sennrich, Haddow and Birch, "Improving neural machine translation models with monolingual data", 2016,
+       arXiv:1511.06709.
     """
     unique = list(dict.fromkeys(texts))
     returned = dict(zip(unique, back(list(there(unique))), strict=True))

@@ -15,6 +15,8 @@ from metier.text.word_edits import free_words
 ROWS_OF_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 # A slip in a shorter word often makes another word.
 SHORTEST_WORD = 4
+# Han characters that look alike: compiled for Metier from spelling exercises of primary schools; limited to common
+# characters, not complete.
 GROUPS = (
     *("己已巳", "未末", "土士", "人入八", "日曰", "干千于", "大太犬", "天夫", "王玉", "牛午", "戊戌戍", "折拆"),
     *("币巾", "拔拨", "贝见", "免兔", "乌鸟", "今令", "侯候", "渴喝", "晴睛", "清请情", "很恨", "住往", "练炼"),

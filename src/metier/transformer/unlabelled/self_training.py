@@ -36,7 +36,10 @@ class PseudoLabels:
 def choose_pseudo_labels(
     probabilities: np.ndarray, truth: np.ndarray, *, confidence: float, growth: float
 ) -> PseudoLabels:
-    """Choose rows for each label, the surest first.
+    """Choose rows for each label, the surest first, in the proportions of the labelled rows.
+
+    The surest rows of a model are mostly those of its easy labels; taken as they come, they would teach the next model
+    that the others hardly exist. So each label gets its own number of rows [1]_, the surest first, and none below a bar.
 
     Parameters
     ----------
@@ -48,6 +51,10 @@ def choose_pseudo_labels(
         Least probability of the label, 0 to 1.
     growth : float
         For each labelled row of a label at most so many unlabelled ones, at least one a label.
+
+    References
+    ----------
+    .. [1] Zou et al., "Unsupervised domain adaptation for semantic segmentation via class-balanced self-training", 2018.
     """
     given, sureness = probabilities.argmax(axis=1), probabilities.max(axis=1)
     order = np.argsort(-sureness, kind="stable")
