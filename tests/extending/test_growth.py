@@ -53,6 +53,7 @@ def test_every_kind_of_growth_has_its_page():
         "report-section",
         "endpoint",
         "command",
+        "graph-kind",
     }
     assert kinds <= {page.name for page in PAGES}
     index = (growth.PAGES / "README.md").read_text("utf-8")
