@@ -36,12 +36,12 @@ $(READY): pyproject.toml constraints.txt
 	@! $(BIN)/python -c 'import torchvision' 2>/dev/null || { echo "torchvision must not be in $(VENV): it breaks transformers beside a CPU build of torch"; exit 1; }
 	@mkdir -p .make && touch $(READY)
 
-demo: setup  ## the main job on real data: check, train and ask banking77 (10 minutes of training)
+demo: setup  ## check, train and predict on banking77 (10 minutes of training)
 	@echo "demo: checking the rows"
 	@$(BIN)/metier check examples/banking77/train.csv --test examples/banking77/test.csv || true
 	@echo; echo "demo: training every candidate within 10 minutes"
 	@$(BIN)/metier train examples/banking77/train.csv --test examples/banking77/test.csv --drop-leaks --budget 10m --run runs/demo --overwrite
-	@echo; echo "demo: asking the winner"
+	@echo; echo "demo: predicting with the recommended model"
 	@$(BIN)/metier predict runs/demo "my card never came" "how do I change my PIN?"
 
 test: setup  ## tests and the snippets of the docs, a process for each core (at most 8; or WORKERS=4)
@@ -50,7 +50,7 @@ test: setup  ## tests and the snippets of the docs, a process for each core (at 
 	@echo "test: running what measures time or memory, alone"
 	@$(BIN)/python -m pytest -q -m 'serial and not slow' $(SERIAL)
 
-test-fast: setup  ## under 90 seconds: the rooms that need no torch, and the plan of the house (more with FAST='tests/room ...')
+test-fast: setup  ## under 90 seconds: the packages that need no torch, and the architecture (more with FAST='tests/package ...')
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope -m 'not slow and not serial' $(FAST)
 
 format: setup  ## put the code into its form
@@ -72,11 +72,11 @@ prove: setup  ## slow proofs: the figures of the docs, measured again
 	@echo "prove: every adaptation on real rows, for docs/adaptations.md"
 	@$(BIN)/python scripts/adaptations.py $(if $(DATA),--data $(DATA))
 
-bench: setup  ## speed against peers, as ratios in one run
-	@echo "bench: timing against peers"
+bench: setup  ## speed against other tools, as ratios in one run
+	@echo "bench: timing against other tools"
 	@$(BIN)/python -m benchmarks
 
-bench-peers: setup  ## environments of the peers in .bench, one each (10 minutes; one alone with PEERS=setfit)
+bench-peers: setup  ## environments of the other tools in .bench, one each (10 minutes; one alone with PEERS=setfit)
 	@$(BIN)/python -m benchmarks.peers.environments $(PEERS)
 
 clean:  ## remove what setup made

@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--train-minutes", type=float, default=1.0)
     parser.add_argument("--written", type=int, default=4, help="Summaries that are timed in each form.")
     parser.add_argument("--rows", type=int, default=20, help="Test rows whose summaries are rated.")
-    parser.add_argument("--gate-rows", type=int, default=24, help="Answers that 8 bits prove themselves on.")
+    parser.add_argument(
+        "--gate-rows", type=int, default=24, help="Answers for the equivalence check of 8 bits."
+    )
     parser.add_argument("--data", type=Path, default=EXAMPLES)
     options = parser.parse_args()
     train, dev, test = (metier.read(options.data / f"{part}.jsonl") for part in ("train", "dev", "test"))

@@ -44,7 +44,7 @@ Answer = Callable[[list[str]], np.ndarray]
 def main() -> None:
     """Train, compare, time, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000, help="Unseen rows to answer.")
+    parser.add_argument("--rows", type=int, default=1_000, help="Validation rows to predict.")
     options = parser.parse_args()
     texts, labels = read("train.csv")
     test_texts, _ = read("test.csv")

@@ -39,24 +39,24 @@ ADAPTATIONS = (
 )
 SETS = {
     "banking77": ("classification", "csv", "accuracy", Encoder),
-    "ncbi_disease": ("tagging", "conll", "entity_f1", TokenEncoder),
+    "ncbi_disease": ("ner", "conll", "entity_f1", TokenEncoder),
 }
 TIMED_ROWS, ROUNDS = 200, 3
 EXPLAINED = """\
-`metier train --adaptation NAME`, or the argument `adaptation` of every method with a base. Layers, rank, vectors
-or width follow the colon. What can be merged (`full`, `head`, `top`, `lora`, `adalora`, `bitfit`, `ia3`) leaves a plain
-encoder; of `prefix`, `prompt` and `adapter` the parts stay, in the exported graph and beside the base's weights in the
-Hugging Face folder.
+`metier train --adaptation NAME`, or the argument `adaptation` of every method with a base. Layers, rank, vectors or
+width follow the colon. `full`, `head`, `top`, `lora`, `adalora`, `bitfit` and `ia3` are merged, so the result is a
+plain encoder; `prefix`, `prompt` and `adapter` keep additional weights in the exported graph and beside the base's
+weights in the Hugging Face folder.
 
-Under `head` and `top` the states of layers that do not train are computed once and kept in the user's cache, in bf16, up
-to `METIER_PREFIX_CACHE_GB` gigabytes (4; 0 keeps none); later epochs and later trainings over the same layers read them.
+With `head` and `top` the outputs of frozen layers are computed once and kept in the user's cache, in bf16, up to
+`METIER_PREFIX_CACHE_GB` gigabytes (4; 0 keeps none); later epochs and later trainings over the same layers read them.
 
-Base `{base}`, {epochs} epochs, no choices on validation; the exported fp32 graph answers the test rows. *Epoch* is the time
-of a second epoch over {timed} rows to that of full fine-tuning, by turns in one process; the states of frozen layers were
-there before it began. *Memory* is how much the process grew while it trained (resident set, after a forward pass). *Size*
-is of the bundle's files without the Hugging Face folder. *Read again* is the largest difference between the states of the
-encoder that learned and those of the one loaded from that folder. In `full`, what is missing to all weights are the vectors
-of words that no row has."""
+Base `{base}`, {epochs} epochs, no choices on validation; the exported fp32 graph answers the test rows. *Epoch* is
+the time of a second epoch over {timed} rows relative to full fine-tuning, measured alternately in one process; the
+outputs of frozen layers were cached before. *Memory* is the growth of the process during training (resident set,
+after a forward pass). *Size* is that of the bundle's files without the Hugging Face folder. *Reloaded* is the largest
+difference between the outputs of the trained encoder and of the one loaded from that folder. `full` does not train
+100 % of the weights because the embeddings of words that no row uses are left out."""
 
 
 def main() -> None:
@@ -120,7 +120,7 @@ def rows_of(asked: argparse.Namespace, name: str, split: str) -> tuple[list[Any]
 
 
 def measure(asked: argparse.Namespace, name: str, adaptation: str) -> dict[str, Any]:
-    """Learn, export, answer, read again; and time epochs by turns with full fine-tuning."""
+    """Train, export, predict, reload; and time epochs alternately with full fine-tuning."""
     _, _, metric, method_class = SETS[name]
     items, targets = rows_of(asked, name, "train")
     test_items, truth = rows_of(asked, name, "test")
@@ -164,7 +164,7 @@ def settled(name: str) -> dict[str, Any]:
 
 
 def largest_difference(encoder: Any, again: Any) -> float:
-    """How far states of the encoder that was read again are from those of the one that learned."""
+    """Largest difference between the outputs of the reloaded encoder and of the trained one."""
     ids = torch.arange(8 * 12).reshape(8, 12) % int(encoder.config.vocab_size)
     given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     with torch.inference_mode():
@@ -213,7 +213,7 @@ def table(asked: argparse.Namespace, name: str) -> list[str]:
         "",
         f"{first['rows']:,} training rows, {first['test_rows']:,} test rows.",
         "",
-        f"| adaptation | weights trained | share | {metric} [95 %] | epoch | memory | size | read again |",
+        f"| adaptation | weights trained | share | {metric} [95 %] | epoch | memory | size | reloaded |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for adaptation, cell in cells.items():

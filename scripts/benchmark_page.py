@@ -17,14 +17,15 @@ TO_REACH = (0.60, 0.70, 0.80, 0.85, 0.88, 0.90, 0.92, 0.93)
 TUTORIAL, BEST, OURS = "Trainer, tutorial", "Trainer, best", "encoder.v1"
 INTRODUCTION = """# Benchmarks
 
-What a user would otherwise pick, beside what this project does with the same rows, the same base (all-MiniLM-L6-v2, 22
-million weights), the same split and number of epochs. Each peer runs in an environment of its own (`make bench-peers`
-makes them in `.bench`), as a process of its own, by turns: A, B, A, B.
+This page compares speed, memory and quality of Metier with other tools (Hugging Face Trainer, SetFit,
+AutoGluon-MultiModal, sentence-transformers, scikit-learn) on the same rows, base (all-MiniLM-L6-v2, 22 million weights),
+split and number of epochs. Each tool runs in its own environment (`make bench-peers` creates them in `.bench`) and
+process, alternating: A, B, A, B.
 
-Times are of the processor, since the machine was shared while they were taken: they hold what a side computes, not what it
-waited for. Only ratios within one run compare, and on a busy machine they move by a tenth. `times ours` above 1 means that
-ours is the faster. Quality is shown with every time: a fast answer that is worse is no win. Loading, imports and the test
-are outside the times; ours includes the frozen start of its head and its validation, the Trainer's does not."""
+Times are CPU times, because the machine was shared: they count what a tool computes, not what it waits for. Only ratios
+within one run can be compared, and on a busy machine they vary by a tenth. `times ours` above 1 means that ours is
+faster. Quality is shown with every time. Loading, imports and the test are not included; our time includes the linear
+initialisation of the head and validation, the Trainer's does not."""
 
 
 def pages() -> dict[Path, str]:
@@ -35,7 +36,7 @@ def pages() -> dict[Path, str]:
         sets = ", ".join(machine["instruction_sets"])
         parts.append(
             f"Machine: {machine['cpu']}, {machine['cores']} cores ({sets}), {machine['memory_bytes'] / 2**30:.0f} GB. "
-            "`load` is how many processes wanted its cores when a run ended: above 2 they took turns."
+            "`load` is the load average at the end of a run: above 2 the processes shared the cores."
         )
     for section, names in SECTIONS:
         found = [result for name in names if (result := read(name)) is not None]
@@ -46,7 +47,7 @@ def pages() -> dict[Path, str]:
         lines = "\n".join(f"- {name}: `{COMMANDS[name]}`" for name in missing)
         parts += [
             "## Not measured yet",
-            "Each of these is one command away, on a machine that has a core to spare:",
+            "Run one of these commands on an idle machine:",
             lines,
         ]
     return {PAGE: "\n\n".join(part.strip() for part in parts) + "\n"}
@@ -64,7 +65,7 @@ def fine_tuning(results: list[dict[str, Any]]) -> Iterator[str]:
     yield (
         "`Trainer, tutorial`: every row padded to 128 tokens, float32, batches of 32. `Trainer, best`: padded to the "
         "longest of the batch, grouped by length, bfloat16. AutoGluon-MultiModal at its defaults, on the same base. One "
-        "epoch: accuracies say what each has learned by then, and a head that starts at random has learned little."
+        "epoch: a head with random initialisation has learned little by then."
     )
     for result in results:
         yield caption(result)
@@ -75,8 +76,8 @@ def step_speed(results: list[dict[str, Any]]) -> Iterator[str]:
     """The training loop alone against the Trainer."""
     yield "## Fine-tuning, the loop alone"
     yield (
-        "One epoch in one process, without loading, tokenising or the start of the head. How much a side pads hangs on the "
-        "number of rows: grouping by length has more to choose from among many."
+        "One epoch in one process, without loading, tokenizing or initialising the head. The amount of padding depends on "
+        "the number of rows: grouping by length works better with many."
     )
     for result in results:
         rows = []
@@ -100,13 +101,13 @@ def step_speed(results: list[dict[str, Any]]) -> Iterator[str]:
 
 def time_to_accuracy(results: list[dict[str, Any]]) -> Iterator[str]:
     """How long until validation is right so often."""
-    yield "## Time to an accuracy"
+    yield "## Time to accuracy"
     yield (
         "Processor seconds until the validation rows are answered with that accuracy; every epoch is scored. Ours starts "
-        "from the solution on the frozen base, whose time is in it. `Trainer, best` here also learns four times as fast "
-        "as its default and for eight epochs, without which it is far from done. The tutorial's Trainer was not run to "
-        "the end: its column is **computed**, the rows that `Trainer, best` needed at the tutorial's own rate above, and "
-        "so takes for granted that it learns as much from a row."
+        "from the linear solution on the frozen base, whose time is included. `Trainer, best` here uses four times its "
+        "default learning rate and eight epochs, without which it is far from converged. The tutorial's Trainer was "
+        "not run to the end: its column is **computed** from the rows that `Trainer, best` needed and the tutorial's "
+        "own rate above, assuming that both learn equally much from a row."
     )
     for result in results:
         sides = {name: runs for name, runs in result["sides"].items() if "failed" not in runs[0]}
@@ -127,7 +128,7 @@ def time_to_accuracy(results: list[dict[str, Any]]) -> Iterator[str]:
 def shares(results: list[dict[str, Any]]) -> Iterator[str]:
     """The step against the peak of the matrix product."""
     (result,) = results
-    yield "## Share of what the processor can multiply"
+    yield "## Share of the peak of the processor"
     yield (
         "Operations of a step by formula, over its time, against the best rate of plain matrix products measured between "
         f"the steps (large squares and the layers' own shapes); load {result['load_average']}: `{result['command']}`"
@@ -147,7 +148,7 @@ def shares(results: list[dict[str, Any]]) -> Iterator[str]:
 def sizes(results: list[dict[str, Any]]) -> Iterator[str]:
     """Growth with rows and tokens."""
     (result,) = results
-    yield "## How cost grows"
+    yield "## Scaling"
     yield (
         "Steps are measured, an epoch is their rate times its tokens; rows beyond 10,003 are noisy repeats: "
         f"`{result['command']}`, load {result['load_average']}"
@@ -191,7 +192,7 @@ def sizes(results: list[dict[str, Any]]) -> Iterator[str]:
 def embedding(results: list[dict[str, Any]]) -> Iterator[str]:
     """Embedding against sentence-transformers."""
     yield "## Embedding"
-    yield "The accuracy is that of the same logistic regression on each side's vectors: whether they are as good."
+    yield "The accuracy is that of the same logistic regression on the embeddings of each side."
     for result in results:
         yield caption(result)
         yield compared(result, "embed")
@@ -201,7 +202,7 @@ def classical(results: list[dict[str, Any]]) -> Iterator[str]:
     """Methods without fine-tuning."""
     yield "## Without fine-tuning"
     yield (
-        "scikit-learn as a tutorial writes it: TF-IDF of words, `LinearSVC`, one fit. `tfidf_linear.v1` adds characters, "
+        "scikit-learn as in tutorials: TF-IDF of words, `LinearSVC`, one fit. `tfidf_linear.v1` adds characters, "
         "chooses model and strength on validation and calibrates; `frozen_linear.v1` embeds with the base."
     )
     for result in results:
@@ -270,13 +271,13 @@ def aims(results: list[dict[str, Any]]) -> Iterator[str]:
     if share and "bf16" in share["precisions"]:
         found = share["precisions"]["bf16"]["share_of_peak"]
         yield (
-            f"The step runs at {percent(found)} of the fastest product this processor makes: unless it computes less, it "
-            f"can become {1 / found:.1f} times as fast and no more, however it is written."
+            f"The step runs at {percent(found)} of the fastest matrix product of this processor: unless it computes less, "
+            f"it can become at most {1 / found:.1f} times as fast."
         )
         if most and (bound := most["times_faster_than"]["best"]["processor"]["median"] / found) < 3:
             yield (
-                f"Against the Trainer at its best that would be {bound:.1f} times. What is aimed at there takes computing "
-                "less: layers that do not train, as `--adaptation top:2` has them in the table of whole trainings above."
+                f"Against the Trainer at its best that would be {bound:.1f} times. The aim needs less computing: "
+                "frozen layers, as with `--adaptation top:2` in the first table above."
             )
 
 

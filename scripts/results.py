@@ -192,9 +192,11 @@ def page() -> str:
     """The page: one table per set, the best first."""
     parts = [
         "# Results on every task",
-        "Written by `python scripts/results.py` (`make prove`) from real runs of `metier train`, one budget a "
-        "set, choices on validation rows alone; test figures with 95 % intervals. The rows of each set say how "
-        "much of it was used; the minutes beside each, on a machine that other programs shared.",
+        "This page shows the test scores of every task, of the traditional and the pretrained methods and "
+        "their ensembles, on public data sets. Written by `python scripts/results.py` (`make prove`) from "
+        "real runs of `metier train`, one budget per set, all choices on validation rows; test scores with 95 "
+        "% intervals. Each section states how many rows were used and how many minutes the run took, on a "
+        "machine that was shared with other programs.",
     ]
     for one in SETS:
         path = RUNS / one.name / "report.json"
@@ -247,8 +249,10 @@ def verdict(report: dict[str, Any]) -> str:
         sorted(sign * one["test"][metric][end] for end in ("low", "high")) for one in (better, worse)
     )
     apart = first[0] > second[1]
-    names = f"`{better['name']}` over `{worse['name']}`"
-    return f"{names}: the intervals {'do not meet' if apart else 'meet, so that is not shown'}."
+    one, two = f"`{better['name']}`", f"`{worse['name']}`"
+    if apart:
+        return f"{one} is better than {two}: the intervals do not overlap."
+    return f"No difference is shown between {one} and {two}: the intervals overlap."
 
 
 TRADITIONAL = frozenset(

@@ -44,13 +44,13 @@ class RetrieveRerank(BaseEstimator):
         What gives vectors: `BiEncoder` or `FrozenPair`, fitted, or the folder of one that was exported; None: words
         alone.
     reranker : path or fitted method, default=None
-        A fitted method of pairs, or its folder; None: nothing is read again.
+        A fitted method of pairs, or its folder; None: no reranking.
     match_label : str, default=None
         Of the reranker's labels the one that means a match; None: recognised.
     ways : tuple of str, default=None
         Of `words` and `vectors`; None: chosen on validation, and without validation all there are.
     candidates : int, default=None
-        Found before they are read again; None: chosen on validation.
+        Retrieved candidates before reranking; None: chosen on validation.
     reranks : bool, default=None
         Whether the reranker is used; None: chosen on validation, and without validation it is.
     top : int, default=5

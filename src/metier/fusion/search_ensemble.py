@@ -29,7 +29,7 @@ PARTS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "vectors": lambda search: search["ways"] == ["vectors"] and not search["reranks"],
     "reranker": lambda search: bool(search["reranks"]),
 }
-SIZES = (10, 30)  # Found before they are read again: each costs a pass of the reranker.
+SIZES = (10, 30)  # Retrieved candidates before reranking: each costs a pass of the reranker.
 
 
 @dataclass(frozen=True)

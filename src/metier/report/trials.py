@@ -62,7 +62,7 @@ def _settings(params: Mapping[str, Any]) -> str:
 
 
 def _searches(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The ways of finding that `retrieve_rerank.v1` compared."""
+    """The searches that `retrieve_rerank.v1` compared."""
     rows = [
         [
             " and ".join(one["ways"]),
@@ -71,8 +71,8 @@ def _searches(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ]
         for one in trials
     ]
-    columns = [("found by", False), ("read again", False), ("MRR on validation", True)]
-    return {"title": "Ways of searching", "columns": columns, "rows": rows, "note": None}
+    columns = [("retrieved by", False), ("reranked", False), ("MRR on validation", True)]
+    return {"title": "Searches compared", "columns": columns, "rows": rows, "note": None}
 
 
 def _soup(facts: Mapping[str, Any]) -> dict[str, Any]:

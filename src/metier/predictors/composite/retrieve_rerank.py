@@ -59,7 +59,7 @@ class SearchSettings:
     Parameters
     ----------
     candidates : int
-        Found before they are read again.
+        Retrieved candidates before reranking.
     top : int
         Most matches in an answer.
     match_label : str or None
