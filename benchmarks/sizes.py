@@ -9,7 +9,7 @@ tokens of the plan.
 
 Tokens: texts concatenated and cut to 16 to 512 tokens, steps of the same budget. The base was trained on 256 at once and
 reads longer texts in windows of that; its positions allow 512, so the step can be measured there. `plain_over_fused` is the
-time of a step with plain attention to that with torch's fused one, by turns: what `training.attention` chooses by.
+time of a step with plain attention to that with torch's fused one, by turns: what `training.encoder_passes` chooses by.
 
 Memory is the most that the process has held so far; sizes come in rising order.
 """
@@ -30,8 +30,8 @@ import torch  # isort: skip
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.bases.precision import has_native_bfloat16
 from metier.features.tokenization import token_ids
-from metier.training.attention import FUSED, PLAIN, fastest_attention
 from metier.training.batching import padding_fraction
+from metier.training.encoder_passes import FUSED, PLAIN, fastest_attention
 
 ROWS = (1_000, 10_000, 100_000)
 TOKENS = (16, 32, 64, 128, 256, 512)

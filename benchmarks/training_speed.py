@@ -45,10 +45,10 @@ from metier.bases.huggingface_folder import load_model  # noqa: E402
 from metier.bases.known_bases import load_tokenizer, resolve_base  # noqa: E402
 from metier.bases.precision import has_native_bfloat16, mixed_precision  # noqa: E402
 from metier.features.tokenization import token_ids  # noqa: E402
-from metier.training.attention import fastest_attention  # noqa: E402
 from metier.training.batching import TokenisedRows, plan_epoch  # noqa: E402
-from metier.training.heads.pooled_classifier import PooledClassifier  # noqa: E402
-from metier.training.layer_decay import parameter_groups  # noqa: E402
+from metier.training.encoder_passes import fastest_attention  # noqa: E402
+from metier.training.heads.token_model import PooledClassifier  # noqa: E402
+from metier.training.learning_rate import parameter_groups  # noqa: E402
 from metier.training.loop import Loop, LoopSettings  # noqa: E402
 from metier.training.objectives import cross_entropy  # noqa: E402
 from metier.training.vocabulary_compaction import CompactVocabulary  # noqa: E402

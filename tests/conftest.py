@@ -183,7 +183,7 @@ def writing_bundle(tiny_writers, tmp_path_factory):
 def e5_base(tmp_path_factory):
     """The multilingual base, from the user's cache: 480 MB are not converted anew for every run."""
     pytest.importorskip("torch", reason="needs metier[train]")
-    from metier.bases.base_table import known_base
+    from metier.bases.known_base import known_base
     from metier.bases.known_bases import resolve_base
 
     if known_base("e5-multilingual").source is None:

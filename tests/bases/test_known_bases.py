@@ -11,9 +11,8 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from metier.bases import available_bases, load_model, load_tokenizer, resolve_base
-from metier.bases.base_table import known_base
-from metier.bases.known.e5_conversion import build_tokenizer, convert_e5
-from metier.bases.known_base import KnownBase
+from metier.bases.known.e5_multilingual import build_tokenizer, convert_e5
+from metier.bases.known_base import KnownBase, known_base
 from metier.errors import (
     BaseModelError,
     MissingExtraError,

@@ -4,9 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metier.classical.dictionary_translation import CHRF, DictionaryTranslation
+from metier.classical.dictionary_translation import CHRF, DictionaryTranslation, align
 from metier.classical.nearest_reply import NearestReply
-from metier.classical.word_alignment import align
 from metier.errors import DataError
 from metier.predictors.text.dictionary_translation import DictionaryTranslationPredictor, cut, glue
 

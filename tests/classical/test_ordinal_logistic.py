@@ -10,7 +10,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import cohen_kappa_score
 
-from metier.classical.learners.grade_steps import GradeSteps
+from metier.classical.grade_steps import GradeSteps
+from metier.classical.learners import TrainingRows
 from metier.classical.ordinal_logistic import OrdinalLogistic
 from metier.errors import DataError, SettingsError
 from metier.evaluation.calibration import calibration_error
@@ -53,7 +54,7 @@ def test_an_order_in_the_rows_is_found(model):
     random = np.random.default_rng(0)
     x = random.normal(size=(600, 3))
     grades = np.digitize(x @ [2.0, -1.0, 0.0] + random.logistic(size=600), [-2.0, 0.5, 2.0])
-    steps = GradeSteps().train(csr_matrix(x), grades, {"model": model, "C": 100.0}, n_logits=3, seed=0)
+    steps = GradeSteps().train(TrainingRows(csr_matrix(x), grades, n_logits=3), {"model": model, "C": 100.0})
     logits = steps.logits(csr_matrix(x))
     assert logits.shape == (600, 3)
     np.testing.assert_allclose(steps.weights, np.tile([[2.0], [-1.0], [0.0]], 3), atol=0.6)
@@ -67,7 +68,7 @@ def test_an_order_in_the_rows_is_found(model):
 def test_a_grade_that_no_training_row_of_a_part_has_is_unlikely():
     x = csr_matrix(np.eye(4))
     setting = {"model": "separate", "C": 1.0}
-    steps = GradeSteps().train(x, np.array([0, 1, 1, 0]), setting, n_logits=2, seed=0)
+    steps = GradeSteps().train(TrainingRows(x, np.array([0, 1, 1, 0]), n_logits=2), setting)
     probabilities = from_cumulative(steps.logits(x))
     assert (probabilities[:, 2] < 1e-4).all()
 

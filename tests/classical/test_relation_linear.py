@@ -51,7 +51,7 @@ def fitted(train):
 def test_equals_the_pipeline_of_scikit_learn(train, unseen, monkeypatch):
     # Both solve to the end here: where liblinear stops by default depends on the order of the columns.
     monkeypatch.setattr(
-        "metier.classical.learners.svc_or_logistic.LinearSVC",
+        "metier.classical.learners.LinearSVC",
         lambda **settings: LinearSVC(**settings, tol=1e-8, max_iter=50_000),
     )
     ours = RelationLinear(model="svc", C=1.0, temperature=0.3).fit(*train)

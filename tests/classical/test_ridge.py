@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 
-from metier.classical.learners.ridge_regression import RidgeRegression
+from metier.classical.learners import RidgeRegression, TrainingRows
 from metier.classical.ridge import TfidfRidge
 from metier.errors import BundleError, DataError, SettingsError
 from metier.predictors.loading import load_predictor
@@ -95,7 +95,7 @@ def test_dense_numbers_are_scaled_before_they_are_penalised():
     random = np.random.default_rng(0)
     x = random.normal(size=(100, 4)) * [1, 100, 0.01, 0] + 5
     y = x @ [1, 0.01, 100, 0] + random.normal(size=100)
-    ours = RidgeRegression().train(x, y, {"alpha": 3.0}, n_logits=1, seed=0)
+    ours = RidgeRegression().train(TrainingRows(x, y, n_logits=1), {"alpha": 3.0})
     scaled = (x[:, :3] - x[:, :3].mean(axis=0)) / x[:, :3].std(axis=0)
     np.testing.assert_allclose(ours.logits(x)[:, 0], Ridge(alpha=3.0).fit(scaled, y).predict(scaled), atol=1e-6)
 

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from metier.classical import TfidfLinear
-from metier.classical.learners.svc_or_logistic import CANDIDATES
+from metier.classical.learners import CANDIDATES
 from metier.errors import SettingsError, UnknownLabelError
 from metier.evaluation import log_loss
 from metier.features.tfidf import character_ngrams, pieces, word_ngrams
@@ -34,7 +34,7 @@ def test_equals_the_pipeline_of_scikit_learn(rows, request, tmp_path, monkeypatc
     # Both solve to the end here: the place where liblinear stops by default depends on the order of the
     # columns.
     monkeypatch.setattr(
-        "metier.classical.learners.svc_or_logistic.LinearSVC",
+        "metier.classical.learners.LinearSVC",
         lambda **settings: LinearSVC(**settings, tol=1e-8, max_iter=20_000),
     )
     ours = TfidfLinear(model="svc", C=1.0, temperature=0.2).fit(texts, labels)
@@ -99,7 +99,7 @@ def test_chosen_params_refit_without_choosing(banking):
 
 def test_fewer_pairs_are_tried_where_work_is_much(banking, monkeypatch):
     (texts, labels), _ = banking
-    monkeypatch.setattr("metier.classical.learners.svc_or_logistic.MOST_WORK", 1)
+    monkeypatch.setattr("metier.classical.learners.MOST_WORK", 1)
     trials = TfidfLinear().fit(texts, labels).trials_
     assert [(trial["model"], trial["C"]) for trial in trials] == [CANDIDATES[0]]
 

@@ -8,9 +8,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from metier.classical.lead import Lead
+from metier.classical.extracted_sentences import Lead, TextRank
 from metier.classical.nearest_reply import NearestReply
-from metier.classical.textrank import TextRank
 from metier.errors import DataError
 from metier.evaluation.text_measures import rouge_l
 from metier.features.sentence_ranks import rank_sentences, shorten, summarise

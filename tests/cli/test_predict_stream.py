@@ -3,7 +3,7 @@ import json
 import pytest
 
 from metier.bundles import load_bundle
-from metier.classical.lead import Lead
+from metier.classical.extracted_sentences import Lead
 from metier.cli import program
 from metier.errors import CallError
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from metier.bases import load_model, resolve_base
-from metier.export.graph_export import Exported, export_graph, pooled
-from metier.export.plain_readme import FACTS
+from metier.export.graph_export import FACTS, Exported, export_graph, pooled
 from metier.predictors import load_predictor
 from metier.predictors.onnx.graph_predictor import GRAPH_KINDS
 from metier.tasks.answers.label import LabelDecoder

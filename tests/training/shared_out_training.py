@@ -20,7 +20,7 @@ from metier.training.batching import TokenisedRows
 from metier.training.checkpoint import CheckpointFolder
 from metier.training.encoder_settings import TuningSettings
 from metier.training.fine_tuning import fine_tune
-from metier.training.heads.pooled_classifier import PooledClassifier
+from metier.training.heads.token_model import PooledClassifier
 from metier.training.objectives import compose
 from metier.training.processes import is_first
 

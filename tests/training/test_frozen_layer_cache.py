@@ -8,7 +8,7 @@ from metier.bases.known_bases import resolve_base
 from metier.errors import SettingsError, StorageError
 from metier.training import frozen_layer_cache as module
 from metier.training.batching import TokenisedRows
-from metier.training.heads.pooled_classifier import PooledClassifier
+from metier.training.heads.token_model import PooledClassifier
 from metier.transformer.tuned.encoder import Encoder
 
 IDS = [[101, 2026, 4003, 2196, 2234, 102], [101, 2073, 2003, 102], [101, 4003, 102]]

@@ -7,10 +7,9 @@ import torch
 
 from metier.training.batching import TokenisedRows
 from metier.training.checkpoint import CheckpointFolder
-from metier.training.layer_decay import parameter_groups
+from metier.training.learning_rate import Schedule, parameter_groups
 from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives import cross_entropy
-from metier.training.schedule import Schedule
 
 N_ROWS, N_CLASSES = 60, 3
 

@@ -8,8 +8,8 @@ from metier.bases.huggingface_folder import load_model
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.features.tokenization import token_ids
 from metier.training.batching import TokenisedRows, plan_epoch
-from metier.training.heads.pooled_classifier import PooledClassifier
-from metier.training.layer_decay import parameter_groups
+from metier.training.heads.token_model import PooledClassifier
+from metier.training.learning_rate import parameter_groups
 from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives import cross_entropy
 from metier.training.vocabulary_compaction import CompactVocabulary

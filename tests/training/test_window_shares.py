@@ -16,8 +16,7 @@ from metier.training.window_shares import MOST_KEPT, WindowShares
 from metier.transformer.frozen.frozen_method import FrozenLinear, FrozenManyLabels, FrozenPair, FrozenRidge
 from metier.transformer.tuned.bi_encoder import BiEncoder
 from metier.transformer.tuned.corn_encoder import CornEncoder
-from metier.transformer.tuned.cross_encoder import CrossEncoder
-from metier.transformer.tuned.encoder import Encoder
+from metier.transformer.tuned.encoder import CrossEncoder, Encoder
 from metier.transformer.tuned.many_labels_encoder import ManyLabelsEncoder
 from metier.transformer.tuned.score_encoder import ScoreEncoder
 

@@ -4,11 +4,11 @@ Light: `metier doctor` lists the bases where torch is not installed. `load_model
 first used.
 """
 
-import importlib
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from metier.bases.base import Base
-from metier.bases.base_table import available_bases
+from metier.bases.known_base import available_bases
 from metier.bases.known_bases import load_tokenizer, resolve_base
 from metier.errors import MissingExtraError
 
@@ -22,6 +22,6 @@ def __getattr__(name: str) -> Any:
     if name != "load_model":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
     try:
-        return importlib.import_module(f"{__name__}.huggingface_folder").load_model
+        return pkgutil.resolve_name(f"{__name__}.huggingface_folder:load_model")
     except ModuleNotFoundError as error:
         raise MissingExtraError("Loading a base", extra="train") from error

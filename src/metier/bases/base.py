@@ -1,4 +1,4 @@
-"""What a base is, and the files that make a folder one."""
+"""What a base is, one that reads or one that writes, and the files that make a folder one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,3 +37,27 @@ class Base:
     languages: tuple[str, ...] = ("*",)
     normalise: bool = True
     max_length: int = LONGEST
+
+
+@dataclass(frozen=True)
+class GenerativeBase:
+    """A pretrained generative model.
+
+    Parameters
+    ----------
+    name : str
+        The name it was asked for by.
+    folder : Path
+        Hugging Face layout.
+    is_encoder_decoder : bool
+    max_length : int
+        Most tokens of its input, and of its output where it is causal.
+    languages : tuple of str
+        ISO 639-1 codes; `("*",)` where it is not known.
+    """
+
+    name: str
+    folder: Path
+    is_encoder_decoder: bool
+    max_length: int
+    languages: tuple[str, ...] = ("*",)

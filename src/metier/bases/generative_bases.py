@@ -1,19 +1,18 @@
 """Generative bases: where to find them, their architecture, their inputs.
 
-Known ones stand in `bases.base_table`. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an
+Known ones stand in `bases.known_base`. Any folder or hub name of a causal (GPT, Llama, Qwen, …) or an
 encoder-decoder model (T5, BART, Marian) works as well.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
-from metier.bases.base import FACTS_FILE, WEIGHTS
-from metier.bases.base_table import known_base
+from metier.bases.base import FACTS_FILE, WEIGHTS, GenerativeBase
 from metier.bases.huggingface_folder import check_whole, load_pretrained, loading, quiet_transformers
+from metier.bases.known_base import known_base
 from metier.bases.known_bases import check_folder, find_folder, read_json
 from metier.bases.precision import has_native_bfloat16
 from metier.predictors.text.prompting import Codec, FileCodec
@@ -22,30 +21,6 @@ from metier.text.normalisation import replace_surrogates
 AUTO = "smollm2"  # What `auto` stands for.
 # What its tokenizer needs; SentencePiece models have several names.
 TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "source.spm", "sentencepiece.bpe.model", "tokenizer.model")
-
-
-@dataclass(frozen=True)
-class GenerativeBase:
-    """A pretrained generative model.
-
-    Parameters
-    ----------
-    name : str
-        The name it was asked for by.
-    folder : Path
-        Hugging Face layout.
-    is_encoder_decoder : bool
-    max_length : int
-        Most tokens of its input, and of its output where it is causal.
-    languages : tuple of str
-        ISO 639-1 codes; `("*",)` where it is not known.
-    """
-
-    name: str
-    folder: Path
-    is_encoder_decoder: bool
-    max_length: int
-    languages: tuple[str, ...] = ("*",)
 
 
 def resolve_generative_base(name: str | GenerativeBase) -> GenerativeBase:

@@ -20,8 +20,7 @@ import huggingface_hub
 from tokenizers import Tokenizer
 
 from metier.bases.base import ADAPTATION, FACTS_FILE, LONGEST, WEIGHTS, Base
-from metier.bases.base_table import available_bases, known_base
-from metier.bases.known_base import file_hash
+from metier.bases.known_base import available_bases, file_hash, known_base
 from metier.errors import BaseModelError, NoNetworkError, UnknownNameError, UnsafeFileError
 from metier.features.averaged_windows import Cutter
 from metier.features.tokenization import read_tokenizer

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pycrfsuite
 from pydantic import Field
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import clone
 
 from metier.classical.dictionary_tagger import entity_labels
 from metier.evaluation.entity_measures import entity_f1
@@ -19,8 +18,9 @@ from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answers.bio import Span, as_offsets, tag_names, tags_of_spans
-from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration, calibrate, choose_bias
-from metier.tasks.answers.spans import SPANS, SpanDecoder, targets_of
+from metier.tasks.answers.scored_spans import SpanCalibration, calibrate, choose_bias
+from metier.tasks.answers.spans import SPANS, SpanDecoder
+from metier.tasks.estimators import SpanMethod
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings, with_settings
@@ -31,7 +31,6 @@ from metier.text.parsing import check_tagger
 # (c1, c2): from a sparse model for few rows to a dense one for many.
 GRID = ((0.1, 0.01), (0.05, 0.1), (0.5, 0.02))
 UNCHOSEN = GRID[0]
-LEARNED = ("labels_", "predictor_", "chosen_params_", "facts_")
 
 
 class CrfSettings(MethodSettings):
@@ -59,7 +58,7 @@ class CrfSettings(MethodSettings):
 
 
 @with_settings(CrfSettings)
-class Crf(BaseEstimator):
+class Crf(SpanMethod):
     """A linear-chain conditional random field [1]_, trained by CRFsuite with L-BFGS.
 
     It sees each token, its shape, affixes and neighbours, parts of speech, and phrases that are known: those that
@@ -81,6 +80,9 @@ class Crf(BaseEstimator):
     .. [1] Lafferty, McCallum and Pereira, "Conditional random fields: probabilistic models for segmenting and
        labeling sequence data", 2001.
     """
+
+    chosen_params_: dict[str, Any]
+    facts_: dict[str, Any]
 
     name = "crf.v1"
     capabilities: ClassVar[Capabilities] = Capabilities()
@@ -128,20 +130,6 @@ class Crf(BaseEstimator):
         self._note(chosen, trials, trainer, examples)
         return self
 
-    def predict(self, X: Any) -> list[list[Span]]:
-        """Give the spans of each text as [start, end, label], in order."""
-        return [targets_of(spans) for spans in self.predict_spans(X)]
-
-    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
-        """Give the spans of each text with their calibrated probabilities."""
-        check_is_fitted(self)
-        return [self.predictor_.spans(text) for text in as_texts(X)]
-
-    def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.linear.crf` answers from."""
-        check_is_fitted(self)
-        self.predictor_.save(folder)
-
     def _grid(self, held_rows: Examples | None) -> Sequence[tuple[float, float]]:
         """Give the pairs of c1 and c2 worth trying; what is set stays, what is not is chosen."""
         pairs = GRID if held_rows is not None else (UNCHOSEN,)
@@ -181,8 +169,8 @@ class Crf(BaseEstimator):
             )
             chosen = trial.chosen_params_
         final = clone(self).set_params(**chosen).fit(examples.items, examples.truth, listener=listener)
-        for name in LEARNED:
-            setattr(self, name, getattr(final, name))
+        self.labels_, self.predictor_ = final.labels_, final.predictor_
+        self.chosen_params_, self.facts_ = final.chosen_params_, final.facts_
         return self
 
     def _note(
@@ -195,14 +183,14 @@ class Crf(BaseEstimator):
         decoder = self.predictor_.decoder
         line = decoder.calibration
         tagger = trainer.features.tagger
-        self.chosen_params_: dict[str, Any] = {
+        self.chosen_params_ = {
             "c1": chosen[0],
             "c2": chosen[1],
             "tagger": tagger,
             "outside_bias": decoder.outside_bias,
             "calibration": (line.slope, line.intercept),
         }
-        self.facts_: dict[str, Any] = {
+        self.facts_ = {
             "features": len(self.predictor_.columns),
             "features_seen": len(trainer.columns),
             "parts_of_speech": tagger,

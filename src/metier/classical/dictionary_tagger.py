@@ -1,31 +1,36 @@
 """The baseline of NER: phrases that were entities in training are marked again."""
 
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
+from pydantic import Field
 
 from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.text.dictionary_tagger import DictionaryTaggerPredictor
 from metier.progress import Listener, ignore
-from metier.tasks.answers.bio import Span
-from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.answers.spans import SPANS, targets_of
+from metier.tasks.answers.spans import SPANS
+from metier.tasks.estimators import SpanMethod
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities
+from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.text.given_texts import as_texts
 from metier.text.tokens import token_offsets
 
 
-class DictionaryTagger(BaseEstimator):
-    """Remembers the spans of the training texts and finds them again, the longest first: what a method must beat.
+class DictionaryTaggerSettings(MethodSettings):
+    """Settings of a memory for spans."""
 
-    Parameters
-    ----------
-    least_precision : float, default=0.5
-        A phrase is kept if it is a span at least so often where it stands in the training texts, 0 to 1.
+    least_precision: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A phrase is kept if it is a span at least so often where it stands in the training texts, 0 to 1.",
+    )
+
+
+@with_settings(DictionaryTaggerSettings)
+class DictionaryTagger(SpanMethod):
+    """Remembers the spans of the training texts and finds them again, the longest first: what a method must beat.
 
     Attributes
     ----------
@@ -37,13 +42,11 @@ class DictionaryTagger(BaseEstimator):
     name = "dictionary_tagger.v1"
     capabilities: ClassVar[Capabilities] = Capabilities()
 
-    def __init__(self, *, least_precision: float = 0.5):
-        self.least_precision = least_precision
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Remember the spans. `validation` and `listener` are not needed; every method takes them."""
+        self.Settings.of(self)
         examples = SPANS.check(as_texts(X), y)
         self.labels_ = examples.label_names
         phrases = Gazetteer(
@@ -70,20 +73,6 @@ class DictionaryTagger(BaseEstimator):
         self.chosen_params_: dict[str, Any] = {}
         self.facts_ = {"phrases": len(self.predictor_.phrases)}
         return self
-
-    def predict(self, X: Any) -> list[list[Span]]:
-        """Give the spans of each text as [start, end, label], in order."""
-        return [targets_of(spans) for spans in self.predict_spans(X)]
-
-    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
-        """Give the spans of each text with their probabilities."""
-        check_is_fitted(self)
-        return [self.predictor_.spans(text) for text in as_texts(X)]
-
-    def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.text.dictionary_tagger` answers from."""
-        check_is_fitted(self)
-        self.predictor_.save(folder)
 
 
 def entity_labels(examples: Examples) -> dict[str, Counter[str]]:

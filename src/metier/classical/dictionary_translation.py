@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
-from metier.classical.word_alignment import align
 from metier.errors import DataError
 from metier.evaluation.text_measures import TEXT_MEASURES
 from metier.predictors.text.dictionary_translation import (
@@ -22,6 +22,7 @@ from metier.tasks.estimators import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts
 from metier.tasks.inputs.conversation import last_words
 from metier.tasks.method_contract import Capabilities
+from metier.tasks.method_settings import MethodSettings, with_settings
 
 MOST_WORDS = 60  # Of a row: links grow with the square, and long rows say little about single words.
 LONGEST_TARGET = 5
@@ -32,17 +33,22 @@ MOST_ROWS = 300  # Validation rows that the bonus is chosen on.
 CHRF = next(measure for measure in TEXT_MEASURES if measure.name == "chrf")
 
 
+class DictionaryTranslationSettings(MethodSettings):
+    """Settings of a translation by a table of phrases."""
+
+    word_bonus: float | None = Field(
+        None,
+        description="Added for each word that is written; None: the one of the best chrF on validation, 1.5 without.",
+    )
+
+
+@with_settings(DictionaryTranslationSettings)
 class DictionaryTranslation(WritingMethod):
     """Phrases of up to three words and their translations, written in the order of the source.
 
     Words are linked in both directions by IBM model 1 [1]_, links that both directions see are kept, and the phrases
     that hold together under them are counted [2]_. A different word order comes out in the wrong order. It needs
     thousands of pairs, seconds to learn, and no pretrained model.
-
-    Parameters
-    ----------
-    word_bonus : float, default=None
-        Added for each word that is written; None: the one of the best chrF on validation, 1.5 without.
 
     Attributes
     ----------
@@ -61,9 +67,6 @@ class DictionaryTranslation(WritingMethod):
     name = "dictionary_translation.v1"
     capabilities: ClassVar[Capabilities] = Capabilities()
 
-    def __init__(self, *, word_bonus: float | None = None):
-        self.word_bonus = word_bonus
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -74,6 +77,7 @@ class DictionaryTranslation(WritingMethod):
         DataError
             If no row is short enough to learn words from.
         """
+        self.Settings.of(self)
         pairs = check_texts(X, y)
         rows = [
             (cut(last_words(item).lower()), cut(target))
@@ -154,3 +158,50 @@ def _likeliest(found: Counter) -> list[Option]:
     # One more than were seen: a phrase that came once is not certain.
     total = found.total() + 1
     return [(words, math.log(times / total)) for words, times in found.most_common(KEPT_OPTIONS)]
+
+
+ROUNDS = 8
+
+
+def align(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    """Give for each row the source position that each target word most probably comes from; -1: from none.
+
+    Parameters
+    ----------
+    sources, targets : sequence of sequence of int
+        Word numbers from 1 on; 0 is the empty word, which every source has.
+
+    Returns
+    -------
+    list of ndarray of int64 of shape (n_target_words,)
+    """
+    with_empty = [np.array([0, *source], dtype=np.int64) for source in sources]
+    links = [
+        (np.tile(source, len(target)), np.repeat(np.asarray(target, dtype=np.int64), len(source)))
+        for source, target in zip(with_empty, targets, strict=True)
+    ]
+    source_words = np.concatenate([source for source, _ in links])
+    target_words = np.concatenate([target for _, target in links])
+    widths = np.concatenate([np.full(len(t), len(s)) for s, t in zip(with_empty, targets, strict=True)])
+    starts = np.concatenate([[0], widths.cumsum()[:-1]])
+    probability = _learn(source_words, target_words, starts, widths)
+    aligned, at = [], 0
+    for source, target in zip(with_empty, targets, strict=True):
+        size = len(source) * len(target)
+        grid = probability[at : at + size].reshape(len(target), len(source))
+        aligned.append(grid.argmax(axis=1) - 1)
+        at += size
+    return aligned
+
+
+def _learn(sources: np.ndarray, targets: np.ndarray, starts: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Give the probability of the target word given the source word, for each link."""
+    pairs, of_link = np.unique(sources * (targets.max() + 1) + targets, return_inverse=True)
+    source_of_pair = pairs // (targets.max() + 1)
+    probability = np.ones(len(pairs))
+    for _ in range(ROUNDS):
+        weights = probability[of_link]
+        weights /= np.repeat(np.add.reduceat(weights, starts), widths)
+        counts = np.bincount(of_link, weights=weights, minlength=len(pairs))
+        probability = counts / np.bincount(source_of_pair, weights=counts)[source_of_pair]
+    return np.asarray(probability[of_link])

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from metier.errors import SettingsError
 from metier.predictors.text.chat_client import ChatSettings
 from metier.predictors.text.endpoint import EndpointPredictor, EndpointReply
 from metier.progress import Listener, Progress, ignore
@@ -16,12 +16,40 @@ from metier.tasks.answers.label import LABEL
 from metier.tasks.estimators import Classifier
 from metier.tasks.inputs.text import TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import MethodSettings, with_settings
 
 ROWS_AT_ONCE = 20  # Between two reports of progress.
 PER_MILLION = 1_000_000
 ROWS_OF_A_COST = 1_000
 
 
+class EndpointSettings(MethodSettings):
+    """Settings of a method that asks a chat model."""
+
+    model: str = Field("default", description="As the endpoint calls it.")
+    descriptions: Mapping[str, str] | None = Field(
+        None, description="From label to a sentence that tells it from the others."
+    )
+    price_in: float | None = Field(
+        None, ge=0, description="Of a million tokens of questions, in whatever currency the costs should be in."
+    )
+    price_out: float | None = Field(None, ge=0, description="Of a million tokens of replies.")
+    concurrency: int = Field(4, ge=1, description="Questions on their way at once.")
+    timeout_seconds: float = Field(30.0, gt=0, description="Of one try.")
+    tries: int = Field(5, ge=1, description="Of a question.")
+    backoff_seconds: float = Field(1.0, ge=0, description="Pause before the second try, doubled each time.")
+    most_asked: int = Field(
+        200,
+        ge=1,
+        description="Validation rows that are asked about to learn how often the model is right: more cost more.",
+    )
+    right_fraction: float | None = Field(
+        None, gt=0, lt=1, description="How often the model is right, 0 to 1; None: measured on validation."
+    )
+    random_state: Any = Field(0, description="Which validation rows are asked about.")
+
+
+@with_settings(EndpointSettings)
 class Endpoint(Classifier):
     """A large language model prompted with the closed set of labels, through any OpenAI-compatible endpoint.
 
@@ -29,25 +57,6 @@ class Endpoint(Classifier):
     asked and `fit` says so. Replies are read strictly: what is not exactly one of the labels is asked about once
     more, then counts as no answer. Every reply is kept on disk under the hash of its question, so a second run costs
     nothing. Texts leave the machine: mask personal data first.
-
-    Parameters
-    ----------
-    model : str, default="default"
-        As the endpoint calls it.
-    descriptions : mapping of str to str, default=None
-        From label to a sentence that tells it from the others.
-    price_in, price_out : float, default=None
-        Of a million tokens of questions and of replies, in whatever currency the costs should be in.
-    concurrency : int, default=4
-        Questions on their way at once.
-    timeout_seconds, tries, backoff_seconds : float, int, float
-        Of one try; tries of a question; pause before the second, doubled each time.
-    most_asked : int, default=200
-        Validation rows that are asked about to learn how often the model is right: more cost more.
-    right_fraction : float, default=None
-        How often the model is right, 0 to 1; None: measured on validation.
-    random_state : int, default=0
-        Which validation rows are asked about.
 
     Attributes
     ----------
@@ -63,33 +72,6 @@ class Endpoint(Classifier):
     name = "endpoint.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN)
 
-    def __init__(
-        self,
-        *,
-        model: str = "default",
-        descriptions: Mapping[str, str] | None = None,
-        price_in: float | None = None,
-        price_out: float | None = None,
-        concurrency: int = 4,
-        timeout_seconds: float = 30.0,
-        tries: int = 5,
-        backoff_seconds: float = 1.0,
-        most_asked: int = 200,
-        right_fraction: float | None = None,
-        random_state: int = 0,
-    ):
-        self.model = model
-        self.descriptions = descriptions
-        self.price_in = price_in
-        self.price_out = price_out
-        self.concurrency = concurrency
-        self.timeout_seconds = timeout_seconds
-        self.tries = tries
-        self.backoff_seconds = backoff_seconds
-        self.most_asked = most_asked
-        self.right_fraction = right_fraction
-        self.random_state = random_state
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
@@ -104,7 +86,7 @@ class Endpoint(Classifier):
         EndpointError
             If the endpoint refuses, or does not answer after several tries.
         """
-        self._check_settings()
+        self.Settings.of(self)
         examples = LABEL.check(TEXT.read(X), y)
         validation_rows = (
             examples
@@ -180,22 +162,3 @@ class Endpoint(Classifier):
             "reply_tokens_per_row": reply,
             "cost_per_1000_rows": cost,
         }
-
-    def _check_settings(self) -> None:
-        faults = [
-            f"{setting} is {getattr(self, setting)!r}, expected a whole number above 0"
-            for setting in ("concurrency", "tries", "most_asked")
-            if not isinstance(getattr(self, setting), int) or getattr(self, setting) < 1
-        ]
-        if not self.timeout_seconds > 0:
-            faults.append(f"timeout_seconds is {self.timeout_seconds!r}, expected a number above 0")
-        for setting in ("price_in", "price_out", "backoff_seconds"):
-            value = getattr(self, setting)
-            if value is not None and not value >= 0:
-                faults.append(f"{setting} is {value!r}, expected a number of at least 0")
-        if self.right_fraction is not None and not 0 < self.right_fraction < 1:
-            faults.append(
-                f"right_fraction is {self.right_fraction!r}, expected None or a number between 0 and 1"
-            )
-        if faults:
-            raise SettingsError(faults, origin=f"The settings of {self.name}")

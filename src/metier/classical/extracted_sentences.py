@@ -1,32 +1,49 @@
-"""Extractive summaries: the number of sentences is the only choice of these methods."""
+"""Summaries of sentences that stand in the text: its first ones, or the most central ones."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from metier.evaluation.text_measures import rouge_l
-from metier.predictors.text.extracted_sentences import SentencesPredictor
+from metier.predictors.text.extracted_sentences import LeadPredictor, SentencesPredictor, TextRankPredictor
 from metier.progress import Listener, ignore
 from metier.tasks.estimators import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts
 from metier.tasks.inputs.conversation import last_words
+from metier.tasks.method_contract import Capabilities
+from metier.tasks.method_settings import MethodSettings, with_settings
 
 MOST_SENTENCES = 5
 MOST_ROWS = 500  # Enough to tell one sentence from two.
+
+
+class ExtractedSettings(MethodSettings):
+    """Settings of a summary of sentences that stand in the text."""
+
+    n_sentences: int | None = Field(
+        None,
+        ge=1,
+        description="Of a summary; None: 1 to 5, by ROUGE-L on validation. Without validation rows the training rows "
+        "choose: nothing else is learned from them.",
+    )
 
 
 class ExtractedSentences(WritingMethod):
     """So many sentences of a text; a special case says by its `predictor` which ones."""
 
     name: str
+    capabilities: ClassVar[Capabilities] = Capabilities()
     predictor: ClassVar[type[SentencesPredictor]]
+    Settings: ClassVar[type[MethodSettings]]
     n_sentences: int | None
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Choose the number of sentences. `listener` is not needed; every method takes it."""
+        self.Settings.of(self)
         pairs = check_texts(X, y)
         self.facts_: dict[str, Any] = {}
         if self.n_sentences is None:
@@ -59,3 +76,44 @@ def choose_count(pairs: TextPairs, summarise: Callable[[str, int], str]) -> tupl
         for count in range(1, MOST_SENTENCES + 1)
     }
     return max(figures, key=lambda count: figures[count]), figures
+
+
+@with_settings(ExtractedSettings)
+class Lead(ExtractedSentences):
+    """The first sentences of a text: hard to beat where texts begin with what matters, as news and abstracts do.
+
+    Attributes
+    ----------
+    n_sentences_ : int
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        ROUGE-L for each number of sentences that was tried.
+    """
+
+    name = "lead.v1"
+    predictor = LeadPredictor
+
+
+@with_settings(ExtractedSettings)
+class TextRank(ExtractedSentences):
+    """The sentences that the others of a text are most like, by TextRank [1]_ over TF-IDF cosines.
+
+    It needs no rows to learn from, works in any language that `text.segmentation` cuts, and finds what matters where
+    it does not come first. Each text is a collection of its own, so a lone sentence is simply given back.
+
+    Attributes
+    ----------
+    n_sentences_ : int
+    chosen_params_ : dict
+        What to set so that another fit needs no validation.
+    facts_ : dict
+        ROUGE-L for each number of sentences that was tried.
+
+    References
+    ----------
+    .. [1] Mihalcea and Tarau, "TextRank: bringing order into text", 2004.
+    """
+
+    name = "textrank.v1"
+    predictor = TextRankPredictor

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from metier.classical.learned_features import Counted, FeatureLearner, Fold
-from metier.classical.learners.learner import Learner, LinearModel, Setting
+from metier.classical.learners import Learner, LinearModel, Setting, TrainingRows
 from metier.data.weak_labels import expand_soft_labels
 from metier.predictors.linear.linear_predictor import LinearPredictor, kind_of
 from metier.progress import Listener, Progress
@@ -217,9 +217,8 @@ class _Rows:
     def _train(
         self, matrix: Any, truth: np.ndarray, setting: Setting, *, weights: np.ndarray | None = None
     ) -> LinearModel:
-        return self.method.learner.train(
-            matrix, truth, setting, n_logits=self.n_logits, seed=self.seed, weights=weights
-        )
+        rows = TrainingRows(matrix, truth, self.n_logits, seed=self.seed, weights=weights)
+        return self.method.learner.train(rows, setting)
 
 
 def _n_numbers(matrix: Any) -> int:

@@ -3,8 +3,7 @@
 from typing import Any, ClassVar
 
 from metier.classical.learned_tfidf import MOST_NUMBERS, LearnedTfidf
-from metier.classical.learners.one_vs_rest import OneVsRest
-from metier.classical.learners.svc_or_logistic import SvcOrLogistic
+from metier.classical.learners import OneVsRest, SvcOrLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import Figures, LinearFit, LinearMethod
 from metier.classical.linear_settings import ManyLabelsLinearSettings

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from metier.evaluation.text_measures import rouge_l
 from metier.predictors.text.nearest_reply import NearestReplyPredictor, question
@@ -11,22 +12,29 @@ from metier.progress import Listener, ignore
 from metier.tasks.estimators import WritingMethod
 from metier.tasks.generation import TextPairs, check_texts
 from metier.tasks.method_contract import Capabilities
+from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.text.bm25 import Bm25
 
 TURNS = (1, 3)  # The last user turn, or with the exchange before it.
 
 
+class NearestReplySettings(MethodSettings):
+    """Settings of the reply to the most similar question."""
+
+    turns: int | None = Field(
+        None,
+        ge=1,
+        description="How many of a conversation's last messages are the question; None: 1 or 3, by ROUGE-L on "
+        "validation, and 1 without validation rows.",
+    )
+
+
+@with_settings(NearestReplySettings)
 class NearestReply(WritingMethod):
     """Answers with the target of the training row that is most like the question, by BM25 over its words.
 
     Nothing new is ever written, so nothing wrong is made up either. With thousands of rows and questions that come
     again, as in small talk and support, it is hard to beat; of translations it gives the nearest sentence's.
-
-    Parameters
-    ----------
-    turns : int, default=None
-        How many of a conversation's last messages are the question; None: 1 or 3, by ROUGE-L on validation,
-        and 1 without validation rows.
 
     Attributes
     ----------
@@ -40,13 +48,11 @@ class NearestReply(WritingMethod):
     name = "nearest_reply.v1"
     capabilities: ClassVar[Capabilities] = Capabilities()
 
-    def __init__(self, *, turns: int | None = None):
-        self.turns = turns
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Index the questions. `listener` is not needed; every method takes it."""
+        self.Settings.of(self)
         pairs = check_texts(X, y)
         self.facts_: dict[str, Any] = {}
         if self.turns is None and pairs.is_dialogue and validation is not None:

@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar
 
+from metier.classical.grade_steps import GradeSteps
 from metier.classical.learned_tfidf import LearnedTfidf
-from metier.classical.learners.grade_steps import GradeSteps
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearFit, LinearMethod
 from metier.classical.linear_settings import OrdinalLogisticSettings

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from metier.classical.learned_pairs import LearnedPairs
-from metier.classical.learners.dense_logistic import DenseLogistic
+from metier.classical.learners import DenseLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearFit, LinearMethod
 from metier.classical.linear_settings import PairLinearSettings

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
@@ -18,6 +19,7 @@ from metier.tasks.answers.answer_threshold import AnswerThreshold, fit_answer_th
 from metier.tasks.answers.passage_answer import check_answers, split_by_passage
 from metier.tasks.inputs.question import Question, as_questions
 from metier.tasks.method_contract import Capabilities
+from metier.tasks.method_settings import MethodSettings, with_settings
 
 MOST_PHRASES = 150  # Of a question in training: all that overlap an answer, and a sample of the others.
 # F1 to this power: else whole sentences, which overlap every answer a little, are the safe choice. Chosen on passages
@@ -28,22 +30,31 @@ PRICE_OF_TYPE = 3.0
 QUESTIONS_BETWEEN_REPORTS = 200
 
 
+class PassagePhraseSettings(MethodSettings):
+    """Settings of answers by words alone."""
+
+    n_sentences: int = Field(3, ge=1, description="Sentences whose phrases are weighed.")
+    penalty: float = Field(
+        0.2,
+        ge=0,
+        description="Of large weights: of their squares, against the likelihood of the answers of all questions.",
+    )
+    verdict: Any = Field(
+        None,
+        description="Threshold and calibration, the fields of `AnswerThreshold`; None: chosen on validation.",
+    )
+    random_state: Any = Field(
+        0, description="Of the phrases that are learned from and the rows that are held out."
+    )
+
+
+@with_settings(PassagePhraseSettings)
 class PassagePhrase(BaseEstimator):
     """The best phrase of the sentences that share most with the question: the method to beat.
 
     Sentences are ranked by BM25 [1]_, phrases by a linear model over their length, their neighbours, what kind of
     thing they name and what the question asks for. It answers in milliseconds and needs no pretrained weights; it
     finds nothing that is worded otherwise than the question.
-
-    Parameters
-    ----------
-    n_sentences : int, default=3
-        Sentences whose phrases are weighed.
-    penalty : float, default=0.2
-        Of large weights: of their squares, against the likelihood of the answers of all questions.
-    verdict : mapping, default=None
-        Threshold and calibration, the fields of `AnswerThreshold`; None: chosen on validation.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -61,19 +72,6 @@ class PassagePhrase(BaseEstimator):
 
     name = "passage_phrase.v1"
     capabilities: ClassVar[Capabilities] = Capabilities()
-
-    def __init__(
-        self,
-        *,
-        n_sentences: int = 3,
-        penalty: float = 0.2,
-        verdict: dict[str, Any] | None = None,
-        random_state: int = 0,
-    ):
-        self.n_sentences = n_sentences
-        self.penalty = penalty
-        self.verdict = verdict
-        self.random_state = random_state
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
@@ -94,6 +92,7 @@ class PassagePhrase(BaseEstimator):
         AnswerPlaceError
             If an answer is not in its passage at its offset.
         """
+        self.Settings.of(self)
         questions = as_questions(X)
         targets = check_answers(questions, y)
         verdict = None if self.verdict is None else AnswerThreshold.of(self.verdict)

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from metier.classical.learned_relations import LearnedRelations
-from metier.classical.learners.svc_or_logistic import SvcOrLogistic
+from metier.classical.learners import SvcOrLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearFit, LinearMethod, by_accuracy
 from metier.classical.linear_settings import RelationLinearSettings

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.classical.learned_pairs import LearnedPairs
 from metier.classical.learned_tfidf import LearnedTfidf
-from metier.classical.learners.ridge_regression import RidgeRegression
+from metier.classical.learners import RidgeRegression
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearFit, LinearMethod
 from metier.classical.linear_settings import RidgeSettings

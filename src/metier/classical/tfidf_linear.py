@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Self
 
 from metier.classical.learned_tfidf import MOST_NUMBERS, LearnedTfidf
-from metier.classical.learners.svc_or_logistic import SvcOrLogistic
+from metier.classical.learners import SvcOrLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearMethod, by_accuracy
 from metier.classical.linear_settings import TfidfLinearSettings

@@ -17,8 +17,7 @@ import click
 import psutil
 from rich.table import Table
 
-from metier.bases.base_table import available_bases
-from metier.bases.known_base import KnownBase
+from metier.bases.known_base import KnownBase, available_bases
 from metier.bases.known_bases import is_network_allowed
 from metier.bases.precision import training_precision
 from metier.cli.commands import HELP

@@ -4,6 +4,7 @@ One template for every method with an encoder: `Exported` says what is particula
 kind of predictor (`predictors.onnx.graph_predictor`).
 """
 
+import functools
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 import torch
 from safetensors.numpy import save_file
@@ -20,7 +22,6 @@ from metier.bases.base import Base
 from metier.bases.huggingface_folder import save_encoder
 from metier.bases.known_bases import cutter_of, load_tokenizer
 from metier.export.onnx_graph import PooledEncoder, quantize, write_module
-from metier.export.plain_readme import plain_readme
 from metier.export.precision_choice import (
     EquivalenceCheck,
     ExportReport,
@@ -188,3 +189,50 @@ def keep_report(method: Any, report: ExportReport) -> None:
     """
     method.chosen_params_["precision"] = report.chosen
     method.facts_["export"] = asdict(report)
+
+
+TEMPLATES = Path(__file__).with_name("templates")
+# Kind of predictor: what is asked, how the head is fed (None: the settings say it), what the lines end in.
+FACTS: Mapping[str, tuple[str, str | None, str]] = {
+    "onnx_encoder.v1": ("texts", "whole", "label"),
+    "onnx_pair_encoder.v1": ("pairs", "whole", "label"),
+    "onnx_bi_encoder.v1": ("texts", "compared", "label"),
+    "onnx_relation.v1": ("texts", "marked", "label"),
+    "onnx_many_labels.v1": ("texts", None, "logits"),
+    "onnx_grader.v1": ("texts", None, "logits"),
+    "onnx_scorer.v1": ("texts", None, "logits"),
+    "onnx_tagger.v1": ("texts", "tokens", "tags"),
+    "onnx_reader.v1": ("questions", "tokens", "span"),
+    "onnx_sentences.v1": ("texts", "vectors", "rating"),
+}
+
+
+def plain_readme(settings: Mapping[str, Any], *, has_head: bool) -> str:
+    """Give the page for a Hugging Face folder.
+
+    Parameters
+    ----------
+    settings : mapping
+        `predictor.json`: kind, and where the kind leaves it open reading and comparison.
+    has_head : bool
+        Whether the folder holds `head.safetensors`.
+    """
+    asked, fed, ends_in = FACTS[settings["kind"]]
+    return _template().render(
+        asked=asked,
+        fed=fed or settings["reading"],
+        ends_in=ends_in if has_head or ends_in != "label" else "cosine",
+        comparison=settings.get("comparison", "difference"),
+        has_head=has_head,
+    )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    # The page is Markdown with Python in it: nothing is to be escaped.
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=False,  # noqa: S701
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("plain_readme.md.jinja")

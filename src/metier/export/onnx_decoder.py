@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from transformers import LlamaConfig
 
 BLOCK = 32
 BITS = 8
@@ -36,13 +37,13 @@ class Shape:
 
 def can_write(config: Any) -> bool:
     """Whether a configuration is of the architecture that is written here."""
-    rope = getattr(config, "rope_parameters", None) or {}
     return (
-        config.model_type == "llama"
+        isinstance(config, LlamaConfig)
+        and config.model_type == "llama"  # A special case may be another architecture.
         and not config.attention_bias
         and not config.mlp_bias
         and config.hidden_act == "silu"
-        and rope.get("rope_type", "default") == "default"
+        and (config.rope_parameters or {}).get("rope_type", "default") == "default"
     )
 
 
@@ -63,7 +64,7 @@ def write_decoder(model: Any, path: Path, *, precision: str, longest: int) -> No
     """
     graph = _Graph(precision)
     config = model.config
-    head_size = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    head_size = int(config.head_dim or config.hidden_size // config.num_attention_heads)
     shape = Shape(
         config.num_hidden_layers,
         config.num_attention_heads,

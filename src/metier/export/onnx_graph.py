@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
+from transformers import PreTrainedModel
 
 from metier.bases.embedding import mean_pool
 from metier.errors import BaseModelError
-from metier.export.embedding_table import quantize_tables
 from metier.export.smoothing import smooth
 from metier.predictors.onnx.graph_session import open_session
 
@@ -137,9 +138,10 @@ def _for_tracing(module: torch.nn.Module) -> torch.nn.Module:
     traced = copy.deepcopy(module).cpu().float()
     # Training in half precision leaves a `forward` on the module that casts to it; the class has the plain one.
     traced.__dict__.pop("forward", None)
-    attention = getattr(traced.encoder.config, "_attn_implementation", None)
-    if attention in ("sdpa", "flash_attention_2") and hasattr(traced.encoder, "set_attn_implementation"):
-        traced.encoder.set_attn_implementation("eager")  # The form that the fusion recognises.
+    encoder = traced.encoder
+    is_fused = ("sdpa", "flash_attention_2")
+    if isinstance(encoder, PreTrainedModel) and encoder.config._attn_implementation in is_fused:
+        encoder.set_attn_implementation("eager")  # The form that the fusion recognises.
     return traced.eval()
 
 
@@ -215,3 +217,40 @@ def _quiet_optimiser() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+# Tables of fewer rows (positions, token types) are not worth it.
+FEWEST_ROWS = 1_000
+
+
+def quantize_tables(model: onnx.ModelProto) -> None:
+    """Turn every large table that rows are gathered from into bytes and scales, in place."""
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        table = tensors.get(node.input[0]) if node.op_type == "Gather" else None
+        if table is None or len(table.dims) != 2 or table.dims[0] < FEWEST_ROWS:
+            nodes.append(node)
+            continue
+        nodes.extend(_replace(model, node, numpy_helper.to_array(table)))
+        model.graph.initializer.remove(table)
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:]
+    model.graph.node.extend(copies)
+
+
+def _replace(model: onnx.ModelProto, node: onnx.NodeProto, table: np.ndarray) -> list[onnx.NodeProto]:
+    scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, np.float32(1e-12)).astype(np.float32)
+    quantized = np.round(table / scales).astype(np.int8)
+    name = node.input[0]
+    model.graph.initializer.append(numpy_helper.from_array(quantized, f"{name}_bytes"))
+    model.graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
+    ids, out = node.input[1], node.output[0]
+    return [
+        helper.make_node("Gather", [f"{name}_bytes", ids], [f"{out}_bytes"], name=f"{node.name}_bytes"),
+        helper.make_node("Gather", [f"{name}_scales", ids], [f"{out}_scales"], name=f"{node.name}_scales"),
+        helper.make_node(
+            "Cast", [f"{out}_bytes"], [f"{out}_floats"], name=f"{node.name}_floats", to=onnx.TensorProto.FLOAT
+        ),
+        helper.make_node("Mul", [f"{out}_floats", f"{out}_scales"], [out], name=node.name),
+    ]

@@ -13,6 +13,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from metier.tasks.answers.bio import Span
+from metier.tasks.answers.scored_spans import ScoredSpan
+from metier.tasks.answers.spans import targets_of
 from metier.tasks.inputs.pair import Pair, as_pairs
 from metier.text.given_texts import as_texts
 
@@ -123,6 +126,26 @@ class LabelSetMethod(TextMethod):
     def _answer(self, texts: Sequence[str]) -> Any:
         """Answer checked texts."""
         raise NotImplementedError
+
+
+class SpanMethod(BaseEstimator):
+    """The spans of each text, found by the `predictor_` that a fit leaves."""
+
+    predictor_: Any
+
+    def predict(self, X: Any) -> list[list[Span]]:
+        """Give the spans of each text as [start, end, label], in order."""
+        return [targets_of(spans) for spans in self.predict_spans(X)]
+
+    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
+        """Give the spans of each text with their probabilities."""
+        check_is_fitted(self)
+        return [self.predictor_.spans(text) for text in as_texts(X)]
+
+    def export(self, folder: Path) -> None:
+        """Leave the files that the predictor answers from."""
+        check_is_fitted(self)
+        self.predictor_.save(folder)
 
 
 class SearchMethod(TextMethod):

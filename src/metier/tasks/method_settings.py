@@ -124,7 +124,8 @@ def expected(field: FieldInfo) -> str:
 
 
 def _type_name(member: Any) -> str:
-    return member.__name__ if isinstance(member, type) else str(member)
+    plain = get_origin(member) or member  # Of Sequence[str] its Sequence.
+    return plain.__name__ if isinstance(plain, type) else str(plain)
 
 
 def _range(field: FieldInfo) -> str:

@@ -16,23 +16,21 @@ import psutil
 import torch
 
 from metier.bases.adaptation import parse_adaptation
-from metier.bases.adaptation.adaptation import Adaptation
-from metier.bases.adaptation.loading import load_adaptation
+from metier.bases.adaptation.adaptation import Adaptation, load_adaptation
 from metier.bases.known_bases import weights_hash
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError
 from metier.progress import Listener, ignore
-from metier.training.attention import fastest_attention
 from metier.training.batch import Rows
 from metier.training.batching import TokenisedRows, padding_fraction, plan_epoch
 from metier.training.checkpoint import CheckpointFolder
+from metier.training.encoder_passes import fastest_attention, recomputed
 from metier.training.encoder_settings import TuningSettings
 from metier.training.frozen_layer_cache import cache_frozen_layers
-from metier.training.layer_decay import parameter_groups
-from metier.training.learning_rate import default_learning_rate
+from metier.training.learning_rate import default_learning_rate, parameter_groups
 from metier.training.loop import Loop, Outcome
 from metier.training.objectives import Objective
-from metier.training.objectives.penalty import with_penalty
+from metier.training.objectives.objective import with_penalty
 from metier.training.processes import n_processes
 from metier.training.vocabulary_compaction import CompactVocabulary
 
@@ -202,25 +200,6 @@ def _run(
     epochs = outcome.best_epoch if outcome.stopped_by == "clock" else settings.epochs
     facts |= _facts(outcome, rate, padding_fraction(lengths, plan(0)))
     return Tuned(outcome, epochs, facts | {"memory_growth_bytes": memory.growth_bytes})
-
-
-@contextmanager
-def recomputed(encoder: Any, wanted: bool) -> Iterator[None]:
-    """Compute each layer again on the way back instead of keeping what it gave (Chen et al., 2016).
-
-    A third more time for a fraction of the memory: for a base or texts that do not fit otherwise.
-    """
-    if not wanted:
-        yield
-        return
-    kept = getattr(encoder.config, "use_cache", None)
-    encoder.config.use_cache = False  # Of a text that is read whole nothing is kept for a next word.
-    encoder.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
-    try:
-        yield
-    finally:
-        encoder.activation_checkpointing_disable()
-        encoder.config.use_cache = kept
 
 
 def _adaptation_facts(adaptation: Adaptation, groups: list[dict[str, Any]]) -> dict[str, Any]:

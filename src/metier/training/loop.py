@@ -19,11 +19,10 @@ import torch
 from metier.bases.adaptation.adaptation import StepHook
 from metier.progress import Listener, Progress, ignore
 from metier.training.batch import Rows
-from metier.training.checkpoint import KEPT, Checkpoint, CheckpointFolder
-from metier.training.interrupts import deferred_interrupt
+from metier.training.checkpoint import KEPT, Checkpoint, CheckpointFolder, deferred_interrupt
+from metier.training.learning_rate import Schedule
 from metier.training.objectives.objective import Objective
 from metier.training.processes import accelerator_of, agree
-from metier.training.schedule import Schedule
 from metier.training.sharding import gathered, like, weights_of
 
 SECONDS_BETWEEN_REPORTS = 0.5

@@ -10,13 +10,13 @@ import psutil
 import torch
 
 from metier.bases.adaptation import parse_adaptation
-from metier.bases.adaptation.loading import load_adaptation
+from metier.bases.adaptation.adaptation import load_adaptation
 from metier.bases.base import Base
 from metier.bases.huggingface_folder import load_model
 from metier.bases.precision import mixed_precision
-from metier.training.attention import fastest_attention
 from metier.training.batching import TokenisedRows, plan_epoch
-from metier.training.heads.pooled_classifier import PooledClassifier
+from metier.training.encoder_passes import fastest_attention
+from metier.training.heads.token_model import PooledClassifier
 from metier.training.objectives import cross_entropy
 from metier.training.vocabulary_compaction import CompactVocabulary
 

@@ -4,9 +4,9 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -21,6 +21,7 @@ from metier.progress import Listener, ignore
 from metier.tasks.answers import Decodable
 from metier.tasks.examples import Examples, check_soft
 from metier.tasks.inputs import InputKind
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings
 from metier.text.language import detect_language
 from metier.training.batch import Rows
@@ -30,37 +31,30 @@ from metier.training.heads.head import Head, Ready, Task
 from metier.training.objectives import Objective, objective_of
 from metier.training.training_cost import Cost, measure_training
 
-
-class UnlabelledUse(Protocol):
-    """What a method makes of texts without labels; each part may leave things as they are."""
-
-    def base(self, base: Base, settings: Any, listener: Listener) -> tuple[Base, dict[str, Any]]:
-        """Give the base that is fine-tuned, and facts."""
-        ...
-
-    def learned(self, ready: Ready, base: Base, settings: Any, objective: Objective) -> tuple[Ready, Objective]:
-        """Give rows and what is minimised on them."""
-        ...
-
-    def cost(self, cost: Cost, settings: Any) -> Cost:
-        """Give what a fit costs with these texts."""
-        ...
+# What a run has to know of a method that fine-tunes an encoder; some have more.
+FINE_TUNING = Capabilities(
+    cost=CostRank.FINE_TUNED,
+    needs_base=True,
+    takes_adaptation=True,
+    takes_objective=True,
+    trains_together=True,
+)
 
 
 @dataclass(frozen=True)
-class NoUnlabelled:
-    """Labelled rows alone."""
+class UnlabelledUse:
+    """What a method makes of texts without labels: as it stands, nothing; a special case changes some of its parts."""
 
     def base(self, base: Base, settings: Any, listener: Listener) -> tuple[Base, dict[str, Any]]:
-        """Leave the base as it is."""
+        """Give the base that is fine-tuned, and facts."""
         return base, {}
 
     def learned(self, ready: Ready, base: Base, settings: Any, objective: Objective) -> tuple[Ready, Objective]:
-        """Leave rows and objective as they are."""
+        """Give rows and what is minimised on them."""
         return ready, objective
 
     def cost(self, cost: Cost, settings: Any) -> Cost:
-        """Leave the cost as it is."""
+        """Give what a fit costs with these texts."""
         return cost
 
 
@@ -112,7 +106,7 @@ class TunedMethod:
     input: InputKind
     head: Head
     answer: Decodable
-    unlabelled: UnlabelledUse = field(default_factory=NoUnlabelled)
+    unlabelled: UnlabelledUse = UnlabelledUse()
     checked_with: tuple[str, ...] = ()
 
     def fit(
@@ -269,6 +263,7 @@ class TunedEstimator(BaseEstimator):
     """
 
     name: ClassVar[str]
+    capabilities: ClassVar[Capabilities] = FINE_TUNING
     method: ClassVar[TunedMethod]
     Settings: ClassVar[type[MethodSettings]]
 

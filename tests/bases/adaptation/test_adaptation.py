@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from metier.bases.adaptation import check_fits, parse_adaptation
+from metier.bases.adaptation.adaptation import load_adaptation
 from metier.bases.adaptation.inserted import PART, split_weights
 from metier.bases.adaptation.layer_discovery import blocks_of, inner_states, keys_and_values, sublayer_outputs
-from metier.bases.adaptation.loading import load_adaptation
 from metier.bases.huggingface_folder import load_encoder, load_model, save_encoder
 from metier.bases.known_bases import load_tokenizer, resolve_base, weights_hash
 from metier.errors import SettingsError

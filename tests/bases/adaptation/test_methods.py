@@ -13,8 +13,7 @@ from metier.predictors.loading import load_predictor
 from metier.tasks.answers.answer_threshold import AnswerThreshold
 from metier.transformer.tuned.bi_encoder import BiEncoder
 from metier.transformer.tuned.corn_encoder import CornEncoder
-from metier.transformer.tuned.cross_encoder import CrossEncoder
-from metier.transformer.tuned.encoder import Encoder
+from metier.transformer.tuned.encoder import CrossEncoder, Encoder
 from metier.transformer.tuned.many_labels_encoder import ManyLabelsEncoder
 from metier.transformer.tuned.reader import Reader
 from metier.transformer.tuned.relation_encoder import RelationEncoder

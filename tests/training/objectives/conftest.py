@@ -12,7 +12,7 @@ from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.encoder_settings import TuningSettings
 from metier.training.fine_tuning import fine_tune
 from metier.training.heads.linear_probe import fit_probe
-from metier.training.heads.pooled_classifier import PooledClassifier
+from metier.training.heads.token_model import PooledClassifier
 
 
 class Given(torch.nn.Module):

@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from metier.errors import SettingsError
+from metier.tasks.answers import ANSWERS
 from metier.tasks.answers.answer_threshold import AnswerThreshold
 from metier.training.objectives import compose
 from metier.training.objectives.binary_cross_entropy import binary_cross_entropy
-from metier.training.objectives.learning import ANSWER_ENDS, GRADES, LABEL_SETS, TAGS
+from metier.training.objectives.composition import WRAPPERS
+from metier.training.objectives.learning import ANSWER_ENDS, GRADES, LABEL_SETS, LABELS, SCORES, TAGS
+from metier.training.objectives.squared_error import squared_error
 from metier.training.objectives.token_cross_entropy import UNTAGGED, token_cross_entropy
 from metier.transformer.tuned.bi_encoder import BiEncoder
 from metier.transformer.tuned.corn_encoder import CornEncoder
@@ -177,3 +180,16 @@ def test_terms_that_a_task_has_no_use_for_are_told_with_those_it_has(method, obj
 
 def test_vectors_have_no_objective_to_compose():
     assert "objective" not in BiEncoder().get_params()
+
+
+@pytest.mark.parametrize("kind", ANSWERS.values(), ids=lambda kind: kind.name)
+def test_what_a_kind_names_is_computed(kind):
+    learnings = {each.answer.name: each for each in (LABELS, LABEL_SETS, GRADES, SCORES, TAGS, ANSWER_ENDS)}
+    if kind.name in learnings:
+        assert tuple(learnings[kind.name].losses) == kind.losses
+    assert set(kind.terms) <= set(WRAPPERS)
+
+
+def test_losses_under_other_names_than_those_of_the_kind_are_refused():
+    with pytest.raises(ValueError, match="names the losses"):
+        replace(GRADES, losses={"squared_error": squared_error})

@@ -11,9 +11,8 @@ from metier.bases.huggingface_folder import load_model
 from metier.bases.known_bases import resolve_base
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
-from metier.training.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches
 from metier.training.batching import TokenisedRows
-from metier.training.contrastive import PooledVectors
+from metier.training.contrastive import BATCH_ROWS, PooledVectors, VectorsByLength, balanced_batches
 from metier.transformer.frozen import few_shot
 from metier.transformer.frozen.few_shot import FewShot, words_of
 from metier.transformer.frozen.frozen_method import FrozenLinear

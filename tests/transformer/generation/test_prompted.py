@@ -108,6 +108,6 @@ def test_where_torch_is_missing_the_predictor_says_so(fitted, tmp_path, monkeypa
     def absent(name):
         raise ModuleNotFoundError(name="torch")
 
-    monkeypatch.setattr("metier.predictors.loading.importlib.import_module", absent)
+    monkeypatch.setattr("metier.predictors.loading.pkgutil.resolve_name", absent)
     with pytest.raises(MissingExtraError, match=r"metier\[train\]"):
         load_predictor(tmp_path)

@@ -13,7 +13,7 @@ from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.machine import describe_machine
 from metier.predictors.loading import load_predictor
-from metier.training.attention import fastest_attention
+from metier.training.encoder_passes import fastest_attention
 from metier.training.learning_rate import default_learning_rate
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.tuned.encoder import Encoder

@@ -19,7 +19,7 @@ from metier.errors import (
 from metier.predictors import load_predictor
 from metier.transformer.frozen.frozen_method import FrozenPair
 from metier.transformer.tuned.bi_encoder import BiEncoder
-from metier.transformer.tuned.cross_encoder import CrossEncoder
+from metier.transformer.tuned.encoder import CrossEncoder
 
 PAIRS = Path(__file__).parents[3] / "examples" / "covid_faq" / "question_pairs.csv"
 PAGE = "Where is my card? It has not arrived yet. " * 30  # 270 words.
@@ -165,7 +165,7 @@ class TestBiEncoder:
             cosines = one @ other.T
             return (cosines > np.diagonal(cosines)[:, None]).sum(axis=1).mean()
 
-        from metier.transformer.frozen.pair_vectors import frozen_vectors
+        from metier.transformer.frozen.frozen_vectors import frozen_vectors
 
         assert rank(method.vectors) < rank(lambda texts: frozen_vectors(method.base_, texts))
         with pytest.raises(CallError, match="fit_matches"):

@@ -4,13 +4,14 @@ Every adaptation works in place: the encoder stays the same object, so heads, ob
 it. What trains is what requires a gradient afterwards.
 """
 
+import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 import torch
 
-from metier.bases.adaptation.naming import AdaptationName
+from metier.bases.adaptation.naming import KINDS, AdaptationName
 from metier.errors import SettingsError
 
 
@@ -126,7 +127,7 @@ def disable_dropout(module: torch.nn.Module) -> None:
 
 def has_no_place(name: AdaptationName, encoder: Any, needed: str, instead: str) -> SettingsError:
     """Give the refusal of a base that cannot take an adaptation."""
-    kind = getattr(encoder.config, "model_type", type(encoder).__name__)
+    kind = encoder.config.model_type or type(encoder).__name__
     return SettingsError(
         [f"a base of type {kind!r} cannot be adapted with {name}: {needed}. Use {instead!r}"],
         origin="The adaptation",
@@ -142,3 +143,9 @@ def seeded(random_state: int) -> Iterator[None]:
         yield
     finally:
         torch.set_rng_state(before)
+
+
+def load_adaptation(name: AdaptationName) -> Adaptation:
+    """Give the adaptation of a name; its file, and what it builds on, are imported now and not before."""
+    adaptation: type[Adaptation] = pkgutil.resolve_name(KINDS[name.kind].place)
+    return adaptation(name)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, has_no_place, seeded
-from metier.bases.adaptation.inserted import mark, put_in
+from metier.bases.adaptation.inserted import Part, check_plain, put_in
 from metier.bases.adaptation.layer_discovery import sublayer_outputs
 
 SPREAD = 0.02
@@ -30,13 +30,13 @@ class Bottleneck(Adaptation):
         places = sublayer_outputs(encoder)
         if not places:
             raise has_no_place(self.name, encoder, "no sublayer ends in a linear layer", "top:2")
-        mark(encoder, self.name)
+        check_plain(encoder, self.name)
         freeze(encoder)
         modules = dict(encoder.named_modules())
         with seeded(random_state):
             for place in places:
                 part = BottleneckPart(int(encoder.config.hidden_size), self.size)
-                put_in(modules[place], part)
+                put_in(modules[place], part, self.name)
                 modules[place].register_forward_hook(part.add_to)
         return InPlace(encoder)
 
@@ -48,7 +48,7 @@ class InPlace(Adapted):
         """Leave all as it is: nothing can be worked into the weights."""
 
 
-class BottleneckPart(torch.nn.Module):
+class BottleneckPart(Part):
     """Down, GELU, up.
 
     Parameters

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from metier.bases.adaptation.loading import load_adaptation
+from metier.bases.adaptation.adaptation import load_adaptation
 from metier.bases.adaptation.naming import AdaptationName, parse_adaptation
 from metier.bases.base import ADAPTATION
 from metier.errors import BaseModelError, SettingsError
@@ -20,22 +20,33 @@ from metier.errors import BaseModelError, SettingsError
 NAME_FILE = "adaptation.json"
 # What a part is called inside the module it belongs to; no architecture has one of that name.
 PART = "metier_part"
-_MARK = "metier_adaptation"
 
 
-def put_in(module: torch.nn.Module, part: torch.nn.Module) -> None:
+class Part(torch.nn.Module):
+    """What stays in an encoder, beside weights of the base.
+
+    Attributes
+    ----------
+    adaptation : AdaptationName
+        What it was put in by.
+    """
+
+    adaptation: AdaptationName
+
+
+def put_in(module: torch.nn.Module, part: Part, name: AdaptationName) -> None:
     """Add a part to the module whose answers it changes."""
+    part.adaptation = name
     module.add_module(PART, part)
     part.to(next((weight.device for weight in module.parameters()), torch.device("cpu")))
 
 
-def mark(encoder: Any, name: AdaptationName) -> None:
-    """Note on an encoder what was put into it.
+def check_plain(encoder: torch.nn.Module, name: AdaptationName) -> None:
+    """Refuse to put parts into an encoder that has some already.
 
     Raises
     ------
     SettingsError
-        If something is in it already.
     """
     before = adaptation_in(encoder)
     if before is not None:
@@ -46,13 +57,11 @@ def mark(encoder: Any, name: AdaptationName) -> None:
             ],
             origin="The adaptation",
         )
-    setattr(encoder, _MARK, name)
 
 
-def adaptation_in(encoder: Any) -> AdaptationName | None:
+def adaptation_in(encoder: torch.nn.Module) -> AdaptationName | None:
     """Give what was put into an encoder to stay; None where it is plain."""
-    found: AdaptationName | None = getattr(encoder, _MARK, None)
-    return found
+    return next((part.adaptation for part in encoder.modules() if isinstance(part, Part)), None)
 
 
 def split_weights(encoder: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:

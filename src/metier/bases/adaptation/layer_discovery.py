@@ -75,7 +75,7 @@ def run_once(encoder: Any) -> None:
     was_training = encoder.training
     encoder.eval()
     ids = torch.zeros((1, 3), dtype=torch.int64, device=next(encoder.parameters()).device)
-    written = {"decoder_input_ids": ids} if getattr(encoder.config, "is_encoder_decoder", False) else {}
+    written = {"decoder_input_ids": ids} if encoder.config.is_encoder_decoder else {}
     with torch.no_grad():
         try:
             encoder(input_ids=ids, attention_mask=torch.ones_like(ids), **written)

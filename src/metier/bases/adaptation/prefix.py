@@ -9,12 +9,13 @@ are; the paper makes them of smaller vectors by a network while it trains.
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, has_no_place, seeded
 from metier.bases.adaptation.adapter import InPlace
-from metier.bases.adaptation.inserted import PART, mark, put_in
+from metier.bases.adaptation.inserted import Part, check_plain, put_in
 from metier.bases.adaptation.layer_discovery import run_once
 
 ATTENTION = "metier_prefix"
@@ -33,20 +34,20 @@ class PrefixVectors(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put keys and values in; nothing else trains."""
-        if not hasattr(encoder, "set_attn_implementation"):
+        if not isinstance(encoder, PreTrainedModel):
             raise has_no_place(self.name, encoder, "its attention implementation cannot be replaced", "lora:8")
-        mark(encoder, self.name)
+        check_plain(encoder, self.name)
         freeze(encoder)
         places = _attending(encoder)
         if not places:
             raise has_no_place(self.name, encoder, "it has an attention implementation of its own", "lora:8")
         with seeded(random_state):
             for module, (n_heads, size) in places.items():
-                put_in(module, PrefixPart(self.size, n_heads, size))
+                put_in(module, PrefixPart(self.size, n_heads, size), self.name)
         return InPlace(encoder)
 
 
-class PrefixPart(torch.nn.Module):
+class PrefixPart(Part):
     """Keys and values of one layer, of shape (n_heads, n_vectors, head_size)."""
 
     def __init__(self, n_vectors: int, n_heads: int, size: int):
@@ -66,7 +67,7 @@ def attend(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend to the prefix of a module and to the text; of shape (n_texts, n_tokens, n_heads, head_size)."""
-    part = getattr(module, PART, None)
+    part = next((own for own in module.children() if isinstance(own, PrefixPart)), None)
     if part is not None:
         rows = key.shape[0]
         key = torch.cat([part.keys.to(key.dtype).unsqueeze(0).expand(rows, -1, -1, -1), key], dim=2)

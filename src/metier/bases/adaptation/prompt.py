@@ -12,7 +12,7 @@ import torch
 
 from metier.bases.adaptation.adaptation import Adaptation, Adapted, freeze, has_no_place, seeded
 from metier.bases.adaptation.adapter import InPlace
-from metier.bases.adaptation.inserted import mark, put_in
+from metier.bases.adaptation.inserted import Part, check_plain, put_in
 
 
 class PromptVectors(Adaptation):
@@ -29,7 +29,7 @@ class PromptVectors(Adaptation):
         """Put the vectors in; nothing else trains."""
         if "inputs_embeds" not in inspect.signature(encoder.forward).parameters:
             raise has_no_place(self.name, encoder, "it accepts token ids only, not embeddings", "lora:8")
-        mark(encoder, self.name)
+        check_plain(encoder, self.name)
         freeze(encoder)
         words = encoder.get_input_embeddings().weight
         with seeded(random_state):
@@ -37,13 +37,13 @@ class PromptVectors(Adaptation):
                 words[torch.randint(len(words), (self.size,))].detach().clone(), _first_position(encoder)
             )
         part.takes_positions = "position_ids" in inspect.signature(encoder.forward).parameters
-        put_in(encoder, part)
+        put_in(encoder, part, self.name)
         encoder.register_forward_pre_hook(part.put_before, with_kwargs=True)
         encoder.register_forward_hook(part.drop)
         return InPlace(encoder)
 
 
-class PromptPart(torch.nn.Module):
+class PromptPart(Part):
     """The vectors, and how they get before a text.
 
     Parameters

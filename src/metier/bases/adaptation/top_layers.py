@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import torch
+
 from metier.bases.adaptation.adaptation import (
     Adaptation,
     Adapted,
@@ -34,7 +36,7 @@ class TopLayers(Adaptation):
 
 def disable_dropout_below(encoder: Any, upper: Any) -> None:
     """Switch dropout off everywhere but in the layers that train."""
-    kept = {part: part.p for block in upper for part in block.modules() if hasattr(part, "p")}
+    kept = {part: part.p for block in upper for part in block.modules() if isinstance(part, torch.nn.Dropout)}
     disable_dropout(encoder)
     for part, share in kept.items():
         part.p = share

@@ -1,1 +1,1 @@
-"""Bases that installed packages bring, one a file; `bases.base_table` has a row for each."""
+"""Bases that installed packages bring, one a file; `bases.known_base` has a row for each."""

@@ -49,9 +49,9 @@ class DecodingSettings:
             With a sentence for each fault.
         """
         faults = []
-        for name in ("max_new_tokens", "beams"):
-            if getattr(self, name) < 1:
-                faults.append(f"{name} is {getattr(self, name)!r}, expected a whole number above 0")
+        for name, value in (("max_new_tokens", self.max_new_tokens), ("beams", self.beams)):
+            if value < 1:
+                faults.append(f"{name} is {value!r}, expected a whole number above 0")
         if self.temperature < 0:
             faults.append(f"temperature is {self.temperature!r}, expected 0 or more")
         if not 0 < self.top_p <= 1:

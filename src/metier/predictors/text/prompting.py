@@ -55,6 +55,10 @@ class Codec(Protocol):
         """Give the ids of a template's own text, in which special tokens are meant."""
         ...
 
+    def encode_target(self, text: str) -> list[int]:
+        """Give the ids of a text to be written, which may have a vocabulary of its own."""
+        ...
+
     def decode(self, ids: Sequence[int]) -> str:
         """Give the text of ids, without special tokens."""
         ...
@@ -91,6 +95,10 @@ class FileCodec:
         """Give the ids of a template's own text, in which special tokens are meant."""
         ids: list[int] = self._marks.encode(text, add_special_tokens=False).ids
         return ids
+
+    def encode_target(self, text: str) -> list[int]:
+        """Give the ids of a text to be written: there is one vocabulary."""
+        return self.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Give the text of ids, without special tokens."""

@@ -20,9 +20,9 @@ from metier.training.encoder_settings import HeadSettings, StartedSettings
 from metier.training.heads.head import Exportable, Ready, Task
 from metier.training.heads.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
 from metier.training.heads.linear_probe import fit_probe
-from metier.training.heads.pooled_classifier import PooledClassifier
 from metier.training.heads.ridge_probe import RidgeStart, Unit
-from metier.training.objectives.soft_labels import with_soft
+from metier.training.heads.token_model import PooledClassifier
+from metier.training.objectives.composition import with_soft
 
 # Vectors of rows beside their examples.
 Known = tuple[Examples, np.ndarray]

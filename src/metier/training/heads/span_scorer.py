@@ -40,7 +40,8 @@ class SpanScorer(TokenModel):
             self.head.weight.normal_(std=SPREAD, generator=random)
             self.head.bias.zero_()
         self.takes_types = "token_type_ids" in inspect.signature(encoder.forward).parameters
-        self.has_types = has_types and self.takes_types and getattr(encoder.config, "type_vocab_size", 0) > 1
+        n_types = encoder.config.to_dict().get("type_vocab_size", 0)  # type: ignore[union-attr, operator]
+        self.has_types = has_types and self.takes_types and n_types > 1
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Give scores of shape (n_windows, n_tokens, 2): of beginning and of ending the answer.

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 import torch
 
 from metier.training.batch import Batch
-from metier.training.objectives.hooks import embedding_model
-from metier.training.objectives.objective import Objective
+from metier.training.objectives.objective import Objective, embedding_model
 
 
 def fgm(objective: Objective, *, size: float = 1.0) -> Objective:

@@ -7,7 +7,7 @@ compares passes, then what looks at weights. Which terms a method takes hangs on
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from metier.bases.adaptation.naming import KINDS
 from metier.errors import SettingsError
 from metier.training.batch import Batch, Rows
+from metier.training.batching import TokenisedRows
 from metier.training.objectives.adversarial import fgm, pgd
 from metier.training.objectives.cross_entropy import balanced_weights
 from metier.training.objectives.distillation import TaughtRows, distillation
@@ -306,3 +307,16 @@ def _clashes(terms: Mapping[str, object], losses: Sequence[str]) -> list[str]:
             if name in terms
         ]
     return faults
+
+
+# Of a probability that is 0 the logarithm has no end.
+SMALLEST_SHARE = 1e-6
+
+
+def with_soft(rows: TokenisedRows, soft: np.ndarray, *, objective: str | None) -> TokenisedRows:
+    """Give rows that are learned by soft labels: as a teacher's where the objective distils, else in the labels' place."""
+    if "distillation" not in parse(objective):
+        return replace(rows, truth=soft)
+    return TaughtRows(
+        rows.ids, rows.truth, rows.pad_id, np.log(np.maximum(soft, SMALLEST_SHARE)), shares=rows.shares
+    )

@@ -8,8 +8,7 @@ import torch
 
 from metier.training.batch import Batch, known_labels, with_labels
 from metier.training.batching import TokenisedRows
-from metier.training.objectives.hooks import watched_logits
-from metier.training.objectives.objective import Objective
+from metier.training.objectives.objective import Objective, watched_logits
 
 
 @dataclass(frozen=True)

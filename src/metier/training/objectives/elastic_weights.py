@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from metier.training.batch import Batch, Embeds, Rows
-from metier.training.objectives.hooks import unwrapped, watched_logits
 from metier.training.objectives.learning import LABELS, Learning
-from metier.training.objectives.objective import Objective
+from metier.training.objectives.objective import Objective, unwrapped, watched_logits
 
 # The diagonal is a mean over rows; more of them sharpen it little and each costs a pass there and back.
 ROWS_OF_FISHER = 100

@@ -15,9 +15,8 @@ from metier.training.objectives.corn import corn
 from metier.training.objectives.cross_entropy import cross_entropy
 from metier.training.objectives.focal import focal
 from metier.training.objectives.objective import AsQuestions, Objective, as_they_are
-from metier.training.objectives.span_cross_entropy import span_cross_entropy
 from metier.training.objectives.squared_error import squared_error
-from metier.training.objectives.token_cross_entropy import UNTAGGED, token_cross_entropy
+from metier.training.objectives.token_cross_entropy import UNTAGGED, span_cross_entropy, token_cross_entropy
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,8 @@ class Learning:
     answer : AnswerKind
         Says which terms can be put on the losses.
     losses : mapping of str to callable
-        By name, the first being the default; each takes numbers of its term and what it shares with the others.
+        What computes each loss that the kind names, in its order, the first being the default; each takes numbers of
+        its term and what it shares with the others.
     questions : callable
         Gives the logits as choices of one answer each, which a softmax over the last axis tells apart; a score,
         which is none, has a logit by itself there.
@@ -38,6 +38,13 @@ class Learning:
     answer: AnswerKind
     losses: Mapping[str, Callable[..., Objective]]
     questions: AsQuestions
+
+    def __post_init__(self) -> None:
+        """Hold the names to those of the kind."""
+        if tuple(self.losses) != self.answer.losses:
+            raise ValueError(
+                f"{self.answer.name} names the losses {self.answer.losses}, found {tuple(self.losses)}"
+            )
 
     def drawn(self, logits: torch.Tensor, batch: Batch, generator: torch.Generator) -> torch.Tensor:
         """Give the log-likelihood of an answer that is drawn from the model's own, summed over its questions."""

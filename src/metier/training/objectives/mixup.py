@@ -8,8 +8,7 @@ import torch
 
 from metier.errors import SettingsError
 from metier.training.batch import Batch, known_labels, with_labels
-from metier.training.objectives.hooks import embedding_model, unwrapped
-from metier.training.objectives.objective import Objective
+from metier.training.objectives.objective import Objective, embedding_model, unwrapped
 
 
 def mixup(objective: Objective, *, concentration: float = 0.4) -> Objective:

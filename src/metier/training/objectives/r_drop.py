@@ -3,8 +3,7 @@
 import torch
 
 from metier.training.batch import Batch
-from metier.training.objectives.hooks import watched_logits
-from metier.training.objectives.objective import AsQuestions, Objective, as_they_are
+from metier.training.objectives.objective import AsQuestions, Objective, as_they_are, watched_logits
 
 
 def r_drop(objective: Objective, *, weight: float = 0.5, questions: AsQuestions = as_they_are) -> Objective:

@@ -3,8 +3,7 @@
 import torch
 
 from metier.training.batch import Batch
-from metier.training.objectives.hooks import watched_vectors
-from metier.training.objectives.objective import Objective
+from metier.training.objectives.objective import Objective, watched_vectors
 
 
 def simcse(*, temperature: float = 0.05) -> Objective:

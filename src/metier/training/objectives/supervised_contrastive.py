@@ -3,8 +3,7 @@
 import torch
 
 from metier.training.batch import Batch, known_labels
-from metier.training.objectives.hooks import watched_vectors
-from metier.training.objectives.objective import Objective
+from metier.training.objectives.objective import Objective, watched_vectors
 
 
 def supervised_contrastive(objective: Objective, *, weight: float = 0.3, temperature: float = 0.3) -> Objective:

@@ -1,4 +1,4 @@
-"""Cross-entropy over the tokens that have a tag."""
+"""Cross-entropy over tokens: of the tags of those that have one, or of where an answer begins and ends."""
 
 import torch
 
@@ -36,5 +36,20 @@ def token_cross_entropy(*, label_smoothing: float = 0.0, focusing: float = 0.0) 
             ignore_index=UNTAGGED,
             label_smoothing=label_smoothing,
         )
+
+    return objective
+
+
+def span_cross_entropy() -> Objective:
+    """Give the mean negative log-likelihood of first and last tokens as an objective.
+
+    The model gives scores of shape (n_windows, n_tokens, 2), a batch's labels are of shape (n_windows, 2): first and
+    last token of the answer, token 0 twice where the window does not hold it.
+    """
+
+    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        scores = model(batch).float()
+        # Positions are the classes: (n_windows, n_tokens, 2) against (n_windows, 2).
+        return torch.nn.functional.cross_entropy(scores, known_labels(batch))
 
     return objective

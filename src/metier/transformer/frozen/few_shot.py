@@ -19,18 +19,18 @@ from metier.tasks.examples import Examples
 from metier.tasks.folds import held_out
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
-from metier.training.attention import fastest_attention
-from metier.training.balanced_batches import BATCH_ROWS, VectorsByLength, balanced_batches
 from metier.training.batching import TokenisedRows
+from metier.training.contrastive import BATCH_ROWS, VectorsByLength, balanced_batches
+from metier.training.encoder_passes import fastest_attention
 from metier.training.heads.linear_probe import Probe, fit_probe
-from metier.training.layer_decay import parameter_groups
+from metier.training.learning_rate import parameter_groups
 from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives.supervised_contrastive import contrast
 from metier.training.training_cost import Cost
-from metier.transformer.frozen.base_cost import reading_cost
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import FewShotSettings
+from metier.transformer.frozen.frozen_vectors import reading_cost
 
 # Above it the rows say by themselves what a label's name would add, and fine-tuning whole pays more.
 MOST_ROWS_A_LABEL = 32

@@ -13,9 +13,9 @@ import numpy as np
 from metier.tasks.answers import Decodable, Decoder
 from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.examples import Examples
-from metier.training.heads.dense_ridge import fit_dense_ridge
 from metier.training.heads.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
 from metier.training.heads.linear_probe import Probe, fit_probe
+from metier.training.heads.ridge_probe import fit_dense_ridge
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # A row, on standardised numbers.
 UNFITTED_PENALTY = 0.3  # Where no row can be held out.

@@ -28,7 +28,6 @@ from metier.tasks.inputs.pair import Pair
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.text.language import detect_language
-from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.frozen_heads import (
     LABEL_HEAD,
     LABEL_SET_HEAD,
@@ -41,7 +40,7 @@ from metier.transformer.frozen.frozen_settings import (
     FrozenManyLabelsSettings,
     FrozenRidgeSettings,
 )
-from metier.transformer.frozen.pair_vectors import compared, distinct_texts, frozen_vectors
+from metier.transformer.frozen.frozen_vectors import ReadsByFrozenBase, compared, distinct_texts, frozen_vectors
 
 COMPARISON = "difference"
 

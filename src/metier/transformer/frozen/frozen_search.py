@@ -28,9 +28,8 @@ from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.text.given_texts import as_texts
 from metier.text.language import detect_language
-from metier.transformer.frozen.base_cost import ReadsByFrozenBase
 from metier.transformer.frozen.frozen_settings import FrozenSearchSettings
-from metier.transformer.frozen.pair_vectors import frozen_vectors
+from metier.transformer.frozen.frozen_vectors import ReadsByFrozenBase, frozen_vectors
 
 HUGGING_FACE = "huggingface"
 

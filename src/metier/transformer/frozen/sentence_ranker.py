@@ -26,10 +26,9 @@ from metier.tasks.inputs.conversation import last_words
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.text.language import detect_language
-from metier.training.heads.dense_ridge import fit_dense_ridge
-from metier.transformer.frozen.base_cost import ReadsByFrozenBase
+from metier.training.heads.ridge_probe import fit_dense_ridge
 from metier.transformer.frozen.frozen_settings import SentenceRankerSettings
-from metier.transformer.frozen.pair_vectors import frozen_vectors
+from metier.transformer.frozen.frozen_vectors import ReadsByFrozenBase, frozen_vectors
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # A piece, on standardised numbers.
 COUNTS = (1, 2, 3)

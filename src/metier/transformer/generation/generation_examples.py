@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import transformers
 
-from metier.bases.generative_bases import GenerativeBase, load_codec
+from metier.bases.base import GenerativeBase
+from metier.bases.generative_bases import load_codec
 from metier.bases.huggingface_folder import quiet_transformers
 from metier.errors import DataError
 from metier.predictors.onnx.token_choice import smallest_unrepeated
@@ -99,7 +100,7 @@ def encode_answer(
     codec: Codec, settings: PromptSettings, base: GenerativeBase, target: str, end_id: int
 ) -> list[int]:
     """Give the tokens that a model should write, the end mark included."""
-    ids = codec.encode_target(target) if hasattr(codec, "encode_target") else codec.encode(target)
+    ids = codec.encode_target(target)
     if not base.is_encoder_decoder:
         return [*ids, end_id]
     return [*settings.before, *ids, *(settings.after or (end_id,))]
@@ -143,7 +144,7 @@ def _most_new_tokens(lengths: Sequence[int], context: int) -> int:
 def _prompt_settings(
     base: GenerativeBase, tokenizer: Any, *, kind: str, room: int, instruction: str | None, language: str
 ) -> PromptSettings:
-    own = getattr(tokenizer, "chat_template", None)
+    own = tokenizer.chat_template
     is_chat = isinstance(own, str) and not base.is_encoder_decoder
     template = str(own) if is_chat else ENCODER_TEMPLATE if base.is_encoder_decoder else PLAIN_TEMPLATE
     before, after = ((), ()) if is_chat else _affixes(tokenizer)

@@ -10,8 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.adaptation import AdaptationName, faults_of, parse_adaptation
-from metier.bases.adaptation.adaptation import Adapted
-from metier.bases.adaptation.loading import load_adaptation
+from metier.bases.adaptation.adaptation import Adapted, load_adaptation
 from metier.bases.generative_bases import (
     load_language_model,
     resolve_generative_base,

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import psutil
 import transformers
+from pydantic import Field
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from metier.bases.base import GenerativeBase
 from metier.bases.generative_bases import (
-    GenerativeBase,
     load_codec,
     load_language_model,
     resolve_generative_base,
@@ -31,6 +32,7 @@ from metier.tasks.answers.label import LABEL
 from metier.tasks.estimators import Classifier
 from metier.tasks.inputs.text import TEXT
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.training.training_cost import Cost
 from metier.transformer.generation.label_likelihood import PLACE, LabelLikelihood
 
@@ -78,26 +80,35 @@ class TorchPromptedPredictor:
         return Answers(softmax(scores / self._temperature), self.labels, (self.name,) * len(texts))
 
 
+class PromptedSettings(MethodSettings):
+    """Settings of a base that is asked for a label."""
+
+    base: str = Field("auto", description="A causal model: a folder, `smollm2` (which `auto` is), a hub name.")
+    descriptions: Mapping[str, str] | None = Field(
+        None, description="How a label is written where its name, underscores as spaces, says too little."
+    )
+    template: str = Field(TEMPLATE, description="What stands around the text; the label is what follows.")
+    temperature: float | None = Field(
+        None, gt=0, description="Of the softmax over the scores; None: fitted on validation."
+    )
+    most_scored: int = Field(
+        100, ge=1, description="Validation rows to fit it on; each costs a pass of the base."
+    )
+    random_state: Any = Field(0, description="Which rows these are.")
+
+    @classmethod
+    def misfits(cls, values: Mapping[str, Any]) -> list[str]:
+        """Say what a template lacks."""
+        template = values["template"]
+        return [] if PLACE in template else [f"template is {template!r}, expected a text with {PLACE} in it"]
+
+
+@with_settings(PromptedSettings)
 class Prompted(Classifier):
     """A generative base asked which label goes on from the text; no label of a row is learned from.
 
     For bases of some billion weights: with the small one that comes with Metier, of 135 million, `ZeroShot` is far
     better and hundreds of times as fast. It is answered by torch: `metier[train]` is needed where it serves.
-
-    Parameters
-    ----------
-    base : str, default="auto"
-        A causal model: a folder, `smollm2` (which `auto` is), a hub name.
-    descriptions : mapping of str to str, default=None
-        How a label is written where its name, underscores as spaces, says too little.
-    template : str, default="Text: {text}\\nTopic:"
-        What stands around the text; the label is what follows.
-    temperature : float, default=None
-        Of the softmax over the scores; None: fitted on validation.
-    most_scored : int, default=100
-        Validation rows to fit it on; each costs a pass of the base.
-    random_state : int, default=0
-        Which rows these are.
 
     Attributes
     ----------
@@ -110,29 +121,11 @@ class Prompted(Classifier):
     name = "prompted.v1"
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True, writes=True)
 
-    def __init__(
-        self,
-        *,
-        base: str = "auto",
-        descriptions: Mapping[str, str] | None = None,
-        template: str = TEMPLATE,
-        temperature: float | None = None,
-        most_scored: int = 100,
-        random_state: int = 0,
-    ):
-        self.base = base
-        self.descriptions = descriptions
-        self.template = template
-        self.temperature = temperature
-        self.most_scored = most_scored
-        self.random_state = random_state
-
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Learn the label space and fit the temperature; without `validation` rows of X serve, none being learned."""
-        if PLACE not in self.template:
-            raise SettingsError([f"template is {self.template!r}, expected a text with {PLACE} in it"])
+        self.Settings.of(self)
         examples = LABEL.check(TEXT.read(X), y)
         validation_rows = (
             examples

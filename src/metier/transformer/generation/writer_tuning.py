@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from metier.bases.adaptation.adaptation import Adapted
-from metier.bases.generative_bases import GenerativeBase
+from metier.bases.base import GenerativeBase
 from metier.bases.precision import mixed_precision
 from metier.progress import Listener
 from metier.training.batching import plan_epoch
 from metier.training.encoder_settings import ScheduleSettings
 from metier.training.fine_tuning import checkpoints_of
 from metier.training.loop import Loop, Outcome
-from metier.training.objectives.penalty import with_penalty
+from metier.training.objectives.objective import with_penalty
 from metier.transformer.generation.generation_rows import GenerationRows, Writer, answer_cross_entropy
 
 

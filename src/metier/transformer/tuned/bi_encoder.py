@@ -1,6 +1,7 @@
 """The base taught which texts belong together; a pair is judged by the cosine of its two vectors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,15 +21,15 @@ from metier.tasks.estimators import PairClassifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import PAIR
 from metier.tasks.inputs.pair import Pair, as_pairs
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.tasks.text_pair import find_match_label
 from metier.text.language import detect_language
 from metier.training.contrastive import Matches, VectorSettings, tune_vectors
 from metier.training.heads.linear_probe import Probe, fit_probe
 from metier.training.training_cost import Cost, measure_training
-from metier.training.tuned_method import in_part
-from metier.transformer.frozen.pair_vectors import compared, distinct_texts, trained_vectors
+from metier.training.tuned_method import FINE_TUNING, in_part
+from metier.transformer.frozen.frozen_vectors import compared, distinct_texts, trained_vectors
 
 COMPARISON = "cosine"
 # Where no pair can be held out, a cosine of a half has to be the border.
@@ -76,9 +77,7 @@ class BiEncoder(PairClassifier):
     """
 
     name = "bi_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED, needs_base=True, takes_adaptation=True, trains_together=True
-    )
+    capabilities: ClassVar[Capabilities] = replace(FINE_TUNING, takes_objective=False)
     probe_: Probe | None
     _validation: Examples | None
 

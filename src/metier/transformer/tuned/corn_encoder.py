@@ -1,18 +1,19 @@
 """Grades by the base fine-tuned whole under an ordinal head."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
 from metier.tasks.answers import GRADE
 from metier.tasks.inputs import TEXT
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
 from metier.training.heads.pooled_head import PooledHead, QuestionStart
 from metier.training.objectives.learning import GRADES
-from metier.training.tuned_method import TunedClassifier, TunedMethod
+from metier.training.tuned_method import FINE_TUNING, TunedClassifier, TunedMethod
 
 
 class CornSettings(StartedSettings):
@@ -48,14 +49,7 @@ class CornEncoder(TunedClassifier):
     """
 
     name = "corn_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        baseline="encoder.v1",
-        needs_base=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        trains_together=True,
-    )
+    capabilities: ClassVar[Capabilities] = replace(FINE_TUNING, baseline="encoder.v1")
     method = TunedMethod(
         TEXT,
         PooledHead("onnx_grader.v1", QuestionStart(), states_reading=True),

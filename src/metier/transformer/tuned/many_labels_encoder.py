@@ -1,12 +1,11 @@
 """Many labels by the base fine-tuned whole, one sigmoid a label."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 
 from metier.tasks.answers import LABEL_SET
 from metier.tasks.inputs import TEXT
-from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
 from metier.training.heads.pooled_head import PooledHead, QuestionStart
@@ -40,13 +39,6 @@ class ManyLabelsEncoder(TunedLabelSets):
     """
 
     name = "many_labels_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        needs_base=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        trains_together=True,
-    )
     method = TunedMethod(
         TEXT, PooledHead("onnx_many_labels.v1", QuestionStart(), states_reading=True), LABEL_SET
     )

@@ -1,16 +1,17 @@
 """A pretrained encoder fine-tuned to point at the answer in a passage."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from metier.tasks.answers import PASSAGE_ANSWER
 from metier.tasks.inputs import QUESTION
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.heads.answer_head import AnswerHead, PassageSettings
-from metier.training.tuned_method import TunedEstimator, TunedMethod
+from metier.training.tuned_method import FINE_TUNING, TunedEstimator, TunedMethod
 
 
 class ReaderSettings(PassageSettings):
@@ -39,12 +40,5 @@ class Reader(TunedEstimator):
     """
 
     name = "reader.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        needs_base=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        reads_windows=True,
-        trains_together=True,
-    )
+    capabilities: ClassVar[Capabilities] = replace(FINE_TUNING, reads_windows=True)
     method = TunedMethod(QUESTION, AnswerHead(), PASSAGE_ANSWER)

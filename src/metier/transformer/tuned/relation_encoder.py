@@ -1,12 +1,9 @@
 """The base fine-tuned whole on texts with two entities marked."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from metier.tasks.answers import RELATION
 from metier.tasks.inputs import MARKED_TEXT
-from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import OBJECTIVE, LabelSettings
 from metier.training.heads.marked_head import MarkedHead
@@ -51,11 +48,4 @@ class RelationEncoder(TunedClassifier):
     """
 
     name = "relation_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        needs_base=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        trains_together=True,
-    )
     method = TunedMethod(MARKED_TEXT, MarkedHead(), RELATION)

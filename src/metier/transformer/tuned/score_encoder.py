@@ -1,6 +1,6 @@
 """Scores by the base fine-tuned whole, one number a text or pair."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 from sklearn.base import RegressorMixin
@@ -8,7 +8,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.tasks.answers import SCORE
 from metier.tasks.inputs import TEXT_OR_PAIR
-from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
 from metier.training.heads.pooled_head import PooledHead
@@ -42,13 +41,6 @@ class ScoreEncoder(RegressorMixin, TunedEstimator):
     """
 
     name = "score_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        needs_base=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        trains_together=True,
-    )
     method = TunedMethod(TEXT_OR_PAIR, PooledHead("onnx_scorer.v1", RidgeStart(), states_reading=True), SCORE)
 
     def predict(self, X: Any) -> list[float]:

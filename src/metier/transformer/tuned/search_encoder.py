@@ -1,5 +1,6 @@
 """Search by meaning, taught: the base fine-tuned so that queries lie beside what answers them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,12 +17,13 @@ from metier.predictors.composite.retrieve_rerank import (
 from metier.progress import Listener, ignore
 from metier.tasks.collection import collection_of, known_pairs
 from metier.tasks.estimators import SearchMethod
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.text.given_texts import as_texts
 from metier.training.contrastive import VectorSettings
 from metier.training.encoder_settings import Precision, Unchecked
 from metier.training.training_cost import Cost
+from metier.training.tuned_method import FINE_TUNING
 from metier.transformer.frozen.frozen_search import bring_up, by_vectors
 from metier.transformer.tuned.bi_encoder import BiEncoder, BiEncoderSettings
 
@@ -68,9 +70,7 @@ class SearchEncoder(SearchMethod):
     """
 
     name = "search_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED, needs_base=True, takes_adaptation=True, trains_together=True
-    )
+    capabilities: ClassVar[Capabilities] = replace(FINE_TUNING, takes_objective=False)
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore

@@ -1,6 +1,6 @@
 """The base fine-tuned whole with a head on every token: spans found by an encoder."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 from metier.tasks.answers import SPANS
 from metier.tasks.answers.scored_spans import ScoredSpan
 from metier.tasks.inputs import TEXT
-from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import SmoothedSettings
 from metier.training.heads.token_head import TokenHead
@@ -60,13 +59,6 @@ class TokenEncoder(TunedEstimator):
     """
 
     name = "token_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        needs_base=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        trains_together=True,
-    )
     method = TunedMethod(TEXT, TokenHead(), SPANS)
 
     def _keep(self, fitted: Fitted, labels: np.ndarray) -> None:

@@ -1,20 +1,20 @@
 """The encoder that also learns to answer unlabelled texts alike, however they are put."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from metier.bases.base import Base
 from metier.bases.known_bases import load_tokenizer
 from metier.features.tokenization import token_ids
-from metier.progress import Listener
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import Unchecked
 from metier.training.heads.head import Ready
 from metier.training.objectives import Objective
 from metier.training.training_cost import Cost
+from metier.training.tuned_method import UnlabelledUse
 from metier.transformer.tuned.encoder import Encoder, EncoderSettings
 from metier.transformer.unlabelled.consistency import ConsistencyRows, consistency, other_versions
 from metier.transformer.unlabelled.word_neighbours import word_neighbours
@@ -44,14 +44,8 @@ class ConsistencySettings(EncoderSettings):
 
 
 @dataclass(frozen=True)
-class AlikeAnswers:
+class AlikeAnswers(UnlabelledUse):
     """Unlabelled texts stand among the rows with another version each; both have to get the same answer."""
-
-    def base(
-        self, base: Base, settings: ConsistencySettings, listener: Listener
-    ) -> tuple[Base, dict[str, Any]]:
-        """Leave the base as it is."""
-        return base, {}
 
     def learned(
         self, ready: Ready, base: Base, settings: ConsistencySettings, objective: Objective
@@ -97,14 +91,7 @@ class ConsistencyEncoder(Encoder):
     """
 
     name = "consistency_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        baseline="encoder.v1",
-        needs_base=True,
-        learns_from_unlabelled=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        takes_soft_labels=True,
-        trains_together=True,
+    capabilities: ClassVar[Capabilities] = replace(
+        Encoder.capabilities, baseline="encoder.v1", learns_from_unlabelled=True
     )
     method = replace(Encoder.method, unlabelled=AlikeAnswers())

@@ -7,12 +7,11 @@ from pydantic import Field
 
 from metier.bases.base import Base
 from metier.progress import Listener
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import Unchecked
-from metier.training.heads.head import Ready
-from metier.training.objectives import Objective
 from metier.training.training_cost import Cost
+from metier.training.tuned_method import UnlabelledUse
 from metier.transformer.tuned.encoder import Encoder, EncoderSettings
 from metier.transformer.unlabelled.masked_pretraining import MaskingSettings, pretrain
 
@@ -30,7 +29,7 @@ class PretrainedSettings(EncoderSettings):
 
 
 @dataclass(frozen=True)
-class WordsFirst:
+class WordsFirst(UnlabelledUse):
     """The base fills in masked words of the unlabelled texts before it is fine-tuned."""
 
     def base(self, base: Base, settings: PretrainedSettings, listener: Listener) -> tuple[Base, dict[str, Any]]:
@@ -46,12 +45,6 @@ class WordsFirst:
         )
         learned, facts = pretrain(base, list(settings.unlabelled), masking, listener=listener)
         return learned, {"pretraining": facts}
-
-    def learned(
-        self, ready: Ready, base: Base, settings: PretrainedSettings, objective: Objective
-    ) -> tuple[Ready, Objective]:
-        """Leave rows and objective as they are."""
-        return ready, objective
 
     def cost(self, cost: Cost, settings: PretrainedSettings) -> Cost:
         """Count the passes over the unlabelled texts."""
@@ -74,14 +67,7 @@ class PretrainedEncoder(Encoder):
     """
 
     name = "pretrained_encoder.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cost=CostRank.FINE_TUNED,
-        baseline="encoder.v1",
-        needs_base=True,
-        learns_from_unlabelled=True,
-        takes_adaptation=True,
-        takes_objective=True,
-        takes_soft_labels=True,
-        trains_together=True,
+    capabilities: ClassVar[Capabilities] = replace(
+        Encoder.capabilities, baseline="encoder.v1", learns_from_unlabelled=True
     )
     method = replace(Encoder.method, unlabelled=WordsFirst())

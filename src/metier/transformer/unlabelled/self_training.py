@@ -10,10 +10,10 @@ from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.training_cost import Cost
-from metier.transformer.frozen.base_cost import PROBE_SECONDS
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import SelfTrainingSettings
+from metier.transformer.frozen.frozen_vectors import PROBE_SECONDS
 
 
 @dataclass(frozen=True)

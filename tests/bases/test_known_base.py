@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from metier.bases import available_bases, resolve_base
-from metier.bases.base_table import BASES, base_names, known_base
-from metier.bases.known_base import file_hash
+from metier.bases.known_base import BASES, base_names, file_hash, known_base
 from metier.bases.known_bases import is_for_reading, is_for_writing
 from metier.errors import UnknownNameError, WrongHashError
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from metier.classical.learners.learner import LinearModel, Setting
+from metier.classical.learners import LinearModel, Setting, TrainingRows
 
 MODELS = ("shared", "separate")
 STRENGTHS = (30.0, 300.0)  # Weak: rows are vectors of length about 1, and log-loss still fell at 300.
@@ -43,18 +43,10 @@ class GradeSteps:
         strengths = STRENGTHS if self.C is None else (self.C,)
         return [{"model": model, "C": C} for model in models for C in strengths]
 
-    def train(
-        self,
-        matrix: csr_matrix,
-        truth: np.ndarray,
-        setting: Setting,
-        *,
-        n_logits: int,
-        seed: int,
-        weights: np.ndarray | None = None,
-    ) -> LinearModel:
-        """Fit the steps; `truth` holds places of grades in their order."""
-        above = truth[:, None] > np.arange(n_logits)
+    def train(self, rows: TrainingRows, setting: Setting) -> LinearModel:
+        """Fit the steps; the truth holds places of grades in their order."""
+        matrix, n_logits = rows.matrix, rows.n_logits
+        above = rows.truth[:, None] > np.arange(n_logits)
         if setting["model"] == "separate":
             steps = [_fit_step(matrix, own, C=setting["C"]) for own in above.T]
             return LinearModel(

@@ -1,1 +1,0 @@
-"""Ways to learn weights from features, one a file."""
