@@ -9,7 +9,7 @@ import numpy as np
 from metier import evaluation
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.grade_order import order_of
-from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words
+from metier.tasks.answers.kind import AnswerKind, RecordFields, Words
 from metier.tasks.answers.label import LABEL, LABEL_RECORD, ON_WEIGHTS_AND_WORDS, scores_of_labels
 from metier.tasks.examples import Examples
 
@@ -56,7 +56,7 @@ class GradeDecoder:
 
 
 @dataclass(frozen=True)
-class Grade(PlainAnswer):
+class Grade(AnswerKind):
     """One grade a row; the truth is an ndarray of int64 of shape (n_rows,), places in the order.
 
     Parameters

@@ -46,6 +46,8 @@ RecordFields = Mapping[str, tuple[Any, str]]
 class AnswerKind(Protocol):
     """A form of answers; all that is particular to it stands in its file.
 
+    A kind inherits from it: what is given here holds unless the kind states otherwise.
+
     Parameters
     ----------
     name : str
@@ -62,61 +64,27 @@ class AnswerKind(Protocol):
         Whether each answer is one label with probabilities of all.
     losses : tuple of str
         Names of the losses that suit, the first being the default.
+    lines_show_question : bool
+        Whether the lines of a report hold what was asked.
+    chooses : tuple of str
+        Arguments of a method that validation chooses where they are None.
     terms : tuple of str
         Names of what can be put on these losses.
     ensembles : tuple of str
         Versioned names of the ensembles that suit.
     """
 
-    @property
-    def name(self) -> str:
-        """Its name in the table."""
-        ...
-
-    @property
-    def losses(self) -> tuple[str, ...]:
-        """Names of the losses that suit, the default first."""
-        ...
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """Names of what can be put on these losses."""
-        ...
-
-    @property
-    def ensembles(self) -> tuple[str, ...]:
-        """Names of the ensembles that suit."""
-        ...
-
-    @property
-    def role(self) -> str | None:
-        """The role of the column that holds targets."""
-        ...
-
-    @property
-    def words(self) -> Words:
-        """What a model card states of it."""
-        ...
-
-    @property
-    def record(self) -> RecordFields:
-        """What a record has besides `answered_by`."""
-        ...
-
-    @property
-    def nested_columns(self) -> Mapping[str, Mapping[str, str]]:
-        """The parts of fields that are lists of structures."""
-        ...
-
-    @property
-    def lines_show_question(self) -> bool:
-        """Whether the lines of a report hold what was asked."""
-        ...
-
-    @property
-    def is_one_label(self) -> bool:
-        """Whether each answer is one label with probabilities of all."""
-        ...
+    name: ClassVar[str]
+    losses: ClassVar[tuple[str, ...]]
+    words: ClassVar[Words]
+    record: ClassVar[RecordFields]
+    role: ClassVar[str | None] = None
+    nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
+    is_one_label: ClassVar[bool] = False
+    lines_show_question: ClassVar[bool] = False
+    terms: ClassVar[tuple[str, ...]] = ()
+    ensembles: ClassVar[tuple[str, ...]] = ()
+    chooses: ClassVar[tuple[str, ...]] = ()
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
         """Check what items should be answered with.
@@ -132,52 +100,58 @@ class AnswerKind(Protocol):
         """
         ...
 
+    def strata(self, examples: Examples) -> np.ndarray:
+        """Give the stratum of each row, of which each part gets its share: int of shape (n_rows,)."""
+        return np.zeros(len(examples), dtype=np.int64)
+
     def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Give positions (kept, held out): one tenth held out, or each of five folds where rows are few."""
-        ...
+        yield from stratified_folds(self.strata(examples), random_state=random_state)
 
     def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give examples to learn from and to choose on; None where nothing can be held out."""
-        ...
-
-    def is_correct(self, answers: AnswerBatch, examples: Examples) -> np.ndarray:
-        """Say which rows are answered correctly, a bool ndarray of shape (n_rows,)."""
-        ...
+        """Give the first fold as examples to learn from and to choose on; None where nothing can be held out."""
+        return first_split(examples, self.folds(examples, random_state=random_state))
 
     def is_right(self, target: Any, predicted: Any) -> bool:
-        """Whether one answer, as metrics take it, is what the row should be answered with."""
-        ...
+        """Whether one answer is what the row should be answered with."""
+        return bool(as_lists(target) == as_lists(predicted))
+
+    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
+        """Say which rows are answered correctly, a bool ndarray of shape (n_rows,)."""
+        pairs = zip(examples.truth, answers.predicted, strict=True)
+        return np.array([self.is_right(target, predicted) for target, predicted in pairs], dtype=bool)
 
     @property
     def has_labels(self) -> bool:
-        """Whether targets hold labels."""
-        ...
+        """Whether targets hold labels: where a card counts them, they do."""
+        return "{n}" in self.words.gives
 
     def row_labels(self, value: Any) -> list[str]:
-        """Give the labels in a cell of the column of targets; an empty list where the row is unlabelled."""
-        ...
+        """Give the labels in a cell of the column of targets: there are none."""
+        return []
 
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give a record on one line of a terminal."""
         ...
 
     def lines(self, row: Mapping[str, Any]) -> list[Line]:
-        """Give what a report shows of one answered row.
+        """Give what a report shows of one answered row: the truth and the answer.
 
         Parameters
         ----------
         row : mapping
             `item`, `target`, `target_text`, `predicted` and `record`.
         """
-        ...
+        truth = row.get("target_text") or in_words(row["target"])
+        return [Line("truth", truth), Line("answered", in_words(row["predicted"]))]
 
     def by_type(self, targets: Sequence[Any], predicted: Sequence[Any]) -> list[dict[str, Any]]:
-        """Give precision, recall and F1 of each label of answers that are not one label each."""
-        ...
+        """Give the figures of each label: there are none."""
+        return []
 
     def ranking_metric(self, match_label: str | None) -> str | None:
-        """Give the metric of the order of probabilities; None: they rank nothing."""
-        ...
+        """Give the metric of the order of probabilities: they rank nothing."""
+        return None
 
     def ranked(
         self,
@@ -188,7 +162,7 @@ class AnswerKind(Protocol):
         match_label: str | None,
     ) -> tuple[Any, Any]:
         """Give what that metric takes as truth and as answers."""
-        ...
+        return targets, probabilities
 
 
 class Decoder(Protocol):
@@ -234,11 +208,6 @@ class Decodable(AnswerKind, Protocol):
         Arguments of a method that validation chooses where they are None.
     """
 
-    @property
-    def chooses(self) -> tuple[str, ...]:
-        """Arguments that validation chooses where they are None."""
-        ...
-
     def n_logits(self, examples: Examples) -> int:
         """Give how many logits a head needs, a row or a token."""
         ...
@@ -268,73 +237,6 @@ class Decodable(AnswerKind, Protocol):
             `score` (more is better), `score_error` (its standard error), and figures for people.
         """
         ...
-
-
-class PlainAnswer:
-    """What holds of an answer kind unless it states otherwise."""
-
-    words: ClassVar[Words]
-    role: ClassVar[str | None] = None
-    nested_columns: ClassVar[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
-    is_one_label: ClassVar[bool] = False
-    lines_show_question: ClassVar[bool] = False
-    terms: ClassVar[tuple[str, ...]] = ()
-    ensembles: ClassVar[tuple[str, ...]] = ()
-    chooses: ClassVar[tuple[str, ...]] = ()
-
-    def strata(self, examples: Examples) -> np.ndarray:
-        """Give the stratum of each row, of which each part gets its share: int of shape (n_rows,)."""
-        return np.zeros(len(examples), dtype=np.int64)
-
-    def folds(self, examples: Examples, *, random_state: Seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give positions (kept, held out): one tenth held out, or each of five folds where rows are few."""
-        yield from stratified_folds(self.strata(examples), random_state=random_state)
-
-    def held_out(self, examples: Examples, *, random_state: Seed) -> tuple[Examples, Examples] | None:
-        """Give the first fold as examples to learn from and to choose on; None where nothing can be held out."""
-        return first_split(examples, self.folds(examples, random_state=random_state))
-
-    def is_right(self, target: Any, predicted: Any) -> bool:
-        """Whether one answer is what the row should be answered with."""
-        return bool(as_lists(target) == as_lists(predicted))
-
-    def is_correct(self, answers: Any, examples: Examples) -> np.ndarray:
-        """Say which rows are answered correctly, a bool ndarray of shape (n_rows,)."""
-        pairs = zip(examples.truth, answers.predicted, strict=True)
-        return np.array([self.is_right(target, predicted) for target, predicted in pairs], dtype=bool)
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether targets hold labels: where a card counts them, they do."""
-        return "{n}" in self.words.gives
-
-    def row_labels(self, value: Any) -> list[str]:
-        """Give the labels in a cell of the column of targets: there are none."""
-        return []
-
-    def lines(self, row: Mapping[str, Any]) -> list[Line]:
-        """Give the truth and the answer of a row."""
-        truth = row.get("target_text") or in_words(row["target"])
-        return [Line("truth", truth), Line("answered", in_words(row["predicted"]))]
-
-    def by_type(self, targets: Sequence[Any], predicted: Sequence[Any]) -> list[dict[str, Any]]:
-        """Give the figures of each label: there are none."""
-        return []
-
-    def ranking_metric(self, match_label: str | None) -> str | None:
-        """Give the metric of the order of probabilities: they rank nothing."""
-        return None
-
-    def ranked(
-        self,
-        targets: Sequence[Any],
-        probabilities: np.ndarray,
-        *,
-        labels: Sequence[str],
-        match_label: str | None,
-    ) -> tuple[Any, Any]:
-        """Give what that metric takes as truth and as answers."""
-        return targets, probabilities
 
 
 def in_words(answer: Any) -> str:

@@ -10,7 +10,7 @@ from metier import evaluation
 from metier.errors import MissingLabelError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.softmax import softmax
 from metier.tasks.answer_batches import Answers
-from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, mean_and_error
+from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
 from metier.tasks.examples import Examples
 
 # Terms that look at weights and embeddings alone, whatever the answers are.
@@ -62,7 +62,7 @@ LABEL_RECORD: RecordFields = {
 
 
 @dataclass(frozen=True)
-class Label(PlainAnswer):
+class Label(AnswerKind):
     """One label a row; the truth is an ndarray of int64 of shape (n_rows,), positions in the label space."""
 
     name: ClassVar[str] = "label"

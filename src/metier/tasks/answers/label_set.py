@@ -12,7 +12,7 @@ from metier.errors import TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import per_type
 from metier.evaluation.label_set_measures import as_mappings
 from metier.tasks.answer_batches import LabelSetAnswers
-from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words, mean_and_error
+from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.answers.label_hierarchy import (
     clean,
@@ -97,7 +97,7 @@ class LabelSetDecoder:
 
 
 @dataclass(frozen=True)
-class LabelSet(PlainAnswer):
+class LabelSet(AnswerKind):
     """A set of labels a row; the truth is an ndarray of bool of shape (n_rows, n_labels)."""
 
     name: ClassVar[str] = "label_set"

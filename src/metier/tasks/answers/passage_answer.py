@@ -10,7 +10,7 @@ import numpy as np
 from metier.errors import AnswerPlaceError
 from metier.evaluation.answer_measures import exact_match
 from metier.tasks.answers.answer_threshold import AnswerThreshold, Reading, fit_answer_threshold
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words
+from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
 from metier.tasks.folds import Seed, as_random, held_out
@@ -23,7 +23,7 @@ NO_ANSWER = "no answer in the passage"
 
 
 @dataclass(frozen=True)
-class PassageAnswer(PlainAnswer):
+class PassageAnswer(AnswerKind):
     """A piece of each question's passage; the truth is a list of {"text", "start"} a row, empty: no answer."""
 
     name: ClassVar[str] = "passage_answer"

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words
+from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
 from metier.tasks.examples import Examples
 
 SHOWN_MATCHES = 3
 
 
 @dataclass(frozen=True)
-class Ranking(PlainAnswer):
+class Ranking(AnswerKind):
     """A ranking a query; the truth is a list of the ids that answer, one list a row."""
 
     name: ClassVar[str] = "ranking"

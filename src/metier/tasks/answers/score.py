@@ -10,7 +10,7 @@ import numpy as np
 from metier import evaluation
 from metier.errors import DataError, TooFewLabelsError
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words, mean_and_error
+from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.examples import Examples
 
@@ -69,7 +69,7 @@ class ScoreDecoder:
 
 
 @dataclass(frozen=True)
-class Score(PlainAnswer):
+class Score(AnswerKind):
     """A number a row; the truth is an ndarray of float64 of shape (n_rows,)."""
 
     name: ClassVar[str] = "score"

@@ -11,7 +11,7 @@ from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import entity_f1, per_type
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
-from metier.tasks.answers.kind import Line, PlainAnswer, RecordFields, Words
+from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
 from metier.tasks.answers.scored_spans import (
     UNCALIBRATED,
@@ -143,7 +143,7 @@ SPAN_COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Spans(PlainAnswer):
+class Spans(AnswerKind):
     """Spans of each text; the truth is a list of [start, end, label] a row, in order, without overlap."""
 
     name: ClassVar[str] = "spans"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from metier.errors import DataError
 from metier.tasks.answer_batches import RecordAnswers
-from metier.tasks.answers.kind import PlainAnswer, RecordFields, Words
+from metier.tasks.answers.kind import AnswerKind, RecordFields, Words
 from metier.tasks.examples import Examples
 
 Target = str | list[str]
@@ -38,7 +38,7 @@ class TextDecoder:
 
 
 @dataclass(frozen=True)
-class WrittenText(PlainAnswer):
+class WrittenText(AnswerKind):
     """A text a row; the truth is a list of str, or of lists of str where several texts are right."""
 
     name: ClassVar[str] = "written_text"
