@@ -109,7 +109,7 @@ def test_a_limit_holds_for_each_of_several_numbers(structure):
 
 # What the source keeps of the limits in `structure.json`; the script shows the others too.
 @pytest.mark.parametrize(
-    "name", ["bodies", "biggest room", "knots", "late imports", "short files", "one importer"]
+    "name", ["bodies", "biggest room", "knots", "late imports", "reflections", "short files", "one importer"]
 )
 def test_the_source_keeps_its_limits(structure, stored, found, name):
     assert structure.is_within(found[name], stored["limits"][name]), found[name]

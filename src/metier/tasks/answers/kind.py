@@ -200,13 +200,7 @@ class Decoder(Protocol):
 
 @runtime_checkable
 class Decodable(AnswerKind, Protocol):
-    """A kind whose answers are decoded from the logits of a head.
-
-    Parameters
-    ----------
-    chooses : tuple of str
-        Arguments of a method that validation chooses where they are None.
-    """
+    """A kind whose answers are decoded from the logits of a head."""
 
     def n_logits(self, examples: Examples) -> int:
         """Give how many logits a head needs, a row or a token."""
