@@ -91,13 +91,7 @@ __all__ = [
 ]
 
 _FOUND_IN = {
-    "calibration": (
-        "calibration_error",
-        "fit_grade_temperature",
-        "fit_temperature",
-        "log_loss",
-        "reliability",
-    ),
+    "calibration": ("calibration_error", "fit_grade_temperature", "fit_temperature", "log_loss", "reliability"),
     "certification": (
         "Equivalence",
         "equivalent",
@@ -105,33 +99,11 @@ _FOUND_IN = {
         "net_loss_upper_bound",
         "rows_to_certify",
     ),
-    "comparison": (
-        "Comparison",
-        "compare",
-        "mcnemar_exact",
-    ),
-    "conformal": (
-        "ScoreIntervals",
-        "fit_score_intervals",
-        "half_width",
-        "measured_coverage",
-    ),
-    "intervals": (
-        "Interval",
-        "bootstrap_interval",
-    ),
-    "metrics": (
-        "METRICS",
-        "accuracy",
-        "confusions",
-        "macro_f1",
-        "per_label",
-    ),
-    "platt_scaling": (
-        "fit_log_odds_line",
-        "fit_logistic",
-        "fit_sigmoids",
-    ),
+    "comparison": ("Comparison", "compare", "mcnemar_exact"),
+    "conformal": ("ScoreIntervals", "fit_score_intervals", "half_width", "measured_coverage"),
+    "intervals": ("Interval", "bootstrap_interval"),
+    "metrics": ("METRICS", "accuracy", "confusions", "macro_f1", "per_label"),
+    "platt_scaling": ("fit_log_odds_line", "fit_logistic", "fit_sigmoids"),
     "row_measures": (
         "MEASURES",
         "RowMeasure",
@@ -146,11 +118,7 @@ _FOUND_IN = {
         "row_interval",
         "rows_correct",
     ),
-    "span_calibration": (
-        "SpanCalibrationReport",
-        "gather_spans",
-        "report_spans",
-    ),
+    "span_calibration": ("SpanCalibrationReport", "gather_spans", "report_spans"),
 }
 _MODULE_OF = {name: module for module, names in _FOUND_IN.items() for name in names}
 
