@@ -78,7 +78,7 @@ class Majority(LabelShares, Classifier):
 
 
 class LabelFrequencies(LabelShares, LabelSetMethod):
-    """Gives every text the labels that more than half of the training rows had: what a method must beat.
+    """Gives every text the labels of more than half of the training rows: the baseline.
 
     Attributes
     ----------

@@ -40,8 +40,8 @@ class Bm25Settings(MethodSettings):
 class Bm25Search(SearchMethod):
     """Texts of a collection by the words they share with a query, the rare ones more (BM25 [1]_).
 
-    The search to beat: it learns nothing but how rare each word is, answers in microseconds, and finds names and
-    numbers that vectors blur. It does not know two words for the same thing; `FrozenSearch` does.
+    The baseline of retrieval: it learns only how rare each word is, answers in microseconds, and finds names and
+    numbers that embeddings blur. It does not know synonyms; `FrozenSearch` does.
 
     Attributes
     ----------

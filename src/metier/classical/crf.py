@@ -61,10 +61,10 @@ class CrfSettings(MethodSettings):
 class Crf(SpanMethod):
     """A linear-chain conditional random field [1]_, trained by CRFsuite with L-BFGS.
 
-    It sees each token, its shape, affixes and neighbours, parts of speech, and phrases that are known: those that
-    other training rows show, and those of a file. Needs seconds to a minute for some thousand rows, answers in
-    about a millisecond, and is hard to beat where rows are few or names are telling. `TokenEncoder` gains where
-    the meaning of the words around decides.
+    Its features are each token, its shape, affixes and neighbours, parts of speech, and known phrases: those of other
+    training rows, and those of a gazetteer file. It trains in seconds to a minute for some thousand rows, predicts in
+    about a millisecond, and is hard to beat where rows are few or names are recognisable. `TokenEncoder` is better
+    where the context decides.
 
     Attributes
     ----------
@@ -202,10 +202,10 @@ class Crf(SpanMethod):
 
 
 class CrfSyntax(Crf):
-    """`Crf` with spaCy's parts of speech for English, for names that no training text shows.
+    """`Crf` with the parts of speech of spaCy for English, for names that are not in the training texts.
 
-    On a quarter of WNUT 17, tweets, F1 rose from .197 to .262; a row costs a run of spaCy more. Training and answering
-    both need spaCy and its small English model.
+    On a quarter of WNUT 17 (tweets), F1 rose from .197 to .262; each row costs an additional run of spaCy. Training
+    and prediction both need spaCy and its small English model.
     """
 
     name = "crf_syntax.v1"

@@ -30,7 +30,7 @@ class DictionaryTaggerSettings(MethodSettings):
 
 @with_settings(DictionaryTaggerSettings)
 class DictionaryTagger(SpanMethod):
-    """Remembers the spans of the training texts and finds them again, the longest first: what a method must beat.
+    """Finds the entities of the training texts again, the longest first: the baseline.
 
     Attributes
     ----------

@@ -44,7 +44,7 @@ class DictionaryTranslationSettings(MethodSettings):
 
 @with_settings(DictionaryTranslationSettings)
 class DictionaryTranslation(WritingMethod):
-    """Phrases of up to three words and their translations, written in the order of the source.
+    """Translates phrases of up to three words, in the order of the source.
 
     Words are linked in both directions by IBM model 1 [1]_, links that both directions see are kept, and the phrases
     that hold together under them are counted [2]_. A different word order comes out in the wrong order. It needs

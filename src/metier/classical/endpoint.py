@@ -53,10 +53,10 @@ class EndpointSettings(MethodSettings):
 class Endpoint(Classifier):
     """A large language model prompted with the closed set of labels, through any OpenAI-compatible endpoint.
 
-    The address and the key come from METIER_ENDPOINT_URL and METIER_ENDPOINT_KEY; without the address nothing is
-    asked and `fit` says so. Replies are read strictly: what is not exactly one of the labels is asked about once
-    more, then counts as no answer. Every reply is kept on disk under the hash of its question, so a second run costs
-    nothing. Texts leave the machine: mask personal data first.
+    The address and the key come from METIER_ENDPOINT_URL and METIER_ENDPOINT_KEY; without the address `fit` raises an
+    error and nothing is requested. Replies are parsed strictly: a reply that is not exactly one of the labels is
+    requested once more, then counts as no answer. Every reply is cached on disk under the hash of its question, so a
+    second run costs nothing. Texts leave the machine: mask personal data first.
 
     Attributes
     ----------

@@ -97,7 +97,7 @@ class Lead(ExtractedSentences):
 
 @with_settings(ExtractedSettings)
 class TextRank(ExtractedSentences):
-    """The sentences that the others of a text are most like, by TextRank [1]_ over TF-IDF cosines.
+    """The most central sentences of a text, by TextRank [1]_ over TF-IDF cosines.
 
     It needs no rows to learn from, works in any language that `text.segmentation` cuts, and finds what matters where
     it does not come first. Each text is a collection of its own, so a lone sentence is simply given back.

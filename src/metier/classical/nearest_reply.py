@@ -33,8 +33,8 @@ class NearestReplySettings(MethodSettings):
 class NearestReply(WritingMethod):
     """Answers with the target of the training row that is most like the question, by BM25 over its words.
 
-    Nothing new is ever written, so nothing wrong is made up either. With thousands of rows and questions that come
-    again, as in small talk and support, it is hard to beat; of translations it gives the nearest sentence's.
+    It generates no new text, so it cannot hallucinate. With thousands of rows and recurring questions, as in small
+    talk and support, it is hard to beat; for translations it returns that of the nearest sentence.
 
     Attributes
     ----------

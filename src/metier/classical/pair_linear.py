@@ -22,12 +22,12 @@ FOLDS = 5
 class PairLinear(LinearEstimator, Classifier):
     """TF-IDF cosines, BM25 both ways, overlaps, edits, numbers and negations, then logistic regression.
 
-    Trains in seconds and answers in a quarter of a millisecond. It knows nothing of meaning: where matching texts use other
+    Trains in seconds and predicts in a quarter of a millisecond. It uses words only: where matching texts use other
     words, or another language, prefer `FrozenPair` or `BiEncoder`.
 
-    The numbers that the regression learns from are cross-fitted: each fifth of the pairs is counted with a
-    vocabulary that has not seen it. A training text knows all its own words, an unseen one does not, and cosines
-    of the two are not to be compared.
+    The features of the regression are cross-fitted: each fifth of the pairs is vectorised with a vocabulary fitted on
+    the others. Otherwise training texts would contain only known words, new texts would not, and their cosines could
+    not be compared.
 
     Attributes
     ----------

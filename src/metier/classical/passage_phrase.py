@@ -50,7 +50,7 @@ class PassagePhraseSettings(MethodSettings):
 
 @with_settings(PassagePhraseSettings)
 class PassagePhrase(BaseEstimator):
-    """The best phrase of the sentences that share most with the question: the method to beat.
+    """The best phrase of the sentences that share most words with the question: the baseline.
 
     Sentences are ranked by BM25 [1]_, phrases by a linear model over their length, their neighbours, what kind of
     thing they name and what the question asks for. It answers in milliseconds and needs no pretrained weights; it

@@ -68,9 +68,9 @@ def average_of_labels(name: str) -> Ensemble[FittedAverage]:
 def average_of_sets(name: str) -> Ensemble[FittedAverage]:
     """Average sets of labels.
 
-    Log-odds of the members are averaged label by label, all members alike; a curve for each label says what the mean
-    means, and a threshold from where the label is answered. Members are all candidates that are cheap beside the
-    most expensive and one expensive one, chosen by cost alone. At least ten validation rows are needed.
+    Log-odds of the members are averaged label by label, with equal weights; each label has a calibration curve and a
+    threshold, fitted on validation. Members are all candidates that are cheap beside the most expensive and one
+    expensive one, chosen by cost alone. At least ten validation rows are needed.
     """
     return Ensemble(name, AverageRecipe(SETS, _fit_sets))
 
@@ -78,10 +78,10 @@ def average_of_sets(name: str) -> Ensemble[FittedAverage]:
 def average_of_scores(name: str) -> Ensemble[FittedAverage]:
     """Average scores.
 
-    Weights are those of the least squared error on validation, none below 0, held towards equal ones: a few hundred
-    rows tell a good member from a lucky one badly. The interval is its own, by split conformal prediction on answers
-    of weights that did not see the row, and guarantees what the members' intervals guarantee. Members are all
-    candidates that are cheap beside the most expensive and one expensive one. At least ten validation rows are needed.
+    The weights minimise the squared error on validation, none below 0, shrunk towards equal ones: a few hundred rows
+    cannot reliably distinguish good members. The interval is fitted by split conformal prediction on cross-fitted
+    predictions, and has the same guarantee as the intervals of the members. Members are all candidates that are cheap
+    beside the most expensive and one expensive one. At least ten validation rows are needed.
     """
     return Ensemble(name, AverageRecipe(SCORES, _fit_scores))
 

@@ -134,7 +134,7 @@ class CascadeEnsemble(Ensemble[CascadeCertificate]):
 
 
 class Cascade(Classifier):
-    """A cheap method that keeps what it is sure of, and a big one that is asked about the rest.
+    """A cheap method that answers where it is confident, and an expensive one for the rest.
 
     Nearly as accurate as the big method, by certificate, at a fraction of its cost where most texts are easy.
     It needs some hundred validation rows (598 for half a point) and a cheap method that knows when it is

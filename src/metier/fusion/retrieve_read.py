@@ -108,7 +108,7 @@ answers from.
 
 
 def retrieve_read_ensemble(name: str) -> Ensemble[RetrieveReadFit]:
-    """Put a search for the best windows of a passage before the reader that reads them.
+    """Retrieval of the best windows of a passage before the reader.
 
     BM25 ranks the windows of a passage by the question, and the reader reads the first of them. How many is chosen on
     validation: the smallest number that the paired test does not show to be worse than reading all, and that loses a

@@ -32,11 +32,12 @@ UNFITTED_CANDIDATES = 30
 
 
 class RetrieveRerank(BaseEstimator):
-    """Find candidates in a collection by BM25 and by vectors [1]_, then rank them again by a method of pairs [2]_.
+    """Retrieve candidates from a collection by BM25 and by embeddings [1]_, then rerank them by a method for pairs
+    [2]_.
 
-    What finds is fast and coarse, what reads again is slow and fine. On validation every way of finding (words,
-    vectors, both by reciprocal rank fusion), with and without the reranker and for several numbers of candidates,
-    is tried; of those that find the answers as high up, the cheapest is kept.
+    Retrieval is fast and coarse, reranking slow and precise. On validation all retrievers (lexical, dense, both by
+    reciprocal rank fusion) are compared, with and without the reranker and for several numbers of candidates; of
+    those that rank the answers equally well, the cheapest is kept.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def check_rules(rules: SpanRules, *, precedence: str, labels: Sequence[str]) -> 
 
 
 class TaggerWithRules(BaseEstimator):
-    """A tagger, and rules with precedence over or under it.
+    """A span method, and rules that override it or add to it.
 
     Parameters
     ----------

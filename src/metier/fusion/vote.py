@@ -161,7 +161,7 @@ def vote_ensemble(name: str) -> Ensemble[VoteFit]:
 
 
 class Vote(BaseEstimator):
-    """Taggers put to the vote: what several find is right more often than what one finds.
+    """A vote of span methods: what several find is correct more often than what one finds.
 
     Gains where the members differ in kind: a CRF beside an encoder. Costs as much as all of them together.
 

@@ -24,14 +24,14 @@ TAKEN_OVER = ("base", "epochs", "C")
 
 
 class Distilled:
-    """Trains an encoder on the labels and on what the most expensive ensemble answers to the same rows [1]_.
+    """Distillation: an encoder trained on the labels and on the probabilities of the most expensive ensemble [1]_.
 
-    Asked for with `--distil`, for classification. It costs another training of `encoder.v1`, which has to be among the
-    candidates and whose settings it has, and what is left of the budget has to suffice; an answer costs what one
-    encoder costs.
+    Requested with `--distil`, for classification. It costs another training of `encoder.v1`, which has to be among
+    the candidates and whose settings it shares, and needs enough of the budget; prediction costs as much as one
+    encoder.
 
-    The teacher's members have seen these rows, so it is surer of them than of others: softened, it still tells which
-    labels are like which.
+    The members of the teacher were trained on these rows, so they are more confident than on new ones; softened,
+    their probabilities still show which labels are similar.
 
     References
     ----------

@@ -59,10 +59,10 @@ class Trial:
 class Searched(BaseEstimator):
     """Search the settings of a method that fine-tunes: successive halving [1]_ over what TPE [2]_ proposes.
 
-    Settings are tried on a third of the rows for one pass; a third of them goes on to one pass over all rows; the
-    best of those is trained whole beside the defaults, and the better of the two on validation is kept. So a search
-    costs time and never gives less than the defaults on validation; on other rows, a choice among many on a few
-    hundred validation rows is worth less than it looks there: the test scores say how much.
+    Settings are tried on a third of the rows for one epoch; a third of them continues with one epoch over all rows;
+    the best of those is fully trained beside the defaults, and the better of the two on validation is kept. So a
+    search costs time and is never worse than the defaults on validation; because it chooses among many settings on a
+    few hundred rows, its validation score is optimistic, and the test scores show the real gain.
 
     Parameters
     ----------

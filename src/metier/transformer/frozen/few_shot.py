@@ -54,14 +54,14 @@ class _Taught:
 
 @with_settings(FewShotSettings)
 class FewShot(FrozenLinear):
-    """A linear head for few rows a label, which learns the labels' names as rows.
+    """A linear head for few rows per label, with the names of the labels as additional training rows.
 
-    A label is mostly named by words: `card_arrival` is one more text about a card that should arrive, and it counts
-    where there are eight. With `steps` the encoder is tuned before the head is fitted, as SetFit [1]_ does it: rows of one
-    label come together and others apart; here with the supervised contrast of all rows of a batch [2]_ instead of
-    pairs, batches being drawn as a stream. At 8 rows a label of banking77 the names were worth 0.6 points over the frozen
-    base alone (5 draws, 95 % interval 0.2 to 0.9), while tuning added nothing to them, so it is done only when asked;
-    see docs/measurements.md.
+    Label names are mostly words: `card_arrival` is one more text about a card that should arrive, which matters where
+    there are eight. With `steps` the encoder is tuned before the head is fitted, as SetFit [1]_ does it: embeddings
+    of one label are pulled together and others apart; here with supervised contrast over all rows of a batch [2]_
+    instead of pairs, with batches drawn as a stream. At 8 rows per label of banking77 the names gained 0.6 points
+    over the frozen base alone (5 draws, 95 % interval 0.2 to 0.9), while tuning added nothing, so it is done only on
+    request; see docs/measurements.md.
 
     For up to some 32 rows a label; `FrozenLinear` is the same without names and tuning, `Encoder` gains with more rows.
 

@@ -188,8 +188,8 @@ class FrozenLinear(FrozenMethod, Classifier):
 class FrozenPair(FrozenLinear):
     """Vectors of a frozen pretrained encoder; logistic regression on |u - v|, u * v and the cosine.
 
-    Knows words for the same thing, and with a multilingual base other languages. The method for some hundred pairs;
-    with thousands `BiEncoder` learns what this data set means by a match.
+    It knows synonyms, and with a multilingual base other languages. The method for some hundred pairs; with thousands
+    `BiEncoder` learns what a match means in this data set.
 
     Attributes
     ----------

@@ -47,10 +47,10 @@ class FrozenEncoder:
 
 @with_settings(FrozenSearchSettings)
 class FrozenSearch(ReadsByFrozenBase, SearchMethod):
-    """Texts of a collection by the cosine of their vectors and the query's; a pretrained encoder, nothing trained.
+    """Dense retrieval by the cosine of embeddings of a pretrained encoder; nothing is trained.
 
-    Finds what says the same in other words, and with a multilingual base in another language. Needs no pair of
-    query and answer; with some hundred of them `SearchEncoder` learns what belongs together here.
+    Finds paraphrases, and with a multilingual base texts in another language. Needs no pairs of query and answer;
+    with some hundred of them `SearchEncoder` learns what matches in this data set.
 
     Attributes
     ----------

@@ -59,12 +59,12 @@ class Pieces:
 
 @with_settings(SentenceRankerSettings)
 class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
-    """A frozen encoder's vectors of the sentences of a text, and ridge regression on how good a summary each is.
+    """Extractive summaries: a frozen encoder embeds the sentences, and ridge regression scores them.
 
-    What a sentence is worth is its ROUGE-L against the summaries of the training rows, less the mean over its text:
-    only which sentence of a text is best counts. Beside its vector a sentence is known by its place, its length, how
-    near it is to the whole text, its TextRank and how much of its words others share. It writes nothing of its own, so
-    it invents nothing; prefer `Generator` where summaries are worded anew and there are rows enough to learn it from.
+    The target of a sentence is its ROUGE-L against the summaries of the training rows, less the mean over its text:
+    only the ranking within a text counts. Besides its embedding, its features are position, length, similarity to the
+    whole text, TextRank, and the share of its words that other sentences contain. It generates no text, so it cannot
+    hallucinate; prefer `Generator` where summaries are reworded and there are enough rows to learn it.
 
     Attributes
     ----------

@@ -26,12 +26,12 @@ Descriptions = Mapping[str, str | Sequence[str]]
 
 @with_settings(ZeroShotSettings)
 class ZeroShot(FrozenLinear):
-    """Similarity of a text's embedding to those of the labels' descriptions; no label of a row is learned from.
+    """Similarity of the embedding of a text to those of the label descriptions; it does not learn from labelled rows.
 
-    For the first day, when there are label names and no labelled rows, and to know what labelling is worth. With ten
-    labelled rows a label `FrozenLinear` is far better. Embeddings of one base crowd into a narrow cone, in which one
-    label would be the nearest of too many texts: so the mean of the texts, and of the descriptions, is subtracted
-    first (Mu and Viswanath, "All-but-the-top", 2018, arXiv:1702.01417).
+    For the start, when there are label names but no labelled rows, and to see what labelling gains. With ten labelled
+    rows per label `FrozenLinear` is far better. Embeddings of one base lie in a narrow cone, where one label would be
+    the nearest of too many texts: so the mean of the texts, and of the descriptions, is subtracted first (Mu and
+    Viswanath, "All-but-the-top", 2018, arXiv:1702.01417).
 
     Attributes
     ----------

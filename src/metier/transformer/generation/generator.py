@@ -128,11 +128,11 @@ class GeneratorSettings(ScheduleSettings):
 class Generator(BaseEstimator):
     """A pretrained generative model, fine-tuned on prompts and answers.
 
-    What kind of text is wanted is read off the rows (conversations: replies; two languages: translations; targets
-    much shorter than their texts: summaries). Only the tokens of the answers count in the loss. By default low-rank
+    The kind of text is inferred from the rows (conversations: replies; two languages: translations; targets much
+    shorter than their texts: summaries). Only the tokens of the answers count in the loss. By default low-rank
     matrices are trained beside the frozen weights [1]_ and merged into them at the end.
 
-    It needs some hundred rows to take the form of the targets on, and cannot learn a language from them: SmolLM2 knows
+    It needs some hundred rows to learn the form of the targets, and cannot learn a language from them: SmolLM2 knows
     hardly any Chinese. Compare it with `Lead`, `TextRank` and `NearestReply`, which cost nothing.
 
     Attributes

@@ -105,10 +105,10 @@ class PromptedSettings(MethodSettings):
 
 @with_settings(PromptedSettings)
 class Prompted(Classifier):
-    """A generative base asked which label goes on from the text; no label of a row is learned from.
+    """A generative base scores each label as a continuation of the text; it does not learn from labelled rows.
 
     For bases of some billion weights: with the small one that comes with Metier, of 135 million, `ZeroShot` is far
-    better and hundreds of times as fast. It is answered by torch: `metier[train]` is needed where it serves.
+    better and hundreds of times as fast. Prediction uses torch: `metier[train]` is needed where it is served.
 
     Attributes
     ----------

@@ -51,12 +51,13 @@ class BiEncoderSettings(VectorSettings):
 
 @with_settings(BiEncoderSettings)
 class BiEncoder(PairClassifier):
-    """A pretrained encoder fine-tuned so that texts that match lie together [1]_; logistic regression on the cosine.
+    """A pretrained encoder fine-tuned so that matching texts have similar embeddings [1]_; logistic regression on the
+    cosine.
 
-    Each text has a vector of its own [2]_, so those of a collection are computed once and a query is answered by one
-    product with them. Learns from the matches, and holds every other text of the batch against them; pairs
-    that are known not to match are further texts of it. With some hundred pairs prefer `FrozenPair`; where only the
-    answer to a pair counts and not its speed, try `CrossEncoder` too.
+    Each text has its own embedding [2]_, so those of a collection are computed once and a query is answered by one
+    matrix product. It learns from matching pairs, with all other texts of the batch as negatives; known non-matching
+    pairs are additional negatives. With some hundred pairs prefer `FrozenPair`; where accuracy on pairs matters more
+    than speed, also try `CrossEncoder`.
 
     Attributes
     ----------

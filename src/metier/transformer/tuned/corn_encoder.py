@@ -35,7 +35,7 @@ class CornSettings(StartedSettings):
 
 @with_settings(CornSettings)
 class CornEncoder(TunedClassifier):
-    """A pretrained encoder fine-tuned whole under the CORN head [1]_, which knows that grades have an order.
+    """A pretrained encoder with full fine-tuning and a CORN head [1]_ for ordinal labels.
 
     Attributes
     ----------

@@ -63,10 +63,10 @@ class CrossEncoderSettings(LabelSettings, StartedSettings):
 class CrossEncoder(TunedClassifier):
     """A pretrained encoder fine-tuned on both texts of a pair at once, mean-pooled, with a linear head.
 
-    Every word of the one text is read beside every word of the other [1]_, which two separate vectors cannot do.
-    It has to run once for every pair, so in a search it is the second step, on the best that `BiEncoder` or BM25
-    found; see `fusion.retrieve_rerank`. It needs some thousand pairs: the base never saw two texts at once, while
-    `FrozenPair` builds on what it was trained for.
+    Every word of one text attends to every word of the other [1]_, which two separate embeddings cannot do. It has to
+    run once for every pair, so in a search it is the second step, for the best candidates of `BiEncoder` or BM25; see
+    `fusion.retrieve_rerank`. It needs some thousand pairs, because the base was not pretrained on pairs, while
+    `FrozenPair` uses the base as it was trained.
 
     The head starts from the solution on the frozen encoder, as that of `Encoder` does.
 

@@ -27,7 +27,7 @@ class ManyLabelsSettings(StartedSettings):
 
 @with_settings(ManyLabelsSettings)
 class ManyLabelsEncoder(TunedLabelSets):
-    """A pretrained encoder fine-tuned whole by binary cross-entropy, then a sigmoid and a threshold a label.
+    """A pretrained encoder with full fine-tuning by binary cross-entropy, then a sigmoid and a threshold per label.
 
     The head starts from the logistic regressions on the frozen base. Sigmoids and thresholds are those of
     `ManyLabelsLinear`, fitted on validation.

@@ -27,7 +27,7 @@ class ReaderSettings(PassageSettings):
 
 @with_settings(ReaderSettings)
 class Reader(TunedEstimator):
-    """A pretrained encoder fine-tuned whole, with one score for where the answer begins and one for where it ends.
+    """A pretrained encoder with full fine-tuning that scores the start and the end of the answer.
 
     Passages of any length are read in overlapping windows; the best span of any window is the answer [1]_. Rows whose
     list of answers is empty teach it when not to answer. Some hundred questions are enough to find a little more than

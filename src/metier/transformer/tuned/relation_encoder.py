@@ -29,7 +29,7 @@ class RelationSettings(LabelSettings):
 
 @with_settings(RelationSettings)
 class RelationEncoder(TunedClassifier):
-    """A pretrained encoder fine-tuned whole, the two entities marked by tokens of their own, as in R-BERT [1]_.
+    """A pretrained encoder with full fine-tuning; the two entities are marked by special tokens, as in R-BERT [1]_.
 
     Some points above `RelationLinear` from a thousand rows on, for minutes of training. Every epoch is scored on
     validation by log-loss; the weights of the last one that is not shown to be worse than the best are kept. A text

@@ -33,7 +33,7 @@ class ScoreSettings(StartedSettings):
 
 @with_settings(ScoreSettings)
 class ScoreEncoder(RegressorMixin, TunedEstimator):
-    """A pretrained encoder fine-tuned whole by squared error; a pair is read as one sequence.
+    """A pretrained encoder with full fine-tuning by squared error; a pair is read as one sequence.
 
     Each answer has an interval around it whose width comes from rows the model has not seen (split conformal
     prediction, see `evaluation.conformal.half_width`). The head starts from a ridge regression, whose penalty is 1 / C a

@@ -50,7 +50,7 @@ class SearchEncoder(SearchMethod):
     """A pretrained encoder fine-tuned on queries and what answers them, every other text of the batch held against
     it [1]_; searches by the cosine of vectors.
 
-    Learns what belongs together here: how customers ask and how the help desk answers. With fewer than some
+    It learns what matches in this data set: how customers ask and how the help desk answers. With fewer than some
     hundred pairs `FrozenSearch` is as good and takes seconds.
 
     Attributes

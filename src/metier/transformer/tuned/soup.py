@@ -75,9 +75,10 @@ class SoupSettings(MethodSettings):
 class Soup(Classifier):
     """Encoders fine-tuned from one base and one head, their weights averaged greedily [1]_.
 
-    The best on validation begins; each further one, best first, stays in the average only if validation log-loss
-    falls. The average answers at the cost of one model. What it gains over its best ingredient is tested in pairs,
-    and the average of the answers, which costs as many passes as there are ingredients, stands beside it.
+    The average starts with the best encoder on validation; each further one, best first, is kept only if validation
+    log-loss falls. The average has the prediction cost of one model. Its gain over its best ingredient is tested by a
+    paired test; the average of the predictions, which costs as many passes as there are ingredients, is reported for
+    comparison.
 
     Attributes
     ----------

@@ -39,14 +39,13 @@ class TokenSettings(SmoothedSettings):
 
 @with_settings(TokenSettings)
 class TokenEncoder(TunedEstimator):
-    """A pretrained encoder fine-tuned whole, a linear head on the first subword of each token [1]_.
+    """A pretrained encoder with full fine-tuning and a linear head on the first subword of each token [1]_.
 
-    How a token is written adds to its tags too: small encoders read everything in lower case. Tags come out as
-    the likeliest sequence that is legal. Scripts without spaces are read by character. A text past the base's
-    limit is read in windows with a quarter overlap. The head starts from the solution on the frozen base, as that of
-    `Encoder` does. Every epoch is scored on validation by the F1 of spans. It needs some hundred rows; with fewer, or
-    without a processor to spare, prefer `Crf`. `facts_["unaligned_spans"]` counts spans whose edges are no edges of
-    tokens.
+    The casing of tokens is an additional feature, because small encoders lower-case their input. Tags are the most
+    probable valid sequence. Scripts without spaces are tokenized by character. A text beyond the limit of the base is
+    read in windows with a quarter overlap. The head starts from the solution on the frozen base, as in `Encoder`.
+    Every epoch is evaluated on validation by the F1 of spans. It needs some hundred rows; with fewer, or without
+    enough computing time, prefer `Crf`. `facts_["unaligned_spans"]` counts spans whose edges are not edges of tokens.
 
     Attributes
     ----------

@@ -78,12 +78,13 @@ class AlikeAnswers(UnlabelledUse):
 
 @with_settings(ConsistencySettings)
 class ConsistencyEncoder(Encoder):
-    """`Encoder` that meets its own answer to an unlabelled text when the text is put differently [1]_.
+    """`Encoder` with consistency training: unlabelled texts and their augmented versions get the same prediction
+    [1]_.
 
-    The other version comes from EDA: words swapped, dropped, put in, replaced by near ones. Its supervised counterpart
-    is `encoder.v1`, and without unlabelled texts it is the same. An epoch reads each unlabelled text twice, so it takes
-    longer by their number; `most_texts` bounds that. It minimises cross-entropy and the divergence only: `objective` and
-    `class_weights` of the encoder have no say here.
+    Texts are augmented by EDA: words swapped, dropped, inserted, replaced by similar ones. Its supervised counterpart
+    is `encoder.v1`, and without unlabelled texts it is the same. An epoch uses each unlabelled text twice, so
+    training time grows with their number; `most_texts` limits it. It minimises cross-entropy and the divergence only:
+    `objective` and `class_weights` of the encoder have no effect.
 
     References
     ----------

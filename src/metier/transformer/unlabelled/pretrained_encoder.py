@@ -54,11 +54,11 @@ class WordsFirst(UnlabelledUse):
 
 @with_settings(PretrainedSettings)
 class PretrainedEncoder(Encoder):
-    """`Encoder` on a base that first learned to fill in masked words of the unlabelled texts [1]_.
+    """`Encoder` on a base with continued pretraining: masked language modelling on the unlabelled texts [1]_.
 
-    For a domain whose words the base has hardly met, with many thousand texts. A base that was trained for sentences
-    loses some of that to this; so its supervised counterpart, `encoder.v1`, is hard to beat where the texts are everyday
-    ones. Without unlabelled texts it is the same. The pretrained base is kept in the user's cache.
+    For a domain whose vocabulary the base hardly knows, with many thousand texts. A base that was trained for
+    sentence embeddings loses some quality by it, so its supervised counterpart, `encoder.v1`, is hard to beat on
+    everyday texts. Without unlabelled texts it is the same. The pretrained base is kept in the user's cache.
 
     References
     ----------

@@ -69,11 +69,12 @@ def choose_pseudo_labels(
 
 @with_settings(SelfTrainingSettings)
 class SelfTraining(FrozenLinear):
-    """`FrozenLinear` as its own teacher: it labels unlabelled texts it is sure of, and learns again with them [1]_.
+    """Self-training of `FrozenLinear`: it pseudo-labels unlabelled texts with high confidence, and trains again with
+    them [1]_.
 
-    The teacher's probabilities are calibrated, so that the bar means what it says, and every label gets unlabelled rows
-    in its share. Each round takes more rows than the last. For few labels and many texts without; its supervised
-    counterpart is `frozen_linear.v1`, and without unlabelled texts it is the same.
+    The probabilities are calibrated, so the confidence threshold is meaningful, and every label gets pseudo-labelled
+    rows in its proportion. Each round takes more rows than the last. For few labels and many unlabelled texts; its
+    supervised counterpart is `frozen_linear.v1`, and without unlabelled texts it is the same.
 
     Attributes
     ----------
