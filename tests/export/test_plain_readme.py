@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from metier.bases import load_model, resolve_base
-from metier.export.graph_export import FACTS, Exported, export_graph, pooled
+from metier.export.graph_export import Exported, export_graph, plain_readme, pooled
 from metier.predictors import load_predictor
-from metier.predictors.onnx.graph_predictor import GRAPH_KINDS
+from metier.predictors.onnx.graph_kinds import GRAPH_KINDS
 from metier.tasks.answers.label import LabelDecoder
 
 # Kind of predictor, how two vectors are compared, features of the head (0: no head).
@@ -56,5 +56,13 @@ def run_readme(folder, monkeypatch):
     return names
 
 
-def test_every_kind_of_graph_has_a_page():
-    assert set(FACTS) == set(GRAPH_KINDS)
+@pytest.mark.parametrize("kind", GRAPH_KINDS)
+@pytest.mark.parametrize("has_head", [True, False])
+def test_every_kind_of_graph_has_a_page_with_lines_that_are_python(kind, has_head):
+    page = plain_readme({"kind": kind, "reading": "whole"}, has_head=has_head)
+    if GRAPH_KINDS[kind].fed == "marked":  # Its head is in the graph, so there is nothing to rebuild.
+        assert "Its head is in `model.onnx`" in page
+        return
+    lines = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    compile(lines, kind, "exec")
+    assert ("head.safetensors" in lines) == has_head

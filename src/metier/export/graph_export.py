@@ -31,6 +31,7 @@ from metier.export.precision_choice import (
 )
 from metier.features.tokenization import read_tokenizer
 from metier.predictors.loading import write_settings
+from metier.predictors.onnx.graph_kinds import GRAPH_KINDS
 from metier.predictors.onnx.graph_predictor import GraphPredictor
 from metier.predictors.onnx.graph_session import (
     HEAD_FILE,
@@ -52,7 +53,7 @@ class Exported:
     Parameters
     ----------
     kind : str
-        Of the predictor: a row of `predictors.onnx.graph_predictor.GRAPH_KINDS`.
+        Of the predictor: a row of `predictors.onnx.graph_kinds.GRAPH_KINDS`.
     name : str
         Versioned name of the method.
     base : Base
@@ -192,19 +193,6 @@ def keep_report(method: Any, report: ExportReport) -> None:
 
 
 TEMPLATES = Path(__file__).with_name("templates")
-# Kind of predictor: what is asked, how the head is fed (None: the settings say it), what the lines end in.
-FACTS: Mapping[str, tuple[str, str | None, str]] = {
-    "onnx_encoder.v1": ("texts", "whole", "label"),
-    "onnx_pair_encoder.v1": ("pairs", "whole", "label"),
-    "onnx_bi_encoder.v1": ("texts", "compared", "label"),
-    "onnx_relation.v1": ("texts", "marked", "label"),
-    "onnx_many_labels.v1": ("texts", None, "logits"),
-    "onnx_grader.v1": ("texts", None, "logits"),
-    "onnx_scorer.v1": ("texts", None, "logits"),
-    "onnx_tagger.v1": ("texts", "tokens", "tags"),
-    "onnx_reader.v1": ("questions", "tokens", "span"),
-    "onnx_sentences.v1": ("texts", "vectors", "rating"),
-}
 
 
 def plain_readme(settings: Mapping[str, Any], *, has_head: bool) -> str:
@@ -217,11 +205,11 @@ def plain_readme(settings: Mapping[str, Any], *, has_head: bool) -> str:
     has_head : bool
         Whether the folder holds `head.safetensors`.
     """
-    asked, fed, ends_in = FACTS[settings["kind"]]
+    kind = GRAPH_KINDS[settings["kind"]]
     return _template().render(
-        asked=asked,
-        fed=fed or settings["reading"],
-        ends_in=ends_in if has_head or ends_in != "label" else "cosine",
+        asked=kind.asked,
+        fed=kind.fed or settings["reading"],
+        ends_in=kind.ends_in if has_head or kind.ends_in != "label" else "cosine",
         comparison=settings.get("comparison", "difference"),
         has_head=has_head,
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
@@ -18,9 +18,9 @@ from metier.fusion.composition import export_members, exported, shared_labels
 from metier.fusion.training import settle
 from metier.predictors.composite.span_rules import KIND, PHRASES_FILE, PRECEDENCES, SpanRules, join
 from metier.progress import Listener, ignore
-from metier.tasks.answers.bio import Span
 from metier.tasks.answers.scored_spans import ScoredSpan
-from metier.tasks.answers.spans import SPANS, targets_of
+from metier.tasks.answers.spans import SPANS
+from metier.tasks.estimators import SpanMethod
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
 
@@ -60,7 +60,7 @@ def check_rules(rules: SpanRules, *, precedence: str, labels: Sequence[str]) -> 
         raise SettingsError(faults, origin="The rules")
 
 
-class TaggerWithRules(BaseEstimator):
+class TaggerWithRules(SpanMethod):
     """A span method, and rules that override it or add to it.
 
     Parameters
@@ -124,14 +124,7 @@ class TaggerWithRules(BaseEstimator):
         self.chosen_params_ = {"member": settle(self.member_)}
         return self
 
-    def predict(self, X: Any) -> list[list[Span]]:
-        """Give the spans of each text as [start, end, label], in order."""
-        return [targets_of(spans) for spans in self.predict_spans(X)]
-
-    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
-        """Give the spans of each text with their probabilities."""
-        check_is_fitted(self)
-        texts = as_texts(X)
+    def _spans(self, texts: Sequence[str]) -> list[list[ScoredSpan]]:
         return [
             join(own, self.rules_.spans(text), precedence=self.precedence)
             for own, text in zip(self.member_.predict_spans(texts), texts, strict=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from metier.evaluation.entity_measures import entity_f1
@@ -31,6 +31,7 @@ from metier.tasks.answers.scored_spans import (
     supported,
 )
 from metier.tasks.answers.spans import SPANS, targets_of
+from metier.tasks.estimators import SpanMethod
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.text.given_texts import as_texts
@@ -160,7 +161,7 @@ def vote_ensemble(name: str) -> Ensemble[VoteFit]:
     return Ensemble(name, FunctionRecipe(_choose, VoteFit.of, export_vote))
 
 
-class Vote(BaseEstimator):
+class Vote(SpanMethod):
     """A vote of span methods: what several find is correct more often than what one finds.
 
     Gains where the members differ in kind: a CRF beside an encoder. Costs as much as all of them together.
@@ -217,14 +218,7 @@ class Vote(BaseEstimator):
         self.chosen_params_ = {"members": [settle(member) for member in self.members_], "fixed": self.fit_}
         return self
 
-    def predict(self, X: Any) -> list[list[Span]]:
-        """Give the spans of each text as [start, end, label], in order."""
-        return [targets_of(spans) for spans in self.predict_spans(X)]
-
-    def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
-        """Give the spans of each text with their calibrated probabilities."""
-        check_is_fitted(self)
-        texts = as_texts(X)
+    def _spans(self, texts: Sequence[str]) -> list[list[ScoredSpan]]:
         return self.fit_.join([member.predict_spans(texts) for member in self.members_])
 
     def export(self, folder: Path) -> None:

@@ -129,7 +129,7 @@ class LabelSetMethod(TextMethod):
 
 
 class SpanMethod(BaseEstimator):
-    """The spans of each text, found by the `predictor_` that a fit leaves."""
+    """The spans of each text, found by the `predictor_` that a fit leaves, or as a special case has it (`_spans`)."""
 
     predictor_: Any
 
@@ -140,7 +140,11 @@ class SpanMethod(BaseEstimator):
     def predict_spans(self, X: Any) -> list[list[ScoredSpan]]:
         """Give the spans of each text with their probabilities."""
         check_is_fitted(self)
-        return [self.predictor_.spans(text) for text in as_texts(X)]
+        return self._spans(as_texts(X))
+
+    def _spans(self, texts: Sequence[str]) -> list[list[ScoredSpan]]:
+        """Give the spans of checked texts."""
+        return [self.predictor_.spans(text) for text in texts]
 
     def export(self, folder: Path) -> None:
         """Leave the files that the predictor answers from."""
