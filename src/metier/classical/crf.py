@@ -18,6 +18,7 @@ from metier.features.gazetteer import Gazetteer, most_frequent_label, phrase_key
 from metier.predictors.linear.crf import CrfPredictor
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answers.bio import Span, as_offsets, tag_names, tags_of_spans
+from metier.tasks.answers.decoder_settings import CALIBRATION, OUTSIDE_BIAS
 from metier.tasks.answers.scored_spans import SpanCalibration, calibrate, choose_bias
 from metier.tasks.answers.spans import SPANS, SpanDecoder
 from metier.tasks.estimators import SpanMethod
@@ -48,12 +49,8 @@ class CrfSettings(MethodSettings):
         description="Part-of-speech tagger. `auto`: jieba for Chinese, none otherwise; it is needed for "
         "prediction too. See `CrfSyntax`.",
     )
-    outside_bias: float | None = Field(
-        None, description="Added to the score of O, see `SpanDecoder`; None: chosen on validation."
-    )
-    calibration: Sequence[float] | None = Field(
-        None, description="Slope and intercept of the spans' probabilities; None: fitted on validation."
-    )
+    outside_bias: float | None = OUTSIDE_BIAS
+    calibration: Sequence[float] | None = CALIBRATION
     random_state: Any = Field(0, description="Seed of the held-out rows where there are no validation rows.")
 
 

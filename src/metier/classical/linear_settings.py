@@ -5,14 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from metier.tasks.answers.decoder_settings import COVERAGE, HALF_WIDTH, ORDER, RULE, TEMPERATURE
 from metier.tasks.method_settings import MethodSettings
 
 STRENGTH: Any = Field(None, gt=0, description="Inverse strength of the penalty; None: chosen with the model.")
-TEMPERATURE: Any = Field(
-    None,
-    gt=0,
-    description="Softmax temperature: logits are divided by it; None: fitted on validation.",
-)
 MOST_NGRAMS: Any = Field(250_000, ge=1, description="Size of the vocabulary.")
 RANDOM_STATE: Any = Field(0, description="Seed of the held-out rows and of the solver.")
 SvcOrLogisticModel = Literal["svc", "logistic"]
@@ -51,11 +47,7 @@ class ManyLabelsLinearSettings(MethodSettings):
         "validation.",
     )
     C: float | None = STRENGTH
-    rule: Mapping[str, Sequence[float]] | None = Field(
-        None,
-        description="Slope and offset of each label's sigmoid, and from which probability on it is answered; "
-        "None: fitted on validation.",
-    )
+    rule: Mapping[str, Sequence[float]] | None = RULE
     most_ngrams: int = MOST_NGRAMS
     random_state: Any = RANDOM_STATE
 
@@ -63,11 +55,7 @@ class ManyLabelsLinearSettings(MethodSettings):
 class OrdinalLogisticSettings(MethodSettings):
     """Settings of a logistic regression a step between grades."""
 
-    order: Sequence[str] | None = Field(
-        None,
-        description="The grades from the lowest to the highest; None: numbers by their size, words by a scale that is "
-        "known.",
-    )
+    order: Sequence[str] | None = ORDER
     model: Literal["shared", "separate"] | None = Field(
         None, description="None: whichever has the lower log-loss on validation."
     )
@@ -83,14 +71,8 @@ class RidgeSettings(MethodSettings):
     alpha: float | None = Field(
         None, gt=0, description="Strength of the penalty; None: chosen by squared error on validation."
     )
-    half_width: float | None = Field(
-        None,
-        ge=0,
-        description="Half the width of an answer's interval, in units of the score; None: from errors on validation.",
-    )
-    coverage: float = Field(
-        0.9, gt=0, lt=1, description="Share of answers whose interval should contain the true value, 0 to 1."
-    )
+    half_width: float | None = HALF_WIDTH
+    coverage: float = COVERAGE
     most_ngrams: int = MOST_NGRAMS
     random_state: Any = RANDOM_STATE
 

@@ -16,6 +16,7 @@ from metier.features.phrases import NAMES, Phrases
 from metier.predictors.text.passage_phrase import Passage, PassagePhrasePredictor, PhraseWeights
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answers.answer_threshold import AnswerThreshold, fit_answer_threshold
+from metier.tasks.answers.decoder_settings import VERDICT
 from metier.tasks.answers.passage_answer import check_answers, split_by_passage
 from metier.tasks.inputs.question import Question, as_questions
 from metier.tasks.method_contract import Capabilities
@@ -39,10 +40,7 @@ class PassagePhraseSettings(MethodSettings):
         ge=0,
         description="Of large weights: of their squares, against the likelihood of the answers of all questions.",
     )
-    verdict: Any = Field(
-        None,
-        description="Threshold and calibration, the fields of `AnswerThreshold`; None: chosen on validation.",
-    )
+    verdict: Any = VERDICT
     random_state: Any = Field(
         0, description="Of the phrases that are learned from and the rows that are held out."
     )

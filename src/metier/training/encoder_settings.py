@@ -9,6 +9,7 @@ from pydantic import Field, SkipValidation
 from metier.bases.adaptation import check_fits, faults_of, parse_adaptation
 from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
+from metier.tasks.answers.decoder_settings import TEMPERATURE
 from metier.tasks.method_settings import MethodSettings
 from metier.training.loop import LoopSettings
 from metier.training.objectives.composition import objective_faults
@@ -168,9 +169,7 @@ class LabelSettings(SmoothedSettings):
     class_weights: Literal["balanced"] | None = Field(
         None, description="`balanced`: every label has the same total weight, however rare."
     )
-    temperature: float | None = Field(
-        None, gt=0, description="Softmax temperature: logits are divided by it; None: fitted on validation."
-    )
+    temperature: float | None = TEMPERATURE
 
 
 class StartedSettings(HeadSettings):

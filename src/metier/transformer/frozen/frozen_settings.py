@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from metier.tasks.answers.decoder_settings import COVERAGE, HALF_WIDTH, RULE, TEMPERATURE
 from metier.tasks.method_settings import MethodSettings
 
 BASE: Any = Field(
@@ -18,9 +19,6 @@ C: Any = Field(
     None,
     gt=0,
     description="Inverse strength of the penalty on standardised numbers; None: chosen on validation.",
-)
-TEMPERATURE: Any = Field(
-    None, gt=0, description="Softmax temperature: logits are divided by it; None: fitted on validation."
 )
 RANDOM_STATE: Any = Field(0, description="Seed of the held-out rows.")
 Precision = Literal["auto", "fp32", "int8"]
@@ -45,11 +43,7 @@ class FrozenManyLabelsSettings(FrozenSettings):
     """Settings of a logistic regression a label."""
 
     C: float | None = C
-    rule: Mapping[str, list[float]] | None = Field(
-        None,
-        description="Slope and offset of each label's sigmoid, and from which probability on it is answered; "
-        "None: fitted on validation.",
-    )
+    rule: Mapping[str, list[float]] | None = RULE
 
 
 class FrozenRidgeSettings(FrozenSettings):
@@ -60,14 +54,8 @@ class FrozenRidgeSettings(FrozenSettings):
         gt=0,
         description="Strength of the penalty per row, on standardised features; None: by squared error on validation.",
     )
-    half_width: float | None = Field(
-        None,
-        ge=0,
-        description="Half the width of an answer's interval, in units of the score; None: from errors on validation.",
-    )
-    coverage: float = Field(
-        0.9, gt=0, lt=1, description="Share of answers whose interval should contain the true value."
-    )
+    half_width: float | None = HALF_WIDTH
+    coverage: float = COVERAGE
 
 
 class StaticSettings(MethodSettings):

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from pydantic import Field
-
 from metier.tasks.answers import GRADE
+from metier.tasks.answers.decoder_settings import ORDER, TEMPERATURE
 from metier.tasks.inputs import TEXT
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
@@ -21,16 +20,8 @@ class CornSettings(StartedSettings):
 
     learning = GRADES
 
-    order: Sequence[str] | None = Field(
-        None,
-        description="The grades from the lowest to the highest; None: numbers by their size, words by a scale that is "
-        "known.",
-    )
-    temperature: float | None = Field(
-        None,
-        gt=0,
-        description="Temperature: logits are divided by it before the sigmoids; None: fitted on validation.",
-    )
+    order: Sequence[str] | None = ORDER
+    temperature: float | None = TEMPERATURE
 
 
 @with_settings(CornSettings)

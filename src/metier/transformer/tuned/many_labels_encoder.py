@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from pydantic import Field
-
 from metier.tasks.answers import LABEL_SET
+from metier.tasks.answers.decoder_settings import RULE
 from metier.tasks.inputs import TEXT
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
@@ -18,11 +17,7 @@ class ManyLabelsSettings(StartedSettings):
 
     learning = LABEL_SETS
 
-    rule: dict[str, Any] | None = Field(
-        None,
-        description="Slope and offset of each label's sigmoid, and the least probability at which it is answered; "
-        "None: fitted on validation.",
-    )
+    rule: dict[str, Any] | None = RULE
 
 
 @with_settings(ManyLabelsSettings)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from metier.tasks.answers import PASSAGE_ANSWER
+from metier.tasks.answers.decoder_settings import VERDICT
 from metier.tasks.inputs import QUESTION
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
@@ -18,11 +19,7 @@ class ReaderSettings(PassageSettings):
     """What `Reader` can be set to."""
 
     token_budget: int = Field(2048, ge=1, description="Tokens of a batch, padding included.")
-    verdict: Mapping[str, Any] | None = Field(
-        None,
-        description="Threshold and calibration, the fields of `tasks.answers.passage_answer.AnswerThreshold`; None: "
-        "chosen on validation.",
-    )
+    verdict: Mapping[str, Any] | None = VERDICT
 
 
 @with_settings(ReaderSettings)

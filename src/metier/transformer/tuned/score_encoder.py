@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from pydantic import Field
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metier.tasks.answers import SCORE
+from metier.tasks.answers.decoder_settings import COVERAGE, HALF_WIDTH
 from metier.tasks.inputs import TEXT_OR_PAIR
 from metier.tasks.method_settings import with_settings
 from metier.training.encoder_settings import StartedSettings
@@ -21,14 +21,8 @@ class ScoreSettings(StartedSettings):
 
     learning = SCORES
 
-    half_width: float | None = Field(
-        None,
-        ge=0,
-        description="Half the width of an answer's interval, in units of the score; None: from errors on validation.",
-    )
-    coverage: float = Field(
-        0.9, gt=0, lt=1, description="Share of answers whose interval should contain the true value."
-    )
+    half_width: float | None = HALF_WIDTH
+    coverage: float = COVERAGE
 
 
 @with_settings(ScoreSettings)

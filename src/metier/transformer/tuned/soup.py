@@ -18,6 +18,7 @@ from metier.evaluation.softmax import softmax
 from metier.predictors.loading import name_as
 from metier.progress import Listener, ignore
 from metier.tasks.answers import LABEL
+from metier.tasks.answers.decoder_settings import TEMPERATURE
 from metier.tasks.estimators import Classifier
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import TEXT
@@ -58,9 +59,7 @@ class SoupSettings(MethodSettings):
         None,
         description="Settings of the encoders that were kept: these are trained and averaged without a choice.",
     )
-    temperature: float | None = Field(
-        None, gt=0, description="Temperature of the softmax; None: fitted on validation."
-    )
+    temperature: float | None = TEMPERATURE
     time_limit_minutes: float | None = Field(
         None, gt=0, description="Time limit for all encoders together; None: no limit."
     )

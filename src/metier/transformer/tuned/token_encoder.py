@@ -7,6 +7,7 @@ from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
 from metier.tasks.answers import SPANS
+from metier.tasks.answers.decoder_settings import CALIBRATION, OUTSIDE_BIAS
 from metier.tasks.answers.scored_spans import ScoredSpan
 from metier.tasks.inputs import TEXT
 from metier.tasks.method_settings import with_settings
@@ -28,13 +29,8 @@ class TokenSettings(SmoothedSettings):
         description="Peak learning rate of the head and the uppermost layer; None: by the number of steps.",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout of the encoder during training.")
-    outside_bias: float | None = Field(
-        None,
-        description="Added to the logit of O; below 0 more entities are found; None: chosen on validation.",
-    )
-    calibration: tuple[float, float] | None = Field(
-        None, description="Slope and intercept of the spans' probabilities; None: fitted on validation."
-    )
+    outside_bias: float | None = OUTSIDE_BIAS
+    calibration: tuple[float, float] | None = CALIBRATION
 
 
 @with_settings(TokenSettings)
