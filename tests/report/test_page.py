@@ -467,7 +467,7 @@ def test_no_test_rows_is_said(banking):
         candidate["test"] = None
     text = read(report).text
     assert "There were no test rows" in text
-    assert "Test rows were answered once" not in text
+    assert "Test rows were predicted once" not in text
     assert "There were no test rows" not in read(banking).text
 
 
@@ -483,7 +483,7 @@ def test_one_candidate_has_nothing_to_be_compared_with(banking):
     text = read(report).text
     assert "tfidf_linear.v1 is the only candidate that was trained" in text
     assert "The cascade" not in text
-    assert "Nothing is wrong with the rows." in text
+    assert "No problem was found in the rows." in text
     assert "Quality against cost" not in text
     assert "Quality against cost" in read(banking).text
 

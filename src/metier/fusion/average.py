@@ -3,7 +3,7 @@
 It is the logarithms of the probabilities that are averaged (a geometric mean, also called a logarithmic
 opinion pool). Over 52 sets of members on two data sets it was 0.05 to 0.25 points more accurate on average
 than the best mean of the probabilities, its log-loss 1 to 9 % lower, and it came out calibrated where the
-mean is too unsure of itself: members at their own temperatures carry evidence, and evidence adds up.
+mean is underconfident: members at their own temperatures carry evidence, and evidence adds up.
 
 Weights fitted freely on a thousand rows were measured worse than equal ones, and a stacker worse still: the
 rows are too few to tell good members apart. But equal weights let one poor member cost a point. So the fit

@@ -34,8 +34,8 @@ DECLARED_THRESHOLDS = (*expit(np.arange(13.8, -5.0, -0.1)).tolist(), 0.0)
 LEAST_KEPT_FRACTION = 0.05
 METHOD = "Learn then Test in a fixed sequence of declared thresholds; exact score test of losses against wins"
 ASSUMES = (
-    "The rows are drawn like those in service, and neither method was trained on them. "
-    "Settings chosen on these rows make either method look a little better here than it is."
+    "The rows are distributed like those in service, and neither method was trained on them. Settings that "
+    "were chosen on these rows make both methods look slightly better here."
 )
 ASSUMES_OUT_OF_FOLD = (
     " {rows:,} of the rows are out-of-fold: their answers come from methods trained on fewer rows, "
@@ -65,7 +65,7 @@ class CascadeCertificate:
     net_loss_upper_bound : float
         The loss in accuracy is at most this, with `confidence`, at that threshold taken alone.
     margin, confidence : float
-        What was asked: the largest loss accepted, and how sure to be.
+        The largest accepted loss, and the confidence.
     rows, out_of_fold_rows : int
         Rows used, and how many of them are out-of-fold.
     tests : int
@@ -225,9 +225,9 @@ def _why_not(failed: _Step, rows: int, margin: float, confidence: float) -> str:
             f"cheap method answers {failed.kept:,} of {rows:,} rows"
         )
     return (
-        f"a cascade does not pay here: on the {failed.kept:,} of {rows:,} rows it is surest of, the cheap "
-        f"method loses {failed.losses:,} that the big one has right and wins {failed.wins:,}, which does not "
-        f"rule out a loss of more than {100 * margin:g} points"
+        f"a cascade does not pay here: on the {failed.kept:,} of {rows:,} rows with the highest confidence, "
+        f"the cheap method loses {failed.losses:,} that the big one has right and wins {failed.wins:,}, "
+        f"which does not rule out a loss of more than {100 * margin:g} points"
     )
 
 

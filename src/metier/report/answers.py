@@ -24,7 +24,7 @@ def worst(report: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "finding": (
             f"The {len(rows)} {detail['split']} rows with the worst {metric_name(metric)}. "
-            "Read them before anything else: some are mistakes of the rows, not of the model."
+            "Read them first: some are errors in the data, not of the model."
         ),
         "rows": [
             {

@@ -20,7 +20,7 @@ def _labels(page: Page) -> Mapping[str, Any] | None:
 
 
 def confused(page: Page) -> dict[str, Any] | None:
-    """Give what the recommended candidate takes for what; None where its answers are no labels."""
+    """Give the confusions of the recommended candidate; None where its answers are no labels."""
     detail = _labels(page)
     if detail is None:
         return None
@@ -29,8 +29,9 @@ def confused(page: Page) -> dict[str, Any] | None:
         return {"finding": "No row was answered with a wrong label.", "rows": [], "pairs": [], "labels": []}
     most = pairs[0]
     finding = (
-        f"Most often, “{most['truth']}” is answered “{most['predicted']}”: {written.rows_of(most['rows'])} "
-        f"of {detail['split']}. Labels that are confused both ways may be one label, or need a clearer rule."
+        f"The most frequent confusion: “{most['truth']}” is predicted as “{most['predicted']}” in "
+        f"{written.rows_of(most['rows'])} of {detail['split']}. Labels that are confused both ways may be "
+        "one label, or need a clearer rule."
     )
     wrong = [rows for i, row in enumerate(matrix["counts"]) for j, rows in enumerate(row) if i != j]
     worst = max(wrong, default=0) or 1
@@ -60,14 +61,14 @@ def reliable(page: Page) -> dict[str, Any] | None:
     sure = sum(each["confidence"] * each["rows"] for each in bins) / total
     right = sum(each["accuracy"] * each["rows"] for each in bins) / total
     finding = (
-        f"On average it was {written.percent(sure)} sure and {written.percent(right)} right; "
-        f"bin by bin the two differ by {written.points(error)} points (expected calibration error)."
+        f"The mean confidence is {written.percent(sure)} and the accuracy {written.percent(right)}; the "
+        f"expected calibration error is {written.points(error)} points."
     )
     return {"finding": finding, "picture": reliability_plot(bins), "bins": bins}
 
 
 def mistaken(page: Page) -> dict[str, Any] | None:
-    """Give the mistakes it was surest of; None where its answers are no labels."""
+    """Give the mistakes with the highest confidence; None where its answers are no labels."""
     detail = _labels(page)
     if detail is None:
         return None
@@ -80,8 +81,9 @@ def mistaken(page: Page) -> dict[str, Any] | None:
         }
     these = "The wrong answer" if len(rows) == 1 else f"The {len(rows)} wrong answers"
     finding = (
-        f"{these} of {detail['name']} on the {detail['split']} rows that it was surest of. Read them before "
-        "anything else: what looks right here is a label to fix, and what looks alike is a rule to write down."
+        f"{these} of {detail['name']} on the {detail['split']} rows with the highest confidence. Read them "
+        "first: an answer that looks correct here points to a wrong label, and similar rows point to a "
+        "missing labelling rule."
     )
     stages = {row["answered_by"] for row in rows if row["answered_by"]}
     return {"finding": finding, "rows": rows, "has_stages": bool(stages - {detail["name"]})}

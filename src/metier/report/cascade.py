@@ -36,7 +36,9 @@ def _kept(cascade: Mapping[str, Any]) -> str:
     kept = f"{validation} of the validation rows"
     if on_test is not None:
         kept = f"{written.percent(on_test, 0)} of the test rows ({validation} of validation)"
-    return f"{cheap} answers {kept} itself, where it is sure enough, and {expensive} answers the rest."
+    return (
+        f"{cheap} answers {kept} itself, where its confidence is high enough, and {expensive} answers the rest."
+    )
 
 
 def _guarantee(cascade: Mapping[str, Any], certificate: Mapping[str, Any]) -> list[str]:
@@ -44,9 +46,10 @@ def _guarantee(cascade: Mapping[str, Any], certificate: Mapping[str, Any]) -> li
         return []
     expensive = (cascade.get("stages") or (None, "the big method"))[1]
     sentence = (
-        f"The certificate: with {written.percent(certificate['confidence'], 0)} confidence, the cascade is at "
-        f"most {written.points(certificate['margin'])} points less accurate than {expensive} alone, on rows that "
-        "come from where the validation rows came from. Of rows that have changed since, it guarantees nothing."
+        f"The certificate: with {written.percent(certificate['confidence'], 0)} confidence, the cascade is "
+        f"at most {written.points(certificate['margin'])} points less accurate than {expensive} alone, on "
+        "rows distributed like the validation rows. There is no guarantee for rows whose distribution has "
+        "changed."
     )
     reason = certificate.get("reason")
     return [sentence, f"{reason[:1].upper()}{reason[1:].rstrip('.')}."] if reason else [sentence]

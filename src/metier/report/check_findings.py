@@ -21,7 +21,7 @@ def check_section(page: Page) -> dict[str, Any]:
     finding = (
         f"{listed}. Nothing was dropped unless it is reported here."
         if listed
-        else "Nothing is wrong with the rows."
+        else "No problem was found in the rows."
     )
     return {
         "finding": finding,

@@ -93,7 +93,7 @@ def _cost_finding(measured: Sequence[Estimate], metric: str, scale: written.Scal
     gap = scale.gap(best.value - chosen.value)
     times = (best.cost_ms or 0.0) / (chosen.cost_ms or 1.0)
     if times < 1.05:
-        return f"{best.name} is {gap} better here, and no slower; the comparisons show how sure that is."
+        return f"{best.name} is {gap} better here, and no slower; the comparisons show how certain that is."
     return (
         f"{chosen.name} takes {price}. {best.name} is {gap} better on these rows, and takes "
         f"{written.times(times)} the time."

@@ -75,7 +75,7 @@ def _board_note(trained: Sequence[Mapping[str, Any]], split: str) -> str:
     has_refit = any("validation" in each for each in rows)
     if split == "validation":
         return f"{note} All scores are on the validation rows."
-    note += " Test rows were answered once, after every choice."
+    note += " Test rows were predicted once, after every choice."
     if has_refit and len(rows) == 1:
         note += (
             " Test scores are of models trained on train + validation, validation scores of the same models "

@@ -6,8 +6,8 @@ from metier.report import numbers as written
 from metier.report.section import Page, answers_of
 
 NO_TEST = (
-    "There were no test rows. These scores are from the validation rows that also made the choices, so they "
-    "are a little too good. Give rows that took no part with --test."
+    "There were no test rows. These scores are from the validation rows, which were also used for the "
+    "choices, so they are a little too good. Give separate test rows with --test."
 )
 
 

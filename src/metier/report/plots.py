@@ -194,7 +194,7 @@ def quality_cost_plot(
 
 
 def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
-    """Draw how often the answers were right against how sure they were, and below it how many rows say so.
+    """Draw accuracy against confidence, and below it the number of rows.
 
     Parameters
     ----------
@@ -227,8 +227,8 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
     bars = [
         [percent(each["confidence"], 0), percent(each["accuracy"], 0), count(each["rows"])] for each in filled
     ]
-    label = "Share of right answers by how sure the answer was: "
-    label += "; ".join(f"{sure} sure, {right} right, {rows} rows" for sure, right, rows in bars)
+    label = "Accuracy by confidence: "
+    label += "; ".join(f"confidence {sure}, accuracy {right}, {rows} rows" for sure, right, rows in bars)
     return svg.picture(width, height, parts, label=label, css="plot square")
 
 
@@ -314,12 +314,14 @@ def _share_axes(
             svg.text((frame.left - 8, to_y(tick) + 4), f"{tick * 100:.0f}", "tick end"),
             svg.text((min(to_x(tick), frame.right - 4), strip.bottom + 16), f"{tick * 100:.0f}", "tick middle"),
         ]
-    turned = Markup('<text class="title middle" transform="translate(11 {:.1f}) rotate(-90)">right, %</text>')
+    turned = Markup(
+        '<text class="title middle" transform="translate(11 {:.1f}) rotate(-90)">accuracy, %</text>'
+    )
     middle = (frame.left + frame.right) / 2
     return [
         *parts,
         turned.format((frame.top + frame.bottom) / 2),
-        svg.text((middle, strip.bottom + 36), "how sure the answer was, %", "title middle"),
+        svg.text((middle, strip.bottom + 36), "confidence, %", "title middle"),
     ]
 
 

@@ -18,7 +18,7 @@ def seeds_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
     rows = [_seeds_row(each, metric, scale) for each in study["candidates"]]
     chosen = next((each for each in study["candidates"] if each["name"] == report["recommended"]), None)
     return {
-        "finding": _seeds_finding(chosen, metric, scale) or "Too few seeds were trained to speak of a spread.",
+        "finding": _seeds_finding(chosen, metric, scale) or "Too few seeds were trained to report a spread.",
         "metric": metric_name(metric) + scale.unit,
         "rows": rows,
         "notes": study["notes"],
@@ -30,13 +30,13 @@ def _seeds_finding(chosen: Mapping[str, Any] | None, metric: str, scale: written
         return None
     spread = chosen["test"][metric]
     if spread["max"] == spread["min"]:
-        return f"{chosen['name']} gives the same test figure with each of {len(chosen['seeds'])} seeds."
+        return f"{chosen['name']} has the same test score with each of {len(chosen['seeds'])} seeds."
     decimals = 2 if scale.is_fraction else 4
     return (
         f"Over {len(chosen['seeds'])} seeds {chosen['name']} has a {metric_name(metric)} of "
         f"{scale.whole(spread['mean'], decimals)} on average on the test rows, with a standard deviation of "
         f"{scale.bare(spread['sd'], decimals)}, between {scale.bare(spread['min'], decimals)} and "
-        f"{scale.bare(spread['max'], decimals)}. A smaller difference between two candidates may be luck."
+        f"{scale.bare(spread['max'], decimals)}. A smaller difference between two candidates may be chance."
     )
 
 

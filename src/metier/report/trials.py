@@ -51,9 +51,7 @@ def _searched(trials: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> d
         ("validation", True),
         ("time", True),
     ]
-    note = (
-        "Trial 0 has the defaults. Scores of different stages do not compare: they learned from different rows."
-    )
+    note = "Trial 0 has the defaults. Scores of different stages cannot be compared: they were trained on different rows."
     return {"title": "Trials of the search", "columns": columns, "rows": rows, "note": note}
 
 
@@ -102,9 +100,10 @@ def _soup(facts: Mapping[str, Any]) -> dict[str, Any]:
     ]
     found = facts.get("comparison")
     note = found and (
-        f"On validation the soup gains {written.signed_points(found['difference'])} points of accuracy over its best "
-        f"ingredient [{written.signed_points(found['low'])}, {written.signed_points(found['high'])}], "
-        f"{written.p_value(found['p_value'])}. Answers averaged would cost as many passes as there are ingredients."
+        f"On validation the soup gains {written.signed_points(found['difference'])} points of accuracy over "
+        f"its best ingredient [{written.signed_points(found['low'])}, "
+        f"{written.signed_points(found['high'])}], {written.p_value(found['p_value'])}. An average of the "
+        "predictions would cost as many passes as there are ingredients."
     )
     return {"title": "Ingredients of the soup", "columns": columns, "rows": rows, "note": note}
 

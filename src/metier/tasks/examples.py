@@ -22,7 +22,7 @@ class Examples:
     labels : ndarray of shape (n_labels,)
         The label space in the order of the columns; empty where answers are no labels.
     soft : ndarray of shape (n_rows, n_labels), optional
-        Probabilities of the labels, where somebody is not sure of them.
+        Probabilities of the labels, where labels are soft.
     """
 
     items: Sequence[Any]

@@ -1,4 +1,4 @@
-"""Spans with probabilities: what was found and how sure that is, what validation chooses, and several lists made one."""
+"""Spans with probabilities: their calibration on validation, and merging several lists."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +42,7 @@ class SpanCalibration:
     Parameters
     ----------
     slope : float
-        0 or more; below 1 where the evidence is too sure of itself.
+        0 or more; below 1 where the evidence is overconfident.
     intercept : float
     """
 

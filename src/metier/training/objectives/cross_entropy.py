@@ -11,7 +11,7 @@ def cross_entropy(*, label_smoothing: float = 0.0, class_weights: np.ndarray | N
     """Give the mean negative log-likelihood of the labels as an objective.
 
     A batch's labels are class numbers of shape (n_rows,), or probabilities of shape (n_rows, n_classes): weak or
-    crowded labels, or a teacher's answers, that say how sure they are.
+    crowded labels, or a teacher's answers, with probabilities.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The frozen base with a linear head that also learns from unlabelled texts: from those it is sure of."""
+"""The frozen base with a linear head that also learns from unlabelled texts: from those with high confidence."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -36,10 +36,10 @@ class PseudoLabels:
 def choose_pseudo_labels(
     probabilities: np.ndarray, truth: np.ndarray, *, confidence: float, growth: float
 ) -> PseudoLabels:
-    """Choose rows for each label, the surest first, in the proportions of the labelled rows.
+    """Choose rows for each label, the most confident first, in the proportions of the labelled rows.
 
-    The surest rows of a model are mostly those of its easy labels; taken as they come, they would teach the next model
-    that the others hardly exist. So each label gets its own number of rows [1]_, the surest first, and none below a bar.
+    The most confident rows are mostly those of the easy labels; used without balancing, they would bias the next model
+    towards these. So each label gets its own number of rows [1]_, the most confident first, none below a threshold.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class SelfTraining(FrozenLinear):
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
-        """Fit the teacher on the labelled texts, then, round by round, on those it is sure of too.
+        """Fit the teacher on the labelled texts, then, round by round, also on those with high confidence.
 
         C and temperature are chosen on validation, or on labelled rows that are held out; never on rows that were
         labelled here.
