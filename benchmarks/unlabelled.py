@@ -92,7 +92,9 @@ def main() -> None:
             found = compare(numbers, own, plain[counterpart])
             interval = f"{100 * found.difference:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
             pseudo_labelled = (
-                f", pseudo-labelled {method.facts_['believed']}" if "believed" in method.facts_ else ""
+                f", pseudo-labelled {method.facts_['pseudo_labelled']}"
+                if "pseudo_labelled" in method.facts_
+                else ""
             )
             print(
                 f"draw {seed}  {method.name}: {np.mean(own == numbers):.4f} in {seconds:.0f} s, "

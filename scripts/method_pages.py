@@ -21,10 +21,10 @@ UNDERLINE = re.compile(r"^-{3,}$")
 def pages() -> dict[Path, str]:
     """Give the path and text of each page that is written from a docstring."""
     written = {}
-    for name in (*catalogue.METHODS, *catalogue.JOINED):
+    for name in (*catalogue.METHODS, *catalogue.RUN_ENSEMBLES):
         path = DOCS / f"{name.rpartition('.v')[0]}.md"
         if not path.exists() or path.read_text("utf-8").startswith(MARK):
-            find = ensemble_factory if name in catalogue.JOINED else catalogue.resolve
+            find = ensemble_factory if name in catalogue.RUN_ENSEMBLES else catalogue.resolve
             written[path] = page(name, find(name))
     return written
 

@@ -6,7 +6,7 @@ It runs at commit 71959d8 only: it writes down how bundles were sealed then, by 
 releases can be held to them. It is kept to be read, not to be run again; `tests/bundles/sealed_71959d8` is never
 written anew.
 
-Each kind is fitted on a handful of rows, exported and sealed; each task is raced by `metier.train`, too, and one
+Each kind is fitted on a handful of rows, exported and sealed; each task is compared by `metier.train`, too, and one
 candidate kept. Encoders and writers start from random weights, 16 and 32 wide, and learn their rows nearly by heart.
 """
 
@@ -242,13 +242,13 @@ class Field:
         return self.items[:-24], self.targets[:-24]
 
     @property
-    def unseen(self) -> tuple[list[Any], list[Any]]:
+    def validation(self) -> tuple[list[Any], list[Any]]:
         """Items and targets to choose on."""
         return self.items[-24:-12], self.targets[-24:-12]
 
     @property
     def questions(self) -> list[Any]:
-        """What a bundle is asked: four items that nobody learned, a text with odd characters and a long one."""
+        """What a bundle is asked: four items outside the training rows, a text with odd characters and a long one."""
         asked = self.items[-4:]
         return [*asked, *(with_text(asked[0], text) for text in (ODD, long_text()))]
 
@@ -388,7 +388,7 @@ def fit(rows: str, method: str, settings: dict[str, Any], folder: Path) -> None:
     """Fit a method on rows and leave its export in a folder."""
     field = Field(rows)
     folder.mkdir(parents=True)
-    catalogue.resolve(method)(**settings).fit(*field.known, validation=field.unseen).export(folder)
+    catalogue.resolve(method)(**settings).fit(*field.known, validation=field.validation).export(folder)
 
 
 def built(method: str, **settings: Any) -> Any:
@@ -454,7 +454,7 @@ def fit_retrieve_read(folder: Path, made: Path) -> None:
 def fit_labels(folder: Path, made: Path) -> None:
     """Average sets of labels, of words and of an encoder."""
     field, members = Field("many_labels"), [made / "many_labels_linear.v1", made / "onnx_many_labels.v1"]
-    items, sets = field.unseen
+    items, sets = field.validation
     labels = read_settings(members[0])["labels"]
     truth = [[label in chosen for label in labels] for chosen in sets]
     answers = [load_predictor(member).predict(items).probabilities for member in members]
@@ -465,7 +465,7 @@ def fit_labels(folder: Path, made: Path) -> None:
 def fit_scores(folder: Path, made: Path) -> None:
     """Average scores, of words and of an encoder."""
     field, members = Field("scoring"), [made / "score_linear.v1", made / "onnx_scorer.v1"]
-    items, truth = field.unseen
+    items, truth = field.validation
     answers = [load_predictor(member).predict(items).predicted for member in members]
     found = fit_score_average(answers, truth, coverage=0.9)
     export_score_average(found, members, folder, name="score_average.v1")
@@ -503,7 +503,7 @@ JOINED: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
     "score_average.v1": ("scoring", fit_scores),
     "retrieve_rerank.v1": ("retrieval", fit_search),
 }
-# What is raced for each task by `metier.train`, the one that is kept first.
+# What is compared for each task by `metier.train`, the one that is kept first.
 RACED = {
     "classification": ("frozen_linear.v1", "tfidf_linear.v1"),
     "many_labels": ("frozen_many_labels.v1", "label_frequencies.v1"),
@@ -532,12 +532,12 @@ def make_kinds(made: Path) -> None:
 
 
 def rows_by_name() -> dict[str, str]:
-    """Which rows each bundle that is no race's answers."""
+    """Which rows each bundle that is not from a comparison answers."""
     return {name: each[0] for name, each in (FITTED | JOINED).items()}
 
 
 def seal_alone(folder: Path, *, rows: str) -> None:
-    """Write the card and the manifest of an export, with facts as a race knows them."""
+    """Write the card and the manifest of an export, with the facts of a comparison."""
     settings, field = read_settings(folder), Field(rows)
     task = field.task
     name = settings["name"]
@@ -554,7 +554,7 @@ def seal_alone(folder: Path, *, rows: str) -> None:
         "data": {
             "fingerprint": "00" * 32,
             "origin": "train.jsonl",
-            "rows": {"train": len(field.known[0]), "validation": len(field.unseen[0])},
+            "rows": {"train": len(field.known[0]), "validation": len(field.validation[0])},
         },
         "seeds": {"random_state": 0},
         "packages": {"metier": metier.__version__},
@@ -564,7 +564,7 @@ def seal_alone(folder: Path, *, rows: str) -> None:
     seal(folder, checked)
 
 
-def race(task: str, made: Path) -> None:
+def seal_comparison(task: str, made: Path) -> None:
     """Train on the rows of a task the normal way, and keep the first candidate's bundle."""
     files = {}
     for part, rows in zip(("train", "validation", "test"), Field(task).parts, strict=True):
@@ -647,7 +647,7 @@ def make_all(made: Path) -> None:
     made.mkdir()
     make_kinds(made)
     for task in RACED:
-        race(task, made)
+        seal_comparison(task, made)
     rows = rows_by_name() | {f"trained_{task}": task for task in RACED}
     for name, asked in rows.items():
         keep_answers(made / name, Field(asked))

@@ -1,4 +1,4 @@
-"""The structure of the source in numbers, beside what it was before the rooms were rebuilt.
+"""The structure of the source in numbers, beside what it was before the packages were restructured.
 
     python scripts/structure.py                     # before and now
     python scripts/structure.py --commit 71959d8    # the numbers of one commit, as JSON: "before" in structure.json
@@ -50,7 +50,7 @@ def read_commit(commit: str) -> Files:
 
 
 def room_of(path: str) -> str:
-    """Give the top folder of a file; files beside the folders are one room."""
+    """Give the top folder of a file; files beside the folders count as one package."""
     return path.partition("/")[0] if "/" in path else "(files)"
 
 

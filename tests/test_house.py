@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import metier
-from metier.catalogue import JOINED, METHODS
+from metier.catalogue import METHODS, RUN_ENSEMBLES
 from metier.predictors.loading import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,7 +93,7 @@ def versioned_names(path):
         node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     known = {name for text in texts - docstrings for name in re.findall(r"\b[a-z0-9_]+\.v\d+\b", text)}
-    return (known & {*METHODS, *JOINED}) - own
+    return (known & {*METHODS, *RUN_ENSEMBLES}) - own
 
 
 @pytest.mark.parametrize("room", ["selection", "report", "runs", "cli"])

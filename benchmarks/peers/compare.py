@@ -166,7 +166,7 @@ def write_rows(folder: Path, suite: Suite, n_rows: int | None, *, seed: int) -> 
     # Validation and test are the same in every round, the rows to learn from are drawn anew.
     rows = shuffled(read("train.csv"), seed=0)
     held, rest = rows[: suite.validation_rows], shuffled(rows[suite.validation_rows :], seed=seed)
-    # One of each label first: validation must not hold a label that nobody could learn.
+    # One of each label first: validation must not contain labels without training rows.
     first = {row["label"]: index for index, row in reversed(list(enumerate(rest)))}
     rest.sort(key=lambda row: first.pop(row["label"], None) is None)
     parts = {

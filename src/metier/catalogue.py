@@ -65,8 +65,8 @@ METHODS = {
 }
 
 SEARCH, DISTILLATION = "searched.v1", "distilled.v1"  # What `--search` and `--distil` add to the candidates.
-# Made of a run's candidates, and no estimators by themselves.
-JOINED = tuple(name for name in ENSEMBLES if name not in METHODS)
+# Ensembles that are built only from the candidates of a run, and are not estimators.
+RUN_ENSEMBLES = tuple(name for name in ENSEMBLES if name not in METHODS)
 
 # Ways of making training rows that need a base.
 WAYS = {
@@ -90,7 +90,7 @@ def names() -> list[str]:
     """Every known versioned name: ours in the order of their cost, then the plug-ins'."""
     return [
         *METHODS,
-        *JOINED,
+        *RUN_ENSEMBLES,
         *(name for name in plug_ins("metier.methods") if name not in METHODS),
         *(name for name in ensembles() if name not in ENSEMBLES),
     ]

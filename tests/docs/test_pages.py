@@ -122,11 +122,11 @@ def test_links_between_pages_lead_somewhere():
 
 
 def test_every_method_has_its_page():
-    from metier.catalogue import JOINED, METHODS
+    from metier.catalogue import METHODS, RUN_ENSEMBLES
 
     missing = [
         name
-        for name in (*METHODS, *JOINED)
+        for name in (*METHODS, *RUN_ENSEMBLES)
         if not (ROOT / "docs" / "methods" / f"{name.rpartition('.v')[0]}.md").exists()
     ]
     assert not missing

@@ -23,7 +23,7 @@ from metier.runs.run_folder import Entry
 from metier.runs.stored_answers import StoredAnswers
 
 FOLDER = "ensembles"
-# A plug-in adds rows through this group of entry points. Which kinds of answers a row suits is said by the answer kind.
+# A plug-in adds rows through this group of entry points. The answer kind states which rows suit it.
 GROUP = "metier.ensembles"
 ENSEMBLES = {
     "average.v1": "metier.fusion.average_recipes:average_of_labels",

@@ -21,9 +21,9 @@ Unchecked = Annotated[Any, SkipValidation]
 
 BASE = "A folder, a known short name, a hub name; `auto` picks by the language of the texts."
 OBJECTIVE = (
-    "What is minimised: a loss and what is put on it, joined by `+`: `focal:2`, `r_drop:0.5`, `fgm:1`, `pgd:1:3`, "
-    "`supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`, as the answers take them; see "
-    "`training.objectives.composition`. None: the loss of the answers alone."
+    "Training objective: a loss and further terms, joined by `+`: `focal:2`, `r_drop:0.5`, `fgm:1`, `pgd:1:3`, "
+    "`supcon:0.3`, `mixup:0.4`, `simcse:0.1`, `ewc:1`, as the task supports them; see "
+    "`training.objectives.composition`. None: the plain loss of the task."
 )
 START_C = "Inverse strength of the penalty of the linear solution that the head starts from; None: chosen on validation."
 

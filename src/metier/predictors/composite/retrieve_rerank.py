@@ -65,7 +65,7 @@ class SearchSettings:
     match_label : str or None
         Of the reranker's labels, the one whose probability ranks the candidates.
     ways : tuple of str
-        Of `words` and `vectors`, those that find candidates; two are joined by reciprocal rank fusion.
+        Of `words` and `vectors`, those that find candidates; two are combined by reciprocal rank fusion.
     reranks : bool
     """
 
@@ -241,7 +241,7 @@ def save_collection(
 def fuse(scores: Sequence[np.ndarray]) -> np.ndarray:
     """Give the sum of the reciprocal ranks that several ways of scoring give each text.
 
-    Only ranks count, so a cosine and a BM25 score can be joined as they are.
+    Only ranks count, so a cosine and a BM25 score can be combined as they are.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A method's spans joined with those of rules, by a stated precedence: `span_rules.v1`."""
+"""A method's spans combined with those of rules, by a stated precedence: `span_rules.v1`."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -66,23 +66,23 @@ class LabelPrompt:
         self._instructions = f"{INSTRUCTIONS}\n\nLabels:\n" + "\n".join(lines)
 
     def messages(self, text: str) -> list[Message]:
-        """Give the conversation that asks about a text."""
+        """Give the messages that ask for the label of a text."""
         if len(text) > MOST_CHARACTERS:
             half = MOST_CHARACTERS // 2
             text = text[:half] + CUT + text[-half:]
-        # Nobody closes the text from inside.
+        # The text must not contain the closing mark.
         inside = text.replace("</text>", "<\\/text>").encode("utf-8", "replace").decode("utf-8")
         asked = f"<text>\n{inside}\n</text>\n\nLabel:"
         return [{"role": "system", "content": self._instructions}, {"role": "user", "content": asked}]
 
-    def again(self, messages: Sequence[Message], said: str) -> list[Message]:
-        """Give the conversation that asks again after a reply that is no label."""
+    def again(self, messages: Sequence[Message], reply: str) -> list[Message]:
+        """Give the conversation that asks again after a reply that is not a label."""
         reminder = "That is not one label of the list. Answer with exactly one of them and nothing else."
-        return [*messages, {"role": "assistant", "content": said}, {"role": "user", "content": reminder}]
+        return [*messages, {"role": "assistant", "content": reply}, {"role": "user", "content": reminder}]
 
-    def read(self, said: str) -> int | None:
+    def read(self, reply: str) -> int | None:
         """Give the column of the label that a reply names; None unless it is exactly one of them."""
-        found = said.strip()
+        found = reply.strip()
         if found.startswith("{"):
             try:
                 found = str(json.loads(found).get("label", ""))

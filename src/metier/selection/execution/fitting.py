@@ -206,7 +206,7 @@ class Together:
                 for line in running.stdout:
                     if line.startswith("{"):
                         listener(Progress(**json.loads(line)))
-            except BaseException:  # Ctrl-C too: nobody is left working for a run that is over.
+            except BaseException:  # Ctrl-C too: no process may outlive its run.
                 running.terminate()
                 raise
         if running.returncode or not (desk / "result.json").exists():
