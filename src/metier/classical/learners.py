@@ -11,6 +11,20 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC
 
+MODELS = ("svc", "logistic")
+# In the order of how often each won in trials: where work is much, only the first are tried.
+CANDIDATES = (("svc", 1.0), ("logistic", 10.0), ("svc", 0.3), ("svc", 3.0))
+# Numbers in the matrix times classes, over all candidates: about twenty seconds on one core.
+MOST_WORK = 300_000_000
+# Ten passes of stochastic gradients and no more: on 9,000 rows of 77 labels the tenth was the best on validation
+# rows in both accuracy and log-loss, and the exact optimum takes many times as long.
+LOGISTIC_PASSES = 10
+CONSTANT_LOGIT = 1.0  # Of a label that all rows have, or none.
+STRENGTHS = (1.0, 0.01, 0.1, 10.0)  # Of numbers that are scaled to a spread of 1.
+MOST_STEPS = 1_000
+ALPHAS = (1.0, 0.1, 0.3, 3.0, 10.0, 30.0)
+TOLERANCE = 1e-5  # Of the solver, relative: a thousandth of what neighbouring alphas differ by.
+
 Setting = Mapping[str, Any]
 
 
@@ -97,16 +111,6 @@ def spread_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(scale > 1e-9, scale, np.inf)
 
 
-MODELS = ("svc", "logistic")
-# In the order of how often each won in trials: where work is much, only the first are tried.
-CANDIDATES = (("svc", 1.0), ("logistic", 10.0), ("svc", 0.3), ("svc", 3.0))
-# Numbers in the matrix times classes, over all candidates: about twenty seconds on one core.
-MOST_WORK = 300_000_000
-# Ten passes of stochastic gradients and no more: on 9,000 rows of 77 labels the tenth was the best on validation
-# rows in both accuracy and log-loss, and the exact optimum takes many times as long.
-LOGISTIC_PASSES = 10
-
-
 @dataclass(frozen=True)
 class SvcOrLogistic:
     """Whichever of the two, and whichever C, is better; see `Learner`.
@@ -150,9 +154,6 @@ class SvcOrLogistic:
         return two_sided(learner.coef_.T, learner.intercept_)
 
 
-CONSTANT_LOGIT = 1.0  # Of a label that all rows have, or none.
-
-
 @dataclass(frozen=True)
 class OneVsRest:
     """A model for each label of sets; see `Learner`.
@@ -188,10 +189,6 @@ class OneVsRest:
         return LinearModel(columns, bias)
 
 
-STRENGTHS = (1.0, 0.01, 0.1, 10.0)  # Of numbers that are scaled to a spread of 1.
-MOST_STEPS = 1_000
-
-
 @dataclass(frozen=True)
 class DenseLogistic:
     """Logistic regression on standardised numbers, the scaling folded into its weights; see `Learner`.
@@ -218,10 +215,6 @@ class DenseLogistic:
         fitted = two_sided(learner.coef_.T, learner.intercept_)
         scaled = fitted.weights / scale[:, None]
         return LinearModel(scaled, fitted.bias - mean @ scaled)
-
-
-ALPHAS = (1.0, 0.1, 0.3, 3.0, 10.0, 30.0)
-TOLERANCE = 1e-5  # Of the solver, relative: a thousandth of what neighbouring alphas differ by.
 
 
 @dataclass(frozen=True)
