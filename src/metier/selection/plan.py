@@ -1,10 +1,12 @@
 """What will run, and how the budget is divided: arithmetic over measured costs.
 
-What needs no base always runs, however small the budget, so that there is something to ship. What reads a base once
-runs where it fits. What trains it for some epochs gets as many as fit, with a refit after it where three or more do.
+What fits runs whole. Where not everything does, each candidate gets what it needs or an equal part of the time that is
+left, whichever is less (max-min fairness), and trains for as many epochs, or on as many of the rows, as fit into its
+part. The plan is made again after each candidate: time that one left over goes to the next, and what was left out comes
+back while there is time for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,6 +21,11 @@ SAFETY = 1.15
 FEWEST_EPOCHS = 2
 # With this many, rows are worth more than epochs: the rest of the time goes to a refit.
 ENOUGH_EPOCHS = 3
+# Several candidates share the time only while each gets this part of the rows, or this many of them.
+FAIR_PART = 0.25
+FAIR_ROWS = 5_000
+# On fewer rows than this a candidate says nothing about all of them, unless there are no more.
+FEWEST_ROWS = 300
 
 
 @dataclass(frozen=True)
@@ -28,16 +35,33 @@ class CandidateCost:
     Parameters
     ----------
     seconds : float
-        Besides the epochs.
+        However many rows it is trained on: loading, exporting, answering.
     memory_bytes : int
         At the peak.
     seconds_per_epoch : float
-        For one pass over the rows; 0 where nothing is repeated.
+        For one pass over all training rows; 0 where nothing is repeated.
+    seconds_over_rows : float
+        Once over all training rows, besides the epochs.
     """
 
     seconds: float = 0.0
     memory_bytes: int = 0
     seconds_per_epoch: float = 0.0
+    seconds_over_rows: float = 0.0
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it makes several passes over the rows."""
+        return self.seconds_per_epoch > 0
+
+    def total(self, epochs: int = 0, fraction: float = 1.0) -> float:
+        """Give the seconds of a fit on a part of the rows, with the margin of safety on what depends on the rows."""
+        return self.seconds + fraction * SAFETY * (self.seconds_over_rows + epochs * self.seconds_per_epoch)
+
+    def fraction(self, seconds: float, epochs: int = 0) -> float:
+        """Give the part of the rows that fits into some seconds: at most 1, and 0 where none does."""
+        of_rows = self.total(epochs) - self.seconds
+        return min(1.0, max(0.0, seconds - self.seconds) / of_rows) if of_rows else float(seconds >= self.seconds)
 
 
 @dataclass
@@ -52,14 +76,21 @@ class Planned:
         Unfitted; None where it cannot be built.
     needs_base : bool
         Whether it stands on a pretrained base.
-    seconds, memory_bytes : float, int
-        What it is expected to take.
-    seconds_per_epoch : float
-        For one pass over the rows; 0 where nothing is repeated.
+    cost : CandidateCost
+    most_epochs : int or None
+        Passes over the rows that its settings allow; None where it repeats nothing.
+    seconds : float
+        What it is expected to take as it is planned.
     epochs : int or None
         Passes over the rows that it may make.
+    fraction : float
+        Of the training rows.
     time_limit_minutes : float or None
         When the passes have to be over, should the machine be slower than it was measured.
+    has_begun : bool
+        Whether its training began: it goes on as it was planned.
+    waits : bool
+        Whether it is dropped for want of time or memory alone: the next plan may take it up again.
     why_dropped : str or None
         Why it does not run.
     why_failed : str or None
@@ -69,11 +100,14 @@ class Planned:
     name: str
     method: Method | None = None
     needs_base: bool = False
+    cost: CandidateCost = field(default_factory=CandidateCost)
+    most_epochs: int | None = None
     seconds: float = 0.0
-    memory_bytes: int = 0
-    seconds_per_epoch: float = 0.0
     epochs: int | None = None
+    fraction: float = 1.0
     time_limit_minutes: float | None = None
+    has_begun: bool = False
+    waits: bool = False
     why_dropped: str | None = None
     why_failed: str | None = None
 
@@ -81,6 +115,43 @@ class Planned:
     def runs(self) -> bool:
         """Whether it is trained."""
         return self.method is not None and self.why_dropped is None and self.why_failed is None
+
+    @property
+    def fewest_epochs(self) -> int:
+        """Passes below which it is not worth its start; 0 where it repeats nothing.
+
+        Raises
+        ------
+        SettingsError
+            If its settings allow fewer: no budget would help.
+        """
+        if self.most_epochs is None:
+            return 0
+        if not isinstance(self.method, NeedsEpochs):
+            return min(FEWEST_EPOCHS, self.most_epochs)
+        if self.method.fewest_epochs > self.most_epochs:
+            raise SettingsError(
+                [
+                    f"epochs is {self.most_epochs}, and {self.name} needs {self.method.fewest_epochs} passes over "
+                    "the rows; give it as many, or leave it out"
+                ],
+                origin=f"The settings of {self.name}",
+            )
+        return self.method.fewest_epochs
+
+    def drop(self, why: str) -> None:
+        """Leave it out for want of time or memory."""
+        self.why_dropped, self.waits = why, True
+
+    def begin(self) -> Method:
+        """Give the method with the epochs and the clock of the plan; a clock that the settings give it stays."""
+        assert self.method is not None  # Only what runs is trained.
+        self.has_begun = True
+        if self.epochs is not None:
+            self.method.set_params(epochs=self.epochs)
+            if self.method.get_params(deep=False).get("time_limit_minutes", 0) is None:
+                self.method.set_params(time_limit_minutes=self.time_limit_minutes)
+        return self.method
 
     def facts(self) -> dict[str, Any]:
         """What a resumed run has to know of it: everything but the method."""
@@ -91,37 +162,8 @@ class Planned:
         """Take over what `facts` kept."""
         known = self.facts()
         vars(self).update({key: value for key, value in facts.items() if key in known})
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What will run, cheap first, and which ensembles are built afterwards."""
-
-    candidates: list[Planned]
-    ensembles: tuple[str, ...]
-    refit: bool
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def methods(self) -> dict[str, Method]:
-        """The estimators that run, by name."""
-        return {one.name: one.method for one in self.candidates if one.method is not None and one.runs}
-
-    @property
-    def sentence(self) -> str:
-        """The plan in one line."""
-        running = [one for one in self.candidates if one.runs]
-        seconds = sum(one.seconds for one in running) * (2 if self.refit else 1)
-        memory = max((one.memory_bytes for one in running), default=0)
-        cores = self.facts["cores"]
-        n_running = f"{len(running)} {'candidate' if len(running) == 1 else 'candidates'}"
-        base = "no base is needed" if self.facts["base"] == "none" else f"base {self.facts['base']}"
-        return (
-            f"{cores} {'core' if cores == 1 else 'cores'}, {self.facts['precision']}; "
-            f"{base} ({self.facts['language']}); "
-            f"{n_running} in about {max(1, round(seconds / 60))} min"
-            f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
-        )
+        if "cost" in facts:
+            self.cost = CandidateCost(**facts["cost"])
 
 
 @dataclass(frozen=True)
@@ -136,6 +178,8 @@ class Budget:
         For training, what ends the run taken off.
     memory_bytes : int
         Free on this machine.
+    n_rows : int
+        Training rows.
     refit : bool
         Whether models are to be trained again on all rows.
     growth : float
@@ -145,12 +189,83 @@ class Budget:
     seconds: float
     left_seconds: float
     memory_bytes: int
+    n_rows: int = 0
     refit: bool = True
     growth: float = 1.0
 
+    @property
+    def fair_fraction(self) -> float:
+        """The least part of the rows that candidates share the time for."""
+        return min(FAIR_PART, FAIR_ROWS / max(1, self.n_rows))
+
+    @property
+    def smallest_fraction(self) -> float:
+        """The least part of the rows that anything is trained on."""
+        return min(1.0, FEWEST_ROWS / max(1, self.n_rows))
+
+
+@dataclass
+class Plan:
+    """What will run, cheap first, and which ensembles are built afterwards."""
+
+    candidates: list[Planned]
+    ensembles: tuple[str, ...]
+    refit: bool
+    budget: Budget | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        """The estimators that run, by name."""
+        return {one.name: one.method for one in self.candidates if one.method is not None and one.runs}
+
+    @property
+    def sentence(self) -> str:
+        """The plan in one line."""
+        running = [one for one in self.candidates if one.runs]
+        seconds = sum(one.seconds for one in running) * (2 if self.refit else 1)
+        memory = max((one.cost.memory_bytes for one in running), default=0)
+        cores = self.facts["cores"]
+        n_running = f"{len(running)} {'candidate' if len(running) == 1 else 'candidates'}"
+        base = "no base is needed" if self.facts["base"] == "none" else f"base {self.facts['base']}"
+        return (
+            f"{cores} {'core' if cores == 1 else 'cores'}, {self.facts['precision']}; "
+            f"{base} ({self.facts['language']}); "
+            f"{n_running} in about {max(1, round(seconds / 60))} min"
+            f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
+        )
+
+    @property
+    def parts(self) -> list[str]:
+        """A sentence for each candidate that does not see all rows."""
+        return [
+            f"{one.name} on {one.fraction:g} of the rows: all of them would take about "
+            f"{one.cost.total(one.fewest_epochs):.0f} s"
+            for one in self.candidates
+            if one.runs and one.fraction < 1
+        ]
+
+    def again(self, left_seconds: float, done: Callable[[str], bool]) -> None:
+        """Give the time that is left to what is not trained yet, what was left out for time included.
+
+        Parameters
+        ----------
+        done : callable
+            From a candidate's name to whether nothing is left to decide about it.
+        """
+        if self.budget is None:
+            return
+        waiting = [one for one in self.candidates if not (done(one.name) or one.has_begun)]
+        fit_into(replace(self.budget, left_seconds=left_seconds), waiting)
+
+    def as_json(self) -> dict[str, Any]:
+        """What a resumed run goes on with."""
+        kept = {one.name: one.facts() for one in self.candidates}
+        return {"candidates": kept, "refit": self.refit, "facts": self.facts}
+
 
 def fit_into(budget: Budget, candidates: Sequence[Planned]) -> bool:
-    """Drop what does not fit, and give the epochs that do to what makes several; gives whether a refit is planned.
+    """Give each candidate its part of the time, and drop what would get too little; gives whether a refit is planned.
 
     Raises
     ------
@@ -158,62 +273,97 @@ def fit_into(budget: Budget, candidates: Sequence[Planned]) -> bool:
         If a method is set to fewer epochs than it needs: no budget would help.
     """
     for one in candidates:
-        if one.runs:
-            one.why_dropped = _too_large(one, budget)
-    left, refit = budget.left_seconds, budget.refit
+        if one.waits:
+            one.why_dropped, one.waits = None, False
+        if one.runs and one.cost.memory_bytes > budget.memory_bytes:
+            one.drop(_too_large(one, budget))
     running = [one for one in candidates if one.runs]
-    for one in (one for one in running if not one.seconds_per_epoch):
-        if one.needs_base:
-            one.why_dropped = _too_long(one.seconds, left, budget)
-        left -= 0.0 if one.why_dropped else one.seconds * SAFETY
-    for one in (one for one in running if one.seconds_per_epoch):
-        refit = _give_epochs(one, left, budget)
-        left -= 0.0 if one.why_dropped else one.seconds
-    return refit and budget.refit
-
-
-def _give_epochs(one: Planned, left: float, budget: Budget) -> bool:
-    """Set the epochs of a method that makes several; gives whether a refit of it still fits."""
-    assert one.method is not None  # Only what runs is given epochs.
-    most = int(one.method.get_params(deep=False)["epochs"])
-    fewest = _fewest_epochs(one, most)
-    per_epoch, fixed, both = one.seconds_per_epoch * SAFETY, one.seconds, 1 + budget.growth
-    with_refit = int((left - fixed * both) / (per_epoch * both)) if budget.refit else 0
-    refit = with_refit >= min(most, ENOUGH_EPOCHS)
-    epochs = min(most, with_refit if refit else int((left - fixed) / per_epoch))
-    if epochs < fewest:
-        one.why_dropped = _too_long(fixed + fewest * per_epoch, left, budget)
-        return budget.refit
-    one.epochs, one.seconds = epochs, fixed + epochs * per_epoch
-    one.time_limit_minutes = max((left / both if refit else left) - fixed, per_epoch) / 60
+    kept = _affordable(running, budget)
+    for one in running:
+        if not any(one is other for other in kept):
+            one.drop(_too_long(one, budget))
+    left, refit = budget.left_seconds, budget.refit
+    for position, one in enumerate(kept):
+        part = _parts(kept[position:], left, budget)[0]
+        refit = _size(one, part, budget) and refit
+        left -= one.seconds
     return refit
 
 
-def _fewest_epochs(one: Planned, most: int) -> int:
-    fewest = one.method.fewest_epochs if isinstance(one.method, NeedsEpochs) else min(FEWEST_EPOCHS, most)
-    if fewest > most:
-        raise SettingsError(
-            [
-                f"epochs is {most}, and {one.name} needs {fewest} passes over the rows; give it as many, or leave it out"
-            ],
-            origin=f"The settings of {one.name}",
-        )
-    return fewest
+def _affordable(running: Sequence[Planned], budget: Budget) -> list[Planned]:
+    """What needs no base, so that there is something to ship, and as many of the others, cheap first, as get enough."""
+    extra = [one for one in running if one.needs_base]
+    for count in range(len(extra), 0, -1):
+        left_out = {one.name for one in extra[count:]}
+        kept = [one for one in running if one.name not in left_out]
+        enough = budget.fair_fraction if count > 1 else budget.smallest_fraction
+        parts = _parts(kept, budget.left_seconds, budget)
+        shares = [
+            one.cost.fraction(part, one.fewest_epochs)
+            for one, part in zip(kept, parts, strict=True)
+            if one.needs_base
+        ]
+        if all(share >= enough for share in shares):
+            return kept
+    return [one for one in running if not one.needs_base]
 
 
-def _too_large(one: Planned, budget: Budget) -> str | None:
-    if one.memory_bytes <= budget.memory_bytes:
-        return None
+def _parts(candidates: Sequence[Planned], seconds: float, budget: Budget) -> list[float]:
+    """Share some seconds: each candidate gets what it needs whole, or an equal part of what others leave."""
+    needs = [_whole(one, budget) for one in candidates]
+    parts, left = [0.0] * len(needs), max(0.0, seconds)
+    order = sorted(range(len(needs)), key=needs.__getitem__)
+    for position, index in enumerate(order):
+        parts[index] = min(needs[index], left / (len(order) - position))
+        left -= parts[index]
+    return parts
+
+
+def _whole(one: Planned, budget: Budget) -> float:
+    """Seconds of all epochs on all rows, and of the refit of what makes several."""
+    seconds = one.cost.total(one.most_epochs or 0)
+    return seconds * (1 + budget.growth) if budget.refit and one.cost.repeats else seconds
+
+
+def _size(one: Planned, part: float, budget: Budget) -> bool:
+    """Set the epochs and the rows that fit into a candidate's part; gives whether a refit of it still fits."""
+    one.fraction, one.epochs, one.time_limit_minutes = 1.0, None, None
+    if not one.cost.repeats or one.most_epochs is None:
+        one.fraction = _rounded(one.cost.fraction(part), budget)
+        one.seconds = one.cost.total(fraction=one.fraction)
+        return budget.refit
+    both, once = 1 + budget.growth, one.cost.total()
+    per_epoch = one.cost.seconds_per_epoch * SAFETY
+    with_refit = _whole_number((part - once * both) / (per_epoch * both)) if budget.refit else 0
+    refit = with_refit >= min(one.most_epochs, ENOUGH_EPOCHS)
+    epochs = min(one.most_epochs, with_refit if refit else _whole_number((part - once) / per_epoch))
+    if epochs < one.fewest_epochs:
+        epochs, one.fraction = one.fewest_epochs, _rounded(one.cost.fraction(part, one.fewest_epochs), budget)
+    one.epochs, one.seconds = epochs, one.cost.total(epochs, one.fraction)
+    in_time = max((part / both if refit else part) - once, per_epoch * one.fraction)
+    one.time_limit_minutes = in_time / 60
+    return refit or (budget.refit and one.fraction < 1)
+
+
+def _whole_number(epochs: float) -> int:
+    """Give the whole epochs; what a division loses in its last digits is none."""
+    return int(epochs + 1e-9)
+
+
+def _rounded(fraction: float, budget: Budget) -> float:
+    """Give a part of the rows in two digits, rounded down so that it fits."""
+    return 1.0 if fraction >= 1 else max(int(fraction * 100) / 100, round(budget.smallest_fraction, 4))
+
+
+def _too_large(one: Planned, budget: Budget) -> str:
     return (
-        f"it needs about {one.memory_bytes / 1e9:.1f} GB and {budget.memory_bytes / 1e9:.1f} GB are free; "
+        f"it needs about {one.cost.memory_bytes / 1e9:.1f} GB and {budget.memory_bytes / 1e9:.1f} GB are free; "
         "take a smaller base (--base) or fewer rows"
     )
 
 
-def _too_long(seconds: float, left: float, budget: Budget) -> str | None:
-    if seconds <= max(left, 0):
-        return None
+def _too_long(one: Planned, budget: Budget) -> str:
     return (
-        f"it needs about {seconds:.0f} s and {max(left, 0):.0f} s of the {budget.seconds:.0f} s are left for it; "
-        "give more time with --budget"
+        f"it needs about {one.cost.total(one.fewest_epochs):.0f} s and {max(budget.left_seconds, 0):.0f} s of the "
+        f"{budget.seconds:.0f} s are left for it and the others; give more time with --budget"
     )
