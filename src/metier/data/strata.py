@@ -71,3 +71,59 @@ def _rarest(labels_of_rows: Sequence[Sequence[str]], n_parts: int) -> list[str]:
     rarest = [min(labels, key=lambda label: (counts[label], label), default="") for labels in labels_of_rows]
     rows = Counter(rarest)
     return [label if rows[label] >= n_parts else "" for label in rarest]
+
+
+def nested_order(rows: Rows, *, random_state: int) -> np.ndarray:
+    """Give an order of the rows of which every beginning holds each stratum in its share, and whole groups.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+    """
+    rng = np.random.default_rng(random_state)
+    _, codes = np.unique(np.asarray(strata_of(rows, n_parts=2).names), return_inverse=True)
+    places = np.empty(len(rows))
+    for code in np.unique(codes):
+        members = rng.permutation(np.flatnonzero(codes == code))
+        # Places spread evenly over 0 to 1, each label from its own start: no beginning favours a label.
+        places[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    if rows.roles.group is not None:
+        groups = [
+            str(index) if value is None else str(value) for index, value in enumerate(rows.column("group"))
+        ]
+        _, units = np.unique(np.asarray(groups), return_inverse=True)
+        places = _by_group(places, units)
+    return np.argsort(places, kind="stable")
+
+
+def _by_group(places: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Let a group stand where its rows stand on average, none of it apart."""
+    mean = np.bincount(units, weights=places) / np.bincount(units)
+    rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
+    return rank[units].astype(np.float64)
+
+
+def part_of(rows: Rows, fraction: float, *, random_state: int) -> Rows:
+    """Give a part of the rows with each stratum in its share, whole groups, and every label at least once."""
+    if fraction >= 1:
+        return rows
+    order = nested_order(rows, random_state=random_state)
+    kept = list(order[: max(1, round(fraction * len(rows)))])
+    labels = _labels_of(rows)
+    known = set().union(*(labels[index] for index in kept))
+    for index in order[len(kept) :]:
+        if not labels[index] <= known:
+            known |= labels[index]
+            kept.append(index)
+    return rows.take(np.sort(kept))
+
+
+def _labels_of(rows: Rows) -> list[set[str]]:
+    """Give the labels that each row names; none where it is answered in another way."""
+    if rows.roles.label is not None:
+        return [{label} for label in rows.labels]
+    if rows.roles.spans is not None:
+        return [{label for _, _, label in spans} for spans in rows.values("spans")]
+    if rows.roles.labels is not None:
+        return [set(labels) for labels in rows.values("labels")]
+    return [set() for _ in range(len(rows))]

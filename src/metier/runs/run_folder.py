@@ -36,7 +36,7 @@ class Entry:
     trained_on : {"train", "train + validation"}
         Which rows the model in the candidate's folder has seen; its test figures describe that model.
     train_seconds : float
-        Wall time of the fit that made the model in the folder.
+        Wall time of the fit that made the model in the folder, its export included.
     params : dict
         The choices that the fit made.
     cost : dict
@@ -45,6 +45,8 @@ class Entry:
         What else the method found worth telling.
     members : list of str
         For an ensemble: the candidates it is made of.
+    fraction : float
+        Of the training rows: what it was trained on where all of them did not fit into the budget.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Entry:
     cost: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     members: list[str] = field(default_factory=list)
+    fraction: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from sklearn.base import clone
 from metier import catalogue
 from metier.bases.precision import trained_in
 from metier.data.rows import Rows
+from metier.data.strata import part_of
 from metier.errors import BudgetError, MetierError
 from metier.fusion.ensemble import Builder, ensemble_builder
 from metier.predictors.loading import load_predictor
@@ -27,13 +28,16 @@ from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
-from metier.selection.plan import Plan, Planned
-from metier.selection.planning import OUT_OF_MEMORY
+from metier.selection.plan import OVERHEAD_SECONDS, Plan, Planned
+from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
 from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
 from metier.tasks.method_contract import Capabilities, Method
 from metier.tasks.task import Task
+
+# Sealing and the report.
+CLOSING_SECONDS = 15.0
 
 
 @dataclass
@@ -55,6 +59,8 @@ class Comparison:
         What became of each candidate.
     fitter : Fitter
         Where candidates are fitted.
+    n_test : int
+        Rows that every candidate will answer at the end.
     """
 
     run: RunFolder
@@ -66,6 +72,7 @@ class Comparison:
     builders: dict[str, Builder] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     fitter: Fitter = field(default_factory=Here)
+    n_test: int = 0
 
     @property
     def settings(self) -> TrainSettings:
@@ -107,18 +114,24 @@ class Comparison:
         return catalogue.capabilities(name)
 
     def train_candidates(self, plan: Plan) -> None:
-        """Train what the plan holds, cheap first.
+        """Train what the plan holds, cheap first; before each the time that is left is given out again.
 
         Raises
         ------
         BudgetError
             If nothing could be trained.
         """
-        for planned in plan.candidates:
-            if planned.runs and self.run.entry(planned.name) is None:
-                self.fitter.begin(self._job(planned))
-        for planned in plan.candidates:
-            self.entries.append(self.run.entry(planned.name) or self._enter(planned))
+        waiting = list(plan.candidates)
+        if self.fitter.begins_early:
+            for planned in waiting:
+                if planned.runs and self.run.entry(planned.name) is None:
+                    self.fitter.begin(self._job(planned))
+        while waiting:
+            if not self.fitter.begins_early:
+                plan.again(self.left_seconds, lambda name: self.run.entry(name) is not None)
+            planned = next((one for one in waiting if one.runs), waiting[0])
+            waiting.remove(planned)
+            self.entries.append(self.run.entry(planned.name) or self._enter(planned, plan))
         if not self.trained:
             raise BudgetError(_nothing_trained(plan, self.entries))
 
@@ -192,13 +205,23 @@ class Comparison:
         entry.cost = measure_cost(folder, self.validation_items, random_state=self.settings.random_state)
         return entry
 
-    def _enter(self, planned: Planned) -> Entry:
+    @property
+    def left_seconds(self) -> float:
+        """Seconds that candidates may still take: what ends the run is taken off."""
+        return self.clock.left_seconds - max(OVERHEAD_SECONDS, self.closing_seconds)
+
+    @property
+    def closing_seconds(self) -> float:
+        """What the end of the run will take: every candidate answers the test rows, and the report is written."""
+        return CLOSING_SECONDS + sum(self.n_test / entry.cost["rows_per_second"] for entry in self.trained)
+
+    def _enter(self, planned: Planned, plan: Plan | None = None) -> Entry:
         if planned.why_dropped is not None:
             entry = Entry(planned.name, status="dropped", why=planned.why_dropped)
         elif planned.why_failed is not None:
             entry = Entry(planned.name, status="failed", why=planned.why_failed)
         else:
-            entry = self._guarded(planned.name, lambda: self._train_one(planned))
+            entry = self._guarded(planned.name, lambda: self._train_one(planned, plan))
         self.run.log(f"{entry.name}: {entry.status} {entry.why or ''} in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
         return entry
@@ -216,30 +239,45 @@ class Comparison:
             why = f"a bug ({type(error).__name__}: {error}); see train.log"
         return Entry(name, status="failed", why=why)
 
-    def _train_one(self, planned: Planned) -> Entry:
-        self.listener(Progress(f"{planned.name}: training", 0, None, unit=""))
-        fitted = self.fit(self._job(planned))
+    def _train_one(self, planned: Planned, plan: Plan | None) -> Entry:
+        job = self._job(planned)
+        if plan is not None:
+            self.run.write_json(PLAN_FILE, plan.as_json())  # Interrupted, it goes on as it began.
+        part = "" if planned.fraction == 1 else f" on {planned.fraction:g} of the rows"
+        self.listener(Progress(f"{planned.name}: training{part}", 0, None, unit=""))
+        fitted = self.fit(job)
         return self.measured(
-            Entry(planned.name, train_seconds=fitted.seconds, params=fitted.params, facts=fitted.facts)
+            Entry(
+                planned.name,
+                train_seconds=fitted.seconds,
+                params=fitted.params,
+                facts=fitted.facts,
+                fraction=planned.fraction,
+            )
         )
 
     def _job(self, planned: Planned) -> Job:
-        assert planned.method is not None  # Only what runs is trained.
+        method = planned.begin()
+        rows = part_of(self.train, planned.fraction, random_state=self.settings.random_state)
         return Job(
             planned.name,
-            planned.method,
-            self.task.items(self.train),
-            self.task.targets(self.train),
+            method,
+            self.task.items(rows),
+            self.task.targets(rows),
             validation=(self.validation_items, self.task.targets(self.validation)),
         )
 
     def _refit_one(self, entry: Entry, method: Method, items: list[Any], targets: list[Any]) -> None:
         again: Method = clone(method).set_params(**entry.params)
+        if "time_limit_minutes" in again.get_params(deep=False) and entry.fraction < 1:
+            # The clock of the first fit was that of a part of the rows.
+            left = self.clock.left_seconds - self.closing_seconds
+            again.set_params(time_limit_minutes=max(left, 1.0) / 60)
         if "checkpoint_folder" in again.get_params(deep=False):
             again.set_params(checkpoint_folder=self.run.checkpoint(f"{entry.name}-refit"))
         self.listener(Progress(f"{entry.name}: refit on train + validation", 0, None, unit=""))
         entry.train_seconds = self.fit(Job(entry.name, again, items, targets)).seconds
-        entry.trained_on = "train + validation"
+        entry.trained_on, entry.fraction = "train + validation", 1.0
         self.run.log(f"{entry.name}: refit in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
 
@@ -258,7 +296,7 @@ class Comparison:
 def _nothing_trained(plan: Plan, entries: Sequence[Entry]) -> str:
     """Say why nothing was trained; more time is the cure only where time was short."""
     reasons = "; ".join(f"{entry.name}: {entry.why}" for entry in entries)
-    short = any(one.why_dropped and "--budget" in one.why_dropped for one in plan.candidates)
+    short = any(one.waits for one in plan.candidates)
     cure = "Give more time with --budget, or name others with --candidates." if short else (
         "Name others with --candidates."
     )  # fmt: skip

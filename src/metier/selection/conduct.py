@@ -32,8 +32,6 @@ from metier.selection.settings import TrainSettings, settings_text
 from metier.selection.studies.study import Study, foreseen
 from metier.selection.unlabelled_gain import gain_notes, without_gain
 
-# Answering the test rows, sealing and the report take their share of the budget too.
-CLOSING_SECONDS = 15.0
 # A refit sees more rows and starts cold; better to leave one out than to overdraw the budget.
 REFIT_MARGIN = 1.15
 
@@ -120,13 +118,17 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     check_same_rows(run, begun.prepared)
     builder = CandidateBuilder(run, settings, decisions, begun.prepared.unlabelled)
     comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
+    comparison.n_test = len(splits.test)
     comparison.fitter = fitter_for(on=settings.on, processes=settings.processes, threads=settings.threads)
     plan = Planner(builder, splits, begun.clock, listener).plan()
     task_notes = [] if decisions.task_note is None else [decisions.task_note]
     items, targets = decisions.task.items(splits.train), decisions.task.targets(splits.train)
     reasons = reasons_of(plan.candidates, items, targets, language=decisions.language)
     left = begun.clock.left_seconds
-    _announce(comparison, [*task_notes, f"plan   {plan.sentence}", *reasons, *foreseen(plan, settings, left)])
+    _announce(
+        comparison,
+        [*task_notes, f"plan   {plan.sentence}", *plan.parts, *reasons, *foreseen(plan, settings, left)],
+    )
     run.write_text(SETTINGS_FILE, settings_text(settings, plan.methods))
     comparison.train_candidates(plan)
     comparison.build_ensembles(plan.ensembles)
@@ -135,8 +137,8 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     recommendation = _recommend(comparison)
     study = Study.begin(comparison, plan)
     if settings.refit:
-        _refit(comparison, plan, recommendation.name, len(splits.test))
-    study.train(recommendation.name, closing=_closing_seconds(comparison, len(splits.test)))
+        _refit(comparison, plan, recommendation.name)
+    study.train(recommendation.name, closing=comparison.closing_seconds)
     comparison.fitter.close()
     comparison.measure_again(decisions.task.items(splits.test))
     report = _report(comparison, recommendation, begun, splits.test)
@@ -171,14 +173,14 @@ def _recommend(comparison: Comparison) -> Recommendation:
     )
 
 
-def _refit(comparison: Comparison, plan: Plan, chosen: str, n_test: int) -> None:
+def _refit(comparison: Comparison, plan: Plan, chosen: str) -> None:
     """Train again on all rows what fits in the time left: the chosen one's models first, cheap ones first."""
     needed = comparison.models_of(chosen)
     growth = (len(comparison.train) + len(comparison.validation)) / len(comparison.train) * REFIT_MARGIN
-    left, names = comparison.clock.left_seconds - _closing_seconds(comparison, n_test), []
+    left, names = comparison.clock.left_seconds - comparison.closing_seconds, []
     able = [entry for entry in comparison.trained if not entry.members and entry.name in plan.methods]
     for entry in sorted(able, key=lambda one: (one.name not in needed, one.train_seconds)):
-        seconds = entry.train_seconds * growth
+        seconds = entry.train_seconds * growth / entry.fraction
         if seconds <= left:
             left -= seconds
             names.append(entry.name)
@@ -187,11 +189,6 @@ def _refit(comparison: Comparison, plan: Plan, chosen: str, n_test: int) -> None
                 f"{entry.name}: no refit, it would take {seconds:.0f} s of {max(left, 0):.0f} s left"
             )
     comparison.refit(names, plan.methods)
-
-
-def _closing_seconds(comparison: Comparison, n_test: int) -> float:
-    """What the end of the run will take: every candidate answers the test rows, and the report is written."""
-    return CLOSING_SECONDS + sum(n_test / entry.cost["rows_per_second"] for entry in comparison.trained)
 
 
 def _report(comparison: Comparison, recommendation: Recommendation, begun: Begun, test: Rows) -> dict[str, Any]:

@@ -61,7 +61,9 @@ class CandidateCost:
     def fraction(self, seconds: float, epochs: int = 0) -> float:
         """Give the part of the rows that fits into some seconds: at most 1, and 0 where none does."""
         of_rows = self.total(epochs) - self.seconds
-        return min(1.0, max(0.0, seconds - self.seconds) / of_rows) if of_rows else float(seconds >= self.seconds)
+        return (
+            min(1.0, max(0.0, seconds - self.seconds) / of_rows) if of_rows else float(seconds >= self.seconds)
+        )
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Before training: the cost of each candidate on this machine, and what fits into the budget.
 
-Costs are measured, not looked up: a base runs a few real batches of the real rows, a classical method a fit on a
-sample. What cannot fit is dropped with a sentence. How many epochs a method gets that is fine-tuned is decided here, so
-that the learning-rate schedule ends where the time does.
+Costs are measured, not looked up: a base runs a few real batches of the real rows, a classical method fits two samples
+of them, from which its cost at all rows and labels follows. How many epochs a method gets that is fine-tuned, or how
+many of the rows, is decided in `plan`, so that the learning-rate schedule ends where the time does.
 """
 
 import time
@@ -23,9 +23,12 @@ from metier.selection.candidates import CandidateBuilder
 from metier.selection.plan import OVERHEAD_SECONDS, Budget, CandidateCost, Plan, Planned, fit_into
 from metier.tasks.method_contract import Measurable, Method, SuitsSomeRows
 
-SAMPLE_ROWS = 200
-# Probing, exporting and the equivalence check between INT8 and fp32 of a method that is fine-tuned, in seconds.
-CLOSING_SECONDS = 20.0
+SAMPLE_ROWS = (200, 800)
+# A second sample is fitted unless it would take longer than this.
+LONGEST_SAMPLE_SECONDS = 10.0
+# Exporting what stands on a base, answering and measuring what an answer costs, in seconds.
+CLOSING_SECONDS = 10.0
+PLAN_FILE = "plan.json"
 OUT_OF_MEMORY = "it ran out of memory; close other programs or take fewer rows"
 
 
@@ -54,16 +57,18 @@ class Planner:
         candidates = [self._planned(name) for name in decisions.candidates]
         before = run.read_json("plan.json")
         if before is None:
-            refit, facts = self._fit_into_budget(candidates), self._facts(candidates)
-            kept = {one.name: one.facts() for one in candidates}
-            run.write_json("plan.json", {"candidates": kept, "refit": refit, "facts": facts})
-        else:
-            refit, facts = before["refit"], before["facts"]
             for one in candidates:
-                one.recall(before["candidates"].get(one.name, {}))
+                if one.runs:
+                    self._estimate(one)
+            budget = self._budget()
+            plan = Plan(
+                candidates, decisions.ensembles, fit_into(budget, candidates), budget, self._facts(candidates)
+            )
+            run.write_json(PLAN_FILE, plan.as_json())
+            return plan
         for one in candidates:
-            _set_epochs(one)
-        return Plan(candidates, decisions.ensembles, refit, facts)
+            one.recall(before["candidates"].get(one.name, {}))
+        return Plan(candidates, decisions.ensembles, before["refit"], self._budget(), before["facts"])
 
     def _planned(self, name: str) -> Planned:
         try:
@@ -75,18 +80,17 @@ class Planner:
         why = (
             method.why_not(self.items, self.targets) if is_open and isinstance(method, SuitsSomeRows) else None
         )
-        return Planned(name, method, needs_base="base" in method.get_params(deep=False), why_dropped=why)
+        settings = method.get_params(deep=False)
+        return Planned(name, method, "base" in settings, most_epochs=settings.get("epochs"), why_dropped=why)
 
-    def _fit_into_budget(self, candidates: Sequence[Planned]) -> bool:
-        memory = psutil.virtual_memory().available
-        for one in candidates:
-            if one.runs:
-                self._estimate(one)
-        left = self.clock.left_seconds - OVERHEAD_SECONDS
-        growth = 1 + len(self.splits.validation) / max(1, len(self.items))
-        return fit_into(
-            Budget(self.clock.budget_seconds, left, memory, refit=self.builder.settings.refit, growth=growth),
-            candidates,
+    def _budget(self) -> Budget:
+        return Budget(
+            self.clock.budget_seconds,
+            self.clock.left_seconds - OVERHEAD_SECONDS,
+            psutil.virtual_memory().available,
+            n_rows=len(self.items),
+            refit=self.builder.settings.refit,
+            growth=1 + len(self.splits.validation) / max(1, len(self.items)),
         )
 
     def _estimate(self, one: Planned) -> None:
@@ -95,7 +99,7 @@ class Planner:
         self.listener(Progress("plan: measuring a few batches", 0, None, unit=""))
         try:
             with trained_in(self.builder.decisions.precision):
-                cost = self._cost(one.name, one.method)
+                one.cost = self._cost(one.name, one.method)
         except SettingsError:
             raise
         except MemoryError:
@@ -107,37 +111,45 @@ class Planner:
         ) as error:  # A bug in one method, ours or a plug-in's, must not cost the others their work.
             self.builder.run.log(f"{one.name} failed while its cost was measured:\n{traceback.format_exc()}")
             one.why_failed = f"a bug ({type(error).__name__}: {error}); see train.log"
-        else:
-            one.seconds, one.memory_bytes = cost.seconds, cost.memory_bytes
-            one.seconds_per_epoch = cost.seconds_per_epoch
 
     def _cost(self, name: str, method: Method) -> CandidateCost:
         if not isinstance(method, Measurable):
             return self._timed_on_a_sample(name, method)
         found = method.measure(self.items, self.targets)
-        # What writes takes seconds for every row that it is compared on.
+        # What writes takes seconds for every row that it is compared on, and a base milliseconds.
         answering = found.seconds_per_answer * (len(self.splits.validation) + len(self.splits.test))
-        closing = CLOSING_SECONDS if found.seconds_per_epoch else 0.0
-        seconds = closing + found.seconds_before + answering
-        return CandidateCost(seconds, found.memory_bytes, found.seconds_per_epoch)
+        return CandidateCost(
+            CLOSING_SECONDS + found.seconds_fixed + answering, found.memory_bytes, found.seconds_per_epoch, found.seconds_before
+        )
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
-        step = max(1, len(self.items) // SAMPLE_ROWS)
-        picked = range(0, len(self.items), step)
-        items, targets = [self.items[index] for index in picked], [self.targets[index] for index in picked]
-        before, start = psutil.Process().memory_info().rss, time.perf_counter()
+        """Fit two samples; what grew from one to the other grows on to all rows and labels."""
+        samples = []
         try:
-            clone(method).fit(items, targets, validation=(items[:50], targets[:50]))
+            for size in SAMPLE_ROWS:
+                samples.append(self._fit_sample(method, size))
+                longest = samples[-1].seconds * SAMPLE_ROWS[-1] / SAMPLE_ROWS[0]
+                if size >= len(self.items) or longest > LONGEST_SAMPLE_SECONDS:
+                    break
         except (MemoryError, SettingsError):
             raise
         except (
             Exception
         ) as error:  # A sample may lack what the whole has; if not, the fit on all rows reports it.
             self.builder.run.log(f"{name}: a fit on a sample raised {type(error).__name__}: {error}")
-            return CandidateCost()
-        seconds, after = time.perf_counter() - start, psutil.Process().memory_info().rss
-        scale = len(self.items) / len(items)
-        return CandidateCost(seconds * scale, after + int(max(0, after - before) * scale))
+            if not samples:
+                return CandidateCost()
+        return cost_of_all(samples, work_of(self.targets))
+
+    def _fit_sample(self, method: Method, size: int) -> "Sample":
+        step = max(1, len(self.items) // size)
+        picked = range(0, len(self.items), step)
+        items, targets = [self.items[index] for index in picked], [self.targets[index] for index in picked]
+        process, start = psutil.Process(), time.perf_counter()
+        before = process.memory_info().rss
+        clone(method).fit(items, targets, validation=(items[:50], targets[:50]))
+        seconds = time.perf_counter() - start
+        return Sample(work_of(targets), seconds, process.memory_info().rss, before)
 
     def _facts(self, candidates: Sequence[Planned]) -> dict[str, Any]:
         decisions = self.builder.decisions
@@ -152,10 +164,43 @@ class Planner:
         }  # fmt: skip
 
 
-def _set_epochs(one: Planned) -> None:
-    """Give a method the epochs and the clock of the plan; a clock that the settings give it stays."""
-    if one.method is None or one.epochs is None:
-        return
-    one.method.set_params(epochs=one.epochs)
-    if one.method.get_params(deep=False).get("time_limit_minutes", 0) is None:
-        one.method.set_params(time_limit_minutes=one.time_limit_minutes)
+@dataclass(frozen=True)
+class Sample:
+    """A fit on some of the rows.
+
+    Parameters
+    ----------
+    work : float
+        See `work_of`.
+    seconds : float
+    memory_bytes, before_bytes : int
+        Of the process, after and before it.
+    """
+
+    work: float
+    seconds: float
+    memory_bytes: int
+    before_bytes: int
+
+
+def work_of(targets: Sequence[Any]) -> float:
+    """Give what the cost of a fit grows with: rows, times labels where each row has one (one model a label)."""
+    n_labels = len(set(targets)) if all(isinstance(target, str) for target in targets) else 1
+    return float(len(targets) * n_labels)
+
+
+def cost_of_all(samples: Sequence[Sample], work: float) -> CandidateCost:
+    """Give the cost of a fit on all rows from one or two on samples: a fixed part, and one that grows with the work.
+
+    Examples
+    --------
+    >>> cost_of_all([Sample(200, 1.2, 0, 0), Sample(800, 1.8, 0, 0)], 10_000)
+    CandidateCost(seconds=1.0, memory_bytes=0, seconds_per_epoch=0.0, seconds_over_rows=10.0)
+    """
+    last = samples[-1]
+    slope, fixed = last.seconds / last.work, 0.0
+    if len(samples) > 1 and last.work > samples[0].work:
+        slope = max(0.0, last.seconds - samples[0].seconds) / (last.work - samples[0].work)
+        fixed = max(0.0, last.seconds - slope * last.work)
+    grown = max(0, last.memory_bytes - last.before_bytes) * work / last.work
+    return CandidateCost(round(fixed, 6), last.memory_bytes + int(grown), 0.0, round(slope * work, 6))

@@ -121,8 +121,13 @@ class MeasuredCost(Protocol):
     """What training and answering will take on this machine."""
 
     @property
+    def seconds_fixed(self) -> float:
+        """Seconds that are spent however many rows there are."""
+        ...
+
+    @property
     def seconds_before(self) -> float:
-        """Seconds that are spent besides the epochs."""
+        """Seconds over all rows once, besides the epochs."""
         ...
 
     @property

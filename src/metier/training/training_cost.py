@@ -23,6 +23,8 @@ from metier.training.vocabulary_compaction import CompactVocabulary
 # Weight, gradient, two moments of Adam, and the best weights so far.
 COPIES_OF_A_WEIGHT = 5
 BYTES_OF_FLOAT32 = 4
+# Backward costs twice forward, and the optimizer its share.
+TRAINING_OVER_FORWARD = 3.0
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class Cost:
     memory_bytes : int
         At the peak: the process as it is, weights and their copies, and the activations of a full batch.
     seconds_before : float
-        What is learned before the first epoch.
+        Over all rows once, besides the epochs.
     seconds_per_answer : float
-        Of a generative method, for one row; all other predictions are too fast to count.
+        For one row: of an encoder one pass forward, of a generative method every token by itself.
+    seconds_fixed : float
+        However many rows there are.
     """
 
     seconds_per_row: float
@@ -48,6 +52,7 @@ class Cost:
     memory_bytes: int
     seconds_before: float = 0.0
     seconds_per_answer: float = 0.0
+    seconds_fixed: float = 0.0
 
 
 def measure_training(
@@ -93,7 +98,8 @@ def measure_training(
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     here = psutil.Process().memory_info().rss
     memory = here + activations + trained * COPIES_OF_A_WEIGHT * BYTES_OF_FLOAT32
-    return Cost(per_epoch / len(ids), per_epoch, int(memory))
+    per_row = per_epoch / len(ids)
+    return Cost(per_row, per_epoch, int(memory), seconds_per_answer=per_row / TRAINING_OVER_FORWARD)
 
 
 def _computed(rows: TokenisedRows, batch: np.ndarray) -> int:

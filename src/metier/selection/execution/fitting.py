@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -101,7 +101,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a fit went: wall seconds, the choices it made, and what it found worth telling."""
+    """How a fit went: wall seconds with its export, the choices it made, and what it found worth telling."""
 
     seconds: float
     params: dict[str, Any]
@@ -109,7 +109,18 @@ class Fitted:
 
 
 class Fitter(Protocol):
-    """Does jobs."""
+    """Does jobs.
+
+    Attributes
+    ----------
+    begins_early : bool
+        Whether jobs begin before they are asked for: what they are is then decided for all of them at once.
+    """
+
+    @property
+    def begins_early(self) -> bool:
+        """Whether `begin` does more than take note."""
+        ...
 
     def begin(self, job: Job) -> None:
         """Take note of a job that will be asked for."""
@@ -127,6 +138,8 @@ class Fitter(Protocol):
 class Here:
     """Fits in this process."""
 
+    begins_early = False
+
     def begin(self, job: Job) -> None:
         """One job after the other: nothing begins early."""
 
@@ -137,8 +150,8 @@ class Here:
         """Fit, and leave the export in an empty folder."""
         start = time.perf_counter()
         job.run(listener)
-        seconds = time.perf_counter() - start
         job.method.export(folder)
+        seconds = time.perf_counter() - start
         facts = dict(job.method.facts_) if isinstance(job.method, StatesFacts) else {}
         return Fitted(seconds, dict(job.method.chosen_params_), facts)
 
@@ -158,6 +171,7 @@ class Together:
 
     processes: int
     threads: int
+    begins_early: ClassVar[bool] = False
 
     def begin(self, job: Job) -> None:
         """One job after the other: nothing begins early."""

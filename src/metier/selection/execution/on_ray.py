@@ -61,6 +61,8 @@ class OnRay:
         Cores of a cluster of this machine, and of each task at most.
     """
 
+    begins_early = True
+
     def __init__(self, on: str, *, threads: int):
         ray = importlib.import_module("ray")
         address = on.partition(":")[2]

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.data.rows import Rows
-from metier.data.strata import strata_of
+from metier.data.strata import nested_order
 from metier.evaluation.power_law import FEWEST_SIZES
 from metier.progress import Progress
 from metier.selection.scores import Scores
@@ -39,36 +38,6 @@ def curve_sizes(n_rows: int, n_labels: int) -> list[int]:
     if n_rows < smallest * SMALLEST_SPAN:
         return [n_rows]
     return [round(size) for size in np.geomspace(smallest, n_rows, SIZES)]
-
-
-def nested_order(rows: Rows, *, random_state: int) -> np.ndarray:
-    """Give an order of the rows of which every beginning holds each stratum in its share, and whole groups.
-
-    Returns
-    -------
-    ndarray of int of shape (n_rows,)
-    """
-    rng = np.random.default_rng(random_state)
-    _, codes = np.unique(np.asarray(strata_of(rows, n_parts=2).names), return_inverse=True)
-    places = np.empty(len(rows))
-    for code in np.unique(codes):
-        members = rng.permutation(np.flatnonzero(codes == code))
-        # Places spread evenly over 0 to 1, each label from its own start: no beginning favours a label.
-        places[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    if rows.roles.group is not None:
-        groups = [
-            str(index) if value is None else str(value) for index, value in enumerate(rows.column("group"))
-        ]
-        _, units = np.unique(np.asarray(groups), return_inverse=True)
-        places = _by_group(places, units)
-    return np.argsort(places, kind="stable")
-
-
-def _by_group(places: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Let a group stand where its rows stand on average, none of it apart."""
-    mean = np.bincount(units, weights=places) / np.bincount(units)
-    rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
-    return rank[units].astype(np.float64)
 
 
 @dataclass
@@ -114,7 +83,9 @@ class Curves:
         """The candidates of which one draw fits: the parts of the recommended first, then the cheapest."""
         seconds, needed = self.reruns.seconds, self.reruns.comparison.models_of(recommended)
         shares = sum(self.sizes[:-1]) / self.sizes[-1]
-        order = sorted(seconds, key=lambda name: (name not in needed, seconds[name]))
+        fractions = self.reruns.fractions
+        whole = [name for name in seconds if fractions.get(name, 1.0) == 1]  # A curve ends at all rows.
+        order = sorted(whole, key=lambda name: (name not in needed, seconds[name]))
         kept, spent = [], 0.0
         for name in order:
             needs = seconds[name] * shares

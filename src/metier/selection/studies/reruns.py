@@ -43,15 +43,19 @@ class Rerun(Comparison):
         What the first comparison found: ensembles pick their members by these costs.
     arguments : dict
         What methods are given that the first time were not, as another seed.
+    fractions : dict of str to float
+        Of the training rows, by name: what the first comparison trained each on.
     """
 
     methods: dict[str, Method] = field(default_factory=dict)
     known: dict[str, Entry] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
+    fractions: dict[str, float] = field(default_factory=dict)
 
     def run_one(self, name: str) -> Entry:
         """Train a candidate, unless an interrupted run has done so already."""
-        entry = self.run.entry(name) or self._enter(Planned(name, self.methods[name]))
+        planned = Planned(name, self.methods[name], fraction=self.fractions.get(name, 1.0))
+        entry = self.run.entry(name) or self._enter(planned)
         self.entries.append(entry)
         return entry
 
@@ -134,6 +138,11 @@ class Reruns:
         """What all of them took, ensembles included."""
         return sum(one.train_seconds for one in self.first.trained)
 
+    @property
+    def fractions(self) -> dict[str, float]:
+        """The part of the training rows that each candidate was trained on."""
+        return {one.name: one.fraction for one in self.plan.candidates}
+
     def fits(self, seconds: float, *, closing: float) -> bool:
         """Whether a training of so many seconds fits into what is left when the end takes `closing` seconds."""
         return seconds * MARGIN + ANSWERING_SECONDS <= self.comparison.clock.left_seconds - closing
@@ -187,6 +196,7 @@ class Reruns:
             methods={name: _changed(method, folder, name, arguments) for name, method in self._methods()},
             known={entry.name: entry_copy(entry) for entry in first.trained},
             arguments=arguments,
+            fractions=self.fractions,
         )  # fmt: skip
         return self.made[label]
 

@@ -16,7 +16,7 @@ from metier.progress import Listener, ignore
 from metier.tasks.inputs.pair import Pair
 from metier.text.given_texts import text_of
 from metier.text.language import detect_language
-from metier.training.training_cost import Cost, measure_training
+from metier.training.training_cost import TRAINING_OVER_FORWARD, Cost, measure_training
 
 
 def frozen_vectors(base: Base, texts: Sequence[str], *, listener: Listener = ignore) -> np.ndarray:
@@ -51,9 +51,6 @@ def distinct_texts(*parts: Sequence[Pair]) -> list[str]:
     return list(dict.fromkeys(text for pairs in parts for pair in pairs for text in pair))
 
 
-# Backward costs twice forward, and the optimizer its share.
-TRAINING_OVER_FORWARD = 3.0
-PROBE_SECONDS = 10.0  # To fit what stands on the vectors, and to export it.
 TOKEN_BUDGET = 1024
 
 
@@ -78,7 +75,13 @@ def reading_cost(base: str, items: Sequence[Any], *, rows_tuned: int = 0) -> Cos
     texts = tuple(text_of(item) for item in items)
     epoch = _epoch_of(base, texts)
     seconds = epoch.seconds_per_epoch / TRAINING_OVER_FORWARD + rows_tuned * epoch.seconds_per_row
-    return Cost(epoch.seconds_per_row, 0.0, epoch.memory_bytes, seconds_before=seconds + PROBE_SECONDS)
+    return Cost(
+        epoch.seconds_per_row,
+        0.0,
+        epoch.memory_bytes,
+        seconds_before=seconds,
+        seconds_per_answer=epoch.seconds_per_answer,
+    )
 
 
 @lru_cache(maxsize=1)  # Several candidates of a run ask the same.

@@ -9,9 +9,11 @@ to its most frequent pieces, because the rest would make the file ten times as l
 import functools
 import json
 import re
+import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ SMOOTHING = 1e-4
 MOST_PIECES = 16_000
 RECIPE = 1  # Part of the cache's name; a change of anything above is a new number.
 UNUSED = re.compile(r"\[unused\d+\]")
+TIMED_PIECES = 256  # To foretell how long all of them take.
 SAMPLED_CHARACTERS = 500  # Of each text, to learn its script.
 
 
@@ -44,10 +47,26 @@ def distill(base: Base, texts: Sequence[str], *, listener: Listener = ignore) ->
         Rows to be read; only their scripts matter (Latin, Han, Cyrillic, …).
     """
     scripts = scripts_of(texts)
-    name = f"{weights_hash(base)[:16]}-{'-'.join(sorted(scripts)).lower()}-{RECIPE}"
-    folder = user_cache() / "static" / name
+    folder = _folder_of(base, scripts)
     build_once(folder, lambda beside: _distill(base, scripts, listener).save(beside))
     return StaticVectors.load(folder)
+
+
+def distilling_seconds(base: Base, texts: Sequence[str]) -> float:
+    """Give what it takes here to distil a base for texts: a few real pieces are timed; 0 where it was done before."""
+    scripts = scripts_of(texts)
+    if _folder_of(base, scripts).exists():
+        return 0.0
+    pieces = _pieces_of(base, scripts)[1]
+    model, sample = load_model(base), pieces[:: max(1, len(pieces) // TIMED_PIECES)][:TIMED_PIECES]
+    embed_ids(model, sample[:8], normalise=False)  # Not timed: the first batch is slower.
+    start = time.perf_counter()
+    embed_ids(model, sample, normalise=False)
+    return (time.perf_counter() - start) / len(sample) * len(pieces)
+
+
+def _folder_of(base: Base, scripts: frozenset[str]) -> Path:
+    return user_cache() / "static" / f"{weights_hash(base)[:16]}-{'-'.join(sorted(scripts)).lower()}-{RECIPE}"
 
 
 def scripts_of(texts: Iterable[str]) -> frozenset[str]:
@@ -93,15 +112,21 @@ class _Vocabulary:
     n_rows: int
 
 
-def _distill(base: Base, scripts: frozenset[str], listener: Listener) -> StaticVectors:
+def _pieces_of(base: Base, scripts: frozenset[str]) -> tuple[_Vocabulary, list[list[int]]]:
+    """Give the pieces that get a vector, and each as a text of its own."""
     tokenizer = load_tokenizer(base)
     definition = json.loads(tokenizer.to_str())
     cut = _cut_unigram if definition["model"]["type"] == "Unigram" else _keep_vocabulary
     vocabulary = cut(definition, scripts)
     before, *after = tokenizer.encode("").ids  # The special tokens that stand around every text.
+    return vocabulary, [[before, piece, *after] for piece in vocabulary.ids]
+
+
+def _distill(base: Base, scripts: frozenset[str], listener: Listener) -> StaticVectors:
+    vocabulary, pieces = _pieces_of(base, scripts)
     vectors = embed_ids(
         load_model(base),
-        [[before, piece, *after] for piece in vocabulary.ids],
+        pieces,
         normalise=False,
         listener=lambda progress: listener(replace(progress, what=f"distilling {base.name}", unit="pieces")),
     )
