@@ -1,5 +1,6 @@
 """The comparison of candidates: their order, what a failure costs, and what a resumed run does again."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import decide
-from metier.selection.plan import CandidateCost, Plan, Planned
+from metier.selection.plan import Budget, CandidateCost, Plan, Planned, fit_into
 from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
 
@@ -108,7 +109,7 @@ def test_what_the_plan_leaves_out_is_reported_with_its_reason(comparison):
 
 
 def test_nothing_trained_says_why_and_offers_time_only_where_time_was_short(comparison):
-    short = Planned("majority.v1", None, why_dropped="it needs about 9 s; give more time with --budget")
+    short = Planned("majority.v1", None, waits=True, why_dropped="it needs about 9 s")
     with pytest.raises(BudgetError, match="Give more time with --budget, or name others"):
         comparison().train_candidates(plan(short))
 
@@ -119,6 +120,43 @@ def test_a_fault_of_the_method_is_not_cured_by_time(comparison):
     assert str(caught.value) == (
         "No candidate could be trained. majority.v1: the rows are odd Name others with --candidates."
     )
+
+
+class Watching(TfidfLinear):
+    """Keeps what it is fitted on."""
+
+    def fit(self, X, y, **options):
+        self.seen_ = list(zip(X, y, strict=True))
+        return super().fit(X, y, **options)
+
+
+def test_what_does_not_fit_whole_learns_a_part_of_the_rows_and_says_so(comparison, splits):
+    steps, method = [], Watching()
+    one = comparison(lambda progress: steps.append(progress.what))
+    one.train_candidates(plan(Planned("tfidf_linear.v1", method, fraction=0.3)))
+    assert len(method.seen_) == 12
+    assert [label for _, label in method.seen_].count("card") == 6
+    assert {text for text, _ in method.seen_} < {*splits.train.texts}
+    assert "tfidf_linear.v1: training on 0.3 of the rows" in steps
+    assert one.run.entry("tfidf_linear.v1").fraction == 0.3
+    # A refit has all of them.
+    one.refit(["tfidf_linear.v1"], {"tfidf_linear.v1": method})
+    assert one.run.entry("tfidf_linear.v1").fraction == 1.0
+
+
+def test_time_that_one_leaves_over_goes_to_what_was_left_out(comparison):
+    """Foretold 400 of 575 s, the first takes one: the second, which did not fit, is trained after all, on all rows."""
+    first = Planned("majority.v1", Majority(), cost=CandidateCost(400.0))
+    second = Planned("tfidf_linear.v1", TfidfLinear(), needs_base=True, cost=CandidateCost(300.0, 0, 0.0, 10.0))
+    budget = Budget(600.0, 575.0, 10**10, n_rows=40)
+    refit = fit_into(budget, [first, second])
+    assert second.why_dropped.startswith("it needs about 312 s")
+    one = comparison()
+    one.train_candidates(Plan([first, second], (), refit, budget))
+    assert [(entry.status, entry.fraction) for entry in one.entries] == [("trained", 1.0), ("trained", 1.0)]
+    assert json.loads((one.run.path / "plan.json").read_text("utf-8"))["candidates"]["tfidf_linear.v1"][
+        "has_begun"
+    ]
 
 
 def test_a_resumed_comparison_trains_only_what_is_not_whole(comparison):

@@ -1,9 +1,18 @@
-"""What fits into a budget: arithmetic over measured costs, and what is dropped with which reason."""
+"""What fits into a budget: arithmetic over measured costs, who gets how much, and what is left out with which reason."""
 
 import pytest
 
 from metier.errors import SettingsError
-from metier.selection.plan import ENOUGH_EPOCHS, SAFETY, Budget, Planned, fit_into
+from metier.selection.plan import (
+    ENOUGH_EPOCHS,
+    FEWEST_ROWS,
+    SAFETY,
+    Budget,
+    CandidateCost,
+    Plan,
+    Planned,
+    fit_into,
+)
 from metier.tasks.method_contract import Capabilities
 
 GB = 10**9
@@ -15,11 +24,15 @@ class Epochs:
     name = "epochs.v1"
     capabilities = Capabilities()
 
-    def __init__(self, epochs=5):
-        self.epochs = epochs
+    def __init__(self, epochs=5, time_limit_minutes=None):
+        self.epochs, self.time_limit_minutes = epochs, time_limit_minutes
 
     def get_params(self, deep=True):
-        return {"epochs": self.epochs}
+        return dict(vars(self))
+
+    def set_params(self, **params):
+        vars(self).update(params)
+        return self
 
 
 class Demanding(Epochs):
@@ -29,44 +42,88 @@ class Demanding(Epochs):
 
 
 def cheap(name="linear.v1", seconds=2.0):
-    return Planned(name, Epochs(), seconds=seconds)
+    return Planned(name, Epochs(), cost=CandidateCost(seconds_over_rows=seconds))
 
 
-def frozen(name="frozen.v1", seconds=20.0):
-    return Planned(name, Epochs(), needs_base=True, seconds=seconds)
+def frozen(name="frozen.v1", seconds=20.0, fixed=0.0, memory=0):
+    return Planned(name, Epochs(), needs_base=True, cost=CandidateCost(fixed, memory, 0.0, seconds))
 
 
 def tuned(name="tuned.v1", fixed=20.0, per_epoch=10.0, method=None):
-    return Planned(name, method or Epochs(), needs_base=True, seconds=fixed, seconds_per_epoch=per_epoch)
-
-
-def budget(left, *, refit=False, growth=1.0, memory=10 * GB):
-    return Budget(left + 25, left, memory, refit=refit, growth=growth)
-
-
-def test_what_needs_no_base_runs_however_small_the_budget():
-    candidates = [cheap(seconds=500.0), frozen(seconds=1.0)]
-    fit_into(budget(10.0), candidates)
-    assert candidates[0].runs
-    # Its cost is taken off all the same: nothing is left for what comes after it.
-    assert candidates[1].why_dropped == (
-        "it needs about 1 s and 0 s of the 35 s are left for it; give more time with --budget"
+    method = method or Epochs()
+    return Planned(
+        name, method, needs_base=True, most_epochs=method.epochs, cost=CandidateCost(fixed, 0, per_epoch)
     )
 
 
-def test_each_candidate_takes_its_share_with_a_margin():
+def budget(left, *, refit=False, growth=1.0, memory=10 * GB, n_rows=10_000):
+    return Budget(left + 25, left, memory, n_rows=n_rows, refit=refit, growth=growth)
+
+
+def test_what_fits_runs_whole():
+    candidates = [cheap(), frozen(), tuned()]
+    fit_into(budget(1_000.0), candidates)
+    assert [(one.runs, one.fraction, one.epochs) for one in candidates] == [
+        (True, 1.0, None), (True, 1.0, None), (True, 1.0, 5),
+    ]  # fmt: skip
+
+
+def test_what_needs_no_base_runs_however_small_the_budget():
+    candidates = [cheap(seconds=500.0), frozen(seconds=1_000.0, fixed=20.0)]
+    fit_into(budget(10.0), candidates)
+    assert candidates[0].runs
+    assert candidates[0].seconds <= 500.0 * FEWEST_ROWS / 10_000 * SAFETY + 1e-6
+    assert candidates[1].why_dropped == (
+        "it needs about 1170 s and 10 s of the 35 s are left for it and the others; give more time with --budget"
+    )
+
+
+def test_each_candidate_takes_its_part_with_a_margin():
     candidates = [frozen("a.v1", 50.0), frozen("b.v1", 50.0)]
-    fit_into(budget(50.0 * SAFETY + 50.0), candidates)
-    assert [one.runs for one in candidates] == [True, True]
+    fit_into(budget(2 * 50.0 * SAFETY + 0.1), candidates)
+    assert [one.fraction for one in candidates] == [1.0, 1.0]
     candidates = [frozen("a.v1", 50.0), frozen("b.v1", 50.0)]
-    fit_into(budget(50.0 * SAFETY + 49.9), candidates)
-    assert [one.runs for one in candidates] == [True, False]
+    fit_into(budget(50.0 * SAFETY), candidates)
+    assert [one.fraction for one in candidates] == [0.5, 0.5]
+    assert sum(one.seconds for one in candidates) <= 50.0 * SAFETY
+
+
+def test_who_needs_less_than_an_equal_part_leaves_the_rest_to_the_others():
+    small, large = frozen("small.v1", 10.0), frozen("large.v1", 200.0)
+    fit_into(budget(100.0), [small, large])
+    assert small.fraction == 1.0
+    assert large.fraction == pytest.approx((100.0 - 10.0 * SAFETY) / (200.0 * SAFETY), abs=0.01)
+
+
+def test_too_many_to_share_the_time_leave_out_the_most_expensive():
+    candidates = [frozen(f"{name}.v1", 100.0) for name in "abc"]
+    fit_into(budget(60.0, n_rows=100_000), candidates)
+    assert [one.fraction < 1 for one in candidates] == [True, True, True]  # 17 % of 100,000 rows are enough.
+    candidates = [frozen(f"{name}.v1", 100.0) for name in "abc"]
+    fit_into(budget(60.0, n_rows=10_000), candidates)
+    assert [one.runs for one in candidates] == [True, True, False]
+    assert candidates[2].waits
+
+
+def test_one_that_stands_on_a_base_runs_on_few_rows_before_none_does():
+    one = tuned(per_epoch=1_000.0)
+    fit_into(budget(150.0), [cheap(), one])
+    assert one.epochs == 2
+    assert one.fraction == pytest.approx((150.0 - 2.0 * SAFETY - 20.0) / (2_000.0 * SAFETY), abs=0.01)
+    assert one.time_limit_minutes * 60 <= 150.0
+
+
+def test_below_the_fewest_rows_it_is_left_out():
+    one = frozen(seconds=1_000.0)
+    fit_into(budget(1_000.0 * SAFETY * FEWEST_ROWS / 10_000 - 1.0), [one])
+    assert "it needs about 1150 s" in one.why_dropped
 
 
 def test_epochs_are_as_many_as_fit():
     one = tuned(fixed=20.0, per_epoch=10.0)
     assert not fit_into(budget(20.0 + 3 * 10.0 * SAFETY + 1.0), [one])
     assert one.epochs == 3
+    assert one.fraction == 1.0
     assert one.seconds == pytest.approx(20.0 + 3 * 10.0 * SAFETY)
     # The clock stops the passes where the budget does, should the machine be slower than it was measured.
     assert one.time_limit_minutes * 60 == pytest.approx(3 * 10.0 * SAFETY + 1.0)
@@ -75,6 +132,13 @@ def test_epochs_are_as_many_as_fit():
 def test_no_more_epochs_than_the_method_makes():
     one = tuned(per_epoch=1.0)
     fit_into(budget(10_000.0), [one])
+    assert one.epochs == 5
+
+
+@pytest.mark.parametrize("per_epoch", [0.1, 1 / 3, 10.0, 97.3])
+def test_all_epochs_fit_into_exactly_what_they_take(per_epoch):
+    one = tuned(per_epoch=per_epoch)
+    fit_into(budget(20.0 + 5 * per_epoch * SAFETY), [one])
     assert one.epochs == 5
 
 
@@ -90,19 +154,10 @@ def test_a_refit_is_planned_where_three_epochs_fit_twice():
     assert one.epochs > ENOUGH_EPOCHS  # Alone it gets the time of both.
 
 
-def test_below_two_epochs_it_is_dropped_and_the_next_may_still_run():
-    slow, quick = tuned("slow.v1", per_epoch=100.0), tuned("quick.v1", fixed=1.0, per_epoch=1.0)
-    fit_into(budget(100.0), [slow, quick])
-    assert slow.why_dropped == (
-        "it needs about 250 s and 100 s of the 125 s are left for it; give more time with --budget"
-    )
-    assert quick.epochs == 5
-
-
-def test_a_method_that_needs_more_epochs_says_so():
+def test_a_method_that_needs_more_epochs_gets_them_on_fewer_rows():
     one = tuned(method=Demanding(epochs=6), fixed=0.0)
-    fit_into(budget(3 * 10.0 * SAFETY + 1.0), [one])
-    assert "needs about 46 s" in one.why_dropped
+    fit_into(budget(2 * 10.0 * SAFETY), [one])
+    assert (one.epochs, one.fraction) == (4, 0.5)
 
 
 def test_epochs_set_below_what_a_method_needs_are_a_fault_and_no_lack_of_time():
@@ -112,18 +167,63 @@ def test_epochs_set_below_what_a_method_needs_are_a_fault_and_no_lack_of_time():
 
 
 def test_what_does_not_fit_into_memory_is_dropped_first():
-    large, small = frozen("large.v1"), frozen("small.v1")
-    large.memory_bytes, small.memory_bytes = 12 * GB, 1 * GB
+    large, small = frozen("large.v1", memory=12 * GB), frozen("small.v1", memory=GB)
     fit_into(budget(30.0, memory=8 * GB), [large, small])
     assert large.why_dropped.startswith("it needs about 12.0 GB and 8.0 GB are free")
-    assert small.runs  # What was dropped takes no time.
+    assert small.fraction == 1.0  # What was dropped takes no time.
 
 
 def test_what_cannot_run_takes_nothing():
     failed, dropped, last = frozen("a.v1"), frozen("b.v1"), frozen("c.v1", 20.0)
     failed.why_failed, dropped.why_dropped = "a bug", "no extra"
-    fit_into(budget(20.0), [failed, dropped, last])
-    assert last.runs
+    fit_into(budget(20.0 * SAFETY), [failed, dropped, last])
+    assert last.fraction == 1.0
+    assert dropped.why_dropped == "no extra"
+
+
+class TestAgain:
+    """The plan made again with what is left."""
+
+    @pytest.fixture
+    def plan(self):
+        candidates = [cheap(seconds=100.0), frozen(seconds=300.0), tuned(per_epoch=5_000.0)]
+        whole = budget(200.0)
+        return Plan(candidates, (), fit_into(whole, candidates), whole)
+
+    def test_what_was_left_out_comes_back_when_there_is_time(self, plan):
+        linear, frozen, tuned = plan.candidates
+        assert (linear.fraction, frozen.fraction, tuned.runs) == (0.86, 0.29, False)
+        plan.again(5_000.0, lambda name: name == "linear.v1")  # It took next to nothing.
+        assert frozen.fraction == 1.0
+        assert tuned.runs
+        assert tuned.fraction == pytest.approx((5_000.0 - 300.0 * SAFETY - 20.0) / (10_000 * SAFETY), abs=0.01)
+        assert tuned.why_dropped is None
+
+    def test_what_has_begun_goes_on_as_it_was_planned(self, plan):
+        frozen = plan.candidates[1]
+        frozen.begin()
+        plan.again(5_000.0, lambda name: False)
+        assert frozen.fraction == 0.29
+
+    def test_what_can_never_run_does_not_come_back(self, plan):
+        plan.candidates[1].why_dropped, plan.candidates[1].waits = "no extra", False
+        plan.again(5_000.0, lambda name: False)
+        assert plan.candidates[1].why_dropped == "no extra"
+
+    def test_it_says_which_rows_a_candidate_gets(self, plan):
+        assert plan.parts[1] == "frozen.v1 on 0.29 of the rows: all of them would take about 345 s"
+
+
+def test_a_method_begins_with_the_epochs_and_the_clock_of_the_plan():
+    one = tuned()
+    fit_into(budget(20.0 + 3 * 10.0 * SAFETY + 1.0), [one])
+    assert one.begin().get_params() == {
+        "epochs": 3,
+        "time_limit_minutes": pytest.approx(one.time_limit_minutes),
+    }
+    own = tuned(method=Epochs(time_limit_minutes=9.0))
+    fit_into(budget(1_000.0), [own])
+    assert own.begin().time_limit_minutes == 9.0
 
 
 def test_a_resumed_run_recalls_everything_but_the_method():
@@ -132,4 +232,5 @@ def test_a_resumed_run_recalls_everything_but_the_method():
     again = tuned()
     again.recall({**one.facts(), "of_a_later_version": 1})
     assert again.facts() == one.facts()
+    assert again.cost == one.cost
     assert again.method is not None

@@ -283,7 +283,7 @@ def _table(report: dict[str, Any]) -> Table:
             continue
         chosen = one["name"] == report["recommended"]
         table.add_row(
-            Text(one["name"], style="bold" if chosen else ""),
+            Text(one["name"] + _part(one), style="bold" if chosen else ""),
             Text(_interval(one["test"][first], report, first)),
             _figure(one["test"][second]["value"], report, second),
             shown.duration(one["train_seconds"])
@@ -294,6 +294,12 @@ def _table(report: dict[str, Any]) -> Table:
             shown.size(one["size_bytes"]),
         )
     return table
+
+
+def _part(candidate: dict[str, Any]) -> str:
+    """Give what of the rows a candidate was trained on, where it was not all of them."""
+    fraction = candidate.get("fraction", 1)
+    return "" if fraction == 1 else f", {fraction:g} of the rows"
 
 
 def _shown_metrics(report: dict[str, Any]) -> tuple[str, str]:

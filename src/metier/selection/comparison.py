@@ -132,6 +132,8 @@ class Comparison:
             planned = next((one for one in waiting if one.runs), waiting[0])
             waiting.remove(planned)
             self.entries.append(self.run.entry(planned.name) or self._enter(planned, plan))
+        order = [one.name for one in plan.candidates]
+        self.entries.sort(key=lambda entry: order.index(entry.name))
         if not self.trained:
             raise BudgetError(_nothing_trained(plan, self.entries))
 

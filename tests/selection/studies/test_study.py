@@ -11,9 +11,9 @@ import pytest
 
 import metier
 from metier.data import read
+from metier.data.strata import nested_order
 from metier.selection.api import train
 from metier.selection.scores import Scores
-from metier.data.strata import nested_order
 from metier.selection.studies.growing_rows import curve_sizes
 from metier.selection.studies.learning_curve import curve_of
 from metier.selection.studies.seeds import seeds_that_fit, spread_of
