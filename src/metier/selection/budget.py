@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from metier.errors import CallError
@@ -39,10 +41,13 @@ class Clock:
         What was given.
     spent_seconds : float, default=0
         What an interrupted run had already spent.
+    phases : dict of str to float
+        Seconds by what they were spent on.
     """
 
     budget_seconds: float
     spent_seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict)
     _start: float = field(default_factory=time.monotonic, repr=False)
 
     @property
@@ -54,3 +59,12 @@ class Clock:
     def left_seconds(self) -> float:
         """Seconds left; negative when the budget is overdrawn."""
         return self.budget_seconds - self.elapsed_seconds
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the seconds of what is done within, under a name; an interruption counts too."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - start

@@ -61,6 +61,8 @@ class Comparison:
         Where candidates are fitted.
     n_test : int
         Rows that every candidate will answer at the end.
+    measuring : dict of str to float
+        Seconds that it took to measure what a candidate's answers cost, by name.
     """
 
     run: RunFolder
@@ -73,6 +75,7 @@ class Comparison:
     entries: list[Entry] = field(default_factory=list)
     fitter: Fitter = field(default_factory=Here)
     n_test: int = 0
+    measuring: dict[str, float] = field(default_factory=dict)
 
     @property
     def settings(self) -> TrainSettings:
@@ -145,7 +148,8 @@ class Comparison:
     def build_ensemble(self, name: str) -> Entry:
         """Give the entry of an ensemble; what was trained can be shipped without it, so it may fail."""
         self.builders[name] = ensemble_builder(name)
-        return self._guarded(name, lambda: self.builders[name].build(self))
+        with self.clock.phase(name):
+            return self._guarded(name, lambda: self.builders[name].build(self))
 
     def add(self, entry: Entry) -> None:
         """Keep an entry, in the run's folder too."""
@@ -172,8 +176,7 @@ class Comparison:
         """
         for entry in self.trained:
             if entry.trained_on != "train":
-                folder = self.run.candidate(entry.name)
-                entry.cost = measure_cost(folder, test_items, random_state=self.settings.random_state)
+                self._measure(entry, test_items)
                 self.run.save_entry(entry)
 
     def models_of(self, name: str) -> set[str]:
@@ -203,19 +206,27 @@ class Comparison:
     def measured(self, entry: Entry) -> Entry:
         """Let the predictor in an entry's folder answer the validation rows, and measure what that costs."""
         self.answered(entry.name, self.validation_items, "validation")
-        folder = self.run.candidate(entry.name)
-        entry.cost = measure_cost(folder, self.validation_items, random_state=self.settings.random_state)
+        self._measure(entry, self.validation_items)
         return entry
+
+    def _measure(self, entry: Entry, items: Sequence[Any]) -> None:
+        start = self.clock.elapsed_seconds
+        entry.cost = measure_cost(
+            self.run.candidate(entry.name), items, random_state=self.settings.random_state
+        )
+        self.measuring[entry.name] = self.clock.elapsed_seconds - start
 
     @property
     def left_seconds(self) -> float:
         """Seconds that candidates may still take: what ends the run is taken off."""
-        return self.clock.left_seconds - max(OVERHEAD_SECONDS, self.closing_seconds)
+        ensembles = len(self.builder.decisions.ensembles) * max(self.measuring.values(), default=0.0)
+        return self.clock.left_seconds - max(OVERHEAD_SECONDS, self.closing_seconds + ensembles)
 
     @property
     def closing_seconds(self) -> float:
-        """What the end of the run will take: every candidate answers the test rows, and the report is written."""
-        return CLOSING_SECONDS + sum(self.n_test / entry.cost["rows_per_second"] for entry in self.trained)
+        """What the end of the run will take: all answer the test rows, what was refitted is measured again, the report."""
+        answering = sum(self.n_test / entry.cost["rows_per_second"] for entry in self.trained)
+        return CLOSING_SECONDS + answering + sum(self.measuring.values())
 
     def _enter(self, planned: Planned, plan: Plan | None = None) -> Entry:
         if planned.why_dropped is not None:
@@ -223,7 +234,8 @@ class Comparison:
         elif planned.why_failed is not None:
             entry = Entry(planned.name, status="failed", why=planned.why_failed)
         else:
-            entry = self._guarded(planned.name, lambda: self._train_one(planned, plan))
+            with self.clock.phase(planned.name):
+                entry = self._guarded(planned.name, lambda: self._train_one(planned, plan))
         self.run.log(f"{entry.name}: {entry.status} {entry.why or ''} in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
         return entry

@@ -80,7 +80,7 @@ class Begun:
     decisions : RunDecisions
     prepared : Prepared
     clock : Clock
-        Runs since the rows were read.
+        Runs since before the rows were read.
     listener : Listener
     """
 
@@ -96,17 +96,18 @@ def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_n
     """Read the rows and decide what the run is about; whatever rules it out is raised here, before any work."""
     if settings.processes > 1:
         check_together({"every method": {"adaptation": settings.adaptation}, **settings.methods})
-    rows = read_all(sources, settings)
-    if is_new:
-        check_trackers(settings.track)
-        if settings.on is not None:
-            check_cluster(settings.on)
-    decisions = decide(rows[0], settings)
-    check_augmentation(rows[0], settings)
     clock = Clock(settings.budget_minutes * 60)
-    listener(Progress("reading and checking the rows", 0, None, unit=""))
-    prepared = prepare(rows, settings, decisions)
-    decisions = decisions.learned_from(prepared.splits, settings)
+    with clock.phase("reading and checking the rows"):
+        rows = read_all(sources, settings)
+        if is_new:
+            check_trackers(settings.track)
+            if settings.on is not None:
+                check_cluster(settings.on)
+        decisions = decide(rows[0], settings)
+        check_augmentation(rows[0], settings)
+        listener(Progress("reading and checking the rows", 0, None, unit=""))
+        prepared = prepare(rows, settings, decisions)
+        decisions = decisions.learned_from(prepared.splits, settings)
     return Begun(Path(rows[0].origin).stem, settings, decisions, prepared, clock, listener)
 
 
@@ -120,7 +121,9 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
     comparison.n_test = len(splits.test)
     comparison.fitter = fitter_for(on=settings.on, processes=settings.processes, threads=settings.threads)
-    plan = Planner(builder, splits, begun.clock, listener).plan()
+    phase = begun.clock.phase
+    with phase("planning"):
+        plan = Planner(builder, splits, begun.clock, listener).plan()
     task_notes = [] if decisions.task_note is None else [decisions.task_note]
     items, targets = decisions.task.items(splits.train), decisions.task.targets(splits.train)
     reasons = reasons_of(plan.candidates, items, targets, language=decisions.language)
@@ -134,14 +137,19 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     comparison.build_ensembles(plan.ensembles)
     gained = gain_notes(comparison)
     _announce(comparison, gained)
-    recommendation = _recommend(comparison)
+    with phase("recommending"):
+        recommendation = _recommend(comparison)
     study = Study.begin(comparison, plan)
     if settings.refit:
-        _refit(comparison, plan, recommendation.name)
-    study.train(recommendation.name, closing=comparison.closing_seconds)
+        with phase("refit on train + validation"):
+            _refit(comparison, plan, recommendation.name)
+    with phase("seeds and learning curve"):
+        study.train(recommendation.name, closing=comparison.closing_seconds)
     comparison.fitter.close()
-    comparison.measure_again(decisions.task.items(splits.test))
-    report = _report(comparison, recommendation, begun, splits.test)
+    with phase("measuring what was refitted"):
+        comparison.measure_again(decisions.task.items(splits.test))
+    with phase("answering the test rows"):
+        report = _report(comparison, recommendation, begun, splits.test)
     report["data"]["notes"] += [*task_notes, *begun.prepared.notes, *splits.notes, *reasons, *gained]
     report |= plain(study.facts(splits.test))
     close_trackers(trackers, report)
@@ -221,8 +229,10 @@ def _answer_test(comparison: Comparison, test: Rows) -> dict[str, Tested]:
 def _close(comparison: Comparison, report: dict[str, Any], recommendation: Recommendation) -> Run:
     run = comparison.run
     comparison.listener(Progress("sealing the bundles and writing the report", 0, None, unit=""))
-    seal_candidates(comparison, report)
+    with comparison.clock.phase("sealing"):
+        seal_candidates(comparison, report)
     report["seconds"] = comparison.clock.elapsed_seconds
+    report["phases"] = dict(comparison.clock.phases)
     run.point_best(recommendation.name)
     run.write_text("report.html", render_report(report))
     run.write_json("report.json", report)  # Last: a run with this file is whole.

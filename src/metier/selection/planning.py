@@ -118,9 +118,8 @@ class Planner:
         found = method.measure(self.items, self.targets)
         # What writes takes seconds for every row that it is compared on, and a base milliseconds.
         answering = found.seconds_per_answer * (len(self.splits.validation) + len(self.splits.test))
-        return CandidateCost(
-            CLOSING_SECONDS + found.seconds_fixed + answering, found.memory_bytes, found.seconds_per_epoch, found.seconds_before
-        )
+        fixed = CLOSING_SECONDS + found.seconds_fixed + answering
+        return CandidateCost(fixed, found.memory_bytes, found.seconds_per_epoch, found.seconds_before)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
         """Fit two samples; what grew from one to the other grows on to all rows and labels."""
