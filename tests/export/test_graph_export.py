@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -216,6 +217,14 @@ class TestChoice:
         assert report.rows == 50
         assert "50 rows cannot rule out" in report.why
         assert set(report.size_bytes) == {"fp32"}
+
+    def test_of_a_sorted_file_rows_of_every_label_are_checked(self, monkeypatch):
+        monkeypatch.setattr(precision_choice, "MOST_CHECKED_ROWS", 100)
+        truth = np.repeat([0, 1], [900, 100])
+        check = EquivalenceCheck.of_labels([f"text {number}" for number in range(1_000)], truth)
+        assert len(check.items) == 100
+        assert check.items[-1] == "text 999"
+        assert check.is_correct(SimpleNamespace(best=np.zeros(100))).sum() == 90
 
     def test_598_rows_are_too_few_even_without_a_flip(self):
         can_prove = {n: EquivalenceCheck.of_labels(["a"] * n, np.zeros(n)).can_prove for n in (597, 598, 599)}

@@ -84,10 +84,10 @@ class EquivalenceCheck:
         return net_loss_upper_bound(0, 0, len(self.items)) < MARGIN
 
     @classmethod
-    def on_rows(cls, items: Sequence[Any], is_correct: Callable[[Any, slice], np.ndarray]) -> Self:
-        """Make it of validation rows; `is_correct` gets answers and which rows they are of, the first of enough."""
-        some = slice(0, MOST_CHECKED_ROWS)
-        return cls(items[some], lambda answers: is_correct(answers, some))
+    def on_rows(cls, items: Sequence[Any], is_correct: Callable[[Any, np.ndarray], np.ndarray]) -> Self:
+        """Make it of validation rows; `is_correct` gets answers and the positions of the rows they are of."""
+        some = checked_rows(len(items))
+        return cls([items[position] for position in some], lambda answers: is_correct(answers, some))
 
     @classmethod
     def of_labels(cls, items: Sequence[Any], truth: np.ndarray) -> Self:
@@ -96,9 +96,14 @@ class EquivalenceCheck:
 
     @classmethod
     def of(cls, answer: Any, examples: Any) -> Self:
-        """Make it of a kind of answers and validation rows; of more than enough rows the first are taken."""
-        some = examples.take(np.arange(min(len(examples), MOST_CHECKED_ROWS)))
+        """Make it of a kind of answers and validation rows; of more than enough rows some are drawn."""
+        some = examples.take(checked_rows(len(examples)))
         return cls(some.items, lambda answers: answer.is_correct(answers, some))
+
+
+def checked_rows(n_rows: int) -> np.ndarray:
+    """Give the positions of the rows that INT8 is checked on: all, or evenly drawn ones, since files are often sorted."""
+    return np.linspace(0, n_rows - 1, min(n_rows, MOST_CHECKED_ROWS)).astype(np.int64)
 
 
 def check_precision(precision: str) -> None:

@@ -206,8 +206,9 @@ def _learn(pieces: Pieces, examples: Examples, penalty: float) -> np.ndarray:
 def _equivalence_check(held: Examples) -> EquivalenceCheck:
     """Let INT8 prove itself: a row is correct if its summary is at least as good as the first sentence of its text."""
 
-    def is_correct(answers: Any, some: slice) -> np.ndarray:
-        rows = zip(held.items[some], held.truth[some], answers.predicted, strict=True)
+    def is_correct(answers: Any, some: np.ndarray) -> np.ndarray:
+        part = held.take(some)
+        rows = zip(part.items, part.truth, answers.predicted, strict=True)
         return np.array(
             [rouge_l(true, answer) >= rouge_l(true, lead(last_words(item), 1)) for item, true, answer in rows]
         )
