@@ -13,7 +13,6 @@ from metier.training.training_cost import Cost
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import SelfTrainingSettings
-from metier.transformer.frozen.frozen_vectors import PROBE_SECONDS
 
 ROUNDS_SECONDS = 10.0  # The head is fitted again in every round.
 
