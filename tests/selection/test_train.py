@@ -116,7 +116,7 @@ def test_same_seed_same_answers(finished, files, tmp_path):
 
 def test_an_interrupted_run_resumes_to_the_same_answer(finished, files, tmp_path):
     def interrupt(progress: Progress):
-        if progress.what.startswith("tfidf_linear.v1: answering"):
+        if progress.what.startswith("tfidf_linear.v1: predicting"):
             raise KeyboardInterrupt
 
     run = tmp_path / "run"

@@ -148,7 +148,7 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     comparison.fitter.close()
     with phase("measuring what was refitted"):
         comparison.measure_again(decisions.task.items(splits.test))
-    with phase("answering the test rows"):
+    with phase("predicting the test rows"):
         report = _report(comparison, recommendation, begun, splits.test)
     report["data"]["notes"] += [*task_notes, *begun.prepared.notes, *splits.notes, *reasons, *gained]
     report |= plain(study.facts(splits.test))
