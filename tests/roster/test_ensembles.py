@@ -39,7 +39,9 @@ def run(task_name, rows, base, tmp_path_factory):
     """A run of the two methods and all ensembles of a task, on few rows."""
     fitted = cheapest_two(task_name)
     methods = {
-        name: {"epochs": 1} for name in [*fitted, "encoder.v1"] if catalogue.capabilities(name).is_fine_tuned
+        name: {"epochs": 1, "precision": "fp32"}
+        for name in [*fitted, "encoder.v1"]
+        if catalogue.capabilities(name).is_fine_tuned
     }
     return metier.train(
         rows[0],
