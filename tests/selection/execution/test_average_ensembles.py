@@ -18,24 +18,24 @@ def some(file, n_rows, **roles):
 
 
 @pytest.fixture(scope="module")
-def sets(tiny_base, tmp_path_factory):
+def sets(small_base, tmp_path_factory):
     return metier.train(
-        some("sgd_dialogues/acts/train.jsonl", 400),
+        some("sgd_dialogues/acts/train.jsonl", 160),
         candidates=["many_labels_linear", "frozen_many_labels", "label_average"],
         budget="5m",
         run=tmp_path_factory.mktemp("sets") / "run",
-        settings={"base": str(tiny_base), "refit": False},
+        settings={"base": str(small_base), "refit": False},
     )
 
 
 @pytest.fixture(scope="module")
-def scores(tiny_base, tmp_path_factory):
+def scores(small_base, tmp_path_factory):
     return metier.train(
-        some("covid_faq/question_pairs.csv", 400, score="similar", label="none"),
+        some("covid_faq/question_pairs.csv", 160, score="similar", label="none"),
         candidates=["ridge", "frozen_ridge", "score_average"],
         budget="5m",
         run=tmp_path_factory.mktemp("scores") / "run",
-        settings={"base": str(tiny_base), "refit": False},
+        settings={"base": str(small_base), "refit": False},
     )
 
 

@@ -25,12 +25,17 @@ def run(tiny_base, tmp_path_factory):
     rows = metier.read(str(EXAMPLES / "banking77" / "train.csv"))
     labels = np.array(rows.labels)
     picked = np.flatnonzero(np.isin(labels, sorted(set(labels))[:6]))
-    picked = np.random.default_rng(0).permutation(picked)[:200]
+    picked = np.random.default_rng(0).permutation(picked)[:160]
     return metier.train(
         rows.take(picked),
         budget="5m",
         candidates=["tfidf_linear", "encoder", "average", "distilled"],
-        settings={"base": str(tiny_base), "refit": False, "threads": 1},
+        settings={
+            "base": str(tiny_base),
+            "refit": False,
+            "threads": 1,
+            "methods": {"encoder": {"epochs": 5, "precision": "fp32"}},
+        },
         run=tmp_path_factory.mktemp("distil") / "run",
     )
 

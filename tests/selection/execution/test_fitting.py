@@ -160,14 +160,14 @@ LABELS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["--processes", "torchrun"])
-def test_two_processes_train_as_well_as_one_within_the_spread_of_seeds(tmp_path, tiny_base, launcher):
+def test_two_processes_train_as_well_as_one_within_the_spread_of_seeds(tmp_path, small_base, launcher):
     for split in ("train", "test"):
         with (tmp_path / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["text", "label"])
             writer.writeheader()
             writer.writerows(rows(split, LABELS, 1))
     common = [
-        "metier", "train", "train.csv", "--test", "test.csv", "--candidates", "encoder", "--base", str(tiny_base),
+        "metier", "train", "train.csv", "--test", "test.csv", "--candidates", "encoder", "--base", str(small_base),
         "--budget", "60m", "--no-refit",
     ]  # fmt: skip
     python = [sys.executable, "-m"]

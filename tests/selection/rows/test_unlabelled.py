@@ -45,14 +45,14 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(files, tiny_base, tmp_path_factory):
+def finished(files, small_base, tmp_path_factory):
     return train(
         files / "train.csv",
         test=files / "test.csv",
         candidates=["majority", "self_training"],
         settings={
             "data": {"unlabelled": str(files / "archive.csv")},
-            "base": str(tiny_base),
+            "base": str(small_base),
             "refit": False,
             "methods": {
                 "frozen_linear": {"precision": "fp32"},
@@ -74,14 +74,14 @@ def test_the_supervised_counterpart_is_a_candidate_too_and_the_verdict_is_report
     assert finished.report["recommended"] != "self_training.v1"
 
 
-def test_what_unlabelled_rows_did_not_help_is_no_member_of_a_fusion(files, tiny_base, tmp_path):
+def test_what_unlabelled_rows_did_not_help_is_no_member_of_a_fusion(files, small_base, tmp_path):
     finished = train(
         files / "train.csv",
         test=files / "test.csv",
         candidates=["tfidf_linear", "frozen_linear", "self_training", "average"],
         settings={
             "data": {"unlabelled": str(files / "archive.csv")},
-            "base": str(tiny_base),
+            "base": str(small_base),
             "refit": False,
             "methods": {"frozen_linear": {"precision": "fp32"}, "self_training": {"precision": "fp32"}},
         },

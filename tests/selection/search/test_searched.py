@@ -31,11 +31,11 @@ def parts():
 
 
 @pytest.fixture(scope="module")
-def searched(parts, tiny_base, tmp_path_factory):
+def searched(parts, small_base, tmp_path_factory):
     """One search, kept with its trials."""
     (X, y), validation = parts
     folder = tmp_path_factory.mktemp("search")
-    method = Searched(base=str(tiny_base), epochs=EPOCHS, checkpoint_folder=folder)
+    method = Searched(base=str(small_base), epochs=EPOCHS, checkpoint_folder=folder)
     return method.fit(X, y, validation=validation), folder
 
 
@@ -62,19 +62,19 @@ def test_it_is_no_worse_than_the_defaults_on_validation(searched, parts):
     assert own >= whole[0]
 
 
-def test_a_refit_takes_the_settings_that_were_found_and_searches_nothing(searched, parts, tiny_base):
+def test_a_refit_takes_the_settings_that_were_found_and_searches_nothing(searched, parts, small_base):
     method, _ = searched
     (X, y), _ = parts
-    fresh = Searched(base=str(tiny_base), epochs=EPOCHS, **method.chosen_params_).fit(X, y)
+    fresh = Searched(base=str(small_base), epochs=EPOCHS, **method.chosen_params_).fit(X, y)
     assert fresh.facts_["trials"] == []
     assert fresh.best_.get_params()["learning_rate"] == method.best_.get_params()["learning_rate"]
 
 
-def test_trials_that_are_known_are_not_run_again(searched, parts, tiny_base):
+def test_trials_that_are_known_are_not_run_again(searched, parts, small_base):
     method, folder = searched
     (X, y), validation = parts
     heard = []
-    again = Searched(base=str(tiny_base), epochs=EPOCHS, checkpoint_folder=folder)
+    again = Searched(base=str(small_base), epochs=EPOCHS, checkpoint_folder=folder)
     again.fit(X, y, validation=validation, listener=lambda progress: heard.append(progress.what))
     assert not any("rung 1" in what or "rung 2" in what for what in heard)
     assert again.facts_["params"] == method.facts_["params"]
@@ -97,16 +97,16 @@ def test_what_ships_answers_as_the_best_one(searched, parts, tmp_path):
         ({"method": "tfidf_linear.v1"}, "makes no epochs"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_before_any_work(parts, tiny_base, settings, words):
+def test_what_cannot_be_searched_is_refused_before_any_work(parts, small_base, settings, words):
     (X, y), validation = parts
     with pytest.raises(SettingsError, match=words):
-        Searched(**{"base": str(tiny_base), **settings}).fit(X, y, validation=validation)
+        Searched(**{"base": str(small_base), **settings}).fit(X, y, validation=validation)
 
 
-def test_without_rows_to_compare_on_there_is_no_search(parts, tiny_base):
+def test_without_rows_to_compare_on_there_is_no_search(parts, small_base):
     (X, y), _ = parts
     with pytest.raises(SettingsError, match="no validation rows"):
-        Searched(base=str(tiny_base), epochs=EPOCHS).fit(X, y)
+        Searched(base=str(small_base), epochs=EPOCHS).fit(X, y)
 
 
 def test_the_space_holds_what_the_method_has():

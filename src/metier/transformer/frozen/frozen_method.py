@@ -96,6 +96,10 @@ class FrozenMethod(ReadsByFrozenBase):
         self._keep(examples, held)
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether a fit came to its end: one that a listener stopped has found its base and no head."""
+        return hasattr(self, "facts_")
+
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.graph_predictor` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
