@@ -30,11 +30,11 @@ def rows():
 
 
 @pytest.fixture(scope="module")
-def reader_folder(tiny_base, rows, tmp_path_factory):
+def reader_folder(small_base, rows, tmp_path_factory):
     """A reader that learned next to nothing, which is enough: what is tested is which windows it gets."""
     folder = tmp_path_factory.mktemp("reader")
     settings = {"epochs": 1, "stop_epoch": 1, "verdict": PLAIN, "window_length": 64, "precision": "fp32"}
-    Reader(base=str(tiny_base), **settings).fit(*rows).export(folder)
+    Reader(base=str(small_base), **settings).fit(*rows).export(folder)
     return folder
 
 

@@ -15,6 +15,7 @@ from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import decide
+from metier.selection.execution.fitting import Here
 from metier.selection.plan import Budget, CandidateCost, Plan, Planned, fit_into
 from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
@@ -74,6 +75,26 @@ def test_candidates_are_trained_in_the_order_of_the_plan(comparison):
     assert linear.cost["latency_ms"]["mean"] > 0
     answers = one.run.answers("tfidf_linear.v1", "validation")
     assert one.scores.measure("accuracy", answers.predicted) == 1.0
+
+
+def test_every_fit_is_begun_before_the_first_is_waited_for(comparison):
+    class Noting(Here):
+        def __init__(self):
+            self.steps = []
+
+        def begin(self, job):
+            self.steps.append(("begin", job.name))
+
+        def fit(self, job, folder, listener):
+            self.steps.append(("fit", job.name))
+            return super().fit(job, folder, listener)
+
+    one = comparison()
+    one.fitter = Noting()
+    names = ["majority.v1", "tfidf_linear.v1"]
+    left_out = Planned("frozen_linear.v1", Majority(), why_dropped="it needs about 9 s")
+    one.train_candidates(plan(Planned(names[0], Majority()), left_out, Planned(names[1], TfidfLinear())))
+    assert one.fitter.steps == [(step, name) for step in ("begin", "fit") for name in names]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from metier.data import Splits, read
 from metier.errors import BaseModelError, SettingsError
 from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
+from metier.selection import planning
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.decisions import decide
@@ -56,6 +57,16 @@ def test_settings_that_cannot_work_end_the_run_before_anything_is_trained(planne
     measuring(monkeypatch, SettingsError(["learning_rate is -1"], origin="The settings of x.v1"))
     with pytest.raises(SettingsError, match="learning_rate is -1"):
         planner.plan()
+
+
+def test_a_fit_on_a_sample_stands_for_all_rows(planner, monkeypatch):
+    monkeypatch.setattr(planning, "SAMPLE_ROWS", 10)
+    monkeypatch.setattr(planning.time, "perf_counter", iter(range(100)).__next__)  # A second from call to call.
+    sizes = []
+    monkeypatch.setattr(Majority, "fit", lambda self, X, y, **options: sizes.append(len(X)))
+    [one] = planner.plan().candidates
+    assert sizes == [10]
+    assert one.seconds == len(planner.items) / 10 == 4
 
 
 def test_running_out_of_memory_on_a_sample_counts_too(planner, monkeypatch):

@@ -98,7 +98,7 @@ def entry(name, members=(), seconds=10.0):
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        (Run("tagging", []), "tagging is not distilled"),
+        (Run("ner", []), "distillation works for classification; the task is ner"),
         (Run("classification", [entry("encoder.v1")]), "no ensemble to distil"),
         (Run("classification", [entry("average.v1", ["a", "b"])]), "needs encoder.v1"),
         (
