@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.errors import DataError, EmptyDataError
-from metier.tasks.inputs.kind import PlainInput, parts_fault, shape_fault
+from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault
 from metier.text.given_texts import OfTexts
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
@@ -18,7 +18,7 @@ ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True)
-class Conversation(PlainInput):
+class Conversation(InputKind):
     """Messages, the oldest first; an item is `{"messages": [{"role", "content"}, ...]}`, or a str."""
 
     name: ClassVar[str] = "conversation"

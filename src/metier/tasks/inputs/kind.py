@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow
 class InputKind(Protocol):
     """A form of questions.
 
+    A kind inherits from it: what is given here holds unless the kind states otherwise.
+
     Parameters
     ----------
     name : str
@@ -22,38 +24,23 @@ class InputKind(Protocol):
         What a question consists of; `("text",)` where it is one text.
     optional_keys : tuple of str
         What may stand beside them, or in their place.
+    noun : str
+        What a question is, in words: `a text`.
+    roles : tuple of str
+        The roles besides the text that make a row a question of this form.
     example : Any
         A question of this form, answered once before the first caller's.
     """
 
-    @property
-    def name(self) -> str:
-        """Its name in the table."""
-        ...
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What a question consists of."""
-        ...
-
-    @property
-    def optional_keys(self) -> tuple[str, ...]:
-        """What may stand beside these keys, or in their place."""
-        ...
+    name: ClassVar[str]
+    keys: ClassVar[tuple[str, ...]]
+    noun: ClassVar[str]
+    optional_keys: ClassVar[tuple[str, ...]] = ()
+    roles: ClassVar[tuple[str, ...]] = ()
 
     @property
     def example(self) -> Any:
         """A question of this form."""
-        ...
-
-    @property
-    def noun(self) -> str:
-        """What a question is, in words: `a text`."""
-        ...
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The roles besides the text that make a row a question of this form."""
         ...
 
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[Any]:
@@ -65,39 +52,12 @@ class InputKind(Protocol):
         ...
 
     def shown(self, item: Any) -> list[str]:
-        """Give the texts of one question for people, as JSON holds it."""
-        ...
+        """Give the texts of one question."""
+        return [str(value) for value in item.values() if isinstance(value, str)]
 
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question from a terminal or a request, in a sentence; None: nothing is."""
         ...
-
-    def tags(self, tags: "Tags") -> "Tags":
-        """Give scikit-learn's tags of a method, with what holds for an `X` of this form."""
-        ...
-
-    def same_as(self, rows: "Rows") -> Sequence[str]:
-        """Give what each row asks as one text; rows that ask the same have the same."""
-        ...
-
-    def from_rows(self, rows: "Rows") -> Sequence[Any]:
-        """Give what rows ask, as JSON holds it: texts, or mappings with these keys."""
-        ...
-
-
-class PlainInput:
-    """What holds of an input kind unless it states otherwise."""
-
-    optional_keys: ClassVar[tuple[str, ...]] = ()
-    roles: ClassVar[tuple[str, ...]] = ()
-
-    def shown(self, item: Any) -> list[str]:
-        """Give the texts of one question."""
-        return [str(value) for value in item.values() if isinstance(value, str)]
-
-    def same_as(self, rows: "Rows") -> Sequence[str]:
-        """Give what each row asks as one text: all its texts."""
-        return rows.whole_inputs
 
     def tags(self, tags: "Tags") -> "Tags":
         """Tell scikit-learn that `X` is a list of mappings."""
@@ -105,6 +65,14 @@ class PlainInput:
         tags.input_tags.two_d_array = False
         tags.input_tags.dict = True
         return tags
+
+    def same_as(self, rows: "Rows") -> Sequence[str]:
+        """Give what each row asks as one text: all its texts."""
+        return rows.whole_inputs
+
+    def from_rows(self, rows: "Rows") -> Sequence[Any]:
+        """Give what rows ask, as JSON holds it: texts, or mappings with these keys."""
+        ...
 
 
 def parts_fault(item: Any, keys: Sequence[str], *, optional: Sequence[str] = ()) -> str | None:

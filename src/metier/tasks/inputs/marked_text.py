@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.errors import EmptyDataError, EntityError
-from metier.tasks.inputs.kind import PlainInput, parts_fault, shape_fault, texts_fault
+from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault, texts_fault
 from metier.text.segmentation import has_han
 
 if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
@@ -24,7 +24,7 @@ RULE = "Offsets count the characters of the text from 0, and the end is one past
 
 
 @dataclass(frozen=True)
-class MarkedText(PlainInput):
+class MarkedText(InputKind):
     """A text with two marked entities; an item is a dict with `text`, `head` and `tail`, and perhaps their types."""
 
     name: ClassVar[str] = "marked_text"

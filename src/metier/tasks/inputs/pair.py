@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from metier.tasks.inputs.kind import PlainInput, parts_fault, texts_fault, two_texts
+from metier.tasks.inputs.kind import InputKind, parts_fault, texts_fault, two_texts
 
 if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
     from metier.data.rows import Rows
@@ -20,7 +20,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TwoTexts(PlainInput):
+class TwoTexts(InputKind):
     """Two texts that are judged together; an item is a `Pair`."""
 
     name: ClassVar[str] = "pair"

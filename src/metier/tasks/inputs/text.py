@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from metier.tasks.inputs.kind import PlainInput
+from metier.tasks.inputs.kind import InputKind
 from metier.text.given_texts import as_texts
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow
 
 
 @dataclass(frozen=True)
-class Text(PlainInput):
+class Text(InputKind):
     """One text; an item is a str."""
 
     name: ClassVar[str] = "text"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from metier.tasks.inputs.kind import PlainInput
+from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.pair import PAIR, Pair, TwoTexts
 from metier.tasks.inputs.text import TEXT, Text
 from metier.text.given_texts import StoredTexts
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow
 
 
 @dataclass(frozen=True)
-class TextOrPair(PlainInput):
+class TextOrPair(InputKind):
     """Texts or pairs, for methods that read both alike; an item is a str or a `Pair`."""
 
     name: ClassVar[str] = "text_or_pair"
