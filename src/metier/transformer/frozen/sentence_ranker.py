@@ -129,7 +129,7 @@ class SentenceRanker(ReadsByFrozenBase, BaseEstimator):
         return [next(summaries) if own else "" for own in split]
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.onnx.onnx_sentences` answers from, and a Hugging Face folder."""
+        """Leave the files that `predictors.onnx.graph_predictor` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
         exported = Exported(
             "onnx_sentences.v1",

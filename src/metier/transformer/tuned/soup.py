@@ -129,7 +129,7 @@ class Soup(Classifier):
         return self
 
     def export(self, folder: Path) -> None:
-        """Leave the files that `predictors.onnx.onnx_encoder` answers from, and a Hugging Face folder."""
+        """Leave the files that `predictors.onnx.graph_predictor` answers from, and a Hugging Face folder."""
         check_is_fitted(self)
         self.best_.export(folder)
         name_as(folder, self.name)
