@@ -59,14 +59,20 @@ def test_settings_that_cannot_work_end_the_run_before_anything_is_trained(planne
         planner.plan()
 
 
-def test_a_fit_on_a_sample_stands_for_all_rows(planner, monkeypatch):
-    monkeypatch.setattr(planning, "SAMPLE_ROWS", 10)
-    monkeypatch.setattr(planning.time, "perf_counter", iter(range(100)).__next__)  # A second from call to call.
-    sizes = []
-    monkeypatch.setattr(Majority, "fit", lambda self, X, y, **options: sizes.append(len(X)))
+def test_a_fit_on_samples_stands_for_all_rows(planner, monkeypatch):
+    monkeypatch.setattr(planning, "SAMPLE_ROWS", (10, 20))
+    clock, sizes = [0.0], []
+
+    def fit(self, X, y, **options):
+        sizes.append(len(X))
+        clock[0] += planning.work_of(y) / 10
+
+    monkeypatch.setattr(Majority, "fit", fit)
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: clock[0])
     [one] = planner.plan().candidates
-    assert sizes == [10]
-    assert one.seconds == len(planner.items) / 10 == 4
+    assert sizes == [10, 20]
+    growth = (len(planner.items) + len(planner.splits.validation)) / len(planner.items)  # The refit takes both.
+    assert one.seconds == pytest.approx(planning.work_of(planner.targets) / 10 * growth)
 
 
 def test_running_out_of_memory_on_a_sample_counts_too(planner, monkeypatch):
