@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-LONG = ("roster", "selection", "transformer", "fusion", "training", "cli")  # Rooms whose files take minutes.
+LONG = ("roster", "selection", "transformer", "fusion", "training", "cli")  # Folders whose files take minutes.
 VERSIONED = re.compile(r"\w+\.v\d+")
 
 

@@ -47,8 +47,8 @@ def folder(fitted, tmp_path_factory):
 
 def test_beats_the_dictionary_on_unseen_texts(fitted, diseases):
     train, (texts, spans) = diseases
-    floor = entity_f1(spans, DictionaryTagger().fit(*train).predict(texts))
-    assert entity_f1(spans, fitted.predict(texts)) > floor + 0.05
+    baseline = entity_f1(spans, DictionaryTagger().fit(*train).predict(texts))
+    assert entity_f1(spans, fitted.predict(texts)) > baseline + 0.05
 
 
 def test_chinese_is_tagged_by_character_with_jieba(places):

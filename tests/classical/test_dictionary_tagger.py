@@ -1,4 +1,4 @@
-"""The floor of tagging: it finds again what it has seen, and says how sure that is."""
+"""The baseline of NER: it finds again what it has seen, and says how sure that is."""
 
 import pytest
 from sklearn.exceptions import NotFittedError

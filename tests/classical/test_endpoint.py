@@ -155,7 +155,7 @@ def test_without_an_address_nothing_is_asked(monkeypatch, tmp_path, server):
     with pytest.raises(NoNetworkError):
         load_predictor(tmp_path)
     monkeypatch.setenv(URL_VARIABLE, "file:///etc/passwd")
-    with pytest.raises(NoNetworkError, match="no http address"):
+    with pytest.raises(NoNetworkError, match="not an http address"):
         quick().fit(TEXTS, LABELS)
 
 

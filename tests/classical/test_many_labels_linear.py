@@ -1,4 +1,4 @@
-"""A linear model a label on real dialogue acts: better than the floor, calibrated, consistent, the same from files."""
+"""A linear model a label on real dialogue acts: better than the baseline, calibrated, consistent, the same from files."""
 
 import json
 from pathlib import Path
@@ -43,10 +43,10 @@ def tree():
 
 def test_it_beats_the_floor_by_far(fitted):
     texts, truth = read("test")
-    floor = LabelFrequencies().fit(*read("train"))
-    assert measure("set_micro_f1", truth, floor.predict(texts)) < 0.1
+    baseline = LabelFrequencies().fit(*read("train"))
+    assert measure("set_micro_f1", truth, baseline.predict(texts)) < 0.1
     assert measure("set_micro_f1", truth, fitted.predict(texts)) > 0.7
-    assert floor.facts_["none_fraction"] == pytest.approx(np.mean([not own for own in read("train")[1]]))
+    assert baseline.facts_["none_fraction"] == pytest.approx(np.mean([not own for own in read("train")[1]]))
 
 
 def test_thresholds_pay_on_rows_that_were_not_used_to_choose_them(fitted):
@@ -105,10 +105,10 @@ def test_exported_then_loaded_answers_alike(which, request, tmp_path):
 
 
 def test_the_floor_answers_from_files(tmp_path):
-    floor = LabelFrequencies().fit(["a", "b", "c"], [["x"], ["x", "y"], []])
-    floor.export(tmp_path)
+    baseline = LabelFrequencies().fit(["a", "b", "c"], [["x"], ["x", "y"], []])
+    baseline.export(tmp_path)
     answers = load_predictor(tmp_path).predict(["whatever", ""])
-    assert answers.predicted == floor.predict(["d", "e"]) == [["x"], ["x"]]
+    assert answers.predicted == baseline.predict(["d", "e"]) == [["x"], ["x"]]
     np.testing.assert_allclose(answers.probabilities, [[2 / 3, 1 / 3]] * 2)
 
 

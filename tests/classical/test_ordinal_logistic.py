@@ -1,4 +1,4 @@
-"""Grades of financial headlines: an order in the answers, the same from files, better than the commonest grade."""
+"""Grades of financial headlines: an order in the answers, the same from files, better than the most frequent grade."""
 
 import csv
 from pathlib import Path
@@ -33,7 +33,7 @@ def fitted():
     return OrdinalLogistic(C=30.0).fit(*read("train"))
 
 
-def test_it_beats_the_commonest_grade(fitted):
+def test_it_beats_the_most_frequent_grade(fitted):
     texts, truth = read("test")
     predicted = fitted.predict(texts)
     assert fitted.classes_.tolist() == ORDER

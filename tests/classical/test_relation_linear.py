@@ -63,14 +63,14 @@ def test_equals_the_pipeline_of_scikit_learn(train, unseen, monkeypatch):
 
 def test_learns_relations_from_few_rows(fitted, unseen):
     right = np.mean(fitted.predict(unseen[0]) == np.array(unseen[1]))
-    assert right > 0.5  # The commonest label has a sixth of the rows.
+    assert right > 0.5  # The most frequent label has a sixth of the rows.
 
 
 def test_learns_chinese():
     items, labels = read("train", "finre_zh")
     method = RelationLinear().fit(items, labels)
     unseen, truth = read("test", "finre_zh")
-    assert np.mean(method.predict(unseen) == np.array(truth)) > 0.45  # The commonest label: a third.
+    assert np.mean(method.predict(unseen) == np.array(truth)) > 0.45  # The most frequent label: a third.
 
 
 def test_exported_answers_as_in_memory(fitted, unseen, tmp_path):
@@ -103,7 +103,7 @@ def test_validation_rows_decide(train, unseen):
     assert fitted.trials_[0]["accuracy"] == pytest.approx(np.mean(fitted.predict(unseen[0]) == truth))
 
 
-def test_the_vocabulary_keeps_the_commonest():
+def test_the_vocabulary_keeps_the_most_frequent():
     vectors = learn_relation_vectors([["a", "b"], ["a", "c"], ["a", "b"]], most=2)
     assert vectors.vocabulary == ["a", "b"]
     columns, values = vectors.vector(["b", "b", "never seen"])

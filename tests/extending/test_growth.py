@@ -1,4 +1,4 @@
-"""What docs/extending promises: each page's files and rows are added to a copy of the source, work, and go again."""
+"""What docs/extending describes: each page's files and rows are added to a copy of the source, work, and go again."""
 
 import importlib.util
 import sys

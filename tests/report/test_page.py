@@ -600,12 +600,12 @@ def test_the_page_is_the_same_from_json(banking):
 
 def test_a_floor_far_below_is_left_off_the_scale():
     field = [Estimate(f"m{v}", v, v - 0.01, v + 0.01, 1.0) for v in (0.94, 0.935, 0.91)]
-    floor = Estimate("majority.v1", 0.013, 0.01, 0.017, 0.001)
-    low, high = quality_scale([*field, floor])
+    baseline = Estimate("majority.v1", 0.013, 0.01, 0.017, 0.001)
+    low, high = quality_scale([*field, baseline])
     assert 0.88 < low < 0.90
     assert 0.95 < high < 0.96
     assert "majority.v1: 1.3 %, off the scale" in quality_cost_plot(
-        [*field, floor], metric="accuracy", width=700, height=400
+        [*field, baseline], metric="accuracy", width=700, height=400
     )
     chosen = Estimate("majority.v1", 0.013, 0.01, 0.017, 0.001, is_recommended=True)
     assert quality_scale([*field, chosen])[0] < 0.013

@@ -4,7 +4,7 @@ scikit-learn 1.9 skips all of its checks for an estimator that takes texts, beca
 So here each row of its numbers is told as a text ("f0is3 f1is-2"), and the checks run on what a method makes
 of that. What they say of NaN, sparse matrices, dtypes and the number of features is answered by the telling,
 not by the method: these cannot apply to texts. `check_array_api_input` skips itself, since texts are no
-arrays. Methods with a base are left out for their time alone; the other checks of this room hold them to the
+arrays. Methods with a base are left out for their time alone; the other checks of this folder hold them to the
 same contract.
 """
 

@@ -22,7 +22,7 @@ ODD_TEXTS = ("😀" * 300, "我的卡还没有到。为什么？", "Où est ma c
 
 @pytest.fixture(scope="module")
 def learned(pair, rows, task, settings, tmp_path_factory):
-    """The method, fitted once as the race fits it, and the folder it was exported to."""
+    """The method, fitted once as a run fits it, and the folder it was exported to."""
     method = catalogue.resolve(pair[1])(**settings)
     train, unseen = rows
     validation = (task.items(unseen), task.targets(unseen))

@@ -1,4 +1,4 @@
-"""`metier train` on queries and their answers: the race, the fusion, and what is searched."""
+"""`metier train` on queries and their answers: the comparison, the ensemble, and what is searched."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is particular to a kind of question or answer stands in its file: no other room has a table of kinds."""
+"""What is particular to a kind of question or answer stands in its file: no other package has a table of kinds."""
 
 import ast
 import json

@@ -22,7 +22,7 @@ TOKEN_BUDGET = 1024
 
 
 def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Average the hidden states over the tokens that are no padding.
+    """Average the hidden states over the tokens that are not padding.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ def resolve_generative_base(name: str | GenerativeBase) -> GenerativeBase:
     Raises
     ------
     UnknownNameError
-        If it is no folder, no known name and no name of the form `owner/model`.
+        If it is neither a folder nor a known name nor of the form `owner/model`.
     NoNetworkError
         If only the hub could have it and the network is forbidden or out of reach.
     MissingExtraError

@@ -49,7 +49,7 @@ def resolve_base(name: str | Base, *, language: str | None = None) -> Base:
     Raises
     ------
     UnknownNameError
-        If it is no folder, no known name and no name of the form `owner/model`.
+        If it is neither a folder nor a known name nor of the form `owner/model`.
     NoNetworkError
         If only the hub could have it and the network is forbidden or out of reach.
     MissingExtraError
@@ -87,7 +87,7 @@ def find_folder(name: str, *, use: Literal["encoder", "writer"]) -> Path:
     Raises
     ------
     UnknownNameError
-        If it is no folder and no name of the form `owner/model`.
+        If it is neither a folder nor a name of the form `owner/model`.
     NoNetworkError
         If only the hub could have it and the network is forbidden or out of reach.
     BaseModelError
@@ -180,7 +180,7 @@ def _resolve_folder(name: str, folder: Path) -> Base:
 
 
 def check_folder(folder: Path, what: str, expected: str, *, tokenizers: Sequence[str] = (TOKENIZER,)) -> None:
-    """Refuse a folder that is no base, or that can run code when it is loaded.
+    """Refuse a folder that is not a base, or that can run code when it is loaded.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class Crf(SpanMethod):
     chosen_params_ : dict
         What to set so that another fit needs no validation.
     facts_ : dict
-        Features, trials, the tagger, spans whose edges are no edges of tokens.
+        Features, trials, the tagger, spans whose edges are not edges of tokens.
 
     References
     ----------

@@ -254,7 +254,7 @@ def _with_answers(
         )
     for key, name in names.items():
         values = [record[key] for record in records]
-        # Labels are no keys of a struct: a mapping is written as JSON, and so is a list where cells are flat.
+        # Labels are not keys of a struct: a mapping is written as JSON, and so is a list where cells are flat.
         if any(isinstance(value, dict) or (isinstance(value, list) and not keeps_nested) for value in values):
             values = [json.dumps(value, ensure_ascii=False) for value in values]
         parts = kind.nested_columns.get(key) if keeps_nested else None

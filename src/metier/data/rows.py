@@ -85,7 +85,7 @@ class Roles:
     messages: str | None = None
 
     def column_of(self, role: str) -> str | None:
-        """Give the column of a role; None where no column has it. Raises KeyError for what is no role."""
+        """Give the column of a role; None where no column has it. Raises KeyError for what is not a role."""
         column: str | None = asdict(self)[role]
         return column
 

@@ -101,7 +101,7 @@ class FunctionRecipe(Generic[Fit]):
     ----------
     choose, restored, export : callable
     stored : callable
-        For a fit that is no dataclass, or not stored as one.
+        For a fit that is not a dataclass, or not stored as one.
     """
 
     choose: Callable[[Candidates], Chosen[Fit]]

@@ -1,4 +1,4 @@
-"""Answers that are no single label, as the page draws them: spans over their text, answers in their passage."""
+"""Answers that are not single labels, as the page draws them: spans over their text, answers in their passage."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -20,7 +20,7 @@ def _labels(page: Page) -> Mapping[str, Any] | None:
 
 
 def confused(page: Page) -> dict[str, Any] | None:
-    """Give the confusions of the recommended candidate; None where its answers are no labels."""
+    """Give the confusions of the recommended candidate; None where its answers are not labels."""
     detail = _labels(page)
     if detail is None:
         return None
@@ -49,7 +49,7 @@ def _cell(rows: int, is_right: bool, worst: int) -> dict[str, Any]:
 
 
 def reliable(page: Page) -> dict[str, Any] | None:
-    """Give how far its probabilities can be trusted; None where its answers are no labels."""
+    """Give how far its probabilities can be trusted; None where its answers are not labels."""
     detail = _labels(page)
     if detail is None:
         return None
@@ -68,7 +68,7 @@ def reliable(page: Page) -> dict[str, Any] | None:
 
 
 def mistaken(page: Page) -> dict[str, Any] | None:
-    """Give the mistakes with the highest confidence; None where its answers are no labels."""
+    """Give the mistakes with the highest confidence; None where its answers are not labels."""
     detail = _labels(page)
     if detail is None:
         return None
@@ -90,7 +90,7 @@ def mistaken(page: Page) -> dict[str, Any] | None:
 
 
 def labelled(page: Page) -> dict[str, Any] | None:
-    """Give the figures of each label, weakest first, beside its training rows; None where answers are no labels."""
+    """Give the figures of each label, weakest first, beside its training rows; None where answers are not labels."""
     detail, label_counts = _labels(page), page.report["data"]["label_counts"]
     if detail is None:
         return None

@@ -68,7 +68,7 @@ def quality_against_cost(page: Page) -> dict[str, Any] | None:
     """Give quality against the time of one answer; None where there is nothing to compare."""
     measured = [each for each in page.estimates if each.cost_ms]
     if len(measured) < 2:
-        return None  # One point against nothing is no plot; the three numbers are enough.
+        return None  # One point against nothing is not a plot; the three numbers are enough.
     metric, scale = page.metric, page.primary
     note = "Whiskers are 95 % intervals. Further up is better, further left is faster."
     lowest = quality_scale(measured)[0]

@@ -182,7 +182,7 @@ def rows_of(number: int) -> str:
 
 
 def day(moment: str) -> str:
-    """Write an ISO moment for people: `22 November 2026, 10:15`; what is no ISO moment stays as it is."""
+    """Write an ISO moment for people: `22 November 2026, 10:15`; what is not an ISO moment stays as it is."""
     try:
         parsed = datetime.fromisoformat(moment)
     except ValueError:

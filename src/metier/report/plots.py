@@ -62,7 +62,7 @@ def quality_scale(estimates: Sequence[Estimate]) -> tuple[float, float]:
         ranked = ranked[1:]
     low = min(estimate.low for estimate in ranked)
     padding = max(high - low, SMALLEST_SPREAD) * 0.06
-    # Fractions end at 0 and 1; a figure that is no fraction has other ends.
+    # Fractions end at 0 and 1; a figure that is not a fraction has other ends.
     bottom, top = 0.0 if low >= 0 else -math.inf, 1.0 if 0 < high <= 1 else math.inf
     return max(low - padding, bottom), min(high + padding, top)
 

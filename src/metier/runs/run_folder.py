@@ -194,7 +194,7 @@ class RunFolder:
 
 
 def plain(value: Any) -> Any:
-    """Turn numpy values inside nested facts into JSON's own; a float that is no number becomes None."""
+    """Turn numpy values inside nested facts into JSON's own; a float that is not a number becomes None."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

@@ -20,7 +20,7 @@ class StoredAnswers:
     predicted : list
         One answer a row, as the metrics of the task take it.
     probabilities : ndarray of shape (n_rows, n_labels), or None
-        Columns in the order of the task's labels; None where answers are no choice among labels.
+        Columns in the order of the task's labels; None where answers are not a choice among labels.
     records : list of dict
         The answers for people, with what is known beside them; empty where `probabilities` say it all.
     """

@@ -120,7 +120,7 @@ def read_request(body: bytes, settings: ServingSettings, kind: InputKind = TEXT)
     Raises
     ------
     RefusalError
-        If the body is no JSON (400), has wrong fields or a question that cannot be answered (422), or asks for too
+        If the body is not JSON (400), has wrong fields or a question that cannot be answered (422), or asks for too
         much (413).
     """
     try:

@@ -88,7 +88,7 @@ class LabelSetAnswers:
 
 @dataclass(frozen=True)
 class RecordAnswers:
-    """Answers that are no choice among labels: spans, words of a passage, a number, a text.
+    """Answers that are not a choice among labels: spans, words of a passage, a number, a text.
 
     Parameters
     ----------

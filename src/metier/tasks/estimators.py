@@ -35,7 +35,7 @@ class Classifier(ClassifierMixin, TextMethod):
     """One label for each item: the most probable one.
 
     A special case gives the probabilities of checked items (`_probabilities`), and how items are read where they
-    are no texts (`_read`).
+    are not texts (`_read`).
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ class Examples:
     truth : ndarray or list
         What is right, one element a row; in the form of the answer kind.
     labels : ndarray of shape (n_labels,)
-        The label space in the order of the columns; empty where answers are no labels.
+        The label space in the order of the columns; empty where answers are not labels.
     soft : ndarray of shape (n_rows, n_labels), optional
         Probabilities of the labels, where labels are soft.
     """
@@ -56,7 +56,7 @@ def check_soft(soft: Any, *, n_rows: int, classes: np.ndarray) -> np.ndarray:
     Raises
     ------
     SettingsError
-        If their shape is another, or a row is no distribution.
+        If their shape is another, or a row is not a distribution.
     """
     found = np.asarray(soft, dtype=np.float64)
     if found.shape != (n_rows, len(classes)):

@@ -27,7 +27,7 @@ class Task(Protocol):
     answer : AnswerKind
         The form of its answers.
     labels : tuple of str
-        The label space; empty where answers are no labels.
+        The label space; empty where answers are not labels.
     primary_metric : str
         What candidates are ranked by; one of `metrics`.
     metrics : tuple of str
@@ -61,7 +61,7 @@ class Task(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label space; empty where answers are no labels."""
+        """The label space; empty where answers are not labels."""
         ...
 
     @property

@@ -153,7 +153,7 @@ def _score_of_cosines(cosines: np.ndarray, is_match: np.ndarray) -> dict[str, fl
 def _score_of_ranks(one: np.ndarray, other: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     similarities = one @ other.T
     own = np.diagonal(similarities).copy()
-    # Partners of other pairs that mean the same are no mistakes.
+    # Partners of other pairs that mean the same are not mistakes.
     similarities[truth[:, 1][:, None] == truth[:, 2][None, :]] = -np.inf
     reciprocal = 1 / (1 + (similarities > own[:, None]).sum(axis=1))
     return {

@@ -1,4 +1,4 @@
-"""Averages of sets of labels and of scores, raced, sealed and asked."""
+"""Averages of sets of labels and of scores, compared, sealed and used."""
 
 from pathlib import Path
 

@@ -94,7 +94,7 @@ def test_what_ships_answers_as_the_best_one(searched, parts, tmp_path):
     ("settings", "words"),
     [
         ({"epochs": 3}, "needs 8 passes"),
-        ({"method": "tfidf_linear.v1"}, "makes no epochs"),
+        ({"method": "tfidf_linear.v1"}, "is not fine-tuned"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_before_any_work(parts, small_base, settings, words):

@@ -80,7 +80,7 @@ def test_what_takes_no_seed_is_not_trained_again(studied):
 
 def test_the_curve_rises_and_says_what_twice_the_rows_would_buy(studied):
     [curve] = studied.report["learning_curve"]["candidates"]
-    assert curve["name"] == "tfidf_linear.v1"  # The floor has no curve.
+    assert curve["name"] == "tfidf_linear.v1"  # The baseline has no curve.
     values = [point["value"] for point in curve["points"]]
     assert len(values) == 5
     assert values[0] < values[2] < values[-1]
@@ -118,8 +118,8 @@ def test_a_budget_too_small_for_the_seeds_says_so(files, tmp_path):
 
 
 def test_seeds_are_given_to_the_cheap_first():
-    assert seeds_that_fit({"dear": 100.0, "cheap": 1.0}, 5, 120.0) == {"cheap": 5, "dear": 1}
-    assert seeds_that_fit({"dear": 100.0}, 3, 1000.0) == {"dear": 3}
+    assert seeds_that_fit({"expensive": 100.0, "cheap": 1.0}, 5, 120.0) == {"cheap": 5, "expensive": 1}
+    assert seeds_that_fit({"expensive": 100.0}, 3, 1000.0) == {"expensive": 3}
 
 
 def test_spread_by_hand():

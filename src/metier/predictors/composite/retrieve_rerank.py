@@ -159,7 +159,7 @@ class RetrieveRerankPredictor:
         reranker, reread = self.finders.reranker, []
         column = reranker.labels.index(self.settings.match_label)
         for text, (positions, _) in zip(texts, found, strict=True):
-            # A blank query is no pair; it stays as it was found.
+            # A blank query is not a pair; it stays as it was found.
             pairs = (
                 [Pair(text, self.collection.texts[position]) for position in positions] if text.strip() else []
             )

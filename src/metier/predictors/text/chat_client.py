@@ -29,7 +29,7 @@ MOST_BYTES = 1_000_000  # Of a response; a label is a few words.
 MOST_SHOWN = 300  # Bytes of a server's reason for refusing.
 LONGEST_PAUSE_SECONDS = 60.0
 
-# No response, a broken one, or one that is no chat completion.
+# No response, a broken one, or one that is not a chat completion.
 UNUSABLE = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError, AttributeError)
 
 Message = Mapping[str, str]
@@ -85,7 +85,7 @@ class ChatClient:
     Raises
     ------
     NoNetworkError
-        If METIER_ENDPOINT_URL is not set, or is no http address.
+        If METIER_ENDPOINT_URL is not set, or is not an http address.
     """
 
     def __init__(self, settings: ChatSettings):

@@ -71,7 +71,7 @@ class Job:
 
     @property
     def as_json(self) -> str | None:
-        """The job written down; None where a part of it is no plain value."""
+        """The job written down; None where a part of it is not a plain value."""
         arguments = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in self.method.get_params(deep=False).items()

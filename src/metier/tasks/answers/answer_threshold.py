@@ -53,7 +53,7 @@ class AnswerThreshold:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """None: a piece of a passage is no label."""
+        """None: a piece of a passage is not a label."""
         return ()
 
     @property

@@ -68,7 +68,7 @@ def best_tags(scores: np.ndarray, steps: np.ndarray | None = None) -> np.ndarray
 
 
 def tags_of_spans(spans: Sequence[Span], offsets: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, int]:
-    """Give the tag of each token, and how many spans have an edge that is no edge of a token.
+    """Give the tag of each token, and how many spans have an edge that is not an edge of a token.
 
     Such a span gets the tokens that it touches, unless an earlier one has them already.
 

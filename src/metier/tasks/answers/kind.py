@@ -171,12 +171,12 @@ class Decoder(Protocol):
     Parameters
     ----------
     labels : tuple of str
-        The label space; empty where answers are no labels.
+        The label space; empty where answers are not labels.
     """
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label space; empty where answers are no labels."""
+        """The label space; empty where answers are not labels."""
         ...
 
     @property

@@ -15,7 +15,7 @@ NO_PARENT = -1
 
 
 def clean(labels: Iterable[str] | None) -> list[str]:
-    """Give the labels of one row sorted, each once, without the spaces around them; blank ones are no labels."""
+    """Give the labels of one row sorted, each once, without the spaces around them; blank ones are not labels."""
     return sorted({label.strip() for label in labels or () if label and label.strip()})
 
 

@@ -125,7 +125,7 @@ class LabelSet(AnswerKind):
         ValueError
             If there is not one list for each item.
         TypeError
-            If an element of `y` is no collection of labels.
+            If an element of `y` is not a collection of labels.
         TooFewLabelsError
             If no item has a label.
         UnknownLabelError

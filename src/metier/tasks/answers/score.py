@@ -37,7 +37,7 @@ class ScoreDecoder:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """None: a number is no label."""
+        """None: a number is not a label."""
         return ()
 
     @property
@@ -95,7 +95,7 @@ class Score(AnswerKind):
         ValueError
             If there is not one score for each item.
         DataError
-            If a score is no finite number; with its row.
+            If a score is not a finite number; with its row.
         TooFewLabelsError
             If all scores are the same.
         """

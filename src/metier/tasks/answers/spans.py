@@ -172,7 +172,7 @@ class Spans(AnswerKind):
         ValueError
             If there is not one list for each text.
         BadSpanError
-            If a span is no span of its text, or two of a text overlap.
+            If a span is not a span of its text, or two of a text overlap.
         TooFewLabelsError
             If no text has a span.
         UnknownLabelError
@@ -324,7 +324,7 @@ def check_spans(
     Raises
     ------
     BadSpanError
-        If a span is no [start, end, label], empty, outside its text, or overlaps another; with the rows.
+        If a span is not a [start, end, label], empty, outside its text, or overlaps another; with the rows.
     """
     checked, faults = [], []
     for row, (text, spans) in enumerate(zip(texts, targets, strict=True), start=1):

@@ -112,7 +112,7 @@ def _place(window: Window, span: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def _touches(window: Window, span: tuple[int, int]) -> bool:
-    """Whether a window holds any of a span; one that cuts it would teach that the rest is no answer."""
+    """Whether a window holds any of a span; one that cuts it would teach that the rest is not an answer."""
     return span[1] >= window.skipped and span[0] < window.skipped + len(window.offsets)
 
 

@@ -60,7 +60,7 @@ class CutTexts:
     owner : ndarray of int of shape (n_windows,)
         Position of each window's text.
     n_unaligned : int
-        Spans whose edges are no edges of units.
+        Spans whose edges are not edges of units.
     """
 
     examples: Examples

@@ -207,7 +207,7 @@ def compose(
 
 
 def parse(text: str | None, learning: Learning = LABELS) -> dict[str, dict[str, float]]:
-    """Read the string: the terms by name, and the numbers of each by name; None is no term.
+    """Read the string: the terms by name, and the numbers of each by name; None is not a term.
 
     Raises
     ------

@@ -120,7 +120,7 @@ def _read_descriptions(descriptions: Descriptions | str | Path | None) -> dict[s
     Raises
     ------
     SettingsError
-        If they are no mapping from labels to sentences, or cannot be read.
+        If they are not a mapping from labels to sentences, or cannot be read.
     """
     found: Any = descriptions or {}
     origin = "descriptions"

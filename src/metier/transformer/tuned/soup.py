@@ -249,7 +249,7 @@ def _weights(encoder: Encoder) -> dict[str, torch.Tensor]:
 
 
 def _mean(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Average weights by name; what is no fraction, as a buffer of positions, is the first one's."""
+    """Average weights by name; what is not a fraction, as a buffer of positions, is the first one's."""
     first = states[0]
     return {
         name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
