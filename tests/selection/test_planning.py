@@ -5,6 +5,7 @@ import pytest
 from metier.classical import Majority
 from metier.data import Splits, read
 from metier.errors import BaseModelError, SettingsError
+from metier.export.precision_choice import int8_answers
 from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
 from metier.selection import planning
@@ -90,3 +91,10 @@ def test_a_resumed_run_keeps_the_plan_it_began_with(planner, monkeypatch):
     again = planner.plan()
     assert [one.facts() for one in again.candidates] == [one.facts() for one in first.candidates]
     assert again.facts == first.facts
+
+
+@pytest.mark.parametrize(
+    ("n_validation", "answers"), [(598, 0), (599, 2_500 + 2 * 599), (9_000, 2_500 + 8_000)]
+)
+def test_int8_costs_time_only_where_it_can_be_proved(n_validation, answers):
+    assert int8_answers(n_validation) == answers

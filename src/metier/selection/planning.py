@@ -14,9 +14,11 @@ from typing import Any
 import psutil
 from sklearn.base import clone
 
+from metier import catalogue
 from metier.bases.precision import trained_in
 from metier.data import Splits
 from metier.errors import MetierError, MissingExtraError, SettingsError
+from metier.export.precision_choice import int8_answers
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
@@ -117,7 +119,11 @@ class Planner:
             return self._timed_on_a_sample(name, method)
         found = method.measure(self.items, self.targets)
         # What writes takes seconds for every row that it is compared on, and a base milliseconds.
-        answering = found.seconds_per_answer * (len(self.splits.validation) + len(self.splits.test))
+        stated, n_validation = catalogue.capabilities(name), len(self.splits.validation)
+        answers = n_validation + len(self.splits.test)
+        if stated.needs_base and not stated.writes:
+            answers += int8_answers(n_validation)
+        answering = found.seconds_per_answer * answers
         fixed = CLOSING_SECONDS + found.seconds_fixed + answering
         return CandidateCost(fixed, found.memory_bytes, found.seconds_per_epoch, found.seconds_before)
 
