@@ -116,7 +116,7 @@ def _observe(
 
 
 def _best_scale(seen: _Seen, weight: np.ndarray) -> np.ndarray:
-    exact = [values @ weight for values in seen.samples]
+    exact = np.concatenate(seen.samples) @ weight
     scales = [_scale(seen.largest, weight, share) for share in SHARES]
     losses = [_loss(seen.samples, exact, weight, scale) for scale in scales]
     return scales[int(np.argmin(losses))]
@@ -131,16 +131,18 @@ def _scale(largest: np.ndarray, weight: np.ndarray, share: float) -> np.ndarray:
     return normalised
 
 
-def _loss(
-    samples: Sequence[np.ndarray], exact: Sequence[np.ndarray], weight: np.ndarray, scale: np.ndarray
-) -> float:
+def _loss(samples: Sequence[np.ndarray], exact: np.ndarray, weight: np.ndarray, scale: np.ndarray) -> float:
     """Sum the squared error of a product whose factors are rounded as onnxruntime rounds them."""
     scaled = weight * scale[:, None]
     step = np.maximum(np.abs(scaled).max(axis=0), SMALLEST) / 127  # By output channel, symmetric.
     rounded = np.round(scaled / step) * step
-    total = 0.0
-    for values, expected in zip(samples, exact, strict=True):
-        low, high = min(float((values / scale).min()), 0.0), max(float((values / scale).max()), 0.0)
-        grain = max(high - low, SMALLEST) / 255  # For the whole call, from the least to the greatest.
-        total += float(np.square(np.round(values / scale / grain) * grain @ rounded - expected).sum())
-    return total
+    values = np.concatenate([_rounded(values / scale) for values in samples])
+    return float(np.square(values @ rounded - exact).sum())
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Round what one call multiplies: 255 steps from the least to the greatest, 0 among them."""
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    grain = max(high - low, SMALLEST) / 255
+    rounded: np.ndarray = np.round(values / grain) * grain
+    return rounded
