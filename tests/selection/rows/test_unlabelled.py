@@ -97,7 +97,7 @@ def test_what_stands_in_the_splits_is_no_unlabelled_row(finished):
     note = next(note for note in finished.report["data"]["notes"] if note.startswith("--unlabelled gives"))
     assert "more also appear in the labelled rows and were left out" in note
     facts = next(one for one in finished.candidates if one["name"] == "self_training.v1")["facts"]
-    assert f"brought {facts['unlabelled']:,} different texts" in note
+    assert f"gives {facts['unlabelled']:,} different texts" in note
     assert facts["pseudo_labelled"][0] > 0
 
 
