@@ -18,6 +18,7 @@ from metier.selection.settings import DataSettings, TrainSettings, load_settings
 
 # Flags that are called otherwise than their settings.
 NAMES = {"seed": "random_state", "budget": "budget_minutes"}
+SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
 
 
 def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -227,7 +228,7 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
             console.print(f"  {_adapted(one)}", markup=False, soft_wrap=True)
         if one["status"] != "trained":
             console.print(f"  {one['name']} {one['status']}: {one['why']}", markup=False, soft_wrap=True)
-    for line in (*_seed_lines(report), *_curve_lines(report)):
+    for line in (*_seed_lines(report), *_curve_lines(report), *_time_lines(report)):
         console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
         if finding["severity"] == "error":
@@ -262,6 +263,14 @@ def _curve_lines(report: dict[str, Any]) -> list[str]:
     if study is None:
         return []
     return [f"curve  {line}" for line in (*(one["sentence"] for one in study["candidates"]), *study["notes"])]
+
+
+def _time_lines(report: dict[str, Any]) -> list[str]:
+    """Where the time went: every phase of two seconds or more, the longest first."""
+    phases = sorted(report.get("phases", {}).items(), key=lambda pair: -pair[1])
+    long = [f"{name} {shown.duration(seconds)}" for name, seconds in phases if seconds >= SHORTEST_PHASE]
+    used = f"{shown.duration(report['seconds'])} of {shown.duration(report['budget_seconds'])}"
+    return [f"time   {used}" + (f": {', '.join(long)}" if long else "")]
 
 
 def _adapted(candidate: dict[str, Any]) -> str:
