@@ -135,6 +135,12 @@ def test_no_more_epochs_than_the_method_makes():
     assert one.epochs == 5
 
 
+def test_the_clock_of_epochs_has_all_the_time_that_nobody_else_needs():
+    one, after = tuned(per_epoch=1.0), frozen(seconds=100.0)
+    fit_into(budget(1_000.0), [one, after])
+    assert one.time_limit_minutes * 60 == pytest.approx(1_000.0 - 100.0 * SAFETY - 20.0)
+
+
 @pytest.mark.parametrize("per_epoch", [0.1, 1 / 3, 10.0, 97.3])
 def test_all_epochs_fit_into_exactly_what_they_take(per_epoch):
     one = tuned(per_epoch=per_epoch)

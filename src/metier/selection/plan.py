@@ -286,8 +286,8 @@ def fit_into(budget: Budget, candidates: Sequence[Planned]) -> bool:
             one.drop(_too_long(one, budget))
     left, refit = budget.left_seconds, budget.refit
     for position, one in enumerate(kept):
-        part = _parts(kept[position:], left, budget)[0]
-        refit = _size(one, part, budget) and refit
+        parts = _parts(kept[position:], left, budget)
+        refit = _size(one, parts[0], budget, spare=max(0.0, left - sum(parts))) and refit
         left -= one.seconds
     return refit
 
@@ -327,8 +327,11 @@ def _whole(one: Planned, budget: Budget) -> float:
     return seconds * (1 + budget.growth) if budget.refit and one.cost.repeats else seconds
 
 
-def _size(one: Planned, part: float, budget: Budget) -> bool:
-    """Set the epochs and the rows that fit into a candidate's part; gives whether a refit of it still fits."""
+def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> bool:
+    """Set the epochs and the rows that fit into a candidate's part; gives whether a refit of it still fits.
+
+    Its clock has what nobody needs, too: an epoch that takes longer than was measured is then no reason to stop.
+    """
     one.fraction, one.epochs, one.time_limit_minutes = 1.0, None, None
     if not one.cost.repeats or one.most_epochs is None:
         one.fraction = _rounded(one.cost.fraction(part), budget)
@@ -342,7 +345,8 @@ def _size(one: Planned, part: float, budget: Budget) -> bool:
     if epochs < one.fewest_epochs:
         epochs, one.fraction = one.fewest_epochs, _rounded(one.cost.fraction(part, one.fewest_epochs), budget)
     one.epochs, one.seconds = epochs, one.cost.total(epochs, one.fraction)
-    in_time = max((part / both if refit else part) - once, per_epoch * one.fraction)
+    whole = part + spare
+    in_time = max((whole / both if refit else whole) - once, per_epoch * one.fraction)
     one.time_limit_minutes = in_time / 60
     return refit or (budget.refit and one.fraction < 1)
 

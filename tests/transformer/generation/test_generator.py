@@ -316,7 +316,7 @@ def test_settings_that_cannot_work_are_refused_together(talk):
 def test_what_stays_beside_the_weights_is_refused_with_what_to_take_instead(adaptation):
     (fault,) = Generator.Settings.faults({"adaptation": adaptation})
     assert f"adaptation is '{adaptation}', which a generative model cannot use" in fault
-    assert "Take 'lora:16'" in fault
+    assert "Use 'lora:16'" in fault
     assert Generator.Settings.faults({"adaptation": "lora:16"}) == []
 
 
