@@ -137,7 +137,8 @@ def _for_tracing(module: torch.nn.Module) -> torch.nn.Module:
     # A copy: training may go on with the model, on its device and with its attention.
     traced = copy.deepcopy(module).cpu().float()
     # Training in half precision leaves a `forward` on the module that casts to it; the class has the plain one.
-    traced.__dict__.pop("forward", None)
+    for part in traced.modules():
+        part.__dict__.pop("forward", None)
     encoder = traced.encoder
     is_fused = ("sdpa", "flash_attention_2")
     if isinstance(encoder, PreTrainedModel) and encoder.config._attn_implementation in is_fused:
