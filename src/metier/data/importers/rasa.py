@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -17,12 +17,25 @@ from metier.data.importers.imported import Imported, span
 from metier.errors import BrokenRowError, UnreadableFileError
 
 # The one in C is faster, where PyYAML was built with it.
-LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_KEPT_TAGS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 _entity = re.compile(
     r"\[(?P<words>[^\]]+?)\]"
     r"(?:\((?P<label>[^:)]+?)(?::(?P<value>[^)]+))?\)|(?P<one>\{[^}]+?\})|\[(?P<several>\{.*?\})\])"
 )
 OTHER_DATA = ("synonym", "regex", "lookup")
+
+
+class NamesLoader(_LOADER):  # type: ignore[misc, valid-type]  # one of two classes, chosen above
+    """Reads plain scalars as they are written: `yes`, `off` and `007` are names of intents.
+
+    Rasa reads YAML 1.2, PyYAML 1.1, where these are true, false and an octal number.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT_TAGS]
+        for first, resolvers in _LOADER.yaml_implicit_resolvers.items()
+    }
 
 
 def is_project(folder: Path) -> bool:
@@ -69,7 +82,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _section(path: Path) -> list[Any] | None:
     try:
-        document = yaml.load(text_of(path), Loader=LOADER)  # noqa: S506
+        document = yaml.load(text_of(path), Loader=NamesLoader)  # noqa: S506
     except yaml.YAMLError as error:
         marked = error if isinstance(error, yaml.MarkedYAMLError) else yaml.MarkedYAMLError()
         mark, problem = marked.problem_mark, marked.problem
