@@ -1,12 +1,13 @@
 """Label Studio's JSON export: tasks with annotations, each a list of results; and JSON-MIN, one object per task.
 
-Choices become labels, labelled regions spans, ratings and numbers scores, text areas target texts.
+Choices become labels, labelled regions spans, ratings and numbers scores, text areas target texts. Those that belong
+to a region say something of that region alone, not of the text: they are left out and counted.
 Of several annotations of a task the one marked as ground truth is taken, otherwise the first that was not
 cancelled. Offsets may count UTF-16 units, as browsers do; where the surface text of a region shows this, they are
 converted to characters.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from metier.errors import DataError, MissingColumnError
 JSON_MIN = ("annotation_id", "annotator", "lead_time")
 _KEPT = {"choices": "choices", "labels": "spans", "hypertextlabels": "spans"}
 _NUMBERS = ("rating", "number")
+# Kinds of results that say something of the whole text, unless they belong to a region.
+_WHOLE_TEXT = ("choices", "textarea", "taxonomy", "datetime", "ranker", "pairwise", *_NUMBERS)
+_OFFSETS = frozenset({"start", "end", "startOffset", "globalOffsets"})
 
 
 def is_task(item: Mapping[str, Any]) -> bool:
@@ -98,8 +102,16 @@ class _Export:
             )
         record: dict[str, Any] = {"text": text}
         choices: dict[str, list[str]] = {}
+        regions = {
+            each.get("id")
+            for each in results
+            if isinstance(each, Mapping) and _KEPT.get(str(each.get("type"))) == "spans"
+        }
         for result in results:
-            self._take(number, result, record, choices)
+            if _is_of_region(result, regions - {None}):
+                self._imported.leave_out(f"{result['type']} of spans ({result.get('from_name')})", number)
+            else:
+                self._take(number, result, record, choices)
         return record | beside(task["data"], but=[self._key]), choices
 
     def _take(self, number: int, result: Any, record: dict[str, Any], choices: dict[str, list[str]]) -> None:
@@ -174,6 +186,15 @@ class _Export:
         return records
 
 
+def _is_of_region(result: Any, regions: Collection[Any]) -> bool:
+    """Whether a result says something of a region: it has the region's id, or its offsets."""
+    if not isinstance(result, Mapping) or result.get("type") not in _WHOLE_TEXT:
+        return False
+    value = result.get("value")
+    placed = isinstance(value, Mapping) and not _OFFSETS.isdisjoint(value)
+    return placed or result.get("id") in regions or result.get("parentID") in regions
+
+
 def _text_key(data: list[Mapping[str, Any]], given: str | None, origin: str) -> str:
     names = list(dict.fromkeys(name for each in data for name in each))
     if given is not None:
@@ -210,7 +231,8 @@ def _min_results(name: str, value: Any) -> Iterator[dict[str, Any]]:
         yield {"type": "choices", "from_name": name, "value": {"choices": value["choices"]}}
     elif isinstance(value, list):
         for each in value:
-            if isinstance(each, Mapping) and "start" in each and "labels" in each:
-                yield {"type": "labels", "from_name": name, "value": each}
+            if isinstance(each, Mapping) and "start" in each:
+                kind = next((kind for kind in ("labels", "choices", *_NUMBERS) if kind in each), "textarea")
+                yield {"type": kind, "from_name": name, "value": each}
     elif isinstance(value, str) and name in ("choice", "label", "sentiment", "intent", "category", "class"):
         yield {"type": "choices", "from_name": name, "value": {"choices": [value]}}
