@@ -12,19 +12,23 @@ REPAIR = (
     "questions that had no other answer"
 )
 
+UNKNOWN_START = -1  # Data sets write it where the offset was not looked up.
+
 
 def is_answers(value: Any) -> bool:
     """Whether a value has the shape of answers with offsets: a list of objects, or SQuAD's lists of columns."""
     value = decode(value)
     if isinstance(value, Mapping):
-        return "text" in value and ("answer_start" in value or "start" in value)
+        return "text" in value and (
+            isinstance(value["text"], list) or "answer_start" in value or "start" in value
+        )
     return isinstance(value, list) and all(isinstance(item, Mapping) and "text" in item for item in value)
 
 
 def parse_answers(value: Any, passage: str, *, repair: bool = False) -> list[dict[str, Any]]:
     """Give the answers to a question as text and start, checked against the passage; an empty list means no answer.
 
-    An answer without an offset gets its first occurrence.
+    An answer without an offset gets its first occurrence, one at -1 the only one.
 
     Raises
     ------
@@ -50,10 +54,7 @@ def _pairs(value: Any) -> list[tuple[str, int | None]]:
     if isinstance(value, str):
         return [(value, None)] if value.strip() else []
     if isinstance(value, Mapping) and isinstance(value.get("text"), list):
-        starts = value.get("answer_start", value.get("start"))
-        value = [
-            {"text": text, "start": start} for text, start in zip(value["text"], starts or (), strict=False)
-        ]
+        value = _rows_of(value)
     if isinstance(value, Mapping):
         value = [value]
     if not isinstance(value, list):
@@ -71,6 +72,21 @@ def _pairs(value: Any) -> list[tuple[str, int | None]]:
     return pairs
 
 
+def _rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Turn SQuAD's lists of columns into a list of answers; without offsets each gets its first occurrence."""
+    texts, starts = columns["text"], columns.get("answer_start", columns.get("start"))
+    if starts is None:
+        starts = [None] * len(texts)
+    if not isinstance(starts, list) or len(starts) != len(texts):
+        n_starts = len(starts) if isinstance(starts, list) else 1
+        raise FaultError(
+            f"there are {len(texts)} texts of answers and {n_starts} offsets ({_shown(dict(columns))}).",
+            "Give each answer its offset, or leave out answer_start for the first occurrence.",
+            kind="with more texts than offsets, or fewer",
+        )
+    return [{"text": text, "start": start} for text, start in zip(texts, starts, strict=True)]
+
+
 def _offset(text: str, start: int | None, passage: str, repair: bool) -> int:
     if not text.strip():
         raise FaultError(
@@ -80,6 +96,8 @@ def _offset(text: str, start: int | None, passage: str, repair: bool) -> int:
         )
     if start is not None and start >= 0 and passage.startswith(text, start):
         return start
+    if start == UNKNOWN_START and passage.count(text) == 1:
+        return passage.find(text)
     found = nearest(passage, text, start or 0)
     if found is None:
         raise FaultError(

@@ -37,10 +37,11 @@ def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[
         for question in passage.get("qas") or ():
             number += 1
             query = _first(question, _QUESTION)
+            where = f"{file.origin}: question {number} (id {_first(question, _ID)})"
             if not isinstance(text, str) or not isinstance(query, str):
                 missing = "passage" if not isinstance(text, str) else "question"
                 raise DataError(
-                    f"{file.origin}: question {number} (id {_first(question, _ID)}) has no {missing}. "
+                    f"{where} has no {missing}. "
                     "Write a context for each passage, and a question for each of its qas."
                 )
             yield (
@@ -49,7 +50,7 @@ def squad_records(document: Any, file: DataFile) -> Iterator[tuple[int, Mapping[
                     "id": str(_first(question, _ID) or number),
                     "question": query,
                     "text": text,
-                    "answers": _answers(question),
+                    "answers": _answers(question, where),
                     "passage_id": str(passage.get("id") or passage.get("context_id") or index),
                     "title": title,
                 },
@@ -63,20 +64,42 @@ def _passages(document: Any) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
             yield title, passage
 
 
-def _answers(question: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """Give the answers, each once; an empty list for an unanswerable question, None where the field is missing."""
+def _answers(question: Mapping[str, Any], where: str) -> list[dict[str, Any]] | Any:
+    """Give the answers, each once; an empty list for an unanswerable question, None where the field is missing.
+
+    Answers in another shape are given as they are: reading the column parses or refuses them.
+
+    Raises
+    ------
+    DataError
+        At a question that is marked as impossible and has an answer that is not one of its plausible ones.
+    """
     answers = question.get("answers")
     if question.get("is_impossible") is True:
+        if _texts(answers) - _texts(question.get("plausible_answers")):
+            raise DataError(
+                f"{where} is marked is_impossible, but has answers. Remove the mark, or the answers "
+                "(those that only seem right are plausible_answers)."
+            )
         return []
-    if answers is None:
-        return None
+    if not isinstance(answers, list):
+        return answers
     kept: dict[tuple[str, Any], dict[str, Any]] = {}
     for answer in answers:
+        if not isinstance(answer, str | Mapping):
+            return answers
         text, start = (
             (answer, None) if isinstance(answer, str) else (answer.get("text"), answer.get("answer_start"))
         )
-        kept.setdefault((text, start), {"text": text, "start": start})
+        kept.setdefault((str(text), start), {"text": text, "start": start})
     return list(kept.values())
+
+
+def _texts(answers: Any) -> set[str]:
+    """Give the texts of answers in any shape, without empty ones, which some data sets write for no answer."""
+    given = answers.get("text") if isinstance(answers, Mapping) else answers
+    texts = (answer.get("text") if isinstance(answer, Mapping) else answer for answer in given or ())
+    return {text for text in texts if isinstance(text, str) and text.strip()}
 
 
 def _first(item: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
