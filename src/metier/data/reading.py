@@ -8,13 +8,14 @@ of the rows.
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
+from metier.data.columns import multi_hot
 from metier.data.columns.column_parsing import split_conversations, structure
 from metier.data.columns.role_inference import NONE
 from metier.data.columns.roles import infer_roles
@@ -220,13 +221,33 @@ def _typed(
 ) -> Rows:
     """Assign roles, named or inferred, and parse the columns into their types."""
     table, split_notes = split_conversations(table, given, options, origin=origin, first_row=first_row)
+    listed = multi_hot.named_columns(table, given["labels"], known=options.known_labels, origin=origin)
+    if listed is not None:
+        table = multi_hot.with_labels(table, *listed)
+        given = {**given, "labels": listed[1]}
     roles, inferred = infer_roles(table, given, origin=origin, needs_label=needs_label)
+    if not roles.targets and all(given[role] is None for role in TARGET_ROLES):
+        table, roles, found = _with_label_columns(table, roles)
+        inferred = (*inferred, *found)
     structured = structure(table, roles, options, origin=origin, first_row=first_row)
     table, cleaned = structured.table, tuple[str, ...]()
     if roles.label is not None:
         table, cleaned = clean_labels(table, roles.label)
     all_notes = (*notes, *split_notes, *inferred, *structured.notes, *cleaned)
     return Rows(table, roles, origin=origin, notes=all_notes, separator=structured.separator)
+
+
+def _with_label_columns(table: pa.Table, roles: Roles) -> tuple[pa.Table, Roles, tuple[str, ...]]:
+    """Where nothing else is the target, take two or more columns of zeros and ones for labels."""
+    names = multi_hot.columns_of(table, roles.named.values())
+    if not names:
+        return table, roles, ()
+    column = multi_hot.free_name(table)
+    note = (
+        f"labels = the columns {', '.join(names)}, which hold 0 and 1 (--role labels=COLUMN,COLUMN for some of them, "
+        "--label COLUMN for one)"
+    )
+    return multi_hot.with_labels(table, names, column), replace(roles, labels=column), (note,)
 
 
 def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tuple[pa.Table, tuple[str, ...]]:

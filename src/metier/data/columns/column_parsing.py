@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metier.data.columns import conversations, label_lists, passage_answers, spans
+from metier.data.columns import conversations, label_lists, multi_hot, passage_answers, spans
 from metier.data.columns.role_inference import NONE, messages_column
 from metier.data.columns.stored_columns import to_text_column
 from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
@@ -169,9 +169,22 @@ class _Work:
         """Parse a column of labels; gives the separator."""
         values = self.table.column(name).to_pylist()
         separator, notes = self._separator(name, values)
-        parsed = self._parse(
-            name, "labels", lambda _, value, __: label_lists.split_labels(value, separator), text=text
-        )
+        width = multi_hot.width_of(label_lists.pieces(value, separator) for value in values)
+        if width is None:
+            parsed = self._parse(
+                name, "labels", lambda _, value, __: label_lists.split_labels(value, separator), text=text
+            )
+        else:
+            parsed = self._parse(
+                name,
+                "labels",
+                lambda _, value, __: multi_hot.labels_at(label_lists.pieces(value, separator), width),
+                text=text,
+            )
+            notes += (
+                f"{name} holds 0 and 1 by position: read as the labels label_0 to label_{width - 1} (write the names "
+                "into the file to have them)",
+            )
         self.notes += notes
         blank = sum(isinstance(value, str) and not value.strip() for value in values)
         if blank:

@@ -77,17 +77,30 @@ def split_labels(value: Any, separator: str | None) -> list[str]:
     FaultError
         If the value is neither a list nor a string.
     """
+    value = _split(value, separator)
+    if any(isinstance(item, list | dict) for item in value):
+        raise FaultError(f"{value!r} is not a list of labels.", 'Write ["a", "b"], or a|b.')
+    return sorted({str(item).strip() for item in value if item is not None and str(item).strip()})
+
+
+def pieces(value: Any, separator: str | None) -> Any:
+    """Give what stands between the separators of one value, zeros and ones as numbers; None stays None."""
+    if value is None:
+        return None
+    split = _split(value, separator)
+    return (
+        [int(piece) if piece in ("0", "1") else piece for piece in split] if isinstance(value, str) else split
+    )
+
+
+def _split(value: Any, separator: str | None) -> list[Any]:
     value = decode(value)
     if isinstance(value, str):
         mark = separator if separator is not None and separator in value else None
         if mark is None and separator is not None and separator in value.translate(WIDE):
             value, mark = value.translate(WIDE), separator
         value = value.split(mark) if mark else [value]
-    if not isinstance(value, list):
-        value = [value]
-    if any(isinstance(item, list | dict) for item in value):
-        raise FaultError(f"{value!r} is not a list of labels.", 'Write ["a", "b"], or a|b.')
-    return sorted({str(item).strip() for item in value if item is not None and str(item).strip()})
+    return value if isinstance(value, list) else [value]
 
 
 def _never_apart(values: Sequence[str], separator: str) -> tuple[int, str] | None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from metier.data.columns.conversations import is_messages, is_turns
 from metier.data.columns.label_lists import SEPARATORS, is_label_list
+from metier.data.columns.multi_hot import is_multi_hot
 from metier.data.columns.passage_answers import is_answers
 from metier.data.columns.spans import decode, is_entity, is_spans
 from metier.data.rows import TARGET_ROLES
@@ -217,7 +218,7 @@ def _written(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 
 def _labels(columns: _Columns, needs_target: bool) -> CHOSEN:
-    name = columns.shaped(LABELS, is_label_list)
+    name = columns.shaped(LABELS, lambda value: is_label_list(value) or is_multi_hot(value))
     plain = next(columns.named("label", "标签"), None)
     if name is not None:
         return {} if plain not in (None, name) else {"labels": name}

@@ -1,0 +1,191 @@
+"""Files in the forms that tools and people write (`cases/README.md`): read right, or refused with the reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from metier.data import read, read_alike
+from metier.data.importers import import_rows
+from metier.errors import BrokenValueError, DataError, MissingColumnError
+
+CASES = Path(__file__).parent / "cases"
+
+
+def imported(name):
+    """Import a case: the rows as dicts, and the import."""
+    found = import_rows(CASES / name)
+    return [row for table in found.tables for row in table.to_pylist()], found
+
+
+def noted(rows, words):
+    return [note for note in rows.notes if words in note]
+
+
+def written(tmp_path, name, *records):
+    path = tmp_path / name
+    path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf-8")
+    return path
+
+
+# Labels as zeros and ones
+
+
+def test_zeros_and_ones_in_a_list_are_places_of_labels():
+    rows = read(CASES / "multi_hot/train.jsonl")
+    named = read(CASES / "multi_hot/named.jsonl")
+    assert rows.column("labels")[0] == ["label_0", "label_3"]
+    names = {"label_0": "toxic", "label_1": "threat", "label_2": "praise", "label_3": "ask"}
+    assert [sorted(names[label] for label in own) for own in rows.column("labels")] == [
+        sorted(own) for own in named.column("labels")
+    ]
+    assert noted(rows, "label_0 to label_3")
+
+
+@pytest.mark.parametrize("bits", [[1.0, 0.0, 1.0], [True, False, True], "1,0,1", "1|0|1"])
+def test_zeros_and_ones_in_other_types(tmp_path, bits):
+    other = [0.0, 0.0, 1.0] if isinstance(bits, list) else bits.replace("1", "0", 1)
+    path = written(tmp_path, "a.jsonl", {"text": "a b", "labels": bits}, {"text": "c d", "labels": other})
+    assert read(path).column("labels") == [["label_0", "label_2"], ["label_2"]]
+
+
+def test_a_row_with_more_zeros_and_ones_is_named(tmp_path):
+    path = written(tmp_path, "a.jsonl", {"text": "a", "labels": [1, 0]}, {"text": "b", "labels": [1, 0, 0]})
+    with pytest.raises(BrokenValueError, match=r"row 2.*3 zeros and ones where the first row has 2"):
+        read(path)
+
+
+def test_lists_of_ids_stay_labels(tmp_path):
+    path = written(tmp_path, "a.jsonl", {"text": "a", "labels": [0]}, {"text": "b", "labels": [1, 0]})
+    assert read(path).column("labels") == [["0"], ["0", "1"]]
+
+
+def test_columns_of_zeros_and_ones_are_labels_by_their_names():
+    rows = read(CASES / "multi_hot/columns.csv")
+    named = read(CASES / "multi_hot/named.jsonl")
+    assert [sorted(own) for own in rows.column("labels")] == [sorted(own) for own in named.column("labels")]
+    assert noted(rows, "the columns toxic, threat, praise, ask")
+
+
+def test_test_rows_have_the_same_columns_of_labels(tmp_path):
+    rows = read(CASES / "multi_hot/columns.csv")
+    path = tmp_path / "test.csv"
+    path.write_text("id,comment_text,toxic,threat,praise,ask\n1,a b,0,0,0,1\n2,c d,0,0,0,0\n", encoding="utf-8")
+    assert read_alike(path, rows).column("labels") == [["ask"], []]
+
+
+def test_columns_of_labels_can_be_listed(tmp_path):
+    path = CASES / "multi_hot/columns.csv"
+    rows = read(path, labels="toxic,ask")
+    assert sorted(rows.column("labels")[0]) == ["ask", "toxic"]
+    assert {label for own in rows.column("labels") for label in own} == {"toxic", "ask"}
+    with pytest.raises(MissingColumnError, match="no column 'rude'"):
+        read(path, labels="toxic,rude")
+
+
+def test_one_named_column_of_zeros_and_ones_stays_a_label():
+    assert set(read(CASES / "multi_hot/columns.csv", label="toxic").labels) == {"0", "1"}
+
+
+def test_flags_beside_a_label_are_no_labels(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label,long,reply\na b,x,0,1\nc d,y,1,0\n", encoding="utf-8")
+    assert read(path).roles.labels is None
+
+
+# Names of intents
+
+
+def test_intents_are_named_as_they_are_written():
+    rows, _ = imported("rasa_words/nlu.yml")
+    assert list(dict.fromkeys(row["label"] for row in rows)) == ["yes", "no", "off", "007", "book"]
+    assert {row["text"] for row in rows if row["label"] == "007"} == {"call the agent", "who is the spy"}
+
+
+def test_examples_that_look_like_numbers_are_texts(tmp_path):
+    path = tmp_path / "nlu.yml"
+    path.write_text("nlu:\n- intent: pin\n  examples:\n  - text: 0123\n  - on\n", encoding="utf-8")
+    found = import_rows(path)
+    assert [row["text"] for table in found.tables for row in table.to_pylist()] == ["0123", "on"]
+
+
+# What is said of spans
+
+
+def test_choices_and_texts_of_spans_are_not_of_the_text():
+    rows, found = imported("label_studio_regions/project.json")
+    assert [row["label"] for row in rows] == ["electronics", "kitchen", "other"]
+    assert set(rows[0]) == {"text", "spans", "label"}
+    assert {why: len(numbers) for why, numbers in found.left_out.items()} == {
+        "choices of spans (polarity)": 3,
+        "textarea of spans (entity_id)": 3,
+    }
+
+
+def test_without_choices_of_the_text_there_is_no_label():
+    rows, _ = imported("label_studio_regions/project_regions_only.json")
+    assert [set(row) for row in rows] == [{"text", "spans"}] * 3
+
+
+def test_choices_of_spans_in_the_short_export(tmp_path):
+    edges = {"start": 0, "end": 5, "text": "Zelta"}
+    task = {
+        "id": 1, "annotation_id": 1, "annotator": 1, "lead_time": 1.0, "text": "Zelta is good",
+        "brand": [edges | {"labels": ["BRAND"]}], "sentiment": [edges | {"choices": ["positive"]}],
+    }  # fmt: skip
+    path = tmp_path / "min.json"
+    path.write_text(json.dumps([task]), encoding="utf-8")
+    found = import_rows(path)
+    (row,) = [row for table in found.tables for row in table.to_pylist()]
+    assert set(row) == {"text", "spans"}
+    assert found.left_out == {"choices of spans (sentiment)": [1]}
+
+
+# Answers in passages
+
+
+def test_an_unknown_offset_is_found_and_a_wrong_one_is_refused():
+    rows = read(CASES / "squad_forms/minus_one.json")
+    assert rows.column("answers")[3] == [{"text": "Ilse Brandt", "start": 54}]
+    with pytest.raises(BrokenValueError, match=r"row 4.*not at its offset 56.*occurrence is at 54"):
+        read(CASES / "squad_forms/off_by_two.json")
+    with pytest.raises(BrokenValueError, match=r"row 4.*'Ilse Brand-Meyer' is not in its passage"):
+        read(CASES / "squad_forms/not_there.json")
+
+
+def test_answers_in_columns_are_all_kept(tmp_path):
+    rows = read(CASES / "squad_forms/hub.jsonl")
+    assert [len(own) for own in rows.column("answers")] == [1, 0, 2]
+    document = json.loads((CASES / "squad_forms/v2.json").read_text(encoding="utf-8"))
+    questions = document["data"][0]["paragraphs"][0]["qas"]
+    for question in questions:
+        question["answers"] = {
+            name: [answer[name] for answer in question["answers"]] for name in ("text", "answer_start")
+        }
+    path = tmp_path / "columns.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert read(path).column("answers") == read(CASES / "squad_forms/v2.json").column("answers")
+
+
+def hub_row(**answers):
+    return {"context": "It opened in 1931 by a brook.", "question": "When?", "answers": answers}
+
+
+def test_answers_without_offsets_are_found(tmp_path):
+    path = written(tmp_path, "a.jsonl", hub_row(text=["1931"]), hub_row(text=["brook"], answer_start=None))
+    assert read(path).column("answers") == [[{"text": "1931", "start": 13}], [{"text": "brook", "start": 23}]]
+
+
+def test_fewer_offsets_than_answers_are_refused(tmp_path):
+    path = written(tmp_path, "a.jsonl", hub_row(text=["1931", "brook"], answer_start=[13]))
+    with pytest.raises(BrokenValueError, match=r"row 1.*2 texts of answers and 1 offsets"):
+        read(path)
+
+
+def test_an_answer_of_an_impossible_question_is_refused(tmp_path):
+    document = json.loads((CASES / "squad_forms/v2.json").read_text(encoding="utf-8"))
+    document["data"][0]["paragraphs"][0]["qas"][0]["is_impossible"] = True
+    path = tmp_path / "both.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(DataError, match=r"question 1 \(id q1\) is marked is_impossible, but has answers"):
+        read(path)
