@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metier.audit.broken_values import check_broken_values
-from metier.audit.columns import check_columns
+from metier.audit.columns import check_columns, check_separable
 from metier.audit.finding import Finding
 from metier.audit.label_errors import MOST_ROWS, check_label_errors
 from metier.audit.label_sets import check_label_sets
@@ -30,6 +30,7 @@ SEVERITIES = ("error", "warning", "note")
 # Every name a finding can have, in the order of the checks.
 CHECKS = (
     "unfit-for-task",
+    "inseparable-rows",
     *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-answers"),
     *("broken-conversations", "broken-scores", "broken-labels", "missing-sides"),
     *("text-is-id", "label-is-id", "constant-columns", "label-in-text"),
@@ -133,6 +134,7 @@ def examine(
     mix = languages or detect_language(train.texts)
     checks = [
         *([check_task_fit(train, task)] if task is not None else []),
+        *([check_separable(train)] if rows.roles.split is None and None in (test, validation) else []),
         *(check(train) for check in CHECKED),
         check_languages(train, mix),
         *([check_label_errors(train, random_state=random_state)] if label_errors else []),

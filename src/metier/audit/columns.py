@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
 from metier.data.rows import Rows
+from metier.data.splitting import tie_of
 
 ID_DISTINCT_FRACTION = 0.98
 ID_MOST_BYTES = 40
@@ -25,6 +26,20 @@ def check_columns(rows: Rows) -> Iterator[Finding]:
     yield from _label_is_id(rows)
     yield from _constant(rows)
     yield from _label_in_text(rows)
+
+
+def check_separable(rows: Rows) -> Iterator[Finding]:
+    """Find rows of which no part can be held out, as all of them stay together."""
+    tie = tie_of(rows)
+    if tie is not None:
+        yield Finding(
+            "inseparable-rows",
+            "error",
+            f"{tie.sentence}, and such rows stay together: no test part can be held out",
+            origin=rows.origin,
+            remedy=tie.flag or tie.cure,
+            facts={"cure": tie.cure},
+        )
 
 
 def _text_is_id(rows: Rows) -> Iterator[Finding]:

@@ -21,7 +21,12 @@ LANGUAGES = {"en": "English", "zh": "Chinese", "other": "a language other than E
 # What the counts of a role's column are called in the first line.
 COUNTED = {"label": "label", "labels": "label", "spans": "type"}
 # Flags whose value only the user knows.
-UNKNOWN = {"--text": "--text COLUMN", "--label": "--label COLUMN", "--separator": "--separator SIGN"}
+UNKNOWN = {
+    "--text": "--text COLUMN",
+    "--label": "--label COLUMN",
+    "--group": "--group COLUMN",
+    "--separator": "--separator SIGN",
+}
 MOST_FINDINGS = 18  # One screen; errors and warnings come first.
 MOST_SHOWN = 20
 

@@ -10,11 +10,13 @@ References
 .. [1] Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data", 2011.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates
+from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates, text_keys
 from metier.data.rows import Rows
 from metier.data.splitting_columns import as_seconds, positions_by_split
 from metier.data.strata import strata_of
@@ -99,6 +101,7 @@ def split_rows(
         if name not in parts
     }
     if fractions:
+        _check_separable(train, fractions)
         sides, how = _assign(train, fractions, random_state, keep_rare=keep_rare)
         for name in fractions:
             held_out = np.flatnonzero(sides == NAMES.index(name))
@@ -135,6 +138,53 @@ def _keep_split_column(rows: Rows, parts: dict[str, Rows], notes: list[str]) -> 
         parts[name] = rows.take(positions[name])
         notes.append(f"{name}: {len(parts[name]):,} rows, by the column {rows.roles.split}")
     return rows.take(positions["train"])
+
+
+class Tie(NamedTuple):
+    """What keeps all rows together, so that none can be held out.
+
+    Parameters
+    ----------
+    sentence, cure : str
+        What it is, and what to do.
+    flag : str
+        The flag that names another column; empty where none helps.
+    """
+
+    sentence: str
+    cure: str
+    flag: str = ""
+
+
+def tie_of(rows: Rows) -> Tie | None:
+    """Find what ties all rows together: one group, or one text; None where nothing does."""
+    if len(rows) < 2:
+        return None
+    number, column = f"all {len(rows):,} rows", rows.roles.group
+    if rows.roles.question is not None:
+        if _are_equal(rows.texts):
+            return Tie(f"{number} ask about one passage", "add questions about other passages")
+    elif _are_equal(rows.whole_inputs):
+        return Tie(f"{number} have the same text", "name another text column, or add other rows", "--text")
+    if column is not None and not np.any(_groups(rows).ids):
+        cure = "name a column with more groups, or leave groups out with --group none"
+        return Tie(f"{number} are of one group (column {column})", cure, "--group")
+    return None
+
+
+def _are_equal(texts: Sequence[str]) -> bool:
+    # The first hundred texts nearly always differ; then the others need not be looked at.
+    return len(set(text_keys(texts[:100]))) == 1 and len(set(text_keys(texts))) == 1
+
+
+def _check_separable(rows: Rows, fractions: dict[str, float]) -> None:
+    tie = tie_of(rows)
+    if tie is not None:
+        parts = " or ".join(fractions)
+        raise DataError(
+            f"{rows.origin}: {tie.sentence}, and such rows stay together: no {parts} part can be held out. "
+            f"{tie.cure[0].upper()}{tie.cure[1:]}{tie.flag and f' ({tie.flag})'}."
+        )
 
 
 def _check_not_empty(parts: dict[str, Rows]) -> None:

@@ -68,7 +68,7 @@ def train(
     chosen = _settings(settings, budget=budget, candidates=candidates, task=task, roles=roles)
     folder = None if resume is None else RunFolder.open(Path(resume))
     if folder is not None:
-        chosen = load_settings(folder.settings_path)
+        chosen = _resumed(load_settings(folder.settings_path), chosen)
     begun = begin(Sources.choose(source, test, validation, chosen), chosen, listener, is_new=folder is None)
     if folder is None:
         folder = RunFolder.create(Path(run) if run else None, name=begun.name, overwrite=overwrite)
@@ -110,6 +110,13 @@ def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any
         finished = train(source, settings=values, run=run or Path(folder) / "run", **options)
     found = finished.report["learning_curve"]
     return {one["name"]: LearningCurve.from_dict(found["metric"], one) for one in found["candidates"]}
+
+
+def _resumed(stored: TrainSettings, given: TrainSettings) -> TrainSettings:
+    """Give the settings that a run began with; only the file of the test rows may be another."""
+    if given.data.test is None:
+        return stored
+    return stored.model_copy(update={"data": stored.data.model_copy(update={"test": given.data.test})})
 
 
 def _settings(

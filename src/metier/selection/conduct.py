@@ -27,6 +27,7 @@ from metier.selection.reasons import reasons_of
 from metier.selection.recommendation import Answered, Recommendation, recommend
 from metier.selection.report_facts import Tested, build_report
 from metier.selection.rows.augmenting import check_augmentation
+from metier.selection.rows.held_out import check_held_out
 from metier.selection.rows.preparation import Prepared, Sources, check_same_rows, prepare, read_all
 from metier.selection.settings import TrainSettings, settings_text
 from metier.selection.studies.study import Study, foreseen
@@ -108,6 +109,9 @@ def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_n
         listener(Progress("reading and checking the rows", 0, None, unit=""))
         prepared = prepare(rows, settings, decisions)
         decisions = decisions.learned_from(prepared.splits, settings)
+        for note in check_held_out(prepared.splits, decisions.task):
+            listener(Progress(note, 1, 1, unit=""))
+            prepared.notes.append(note)
     return Begun(Path(rows[0].origin).stem, settings, decisions, prepared, clock, listener)
 
 

@@ -102,6 +102,7 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
     if data.drop_unlabelled:
         train, dropped = drop_unlabelled(train)
         notes += [f"--drop-unlabelled left out {dropped:,} rows without a label"] if dropped else []
+        test, validation = _labelled(test, notes), _labelled(validation, notes)
     if data.drop_leaks:
         before = len(train)
         train, _ = drop_leaks(train, test)
@@ -126,8 +127,20 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
     return Prepared(splits, audit, [*notes, *brought, *made], unlabelled)
 
 
+def _labelled(rows: Rows | None, notes: list[str]) -> Rows | None:
+    """Leave the unlabelled rows out of a part that was given."""
+    if rows is None:
+        return None
+    kept, dropped = drop_unlabelled(rows)
+    notes += [f"--drop-unlabelled left out {dropped:,} rows of {rows.origin}"] if dropped else []
+    return kept
+
+
 def check_same_rows(run: RunFolder, prepared: Prepared) -> None:
-    """Keep the fingerprints of a new run; refuse to resume one whose rows changed."""
+    """Keep the fingerprints of a new run; refuse to resume one whose training or validation rows changed.
+
+    Nothing was chosen by the test rows, so a run that they stopped goes on with those that were fixed.
+    """
     splits = prepared.splits
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     fingerprints = {name: rows.fingerprint for name, rows in parts.items()}
@@ -139,10 +152,16 @@ def check_same_rows(run: RunFolder, prepared: Prepared) -> None:
         "audit": prepared.audit.as_dict(),
     }
     before = run.read_json("data.json")
-    if before is None:
+    stored = fingerprints if before is None else before["fingerprints"]
+    changed = [name for name, value in fingerprints.items() if stored[name] != value]
+    fixed = changed == ["test"] and not run.report_path.exists()
+    if fixed:
+        run.log(
+            f"the test rows changed since the run was started: {len(splits.test):,} rows of {splits.test.origin}"
+        )
+    if before is None or fixed:
         run.write_json("data.json", plain(facts))
-    elif before["fingerprints"] != fingerprints:
-        changed = [name for name, value in fingerprints.items() if before["fingerprints"][name] != value]
+    elif changed:
         raise CallError(
             f"{run.path} was started with other rows: {', '.join(changed)} changed since. "
             "Restore the old files to resume it, or start a new run without --resume."
