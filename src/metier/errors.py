@@ -132,13 +132,26 @@ class UnreadableFileError(DataError):
 
 
 class BrokenRowError(DataError):
-    """One line of the file cannot be read."""
+    """Lines of the file cannot be read: the first with what to do, the next ones, and how many there are."""
 
     code = "broken_row"
 
-    def __init__(self, origin: str, line: int, found: str, *, remedy: str):
-        self.line = line
-        super().__init__(f"{origin}, line {line}: {found} {remedy}")
+    def __init__(
+        self,
+        origin: str,
+        line: int,
+        found: str,
+        *,
+        remedy: str,
+        others: Sequence[tuple[int, str]] = (),
+        count: int = 1,
+    ):
+        self.line, self.count = line, count
+        listed = "".join(f"\n  line {number}: {what}" for number, what in others)
+        left = count - 1 - len(others)
+        rest = f"\n  … and {left:,} more" if left > 0 else ""
+        more = f" {count:,} lines have faults:\n  line {line}: {found}{listed}{rest}" if count > 1 else ""
+        super().__init__(f"{origin}, line {line}: {found} {remedy}{more}")
 
 
 class StrayTagError(BrokenRowError):

@@ -7,7 +7,7 @@ import pytest
 
 from metier.data import read, read_alike
 from metier.data.importers import import_rows
-from metier.errors import BrokenValueError, DataError, MissingColumnError
+from metier.errors import BrokenRowError, BrokenValueError, DataError, MissingColumnError
 
 CASES = Path(__file__).parent / "cases"
 
@@ -189,3 +189,80 @@ def test_an_answer_of_an_impossible_question_is_refused(tmp_path):
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(DataError, match=r"question 1 \(id q1\) is marked is_impossible, but has answers"):
         read(path)
+
+
+# Tables without names, and Excel's first line
+
+
+@pytest.mark.parametrize("name", ["train.tsv", "train.txt", "train_utf16.txt"])
+def test_a_first_line_that_is_a_row_is_no_header(name):
+    rows = read(CASES / "no_header" / name)
+    assert len(rows) == 120
+    assert rows.labels[:3] == ["体育", "财经", "科技"]
+    assert noted(rows, "no line that names the columns")
+    assert len(read_alike(CASES / "no_header" / name, rows)) == 120
+
+
+def test_names_in_utf_16_are_names():
+    rows = read(CASES / "no_header/with_header_utf16.txt")
+    assert (len(rows), rows.roles.text, rows.roles.label) == (120, "text", "label")
+
+
+def test_labels_of_fasttext_begin_the_line(tmp_path):
+    rows = read(CASES / "no_header/fasttext.txt")
+    assert rows.labels[:3] == ["体育", "财经", "科技"]
+    assert not rows.texts[0].startswith("__label__")
+    path = tmp_path / "several.txt"
+    path.write_text("__label__a __label__b one text\n__label__a other\n", encoding="utf-8")
+    assert read(path).column("labels") == [["a", "b"], ["a"]]
+
+
+def table(tmp_path, text, name="a.csv"):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_flag_decides_about_names(tmp_path):
+    path = table(tmp_path, "one long text here,x\nother long text here,y\n")
+    assert len(read(path)) == 1
+    rows = read(path, header=False, text="column_1", label="column_2")
+    assert rows.labels == ["x", "y"]
+    path = table(tmp_path, "thing kind,x y\nthing kind,x y\nother kind,x y\n")
+    assert len(read(path, text="column_1", label="none")) == 3
+    assert len(read(path, header=True, text="thing kind", label="none")) == 2
+
+
+def test_numbers_are_a_row_where_the_column_holds_numbers(tmp_path):
+    path = table(tmp_path, "a first text,0.5\na second text,0.75\na third text,1\n")
+    assert len(read(path, text="column_1")) == 3
+    path = table(tmp_path, "0,1\na second text,0\na third text,1\n")
+    assert read(path).table.column_names == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", ["excel.csv", "comma.csv", "plain.csv"])
+def test_the_delimiter_that_excel_states_is_obeyed(name):
+    rows = read(CASES / "excel_sep_line" / name)
+    assert len(rows) == 60
+    assert set(rows.labels) == {"billing", "delivery"}
+    assert rows.texts[0] == "the bill 0 is wrong; please check"
+
+
+def test_lines_keep_their_numbers_below_the_stated_delimiter(tmp_path):
+    with pytest.raises(BrokenRowError, match="line 4: found 3 fields"):
+        read(table(tmp_path, "sep=;\ntext;label\na b;x\nc;d;y\n"))
+
+
+# All faults of a file at once
+
+
+def test_all_broken_lines_are_counted_and_five_shown(tmp_path):
+    lines = ["text,label", "a b,x", *["a,b,x"] * 7]
+    with pytest.raises(
+        BrokenRowError, match=r"line 3: (?s:.*)7 lines have faults(?s:.*)line 7: (?s:.*)… and 2 more"
+    ):
+        read(table(tmp_path, "\n".join(lines)))
+    with pytest.raises(
+        BrokenRowError, match=r"2 lines have faults:\n  line 2: (?s:.*)\n  line 3: found a list"
+    ):
+        read(table(tmp_path, '{"text": "a"}\n{"text"\n[1]\n', "a.jsonl"))

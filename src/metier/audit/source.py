@@ -40,6 +40,7 @@ def examine_source(
     repair: bool = False,
     encoding: str | None = None,
     delimiter: str | None = None,
+    header: bool | None = None,
     listener: Listener = ignore,
     **how: str | None,
 ) -> Examined:
@@ -68,7 +69,7 @@ def examine_source(
     if task is not None:
         known_task(task)  # Before any work.
         task = task_name(task)
-    shape: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter}
+    shape: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": header}
     faults: dict[str, FaultLog] = {}
 
     def read_part(name: str, what: Any, reader: Any, **more: Any) -> Rows:

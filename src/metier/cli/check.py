@@ -92,7 +92,12 @@ def check(
         if note := alias_note(how["task"]):
             progress_console().print(note, markup=False, soft_wrap=True)
         how["task"] = task_name(how["task"])
-    typed = [word for name, value in {**files, **how}.items() if value for word in _as_typed(name, value)]
+    typed = [
+        word
+        for name, value in {**files, **how}.items()
+        if value or name == "header"
+        for word in _as_typed(name, value)
+    ]
     facts["next"] = _next(file, [*typed, *typed_roles(named)], facts)
     if show is not None:
         _show(show, audit.find(show), most=most, as_json=as_json)
@@ -117,8 +122,10 @@ def _facts(rows: Rows, others: Mapping[str, Rows], audit: dict[str, Any]) -> dic
     }
 
 
-def _as_typed(name: str, value: str | bool) -> list[str]:
+def _as_typed(name: str, value: str | bool | None) -> list[str]:
     """A flag, with its value where it takes one."""
+    if name == "header":
+        return [] if value is None else ["--header" if value else "--no-header"]
     return [f"--{name}"] if value is True else [f"--{name}", str(value)]
 
 

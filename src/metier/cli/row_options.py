@@ -53,6 +53,11 @@ file_options = _together(
         "--delimiter", metavar="SIGN", help="Delimiter of a CSV file. Default: detected, and reported."
     ),
     click.option(
+        "--header/--no-header",
+        default=None,
+        help="Whether the first line of a CSV or TSV file names the columns. Default: detected, and reported.",
+    ),
+    click.option(
         "--separator",
         metavar="SIGN",
         help="Separator between the labels of one row. Default: detected, and reported.",

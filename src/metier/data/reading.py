@@ -27,7 +27,7 @@ from metier.data.formats.csv import read_csv
 from metier.data.formats.data_file import DataFile, recognise
 from metier.data.formats.folder import data_files, labelled_texts, read_labelled_texts, split_of
 from metier.data.formats.json import read_json
-from metier.data.formats.lines import read_lines
+from metier.data.formats.lines import is_table, read_lines
 from metier.data.formats.memory import table_of
 from metier.data.formats.parquet import read_parquet, size_in_memory
 from metier.data.rows import INPUT_ROLES, TARGET_ROLES, Roles, Rows
@@ -44,6 +44,7 @@ def read(
     *,
     encoding: str | None = None,
     delimiter: str | None = None,
+    header: bool | None = None,
     separator: str | None = None,
     repair: bool = False,
     faults: FaultLog | None = None,
@@ -59,6 +60,8 @@ def read(
         or a folder: of data files of one shape, or with one sub-folder per label and one .txt file per text.
     encoding, delimiter : str, optional
         None: detected.
+    header : bool, optional
+        Whether the first line of a CSV or TSV file names the columns; None: unless it shows that it is a row.
     separator : str, optional
         Separator between the labels of one row; None: detected; `none`: there is none.
     repair : bool, default=False
@@ -86,7 +89,7 @@ def read(
         If there is no such role.
     """
     options = ReadOptions(
-        encoding=encoding, delimiter=delimiter, separator=separator, repair=repair, faults=faults
+        encoding=encoding, delimiter=delimiter, header=header, separator=separator, repair=repair, faults=faults
     )
     given = _given(columns)
     if isinstance(source, Rows):
@@ -110,6 +113,7 @@ def read_alike(
     *,
     encoding: str | None = None,
     delimiter: str | None = None,
+    header: bool | None = None,
     repair: bool = False,
     faults: FaultLog | None = None,
 ) -> Rows:
@@ -126,6 +130,7 @@ def read_alike(
     options = ReadOptions(
         encoding=encoding,
         delimiter=delimiter,
+        header=False if header is None and _is_unnamed(like) else header,
         separator=like.separator,
         repair=repair,
         known_labels=frozenset(known),
@@ -145,6 +150,7 @@ def iterate(
     *,
     encoding: str | None = None,
     delimiter: str | None = None,
+    header: bool | None = None,
     repair: bool = False,
     **columns: str | None,
 ) -> Iterator[Rows]:
@@ -160,7 +166,7 @@ def iterate(
     MissingColumnError
         If a named column does not exist.
     """
-    options = ReadOptions(encoding=encoding, delimiter=delimiter, repair=repair)
+    options = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, repair=repair)
     given = _given(columns) | dict.fromkeys((*TARGET_ROLES, "group", "time", "split"), NONE)
     if isinstance(source, str | os.PathLike):
         batches, origin = _batches_of_path(Path(source), options, batch_rows), str(source)
@@ -184,6 +190,12 @@ def iterate(
         yield Rows(rows.table, rows.roles, origin=origin, notes=notes)
     if not first_row:
         raise EmptyDataError(f"{origin} has no rows. Give a file with at least one row.")
+
+
+def _is_unnamed(rows: Rows) -> bool:
+    """Whether the columns were numbered, as no line names them."""
+    names = rows.table.column_names
+    return len(names) > 1 and names == [f"column_{position}" for position in range(1, len(names) + 1)]
 
 
 def _given(columns: dict[str, str | None]) -> dict[str, str | None]:
@@ -257,7 +269,7 @@ def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tupl
     if not _is_large(file):
         batches = _open(file, options, BATCH_ROWS)
         return _gather(batches.tables), batches.notes
-    copy = cached_copy(file, how=f"{options.encoding} {options.delimiter} {options.repair}")
+    copy = cached_copy(file, how=f"{options.encoding} {options.delimiter} {options.repair} {options.header}")
     batches = _open(file, options, BATCH_ROWS)
     if not copy.is_dir():
         write_copy(copy, Batches(_with_progress(batches.tables, file.origin, listener)))
@@ -311,12 +323,27 @@ def _open(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
     if file.format == "CoNLL":
         return read_conll(file, encoding=options.encoding, repair=options.repair, batch_rows=batch_rows)
     if file.format in ("CSV", "TSV"):
-        return read_csv(file, encoding=options.encoding, delimiter=options.delimiter, batch_rows=batch_rows)
+        return _read_table(file, options, batch_rows)
     if file.format in ("JSON", "JSON lines"):
         return read_json(file, encoding=options.encoding, batch_rows=batch_rows)
     if file.format == "Parquet":
         return read_parquet(file, batch_rows=batch_rows)
+    if is_table(file, options.encoding):
+        table = _read_table(replace(file, format="TSV"), options, batch_rows)
+        return Batches(
+            table.tables, (*table.notes, f"every line of {file.origin} has a tab: it is read as a table")
+        )
     return read_lines(file, encoding=options.encoding, batch_rows=batch_rows)
+
+
+def _read_table(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
+    return read_csv(
+        file,
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        header=options.header,
+        batch_rows=batch_rows,
+    )
 
 
 def _with_progress(tables: Iterator[pa.Table], origin: str, listener: Listener) -> Iterator[pa.Table]:

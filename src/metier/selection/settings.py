@@ -58,6 +58,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     split: str | None = Field(default=None, description="Column that names the split of each row.")
     encoding: str | None = None
     delimiter: str | None = None
+    header: bool | None = None
     separator: str | None = Field(default=None, description="Separator between the labels of one row.")
     collection: str | None = Field(default=None, description="File of further texts to search in.")
     repair: bool = Field(default=False, description="Fix what is safe to fix, and report it.")

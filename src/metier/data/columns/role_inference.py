@@ -63,6 +63,17 @@ WRITTEN = (
     ("原文", "译文"),
     ("问题", "答案"),
 )
+# Every name that tells a role.
+KNOWN_NAMES = frozenset(
+    {
+        *(
+            name
+            for names in (MESSAGES, SPANS, ANSWERS, QUESTIONS, PASSAGES, LABELS, SCORES, PAIR_LABELS)
+            for name in names
+        ),
+        *(name for pair in (*ENTITIES, *PAIRS, *WRITTEN) for name in pair),
+    }
+)
 CHOSEN = dict[str, str]
 
 

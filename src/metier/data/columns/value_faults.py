@@ -194,6 +194,8 @@ class ReadOptions:
     ----------
     encoding, delimiter : str, optional
         None: detected.
+    header : bool, optional
+        Whether the first line of a CSV or TSV file names the columns; None: unless it shows that it is a row.
     separator : str, optional
         Separator between the labels of one row; None: detected; `none`: there is none.
     repair : bool, default=False
@@ -206,6 +208,7 @@ class ReadOptions:
 
     encoding: str | None = None
     delimiter: str | None = None
+    header: bool | None = None
     separator: str | None = None
     repair: bool = False
     known_labels: frozenset[str] = frozenset()

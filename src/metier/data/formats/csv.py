@@ -9,12 +9,15 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from metier.data.formats.batches import BATCH_CHARACTERS, Batches
 from metier.data.formats.data_file import GZIP_FAULTS, DataFile
 from metier.data.formats.encoding import choose_encoding, undecodable_line
+from metier.data.formats.header import HEADER_ROWS, is_row
+from metier.data.formats.line_faults import LineFaults
 from metier.errors import BrokenRowError, CallError, EmptyDataError, UnreadableFileError
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -24,13 +27,44 @@ SAMPLE_CHARACTERS = 200_000
 MOST_FIELD_CHARACTERS = 64_000_000
 
 
-def read_csv(file: DataFile, *, encoding: str | None, delimiter: str | None, batch_rows: int) -> Batches:
-    """Read a file of delimited fields whose first line names the columns.
+@dataclass(frozen=True)
+class Layout:
+    """How the fields of a file are written.
+
+    Parameters
+    ----------
+    encoding, delimiter : str
+    skipped : int
+        Lines before the first row: Excel's `sep=;`.
+    names : tuple of str or None
+        The names of the columns where no line holds them.
+    """
+
+    encoding: str
+    delimiter: str
+    skipped: int = 0
+    names: tuple[str, ...] | None = None
+
+
+def read_csv(
+    file: DataFile,
+    *,
+    encoding: str | None,
+    delimiter: str | None,
+    header: bool | None = None,
+    batch_rows: int,
+) -> Batches:
+    """Read a file of delimited fields.
+
+    Parameters
+    ----------
+    header : bool, optional
+        Whether the first line names the columns; None: unless it shows that it is a row.
 
     Raises
     ------
     BrokenRowError
-        While reading, at a row with the wrong number of fields, a quote that is not closed, or undecodable
+        While reading, at rows with the wrong number of fields, a quote that is not closed, or undecodable
         bytes.
     EmptyDataError
         While reading, if there is no header.
@@ -42,12 +76,57 @@ def read_csv(file: DataFile, *, encoding: str | None, delimiter: str | None, bat
     csv.field_size_limit(max(csv.field_size_limit(), MOST_FIELD_CHARACTERS))
     encoding, notes = choose_encoding(file, encoding)
     _check_not_json(file, encoding)
+    stated = _stated_delimiter(file, encoding)
+    skipped = 0 if stated is None else 1
     if delimiter is None:
         expected = "\t" if file.format == "TSV" else ","
-        delimiter = _detect_delimiter(file, encoding, expected)
+        delimiter = stated or _detect_delimiter(file, encoding, expected)
         if delimiter != expected:
-            notes += (f"{file.origin} is delimited by {DELIMITERS[delimiter]} (--delimiter)",)
-    return Batches(_tables(file, encoding, delimiter, batch_rows), notes)
+            called = DELIMITERS.get(delimiter, repr(delimiter))
+            notes += (f"{file.origin} is delimited by {called} (--delimiter)",)
+    layout = Layout(encoding, delimiter, skipped)
+    names, more = _names_of_columns(file, layout, header)
+    return Batches(_tables(file, replace(layout, names=names), batch_rows), (*notes, *more))
+
+
+def _names_of_columns(
+    file: DataFile, layout: Layout, header: bool | None
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Give the names of the columns where no line holds them, and a note."""
+    if header is True:
+        return None, ()
+    rows = _first_rows(file, layout)
+    if not rows or (header is None and not is_row(rows[0], rows[1:])):
+        return None, ()
+    names = tuple(f"column_{position}" for position in range(1, len(rows[0]) + 1))
+    why = "as stated" if header is False else f"as {' | '.join(rows[0])[:60]!r} is a row like the others"
+    return names, (
+        f"{file.origin} has no line that names the columns, {why}: they are {', '.join(names)} (--header/--no-header)",
+    )
+
+
+def _first_rows(file: DataFile, layout: Layout) -> list[list[str]]:
+    """Give the first rows as far as they can be read; reading the rows reports what cannot."""
+    rows = []
+    with file.open_text(layout.encoding) as stream:
+        try:
+            lines = itertools.islice(stream, layout.skipped, layout.skipped + HEADER_ROWS)
+            for row in csv.reader(lines, delimiter=layout.delimiter):
+                if row:
+                    rows.append(row)
+        except (csv.Error, UnicodeDecodeError, *GZIP_FAULTS):
+            pass
+    return rows
+
+
+def _stated_delimiter(file: DataFile, encoding: str) -> str | None:
+    """Give the delimiter that Excel states in a line `sep=;` before the names; None without such a line."""
+    try:
+        with file.open_text(encoding) as stream:
+            first = stream.readline(20).strip("\r\n").strip('"')
+    except (UnicodeDecodeError, *GZIP_FAULTS):
+        return None  # Reading the rows will report the line.
+    return first[4] if first[:4].lower() == "sep=" and len(first) == 5 else None
 
 
 def _check_not_json(file: DataFile, encoding: str) -> None:
@@ -96,24 +175,40 @@ def _widths(lines: list[str], delimiter: str) -> list[int]:
     return widths
 
 
-def _tables(file: DataFile, encoding: str, delimiter: str, batch_rows: int) -> Iterator[pa.Table]:
-    records = _records(file, encoding, delimiter)
+def _named_columns(records: Iterator[tuple[int, list[str]]], file: DataFile) -> list[str]:
     header = next(records, None)
     if header is None:
         raise EmptyDataError(
             f"{file.origin} has no header line. Give a file whose first line names the columns."
         )
-    names = _column_names(header[1], file)
+    return _column_names(header[1], file)
+
+
+def _counted(records: Iterator[tuple[int, list[str]]], faults: LineFaults) -> Iterator[tuple[int, list[str]]]:
+    """Give the records; what ends the reading is the last of the faults, where there were others."""
+    try:
+        yield from records
+    except BrokenRowError:
+        faults.check()
+        raise
+
+
+def _tables(file: DataFile, layout: Layout, batch_rows: int) -> Iterator[pa.Table]:
+    records, faults = _records(file, layout), LineFaults(file.origin)
+    names = list(layout.names) if layout.names else _named_columns(records, file)
     kept: list[list[str]] = []
     characters = 0
-    for line, record in records:
+    for line, record in _counted(records, faults):
         if len(record) != len(names):
-            raise _wrong_width(file, line, record, names, delimiter)
+            faults.add(line, *_wrong_width(record, names, layout.delimiter))
+        if faults.count:
+            continue  # The other faults are counted; no row is given any more.
         kept.append(record)
         characters += sum(map(len, record))
         if len(kept) >= batch_rows or characters >= BATCH_CHARACTERS:
             yield _table(names, kept)
             kept, characters = [], 0
+    faults.check()
     # A file with only a header still has columns.
     yield _table(names, kept)
 
@@ -123,20 +218,22 @@ def _table(names: list[str], records: list[list[str]]) -> pa.Table:
     return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
 
 
-def _records(file: DataFile, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(file: DataFile, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Give each record with the line it begins on; blank lines are skipped."""
-    with file.open_text(encoding) as stream:
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    with file.open_text(layout.encoding) as stream:
+        for _ in range(layout.skipped):
+            stream.readline()
+        reader = csv.reader(stream, delimiter=layout.delimiter, strict=True)
         while True:
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + layout.skipped
             try:
                 record = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                raise _broken_quotes(file, line, reader.line_num, str(error)) from None
+                raise _broken_quotes(file, line, reader.line_num + layout.skipped, str(error)) from None
             except UnicodeDecodeError:
-                raise undecodable_line(file, encoding) from None
+                raise undecodable_line(file, layout.encoding) from None
             except GZIP_FAULTS:
                 raise file.broken_gzip from None
             if record:
@@ -157,16 +254,13 @@ def _column_names(header: list[str], file: DataFile) -> list[str]:
     return names
 
 
-def _wrong_width(
-    file: DataFile, line: int, record: list[str], names: list[str], delimiter: str
-) -> BrokenRowError:
+def _wrong_width(record: list[str], names: list[str], delimiter: str) -> tuple[str, str]:
+    """Give what was found, and what to do."""
     called = DELIMITERS.get(delimiter, repr(delimiter))
     fields = "1 field" if len(record) == 1 else f"{len(record)} fields"
-    return BrokenRowError(
-        file.origin,
-        line,
+    return (
         f"found {fields} where the header has {len(names)} ({', '.join(names[:6])}).",
-        remedy=f'Put a text that contains a {called} in double quotes ("…"), or name the delimiter (--delimiter).',
+        f'Put a text that contains a {called} in double quotes ("…"), or name the delimiter (--delimiter).',
     )
 
 

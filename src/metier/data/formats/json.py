@@ -8,6 +8,7 @@ from typing import Any
 from metier.data.formats.batches import Batches, tables_of_records
 from metier.data.formats.data_file import GZIP_FAULTS, DataFile
 from metier.data.formats.encoding import choose_encoding, undecodable_line
+from metier.data.formats.line_faults import LineFaults
 from metier.data.formats.squad import is_squad, squad_records
 from metier.errors import BrokenRowError, UnreadableFileError
 
@@ -67,30 +68,34 @@ def _holds_lines(file: DataFile, encoding: str) -> bool:
 
 
 def _lined(file: DataFile, encoding: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    faults = LineFaults(file.origin)
     with file.open_text(encoding, newline="\n") as stream:
         try:
             for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield number, _object(line, number, file)
+                value = _object(line, number, faults) if line.strip() else None
+                if value is not None and not faults.count:
+                    yield number, value
         except UnicodeDecodeError:
             raise undecodable_line(file, encoding) from None
         except GZIP_FAULTS:
             raise file.broken_gzip from None
+    faults.check()
 
 
-def _object(line: str, number: int, file: DataFile) -> Mapping[str, Any]:
+def _object(line: str, number: int, faults: LineFaults) -> Mapping[str, Any] | None:
+    """Give the object of a line; None, and a fault, where it holds none."""
     remedy = 'Write each line as one object, as in {"text": "…", "label": "…"}.'
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        found = f"this is not JSON ({error.msg} at character {error.pos + 1})."
-        raise BrokenRowError(file.origin, number, found, remedy=remedy) from None
+        faults.add(number, f"this is not JSON ({error.msg} at character {error.pos + 1}).", remedy)
+        return None
     except RecursionError:
-        raise BrokenRowError(file.origin, number, "this JSON is nested too deeply.", remedy=remedy) from None
+        faults.add(number, "this JSON is nested too deeply.", remedy)
+        return None
     if not isinstance(value, dict):
-        raise BrokenRowError(
-            file.origin, number, f"found {_kind(value)} where an object was expected.", remedy=remedy
-        )
+        faults.add(number, f"found {_kind(value)} where an object was expected.", remedy)
+        return None
     return value
 
 
