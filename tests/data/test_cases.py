@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from metier.data import read, read_alike
+from metier.audit import examine
+from metier.data import read, read_alike, split_rows
 from metier.data.importers import import_rows
 from metier.errors import BrokenRowError, BrokenValueError, DataError, MissingColumnError
 
@@ -266,3 +268,140 @@ def test_all_broken_lines_are_counted_and_five_shown(tmp_path):
         BrokenRowError, match=r"2 lines have faults:\n  line 2: (?s:.*)\n  line 3: found a list"
     ):
         read(table(tmp_path, '{"text": "a"}\n{"text"\n[1]\n', "a.jsonl"))
+
+
+# CoNLL
+
+
+def test_comments_are_skipped_and_the_column_of_tags_is_named():
+    for name in ("train.conll", "train.tsv", "nocomment.conll"):
+        path = CASES / "conll_comments_and_columns" / name
+        with pytest.raises(DataError, match=r"2 columns of tags: column_3 \(.*ORG.*\); column_4 \(LOC\)"):
+            read(path)
+        outer, inner = read(path, spans="column_3"), read(path, spans="column_4")
+        assert len(outer) == 60
+        assert outer.texts[0] == "Der FC Kicker0 Bonnstadt siegte ."
+        assert [(span["start"], span["label"]) for span in outer.column("spans")[0]] == [(4, "ORG")]
+        assert [(span["start"], span["label"]) for span in inner.column("spans")[0]] == [(15, "LOC")]
+        assert noted(inner, "tag in column 4 of 4")
+        assert read_alike(path, inner).column("spans") == inner.column("spans")
+
+
+def test_tabs_at_the_end_of_a_line_separate_nothing():
+    clean = read(CASES / "conll_trailing_tabs/clean.conll")
+    tabs = read(CASES / "conll_trailing_tabs/trailing_tab.conll")
+    assert list(tabs.texts) == list(clean.texts)
+    assert tabs.column("spans") == clean.column("spans")
+    with pytest.raises(
+        BrokenRowError, match=r"line 2: found 5 columns where the lines before have 4 .'Last Name0"
+    ):
+        read(CASES / "conll_trailing_tabs/space_in_token.conll")
+
+
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [("tab_space", " "), ("tab_nbsp", "\xa0"), ("tab_ideographic", "\u3000"), ("space_ideographic", "\u3000")],
+)
+def test_a_space_is_a_token_where_the_separator_is_another(name, space):
+    rows = read(CASES / f"conll_blank_tokens/{name}.conll")
+    assert rows.texts[0] == f"项目：甲项目{space}乙项目。"
+    assert [(span["start"], span["end"]) for span in rows.column("spans")[0]] == [(3, 6), (7, 10)]
+
+
+@pytest.mark.parametrize("name", ["tab_empty", "space_space"])
+def test_lines_without_a_token_are_counted_or_left_out(name):
+    path = CASES / f"conll_blank_tokens/{name}.conll"
+    with pytest.raises(
+        BrokenRowError, match=r"line 7: the token is empty.*--repair(?s:.*)line 55: (?s:.*)… and \d"
+    ):
+        read(path)
+    rows = read(path, repair=True)
+    assert rows.texts[0] == "项目：甲项目乙项目。"
+    assert noted(rows, f"repair left out {len(rows)} lines whose token is blank")
+
+
+# Conversations
+
+
+def test_conversations_of_several_tools_are_converted_and_the_rest_is_counted():
+    rows, found = imported("chat_forms/sharegpt.json")
+    assert len(rows) == 4
+    assert [(turn["role"], turn["content"]) for turn in rows[0]["messages"]][2:4] == [
+        ("assistant", '{"name":"weather","arguments":{"city":"Oslo"}}'),
+        ("tool", '{"t":3}'),
+    ]
+    assert found.left_out == {
+        "descriptions of tools": [1],
+        "conversations without an assistant turn": [3],
+        "conversations without a turn": [4],
+        "conversations with an empty last answer": [7],
+    }
+
+
+def test_parts_and_calls_of_tools_are_text():
+    rows = read(CASES / "chat_forms/openai.jsonl")
+    assert rows.texts[0] == "parts of\na text"
+    assert rows.column("messages")[1][1:] == [
+        {"role": "assistant", "content": '{"name": "f", "arguments": "{}"}'},
+        {"role": "tool", "content": "7"},
+    ]
+    assert rows.column("target") == ["ok", "seven"]
+    assert [row["messages"][-1]["content"] for row in imported("chat_forms/openai.jsonl")[0]] == ["ok", "seven"]
+
+
+def test_a_part_that_is_no_text_is_named(tmp_path):
+    turns = [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]},
+        {"role": "assistant", "content": "a"},
+    ]
+    path = written(tmp_path, "a.jsonl", {"messages": turns})
+    with pytest.raises(BrokenValueError, match=r"row 1.*not text \(image_url\)"):
+        read(path)
+    found = import_rows(
+        written(
+            tmp_path,
+            "b.jsonl",
+            {"messages": turns},
+            {"messages": [{"role": "user", "content": "q"}, *turns[1:]]},
+        )
+    )
+    assert sum(table.num_rows for table in found.tables) == 1
+    assert found.left_out == {"conversations with a part that is not text": [1]}
+
+
+def test_one_empty_conversation_is_named_and_the_others_are_read():
+    with pytest.raises(BrokenValueError, match=r"row 4, column 'conversations': there is no turn"):
+        read(CASES / "chat_forms/sharegpt.json")
+    assert len(read(CASES / "chat_forms/sharegpt.json", repair=True)) == 6
+
+
+def test_an_item_of_alpaca_without_an_output_is_counted():
+    rows, found = imported("chat_forms/alpaca_nolist.json")
+    assert [row["target"] for row in rows] == ["a b", "done", "ok"]
+    assert found.left_out == {"items with an empty output": [3]}
+
+
+# Parquet
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("cat", "channel is a categorical"),
+        ("none", "note: no row"),
+        ("session", "session_id: no row"),
+        ("plain", ""),
+    ],
+)
+def test_parquet_of_pandas_is_examined_as_text(name, said):
+    rows = read(CASES / f"pandas_parquet/frame_{name}.parquet")
+    assert (rows.roles.text, rows.roles.label, rows.roles.group) == ("text", "label", None)
+    assert not examine(rows).has_errors
+    assert bool(noted(rows, said)) or not said
+    splits = split_rows(rows, random_state=0)
+    assert sum(map(len, (splits.train, splits.validation, splits.test))) == len(rows) == 90
+
+
+def test_a_categorical_label_is_a_label():
+    column = pa.array(["a", "b", None]).dictionary_encode()
+    assert read(pa.table({"text": ["x y", "y z", "z x"], "label": column})).column("label") == ["a", "b", None]

@@ -19,7 +19,7 @@ from metier.data.columns import multi_hot
 from metier.data.columns.column_parsing import split_conversations, structure
 from metier.data.columns.role_inference import NONE
 from metier.data.columns.roles import infer_roles
-from metier.data.columns.stored_columns import clean_labels
+from metier.data.columns.stored_columns import clean_labels, to_plain_columns
 from metier.data.columns.value_faults import FaultLog, ReadOptions
 from metier.data.formats.batches import BATCH_ROWS, Batches
 from metier.data.formats.conll import read_conll
@@ -88,10 +88,16 @@ def read(
     UnknownNameError
         If there is no such role.
     """
-    options = ReadOptions(
-        encoding=encoding, delimiter=delimiter, header=header, separator=separator, repair=repair, faults=faults
-    )
     given = _given(columns)
+    options = ReadOptions(
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        separator=separator,
+        tags=given["spans"],
+        repair=repair,
+        faults=faults,
+    )
     if isinstance(source, Rows):
         kept = {
             role: column if given[role] is None else given[role]
@@ -132,6 +138,7 @@ def read_alike(
         delimiter=delimiter,
         header=False if header is None and _is_unnamed(like) else header,
         separator=like.separator,
+        tags=like.roles.spans,
         repair=repair,
         known_labels=frozenset(known),
         faults=faults,
@@ -232,6 +239,7 @@ def _typed(
     first_row: int,
 ) -> Rows:
     """Assign roles, named or inferred, and parse the columns into their types."""
+    table, plain_notes = to_plain_columns(table)
     table, split_notes = split_conversations(table, given, options, origin=origin, first_row=first_row)
     listed = multi_hot.named_columns(table, given["labels"], known=options.known_labels, origin=origin)
     if listed is not None:
@@ -245,7 +253,7 @@ def _typed(
     table, cleaned = structured.table, tuple[str, ...]()
     if roles.label is not None:
         table, cleaned = clean_labels(table, roles.label)
-    all_notes = (*notes, *split_notes, *inferred, *structured.notes, *cleaned)
+    all_notes = (*notes, *plain_notes, *split_notes, *inferred, *structured.notes, *cleaned)
     return Rows(table, roles, origin=origin, notes=all_notes, separator=structured.separator)
 
 
@@ -268,12 +276,15 @@ def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tupl
     file = recognise(path)
     if not _is_large(file):
         batches = _open(file, options, BATCH_ROWS)
-        return _gather(batches.tables), batches.notes
-    copy = cached_copy(file, how=f"{options.encoding} {options.delimiter} {options.repair} {options.header}")
+        table = _gather(batches.tables)
+        return table, (*batches.notes, *batches.late)
+    copy = cached_copy(
+        file, how=f"{options.encoding} {options.delimiter} {options.repair} {options.header} {options.tags}"
+    )
     batches = _open(file, options, BATCH_ROWS)
     if not copy.is_dir():
         write_copy(copy, Batches(_with_progress(batches.tables, file.origin, listener)))
-    return map_copy(copy), batches.notes
+    return map_copy(copy), (*batches.notes, *batches.late)
 
 
 def _table_of_folder(
@@ -321,7 +332,13 @@ def _batches_of_path(path: Path, options: ReadOptions, batch_rows: int) -> Batch
 
 def _open(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
     if file.format == "CoNLL":
-        return read_conll(file, encoding=options.encoding, repair=options.repair, batch_rows=batch_rows)
+        return read_conll(
+            file,
+            encoding=options.encoding,
+            repair=options.repair,
+            tags=options.tags,
+            batch_rows=batch_rows,
+        )
     if file.format in ("CSV", "TSV"):
         return _read_table(file, options, batch_rows)
     if file.format in ("JSON", "JSON lines"):

@@ -133,7 +133,7 @@ def test_an_i_tag_without_b_is_reported_with_its_line(tmp_path):
     [
         ("a\tO\nb\tB-X\nc\n\n", "line 3: found 1 column where the lines before have 2"),
         ("a\tO\nb\tB-X\n\nc\tX-Y\n", "line 4: 'X-Y' is not a tag"),
-        ("a\tB-X\n \tO\n", "line 2: the token is empty"),
+        ("a\tB-X\n\tO\n", "line 2: the token is empty"),
     ],
     ids=["a missing tag", "no tag", "no token"],
 )

@@ -1,5 +1,10 @@
-"""Conversations: turns of user and assistant, up to the assistant's turn that is the target."""
+"""Conversations: turns of user and assistant, up to the assistant's turn that is the target.
 
+A turn may hold its text in parts, as OpenAI's format has them; a turn that calls tools and says nothing is the JSON of
+these calls, as data sets of tool use write it.
+"""
+
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,21 +27,23 @@ _SPEAKERS = {
     "tool": "tool",
     "function": "tool",
     "observation": "tool",
+    "function_call": "assistant",
+    "tool_call": "assistant",
+    "developer": "system",
 }
 _WHO = ("role", "from", "speaker")
 _WHAT = ("content", "value", "text", "utterance")
+_CALLS = ("tool_calls", "function_call")
 
 
 def is_messages(value: Any) -> bool:
-    """Whether a value has the shape of a conversation: a list of objects with a speaker and a text."""
+    """Whether a value has the shape of a conversation: a list of objects with a speaker and a text, or no turn."""
     turns = decode(value)
-    return (
-        isinstance(turns, list)
-        and bool(turns)
-        and all(
-            isinstance(turn, Mapping) and any(key in turn for key in _WHO) and any(key in turn for key in _WHAT)
-            for turn in turns
-        )
+    return isinstance(turns, list) and all(
+        isinstance(turn, Mapping)
+        and any(key in turn for key in _WHO)
+        and any(key in turn for key in (*_WHAT, *_CALLS))
+        for turn in turns
     )
 
 
@@ -90,20 +97,58 @@ def last_user_turn(messages: list[dict[str, str]]) -> str:
     return next(message["content"] for message in reversed(messages) if message["role"] == "user")
 
 
+def speaker_of(turn: Mapping[str, Any]) -> str | None:
+    """Give the role of a turn's speaker: user, assistant, system or tool; None where it is none of these."""
+    who = next((key for key in _WHO if key in turn), None)
+    if who is None:
+        return None
+    name = str(turn[who]).strip().lower()
+    # In transcripts of dialogue systems SYSTEM is the assistant; in chats it is the instructions.
+    return "assistant" if who == "speaker" and name == "system" else _SPEAKERS.get(name)
+
+
+def text_of_turn(turn: Mapping[str, Any]) -> str | None:
+    """Give what a turn says: its text, its parts of text joined, or the JSON of its calls; None where it says nothing.
+
+    Raises
+    ------
+    FaultError
+        If a part is not text.
+    """
+    content = next((turn[key] for key in _WHAT if key in turn), None)
+    if isinstance(content, list):
+        content = "\n".join(_part(part) for part in content)
+    if not content and any(turn.get(key) for key in _CALLS):
+        calls = turn.get("tool_calls") or [turn.get("function_call")]
+        called = [call.get("function", call) if isinstance(call, Mapping) else call for call in calls]
+        return json.dumps(called[0] if len(called) == 1 else called, ensure_ascii=False)
+    return content if isinstance(content, str) else None
+
+
+def _part(part: Any) -> str:
+    text = part.get("text") if isinstance(part, Mapping) else part
+    if not isinstance(text, str):
+        kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
+        raise FaultError(
+            f"a turn has a part that is not text ({kind}).",
+            "Leave the row out, or describe the part in words.",
+            kind="with a part that is not text",
+        )
+    return text
+
+
 def _message(turn: Any, number: int) -> dict[str, str]:
     if isinstance(turn, str):
         return {"role": ("user", "assistant")[number % 2], "content": turn}
     who = next((key for key in _WHO if isinstance(turn, Mapping) and key in turn), None)
-    content = next((turn[key] for key in _WHAT if isinstance(turn, Mapping) and key in turn), None)
-    if who is None or not isinstance(content, str):
+    content = text_of_turn(turn) if isinstance(turn, Mapping) else None
+    if who is None or content is None:
         raise FaultError(
             f"turn {number + 1} has no speaker or no text.",
             'Write it as {"role": "user", "content": "…"}.',
             kind="with a turn that has no speaker or no text",
         )
-    name = str(turn[who]).strip().lower()
-    # In transcripts of dialogue systems SYSTEM is the assistant; in chats it is the instructions.
-    role = "assistant" if who == "speaker" and name == "system" else _SPEAKERS.get(name)
+    role = speaker_of(turn)
     if role is None:
         raise FaultError(
             f"turn {number + 1} has the speaker {turn[who]!r}.",

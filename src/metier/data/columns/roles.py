@@ -131,7 +131,11 @@ def _note(role: str, column: str) -> str:
 def _infer(
     role: str, sample: pa.Table, chosen: dict[str, str], *, origin: str, needs_label: bool
 ) -> str | None:
-    free = [name for name in sample.column_names if name not in chosen.values()]
+    free = [
+        name
+        for name in sample.column_names
+        if name not in chosen.values() and not _is_empty(sample.column(name))
+    ]
     for names in NAMES[role]:
         found = [name for name in free if level(name) in names]
         if role == "group":
@@ -151,6 +155,11 @@ def _infer(
     if role == "label":
         return _label_by_content(sample, free)
     return None
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    """Whether a column without a value in any row, which some exports have, could only be mistaken for a group."""
+    return len(column) > 0 and column.null_count == len(column)
 
 
 def _ambiguous(role: str, found: Sequence[str], origin: str) -> DataError:

@@ -1,4 +1,4 @@
-"""Columns as rows store them: texts and labels as strings, missing labels as null."""
+"""Columns as rows store them: plain types, texts and labels as strings, missing labels as null."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +9,39 @@ CHUNK_ROWS = 100_000  # Arrow's short strings hold 2 GB a chunk.
 # Written forms of a missing label; "none", "NA" and "null" may be real labels.
 _MISSING = r"^\s*(?:nan|NaN|NAN|<NA>)?\s*$"
 _WHOLE_FLOAT = r"^-?[0-9]+\.0+$"
+
+
+def to_plain_columns(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
+    """Give the table in types that every step can work on, and notes about the changes.
+
+    Categoricals become their values, and so do other encodings; a column of nulls without a type becomes text.
+    """
+    notes = []
+    for index, field in enumerate(table.schema):
+        column = _to_plain(table.column(index))
+        if column.type != field.type:
+            table = table.set_column(index, field.name, column)
+            if pa.types.is_dictionary(field.type):
+                notes.append(f"{field.name} is a categorical column; read as {column.type}")
+    empty = [name for name in table.column_names if len(table) and table.column(name).null_count == len(table)]
+    if empty:
+        notes.append(f"{', '.join(empty)}: no row has a value there; read as absent")
+    return table, tuple(notes)
+
+
+def _to_plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
+        kind = kind.storage_type
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type)
+    if pa.types.is_run_end_encoded(kind):
+        decoded = [pc.run_end_decode(chunk) for chunk in column.chunks]
+        return pa.chunked_array(decoded, kind.value_type)
+    if pa.types.is_null(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    return column.cast(pa.float32()) if pa.types.is_float16(kind) else column
 
 
 def to_text_column(table: pa.Table, name: str) -> pa.Table:

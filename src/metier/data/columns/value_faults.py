@@ -198,6 +198,8 @@ class ReadOptions:
         Whether the first line of a CSV or TSV file names the columns; None: unless it shows that it is a row.
     separator : str, optional
         Separator between the labels of one row; None: detected; `none`: there is none.
+    tags : str, optional
+        Which column of tags of a CoNLL file holds the spans: `column_3`.
     repair : bool, default=False
         Fix what is safe to fix (slightly wrong offsets, consecutive turns of one speaker, I- without B-) and note it.
     known_labels : frozenset of str
@@ -210,6 +212,7 @@ class ReadOptions:
     delimiter: str | None = None
     header: bool | None = None
     separator: str | None = None
+    tags: str | None = None
     repair: bool = False
     known_labels: frozenset[str] = frozenset()
     faults: FaultLog | None = None

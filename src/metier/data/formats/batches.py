@@ -7,7 +7,7 @@ like numbers for a million rows and then not.
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -31,10 +31,13 @@ class Batches:
         Some rows each; consumed once.
     notes : tuple of str
         Decisions made before the first row was read.
+    late : list of str
+        What was decided while reading; complete once the tables were consumed.
     """
 
     tables: Iterator[pa.Table]
     notes: tuple[str, ...] = ()
+    late: list[str] = field(default_factory=list)
 
 
 def as_string(value: Any) -> str | None:

@@ -127,6 +127,8 @@ def _holds_tags(file: DataFile) -> bool:
     # Tags are ASCII in every encoding that CoNLL comes in, so the words may be read as anything.
     lines = head.decode("latin-1").split("\n")[: -1 if len(head) == TAGGED_HEAD_BYTES else None]
     tagged = [line.split() for line in lines if line.strip() and not line.startswith(("# ", "-DOCSTART-"))]
+    # A comment of any form; a token that is a hash has its tag.
+    tagged = [fields for fields in tagged if fields[0][0] != "#" or TAG.fullmatch(fields[-1])]
     blank = any(not line.strip() for line in lines[:-1])
     last = {fields[-1] for fields in tagged if len(fields) > 1}
     return (

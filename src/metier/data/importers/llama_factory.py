@@ -4,20 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from metier.data.columns.conversations import speaker_of, text_of_turn
+from metier.data.columns.value_faults import FaultError
 from metier.data.importers.documents import objects_of
 from metier.data.importers.imported import Imported, beside, item_error
 
-# Speakers in sharegpt and in OpenAI's format; a function call is the assistant's turn, its result the tool's.
-_SPEAKERS = {
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "assistant": "assistant",
-    "function_call": "assistant",
-    "observation": "tool",
-    "tool": "tool",
-    "system": "system",
-}
 _ALPACA = ("instruction", "input", "output", "system", "history")
 
 
@@ -84,23 +75,32 @@ def _history(path: Path, number: int, item: Mapping[str, Any], question: str) ->
 def import_sharegpt(path: Path) -> Imported:
     """Read whole conversations; reading splits off the last answer as the target.
 
+    What cannot be converted is left out and counted: conversations without a turn or an answer, with a turn without text,
+    with a part that is not text.
+
     Raises
     ------
     UnreadableFileError
-        If an item has no turns, or a turn has no speaker or no text.
+        If an item has no list of turns, or a turn an unknown speaker.
     """
     imported = Imported("LLaMA-Factory sharegpt JSON", ())
     records = []
     for number, item in objects_of(path):
         turns = _turns(item)
-        if not isinstance(turns, list) or not turns:
+        if not isinstance(turns, list):
             raise item_error(str(path), number, "it has no conversations.", "Expected a list of turns.")
-        messages = [_turn(path, number, index, turn) for index, turn in enumerate(turns, 1)]
+        for index, turn in enumerate(turns, 1):
+            if isinstance(turn, Mapping) and speaker_of(turn) is None:
+                who = turn.get("from", turn.get("role"))
+                found = f"turn {index} has the speaker {who!r}."
+                raise item_error(str(path), number, found, "Speakers are user, assistant, system and tool.")
+        try:
+            messages = _messages(turns)
+        except FaultError as fault:
+            imported.leave_out(f"conversations {fault.kind}", number)
+            continue
         if item.get("system"):
             messages.insert(0, _message("system", str(item["system"])))
-        if not any(message["role"] == "assistant" for message in messages):
-            imported.leave_out("conversations without an assistant turn", number)
-            continue
         if item.get("tools"):
             imported.leave_out("descriptions of tools", number)
         but = ("conversations", "messages", "system", "tools")
@@ -108,19 +108,29 @@ def import_sharegpt(path: Path) -> Imported:
     return imported.put(records)
 
 
+def _messages(turns: list[Any]) -> list[dict[str, str]]:
+    """Give the turns by our names; raises `FaultError` for a conversation that cannot be learned from."""
+    messages = [_turn(index, turn) for index, turn in enumerate(turns, 1)]
+    if not messages:
+        raise FaultError("there is no turn.", "Remove it.", kind="without a turn")
+    answers = [message["content"] for message in messages if message["role"] == "assistant"]
+    if not answers:
+        raise FaultError("nobody answers.", "Remove it.", kind="without an assistant turn")
+    if messages[-1]["role"] == "assistant" and not answers[-1].strip():
+        raise FaultError("the last answer is empty.", "Remove it.", kind="with an empty last answer")
+    return messages
+
+
 def _turns(item: Mapping[str, Any]) -> Any:
     return item.get("conversations", item.get("messages"))
 
 
-def _turn(path: Path, number: int, index: int, turn: Any) -> dict[str, str]:
-    content = turn.get("value", turn.get("content")) if isinstance(turn, Mapping) else None
-    who = turn.get("from", turn.get("role")) if isinstance(turn, Mapping) else None
-    if not isinstance(content, str) or str(who) not in _SPEAKERS:
-        found = f"has the speaker {who!r}." if isinstance(content, str) else "has no text."
-        raise item_error(
-            str(path), number, f"turn {index} {found}", f"Expected a value, from one of {', '.join(_SPEAKERS)}."
-        )
-    return _message(_SPEAKERS[str(who)], content)
+def _turn(index: int, turn: Any) -> dict[str, str]:
+    role = speaker_of(turn) if isinstance(turn, Mapping) else None
+    content = text_of_turn(turn) if isinstance(turn, Mapping) else None
+    if role is None or content is None:
+        raise FaultError(f"turn {index} has no text.", "Remove it.", kind="with a turn without text")
+    return _message(role, content)
 
 
 def _message(role: str, content: str) -> dict[str, str]:
