@@ -7,9 +7,9 @@ import pytest
 
 from metier.data import read
 from metier.data.augmenting import NEAR_COPY, augment_rows, check_augmentable
-from metier.data.duplicates import near_duplicates
 from metier.errors import CallError
 from metier.text.augmentation import build_way, parse_augmentations
+from metier.text.duplicates import near_duplicates
 from metier.text.offsets import Edit
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metier.data import Clusters, exact_duplicates, near_duplicates, read
-from metier.data.duplicates import join_clusters, text_keys
 from metier.text import normalise
+from metier.text.duplicates import join_clusters, text_keys
 
 
 def positions(clusters):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from metier.audit.finding import Finding, Severity, count_of, examples_of, positions_of
-from metier.data.duplicates import Clusters
 from metier.data.rows import Rows
 from metier.text import normalise
+from metier.text.duplicates import Clusters
 
 # Scores of one text conflict where they differ by more than this fraction of the range of all scores.
 SCORE_FRACTION = 0.1

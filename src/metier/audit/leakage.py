@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, examples_of, positions_of
-from metier.data.duplicates import near_duplicates, text_keys
 from metier.data.rows import Rows, Texts
 from metier.data.splitting_columns import positions_by_split
+from metier.text.duplicates import near_duplicates, text_keys
 
 MOST_ROWS_FOR_NEAR = 500_000
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from metier.audit.conflicts import check_conflicts
 from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
-from metier.data.duplicates import Clusters, exact_duplicates, near_duplicates
 from metier.data.rows import Rows
 from metier.tasks.inputs import TEXT, input_of_rows
+from metier.text.duplicates import Clusters, exact_duplicates, near_duplicates
 
 # Above this many rows only exact duplicates are searched for.
 MOST_ROWS_FOR_NEAR = 500_000

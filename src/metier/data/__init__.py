@@ -1,11 +1,11 @@
 """Rows: reading, roles, splitting, writing."""
 
-from metier.data.duplicates import Clusters, exact_duplicates, near_duplicates
 from metier.data.filtering import drop_rare_labels, drop_unlabelled
 from metier.data.reading import iterate, read, read_alike
 from metier.data.rows import Roles, Rows, Texts
 from metier.data.splitting import Splits, split_rows
 from metier.data.writing import open_writer
+from metier.text.duplicates import Clusters, exact_duplicates, near_duplicates
 
 __all__ = [
     "Clusters",

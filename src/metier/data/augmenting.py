@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metier.data.duplicates import near_duplicates
 from metier.data.rows import Rows
 from metier.errors import CallError
 from metier.text.augmentation import Augmentation, Way
+from metier.text.duplicates import near_duplicates
 from metier.text.offsets import Offsets, apply_edits, move_offsets
 
 # Higher than the threshold of near duplicates elsewhere: augmented texts are meant to be like their source.

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metier.data.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates, text_keys
 from metier.data.rows import Rows
 from metier.data.splitting_columns import as_seconds, positions_by_split
 from metier.data.strata import strata_of
 from metier.errors import CallError, DataError, RareLabelError
+from metier.text.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates, text_keys
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 NAMES = ("train", "validation", "test")

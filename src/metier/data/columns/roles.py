@@ -131,11 +131,9 @@ def _note(role: str, column: str) -> str:
 def _infer(
     role: str, sample: pa.Table, chosen: dict[str, str], *, origin: str, needs_label: bool
 ) -> str | None:
-    free = [
-        name
-        for name in sample.column_names
-        if name not in chosen.values() and not _is_empty(sample.column(name))
-    ]
+    free = [name for name in sample.column_names if name not in chosen.values()]
+    if role not in ("text", "label"):  # Those are missed where they are empty.
+        free = [name for name in free if not _is_empty(sample.column(name))]
     for names in NAMES[role]:
         found = [name for name in free if level(name) in names]
         if role == "group":

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from metier import catalogue
 from metier.data import Rows, Splits, read
-from metier.data.duplicates import text_keys
 from metier.errors import CallError, DataError, MissingColumnError, MissingExtraError
 from metier.selection.settings import TrainSettings
 from metier.tasks.task_table import TASKS, known_task
 from metier.text import detect_language, has_words
+from metier.text.duplicates import text_keys
 
 LEAST_SHARE = 0.05  # Of the labelled language among the unlabelled texts: below it, it is another collection.
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "another language"}

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from rensa import RMinHash
 
-from metier.text import has_han, normalise
+from metier.text.normalisation import normalise
+from metier.text.segmentation import has_han
 
 THRESHOLD = 0.8
 # A Chinese word is about two characters and an English one about five.
@@ -133,7 +134,7 @@ def _keys_of(texts: list[str], size: int) -> np.ndarray:
     hashes, offsets = _shingle_hashes(texts, size)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, N_BANDS * BAND_ROWS, HASH_FAMILY)
     signatures = np.array(matrix.to_rows(), dtype=np.uint64).reshape(len(texts), N_BANDS, BAND_ROWS)
-    return (signatures * _odd_numbers(BAND_ROWS)).sum(axis=2, dtype=np.uint64)
+    return np.asarray((signatures * _odd_numbers(BAND_ROWS)).sum(axis=2, dtype=np.uint64))
 
 
 def _shingle_hashes(texts: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:
