@@ -21,8 +21,8 @@ STAYING = ("prefix:3", "prompt:3", "adapter:6")
 
 
 @pytest.fixture
-def encoder(tiny_base):
-    return load_model(resolve_base(str(tiny_base)))
+def encoder(small_base):
+    return load_model(resolve_base(str(small_base)))
 
 
 @pytest.fixture(params=ADAPTATIONS)

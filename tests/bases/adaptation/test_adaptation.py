@@ -16,7 +16,7 @@ from .conftest import ADAPTATIONS, STAYING
 
 IDS = torch.tensor([[101, 2026, 4003, 2196, 2234, 102], [101, 2073, 2003, 102, 0, 0]])
 MASK = (IDS > 0).long()
-WIDTH, N_LAYERS, INNER = 384, 2, 1536
+WIDTH, N_LAYERS, INNER = 384, 2, 512
 LINEAR_OF_A_LAYER = 4 * (WIDTH + WIDTH) + 2 * (WIDTH + INNER)  # A rank of one beside each.
 A_LAYER = 4 * WIDTH * (WIDTH + 1) + 4 * WIDTH + 2 * WIDTH * INNER + WIDTH + INNER
 EXPECTED = {
@@ -108,13 +108,13 @@ def test_padding_changes_nothing(encoder, adaptation):
 
 
 @pytest.mark.parametrize("name", STAYING)
-def test_what_stays_is_read_back_from_its_folder(name, encoder, tiny_base, tmp_path):
-    base = resolve_base(str(tiny_base))
+def test_what_stays_is_read_back_from_its_folder(name, encoder, small_base, tmp_path):
+    base = resolve_base(str(small_base))
     train(encoder, adapt(encoder, name), n_steps=3)
     save_encoder(encoder, base, tmp_path, tokenizer=load_tokenizer(base), head={}, labels=[], temperature=1.0)
     again = load_model(resolve_base(str(tmp_path)))
     torch.testing.assert_close(states(again), states(encoder))
-    plain = load_encoder(tiny_base)
+    plain = load_encoder(small_base)
     beside, _ = split_weights(again)
     assert all(torch.equal(weight, beside[key]) for key, weight in plain.state_dict().items())
     assert weights_hash(resolve_base(str(tmp_path))) != weights_hash(base)
@@ -174,9 +174,9 @@ def test_refuses_a_name_with_the_nearest(text, sentence):
         ("prefix:1000", "too few positions for the text"),
     ],
 )
-def test_refuses_what_the_base_has_no_room_for(text, sentence, tiny_base):
+def test_refuses_what_the_base_has_no_room_for(text, sentence, small_base):
     with pytest.raises(SettingsError, match=sentence):
-        check_fits(text, resolve_base(str(tiny_base)))
+        check_fits(text, resolve_base(str(small_base)))
 
 
 def test_a_name_says_itself():

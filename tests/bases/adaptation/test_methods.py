@@ -39,8 +39,8 @@ def assert_reloads(method, folder):
     torch.testing.assert_close(states(again), states(method.model_.encoder), atol=1e-5, rtol=1e-4)
 
 
-def test_encoder_learns_and_is_read_again(adaptation, tiny_base, labelled, tmp_path):
-    method = Encoder(base=str(tiny_base), adaptation=adaptation, C=0.01, temperature=1.0, **SETTLED).fit(
+def test_encoder_learns_and_is_read_again(adaptation, small_base, labelled, tmp_path):
+    method = Encoder(base=str(small_base), adaptation=adaptation, C=0.01, temperature=1.0, **SETTLED).fit(
         *labelled
     )
     method.export(tmp_path)
@@ -52,9 +52,9 @@ def test_encoder_learns_and_is_read_again(adaptation, tiny_base, labelled, tmp_p
     assert_reloads(method, tmp_path)
 
 
-def test_token_encoder_learns_and_is_read_again(adaptation, tiny_base, tmp_path):
+def test_token_encoder_learns_and_is_read_again(adaptation, small_base, tmp_path):
     method = TokenEncoder(
-        base=str(tiny_base), adaptation=adaptation, outside_bias=0.0, calibration=(1.0, 0.0), **SETTLED
+        base=str(small_base), adaptation=adaptation, outside_bias=0.0, calibration=(1.0, 0.0), **SETTLED
     ).fit(*TAGGED)
     method.export(tmp_path)
     assert load_predictor(tmp_path).predict(TAGGED[0]).predicted == method.predict(TAGGED[0])
@@ -111,9 +111,9 @@ METHODS = {
 
 @pytest.mark.parametrize("adaptation", ["lora:2", "head"])
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_takes_adaptations(name, adaptation, tiny_base):
+def test_every_method_takes_adaptations(name, adaptation, small_base):
     method_class, settings, items, targets = METHODS[name]
-    method = method_class(base=str(tiny_base), adaptation=adaptation, **settings, **SETTLED)
+    method = method_class(base=str(small_base), adaptation=adaptation, **settings, **SETTLED)
     if (name, adaptation) == ("bi", "head"):
         with pytest.raises(SettingsError, match=r"no trainable head\. Use 'top:1'"):
             method.fit(items, targets)
@@ -125,17 +125,17 @@ def test_every_method_takes_adaptations(name, adaptation, tiny_base):
     assert len(method.predict(items)) == len(items)
 
 
-def test_refuses_before_any_work(tiny_base, labelled):
+def test_refuses_before_any_work(small_base, labelled):
     with pytest.raises(SettingsError, match=r"has 2 layers\. Take 'top:2'"):
-        Encoder(base=str(tiny_base), adaptation="top:9").fit(*labelled)
+        Encoder(base=str(small_base), adaptation="top:9").fit(*labelled)
     with pytest.raises(SettingsError, match="which is unknown"):
-        TokenEncoder(base=str(tiny_base), adaptation="adaptor").fit(*TAGGED)
+        TokenEncoder(base=str(small_base), adaptation="adaptor").fit(*TAGGED)
 
 
-def test_adalora_resumes_to_the_same_answers(tiny_base, labelled, tmp_path, monkeypatch):
+def test_adalora_resumes_to_the_same_answers(small_base, labelled, tmp_path, monkeypatch):
     monkeypatch.setattr("metier.training.loop.SECONDS_BETWEEN_REPORTS", 0.0)
     settings = {
-        "base": str(tiny_base),
+        "base": str(small_base),
         "adaptation": "adalora:2",
         "C": 0.01,
         "temperature": 1.0,
