@@ -48,6 +48,9 @@ def test_after_a_refit_the_card_says_which_figures_describe_which_model(card):
     data = {"fingerprint": "0", "origin": "rows", "rows": {"train": 9}, "trained_on": "train + validation"}
     assert "before its refit" in card(data=data)
     assert "before its refit" not in card()
+    part = card(data=data | {"trained_on": "40 % of train"})
+    assert "trained on 40 % of train." in part
+    assert "before its refit" not in part
 
 
 def test_encoders_come_with_the_lines_that_rebuild_them(bundle, card):

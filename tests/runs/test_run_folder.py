@@ -75,3 +75,9 @@ def test_best_points_at_the_last_one_named(run):
 def test_a_folder_without_settings_is_no_run(tmp_path):
     with pytest.raises(CallError, match="not a run"):
         RunFolder.open(tmp_path)
+
+
+def test_an_entry_says_which_rows_its_model_has_seen():
+    assert Entry("a.v1").rows_seen == "train"
+    assert Entry("a.v1", fraction=0.4).rows_seen == "40 % of train"
+    assert Entry("a.v1", trained_on="train + validation").rows_seen == "train + validation"

@@ -160,7 +160,7 @@ def test_what_does_not_fit_whole_learns_a_part_of_the_rows_and_says_so(compariso
     assert len(method.seen_) == 12
     assert [label for _, label in method.seen_].count("card") == 6
     assert {text for text, _ in method.seen_} < {*splits.train.texts}
-    assert "tfidf_linear.v1: training on 0.3 of the rows" in steps
+    assert "tfidf_linear.v1: training on 30 % of the rows" in steps
     assert one.run.entry("tfidf_linear.v1").fraction == 0.3
     # A refit has all of them.
     one.refit(["tfidf_linear.v1"], {"tfidf_linear.v1": method})

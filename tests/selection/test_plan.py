@@ -217,7 +217,7 @@ class TestAgain:
         assert plan.candidates[1].why_dropped == "no extra"
 
     def test_it_says_which_rows_a_candidate_gets(self, plan):
-        assert plan.parts[1] == "frozen.v1 on 0.29 of the rows: all of them would take about 345 s"
+        assert plan.parts[1] == "frozen.v1 on 29 % of the rows: all of them would take about 345 s"
 
 
 def test_a_method_begins_with_the_epochs_and_the_clock_of_the_plan():

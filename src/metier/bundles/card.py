@@ -146,7 +146,7 @@ def _quality(facts: ManifestFacts) -> str:
         cells = [_score(name, facts.metrics[split].get(name)) for split in splits]
         lines.append(f"| {_capitalised(metric_name(name))} | " + " | ".join(cells) + " |")
     note = "In brackets: 95 % confidence intervals."
-    if facts.data.trained_on != "train" and "validation" in splits:
+    if not facts.data.trained_on.endswith("train") and "validation" in splits:
         note += (
             " The validation scores are of the model before its refit, which includes those rows; the test "
             "scores are of the model in this folder."

@@ -55,7 +55,9 @@ class DataFacts(BaseModel, frozen=True, extra="ignore"):
     fingerprint: str = Field(description="SHA-256 over the training texts and labels, in order.")
     origin: str = Field(description="Source of the rows: a file name.")
     rows: dict[str, int] = Field(description="Rows of each split: train, validation, test.")
-    trained_on: str = Field(default="train", description="`train`, or `train + validation` after a refit.")
+    trained_on: str = Field(
+        default="train", description="`train`, `40 % of train`, or `train + validation` after a refit."
+    )
     language: str | None = Field(default=None, description="Main language of the texts: en, zh or other.")
 
 

@@ -60,6 +60,16 @@ class Entry:
     members: list[str] = field(default_factory=list)
     fraction: float = 1.0
 
+    @property
+    def rows_seen(self) -> str:
+        """Which rows the model has seen, and how many of them: `train`, `40 % of train`."""
+        return self.trained_on if self.fraction == 1 else f"{percent(self.fraction)} of {self.trained_on}"
+
+
+def percent(fraction: float) -> str:
+    """Write a part of the rows: `40 %`, `3.34 %`."""
+    return f"{100 * fraction:.3g} %"
+
 
 @dataclass(frozen=True)
 class RunFolder:

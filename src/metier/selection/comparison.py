@@ -22,7 +22,7 @@ from metier.errors import BudgetError, MetierError
 from metier.fusion.ensemble import Builder, ensemble_builder
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
-from metier.runs.run_folder import Entry, RunFolder
+from metier.runs.run_folder import Entry, RunFolder, percent
 from metier.runs.stored_answers import StoredAnswers, keep
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
@@ -257,7 +257,7 @@ class Comparison:
         job = self._job(planned)
         if plan is not None:
             self.run.write_json(PLAN_FILE, plan.as_json())  # Interrupted, it goes on as it began.
-        part = "" if planned.fraction == 1 else f" on {planned.fraction:g} of the rows"
+        part = "" if planned.fraction == 1 else f" on {percent(planned.fraction)} of the rows"
         self.listener(Progress(f"{planned.name}: training{part}", 0, None, unit=""))
         fitted = self.fit(job)
         return self.measured(

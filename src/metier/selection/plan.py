@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from metier.errors import SettingsError
+from metier.runs.run_folder import percent
 from metier.tasks.method_contract import Method, NeedsEpochs
 
 # Answering, measuring, sealing and the report, besides what the candidates take.
@@ -241,7 +242,7 @@ class Plan:
     def parts(self) -> list[str]:
         """A sentence for each candidate that does not see all rows."""
         return [
-            f"{one.name} on {one.fraction:g} of the rows: all of them would take about "
+            f"{one.name} on {percent(one.fraction)} of the rows: all of them would take about "
             f"{one.cost.total(one.fewest_epochs):.0f} s"
             for one in self.candidates
             if one.runs and one.fraction < 1

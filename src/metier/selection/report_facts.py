@@ -165,7 +165,7 @@ def _candidate(
         "name": entry.name,
         "status": entry.status,
         "why": entry.why,
-        "trained_on": entry.trained_on if entry.fraction == 1 else f"{entry.fraction:g} of {entry.trained_on}",
+        "trained_on": entry.rows_seen,
         "fraction": entry.fraction,
         "validation": None,
         "test": None,

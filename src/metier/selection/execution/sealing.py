@@ -48,7 +48,7 @@ def _facts(
             fingerprint=data["fingerprint"],
             origin=data["origin"],
             rows=data["rows"],
-            trained_on=entry.trained_on,
+            trained_on=entry.rows_seen,
             language=data["language"],
         ),
         seeds={"random_state": comparison.settings.random_state},
