@@ -120,6 +120,11 @@ def test_off_a_terminal_short_steps_have_one_line_each(clock):
     ]
 
 
+def test_off_a_terminal_a_step_that_only_has_a_name_has_one_line(clock):
+    steps = [(3, Progress(what, 0, None, unit="")) for what in ("reading", "planning", "training")]
+    assert plain_lines(steps, clock) == ["reading", "planning", "training"]
+
+
 def test_a_step_that_stopped_early_ends_when_others_have_moved_for_a_while(clock):
     early = Progress("encoder.v1", 40, 100, "steps", {"loss": 0.25})
     steps = [(0, early), *((1, Progress("static.v1", done, 100)) for done in range(8))]
@@ -144,6 +149,16 @@ def test_facts_carry_their_units(clock):
     }
     (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", facts))], clock)[-1:]
     assert line.endswith("loss 0.123 · validation accuracy 93.1 % · 1,234 rows/s · latency 0.3 ms · epoch 2")
+
+
+def test_what_a_choice_goes_by_is_left_out_beside_figures_with_a_name(clock):
+    score = {"validation_score": -0.23, "validation_score_error": 0.17}
+    (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", {"validation_log_loss": 0.23, **score}))], clock)[
+        -1:
+    ]
+    assert line.endswith("steps · validation log loss 0.23")
+    (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", {"loss": 1.0, **score}))], clock)[-1:]
+    assert line.endswith("loss 1 · validation score -0.23 · validation score error 0.17")
 
 
 def test_on_a_terminal_a_step_has_one_live_line_that_fits_80_columns():

@@ -147,11 +147,11 @@ class LinearMethod:
         trials = []
         for number, setting in enumerate(settings):
             what = f"{rows.name}: trying {_in_words(setting)}"
-            rows.listener(Progress(what, number, len(settings), unit="candidates"))
+            rows.listener(Progress(what, number, len(settings), unit="settings"))
             trials.append(rows.try_one(setting, splits))
         trials.sort(key=lambda trial: self.ranks(trial.figures), reverse=True)
         facts = {f"validation_{key}": value for key, value in trials[0].figures.items()}
-        done = Progress(f"{rows.name}: chosen", len(trials), len(settings), unit="candidates", facts=facts)
+        done = Progress(f"{rows.name}: best setting", len(trials), len(settings), unit="tried", facts=facts)
         rows.listener(done)
         return trials
 

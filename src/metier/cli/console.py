@@ -88,7 +88,10 @@ def _significant(value: float) -> str:
 
 
 def _facts(facts: Mapping[str, float]) -> str:
-    return " · ".join(_fact(name, value) for name, value in facts.items())
+    # What a choice goes by says again, with its sign turned, what stands beside it under its own name.
+    named = {name: value for name, value in facts.items() if not name.endswith(("_score", "_score_error"))}
+    has_others = any(name.startswith("validation_") for name in named)
+    return " · ".join(_fact(name, value) for name, value in (named if has_others else facts).items())
 
 
 def _fact(name: str, value: float) -> str:
@@ -112,6 +115,7 @@ class _Step:
     printed: float
     progress: Progress
     task: TaskID | None = None
+    is_shown: bool = False  # As a plain line.
 
 
 class ProgressLines:
@@ -191,10 +195,12 @@ class ProgressLines:
         self._print(step, step.touched, ended=True)
 
     def _print(self, step: _Step, now: float, *, ended: bool = False) -> None:
+        state = self._state(step, now, ended=ended)
+        if ended and not state and step.is_shown:
+            return  # It would be the same line again.
         step.printed = self._last_line = now
-        self._console.print(
-            f"{step.progress.what}  {self._state(step, now, ended=ended)}", markup=False, soft_wrap=True
-        )
+        step.is_shown = True
+        self._console.print(f"{step.progress.what}  {state}".rstrip(), markup=False, soft_wrap=True)
 
     def _state(self, step: _Step, now: float, *, ended: bool = False) -> str:
         progress, spent = step.progress, now - step.begun

@@ -11,6 +11,7 @@ from metier.cli import console as shown
 from metier.cli.commands import HELP
 from metier.cli.row_options import file_options, group_option, named_roles, task_options
 from metier.evaluation.measure_table import metric_name
+from metier.runs.run_folder import percent
 from metier.selection import api
 from metier.selection.budget import parse_duration
 from metier.selection.execution.fitting import take_over_launch
@@ -18,6 +19,7 @@ from metier.selection.settings import DataSettings, TrainSettings, load_settings
 
 # Flags that are called otherwise than their settings.
 NAMES = {"seed": "random_state", "budget": "budget_minutes"}
+WIDEST = 500  # Characters; no table is.
 SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
 
 
@@ -222,7 +224,11 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
     )
     for clause in detail.split("; "):
         console.print(f"       {clause}", markup=False, soft_wrap=True)
-    console.print(_table(report))
+    table = _table(report)
+    # A number that is cut says nothing: rather a line that is too long.
+    whole = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
+    console.width = max(console.width, whole)
+    console.print(table)
     for one in report["candidates"]:
         if one["facts"].get("adaptation", "full") != "full":
             console.print(f"  {_adapted(one)}", markup=False, soft_wrap=True)
@@ -285,14 +291,17 @@ def _table(report: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("candidate", no_wrap=True)
     first, second = _shown_metrics(report)
-    for heading in (_heading(first, report), metric_name(second), "train", "one row", "rows/s", "size"):
+    has_parts = any(one.get("fraction", 1) < 1 for one in report["candidates"])
+    headings = [_heading(first, report), metric_name(second), "train", "one row", "rows/s", "size"]
+    for heading in [*(["of rows"] if has_parts else []), *headings]:
         table.add_column(heading, justify="right", no_wrap=True)
     for one in report["candidates"]:
         if one["status"] != "trained":
             continue
         chosen = one["name"] == report["recommended"]
         table.add_row(
-            Text(one["name"] + _part(one), style="bold" if chosen else ""),
+            Text(one["name"], style="bold" if chosen else ""),
+            *([percent(one.get("fraction", 1))] if has_parts else []),
             Text(_interval(one["test"][first], report, first)),
             _figure(one["test"][second]["value"], report, second),
             shown.duration(one["train_seconds"])
@@ -303,12 +312,6 @@ def _table(report: dict[str, Any]) -> Table:
             shown.size(one["size_bytes"]),
         )
     return table
-
-
-def _part(candidate: dict[str, Any]) -> str:
-    """Give what of the rows a candidate was trained on, where it was not all of them."""
-    fraction = candidate.get("fraction", 1)
-    return "" if fraction == 1 else f", {fraction:g} of the rows"
 
 
 def _shown_metrics(report: dict[str, Any]) -> tuple[str, str]:
