@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from metier.audit import examine
-from metier.data import read, read_alike, split_rows
+from metier.data import iterate, open_writer, read, read_alike, split_rows
 from metier.data.importers import import_rows
 from metier.errors import BrokenRowError, BrokenValueError, DataError, MissingColumnError
 
@@ -405,3 +406,59 @@ def test_parquet_of_pandas_is_examined_as_text(name, said):
 def test_a_categorical_label_is_a_label():
     column = pa.array(["a", "b", None]).dictionary_encode()
     assert read(pa.table({"text": ["x y", "y z", "z x"], "label": column})).column("label") == ["a", "b", None]
+
+
+# Rows that go through to another file
+
+
+def test_columns_of_json_lines_are_written_as_they_were(tmp_path):
+    records = [
+        {
+            "text": "a b",
+            "n": 0,
+            "f": 1.0,
+            "ids": [1, 2],
+            "flag": False,
+            "mixed": "0",
+            "o": {"k": None},
+            "s": "x",
+        },
+        {"text": "c d", "n": 7, "f": 2.5, "ids": [], "flag": True, "mixed": 0, "o": None, "s": "1"},
+    ]
+    source = written(tmp_path, "a.jsonl", *records)
+    for batch_rows in (1, 10):
+        with open_writer(tmp_path / "b.jsonl") as writer:
+            for rows in iterate(source, batch_rows):
+                writer.write(rows.table.append_column("label", pa.array(["x"] * len(rows))))
+        lines = (tmp_path / "b.jsonl").read_text(encoding="utf-8").splitlines()
+        assert [json.loads(line) for line in lines] == [{**record, "label": "x"} for record in records]
+    with open_writer(tmp_path / "b.parquet") as writer:
+        for rows in iterate(source, 1):
+            writer.write(rows.table)
+    assert all(
+        field.metadata is None or b"metier.given" not in field.metadata
+        for field in pq.read_schema(tmp_path / "b.parquet")
+    )
+
+
+# Numbers and pairs
+
+
+def test_scores_may_have_a_decimal_comma(tmp_path):
+    rows = read(table(tmp_path, 'text;score\na b;"3,5"\nc d;4\ne f;-0,25\n'))
+    assert rows.column("score") == [3.5, 4.0, -0.25]
+    assert noted(rows, "the numbers in score have a decimal comma")
+
+
+def test_a_comma_that_may_part_thousands_is_refused(tmp_path):
+    with pytest.raises(BrokenValueError, match="'1,250' is not a number"):
+        read(table(tmp_path, "text;score\na b;1,250\nc d;4\n"), score="score")
+    with pytest.raises(BrokenValueError, match="'3,5' is not a number"):
+        read(table(tmp_path, "text;score\na b;3,5\nc d;4.5\n"), score="score")
+
+
+def test_a_question_and_its_answer_with_a_label_are_a_pair(tmp_path):
+    rows = read(table(tmp_path, "question,answer,label\nwho are you,it is me,1\nwhere is it,over there,0\n"))
+    assert (rows.roles.text, rows.roles.text_pair, rows.roles.label) == ("question", "answer", "label")
+    rows = read(table(tmp_path, "question,answer\nwho are you,it is me\nwhere is it,over there\n"))
+    assert (rows.roles.text, rows.roles.target) == ("question", "answer")

@@ -183,6 +183,14 @@ def test_an_unknown_candidate_is_refused_before_any_work(files, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("name", ["encoder", "tfidf_linear", "soup", "relation_syntax"])
+def test_a_candidate_of_another_task_is_refused_before_any_work(name, tmp_path):
+    rows = [{"text": f"Ada {n} came", "spans": [[0, 3, "PER"]]} for n in range(30)]
+    with pytest.raises(CallError, match=rf"{name}\.v1 is a method of .* the task is ner\..*token_encoder\.v1"):
+        train(rows, candidates=[name], run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_one_label_only_is_refused_before_any_work(tmp_path):
     rows = [{"text": f"text {n}", "label": "same"} for n in range(50)]
     with pytest.raises(DataError, match="'same'"):

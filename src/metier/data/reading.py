@@ -173,7 +173,7 @@ def iterate(
     MissingColumnError
         If a named column does not exist.
     """
-    options = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, repair=repair)
+    options = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, keep_types=True, repair=repair)
     given = _given(columns) | dict.fromkeys((*TARGET_ROLES, "group", "time", "split"), NONE)
     if isinstance(source, str | os.PathLike):
         batches, origin = _batches_of_path(Path(source), options, batch_rows), str(source)
@@ -342,7 +342,7 @@ def _open(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
     if file.format in ("CSV", "TSV"):
         return _read_table(file, options, batch_rows)
     if file.format in ("JSON", "JSON lines"):
-        return read_json(file, encoding=options.encoding, batch_rows=batch_rows)
+        return read_json(file, encoding=options.encoding, batch_rows=batch_rows, keep_types=options.keep_types)
     if file.format == "Parquet":
         return read_parquet(file, batch_rows=batch_rows)
     if is_table(file, options.encoding):

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metier.data.formats.batches import as_string
+from metier.data.formats.batches import as_string, given_values
 from metier.data.formats.conll_lines import conll_lines
 from metier.data.formats.data_file import FORMATS
 from metier.errors import CallError, DataError, StorageError
@@ -199,11 +199,22 @@ class _JsonLines:
         self._file = _TextFile(path, gzipped)
 
     def write(self, table: pa.Table) -> None:
-        for record in table.to_pylist():
+        for record in _as_given(table):
             self._file.text.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
 
     def close(self) -> None:
         self._file.close()
+
+
+def _as_given(table: pa.Table) -> list[dict[str, Any]]:
+    """Give the records with the numbers and lists that a JSON file held in columns that were read as text."""
+    records: list[dict[str, Any]] = table.to_pylist()
+    for field in table.schema:
+        values = given_values(field, len(records))
+        if values is not None:
+            for record, value in zip(records, values, strict=True):
+                record[field.name] = value
+    return records
 
 
 class _Conll:
@@ -239,8 +250,8 @@ class _Conll:
 
 class _Parquet:
     def __init__(self, path: Path, schema: pa.Schema):
-        self._writer = pq.ParquetWriter(path, schema)
-        self._schema = schema
+        self._schema = pa.schema([field.remove_metadata() for field in schema])
+        self._writer = pq.ParquetWriter(path, self._schema)
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(_aligned(table, self._schema))

@@ -13,15 +13,27 @@ from metier.bases.adaptation import check_fits
 from metier.bases.known_bases import is_for_reading, resolve_base, suits
 from metier.bases.precision import training_precision
 from metier.data import Rows, Splits, drop_unlabelled, read
-from metier.errors import CallError, MissingExtraError, SettingsError
+from metier.errors import CallError, MissingExtraError, SettingsError, suggest
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import Declares
 from metier.tasks.task import Task
 from metier.tasks.task_check import check_task
-from metier.tasks.task_table import ORDERED, alias_note, infer_task, known_task, load_task, task_name
+from metier.tasks.task_table import (
+    ORDERED,
+    TASKS,
+    alias_note,
+    infer_task,
+    known_task,
+    load_task,
+    task_name,
+    tasks,
+)
 from metier.text.language import LanguageMix, detect_language
+
+# Tasks whose methods all take texts and give labels.
+LABELLED_TEXTS = ("classification", ORDERED)
 
 
 @dataclass(frozen=True)
@@ -144,17 +156,46 @@ def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
     ------
     UnknownNameError
         If a candidate's name is not in the catalogue.
+    CallError
+        If a candidate is a method of another task.
     """
     row = known_task(task.name)
     # Some tasks know better which of their methods suit the rows: no lead sentence is a translation.
     wanted = settings.candidates or (*(task.candidates or row.candidates), *row.ensembles)
     names = [catalogue.full_name(name) for name in wanted]
+    for name in names:
+        _check_suits(name, task.name)
     names += [catalogue.SEARCH] if settings.search else []
     names += [catalogue.DISTILLATION] if settings.distil else []
     if settings.data.unlabelled is not None:
         names = with_unlabelled(names, row.learn_from_unlabelled, is_open=settings.candidates is None)
     order = {name: place for place, name in enumerate(catalogue.names())}
     return sorted(set(names), key=lambda name: order[name])
+
+
+def _check_suits(name: str, task: str) -> None:
+    """Refuse a method that is known to be of other tasks; a plug-in's method or task is not known well enough."""
+    rows, homes = tasks(), _tasks_of(name)
+    alike = LABELLED_TEXTS if task in LABELLED_TEXTS else (task,)
+    if not homes or task not in TASKS or catalogue.is_ensemble(name) or not set(homes).isdisjoint(alike):
+        return
+    own = rows[task].candidates
+    raise CallError(
+        f"{name} is a method of {' and '.join(homes)}, and the task is {task}.{suggest(name, own)} Its methods: "
+        f"{', '.join(own)}. Name some of these with --candidates, or another task with --task."
+    )
+
+
+def _tasks_of(name: str) -> list[str]:
+    """Give the tasks whose rows name a method, or else the method that it must beat; none where nothing is known."""
+    homes = [one for one, row in tasks().items() if name in (*row.candidates, *row.learn_from_unlabelled)]
+    if homes or catalogue.is_ensemble(name):
+        return homes
+    try:
+        baseline = catalogue.capabilities(name).baseline
+    except MissingExtraError:  # The plan drops it with that reason.
+        return []
+    return [] if baseline is None else [one for one, row in tasks().items() if baseline in row.candidates]
 
 
 def searchable_method(task: Task) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from metier.data.columns import conversations, label_lists, multi_hot, passage_answers, spans
-from metier.data.columns.role_inference import NONE, messages_column
+from metier.data.columns.role_inference import NONE, has_decimal_comma, messages_column
 from metier.data.columns.stored_columns import to_text_column
 from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
 from metier.data.rows import COLUMN_TYPES, Roles
@@ -209,7 +209,10 @@ class _Work:
 
     def scores(self, name: str, *, text: str) -> None:
         """Parse a column of numbers."""
-        parsed = self._parse(name, "score", lambda _, value, __: _number(value), text=text)
+        comma = has_decimal_comma(self.table.column(name).to_pylist())
+        if comma:
+            self.notes.append(f"the numbers in {name} have a decimal comma")
+        parsed = self._parse(name, "score", lambda _, value, __: _number(value, comma=comma), text=text)
         self._put(name, pa.array(parsed, pa.float64()))
 
     def drop_broken(self) -> None:
@@ -273,9 +276,11 @@ def _n_pieces(value: Any) -> int:
     return len(value) if isinstance(value, list) else 1
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any, *, comma: bool) -> float | None:
     if isinstance(value, str) and not value.strip():
         return None
+    if comma and isinstance(value, str):
+        value = value.replace(",", ".")
     try:
         number = float(value)
     except (TypeError, ValueError):

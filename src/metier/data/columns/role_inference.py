@@ -5,7 +5,8 @@ inferred only where the values have its shape (`[[0, 4, "PER"]]` are spans), or 
 together (`document` and `summary`, `question_1` and `question_2`).
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from metier.data.columns.spans import decode, is_entity, is_spans
 from metier.data.rows import TARGET_ROLES
 
 NONE = "none"  # `--group none`: no column has this role.
+_comma, _whole = re.compile(r"[-+]?\d+,(\d+)"), re.compile(r"[-+]?\d+")
 SHAPE_ROWS = 200  # The values looked at; all must have the shape.
 
 
@@ -40,6 +42,8 @@ PAIRS = (
       for gap in ("", "_") for one, two in (("1", "2"), ("a", "b"))),
     ("premise", "hypothesis"),
 )  # fmt: skip
+# Pairs only beside a label or a score; alone the second is what is to be written.
+LABELLED_PAIRS = (("question", "answer"), ("问题", "答案"))
 PAIR_LABELS = _words("label similar is_duplicate duplicate matched match is_match gold_label 相似 标签")
 # Input column, target column.
 WRITTEN = (
@@ -206,7 +210,8 @@ def _answers(columns: _Columns, needs_target: bool) -> CHOSEN:
 
 
 def _pair(columns: _Columns, needs_target: bool) -> CHOSEN:
-    for first, second in PAIRS:
+    judged = next(columns.named(*PAIR_LABELS, *SCORES), None) is not None or "label" in columns.roles
+    for first, second in (*PAIRS, *(LABELLED_PAIRS if judged or not needs_target else ())):
         one = next(columns.named(first, role="text"), None)
         other = next(columns.named(second, role="text_pair"), None)
         if one is not None and other is not None:
@@ -270,11 +275,24 @@ def _is_numeric(column: pa.ChunkedArray) -> bool:
     if not _is_strings(present.type):
         return False
     present = present.filter(pc.not_equal(pc.utf8_trim_whitespace(present), ""))
+    if has_decimal_comma(present.to_pylist()):
+        present = pc.replace_substring(present, ",", ".")
     try:
         present.cast(pa.float64())
     except pa.ArrowInvalid:
         return False
     return len(present) > 0
+
+
+def has_decimal_comma(values: Iterable[Any]) -> bool:
+    """Whether numbers are written with a decimal comma: 3,5 among others, and none with a point.
+
+    Where each has three digits after the comma it may part the thousands, and it stays a fault.
+    """
+    strings = [value.strip() for value in values if isinstance(value, str) and value.strip()]
+    commas = [match for value in strings if (match := _comma.fullmatch(value)) is not None]
+    plain = all("," in value or _whole.fullmatch(value) for value in strings)
+    return bool(commas) and plain and any(len(match[1]) != 3 for match in commas)
 
 
 def _is_strings(kind: pa.DataType) -> bool:

@@ -202,6 +202,8 @@ class ReadOptions:
         Which column of tags of a CoNLL file holds the spans: `column_3`.
     repair : bool, default=False
         Fix what is safe to fix (slightly wrong offsets, consecutive turns of one speaker, I- without B-) and note it.
+    keep_types : bool, default=False
+        Columns of JSON keep what they held before it became text, for whoever writes them again.
     known_labels : frozenset of str
         Labels of rows that were read before; none of them may contain the separator.
     faults : FaultLog, optional
@@ -214,5 +216,6 @@ class ReadOptions:
     separator: str | None = None
     tags: str | None = None
     repair: bool = False
+    keep_types: bool = False
     known_labels: frozenset[str] = frozenset()
     faults: FaultLog | None = None

@@ -6,7 +6,7 @@ like numbers for a million rows and then not.
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ BATCH_ROWS = 16_384
 BATCH_CHARACTERS = (
     16_000_000  # A batch ends here too: a thousand texts of a megabyte must not be in memory together.
 )
+GIVEN = b"metier.given"  # Metadata of a column: its values as JSON.
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,11 @@ def as_string(value: Any) -> str | None:
 
 
 def tables_of_records(
-    records: Iterable[tuple[int, Mapping[str, Any]]], *, file: DataFile, batch_rows: int
+    records: Iterable[tuple[int, Mapping[str, Any]]],
+    *,
+    file: DataFile,
+    batch_rows: int,
+    keep_types: bool = False,
 ) -> Iterator[pa.Table]:
     """Gather mappings into tables; a key that a mapping lacks is null there.
 
@@ -64,20 +69,43 @@ def tables_of_records(
     ----------
     records : iterable of (line, mapping)
         The line of the file on which each mapping begins.
+    keep_types : bool
+        Whether columns keep what they held before it became text, for `given_values`.
     """
     lines: list[int] = []
     kept: list[dict[str, str | None]] = []
+    given: list[Mapping[str, Any]] = []
     characters = 0
     for line, record in records:
         strings = {str(key): as_string(value) for key, value in record.items()}
         lines.append(line)
         kept.append(strings)
+        if keep_types:
+            given.append(record)
         characters += sum(len(value) for value in strings.values() if value)
         if len(kept) >= batch_rows or characters >= BATCH_CHARACTERS:
-            yield _table(kept, lines, file)
-            lines, kept, characters = [], [], 0
+            yield _with_given(_table(kept, lines, file), given)
+            lines, kept, given, characters = [], [], [], 0
     if kept:
-        yield _table(kept, lines, file)
+        yield _with_given(_table(kept, lines, file), given)
+
+
+def given_values(field: pa.Field, n_rows: int) -> list[Any] | None:
+    """Give what a column of text held in its file: numbers, lists, true; None where it held text, or is not known."""
+    stored = (field.metadata or {}).get(GIVEN)
+    values: list[Any] = [] if stored is None else json.loads(stored)
+    return values if stored is not None and len(values) == n_rows else None
+
+
+def _with_given(table: pa.Table, records: Sequence[Mapping[str, Any]]) -> pa.Table:
+    if not records:
+        return table
+    fields = []
+    for column in table.schema:
+        values = [record.get(column.name) for record in records]
+        is_text = all(value is None or isinstance(value, str) for value in values)
+        fields.append(column if is_text else column.with_metadata({GIVEN: json.dumps(values)}))
+    return pa.table(table.columns, schema=pa.schema(fields))
 
 
 def _table(records: list[dict[str, str | None]], lines: list[int], file: DataFile) -> pa.Table:

@@ -15,10 +15,10 @@ from metier.errors import BrokenRowError, UnreadableFileError
 HEAD_CHARACTERS = 100_000
 
 
-def read_json(file: DataFile, *, encoding: str | None, batch_rows: int) -> Batches:
+def read_json(file: DataFile, *, encoding: str | None, batch_rows: int, keep_types: bool = False) -> Batches:
     """Read objects, one per line or all in one list, as the content shows.
 
-    A list is read whole before the first row; JSON lines are read row by row.
+    A list is read whole before the first row; JSON lines are read row by row. `keep_types`: see `tables_of_records`.
 
     Raises
     ------
@@ -40,7 +40,8 @@ def read_json(file: DataFile, *, encoding: str | None, batch_rows: int) -> Batch
         what = "one JSON list" if is_list else "JSON lines"
         notes += (f"{file.origin} is read as {what}, as its content shows",)
     records = _listed(file, encoding) if is_list else _lined(file, encoding)
-    return Batches(tables_of_records(records, file=file, batch_rows=batch_rows), notes)
+    tables = tables_of_records(records, file=file, batch_rows=batch_rows, keep_types=keep_types)
+    return Batches(tables, notes)
 
 
 def _first_character(file: DataFile, encoding: str) -> str:
