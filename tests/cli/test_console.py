@@ -146,9 +146,12 @@ def test_facts_carry_their_units(clock):
         "rows_per_second": 1234.5,
         "latency_ms": 0.31,
         "epoch": 2,
+        "minutes_left": 0.113,
     }
     (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", facts))], clock)[-1:]
-    assert line.endswith("loss 0.123 · validation accuracy 93.1 % · 1,234 rows/s · latency 0.3 ms · epoch 2")
+    assert line.endswith(
+        "loss 0.123 · validation accuracy 93.1 % · 1,234 rows/s · latency 0.3 ms · epoch 2 · 6.8 s of its time left"
+    )
 
 
 def test_what_a_choice_goes_by_is_left_out_beside_figures_with_a_name(clock):

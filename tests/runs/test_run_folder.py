@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import metier
 from metier.errors import CallError, StorageError
 from metier.runs.run_folder import Entry, RunFolder
 from metier.runs.stored_answers import StoredAnswers
@@ -81,3 +82,9 @@ def test_an_entry_says_which_rows_its_model_has_seen():
     assert Entry("a.v1").rows_seen == "train"
     assert Entry("a.v1", fraction=0.4).rows_seen == "40 % of train"
     assert Entry("a.v1", trained_on="train + validation").rows_seen == "train + validation"
+
+
+def test_a_folder_that_is_taken_is_refused_before_the_rows_are_read(run):
+    run.settings_path.write_text("")
+    with pytest.raises(CallError, match="exists already"):
+        metier.train("no-such-file.csv", run=run.path)

@@ -240,3 +240,10 @@ def test_a_resumed_run_recalls_everything_but_the_method():
     assert again.facts() == one.facts()
     assert again.cost == one.cost
     assert again.method is not None
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.2, "1 s"), (4.7, "5 s"), (70.0, "1 min"), (600.0, "10 min")])
+def test_the_plan_gives_short_times_in_seconds(seconds, said):
+    facts = {"cores": 1, "precision": "bf16", "language": "en", "base": "none"}
+    plan = Plan([Planned("a.v1", Epochs(), seconds=seconds)], (), refit=False, facts=facts)
+    assert f"1 candidate in about {said}, " in plan.sentence

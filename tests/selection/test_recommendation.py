@@ -93,7 +93,7 @@ def test_an_error_is_the_better_the_lower():
     chosen = recommend(candidates, scores, tolerance=0.1)
     best = min(("near", near), ("nearer", nearer), key=lambda one: np.abs(one[1] - scores.targets).mean())[0]
     assert (chosen.name, chosen.best) == ("near", best)
-    assert any(re.match(rf"far is \d.* in mae behind {best}", reason) for reason in chosen.reasons)
+    assert any(re.match(rf"far is \d.* in MAE behind {best}", reason) for reason in chosen.reasons)
 
 
 class Grades(PlainTask):

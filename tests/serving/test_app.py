@@ -5,11 +5,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
-from metier.serving import ServingSettings, build_app
+from metier.serving import ServingSettings, build_app, engine
 from metier.serving.endpoints.docs_page import VENDOR
 
 
@@ -255,3 +256,13 @@ def test_openapi_documents_the_body_and_every_refusal(client):
             assert operation["tags"] != ["default"]
     for example in body["examples"].values():
         assert client.post("/v1/predict", json=example["value"]).status_code == 200
+
+
+def test_a_model_of_chinese_has_its_dictionary_before_it_is_ready(model, start, monkeypatch):
+    segmented = []
+    monkeypatch.setattr(engine, "Bundle", type(model))
+    monkeypatch.setattr(engine, "segment", segmented.append)
+    for language in ("en", "zh"):
+        model.manifest = SimpleNamespace(data=SimpleNamespace(language=language))
+        start(build_app(lambda: model))
+        assert len(segmented) == (language == "zh")

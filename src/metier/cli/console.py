@@ -102,6 +102,8 @@ def _fact(name: str, value: float) -> str:
         return f"{words.removesuffix(' fraction')} {percentage(value)}"
     if name.endswith("_ms"):
         return f"{words.removesuffix(' ms')} {milliseconds(value)}"
+    if name == "minutes_left":
+        return f"{duration(60 * value)} of its time left"
     return f"{words} {value:,}" if isinstance(value, int) else f"{words} {value:.3g}"
 
 

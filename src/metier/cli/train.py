@@ -292,7 +292,7 @@ def _table(report: dict[str, Any]) -> Table:
     table.add_column("candidate", no_wrap=True)
     first, second = _shown_metrics(report)
     has_parts = any(one.get("fraction", 1) < 1 for one in report["candidates"])
-    headings = [_heading(first, report), metric_name(second), "train", "one row", "rows/s", "size"]
+    headings = [_heading(first, report), _heading(second, report), "train", "one row", "rows/s", "size"]
     for heading in [*(["of rows"] if has_parts else []), *headings]:
         table.add_column(heading, justify="right", no_wrap=True)
     for one in report["candidates"]:

@@ -96,11 +96,7 @@ class RunFolder:
             If the folder cannot be made.
         """
         path = path or Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}"
-        if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
-            is_run = (path / SETTINGS_FILE).exists()
-            if not (overwrite and is_run):
-                remedy = "Add --overwrite, or name" if is_run else "It is not a run, so it stays; name"
-                raise CallError(f"{path} exists already. {remedy} another folder with --run.")
+        if cls.is_taken(path, overwrite=overwrite):
             shutil.rmtree(path)
         try:
             for folder in ("candidates", "answers"):
@@ -110,6 +106,23 @@ class RunFolder:
                 f"The run folder {path} cannot be made ({error.strerror}). Name another with --run."
             ) from None
         return cls(path)
+
+    @staticmethod
+    def is_taken(path: Path, *, overwrite: bool) -> bool:
+        """Say whether an older run is at the path, which may be removed.
+
+        Raises
+        ------
+        CallError
+            If what is at the path has to stay.
+        """
+        if not path.exists() or not any(path.iterdir() if path.is_dir() else [path]):
+            return False
+        is_run = (path / SETTINGS_FILE).exists()
+        if not (overwrite and is_run):
+            remedy = "Add --overwrite, or name" if is_run else "It is not a run, so it stays; name"
+            raise CallError(f"{path} exists already. {remedy} another folder with --run.")
+        return True
 
     @classmethod
     def open(cls, path: Path) -> Self:

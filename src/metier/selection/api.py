@@ -69,6 +69,8 @@ def train(
     folder = None if resume is None else RunFolder.open(Path(resume))
     if folder is not None:
         chosen = _resumed(load_settings(folder.settings_path), chosen)
+    if folder is None and run:
+        RunFolder.is_taken(Path(run), overwrite=overwrite)  # Before the rows are read, which takes a while.
     begun = begin(Sources.choose(source, test, validation, chosen), chosen, listener, is_new=folder is None)
     if folder is None:
         folder = RunFolder.create(Path(run) if run else None, name=begun.name, overwrite=overwrite)

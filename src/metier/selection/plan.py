@@ -234,7 +234,7 @@ class Plan:
         return (
             f"{cores} {'core' if cores == 1 else 'cores'}, {self.facts['precision']}; "
             f"{base} ({self.facts['language']}); "
-            f"{n_running} in about {max(1, round(seconds / 60))} min"
+            f"{n_running} in about {_rough(seconds)}"
             f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
         )
 
@@ -350,6 +350,11 @@ def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> b
     in_time = max((whole / both if refit else whole) - once, per_epoch * one.fraction)
     one.time_limit_minutes = in_time / 60
     return refit or (budget.refit and one.fraction < 1)
+
+
+def _rough(seconds: float) -> str:
+    """Write an estimate: `20 s`, `3 min`."""
+    return f"{max(1, round(seconds))} s" if seconds < 59.5 else f"{round(seconds / 60)} min"
 
 
 def _whole_number(epochs: float) -> int:

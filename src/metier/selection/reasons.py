@@ -52,7 +52,11 @@ def _of_length(one: Planned, items: Sequence[Any], language: str | None) -> list
     lengths = np.array([len(found.ids) for found in tokenizer.encode_batch(texts)])
     steps = max(1, round(one.epochs * lengths.mean() * len(items) / settings["token_budget"]))
     rate = settings["learning_rate"]
-    why = f"for {steps:,} steps; the more steps, the lower the rate" if rate is None else "its default"
+    why = (
+        f"for {steps:,} {'step' if steps == 1 else 'steps'}; the more steps, the lower the rate"
+        if rate is None
+        else "its default"
+    )
     rate = default_learning_rate(steps) if rate is None else rate
     most = one.method.__class__().get_params(deep=False)["epochs"]
     epochs = "its default" if one.epochs == most else f"of {most}, as many as fit into the budget"

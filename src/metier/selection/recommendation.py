@@ -13,6 +13,7 @@ import numpy as np
 
 from metier.evaluation import higher_is_better, is_fraction
 from metier.evaluation.comparison import Comparison
+from metier.evaluation.measure_table import metric_name
 from metier.selection.scores import Scores
 
 # Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
@@ -128,7 +129,7 @@ def _reason(
     metric: str,
 ) -> str:
     gap = abs(comparison.difference)
-    points = f"{gap * 100:.1f} points" if is_fraction(metric) else f"{gap:.3g} in {metric}"
+    points = f"{gap * 100:.1f} points" if is_fraction(metric) else f"{gap:.3g} in {metric_name(metric)}"
     if one is best:
         return f"{one.name} has the highest score, but {chosen.name} is statistically tied with it and cheaper."
     if is_tied:

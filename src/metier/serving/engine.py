@@ -15,9 +15,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, Field
 
+from metier.bundles import Bundle
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.inputs import TEXT, InputKind
+from metier.text.segmentation import segment
 
 
 class ServingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -122,6 +124,10 @@ class Engine:
         def load() -> Answering:
             model = self._load()
             model.predict([self._kind_of(model).example])
+            if isinstance(model, Bundle) and model.manifest.data.language == "zh":
+                segment(
+                    "中文"
+                )  # The example is English, and the dictionary of Chinese takes a while to unpack.
             return model
 
         try:
