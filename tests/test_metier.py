@@ -25,3 +25,10 @@ def test_python_dash_m_is_the_command_line():
         [sys.executable, "-m", "metier", "--version"], capture_output=True, text=True, check=True
     )
     assert shown.stdout == f"metier {metier.__version__}\n"
+
+
+def test_the_catalogue_is_read_without_scikit_learn():
+    """Every command reads it, most of them without training anything."""
+    code = "import sys; import metier.catalogue; print(sorted({'scipy', 'sklearn', 'torch', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n", done.stderr

@@ -3,10 +3,10 @@
 The names below are imported on first use: predictors need some of these modules without importing scipy.
 """
 
-import pkgutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metier.evaluation.softmax import softmax
+from metier.late_names import found_late
 
 if TYPE_CHECKING:
     from metier.evaluation.calibration import (
@@ -123,7 +123,4 @@ _FOUND_IN = {
 _MODULE_OF = {name: module for module, names in _FOUND_IN.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
-    return pkgutil.resolve_name(f"{__name__}.{_MODULE_OF[name]}:{name}")
+__getattr__ = found_late(__name__, _MODULE_OF)
