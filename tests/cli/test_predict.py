@@ -214,7 +214,7 @@ def test_a_missing_text_column_names_those_there_are(ask, tmp_path, unseen):
         (["--input", "in.csv"], "go together"),
         (["--output", "out.csv", "a text"], "go together"),
         (["a text", "--top", "0"], "--top"),
-        (["--input", "in.csv", "--output", "out.xlsx"], "does not end in a format"),
+        (["--input", "in.csv", "--output", "out.xls"], "does not end in a format"),
         (["--input", "absent.csv", "--output", "out.csv"], "absent.csv"),
         (["--input", "in.csv", "--output", "no/folder/out.csv"], "Could not write"),
     ],

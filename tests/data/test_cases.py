@@ -1,8 +1,10 @@
 """Files in the forms that tools and people write (`cases/README.md`): read right, or refused with the reason."""
 
 import json
+from datetime import date
 from pathlib import Path
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from metier.audit import examine
 from metier.data import iterate, open_writer, read, read_alike, split_rows
 from metier.data.importers import import_rows
-from metier.errors import BrokenRowError, BrokenValueError, DataError, MissingColumnError
+from metier.errors import BrokenRowError, BrokenValueError, DataError, MissingColumnError, MissingExtraError
 
 CASES = Path(__file__).parent / "cases"
 
@@ -462,3 +464,40 @@ def test_a_question_and_its_answer_with_a_label_are_a_pair(tmp_path):
     assert (rows.roles.text, rows.roles.text_pair, rows.roles.label) == ("question", "answer", "label")
     rows = read(table(tmp_path, "question,answer\nwho are you,it is me\nwhere is it,over there\n"))
     assert (rows.roles.text, rows.roles.target) == ("question", "answer")
+
+
+# Excel
+
+
+def test_a_workbook_is_written_and_read(tmp_path):
+    source = pa.table({"text": ["a b", "c d"], "label": ["007", None], "n": [1, 2], "f": [0.5, None]})
+    with open_writer(tmp_path / "a.xlsx") as writer:
+        writer.write(source)
+        writer.write(source.slice(0, 1))
+    rows = read(tmp_path / "a.xlsx")
+    assert rows.column("label") == ["007", None, "007"]
+    assert rows.table.column("n").to_pylist() == ["1", "2", "1"]
+    (given,) = iterate(tmp_path / "a.xlsx")
+    with open_writer(tmp_path / "b.jsonl") as writer:
+        writer.write(given.table)
+    assert json.loads((tmp_path / "b.jsonl").read_text().splitlines()[0])["n"] == 1
+
+
+def test_a_workbook_without_names_and_with_several_sheets(tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("data")
+    for row in (["first text", "x", date(2026, 5, 4)], ["other text", "x", None], ["more text", "y", None]):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    rows = read(tmp_path / "a.xlsx", text="column_1", label="column_2")
+    assert rows.labels == ["x", "x", "y"]
+    assert rows.table.column("column_3")[0].as_py().startswith("2026-05-04")
+    assert noted(rows, "the sheet data is read, of 2 (Sheet)")
+
+
+def test_without_openpyxl_its_extra_is_named(tmp_path, monkeypatch):
+    with open_writer(tmp_path / "a.xlsx") as writer:
+        writer.write(pa.table({"text": ["a b"]}))
+    monkeypatch.setattr("metier.data.formats.excel.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'metier\[excel\]'"):
+        read(tmp_path / "a.xlsx")

@@ -61,7 +61,7 @@ def test_a_missing_folder_is_reported_before_any_work(tmp_path):
         pytest.fail("the writer should not have opened")
 
 
-@pytest.mark.parametrize("name", ["out.xlsx", "out", "out.json", "out.parquet.gz", "out.txt"])
+@pytest.mark.parametrize("name", ["out.xls", "out.xlsx.gz", "out", "out.json", "out.parquet.gz", "out.txt"])
 def test_an_ending_that_cannot_be_written_is_refused(tmp_path, name):
     with pytest.raises(CallError, match=r"End it in \.csv"):
         open_writer(tmp_path / name)

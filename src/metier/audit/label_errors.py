@@ -28,6 +28,7 @@ from metier.tasks.inputs import TEXT, input_of_rows
 from metier.text import segment
 
 MOST_ROWS = 50_000
+MOST_NUMBERS = 25_000_000  # In any of the matrices of rows, labels and words; each takes 8 bytes a number.
 N_FOLDS = 4
 ODDS = 100.0
 FEWEST_ROWS = 20  # With fewer the mean probabilities of the labels are too noisy.
@@ -44,12 +45,18 @@ def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding
     classes, codes = np.unique([str(given[position]) for position in labelled], return_inverse=True)
     if len(classes) < 2 or len(labelled) < FEWEST_ROWS:
         return
+    if len(labelled) * len(classes) > MOST_NUMBERS:
+        yield _not_searched(rows, len(classes))
+        return
     texts = rows.texts
     words = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, min_df=2, dtype=np.float32)
     try:
         features = words.fit_transform([texts[int(position)] for position in labelled])
     except ValueError:
         return  # No two texts share a word.
+    if features.shape[1] * len(classes) > MOST_NUMBERS:
+        yield _not_searched(rows, len(classes))
+        return
     probabilities = out_of_fold(features, codes, random_state=random_state)
     suspicious, better = find_suspicious(probabilities, codes)
     if not len(suspicious):
@@ -66,6 +73,11 @@ def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding
         "metier check --show label-errors",
         {"fraction": len(suspicious) / len(labelled)},
     )
+
+
+def _not_searched(rows: Rows, n_labels: int) -> Finding:
+    sentence = f"mislabelled rows were not searched for, as {n_labels:,} labels in {len(rows):,} rows take too much memory"
+    return Finding("label-errors", "note", sentence, origin=rows.origin)
 
 
 def _words_and_pairs(text: str) -> list[str]:

@@ -31,7 +31,7 @@ from metier.tasks.inputs import InputKind
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 BATCH_LINES = 256
 # Files whose cells hold one value each.
-FLAT = frozenset({".csv", ".tsv", ".txt"})
+FLAT = frozenset({".csv", ".tsv", ".txt", ".xlsx"})
 ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 
 

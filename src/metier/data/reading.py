@@ -25,6 +25,7 @@ from metier.data.formats.batches import BATCH_ROWS, Batches
 from metier.data.formats.conll import read_conll
 from metier.data.formats.csv import read_csv
 from metier.data.formats.data_file import DataFile, recognise
+from metier.data.formats.excel import read_excel
 from metier.data.formats.folder import data_files, labelled_texts, read_labelled_texts, split_of
 from metier.data.formats.json import read_json
 from metier.data.formats.lines import is_table, read_lines
@@ -56,7 +57,7 @@ def read(
     Parameters
     ----------
     source : path, Rows, DataFrame, Arrow table, list of mappings, list of (text, label), or list of str
-        A file of CSV, TSV, JSON, JSON lines, Parquet, CoNLL, SQuAD JSON or text lines, each possibly gzipped;
+        A file of CSV, TSV, JSON, JSON lines, Parquet, Excel, CoNLL, SQuAD JSON or text lines, each possibly gzipped;
         or a folder: of data files of one shape, or with one sub-folder per label and one .txt file per text.
     encoding, delimiter : str, optional
         None: detected.
@@ -345,6 +346,8 @@ def _open(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
         return read_json(file, encoding=options.encoding, batch_rows=batch_rows, keep_types=options.keep_types)
     if file.format == "Parquet":
         return read_parquet(file, batch_rows=batch_rows)
+    if file.format == "Excel":
+        return read_excel(file, header=options.header, batch_rows=batch_rows, keep_types=options.keep_types)
     if is_table(file, options.encoding):
         table = _read_table(replace(file, format="TSV"), options, batch_rows)
         return Batches(

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from metier.data.formats.batches import as_string, given_values
 from metier.data.formats.conll_lines import conll_lines
 from metier.data.formats.data_file import FORMATS
+from metier.data.formats.excel import ExcelSheet
 from metier.errors import CallError, DataError, StorageError
 
 
@@ -94,14 +95,14 @@ class TableWriter:
 def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str = "spans") -> TableWriter:
     """Open a file to write rows to, in the format of its suffix. Use it with `with`.
 
-    CSV and TSV hold strings and numbers; columns of lists or objects need JSON lines or Parquet. CoNLL holds
+    CSV, TSV and Excel hold strings and numbers; columns of lists or objects need JSON lines or Parquet. CoNLL holds
     texts with spans, and nothing else of a row.
 
     Parameters
     ----------
     path : path
-        Ends in .csv, .tsv, .jsonl, .ndjson, .conll or .parquet, and then .gz to compress (not Parquet,
-        which is compressed itself).
+        Ends in .csv, .tsv, .jsonl, .ndjson, .conll, .parquet or .xlsx, and then .gz to compress (not the last two,
+        which are compressed themselves).
     text, spans : str
         The columns for CoNLL.
 
@@ -122,11 +123,13 @@ def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str 
         return TableWriter(path, lambda partial, schema: _Csv(partial, schema, gzipped, delimiter))
     if kind == "JSON lines":
         return TableWriter(path, lambda partial, schema: _JsonLines(partial, schema, gzipped))
+    if kind == "Excel" and not gzipped:
+        return TableWriter(path, _Excel)
     if kind == "CoNLL":
         return TableWriter(path, lambda partial, schema: _Conll(partial, schema, gzipped, text, spans))
     raise CallError(
         f"{path} does not end in a format that can be written. "
-        "End it in .csv, .tsv, .jsonl, .conll or .parquet; add .gz to the first four to compress."
+        "End it in .csv, .tsv, .jsonl, .conll, .parquet or .xlsx; add .gz to the first four to compress."
     )
 
 
@@ -165,12 +168,7 @@ class _TextFile:
 
 class _Csv:
     def __init__(self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str):
-        nested = [field.name for field in schema if pa.types.is_nested(field.type)]
-        if nested:
-            raise CallError(
-                f"CSV and TSV cannot hold lists or objects, as in {', '.join(map(repr, nested))}. "
-                "Write JSON lines (.jsonl) or Parquet (.parquet) instead."
-            )
+        _check_flat(schema, "CSV and TSV")
         self._schema = schema
         self._file = _TextFile(path, gzipped)
         self._plain = csv.writer(self._file.text, delimiter=delimiter, lineterminator="\n")
@@ -192,6 +190,29 @@ class _Csv:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _check_flat(schema: pa.Schema, what: str) -> None:
+    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+    if nested:
+        raise CallError(
+            f"{what} cannot hold lists or objects, as in {', '.join(map(repr, nested))}. "
+            "Write JSON lines (.jsonl) or Parquet (.parquet) instead."
+        )
+
+
+class _Excel:
+    def __init__(self, path: Path, schema: pa.Schema):
+        _check_flat(schema, "Excel")
+        self._schema = schema
+        self._sheet = ExcelSheet(path, [str(name) for name in schema.names])
+
+    def write(self, table: pa.Table) -> None:
+        columns = [column.to_pylist() for column in _aligned(table, self._schema).columns]
+        self._sheet.write(list(zip(*columns, strict=True)))
+
+    def close(self) -> None:
+        self._sheet.close()
 
 
 class _JsonLines:

@@ -31,7 +31,9 @@ def put(path, content):
         ("rows.csv.gz", gzip.compress(ROWS * 9_000, mtime=0)[:-20], "ends too early"),
         ("rows.jsonl.gz", gzip.compress(b'{"text": "a b"}\n' * 9_000, mtime=0)[:-20], "ends too early"),
         ("rows.parquet.gz", gzip.compress(b"PAR1" * 9_000, mtime=0)[:-20], "ends too early"),
-        ("rows.xlsx", b"PK\x03\x04\x00", "ends in '.xlsx'; expected .csv.*Excel workbook"),
+        ("rows.xls", b"PK\x03\x04\x00", "ends in '.xls'; expected .csv.*Excel workbook"),
+        ("rows.xlsx", b"\xd0\xcf\x11\xe0", "named .xlsx, but .*old Office document"),
+        ("rows.xlsx", b"PK\x03\x04\x00", "is a broken workbook"),
         ("rows", ROWS, "no ending that names a format"),
     ],
 )

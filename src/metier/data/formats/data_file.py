@@ -23,8 +23,9 @@ FORMATS = {
     ".iob2": "CoNLL",
     ".bio": "CoNLL",
     ".txt": "text lines",
+    ".xlsx": "Excel",
 }
-KNOWN_SUFFIXES = ".csv, .tsv, .jsonl, .json, .parquet, .conll or .txt, each with .gz if it is compressed"
+KNOWN_SUFFIXES = ".csv, .tsv, .jsonl, .json, .parquet, .conll, .txt or .xlsx, each with .gz if it is compressed"
 # A tag of a CoNLL file: O, or a mark of BIO, IOBES or BILOU before a label.
 TAG = re.compile(r"O|[BIELSUM]-\S+")
 TAGGED_HEAD_BYTES = 50_000
@@ -33,7 +34,11 @@ TAGGED_HEAD_BYTES = 50_000
 _SIGNATURES = (
     (b"PAR1", "Parquet", "Rename it to end in .parquet."),
     (b"\x1f\x8b", "gzip", "Rename it to end in .gz after its format, as in rows.csv.gz."),
-    (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)", "Unpack it, or export the sheet as CSV."),
+    (
+        b"PK\x03\x04",
+        "a zip archive or an Excel workbook (.xlsx)",
+        "Unpack it, or rename the workbook to end in .xlsx.",
+    ),
     (b"\xd0\xcf\x11\xe0", "an old Office document (.xls, .doc)", "Export the sheet as CSV."),
     (b"%PDF", "PDF", "Extract its rows into CSV first."),
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
@@ -203,5 +208,10 @@ def _check_first_bytes(file: DataFile) -> None:
             f"{file.origin} is named .parquet, but its first bytes say it is {what}. "
             "Rename it after its format (.csv, .jsonl, …), or write it as Parquet again."
         )
-    if file.format != "Parquet" and found:
+    if file.format == "Excel" and not head.startswith(b"PK"):
+        what = found[0] if found else "no workbook"
+        raise UnreadableFileError(
+            f"{file.origin} is named .xlsx, but its first bytes say it is {what}. Save it again as .xlsx, or as CSV."
+        )
+    if file.format not in ("Parquet", "Excel") and found:
         raise UnreadableFileError(f"{file.origin} is named as {file.format}, but it is {found[0]}. {found[1]}")
