@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metier.data import read
-from metier.data.augmenting import NEAR_COPY, augment_rows, check_augmentable
 from metier.errors import CallError
+from metier.selection.rows.augmented_rows import NEAR_COPY, augment_rows, check_augmentable
 from metier.text.augmentation import build_way, parse_augmentations
 from metier.text.duplicates import near_duplicates
 from metier.text.offsets import Edit

@@ -8,9 +8,9 @@ from metier import catalogue
 from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
 from metier.data import Rows, Splits
-from metier.data.augmenting import augment_rows, check_augmentable
 from metier.errors import MissingExtraError
 from metier.predictors.loading import load_predictor
+from metier.selection.rows.augmented_rows import augment_rows, check_augmentable
 from metier.selection.settings import TrainSettings
 from metier.text.augmentation import (
     BACK,
