@@ -5,8 +5,8 @@ The names below are imported on first use: predictors need some of these modules
 
 from typing import TYPE_CHECKING
 
+from metier import late_names
 from metier.evaluation.softmax import softmax
-from metier.late_names import found_late
 
 if TYPE_CHECKING:
     from metier.evaluation.calibration import (
@@ -123,4 +123,4 @@ _FOUND_IN = {
 _MODULE_OF = {name: module for module, names in _FOUND_IN.items() for name in names}
 
 
-__getattr__ = found_late(__name__, _MODULE_OF)
+__getattr__ = late_names.found_late(__name__, _MODULE_OF)

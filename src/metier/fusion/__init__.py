@@ -5,8 +5,8 @@ The names below are imported on first use: the catalogue reads the table of ense
 
 from typing import TYPE_CHECKING
 
+from metier import late_names
 from metier.fusion.ensemble import ENSEMBLES, ensemble_builder, ensembles
-from metier.late_names import found_late
 
 if TYPE_CHECKING:
     from metier.fusion.average import Average, AverageFit, export_average, fit_average
@@ -37,4 +37,6 @@ _NAMES_OF = {
     "certificate": ("CascadeCertificate", "certify_cascade"),
     "retrieve_read": ("RetrieveReadFit", "export_retrieve_read", "fit_retrieve_read"),
 }
-__getattr__ = found_late(__name__, {name: module for module, names in _NAMES_OF.items() for name in names})
+__getattr__ = late_names.found_late(
+    __name__, {name: module for module, names in _NAMES_OF.items() for name in names}
+)
