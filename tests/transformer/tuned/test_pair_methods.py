@@ -53,8 +53,10 @@ LEAST_RIGHT = {"frozen_pair.v1": 0.85, "bi_encoder.v1": 0.85, "cross_encoder.v1"
 
 
 @pytest.fixture(scope="module", params=sorted(METHODS))
-def fitted(request, tiny_base, pairs):
-    return METHODS[request.param](tiny_base).fit(*pairs["train"], validation=pairs["validation"])
+def fitted(request, tiny_base, small_base, pairs):
+    # Two epochs on the small base teach a bi-encoder too little.
+    base = tiny_base if request.param == "bi_encoder.v1" else small_base
+    return METHODS[request.param](base).fit(*pairs["train"], validation=pairs["validation"])
 
 
 @pytest.fixture(scope="module")
@@ -141,24 +143,24 @@ def test_what_is_wrong_is_said(fitted, predictor, pairs):
 
 
 class TestBiEncoder:
-    def test_says_that_it_must_know_the_label_of_a_match(self, tiny_base, pairs):
+    def test_says_that_it_must_know_the_label_of_a_match(self, small_base, pairs):
         X, y = pairs["train"]
         letters = ["a" if label == "0" else "b" for label in y]
         with pytest.raises(DataError, match="match_label"):
-            BiEncoder(base=str(tiny_base)).fit(X, letters)
+            BiEncoder(base=str(small_base)).fit(X, letters)
         with pytest.raises(DataError, match="'c'"):
-            BiEncoder(base=str(tiny_base), match_label="c").fit(X, letters)
+            BiEncoder(base=str(small_base), match_label="c").fit(X, letters)
 
-    def test_without_validation_it_chooses_on_pairs_it_holds_out(self, tiny_base, pairs):
+    def test_without_validation_it_chooses_on_pairs_it_holds_out(self, small_base, pairs):
         X, y = pairs["unseen"]
-        method = BiEncoder(base=str(tiny_base), epochs=1).fit(X, y)
+        method = BiEncoder(base=str(small_base), epochs=1).fit(X, y)
         assert method.chosen_params_["stop_epoch"] == 1
         assert set(method.chosen_params_["head"]) == {"weight", "bias"}
 
-    def test_matches_alone_bring_partners_nearer(self, tiny_base, pairs, tmp_path):
+    def test_matches_alone_bring_partners_nearer(self, small_base, pairs, tmp_path):
         matches = [pair for pair, label in zip(*pairs["train"], strict=True) if label == "1"]
         unseen = [pair for pair, label in zip(*pairs["unseen"], strict=True) if label == "1"]
-        method = BiEncoder(base=str(tiny_base), epochs=2).fit_matches(matches, validation=unseen)
+        method = BiEncoder(base=str(small_base), epochs=2).fit_matches(matches, validation=unseen)
 
         def rank(vectors):
             one, other = (vectors([pair[side] for pair in unseen]) for side in ("text", "text_pair"))
@@ -179,7 +181,7 @@ class TestBiEncoder:
 
 
 @pytest.mark.parametrize("kind", [BiEncoder, CrossEncoder])
-def test_what_an_epoch_costs_is_measured_on_pairs(kind, tiny_base, pairs):
+def test_what_an_epoch_costs_is_measured_on_pairs(kind, small_base, pairs):
     X, y = pairs["validation"]
-    cost = kind(base=str(tiny_base), token_budget=256).measure(X, y, n_batches=1)
+    cost = kind(base=str(small_base), token_budget=256).measure(X, y, n_batches=1)
     assert 0 < cost.seconds_per_row < cost.seconds_per_epoch
