@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 import metier
@@ -15,6 +16,7 @@ import metier
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NO_TORCH = 'raise ImportError("torch must not be imported to answer")\n'
 
+MOST_ROWS = 400
 # By task: a file, a candidate, what `train` has to be told, a question, and the field that answers it.
 TASKS = {
     "classification": ("banking77/test.csv", "tfidf_linear", {}, {"text": "my card never came"}, "label"),
@@ -77,13 +79,16 @@ def served(request, tmp_path_factory):
     """A running service of a task's bundle, and what to ask it."""
     file, candidate, options, question, field = TASKS[request.param]
     folder = tmp_path_factory.mktemp(request.param)
+    roles = {name: told for name, told in options.items() if name != "task"}
+    rows = metier.read(EXAMPLES / file, **roles)
+    picked = np.random.default_rng(0).permutation(len(rows))[:MOST_ROWS]
     run = metier.train(
-        EXAMPLES / file,
+        rows.take(picked),
         candidates=[candidate],
         budget="2m",
         run=folder / "run",
-        settings={"refit": False},
-        **options,
+        settings={"refit": False, "data": {"keep_rare": True}},
+        task=options.get("task"),
     )
     assert run.report["task"] == request.param
     (folder / "blocked").mkdir()
