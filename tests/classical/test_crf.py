@@ -93,9 +93,11 @@ def test_the_penalty_that_is_not_set_is_chosen(given, tried, diseases, tagged):
     assert (method.chosen_params_["c1"], method.chosen_params_["c2"]) == (best["c1"], best["c2"])
 
 
-def test_same_rows_same_answers(diseases, fitted, tagged):
-    again = Crf(max_iterations=40).fit(*diseases[0], validation=tagged("ncbi_disease", "dev", 100))
-    assert again.predict_spans(diseases[1][0]) == fitted.predict_spans(diseases[1][0])
+def test_same_rows_same_answers(diseases, tagged):
+    rows, validation = [part[:150] for part in diseases[0]], tagged("ncbi_disease", "dev", 40)
+    once, again = (Crf(max_iterations=40).fit(*rows, validation=validation) for _ in range(2))
+    assert any(once.predict(diseases[1][0]))
+    assert again.predict_spans(diseases[1][0]) == once.predict_spans(diseases[1][0])
 
 
 def test_exported_answers_alike(fitted, folder, diseases):
@@ -228,7 +230,7 @@ def test_without_validation_it_holds_some_rows_back(diseases):
 
 
 def test_a_given_gazetteer_is_seen(tmp_path, diseases):
-    texts, spans = diseases[0]
+    texts, spans = (part[:300] for part in diseases[0])
     (tmp_path / "g.csv").write_text(
         "phrase,label\nzzyzx fever,Disease\n"
         + "".join(
