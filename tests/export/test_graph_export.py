@@ -29,8 +29,8 @@ from metier.training.heads.linear_probe import fit_probe
 
 
 @pytest.fixture(scope="module")
-def base(tiny_base):
-    return resolve_base(str(tiny_base))
+def base(small_base):
+    return resolve_base(str(small_base))
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ class TestChoice:
             model = onnx.load(path)
             for tensor in model.graph.initializer:
                 if tensor.name.endswith("_scales"):
-                    tensor.raw_data = np.ones(tensor.dims, dtype=np.float32).tobytes()
+                    tensor.raw_data = np.zeros(tensor.dims, dtype=np.float32).tobytes()
             onnx.save(model, path)
 
         monkeypatch.setattr(export, "quantize", ruin)
