@@ -4,6 +4,7 @@ import yaml
 from metier.catalogue import resolve
 from metier.errors import CallError, SettingsError
 from metier.runs.run_folder import SETTINGS_FILE, RunFolder
+from metier.selection import api
 from metier.selection.settings import TrainSettings, check_settings, load_settings, settings_text
 
 
@@ -91,3 +92,13 @@ def test_texts_of_any_language_are_written_as_they_are_read(tmp_path):
     assert "主题" in (tmp_path / "run" / "settings.yaml").read_text("utf-8")
     assert load_settings(run.settings_path).order == ("低", "高")
     assert not list((tmp_path / "run").glob("*.partial"))
+
+
+def test_python_takes_an_order_as_the_command_line_does(monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        api, "begin", lambda sources, settings, *rest, **options: given.append(settings) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        api.train([{"text": "a", "label": "low"}], order=["low", "high"])
+    assert given[0].order == ("low", "high")

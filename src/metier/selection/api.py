@@ -26,6 +26,7 @@ def train(
     budget: str | None = None,
     candidates: Sequence[str] | None = None,
     task: str | None = None,
+    order: Sequence[str] | None = None,
     settings: TrainSettings | Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     overwrite: bool = False,
@@ -45,6 +46,8 @@ def train(
         Time for everything, as `10m`; overrides the settings.
     candidates : sequence of str, optional
         Names from the catalogue; overrides the settings.
+    order : sequence of str, optional
+        Grades from the lowest to the highest; the task is then ordinal.
     settings : TrainSettings or mapping, optional
         Every other setting.
     run : path, optional
@@ -65,7 +68,7 @@ def train(
     MetierError
         For everything the user can fix.
     """
-    chosen = _settings(settings, budget=budget, candidates=candidates, task=task, roles=roles)
+    chosen = _settings(settings, budget=budget, candidates=candidates, task=task, order=order, roles=roles)
     folder = None if resume is None else RunFolder.open(Path(resume))
     if folder is not None:
         chosen = _resumed(load_settings(folder.settings_path), chosen)
@@ -127,6 +130,7 @@ def _settings(
     budget: str | None,
     candidates: Sequence[str] | None,
     task: str | None,
+    order: Sequence[str] | None,
     roles: Mapping[str, str | None],
 ) -> TrainSettings:
     values = settings.model_dump() if isinstance(settings, TrainSettings) else dict(settings or {})
@@ -136,6 +140,8 @@ def _settings(
         values["candidates"] = tuple(catalogue.full_name(name) for name in candidates)
     if task is not None:
         values["task"] = task
+    if order is not None:
+        values["order"] = tuple(order)
     data = values.get("data") or {}
     data = data.model_dump() if not isinstance(data, Mapping) else dict(data)
     values["data"] = data | {role: column for role, column in roles.items() if column is not None}
