@@ -75,3 +75,10 @@ def test_no_row_is_predicted_by_a_model_trained_on_it():
     codes = np.tile([0, 1], 20)
     probabilities = out_of_fold(eye(40, format="csr"), codes, random_state=0)
     assert np.allclose(probabilities, 0.5)
+
+
+def test_thousands_of_labels_are_not_searched_and_that_is_said():
+    rows = read([{"text": f"word{n % 6_000} more", "label": f"code {n % 6_000}"} for n in range(24_000)])
+    (finding,) = check_label_errors(rows)
+    assert finding.severity == "note"
+    assert "6,000 labels in 24,000 rows take too much memory" in finding.sentence

@@ -247,3 +247,14 @@ def test_the_plan_gives_short_times_in_seconds(seconds, said):
     facts = {"cores": 1, "precision": "bf16", "language": "en", "base": "none"}
     plan = Plan([Planned("a.v1", Epochs(), seconds=seconds)], (), refit=False, facts=facts)
     assert f"1 candidate in about {said}, " in plan.sentence
+
+
+def test_one_row_of_each_of_very_many_labels_has_to_fit():
+    dear, cheap_one = cheap(seconds=2_000.0), cheap("majority.v1", seconds=0.1)
+    for left in (0, 120):
+        fit_into(Budget(145, left, 10 * GB, n_rows=20_000, n_labels=7_000, refit=False), [cheap_one, dear])
+        assert cheap_one.runs
+    assert "it needs about 2300 s" in dear.why_dropped
+    fit_into(Budget(1_000, 975, 10 * GB, n_rows=20_000, n_labels=7_000, refit=False), [cheap_one, dear])
+    assert dear.runs
+    assert dear.fraction >= 0.35

@@ -27,6 +27,8 @@ FAIR_PART = 0.25
 FAIR_ROWS = 5_000
 # On fewer rows than this a candidate says nothing about all of them, unless there are no more.
 FEWEST_ROWS = 300
+# What takes no longer runs in any case, so that there is something to ship.
+ALWAYS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,8 @@ class Budget:
         Free on this machine.
     n_rows : int
         Training rows.
+    n_labels : int
+        Labels of the task; a part of the rows holds each of them.
     refit : bool
         Whether models are to be trained again on all rows.
     growth : float
@@ -193,6 +197,7 @@ class Budget:
     left_seconds: float
     memory_bytes: int
     n_rows: int = 0
+    n_labels: int = 0
     refit: bool = True
     growth: float = 1.0
 
@@ -204,7 +209,7 @@ class Budget:
     @property
     def smallest_fraction(self) -> float:
         """The least part of the rows that anything is trained on."""
-        return min(1.0, FEWEST_ROWS / max(1, self.n_rows))
+        return min(1.0, max(FEWEST_ROWS, self.n_labels) / max(1, self.n_rows))
 
 
 @dataclass
@@ -280,6 +285,8 @@ def fit_into(budget: Budget, candidates: Sequence[Planned]) -> bool:
             one.why_dropped, one.waits = None, False
         if one.runs and one.cost.memory_bytes > budget.memory_bytes:
             one.drop(_too_large(one, budget))
+        if one.runs and _has_too_many_labels(one, budget):
+            one.drop(_too_long(one, budget))
     running = [one for one in candidates if one.runs]
     kept = _affordable(running, budget)
     for one in running:
@@ -291,6 +298,12 @@ def fit_into(budget: Budget, candidates: Sequence[Planned]) -> bool:
         refit = _size(one, parts[0], budget, spare=max(0.0, left - sum(parts))) and refit
         left -= one.seconds
     return refit
+
+
+def _has_too_many_labels(one: Planned, budget: Budget) -> bool:
+    """Whether one row of each of very many labels is already more than fits, however cheap a method is."""
+    needed = one.cost.total(one.fewest_epochs, budget.smallest_fraction)
+    return budget.n_labels > FEWEST_ROWS and needed > max(budget.left_seconds, ALWAYS_SECONDS)
 
 
 def _affordable(running: Sequence[Planned], budget: Budget) -> list[Planned]:

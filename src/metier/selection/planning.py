@@ -91,6 +91,7 @@ class Planner:
             self.clock.left_seconds - OVERHEAD_SECONDS,
             psutil.virtual_memory().available,
             n_rows=len(self.items),
+            n_labels=len(self.builder.decisions.task.labels),
             refit=self.builder.settings.refit,
             growth=1 + len(self.splits.validation) / max(1, len(self.items)),
         )
