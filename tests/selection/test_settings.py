@@ -102,3 +102,25 @@ def test_python_takes_an_order_as_the_command_line_does(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         api.train([{"text": "a", "label": "low"}], order=["low", "high"])
     assert given[0].order == ("low", "high")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"\x00\xff", "not YAML"),
+        (b"1: 2\n", "1: unknown"),
+        (b"methods: {tfidf_linear: {1: 2}}\n", "methods.tfidf_linear.1: unknown"),
+        (b"methods: {soup: 3}\n", "1 fault;"),
+        (b"budget_minutes: .inf\n", "finite"),
+    ],
+)
+def test_a_file_that_holds_no_settings_is_refused_with_what_is_wrong_in_it(tmp_path, content, fault):
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(content)
+    with pytest.raises(CallError, match=fault):
+        load_settings(path)
+
+
+def test_an_override_whose_value_is_not_yaml():
+    with pytest.raises(CallError, match="brackets"):
+        load_settings(overrides=["methods.encoder.epochs=[1"])

@@ -110,7 +110,9 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     order: tuple[str, ...] | None = Field(
         default=None, description="Order of ordinal labels, the lowest first."
     )
-    budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
+    budget_minutes: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="Time for everything, report included."
+    )
     candidates: tuple[str, ...] | None = Field(
         default=None, description="Methods to compare; None: the defaults of the task."
     )
@@ -227,10 +229,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise CallError(
             f"The settings file {path} cannot be read ({error.strerror}). Check --settings."
         ) from None
-    except yaml.YAMLError as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise CallError(f"{path} is not YAML: {error}. Fix it, or write a new one with a run.") from None
     if not isinstance(values, dict):
         raise CallError(f"{path} should hold settings as `name: value`; found {type(values).__name__}.")
+    return _with_text_names(values)
+
+
+def _with_text_names(values: Any) -> Any:
+    """Give the settings with every name as text: YAML reads `1:` as a number, which no setting is called."""
+    if isinstance(values, dict):
+        return {str(name): _with_text_names(value) for name, value in values.items()}
     return values
 
 
@@ -245,7 +254,12 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values = values.setdefault(key, {})
         if not isinstance(values, dict):
             raise CallError(f"--set {override}: {key!r} is a value, not a group of settings.")
-    values[keys[-1]] = yaml.safe_load(value)
+    try:
+        values[keys[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise CallError(
+            f"--set {override}: the value is not YAML. Close its brackets, or put a text in quotes."
+        ) from None
 
 
 def _metric_faults(metrics: Any) -> list[str]:
@@ -277,7 +291,7 @@ def _method_faults(name: str, arguments: Any) -> list[str]:
     if name not in known:
         return [f"methods.{name}: no method has this name.{suggest(name, known)}"]
     if not isinstance(arguments, Mapping):
-        return [f"methods.{name}: expected arguments as `name: value`, found {arguments!r}"]
+        return []  # The model of all settings has reported it.
     try:
         model = _model_of(catalogue.resolve(known[name]))
     except (
