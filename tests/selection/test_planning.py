@@ -1,5 +1,7 @@
 """What candidates will cost is measured; what cannot be measured does not run without a clock."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from metier.classical import Majority
@@ -25,6 +27,9 @@ def planner(tmp_path):
     return Planner(CandidateBuilder(RunFolder(tmp_path), settings, decisions), splits, Clock(60.0), ignore)
 
 
+COST = {"seconds_fixed": 0.0, "seconds_per_epoch": 0.0, "seconds_per_answer": 0.0, "memory_bytes": 0}
+
+
 class Measured(Majority):
     """A baseline that measures what it costs, and fails at it."""
 
@@ -32,7 +37,9 @@ class Measured(Majority):
         self.error = error
 
     def measure(self, X, y=None):
-        raise self.error
+        if isinstance(self.error, Exception):
+            raise self.error
+        return self.error
 
 
 def measuring(monkeypatch, error):
@@ -45,6 +52,9 @@ def measuring(monkeypatch, error):
         (MemoryError(), "it ran out of memory"),
         (BaseModelError("the base is broken"), "the base is broken"),
         (RuntimeError("no luck"), "a bug (RuntimeError: no luck); see train.log"),
+        (SimpleNamespace(**COST, seconds_before=float("nan")), "a bug (ValueError: measure() gave"),
+        (SimpleNamespace(**COST, seconds_before=-1.0), "a bug (ValueError: measure() gave"),
+        (3, "a bug (AttributeError"),
     ],
 )
 def test_what_cannot_be_measured_does_not_run(planner, monkeypatch, error, why):

@@ -5,6 +5,7 @@ of them, from which its cost at all rows and labels follows. How many epochs a m
 many of the rows, is decided in `plan`, so that the learning-rate schedule ends where the time does.
 """
 
+import math
 import time
 import traceback
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.plan import OVERHEAD_SECONDS, Budget, CandidateCost, Plan, Planned, fit_into
-from metier.tasks.method_contract import Measurable, Method, SuitsSomeRows
+from metier.tasks.method_contract import Measurable, MeasuredCost, Method, SuitsSomeRows
 
 SAMPLE_ROWS = (200, 800)
 # A second sample is fitted unless it would take longer than this.
@@ -119,6 +120,7 @@ class Planner:
         if not isinstance(method, Measurable):
             return self._timed_on_a_sample(name, method)
         found = method.measure(self.items, self.targets)
+        _check_measured(found)
         # What writes takes seconds for every row that it is compared on, and a base milliseconds.
         stated, n_validation = catalogue.capabilities(name), len(self.splits.validation)
         answers = n_validation + len(self.splits.test)
@@ -210,3 +212,16 @@ def cost_of_all(samples: Sequence[Sample], work: float) -> CandidateCost:
         fixed = max(0.0, last.seconds - slope * last.work)
     grown = max(0, last.memory_bytes - last.before_bytes) * work / last.work
     return CandidateCost(round(fixed, 6), last.memory_bytes + int(grown), 0.0, round(slope * work, 6))
+
+
+def _check_measured(found: MeasuredCost) -> None:
+    """Raise `ValueError` for a cost that no plan can be made of; a plug-in's method may state anything."""
+    seconds = (
+        found.seconds_fixed,
+        found.seconds_before,
+        found.seconds_per_epoch,
+        found.seconds_per_answer,
+        found.memory_bytes,
+    )
+    if not all(math.isfinite(one) and one >= 0 for one in seconds):
+        raise ValueError(f"measure() gave seconds or bytes that are negative or not finite: {seconds}")
