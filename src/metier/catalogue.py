@@ -7,8 +7,8 @@ import pkgutil
 from typing import Any
 
 from metier.errors import CallError, MissingExtraError, UnknownNameError
-from metier.fusion.ensemble import ENSEMBLES, ensembles
-from metier.plug_ins import plug_ins
+from metier.fusion.ensemble import ENSEMBLES, ensemble_factory, ensembles
+from metier.plug_ins import check_parts, load_plug_in, plug_ins
 from metier.tasks.method_contract import Capabilities, CostRank, StatesCapabilities
 
 METHODS = {
@@ -68,6 +68,10 @@ SEARCH, DISTILLATION = "searched.v1", "distilled.v1"  # What `--search` and `--d
 # Ensembles that are built only from the candidates of a run, and are not estimators.
 RUN_ENSEMBLES = tuple(name for name in ENSEMBLES if name not in METHODS)
 
+PLUG_INS = "metier.methods"
+# What a run calls of a method; a scikit-learn estimator has all but the export.
+PARTS = ("fit", "predict", "export", "get_params", "set_params", "_get_param_names")
+
 # Ways of making training rows that need a base.
 WAYS = {
     "masked_substitution": "metier.transformer.unlabelled.masked_substitution:masked_substitution",
@@ -91,7 +95,7 @@ def names() -> list[str]:
     return [
         *METHODS,
         *RUN_ENSEMBLES,
-        *(name for name in plug_ins("metier.methods") if name not in METHODS),
+        *(name for name in plug_ins(PLUG_INS) if name not in METHODS),
         *(name for name in ensembles() if name not in ENSEMBLES),
     ]
 
@@ -105,13 +109,17 @@ def resolve(name: str) -> Any:
         If no method has that name.
     MissingExtraError
         If the method needs parts that are not installed.
+    PlugInError
+        If it is of a plug-in, and broken.
     """
     full = full_name(name)
     if full in ensembles() and full not in METHODS:
         raise CallError(
             f"{full} is made of a run's candidates and cannot be built alone. Name it in --candidates."
         )
-    return _load({**plug_ins("metier.methods"), **METHODS}[full], f"The method {full}")
+    if full in METHODS:
+        return _load(METHODS[full], f"The method {full}")
+    return load_plug_in(PLUG_INS, full, parts=PARTS)
 
 
 def resolve_way(name: str) -> Any:
@@ -133,10 +141,16 @@ def capabilities(name: str) -> Capabilities:
     """Give what a method states about itself; raises as `resolve` does."""
     full = full_name(name)
     if full in ensembles() and full not in METHODS:
+        if full not in ENSEMBLES:
+            ensemble_factory(full)  # One that is broken is refused before any work.
         return Capabilities(cost=CostRank.ENSEMBLE)
     method = resolve(full)
     # A plug-in written before methods stated anything is as good as a classical one.
-    return method.capabilities if isinstance(method, StatesCapabilities) else Capabilities()
+    if not isinstance(method, StatesCapabilities):
+        return Capabilities()
+    if full not in METHODS:
+        check_parts(method.capabilities, PLUG_INS, full, vars(Capabilities()))
+    return method.capabilities
 
 
 def is_ensemble(name: str) -> bool:

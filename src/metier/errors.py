@@ -6,6 +6,7 @@ MetierError
 │   ├── UnknownNameError         a method, base, task or metric that does not exist
 │   ├── SettingsError            unknown or out-of-range settings, listed together
 │   ├── MissingExtraError        an optional package that is not installed
+│   ├── PlugInError              a plug-in that cannot be imported, or lacks a part
 │   ├── NoNetworkError           something that needs a network
 │   └── RequestError             a request to the service that cannot be answered
 ├── DataError                    the rows cannot be used                             exit 1
@@ -104,6 +105,18 @@ class MissingExtraError(CallError, ImportError):
     def __init__(self, what: str, *, extra: str):
         super().__init__(
             f"{what} needs packages that are not installed. Install them with: pip install 'metier[{extra}]'"
+        )
+
+
+class PlugInError(CallError):
+    """A plug-in that cannot be imported, or lacks a part of its contract."""
+
+    code = "bad_plug_in"
+
+    def __init__(self, group: str, name: str, place: str, fault: str):
+        super().__init__(
+            f"The plug-in {name} ({place}, entry point group {group}) cannot be used: {fault}. "
+            "Correct or uninstall the package that adds it, or leave its name out."
         )
 
 

@@ -4,12 +4,12 @@ import functools
 import hashlib
 import importlib.util
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from metier.errors import MissingExtraError, WrongHashError
-from metier.plug_ins import plug_ins
+from metier.plug_ins import load_plug_in, plug_ins
 from metier.user_cache import build_once, user_cache
 
 
@@ -129,6 +129,7 @@ def _hash(path: str, size: int, modified_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+PLUG_INS = "metier.bases"
 # Short name of a base: where its entry, a `KnownBase`, stands; a plug-in's entry point says the same.
 BASES = {
     "minilm": "metier.bases.known.minilm:MINILM",
@@ -139,17 +140,17 @@ BASES = {
 
 def base_names() -> list[str]:
     """Give every known short name, ours first."""
-    return [*BASES, *(name for name in plug_ins("metier.bases") if name not in BASES)]
+    return [*BASES, *(name for name in plug_ins(PLUG_INS) if name not in BASES)]
 
 
 def known_base(name: str) -> KnownBase | None:
-    """Give the entry of a short name; None where it is none."""
-    place = BASES.get(name)
-    if place is None and "/" not in name:  # A path or a hub name is none, and plug-ins take a while to look up.
-        place = plug_ins("metier.bases").get(name)
-    if place is None:
-        return None
-    entry: KnownBase = pkgutil.resolve_name(place)
+    """Give the entry of a short name; None where it is none; raises `PlugInError` if a plug-in's is broken."""
+    entry: KnownBase | None = None
+    if name in BASES:
+        entry = pkgutil.resolve_name(BASES[name])
+    # A path or a hub name is none, and plug-ins take a while to look up.
+    elif "/" not in name and name in plug_ins(PLUG_INS):
+        entry = load_plug_in(PLUG_INS, name, parts=(part.name for part in fields(KnownBase)))
     return entry
 
 

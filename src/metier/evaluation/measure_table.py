@@ -4,7 +4,7 @@ group `metier.metrics`.
 A plug-in's entry point has the measure's name and leads to a `RowMeasure`; ours come first.
 """
 
-import pkgutil
+from dataclasses import fields
 
 from metier.errors import UnknownNameError
 from metier.evaluation.answer_measures import ANSWER_MEASURES
@@ -17,7 +17,7 @@ from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
 from metier.evaluation.row_statistics import RowMeasure
 from metier.evaluation.score_measures import SCORE_MEASURES
 from metier.evaluation.text_measures import TEXT_MEASURES
-from metier.plug_ins import plug_ins
+from metier.plug_ins import load_plug_in, plug_ins
 
 MEASURES: dict[str, RowMeasure] = {
     one.name: one
@@ -73,6 +73,8 @@ def find_measure(metric: Metric) -> RowMeasure:
     ------
     UnknownNameError
         If no measure has that name.
+    PlugInError
+        If it is of a plug-in, and broken.
     """
     if isinstance(metric, RowMeasure):
         return metric
@@ -81,8 +83,7 @@ def find_measure(metric: Metric) -> RowMeasure:
     added = plug_ins(PLUG_INS)
     if metric not in added:
         raise UnknownNameError("metric", metric, known=[*MEASURES, *METRICS, *added])
-
-    found: RowMeasure = pkgutil.resolve_name(added[metric])
+    found: RowMeasure = load_plug_in(PLUG_INS, metric, parts=(part.name for part in fields(RowMeasure)))
     return found
 
 

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from metier.errors import UnknownNameError
 from metier.fusion.candidates import Candidates
-from metier.plug_ins import plug_ins
+from metier.plug_ins import check_parts, load_plug_in, plug_ins
 from metier.runs.run_folder import Entry
 from metier.runs.stored_answers import StoredAnswers
 
@@ -206,6 +206,12 @@ def ensemble_builder(name: str) -> Builder:
     return ensemble_factory(name)(name)
 
 
+def check_builder(name: str, builder: Builder) -> None:
+    """Raise `PlugInError` if what a plug-in's ensemble is built with lacks a part of `Builder`."""
+    if name not in ENSEMBLES:
+        check_parts(builder, GROUP, name, ("guarantee", "build", "write", "certificate_facts"))
+
+
 def ensemble_factory(name: str) -> Callable[[str], Builder]:
     """Give what is called with the name of an ensemble; its docstring is the page of the ensemble.
 
@@ -213,11 +219,15 @@ def ensemble_factory(name: str) -> Callable[[str], Builder]:
     ------
     UnknownNameError
         If no ensemble has that name.
+    PlugInError
+        If it is of a plug-in, and broken.
     """
     known = ensembles()
     if name not in known:
         raise UnknownNameError("ensemble", name, known=known)
-    factory: Callable[[str], Builder] = pkgutil.resolve_name(known[name])
+    if name not in ENSEMBLES:
+        return cast(Callable[[str], Builder], load_plug_in(GROUP, name, parts=("__call__",)))
+    factory: Callable[[str], Builder] = pkgutil.resolve_name(ENSEMBLES[name])
     return factory
 
 

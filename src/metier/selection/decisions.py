@@ -103,6 +103,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     check_unlabelled(names, task.name, settings)
     precision = training_precision() if importlib.util.find_spec("torch") else "fp32"
     ensembles = tuple(one for one in names if catalogue.is_ensemble(one))
+    _stated(ensembles, None)  # A plug-in's that is broken is refused before any work.
     return RunDecisions(task, note, languages, base, precision, candidates, ensembles, searched)
 
 
