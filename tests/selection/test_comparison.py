@@ -8,7 +8,7 @@ import pytest
 from metier.bases.precision import mixed_precision
 from metier.classical import Majority, TfidfLinear
 from metier.data import Splits, read
-from metier.errors import BudgetError, DataError
+from metier.errors import BudgetError, DataError, PlugInError
 from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
 from metier.selection.budget import Clock
@@ -212,6 +212,53 @@ def test_a_refit_keeps_the_choices_and_is_not_made_twice(comparison):
     again.train_candidates(plan(Planned("tfidf_linear.v1", method)))
     again.refit(["tfidf_linear.v1"], {"tfidf_linear.v1": method})
     assert not any("refit" in step for step in steps)
+
+
+class RefitFailing(Majority):
+    """A baseline that can be fitted only while there are validation rows."""
+
+    def fit(self, X, y, *, validation=None, **options):
+        if validation is None:
+            raise RuntimeError("no luck")
+        return super().fit(X, y, validation=validation, **options)
+
+
+def test_a_refit_that_fails_leaves_the_first_fit_and_says_so(comparison):
+    said = []
+    one = comparison(lambda progress: said.append(progress.what))
+    methods = {"majority.v1": RefitFailing(), "tfidf_linear.v1": TfidfLinear()}
+    one.train_candidates(plan(*(Planned(name, method) for name, method in methods.items())))
+    one.refit(list(methods), methods)
+    assert [entry.trained_on for entry in one.trained] == ["train", "train + validation"]
+    assert any("majority.v1: the refit failed" in sentence and "no luck" in sentence for sentence in said)
+    assert one.answered("majority.v1", one.validation_items, "validation").predicted
+
+
+class OddFacts(Majority):
+    """A baseline that states what JSON cannot hold."""
+
+    def fit(self, X, y, **options):
+        super().fit(X, y, **options)
+        self.facts_ = {"odd": object()}
+        return self
+
+
+def test_facts_that_cannot_be_stored_fail_their_candidate_alone(comparison):
+    one = comparison()
+    one.train_candidates(plan(Planned("majority.v1", OddFacts()), Planned("tfidf_linear.v1", TfidfLinear())))
+    assert [entry.status for entry in one.entries] == ["failed", "trained"]
+    assert one.run.entry("majority.v1").why.startswith("a bug (TypeError")
+
+
+def test_an_ensemble_that_cannot_be_built_fails_alone(comparison, monkeypatch):
+    def broken(name):
+        raise PlugInError("metier.ensembles", name, "own:Ensemble", "it has no build")
+
+    monkeypatch.setattr("metier.selection.comparison.ensemble_builder", broken)
+    one = comparison()
+    one.train_candidates(plan(Planned("majority.v1", Majority())))
+    one.build_ensembles(["average.v1"])
+    assert [entry.status for entry in one.entries] == ["trained", "failed"]
 
 
 def test_an_ensemble_of_too_few_is_dropped_with_its_reason(comparison):

@@ -19,7 +19,7 @@ from metier.bases.precision import trained_in
 from metier.data.rows import Rows
 from metier.data.strata import part_of
 from metier.errors import BudgetError, MetierError
-from metier.fusion.ensemble import Builder, ensemble_builder
+from metier.fusion.ensemble import Builder, check_builder, ensemble_builder
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.runs.run_folder import Entry, RunFolder, percent
@@ -147,9 +147,15 @@ class Comparison:
 
     def build_ensemble(self, name: str) -> Entry:
         """Give the entry of an ensemble; what was trained can be shipped without it, so it may fail."""
-        self.builders[name] = ensemble_builder(name)
+
+        def build() -> Entry:
+            builder = ensemble_builder(name)
+            check_builder(name, builder)
+            self.builders[name] = builder
+            return builder.build(self)
+
         with self.clock.phase(name):
-            return self._guarded(name, lambda: self.builders[name].build(self))
+            return self._guarded(name, build)
 
     def add(self, entry: Entry) -> None:
         """Keep an entry, in the run's folder too."""
@@ -161,12 +167,12 @@ class Comparison:
         return self.builder.build(name)
 
     def refit(self, names: Sequence[str], methods: dict[str, Method]) -> None:
-        """Train candidates again on train + validation, with the choices they made."""
+        """Train candidates again on train + validation, with the choices they made; who fails stays as it was."""
         items = [*self.task.items(self.train), *self.task.items(self.validation)]
         targets = [*self.task.targets(self.train), *self.task.targets(self.validation)]
         for entry in self.trained:
             if entry.name in names and not entry.members and entry.trained_on == "train":
-                self._refit_one(entry, methods[entry.name], items, targets)
+                self._refit_or_keep(entry, methods[entry.name], items, targets)
         self._write_ensembles_again()
 
     def measure_again(self, test_items: Sequence[Any]) -> None:
@@ -235,9 +241,13 @@ class Comparison:
             entry = Entry(planned.name, status="failed", why=planned.why_failed)
         else:
             with self.clock.phase(planned.name):
-                entry = self._guarded(planned.name, lambda: self._train_one(planned, plan))
+                entry = self._guarded(planned.name, lambda: self._saved(self._train_one(planned, plan)))
         self.run.log(f"{entry.name}: {entry.status} {entry.why or ''} in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
+        return entry
+
+    def _saved(self, entry: Entry) -> Entry:
+        self.run.save_entry(entry)  # Facts that JSON cannot hold are a fault of the method.
         return entry
 
     def _guarded(self, name: str, work: Callable[[], Entry]) -> Entry:
@@ -281,7 +291,14 @@ class Comparison:
             validation=(self.validation_items, self.task.targets(self.validation)),
         )
 
-    def _refit_one(self, entry: Entry, method: Method, items: list[Any], targets: list[Any]) -> None:
+    def _refit_or_keep(self, entry: Entry, method: Method, items: list[Any], targets: list[Any]) -> None:
+        outcome = self._guarded(entry.name, lambda: self._refit_one(entry, method, items, targets))
+        if outcome.status == "failed":
+            kept = f"{entry.name}: the refit failed, the model trained on train is kept: {outcome.why}"
+            self.run.log(kept)
+            self.listener(Progress(kept, 1, 1, unit=""))
+
+    def _refit_one(self, entry: Entry, method: Method, items: list[Any], targets: list[Any]) -> Entry:
         again: Method = clone(method).set_params(**entry.params)
         if "time_limit_minutes" in again.get_params(deep=False) and entry.fraction < 1:
             # The clock of the first fit was that of a part of the rows.
@@ -294,6 +311,7 @@ class Comparison:
         entry.trained_on, entry.fraction = "train + validation", 1.0
         self.run.log(f"{entry.name}: refit in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
+        return entry
 
     def _write_ensembles_again(self) -> None:
         refitted = {entry.name for entry in self.trained if entry.trained_on != "train"}
