@@ -52,9 +52,9 @@ def rows(queries):
 
 
 @pytest.fixture(scope="module")
-def settings(tiny_base):
+def settings(small_base):
     # Dropout on, so that the state of chance counts too.
-    return {"base": str(tiny_base), "epochs": 2, "token_budget": 256, "dropout": 0.1, "C": 0.01}
+    return {"base": str(small_base), "epochs": 2, "token_budget": 256, "dropout": 0.1, "C": 0.01}
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,9 @@ def parts():
 
 
 @pytest.fixture(scope="module")
-def soup(parts, tiny_base):
+def soup(parts, small_base):
     (X, y), validation = parts
-    return Soup(base=str(tiny_base), ingredients=3, epochs=2).fit(X, y, validation=validation)
+    return Soup(base=str(small_base), ingredients=3, epochs=2).fit(X, y, validation=validation)
 
 
 def test_the_soup_loses_nothing_to_its_best_ingredient_on_validation(soup):
@@ -58,11 +58,11 @@ def test_a_mean_of_weights_is_their_mean_and_leaves_whole_numbers_alone():
     assert mean["places"].tolist() == [0, 1]
 
 
-def test_a_refit_averages_the_recipes_that_were_kept(soup, parts, tiny_base):
+def test_a_refit_averages_the_recipes_that_were_kept(soup, parts, small_base):
     (X, y), _ = parts
-    again = Soup(base=str(tiny_base), epochs=2, **soup.chosen_params_).fit(X, y)
+    again = Soup(base=str(small_base), epochs=2, **soup.chosen_params_).fit(X, y)
     trained = [
-        Encoder(**{"base": str(tiny_base), "epochs": 2, **recipe}).fit(X, y)
+        Encoder(**{"base": str(small_base), "epochs": 2, **recipe}).fit(X, y)
         for recipe in soup.chosen_params_["recipes"]
     ]
     expected = torch.stack([encoder.model_.head.weight for encoder in trained]).mean(0)
@@ -79,7 +79,7 @@ def test_what_ships_answers_as_the_average(soup, parts, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"), [({"ingredients": 1}, "ingredients is 1, expected"), ({}, "no validation rows")]
 )
-def test_what_cannot_be_averaged_is_refused(parts, tiny_base, settings, words):
+def test_what_cannot_be_averaged_is_refused(parts, small_base, settings, words):
     (X, y), validation = parts
     with pytest.raises(SettingsError, match=words):
-        Soup(base=str(tiny_base), **settings).fit(X, y, validation=validation if settings else None)
+        Soup(base=str(small_base), **settings).fit(X, y, validation=validation if settings else None)
