@@ -25,15 +25,15 @@ QUICK = {"epochs": 4, "learning_rate": 1e-3, "token_budget": 512, "precision": "
 @pytest.fixture(scope="module")
 def diseases(tagged):
     return (
-        tagged("ncbi_disease", "train", 300),
+        tagged("ncbi_disease", "train", 200),
         tagged("ncbi_disease", "dev", 60),
         tagged("ncbi_disease", "test", 100),
     )
 
 
 @pytest.fixture(scope="module")
-def fitted(tiny_base, diseases):
-    return TokenEncoder(base=str(tiny_base), **QUICK).fit(*diseases[0], validation=diseases[1])
+def fitted(small_base, diseases):
+    return TokenEncoder(base=str(small_base), **QUICK).fit(*diseases[0], validation=diseases[1])
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +86,15 @@ def test_no_illegal_tags_come_out_where_the_head_speaks_for_them(fitted, disease
     assert not legal_steps(1)[0, 2]
 
 
-def test_the_choices_are_enough_for_another_fit(fitted, diseases):
-    assert set(fitted.chosen_params_) <= set(fitted.get_params())
-    again = TokenEncoder(base="auto", **QUICK).set_params(**fitted.chosen_params_).fit(*diseases[0])
-    if fitted.facts_["best_epoch"] == QUICK["epochs"]:
-        assert again.predict(diseases[2][0]) == fitted.predict(diseases[2][0])
-    assert again.decoder_ == fitted.decoder_
+def test_the_choices_are_enough_for_another_fit(small_base, diseases):
+    (texts, spans), validation, (unseen, _) = diseases
+    few = QUICK | {"epochs": 2}
+    first = TokenEncoder(base=str(small_base), **few).fit(texts[:60], spans[:60], validation=validation)
+    assert set(first.chosen_params_) <= set(first.get_params())
+    again = TokenEncoder(base="auto", **few).set_params(**first.chosen_params_).fit(texts[:60], spans[:60])
+    assert first.facts_["best_epoch"] == 2
+    assert again.predict(unseen) == first.predict(unseen)
+    assert again.decoder_ == first.decoder_
 
 
 def test_facts(fitted, diseases):
@@ -101,10 +104,10 @@ def test_facts(fitted, diseases):
     assert all("entity_f1" in epoch for epoch in fitted.facts_["epochs"])
 
 
-def test_edges_inside_words_are_counted(tiny_base):
+def test_edges_inside_words_are_counted(small_base):
     texts, spans = ["unbreakable", "breaking it"], [[[2, 7, "x"]], [[0, 8, "x"]]]
     settled = {"stop_epoch": 1, "epochs": 1, "outside_bias": 0.0, "calibration": (1.0, 0.0)}
-    method = TokenEncoder(base=str(tiny_base), **settled).fit(texts, spans)
+    method = TokenEncoder(base=str(small_base), **settled).fit(texts, spans)
     assert method.facts_["unaligned_spans"] == 1
 
 
@@ -190,7 +193,9 @@ def test_plain_transformers_rebuild_it(folder, diseases):
     pieces = cut(graph._tokenizer, "mutations in ataxia telangiectasia")
     (logits,) = graph._run([graph._frame.around(pieces, graph._frame.windows(len(pieces.ids))[0])])
     assert [tag for _, tag in tags] == [tag_names(["Disease"])[best] for best in logits.argmax(axis=1)]
-    assert [subword for subword, _ in tags][:3] == ["[CLS]", "mutations", "in"]
+    subwords = graph._tokenizer.encode("mutations in ataxia telangiectasia", add_special_tokens=True).tokens
+    assert [subword for subword, _ in tags] == subwords
+    assert "".join(subwords[1:5]).replace("##", "").startswith("mutations")
 
 
 def test_int8_is_kept_only_where_it_is_proved(fitted, tmp_path):
@@ -214,8 +219,8 @@ def test_chinese_by_character_through_another_language_model(e5_base, tagged):
     )
 
 
-def test_measure_says_what_an_epoch_costs(tiny_base, diseases):
-    cost = TokenEncoder(base=str(tiny_base)).measure(diseases[0][0][:60])
+def test_measure_says_what_an_epoch_costs(small_base, diseases):
+    cost = TokenEncoder(base=str(small_base)).measure(diseases[0][0][:60])
     assert cost.seconds_per_epoch > 0
     assert cost.seconds_per_row == pytest.approx(cost.seconds_per_epoch / 60)
 
