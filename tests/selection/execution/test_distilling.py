@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture(scope="module")
-def run(tiny_base, tmp_path_factory):
+def run(small_base, tmp_path_factory):
     rows = metier.read(str(EXAMPLES / "banking77" / "train.csv"))
     labels = np.array(rows.labels)
     picked = np.flatnonzero(np.isin(labels, sorted(set(labels))[:6]))
@@ -31,7 +31,7 @@ def run(tiny_base, tmp_path_factory):
         budget="5m",
         candidates=["tfidf_linear", "encoder", "average", "distilled"],
         settings={
-            "base": str(tiny_base),
+            "base": str(small_base),
             "refit": False,
             "threads": 1,
             "methods": {"encoder": {"epochs": 5, "precision": "fp32"}},
@@ -146,8 +146,8 @@ def test_the_student_has_the_settings_of_the_encoder_and_is_fitted_where_candida
     assert given["time_limit_minutes"] == 10.0
 
 
-def test_a_trained_student_adapts_its_base_as_the_settings_say(tiny_base, tmp_path):
-    run = ready(tmp_path, base=str(tiny_base))
+def test_a_trained_student_adapts_its_base_as_the_settings_say(small_base, tmp_path):
+    run = ready(tmp_path, base=str(small_base))
     fitted = []
 
     def fit(job):
