@@ -13,6 +13,7 @@ import pytest
 from metier.bundles import ManifestFacts, load_bundle, seal
 from metier.classical import TfidfLinear
 from metier.cli import program
+from metier.cli.predict import _rows_roughly
 from metier.predictors.loading import read_settings
 
 LABELS = (
@@ -267,3 +268,9 @@ def test_bytes_that_are_no_text_are_the_callers_to_mend(bundle, tmp_path):
     assert done.returncode == 1
     assert b"stdin is not" in done.stderr
     assert b"Internal error" not in done.stderr
+
+
+def test_progress_over_a_file_does_not_count_the_line_of_names(tmp_path):
+    for name, n_rows in (("rows.csv", 2), ("rows.jsonl", 3), ("rows.json", None)):
+        (tmp_path / name).write_text("a\nb\nc\n")
+        assert _rows_roughly(tmp_path / name) == n_rows

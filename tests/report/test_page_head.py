@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from metier.report import page
+from metier.tasks.ner import NamedEntities
 
 
 @pytest.mark.parametrize(
-    ("task", "title"),
-    [("ner", "Named entity recognition"), ("ordinal", "Ordinal classification"), ("own_task", "Own task")],
+    ("facts", "title"),
+    [
+        ({"task": "ner", "task_title": NamedEntities.title}, "Named entity recognition"),
+        ({"task": "classification"}, "Classification"),
+    ],
 )
-def test_a_task_is_called_by_its_whole_name(task, title):
+def test_a_task_is_called_by_its_whole_name(facts, title):
     report = json.loads((Path(__file__).parent / "small_report.json").read_text("utf-8"))
-    assert f"<span>{title} of " in page.render_report(report | {"task": task})
+    assert f"<span>{title} of " in page.render_report(report | facts)

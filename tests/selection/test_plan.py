@@ -258,3 +258,9 @@ def test_one_row_of_each_of_very_many_labels_has_to_fit():
     fit_into(Budget(1_000, 975, 10 * GB, n_rows=20_000, n_labels=7_000, refit=False), [cheap_one, dear])
     assert dear.runs
     assert dear.fraction >= 0.35
+
+
+def test_what_takes_longest_to_train_is_left_out_first_though_it_is_cheap_in_use():
+    candidates = [frozen("static.v1", fixed=67.0, seconds=1.0), frozen("b.v1", seconds=12.0), tuned()]
+    fit_into(budget(65.0, n_rows=300), candidates)
+    assert [one.name for one in candidates if one.runs] == ["b.v1", "tuned.v1"]

@@ -107,6 +107,11 @@ def test_the_example_of_every_kind_can_be_asked(name):
     assert json.loads(json.dumps(kind.example)) == kind.example
 
 
+def test_of_a_long_ranking_the_first_texts_are_shown():
+    record = {"matches": [{"text": letter, "score": 0.5} for letter in "abcde"]}
+    assert ANSWERS["ranking"].shown(record) == "a (0.50); b (0.50); c (0.50); 2 more with --json"
+
+
 def test_a_ranking_is_right_where_the_first_text_answers():
     assert ANSWERS["ranking"].is_right(["a", "b"], ["b", "x"])
     assert not ANSWERS["ranking"].is_right(["a"], ["x", "a"])

@@ -222,7 +222,10 @@ def _rows_roughly(source: Path) -> int | None:
     if source.suffix.lower() not in ONE_LINE_A_ROW:
         return None
     with source.open("rb") as file:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    return (
+        max(0, lines - 1) if source.suffix.lower() in (".csv", ".tsv") else lines
+    )  # The first names the columns.
 
 
 def _free_names(batch: Rows, answers: AnswerBatch, top: int | None) -> dict[str, str]:

@@ -10,17 +10,6 @@ NO_TEST = (
     "choices, so they are a little too good. Give separate test rows with --test."
 )
 
-# Names of tasks that are abbreviated on the command line; other names are shown as they are.
-TITLES = {
-    "multi_label": "Multi-label classification",
-    "ordinal": "Ordinal classification",
-    "ner": "Named entity recognition",
-    "relation": "Relation extraction",
-    "extractive_qa": "Extractive question answering",
-    "text_pair": "Text matching",
-    "generation": "Text generation",
-}
-
 
 def head_of(page: Page) -> dict[str, Any]:
     """Give what stands above the sections: the recommendation, its numbers and its reasons."""
@@ -34,7 +23,7 @@ def head_of(page: Page) -> dict[str, Any]:
     return {
         "title": _capitalised(title),
         "lead": _capitalised(lead).rstrip(".") + ".",
-        "task": TITLES.get(report["task"], _capitalised(report["task"]).replace("_", " ")),
+        "task": _capitalised(report.get("task_title") or report["task"]),
         "origin": report["data"]["origin"],
         "created": report["created"],
         "day": written.day(report["created"]),

@@ -307,8 +307,13 @@ def _has_too_many_labels(one: Planned, budget: Budget) -> bool:
 
 
 def _affordable(running: Sequence[Planned], budget: Budget) -> list[Planned]:
-    """What needs no base, so that there is something to ship, and as many of the others, cheap first, as get enough."""
-    extra = [one for one in running if one.needs_base]
+    """What needs no base, so that there is something to ship, and as many of the others as get enough.
+
+    Those that take least come first: what is cheap in use may take longest to train (static embeddings are distilled).
+    """
+    extra = sorted(
+        (one for one in running if one.needs_base), key=lambda one: one.cost.total(one.fewest_epochs)
+    )
     for count in range(len(extra), 0, -1):
         left_out = {one.name for one in extra[count:]}
         kept = [one for one in running if one.name not in left_out]

@@ -93,6 +93,7 @@ def build_report(
         "run": str(comparison.run.path),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": comparison.task.name,
+        "task_title": comparison.task.title or comparison.task.name,
         "primary_metric": metric,
         "metrics": {
             name: _kind_of(name)

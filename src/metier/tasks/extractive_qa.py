@@ -37,6 +37,7 @@ class ExtractiveQa(PlainTask):
     primary_metric: str = "answer_f1"
     metrics: ClassVar[tuple[str, ...]] = METRICS
     name: ClassVar[str] = NAME
+    title: ClassVar[str] = "extractive question answering"
     labels: ClassVar[tuple[str, ...]] = ()
     input: ClassVar[InputKind] = QUESTION
     answer: ClassVar[AnswerKind] = PASSAGE_ANSWER

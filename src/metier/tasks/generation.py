@@ -74,6 +74,7 @@ class Generation(PlainTask):
     is_dialogue: bool = False
 
     name: ClassVar[str] = NAME
+    title: ClassVar[str] = "text generation"
     answer: ClassVar[AnswerKind] = WRITTEN_TEXT
     labels: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = METRICS

@@ -34,6 +34,7 @@ class MultiLabel(PlainTask):
     primary_metric: str = "set_micro_f1"
 
     name: ClassVar[str] = NAME
+    title: ClassVar[str] = "multi-label classification"
     metrics: ClassVar[tuple[str, ...]] = METRICS
     answer: ClassVar[AnswerKind] = LABEL_SET
 

@@ -33,6 +33,7 @@ class NamedEntities(PlainTask):
     primary_metric: str = "entity_f1"
     metrics: ClassVar[tuple[str, ...]] = METRICS
     name: ClassVar[str] = NAME
+    title: ClassVar[str] = "named entity recognition"
     answer: ClassVar[AnswerKind] = SPANS
 
     @classmethod

@@ -33,6 +33,7 @@ class Ordinal(PlainTask):
     primary_metric: str = "quadratic_kappa"
 
     name: ClassVar[str] = NAME
+    title: ClassVar[str] = "ordinal classification"
     is_ordered: ClassVar[bool] = True  # Metrics take the places of grades, not their names.
     metrics: ClassVar[tuple[str, ...]] = METRICS
     answer: ClassVar[AnswerKind] = GRADE

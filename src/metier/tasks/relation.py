@@ -45,6 +45,7 @@ class Relation(PlainTask):
     metrics: tuple[str, ...] = ("accuracy", "macro_f1")
 
     name: ClassVar[str] = NAME
+    title: ClassVar[str] = "relation extraction"
     input: ClassVar[InputKind] = MARKED_TEXT
     answer: ClassVar[AnswerKind] = RELATION
 

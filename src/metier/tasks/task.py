@@ -50,6 +50,11 @@ class Task(Protocol):
         ...
 
     @property
+    def title(self) -> str:
+        """What people call it, where its name is short; else nothing."""
+        ...
+
+    @property
     def input(self) -> InputKind:
         """The form of its questions."""
         ...
@@ -146,6 +151,7 @@ class Streams(Protocol):
 class PlainTask:
     """Defaults of a task."""
 
+    title: ClassVar[str] = ""  # For people, where the name is short: "named entity recognition".
     is_ordered: ClassVar[bool] = False
     negative_label: str | None = None
     match_label: str | None = None

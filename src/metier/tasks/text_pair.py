@@ -60,6 +60,7 @@ class TextPair(PlainTask):
     primary_metric: str = "accuracy"
 
     name: ClassVar[str] = NAME
+    title: ClassVar[str] = "text matching"
     metrics: ClassVar[tuple[str, ...]] = METRICS
     input: ClassVar[InputKind] = PAIR
     answer: ClassVar[AnswerKind] = LABEL

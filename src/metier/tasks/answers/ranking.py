@@ -42,8 +42,11 @@ class Ranking(AnswerKind):
         return bool(predicted) and predicted[0] in target
 
     def shown(self, record: Mapping[str, Any]) -> str:
-        """Give the texts with their scores."""
-        return "; ".join(f"{match['text']} ({match['score']:.2f})" for match in record["matches"])
+        """Give the first texts with their scores, and say how many more there are."""
+        matches = record["matches"]
+        first = [f"{match['text']} ({match['score']:.2f})" for match in matches[:SHOWN_MATCHES]]
+        more = [f"{len(matches) - SHOWN_MATCHES} more with --json"] if len(matches) > SHOWN_MATCHES else []
+        return "; ".join([*first, *more])
 
     def lines(self, row: Mapping[str, Any]) -> list[Line]:
         """Give what answers the query, and the first texts that were found."""
