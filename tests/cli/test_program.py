@@ -251,3 +251,25 @@ def test_libraries_are_quiet_for_the_program_only():
     assert seen("import metier, metier.cli") == ["None", "None"]
     assert seen(quiet) == ["error", "false"]
     assert seen(quiet, TRANSFORMERS_VERBOSITY="info") == ["info", "false"]
+
+
+def test_a_crash_is_reported_from_a_folder_that_is_gone(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert report_failure(RuntimeError("no luck"), ["doctor"]) == 3
+    said = capsys.readouterr().err
+    path = Path(re.search(r"Please send (\S+) to", said)[1])
+    assert "RuntimeError" in path.read_text("utf-8")
+    path.unlink()
+
+
+def test_doctor_answers_from_a_folder_that_is_gone(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setenv("METIER_CACHE", "a/relative/cache")
+    assert program.run(["doctor", "--json"]) in (0, 1)
+    assert "our_fault" not in capsys.readouterr().out

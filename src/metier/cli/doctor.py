@@ -113,7 +113,7 @@ def _base_facts(base: KnownBase) -> dict[str, Any]:
 
 def _free_bytes(folder: Path) -> int:
     # The cache may not exist yet; its disk does.
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    existing = next(place for place in (folder, *folder.parents, Path("/")) if place.exists())
     return shutil.disk_usage(existing).free
 
 

@@ -76,9 +76,9 @@ def write_crash_file(failure: BaseException, args: Sequence[str]) -> Path:
     """Write what a maintainer needs into the working folder, or a temporary one where that is refused."""
     text = "\n".join(_crash_lines(failure, args)) + "\n"
     name = f"metier-crash-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
-    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
+    for folder in (Path.cwd, tempfile.gettempdir):
         try:
-            path = folder / name
+            path = Path(folder()) / name  # The working folder may be gone.
             path.write_text(text, encoding="utf-8")
         except OSError:
             continue
