@@ -141,7 +141,7 @@ def test_a_fault_of_the_method_is_not_cured_by_time(comparison):
     with pytest.raises(BudgetError) as caught:
         comparison().train_candidates(plan(Planned("majority.v1", Failing(DataError("the rows are odd")))))
     assert str(caught.value) == (
-        "No candidate could be trained. majority.v1: the rows are odd Name others with --candidates."
+        "No candidate could be trained. majority.v1: the rows are odd. Name others with --candidates."
     )
 
 

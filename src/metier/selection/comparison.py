@@ -327,7 +327,7 @@ class Comparison:
 
 def _nothing_trained(plan: Plan, entries: Sequence[Entry]) -> str:
     """Say why nothing was trained; more time is the cure only where time was short."""
-    reasons = "; ".join(f"{entry.name}: {entry.why}" for entry in entries)
+    reasons = "; ".join(f"{entry.name}: {entry.why}" for entry in entries).rstrip(".") + "."
     short = any(one.waits for one in plan.candidates)
     cure = "Give more time with --budget, or name others with --candidates." if short else (
         "Name others with --candidates."

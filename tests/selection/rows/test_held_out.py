@@ -9,6 +9,7 @@ from metier.audit import examine
 from metier.data import read
 from metier.errors import (
     DataError,
+    EmptyDataError,
     InterruptedRunError,
     MissingLabelError,
     RareLabelError,
@@ -18,6 +19,7 @@ from metier.errors import (
 from metier.selection.conduct import begin
 from metier.selection.rows.preparation import Sources
 from metier.selection.settings import check_settings
+from metier.tasks.inputs.pair import PAIR
 
 CASES = Path(__file__).parents[2] / "data" / "cases" / "test_rows_late"
 CANDIDATES = ("majority.v1",)
@@ -102,3 +104,16 @@ def test_a_run_stopped_by_its_test_rows_goes_on_with_fixed_ones(tmp_path):
         train(settings=settings, budget="1m", run=run, listener=stop)
     written(test, "bill wrong again,b", "parcel is late,a", "login fails,c")
     assert train(resume=run).report["data"]["rows"]["test"] == 3
+
+
+ROWS = [{"text": f"the card number {n}", "label": "ab"[n % 2]} for n in range(40)]
+
+
+def test_rows_that_are_all_left_out_as_leaks_are_a_fault_of_the_call():
+    with pytest.raises(EmptyDataError, match="--drop-leaks left out 40"):
+        begun(ROWS, ROWS, data={"drop_leaks": True})
+
+
+def test_a_task_of_pairs_on_rows_with_one_text_says_how_to_name_the_other():
+    with pytest.raises(MissingLabelError, match="--role text_pair="):
+        PAIR.from_rows(read(ROWS))

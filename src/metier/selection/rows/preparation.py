@@ -5,7 +5,7 @@ from typing import Any, Protocol, Self
 
 from metier.audit import Audit, drop_leaks, examine
 from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
-from metier.errors import CallError
+from metier.errors import CallError, EmptyDataError
 from metier.runs.run_folder import RunFolder, plain
 from metier.selection.rows.augmenting import AugmentationBase, augment_splits
 from metier.selection.rows.unlabelled import read_unlabelled
@@ -110,6 +110,11 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
     if data.drop_rare:
         train, rare = drop_rare_labels(train)
         notes += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
+    if not len(train):
+        raise EmptyDataError(
+            f"No training row of {rows[0].origin} is left after what was left out: {'; '.join(notes)}. "
+            "Give other rows, or take the --drop flags away."
+        )
     audit = examine(train, test=test, validation=validation, languages=decided.languages)
     splits = split_rows(
         train,

@@ -46,7 +46,9 @@ class TwoTexts(InputKind):
         return parts_fault(item, SIDES) or texts_fault(item, SIDES)
 
     def from_rows(self, rows: "Rows") -> list[dict[str, str]]:
-        """Give the pairs of rows; raises `MissingSideError` where a row has only one text."""
+        """Give the pairs of rows; raises `MissingSideError` or `MissingLabelError` where one row or all have one text."""
+        if rows.roles.column_of("text_pair") is None:
+            rows.values("text_pair")  # Raises, and says how to name the column.
         sides = zip(rows.column("text"), rows.column("text_pair"), strict=True)
         return as_items(as_pairs(list(sides), origin=rows.origin))
 
