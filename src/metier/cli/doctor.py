@@ -31,6 +31,7 @@ EXTRAS = {
     "models": "installs pretrained weights, for machines without a network",
     "nlp": "parses English for the methods that learn from syntax",
     "pandas": "reads pandas tables in Python",
+    "excel": "reads and writes Excel workbooks (.xlsx)",
     "ray": "compares candidates on a cluster (`metier train --on ray`)",
     "track": "tracks a run in TensorBoard, Weights & Biases and MLflow (`metier train --track`)",
     "dev": "tests and checks the code of Metier itself",
