@@ -13,7 +13,7 @@ from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.comparison import Comparison
+from metier.selection.comparison import CLOSING_SECONDS, REFIT_MARGIN, Comparison
 from metier.selection.decisions import decide
 from metier.selection.execution.fitting import Here
 from metier.selection.plan import Budget, CandidateCost, Plan, Planned, fit_into
@@ -305,3 +305,14 @@ def test_what_a_candidate_costs_is_measured_in_the_precision_that_the_run_decide
     noting._cost = lambda name, method: seen.append(mixed_precision()) or CandidateCost()
     noting.plan()
     assert set(seen) == {"bf16"}
+
+
+def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_rows(comparison):
+    one = comparison()
+    one.n_test = 1_000
+    one.train_candidates(plan(Planned("tfidf_linear.v1", TfidfLinear(), fraction=0.5)))
+    [entry] = one.trained
+    entry.train_seconds, one.measuring, one.answering = 10.0, {entry.name: 3.0}, {entry.name: 0.02}
+    # Half of the 40 rows took 10 s; a refit is on these and the 20 validation rows, with a margin.
+    assert one.refit_seconds(entry) == pytest.approx(10.0 / 0.5 * 1.5 * REFIT_MARGIN + 3.0)
+    assert one.closing_seconds == pytest.approx(CLOSING_SECONDS + 20.0)

@@ -38,6 +38,8 @@ from metier.tasks.task import Task
 
 # Sealing and the report.
 CLOSING_SECONDS = 15.0
+# A refit sees more rows and starts cold; better to leave one out than to overdraw the budget.
+REFIT_MARGIN = 1.15
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Comparison:
         Rows that every candidate will answer at the end.
     measuring : dict of str to float
         Seconds that it took to measure what a candidate's answers cost, by name.
+    answering : dict of str to float
+        Seconds for one row, of many that a candidate answered with all threads, by name.
     """
 
     run: RunFolder
@@ -76,6 +80,7 @@ class Comparison:
     fitter: Fitter = field(default_factory=Here)
     n_test: int = 0
     measuring: dict[str, float] = field(default_factory=dict)
+    answering: dict[str, float] = field(default_factory=dict)
 
     @property
     def settings(self) -> TrainSettings:
@@ -204,8 +209,10 @@ class Comparison:
 
     def answered(self, name: str, items: Sequence[Any], split: str) -> StoredAnswers:
         """Let the predictor in a candidate's folder answer the rows of a split, and keep that."""
+        start = self.clock.elapsed_seconds
         predictor = load_predictor(self.run.candidate(name), threads=self.settings.threads)
         answers = keep(predictor.predict(items), self.task.labels)
+        self.answering[name] = (self.clock.elapsed_seconds - start) / max(1, len(items))
         self.run.save_answers(name, split, answers)
         return answers
 
@@ -230,9 +237,14 @@ class Comparison:
 
     @property
     def closing_seconds(self) -> float:
-        """What the end of the run will take: all answer the test rows, what was refitted is measured again, the report."""
-        answering = sum(self.n_test / entry.cost["rows_per_second"] for entry in self.trained)
-        return CLOSING_SECONDS + answering + sum(self.measuring.values())
+        """What the end of the run will take: all answer the test rows, and the report is written."""
+        rows = [self.answering.get(one.name, 1 / one.cost["rows_per_second"]) for one in self.trained]
+        return CLOSING_SECONDS + self.n_test * sum(rows)
+
+    def refit_seconds(self, entry: Entry) -> float:
+        """What training a candidate again on all rows will take, and measuring it and what it is part of."""
+        growth = (len(self.train) + len(self.validation)) / len(self.train) * REFIT_MARGIN
+        return entry.train_seconds * growth / entry.fraction + self.measuring.get(entry.name, 0.0)
 
     def _enter(self, planned: Planned, plan: Plan | None = None) -> Entry:
         if planned.why_dropped is not None:

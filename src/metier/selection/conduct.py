@@ -33,9 +33,6 @@ from metier.selection.settings import TrainSettings, settings_text
 from metier.selection.studies.study import Study, foreseen
 from metier.selection.unlabelled_gain import gain_notes, without_gain
 
-# A refit sees more rows and starts cold; better to leave one out than to overdraw the budget.
-REFIT_MARGIN = 1.15
-
 
 @dataclass(frozen=True)
 class Run:
@@ -188,11 +185,11 @@ def _recommend(comparison: Comparison) -> Recommendation:
 def _refit(comparison: Comparison, plan: Plan, chosen: str) -> None:
     """Train again on all rows what fits in the time left: the chosen one's models first, cheap ones first."""
     needed = comparison.models_of(chosen)
-    growth = (len(comparison.train) + len(comparison.validation)) / len(comparison.train) * REFIT_MARGIN
-    left, names = comparison.clock.left_seconds - comparison.closing_seconds, []
+    ensembles = sum(comparison.measuring.get(entry.name, 0.0) for entry in comparison.trained if entry.members)
+    left, names = comparison.clock.left_seconds - comparison.closing_seconds - ensembles, []
     able = [entry for entry in comparison.trained if not entry.members and entry.name in plan.methods]
     for entry in sorted(able, key=lambda one: (one.name not in needed, one.train_seconds)):
-        seconds = entry.train_seconds * growth / entry.fraction
+        seconds = comparison.refit_seconds(entry)
         if seconds <= left:
             left -= seconds
             names.append(entry.name)
