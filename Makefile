@@ -16,7 +16,7 @@ CORES := $(shell nproc)
 WORKERS ?= $(shell echo $$(( $(CORES) < 8 ? $(CORES) : 8 )))
 # The files with tests that other work on the machine would disturb.
 SERIAL = $$(grep -rl 'mark.serial' tests --include='test_*.py')
-FAST ?= $(addprefix tests/,test_house.py test_user_cache.py text data tasks features evaluation report runs bundles)
+FAST ?= $(addprefix tests/,test_house.py test_user_cache.py text data tasks features report runs bundles)
 
 .PHONY: help setup demo test test-fast lint format check prove bench bench-peers clean
 
