@@ -172,7 +172,7 @@ class Comparison:
         return self.builder.build(name)
 
     def refit(self, names: Sequence[str], methods: dict[str, Method]) -> None:
-        """Train candidates again on train + validation, with the choices they made; who fails stays as it was."""
+        """Train candidates again on train + validation, with the choices they made; what fails stays as it was."""
         items = [*self.task.items(self.train), *self.task.items(self.validation)]
         targets = [*self.task.targets(self.train), *self.task.targets(self.validation)]
         for entry in self.trained:
@@ -242,7 +242,7 @@ class Comparison:
         return CLOSING_SECONDS + self.n_test * sum(rows)
 
     def refit_seconds(self, entry: Entry) -> float:
-        """What training a candidate again on all rows will take, and measuring it and what it is part of."""
+        """What training a candidate again on all rows will take, its export and measuring it included."""
         growth = (len(self.train) + len(self.validation)) / len(self.train) * REFIT_MARGIN
         return entry.train_seconds * growth / entry.fraction + self.measuring.get(entry.name, 0.0)
 

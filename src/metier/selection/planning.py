@@ -30,7 +30,7 @@ SAMPLE_ROWS = (200, 800)
 # A second sample is fitted unless it would take longer than this.
 LONGEST_SAMPLE_SECONDS = 10.0
 # Exporting what stands on a base, answering and measuring what an answer costs, in seconds.
-CLOSING_SECONDS = 10.0
+EXPORT_SECONDS = 10.0
 PLAN_FILE = "plan.json"
 OUT_OF_MEMORY = "it ran out of memory; close other programs or take fewer rows"
 
@@ -127,7 +127,7 @@ class Planner:
         if stated.needs_base and not stated.writes:
             answers += int8_answers(n_validation)
         answering = found.seconds_per_answer * answers
-        fixed = CLOSING_SECONDS + found.seconds_fixed + answering
+        fixed = EXPORT_SECONDS + found.seconds_fixed + answering
         return CandidateCost(fixed, found.memory_bytes, found.seconds_per_epoch, found.seconds_before)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
