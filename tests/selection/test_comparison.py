@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -13,9 +14,10 @@ from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.comparison import CLOSING_SECONDS, REFIT_MARGIN, Comparison
+from metier.selection.comparison import CLOSING_SECONDS, Comparison
 from metier.selection.decisions import decide
 from metier.selection.execution.fitting import Here
+from metier.selection.execution.refitting import REFIT_MARGIN
 from metier.selection.plan import Budget, CandidateCost, Plan, Planned, fit_into
 from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
@@ -214,6 +216,59 @@ def test_a_refit_keeps_the_choices_and_is_not_made_twice(comparison):
     assert not any("refit" in step for step in steps)
 
 
+class Clocked(Majority):
+    """A baseline that can be told when to be done, and notes when and on how many rows it learned."""
+
+    fits: ClassVar[list] = []
+
+    def __init__(self, time_limit_minutes=None):
+        self.time_limit_minutes = time_limit_minutes
+
+    def fit(self, X, y, **options):
+        Clocked.fits.append((len(X), self.time_limit_minutes))
+        return super().fit(X, y, **options)
+
+
+@pytest.fixture
+def clocked(comparison, monkeypatch):
+    monkeypatch.setattr(CandidateBuilder, "build", lambda self, name: Clocked())
+    Clocked.fits.clear()
+    one = comparison()
+    monkeypatch.setattr(Comparison, "refit_left_seconds", 205.0)
+    return one
+
+
+def test_a_refit_has_a_clock_of_its_own(clocked):
+    method = Clocked(time_limit_minutes=0.01)
+    clocked.train_candidates(plan(Planned("majority.v1", method)))
+    clocked.refit(["majority.v1"], {"majority.v1": method})
+    (_, first), (n_rows, again) = Clocked.fits
+    assert (first, n_rows) == (0.01, 60)
+    assert again == pytest.approx(205.0 / 60, abs=0.1)
+
+
+def test_a_refit_that_does_not_fit_whole_has_more_rows_than_the_first_fit(clocked):
+    method = Clocked()
+    clocked.train_candidates(plan(Planned("majority.v1", method, fraction=0.25)))
+    [entry] = clocked.trained
+    entry.train_seconds, entry.export_seconds, clocked.measuring = 70.0, 0.0, {}
+    clocked.refit(
+        ["majority.v1"], {"majority.v1": method}
+    )  # 420 s for all of the 60 rows, of which the first had 10.
+    assert [n_rows for n_rows, _ in Clocked.fits] == [10, 29]
+    assert (entry.trained_on, entry.fraction) == ("train + validation", 0.48)
+
+
+def test_without_time_for_it_there_is_no_refit(clocked):
+    method = Clocked()
+    clocked.train_candidates(plan(Planned("majority.v1", method)))
+    [entry] = clocked.trained
+    entry.train_seconds, entry.export_seconds = 150.0, 0.0
+    clocked.refit(["majority.v1"], {"majority.v1": method})
+    assert (len(Clocked.fits), entry.trained_on) == (1, "train")
+    assert "no refit, it would take 225 s of 205 s left" in (clocked.run.path / "train.log").read_text("utf-8")
+
+
 class RefitFailing(Majority):
     """A baseline that can be fitted only while there are validation rows."""
 
@@ -314,5 +369,6 @@ def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_ro
     [entry] = one.trained
     entry.train_seconds, one.measuring, one.answering = 10.0, {entry.name: 3.0}, {entry.name: 0.02}
     # Half of the 40 rows took 10 s; a refit is on these and the 20 validation rows, with a margin.
-    assert one.refit_seconds(entry) == pytest.approx(10.0 / 0.5 * 1.5 * REFIT_MARGIN + 3.0)
+    entry.export_seconds = 0.0
+    assert one.refit_cost(entry).seconds() == pytest.approx(10.0 / 0.5 * 1.5 * REFIT_MARGIN + 3.0)
     assert one.closing_seconds == pytest.approx(CLOSING_SECONDS + 20.0)

@@ -70,7 +70,7 @@ def export_decoder(
 def _choose(
     graphs: Mapping[str, Path], codec: FileCodec, settings: Mapping[str, Any], check: Tokens
 ) -> dict[str, Any]:
-    losses, seconds = {}, {}
+    losses, seconds, began = {}, {}, time.perf_counter()
     for kind, path in graphs.items():
         predictor = OnnxGenerationPredictor(open_session(path, threads=1), codec, settings)
         start = time.process_time()
@@ -99,4 +99,5 @@ def _choose(
         "loss": {kind: float(values.mean()) for kind, values in losses.items()},
         "cpu_seconds": {kind: round(value, 3) for kind, value in seconds.items()},
         "size_bytes": {kind: path.stat().st_size for kind, path in graphs.items()},
+        "choosing_seconds": round(time.perf_counter() - began, 3),
     }

@@ -6,8 +6,9 @@ kind of predictor (`predictors.onnx.graph_predictor`).
 
 import functools
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -131,9 +132,11 @@ def export_graph(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as beside:
         graphs = {kind: Path(beside, f"{kind}.onnx") for kind in ("fp32", "int8")}
         write_module(exported.module, exported.encoder.config, graphs["fp32"])
+        began = time.perf_counter()
         # Rounding well takes most of an export's time: not where so few rows could never prove it equal.
         if precision == "int8" or (precision == "auto" and check is not None and check.can_prove):
             quantize(graphs["fp32"], graphs["int8"], rows=evenly(sample, SAMPLED_ROWS))
+        rounded = time.perf_counter()
 
         served = read_tokenizer(folder / TOKENIZER_FILE, max_length=exported.base.max_length)
 
@@ -144,6 +147,8 @@ def export_graph(
             return GraphPredictor.of(GraphParts(opened, served, exported.arrays, settings))
 
         report = choose_precision(graphs, build, precision, check)
+        needed = rounded if report.chosen == "int8" else began
+        report = replace(report, choosing_seconds=round(time.perf_counter() - needed, 3))
         graphs[report.chosen].replace(folder / MODEL_FILE)
     if exported.arrays:
         save_file(exported.arrays, folder / HEAD_FILE)

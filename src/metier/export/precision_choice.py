@@ -52,6 +52,8 @@ class ExportReport:
         Accuracy of INT8 minus that of fp32, its interval, the margin and the verdict.
     latency_ms : dict
         Median time of one row on one thread, of each precision that was measured.
+    choosing_seconds : float
+        That went into the choice: an export whose precision is set does not spend them again.
     """
 
     chosen: str
@@ -62,6 +64,7 @@ class ExportReport:
     flips: int | None = None
     equivalence: dict[str, Any] | None = None
     latency_ms: dict[str, float] = field(default_factory=dict)
+    choosing_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

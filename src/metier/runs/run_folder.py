@@ -37,6 +37,8 @@ class Entry:
         Which rows the model in the candidate's folder has seen; its test figures describe that model.
     train_seconds : float
         Wall time of the fit that made the model in the folder, its export included.
+    export_seconds : float
+        What of it went into the export.
     params : dict
         The choices that the fit made.
     cost : dict
@@ -54,6 +56,7 @@ class Entry:
     why: str | None = None
     trained_on: str = "train"
     train_seconds: float = 0.0
+    export_seconds: float = 0.0
     params: dict[str, Any] = field(default_factory=dict)
     cost: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)

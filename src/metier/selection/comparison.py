@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from sklearn.base import clone
@@ -28,6 +29,7 @@ from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
+from metier.selection.execution.refitting import RefitCost
 from metier.selection.plan import OVERHEAD_SECONDS, Plan, Planned
 from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
 from metier.selection.scores import Scores
@@ -38,8 +40,6 @@ from metier.tasks.task import Task
 
 # Sealing and the report.
 CLOSING_SECONDS = 15.0
-# A refit sees more rows and starts cold; better to leave one out than to overdraw the budget.
-REFIT_MARGIN = 1.15
 
 
 @dataclass
@@ -172,13 +172,21 @@ class Comparison:
         return self.builder.build(name)
 
     def refit(self, names: Sequence[str], methods: dict[str, Method]) -> None:
-        """Train candidates again on train + validation, with the choices they made; what fails stays as it was."""
-        items = [*self.task.items(self.train), *self.task.items(self.validation)]
-        targets = [*self.task.targets(self.train), *self.task.targets(self.validation)]
-        for entry in self.trained:
-            if entry.name in names and not entry.members and entry.trained_on == "train":
-                self._refit_or_keep(entry, methods[entry.name], items, targets)
+        """Train candidates again on train + validation, with the choices they made, one after the other while time is left.
+
+        What fails stays as it was.
+        """
+        for name in names:
+            entry = next(entry for entry in self.trained if entry.name == name)
+            if not entry.members and entry.trained_on == "train":
+                self._refit_or_keep(entry, methods[name])
         self._write_ensembles_again()
+
+    @property
+    def refit_left_seconds(self) -> float:
+        """Seconds that refits may still take: the end of the run and measuring the ensembles again are taken off."""
+        ensembles = sum(self.measuring.get(entry.name, 0.0) for entry in self.trained if entry.members)
+        return self.clock.left_seconds - self.closing_seconds - ensembles
 
     def measure_again(self, test_items: Sequence[Any]) -> None:
         """Measure what refitted candidates cost on rows that they were not trained on.
@@ -241,10 +249,14 @@ class Comparison:
         rows = [self.answering.get(one.name, 1 / one.cost["rows_per_second"]) for one in self.trained]
         return CLOSING_SECONDS + self.n_test * sum(rows)
 
-    def refit_seconds(self, entry: Entry) -> float:
+    def refit_cost(self, entry: Entry) -> RefitCost:
         """What training a candidate again on all rows will take, its export and measuring it included."""
-        growth = (len(self.train) + len(self.validation)) / len(self.train) * REFIT_MARGIN
-        return entry.train_seconds * growth / entry.fraction + self.measuring.get(entry.name, 0.0)
+        return RefitCost.of(
+            entry,
+            growth=(len(self.train) + len(self.validation)) / len(self.train),
+            measuring=self.measuring.get(entry.name, 0.0),
+            has_clock=self._has_free_clock(entry.name),
+        )
 
     def _enter(self, planned: Planned, plan: Plan | None = None) -> Entry:
         if planned.why_dropped is not None:
@@ -286,6 +298,7 @@ class Comparison:
             Entry(
                 planned.name,
                 train_seconds=fitted.seconds,
+                export_seconds=fitted.export_seconds,
                 params=fitted.params,
                 facts=fitted.facts,
                 fraction=planned.fraction,
@@ -303,27 +316,47 @@ class Comparison:
             validation=(self.validation_items, self.task.targets(self.validation)),
         )
 
-    def _refit_or_keep(self, entry: Entry, method: Method, items: list[Any], targets: list[Any]) -> None:
-        outcome = self._guarded(entry.name, lambda: self._refit_one(entry, method, items, targets))
+    def _refit_or_keep(self, entry: Entry, method: Method) -> None:
+        cost, left = self.refit_cost(entry), self.refit_left_seconds
+        fraction = cost.fraction(left)
+        if not fraction:
+            needed = f"it would take {cost.seconds():.0f} s of {max(left, 0):.0f} s left"
+            self.run.log(f"{entry.name}: no refit, {needed}")
+            return
+        outcome = self._guarded(entry.name, lambda: self._refit_one(entry, method, fraction))
         if outcome.status == "failed":
             kept = f"{entry.name}: the refit failed, the model trained on train is kept: {outcome.why}"
             self.run.log(kept)
             self.listener(Progress(kept, 1, 1, unit=""))
 
-    def _refit_one(self, entry: Entry, method: Method, items: list[Any], targets: list[Any]) -> Entry:
+    def _refit_one(self, entry: Entry, method: Method, fraction: float) -> Entry:
         again: Method = clone(method).set_params(**entry.params)
-        if "time_limit_minutes" in again.get_params(deep=False) and entry.fraction < 1:
-            # The clock of the first fit was that of a part of the rows.
-            left = self.clock.left_seconds - self.closing_seconds
+        if self._has_free_clock(entry.name):
+            # The clock of the first fit was that of fewer rows.
+            left = self.refit_left_seconds - self.refit_cost(entry).fixed
             again.set_params(time_limit_minutes=max(left, 1.0) / 60)
         if "checkpoint_folder" in again.get_params(deep=False):
             again.set_params(checkpoint_folder=self.run.checkpoint(f"{entry.name}-refit"))
-        self.listener(Progress(f"{entry.name}: refit on train + validation", 0, None, unit=""))
-        entry.train_seconds = self.fit(Job(entry.name, again, items, targets)).seconds
-        entry.trained_on, entry.fraction = "train + validation", 1.0
+        part = "" if fraction == 1 else f"{percent(fraction)} of "
+        self.listener(Progress(f"{entry.name}: refit on {part}train + validation", 0, None, unit=""))
+        fitted = self.fit(self._refit_job(entry.name, again, fraction))
+        entry.train_seconds, entry.export_seconds = fitted.seconds, fitted.export_seconds
+        entry.trained_on, entry.fraction = "train + validation", fraction
         self.run.log(f"{entry.name}: refit in {entry.train_seconds:.1f} s")
         self.run.save_entry(entry)
         return entry
+
+    def _refit_job(self, name: str, method: Method, fraction: float) -> Job:
+        """All validation rows are part of it: these a candidate has not learned from."""
+        n_train = fraction * (len(self.train) + len(self.validation)) - len(self.validation)
+        part = max(n_train / len(self.train), 1 / len(self.train))
+        parts = part_of(self.train, part, random_state=self.settings.random_state), self.validation
+        items, targets = ([*map(read, parts)] for read in (self.task.items, self.task.targets))
+        return Job(name, method, [*chain(*items)], [*chain(*targets)])
+
+    def _has_free_clock(self, name: str) -> bool:
+        """Whether a method can be told when to be done, and its settings do not say so already."""
+        return self.method(name).get_params(deep=False).get("time_limit_minutes", 0) is None
 
     def _write_ensembles_again(self) -> None:
         refitted = {entry.name for entry in self.trained if entry.trained_on != "train"}

@@ -185,19 +185,9 @@ def _recommend(comparison: Comparison) -> Recommendation:
 def _refit(comparison: Comparison, plan: Plan, chosen: str) -> None:
     """Train again on all rows what fits in the time left: the chosen one's models first, cheap ones first."""
     needed = comparison.models_of(chosen)
-    ensembles = sum(comparison.measuring.get(entry.name, 0.0) for entry in comparison.trained if entry.members)
-    left, names = comparison.clock.left_seconds - comparison.closing_seconds - ensembles, []
     able = [entry for entry in comparison.trained if not entry.members and entry.name in plan.methods]
-    for entry in sorted(able, key=lambda one: (one.name not in needed, one.train_seconds)):
-        seconds = comparison.refit_seconds(entry)
-        if seconds <= left:
-            left -= seconds
-            names.append(entry.name)
-        elif entry.name in needed:
-            comparison.run.log(
-                f"{entry.name}: no refit, it would take {seconds:.0f} s of {max(left, 0):.0f} s left"
-            )
-    comparison.refit(names, plan.methods)
+    able.sort(key=lambda one: (one.name not in needed, one.train_seconds))
+    comparison.refit([entry.name for entry in able], plan.methods)
 
 
 def _report(comparison: Comparison, recommendation: Recommendation, begun: Begun, test: Rows) -> dict[str, Any]:
