@@ -128,7 +128,15 @@ def test_an_interrupted_run_resumes_to_the_same_answer(finished, files, tmp_path
         train(settings=settings, run=run, listener=interrupt)
     assert not (run / "report.json").exists()
     log = (run / "train.log").read_text()
+    kept = json.loads((run / "clock.json").read_text("utf-8"))
+    kept["spent_seconds"] += 30.0
+    kept["phases"]["tfidf_linear.v1"] += 30.0
+    (run / "clock.json").write_text(json.dumps(kept), "utf-8")
     resumed = train(resume=run)
+    # The time is that of both runs together.
+    assert resumed.report["seconds"] > kept["spent_seconds"]
+    assert resumed.report["phases"]["tfidf_linear.v1"] == kept["phases"]["tfidf_linear.v1"]
+    assert not (run / "clock.json").exists()
     assert log.count("tfidf_linear.v1: trained") == (run / "train.log").read_text().count(
         "tfidf_linear.v1: trained"
     )

@@ -2,13 +2,19 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from metier.errors import CallError
+from metier.progress import Listener, Progress
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+# What a run that is killed has not written down of its time, at most, while it reports progress.
+SECONDS_BETWEEN_NOTES = 2.0
+
+Keep = Callable[[Mapping[str, Any]], None]
 
 
 def parse_duration(text: str) -> float:
@@ -42,13 +48,21 @@ class Clock:
     spent_seconds : float, default=0
         What an interrupted run had already spent.
     phases : dict of str to float
-        Seconds by what they were spent on.
+        Seconds by what they were spent on, of what is over.
+    keep : callable, optional
+        Writes `facts` down, for a run that goes on with them should this one be interrupted.
     """
 
     budget_seconds: float
     spent_seconds: float = 0.0
     phases: dict[str, float] = field(default_factory=dict)
-    _start: float = field(default_factory=time.monotonic, repr=False)
+    keep: Keep | None = None
+    _start: float = field(init=False, repr=False)
+    _open: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _kept: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._start = self._kept = time.monotonic()
 
     @property
     def elapsed_seconds(self) -> float:
@@ -63,8 +77,37 @@ class Clock:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Count the seconds of what is done within, under a name; an interruption counts too."""
-        start = time.monotonic()
+        self._open[name] = time.monotonic()
         try:
             yield
         finally:
-            self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - start
+            self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - self._open.pop(name)
+            self._note()
+
+    def facts(self) -> dict[str, Any]:
+        """What a run that goes on with this one has to know: the seconds spent, and on what, by now."""
+        now, phases = time.monotonic(), dict(self.phases)
+        for name, start in self._open.items():
+            phases[name] = phases.get(name, 0.0) + now - start
+        return {"spent_seconds": self.elapsed_seconds, "phases": phases}
+
+    def recall(self, facts: Mapping[str, Any]) -> None:
+        """Add what an interrupted run had spent."""
+        self.spent_seconds += facts["spent_seconds"]
+        for name, seconds in facts["phases"].items():
+            self.phases[name] = self.phases.get(name, 0.0) + seconds
+
+    def watching(self, listener: Listener) -> Listener:
+        """Give a listener during whose reports the time is written down every few seconds."""
+
+        def noting(progress: Progress) -> None:
+            if time.monotonic() - self._kept >= SECONDS_BETWEEN_NOTES:
+                self._note()
+            listener(progress)
+
+        return noting
+
+    def _note(self) -> None:
+        self._kept = time.monotonic()
+        if self.keep is not None:
+            self.keep(self.facts())

@@ -33,6 +33,8 @@ from metier.selection.settings import TrainSettings, settings_text
 from metier.selection.studies.study import Study, foreseen
 from metier.selection.unlabelled_gain import gain_notes, without_gain
 
+CLOCK_FILE = "clock.json"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -116,8 +118,9 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     """Train, compare and report; what the folder holds already is not done again."""
     settings, splits, decisions = begun.settings, begun.prepared.splits, begun.decisions
     trackers = open_trackers(settings.track, run.path)
-    listener = followed(begun.listener, trackers)
+    listener = begun.clock.watching(followed(begun.listener, trackers))
     check_same_rows(run, begun.prepared)
+    _go_on(begun.clock, run)
     builder = CandidateBuilder(run, settings, decisions, begun.prepared.unlabelled)
     comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
     comparison.n_test = len(splits.test)
@@ -155,6 +158,14 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     report |= plain(study.facts(splits.test))
     close_trackers(trackers, report)
     return _close(comparison, report, recommendation)
+
+
+def _go_on(clock: Clock, run: RunFolder) -> None:
+    """Let a clock go on from where an interrupted run left it, and be kept in the run's folder."""
+    before = run.read_json(CLOCK_FILE)
+    if before is not None:
+        clock.recall(before)
+    clock.keep = lambda facts: run.write_json(CLOCK_FILE, facts)
 
 
 def _announce(comparison: Comparison, sentences: list[str]) -> None:
@@ -228,5 +239,6 @@ def _close(comparison: Comparison, report: dict[str, Any], recommendation: Recom
     run.write_text("report.html", render_report(report))
     run.write_json("report.json", report)  # Last: a run with this file is whole.
     shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    (run.path / CLOCK_FILE).unlink(missing_ok=True)
     run.log(f"{recommendation.sentence} ({time.strftime('%H:%M:%S')})")
     return Run(run.path, report, recommendation)
