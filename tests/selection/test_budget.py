@@ -35,6 +35,18 @@ def test_clock_counts_what_an_interrupted_run_had_spent(passing):
     assert clock.left_seconds == 3.0
 
 
+def test_a_busy_machine_is_known_by_how_little_is_computed(passing, monkeypatch):
+    computed = [0.0]
+    monkeypatch.setattr(budget.time, "process_time", lambda: computed[0])
+    clock = Clock(600.0)
+    assert clock.slowdown == 1.0
+    for passed, done, slowdown in ((10.0, 10.0, 1.0), (20.0, 0.0, 3.0), (1_000.0, 0.0, budget.SLOWEST)):
+        passing[0] += passed
+        computed[0] += done
+        assert clock.slowdown == slowdown
+    assert clock.closing_seconds == budget.CLOSING_SECONDS * budget.SLOWEST
+
+
 def test_a_clock_goes_on_from_what_was_written_down_in_the_middle_of_a_phase(passing):
     first = Clock(60.0)
     with first.phase("planning"):

@@ -12,9 +12,9 @@ from metier.data import Splits, read
 from metier.errors import BudgetError, DataError, PlugInError
 from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
-from metier.selection.budget import Clock
+from metier.selection.budget import CLOSING_SECONDS, Clock
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.comparison import CLOSING_SECONDS, Comparison
+from metier.selection.comparison import Comparison
 from metier.selection.decisions import decide
 from metier.selection.execution.fitting import Here
 from metier.selection.execution.refitting import REFIT_MARGIN
@@ -263,10 +263,10 @@ def test_without_time_for_it_there_is_no_refit(clocked):
     method = Clocked()
     clocked.train_candidates(plan(Planned("majority.v1", method)))
     [entry] = clocked.trained
-    entry.train_seconds, entry.export_seconds = 150.0, 0.0
+    entry.train_seconds, entry.export_seconds = 170.0, 0.0
     clocked.refit(["majority.v1"], {"majority.v1": method})
     assert (len(Clocked.fits), entry.trained_on) == (1, "train")
-    assert "no refit, it would take 225 s of 205 s left" in (clocked.run.path / "train.log").read_text("utf-8")
+    assert "no refit, it would take 255 s of 205 s left" in (clocked.run.path / "train.log").read_text("utf-8")
 
 
 class RefitFailing(Majority):
@@ -362,7 +362,8 @@ def test_what_a_candidate_costs_is_measured_in_the_precision_that_the_run_decide
     assert set(seen) == {"bf16"}
 
 
-def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_rows(comparison):
+def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_rows(comparison, monkeypatch):
+    monkeypatch.setattr(Clock, "slowdown", 2.0)
     one = comparison()
     one.n_test = 1_000
     one.train_candidates(plan(Planned("tfidf_linear.v1", TfidfLinear(), fraction=0.5)))
@@ -371,4 +372,4 @@ def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_ro
     # Half of the 40 rows took 10 s; a refit is on these and the 20 validation rows, with a margin.
     entry.export_seconds = 0.0
     assert one.refit_cost(entry).seconds() == pytest.approx(10.0 / 0.5 * 1.5 * REFIT_MARGIN + 3.0)
-    assert one.closing_seconds == pytest.approx(CLOSING_SECONDS + 20.0)
+    assert one.closing_seconds == pytest.approx(2.0 * CLOSING_SECONDS + 20.0)

@@ -6,6 +6,8 @@ from metier.errors import SettingsError
 from metier.selection.plan import (
     ENOUGH_EPOCHS,
     FEWEST_ROWS,
+    LAST_ROWS,
+    QUICKEST,
     SAFETY,
     Budget,
     CandidateCost,
@@ -119,6 +121,18 @@ def test_below_the_fewest_rows_it_is_left_out():
     assert "it needs about 1150 s" in one.why_dropped
 
 
+def test_a_long_run_trains_one_that_needs_a_base_on_fewer_rows_before_none():
+    left = 8_000.0 * SAFETY * LAST_ROWS / 10_000 + 1.0
+    first, second = frozen("a.v1", 8_000.0), frozen("b.v1", 9_000.0)
+    fit_into(budget(left + 30.0), [first, second])
+    assert (first.runs, first.fraction, second.runs) == (True, 0.01, False)
+    assert left + 30.0 > first.seconds
+    short = Budget(60.0, 55.0, 10 * GB, n_rows=10_000, refit=False)
+    one = frozen("a.v1", 4_000.0)
+    fit_into(short, [one])
+    assert not one.runs
+
+
 def test_epochs_are_as_many_as_fit():
     one = tuned(fixed=20.0, per_epoch=10.0)
     assert not fit_into(budget(20.0 + 3 * 10.0 * SAFETY + 1.0), [one])
@@ -215,6 +229,22 @@ class TestAgain:
         plan.candidates[1].why_dropped, plan.candidates[1].waits = "no extra", False
         plan.again(5_000.0, lambda name: False)
         assert plan.candidates[1].why_dropped == "no extra"
+
+    def test_others_are_taken_to_be_as_slow_as_those_before_them(self):
+        candidates = [cheap(seconds=10.0), frozen(seconds=100.0), tuned(fixed=0.0, per_epoch=100.0)]
+        plan = Plan(candidates, (), fit_into(budget(5_000.0), candidates), budget(5_000.0))
+        plan.again(4_000.0, lambda name: name != "tuned.v1", {"linear.v1": 11.0, "frozen.v1": 300.0})
+        # Three times what was measured; that linear models kept to their time says nothing about a base.
+        assert candidates[2].cost.seconds_per_epoch == pytest.approx(300.0)
+        assert candidates[2].seconds == pytest.approx(5 * 300.0 * SAFETY)
+        plan.again(4_000.0, lambda name: name != "tuned.v1", {"linear.v1": 11.0, "frozen.v1": 1.0})
+        assert candidates[2].cost.seconds_per_epoch == pytest.approx(100.0 * QUICKEST)
+
+    def test_what_takes_no_time_says_nothing_about_others(self):
+        candidates = [frozen(seconds=1.0), tuned(fixed=0.0, per_epoch=100.0)]
+        plan = Plan(candidates, (), fit_into(budget(5_000.0), candidates), budget(5_000.0))
+        plan.again(4_000.0, lambda name: name == "frozen.v1", {"frozen.v1": 3.0})
+        assert candidates[1].cost.seconds_per_epoch == 100.0
 
     def test_it_says_which_rows_a_candidate_gets(self, plan):
         assert plan.parts[1] == "frozen.v1 on 29 % of the rows: all of them would take about 345 s"

@@ -10,10 +10,11 @@ from metier.errors import BaseModelError, SettingsError
 from metier.export.precision_choice import int8_answers
 from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
-from metier.selection import planning
+from metier.selection import budget, planning
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.decisions import decide
+from metier.selection.plan import Planned
 from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
 
@@ -84,6 +85,54 @@ def test_a_fit_on_samples_stands_for_all_rows(planner, monkeypatch):
     assert sizes == [10, 20]
     growth = (len(planner.items) + len(planner.splits.validation)) / len(planner.items)  # The refit takes both.
     assert one.seconds == pytest.approx(planning.work_of(planner.targets) / 10 * growth)
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    """Let seconds pass: a list of the one number that every clock shows."""
+    now = [1_000.0]
+    for module in (planning.time, budget.time):
+        monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_cheap_method_is_fitted_on_one_sample(planner, monkeypatch):
+    monkeypatch.setattr(planning, "SAMPLE_ROWS", (10, 20))
+    sizes = []
+    monkeypatch.setattr(Majority, "fit", lambda self, X, y, **options: sizes.append(len(X)))
+    planner.plan()
+    assert sizes == [10]
+
+
+def test_once_measuring_took_its_part_of_the_budget_samples_are_small(planner, monkeypatch, passing):
+    monkeypatch.setattr(planning, "SAMPLE_ROWS", (20, 30))
+    monkeypatch.setattr(planning, "OVERDUE_ROWS", 5)
+    sizes = []
+
+    def fit(self, X, y, **options):
+        sizes.append(len(X))
+        passing[0] += 7.0  # Of the 60 that the run has.
+
+    monkeypatch.setattr(Majority, "fit", fit)
+    one, other = Planned("majority.v1", Majority()), Planned("majority.v1", Majority())
+    planner.clock = Clock(60.0)
+    planner._measure([one, other])
+    assert sizes == [20, 5]
+    assert one.cost.total() > 0 < other.cost.total()
+
+
+def test_what_needs_a_base_is_not_even_measured_when_no_time_is_left(planner, monkeypatch, passing):
+    measuring(monkeypatch, MemoryError())
+    planner.clock = Clock(60.0)
+    passing[0] += 50.0
+    one = Planned("encoder.v1", Measured(MemoryError()), needs_base=True)
+    planner._measure([one])
+    assert one.why_failed is None
+    assert one.why_dropped.startswith(
+        "6 s of the 60 s are left, too few to measure what it takes and to train it"
+    )
+    assert not one.waits
 
 
 def test_running_out_of_memory_on_a_sample_counts_too(planner, monkeypatch):

@@ -11,6 +11,10 @@ from metier.errors import CallError
 from metier.progress import Listener, Progress
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+# What ends a run besides the answers to the test rows, on a processor of its own: scores, sealing, the report.
+CLOSING_SECONDS = 4.0
+# A program that waits for others, or for a slow disk, is not as slow as it looks.
+SLOWEST = 4.0
 # What a run that is killed has not written down of its time, at most, while it reports progress.
 SECONDS_BETWEEN_NOTES = 2.0
 
@@ -60,9 +64,11 @@ class Clock:
     _start: float = field(init=False, repr=False)
     _open: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _kept: float = field(init=False, repr=False)
+    _computing: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._start = self._kept = time.monotonic()
+        self._computing = time.process_time()
 
     @property
     def elapsed_seconds(self) -> float:
@@ -73,6 +79,17 @@ class Clock:
     def left_seconds(self) -> float:
         """Seconds left; negative when the budget is overdrawn."""
         return self.budget_seconds - self.elapsed_seconds
+
+    @property
+    def slowdown(self) -> float:
+        """How many seconds one of computing takes here: 1 on a processor of its own, more beside busy neighbours."""
+        computing = time.process_time() - self._computing
+        return min(SLOWEST, max(1.0, (time.monotonic() - self._start) / computing)) if computing > 1 else 1.0
+
+    @property
+    def closing_seconds(self) -> float:
+        """Seconds that the end of the run takes besides the answers to the test rows."""
+        return CLOSING_SECONDS * self.slowdown
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -30,16 +30,13 @@ from metier.selection.candidates import CandidateBuilder
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
 from metier.selection.execution.refitting import RefitCost
-from metier.selection.plan import OVERHEAD_SECONDS, Plan, Planned
+from metier.selection.plan import Plan, Planned
 from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
 from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
 from metier.tasks.method_contract import Capabilities, Method
 from metier.tasks.task import Task
-
-# Sealing and the report.
-CLOSING_SECONDS = 15.0
 
 
 @dataclass
@@ -136,7 +133,8 @@ class Comparison:
                     self.fitter.begin(self._job(planned))
         while waiting:
             if not self.fitter.begins_early:
-                plan.again(self.left_seconds, lambda name: self.run.entry(name) is not None)
+                taken = {entry.name: self.clock.phases.get(entry.name, 0.0) for entry in self.trained}
+                plan.again(self.left_seconds, lambda name: self.run.entry(name) is not None, taken)
             planned = next((one for one in waiting if one.runs), waiting[0])
             waiting.remove(planned)
             self.entries.append(self.run.entry(planned.name) or self._enter(planned, plan))
@@ -241,13 +239,13 @@ class Comparison:
     def left_seconds(self) -> float:
         """Seconds that candidates may still take: what ends the run is taken off."""
         ensembles = len(self.builder.decisions.ensembles) * max(self.measuring.values(), default=0.0)
-        return self.clock.left_seconds - max(OVERHEAD_SECONDS, self.closing_seconds + ensembles)
+        return self.clock.left_seconds - self.closing_seconds - ensembles
 
     @property
     def closing_seconds(self) -> float:
         """What the end of the run will take: all answer the test rows, and the report is written."""
         rows = [self.answering.get(one.name, 1 / one.cost["rows_per_second"]) for one in self.trained]
-        return CLOSING_SECONDS + self.n_test * sum(rows)
+        return self.clock.closing_seconds + self.n_test * sum(rows)
 
     def refit_cost(self, entry: Entry) -> RefitCost:
         """What training a candidate again on all rows will take, its export and measuring it included."""

@@ -131,7 +131,7 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     task_notes = [] if decisions.task_note is None else [decisions.task_note]
     items, targets = decisions.task.items(splits.train), decisions.task.targets(splits.train)
     reasons = reasons_of(plan.candidates, items, targets, language=decisions.language)
-    left = begun.clock.left_seconds
+    left = begun.clock.left_seconds - begun.clock.closing_seconds
     _announce(
         comparison,
         [*task_notes, f"plan   {plan.sentence}", *plan.parts, *reasons, *foreseen(plan, settings, left)],

@@ -6,7 +6,7 @@ part. The plan is made again after each candidate: time that one left over goes 
 back while there is time for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,8 +14,6 @@ from metier.errors import SettingsError
 from metier.runs.run_folder import percent
 from metier.tasks.method_contract import Method, NeedsEpochs
 
-# Answering, measuring, sealing and the report, besides what the candidates take.
-OVERHEAD_SECONDS = 25.0
 # The machine is shared and the estimate comes from a few batches.
 SAFETY = 1.15
 # Below this many epochs a method that is fine-tuned has not paid for its start.
@@ -27,6 +25,13 @@ FAIR_PART = 0.25
 FAIR_ROWS = 5_000
 # On fewer rows than this a candidate says nothing about all of them, unless there are no more.
 FEWEST_ROWS = 300
+# From so long a budget on, what needs a base is trained on fewer still before none is.
+LONG_SECONDS = 120.0
+LAST_ROWS = 100
+# How far candidates of the same kind that took more or less than was foretold change what is foretold of others.
+QUICKEST, SLOWEST = 0.75, 4.0
+# What took less than this says nothing about others.
+TELLING_SECONDS = 5.0
 # What takes no longer runs in any case, so that there is something to ship.
 ALWAYS_SECONDS = 5.0
 
@@ -51,6 +56,15 @@ class CandidateCost:
     memory_bytes: int = 0
     seconds_per_epoch: float = 0.0
     seconds_over_rows: float = 0.0
+
+    def scaled(self, factor: float) -> "CandidateCost":
+        """Give the cost where everything takes so many times as long."""
+        return CandidateCost(
+            self.seconds * factor,
+            self.memory_bytes,
+            self.seconds_per_epoch * factor,
+            self.seconds_over_rows * factor,
+        )
 
     @property
     def repeats(self) -> bool:
@@ -94,6 +108,8 @@ class Planned:
         When the passes have to be over, should the machine be slower than it was measured.
     has_begun : bool
         Whether its training began: it goes on as it was planned.
+    pace : float
+        How many times as long as it was measured its cost is taken to be.
     waits : bool
         Whether it is dropped for want of time or memory alone: the next plan may take it up again.
     why_dropped : str or None
@@ -112,6 +128,7 @@ class Planned:
     fraction: float = 1.0
     time_limit_minutes: float | None = None
     has_begun: bool = False
+    pace: float = 1.0
     waits: bool = False
     why_dropped: str | None = None
     why_failed: str | None = None
@@ -147,6 +164,10 @@ class Planned:
     def drop(self, why: str) -> None:
         """Leave it out for want of time or memory."""
         self.why_dropped, self.waits = why, True
+
+    def keep_pace(self, pace: float) -> None:
+        """Take its cost to be so many times what was measured."""
+        self.cost, self.pace = self.cost.scaled(pace / self.pace), pace
 
     def begin(self) -> Method:
         """Give the method with the epochs and the clock of the plan; a clock that the settings give it stays."""
@@ -209,7 +230,16 @@ class Budget:
     @property
     def smallest_fraction(self) -> float:
         """The least part of the rows that anything is trained on."""
-        return min(1.0, max(FEWEST_ROWS, self.n_labels) / max(1, self.n_rows))
+        return self._fraction_of(FEWEST_ROWS)
+
+    @property
+    def last_fraction(self) -> float:
+        """The least part of the rows for what needs a base where nothing else that needs one runs."""
+        return self._fraction_of(LAST_ROWS if self.seconds >= LONG_SECONDS else FEWEST_ROWS)
+
+    def _fraction_of(self, n_rows: int) -> float:
+        """The part that so many rows are, or more: one of each label."""
+        return min(1.0, max(n_rows, self.n_labels) / max(1, self.n_rows))
 
 
 @dataclass
@@ -253,18 +283,40 @@ class Plan:
             if one.runs and one.fraction < 1
         ]
 
-    def again(self, left_seconds: float, done: Callable[[str], bool]) -> None:
+    def again(
+        self, left_seconds: float, done: Callable[[str], bool], taken: Mapping[str, float] | None = None
+    ) -> None:
         """Give the time that is left to what is not trained yet, what was left out for time included.
 
         Parameters
         ----------
         done : callable
             From a candidate's name to whether nothing is left to decide about it.
+        taken : mapping of str to float, optional
+            Seconds that trained candidates took, by name: the others are taken to be as much slower or quicker than
+            was foretold, each as those that need a base too, or need none.
         """
         if self.budget is None:
             return
         waiting = [one for one in self.candidates if not (done(one.name) or one.has_begun)]
+        for one in waiting:
+            one.keep_pace(self._pace(taken or {}, needs_base=one.needs_base))
         fit_into(replace(self.budget, left_seconds=left_seconds), waiting)
+
+    def _pace(self, taken: Mapping[str, float], *, needs_base: bool) -> float:
+        """How many times as long as was measured candidates took; 1 while none says so."""
+        telling = [
+            one
+            for one in self.candidates
+            if one.name in taken
+            and one.needs_base == needs_base
+            and max(one.seconds, taken[one.name]) >= TELLING_SECONDS
+        ]
+        # What was foretold holds the pace of that time, and the margin of safety.
+        foretold = sum(one.seconds / one.pace / SAFETY for one in telling)
+        if not foretold:
+            return 1.0
+        return min(SLOWEST, max(QUICKEST, sum(taken[one.name] for one in telling) / foretold))
 
     def as_json(self) -> dict[str, Any]:
         """What a resumed run goes on with."""
@@ -317,7 +369,7 @@ def _affordable(running: Sequence[Planned], budget: Budget) -> list[Planned]:
     for count in range(len(extra), 0, -1):
         left_out = {one.name for one in extra[count:]}
         kept = [one for one in running if one.name not in left_out]
-        enough = budget.fair_fraction if count > 1 else budget.smallest_fraction
+        enough = budget.fair_fraction if count > 1 else budget.last_fraction
         parts = _parts(kept, budget.left_seconds, budget)
         shares = [
             one.cost.fraction(part, one.fewest_epochs)
@@ -352,8 +404,9 @@ def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> b
     Its clock has what nobody needs, too: an epoch that takes longer than was measured is then no reason to stop.
     """
     one.fraction, one.epochs, one.time_limit_minutes = 1.0, None, None
+    least = budget.last_fraction if one.needs_base else budget.smallest_fraction
     if not one.cost.repeats or one.most_epochs is None:
-        one.fraction = _rounded(one.cost.fraction(part), budget)
+        one.fraction = _rounded(one.cost.fraction(part), least)
         one.seconds = one.cost.total(fraction=one.fraction)
         return budget.refit
     both, once = 1 + budget.growth, one.cost.total()
@@ -362,7 +415,7 @@ def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> b
     refit = with_refit >= min(one.most_epochs, ENOUGH_EPOCHS)
     epochs = min(one.most_epochs, with_refit if refit else _whole_number((part - once) / per_epoch))
     if epochs < one.fewest_epochs:
-        epochs, one.fraction = one.fewest_epochs, _rounded(one.cost.fraction(part, one.fewest_epochs), budget)
+        epochs, one.fraction = one.fewest_epochs, _rounded(one.cost.fraction(part, one.fewest_epochs), least)
     one.epochs, one.seconds = epochs, one.cost.total(epochs, one.fraction)
     whole = part + spare
     in_time = max((whole / both if refit else whole) - once, per_epoch * one.fraction)
@@ -380,9 +433,9 @@ def _whole_number(epochs: float) -> int:
     return int(epochs + 1e-9)
 
 
-def _rounded(fraction: float, budget: Budget) -> float:
+def _rounded(fraction: float, least: float) -> float:
     """Give a part of the rows in two digits, rounded down so that it fits."""
-    return 1.0 if fraction >= 1 else max(int(fraction * 100) / 100, round(budget.smallest_fraction, 4))
+    return 1.0 if fraction >= 1 else max(int(fraction * 100) / 100, round(least, 4))
 
 
 def _too_large(one: Planned, budget: Budget) -> str:

@@ -1,8 +1,9 @@
 """Before training: the cost of each candidate on this machine, and what fits into the budget.
 
 Costs are measured, not looked up: a base runs a few real batches of the real rows, a classical method fits two samples
-of them, from which its cost at all rows and labels follows. How many epochs a method gets that is fine-tuned, or how
-many of the rows, is decided in `plan`, so that the learning-rate schedule ends where the time does.
+of them, from which its cost at all rows and labels follows. Measuring may take a tenth of the budget; when that is
+spent, smaller samples and fewer batches have to do. How many epochs a method gets that is fine-tuned, or how many of
+the rows, is decided in `plan`, so that the learning-rate schedule ends where the time does.
 """
 
 import math
@@ -23,14 +24,27 @@ from metier.export.precision_choice import int8_answers
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.plan import OVERHEAD_SECONDS, Budget, CandidateCost, Plan, Planned, fit_into
-from metier.tasks.method_contract import Measurable, MeasuredCost, Method, SuitsSomeRows
+from metier.selection.plan import Budget, CandidateCost, Plan, Planned, fit_into
+from metier.tasks.method_contract import (
+    Measurable,
+    MeasuredCost,
+    Method,
+    SuitsSomeRows,
+    measured_within,
+    measuring_is_over,
+)
 
 SAMPLE_ROWS = (200, 800)
-# A second sample is fitted unless it would take longer than this.
+# A second sample is fitted unless it would take longer than this, or all rows take less than this part of the budget.
 LONGEST_SAMPLE_SECONDS = 10.0
-# Exporting what stands on a base, answering and measuring what an answer costs, in seconds.
-EXPORT_SECONDS = 10.0
+CHEAP_FRACTION = 0.02
+# Of the budget, for measuring; after that a sample has so many rows.
+MEASURING_FRACTION = 0.1
+OVERDUE_ROWS = 50
+# Exporting what stands on a base, and measuring what an answer costs, on a processor of its own.
+EXPORT_SECONDS = 8.0
+# With less than this, on a processor of its own, nothing that stands on a base could be measured and trained.
+LEAST_BASE_SECONDS = 12.0
 PLAN_FILE = "plan.json"
 OUT_OF_MEMORY = "it ran out of memory; close other programs or take fewer rows"
 
@@ -60,9 +74,7 @@ class Planner:
         candidates = [self._planned(name) for name in decisions.candidates]
         before = run.read_json("plan.json")
         if before is None:
-            for one in candidates:
-                if one.runs:
-                    self._estimate(one)
+            self._measure([one for one in candidates if one.runs])
             budget = self._budget()
             plan = Plan(
                 candidates, decisions.ensembles, fit_into(budget, candidates), budget, self._facts(candidates)
@@ -89,13 +101,27 @@ class Planner:
     def _budget(self) -> Budget:
         return Budget(
             self.clock.budget_seconds,
-            self.clock.left_seconds - OVERHEAD_SECONDS,
+            self.clock.left_seconds - self.clock.closing_seconds,
             psutil.virtual_memory().available,
             n_rows=len(self.items),
             n_labels=len(self.builder.decisions.task.labels),
             refit=self.builder.settings.refit,
             growth=1 + len(self.splits.validation) / max(1, len(self.items)),
         )
+
+    def _measure(self, candidates: Sequence[Planned]) -> None:
+        """Measure what each takes; each may use what those before it left of the time for measuring."""
+        ends = time.perf_counter() + MEASURING_FRACTION * self.clock.budget_seconds
+        for one in candidates:
+            left = self.clock.left_seconds - self.clock.closing_seconds
+            if one.needs_base and left < LEAST_BASE_SECONDS * self.clock.slowdown:
+                one.why_dropped = (
+                    f"{max(left, 0):.0f} s of the {self.clock.budget_seconds:.0f} s are left, too few to measure what "
+                    "it takes and to train it; give more time with --budget"
+                )
+                continue
+            with measured_within(ends - time.perf_counter()):
+                self._estimate(one)
 
     def _estimate(self, one: Planned) -> None:
         """Measure what a candidate will take; one whose cost cannot be measured does not run."""
@@ -127,17 +153,16 @@ class Planner:
         if stated.needs_base and not stated.writes:
             answers += int8_answers(n_validation)
         answering = found.seconds_per_answer * answers
-        fixed = EXPORT_SECONDS + found.seconds_fixed + answering
+        fixed = EXPORT_SECONDS * self.clock.slowdown + found.seconds_fixed + answering
         return CandidateCost(fixed, found.memory_bytes, found.seconds_per_epoch, found.seconds_before)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
         """Fit two samples; what grew from one to the other grows on to all rows and labels."""
-        samples = []
+        samples: list[Sample] = []
         try:
             for size in SAMPLE_ROWS:
-                samples.append(self._fit_sample(method, size))
-                longest = samples[-1].seconds * SAMPLE_ROWS[-1] / SAMPLE_ROWS[0]
-                if size >= len(self.items) or longest > LONGEST_SAMPLE_SECONDS:
+                samples.append(self._fit_sample(method, OVERDUE_ROWS if measuring_is_over() else size))
+                if size >= len(self.items) or not self._needs_another(samples[-1]):
                     break
         except (MemoryError, SettingsError):
             raise
@@ -148,6 +173,13 @@ class Planner:
             if not samples:
                 return CandidateCost()
         return cost_of_all(samples, work_of(self.targets))
+
+    def _needs_another(self, sample: "Sample") -> bool:
+        """Whether a larger sample is worth its time: there is time, and the cost of all rows matters."""
+        longest = sample.seconds * SAMPLE_ROWS[-1] / SAMPLE_ROWS[0]
+        foretold = cost_of_all([sample], work_of(self.targets)).total()
+        is_cheap = foretold < CHEAP_FRACTION * self.clock.budget_seconds
+        return not (is_cheap or longest > LONGEST_SAMPLE_SECONDS or measuring_is_over())
 
     def _fit_sample(self, method: Method, size: int) -> "Sample":
         step = max(1, len(self.items) // size)

@@ -4,7 +4,11 @@ A run names no method. What it must know before it builds one stands in `capabil
 method can do besides `fit`, `predict` and `export` is a small protocol, asked for once with `isinstance`.
 """
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -158,8 +162,29 @@ class Measurable(Protocol):
     """A method that says before any work what its fit will take; others are timed on a sample of the rows."""
 
     def measure(self, X: Any, y: Any = None) -> MeasuredCost:
-        """Time a little real work on these rows; nothing is learned."""
+        """Time a little real work on these rows; nothing is learned.
+
+        Once `measuring_is_over`, what was timed has to do.
+        """
         ...
+
+
+_MEASURING_ENDS: ContextVar[float] = ContextVar("when measuring has to be over", default=math.inf)
+
+
+@contextmanager
+def measured_within(seconds: float) -> Iterator[None]:
+    """Let what measures within be content with what it has after so many seconds."""
+    token = _MEASURING_ENDS.set(time.perf_counter() + seconds)
+    try:
+        yield
+    finally:
+        _MEASURING_ENDS.reset(token)
+
+
+def measuring_is_over() -> bool:
+    """Whether a run that measures has no more time for it."""
+    return time.perf_counter() > _MEASURING_ENDS.get()
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from metier.data.rows import Rows
 from metier.selection.comparison import Comparison
-from metier.selection.plan import OVERHEAD_SECONDS, SAFETY, Plan
+from metier.selection.plan import SAFETY, Plan
 from metier.selection.settings import TrainSettings
 from metier.selection.studies.growing_rows import Curves
 from metier.selection.studies.reruns import Reruns
@@ -69,7 +69,7 @@ def foreseen(plan: Plan, settings: TrainSettings, left_seconds: float) -> list[s
         return []
     running = {one.name: one.seconds for one in plan.candidates if one.runs}
     once = sum(running.values()) * SAFETY * (2 if plan.refit else 1)
-    fitting = seeds_that_fit(running, settings.seeds, left_seconds - OVERHEAD_SECONDS - once)
+    fitting = seeds_that_fit(running, settings.seeds, left_seconds - once)
     few = [f"{name} ({number})" for name, number in fitting.items() if number < settings.seeds]
     if not few:
         return [f"seeds  {settings.seeds} of every candidate should fit"]
