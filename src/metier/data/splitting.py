@@ -243,6 +243,17 @@ def _largest(clusters: Clusters) -> int:
     return int(np.bincount(clusters.ids).max())
 
 
+def groups_of(rows: Rows) -> np.ndarray | None:
+    """Give the group of each row, an int ndarray of shape (n_rows,); None where every row is its own.
+
+    Rows of one group resemble one another; figures over them draw whole groups (`metier.evaluation.groups`).
+    """
+    if rows.roles.group is None:
+        return None
+    ids = _groups(rows).ids
+    return None if len(np.unique(ids)) == len(ids) else ids
+
+
 def _groups(rows: Rows) -> Clusters:
     firsts: dict[object, int] = {}
     values = rows.column("group")

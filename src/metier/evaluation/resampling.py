@@ -3,7 +3,7 @@
 Rows with the same truth and the same answers are exchangeable, so they form one cell. A bootstrap sample is
 then one multinomial draw of cell counts, and the metric is computed from the counts: thousands of resamples
 take milliseconds and no row is copied. With paired answers a cell is (truth, answer of a, answer of b),
-which keeps the pairing.
+which keeps the pairing. Where rows belong together, whole groups are drawn, and the counts of their cells add up.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,33 +26,65 @@ class Cells:
     answers : tuple of ndarray of int of shape (n_cells,)
         One array for each set of answers that was given.
     rows : ndarray of int of shape (n_cells,)
+    of_groups : sparse array of shape (n_groups, n_cells), default=None
+        How many rows of each group are in each cell; None: every row is its own group.
     """
 
     truth: np.ndarray
     answers: tuple[np.ndarray, ...]
     rows: np.ndarray
+    of_groups: csr_array | None = None
 
     def resample(self, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Draw bootstrap samples: blocks of shape (some, n_cells) of cell counts, `resamples` in all."""
         n_rows = int(self.rows.sum())
-        block = max(1, COUNTS_AT_ONCE // len(self.rows))
-        for start in range(0, resamples, block):
-            yield rng.multinomial(n_rows, self.rows / n_rows, size=min(block, resamples - start))
+        for some in self._blocks(resamples):
+            if self.of_groups is None:
+                yield rng.multinomial(n_rows, self.rows / n_rows, size=some)
+            else:
+                units = self.of_groups.shape[0]
+                yield rng.multinomial(units, np.full(units, 1 / units), size=some) @ self.of_groups
+
+    def swap(self, swaps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Toss a coin for every row or group: blocks of shape (some, n_cells), how many rows of a cell are swapped."""
+        for some in self._blocks(swaps):
+            if self.of_groups is None:
+                yield rng.binomial(self.rows, 0.5, size=(some, len(self.rows)))
+            else:
+                yield rng.integers(0, 2, (some, self.of_groups.shape[0])) @ self.of_groups
+
+    def _blocks(self, draws: int) -> Iterator[int]:
+        widest = len(self.rows) if self.of_groups is None else max(self.of_groups.shape)
+        block = max(1, COUNTS_AT_ONCE // widest)
+        for start in range(0, draws, block):
+            yield min(block, draws - start)
 
 
-def gather_cells(truth: np.ndarray, *answers: np.ndarray) -> Cells:
-    """Count the distinct combinations of truth and answers, each an int array of shape (n_rows,)."""
-    kinds, rows = np.unique(np.column_stack([truth, *answers]), axis=0, return_counts=True)
+def gather_cells(truth: np.ndarray, *answers: np.ndarray, groups: np.ndarray | None = None) -> Cells:
+    """Count the distinct combinations of truth and answers, each an int array of shape (n_rows,).
+
+    `groups` are the codes of rows that are drawn together, from 0.
+    """
+    kinds, cell_of_row, rows = np.unique(
+        np.column_stack([truth, *answers]), axis=0, return_inverse=True, return_counts=True
+    )
     columns = kinds.T
-    return Cells(columns[0], tuple(columns[1:]), rows)
+    of_groups = None
+    if groups is not None:
+        shape = (int(groups.max()) + 1, len(rows))
+        of_groups = csr_array(
+            (np.ones(len(groups), dtype=np.int64), (groups, cell_of_row.ravel())), shape=shape
+        )
+    return Cells(columns[0], tuple(columns[1:]), rows, of_groups)
 
 
-def gather_hits(truth: np.ndarray, *answers: np.ndarray) -> Cells:
+def gather_hits(truth: np.ndarray, *answers: np.ndarray, groups: np.ndarray | None = None) -> Cells:
     """Count only the combinations of correct and wrong answers, which is enough for accuracy: at most 2^m cells.
 
     A correct answer is 1 against a truth of 1, a wrong one 0.
     """
-    return gather_cells(np.ones_like(truth), *((truth == answer).astype(np.int64) for answer in answers))
+    hits = ((truth == answer).astype(np.int64) for answer in answers)
+    return gather_cells(np.ones_like(truth), *hits, groups=groups)
 
 
 def _accuracy(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -84,9 +116,14 @@ ON_COUNTS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]]
 
 
 def resampled(
-    metric: str, truth: np.ndarray, *answers: np.ndarray, resamples: int, rng: np.random.Generator
+    metric: str,
+    truth: np.ndarray,
+    *answers: np.ndarray,
+    resamples: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give the metric of each set of answers on each bootstrap sample of the rows.
+    """Give the metric of each set of answers on each bootstrap sample of the rows, or of whole groups.
 
     Returns
     -------
@@ -94,7 +131,7 @@ def resampled(
         Columns are paired: one column is one sample of rows.
     """
     gather = gather_hits if metric == "accuracy" else gather_cells
-    cells = gather(truth, *answers)
+    cells = gather(truth, *answers, groups=groups)
     measure = ON_COUNTS[metric]
     blocks = [
         np.stack([measure(cells.truth, answer, counts) for answer in cells.answers])

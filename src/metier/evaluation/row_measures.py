@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation.comparison import Comparison, compare, decide
+from metier.evaluation.groups import count_units, group_codes
 from metier.evaluation.intervals import Interval, bias_corrected, bootstrap_interval, exact_interval
 from metier.evaluation.measure_table import MEASURES, Metric, find_measure, metric_name
 from metier.evaluation.metrics import METRICS
-from metier.evaluation.row_resampling import bootstrap_values, gather_rows, swapped_values
+from metier.evaluation.row_resampling import bootstrap_values, gather_units, swapped_values
 from metier.evaluation.row_statistics import RowMeasure, check_rows
 
 __all__ = [
@@ -126,6 +127,7 @@ def row_interval(
     level: float = 0.95,
     resamples: int = 2000,
     random_state: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Interval:
     """Give a measure with its bias-corrected percentile bootstrap interval over rows.
 
@@ -139,16 +141,21 @@ def row_interval(
         The type of the elements is documented in the module of the measure.
     level : float
         Confidence level, 0 to 1.
+    groups : ndarray of int of shape (n_rows,), default=None
+        Rows of one group are drawn together; None: every row by itself.
     """
-    check_rows(truth, predicted)
+    codes = group_codes(groups, check_rows(truth, predicted))
     found = find_measure(metric)
     statistics = found.statistics(truth, predicted)
     value = found.total(statistics)
     if found.is_fraction and value in (0.0, 1.0):
-        return exact_interval(value, max(int(statistics.any(axis=1).sum()), 1), level=level)
+        counted = statistics.any(axis=1)
+        units = counted.sum() if codes is None else len(np.unique(codes[counted]))
+        return exact_interval(value, max(int(units), 1), level=level)
     rng = np.random.default_rng(random_state)
-    [drawn] = bootstrap_values(found, *gather_rows(statistics), resamples=resamples, rng=rng)
-    low, high = bias_corrected(drawn, value, level=level)
+    units = count_units(codes, len(truth))
+    [drawn] = bootstrap_values(found, *gather_units(found, [statistics], codes), resamples=resamples, rng=rng)
+    low, high = bias_corrected(drawn, value, level=level, units=units)
     return Interval(value, low, high)
 
 
@@ -161,6 +168,7 @@ def row_comparison(
     level: float = 0.95,
     resamples: int = 2000,
     random_state: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Comparison:
     """Compare two sets of answers to the same rows.
 
@@ -173,16 +181,17 @@ def row_comparison(
     ValueError
         If the measure is descriptive, without better or worse.
     """
-    check_rows(truth, first, second)
+    codes = group_codes(groups, check_rows(truth, first, second))
     found = find_measure(metric)
     upward = higher_is_better(found)
     tables = found.paired(truth, first, second)
     difference = float(_without_rounding(found.total(tables[0]) - found.total(tables[1])))
     rng = np.random.default_rng(random_state)
-    cells, rows = gather_rows(*tables)
-    drawn = bootstrap_values(found, cells, rows, resamples=resamples, rng=rng)
-    low, high = bias_corrected(_without_rounding(drawn[0] - drawn[1]), difference, level=level)
-    swapped = swapped_values(found, cells, rows, swaps=resamples, rng=rng)
+    prepared = gather_units(found, tables, codes)
+    drawn = bootstrap_values(found, *prepared, resamples=resamples, rng=rng)
+    units = count_units(codes, len(truth))
+    low, high = bias_corrected(_without_rounding(drawn[0] - drawn[1]), difference, level=level, units=units)
+    swapped = swapped_values(found, *prepared, swaps=resamples, rng=rng)
     as_large = np.abs(_without_rounding(swapped[0] - swapped[1])) >= abs(difference) * (1 - 1e-9)
     # The observed assignment is one of the possible ones; counting it keeps the test valid.
     p_value = float((1 + np.sum(as_large)) / (1 + resamples))

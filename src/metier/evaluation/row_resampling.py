@@ -3,6 +3,8 @@
 Rows with the same statistics are exchangeable and form one cell, as in `resampling`: a thousand rows that are
 either correct or wrong form two cells. A resample is then a matrix product of counts and statistics, computed in
 blocks of bounded size.
+
+Where rows belong together (`groups`), whole groups are drawn and swapped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from metier.evaluation.groups import count_units, group_codes, sum_groups
 from metier.evaluation.measure_table import Metric, find_measure
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.resampling import resampled
@@ -43,33 +46,62 @@ def gather_rows(*statistics: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     return np.split(cells, len(statistics), axis=1), rows
 
 
+def gather_units(
+    measure: RowMeasure, tables: Sequence[np.ndarray], groups: np.ndarray | None
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray | None]:
+    """Prepare tables of row statistics for `bootstrap_values` and `swapped_values`.
+
+    Returns
+    -------
+    tables : list of ndarray of shape (n_cells, n_statistics)
+    units : ndarray of int
+        How many units each cell has; with codes, one for each group.
+    codes : ndarray of int of shape (n_cells,) or None
+        The unit of each cell, for metrics that are not a function of sums over rows.
+    """
+    if groups is None:
+        return *gather_rows(*tables), None
+    if measure.on_counts is None:
+        return *gather_rows(*(sum_groups(table, groups) for table in tables)), None
+    return list(tables), np.ones(count_units(groups, len(groups)), dtype=np.int64), groups
+
+
 def bootstrap_values(
     measure: RowMeasure,
     tables: list[np.ndarray],
     rows: np.ndarray,
+    codes: np.ndarray | None = None,
     *,
     resamples: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Metric values of bootstrap samples of the rows, of shape (n_tables, resamples).
+    """Metric values of bootstrap samples, of shape (n_tables, resamples); tables as `gather_units` gives them.
 
-    Columns are paired: one column is one sample of rows.
+    Columns are paired: one column is one sample.
     """
+    widest = 1 if codes is None else len(codes) // len(rows) + 1
     blocks = [
-        np.stack([measure.values(table, counts) for table in tables]) for counts in _draw(rows, resamples, rng)
+        np.stack([measure.values(table, _of_rows(counts, codes)) for table in tables])
+        for counts in _draw(rows, resamples, rng, widest=widest)
     ]
     return np.concatenate(blocks, axis=1)
+
+
+def _of_rows(counts: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
+    """Give every row the count of its group."""
+    return counts if codes is None else counts[:, codes]
 
 
 def swapped_values(
     measure: RowMeasure,
     tables: list[np.ndarray],
     rows: np.ndarray,
+    codes: np.ndarray | None = None,
     *,
     swaps: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Metric values of two methods after swapping the answers of random rows; shape (2, swaps)."""
+    """Metric values of two methods after swapping the answers of random rows or groups; shape (2, swaps)."""
     first, second = tables
     if measure.on_counts is None:
         gain = second - first
@@ -78,15 +110,15 @@ def swapped_values(
     # The rows of a cell split into those whose answers are kept and those whose answers are swapped.
     sides = np.concatenate([first, second]), np.concatenate([second, first])
     blocks = []
-    for swapped in _toss(rows, swaps, rng):
-        counts = np.concatenate([rows - swapped, swapped], axis=1)
+    for tossed in _toss(rows, swaps, rng, widest=1 if codes is None else len(codes) // len(rows) + 1):
+        counts = np.concatenate([_of_rows(rows - tossed, codes), _of_rows(tossed, codes)], axis=1)
         blocks.append(np.stack([measure.values(side, counts) for side in sides]))
     return np.concatenate(blocks, axis=1)
 
 
-def _toss(rows: np.ndarray, swaps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _toss(rows: np.ndarray, swaps: int, rng: np.random.Generator, *, widest: int = 1) -> Iterator[np.ndarray]:
     """Draw how many rows of each cell are swapped, in blocks of shape (some, n_cells)."""
-    block = max(1, NUMBERS_AT_ONCE // len(rows))
+    block = max(1, NUMBERS_AT_ONCE // (len(rows) * widest))
     for start in range(0, swaps, block):
         shape = (min(block, swaps - start), len(rows))
         # One random bit per cell is ten times cheaper than a binomial number.
@@ -94,12 +126,14 @@ def _toss(rows: np.ndarray, swaps: int, rng: np.random.Generator) -> Iterator[np
         yield coins.astype(np.float64)
 
 
-def _draw(rows: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _draw(
+    rows: np.ndarray, resamples: int, rng: np.random.Generator, *, widest: int = 1
+) -> Iterator[np.ndarray]:
     """Draw the count of each cell, in blocks of shape (some, n_cells); each line sums to the number of rows."""
     n_rows, n_cells = int(rows.sum()), len(rows)
     few_cells = n_cells * ROWS_A_CELL <= n_rows
     cell_of_row = np.repeat(np.arange(n_cells), rows)
-    block = max(1, NUMBERS_AT_ONCE // (n_cells if few_cells else n_rows))
+    block = max(1, NUMBERS_AT_ONCE // ((n_cells if few_cells else n_rows) * widest))
     for start in range(0, resamples, block):
         some = min(block, resamples - start)
         if few_cells:
@@ -119,6 +153,7 @@ def paired_samples(
     *,
     resamples: int = 1000,
     random_state: int = 0,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Give the metric of each set of answers on each bootstrap sample of the rows.
 
@@ -128,32 +163,46 @@ def paired_samples(
         Label codes for accuracy and macro-F1.
     answers : sequence of sequences
         Each as long as `truth`.
+    groups : ndarray of int of shape (n_rows,), default=None
+        Rows of one group are drawn together; None: every row by itself.
 
     Returns
     -------
     ndarray of shape (n_sets, resamples)
         Columns are paired: one column is one sample of rows.
     """
-    check_rows(truth, *answers)
+    n_rows, n_sets = check_rows(truth, *answers), len(answers)
+    codes = group_codes(groups, n_rows)
     rng = np.random.default_rng(random_state)
     if metric in METRICS:
         # Row by row: with many sets there would be as many joint cells as rows.
-        return _by_rows(str(metric), np.asarray(truth), [np.asarray(one) for one in answers], resamples, rng)
+        sets = [np.asarray(one) for one in answers]
+        return _by_rows(str(metric), np.asarray(truth), sets, codes, resamples, rng)
     found = find_measure(metric)
-    n_rows, n_sets = len(truth), len(answers)
     if found.is_relative:
         tables = [found.statistics(truth, one) for one in answers]
     else:  # One table, as the labels that have columns may depend on the answers.
         concatenated = [answer for one in answers for answer in one]
         tables = np.split(found.statistics(list(truth) * n_sets, concatenated), n_sets)
-    return bootstrap_values(found, tables, np.ones(n_rows, dtype=np.int64), resamples=resamples, rng=rng)
+    if codes is None:
+        return bootstrap_values(found, tables, np.ones(n_rows, dtype=np.int64), resamples=resamples, rng=rng)
+    return bootstrap_values(found, *gather_units(found, tables, codes), resamples=resamples, rng=rng)
 
 
 def _by_rows(
-    metric: str, truth: np.ndarray, answers: list[np.ndarray], resamples: int, rng: np.random.Generator
+    metric: str,
+    truth: np.ndarray,
+    answers: list[np.ndarray],
+    codes: np.ndarray | None,
+    resamples: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    if metric == "accuracy":
-        correct = np.stack([truth == one for one in answers]).astype(np.float64)
-        counts = rng.multinomial(len(truth), np.full(len(truth), 1 / len(truth)), size=resamples)
-        return correct @ counts.T / len(truth)
-    return resampled(metric, truth, *answers, resamples=resamples, rng=rng)
+    if metric != "accuracy":
+        return resampled(metric, truth, *answers, resamples=resamples, rng=rng, groups=codes)
+    correct = np.stack([truth == one for one in answers], axis=1).astype(np.float64)
+    sizes = np.ones((len(truth), 1))
+    if codes is not None:
+        correct, sizes = sum_groups(correct, codes), sum_groups(sizes, codes)
+    units = len(sizes)
+    counts = rng.multinomial(units, np.full(units, 1 / units), size=resamples)
+    return (counts @ correct / (counts @ sizes)).T

@@ -54,6 +54,11 @@ class Validation(Protocol):
         """Of tasks with one label a row: its number, of shape (n_rows,)."""
         ...
 
+    @property
+    def groups(self) -> np.ndarray | None:
+        """Which rows belong together, of shape (n_rows,); None where every row is its own."""
+        ...
+
 
 class Candidates(Protocol):
     """The trained candidates of a run."""

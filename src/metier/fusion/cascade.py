@@ -90,7 +90,12 @@ def _choose(candidates: Candidates) -> Chosen[CascadeCertificate]:
     cheap, big = (candidates.run.probabilities(stage, "validation") for stage in stages)
     wanted = candidates.settings.cascade
     found = certify_cascade(
-        cheap, big, candidates.scores.codes, margin=wanted.margin, confidence=wanted.confidence
+        cheap,
+        big,
+        candidates.scores.codes,
+        margin=wanted.margin,
+        confidence=wanted.confidence,
+        groups=candidates.scores.groups,
     )
     if found.threshold is None:
         return Chosen(stages, found, why_dropped=found.reason)
@@ -117,7 +122,8 @@ class CascadeEnsemble(Ensemble[CascadeCertificate]):
         cheap, big = self.members
         return (
             f"{cheap} answers {found.kept_fraction * 100:.0f} % of rows before one falls through to {big}; "
-            f"certified within {found.margin * 100:g} points of it ({found.confidence * 100:g} %)"
+            f"certified within {found.margin * 100:g} points of its accuracy ({found.confidence * 100:g} %, before "
+            "any refit)"
         )
 
     def certificate_facts(self) -> dict[str, Any] | None:

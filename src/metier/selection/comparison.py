@@ -18,6 +18,7 @@ from sklearn.base import clone
 from metier import catalogue
 from metier.bases.precision import trained_in
 from metier.data.rows import Rows
+from metier.data.splitting import groups_of
 from metier.data.strata import part_of
 from metier.errors import BudgetError, MetierError
 from metier.fusion.ensemble import Builder, check_builder, ensemble_builder
@@ -101,7 +102,13 @@ class Comparison:
 
     def scores_on(self, rows: Rows, *, origin: str) -> Scores:
         """Give how answers to some rows are judged."""
-        return Scores(self.task, self.task.targets(rows), origin=origin, further=self.settings.metrics)
+        return Scores(
+            self.task,
+            self.task.targets(rows),
+            origin=origin,
+            further=self.settings.metrics,
+            groups=groups_of(rows),
+        )
 
     @property
     def trained(self) -> list[Entry]:

@@ -1,7 +1,7 @@
 """Scores of a task's answers on some rows: one way for label tasks and for all others."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from metier.errors import UnknownLabelError
 from metier.evaluation.comparison import Comparison
 from metier.evaluation.intervals import Interval
+from metier.evaluation.many_comparisons import Against, compare_pairs, compare_with_best
 from metier.evaluation.metrics import METRICS as LABEL_METRICS
 from metier.evaluation.relation_measures import relation_f1
 from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
@@ -33,12 +34,15 @@ class Scores:
         Which rows these are, for messages.
     further : tuple of str
         Metrics that are reported besides those of the task.
+    groups : ndarray of int of shape (n_rows,), default=None
+        Rows of one group resemble one another and are drawn together; None: every row is its own.
     """
 
     task: Task
     targets: Sequence[Any]
     origin: str = "these rows"
     further: tuple[str, ...] = ()
+    groups: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -71,13 +75,45 @@ class Scores:
     def interval(self, metric: str, predicted: Sequence[Any], *, random_state: int = 0) -> Interval:
         """Give a figure with its 95 % bootstrap interval."""
         return interval_of(
-            self._measure(metric), *self._comparable(metric, predicted), random_state=random_state
+            self._measure(metric),
+            *self._comparable(metric, predicted),
+            random_state=random_state,
+            groups=self.groups,
         )
 
     def compare(self, metric: str, a: Sequence[Any], b: Sequence[Any]) -> Comparison:
         """Compare two sets of answers to the same rows."""
         truth, first = self._comparable(metric, a)
-        return comparison_of(self._measure(metric), truth, first, self._comparable(metric, b)[1])
+        second = self._comparable(metric, b)[1]
+        return comparison_of(self._measure(metric), truth, first, second, groups=self.groups)
+
+    def against_best(
+        self, metric: str, predicted: Mapping[str, Sequence[Any]], best: str, tolerance: float
+    ) -> dict[str, Against]:
+        """Compare every other candidate with the best, adjusted for how many there are.
+
+        Parameters
+        ----------
+        predicted : mapping of str to sequence
+            What each candidate answered.
+        best : str
+            The candidate with the best score.
+        tolerance : float
+            How much worse still counts as the same, in the unit of the metric.
+        """
+        truth = self._comparable(metric, [])[0]
+        answers = {name: self._comparable(metric, one)[1] for name, one in predicted.items()}
+        return compare_with_best(
+            self._measure(metric), truth, answers, best, tolerance=tolerance, groups=self.groups
+        )
+
+    def compare_pairs(
+        self, metric: str, predicted: Mapping[str, Sequence[Any]], pairs: Sequence[tuple[str, str]]
+    ) -> list[Comparison]:
+        """Compare pairs of candidates, adjusted for all pairs that could have been chosen."""
+        truth = self._comparable(metric, [])[0]
+        answers = {name: self._comparable(metric, one)[1] for name, one in predicted.items()}
+        return compare_pairs(self._measure(metric), truth, answers, pairs, groups=self.groups)
 
     def samples(self, metric: str, answers: Sequence[Sequence[Any]], *, resamples: int) -> np.ndarray:
         """Give a figure of several sets of answers on the same bootstrap samples of the rows.
@@ -88,7 +124,7 @@ class Scores:
         """
         truth = self._comparable(metric, [])[0]
         sets = [self._comparable(metric, one)[1] for one in answers]
-        return paired_samples(self._measure(metric), truth, sets, resamples=resamples)
+        return paired_samples(self._measure(metric), truth, sets, resamples=resamples, groups=self.groups)
 
     def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
         if metric in LABEL_METRICS or self.task.is_ordered:
@@ -126,4 +162,5 @@ def ranking_scores(scores: Scores, answers: StoredAnswers, *, random_state: int)
     truth, given = task.answer.ranked(
         scores.targets, probabilities, labels=task.labels, match_label=task.match_label
     )
-    return {metric: asdict(interval_of(metric, truth, given, random_state=random_state))}
+    found = interval_of(metric, truth, given, random_state=random_state, groups=scores.groups)
+    return {metric: asdict(found)}
