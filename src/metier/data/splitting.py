@@ -26,6 +26,8 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 NAMES = ("train", "validation", "test")
 # Above this many rows only exact duplicates are searched for.
 MOST_ROWS_FOR_NEAR = 500_000
+# Shares of the rows, and a number of rows, that candidates are compared on.
+LEAST_TO_CHOOSE_ON, MOST_TO_CHOOSE_ON, ENOUGH_TO_CHOOSE_ON = 0.1, 0.2, 500
 # "Yes, please" is in every conversation: duplicates that would tie more groups together than this are ignored.
 MOST_TIED_FRACTION = 0.1
 
@@ -53,7 +55,7 @@ def split_rows(
     *,
     test: Rows | None = None,
     validation: Rows | None = None,
-    validation_fraction: float = 0.1,
+    validation_fraction: float | None = None,
     test_fraction: float = 0.2,
     random_state: int,
     keep_rare: bool = False,
@@ -71,7 +73,8 @@ def split_rows(
     test, validation : Rows, optional
         Given splits.
     validation_fraction, test_fraction : float
-        Share of `rows` to hold out where a split is missing, more than 0 and less than 1.
+        Share of `rows` to hold out where a split is missing, more than 0 and less than 1. The default of the first
+        depends on the number of rows, see `fraction_to_choose_on`.
     keep_rare : bool, default=False
         Labels with fewer rows than splits stay in training: they are learned, but not evaluated. Otherwise they
         are an error.
@@ -87,6 +90,7 @@ def split_rows(
     MissingLabelError
         If rows have no label, labels, spans or score in its column.
     """
+    validation_fraction = validation_fraction or fraction_to_choose_on(len(rows))
     _check_fractions(validation_fraction, test_fraction)
     parts: dict[str, Rows] = {
         name: part for name, part in (("test", test), ("validation", validation)) if part is not None
@@ -110,6 +114,17 @@ def split_rows(
         train = train.take(np.flatnonzero(sides == TRAIN))
     _check_not_empty({"train": train, **parts})
     return Splits(train, parts["validation"], parts["test"], tuple(notes))
+
+
+def fraction_to_choose_on(n_rows: int) -> float:
+    """Give the share of rows that candidates are chosen on: a tenth, and of few rows up to a fifth, at most 500.
+
+    Examples
+    --------
+    >>> [fraction_to_choose_on(rows) for rows in (100, 2_000, 4_000, 50_000)]
+    [0.2, 0.2, 0.125, 0.1]
+    """
+    return max(LEAST_TO_CHOOSE_ON, min(MOST_TO_CHOOSE_ON, ENOUGH_TO_CHOOSE_ON / max(1, n_rows)))
 
 
 def _check_fractions(validation_fraction: float, test_fraction: float) -> None:
@@ -206,14 +221,14 @@ def _assign(
     rare = {str(label): int(n) for label, n in zip(classes, counts, strict=True) if n <= len(fractions)}
     if rare and strata.are_labels and not keep_rare:
         raise RareLabelError(rare, needed=len(fractions) + 1)
-    clusters, kept = _units(rows)
+    clusters, kept = units_of(rows)
     shares = np.zeros(3)
     for name, fraction in fractions.items():
         shares[NAMES.index(name)] = fraction
     shares[TRAIN] = 1 - shares.sum()
     if rows.roles.time is not None:
         return _latest(rows, clusters, shares), f"the latest by {rows.roles.time}{kept}"
-    dealer = _Stratified(clusters, codes, counts, shares, np.random.default_rng(random_state))
+    dealer = StratifiedDealer(clusters, codes, counts, shares, np.random.default_rng(random_state))
     sides = dealer.sides()
     if rare and strata.are_labels:
         sides[np.isin(classes[codes], list(rare))] = TRAIN
@@ -221,8 +236,8 @@ def _assign(
     return sides, f"{strata.how}{kept}"
 
 
-def _units(rows: Rows) -> tuple[Clusters, str]:
-    """Give the rows that must stay together, and a description."""
+def units_of(rows: Rows) -> tuple[Clusters, str]:
+    """Give the rows that must stay together (near duplicates, one group, one passage), and a description."""
     near = len(rows) <= MOST_ROWS_FOR_NEAR
     texts = rows.texts if rows.roles.question is not None else rows.whole_inputs
     clusters = near_duplicates(texts) if near else exact_duplicates(texts)
@@ -281,8 +296,8 @@ def _latest(rows: Rows, clusters: Clusters, shares: np.ndarray) -> np.ndarray:
     return latest_side[clusters.ids]
 
 
-class _Stratified:
-    """Assigns units to the three splits, label by label."""
+class StratifiedDealer:
+    """Assigns units to splits or folds, label by label; the first gets what the others leave."""
 
     def __init__(
         self,
@@ -328,7 +343,7 @@ class _Stratified:
         if not len(members):
             return
         label, start = self._codes[members[0]], 0
-        for side in (TEST, VALIDATION):
+        for side in range(len(self._needed) - 1, TRAIN, -1):
             # Training keeps at least one row.
             take = min(max(int(self._needed[side, label]), 0), max(len(members) - start - 1, 0))
             sides[members[start : start + take]] = side

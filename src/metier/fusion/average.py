@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from sklearn.model_selection import KFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -36,6 +37,7 @@ from metier.tasks.method_contract import Capabilities, CostRank
 # was equal to 0.1 points, with and without a poor member; narrower keeps the poor member, wider chases the
 # rows.
 WEIGHT_SPREAD = 0.07
+N_FOLDS = 5
 # The members together know nothing: less than this and there are no weights to speak of.
 NO_WEIGHT = 1e-6
 
@@ -96,6 +98,22 @@ def fit_average(
     if total < NO_WEIGHT:
         return AverageFit(temperatures, (1 / len(logs),) * len(logs))
     return AverageFit(temperatures, tuple((weights / total).tolist()), 1 / total)
+
+
+def cross_fitted(
+    probabilities: Sequence[np.ndarray], truth: np.ndarray, *, random_state: int = 0
+) -> np.ndarray:
+    """Give what the average answers to each row by a fit that did not see it; arguments as of `fit_average`.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_rows, n_classes)
+    """
+    held_out = np.zeros(np.shape(probabilities[0]))
+    for known, held in KFold(N_FOLDS, shuffle=True, random_state=random_state).split(held_out):
+        fit = fit_average([member[known] for member in probabilities], truth[known])
+        held_out[held] = fit.pool([member[held] for member in probabilities])
+    return held_out
 
 
 def _fit_weights(evidence: np.ndarray, truth: np.ndarray, spread: float) -> np.ndarray:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from metier.fusion.average import AverageFit, fit_average
-from metier.fusion.candidates import Candidates, able_members, members_for_average
+from metier.fusion.average import AverageFit, cross_fitted, fit_average
+from metier.fusion.candidates import Candidates, HeldOutAnswers, able_members, members_for_average
 from metier.fusion.composition import export_members
 from metier.fusion.ensemble import Chosen, Ensemble
 from metier.fusion.label_average import fit_label_average
@@ -87,30 +87,49 @@ def average_of_scores(name: str) -> Ensemble[FittedAverage]:
 
 
 def _fit_labels(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAverage]:
-    answers = [candidates.run.probabilities(name, "validation") for name in members]
-    fit: AverageFit = fit_average(answers, candidates.scores.codes)
+    rows, labels = HeldOutAnswers.of(candidates, members), candidates.task.labels
+    place = {label: at for at, label in enumerate(labels)}
+    truth = np.array([place[target] for target in rows.targets])
+    fit: AverageFit = fit_average(rows.probabilities, truth)
     facts = {
         "weights": dict(zip(members, map(float, fit.weights), strict=True)),
         "temperatures": dict(zip(members, map(float, fit.temperatures), strict=True)),
     }
-    return Chosen(members, fit.fitted(candidates.task.labels), facts=facts)
+    if not rows.has_more:  # On many validation rows a weight or two fits nothing by chance.
+        return Chosen(members, fit.fitted(labels), facts=facts)
+    held_out = cross_fitted(rows.probabilities, truth, random_state=candidates.settings.random_state)
+    answers = StoredAnswers([labels[best] for best in held_out.argmax(axis=1)], held_out, [])
+    return _chosen(members, fit.fitted(labels), facts, rows, answers)
 
 
 def _fit_sets(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAverage]:
-    labels = candidates.task.labels
+    rows, labels = HeldOutAnswers.of(candidates, members), candidates.task.labels
     known = Examples((), (), np.array(labels))
-    truth = LABEL_SET.check(list(candidates.validation_items), candidates.scores.targets, known=known).truth
-    answers = [candidates.run.probabilities(name, "validation") for name in members]
+    truth = LABEL_SET.check(rows.targets, rows.targets, known=known).truth
     seed = candidates.settings.random_state
-    fit = fit_label_average(answers, truth, labels=labels, random_state=seed)
-    return Chosen(members, fit.fitted, answers=StoredAnswers(fit.held_out_sets, fit.held_out, []))
+    fit = fit_label_average(rows.probabilities, truth, labels=labels, random_state=seed)
+    answers = StoredAnswers(fit.held_out_sets, fit.held_out, [])
+    return _chosen(members, fit.fitted, {}, rows, answers)
 
 
 def _fit_scores(candidates: Candidates, members: Sequence[str]) -> Chosen[FittedAverage]:
-    scores = [candidates.run.answers(name, "validation").predicted for name in members]
+    rows = HeldOutAnswers.of(candidates, members)
     coverage = coverage_of([candidates.run.candidate(member) for member in members])
     seed = candidates.settings.random_state
-    fit = fit_score_average(scores, candidates.scores.targets, coverage=coverage, random_state=seed)
+    scores = [one.predicted for one in rows.of_members]
+    fit = fit_score_average(scores, rows.targets, coverage=coverage, random_state=seed)
     facts = {"weights": dict(zip(members, fit.weights, strict=True)), "half_width": fit.half_width}
-    answers = fit.decoder.answer(fit.held_out, SCORES)
-    return Chosen(members, fit.fitted, facts=facts, answers=keep(answers, ()))
+    answers = keep(fit.decoder.answer(fit.held_out, SCORES), ())
+    return _chosen(members, fit.fitted, facts, rows, answers)
+
+
+def _chosen(
+    members: Sequence[str],
+    fit: FittedAverage,
+    facts: Mapping[str, Any],
+    rows: HeldOutAnswers,
+    answers: StoredAnswers,
+) -> Chosen[FittedAverage]:
+    """Choose a fit whose answers to the rows are those of fits that did not see the row."""
+    first, more = rows.split(answers)
+    return Chosen(members, fit, facts=facts, answers=first, out_of_fold=more)

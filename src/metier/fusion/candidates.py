@@ -1,12 +1,14 @@
 """What an ensemble is built from: the trained candidates of a run, and their answers to the validation rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from metier.progress import Listener
 from metier.runs.run_folder import Entry, RunFolder
+from metier.runs.stored_answers import StoredAnswers, joined
 from metier.tasks.method_contract import Capabilities
 
 # A stage in front pays only if what it guards is much more expensive.
@@ -98,6 +100,19 @@ class Candidates(Protocol):
         """The listener for progress."""
         ...
 
+    @property
+    def scores_out_of_fold(self) -> Validation:
+        """What is right on the training rows that were answered out of fold."""
+        ...
+
+    def out_of_fold_answers(self, names: Sequence[str]) -> list[StoredAnswers] | None:
+        """Give the answers of candidates to training rows that their models did not see; None where one has none."""
+        ...
+
+    def keep_out_of_fold(self, name: str, answers: StoredAnswers) -> None:
+        """Keep what an ensemble answers to those rows."""
+        ...
+
     def capabilities(self, name: str) -> Capabilities:
         """What the method of a candidate states about itself."""
         ...
@@ -105,6 +120,57 @@ class Candidates(Protocol):
     def measured(self, entry: Entry) -> Entry:
         """Let the predictor in an entry's folder answer the validation rows, and measure what that costs."""
         ...
+
+
+@dataclass(frozen=True)
+class HeldOutAnswers:
+    """Answers of members to rows that their models did not see: the validation rows, then training rows out of fold.
+
+    Parameters
+    ----------
+    of_members : list of StoredAnswers
+        One a member.
+    targets : sequence
+        What is right.
+    n_validation : int
+        Rows of them that are validation rows.
+    """
+
+    of_members: list[StoredAnswers]
+    targets: Sequence[Any]
+    n_validation: int
+
+    @classmethod
+    def of(cls, candidates: Candidates, members: Sequence[str]) -> "HeldOutAnswers":
+        """Gather them; training rows only where every member answered them."""
+        answers = [candidates.run.answers(name, "validation") for name in members]
+        targets = list(candidates.scores.targets)
+        n_validation, more = len(targets), candidates.out_of_fold_answers(members)
+        if more is not None:
+            answers = [joined(pair) for pair in zip(answers, more, strict=True)]
+            targets += candidates.scores_out_of_fold.targets
+        return cls(answers, targets, n_validation)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether training rows are among them."""
+        return len(self.targets) > self.n_validation
+
+    @property
+    def probabilities(self) -> list[np.ndarray]:
+        """Of each member, of shape (n_rows, n_labels)."""
+        found = [one.probabilities for one in self.of_members]
+        return [one for one in found if one is not None]
+
+    def split(self, answers: StoredAnswers) -> tuple[StoredAnswers, StoredAnswers | None]:
+        """Cut answers to these rows into those to the validation rows and those to the others."""
+        first, rest = (_part(answers, where) for where in (slice(self.n_validation), slice(self.n_validation, None)))
+        return first, rest if self.has_more else None
+
+
+def _part(answers: StoredAnswers, where: slice) -> StoredAnswers:
+    probabilities = None if answers.probabilities is None else answers.probabilities[where]
+    return StoredAnswers(answers.predicted[where], probabilities, answers.records[where])
 
 
 def able_members(candidates: Candidates) -> list[Entry]:

@@ -27,6 +27,7 @@ from metier.fusion.training import (
 from metier.predictors.composite.cascade import KIND, NEVER
 from metier.predictors.loading import read_settings, write_settings
 from metier.progress import Listener, ignore
+from metier.runs.stored_answers import StoredAnswers
 from metier.tasks.estimators import Classifier
 from metier.tasks.inputs import read_any
 from metier.tasks.method_contract import Capabilities, CostRank
@@ -88,7 +89,7 @@ def _choose(candidates: Candidates) -> Chosen[CascadeCertificate]:
     if stages is None:
         return Chosen(why_dropped="a cascade does not pay here: no candidate costs a third of another or less")
     cheap, big = (candidates.run.probabilities(stage, "validation") for stage in stages)
-    wanted = candidates.settings.cascade
+    wanted, more = candidates.settings.cascade, candidates.out_of_fold_answers(stages)
     found = certify_cascade(
         cheap,
         big,
@@ -96,11 +97,32 @@ def _choose(candidates: Candidates) -> Chosen[CascadeCertificate]:
         margin=wanted.margin,
         confidence=wanted.confidence,
         groups=candidates.scores.groups,
+        out_of_fold=None if more is None else _out_of_fold(more, candidates),
     )
     if found.threshold is None:
         return Chosen(stages, found, why_dropped=found.reason)
     facts = {"kept_fraction": float(found.kept_fraction), "threshold": float(found.threshold)}
-    return Chosen(stages, found, facts=facts)
+    out_of_fold = None if more is None else _falling_through(more, found.threshold)
+    return Chosen(stages, found, facts=facts, out_of_fold=out_of_fold)
+
+
+def _out_of_fold(
+    stages: Sequence[StoredAnswers], candidates: Candidates
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    cheap, big = (np.asarray(one.probabilities) for one in stages)
+    return cheap, big, candidates.scores_out_of_fold.codes
+
+
+def _falling_through(stages: Sequence[StoredAnswers], threshold: float) -> StoredAnswers:
+    """Give what both stages together answer."""
+    cheap, big = stages
+    sure = np.asarray(cheap.probabilities).max(axis=1) >= threshold
+    predicted = [
+        one if is_sure else other
+        for one, other, is_sure in zip(cheap.predicted, big.predicted, sure, strict=True)
+    ]
+    probabilities = np.where(sure[:, None], np.asarray(cheap.probabilities), np.asarray(big.probabilities))
+    return StoredAnswers(predicted, probabilities, [])
 
 
 def _restored(stored: Mapping[str, Any]) -> CascadeCertificate:

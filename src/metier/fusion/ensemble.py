@@ -56,6 +56,8 @@ class Chosen(Generic[Fit]):
     answers : StoredAnswers or None
         To the validation rows by fits that did not see the row, so that the ensemble does not look better than it is
         beside its members; None: what it answers is measured like any candidate.
+    out_of_fold : StoredAnswers or None
+        The same for the training rows that all its members answered out of fold.
     """
 
     members: Sequence[str] = ()
@@ -63,6 +65,7 @@ class Chosen(Generic[Fit]):
     why_dropped: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     answers: StoredAnswers | None = None
+    out_of_fold: StoredAnswers | None = None
 
 
 class Recipe(Protocol[Fit]):
@@ -167,6 +170,8 @@ class Ensemble(Generic[Fit]):
         entry = candidates.measured(entry)
         if chosen.answers is not None:
             candidates.run.save_answers(self.name, "validation", chosen.answers)
+        if chosen.out_of_fold is not None:
+            candidates.keep_out_of_fold(self.name, chosen.out_of_fold)
         return entry
 
     def write(self, candidates: Candidates) -> None:

@@ -173,6 +173,10 @@ class RunFolder:
         """What a candidate answered to the rows of a split."""
         return stored_answers.load(self.path / "answers" / f"{name}.{split}")
 
+    def has_answers(self, name: str, split: str) -> bool:
+        """Whether the answers of a candidate to the rows of a split are kept."""
+        return stored_answers.is_kept(self.path / "answers" / f"{name}.{split}")
+
     def probabilities(self, name: str, split: str) -> np.ndarray:
         """Probabilities that a candidate gave to the rows of a split, of shape (n_rows, n_labels)."""
         found = self.answers(name, split).probabilities

@@ -1,6 +1,7 @@
 """Answers of a candidate to the rows of a split, kept in the run so that nothing is predicted twice."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,13 @@ def keep(answers: AnswerBatch, labels: tuple[str, ...]) -> StoredAnswers:
     return StoredAnswers(list(answers.predicted), probabilities, [])
 
 
+def joined(parts: Sequence[StoredAnswers]) -> StoredAnswers:
+    """Give the answers to several parts of the rows as one, without records."""
+    predicted = [answer for part in parts for answer in part.predicted]
+    arrays = [part.probabilities for part in parts if part.probabilities is not None]
+    return StoredAnswers(predicted, np.concatenate(arrays) if len(arrays) == len(parts) else None, [])
+
+
 def write(stored: StoredAnswers, path: Path) -> None:
     """Write answers beside and then rename; `path` is without an ending.
 
@@ -75,6 +83,11 @@ def write(stored: StoredAnswers, path: Path) -> None:
         raise StorageError(
             f"{path} cannot be written ({error.strerror}). Free some space, then --resume {path.parents[1]}."
         ) from None
+
+
+def is_kept(path: Path) -> bool:
+    """Whether `write` came to its end: what it writes last is there."""
+    return path.with_name(path.name + ".jsonl").exists()
 
 
 def load(path: Path) -> StoredAnswers:

@@ -30,14 +30,20 @@ from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
+from metier.selection.execution.out_of_fold import SPLIT, OutOfFold
 from metier.selection.execution.refitting import RefitCost
 from metier.selection.plan import Plan, Planned
 from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
 from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
-from metier.tasks.method_contract import Capabilities, Method
+from metier.tasks.method_contract import Capabilities, CostRank, Method
 from metier.tasks.task import Task
+
+# A quick method that chooses its settings on fewer rows than this, on which it is compared too, looks better than it is.
+FEWEST_TO_TUNE_ON = 500
+# Of the budget: out-of-fold answers may take this part even if a refit would need it.
+FOLDS_PART = 0.1
 
 
 @dataclass
@@ -100,6 +106,35 @@ class Comparison:
         """How answers to the validation rows are judged."""
         return self.scores_on(self.validation, origin="The validation rows")
 
+    @cached_property
+    def out_of_fold(self) -> OutOfFold:
+        """Answers to training rows, where the validation rows are few."""
+        precision = self.builder.decisions.precision
+        seed = self.settings.random_state
+        return OutOfFold(
+            self.run, self.task, self.train, self.validation, precision, seed, self.listener
+        )
+
+    @cached_property
+    def scores_out_of_fold(self) -> Scores:
+        """How out-of-fold answers to training rows are judged."""
+        return self.scores_on(self.out_of_fold.rows, origin="The training rows")
+
+    def out_of_fold_answers(self, names: Sequence[str]) -> list[StoredAnswers] | None:
+        """Give the out-of-fold answers of candidates; None where one of them has none."""
+        if not all(map(self.out_of_fold.is_answered_by, names)):
+            return None
+        return [self.run.answers(name, SPLIT) for name in names]
+
+    def predicted_out_of_fold(self, name: str) -> list[Any] | None:
+        """Give what a candidate answered to training rows out of fold; None where it did not."""
+        found = self.out_of_fold_answers([name])
+        return None if found is None else found[0].predicted
+
+    def keep_out_of_fold(self, name: str, answers: StoredAnswers) -> None:
+        """Keep what an ensemble answers to those rows."""
+        self.run.save_answers(name, SPLIT, answers)
+
     def scores_on(self, rows: Rows, *, origin: str) -> Scores:
         """Give how answers to some rows are judged."""
         return Scores(
@@ -149,6 +184,23 @@ class Comparison:
         self.entries.sort(key=lambda entry: order.index(entry.name))
         if not self.trained:
             raise BudgetError(_nothing_trained(plan, self.entries))
+
+    def answer_folds(self, methods: dict[str, Method]) -> None:
+        """Let candidates answer training rows out of fold, quick ones first, in the time that a refit would leave."""
+        singles = [entry for entry in self.trained if not entry.members and entry.name in methods]
+        refits = sum(map(self.refit_seconds, singles)) if self.settings.refit else 0.0
+        least = FOLDS_PART * self.clock.budget_seconds
+        begun = self.clock.left_seconds
+
+        def left() -> float:
+            free = self.clock.left_seconds - self.closing_seconds
+            return min(free, max(free - refits, least - (begun - self.clock.left_seconds)))
+
+        is_here = isinstance(self.fitter, Here)
+        for entry in sorted(singles, key=lambda one: one.train_seconds):
+            quick = self._is_quick(entry.name)
+            if quick or is_here:
+                self.out_of_fold.answer(entry, methods[entry.name], settled=not quick, left=left)
 
     def build_ensembles(self, names: Sequence[str]) -> None:
         """Make ensembles of what was trained, on the validation answers."""
@@ -310,15 +362,20 @@ class Comparison:
             )
         )
 
+    def _is_quick(self, name: str) -> bool:
+        return self.capabilities(name).cost <= CostRank.FROZEN
+
     def _job(self, planned: Planned) -> Job:
         method = planned.begin()
+        validation = (self.validation_items, self.task.targets(self.validation))
+        tunes_inside = len(self.validation) < FEWEST_TO_TUNE_ON and self._is_quick(planned.name)
         rows = part_of(self.train, planned.fraction, random_state=self.settings.random_state)
         return Job(
             planned.name,
             method,
             self.task.items(rows),
             self.task.targets(rows),
-            validation=(self.validation_items, self.task.targets(self.validation)),
+            validation=None if tunes_inside else validation,
         )
 
     def _refit_or_keep(self, entry: Entry, method: Method) -> None:

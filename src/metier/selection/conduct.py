@@ -24,7 +24,7 @@ from metier.selection.execution.sealing import seal_candidates
 from metier.selection.plan import Plan
 from metier.selection.planning import Planner
 from metier.selection.reasons import reasons_of
-from metier.selection.recommendation import Answered, Recommendation, recommend
+from metier.selection.recommendation import Answered, Evidence, Recommendation, recommend
 from metier.selection.report_facts import Tested, build_report
 from metier.selection.rows.augmenting import check_augmentation
 from metier.selection.rows.held_out import check_held_out
@@ -138,6 +138,8 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     )
     run.write_text(SETTINGS_FILE, settings_text(settings, plan.methods))
     comparison.train_candidates(plan)
+    with phase("out-of-fold answers"):
+        comparison.answer_folds(plan.methods)
     comparison.build_ensembles(plan.ensembles)
     gained = gain_notes(comparison)
     _announce(comparison, gained)
@@ -180,6 +182,7 @@ def _recommend(comparison: Comparison) -> Recommendation:
             entry.name,
             comparison.run.answers(entry.name, "validation").predicted,
             entry.cost["latency_ms"]["mean"],
+            comparison.predicted_out_of_fold(entry.name),
         )
         for entry in comparison.trained
         if entry.name not in in_vain
@@ -187,7 +190,7 @@ def _recommend(comparison: Comparison) -> Recommendation:
     guarantees = {name: builder.guarantee for name, builder in comparison.builders.items()}
     return recommend(
         answered,
-        comparison.scores,
+        Evidence(comparison.scores, comparison.scores_out_of_fold if comparison.out_of_fold.folds else None),
         tolerance=comparison.settings.tolerance,
         details={name: guarantee for name, guarantee in guarantees.items() if guarantee},
     )

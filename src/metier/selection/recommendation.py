@@ -1,8 +1,10 @@
-"""Which candidate to ship: the cheapest that is tied with the best.
+"""Which candidate to ship: the cheapest that is not shown to be worse than the best, and close to it.
 
-Decided on the validation rows only. A candidate is tied with the best when the paired test does not show it
-to be worse and its score is within a tolerance of the best's: with few rows nothing is ever *shown* to be
-worse, and without the second condition the baseline itself would be recommended.
+Decided on the validation rows, and where these are few on training rows answered out of fold, too; the test rows decide
+nothing. A candidate is in question when the paired test does not show it to be worse than the best and its score is
+within a tolerance of the best's: with few rows nothing is ever *shown* to be worse, and without the second condition the
+baseline itself would be recommended. It is called tied with the best only where there is little chance that it is worse
+by more than the tolerance; else it is called cheaper and not shown to be worse, which is all that the rows say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import higher_is_better, is_fraction
-from metier.evaluation.comparison import Comparison
 from metier.evaluation.measure_table import metric_name
+from metier.evaluation.many_comparisons import Against
 from metier.selection.scores import Scores
 
 # Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
 SAME_COST_RATIO = 1.15
+# Chance of being worse by more than the tolerance below which a candidate is called tied.
+TIED_BELOW = 0.1
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,74 @@ class Answered:
         Its answer to each validation row.
     latency_ms : float
         Mean time for one row.
+    out_of_fold : sequence or None
+        Its answers to training rows that its models did not see.
     """
 
     name: str
     predicted: Sequence[Any]
     latency_ms: float
+    out_of_fold: Sequence[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The rows that candidates are compared on: validation rows, and training rows that some answered out of fold.
+
+    Two candidates are compared on the rows that both answered.
+
+    Parameters
+    ----------
+    validation : Scores
+    out_of_fold : Scores or None
+    """
+
+    validation: Scores
+    out_of_fold: Scores | None = None
+
+    def scores(self, candidates: Sequence[Answered]) -> dict[str, float]:
+        """Give the score of each candidate, more being better.
+
+        One that answered the validation rows alone has the score of the best that answered all, and what it is ahead
+        on the validation rows: rows that are easier for one are easier for the other.
+        """
+        metric = self.validation.task.primary_metric
+        sign = 1.0 if higher_is_better(metric) else -1.0
+        few = {one.name: sign * self.validation.measure(metric, one.predicted) for one in candidates}
+        judge = self._of_all
+        all_rows = {name: sign * judge.measure(metric, given) for name, given in self._wide(candidates).items()}
+        if not all_rows:
+            return few
+        best = max(all_rows, key=lambda name: all_rows[name])
+        return {name: all_rows.get(name, all_rows[best] + few[name] - few[best]) for name in few}
+
+    def against(self, candidates: Sequence[Answered], best: Answered, tolerance: float) -> dict[str, Against]:
+        """Compare each other candidate with the best, adjusted for their number."""
+        metric = self.validation.task.primary_metric
+        wide = self._wide(candidates) if best.out_of_fold is not None else {}
+        few = {one.name: one.predicted for one in candidates if one is best or one.name not in wide}
+        found = self.validation.against_best(metric, few, best.name, tolerance) if len(few) > 1 else {}
+        if len(wide) > 1:
+            found |= self._of_all.against_best(metric, wide, best.name, tolerance)
+        return found
+
+    def rows(self, *candidates: Answered) -> str:
+        """Say which rows some candidates are compared on."""
+        n_validation = len(self.validation.targets)
+        if self.out_of_fold is None or any(one.out_of_fold is None for one in candidates):
+            return f"{n_validation:,} validation rows"
+        return f"{n_validation:,} validation rows and {len(self.out_of_fold.targets):,} out-of-fold"
+
+    @property
+    def _of_all(self) -> Scores:
+        return self.validation if self.out_of_fold is None else self.validation.joined(self.out_of_fold)
+
+    def _wide(self, candidates: Sequence[Answered]) -> dict[str, list[Any]]:
+        if self.out_of_fold is None:
+            return {}
+        return {
+            one.name: [*one.predicted, *one.out_of_fold] for one in candidates if one.out_of_fold is not None
+        }
 
 
 @dataclass(frozen=True)
@@ -64,81 +131,105 @@ class Recommendation:
 
 def recommend(
     candidates: Sequence[Answered],
-    judge: Scores,
+    evidence: Evidence | Scores,
     *,
     tolerance: float = 0.01,
     details: Mapping[str, str] | None = None,
 ) -> Recommendation:
-    """Pick the cheapest candidate that is tied with the best.
+    """Pick the cheapest candidate that is close to the best and not shown to be worse.
 
     Parameters
     ----------
     candidates : sequence of Answered
         At least one.
-    judge : Scores
-        The validation rows; candidates are ranked by the task's primary metric.
+    evidence : Evidence or Scores
+        The rows that they are compared on; candidates are ranked by the task's primary metric.
     tolerance : float
-        How far below the best a candidate may score and still be tied: a difference of fractions, and for a
-        metric that is none a share of the best's score.
+        How far below the best a candidate may score: a difference of fractions, and for a metric that is none a share
+        of the best's score.
     details : mapping of str to str
         A clause to add for a candidate when it is chosen.
     """
-    metric = judge.task.primary_metric
-    sign = 1.0 if higher_is_better(metric) else -1.0
-    scores = {one.name: sign * judge.measure(metric, one.predicted) for one in candidates}
+    evidence = Evidence(evidence) if isinstance(evidence, Scores) else evidence
+    scores = evidence.scores(candidates)
     best = max(candidates, key=lambda one: (scores[one.name], -one.latency_ms))
-    against = {one.name: judge.compare(metric, one.predicted, best.predicted) for one in candidates}
+    metric = evidence.validation.task.primary_metric
     allowed = tolerance if is_fraction(metric) else tolerance * abs(scores[best.name])
-    tied = [
+    against = evidence.against(candidates, best, allowed)
+    close = [
         one
         for one in candidates
         if one is best
-        or (against[one.name].verdict != "b is better" and scores[best.name] - scores[one.name] <= allowed)
-    ]
-    cheapest = min(one.latency_ms for one in tied)
-    chosen = max(
-        (one for one in tied if one.latency_ms <= cheapest * SAME_COST_RATIO), key=lambda one: scores[one.name]
-    )
-    sentence = _sentence(chosen, best, against[chosen.name], (details or {}).get(chosen.name))
-    reasons = tuple(
-        _reason(one, chosen, best, against[one.name], is_tied=one in tied, metric=metric)
-        for one in candidates
-        if one is not chosen
-    )
-    return Recommendation(chosen.name, best.name, sentence, reasons)
-
-
-def _sentence(chosen: Answered, best: Answered, comparison: Comparison, detail: str | None) -> str:
-    if chosen is best:
-        words = "the best on validation, and nothing cheaper is statistically tied with it"
-    else:
-        words = (
-            f"statistically tied with the best ({best.name}, p = {comparison.p_value:.2g}) "
-            f"at {_cost(chosen.latency_ms / best.latency_ms)}"
+        or (
+            against[one.name].verdict != "b is better" and scores[best.name] - scores[one.name] <= allowed + 1e-12
         )
-    return f"ship {chosen.name}: {words}" + (f"; {detail}" if detail else "")
+    ]
+    cheapest = min(one.latency_ms for one in close)
+    chosen = max(
+        (one for one in close if one.latency_ms <= cheapest * SAME_COST_RATIO), key=lambda one: scores[one.name]
+    )
+    words = _Words(metric, allowed, best, chosen)
+    sentence = words.sentence(against.get(chosen.name), evidence.rows(chosen, best))
+    detail = (details or {}).get(chosen.name)
+    reasons = tuple(
+        words.reason(one, against.get(one.name), is_close=one in close) for one in candidates if one is not chosen
+    )
+    return Recommendation(chosen.name, best.name, sentence + (f"; {detail}" if detail else ""), reasons)
 
 
-def _reason(
-    one: Answered,
-    chosen: Answered,
-    best: Answered,
-    comparison: Comparison,
-    *,
-    is_tied: bool,
-    metric: str,
-) -> str:
-    gap = abs(comparison.difference)
-    points = f"{gap * 100:.1f} points" if is_fraction(metric) else f"{gap:.3g} in {metric_name(metric)}"
-    if one is best:
-        return f"{one.name} has the highest score, but {chosen.name} is statistically tied with it and cheaper."
-    if is_tied:
-        times = f"{one.latency_ms:.2g} ms against {chosen.latency_ms:.2g} ms"
-        return f"{one.name} is statistically tied with the best too, but answers in {times}."
-    if comparison.verdict == "b is better":
-        shown = f"the paired test shows it (p = {comparison.p_value:.2g})"
-        return f"{one.name} is {points} behind {best.name}, and {shown}."
-    return f"{one.name} is {points} behind {best.name}: more than the tolerance, though no test shows it."
+@dataclass(frozen=True)
+class _Words:
+    """How a recommendation is put.
+
+    Parameters
+    ----------
+    metric : str
+    allowed : float
+        How far below the best a candidate may score.
+    best, chosen : Answered
+    """
+
+    metric: str
+    allowed: float
+    best: Answered
+    chosen: Answered
+
+    def sentence(self, against: Against | None, rows: str) -> str:
+        start = f"ship {self.chosen.name}: "
+        if against is None:
+            return f"{start}the best on {rows}, and nothing cheaper is close enough to it"
+        cost = _cost(self.chosen.latency_ms / self.best.latency_ms)
+        behind = f"{self.gap(against)} on {rows}"
+        if against.chance_worse < TIED_BELOW:
+            return f"{start}tied with the best ({self.best.name}) at {cost}: {behind}; {self.chance(against)}"
+        return f"{start}{cost}, and not shown to be worse than the best ({self.best.name}): {behind}; {self.chance(against)}"
+
+    def reason(self, one: Answered, against: Against | None, *, is_close: bool) -> str:
+        if against is None:
+            return f"{one.name} has the highest score, but {self.chosen.name} is close to it and cheaper."
+        if is_close:
+            times = f"{one.latency_ms:.2g} ms against {self.chosen.latency_ms:.2g} ms"
+            return f"{one.name} is close to the best too, but answers in {times}."
+        gap = f"{one.name} is {self.gap(against)} behind {self.best.name}"
+        if against.verdict == "b is better":
+            return f"{gap}, and the paired test shows it (p = {against.p_value:.2g})."
+        return f"{gap}: more than the tolerance, though no test shows it."
+
+    def gap(self, against: Against) -> str:
+        """How far it is behind the best, with the interval, as people read them."""
+        ends = sorted((-against.low, -against.high) if higher_is_better(self.metric) else (against.low, against.high))
+        middle = -against.difference if higher_is_better(self.metric) else against.difference
+        if is_fraction(self.metric):
+            low, high = (f"{100 * end:.1f}" for end in ends)
+            return f"{100 * middle:.1f} points [{low}, {high}]"
+        return f"{middle:.3g} in {metric_name(self.metric)} [{ends[0]:.3g}, {ends[1]:.3g}]"
+
+    def chance(self, against: Against) -> str:
+        """The chance that it is worse by more than the tolerance."""
+        percent = 100 * against.chance_worse
+        share = "under 1 %" if percent < 1 else f"{percent:.0f} %"
+        much = f"{_points(self.allowed)}" if is_fraction(self.metric) else f"{self.allowed:.2g}"
+        return f"a chance of {share} that it is more than {much} worse"
 
 
 def _cost(ratio: float) -> str:
@@ -160,3 +251,9 @@ def _cost(ratio: float) -> str:
         return f"{names[nearest]} of its cost"
     percent = ratio * 100
     return f"{percent:.0f} % of its cost" if percent >= 10 else f"{percent:.2g} % of its cost"
+
+
+def _points(fraction: float) -> str:
+    """Write a difference of fractions: `1 point`, `0.5 points`."""
+    number = f"{100 * fraction:g}"
+    return f"{number} {'point' if number == '1' else 'points'}"

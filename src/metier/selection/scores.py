@@ -1,7 +1,7 @@
 """Scores of a task's answers on some rows: one way for label tasks and for all others."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -125,6 +125,16 @@ class Scores:
         truth = self._comparable(metric, [])[0]
         sets = [self._comparable(metric, one)[1] for one in answers]
         return paired_samples(self._measure(metric), truth, sets, resamples=resamples, groups=self.groups)
+
+    def joined(self, other: "Scores") -> "Scores":
+        """Give how answers to these rows and others are judged together; a group lies in one of both."""
+        groups = None
+        if self.groups is not None or other.groups is not None:
+            mine, others = (
+                np.arange(len(one.targets)) if one.groups is None else one.groups for one in (self, other)
+            )
+            groups = np.concatenate([mine, others + mine.max(initial=-1) + 1])
+        return replace(self, targets=[*self.targets, *other.targets], groups=groups)
 
     def _comparable(self, metric: str, predicted: Sequence[Any]) -> tuple[Any, Any]:
         if metric in LABEL_METRICS or self.task.is_ordered:

@@ -62,8 +62,12 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     separator: str | None = Field(default=None, description="Separator between the labels of one row.")
     collection: str | None = Field(default=None, description="File of further texts to search in.")
     repair: bool = Field(default=False, description="Fix what is safe to fix, and report it.")
-    validation_fraction: float = Field(
-        default=0.1, gt=0, lt=0.5, description="Share of the rows held out for validation, 0 to 0.5."
+    validation_fraction: float | None = Field(
+        default=None,
+        gt=0,
+        lt=0.5,
+        description="Share of the rows held out for validation, 0 to 0.5; by default a tenth, of fewer than 5,000 "
+        "rows up to a fifth.",
     )
     test_fraction: float = Field(
         default=0.2,
