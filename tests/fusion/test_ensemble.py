@@ -1,5 +1,6 @@
 """Ensembles of a run's candidates: fitted once on validation answers, built again after a refit, added by a row."""
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from metier.predictors.composite.retrieve_rerank import SearchSettings
 from metier.predictors.constant import ConstantPredictor
 from metier.progress import ignore
 from metier.runs.run_folder import Entry, RunFolder
-from metier.runs.stored_answers import keep
+from metier.runs.stored_answers import StoredAnswers, keep
 from metier.tasks.answers import ANSWERS
 from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.answers.score import ScoreDecoder
@@ -44,7 +45,9 @@ class Trained:
     combinable: list = field(default_factory=list)
     task = SimpleNamespace(labels=LABELS)
     settings = SimpleNamespace(random_state=0, cascade=SimpleNamespace(margin=0.2, confidence=0.9))
-    scores = SimpleNamespace(targets=TRUTH, codes=np.array([LABELS.index(label) for label in TRUTH]))
+    scores = SimpleNamespace(targets=TRUTH, codes=np.array([LABELS.index(label) for label in TRUTH]), groups=None)
+    scores_out_of_fold = SimpleNamespace(targets=["b"] * 20)
+    out_of_fold: dict = field(default_factory=dict)
     validation_items = TRUTH
     listener = staticmethod(ignore)
 
@@ -57,6 +60,12 @@ class Trained:
         cost = {"latency_ms": {"mean": ms}}
         self.combinable = [one for one in self.combinable if one.name != name]
         self.combinable.append(Entry(name, train_seconds=seconds, cost=cost))
+
+    def out_of_fold_answers(self, names):
+        return [self.out_of_fold[name] for name in names] if set(names) <= set(self.out_of_fold) else None
+
+    def keep_out_of_fold(self, name, answers):
+        self.out_of_fold[name] = answers
 
     def capabilities(self, name):
         return Capabilities(cost=CostRank.BASELINE if name == "majority.v1" else CostRank.CLASSICAL)
@@ -85,6 +94,23 @@ def test_an_average_is_fitted_written_and_measured(run):
     assert sum(entry.facts["weights"].values()) == pytest.approx(1)
     answers = load_predictor(run.candidate("average.v1")).predict(TRUTH)
     np.testing.assert_allclose(answers.probabilities, run.probabilities("average.v1", "validation"), atol=1e-6)
+
+
+def test_an_average_is_fitted_on_rows_answered_out_of_fold_too(run):
+    """Most validation rows are "a" and the others "b": who is sure of "a" is believed less by them."""
+    temperatures = {}
+    for more in (False, True):
+        candidates = Trained(run)
+        for name, share in (("first.v1", 0.9), ("second.v1", 0.2)):
+            candidates.add(name, [share, 1 - share], ms=1.0)
+            if more:
+                shares = np.tile([share, 1 - share], (20, 1))
+                candidates.out_of_fold[name] = StoredAnswers(["a" if share > 0.5 else "b"] * 20, shares, [])
+        shutil.rmtree(run.path / "ensembles", ignore_errors=True)
+        temperatures[more] = ensemble_builder("average.v1").build(candidates).facts["temperatures"]["first.v1"]
+        answered = candidates.out_of_fold.get("average.v1")
+        assert answered is None if not more else len(answered.predicted) == 20
+    assert temperatures[True] > 1.5 * temperatures[False]
 
 
 def test_after_a_refit_a_resumed_run_writes_it_again_by_the_fit_it_has(run):

@@ -90,7 +90,8 @@ def split_rows(
     MissingLabelError
         If rows have no label, labels, spans or score in its column.
     """
-    validation_fraction = validation_fraction or fraction_to_choose_on(len(rows))
+    if validation_fraction is None:
+        validation_fraction = fraction_to_choose_on(len(rows))
     _check_fractions(validation_fraction, test_fraction)
     parts: dict[str, Rows] = {
         name: part for name, part in (("test", test), ("validation", validation)) if part is not None

@@ -61,6 +61,10 @@ class Validation(Protocol):
         """Which rows belong together, of shape (n_rows,); None where every row is its own."""
         ...
 
+    def joined(self, other: Any) -> "Validation":
+        """Give what is right on these rows and others."""
+        ...
+
 
 class Candidates(Protocol):
     """The trained candidates of a run."""

@@ -96,7 +96,7 @@ def _choose(candidates: Candidates) -> Chosen[CascadeCertificate]:
         candidates.scores.codes,
         margin=wanted.margin,
         confidence=wanted.confidence,
-        groups=candidates.scores.groups,
+        groups=_groups(candidates, with_more=more is not None),
         out_of_fold=None if more is None else _out_of_fold(more, candidates),
     )
     if found.threshold is None:
@@ -104,6 +104,12 @@ def _choose(candidates: Candidates) -> Chosen[CascadeCertificate]:
     facts = {"kept_fraction": float(found.kept_fraction), "threshold": float(found.threshold)}
     out_of_fold = None if more is None else _falling_through(more, found.threshold)
     return Chosen(stages, found, facts=facts, out_of_fold=out_of_fold)
+
+
+def _groups(candidates: Candidates, *, with_more: bool) -> np.ndarray | None:
+    if not with_more:
+        return candidates.scores.groups
+    return candidates.scores.joined(candidates.scores_out_of_fold).groups
 
 
 def _out_of_fold(

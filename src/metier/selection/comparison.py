@@ -43,7 +43,7 @@ from metier.tasks.task import Task
 # A quick method that chooses its settings on fewer rows than this, on which it is compared too, looks better than it is.
 FEWEST_TO_TUNE_ON = 500
 # Of the budget: out-of-fold answers may take this part even if a refit would need it.
-FOLDS_PART = 0.1
+FOLDS_PART = 0.2
 
 
 @dataclass

@@ -199,10 +199,9 @@ class _Words:
         if against is None:
             return f"{start}the best on {rows}, and nothing cheaper is close enough to it"
         cost = _cost(self.chosen.latency_ms / self.best.latency_ms)
-        behind = f"{self.gap(against)} on {rows}"
-        if against.chance_worse < TIED_BELOW:
-            return f"{start}tied with the best ({self.best.name}) at {cost}: {behind}; {self.chance(against)}"
-        return f"{start}{cost}, and not shown to be worse than the best ({self.best.name}): {behind}; {self.chance(against)}"
+        standing = "tied with" if against.chance_worse < TIED_BELOW else "not shown to be worse than"
+        behind = f"{self.gap(against)} behind on {rows}, with {self.chance(against)}"
+        return f"{start}{standing} the best ({self.best.name}), at {cost}: {behind}"
 
     def reason(self, one: Answered, against: Against | None, *, is_close: bool) -> str:
         if against is None:
@@ -220,8 +219,9 @@ class _Words:
         ends = sorted((-against.low, -against.high) if higher_is_better(self.metric) else (against.low, against.high))
         middle = -against.difference if higher_is_better(self.metric) else against.difference
         if is_fraction(self.metric):
-            low, high = (f"{100 * end:.1f}" for end in ends)
-            return f"{100 * middle:.1f} points [{low}, {high}]"
+            # No "-0.0" of what is rounded to nothing.
+            low, middle, high = (round(100 * number, 1) + 0.0 for number in (ends[0], middle, ends[1]))
+            return f"{middle:.1f} points [{low:.1f}, {high:.1f}]"
         return f"{middle:.3g} in {metric_name(self.metric)} [{ends[0]:.3g}, {ends[1]:.3g}]"
 
     def chance(self, against: Against) -> str:
