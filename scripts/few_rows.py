@@ -53,7 +53,11 @@ SETS = (
     Set("uci_sentiment", "uci_sentiment_sentences/train.csv", "uci_sentiment_sentences/test.csv"),
     Set("law_zh", "law_zh/consult.train.csv", "law_zh/consult.test.csv", 8),
     Set("pricerunner", "pricerunner_products/train.csv", "pricerunner_products/test.csv"),
-    Set("scientsbank", "short_answers_scientsbank/train.csv", "short_answers_scientsbank/test_unseen_answers.csv"),
+    Set(
+        "scientsbank",
+        "short_answers_scientsbank/train.csv",
+        "short_answers_scientsbank/test_unseen_answers.csv",
+    ),
 )
 
 
@@ -94,7 +98,10 @@ def one_run(data: Path, one: Set, n_rows: int, draw: int) -> dict[str, Any]:
             rows, test=test, budget="6m", candidates=CANDIDATES, settings=settings, run=Path(folder) / "run"
         )  # fmt: skip
     scores = {
-        found["name"]: {"accuracy": found["test"]["accuracy"]["value"], "log_loss": found["test"].get("log_loss")}
+        found["name"]: {
+            "accuracy": found["test"]["accuracy"]["value"],
+            "log_loss": found["test"].get("log_loss"),
+        }
         for found in run.report["candidates"]
         if found["test"]
     }
@@ -127,7 +134,9 @@ def show(paths: list[Path]) -> None:
     """Print a table of each file's runs that all files have."""
     files = [{(one["set"], one["rows"], one["draw"]): one for one in read(path)} for path in paths]
     shared = sorted(set.intersection(*(set(file) for file in files)))
-    print("| file | rows | runs | shipped accuracy | best accuracy | regret, points | log-loss of the shipped |")
+    print(
+        "| file | rows | runs | shipped accuracy | best accuracy | regret, points | log-loss of the shipped |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|")
     for n_rows in sorted({key[1] for key in shared}):
         for path, file in zip(paths, files, strict=True):

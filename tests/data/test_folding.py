@@ -12,7 +12,9 @@ WORDS = ("card", "rate", "lost", "transfer", "fee")
 def rows_of(n_rows, **columns):
     """Rows whose texts have no near duplicates; every third one has the rare label."""
     rng = np.random.default_rng(0)
-    texts = [" ".join(rng.permutation([f"{word}{rng.integers(1_000)}" for word in WORDS])) for _ in range(n_rows)]
+    texts = [
+        " ".join(rng.permutation([f"{word}{rng.integers(1_000)}" for word in WORDS])) for _ in range(n_rows)
+    ]
     made = {"text": texts, "label": ["rare" if row % 3 == 0 else "often" for row in range(n_rows)]} | columns
     return [dict(zip(made, values, strict=True)) for values in zip(*made.values(), strict=True)]
 
@@ -38,7 +40,9 @@ def test_duplicates_are_held_out_together():
     made = rows_of(40)
     rows = read([*made, *made[:10]])
     for fold in folds_of(rows, 4, random_state=0):
-        assert not {rows.texts[row] for row in fold.kept.tolist()} & {rows.texts[row] for row in fold.held.tolist()}
+        assert not {rows.texts[row] for row in fold.kept.tolist()} & {
+            rows.texts[row] for row in fold.held.tolist()
+        }
 
 
 def test_nothing_later_is_trained_on_where_rows_have_a_time():

@@ -45,7 +45,9 @@ class Trained:
     combinable: list = field(default_factory=list)
     task = SimpleNamespace(labels=LABELS)
     settings = SimpleNamespace(random_state=0, cascade=SimpleNamespace(margin=0.2, confidence=0.9))
-    scores = SimpleNamespace(targets=TRUTH, codes=np.array([LABELS.index(label) for label in TRUTH]), groups=None)
+    scores = SimpleNamespace(
+        targets=TRUTH, codes=np.array([LABELS.index(label) for label in TRUTH]), groups=None
+    )
     scores_out_of_fold = SimpleNamespace(targets=["b"] * 20)
     out_of_fold: dict = field(default_factory=dict)
     validation_items = TRUTH

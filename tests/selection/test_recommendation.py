@@ -45,7 +45,9 @@ def test_the_same_cost_is_no_share_of_it():
     """Two that answer alike: the first named is shipped, whatever the clock says of them."""
     judge, (one,) = answered(1000, searched=(60, 3.0))
     alike = Answered("encoder", one.predicted, 3.03)
-    assert "tied with the best (searched), at the same cost: 0.0 points" in recommend([alike, one], judge).sentence
+    assert (
+        "tied with the best (searched), at the same cost: 0.0 points" in recommend([alike, one], judge).sentence
+    )
 
 
 def test_the_cheapest_tied_candidate_is_shipped():
@@ -56,7 +58,10 @@ def test_the_cheapest_tied_candidate_is_shipped():
     assert (chosen.name, chosen.best) == ("cascade", "average")
     assert "not shown to be worse than the best (average), at an eighth of its cost" in chosen.sentence
     assert "0.2 points [" in chosen.sentence
-    assert "behind on 1,000 validation rows, with a chance of 22 % that it is more than 1 point worse" in chosen.sentence
+    assert (
+        "behind on 1,000 validation rows, with a chance of 22 % that it is more than 1 point worse"
+        in chosen.sentence
+    )
     assert any(reason.startswith("linear is 3.0 points [") for reason in chosen.reasons)
 
 

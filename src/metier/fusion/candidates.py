@@ -168,7 +168,9 @@ class HeldOutAnswers:
 
     def split(self, answers: StoredAnswers) -> tuple[StoredAnswers, StoredAnswers | None]:
         """Cut answers to these rows into those to the validation rows and those to the others."""
-        first, rest = (_part(answers, where) for where in (slice(self.n_validation), slice(self.n_validation, None)))
+        first, rest = (
+            _part(answers, where) for where in (slice(self.n_validation), slice(self.n_validation, None))
+        )
         return first, rest if self.has_more else None
 
 

@@ -111,9 +111,7 @@ class Comparison:
         """Answers to training rows, where the validation rows are few."""
         precision = self.builder.decisions.precision
         seed = self.settings.random_state
-        return OutOfFold(
-            self.run, self.task, self.train, self.validation, precision, seed, self.listener
-        )
+        return OutOfFold(self.run, self.task, self.train, self.validation, precision, seed, self.listener)
 
     @cached_property
     def scores_out_of_fold(self) -> Scores:

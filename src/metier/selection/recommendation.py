@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import higher_is_better, is_fraction
-from metier.evaluation.measure_table import metric_name
 from metier.evaluation.many_comparisons import Against
+from metier.evaluation.measure_table import metric_name
 from metier.selection.scores import Scores
 
 # Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
@@ -161,7 +161,8 @@ def recommend(
         for one in candidates
         if one is best
         or (
-            against[one.name].verdict != "b is better" and scores[best.name] - scores[one.name] <= allowed + 1e-12
+            against[one.name].verdict != "b is better"
+            and scores[best.name] - scores[one.name] <= allowed + 1e-12
         )
     ]
     cheapest = min(one.latency_ms for one in close)
@@ -172,7 +173,9 @@ def recommend(
     sentence = words.sentence(against.get(chosen.name), evidence.rows(chosen, best))
     detail = (details or {}).get(chosen.name)
     reasons = tuple(
-        words.reason(one, against.get(one.name), is_close=one in close) for one in candidates if one is not chosen
+        words.reason(one, against.get(one.name), is_close=one in close)
+        for one in candidates
+        if one is not chosen
     )
     return Recommendation(chosen.name, best.name, sentence + (f"; {detail}" if detail else ""), reasons)
 
@@ -216,7 +219,9 @@ class _Words:
 
     def gap(self, against: Against) -> str:
         """How far it is behind the best, with the interval, as people read them."""
-        ends = sorted((-against.low, -against.high) if higher_is_better(self.metric) else (against.low, against.high))
+        ends = sorted(
+            (-against.low, -against.high) if higher_is_better(self.metric) else (against.low, against.high)
+        )
         middle = -against.difference if higher_is_better(self.metric) else against.difference
         if is_fraction(self.metric):
             # No "-0.0" of what is rounded to nothing.

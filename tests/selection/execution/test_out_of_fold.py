@@ -17,7 +17,11 @@ TASK = Classification(LABELS, "accuracy")
 
 def rows_of(n_rows, start=0, **roles):
     made = [
-        {"text": f"word{start + row} item{7 * (start + row)} thing{13 * (start + row)}", "label": LABELS[row % 2], "day": row}
+        {
+            "text": f"word{start + row} item{7 * (start + row)} thing{13 * (start + row)}",
+            "label": LABELS[row % 2],
+            "day": row,
+        }
         for row in range(n_rows)
     ]
     return read(made, text="text", label="label", **roles)
@@ -100,7 +104,9 @@ def test_the_validation_rows_are_later_than_rows_with_a_time_and_not_learned_fro
 def test_nothing_is_kept_where_the_time_is_too_short(folder, left):
     """5 s are enough for the first fold as it was foretold, but it used up what there was."""
     one, times = over(folder, rows_of(20), rows_of(4, start=20)), iter([left])
-    one.answer(Entry("remembers.v1", train_seconds=1.0), Remembers(), settled=False, left=lambda: next(times, -1.0))
+    one.answer(
+        Entry("remembers.v1", train_seconds=1.0), Remembers(), settled=False, left=lambda: next(times, -1.0)
+    )
     assert not one.is_answered_by("remembers.v1")
     assert len(FITS) == (1 if left > 0 else 0)
     assert "no out-of-fold answers" in (folder.path / "train.log").read_text()
@@ -137,7 +143,9 @@ def test_what_was_trained_on_a_part_of_the_rows_is_not_compared_by_folds_of_all(
 def test_probabilities_have_the_columns_of_the_task():
     """A fold can lack a label that the task knows."""
     task = Classification(("a", "b", "c"), "accuracy")
-    method = TfidfLinear(C=1.0, temperature=1.0).fit(["one two", "two", "three", "four three"], ["c", "c", "a", "a"])
+    method = TfidfLinear(C=1.0, temperature=1.0).fit(
+        ["one two", "two", "three", "four three"], ["c", "c", "a", "a"]
+    )
     found = answers_of(method, ["three", "two one"], task)
     assert found.predicted == ["a", "c"]
     assert found.probabilities[:, 1].tolist() == [0.0, 0.0]

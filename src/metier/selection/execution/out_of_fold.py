@@ -118,7 +118,10 @@ class OutOfFold:
         return again
 
     def _of_fold(self, fold: Fold, method: Method) -> StoredAnswers:
-        items, targets = self.task.items(self.train.take(fold.kept)), self.task.targets(self.train.take(fold.kept))
+        items, targets = (
+            self.task.items(self.train.take(fold.kept)),
+            self.task.targets(self.train.take(fold.kept)),
+        )
         if self.train.roles.time is None:  # Else they are later than what is answered.
             items = [*items, *self.task.items(self.validation)]
             targets = [*targets, *self.task.targets(self.validation)]
@@ -129,11 +132,16 @@ class OutOfFold:
 
 def answers_of(method: Any, items: Sequence[Any], task: Task) -> StoredAnswers:
     """Let a fitted method answer, and give that as the answers of predictors are kept."""
-    probabilities = None
-    if task.answer.has_labels and isinstance(method, GivesProbabilities):
-        given, place = np.asarray(method.predict_proba(items)), {label: at for at, label in enumerate(task.labels)}
-        probabilities = np.zeros((len(items), len(task.labels)))
-        probabilities[:, [place[str(label)] for label in method.classes_]] = given
+    gives = task.answer.has_labels and isinstance(method, GivesProbabilities)
+    probabilities = _probabilities(method, items, task.labels) if gives else None
     if probabilities is not None and task.answer.is_one_label:
         return StoredAnswers([task.labels[best] for best in probabilities.argmax(axis=1)], probabilities, [])
     return StoredAnswers(plain(list(method.predict(items))), probabilities, [])
+
+
+def _probabilities(method: Any, items: Sequence[Any], labels: Sequence[str]) -> np.ndarray:
+    """Give probabilities in the order of the task's labels; a label that no row of the fold had has none."""
+    place = {label: at for at, label in enumerate(labels)}
+    probabilities = np.zeros((len(items), len(labels)))
+    probabilities[:, [place[str(label)] for label in method.classes_]] = method.predict_proba(items)
+    return probabilities
