@@ -316,6 +316,7 @@ class StratifiedDealer:
         self._wanted, self._needed = wanted, wanted.copy()
 
     def sides(self) -> np.ndarray:
+        """Give the split or fold of each row, an ndarray of int of shape (n_rows,)."""
         sides = np.full(len(self._codes), TRAIN)
         assigned = np.zeros(len(self._codes), dtype=bool)
         for unit in self._units_largest_first():
