@@ -186,12 +186,12 @@ class Comparison:
     def answer_folds(self, methods: dict[str, Method]) -> None:
         """Let candidates answer training rows out of fold, quick ones first, in the time that a refit would leave."""
         singles = [entry for entry in self.trained if not entry.members and entry.name in methods]
-        refits = sum(map(self.refit_seconds, singles)) if self.settings.refit else 0.0
+        refits = sum(self.refit_cost(entry).seconds() for entry in singles) if self.settings.refit else 0.0
         least = FOLDS_PART * self.clock.budget_seconds
         begun = self.clock.left_seconds
 
         def left() -> float:
-            free = self.clock.left_seconds - self.closing_seconds
+            free = self.refit_left_seconds
             return min(free, max(free - refits, least - (begun - self.clock.left_seconds)))
 
         is_here = isinstance(self.fitter, Here)

@@ -93,7 +93,7 @@ class OutOfFold:
     def _answer(self, entry: Entry, method: Method, *, settled: bool, left: Callable[[], float]) -> None:
         """Train and answer fold by fold; keeps nothing of a candidate that fails or does not come to its end."""
         parts: list[StoredAnswers] = []
-        needed = entry.train_seconds * len(self.folds)
+        needed = (entry.train_seconds - entry.export_seconds) * len(self.folds)
         start = time.monotonic()
         for number, fold in enumerate(self.folds):
             if needed > left():
