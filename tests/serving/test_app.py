@@ -1,17 +1,23 @@
 import contextlib
 import hashlib
+import json
 import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from metier.serving import ServingSettings, build_app, engine
+from metier.bundles.manifest import DataFacts
+from metier.serving import ServingSettings, app, build_app, engine
 from metier.serving.endpoints.docs_page import VENDOR
+from metier.tasks.inputs import INPUTS
+from metier.text import has_han
 
 
 @pytest.fixture
@@ -168,7 +174,7 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(model, start):
     with ThreadPoolExecutor(8) as callers:
         waiting = [callers.submit(client.post, "/v1/predict", json={"text": "wait"}) for _ in range(3)]
         in_progress = re.compile(
-            r"metier_request_in_progress 4\.0"
+            r"metier_http_requests_in_flight 4\.0"
         )  # These three, and the one that asks for it.
         deadline = time.monotonic() + 20
         while not in_progress.search(client.get("/metrics").text):
@@ -203,16 +209,38 @@ def test_metrics_count_requests_and_answers(client):
     client.post("/v1/predict", json={})
     for path in ("/one", "/two"):
         client.get(path)
+    client.request("INVENTED", "/one")
     text = client.get("/metrics").text
-    assert 'metier_request_total{endpoint="/v1/predict",http_response_code="200"} 1.0' in text
-    assert 'metier_request_total{endpoint="/v1/predict",http_response_code="422"} 1.0' in text
-    assert (
-        'metier_request_total{endpoint="other",http_response_code="404"} 2.0' in text
-    )  # Not one series per path.
-    assert 'metier_request_duration_seconds_count{endpoint="/v1/predict"} 2.0' in text
+    assert 'metier_http_requests_total{method="POST",path="/v1/predict",status="200"} 1.0' in text
+    assert 'metier_http_requests_total{method="POST",path="/v1/predict",status="422"} 1.0' in text
+    # Not one series per path or method that a caller invents.
+    assert 'metier_http_requests_total{method="GET",path="other",status="404"} 2.0' in text
+    assert 'metier_http_requests_total{method="other",path="other",status="404"} 1.0' in text
+    assert 'metier_http_request_duration_seconds_count{method="POST",path="/v1/predict"} 2.0' in text
     assert 'metier_answers_total{answered_by="tfidf_linear.v1"} 2.0' in text
+    assert 'metier_build_info{python="3.' in text
     assert "metier_bundle_info{" in text
+    assert "metier_ready 1.0" in text
     assert "process_resident_memory_bytes" in text
+
+
+def test_metric_names_follow_the_conventions_of_prometheus(client):
+    client.post("/v1/predict", json={"text": "a"})
+    families = list(text_string_to_metric_families(client.get("/metrics").text))
+    ours = {family.name: family for family in families if family.name.startswith("metier_")}
+    assert {name for name, family in ours.items() if family.type == "counter"} == {
+        "metier_http_requests",
+        "metier_answers",
+    }
+    assert {name for name, family in ours.items() if family.type == "histogram"} == {
+        "metier_http_request_duration_seconds"
+    }
+    assert "metier_http_requests_in_flight" in ours
+    assert all(family.documentation for family in ours.values())
+    page = Path(__file__).parents[2] / "docs" / "serving.md"
+    table = page.read_text("utf-8").partition("| was |")[0]
+    listed = set(re.findall(r"^\| `(metier_\w+?)(?:_total)?[`{]", table, re.MULTILINE))
+    assert listed == {name for name in ours if not name.endswith("_created")}
 
 
 def test_two_services_in_one_process_have_separate_metrics(model, start):
@@ -258,11 +286,129 @@ def test_openapi_documents_the_body_and_every_refusal(client):
         assert client.post("/v1/predict", json=example["value"]).status_code == 200
 
 
-def test_a_model_of_chinese_has_its_dictionary_before_it_is_ready(model, start, monkeypatch):
-    segmented = []
+@pytest.mark.parametrize(
+    ("facts", "asked"),
+    [
+        ({"language": "en"}, ["a text"]),
+        ({"language": None}, ["a text"]),
+        ({"language": "zh"}, ["a text", "一段中文文本"]),
+        ({"language": "en", "language_shares": {"en": 0.9, "zh": 0.1}}, ["a text", "一段中文文本"]),
+    ],
+)
+def test_a_model_has_answered_warm_up_questions_before_it_is_ready(model, start, monkeypatch, facts, asked):
+    heard, answer, warm = [], model.predict, threading.Event()
+
+    def slow(texts):
+        heard.extend(texts)
+        assert warm.wait(30)
+        return answer(texts)
+
+    model.predict = slow
+    data = DataFacts(fingerprint="ab" * 32, origin="train.csv", rows={}, **facts)
+    model.manifest = SimpleNamespace(data=data)
     monkeypatch.setattr(engine, "Bundle", type(model))
-    monkeypatch.setattr(engine, "segment", segmented.append)
-    for language in ("en", "zh"):
-        model.manifest = SimpleNamespace(data=SimpleNamespace(language=language))
-        start(build_app(lambda: model))
-        assert len(segmented) == (language == "zh")
+    monkeypatch.setattr(app, "_bundle_facts", lambda model: {})
+    client = start(build_app(lambda: model), until=503)
+    deadline = time.monotonic() + 20
+    while not heard:
+        assert time.monotonic() < deadline
+    assert client.get("/readyz").status_code == 503
+    assert "metier_ready 0.0" in client.get("/metrics").text
+    warm.set()
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+    assert heard == asked
+
+
+@pytest.mark.parametrize("kind", INPUTS.values(), ids=INPUTS)
+def test_the_warm_up_questions_of_every_task_can_be_asked(kind):
+    for example in (kind.example, kind.chinese_example):
+        assert kind.fault(example) is None
+        assert len(kind.read([example])) == 1
+    assert any(map(has_han, kind.texts(kind.read([kind.chinese_example]))))
+
+
+def logged(caplog, n):
+    """The lines of the access log but those of readiness, once there are n: a line comes after the last byte."""
+
+    def lines():
+        records = [record for record in caplog.records if record.name == "metier.access"]
+        return [record.message for record in records if "/readyz" not in record.message]
+
+    deadline = time.monotonic() + 20
+    while len(lines()) < n:
+        assert time.monotonic() < deadline, lines()
+        time.sleep(0.01)
+    return lines()
+
+
+def test_a_request_has_an_id_in_its_answer_its_error_and_the_log(model, start, caplog):
+    caplog.set_level("INFO", "metier.access")
+    client = start(build_app(lambda: model, ServingSettings(access_log="json")))
+    own = client.post("/v1/predict", json={"text": "card"}, headers={"X-Request-ID": "order-7:b"})
+    assert own.headers["x-request-id"] == "order-7:b"
+    failed = client.post("/v1/predict", json={"text": "break"}, headers={"X-Request-ID": "b-2"})
+    assert failed.headers["x-request-id"] == failed.json()["error"]["request_id"] == "b-2"
+    assert "request b-2 failed with ZeroDivisionError" in caplog.text
+    refused = client.get("/nothing")
+    made = refused.headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", made)
+    assert refused.json()["error"]["request_id"] == made
+    lines = [json.loads(line) for line in logged(caplog, 3)]
+    assert [line["request_id"] for line in lines] == ["order-7:b", "b-2", made]
+
+
+@pytest.mark.parametrize("given", ["", "two words", "x" * 129, 'a"b', "a\tb", "<script>", "a{b}"])
+def test_an_id_that_would_harm_a_log_is_replaced(client, given):
+    found = client.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", found)
+
+
+def test_requests_at_the_same_time_keep_their_own_ids(model, start):
+    client = start(build_app(lambda: model, ServingSettings(threads=4)))
+
+    def ask(number):
+        refused = client.post("/v1/predict", json={"txt": "a"}, headers={"X-Request-ID": f"id-{number}"})
+        return refused.json()["error"]["request_id"]
+
+    with ThreadPoolExecutor(8) as callers:
+        assert list(callers.map(ask, range(40))) == [f"id-{number}" for number in range(40)]
+
+
+def test_the_access_log_has_a_line_for_each_request_and_nothing_of_what_was_asked(model, start, caplog):
+    caplog.set_level("INFO", "metier.access")
+    client = start(build_app(lambda: model, ServingSettings(access_log="json")))
+    headers = {"Authorization": "Bearer sk-very-secret"}
+    client.post("/v1/predict?q=QUERY-SECRET", json={"texts": ["MY-SECRET", "b"]}, headers=headers)
+    client.post("/v1/predict", content=b"MY-SECRET")
+    client.get('/a"b%0Ac/换卡')
+    lines = [json.loads(line) for line in logged(caplog, 3)]
+    assert [(line["method"], line["path"], line["status"], line.get("rows")) for line in lines] == [
+        ("POST", "/v1/predict", 200, 2),
+        ("POST", "/v1/predict", 400, None),
+        ("GET", "/a%22b%0Ac/%E6%8D%A2%E5%8D%A1", 404, None),
+    ]
+    key = hashlib.sha256(b"sk-very-secret").hexdigest()[:8]
+    assert [line.get("key") for line in lines] == [f"sha256:{key}", None, None]
+    assert all(line["duration_ms"] > 0 for line in lines)
+    assert all(datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0) for line in lines)
+    for secret in ("SECRET", "secret", "127.0.0.1"):
+        assert secret not in caplog.text
+
+
+def test_the_access_log_in_the_common_form(model, start, caplog):
+    caplog.set_level("INFO", "metier.access")
+    client = start(build_app(lambda: model, ServingSettings(access_log="common")))
+    client.post("/v1/predict", json={"text": "card"}, headers={"X-Request-ID": "b-2"})
+    [line] = logged(caplog, 1)
+    common = (
+        r'- - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "POST /v1/predict HTTP/1\.1" 200 - b-2 [\d.]+ms 1 -'
+    )
+    assert re.fullmatch(common, line)
+
+
+def test_without_an_access_log_nothing_is_logged(client, caplog):
+    caplog.set_level("INFO", "metier.access")
+    client.post("/v1/predict", json={"text": "card"})
+    client.get("/healthz")  # By now the line of the first request would be there.
+    assert "metier.access" not in {record.name for record in caplog.records}

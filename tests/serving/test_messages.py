@@ -98,4 +98,6 @@ def test_what_a_model_refuses_is_a_4xx_with_its_code(model, start, failure, stat
     model.predict = refuse
     answer = client.post("/v1/predict", json={"text": "hello"})
     assert answer.status_code == status
-    assert answer.json()["error"] == {"code": code, "message": str(failure)}
+    error = answer.json()["error"]
+    assert error.pop("request_id") == answer.headers["x-request-id"]
+    assert error == {"code": code, "message": str(failure)}

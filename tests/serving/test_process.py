@@ -189,7 +189,7 @@ def test_a_wrong_path_or_method_gets_a_typed_error(client):
 
 def test_metrics_count_what_was_asked(client):
     answers = 'metier_answers_total{answered_by="tfidf_linear.v1"}'
-    requests = 'metier_request_total{endpoint="/v1/predict",http_response_code="200"}'
+    requests = 'metier_http_requests_total{method="POST",path="/v1/predict",status="200"}'
     before = figure(client, answers), figure(client, requests)
     client.post("/v1/predict", json={"texts": ["a", "b", "c"]})
     client.post("/v1/predict", json={"text": "a"})
@@ -215,7 +215,7 @@ def test_sigterm_lets_a_request_in_flight_finish(bundle, watched):
         asking = threading.Thread(target=ask, args=[client])
         asking.start()
         # The question for the figures is itself one request in progress.
-        wait_until(lambda: figure(client, "metier_request_in_progress") == 2)
+        wait_until(lambda: figure(client, "metier_http_requests_in_flight") == 2)
         process.send_signal(signal.SIGTERM)
         told = time.monotonic()
         asking.join(30)
@@ -225,6 +225,9 @@ def test_sigterm_lets_a_request_in_flight_finish(bundle, watched):
     assert len(answered["response"].json()["answers"]) == len(texts)
     assert process.returncode == 0
     assert out == ""
+    logged = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+    assert {"path": "/v1/predict", "status": 200, "rows": len(texts)}.items() <= logged[-1].items()
+    assert "card0" not in err
     assert "Stopped" in err
     assert "Traceback" not in err
 

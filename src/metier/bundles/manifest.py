@@ -59,6 +59,14 @@ class DataFacts(BaseModel, frozen=True, extra="ignore"):
         default="train", description="`train`, `40 % of train`, or `train + validation` after a refit."
     )
     language: str | None = Field(default=None, description="Main language of the texts: en, zh or other.")
+    language_shares: dict[str, float] = Field(
+        default={}, description="Share of the texts of each language, 0 to 1; empty: not known."
+    )
+
+    @property
+    def has_chinese(self) -> bool:
+        """Whether some of the texts are Chinese."""
+        return self.language == "zh" or self.language_shares.get("zh", 0) > 0
 
 
 class Latency(BaseModel, frozen=True, extra="ignore"):

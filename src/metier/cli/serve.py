@@ -4,7 +4,7 @@ import functools
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -13,6 +13,7 @@ from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, progress_console
 from metier.machine import usable_cores
 from metier.serving import ServingSettings, run_server
+from metier.serving.access_log import AccessForm, show_access_log
 from metier.serving.engine import Answering
 
 
@@ -40,6 +41,13 @@ def _limit(flag: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 )
 @_limit("--max-rows")
 @_limit("--max-characters")
+@click.option(
+    "--access-log",
+    type=click.Choice(get_args(AccessForm)),
+    default="json",
+    show_default=True,
+    help="Form of the line on stderr for each request: JSON, the common log format of web servers, or none.",
+)
 @click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON object with the URL.")
 def serve(  # One parameter an option, as click hands them over.
     *,
@@ -49,18 +57,24 @@ def serve(  # One parameter an option, as click hands them over.
     threads: int | None,
     max_rows: int,
     max_characters: int,
+    access_log: AccessForm,
     as_json: bool,
 ) -> None:
     """Serve a trained model over HTTP.
 
     POST /v1/predict answers one text or several; with "stream": true a generative model streams its text as
-    server-sent events. /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. SIGTERM
-    or Ctrl-C stops the service once the running requests are answered.
+    server-sent events. /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. The log
+    names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
+    the running requests are answered.
     """
     folder = resolve_bundle(bundle)
     settings = ServingSettings(
-        threads=threads or usable_cores(), max_rows=max_rows, max_characters=max_characters
+        threads=threads or usable_cores(),
+        max_rows=max_rows,
+        max_characters=max_characters,
+        access_log=access_log,
     )
+    show_access_log()
     # One thread a request: a pool of threads inside each answer would only take cores from the other requests.
     load = functools.partial(load_bundle, folder, threads=1)
     run_server(

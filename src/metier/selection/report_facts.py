@@ -102,7 +102,7 @@ def build_report(
         "recommended": recommendation.name,
         "recommendation": recommendation.sentence,
         "reasons": list(recommendation.reasons),
-        "data": _data(comparison, test, language),
+        "data": _data(comparison, test, language) | {"language_shares": audit.facts["language_shares"]},
         "audit": audit.as_dict()["findings"],
         "candidates": candidates,
         "comparisons": _comparisons(

@@ -11,8 +11,9 @@ from metier.bundles import Bundle
 from metier.serving.endpoints import Service, endpoints
 from metier.serving.endpoints.docs_page import add_docs_page
 from metier.serving.engine import Answering, Engine, ServingSettings
-from metier.serving.metrics import MeasuringMiddleware, Metrics
+from metier.serving.metrics import Metrics
 from metier.serving.refusals import add_refusals
+from metier.serving.request_middleware import RequestMiddleware
 
 
 def build_app(
@@ -46,6 +47,7 @@ def build_app(
             when_failed(failure)
         else:
             metrics.bundle.info(_bundle_facts(model))
+            metrics.ready.set(1)
             when_ready(model)
 
     @asynccontextmanager
@@ -56,7 +58,7 @@ def build_app(
         engine.stop()
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(MeasuringMiddleware, metrics=metrics)
+    app.add_middleware(RequestMiddleware, metrics=metrics, access_log=settings.access_log)
     add_refusals(app)
     add_docs_page(app)
     service = Service(engine, metrics, settings)

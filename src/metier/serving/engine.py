@@ -16,10 +16,10 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import BaseModel, Field
 
 from metier.bundles import Bundle
+from metier.serving.access_log import AccessForm
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.inputs import TEXT, InputKind
-from metier.text.segmentation import segment
 
 
 class ServingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -34,6 +34,9 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     max_body_bytes: int = Field(default=8_000_000, ge=1, description="Most bytes of a request's body.")
     stop_timeout_seconds: int = Field(
         default=30, ge=0, description="Time that running requests get to finish on shutdown."
+    )
+    access_log: AccessForm = Field(
+        default="off", description="Log a line for each request: `json`, `common` or `off`."
     )
 
 
@@ -118,16 +121,22 @@ class Engine:
     def _kind_of(model: Answering) -> InputKind:
         return model.input_kind if isinstance(model, AsksOtherThanTexts) else TEXT
 
+    def _warm_up(self, model: Answering) -> list[Any]:
+        kind = self._kind_of(model)
+        # The dictionary of Chinese takes a third of a second and some memory, which only who reads Chinese needs.
+        reads_chinese = isinstance(model, Bundle) and model.manifest.data.has_chinese
+        return [kind.example, kind.chinese_example] if reads_chinese else [kind.example]
+
     async def start(self) -> Answering:
-        """Load the model and ask it once: a first answer is slow, and no caller should pay for it."""
+        """Load the model and ask it: a first answer is slow, and no caller should pay for it.
+
+        Until it has answered, the service is not ready.
+        """
 
         def load() -> Answering:
             model = self._load()
-            model.predict([self._kind_of(model).example])
-            if isinstance(model, Bundle) and model.manifest.data.language == "zh":
-                segment(
-                    "中文"
-                )  # The example is English, and the dictionary of Chinese takes a while to unpack.
+            for question in self._warm_up(model):
+                model.predict([question])
             return model
 
         try:

@@ -74,6 +74,9 @@ class ErrorFacts(BaseModel):
     code: str = Field(description="Machine-readable code of the error.")
     message: str = Field(description="What was found, what was expected, what to do.")
     field: str | None = Field(default=None, description="The field at fault, where there is one.")
+    request_id: str | None = Field(
+        default=None, description="Id of the request, also in the header X-Request-ID and in the log."
+    )
 
 
 class ErrorAnswer(BaseModel):

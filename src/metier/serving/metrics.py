@@ -1,22 +1,12 @@
-"""Metrics of the service for Prometheus. Each app has its own registry.
+"""Metrics of the service for Prometheus, named by its conventions. Each app has its own registry."""
 
-The middleware is the outermost one, so it sees every request, refused or not. Unexpected exceptions end here: the
-caller gets a typed 500, and the log gets the stack trace without the message, which could quote a text.
-"""
-
-import logging
-import time
-import traceback
+import platform
 from collections import Counter as Tally
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from metier.serving.refusals import as_response, our_fault
-
-LOG = logging.getLogger("metier.serving")
 # From a linear model on one row (a tenth of a millisecond) to a thousand rows through an encoder.
 BUCKETS_SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -27,65 +17,34 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        labels = ["endpoint", "http_response_code"]
-        self.requests = Counter("metier_request", "Requests.", labels, registry=None)
+        labels = ["method", "path", "status"]
+        self.requests = Counter("metier_http_requests", "Requests.", labels, registry=None)
         time_spent = "Time from the request to the last byte of its answer."
         self.durations = Histogram(
-            "metier_request_duration_seconds", time_spent, ["endpoint"], registry=None, buckets=BUCKETS_SECONDS
+            "metier_http_request_duration_seconds",
+            time_spent,
+            ["method", "path"],
+            registry=None,
+            buckets=BUCKETS_SECONDS,
         )
         waiting = "Requests that are being answered or wait."
-        self.in_progress = Gauge("metier_request_in_progress", waiting, registry=None)
-        answered = "Texts, by the method that answered."
+        self.in_flight = Gauge("metier_http_requests_in_flight", waiting, registry=None)
+        answered = "Rows, by the method that answered."
         self.answers = Counter("metier_answers", answered, ["answered_by"], registry=None)
+        self.ready = Gauge("metier_ready", "1 once the model is loaded and warm, 0 before.", registry=None)
+        self.build = Info("metier_build", "The program that serves.", registry=None)
+        self.build.info({"version": version("metier"), "python": platform.python_version()})
         self.bundle = Info("metier_bundle", "The served bundle.", registry=None)
-        for collector in (self.requests, self.durations, self.in_progress, self.answers, self.bundle):
+        counted = (self.requests, self.durations, self.in_flight, self.answers)
+        for collector in (*counted, self.ready, self.build, self.bundle):
             self.registry.register(collector)
 
+    def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Count and time one request; the path is one of ours, or `other`."""
+        self.requests.labels(method, path, status).inc()
+        self.durations.labels(method, path).observe(seconds)
+
     def count_answers(self, answered_by: Sequence[str]) -> None:
-        """Count texts by the method that answered."""
+        """Count rows by the method that answered."""
         for name, rows in Tally(answered_by).items():
             self.answers.labels(name).inc(rows)
-
-
-class MeasuringMiddleware:
-    """Count and time every request."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics):
-        self.app = app
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request and record its metrics."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        begun, status = time.perf_counter(), 0
-
-        async def watched_send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        with self.metrics.in_progress.track_inprogress():
-            try:
-                await self.app(scope, receive, watched_send)
-            except Exception as failure:
-                log_failure(failure)
-                if not status:
-                    await as_response(our_fault())(scope, receive, watched_send)
-        endpoint = _endpoint(scope)
-        self.metrics.requests.labels(endpoint, status).inc()
-        self.metrics.durations.labels(endpoint).observe(time.perf_counter() - begun)
-
-
-def _endpoint(scope: Scope) -> str:
-    # Only our own paths have a label: arbitrary paths would each create a new series.
-    route = scope.get("route")
-    return route.path if isinstance(route, Route) else "other"
-
-
-def log_failure(failure: Exception) -> None:
-    """Log the stack trace without the message, which could quote a text."""
-    trace = "".join(traceback.format_tb(failure.__traceback__))
-    LOG.error("a request failed with %s at\n%s", type(failure).__name__, trace.rstrip())

@@ -53,7 +53,7 @@ def run_server(
     config = uvicorn.Config(
         app,
         log_config=None,  # Warnings go to stderr; stdout is for our output.
-        access_log=False,  # Requests are counted in /metrics; an access log would contain client addresses.
+        access_log=False,  # Ours has the id of the request, and no address of a caller.
         server_header=False,
         timeout_graceful_shutdown=settings.stop_timeout_seconds,
     )

@@ -1,4 +1,4 @@
-"""Error responses: `{"error": {"code", "message", "field"?}}`, never a bare status.
+"""Error responses: `{"error": {"code", "message", "field"?, "request_id"}}`, never a bare status.
 
 `code` is stable, for programs; `message` is for people and may change.
 """
@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from metier.errors import EndpointError, MetierError, RequestError
+from metier.serving.request_ids import current_request_id
 
 # Seconds until a caller should retry; a queue of one-row requests is empty by then.
 RETRY_AFTER = {"Retry-After": "1"}
@@ -55,11 +56,10 @@ def as_response(refusal: RefusalError) -> JSONResponse:
 
 
 def facts_of(refusal: RefusalError) -> dict[str, str]:
-    """Give the body of a refusal: `code`, `message`, and `field` where there is one."""
+    """Give the body of a refusal: `code`, `message`, and `field` and `request_id` where there are."""
     facts = {"code": refusal.code, "message": str(refusal)}
-    if refusal.field is not None:
-        facts["field"] = refusal.field
-    return facts
+    more = {"field": refusal.field, "request_id": current_request_id()}
+    return facts | {name: value for name, value in more.items() if value is not None}
 
 
 def refusal_of(failure: MetierError) -> RefusalError:

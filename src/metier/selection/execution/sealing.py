@@ -50,6 +50,7 @@ def _facts(
             rows=data["rows"],
             trained_on=entry.rows_seen,
             language=data["language"],
+            language_shares=data["language_shares"],
         ),
         seeds={"random_state": comparison.settings.random_state},
         packages=report["versions"],

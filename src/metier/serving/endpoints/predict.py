@@ -18,8 +18,8 @@ from metier.serving.messages import (
     write_answers,
     write_event,
 )
-from metier.serving.metrics import log_failure
 from metier.serving.refusals import RefusalError, facts_of, our_fault, refusal_of
+from metier.serving.request_middleware import log_failure
 
 # A caller who sends too much still gets the reason, if it stops within this many times the limit.
 PATIENCE = 8
@@ -38,6 +38,7 @@ def build_predict(service: Service) -> Callable[..., Any]:
         """
         body = await _read_body(request, settings.max_body_bytes)
         asked = read_request(body, settings, engine.input_kind)
+        request.state.rows = len(asked.items)
         if asked.stream:
             pieces = engine.stream(asked.items[0])
             events = stream_events(pieces, engine.name, when_done=metrics.count_answers)

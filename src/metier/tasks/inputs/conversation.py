@@ -32,6 +32,11 @@ class Conversation(InputKind):
         """A question, answered once before the first caller's."""
         return {"messages": [{"role": "user", "content": "a text"}]}
 
+    @property
+    def chinese_example(self) -> dict[str, Any]:
+        """A question in Chinese, answered once where a model reads it."""
+        return {"messages": [{"role": "user", "content": "一段文本"}]}
+
     def read(self, X: Any, *, origin: str = "these rows") -> list[Item]:
         """Give the items of whatever `fit` or `predict` was handed; see `as_items`."""
         return as_items(X, origin=origin)

@@ -30,6 +30,8 @@ class InputKind(Protocol):
         The roles besides the text that make a row a question of this form.
     example : Any
         A question of this form, answered once before the first caller's.
+    chinese_example : Any
+        The same in Chinese, for models that read it: Chinese words come from a dictionary that has to be loaded.
     """
 
     name: ClassVar[str]
@@ -42,6 +44,11 @@ class InputKind(Protocol):
     def example(self) -> Any:
         """A question of this form."""
         ...
+
+    @property
+    def chinese_example(self) -> Any:
+        """A question of this form in Chinese."""
+        return self.example
 
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[Any]:
         """Give the items of whatever `fit` or `predict` was handed, checked."""

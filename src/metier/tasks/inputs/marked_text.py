@@ -38,6 +38,11 @@ class MarkedText(InputKind):
         """A question, answered once before the first caller's."""
         return {"text": "Acme bought Bolt", "head": [0, 4], "tail": [12, 16]}
 
+    @property
+    def chinese_example(self) -> dict[str, Any]:
+        """A question in Chinese, answered once where a model reads it."""
+        return {"text": "甲公司收购了乙公司", "head": [0, 3], "tail": [6, 9]}
+
     def read(self, X: Any, *, origin: str = "these rows") -> list[dict[str, Any]]:
         """Give the items of whatever `fit` or `predict` was handed; see `as_entity_pairs`."""
         return as_entity_pairs(X, origin=origin)

@@ -33,6 +33,11 @@ class TwoTexts(InputKind):
         """A question, answered once before the first caller's."""
         return {"text": "a text", "text_pair": "another"}
 
+    @property
+    def chinese_example(self) -> dict[str, str]:
+        """A question in Chinese, answered once where a model reads it."""
+        return {"text": "一段文本", "text_pair": "另一段文本"}
+
     def read(self, X: Any, *, origin: str = "these pairs") -> list["Pair"]:
         """Give the pairs of whatever `fit` or `predict` was handed; see `as_pairs`."""
         return as_pairs(X, origin=origin)

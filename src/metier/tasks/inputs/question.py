@@ -33,6 +33,11 @@ class PassageQuestion(InputKind):
         """A question, answered once before the first caller's."""
         return {"question": "Who bought Bolt?", "passage": "Acme bought Bolt."}
 
+    @property
+    def chinese_example(self) -> dict[str, str]:
+        """A question in Chinese, answered once where a model reads it."""
+        return {"question": "谁收购了乙公司？", "passage": "甲公司收购了乙公司。"}
+
     def read(self, X: Any, *, origin: str = "these questions") -> list[Question]:
         """Give the questions of whatever `fit` or `predict` was handed; see `as_questions`."""
         return as_questions(X, origin=origin)

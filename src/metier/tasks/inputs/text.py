@@ -21,6 +21,7 @@ class Text(InputKind):
     keys: ClassVar[tuple[str, ...]] = ("text",)
     noun: ClassVar[str] = "a text"
     example: ClassVar[str] = "a text"
+    chinese_example: ClassVar[str] = "一段中文文本"
 
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[str]:
         """Give the texts of whatever `fit` or `predict` was handed; see `text.given_texts.as_texts`."""

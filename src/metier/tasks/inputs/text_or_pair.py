@@ -24,6 +24,7 @@ class TextOrPair(InputKind):
     optional_keys: ClassVar[tuple[str, ...]] = ("text_pair",)
     noun: ClassVar[str] = "a text, or a pair of texts"
     example: ClassVar[str] = "a text"
+    chinese_example: ClassVar[str] = "一段中文文本"
 
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[str | Pair]:
         """Give the texts, or the pairs, of whatever `fit` or `predict` was handed."""

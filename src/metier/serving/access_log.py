@@ -1,0 +1,114 @@
+"""The access log: one line for each request, without what was asked or answered, and without addresses.
+
+Two forms: JSON for programs, and the common log format of web servers. A key that a caller sent is shown as eight
+digits of its SHA-256, enough to tell callers apart and too few to use.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import quote
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+LOG = logging.getLogger("metier.access")
+LONGEST_PATH = 200  # Characters; an unknown path can be as long as a caller likes.
+KEY_HEADERS = ("authorization", "x-api-key", "api-key")
+
+AccessForm = Literal["json", "common", "off"]
+
+
+@dataclass(frozen=True)
+class Access:
+    """One request, answered.
+
+    Parameters
+    ----------
+    time : str
+        When it came, in ISO 8601, UTC.
+    request_id, method, path : str
+        The path without its query, percent-encoded.
+    status : int
+        The HTTP status; 499 where the caller was gone before there was one.
+    duration_ms : float
+        From the request to the last byte of its answer.
+    rows : int or None
+        How many rows were asked; None: it asked none, or could not be read.
+    key : str or None
+        The key that was sent, masked; None: none was.
+    """
+
+    time: str
+    request_id: str
+    method: str
+    path: str
+    status: int
+    duration_ms: float
+    rows: int | None
+    key: str | None
+
+
+def access_of(scope: Scope, *, request_id: str, status: int, began: datetime, seconds: float) -> Access:
+    """Describe a request that was answered."""
+    return Access(
+        time=began.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        request_id=request_id,
+        method=scope["method"],
+        path=quote(scope["path"], safe="/")[:LONGEST_PATH],
+        status=status,
+        duration_ms=round(1000 * seconds, 3),
+        rows=scope.get("state", {}).get("rows"),
+        key=masked_key(Headers(scope=scope)),
+    )
+
+
+def masked_key(headers: Mapping[str, str]) -> str | None:
+    """Give the key among the headers of a request, masked: `sha256:` and eight digits; None: there is none.
+
+    The word before it (`Bearer`) is no part of the key.
+    """
+    sent = next((headers[name] for name in KEY_HEADERS if headers.get(name, "").strip()), None)
+    if sent is None:
+        return None
+    key = sent.split()[-1]
+    return f"sha256:{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def as_json(access: Access) -> str:
+    """Give the line as one JSON object; what is None is left out."""
+    return json.dumps({name: value for name, value in asdict(access).items() if value is not None})
+
+
+def as_common(access: Access) -> str:
+    """Give the line in the common log format, with request id, duration, rows and key behind it.
+
+    The address of the caller and the bytes of the answer are always `-`.
+    """
+    time = datetime.fromisoformat(access.time).strftime("%d/%b/%Y:%H:%M:%S %z")
+    rows = "-" if access.rows is None else access.rows
+    asked = f'"{access.method} {access.path} HTTP/1.1"'
+    ours = f"{access.request_id} {access.duration_ms:g}ms {rows} {access.key or '-'}"
+    return f"- - - [{time}] {asked} {access.status} - {ours}"
+
+
+FORMS: Mapping[AccessForm, Callable[[Access], str]] = {"json": as_json, "common": as_common}
+
+
+def log_access(access: Access, form: AccessForm) -> None:
+    """Write the line of a request, unless the log is off."""
+    if form in FORMS:
+        LOG.info(FORMS[form](access))
+
+
+def show_access_log() -> None:
+    """Let the lines go to stderr as they are: stdout is for answers."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    LOG.handlers = [handler]
+    LOG.setLevel(logging.INFO)
+    LOG.propagate = False
