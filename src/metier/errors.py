@@ -22,6 +22,7 @@ MetierError
 │   ├── AnswerPlaceError         an answer that is not in its passage at the given offset
 │   ├── TooFewLabelsError        fewer than two different labels
 │   ├── RareLabelError           labels with too few rows to be split
+│   ├── IdLabelError             a label column with as many values as rows
 │   ├── UnknownLabelError        labels in one split that are not in the training rows
 │   └── LeakageError             test rows that are also in the training rows
 ├── BundleError                  a sealed folder that cannot be trusted or read      exit 1
@@ -37,6 +38,8 @@ MetierError
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+
+MOST_NAMED = 5  # Of what may be hundreds, a message names so many and counts the rest.
 
 
 class MetierError(Exception):
@@ -266,12 +269,20 @@ class RareLabelError(DataError):
     code = "rare_labels"
 
     def __init__(self, rows_per_label: Mapping[str, int], *, needed: int):
-        found = ", ".join(f"{label!r} has {rows}" for label, rows in sorted(rows_per_label.items()))
+        rare = sorted(rows_per_label.items())
+        found = ", ".join(f"{label!r} has {rows}" for label, rows in rare[:MOST_NAMED])
+        more = f", and {len(rare) - MOST_NAMED:,} more have too few" if len(rare) > MOST_NAMED else ""
         super().__init__(
-            f"Each label needs {needed} rows to be split, but {found}. "
+            f"Each label needs {needed} rows to be split, but {found}{more}. "
             "Label more rows, merge these labels, keep them in training alone with --keep-rare, "
             "or remove them with --drop-rare."
         )
+
+
+class IdLabelError(DataError):
+    """The label column has about as many values as there are rows, like an id: there is nothing to learn."""
+
+    code = "label_is_id"
 
 
 class UnknownLabelError(DataError):

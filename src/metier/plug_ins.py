@@ -31,7 +31,7 @@ def load_plug_in(group: str, name: str, *, parts: Iterable[str] = ()) -> Any:
     place = plug_ins(group)[name]
     try:
         found = pkgutil.resolve_name(place)
-    except Exception as error:  # The code of others: an import runs it.
+    except (Exception, SystemExit) as error:  # The code of others: an import runs it, and may end the program.
         raise PlugInError(
             group, name, place, f"it cannot be imported ({type(error).__name__}: {error})"
         ) from error

@@ -1,7 +1,7 @@
 """Run every check on the rows and collect the findings."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from metier.audit.leakage import check_leakage
 from metier.audit.repetition import check_repetition
 from metier.audit.scores import check_scores
 from metier.audit.span_checks import check_spans
-from metier.audit.targets import check_targets, check_task_fit
+from metier.audit.targets import check_other_task, check_targets, check_task_fit
 from metier.audit.texts import check_conversations, check_languages, check_lengths
 from metier.data.columns.value_faults import FaultLog
 from metier.data.rows import Rows
@@ -30,6 +30,7 @@ SEVERITIES = ("error", "warning", "note")
 # Every name a finding can have, in the order of the checks.
 CHECKS = (
     "unfit-for-task",
+    "question-answers",
     "inseparable-rows",
     *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-answers"),
     *("broken-conversations", "broken-scores", "broken-labels", "missing-sides"),
@@ -102,6 +103,7 @@ def examine(
     test: Rows | None = None,
     validation: Rows | None = None,
     task: str | None = None,
+    order: Sequence[str] | None = None,
     languages: LanguageMix | None = None,
     label_errors: bool | None = None,
     faults: Mapping[str, FaultLog] | None = None,
@@ -118,6 +120,8 @@ def examine(
         Held-out rows.
     task : str, optional
         The task; None: inferred from the columns.
+    order : sequence of str, optional
+        Order of ordinal labels, the lowest first.
     languages : LanguageMix, optional
         Of the training rows, where it is known; None: detected.
     label_errors : bool, optional
@@ -133,7 +137,7 @@ def examine(
         label_errors = len(train) <= MOST_ROWS
     mix = languages or detect_language(train.texts)
     checks = [
-        *([check_task_fit(train, task)] if task is not None else []),
+        check_other_task(train) if task is None else check_task_fit(train, task, order=order),
         *([check_separable(train)] if rows.roles.split is None and None in (test, validation) else []),
         *(check(train) for check in CHECKED),
         check_languages(train, mix),

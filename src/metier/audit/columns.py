@@ -9,9 +9,12 @@ import pyarrow.compute as pc
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
 from metier.data.rows import Rows
 from metier.data.splitting import tie_of
+from metier.errors import MOST_NAMED
 
 ID_DISTINCT_FRACTION = 0.98
-ID_MOST_BYTES = 40
+# Labels of which most are on one row only.
+ID_LABEL_FRACTION = 0.5
+FEWEST_IDS = 20  # Rows; among fewer each may well have a label of its own.
 # A label of one or two letters is in many texts by chance.
 LEAKED_LABEL_CHARACTERS = 4
 LEAKED_FRACTION = 0.5
@@ -63,22 +66,49 @@ def _text_is_id(rows: Rows) -> Iterator[Finding]:
 
 
 def _label_is_id(rows: Rows) -> Iterator[Finding]:
-    if rows.roles.label is None:
-        return
-    labels = rows.table.column(rows.roles.label).drop_null()
-    distinct = pc.count_distinct(labels).as_py()
-    if len(labels) >= 20 and distinct > 0.5 * len(labels):
+    sentence = id_labels(rows)
+    if sentence is not None:
         yield Finding(
             "label-is-id",
             "error",
-            f"the label column {rows.roles.label} has {distinct:,} different values in "
-            f"{count_of(len(labels), 'row')}, "
-            "like an id",
+            sentence,
             origin=rows.origin,
             examples=examples_of(rows, range(3)),
             remedy="--label",
-            facts={"distinct": distinct},
+            facts={"distinct": pc.count_distinct(rows.table.column(rows.roles.label)).as_py()},
         )
+
+
+def id_labels(rows: Rows, *, more_than: float = ID_LABEL_FRACTION) -> str | None:
+    """Say that the labels look like ids, which other columns may hold the labels; None: they do not.
+
+    Parameters
+    ----------
+    more_than : float
+        Share of the rows, 0 to 1; with more different labels than that they look like ids.
+    """
+    name = rows.roles.label
+    labels = pa.chunked_array([], pa.string()) if name is None else rows.table.column(name).drop_null()
+    distinct = pc.unique(labels)
+    if len(labels) < FEWEST_IDS or len(distinct) <= more_than * len(labels):
+        return None
+    shown = ", ".join(map(str, distinct[:MOST_NAMED].to_pylist()))
+    others = ", ".join(f"{other} ({values} values)" for other, values in _label_columns(rows))
+    return (
+        f"the label column {name} has {len(distinct):,} different values in {count_of(len(labels), 'row')} "
+        f"({shown} and {len(distinct) - MOST_NAMED:,} more), like an id or a free text"
+        + (f"; columns that could be labels: {others}" if others else "")
+    )
+
+
+def _label_columns(rows: Rows) -> list[tuple[str, int]]:
+    """Columns without a role whose values repeat, with the number of their values, the fewest first."""
+    names = [name for name in rows.table.column_names if name not in rows.roles.named.values()]
+    columns = {name: rows.table.column(name) for name in names}
+    flat = {name: column for name, column in columns.items() if not pa.types.is_nested(column.type)}
+    counts = {name: pc.count_distinct(column).as_py() for name, column in flat.items()}
+    found = [(name, n) for name, n in counts.items() if 2 <= n <= ID_LABEL_FRACTION * len(rows)]
+    return sorted(found, key=lambda one: one[1])[:MOST_NAMED]
 
 
 def _constant(rows: Rows) -> Iterator[Finding]:

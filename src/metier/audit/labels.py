@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from metier.audit.columns import id_labels
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
 from metier.data.rows import Rows
 from metier.tasks.answers import ANSWERS
@@ -29,6 +30,8 @@ def check_labels(rows: Rows) -> Iterator[Finding]:
     if len(counts) < 2:
         yield _too_few(rows, counts)
         return
+    if id_labels(rows) is not None:
+        return  # Said once: each of them is rare.
     yield from _rare(rows, labels, counts)
     yield from _imbalance(rows, counts)
     yield from _spellings(rows, labels, counts)

@@ -1,6 +1,6 @@
 """From files to an audit: read without stopping at the first fault, then run the checks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from metier.data.reading import read, read_alike
 from metier.data.rows import Rows
 from metier.errors import EmptyDataError, StrayTagError
 from metier.progress import Listener, ignore
-from metier.tasks.task_table import known_task, task_name
+from metier.tasks.task_table import ORDERED, known_task, task_name
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ def examine_source(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    label_names: Sequence[str] | None = None,
+    order: Sequence[str] | None = None,
     listener: Listener = ignore,
     **how: str | None,
 ) -> Examined:
@@ -56,6 +58,10 @@ def examine_source(
         Examine the repaired rows; the repairs are listed in the notes of the rows.
     encoding, delimiter : str, optional
         Of all the files.
+    header, label_names
+        As `read` takes them, of all the files.
+    order : sequence of str, optional
+        Order of ordinal labels, the lowest first; the task is then ordinal unless another is named.
     **how : str
         Everything else that `read` takes: the separator, and the columns of roles.
 
@@ -66,10 +72,16 @@ def examine_source(
     UnknownNameError
         If no task has that name.
     """
+    task = ORDERED if task is None and order else task
     if task is not None:
         known_task(task)  # Before any work.
         task = task_name(task)
-    shape: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": header}
+    shape: dict[str, Any] = {
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "header": header,
+        "label_names": label_names,
+    }
     faults: dict[str, FaultLog] = {}
 
     def read_part(name: str, what: Any, reader: Any, **more: Any) -> Rows:
@@ -92,6 +104,7 @@ def examine_source(
         test=others.get("test"),
         validation=others.get("validation"),
         task=task,
+        order=order,
         faults=faults,
         listener=listener,
     )

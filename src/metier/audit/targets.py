@@ -7,6 +7,7 @@ import numpy as np
 
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
 from metier.audit.labels import check_missing
+from metier.data.columns.role_inference import LABELLED_PAIRS
 from metier.data.filtering import drop_unlabelled
 from metier.data.rows import Rows
 from metier.errors import DataError, TooFewLabelsError
@@ -107,11 +108,30 @@ def _copied(rows: Rows, targets: Sequence[Any]) -> Iterator[Finding]:
         )
 
 
-def check_task_fit(rows: Rows, task: str) -> Iterator[Finding]:
+def check_other_task(rows: Rows) -> Iterator[Finding]:
+    """Say that questions with their answers can also be searched, where the columns are taken for texts to be written."""
+    names = (rows.roles.text.casefold(), (rows.roles.target or "").casefold())
+    if names in LABELLED_PAIRS:
+        yield Finding(
+            "question-answers",
+            "note",
+            f"the rows are read as texts to be written ({rows.roles.target}); --task retrieval finds the answer to a "
+            "question among those given instead",
+            origin=rows.origin,
+            remedy="--task retrieval",
+        )
+
+
+def check_task_fit(rows: Rows, task: str, *, order: Sequence[str] | None = None) -> Iterator[Finding]:
     """Check that a task can be built from the rows, as training does before any work.
 
     For the task that the columns imply, other checks report everything; rows without a label are skipped, as
     another check reports them.
+
+    Parameters
+    ----------
+    order : sequence of str, optional
+        Order of ordinal labels, the lowest first.
 
     Raises
     ------
@@ -122,7 +142,8 @@ def check_task_fit(rows: Rows, task: str) -> Iterator[Finding]:
     if task == infer_task(rows)[0]:
         return
     try:
-        kind.from_rows(drop_unlabelled(rows)[0] if rows.roles.targets else rows)
+        stated = {} if order is None else {"order": order}
+        kind.from_rows(drop_unlabelled(rows)[0] if rows.roles.targets else rows, **stated)
     except TooFewLabelsError:  # The check of labels reports it.
         return
     except DataError as error:

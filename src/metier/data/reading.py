@@ -7,7 +7,7 @@ of the rows.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ def read(
     delimiter: str | None = None,
     header: bool | None = None,
     separator: str | None = None,
+    label_names: Sequence[str] | None = None,
     repair: bool = False,
     faults: FaultLog | None = None,
     listener: Listener = ignore,
@@ -65,6 +66,8 @@ def read(
         Whether the first line of a CSV or TSV file names the columns; None: unless it shows that it is a row.
     separator : str, optional
         Separator between the labels of one row; None: detected; `none`: there is none.
+    label_names : sequence of str, optional
+        Names of the labels of lists of zeros and ones, in their order; None: `label_0`, `label_1` and so on.
     repair : bool, default=False
         Fix what is safe to fix and note it; otherwise it is an error.
     faults : FaultLog, optional
@@ -95,6 +98,7 @@ def read(
         delimiter=delimiter,
         header=header,
         separator=separator,
+        label_names=tuple(label_names or ()),
         tags=given["spans"],
         repair=repair,
         faults=faults,
@@ -121,6 +125,7 @@ def read_alike(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    label_names: Sequence[str] | None = None,
     repair: bool = False,
     faults: FaultLog | None = None,
 ) -> Rows:
@@ -139,6 +144,7 @@ def read_alike(
         delimiter=delimiter,
         header=False if header is None and _is_unnamed(like) else header,
         separator=like.separator,
+        label_names=tuple(label_names or ()),
         tags=like.roles.spans,
         repair=repair,
         known_labels=frozenset(known),

@@ -5,11 +5,12 @@
 phrases and weigh them itself, as a feature: `Crf(gazetteer=…)`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
-from sklearn.base import clone
+from pydantic import Field
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from metier.errors import SettingsError
@@ -22,6 +23,7 @@ from metier.tasks.answers.scored_spans import ScoredSpan
 from metier.tasks.answers.spans import SPANS
 from metier.tasks.estimators import SpanMethod
 from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.text.given_texts import as_texts
 
 
@@ -60,21 +62,42 @@ def check_rules(rules: SpanRules, *, precedence: str, labels: Sequence[str]) -> 
         raise SettingsError(faults, origin="The rules")
 
 
-class TaggerWithRules(SpanMethod):
-    """A span method, and rules that override it or add to it.
+class SpanRulesSettings(MethodSettings):
+    """What a span method with rules can be set to."""
 
-    Parameters
-    ----------
-    member : method
-        Unfitted.
-    gazetteer : path, default=None
-        A CSV file with the columns phrase and label.
-    patterns : sequence of (pattern, label), default=()
-        Regular expressions; where one has a group, the first group is the span.
-    precedence : {"over", "under"}, default="over"
-        Whose span is kept where two overlap: the rules', or the method's.
-    probability : float, default=1.0
-        That a rule is right, 0 to 1; the spans of rules carry it.
+    member: Any = Field(default=None, description="Unfitted method, which only Python can give.")
+    gazetteer: str | Path | None = Field(
+        default=None, description="A CSV file with the columns phrase and label."
+    )
+    patterns: Sequence[tuple[str, str]] = Field(
+        default=(),
+        description="Regular expressions and their labels; where one has a group, the first group is the span.",
+    )
+    precedence: Literal["over", "under"] = Field(
+        default="over", description="Whose span is kept where two overlap: the rules', or the method's."
+    )
+    probability: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="That a rule is right, 0 to 1; the spans of rules carry it.",
+    )
+
+    @classmethod
+    def misfits(cls, values: Mapping[str, Any]) -> list[str]:
+        """Refuse rules without a method to combine with; a name is none, as rules are combined in Python."""
+        member = values["member"]
+        if isinstance(member, BaseEstimator):
+            return []
+        return [
+            f"member is {member!r}, expected an unfitted span method, which only Python can give: "
+            "TaggerWithRules(member=Crf(), gazetteer=...)"
+        ]
+
+
+@with_settings(SpanRulesSettings)
+class TaggerWithRules(SpanMethod):
+    """A span method, and rules that override it or add to it. For Python: a run does not combine them.
 
     Attributes
     ----------
@@ -86,31 +109,18 @@ class TaggerWithRules(SpanMethod):
     """
 
     name = KIND
-    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.ENSEMBLE)
-
-    def __init__(
-        self,
-        *,
-        member: Any = None,
-        gazetteer: str | Path | None = None,
-        patterns: Sequence[tuple[str, str]] = (),
-        precedence: str = "over",
-        probability: float = 1.0,
-    ):
-        self.member = member
-        self.gazetteer = gazetteer
-        self.patterns = patterns
-        self.precedence = precedence
-        self.probability = probability
+    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.ENSEMBLE, tasks=("ner",))
+    member: Any
+    gazetteer: str | Path | None
+    patterns: Sequence[tuple[str, str]]
+    precedence: str
+    probability: float
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Train the method; rules need no training, but are checked against its labels."""
-        if self.member is None:
-            raise ValueError(
-                "Rules need a method to combine with, found none. Give an unfitted one as member=…."
-            )
+        self.Settings.of(self)
         examples = SPANS.check(as_texts(X), y)
         self.labels_ = examples.label_names
         phrases = (

@@ -337,7 +337,7 @@ class Comparison:
             why = str(error)
         except MemoryError:
             why = OUT_OF_MEMORY
-        except Exception as error:  # A bug in one method, ours or a plug-in's.
+        except (Exception, SystemExit) as error:  # A bug in one method, ours or a plug-in's.
             self.run.log(f"{name} broke:\n{traceback.format_exc()}")
             why = f"a bug ({type(error).__name__}: {error}); see train.log"
         return Entry(name, status="failed", why=why)

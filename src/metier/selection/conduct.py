@@ -128,7 +128,7 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     phase = begun.clock.phase
     with phase("planning"):
         plan = Planner(builder, splits, begun.clock, listener).plan()
-    task_notes = [] if decisions.task_note is None else [decisions.task_note]
+    task_notes = decisions.notes
     items, targets = decisions.task.items(splits.train), decisions.task.targets(splits.train)
     reasons = reasons_of(plan.candidates, items, targets, language=decisions.language)
     left = begun.clock.left_seconds - begun.clock.closing_seconds

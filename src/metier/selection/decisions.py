@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from metier import catalogue
+from metier.audit.columns import ID_DISTINCT_FRACTION, id_labels
 from metier.bases.adaptation import check_fits
-from metier.bases.known_bases import is_for_reading, resolve_base, suits
+from metier.bases.known_bases import is_for_reading, names_for, resolve_base, suits, unread_note
 from metier.bases.precision import training_precision
 from metier.data import Rows, Splits, drop_unlabelled, read
-from metier.errors import CallError, MissingExtraError, SettingsError, suggest
+from metier.errors import CallError, IdLabelError, MissingExtraError, SettingsError, suggest
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.method_contract import Capabilities
@@ -56,6 +57,8 @@ class RunDecisions:
         Versioned names in the order of the catalogue, which is that of their cost.
     searched : str or None
         The method whose settings a search chooses; None: nothing is searched.
+    base_notes : tuple of str
+        Which rows a base does not read.
     """
 
     task: Task
@@ -66,6 +69,12 @@ class RunDecisions:
     candidates: tuple[str, ...]
     ensembles: tuple[str, ...]
     searched: str | None = None
+    base_notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the decisions before any work."""
+        return [*([] if self.task_note is None else [self.task_note]), *self.base_notes]
 
     @property
     def language(self) -> str:
@@ -86,6 +95,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     train : Rows
         As they were read: nothing is split yet.
     """
+    _check_labels_repeat(train, settings)
     name, note = choose_task(train, settings)
     task = build_task(name, drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train, settings)
     languages = detect_language(train.texts)
@@ -104,7 +114,24 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     precision = training_precision() if importlib.util.find_spec("torch") else "fp32"
     ensembles = tuple(one for one in names if catalogue.is_ensemble(one))
     _stated(ensembles, None)  # A plug-in's that is broken is refused before any work.
-    return RunDecisions(task, note, languages, base, precision, candidates, ensembles, searched)
+    return RunDecisions(
+        task,
+        note,
+        languages,
+        base,
+        precision,
+        candidates,
+        ensembles,
+        searched,
+        _base_notes(list(stated.values()), base, languages, settings),
+    )
+
+
+def _check_labels_repeat(train: Rows, settings: TrainSettings) -> None:
+    """Refuse labels of which nearly each is on one row only, unless such rows are to be kept in training."""
+    sentence = None if settings.data.keep_rare else id_labels(train, more_than=ID_DISTINCT_FRACTION)
+    if sentence is not None:
+        raise IdLabelError(f"{train.origin}: {sentence}. Name the column of the labels with --label.")
 
 
 def choose_task(train: Rows, settings: TrainSettings) -> tuple[str, str | None]:
@@ -188,15 +215,17 @@ def _check_suits(name: str, task: str) -> None:
 
 
 def _tasks_of(name: str) -> list[str]:
-    """Give the tasks whose rows name a method, or else the method that it must beat; none where nothing is known."""
+    """Give the tasks of a method: whose rows name it or what it must beat, or which it states; none where unknown."""
     homes = [one for one, row in tasks().items() if name in (*row.candidates, *row.learn_from_unlabelled)]
     if homes or catalogue.is_ensemble(name):
         return homes
     try:
-        baseline = catalogue.capabilities(name).baseline
+        stated = catalogue.capabilities(name)
     except MissingExtraError:  # The plan drops it with that reason.
         return []
-    return [] if baseline is None else [one for one, row in tasks().items() if baseline in row.candidates]
+    if stated.baseline is None:
+        return list(stated.tasks)
+    return [one for one, row in tasks().items() if stated.baseline in row.candidates]
 
 
 def searchable_method(task: Task) -> str:
@@ -267,3 +296,14 @@ def _base_for_reading(stated: Sequence[Capabilities], language: str, settings: T
     if settings.adaptation is not None and any(one.takes_adaptation for one in reading):
         check_fits(settings.adaptation, base)
     return base.name
+
+
+def _base_notes(
+    stated: Sequence[Capabilities], reading: str, mix: LanguageMix, settings: TrainSettings
+) -> tuple[str, ...]:
+    """Say of each base that a candidate stands on which rows it does not read."""
+    named, writers = settings.base, names_for("writer")
+    writing = writers[:1] if named == "auto" or not suits(named, writes=True) else [named]
+    used = [writing if one.writes else [reading] for one in stated if one.needs_base]
+    notes = [unread_note(name, mix) for name in dict.fromkeys(name for names in used for name in names)]
+    return tuple(note for note in notes if note is not None)

@@ -14,6 +14,8 @@ from metier.errors import SettingsError
 from metier.runs.run_folder import percent
 from metier.tasks.method_contract import Method, NeedsEpochs
 
+# By the main language of the training rows.
+ROWS_IN = {"en": "English rows", "zh": "Chinese rows", "other": "rows in other languages"}
 # The machine is shared and the estimate comes from a few batches.
 SAFETY = 1.15
 # Below this many epochs a method that is fine-tuned has not paid for its start.
@@ -268,7 +270,7 @@ class Plan:
         base = "no base is needed" if self.facts["base"] == "none" else f"base {self.facts['base']}"
         return (
             f"{cores} {'core' if cores == 1 else 'cores'}, {self.facts['precision']}; "
-            f"{base} ({self.facts['language']}); "
+            f"{base}, {ROWS_IN[self.facts['language']]}; "
             f"{n_running} in about {_rough(seconds)}"
             f"{' with refit' if self.refit else ''}, {memory / 1e9:.1f} GB"
         )

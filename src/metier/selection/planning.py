@@ -9,7 +9,7 @@ the rows, is decided in `plan`, so that the learning-rate schedule ends where th
 import math
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,11 +92,14 @@ class Planner:
             return Planned(name, why_dropped=str(error))
         # A method that pays on some rows only states it itself; where it is named it runs all the same.
         is_open = self.builder.settings.candidates is None and isinstance(method, SuitsSomeRows)
-        why = (
-            method.why_not(self.items, self.targets) if is_open and isinstance(method, SuitsSomeRows) else None
-        )
         settings = method.get_params(deep=False)
-        return Planned(name, method, "base" in settings, most_epochs=settings.get("epochs"), why_dropped=why)
+        planned = Planned(name, method, "base" in settings, most_epochs=settings.get("epochs"))
+        if is_open and isinstance(method, SuitsSomeRows):
+            self._guarded(planned, lambda: self._ask_whether_it_suits(planned, method))
+        return planned
+
+    def _ask_whether_it_suits(self, planned: Planned, method: SuitsSomeRows) -> None:
+        planned.why_dropped = method.why_not(self.items, self.targets)
 
     def _budget(self) -> Budget:
         return Budget(
@@ -125,21 +128,26 @@ class Planner:
 
     def _estimate(self, one: Planned) -> None:
         """Measure what a candidate will take; one whose cost cannot be measured does not run."""
-        assert one.method is not None  # Only what runs is measured.
         self.listener(Progress("plan: measuring a few batches", 0, None, unit=""))
+        self._guarded(one, lambda: self._measure(one))
+
+    def _measure(self, one: Planned) -> None:
+        assert one.method is not None  # Only what runs is measured.
+        with trained_in(self.builder.decisions.precision):
+            one.cost = self._cost(one.name, one.method)
+
+    def _guarded(self, one: Planned, ask: Callable[[], None]) -> None:
+        """Ask a candidate; one that breaks does not run, and costs the others nothing."""
         try:
-            with trained_in(self.builder.decisions.precision):
-                one.cost = self._cost(one.name, one.method)
+            ask()
         except SettingsError:
             raise
         except MemoryError:
             one.why_failed = OUT_OF_MEMORY
         except MetierError as error:
             one.why_failed = str(error)
-        except (
-            Exception
-        ) as error:  # A bug in one method, ours or a plug-in's, must not cost the others their work.
-            self.builder.run.log(f"{one.name} failed while its cost was measured:\n{traceback.format_exc()}")
+        except (Exception, SystemExit) as error:  # A bug in one method, ours or a plug-in's.
+            self.builder.run.log(f"{one.name} failed while it was planned:\n{traceback.format_exc()}")
             one.why_failed = f"a bug ({type(error).__name__}: {error}); see train.log"
 
     def _cost(self, name: str, method: Method) -> CandidateCost:
@@ -166,9 +174,8 @@ class Planner:
                     break
         except (MemoryError, SettingsError):
             raise
-        except (
-            Exception
-        ) as error:  # A sample may lack what the whole has; if not, the fit on all rows reports it.
+        except (Exception, SystemExit) as error:
+            # A sample may lack what the whole has; if not, the fit on all rows reports it.
             self.builder.run.log(f"{name}: a fit on a sample raised {type(error).__name__}: {error}")
             if not samples:
                 return CandidateCost()

@@ -60,6 +60,9 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     delimiter: str | None = None
     header: bool | None = None
     separator: str | None = Field(default=None, description="Separator between the labels of one row.")
+    label_names: tuple[str, ...] = Field(
+        default=(), description="Names of the labels of lists of zeros and ones, in their order."
+    )
     collection: str | None = Field(default=None, description="File of further texts to search in.")
     repair: bool = Field(default=False, description="Fix what is safe to fix, and report it.")
     validation_fraction: float | None = Field(

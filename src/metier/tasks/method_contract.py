@@ -55,6 +55,8 @@ class Capabilities:
         Whether its predictor reads a passage window by window, so that an ensemble may leave windows out.
     trains_together : bool
         Whether several processes can train one model of it.
+    tasks : tuple of str
+        The tasks it is for, where neither their rows nor `baseline` say so: it is no default candidate of any.
     """
 
     cost: CostRank = CostRank.CLASSICAL
@@ -68,6 +70,7 @@ class Capabilities:
     takes_soft_labels: bool = False
     reads_windows: bool = False
     trains_together: bool = False
+    tasks: tuple[str, ...] = ()
 
     @property
     def is_baseline(self) -> bool:

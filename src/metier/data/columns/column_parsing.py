@@ -5,7 +5,7 @@ in `COLUMN_TYPES`, value by value. One error reports every value that cannot be 
 column and what to do. With repair, what is safe to fix is fixed and reported in a note.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from metier.data.columns.role_inference import NONE, has_decimal_comma, messages
 from metier.data.columns.stored_columns import to_text_column
 from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
 from metier.data.rows import COLUMN_TYPES, Roles
-from metier.errors import DataError
+from metier.errors import MOST_NAMED, DataError
 
 STRUCTURED = ("spans", "head", "tail", "answers")
 TEXTS = ("text", "text_pair", "question", "target")
@@ -175,16 +175,14 @@ class _Work:
                 name, "labels", lambda _, value, __: label_lists.split_labels(value, separator), text=text
             )
         else:
+            names = multi_hot.place_names(width, self._options.label_names, column=name)
             parsed = self._parse(
                 name,
                 "labels",
-                lambda _, value, __: multi_hot.labels_at(label_lists.pieces(value, separator), width),
+                lambda _, value, __: multi_hot.labels_at(label_lists.pieces(value, separator), names),
                 text=text,
             )
-            notes += (
-                f"{name} holds 0 and 1 by position: read as the labels label_0 to label_{width - 1} (write the names "
-                "into the file to have them)",
-            )
+            notes += (f"{name} holds 0 and 1 by position: read as the labels {_listed(names)} (--label-names)",)
         self.notes += notes
         blank = sum(isinstance(value, str) and not value.strip() for value in values)
         if blank:
@@ -290,3 +288,7 @@ def _number(value: Any, *, comma: bool) -> float | None:
             kind="that are not numbers",
         ) from None
     return None if np.isnan(number) else number
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{names[0]}, {names[1]} … {names[-1]}"

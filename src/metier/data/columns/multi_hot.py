@@ -1,7 +1,7 @@
 """Labels as zeros and ones: one list with a place for each label (`[0, 1, 0, 1]`), or one column for each label.
 
 Both hold the labels of a row by position. The columns give the names; a list has none, so its places are called
-`label_0`, `label_1` and so on, as in the array it was made from.
+`label_0`, `label_1` and so on, as in the array it was made from, unless names are given.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from metier.data.columns.spans import decode
 from metier.data.columns.value_faults import FaultError
-from metier.errors import MissingColumnError
+from metier.errors import DataError, MissingColumnError
 
 LABELS_COLUMN = "labels"
 # As text files, data frames and Parquet write them.
@@ -43,7 +43,25 @@ def width_of(values: Iterable[Any]) -> int | None:
     return width
 
 
-def labels_at(value: Any, width: int) -> list[str]:
+def place_names(width: int, given: Sequence[str], *, column: str) -> tuple[str, ...]:
+    """Give the names of the places of a list.
+
+    Raises
+    ------
+    DataError
+        If other than one different name for each place is given.
+    """
+    if not given:
+        return tuple(f"label_{place}" for place in range(width))
+    if len(given) != width or len(set(given)) != width:
+        raise DataError(
+            f"{column} holds lists of {width} zeros and ones, and the label names are {len(set(given))} different "
+            f"ones: {', '.join(given)}. Give {width}, in the order of the lists: --label-names A,B,C."
+        )
+    return tuple(given)
+
+
+def labels_at(value: Any, names: Sequence[str]) -> list[str]:
     """Give the names of the places that hold a one.
 
     Raises
@@ -52,13 +70,13 @@ def labels_at(value: Any, width: int) -> list[str]:
         If there are more places, or fewer, than in the first row.
     """
     bits = decode(value)
-    if len(bits) != width:
+    if len(bits) != len(names):
         raise FaultError(
-            f"there are {len(bits)} zeros and ones where the first row has {width}.",
+            f"there are {len(bits)} zeros and ones where the first row has {len(names)}.",
             "Write one for each label in every row.",
             kind="with another number of zeros and ones",
         )
-    return [f"label_{place}" for place, bit in enumerate(bits) if float(bit)]
+    return [name for name, bit in zip(names, bits, strict=True) if float(bit)]
 
 
 def named_columns(

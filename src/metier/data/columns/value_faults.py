@@ -198,6 +198,8 @@ class ReadOptions:
         Whether the first line of a CSV or TSV file names the columns; None: unless it shows that it is a row.
     separator : str, optional
         Separator between the labels of one row; None: detected; `none`: there is none.
+    label_names : tuple of str
+        Names of the places of zeros and ones; empty: `label_0`, `label_1` and so on.
     tags : str, optional
         Which column of tags of a CoNLL file holds the spans: `column_3`.
     repair : bool, default=False
@@ -214,6 +216,7 @@ class ReadOptions:
     delimiter: str | None = None
     header: bool | None = None
     separator: str | None = None
+    label_names: tuple[str, ...] = ()
     tags: str | None = None
     repair: bool = False
     keep_types: bool = False

@@ -59,7 +59,7 @@ class Prepared:
 def read_all(sources: Sources, settings: TrainSettings) -> tuple[Rows, Rows | None, Rows | None]:
     """Read training, test and validation rows; the last two take the roles that the first have."""
     data = settings.data
-    how: dict[str, Any] = data.model_dump(include={"encoding", "delimiter", "header", "repair"})
+    how: dict[str, Any] = data.model_dump(include={"encoding", "delimiter", "header", "label_names", "repair"})
     asked: dict[str, Any] = data.model_dump(include=set(ROLES))
     train = (
         sources.train

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from metier.errors import SettingsError, TooFewLabelsError
 from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
 from metier.transformer.frozen.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
@@ -45,6 +47,7 @@ class ZeroShot(FrozenLinear):
     """
 
     name = "zero_shot.v1"
+    capabilities: ClassVar[Capabilities] = replace(FrozenLinear.capabilities, tasks=("classification",))
 
     def fit(
         self, X: Any, y: Any = None, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore

@@ -119,7 +119,9 @@ class Prompted(Classifier):
     """
 
     name = "prompted.v1"
-    capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True, writes=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cost=CostRank.FROZEN, needs_base=True, writes=True, tasks=("classification",)
+    )
 
     def fit(
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
