@@ -66,6 +66,7 @@ RAISES = 3
 POINTS = """
 [metier.methods]
 raises.v1 = raises_on_import:Method
+exits.v1 = exits_on_import:Method
 missing.v1 = needs_what_is_not_there:Method
 parts.v1 = broken_parts:NoParts
 capable.v1 = broken_parts:UntypedCapabilities
@@ -83,6 +84,7 @@ raises_too.v1 = raises_on_import:ensemble
 def broken(tmp_path, monkeypatch):
     (tmp_path / "broken_parts.py").write_text(BROKEN)
     (tmp_path / "raises_on_import.py").write_text("raise ValueError('on import')")
+    (tmp_path / "exits_on_import.py").write_text("raise SystemExit(0)")
     (tmp_path / "needs_what_is_not_there.py").write_text("import not_there_at_all")
     folder = tmp_path / "broken-1.0.dist-info"
     folder.mkdir()
@@ -95,6 +97,7 @@ def broken(tmp_path, monkeypatch):
     ("load", "name", "fault"),
     [
         (capabilities, "raises.v1", "ValueError: on import"),
+        (capabilities, "exits.v1", "SystemExit: 0"),
         (capabilities, "missing.v1", "not_there_at_all"),
         (capabilities, "parts.v1", "NoParts has no fit, predict, export"),
         (capabilities, "capable.v1", "dict has no cost"),

@@ -104,6 +104,12 @@ def test_labels_that_only_the_test_rows_have():
 def test_two_languages_are_reported():
     found = names([*FILLER, *[(f"我的银行卡{word}在哪里", "x") for word in "甲乙丙丁"]])
     assert found["language-mix"].facts["shares"]["zh"] == 0.4
+    assert found["language-mix"].remedy == "--base e5-multilingual"
+
+
+def test_rows_that_are_mostly_chinese_have_the_multilingual_base_anyway():
+    chinese = [(f"我的银行卡{word}在哪里", "xy"[n % 2]) for n, word in enumerate("甲乙丙丁戊己庚辛壬癸")]
+    assert names([*FILLER[:2], *chinese])["language-mix"].remedy == ""
 
 
 def test_an_id_column_taken_for_text_or_label():
@@ -112,6 +118,30 @@ def test_an_id_column_taken_for_text_or_label():
     assert (found["text-is-id"].severity, found["text-is-id"].remedy) == ("error", "--text")
     rows = [{"text": f"a text about {n}", "label": f"ticket {n}"} for n in range(40)]
     assert names(rows)["label-is-id"].remedy == "--label"
+
+
+def test_labels_like_ids_are_shown_five_and_counted_once_and_other_columns_are_named():
+    rows = [
+        {"text": f"a text about {n}", "ticket": f"T-{n}", "intent": "ab"[n % 2], "note": f"n {n}"}
+        for n in range(300)
+    ]
+    found = {f.check: f for f in examine(read(rows, label="ticket")).findings}
+    assert found["label-is-id"].sentence == (
+        "the label column ticket has 300 different values in 300 rows (T-0, T-1, T-2, T-3, T-4 and 295 more), like an id "
+        "or a free text; columns that could be labels: intent (2 values)"
+    )
+    assert not {"rare-labels", "few-rows", "imbalance"} & set(found)
+    few = [{"text": f"a text about {n}", "label": f"T-{n}"} for n in range(19)]
+    assert "label-is-id" not in names(few)
+
+
+def test_questions_with_answers_can_also_be_searched():
+    rows = [{"Question": f"how do I do {n}?", "Answer": f"you press button {n}"} for n in range(8)]
+    found = names(rows)["question-answers"]
+    assert (found.severity, found.remedy) == ("note", "--task retrieval")
+    assert "question-answers" not in {f.check for f in examine(read(rows), task="retrieval").findings}
+    other = [{"document": f"a long text {n}", "summary": f"text {n}"} for n in range(8)]
+    assert "question-answers" not in names(other)
 
 
 def test_short_chinese_and_one_word_texts_are_not_ids():

@@ -60,9 +60,9 @@ def test_without_errors_the_exit_code_is_nought():
 def test_guesses_are_said_on_stderr_with_their_flags(tickets):
     train, _ = tickets
     result = run(train, code=1)
-    assert "text = message, inferred (--text)" in result.stderr
+    assert "read as: text = message, inferred (--text)" in result.stderr
     assert "label = intent, inferred (--label)" in result.stderr
-    assert "guessed" not in result.stdout
+    assert "read as" not in result.stdout
 
 
 def test_the_next_command_carries_the_flags_given_and_those_that_mend(tickets):
@@ -71,6 +71,36 @@ def test_the_next_command_carries_the_flags_given_and_those_that_mend(tickets):
     assert result.stdout.splitlines()[-1] == (
         f"next: metier train {train} --test {test} --text message --drop-unlabelled --drop-leaks"
     )
+
+
+def test_a_wrong_label_column_is_asked_for_once(tmp_path):
+    path = tmp_path / "tickets.csv"
+    path.write_text(
+        "ticket,message,intent\n" + "".join(f"T-{n},card number {n} is lost,{'ab'[n % 2]}\n" for n in range(40))
+    )
+    shown = run(path, "--label", "ticket", code=1).stdout
+    assert "columns that could be labels: intent (2 values)" in shown
+    assert shown.splitlines()[-1] == f"next: metier check {path} --label COLUMN"
+
+
+def test_an_order_is_checked_and_goes_on_to_the_next_command(tmp_path):
+    path = tmp_path / "grades.csv"
+    lines = [f"it was {w} number {n},{w}\n" for n, w in enumerate(["bad", "fair", "good"] * 20)]
+    path.write_text("text,label\n" + "".join(lines))
+    fine = run(path, "--order", "bad,fair,good").stdout.splitlines()
+    assert "60 rows of ordinal" in fine[0]
+    assert fine[-1] == f"next: metier train {path} --order bad,fair,good"
+    short = run(path, "--order", "bad,good", code=1).stdout
+    assert "The stated order bad < good leaves out 'fair'" in short
+
+
+def test_names_for_zeros_and_ones_go_on_to_the_next_command(tmp_path):
+    path = tmp_path / "hot.jsonl"
+    rows = [{"text": f"a message {n}", "labels": [n % 2, (n + 1) % 2]} for n in range(90)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    shown = run(path, "--label-names", "rude, kind")
+    assert "read as the labels rude, kind (--label-names)" in shown.stderr
+    assert shown.stdout.splitlines()[-1] == f"next: metier train {path} --label-names rude,kind"
 
 
 def test_json_is_one_object_with_the_same_facts(tickets):

@@ -44,7 +44,25 @@ def test_zeros_and_ones_in_a_list_are_places_of_labels():
     assert [sorted(names[label] for label in own) for own in rows.column("labels")] == [
         sorted(own) for own in named.column("labels")
     ]
-    assert noted(rows, "label_0 to label_3")
+    assert noted(rows, "label_0, label_1, label_2, label_3 (--label-names)")
+
+
+def test_zeros_and_ones_in_a_list_take_the_names_that_are_given():
+    names = ("toxic", "threat", "praise", "ask")
+    rows = read(CASES / "multi_hot/train.jsonl", label_names=names)
+    named = read(CASES / "multi_hot/named.jsonl")
+    assert list(map(sorted, rows.column("labels"))) == list(map(sorted, named.column("labels")))
+    assert read_alike(CASES / "multi_hot/train.jsonl", rows, label_names=names).column("labels") == rows.column(
+        "labels"
+    )
+
+
+@pytest.mark.parametrize("names", [["toxic", "threat"], ["toxic", "toxic", "praise", "ask"], list("abcde")])
+def test_other_than_one_name_for_each_place_is_refused(names):
+    with pytest.raises(
+        DataError, match=r"lists of 4 zeros and ones, and the label names are \d different ones.*Give 4"
+    ):
+        read(CASES / "multi_hot/train.jsonl", label_names=names)
 
 
 @pytest.mark.parametrize("bits", [[1.0, 0.0, 1.0], [True, False, True], "1,0,1", "1|0|1"])

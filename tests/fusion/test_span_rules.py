@@ -75,5 +75,5 @@ def test_what_rules_may_not_say(gazetteer):
         tagger(gazetteer, "over", patterns=[("a", "XYZ")])
     with pytest.raises(SettingsError, match="expected one of over, under"):
         tagger(gazetteer, "beside")
-    with pytest.raises(ValueError, match="need a method"):
+    with pytest.raises(SettingsError, match="member is None, expected an unfitted span method"):
         TaggerWithRules().fit(TEXTS, SPANS)

@@ -107,6 +107,7 @@ def test_every_fit_is_begun_before_the_first_is_waited_for(comparison):
         (DataError("the rows are odd"), "the rows are odd"),
         (MemoryError(), "it ran out of memory; close other programs or take fewer rows"),
         (RuntimeError("no luck"), "a bug (RuntimeError: no luck); see train.log"),
+        (SystemExit(0), "a bug (SystemExit: 0); see train.log"),  # A plug-in that ends the program.
     ],
 )
 def test_a_candidate_that_fails_is_reported_and_the_others_go_on(comparison, error, why):
@@ -118,7 +119,7 @@ def test_a_candidate_that_fails_is_reported_and_the_others_go_on(comparison, err
     assert (failed.status, failed.why) == ("failed", why)
     assert trained.status == "trained"
     log = (one.run.path / "train.log").read_text("utf-8")
-    assert ("Traceback" in log) == isinstance(error, RuntimeError)
+    assert ("Traceback" in log) == isinstance(error, RuntimeError | SystemExit)
     # Nothing half-written lies where a predictor would.
     assert not one.run.candidate("majority.v1").exists()
 

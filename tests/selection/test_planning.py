@@ -1,5 +1,6 @@
 """What candidates will cost is measured; what cannot be measured does not run without a clock."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -38,7 +39,7 @@ class Measured(Majority):
         self.error = error
 
     def measure(self, X, y=None):
-        if isinstance(self.error, Exception):
+        if isinstance(self.error, BaseException):
             raise self.error
         return self.error
 
@@ -52,6 +53,7 @@ def measuring(monkeypatch, error):
     [
         (MemoryError(), "it ran out of memory"),
         (BaseModelError("the base is broken"), "the base is broken"),
+        (SystemExit(0), "a bug (SystemExit: 0); see train.log"),
         (RuntimeError("no luck"), "a bug (RuntimeError: no luck); see train.log"),
         (SimpleNamespace(**COST, seconds_before=float("nan")), "a bug (ValueError: measure() gave"),
         (SimpleNamespace(**COST, seconds_before=-1.0), "a bug (ValueError: measure() gave"),
@@ -63,6 +65,31 @@ def test_what_cannot_be_measured_does_not_run(planner, monkeypatch, error, why):
     [one] = planner.plan().candidates
     assert not one.runs
     assert one.why_failed.startswith(why)
+
+
+class Choosy(Measured):
+    """A baseline that is asked whether it suits the rows, and fails at it."""
+
+    def why_not(self, X, y):
+        if isinstance(self.error, BaseException):
+            raise self.error
+        return self.error
+
+
+@pytest.mark.parametrize(
+    ("answer", "dropped", "failed"),
+    [
+        ("there are too few rows", "there are too few rows", None),
+        (ValueError("no luck"), None, "a bug (ValueError: no luck); see train.log"),
+        (SystemExit(2), None, "a bug (SystemExit: 2); see train.log"),
+    ],
+)
+def test_what_cannot_say_whether_it_suits_the_rows_does_not_run(planner, monkeypatch, answer, dropped, failed):
+    monkeypatch.setattr(CandidateBuilder, "build", lambda self, name: Choosy(answer))
+    planner.builder = replace(planner.builder, settings=check_settings({}))
+    [one] = planner.plan().candidates
+    assert not one.runs
+    assert (one.why_dropped, one.why_failed) == (dropped, failed)
 
 
 def test_settings_that_cannot_work_end_the_run_before_anything_is_trained(planner, monkeypatch):

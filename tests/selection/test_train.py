@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 import metier
-from metier.errors import CallError, DataError, InterruptedRunError, MetierError, UnknownNameError
+from metier.errors import (
+    CallError,
+    DataError,
+    IdLabelError,
+    InterruptedRunError,
+    MetierError,
+    SettingsError,
+    UnknownNameError,
+)
 from metier.progress import Progress
 from metier.selection.api import train
 
@@ -191,11 +199,34 @@ def test_an_unknown_candidate_is_refused_before_any_work(files, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["encoder", "tfidf_linear", "soup", "relation_syntax"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("encoder", "tfidf_linear", "soup", "relation_syntax"),
+        *("zero_shot", "prompted", "endpoint", "dictionary_translation"),
+    ],
+)
 def test_a_candidate_of_another_task_is_refused_before_any_work(name, tmp_path):
     rows = [{"text": f"Ada {n} came", "spans": [[0, 3, "PER"]]} for n in range(30)]
     with pytest.raises(CallError, match=rf"{name}\.v1 is a method of .* the task is ner\..*token_encoder\.v1"):
         train(rows, candidates=[name], run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_rules_without_a_method_are_refused_before_any_work(tmp_path):
+    rows = [{"text": f"Ada {n} came", "spans": [[0, 3, "PER"]]} for n in range(30)]
+    for settings in ({}, {"methods": {"span_rules": {"member": "crf"}}}):
+        with pytest.raises(
+            SettingsError, match=r"span_rules\.v1: member is .*only Python can give.*member=Crf"
+        ):
+            train(rows, candidates=["crf", "span_rules"], settings=settings, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_like_ids_are_refused_before_any_work(tmp_path):
+    rows = [{"text": f"a text {n}", "ticket": f"T-{n}", "intent": "ab"[n % 2]} for n in range(60)]
+    with pytest.raises(IdLabelError, match=r"60 different values.*55 more.*intent \(2 values\).*--label"):
+        train(rows, label="ticket", run=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
