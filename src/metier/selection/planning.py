@@ -129,9 +129,9 @@ class Planner:
     def _estimate(self, one: Planned) -> None:
         """Measure what a candidate will take; one whose cost cannot be measured does not run."""
         self.listener(Progress("plan: measuring a few batches", 0, None, unit=""))
-        self._guarded(one, lambda: self._measure(one))
+        self._guarded(one, lambda: self._find_cost(one))
 
-    def _measure(self, one: Planned) -> None:
+    def _find_cost(self, one: Planned) -> None:
         assert one.method is not None  # Only what runs is measured.
         with trained_in(self.builder.decisions.precision):
             one.cost = self._cost(one.name, one.method)
