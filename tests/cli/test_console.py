@@ -3,9 +3,11 @@ import json
 import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 
-from metier.cli import console
+from metier import progress_lines
 from metier.cli.console import (
     ProgressLines,
     answer_console,
@@ -64,13 +66,16 @@ def test_json_is_one_readable_line(capsys):
     assert json.loads(shown) == {"label": "换卡", "lines": "a\nb"}
 
 
-def test_no_color_is_honoured_and_width_is_80_without_a_terminal(monkeypatch):
-    for name in ("COLUMNS", "LINES", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
+def test_no_color_is_honoured_and_a_pipe_gets_whole_lines(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     file = io.StringIO()
     shown = answer_console()
-    assert shown.width == 80
+    table = Table("name", "text")
+    table.add_row("x" * 50, "y" * 200)
+    shown.print(table)
+    assert "y" * 200 in capsys.readouterr().out
     coloured = Console(file=file, force_terminal=True, no_color=shown.no_color)
     coloured.print("[red]a[/red]")
     assert "\x1b[31m" not in file.getvalue()
@@ -81,7 +86,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(console.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(progress_lines.time, "monotonic", lambda: self.now)
 
 
 @pytest.fixture
@@ -129,7 +134,7 @@ def test_a_step_that_stopped_early_ends_when_others_have_moved_for_a_while(clock
     early = Progress("encoder.v1", 40, 100, "steps", {"loss": 0.25})
     steps = [(0, early), *((1, Progress("static.v1", done, 100)) for done in range(8))]
     lines = plain_lines(steps, clock)
-    assert lines.count("encoder.v1  40/100 steps · loss 0.25") == 2
+    assert lines.count("encoder.v1  40/100 steps · loss 0.25") == 1
     assert lines[-1].startswith("static.v1  7/100 rows")
 
 
@@ -149,9 +154,7 @@ def test_facts_carry_their_units(clock):
         "minutes_left": 0.113,
     }
     (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", facts))], clock)[-1:]
-    assert line.endswith(
-        "loss 0.123 · validation accuracy 93.1 % · 1,234 rows/s · latency 0.3 ms · epoch 2 · 6.8 s of its time left"
-    )
+    assert line.endswith("loss 0.123 · validation accuracy 93.1 % · 1,234 rows/s · latency 0.3 ms · epoch 2")
 
 
 def test_what_a_choice_goes_by_is_left_out_beside_figures_with_a_name(clock):
@@ -164,19 +167,56 @@ def test_what_a_choice_goes_by_is_left_out_beside_figures_with_a_name(clock):
     assert line.endswith("loss 1 · validation score -0.23 · validation score error 0.17")
 
 
-def test_on_a_terminal_a_step_has_one_live_line_that_fits_80_columns():
+def test_there_is_one_estimate_of_the_time_left(clock):
+    def moment(done):
+        # By its speed 80 s are left; its own clock ends it after 30.
+        return Progress("encoder.v1: fine-tuning", done, 100, facts={"loss": 0.5, "minutes_left": 0.5})
+
+    lines = plain_lines([(0, moment(0)), (20, moment(20))], clock)
+    assert lines[1] == "encoder.v1: fine-tuning  20/100 rows · 30 s left · loss 0.5"
+
+
+def test_a_step_that_is_done_has_one_last_line_with_all_that_is_known(clock):
+    def moment(done, **facts):
+        return Progress("encoder.v1: fine-tuning", done, 100, facts={"loss": 0.5, **facts})
+
+    over = [(3, moment(100)), (4, moment(100, validation_accuracy=0.9))]
+    other = Progress("cascade.v1", 1, 9)
+    lines = plain_lines([(0, moment(0)), *over, (1, other), (1, other)], clock)
+    ended = [line for line in lines if line.startswith("encoder.v1: fine-tuning  100 rows")]
+    assert ended == ["encoder.v1: fine-tuning  100 rows · in 7.0 s · loss 0.5 · validation accuracy 90.0 %"]
+
+
+def on_terminal(steps, width=80):
+    """Draw steps on a terminal; give what was drawn, line by line, and what is left of it at the end."""
     file = io.StringIO()
-    with ProgressLines(Console(file=file, width=80, force_terminal=True, color_system=None)) as listener:
-        for done in range(1, 4):
-            listener(
-                Progress("frozen_linear.v1: embedding 换卡 texts with a base", done, 9, "rows", {"loss": 1.0})
-            )
-            listener._live.refresh()
-    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "\n", file.getvalue())
-    drawn = [line.strip("\r") for line in shown.split("\n") if "━" in line]
+    console = Console(file=file, width=width, force_terminal=True, color_system=None)
+    with ProgressLines(console) as listener:
+        for step in steps:
+            listener(step)
+            listener._display._live.refresh()
+    text = file.getvalue()
+    return [
+        line.strip("\r") for line in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "\n", text).split("\n") if line.strip()
+    ]
+
+
+def test_on_a_terminal_a_step_has_one_live_line_that_fits_80_columns():
+    what = "frozen_linear.v1: embedding 换卡 texts with a base"
+    shown = on_terminal([Progress(what, done, 9, "rows", {"loss": 1.0}) for done in range(1, 4)])
+    drawn = [line for line in shown if "━" in line]
     assert any("3/9 rows · loss 1" in line for line in drawn)
-    assert all(len(line) <= 80 for line in drawn)
-    assert "embedding 换卡 texts with a base  3/9 rows" in shown  # What stays when the live line goes.
+    assert all(cell_len(line) <= 80 for line in drawn)
+    assert all(what in line for line in drawn)
+
+
+def test_on_a_terminal_what_has_ended_leaves_and_a_sentence_stays():
+    planning = Progress("planning", 0, None, unit="")
+    embedding = [Progress("embedding", done, 2) for done in range(3)]
+    shown = on_terminal([planning, *embedding, Progress("plan   3 candidates", 1, 1, unit=""), embedding[0]])
+    last = shown.index("plan   3 candidates")
+    assert not any(line.startswith("planning") for line in shown[last:])
+    assert not [line for line in shown if line.startswith("embedding  2 rows")]  # No plain line is left of it.
 
 
 def test_names_in_brackets_are_not_taken_for_colours(clock):

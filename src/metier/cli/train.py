@@ -26,7 +26,6 @@ from metier.selection.settings import DataSettings, TrainSettings, load_settings
 
 # Flags that are called otherwise than their settings.
 NAMES = {"seed": "random_state", "budget": "budget_minutes"}
-WIDEST = 500  # Characters; no table is.
 SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
 
 
@@ -218,11 +217,7 @@ def _answer(report: dict[str, Any], *, verbose: bool) -> None:
     )
     for clause in detail.split("; "):
         console.print(f"       {clause}", markup=False, soft_wrap=True)
-    table = _table(report)
-    # A number that is cut says nothing: rather a line that is too long.
-    whole = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
-    console.width = max(console.width, whole)
-    console.print(table)
+    shown.print_whole(console, _table(report))
     for one in report["candidates"]:
         if one["facts"].get("adaptation", "full") != "full":
             console.print(f"  {_adapted(one)}", markup=False, soft_wrap=True)
