@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from metier.cli.commands import COMMANDS, CommandTable
+from metier.cli.commands import COMMANDS, HELP, CommandTable
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "commands"
 
@@ -27,10 +27,28 @@ def pages() -> dict[Path, str]:
             terminal_width=100,
             help_option_names=["-h", "--help"],
         )
-        written[DOCS / f"{name}.md"] = (
-            f"# metier {name}\n\n{line}\n\n```text\n{command.get_help(context)}\n```\n"
-        )
+        parts = [f"# metier {name}", line, shown(command, context)]
+        for part, one in commands_of(command).items():
+            parts += [f"## metier {name} {part}", shown(one, of_group(one, part, context))]
+        written[DOCS / f"{name}.md"] = "\n\n".join(parts) + "\n"
     return written
+
+
+def commands_of(command: click.Command) -> dict[str, click.Command]:
+    """The commands of a group; of any other command none."""
+    return command.commands if isinstance(command, click.Group) else {}
+
+
+def of_group(command: click.Command, name: str, group: click.Context) -> click.Context:
+    """The context of a command of a group."""
+    return click.Context(
+        command, info_name=name, parent=group, max_content_width=100, terminal_width=100, **HELP
+    )
+
+
+def shown(command: click.Command, context: click.Context) -> str:
+    """The help of a command as a block."""
+    return f"```text\n{command.get_help(context)}\n```"
 
 
 def main() -> None:

@@ -269,3 +269,44 @@ def tagged():
         return list(rows.texts), rows.values("spans")
 
     return first
+
+
+def few_rows(name: str, split: str, labels: tuple[str, ...], most: int) -> list[dict[str, str]]:
+    """Give rows of a data set as records with columns of their own names; of each label the first ones."""
+    pairs = list(zip(*read_examples(name, split), strict=True))
+    picked = [pair for label in labels for pair in [one for one in pairs if one[1] == label][:most]]
+    return [{"message": text, "intent": label, "number": str(row)} for row, (text, label) in enumerate(picked)]
+
+
+@pytest.fixture(scope="session")
+def small_runs(tmp_path_factory):
+    """A folder with two runs of two candidates each, `en` and `zh`, beside the files that they were made of."""
+    import metier
+
+    folder = tmp_path_factory.mktemp("small-runs")
+    sets = {
+        "en": ("banking77", ("card_arrival", "exchange_rate", "age_limit")),
+        "zh": ("csl_category_zh", ("医学", "法学", "农学")),
+    }
+    for language, (name, labels) in sets.items():
+        for split in ("train", "test"):
+            write_records(folder / f"{language}-{split}.csv", few_rows(name, split, labels, 30))
+        metier.train(
+            folder / f"{language}-train.csv",
+            test=folder / f"{language}-test.csv",
+            candidates=["majority", "tfidf_linear"],
+            budget=2,
+            text="message",
+            label="intent",
+            run=folder / "runs" / language,
+        )
+    return folder
+
+
+def write_records(path: Path, records: list[dict[str, str]]) -> Path:
+    """Write records as CSV."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)
+    return path

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from metier.bundles import load_bundle as load
     from metier.data.reading import read
+    from metier.notebook import show_progress
     from metier.selection.api import learning_curve, train
+    from metier.selection.evaluating import evaluate
+    from metier.selection.finished_run import Run
 
 __version__ = "0.1.0"
 
@@ -19,12 +22,15 @@ __version__ = "0.1.0"
 # import. Nothing may leave the machine; a user's own setting wins.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__all__ = ["__version__", "learning_curve", "load", "read", "train"]
+__all__ = ["Run", "__version__", "evaluate", "learning_curve", "load", "read", "show_progress", "train"]
 
 _FOUND_IN = {
+    "Run": "metier.selection.finished_run:Run",
+    "evaluate": "metier.selection.evaluating:evaluate",
     "learning_curve": "metier.selection.api:learning_curve",
     "load": "metier.bundles:load_bundle",
     "read": "metier.data.reading:read",
+    "show_progress": "metier.notebook:show_progress",
     "train": "metier.selection.api:train",
 }
 

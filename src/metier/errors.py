@@ -62,6 +62,7 @@ class MissingColumnError(CallError, KeyError):
     code = "missing_column"
 
     def __init__(self, column: str, *, found: Sequence[str], origin: str, flag: str):
+        self.column = column
         columns = ", ".join(found) if found else "no columns"
         hint = suggest(column, found)
         self.message = (
@@ -78,11 +79,10 @@ class UnknownNameError(CallError, KeyError):
 
     code = "unknown_name"
 
-    def __init__(self, kind: str, name: str, *, known: Iterable[str]):
+    def __init__(self, kind: str, name: str, *, known: Iterable[str], listed_by: str | None = None):
         choices = sorted(known)
-        self.message = (
-            f"There is no {kind} called {name!r}.{suggest(name, choices)} Known: {', '.join(choices)}."
-        )
+        rest = f"Known: {', '.join(choices)}." if listed_by is None else f"See all with: {listed_by}"
+        self.message = f"There is no {kind} called {name!r}.{suggest(name, choices)} {rest}"
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ class SettingsError(CallError):
     def __init__(self, faults: Sequence[str], *, origin: str = "The settings"):
         listed = "\n".join(f"  - {fault}" for fault in faults)
         noun = "fault" if len(faults) == 1 else "faults"
-        super().__init__(f"{origin} have {len(faults)} {noun}; nothing was started:\n{listed}")
+        super().__init__(f"{origin}: {len(faults)} {noun}; nothing was started:\n{listed}")
 
 
 class MissingExtraError(CallError, ImportError):
@@ -353,7 +353,10 @@ class InterruptedRunError(MetierError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Give ` Did you mean 'x'?` for the nearest known name, or an empty string."""
-    folded = {candidate.casefold(): candidate for candidate in known}
+    """Give ` Did you mean 'x'?` for the nearest known name, or an empty string; a version may be left out."""
+    names = list(known)
+    folded = {candidate.casefold().rpartition(".v")[0]: candidate for candidate in names}
+    folded |= {candidate.casefold(): candidate for candidate in names}
+    folded.pop("", None)
     nearest = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     return f" Did you mean {folded[nearest[0]]!r}?" if nearest else ""

@@ -189,7 +189,8 @@ def test_a_failure_half_way_leaves_the_old_file_and_no_partial_one(ask, tmp_path
     with source.open("a", encoding="utf-8") as file:
         file.write('{"id": "broken"\n')
     output.write_text("what stood here\n")
-    code, out, err = ask("--input", source, "--output", output, "--text", "body")
+    assert "exists already. Add --overwrite" in ask("--input", source, "--output", output)[2]
+    code, out, err = ask("--input", source, "--output", output, "--text", "body", "--overwrite")
     assert code == 1
     assert out == ""
     assert f"line {len(unseen) + 1}" in err
@@ -217,7 +218,9 @@ def test_a_missing_text_column_names_those_there_are(ask, tmp_path, unseen):
         (["a text", "--top", "0"], "--top"),
         (["--input", "in.csv", "--output", "out.xls"], "does not end in a format"),
         (["--input", "absent.csv", "--output", "out.csv"], "absent.csv"),
-        (["--input", "in.csv", "--output", "no/folder/out.csv"], "Could not write"),
+        (["--input", "in.csv", "--output", "no/folder/out.csv"], "mkdir -p no/folder"),
+        (["--input", "in.csv", "--output", "-", "--json"], "would both write to stdout"),
+        (["a text", "--candidate", "majority"], "is not a run"),
     ],
 )
 def test_a_wrong_call_is_a_sentence(ask, tmp_path, args, says):
@@ -227,6 +230,92 @@ def test_a_wrong_call_is_a_sentence(ask, tmp_path, args, says):
     assert out == ""
     assert says in err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_answers_below_a_confidence_are_kept_and_marked(ask, bundle, tmp_path, unseen):
+    source, output = write_csv(tmp_path / "in.csv", unseen), tmp_path / "out.csv"
+    code, out, _ = ask("--input", source, "--output", output, "--text", "body", "--min-confidence", "0.9")
+    assert code == 0
+    chances = load_bundle(bundle).predict([row["body"] for row in unseen]).probabilities.max(axis=1)
+    found = read_csv(output.read_text(encoding="utf-8"))
+    assert [row["needs_review"] for row in found] == ["true" if chance < 0.9 else "false" for chance in chances]
+    assert all(row["label"] for row in found)
+    assert f"for a person: {int((chances < 0.9).sum())} rows" in out
+    line = json.loads(ask("qwerty", "--min-confidence", "1", "--json")[1])
+    assert line["needs_review"] is True
+    assert "needs review" in ask("qwerty", "--min-confidence", "1")[1]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"), [("utf-8-sig", ";"), ("gb18030", ","), ("utf-16", "\t"), ("cp1252", ";")]
+)
+def test_a_csv_file_keeps_its_encoding_and_its_delimiter(ask, tmp_path, encoding, delimiter):
+    word = "café à la carte déjà" if encoding == "cp1252" else "我的银行卡还没有到，请问什么时候能到"
+    lines = [delimiter.join(["id", "text"]), *(delimiter.join([str(n), f"{word} {n}"]) for n in range(30))]
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes("\n".join(lines).encode(encoding))
+    code, _, err = ask("--input", source, "--output", output, "--encoding", encoding)
+    assert code == 0, err
+    kept = "utf-8" if encoding == "cp1252" else encoding
+    text = output.read_bytes().decode(kept)
+    assert text.splitlines()[0] == delimiter.join(["id", "text", "label", "probability", "answered_by"])
+    assert f"3{delimiter}{word} 3{delimiter}" in text
+    assert ("is written as utf-8" in err) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize(("form", "more"), [("csv", []), ("jsonl", []), ("csv", ["--format", "jsonl"])])
+def test_rows_go_through_pipes(bundle, tmp_path, unseen, form, more):
+    source = (write_csv if form == "csv" else write_lines)(tmp_path / f"in.{form}", unseen)
+    if more:
+        source = write_lines(tmp_path / "in.jsonl", unseen)
+    command = [
+        sys.executable,
+        "-m",
+        "metier",
+        "predict",
+        str(bundle),
+        "--input",
+        "-",
+        "--output",
+        "-",
+        "--text",
+        "body",
+    ]
+    done = subprocess.run([*command, *more], input=source.read_bytes(), capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode()
+    found = read_csv(text) if form == "csv" and not more else [json.loads(line) for line in text.splitlines()]
+    assert [row["id"] for row in found] == [row["id"] for row in unseen]
+    assert all(row["label"] for row in found)
+    assert f"stdout: {len(unseen)} rows" in done.stderr.decode()
+
+
+def test_nothing_on_stdin_is_said(bundle):
+    done = ask_rows(bundle, b"")
+    assert done.returncode == 1
+    assert b"stdin has no rows" in done.stderr
+
+
+def ask_rows(bundle, sent):
+    command = [sys.executable, "-m", "metier", "predict", str(bundle), "--input", "-", "--output", "-"]
+    return subprocess.run(command, input=sent, capture_output=True, timeout=60)
+
+
+def test_a_candidate_of_a_run_is_named_without_its_version(small_runs, capsys):
+    run = small_runs / "runs" / "en"
+    assert program.run(["predict", str(run), "where is my card", "--candidate", "majority"]) == 0
+    assert "majority.v1" in capsys.readouterr().out
+    assert program.run(["predict", str(run), "where is my card", "--candidate", "tfidf"]) == 2
+    assert "Did you mean 'tfidf_linear.v1'? Known: majority.v1, tfidf_linear.v1." in capsys.readouterr().err
+
+
+def test_the_column_that_was_trained_on_is_the_text(small_runs, capsys, tmp_path):
+    """Alone, `text` would be taken; the model was trained on `message`."""
+    rows = [{"text": "internal note " * 9, "message": "When will my new card arrive?"}]
+    source, output = write_csv(tmp_path / "in.csv", rows), tmp_path / "out.jsonl"
+    run = small_runs / "runs" / "en"
+    assert program.run(["predict", str(run), "--input", str(source), "--output", str(output)]) == 0
+    assert json.loads(output.read_text("utf-8"))["label"] == "card_arrival"
 
 
 def test_a_missing_or_damaged_bundle_is_a_sentence(bundle, capsys, tmp_path):

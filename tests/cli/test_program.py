@@ -88,6 +88,33 @@ def test_a_wrong_call_is_json_when_json_was_asked_for(capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("metier ev", "evaluate"),
+        ("metier runs re", "remove"),
+        ("metier train --cand", "--candidates"),
+        ("metier train --candidates crf,tfidf_l", "crf,tfidf_linear"),
+        ("metier train --task nu", ""),
+        ("metier train --task ne", "ner"),
+    ],
+)
+def test_a_shell_is_offered_commands_flags_and_names(capsys, monkeypatch, words, offered):
+    monkeypatch.setenv("_METIER_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    program.run([])
+    assert [line.partition(",")[2] for line in capsys.readouterr().out.split()] == (
+        [offered] if offered else []
+    )
+
+
+def test_the_script_of_a_shell_is_written(capsys, monkeypatch):
+    monkeypatch.setenv("_METIER_COMPLETE", "zsh_source")
+    assert program.run([]) == 0
+    assert "_METIER_COMPLETE=zsh_complete metier" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("failure", "exit_code", "code"),
     [
         (

@@ -1,6 +1,6 @@
 """What `metier train` prints at the end of a run."""
 
-from metier.cli.train import _answer, _table, _time_lines
+from metier.cli.train import _table, _time_lines, print_report
 
 
 def test_where_the_time_went_is_told_for_all_that_took_two_seconds():
@@ -29,7 +29,7 @@ def _report(*candidates):
 
 
 def test_a_candidate_says_on_which_part_of_the_rows_it_was_trained(capsys):
-    _answer(_report(_candidate("tfidf_linear.v1", 0.0334), _candidate("majority.v1", 1.0)), verbose=False)
+    print_report(_report(_candidate("tfidf_linear.v1", 0.0334), _candidate("majority.v1", 1.0)), verbose=False)
     lines = capsys.readouterr().out.splitlines()
     heading = next(line for line in lines if line.startswith("candidate"))
     assert "of rows" in heading
@@ -39,7 +39,7 @@ def test_a_candidate_says_on_which_part_of_the_rows_it_was_trained(capsys):
 
 def test_the_table_is_not_cut_where_it_is_wider_than_what_shows_it(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    _answer(_report(_candidate("a_method_with_a_long_name.v1", 0.4)), verbose=False)
+    print_report(_report(_candidate("a_method_with_a_long_name.v1", 0.4)), verbose=False)
     shown = capsys.readouterr().out
     assert "…" not in shown
     assert "7,732,114" in shown

@@ -88,6 +88,9 @@ def test_commands_on_a_page_exist_with_their_flags(line):
         return
     assert words[1] in COMMANDS
     command = group.get_command(click.Context(group), words[1])
+    if isinstance(command, click.Group):
+        assert words[2] in command.commands
+        command = command.commands[words[2]]
     flags = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)} | {"--help"}
     unknown = [word for word in words[2:] if word.startswith("--") and word.split("=")[0] not in flags]
     assert not unknown

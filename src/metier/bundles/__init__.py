@@ -1,7 +1,7 @@
 """A bundle: the sealed folder of a predictor. Never contains pickles."""
 
 from metier.bundles.card import write_card
-from metier.bundles.loading import Bundle, load_bundle, resolve_bundle
+from metier.bundles.loading import Bundle, load_bundle, resolve_bundle, resolve_candidate
 from metier.bundles.manifest import Manifest, ManifestFacts, read_manifest
 from metier.bundles.sealing import seal, verify
 from metier.bundles.storage import write_whole
@@ -13,6 +13,7 @@ __all__ = [
     "load_bundle",
     "read_manifest",
     "resolve_bundle",
+    "resolve_candidate",
     "seal",
     "verify",
     "write_card",

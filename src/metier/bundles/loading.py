@@ -7,7 +7,7 @@ from typing import Any
 
 from metier.bundles.manifest import MANIFEST_FILE, Manifest, read_manifest
 from metier.bundles.sealing import verify as verify_seal
-from metier.errors import BundleError, CallError, suggest
+from metier.errors import BundleError, CallError, UnknownNameError, suggest
 from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
@@ -143,6 +143,26 @@ def resolve_bundle(path: str | Path) -> Path:
     if (path / "best").is_dir():
         return (path / "best").resolve()
     raise BundleError(_what_else(path))
+
+
+def resolve_candidate(run: str | Path, name: str) -> Path:
+    """Find the bundle of a candidate of a run by its name; without a version its newest.
+
+    Raises
+    ------
+    CallError
+        If there is no run at the path, or no such candidate in it.
+    """
+    folder = Path(run) / "candidates"
+    if not folder.is_dir():
+        raise CallError(
+            f"{run} is not a run, so it has no candidate {name!r}. Leave --candidate out, or give a run."
+        )
+    names = sorted(one.parent.name for one in folder.glob(f"*/{MANIFEST_FILE}"))
+    versions = [one for one in names if name in (one, one.rpartition(".v")[0])]
+    if not versions:
+        raise UnknownNameError("candidate", name, known=names)
+    return (folder / max(versions, key=lambda one: (len(one), one))).resolve()
 
 
 def _nearest(path: Path) -> str:

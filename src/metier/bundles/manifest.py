@@ -1,6 +1,7 @@
 """`manifest.json` of a bundle, typed and versioned."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from metier.errors import BundleError
 from metier.tasks.answers import ANSWERS, AnswerKind
 from metier.tasks.inputs import InputKind, input_of
+from metier.tasks.task import TaskRecord
 from metier.tasks.task_table import known_task, task_name
 
 MANIFEST_FILE = "manifest.json"
@@ -36,6 +38,10 @@ class TaskFacts(BaseModel, frozen=True, extra="ignore"):
         """The form of its questions."""
         return input_of(self.input_keys)
 
+    def record(self, roles: Iterable[str]) -> TaskRecord:
+        """Give what the task is restored from; `roles` are those of the training rows."""
+        return TaskRecord(self.labels, self.primary_metric, self.input_keys, tuple(roles))
+
     @property
     def answer_kind(self) -> AnswerKind:
         """The form of its answers; raises `UnknownNameError` where neither the manifest nor the task table has it."""
@@ -57,6 +63,9 @@ class DataFacts(BaseModel, frozen=True, extra="ignore"):
     rows: dict[str, int] = Field(description="Rows of each split: train, validation, test.")
     trained_on: str = Field(
         default="train", description="`train`, `40 % of train`, or `train + validation` after a refit."
+    )
+    roles: dict[str, str] = Field(
+        default={}, description="The column of each input and target in the training rows, by its role."
     )
     language: str | None = Field(default=None, description="Main language of the texts: en, zh or other.")
     language_shares: dict[str, float] = Field(

@@ -42,9 +42,11 @@ MOST_SHOWN = 20
     context_settings=HELP,
     epilog="Example: metier check examples/banking77/train.csv --test examples/banking77/test.csv",
 )
-@click.argument("file", metavar="FILE")
-@click.option("--test", metavar="FILE", help="Test rows; rows that also appear in FILE are reported.")
-@click.option("--validation", metavar="FILE", help="Validation rows.")
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option(
+    "--test", metavar="FILE", type=click.Path(), help="Test rows; rows that also appear in FILE are reported."
+)
+@click.option("--validation", metavar="FILE", type=click.Path(), help="Validation rows.")
 @task_options
 @order_option
 @group_option

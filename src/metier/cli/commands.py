@@ -19,7 +19,16 @@ COMMANDS = {
         "metier.cli.train:train",
         "Train and compare methods on labelled rows, and recommend which to ship.",
     ),
+    "evaluate": (
+        "metier.cli.evaluate:evaluate",
+        "Measure a trained model on labelled rows, and compare with its test rows.",
+    ),
     "predict": ("metier.cli.predict:predict", "Predict for texts or for a whole file with a trained model."),
+    "runs": ("metier.cli.runs:runs", "List, show, compare and remove runs."),
+    "methods": (
+        "metier.cli.methods:methods",
+        "List the methods: what each does, costs and needs.",
+    ),
     "serve": ("metier.cli.serve:serve", "Serve a trained model over HTTP."),
     "doctor": (
         "metier.cli.doctor:doctor",

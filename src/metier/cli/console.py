@@ -24,6 +24,7 @@ __all__ = [
     "answer_console",
     "count",
     "duration",
+    "figures_table",
     "milliseconds",
     "percentage",
     "print_json",
@@ -50,6 +51,14 @@ def _whole_lines(console: Console) -> Console:
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console
+
+
+def figures_table(*heads: str, left: int = 1) -> Table:
+    """A table of figures: the first columns stand left, the others right, and no cell is cut."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for place, name in enumerate(heads):
+        table.add_column(name, justify="left" if place < left else "right", no_wrap=True)
+    return table
 
 
 def print_whole(console: Console, table: Table) -> None:

@@ -1,10 +1,12 @@
 """`metier predict`: predict with a trained model, for texts or for a file of any size."""
 
+import functools
 import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.cells import cell_len
 
-from metier.bundles import Bundle, load_bundle, resolve_bundle
+from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidate
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
-from metier.cli.row_options import named_roles, role_option, text_option
+from metier.cli.pipes import PIPE, file_for_stdout, stdin_as_file, written_like
+from metier.cli.row_options import named_roles, reading_options, role_option, text_option
 from metier.data.reading import iterate
 from metier.data.rows import Rows
-from metier.data.writing import open_writer
+from metier.data.trained_columns import with_columns
+from metier.data.writing import TableWriter, open_writer
 from metier.errors import CallError, DataError
 from metier.machine import usable_cores
 from metier.progress import Listener, Progress, ignore
@@ -30,6 +34,7 @@ from metier.tasks.inputs import InputKind
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 BATCH_LINES = 256
+REVIEW = "needs_review"
 # Files whose cells hold one value each.
 FLAT = frozenset({".csv", ".tsv", ".txt", ".xlsx"})
 ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
@@ -39,23 +44,40 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 @click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
 @click.option(
+    "--candidate", metavar="NAME", help="Predict with this candidate of the run, not the recommended."
+)
+@click.option(
     "--input",
     "source",
     type=click.Path(path_type=Path),
-    help="File of rows: CSV, TSV, JSON, JSON lines, Parquet, or gzip of these.",
+    help="File of rows: CSV, TSV, JSON, JSON lines, Parquet, Excel, or gzip of these; - for stdin.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write: the rows and their answers; its ending decides the format.",
+    help="File to write: the rows and their answers; its ending decides the format; - for stdout.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file of --output where there is one.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "tsv", "jsonl"]),
+    help="Format of stdin and stdout. Default: of stdin by its first line, of stdout that of the input.",
 )
 @text_option
 @role_option
+@reading_options
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Also print the probabilities of the K most probable labels.",
+    help="Also give the K most probable labels; of a search, the K best texts.",
+)
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Mark answers whose probability is below X, 0 to 1, for a person to look at.",
 )
 @click.option("--stream", is_flag=True, help="Show a generated text piece by piece, as the model generates it.")
 @click.option(
@@ -70,40 +92,84 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 def predict(  # One parameter an option, as click hands them over.
     *,
     bundle: Path,
+    candidate: str | None,
     texts: tuple[str, ...],
     source: Path | None,
     output: Path | None,
+    overwrite: bool,
+    form: str | None,
     text: str | None,
     roles: tuple[str, ...],
     top: int | None,
+    min_confidence: float | None,
     stream: bool,
     threads: int | None,
     as_json: bool,
+    **how: Any,
 ) -> None:
     """Predict for texts or for a whole file with a trained model.
 
-    Give texts, or - to answer each line of stdin as it comes, or --input and --output. A file is read, answered
-    and written in batches, so its size does not matter; its columns are kept, and label, probability and
-    answered_by are added after them.
+    Give texts, or - to answer each line of stdin as it comes, or --input and --output. A file is read, answered and
+    written in batches, so its size does not matter; its columns are kept, and label, probability and answered_by are
+    added after them. A CSV file keeps its encoding and its delimiter.
+
+    --min-confidence keeps every answer, and adds needs_review: true where a person should look.
     """
     _check_call(texts, source, output, stream=stream)
-    model = load_bundle(resolve_bundle(bundle), threads=threads or (usable_cores() if source else 1))
+    if output == PIPE and as_json:
+        raise click.UsageError("--output - and --json would both write to stdout; leave out one of them.")
+    if output not in (None, PIPE) and output.exists() and not overwrite:
+        raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
+    folder = resolve_bundle(bundle) if candidate is None else resolve_candidate(bundle, candidate)
+    model = load_bundle(folder, threads=threads or (usable_cores() if source else 1))
+    wanted = Wanted(top, _checked(min_confidence, model))
     if source is not None and output is not None:
-        columns = named_roles(roles) | ({"text": text} if text else {})
-        facts = _answer_file(model, source, output, columns=columns, top=top)
+        columns = how | named_roles(roles) | ({"text": text} if text else {})
+        facts = _answer_file(model, source, output, columns=columns, wanted=wanted, form=form)
         print_json(facts) if as_json else _print_facts(facts)
         return
     for batch in _batches_of_stdin() if texts == ("-",) else [list(texts)]:
         if stream:
             _stream_each(model, batch, as_json=as_json)
             continue
-        answers = model.predict(_items(batch, model.input_kind))
-        records = [answers.record(row, top) for row in range(len(answers))]
+        records = wanted.records(model.predict(_items(batch, model.input_kind)))
         if as_json:
             for record in records:
                 print_json(record)
         else:
-            _print_lines(batch, records, model.answer_kind)
+            _print_lines(batch, records, model.answer_kind, wanted)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an answer should say besides itself.
+
+    Parameters
+    ----------
+    top : int or None
+        How many labels or texts to list; None: none.
+    min_confidence : float or None
+        Answers that are less probable are marked for a person; None: none is.
+    """
+
+    top: int | None = None
+    min_confidence: float | None = None
+
+    def records(self, answers: AnswerBatch) -> list[dict[str, Any]]:
+        """Give the answers as plain facts."""
+        records = [answers.record(row, self.top) for row in range(len(answers))]
+        if self.min_confidence is None:
+            return records
+        return [record | {REVIEW: bool(record["probability"] < self.min_confidence)} for record in records]
+
+
+def _checked(min_confidence: float | None, model: Bundle) -> float | None:
+    if min_confidence is not None and "probability" not in model.answer_kind.record:
+        raise CallError(
+            f"--min-confidence needs answers with one probability each, and those of {model.manifest.task.name} have "
+            "none. Leave it out."
+        )
+    return min_confidence
 
 
 def _check_call(texts: Sequence[str], source: Path | None, output: Path | None, *, stream: bool) -> None:
@@ -155,64 +221,97 @@ def _from_json(text: str, kind: InputKind) -> Any:
 
 
 def _answer_file(
-    model: Bundle, source: Path, output: Path, *, columns: dict[str, Any], top: int | None
+    model: Bundle, source: Path, output: Path, *, columns: dict[str, Any], wanted: Wanted, form: str | None
 ) -> dict[str, Any]:
-    batches = iterate(source, BATCH_ROWS, **columns)
-    first = next(batches)  # Never missing: a source without rows is an error of its own.
-    for note in first.notes:
-        progress_console().print(note, markup=False, soft_wrap=True)
+    with stdin_as_file(source, form) as read, file_for_stdout(output, like=read, form=form) as write:
+        return _answered_file(model, read, write, columns=columns, wanted=wanted, called=(source, output))
+
+
+def _answered_file(
+    model: Bundle,
+    source: Path,
+    output: Path,
+    *,
+    columns: dict[str, Any],
+    wanted: Wanted,
+    called: tuple[Path, Path],
+) -> dict[str, Any]:
+    batches = with_columns(model.manifest.data.roles, functools.partial(_begun, source), **columns)
+    first = next(batches)
+    layout = written_like(source, output, encoding=columns["encoding"], delimiter=columns["delimiter"])
+    for note in (*first.notes, *layout.notes):
+        progress_console().print(note.replace(str(source), str(called[0])), markup=False, soft_wrap=True)
     begun = time.perf_counter()
     with ProgressLines() as listener:
-        answered_by, added = answer_rows(
-            model, chain([first], batches), output, top=top, total=_rows_roughly(source), listener=listener
+        tally = answer_rows(
+            model,
+            chain([first], batches),
+            open_writer(output, encoding=layout.encoding, delimiter=layout.delimiter),
+            wanted=wanted,
+            total=_rows_roughly(source),
+            listener=listener,
         )
-    seconds, rows = time.perf_counter() - begun, answered_by.total()
+    seconds = time.perf_counter() - begun
     return {
-        "input": str(source),
-        "output": str(output),
-        "rows": rows,
+        "input": "stdin" if called[0] == PIPE else str(called[0]),
+        "output": "stdout" if called[1] == PIPE else str(called[1]),
+        "rows": tally.rows,
         "seconds": round(seconds, 3),
-        "rows_per_second": round(rows / seconds, 1),
-        "answered_by": dict(answered_by.most_common()),
-        "columns": added,
+        "rows_per_second": round(tally.rows / seconds, 1),
+        "answered_by": dict(tally.answered_by.most_common()),
+        "columns": list(tally.added.values()),
+        **({} if wanted.min_confidence is None else {"needs_review": tally.to_review}),
     }
+
+
+def _begun(source: Path, **columns: Any) -> Iterator[Rows]:
+    """Read the rows of a file in batches; the first is read at once, so that a missing column shows here."""
+    batches = iterate(source, BATCH_ROWS, **columns)
+    return chain([next(batches)], batches)  # A source without rows is an error of its own.
+
+
+@dataclass
+class Tally:
+    """What was answered: rows by the method that answered them, the columns that were added, and marked rows."""
+
+    answered_by: Counter[str] = field(default_factory=Counter)
+    added: dict[str, str] = field(default_factory=dict)
+    to_review: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows were answered."""
+        return self.answered_by.total()
 
 
 def answer_rows(
     model: Bundle,
     batches: Iterable[Rows],
-    output: Path,
+    writer: TableWriter,
     *,
-    top: int | None = None,
+    wanted: Wanted,
     total: int | None = None,
     listener: Listener = ignore,
-) -> tuple[Counter[str], list[str]]:
-    """Answer rows into a file, a batch at a time.
-
-    Returns
-    -------
-    tuple of (Counter, list of str)
-        Rows by the method that answered them, and the names of the columns that were added.
-    """
-    begun, what = time.perf_counter(), f"answering into {output.name}"
-    answered_by: Counter[str] = Counter()
-    added: dict[str, str] = {}
-    keeps_nested = FLAT.isdisjoint(output.suffixes)
-    with open_writer(output) as writer:
+) -> Tally:
+    """Answer rows into a file, a batch at a time."""
+    begun, what, tally = time.perf_counter(), f"answering into {writer.path.name}", Tally()
+    keeps_nested = FLAT.isdisjoint(writer.path.suffixes)
+    with writer:
         for batch in batches:
             answers = model.predict(model.input_kind.from_rows(batch))
-            added = added or _free_names(batch, answers, top)
-            records = [answers.record(row, top) for row in range(len(answers))]
-            writer.write(_with_answers(batch, records, added, model.answer_kind, keeps_nested=keeps_nested))
-            answered_by.update(answers.answered_by)
-            rows = answered_by.total()
+            records = wanted.records(answers)
+            tally.added = tally.added or _free_names(batch, records[0])
+            writer.write(
+                _with_answers(batch, records, tally.added, model.answer_kind, keeps_nested=keeps_nested)
+            )
+            tally.answered_by.update(answers.answered_by)
+            tally.to_review += sum(record.get(REVIEW, False) for record in records)
             # A rough total must not end the step before its last row.
-            expected = None if total is None else max(total, rows + 1)
-            speed = rows / (time.perf_counter() - begun)
-            listener(Progress(what, rows, expected, facts={"rows_per_second": speed}))
-    rows = answered_by.total()
-    listener(Progress(what, rows, rows))
-    return answered_by, list(added.values())
+            expected = None if total is None else max(total, tally.rows + 1)
+            speed = tally.rows / (time.perf_counter() - begun)
+            listener(Progress(what, tally.rows, expected, facts={"rows_per_second": speed}))
+    listener(Progress(what, tally.rows, tally.rows))
+    return tally
 
 
 def _rows_roughly(source: Path) -> int | None:
@@ -228,11 +327,11 @@ def _rows_roughly(source: Path) -> int | None:
     )  # The first names the columns.
 
 
-def _free_names(batch: Rows, answers: AnswerBatch, top: int | None) -> dict[str, str]:
+def _free_names(batch: Rows, record: Mapping[str, Any]) -> dict[str, str]:
     """Names of the new columns: where a file has a `label` of its own, ours is `predicted_label`."""
     taken = set(batch.table.column_names)
     names = {}
-    for name in answers.record(0, top):
+    for name in record:
         free = name
         while free in taken:
             free = f"predicted_{free}"
@@ -298,7 +397,9 @@ def _stream_each(model: Bundle, texts: Sequence[str], *, as_json: bool) -> None:
         print_json(whole) if as_json else print(f"  {model.name}", flush=True)
 
 
-def _print_lines(texts: Sequence[str], records: Sequence[dict[str, Any]], kind: AnswerKind) -> None:
+def _print_lines(
+    texts: Sequence[str], records: Sequence[dict[str, Any]], kind: AnswerKind, wanted: Wanted
+) -> None:
     answers = [kind.shown(record) for record in records]
     widest = max(cell_len(answer) for answer in answers)
     for text, record, answer in zip(texts, records, answers, strict=True):
@@ -306,14 +407,22 @@ def _print_lines(texts: Sequence[str], records: Sequence[dict[str, Any]], kind: 
         sure = f"  {percentage(record['probability']):>7}" if "probability" in record else ""
         shown = f"  {text}" if len(texts) > 1 else ""
         padded = answer + " " * (widest - cell_len(answer))
-        print(f"{padded}{sure}  {record['answered_by']}{shown}", flush=True)
-        for other, probability in record.get("probabilities", {}).items():
-            print(f"    {percentage(probability):>7}  {other}", flush=True)
+        mark = "  needs review" if record.get(REVIEW) else ""
+        print(f"{padded}{sure}  {record['answered_by']}{mark}{shown}", flush=True)
+        for how_sure, other in kind.ranked_lines(record) if wanted.top else ():
+            print(f"    {how_sure:>7}  {other}", flush=True)
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
+    # What goes to stdout must be the rows alone.
+    file = sys.stderr if facts["output"] == "stdout" else sys.stdout
     speed = f"{count(facts['rows_per_second'])} rows/s"
-    print(f"{facts['output']}: {count(facts['rows'])} rows in {duration(facts['seconds'])} ({speed})")
+    print(
+        f"{facts['output']}: {count(facts['rows'])} rows in {duration(facts['seconds'])} ({speed})", file=file
+    )
     shares = (f"{percentage(rows / facts['rows'])} by {name}" for name, rows in facts["answered_by"].items())
     if facts["rows"]:
-        print(f"answered {', '.join(shares)}; new columns: {', '.join(facts['columns'])}")
+        print(f"answered {', '.join(shares)}; new columns: {', '.join(facts['columns'])}", file=file)
+    if "needs_review" in facts:
+        share = percentage(facts["needs_review"] / facts["rows"])
+        print(f"for a person: {count(facts['needs_review'])} rows ({share}), where {REVIEW} is true", file=file)

@@ -7,6 +7,7 @@ import click
 
 from metier.data.rows import FLAGGED_ROLES, INPUT_ROLES, TARGET_ROLES
 from metier.errors import suggest
+from metier.tasks.task_table import TASKS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -47,6 +48,7 @@ task_options = _together(
     click.option(
         "--task",
         metavar="NAME",
+        shell_complete=lambda context, parameter, typed: [name for name in TASKS if name.startswith(typed)],
         help="What to predict. Default: inferred from the columns, and reported.",
     ),
     role_option,
@@ -57,11 +59,8 @@ order_option = click.option(
     callback=parted,
     help="Order of ordinal labels, the lowest first; selects the task ordinal.",
 )
-group_option = click.option(
-    "--group", metavar="COLUMN", help="Column of groups; rows of one group stay in one split."
-)
-file_options = _together(
-    click.option("--split", metavar="COLUMN", help="Column that says train, validation or test."),
+# How a file of rows is written.
+reading_options = _together(
     click.option("--encoding", metavar="NAME", help="Encoding of the file. Default: detected, and reported."),
     click.option(
         "--delimiter", metavar="SIGN", help="Delimiter of a CSV file. Default: detected, and reported."
@@ -71,11 +70,19 @@ file_options = _together(
         default=None,
         help="Whether the first line of a CSV or TSV file names the columns. Default: detected, and reported.",
     ),
-    click.option(
-        "--separator",
-        metavar="SIGN",
-        help="Separator between the labels of one row. Default: detected, and reported.",
-    ),
+)
+separator_option = click.option(
+    "--separator",
+    metavar="SIGN",
+    help="Separator between the labels of one row. Default: detected, and reported.",
+)
+group_option = click.option(
+    "--group", metavar="COLUMN", help="Column of groups; rows of one group stay in one split."
+)
+file_options = _together(
+    click.option("--split", metavar="COLUMN", help="Column that says train, validation or test."),
+    reading_options,
+    separator_option,
     click.option(
         "--label-names",
         metavar="A,B,C",

@@ -7,6 +7,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from metier import catalogue
 from metier.cli import console as shown
 from metier.cli.commands import HELP
 from metier.cli.row_options import (
@@ -18,7 +19,7 @@ from metier.cli.row_options import (
     task_options,
 )
 from metier.evaluation.measure_table import metric_name
-from metier.runs.run_folder import percent
+from metier.runs.run_folder import RunFolder, percent
 from metier.selection import api
 from metier.selection.budget import parse_duration
 from metier.selection.execution.fitting import take_over_launch
@@ -29,19 +30,28 @@ NAMES = {"seed": "random_state", "budget": "budget_minutes"}
 SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
 
 
+def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Complete the last of some methods, by their names without a version."""
+    before, separator, last = typed.rpartition(",")
+    names = dict.fromkeys(name.rpartition(".v")[0] for name in catalogue.names())
+    return [f"{before}{separator}{name}" for name in names if name.startswith(last)]
+
+
 @click.command(
     context_settings=HELP,
     epilog="Example: metier train examples/banking77/train.csv --test examples/banking77/test.csv --budget 10m",
 )
-@click.argument("file", required=False)
+@click.argument("file", required=False, type=click.Path())
 @click.option(
     "--test",
     metavar="FILE",
+    type=click.Path(),
     help="Test rows, predicted once, after every choice. Default: a fifth of FILE is held out.",
 )
 @click.option(
     "--validation",
     metavar="FILE",
+    type=click.Path(),
     help="Validation rows, for every choice. Default: a tenth of FILE is held out.",
 )
 @task_options
@@ -54,7 +64,11 @@ SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
 )
 @click.option("--budget", metavar="TIME", help="Time budget for everything: 10m, 90s, 1h30m. Default: 10m.")
 @click.option(
-    "--candidates", metavar="A,B,C", callback=parted, help="Methods to compare. Default: those of the task."
+    "--candidates",
+    metavar="A,B,C",
+    callback=parted,
+    shell_complete=_methods,
+    help="Methods to compare. Default: those of the task.",
 )
 @click.option(
     "--base",
@@ -132,7 +146,9 @@ SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
     help="Keep all rows of labels that are too rare to split in training.",
 )
 @click.option("--drop-rare", is_flag=True, default=None, help="Leave out labels that are too rare to split.")
-@click.option("--unlabelled", metavar="FILE", help="Unlabelled texts, for the semi-supervised methods.")
+@click.option(
+    "--unlabelled", metavar="FILE", type=click.Path(), help="Unlabelled texts, for the semi-supervised methods."
+)
 @click.option(
     "--augment",
     metavar="WAYS",
@@ -151,7 +167,12 @@ SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
     help="Folder of the run. Default: runs/<time>-<name>.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing run in that folder.")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Resume an interrupted run.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Resume an interrupted run with its own settings; only --test may name another file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print report.json as one line at the end.")
 @click.option("--verbose", is_flag=True, help="Also print why each other candidate was not chosen.")
 def train(
@@ -180,6 +201,9 @@ def train(
     if launched > 1 and flags["processes"] is None:
         flags["processes"] = launched
     settings = _settings(settings_file, overrides, {"train": file, **flags})
+    if resume is not None and RunFolder.open(resume).is_finished:
+        said = "is finished: nothing is trained, and nothing of it changes"
+        shown.progress_console().print(f"{resume} {said}", markup=False, soft_wrap=True)
     with shown.ProgressLines() as listener:
         finished = api.train(
             settings=settings,
@@ -191,7 +215,7 @@ def train(
     if as_json:
         shown.print_json(finished.report)
         return
-    _answer(finished.report, verbose=verbose)
+    print_report(finished.report, verbose=verbose)
 
 
 def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, Any]) -> TrainSettings:
@@ -204,7 +228,8 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     return load_settings(file, overrides, flags={"data": {**roles, **data}, **given})
 
 
-def _answer(report: dict[str, Any], *, verbose: bool) -> None:
+def print_report(report: dict[str, Any], *, verbose: bool) -> None:
+    """Print what a finished run recommends, and its candidates."""
     console = shown.answer_console()
     _, _, detail = report["recommendation"].partition(": ")
     chosen = next(one for one in report["candidates"] if one["name"] == report["recommended"])

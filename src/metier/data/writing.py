@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -85,14 +86,46 @@ class TableWriter:
         try:
             yield
         except OSError as error:
-            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise StorageError(
-                f"Could not write {self.path}: {reason}. No partial file is left. "
-                "Free some space, or write to another folder."
+                f"Could not write {self.path}: {_why_refused(error, self.path.parent)}"
             ) from error
 
 
-def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str = "spans") -> TableWriter:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, beside and then renamed.
+
+    Raises
+    ------
+    StorageError
+        If the write fails; no partial file is left.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StorageError(f"Could not write {path}: {_why_refused(error, path.parent)}") from error
+
+
+def _why_refused(error: OSError, folder: Path) -> str:
+    """Say why a file cannot be written, and the cure of that."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full. No partial file is left. Free some space, or write to another folder."
+    if not folder.exists():
+        return f"there is no folder {folder}. Make it (mkdir -p {shlex.quote(str(folder))}), or name another."
+    reason = error.strerror or str(error)
+    return f"{reason}. No partial file is left. Check the folder's permissions, or write to another folder."
+
+
+def open_writer(
+    path: str | os.PathLike[str],
+    *,
+    text: str = "text",
+    spans: str = "spans",
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+) -> TableWriter:
     """Open a file to write rows to, in the format of its suffix. Use it with `with`.
 
     CSV, TSV and Excel hold strings and numbers; columns of lists or objects need JSON lines or Parquet. CoNLL holds
@@ -105,6 +138,8 @@ def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str 
         which are compressed themselves).
     text, spans : str
         The columns for CoNLL.
+    encoding, delimiter : str, optional
+        Of CSV and TSV. Default: UTF-8, and a comma or a tab.
 
     Raises
     ------
@@ -119,8 +154,8 @@ def open_writer(path: str | os.PathLike[str], *, text: str = "text", spans: str 
     if kind == "Parquet" and not gzipped:
         return TableWriter(path, _Parquet)
     if kind in ("CSV", "TSV"):
-        delimiter = "," if kind == "CSV" else "\t"
-        return TableWriter(path, lambda partial, schema: _Csv(partial, schema, gzipped, delimiter))
+        sign = delimiter or ("," if kind == "CSV" else "\t")
+        return TableWriter(path, lambda partial, schema: _Csv(partial, schema, gzipped, sign, encoding))
     if kind == "JSON lines":
         return TableWriter(path, lambda partial, schema: _JsonLines(partial, schema, gzipped))
     if kind == "Excel" and not gzipped:
@@ -153,11 +188,11 @@ def _aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
 class _TextFile:
     """A text file, gzipped or not; closes all its handles."""
 
-    def __init__(self, path: Path, gzipped: bool):
+    def __init__(self, path: Path, gzipped: bool, encoding: str = "utf-8"):
         self._raw = path.open("wb")
         # No name and no time in the gzip header: equal rows give equal files.
         binary = gzip.GzipFile("", "wb", 6, self._raw, 0) if gzipped else self._raw
-        self.text = io.TextIOWrapper(cast(Any, binary), encoding="utf-8", newline="")
+        self.text = io.TextIOWrapper(cast(Any, binary), encoding=encoding, newline="")
 
     def close(self) -> None:
         try:
@@ -167,10 +202,10 @@ class _TextFile:
 
 
 class _Csv:
-    def __init__(self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str):
+    def __init__(self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str, encoding: str):
         _check_flat(schema, "CSV and TSV")
         self._schema = schema
-        self._file = _TextFile(path, gzipped)
+        self._file = _TextFile(path, gzipped, encoding)
         self._plain = csv.writer(self._file.text, delimiter=delimiter, lineterminator="\n")
         # Python quotes a field with the line end it writes, but not one with a bare carriage return.
         self._quoted = csv.writer(

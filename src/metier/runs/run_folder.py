@@ -6,7 +6,7 @@ So a run that was killed at any moment is resumed from what is whole, and nothin
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from metier.runs import stored_answers
 from metier.runs.stored_answers import StoredAnswers
 
 SETTINGS_FILE = "settings.yaml"  # Every setting of the run, defaults filled in.
+PARTS = ("candidates", "answers")  # The folders that every run has.
+TRUTH = "truth"  # What the rows should be answered with; stored as a candidate's answers are.
 
 
 @dataclass
@@ -102,7 +104,7 @@ class RunFolder:
         if cls.is_taken(path, overwrite=overwrite):
             shutil.rmtree(path)
         try:
-            for folder in ("candidates", "answers"):
+            for folder in PARTS:
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
@@ -121,7 +123,7 @@ class RunFolder:
         """
         if not path.exists() or not any(path.iterdir() if path.is_dir() else [path]):
             return False
-        is_run = (path / SETTINGS_FILE).exists()
+        is_run = is_run_folder(path)
         if not (overwrite and is_run):
             remedy = "Add --overwrite, or name" if is_run else "It is not a run, so it stays; name"
             raise CallError(f"{path} exists already. {remedy} another folder with --run.")
@@ -160,6 +162,11 @@ class RunFolder:
         """The report for programs; the page for people lies beside it."""
         return self.path / "report.json"
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is whole: the report is written last."""
+        return self.report_path.exists()
+
     def entry(self, name: str) -> Entry | None:
         """What is known of a finished candidate; None while it is not finished."""
         path = self.path / "answers" / f"{name}.json"
@@ -182,6 +189,15 @@ class RunFolder:
         found = self.answers(name, split).probabilities
         assert found is not None  # Asked only of candidates that answer with labels.
         return found
+
+    def truth(self, split: str) -> list[Any] | None:
+        """What the rows of a split should be answered with; None in a run that did not keep it."""
+        path = self.path / "answers" / f"{TRUTH}.{split}"
+        return stored_answers.load(path).predicted if path.with_name(f"{path.name}.jsonl").exists() else None
+
+    def save_truth(self, targets: Sequence[Any], split: str) -> None:
+        """Keep what the rows of a split should be answered with, so that runs can be compared."""
+        self.save_answers(TRUTH, split, StoredAnswers(list(targets), None, []))
 
     def save_answers(self, name: str, split: str, answers: StoredAnswers) -> None:
         """Keep what a candidate answered to the rows of a split."""
@@ -221,6 +237,11 @@ class RunFolder:
         """Add a line with the time to the run's log."""
         with (self.path / "train.log").open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now().isoformat(timespec='seconds')} {sentence}\n")
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether a folder is a run: a settings file alone may be anybody's."""
+    return (path / SETTINGS_FILE).is_file() and all((path / part).is_dir() for part in PARTS)
 
 
 def plain(value: Any) -> Any:

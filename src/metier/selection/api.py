@@ -5,14 +5,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metier import catalogue
-from metier.errors import InterruptedRunError
-from metier.progress import Listener, ignore
+from metier.errors import CallError, InterruptedRunError
+from metier.notebook import shown_in_notebook
+from metier.progress import Listener
 from metier.runs.run_folder import SETTINGS_FILE, RunFolder
 from metier.selection.budget import parse_duration
-from metier.selection.conduct import Run, begin, finish
+from metier.selection.conduct import Begun, begin, finish
+from metier.selection.finished_run import Run
 from metier.selection.rows.preparation import Sources
-from metier.selection.settings import TrainSettings, check_settings, load_settings, settings_text
+from metier.selection.settings import (
+    DataSettings,
+    TrainSettings,
+    check_settings,
+    load_settings,
+    settings_text,
+    suggest_setting,
+)
 from metier.selection.studies.learning_curve import LearningCurve
 
 __all__ = ["LearningCurve", "Run", "learning_curve", "train"]
@@ -23,16 +31,22 @@ def train(
     *,
     test: Any = None,
     validation: Any = None,
-    budget: str | None = None,
+    budget: str | float | None = None,
     candidates: Sequence[str] | None = None,
     task: str | None = None,
+    text: str | None = None,
+    label: str | None = None,
     order: Sequence[str] | None = None,
+    base: str | None = None,
+    search: bool | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
     settings: TrainSettings | Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     overwrite: bool = False,
     resume: str | Path | None = None,
-    listener: Listener = ignore,
-    **roles: str | None,
+    listener: Listener | None = None,
+    **others: Any,
 ) -> Run:
     """Train candidates on rows and recommend which to ship.
 
@@ -42,48 +56,117 @@ def train(
         Training rows; what `metier.read` takes. May be left out with `resume`.
     test, validation : path, Rows, DataFrame, Arrow table or list, optional
         Held out from the training rows when not given.
-    budget : str, optional
-        Time for everything, as `10m`; overrides the settings.
+    budget : str or number, optional
+        Time for everything: `10m`, `90s`, `1h30m`; a number is minutes. Default: 10 minutes.
     candidates : sequence of str, optional
-        Names from the catalogue; overrides the settings.
+        Names from the catalogue. Default: those of the task.
+    task : str, optional
+        What is to be predicted; by default inferred from the columns.
+    text, label : str, optional
+        Names of columns; by default inferred.
     order : sequence of str, optional
         Grades from the lowest to the highest; the task is then ordinal.
+    base : str, optional
+        Pretrained model: folder, short name or hub name. Default: by language.
+    search : bool, optional
+        Whether to search the hyperparameters of the fine-tuned method.
+    seed : int, optional
+        Random seed, 0 or more.
+    threads : int, optional
+        Default: the cores this process may use.
     settings : TrainSettings or mapping, optional
-        Every other setting.
+        Settings by their names in a settings file; the arguments here overrule them.
     run : path, optional
         The run's folder; default `runs/<time>-<name>`.
     overwrite : bool, default=False
         Whether an older run in that folder is removed.
     resume : path, optional
-        Go on with an interrupted run instead of beginning one.
-    listener : Listener
-        Called with progress.
-    task : str, optional
-        What is to be predicted; by default inferred from the columns.
-    **roles : str
-        `text`, `label`, `group`, `time`, `split` and the other roles of `metier.read`: names of columns.
+        Go on with an interrupted run instead of beginning one; a finished run comes back as it is.
+    listener : Listener, optional
+        Called with progress. Default: a notebook shows it, a script is silent; `metier.show_progress()` gives lines.
+    **others
+        Every other setting by its name: `refit`, `seeds`, `adaptation`, `drop_leaks`, `encoding`, `test_fraction`, and
+        the columns of other roles: `labels`, `spans`, `question`, `group`, `time`.
 
     Raises
     ------
+    CallError
+        For an argument that is no setting and no role; the nearest is named.
     MetierError
         For everything the user can fix.
     """
-    chosen = _settings(settings, budget=budget, candidates=candidates, task=task, order=order, roles=roles)
-    folder = None if resume is None else RunFolder.open(Path(resume))
-    if folder is not None:
-        chosen = _resumed(load_settings(folder.settings_path), chosen)
-    if folder is None and run:
-        RunFolder.is_taken(Path(run), overwrite=overwrite)  # Before the rows are read, which takes a while.
-    begun = begin(Sources.choose(source, test, validation, chosen), chosen, listener, is_new=folder is None)
-    if folder is None:
+    minutes = None if budget is None else parse_duration(str(budget)) / 60
+    named: dict[str, Any] = {
+        "text": text,
+        "label": label,
+        "task": task,
+        "base": base,
+        "search": search,
+        "threads": threads,
+    }
+    named |= {"budget_minutes": minutes, "random_state": seed}
+    named |= {"candidates": _listed(candidates), "order": _listed(order)}
+    given = {name: value for name, value in {**others, **named}.items() if value is not None}
+    chosen = _settings(settings, given)
+    with shown_in_notebook(listener) as shown:
+        if resume is not None:
+            return _resume(RunFolder.open(Path(resume)), (source, test, validation), chosen, shown)
+        if run:
+            RunFolder.is_taken(Path(run), overwrite=overwrite)  # Before the rows are read, which takes a while.
+        begun = begin(Sources.choose(source, test, validation, chosen), chosen, shown)
         folder = RunFolder.create(Path(run) if run else None, name=begun.name, overwrite=overwrite)
         folder.write_text(SETTINGS_FILE, settings_text(chosen, {}))
+        return _carried_out(folder, begun)
+
+
+def _carried_out(folder: RunFolder, begun: Begun) -> Run:
     try:
         return finish(folder, begun)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Stopped. What was done is kept; go on with: metier train --resume {folder.path}"
         ) from None
+
+
+def _resume(folder: RunFolder, rows: tuple[Any, Any, Any], given: TrainSettings, listener: Listener) -> Run:
+    """Go on with an interrupted run; a finished one comes back untouched.
+
+    Raises
+    ------
+    CallError
+        If something is given that the run would not heed.
+    """
+    stored = load_settings(folder.settings_path)
+    _check_heeded(folder, stored, given)
+    if folder.is_finished:
+        return Run.open(folder.path)
+    if given.data.test is not None:  # Nothing was chosen by the test rows: they may be fixed, or have moved.
+        stored = stored.model_copy(update={"data": stored.data.model_copy(update={"test": given.data.test})})
+    return _carried_out(folder, begin(Sources.choose(*rows, stored), stored, listener, is_new=False))
+
+
+def _check_heeded(folder: RunFolder, stored: TrainSettings, given: TrainSettings) -> None:
+    may_change = set() if folder.is_finished else {"data.test"}
+    own = _leaves(stored.model_dump(mode="json"))
+    changed = [
+        f"{name} is {own.get(name)!r} there and {value!r} here"
+        for name, value in _leaves(given.model_dump(mode="json", exclude_unset=True)).items()
+        if name not in may_change and own.get(name) != value
+    ]
+    if not changed:
+        return
+    cure = "Leave these out, or start a new run without --resume."
+    if folder.is_finished:
+        cure = f"It is finished; measure it on other rows with: metier evaluate {folder.path} FILE. {cure}"
+    raise CallError(f"--resume takes the settings of {folder.path}: {'; '.join(changed)}. {cure}")
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Give every setting by its dotted name."""
+    leaves: dict[str, Any] = {}
+    for name, value in values.items():
+        leaves |= _leaves(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return leaves
 
 
 def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any) -> dict[str, LearningCurve]:
@@ -117,32 +200,27 @@ def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any
     return {one["name"]: LearningCurve.from_dict(found["metric"], one) for one in found["candidates"]}
 
 
-def _resumed(stored: TrainSettings, given: TrainSettings) -> TrainSettings:
-    """Give the settings that a run began with; only the file of the test rows may be another."""
-    if given.data.test is None:
-        return stored
-    return stored.model_copy(update={"data": stored.data.model_copy(update={"test": given.data.test})})
-
-
-def _settings(
-    settings: TrainSettings | Mapping[str, Any] | None,
-    *,
-    budget: str | None,
-    candidates: Sequence[str] | None,
-    task: str | None,
-    order: Sequence[str] | None,
-    roles: Mapping[str, str | None],
-) -> TrainSettings:
-    values = settings.model_dump() if isinstance(settings, TrainSettings) else dict(settings or {})
-    if budget is not None:
-        values["budget_minutes"] = parse_duration(budget) / 60
-    if candidates is not None:
-        values["candidates"] = tuple(catalogue.full_name(name) for name in candidates)
-    if task is not None:
-        values["task"] = task
-    if order is not None:
-        values["order"] = tuple(order)
+def _settings(settings: TrainSettings | Mapping[str, Any] | None, named: Mapping[str, Any]) -> TrainSettings:
+    """Check settings, and over them those that were named one by one; only what is given counts as set."""
+    values = (
+        settings.model_dump(exclude_unset=True) if isinstance(settings, TrainSettings) else dict(settings or {})
+    )
     data = values.get("data") or {}
-    data = data.model_dump() if not isinstance(data, Mapping) else dict(data)
-    values["data"] = data | {role: column for role, column in roles.items() if column is not None}
-    return check_settings(values)
+    data = dict(data) if isinstance(data, Mapping) else data.model_dump(exclude_unset=True)
+    for name, value in named.items():
+        if name in TrainSettings.model_fields and name != "data":
+            values[name] = value
+        elif name in DataSettings.model_fields:
+            data[name] = value
+        else:
+            raise CallError(
+                f"train() takes no {name!r}.{suggest_setting(name)} It takes its arguments, the settings of a settings "
+                "file, and roles of columns: see help(metier.train)."
+            )
+    return check_settings(values | ({"data": data} if data else {}))
+
+
+def _listed(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    if isinstance(names, str):
+        return tuple(name.strip() for name in names.split(","))
+    return None if names is None else tuple(names)

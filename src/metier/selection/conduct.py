@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metier.bundles import Bundle, load_bundle
 from metier.data import Rows
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
@@ -21,6 +20,7 @@ from metier.selection.decisions import RunDecisions, decide
 from metier.selection.execution.fitting import check_together
 from metier.selection.execution.on_ray import check_cluster, fitter_for
 from metier.selection.execution.sealing import seal_candidates
+from metier.selection.finished_run import Run
 from metier.selection.plan import Plan
 from metier.selection.planning import Planner
 from metier.selection.reasons import reasons_of
@@ -34,38 +34,6 @@ from metier.selection.studies.study import Study, foreseen
 from metier.selection.unlabelled_gain import gain_notes, without_gain
 
 CLOCK_FILE = "clock.json"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Parameters
-    ----------
-    folder : Path
-        Where everything of it lies.
-    report : dict
-        The facts, as in `report.json`.
-    recommendation : Recommendation
-        What to ship, and why.
-    """
-
-    folder: Path
-    report: dict[str, Any]
-    recommendation: Recommendation
-
-    @property
-    def best(self) -> Bundle:
-        """The bundle of the recommended candidate, verified and ready to answer."""
-        return load_bundle(self.folder / "best")
-
-    @property
-    def candidates(self) -> list[dict[str, Any]]:
-        """The leaderboard: facts of each candidate, the best first."""
-        return list(self.report["candidates"])
-
-    def __repr__(self) -> str:
-        return f"<Run {self.folder}: {self.recommendation.sentence}>"
 
 
 @dataclass(frozen=True)
@@ -221,6 +189,7 @@ def _report(comparison: Comparison, recommendation: Recommendation, begun: Begun
 def _answer_test(comparison: Comparison, test: Rows) -> dict[str, Tested]:
     """Every candidate answers the test rows; called once, after every choice."""
     tested, items = {}, comparison.task.items(test)
+    comparison.run.save_truth(comparison.task.targets(test), "test")
     for entry in comparison.trained:
         comparison.listener(Progress(f"{entry.name}: predicting the test rows", 0, len(test)))
         folder = comparison.run.candidate(entry.name)

@@ -14,7 +14,14 @@ from metier.bases.adaptation import check_fits
 from metier.bases.known_bases import is_for_reading, names_for, resolve_base, suits, unread_note
 from metier.bases.precision import training_precision
 from metier.data import Rows, Splits, drop_unlabelled, read
-from metier.errors import CallError, IdLabelError, MissingExtraError, SettingsError, suggest
+from metier.errors import (
+    CallError,
+    IdLabelError,
+    MissingExtraError,
+    SettingsError,
+    UnknownNameError,
+    suggest,
+)
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.method_contract import Capabilities
@@ -190,7 +197,7 @@ def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
     row = known_task(task.name)
     # Some tasks know better which of their methods suit the rows: no lead sentence is a translation.
     wanted = settings.candidates or (*(task.candidates or row.candidates), *row.ensembles)
-    names = [catalogue.full_name(name) for name in wanted]
+    names = [_known_name(name, task.name) for name in wanted]
     for name in names:
         _check_suits(name, task.name)
     names += [catalogue.SEARCH] if settings.search else []
@@ -201,13 +208,31 @@ def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
     return sorted(set(names), key=lambda name: order[name])
 
 
-def _check_suits(name: str, task: str) -> None:
-    """Refuse a method that is known to be of other tasks; a plug-in's method or task is not known well enough."""
-    rows, homes = tasks(), _tasks_of(name)
+def _known_name(name: str, task: str) -> str:
+    """Give the versioned name of a method; a mistyped one gets the nearest of the task."""
+    try:
+        return catalogue.full_name(name)
+    except UnknownNameError:
+        row = known_task(task)
+        own = (*row.candidates, *row.learn_from_unlabelled, *row.ensembles)
+        known = [one for one in catalogue.names() if one in own or task in _tasks_of(one)]
+        raise UnknownNameError("method", name, known=known, listed_by=f"metier methods --task {task}") from None
+
+
+def suits_task(name: str, task: str) -> bool | None:
+    """Whether a method is of a task; None where neither a task's row nor the method says of which it is."""
+    if catalogue.is_ensemble(name):
+        return name in tasks()[task].ensembles
+    homes = _tasks_of(name)
     alike = LABELLED_TEXTS if task in LABELLED_TEXTS else (task,)
-    if not homes or task not in TASKS or catalogue.is_ensemble(name) or not set(homes).isdisjoint(alike):
-        return
-    own = rows[task].candidates
+    return not set(homes).isdisjoint(alike) if homes else None
+
+
+def _check_suits(name: str, task: str) -> None:
+    """Refuse a method that is known to be of other tasks."""
+    if catalogue.is_ensemble(name) or task not in TASKS or suits_task(name, task) is not False:
+        return  # A plug-in's method or task is not known well enough.
+    own, homes = tasks()[task].candidates, _tasks_of(name)
     raise CallError(
         f"{name} is a method of {' and '.join(homes)}, and the task is {task}.{suggest(name, own)} Its methods: "
         f"{', '.join(own)}. Name some of these with --candidates, or another task with --task."

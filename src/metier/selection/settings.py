@@ -25,6 +25,19 @@ DECIDED_BY_THE_RUN = frozenset(
     {"unlabelled", "checkpoint_folder", "members", "stages", "collection", "arguments"}
 )
 
+# Settings by the names that flags and other libraries give them.
+OTHER_NAMES = {
+    "budget": "budget_minutes",
+    "seed": "random_state",
+    "random_seed": "random_state",
+    "lr": "learning_rate",
+    "n_jobs": "threads",
+    "cores": "threads",
+    "model": "base",
+    "file": "train",
+    "dev": "validation",
+}
+
 # The columns that can be named.
 ROLES = (
     *("text", "text_pair", "question", "head", "tail", "messages"),
@@ -333,9 +346,21 @@ def _sentence(fault: Any, model: type[BaseModel], *, prefix: str = "") -> str:
         for part in fault["loc"][:-1]:
             annotation = owner.model_fields[str(part)].annotation
             owner = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else owner
-        hint = suggest(str(fault["loc"][-1]), owner.model_fields)
-        return f"{where}: unknown.{hint}"
+        return f"{where}: unknown.{suggest_setting(str(fault['loc'][-1]), owner)}"
     return f"{where}: {fault['msg']}; found {fault['input']!r}"
+
+
+def suggest_setting(name: str, owner: type[BaseModel] = TrainSettings) -> str:
+    """Give ` Did you mean 'x'?` for a setting; one of the rows or of another name is found, too."""
+    known = set(owner.model_fields)
+    rows = set(DataSettings.model_fields) - known if owner is TrainSettings else set()
+    other = OTHER_NAMES.get(name, name)
+    if other in known:
+        return f" Did you mean {other!r}?"
+    if other in rows:
+        return f" Did you mean 'data.{other}'?"
+    hint = suggest(name, [*known, *rows])
+    return next((hint.replace(repr(one), repr(f"data.{one}")) for one in rows if repr(one) in hint), hint)
 
 
 def _is_plain(value: Any) -> bool:

@@ -98,18 +98,24 @@ class RecordAnswers:
         The same for people and programs, with what is known beside it (probabilities, offsets).
     answered_by : tuple of str
         For each row, the versioned name of the method that had the last word.
+    ranked : str
+        The field of a record that lists what was found, the best first; empty where none does.
     """
 
     predicted: list[Any]
     records: list[dict[str, Any]]
     answered_by: tuple[str, ...]
+    ranked: str = ""
 
     def __len__(self) -> int:
         return len(self.predicted)
 
     def record(self, row: int, top: int | None = None) -> dict[str, Any]:
-        """Give one answer as plain facts; there is nothing to rank, so `top` changes nothing."""
-        return {**self.records[row], "answered_by": self.answered_by[row]}
+        """Give one answer as plain facts; `top` cuts what is ranked, and changes nothing where nothing is."""
+        record = self.records[row]
+        if self.ranked and top is not None:
+            record = {**record, self.ranked: record[self.ranked][:top]}
+        return {**record, "answered_by": self.answered_by[row]}
 
 
 class AnswerBatch(Protocol):

@@ -13,7 +13,7 @@ from metier.tasks.examples import Examples
 from metier.tasks.inputs.conversation import CONVERSATION, Item, as_items, last_words
 from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.text import TEXT
-from metier.tasks.task import PlainTask
+from metier.tasks.task import PlainTask, TaskRecord
 from metier.text.language import detect_language
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
@@ -119,6 +119,14 @@ class Generation(PlainTask):
         kind, why = infer_kind(pairs)
         language = detect_language(pairs.targets).main_language
         return cls(kind, why, language, is_dialogue=pairs.is_dialogue)
+
+    @classmethod
+    def restored(cls, facts: TaskRecord) -> Self:
+        """Give the task of a sealed model: the first kind that is ranked by its metric."""
+        kind = next(
+            (kind for kind, metric in PRIMARY_METRIC.items() if metric == facts.primary_metric), "reply"
+        )
+        return cls(kind, "as it was trained", is_dialogue="messages" in facts.input_keys)
 
     def targets(self, rows: "Rows") -> list[Target]:
         """Give the text that each row should be answered with, or a list where several are right.

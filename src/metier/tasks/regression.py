@@ -8,7 +8,7 @@ from metier.tasks.answers.score import SCORE, check_numbers, check_spread
 from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.pair import PAIR
 from metier.tasks.inputs.text import TEXT
-from metier.tasks.task import PlainTask
+from metier.tasks.task import PlainTask, TaskRecord
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
@@ -50,6 +50,11 @@ class Regression(PlainTask):
         """
         check_spread(check_numbers(rows.values("score"), origin=rows.origin), origin=rows.origin)
         return cls(TEXT if rows.roles.text_pair is None else PAIR)
+
+    @classmethod
+    def restored(cls, facts: TaskRecord) -> Self:
+        """Give the task of a sealed model, of texts or of pairs."""
+        return cls(PAIR if "text_pair" in facts.input_keys else TEXT, facts.primary_metric)
 
     def targets(self, rows: "Rows") -> list[float]:
         """Give the score of each row."""

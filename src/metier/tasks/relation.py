@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from metier.evaluation.relation_measures import find_negative_label
@@ -11,7 +11,7 @@ from metier.tasks.answers.relation import RELATION
 from metier.tasks.classification import Classification
 from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.marked_text import MARKED_TEXT, check_words_are_whole
-from metier.tasks.task import PlainTask
+from metier.tasks.task import PlainTask, TaskRecord
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
@@ -81,6 +81,11 @@ class Relation(PlainTask):
         task = cls.from_labels(rows.labels)
         check_words_are_whole(task.items(rows), origin=rows.origin)
         return task
+
+    @classmethod
+    def restored(cls, facts: TaskRecord) -> Self:
+        """Give the task of a sealed model; its labels say which of them means no relation."""
+        return replace(cls.from_labels(facts.labels), primary_metric=facts.primary_metric)
 
     def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""

@@ -14,7 +14,7 @@ from metier.errors import DataError, EmptyDataError, MissingLabelError, MissingS
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.ranking import RANKING
 from metier.tasks.collection import Collection, passage_id
-from metier.tasks.task import PlainTask
+from metier.tasks.task import PlainTask, TaskRecord
 from metier.tasks.text_pair import find_match_label
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
@@ -81,6 +81,11 @@ class Retrieval(PlainTask):
                 "learn. Add rows with other answers."
             )
         return task
+
+    @classmethod
+    def restored(cls, facts: TaskRecord) -> Self:
+        """Give the task of a sealed model, which has its collection itself."""
+        return cls(next((role for role in ANSWER_ROLES if role in facts.roles), cls.answer_role))
 
     def searching(self, texts: Iterable[str]) -> Self:
         """Give the task with further passages to be searched; where rows search one another nothing is added."""

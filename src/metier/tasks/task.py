@@ -1,6 +1,8 @@
 """The contract of a task and of a predictor that streams, and the defaults of a task."""
 
+import inspect
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from metier.tasks.answers.kind import AnswerKind
@@ -114,6 +116,11 @@ class Task(Protocol):
         """Learn the label space and the metrics from training rows; raises a `DataError` where rows are unfit."""
         ...
 
+    @classmethod
+    def restored(cls, facts: "TaskRecord") -> Self:
+        """Give the task that a sealed model was trained for, to judge its answers to other rows."""
+        ...
+
     def items(self, rows: "Rows") -> Sequence[Any]:
         """Give what the rows ask."""
         ...
@@ -137,6 +144,27 @@ class Task(Protocol):
     def searching(self, texts: Iterable[str]) -> Self:
         """Give the task with further texts to be searched."""
         ...
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """What a sealed model states of its task.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        The label space; empty where answers are not labels.
+    primary_metric : str
+    input_keys : tuple of str
+        What a question consists of.
+    roles : tuple of str
+        The roles that its training rows had; empty where that is not known.
+    """
+
+    labels: tuple[str, ...]
+    primary_metric: str
+    input_keys: tuple[str, ...] = ("text",)
+    roles: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -171,6 +199,13 @@ class PlainTask:
     def candidates(self) -> tuple[str, ...] | None:
         """The methods that are compared by default; None: those of the task's row in the table."""
         return None
+
+    @classmethod
+    def restored(cls, facts: TaskRecord) -> Self:
+        """Give the task of a sealed model: what its class has of labels and of a metric to rank by."""
+        given = {"labels": facts.labels, "primary_metric": facts.primary_metric}
+        own = inspect.signature(cls).parameters
+        return cls(**{name: value for name, value in given.items() if name in own})
 
     def items(self, rows: "Rows") -> Sequence[Any]:
         """Give what the rows ask."""

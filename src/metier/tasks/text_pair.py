@@ -1,7 +1,7 @@
 """Text-pair classification: whether two texts ask the same, mean the same, or answer one another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from metier.errors import DataError
@@ -10,7 +10,7 @@ from metier.tasks.answers.label import LABEL
 from metier.tasks.classification import Classification
 from metier.tasks.inputs.kind import InputKind
 from metier.tasks.inputs.pair import PAIR
-from metier.tasks.task import PlainTask
+from metier.tasks.task import PlainTask, TaskRecord
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
@@ -84,6 +84,11 @@ class TextPair(PlainTask):
     def from_rows(cls, rows: "Rows") -> Self:
         """Read the label space off training rows."""
         return cls.from_labels(rows.labels)
+
+    @classmethod
+    def restored(cls, facts: TaskRecord) -> Self:
+        """Give the task of a sealed model; its labels say which of them means a match."""
+        return replace(cls.from_labels(facts.labels), primary_metric=facts.primary_metric)
 
     def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""

@@ -69,6 +69,15 @@ def read_csv(
     EmptyDataError
         While reading, if there is no header.
     """
+    layout, notes = find_layout(file, encoding=encoding, delimiter=delimiter)
+    names, more = _names_of_columns(file, layout, header)
+    return Batches(_tables(file, replace(layout, names=names), batch_rows), (*notes, *more))
+
+
+def find_layout(
+    file: DataFile, *, encoding: str | None = None, delimiter: str | None = None
+) -> tuple[Layout, tuple[str, ...]]:
+    """Detect what is not given of how fields are written; gives the notes on it, too."""
     if delimiter is not None and len(delimiter := delimiter.replace("\\t", "\t")) != 1:
         raise CallError(
             f"A delimiter is one character, found {delimiter!r}. Name it as in --delimiter ';' or '\\t'."
@@ -84,9 +93,7 @@ def read_csv(
         if delimiter != expected:
             called = DELIMITERS.get(delimiter, repr(delimiter))
             notes += (f"{file.origin} is delimited by {called} (--delimiter)",)
-    layout = Layout(encoding, delimiter, skipped)
-    names, more = _names_of_columns(file, layout, header)
-    return Batches(_tables(file, replace(layout, names=names), batch_rows), (*notes, *more))
+    return Layout(encoding, delimiter, skipped), notes
 
 
 def _names_of_columns(

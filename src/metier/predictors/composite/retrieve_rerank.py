@@ -116,7 +116,7 @@ class RetrieveRerankPredictor:
                 ]
                 predicted.append([match["id"] for match in matches])
                 records.append({"matches": matches})
-        return RecordAnswers(predicted, records, (self.name,) * len(texts))
+        return RecordAnswers(predicted, records, (self.name,) * len(texts), ranked="matches")
 
     def search(self, texts: Sequence[str], *, most: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
         """Give the positions of the best matches of each query and their scores, the best first.

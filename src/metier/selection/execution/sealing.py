@@ -4,6 +4,7 @@ from typing import Any
 
 from metier.bundles import ManifestFacts, seal, write_card
 from metier.bundles.manifest import DataFacts, Latency, MeasuredFacts, PredictorFacts, TaskFacts
+from metier.data.rows import INPUT_ROLES, TARGET_ROLES, Roles
 from metier.predictors.loading import read_settings
 from metier.runs.run_folder import Entry
 from metier.selection.comparison import Comparison
@@ -21,6 +22,11 @@ def seal_candidates(comparison: Comparison, report: dict[str, Any]) -> None:
         facts = _facts(comparison, entry, reported[entry.name], report)
         write_card(folder, facts)
         seal(folder, facts)
+
+
+def _columns(roles: Roles) -> dict[str, str]:
+    """Give the columns of inputs and targets: what other rows are to be read by."""
+    return {role: column for role, column in roles.named.items() if role in (*INPUT_ROLES, *TARGET_ROLES)}
 
 
 def _facts(
@@ -49,6 +55,7 @@ def _facts(
             origin=data["origin"],
             rows=data["rows"],
             trained_on=entry.rows_seen,
+            roles=_columns(comparison.train.roles),
             language=data["language"],
             language_shares=data["language_shares"],
         ),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from metier.figures import percentage
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.examples import Examples
 from metier.tasks.folds import Seed, first_split, stratified_folds
@@ -133,6 +134,10 @@ class AnswerKind(Protocol):
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give a record on one line of a terminal."""
         ...
+
+    def ranked_lines(self, record: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Give what `--top` asks for, a line each: how sure it is, and what it is."""
+        return [(percentage(chance), label) for label, chance in record.get("probabilities", {}).items()]
 
     def lines(self, row: Mapping[str, Any]) -> list[Line]:
         """Give what a report shows of one answered row: the truth and the answer.

@@ -48,6 +48,10 @@ class Ranking(AnswerKind):
         more = [f"{len(matches) - SHOWN_MATCHES} more with --json"] if len(matches) > SHOWN_MATCHES else []
         return "; ".join([*first, *more])
 
+    def ranked_lines(self, record: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Give the texts that were found with their scores."""
+        return [(f"{match['score']:.2f}", match["text"]) for match in record["matches"]]
+
     def lines(self, row: Mapping[str, Any]) -> list[Line]:
         """Give what answers the query, and the first texts that were found."""
         truth, answered = super().lines(row)

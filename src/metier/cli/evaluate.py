@@ -1,0 +1,187 @@
+"""`metier evaluate`: how well a trained model answers other labelled rows."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from metier.bundles import load_bundle, resolve_bundle
+from metier.cli.commands import HELP
+from metier.cli.console import (
+    ProgressLines,
+    answer_console,
+    count,
+    figures_table,
+    print_json,
+    print_whole,
+    progress_console,
+)
+from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
+from metier.data.writing import write_text
+from metier.errors import CallError
+from metier.evaluation.measure_table import metric_name
+from metier.machine import usable_cores
+from metier.selection.evaluating import Evaluation
+from metier.selection.evaluating import evaluate as measured
+from metier.selection.finished_run import written
+
+WEAKEST = 10  # Labels that are listed where there are more.
+
+
+@click.command(context_settings=HELP, epilog="Example: metier evaluate runs/demo examples/banking77/test.csv")
+@click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="JSON file for all figures and mistakes."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file of --output where there is one.")
+@text_option
+@click.option(
+    "--label", metavar="COLUMN", help="Column with the label. Default: as in training, else inferred."
+)
+@role_option
+@reading_options
+@separator_option
+@click.option("--by", metavar="COLUMN", help="Measure the rows of each value of a column apart, too.")
+@click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads. Default: all cores.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as one line.")
+@click.option("--verbose", is_flag=True, help="List every label, not only the weakest.")
+def evaluate(
+    *,
+    bundle: Path,
+    file: str,
+    output: Path | None,
+    overwrite: bool,
+    roles: tuple[str, ...],
+    drop_unlabelled: bool,
+    threads: int | None,
+    as_json: bool,
+    verbose: bool,
+    **how: Any,
+) -> None:
+    """Measure a trained model on labelled rows, and compare with its test rows.
+
+    All metrics of the model's task with 95 % intervals, figures by label or type, and how far they are from those of
+    the test rows of its run. Columns are found by the names that the training rows had. Rows with labels that the
+    model does not know are counted, and count as wrong.
+    """
+    if output is not None and output.exists() and not overwrite:
+        raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
+    model = load_bundle(resolve_bundle(bundle), threads=threads or usable_cores())
+    how |= named_roles(roles)
+    with ProgressLines() as listener:
+        found = measured(model, file, drop_without_label=drop_unlabelled, listener=listener, **how)
+    if output is not None:
+        text = json.dumps(found.facts, ensure_ascii=False, indent=1) + "\n"
+        write_text(output, text)
+    if as_json:
+        print_json(found.facts)
+        return
+    _print(found, verbose=verbose)
+    if output is not None:
+        progress_console().print(Text(f"all figures are in {output}"), soft_wrap=True)
+
+
+def _print(found: Evaluation, *, verbose: bool) -> None:
+    facts, console = found.facts, answer_console()
+    for note in facts["notes"]:
+        progress_console().print(Text(note), soft_wrap=True)
+    score = _written(facts["metrics"][facts["primary_metric"]], facts, facts["primary_metric"])
+    console.print(
+        Text.assemble((facts["name"], "bold"), f": {metric_name(facts['primary_metric'])} {score}"),
+        soft_wrap=True,
+    )
+    console.print(Text(f"       on {count(facts['rows'])} rows of {facts['origin']}"), soft_wrap=True)
+    if sentence := _beside_test(facts):
+        console.print(Text(f"       {sentence}"), soft_wrap=True)
+    print_whole(console, _metrics_table(facts))
+    tables = [_labels_table(facts, verbose=verbose), _parts_table(facts)]
+    for table in [table for table in tables if table is not None]:
+        console.print()
+        print_whole(console, table)
+
+
+def _beside_test(facts: Mapping[str, Any]) -> str | None:
+    """Say whether the metric that ranks is another than on the test rows of the run."""
+    metric = facts["primary_metric"]
+    found = facts["differences"].get(metric)
+    if found is None:
+        return None
+    if found["low"] <= 0 <= found["high"]:
+        return f"not shown to differ from the test rows of its run ({_difference(found, facts, metric)})"
+    is_better = (found["value"] > 0) == (facts["kinds"][metric]["higher_is_better"] is not False)
+    word = "better" if is_better else "worse"
+    return f"{word} than on the test rows of its run ({_difference(found, facts, metric)})"
+
+
+def _metrics_table(facts: Mapping[str, Any]) -> Table:
+    has_reference = bool(facts["differences"])
+    heads = ["these rows", *(["test rows of the run", "difference"] if has_reference else [])]
+    table = figures_table("metric", *heads)
+    for name, score in facts["metrics"].items():
+        given = facts["reference"].get(name)
+        cells = [_written(score, facts, name)]
+        if has_reference:
+            cells.append("–" if given is None else _written(given, facts, name))
+            found = facts["differences"].get(name)
+            cells.append("–" if found is None else _difference(found, facts, name))
+        table.add_row(Text(metric_name(name)), *map(Text, cells))
+    return table
+
+
+def _labels_table(facts: Mapping[str, Any], *, verbose: bool) -> Table | None:
+    """The labels or types with their figures, those with the lowest F1 first."""
+    detail = facts["detail"]
+    found = [one for one in detail.get("per_label") or detail.get("by_type") or [] if one.get("f1") is not None]
+    if not found:
+        return None
+    name = next(key for key, value in found[0].items() if isinstance(value, str))
+    numbers = [key for key, value in found[0].items() if not isinstance(value, str)]
+    order = sorted(found, key=lambda one: one["f1"])
+    # What these rows do not hold has no figure worth a line.
+    occurring = [one for one in order if one.get("rows", 1)]
+    shown = occurring if verbose else occurring[:WEAKEST]
+    some = len(shown) < len(occurring)
+    title = f"the {len(shown)} weakest of {len(occurring)} {name}s (--verbose lists all)" if some else name
+    table = figures_table(title, *(_heading(key, found[0][key]) for key in numbers))
+    for one in shown:
+        cells = [f"{100 * one[key]:.1f}" if isinstance(one[key], float) else count(one[key]) for key in numbers]
+        table.add_row(Text(one[name]), *cells)
+    return table
+
+
+def _parts_table(facts: Mapping[str, Any]) -> Table | None:
+    if not facts["parts"]:
+        return None
+    metric = facts["primary_metric"]
+    table = figures_table("part", "rows", metric_name(metric))
+    for part in facts["parts"]:
+        table.add_row(
+            Text(part["value"] or "(none)"), count(part["rows"]), Text(_written(part[metric], facts, metric))
+        )
+    return table
+
+
+def _heading(key: str, value: Any) -> str:
+    name = "F1" if key == "f1" else key.replace("_", " ")
+    return f"{name} %" if isinstance(value, float) else name
+
+
+def _written(score: Any, facts: Mapping[str, Any], metric: str) -> str:
+    """Write a figure with its interval; what has none is a number."""
+    if isinstance(score, Mapping):
+        kind = facts["kinds"].get(metric) or {"is_fraction": False}
+        return written(score, is_fraction=kind["is_fraction"])
+    return "–" if score is None else f"{score:.3g}"
+
+
+def _difference(found: Mapping[str, float], facts: Mapping[str, Any], metric: str) -> str:
+    is_fraction = facts["kinds"][metric]["is_fraction"]
+    factor, digits, unit = (100, 1, " points") if is_fraction else (1, 3, "")
+    value, low, high = (f"{factor * found[end]:+.{digits}f}" for end in ("value", "low", "high"))
+    return f"{value}{unit} [{low}, {high}]"

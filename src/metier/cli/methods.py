@@ -1,0 +1,76 @@
+"""`metier methods`: the methods of the catalogue, what each does, costs and needs."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from metier.cli.commands import HELP
+from metier.cli.console import answer_console, print_json
+from metier.selection.method_facts import MethodFacts, list_methods
+from metier.tasks.method_contract import CostRank
+from metier.tasks.task_table import task_name
+
+COSTS = {
+    CostRank.BASELINE: "baseline",
+    CostRank.CLASSICAL: "seconds",
+    CostRank.FROZEN: "a base is read",
+    CostRank.FINE_TUNED: "a base is trained",
+    CostRank.SEVERAL_FITS: "trained several times",
+    CostRank.ENSEMBLE: "made of others",
+}
+
+
+@click.command(context_settings=HELP, epilog="Example: metier methods --task ner")
+@click.option("--task", metavar="NAME", help="Only what this task takes; what it compares unasked has a *.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
+def methods(*, task: str | None, as_json: bool) -> None:
+    """List the methods: what each does, costs and needs.
+
+    Cheap ones stand first. Name some with `metier train --candidates A,B`; what each can be set to stands in
+    docs/methods.
+    """
+    task = None if task is None else task_name(task)
+    found = list_methods(task)
+    if as_json:
+        print_json([_facts(one) for one in found])
+        return
+    console = answer_console()
+    own = [one for one in found if task is None or one.suits]
+    console.print(_table(own, task))
+    missing = sorted({one.extra for one in found if one.extra and not one.is_installed})
+    for extra in missing:
+        console.print(
+            Text(f"what needs {extra} is not installed: pip install 'metier[{extra}]'"), soft_wrap=True
+        )
+    if task is None:
+        console.print(Text("next: metier methods --task NAME for those of one task"), soft_wrap=True)
+    else:
+        console.print(Text("* compared unasked; name others with metier train --candidates"), soft_wrap=True)
+        if others := ", ".join(one.name for one in found if not one.suits):
+            console.print(Text(f"of no stated task: {others}"), soft_wrap=True)
+
+
+def _facts(one: MethodFacts) -> dict[str, Any]:
+    cost = None if one.cost is None else {"cost_rank": int(one.cost), "cost": COSTS[one.cost]}
+    return asdict(one) | (cost or {"cost_rank": None, "cost": None})
+
+
+def _table(found: list[MethodFacts], task: str | None) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for name in ("method", "cost", "needs"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what it does", overflow="fold")
+    for one in found:
+        mark = " *" if task in one.default_of else ""
+        cost = "–" if one.cost is None else COSTS[one.cost]
+        table.add_row(Text(f"{one.name}{mark}"), cost, _needs(one), Text(one.line))
+    return table
+
+
+def _needs(one: MethodFacts) -> str:
+    base = {"reads": "a base", "writes": "a base that writes"}.get(one.base or "", "")
+    missing = f"{one.extra} (missing)" if one.extra and not one.is_installed else one.extra
+    return ", ".join(filter(None, (base, missing))) or "–"

@@ -1,0 +1,143 @@
+"""The runs below a folder: which are finished, what came out, and what they take on the disk."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from metier.errors import CallError, StorageError, suggest
+from metier.runs.run_folder import RunFolder, is_run_folder
+
+RUNS = Path("runs")  # Where runs lie that were given no folder.
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a list tells of a run.
+
+    Parameters
+    ----------
+    path : Path
+    changed : datetime
+        When something of it was last written.
+    size_bytes : int
+    done : tuple of str
+        Its candidates that are done.
+    task : str or None
+        None where it is neither finished nor stated.
+    report : dict or None
+        The facts of a finished run; None for any other.
+    """
+
+    path: Path
+    changed: datetime
+    size_bytes: int
+    done: tuple[str, ...]
+    task: str | None
+    report: dict[str, Any] | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is whole; any other can be resumed."""
+        return self.report is not None
+
+    @property
+    def recommended(self) -> dict[str, Any] | None:
+        """The facts of the candidate to ship."""
+        if self.report is None:
+            return None
+        return next(one for one in self.report["candidates"] if one["name"] == self.report["recommended"])
+
+
+def find_runs(folder: Path) -> list[RunFacts]:
+    """Give the runs in a folder, or the one that the folder is, the latest first.
+
+    Raises
+    ------
+    CallError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise CallError(f"There is no folder {folder}. Give the folder that holds your runs.")
+    paths = [folder] if is_run_folder(folder) else [one for one in folder.iterdir() if is_run_folder(one)]
+    return sorted(map(run_facts, paths), key=lambda run: run.changed, reverse=True)
+
+
+def run_facts(path: Path) -> RunFacts:
+    """Give what a list tells of one run.
+
+    Raises
+    ------
+    CallError
+        If there is no run at the path.
+    """
+    run = RunFolder.open(known_run(path))
+    report = _read(run)
+    settings = yaml.safe_load(run.settings_path.read_text(encoding="utf-8")) or {}
+    files = [Path(root) / name for root, _, names in os.walk(run.path) for name in names]
+    stats = [file.stat() for file in files if not file.is_symlink()]
+    done = sorted(
+        file.stem for file in (run.path / "answers").glob("*.json") if run.candidate(file.stem).exists()
+    )
+    return RunFacts(
+        path,
+        datetime.fromtimestamp(max(one.st_mtime for one in stats), UTC),
+        sum(one.st_size for one in stats),
+        tuple(done),
+        report["task"] if report else settings.get("task"),
+        report,
+    )
+
+
+def known_run(path: Path) -> Path:
+    """Give a path that is a run, also by its name below the folder of runs.
+
+    Raises
+    ------
+    CallError
+        If it is none; the nearest name is suggested.
+    """
+    for candidate in (path, RUNS / path):
+        if is_run_folder(candidate):
+            return candidate
+    if path.exists():
+        raise CallError(f"{path} is not a run: it lacks what `metier train` writes. Nothing was done.")
+    above = path.parent if path.parent != Path() else RUNS
+    names = [one.name for one in above.iterdir() if is_run_folder(one)] if above.is_dir() else []
+    raise CallError(f"There is no run {path}.{suggest(path.name, names)} See: metier runs list")
+
+
+def remove_run(path: Path) -> int:
+    """Remove a run with all its files; gives how many bytes that freed.
+
+    Raises
+    ------
+    CallError
+        If it is no run.
+    StorageError
+        If a file cannot be removed.
+    """
+    run = run_facts(path)
+    folder = run.path.resolve()
+    # Without its settings it is no run any more: what an interruption leaves is not taken for one.
+    try:
+        shutil.rmtree(folder)
+        if run.path.is_symlink():
+            run.path.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be removed whole ({error.strerror}). Remove the rest by hand."
+        ) from None
+    return run.size_bytes
+
+
+def _read(run: RunFolder) -> dict[str, Any] | None:
+    try:
+        return run.read_json(run.report_path.name)
+    except json.JSONDecodeError:
+        return None

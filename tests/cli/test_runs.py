@@ -1,0 +1,102 @@
+"""`metier runs` and `metier methods`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from metier.cli import program
+
+
+@pytest.fixture
+def ask(capsys, monkeypatch, small_runs, tmp_path):
+    """Call metier in a folder that has copies of both runs, and of one that was interrupted."""
+    shutil.copytree(small_runs / "runs", tmp_path / "runs", symlinks=True)
+    shutil.copytree(tmp_path / "runs" / "en", tmp_path / "runs" / "stopped", symlinks=True)
+    (tmp_path / "runs" / "stopped" / "report.json").unlink()
+    (tmp_path / "runs" / "notes").mkdir()
+    (tmp_path / "runs" / "notes" / "settings.yaml").write_text("mine: true\n")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args, code=0):
+        assert program.run([*map(str, args)]) == code
+        shown = capsys.readouterr()
+        return shown.out if code == 0 else shown.err
+
+    return call
+
+
+def test_runs_are_listed_with_what_came_out(ask):
+    found = {one["run"]: one for one in json.loads(ask("runs", "list", "--json"))}
+    assert set(found) == {"runs/en", "runs/zh", "runs/stopped"}
+    assert found["runs/zh"]["recommended"] == "tfidf_linear.v1"
+    assert not found["runs/stopped"]["finished"]
+    assert found["runs/stopped"]["candidates_done"] == ["majority.v1", "tfidf_linear.v1"]
+    shown = ask("runs", "list")
+    assert "unfinished, 2 candidates done; go on: metier train --resume runs/stopped" in shown
+    assert ask("runs", "list", "runs") == shown
+
+
+def test_a_folder_without_runs_and_one_that_is_not_there(ask, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    assert "There is no run in empty" in ask("runs", "list", "empty")
+    assert "There is no folder away" in ask("runs", "list", "away", code=2)
+    monkeypatch.chdir(tmp_path / "empty")
+    assert "There is no run in runs. Begin one" in ask("runs", "list")
+
+
+def test_a_run_is_shown_as_training_ended(ask):
+    shown = ask("runs", "show", "zh")  # By its name below the folder of runs, too.
+    assert shown.startswith("ship   tfidf_linear.v1: ")
+    assert "report runs/zh/report.html" in shown
+    assert "go on: metier train --resume runs/stopped" in ask("runs", "show", "runs/stopped")
+    assert "Did you mean 'zh'" in ask("runs", "show", "zhh", code=2)
+
+
+def test_runs_on_the_same_test_rows_are_tested_in_pairs(ask):
+    shutil.copytree("runs/en", "runs/worse", symlinks=True)
+    path = Path("runs/worse/report.json")
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"recommended": "majority.v1"}), "utf-8")
+    facts = json.loads(ask("runs", "compare", "runs/worse", "runs/en", "--json"))
+    (one,) = facts["comparisons"]
+    assert (one["a"], one["b"]) == ("runs/en", "runs/worse")
+    scores = {each["run"]: each["test"]["accuracy"]["value"] for each in facts["runs"]}
+    assert one["difference"] == pytest.approx(scores["runs/en"] - scores["runs/worse"])
+    assert one["p_value"] < 0.001
+    assert "runs/en is better than runs/worse: +" in ask("runs", "compare", "runs/worse", "runs/en")
+
+
+def test_runs_that_cannot_be_tested_in_pairs_say_why(ask):
+    assert "no paired test: runs/en and runs/zh have different test rows" in ask(
+        "runs", "compare", "runs/en", "runs/zh"
+    )
+    assert "takes two or more runs" in ask("runs", "compare", "runs/en", code=2)
+    assert "--resume runs/stopped" in ask("runs", "compare", "runs/en", "runs/stopped", code=1)
+
+
+def test_a_run_is_removed_only_when_told_and_nothing_else_ever(ask, tmp_path):
+    assert "Add --yes" in ask("runs", "remove", "runs/en", code=2)
+    assert "is not a run" in ask("runs", "remove", "runs/en", "runs/notes", "--yes", code=2)
+    assert "is not a run" in ask("runs", "remove", ".", "--yes", code=2)
+    assert (tmp_path / "runs" / "en").is_dir()
+    assert "removed runs/en, runs/stopped" in ask("runs", "remove", "runs/en", "runs/stopped", "--yes")
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["notes", "zh"]
+
+
+def test_a_folder_with_a_settings_file_is_not_overwritten_as_a_run(ask, tmp_path):
+    shown = ask("train", "rows.csv", "--run", "runs/notes", "--overwrite", code=2)
+    assert "It is not a run, so it stays" in shown
+    assert (tmp_path / "runs" / "notes" / "settings.yaml").exists()
+
+
+def test_methods_of_a_task(ask):
+    found = {one["name"]: one for one in json.loads(ask("methods", "--task", "tagging", "--json"))}
+    assert found["crf.v1"]["suits"]
+    assert found["crf.v1"]["default_of"] == ["ner"]
+    assert found["crf.v1"]["cost"] == "seconds"
+    assert "tfidf_linear.v1" not in found
+    shown = ask("methods", "--task", "ner")
+    assert "crf.v1 *" in shown
+    assert "conditional random field" in shown
+    assert "Did you mean 'ner'" in ask("methods", "--task", "nre", code=2)
