@@ -46,10 +46,8 @@ def test_the_figures_of_test_rows_are_those_of_the_report(run, small_runs, langu
 
 def test_other_rows_are_compared_with_the_test_rows(run, small_runs, tmp_path):
     rows = records_of(small_runs / "zh-test.csv")[::2]
-    file = written(
-        tmp_path / "new.csv",
-        [{**row, "from": "网页" if number % 3 else "手机"} for number, row in enumerate(rows)],
-    )
+    ways = ["网页" if number % 3 else "手机" for number in range(len(rows))]
+    file = written(tmp_path / "new.csv", [{**row, "from": way} for row, way in zip(rows, ways, strict=True)])
     shown = run(small_runs / "runs" / "zh", file, "--by", "from", "--output", tmp_path / "facts.json")
     facts = json.loads((tmp_path / "facts.json").read_text("utf-8"))
     predicted = load_bundle(small_runs / "runs" / "zh").predict([row["message"] for row in rows]).predicted

@@ -219,7 +219,6 @@ def test_a_missing_text_column_names_those_there_are(ask, tmp_path, unseen):
         (["--input", "in.csv", "--output", "out.xls"], "does not end in a format"),
         (["--input", "absent.csv", "--output", "out.csv"], "absent.csv"),
         (["--input", "in.csv", "--output", "no/folder/out.csv"], "mkdir -p no/folder"),
-        (["--input", "in.csv", "--output", "-", "--json"], "would both write to stdout"),
         (["a text", "--candidate", "majority"], "is not a run"),
     ],
 )
@@ -288,6 +287,12 @@ def test_rows_go_through_pipes(bundle, tmp_path, unseen, form, more):
     assert [row["id"] for row in found] == [row["id"] for row in unseen]
     assert all(row["label"] for row in found)
     assert f"stdout: {len(unseen)} rows" in done.stderr.decode()
+
+
+def test_rows_and_totals_do_not_both_go_to_stdout(ask, tmp_path):
+    code, out, _ = ask("--input", "in.csv", "--output", "-", "--json")
+    assert code == 2
+    assert "would both write to stdout" in json.loads(out)["error"]["message"]
 
 
 def test_nothing_on_stdin_is_said(bundle):
