@@ -55,7 +55,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, ending, monkeypatc
 
 def test_a_missing_folder_is_reported_before_any_work(tmp_path):
     with (
-        pytest.raises(StorageError, match="No such file or directory"),
+        pytest.raises(StorageError, match="mkdir -p"),
         open_writer(tmp_path / "no" / "out.csv"),
     ):
         pytest.fail("the writer should not have opened")

@@ -124,3 +124,21 @@ def test_a_file_that_holds_no_settings_is_refused_with_what_is_wrong_in_it(tmp_p
 def test_an_override_whose_value_is_not_yaml():
     with pytest.raises(CallError, match="brackets"):
         load_settings(overrides=["methods.encoder.epochs=[1"])
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("seed=3", "seed: unknown. Did you mean 'random_state'?"),
+        ("budget=3", "budget: unknown. Did you mean 'budget_minutes'?"),
+        ("group=author", "group: unknown. Did you mean 'data.group'?"),
+        ("validation_frac=0.2", "Did you mean 'data.validation_fraction'?"),
+        ("data.lable=intent", "data.lable: unknown. Did you mean 'label'?"),
+        ("methods.encoder.lr=0.1", "methods.encoder.lr: unknown. Did you mean 'learning_rate'?"),
+    ],
+)
+def test_a_setting_by_another_name_gets_the_one_that_is_meant(override, says):
+    with pytest.raises(SettingsError) as found:
+        load_settings(overrides=[override])
+    assert says in str(found.value)
+    assert str(found.value).startswith("The settings: 1 fault; nothing was started:")

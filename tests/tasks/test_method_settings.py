@@ -75,7 +75,7 @@ def test_all_faults_are_told_together():
     with pytest.raises(SettingsError) as caught:
         Settings.of(method.set_params(weights="heavy"))
     assert str(caught.value).splitlines() == [
-        "The settings of method.v1 have 10 faults; nothing was started:",
+        "The settings of method.v1: 10 faults; nothing was started:",
         "  - epochs is 0, expected a whole number above 0",
         "  - rate is 0, expected None or a number above 0",
         "  - share is 1, expected a number from 0 up to but not including 1",
