@@ -39,4 +39,3 @@ def test_a_method_is_of_the_tasks_that_state_it():
     assert suits_task("ordinal_logistic.v1", "classification") is True  # A grade is a label, too.
     assert suits_task("average.v1", "classification") is True
     assert suits_task("vote.v1", "classification") is False
-    assert suits_task("zero_shot.v1", "ner") is None
