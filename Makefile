@@ -18,7 +18,7 @@ WORKERS ?= $(shell echo $$(( $(CORES) < 8 ? $(CORES) : 8 )))
 SERIAL = $$(grep -rl 'mark.serial' tests --include='test_*.py')
 FAST ?= $(addprefix tests/,test_house.py test_user_cache.py text data tasks features report runs bundles)
 
-.PHONY: help setup demo test test-fast lint format check prove bench bench-peers clean
+.PHONY: help setup demo demo-zh test test-fast lint format check prove bench bench-peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -43,6 +43,14 @@ demo: setup  ## check, train and predict on banking77 (10 minutes of training)
 	@$(BIN)/metier train examples/banking77/train.csv --test examples/banking77/test.csv --drop-leaks --budget 10m --run runs/demo --overwrite
 	@echo; echo "demo: predicting with the recommended model"
 	@$(BIN)/metier predict runs/demo "my card never came" "how do I change my PIN?"
+
+demo-zh: setup  ## the same on Chinese titles, csl_category_zh (4 minutes of training)
+	@echo "demo-zh: checking the rows"
+	@$(BIN)/metier check examples/csl_category_zh/train.csv --test examples/csl_category_zh/test.csv || true
+	@echo; echo "demo-zh: training every candidate within 4 minutes"
+	@$(BIN)/metier train examples/csl_category_zh/train.csv --test examples/csl_category_zh/test.csv --budget 4m --run runs/demo-zh --overwrite
+	@echo; echo "demo-zh: predicting with the recommended model"
+	@$(BIN)/metier predict runs/demo-zh "急性心肌梗死患者的护理体会" "基于深度学习的图像分割算法研究"
 
 test: setup  ## tests and the snippets of the docs, a process for each core (at most 8; or WORKERS=4)
 	@echo "test: running the tests and the docs' snippets in $(WORKERS) processes"

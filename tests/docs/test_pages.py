@@ -3,8 +3,13 @@
 import csv
 import importlib.util
 import inspect
+import itertools
+import json
 import re
 import shlex
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -135,7 +140,7 @@ def test_both_readmes_have_the_same_headings_and_commands():
         outside = BLOCK.sub("", text)
         levels = [len(marks) for marks in re.findall(r"^(#+) ", outside, re.MULTILINE)]
         commands = [
-            line.split("#")[0].strip()
+            _without_rows(line.split("#")[0].strip())
             for kind in ("console", "bash", "sh", "python")
             for block in blocks(page, kind)
             for line in block.splitlines()
@@ -144,6 +149,97 @@ def test_both_readmes_have_the_same_headings_and_commands():
         return levels, commands
 
     assert skeleton(english) == skeleton(chinese)
+
+
+def _without_rows(line):
+    """A command without what is another in each language: texts, files and runs; Python stays as it is."""
+    own = re.compile(r"""examples/\S+|runs/\S+|"[^"]*"|'\{.*\}'""")
+    return own.sub("…", line) if line.startswith("$ ") else line
+
+
+def steps_of(page):
+    """The commands of a page in order, as words."""
+    for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind in ("console", "bash", "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                yield shlex.split(line.removeprefix("$ "), comments=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_name_files_that_are_there_and_runs_that_were_made_before(page):
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    made, missing = set(re.findall(r"--run (\S+)", makefile)), []
+    for words in steps_of(page):
+        for word in words[1:]:
+            if word.startswith("examples/") and not (ROOT / word).exists():
+                missing.append(word)
+            if (
+                word.startswith("runs/")
+                and "…" not in word
+                and not _is_made(word, {*made, *_written_by(words)})
+            ):
+                missing.append(word)
+        made |= _written_by(words)
+    assert not missing
+
+
+def _written_by(words):
+    """What a command writes; a base may be of a run that the page is not about."""
+    after = dict(itertools.pairwise(words))
+    return {after[flag] for flag in ("--run", "--output", "--base") if flag in after}
+
+
+def _is_made(word, made):
+    return any(word == one or word.startswith(f"{one}/") for one in made)
+
+
+USE = {"README.md": "## Use", "README.zh.md": "## 使用"}
+
+
+def use_of(readme):
+    """The commands under `Use`, in order."""
+    _, _, rest = (ROOT / readme).read_text("utf-8").partition(USE[readme] + "\n")
+    section = re.split(r"^## ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    lines = [line for kind, block in BLOCK.findall(section) if kind == "console" for line in block.splitlines()]
+    return [line.removeprefix("$ ") for line in lines]
+
+
+@pytest.mark.parametrize("readme", USE)
+def test_the_use_of_a_readme_goes_from_rows_to_a_service(readme):
+    lines = use_of(readme)
+    assert [line.split()[:2] for line in lines] == [
+        *(["metier", name] for name in ("check", "train", "predict", "predict", "serve")),
+        ["curl", "-s"],
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readme", USE)
+def test_the_use_of_a_readme_runs_as_it_is_written(readme, examples, tmp_path):
+    """In order, in one folder; on fewer rows, with a minute for ten, and with a port that is free."""
+    (tmp_path / "examples").symlink_to(examples)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = f"{shlex.quote(sys.executable)} -m metier "
+    *lines, serve, ask = [
+        line.replace("metier ", program, 1).replace("--budget 10m", "--budget 1m").replace("8000", str(port))
+        for line in use_of(readme)
+    ]
+    for line in lines:
+        done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode in ((0, 1) if " check " in line else (0,)), (line, done.stderr)
+        assert done.stdout
+    assert len((tmp_path / "runs/answered.csv").read_text("utf-8").splitlines()) > 100
+    with subprocess.Popen(
+        [*shlex.split(serve), "--port", str(port)], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as service:
+        try:
+            assert any("serving" in line for line in service.stderr)
+            shown = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout
+            assert json.loads(shown)["label"]
+        finally:
+            service.terminate()
 
 
 def test_links_between_pages_lead_somewhere():
