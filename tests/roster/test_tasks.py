@@ -13,7 +13,9 @@ from metier.bundles.safety import check_is_data, walk_files
 from metier.predictors import load_predictor
 from metier.predictors.loading import KINDS
 from metier.runs.stored_answers import keep
+from metier.selection.execution.out_of_fold import answers_of
 from metier.selection.scores import Scores
+from metier.tasks.answers.kind import as_lists
 from metier.tasks.task_table import TASKS
 
 MOST_MEGABYTES = 500  # That one book among the rows may add to the process.
@@ -64,6 +66,16 @@ def test_what_is_exported_answers_as_what_was_learned(learned, answers, rows, ta
     if getattr(answers, "probabilities", None) is not None and hasattr(method, "predict_proba"):
         np.testing.assert_allclose(answers.probabilities, method.predict_proba(items), atol=1e-3)
     assert_alike(answers.predicted, method.predict(items))
+
+
+def test_answers_out_of_fold_are_kept_like_those_of_its_predictor(learned, answers, rows, task):
+    """Both are compared by the same metrics, as if one model had given them."""
+    kept, live = keep(answers, task.labels), answers_of(learned[0], task.items(rows[1]), task)
+    assert_alike(kept.predicted, live.predicted)
+    assert json.loads(json.dumps(live.predicted)) == as_lists(live.predicted)
+    assert (live.probabilities is None) or live.probabilities.shape == (len(rows[1]), len(task.labels))
+    if kept.probabilities is not None and live.probabilities is not None:
+        np.testing.assert_allclose(live.probabilities, kept.probabilities, atol=1e-3)
 
 
 def test_exported_files_are_data_and_name_their_kind(learned, pair):
