@@ -3,56 +3,75 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metier.evaluation.measure_table import metric_name
 from metier.report import numbers as written
+from metier.report.section import Page
+from metier.report.words import cut
 from metier.tasks.answers import ANSWERS
 from metier.tasks.answers.kind import Line
 from metier.tasks.inputs import INPUTS
 
+# What an answer kind says in its lines, and not the rows.
+OURS = frozenset({"truth", "answered", "none", "no answer in the passage"})
 LONGEST_TEXT = 1_200  # Characters of one text on the page; all of it is in the rows' file.
 
 Part = dict[str, str | None]  # `text`, and the `label` drawn over it or None.
 
 
-def worst(report: Mapping[str, Any]) -> dict[str, Any] | None:
+def worst(page: Page) -> dict[str, Any] | None:
     """Give the rows that the recommended candidate answered worst; None where its answers are labels."""
+    report = page.report
     detail = report["detail"]
     if detail.get("kind", "labels") == "labels":
         return None
     metric, rows = report["primary_metric"], detail["worst"]
     scale = written.scale_of(report, metric)
     return {
-        "finding": (
-            f"The {len(rows)} {detail['split']} rows with the worst {metric_name(metric)}. "
-            "Read them first: some are errors in the data, not of the model."
+        "finding": page.say(
+            "The {n} {split} rows with the worst {metric}. Read them first: some are errors in the data, not of the "
+            "model.",
+            n=len(rows),
+            split=page.say(detail["split"]),
+            metric=page.metric,
         ),
         "rows": [
             {
                 "row": row["row"],
                 "figure": scale.whole(row["figure"], 0 if scale.is_fraction else 2),
                 "answered_by": row["answered_by"],
-                **_drawn(row, detail),
+                **_drawn(page, row, detail),
             }
             for row in rows
         ],
     }
 
 
-def by_type(report: Mapping[str, Any]) -> dict[str, Any] | None:
+def by_type(page: Page) -> dict[str, Any] | None:
     """Give the figures of each type of span or label, weakest first; None where there are no types."""
-    rows = report["detail"].get("by_type")
+    rows = page.report["detail"].get("by_type")
     if not rows:
         return None
     ranked = sorted(rows, key=lambda row: (row["f1"], -row["entities"]))
-    return {"rows": ranked, "finding": f"The weakest by F1: {', '.join(row['label'] for row in ranked[:3])}."}
+    named = ", ".join(row["label"] for row in ranked[:3])
+    return {"rows": ranked, "finding": page.say("The weakest by F1: {named}.", named=named)}
 
 
-def _drawn(row: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Any]:
+def _drawn(page: Page, row: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Any]:
     """Give the lines of one row: what was asked, what was right, what was answered."""
     kind, asked = ANSWERS[detail["answer"]], INPUTS[detail["input"]].shown(row["item"])
     questions = [] if kind.lines_show_question else [Line("asked", text) for text in asked]
     lines = [*questions, *kind.lines(row)]
-    return {"lines": [(line.what, marked(line.text, line.spans) or [_part("")]) for line in lines]}
+    return {"lines": [(page.say(line.what), _parts(page, line)) for line in lines]}
+
+
+def _parts(page: Page, line: Line) -> list[Part]:
+    """Give the parts of a line; a line that is words of ours (no answer, the mark of the truth) in the page's language."""
+    spans = [[start, end, page.say(label) if label in OURS else label] for start, end, label in line.spans]
+    text = page.say(line.text) if line.text in OURS else line.text
+    parts = marked(text, spans) or [_part("")]
+    return [
+        part | {"text": cut(part["text"] or "", LONGEST_TEXT, page.say)} if part["label"] is None else part
+        for part in parts
+    ]
 
 
 def marked(text: str, spans: Sequence[Sequence[Any]]) -> list[Part]:
@@ -75,7 +94,4 @@ def marked(text: str, spans: Sequence[Sequence[Any]]) -> list[Part]:
 
 
 def _part(text: str) -> Part:
-    shown = (
-        text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT].rstrip()} … ({len(text):,} characters)"
-    )
-    return {"text": shown, "label": None}
+    return {"text": text, "label": None}

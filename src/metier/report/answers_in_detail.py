@@ -26,12 +26,17 @@ def confused(page: Page) -> dict[str, Any] | None:
         return None
     pairs, matrix = detail["confusions"], detail["confusion_matrix"] or {"labels": [], "counts": []}
     if not pairs:
-        return {"finding": "No row was answered with a wrong label.", "rows": [], "pairs": [], "labels": []}
+        finding = page.say("No row was answered with a wrong label.")
+        return {"finding": finding, "rows": [], "pairs": [], "labels": []}
     most = pairs[0]
-    finding = (
-        f"The most frequent confusion: “{most['truth']}” is predicted as “{most['predicted']}” in "
-        f"{written.rows_of(most['rows'])} of {detail['split']}. Labels that are confused both ways may be "
-        "one label, or need a clearer rule."
+    finding = page.say(
+        "The most frequent confusion: “{truth}” is predicted as “{predicted}” in {n} of {rows} {split} rows. Labels that "
+        "are confused both ways may be one label, or need a clearer rule.",
+        truth=most["truth"],
+        predicted=most["predicted"],
+        n=written.count(most["rows"]),
+        rows=written.count(page.report["data"]["rows"].get(detail["split"])),
+        split=page.say(detail["split"]),
     )
     wrong = [rows for i, row in enumerate(matrix["counts"]) for j, rows in enumerate(row) if i != j]
     worst = max(wrong, default=0) or 1
@@ -57,14 +62,26 @@ def reliable(page: Page) -> dict[str, Any] | None:
     error = detail["calibration_error"]
     total = sum(each["rows"] for each in bins)
     if not total or error is None:
-        return {"finding": "The calibration was not measured.", "picture": None, "bins": []}
+        return {"finding": page.say("The calibration was not measured."), "picture": None, "bins": []}
     sure = sum(each["confidence"] * each["rows"] for each in bins) / total
     right = sum(each["accuracy"] * each["rows"] for each in bins) / total
-    finding = (
-        f"The mean confidence is {written.percent(sure)} and the accuracy {written.percent(right)}; the "
-        f"expected calibration error is {written.points(error)} points."
-    )
-    return {"finding": finding, "picture": reliability_plot(bins), "bins": bins}
+    findings = [
+        page.say(
+            "The mean confidence is {confidence} and the accuracy {accuracy}; the expected calibration error is {error}.",
+            confidence=written.percent(sure),
+            accuracy=written.percent(right),
+            error=page.points(error),
+        )
+    ]
+    by_chance = detail.get("calibration_error_by_chance")
+    if by_chance is not None:
+        findings.append(
+            page.say(
+                "A perfectly calibrated model would show {error} on so many rows, by chance.",
+                error=page.points(by_chance),
+            )
+        )
+    return {"finding": " ".join(findings), "picture": reliability_plot(bins, say=page.say), "bins": bins}
 
 
 def mistaken(page: Page) -> dict[str, Any] | None:
@@ -74,16 +91,14 @@ def mistaken(page: Page) -> dict[str, Any] | None:
         return None
     rows = detail["mistakes"]
     if not rows:
-        return {
-            "finding": f"It made no mistake on the {detail['split']} rows.",
-            "rows": [],
-            "has_stages": False,
-        }
-    these = "The wrong answer" if len(rows) == 1 else f"The {len(rows)} wrong answers"
-    finding = (
-        f"{these} of {detail['name']} on the {detail['split']} rows with the highest confidence. Read them "
-        "first: an answer that looks correct here points to a wrong label, and similar rows point to a "
-        "missing labelling rule."
+        finding = page.say("It made no mistake on the {split} rows.", split=page.say(detail["split"]))
+        return {"finding": finding, "rows": [], "has_stages": False}
+    finding = page.say(
+        "The wrong answers of {name} on the {split} rows with the highest confidence ({n}). Read them first: an answer "
+        "that looks correct here points to a wrong label, and similar rows point to a missing labelling rule.",
+        name=detail["name"],
+        split=page.say(detail["split"]),
+        n=len(rows),
     )
     stages = {row["answered_by"] for row in rows if row["answered_by"]}
     return {"finding": finding, "rows": rows, "has_stages": bool(stages - {detail["name"]})}
@@ -100,11 +115,16 @@ def labelled(page: Page) -> dict[str, Any] | None:
         f"“{row['label']}” ({written.percent(row['f1'], 0)})"
         for row in [each for each in ranked if each["rows"]][:3]
     )
-    summary = f"All {written.count(len(ranked))} labels, weakest first"
+    summary = page.say("All {n} labels, weakest first", n=written.count(len(ranked)))
     if len(ranked) > MOST_LABELS:
-        summary = f"The {MOST_LABELS} weakest of {written.count(len(ranked))} labels; all are in report.json"
+        summary = page.say(
+            "The {most} weakest of {n} labels; all are in report.json",
+            most=MOST_LABELS,
+            n=written.count(len(ranked)),
+        )
+    finding = page.say("The weakest by F1: {named}.", named=named)
     return {
-        "finding": f"The weakest by F1: {named}." if named else "No label was measured.",
+        "finding": finding if named else page.say("No label was measured."),
         "summary": summary,
         "rows": rows,
         "is_short": len(rows) <= SHORT_LIST,

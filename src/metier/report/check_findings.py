@@ -15,33 +15,40 @@ def check_section(page: Page) -> dict[str, Any]:
     order = list(SEVERITIES)
     ranked = sorted(findings, key=lambda each: order.index(each["severity"]))
     counts = [(severity, sum(each["severity"] == severity for each in findings)) for severity in SEVERITIES]
+    say = page.say
     listed = ", ".join(
-        f"{number} {severity}{'s' if number > 1 else ''}" for severity, number in counts if number
+        say(f"{{n}} {severity}s" if number > 1 else f"{{n}} {severity}", n=number)
+        for severity, number in counts
+        if number
     )
     finding = (
-        f"{listed}. Nothing was dropped unless it is reported here."
+        say("{listed}. Nothing was dropped unless it is reported here.", listed=listed)
         if listed
-        else "No problem was found in the rows."
+        else say("No problem was found in the rows.")
     )
     return {
         "finding": finding,
         "findings": [
             {
                 "severity": each["severity"],
+                "named": say(each["severity"]),
                 "mark": SEVERITIES[each["severity"]],
-                "sentence": each["sentence"],
-                "remedy": each["remedy"],
-                "examples": [_example(example) for example in each["examples"]],
+                "sentence": say.told(each["sentence"]),
+                "remedy": say.told(each["remedy"]),
+                "examples": [_example(page, example) for example in each["examples"]],
             }
             for each in ranked
         ],
     }
 
 
-def _example(example: Any) -> dict[str, str]:
+def _example(page: Page, example: Any) -> dict[str, str]:
     """Give the text of an example row, and beside it the number of the row and what else explains it."""
     if not isinstance(example, Mapping):
         return {"text": str(example), "aside": ""}
-    rest = [f"{key} {written.plain(value)}" for key, value in example.items() if key not in ("text", "like")]
-    like = [f"like “{example['like']}”"] if example.get("like") else []
+    say = page.say
+    rest = [
+        f"{say(key)} {written.plain(value)}" for key, value in example.items() if key not in ("text", "like")
+    ]
+    like = [say("like “{text}”", text=example["like"])] if example.get("like") else []
     return {"text": written.plain(example.get("text")), "aside": ", ".join(rest + like)}

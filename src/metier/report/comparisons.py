@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metier.evaluation.measure_table import metric_name
 from metier.report import numbers as written
 from metier.report.plots import (
     Estimate,
@@ -17,11 +16,11 @@ from metier.report.section import Page
 
 
 def comparisons_section(page: Page) -> dict[str, Any]:
-    """Give the paired comparisons between neighbours of the leaderboard."""
+    """Give the paired comparisons of the recommended candidate with each other one."""
     return {
         "pairs": _pairs(page),
-        "test_of_pairs": _test_of_pairs(page.report["primary_metric"]),
-        "no_pairs": _no_pairs(page.trained),
+        "test_of_pairs": _test_of_pairs(page),
+        "no_pairs": _no_pairs(page),
     }
 
 
@@ -30,38 +29,58 @@ def _pairs(page: Page) -> list[dict[str, Any]]:
     extent = difference_extent([(each["low"], each["high"]) for each in comparisons])
     return [
         {
-            "bar": difference_bar(each["difference"], each["low"], each["high"], extent=extent, written=scale),
-            "sentence": _pair_sentence(each),
-            "evidence": f"{scale.signed(each['difference'])}{' points' if scale.is_fraction else ''} "
-            f"[{scale.signed(each['low'])}, {scale.signed(each['high'])}], "
-            f"{written.p_value(each['p_value'])}",
+            "bar": difference_bar(each, extent=extent, written=scale, say=page.say),
+            "sentence": _pair_sentence(page, each),
+            "evidence": _evidence(page, each),
         }
         for each in comparisons
     ]
 
 
-def _pair_sentence(pair: Mapping[str, Any]) -> str:
-    metric = metric_name(pair["metric"])
-    if pair["verdict"] in ("a is better", "b is better"):
-        better, worse = (pair["a"], pair["b"]) if pair["verdict"].startswith("a") else (pair["b"], pair["a"])
-        if pair["metric"] == "accuracy":
-            return f"{better} is more accurate than {worse}."
-        return f"{better} has a better {metric} than {worse}."
-    return f"No difference in {metric} is shown between {pair['a']} and {pair['b']}."
-
-
-def _test_of_pairs(metric: str) -> str:
-    if metric == "accuracy":
-        return "Intervals are of the paired difference, in points; p is McNemar's exact test."
-    return "Intervals are of the paired difference; p comes from swapping the answers of random rows."
-
-
-def _no_pairs(trained: Sequence[Mapping[str, Any]]) -> str:
-    if len(trained) == 1:
-        return (
-            f"{trained[0]['name']} is the only candidate that was trained: there is nothing to compare it with."
+def _pair_sentence(page: Page, pair: Mapping[str, Any]) -> str:
+    metric = page.named(pair["metric"])
+    if pair["verdict"] not in ("a is better", "b is better"):
+        return page.say(
+            "No difference in {metric} is shown between {a} and {b}.", metric=metric, a=pair["a"], b=pair["b"]
         )
-    return "No two candidates were compared."
+    better, worse = (pair["a"], pair["b"]) if pair["verdict"].startswith("a") else (pair["b"], pair["a"])
+    if pair["metric"] == "accuracy":
+        return page.say("{better} is more accurate than {worse}.", better=better, worse=worse)
+    return page.say("{better} has a better {metric} than {worse}.", better=better, metric=metric, worse=worse)
+
+
+def _evidence(page: Page, pair: Mapping[str, Any]) -> str:
+    scale = page.primary
+    gap = scale.signed(pair["difference"])
+    parts = [
+        f"{page.say('{points} points', points=gap) if scale.is_fraction else gap} "
+        f"[{scale.signed(pair['low'])}, {scale.signed(pair['high'])}]",
+        written.p_value(pair["p_value"]),
+    ]
+    if pair.get("chance_worse") is not None and page.report.get("decision"):
+        parts.append(
+            page.say(
+                "{chance} chance that {name} is more than {tolerance} worse",
+                chance=written.percent(pair["chance_worse"], 0),
+                name=pair["a"],
+                tolerance=page.tolerance,
+            )
+        )
+    return ", ".join(parts)
+
+
+def _test_of_pairs(page: Page) -> str:
+    test = "Intervals are of the paired difference; p is adjusted for the number of candidates (max-T)."
+    return page.say(test)
+
+
+def _no_pairs(page: Page) -> str:
+    if len(page.trained) == 1:
+        return page.say(
+            "{name} is the only candidate that was trained: there is nothing to compare it with.",
+            name=page.trained[0]["name"],
+        )
+    return page.say("No two candidates were compared.")
 
 
 def quality_against_cost(page: Page) -> dict[str, Any] | None:
@@ -69,32 +88,42 @@ def quality_against_cost(page: Page) -> dict[str, Any] | None:
     measured = [each for each in page.estimates if each.cost_ms]
     if len(measured) < 2:
         return None  # One point against nothing is not a plot; the three numbers are enough.
-    metric, scale = page.metric, page.primary
-    note = "Whiskers are 95 % intervals. Further up is better, further left is faster."
+    metric, scale, say = page.metric, page.primary, page.say
+    notes = [say("Whiskers are 95 % intervals. Further up is better, further left is faster.")]
     lowest = quality_scale(measured)[0]
     if len(frontier([each for each in measured if each.value >= lowest])) > 1:
-        note += " The dotted line connects the candidates that no other beats in both."
+        notes.append(say("The dotted line connects the candidates that no other beats in both."))
     return {
-        "finding": _cost_finding(measured, metric, scale),
-        "note": note,
-        "wide": quality_cost_plot(measured, metric=metric, width=860, height=420, written=scale),
-        "narrow": quality_cost_plot(measured, metric=metric, width=360, height=380, written=scale),
+        "finding": _cost_finding(page, measured),
+        "note": " ".join(notes),
+        "wide": quality_cost_plot(measured, metric=metric, width=860, height=420, written=scale, say=say),
+        "narrow": quality_cost_plot(measured, metric=metric, width=360, height=380, written=scale, say=say),
     }
 
 
-def _cost_finding(measured: Sequence[Estimate], metric: str, scale: written.Scale) -> str:
+def _cost_finding(page: Page, measured: Sequence[Estimate]) -> str:
+    say = page.say
     chosen = next((each for each in measured if each.is_recommended), None)
     if chosen is None:
-        return "The recommended candidate's cost was not measured."
-    price = f"{written.milliseconds(chosen.cost_ms)} a row"
+        return say("The recommended candidate's cost was not measured.")
+    price = written.milliseconds(chosen.cost_ms)
     best = max(measured, key=lambda each: each.value)
     if best.value == chosen.value:
-        return f"{chosen.name} has the best {metric} of the candidates, at {price}."
-    gap = scale.gap(best.value - chosen.value)
-    times = (best.cost_ms or 0.0) / (chosen.cost_ms or 1.0)
-    if times < 1.05:
-        return f"{best.name} is {gap} better here, and no slower; the comparisons show how certain that is."
-    return (
-        f"{chosen.name} takes {price}. {best.name} is {gap} better on these rows, and takes "
-        f"{written.times(times)} the time."
+        return say(
+            "{name} has the best {metric} of the candidates on the {split} rows, at {price} a row.",
+            name=chosen.name,
+            metric=page.metric,
+            split=say(page.split),
+            price=price,
+        )
+    facts = {"name": chosen.name, "best": best.name, "gap": page.gap(best.value - chosen.value), "price": price}
+    ratio = (best.cost_ms or 0.0) / (chosen.cost_ms or 1.0)
+    if ratio < 1.05:
+        return say(
+            "{best} is {gap} better here, and no slower; the comparisons show how certain that is.", **facts
+        )
+    return say(
+        "{name} takes {price} a row. {best} is {gap} better on these rows, and takes {ratio} times the time.",
+        ratio=written.ratio(ratio),
+        **facts,
     )

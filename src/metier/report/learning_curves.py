@@ -8,6 +8,7 @@ from markupsafe import Markup
 from metier.report import svg
 from metier.report.numbers import Scale, count
 from metier.report.plot_labels import Box
+from metier.report.words import ENGLISH, Words
 
 # Of a curve that starts near nothing the upper end would be a line: what is learned last is what is asked.
 MOST_SPREAD = 4.0
@@ -21,6 +22,7 @@ def curve_plot(
     *,
     width: int,
     height: int,
+    say: Words = ENGLISH,
 ) -> Markup:
     """Draw what each size gave, and with a whisker what twice the rows would give.
 
@@ -37,12 +39,13 @@ def curve_plot(
     to_y = svg.linear((low, high), (frame.bottom, frame.top))
     parts = _axes(frame, sorted({*sizes, most}), (low, high), to=(to_x, to_y), written=written)
     parts.append(svg.text((frame.left - 40, frame.top - 2), metric + written.unit, "tick"))
-    parts.append(svg.text(((frame.left + frame.right) / 2, height - 6), "training rows", "tick middle"))
+    parts.append(svg.text(((frame.left + frame.right) / 2, height - 6), say("training rows"), "tick middle"))
     for each in sorted(curves, key=lambda one: one["name"] == recommended):
         parts += _curve(
             each, "mark" if each["name"] == recommended else "other", to=(to_x, to_y), written=written, low=low
         )
-    label = f"{metric} by training rows; " + "; ".join(_written(each, written) for each in curves)
+    label = say("{metric} by training rows; ", metric=metric)
+    label += "; ".join(_written(each, written) for each in curves)
     return svg.picture(width, height, parts, label=label, css="plot")
 
 
@@ -110,5 +113,5 @@ def _written(each: Mapping[str, Any], written: Scale) -> str:
         f"{count(point['rows'])}: {written.whole(point['value'], 1)}" for point in each["points"]
     )
     if each["doubled"]:
-        values += f", {count(each['doubled']['rows'])}: about {written.whole(each['doubled']['value'], 1)}"
+        values += f", {count(each['doubled']['rows'])}: ≈ {written.whole(each['doubled']['value'], 1)}"
     return f"{each['name']} {values}"

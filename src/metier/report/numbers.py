@@ -1,7 +1,7 @@
 """Numbers as a reader wants them: with their unit, and with no more digits than they deserve."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,8 +72,8 @@ class Scale:
         return f"{'−' if difference < 0 else '+'}{abs(difference):.3g}" if difference else "0"
 
     def gap(self, difference: float) -> str:
-        """Write how far apart two figures are: `0.7 points`."""
-        return f"{points(difference)} points" if self.is_fraction else f"{difference:.3g}"
+        """Write how far apart two figures are, without a unit: `0.7`."""
+        return points(difference) if self.is_fraction else f"{difference:.3g}"
 
 
 def scale_of(report: Mapping[str, Any], metric: str) -> Scale:
@@ -162,9 +162,17 @@ def rate(value: float | None) -> str:
     return NOTHING if value is None else _two_digits(value)
 
 
-def times(ratio: float) -> str:
-    """Write how many times: `1.7 times`, `14 times`."""
-    return f"{_two_digits(ratio)} times"
+def core_time(rows_per_second: float | None) -> str:
+    """Write how long one core takes for 1,000 answers in batches: `52 ms`, `1.9 s`, `4 min 10 s`."""
+    if not rows_per_second:
+        return NOTHING
+    needed = 1000 / rows_per_second
+    return milliseconds(needed * 1000) if needed < 10 else seconds(needed)
+
+
+def ratio(value: float) -> str:
+    """Write how many times one thing is another: `1.7`, `14`."""
+    return _two_digits(value)
 
 
 def p_value(value: float | None) -> str:
@@ -176,12 +184,7 @@ def p_value(value: float | None) -> str:
     return f"p = {value:.2f}" if value >= 0.0095 else f"p = {value:.3f}"
 
 
-def rows_of(number: int) -> str:
-    """Write a number of rows with its noun: `1 row`, `3,080 rows`."""
-    return f"{number:,} row" if number == 1 else f"{number:,} rows"
-
-
-def day(moment: str) -> str:
+def day(moment: str, language: str = "en") -> str:
     """Write an ISO moment for people: `22 November 2026, 10:15`; what is not an ISO moment stays as it is."""
     try:
         parsed = datetime.fromisoformat(moment)
@@ -189,22 +192,24 @@ def day(moment: str) -> str:
         return moment
     # Month names by hand: `%B` would follow the reader's locale into the middle of an English page.
     zone = " UTC" if parsed.utcoffset() == timedelta(0) else ""
+    if language == "zh":
+        return f"{parsed.year} 年 {parsed.month} 月 {parsed.day} 日 {parsed:%H:%M}{zone}"
     return f"{parsed.day} {MONTHS[parsed.month - 1]} {parsed.year}, {parsed:%H:%M}{zone}"
 
 
-def plain(value: Any) -> str:
-    """Write a setting or a fact of any kind on one line."""
+def plain(value: Any, say: Callable[[str], str] = str) -> str:
+    """Write a setting or a fact of any kind on one line; `say` gives our own words in the reader's language."""
     if value is None:
-        return "none"
+        return say("none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes" if value else "no")
     if isinstance(value, float):
         return f"{value:z.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
     if isinstance(value, int):
         # A year or a seed needs no comma; a count of weights does.
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     if isinstance(value, list | tuple):
-        return ", ".join(plain(item) for item in value) or "none"
+        return ", ".join(plain(item, say) for item in value) or say("none")
     return str(value)
 
 

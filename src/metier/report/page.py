@@ -1,66 +1,87 @@
 """The report of a run as one page: opens from disk, on a phone, on paper and in the dark, and needs no network.
 
 The sections' modules prepare what is shown, `plots` draws, `templates/` says where it stands. The texts are rows
-of strangers: Jinja escapes every one, the page holds no script and its content policy forbids any. What a text
-could still do to its neighbours is taken from it: control characters and sheer length here, direction marks by
-the `bdi` element around each.
+of strangers: Jinja escapes every one, and the content policy of the page forbids every script but the one that sorts
+its tables, which it names by its hash. What a text could still do to its neighbours is taken from it: control
+characters and sheer length here, direction marks by the `bdi` element around each.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from metier.report import numbers as report_numbers
 from metier.report.page_head import head_of
 from metier.report.section import Page
 from metier.report.section_table import SECTIONS
+from metier.report.words import LANGUAGES, Words, cut
 
 # Characters no HTML or XML page may hold, each shown as its picture (U+2400 and up) instead.
 CONTROLS = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A, 0x0D)} | {0x7F: 0x2421}
 BREAK_AFTER = "_/-"
 
 
-def render_report(report: Mapping[str, Any]) -> str:
+def render_report(report: Mapping[str, Any], *, language: str = "en") -> str:
     """Give the page of a run's report.
 
     Parameters
     ----------
     report : mapping
         What `report.json` holds, format `metier.report.v1`.
+    language : {"en", "zh"}
+        Of the page's own words; what the rows say stays as it is.
 
     Returns
     -------
     str
         A whole HTML document; write it as UTF-8.
     """
-    page = _environment().get_template("report.html.jinja").render(view=view_of(report))
+    if language not in LANGUAGES:
+        raise ValueError(f"A report has no language {language!r}; give one of {', '.join(LANGUAGES)}.")
+    say = Words(language)
+    script = _environment().get_template("report.js").render()
+    page = (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(view=view_of(report, say), say=say, script=Markup(script), script_hash=_hash_of(script))  # noqa: S704
+    )
     # Half a surrogate pair can stand in a text that was read from JSON, but in no UTF-8 file.
     return page.translate(CONTROLS).encode("utf-8", "replace").decode("utf-8")
 
 
-def view_of(report: Mapping[str, Any]) -> dict[str, Any]:
+def _hash_of(script: str) -> str:
+    """Give the name of a script in a content policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def view_of(report: Mapping[str, Any], say: Words) -> dict[str, Any]:
     """Give everything the template names, ready to be written down."""
-    page = Page(report)
+    page = Page(report, say)
     shown = [(one, view) for one in SECTIONS if (view := one.view(page)) is not None]
     return {
-        "split": page.split,
+        "split": say(page.split),
+        "page_language": "zh-CN" if say.language == "zh" else say.language,
         "metric": page.metric,
         "language": report["data"]["language"] or "",
         "run": report["run"],
         "format": report["format"],
         **head_of(page),
-        "anchors": [(one.anchor, one.name) for one, _ in shown],
-        "sections": [(one.anchor, one.template, {"title": one.name, **view}) for one, view in shown],
+        "anchors": [(one.anchor, say(one.name)) for one, _ in shown],
+        "sections": [(one.anchor, one.template, {"title": say(one.name), **view}) for one, view in shown],
     }
 
 
-def shortened(text: Any, longest: int) -> str:
+@pass_context
+def shortened(context: Context, text: Any, longest: int) -> str:
     """Cut a text that would bury its neighbours, and say how long it was."""
-    text = str(text)
-    return text if len(text) <= longest else f"{text[:longest].rstrip()} … ({len(text):,} characters)"
+    say: Words = context["say"]
+    return cut(str(text), longest, say)
 
 
 def breakable(text: Any) -> Markup:

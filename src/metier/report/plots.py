@@ -17,6 +17,7 @@ from scipy.special import betaincinv
 from metier.report import svg
 from metier.report.numbers import Scale, count, milliseconds, percent
 from metier.report.plot_labels import Box, place_labels
+from metier.report.words import ENGLISH, Words
 
 PERCENT = Scale()
 # A candidate is left off the scale when the rest can then be drawn this many times larger.
@@ -72,14 +73,19 @@ def _written(estimate: Estimate, written: Scale) -> str:
     return written.whole(estimate.value * written.upward, decimals)
 
 
-def _written_ends(estimate: Estimate, written: Scale) -> str:
+def _written_ends(estimate: Estimate, written: Scale) -> dict[str, str]:
     decimals = written.decimals({"low": estimate.low, "high": estimate.high})
-    ends = sorted((estimate.low * written.upward, estimate.high * written.upward))
-    return " and ".join(written.bare(end, decimals) for end in ends)
+    low, high = sorted((estimate.low * written.upward, estimate.high * written.upward))
+    return {"low": written.bare(low, decimals), "high": written.bare(high, decimals)}
 
 
 def interval_bar(
-    estimate: Estimate, scale: tuple[float, float], *, reference: float | None, written: Scale = PERCENT
+    estimate: Estimate,
+    scale: tuple[float, float],
+    *,
+    reference: float | None,
+    written: Scale = PERCENT,
+    say: Words = ENGLISH,
 ) -> Markup:
     """Draw one interval on a scale shared with other rows, with a line where the reference lies."""
     place = svg.linear(scale, (4.0, BAR_WIDTH - 4.0))
@@ -95,13 +101,14 @@ def interval_bar(
             svg.line((low, middle), (high, middle), f"{kind} whisker"),
             svg.dot((place(estimate.value), middle), 4.5, kind),
         ]
-    label = f"{_written(estimate, written)}, between {_written_ends(estimate, written)}"
+    facts = {"value": _written(estimate, written), **_written_ends(estimate, written)}
+    label = say("{value}, between {low} and {high}", **facts)
     if estimate.value < scale[0]:
-        label += ", left of the scale"
+        label = say("{value}, between {low} and {high}, left of the scale", **facts)
     return svg.picture(BAR_WIDTH, BAR_HEIGHT, parts, label=label, css="bar")
 
 
-def interval_axis(scale: tuple[float, float], *, written: Scale = PERCENT) -> Markup:
+def interval_axis(scale: tuple[float, float], *, written: Scale = PERCENT, say: Words = ENGLISH) -> Markup:
     """Draw the scale that `interval_bar` uses, for the head of its column."""
     place = svg.linear(scale, (4.0, BAR_WIDTH - 4.0))
     parts = []
@@ -112,9 +119,8 @@ def interval_axis(scale: tuple[float, float], *, written: Scale = PERCENT) -> Ma
             svg.line((x, 14), (x, 18), "axis"),
             svg.text((min(max(x, 10), BAR_WIDTH - 10), 10), written.tick(tick), "tick middle"),
         ]
-    return svg.picture(
-        BAR_WIDTH, 18, parts, label="scale in percent" if written.is_fraction else "scale", css="bar"
-    )
+    label = say("scale in percent") if written.is_fraction else say("scale")
+    return svg.picture(BAR_WIDTH, 18, parts, label=label, css="bar")
 
 
 def difference_extent(intervals: Sequence[tuple[float, float]]) -> float:
@@ -125,22 +131,33 @@ def difference_extent(intervals: Sequence[tuple[float, float]]) -> float:
 
 
 def difference_bar(
-    difference: float, low: float, high: float, *, extent: float, written: Scale = PERCENT
+    pair: Mapping[str, Any], *, extent: float, written: Scale = PERCENT, say: Words = ENGLISH
 ) -> Markup:
-    """Draw the interval of a difference around zero; one beyond `extent`, a fraction, becomes an arrow."""
+    """Draw the interval of a difference around zero; one beyond `extent`, a fraction, becomes an arrow.
+
+    Parameters
+    ----------
+    pair : mapping
+        `difference`, `low`, `high` and `verdict`: one that the rows do not show is grey.
+    """
+    difference, low, high = pair["difference"], pair["low"], pair["high"]
     place = svg.linear((-extent, extent), (6.0, BAR_WIDTH - 6.0))
     middle = BAR_HEIGHT / 2
-    kind = "other" if low <= 0 <= high else "mark"
+    kind = "mark" if pair["verdict"] in ("a is better", "b is better") else "other"
     parts = [
         svg.line((0, middle), (BAR_WIDTH, middle), "grid"),
         svg.line((place(0), 0), (place(0), BAR_HEIGHT), "axis"),
     ]
-    ends = f"between {written.signed(low)} and {written.signed(high)}"
-    label = f"difference {written.gap(difference)}, {ends}; the line is zero"
+    label = say(
+        "difference {value}, between {low} and {high}; the line is zero",
+        value=written.signed(difference),
+        low=written.signed(low),
+        high=written.signed(high),
+    )
     if abs(difference) > extent:
         tip, base = (BAR_WIDTH - 1, BAR_WIDTH - 9) if difference > 0 else (1, 9)
         parts.append(svg.polygon([(tip, middle), (base, middle - 5), (base, middle + 5)], kind))
-        label += ", beyond the scale"
+        label += say(", beyond the scale")
     else:
         start, end = max(place(low), 0.0), min(place(high), float(BAR_WIDTH))
         parts += [
@@ -151,7 +168,13 @@ def difference_bar(
 
 
 def quality_cost_plot(
-    estimates: Sequence[Estimate], *, metric: str, width: int, height: int, written: Scale = PERCENT
+    estimates: Sequence[Estimate],
+    *,
+    metric: str,
+    width: int,
+    height: int,
+    written: Scale = PERCENT,
+    say: Words = ENGLISH,
 ) -> Markup:
     """Draw quality, with intervals, against the time of one answer on a logarithmic scale.
 
@@ -173,7 +196,7 @@ def quality_cost_plot(
     ]
     parts = [
         *_quality_axes(frame, scale, to_y, metric, written),
-        *_cost_axes(frame, costs, to_x),
+        *_cost_axes(frame, costs, to_x, say),
         _frontier(shown, anchors, scale),
     ]
     obstacles = []
@@ -186,14 +209,15 @@ def quality_cost_plot(
         top, bottom = to_y(estimate.high), min(to_y(max(estimate.low, scale[0])), frame.bottom)
         obstacles.append(Box(x - 2, top, x + 2, bottom))
         parts += [svg.line((x, top), (x, bottom), f"{kind} whisker"), svg.dot((x, y), radius, kind)]
-    parts += _point_labels(shown, anchors, obstacles=obstacles, frame=frame, scale=scale, written=written)
-    label = f"{metric} against milliseconds for one answer: " + "; ".join(
-        f"{e.name} {_written(e, written)} at {milliseconds(e.cost_ms)}" for e in shown
+    texts = [_point_name(estimate, scale, written, say) for estimate in shown]
+    parts += _point_labels(shown, texts, anchors, obstacles=obstacles, frame=frame)
+    label = say("{metric} against milliseconds for one answer: ", metric=metric) + "; ".join(
+        f"{e.name} {_written(e, written)}, {milliseconds(e.cost_ms)}" for e in shown
     )
     return svg.picture(width, height, parts, label=label, css="plot")
 
 
-def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
+def reliability_plot(bins: Sequence[Mapping[str, Any]], *, say: Words = ENGLISH) -> Markup:
     """Draw accuracy against confidence, and below it the number of rows.
 
     Parameters
@@ -212,13 +236,13 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
     to_y = svg.linear((0, 1), (frame.bottom, frame.top))
     filled = [each for each in bins if each["rows"]]
     parts = [
-        *_share_axes(frame, strip, to_x, to_y),
+        *_share_axes(frame, strip, to_x, to_y, say),
         svg.line((to_x(0), to_y(0)), (to_x(1), to_y(1)), "reference"),
     ]
     spots = [(to_x(each["confidence"]), to_y(each["accuracy"])) for each in filled]
     parts.append(svg.polyline(spots, "mark trace"))
     for each, spot in zip(filled, spots, strict=True):
-        low, high = _jeffreys(each["accuracy"] * each["rows"], each["rows"])
+        low, high = jeffreys(each["accuracy"] * each["rows"], each["rows"])
         parts += [
             svg.line((spot[0], to_y(low)), (spot[0], to_y(high)), "mark whisker"),
             svg.dot(spot, 4.5, "mark"),
@@ -227,8 +251,10 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
     bars = [
         [percent(each["confidence"], 0), percent(each["accuracy"], 0), count(each["rows"])] for each in filled
     ]
-    label = "Accuracy by confidence: "
-    label += "; ".join(f"confidence {sure}, accuracy {right}, {rows} rows" for sure, right, rows in bars)
+    label = say("Accuracy by confidence: ") + "; ".join(
+        say("confidence {sure}, accuracy {right}, {rows} rows", sure=sure, right=right, rows=rows)
+        for sure, right, rows in bars
+    )
     return svg.picture(width, height, parts, label=label, css="plot square")
 
 
@@ -243,26 +269,18 @@ def frontier(estimates: Iterable[Estimate]) -> list[Estimate]:
 
 def _point_labels(
     shown: Sequence[Estimate],
+    texts: Sequence[str],
     anchors: Sequence[tuple[float, float]],
     *,
     obstacles: Sequence[Box],
     frame: Box,
-    scale: tuple[float, float],
-    written: Scale,
 ) -> list[Markup]:
     """Name each point; the recommended first, so that it has the best place."""
     order = sorted(range(len(shown)), key=lambda index: not shown[index].is_recommended)
-    texts = []
-    for index in order:
-        estimate = shown[index]
-        name = estimate.name if len(estimate.name) <= 26 else estimate.name[:25] + "…"
-        texts.append(
-            name if estimate.value >= scale[0] else f"{name}: {_written(estimate, written)}, off the scale"
-        )
-    places = [anchors[index] for index in order]
-    labels = place_labels(texts, places, obstacles=obstacles, frame=frame, font_px=FONT_PX)
+    named, places = [texts[index] for index in order], [anchors[index] for index in order]
+    labels = place_labels(named, places, obstacles=obstacles, frame=frame, font_px=FONT_PX)
     parts = []
-    for index, text, (x, y), label in zip(order, texts, places, labels, strict=True):
+    for index, text, (x, y), label in zip(order, named, places, labels, strict=True):
         middle = (label.box.top + label.box.bottom) / 2
         if label.needs_leader:
             near = label.box.left - 2 if label.box.left > x else label.box.right + 2
@@ -270,6 +288,13 @@ def _point_labels(
         css = "name strong" if shown[index].is_recommended else "name"
         parts.append(svg.text((label.box.left, middle + FONT_PX * 0.36), text, css))
     return parts
+
+
+def _point_name(estimate: Estimate, scale: tuple[float, float], written: Scale, say: Words) -> str:
+    name = estimate.name if len(estimate.name) <= 26 else estimate.name[:25] + "…"
+    if estimate.value >= scale[0]:
+        return name
+    return say("{name}: {value}, off the scale", name=name, value=_written(estimate, written))
 
 
 def _quality_axes(
@@ -286,7 +311,9 @@ def _quality_axes(
     return [*parts, turned.format((frame.top + frame.bottom) / 2, metric + written.unit)]
 
 
-def _cost_axes(frame: Box, costs: tuple[float, float], to_x: Callable[[float], float]) -> list[Markup]:
+def _cost_axes(
+    frame: Box, costs: tuple[float, float], to_x: Callable[[float], float], say: Words
+) -> list[Markup]:
     parts = [svg.line((frame.left, frame.bottom), (frame.right, frame.bottom), "axis")]
     for tick in _log_ticks(*costs):
         x = to_x(tick)
@@ -295,16 +322,12 @@ def _cost_axes(frame: Box, costs: tuple[float, float], to_x: Callable[[float], f
             svg.text((x, frame.bottom + 18), f"{tick:,g}", "tick middle"),
         ]
     middle = (frame.left + frame.right) / 2
-    return [
-        *parts,
-        svg.text(
-            (middle, frame.bottom + 38), "milliseconds for one answer, on average (log scale)", "title middle"
-        ),
-    ]
+    title = say("milliseconds for one answer, on average (log scale)")
+    return [*parts, svg.text((middle, frame.bottom + 38), title, "title middle")]
 
 
 def _share_axes(
-    frame: Box, strip: Box, to_x: Callable[[float], float], to_y: Callable[[float], float]
+    frame: Box, strip: Box, to_x: Callable[[float], float], to_y: Callable[[float], float], say: Words
 ) -> list[Markup]:
     parts = [svg.line((strip.left, strip.bottom), (strip.right, strip.bottom), "axis")]
     for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
@@ -314,14 +337,12 @@ def _share_axes(
             svg.text((frame.left - 8, to_y(tick) + 4), f"{tick * 100:.0f}", "tick end"),
             svg.text((min(to_x(tick), frame.right - 4), strip.bottom + 16), f"{tick * 100:.0f}", "tick middle"),
         ]
-    turned = Markup(
-        '<text class="title middle" transform="translate(11 {:.1f}) rotate(-90)">accuracy, %</text>'
-    )
+    turned = Markup('<text class="title middle" transform="translate(11 {:.1f}) rotate(-90)">{}</text>')
     middle = (frame.left + frame.right) / 2
     return [
         *parts,
-        turned.format((frame.top + frame.bottom) / 2),
-        svg.text((middle, strip.bottom + 36), "confidence, %", "title middle"),
+        turned.format((frame.top + frame.bottom) / 2, say("accuracy, %")),
+        svg.text((middle, strip.bottom + 36), say("confidence, %"), "title middle"),
     ]
 
 
@@ -347,7 +368,8 @@ def _frontier(
     return svg.polyline([places[estimate.name] for estimate in on_scale], "frontier")
 
 
-def _jeffreys(right: float, rows: int) -> tuple[float, float]:
+def jeffreys(right: float, rows: int) -> tuple[float, float]:
+    """Give the 95 % Jeffreys interval of a share of rows."""
     low = float(betaincinv(right + 0.5, rows - right + 0.5, 0.025)) if right > 0 else 0.0
     high = float(betaincinv(right + 0.5, rows - right + 0.5, 0.975)) if right < rows else 1.0
     return low, high

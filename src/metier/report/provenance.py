@@ -3,52 +3,70 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metier.evaluation.measure_table import metric_name
 from metier.report import numbers as written
+from metier.report.section import Page
 from metier.report.trials import STANDS_FOR, tables_of
 
 
-def made_section(report: Mapping[str, Any]) -> dict[str, Any]:
+def made_section(page: Page) -> dict[str, Any]:
     """Give the rows, the candidates, the settings, the versions and the machine."""
+    report, say = page.report, page.say
     data, machine = report["data"], report["machine"]
-    splits = ", ".join(f"{written.count(rows)} {split}" for split, rows in data["rows"].items() if rows)
-    labels = f"{written.count(len(data['labels']))} labels; " if data["labels"] else ""
-    finding = (
-        f"{splits} rows of {data['origin']}; {labels}"
-        f"{written.plain(machine['cores'])} cores, {written.size(machine['memory_bytes'])} of memory; "
-        f"{written.seconds(report['seconds'])} in all."
-    )
     return {
-        "finding": finding,
+        "finding": _finding(page),
         "data": [
-            ("origin", data["origin"]),
-            ("language", written.plain(data["language"])),
-            ("text column", written.plain(data["text_column"])),
-            ("label column", written.plain(data["label_column"])),
-            *[(f"{split} rows", written.count(rows)) for split, rows in data["rows"].items()],
-            ("labels", written.count(len(data["labels"]))),
-            ("fingerprint", written.plain(data["fingerprint"])),
+            (say("origin"), data["origin"]),
+            (say("language"), page.plain(data["language"])),
+            (say("text column"), page.plain(data["text_column"])),
+            (say("label column"), page.plain(data["label_column"])),
+            *[
+                (say("{split} rows", split=say(split)), written.count(rows))
+                for split, rows in data["rows"].items()
+            ],
+            (say("labels"), written.count(len(data["labels"]))),
+            (say("fingerprint"), page.plain(data["fingerprint"])),
         ],
-        "notes": data["notes"],
-        "candidates": [
-            _candidate(each, report) for each in report["candidates"] if each["status"] == "trained"
-        ],
-        "settings": flatten(report["settings"]),
-        "machine": [*flatten(report["versions"]), *_machine_facts(machine)],
+        "notes": [say.told(note) for note in data["notes"]],
+        "candidates": [_candidate(page, each) for each in report["candidates"] if each["status"] == "trained"],
+        "settings": flatten(report["settings"], page),
+        "machine": [*flatten(report["versions"], page), *_machine_facts(page, machine)],
     }
 
 
-def _candidate(candidate: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+def _finding(page: Page) -> str:
+    report, say = page.report, page.say
+    data, machine = report["data"], report["machine"]
+    splits = [f"{written.count(rows)} {say(split)}" for split, rows in data["rows"].items() if rows]
+    parts = [
+        say("{splits} rows of {origin}", splits=", ".join(splits), origin=data["origin"]),
+        *([say("{n} labels", n=written.count(len(data["labels"])))] if data["labels"] else []),
+        say(
+            "{cores} cores, {memory} of memory",
+            cores=page.plain(machine["cores"]),
+            memory=written.size(machine["memory_bytes"]),
+        ),
+        say("{time} in all", time=written.seconds(report["seconds"])),
+    ]
+    return say("; ").join(parts) + say(".")
+
+
+def _candidate(page: Page, candidate: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a candidate chose, and what was measured of it; what it tried in tables."""
-    tables = tables_of(candidate["facts"])
+    say = page.say
+    tables = tables_of(page, candidate["facts"])
     shown = {name for table in tables for name in STANDS_FOR[table]}
     facts = {name: value for name, value in candidate["facts"].items() if name not in shown}
     figures = [
-        (f"{split} {metric_name(metric)}", _figure(metric, value, report))
+        (f"{say(split)} {page.named(metric)}", _figure(metric, value, page.report))
         for split in ("validation", "test")
         for metric, value in (candidate[split] or {}).items()
     ]
-    rows = [("trained on", candidate["trained_on"]), *figures, *flatten(candidate["params"]), *flatten(facts)]
+    rows = [
+        (say("trained on"), page.rows_seen(candidate)),
+        *figures,
+        *flatten(candidate["params"], page),
+        *flatten(facts, page),
+    ]
     return {"name": candidate["name"], "facts": rows, "tables": list(tables.values())}
 
 
@@ -61,17 +79,17 @@ def _figure(metric: str, value: Any, report: Mapping[str, Any]) -> str:
     return f"{scale.whole(value['value'], decimals)} {scale.bounds(value, decimals)}"
 
 
-def _machine_facts(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _machine_facts(page: Page, machine: Mapping[str, Any]) -> list[tuple[str, str]]:
     rest = {key: value for key, value in machine.items() if key != "memory_bytes"}
-    return [("memory", written.size(machine["memory_bytes"])), *flatten(rest)]
+    return [("memory", written.size(machine["memory_bytes"])), *flatten(rest, page)]
 
 
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flatten(nested: Mapping[str, Any], page: Page, prefix: str = "") -> list[tuple[str, str]]:
     """Give nested settings or facts as dotted names, as `--set` takes them, with values in words."""
     rows: list[tuple[str, str]] = []
     for key, value in nested.items():
         if isinstance(value, Mapping) and value:
-            rows += flatten(value, f"{prefix}{key}.")
+            rows += flatten(value, page, f"{prefix}{key}.")
         else:
-            rows.append((f"{prefix}{key}", written.plain(value)))
+            rows.append((f"{prefix}{key}", page.plain(value)))
     return rows

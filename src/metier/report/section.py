@@ -13,6 +13,7 @@ from typing import Any
 from metier.evaluation.measure_table import metric_name
 from metier.report import numbers as written
 from metier.report.plots import Estimate
+from metier.report.words import ENGLISH, Words
 
 View = Mapping[str, Any]
 
@@ -25,9 +26,12 @@ class Page:
     ----------
     report : mapping
         What `report.json` holds.
+    say : Words
+        Gives what the page says, in its language.
     """
 
     report: Mapping[str, Any]
+    say: Words = ENGLISH
 
     @cached_property
     def trained(self) -> list[Mapping[str, Any]]:
@@ -39,7 +43,82 @@ class Page:
     @property
     def chosen(self) -> Mapping[str, Any]:
         """The recommended candidate."""
-        return next(each for each in self.trained if each["name"] == self.report["recommended"])
+        return self.candidate(self.report["recommended"])
+
+    @property
+    def others(self) -> list[Mapping[str, Any]]:
+        """The candidates that can answer besides the recommended one, the best first."""
+        return [each for each in self.trained if each["name"] != self.report["recommended"]]
+
+    def candidate(self, name: str) -> Mapping[str, Any]:
+        """Give a candidate that can answer."""
+        return next(each for each in self.trained if each["name"] == name)
+
+    def models_of(self, name: str) -> list[str]:
+        """Give the candidates, ensembles resolved, whose models a candidate answers with."""
+        members = self.candidate(name)["members"]
+        found = [model for member in members for model in self.models_of(member)] if members else [name]
+        return list(dict.fromkeys(found))
+
+    def latency(self, candidate: Mapping[str, Any]) -> float:
+        """Give the milliseconds for one row, on average."""
+        latency = candidate["latency_ms"] or {}
+        return float(latency.get("mean") or latency.get("p50") or 0.0)
+
+    @property
+    def guarantee(self) -> str | None:
+        """What the recommended candidate guarantees; None where it guarantees nothing."""
+        cascade = self.report["cascade"]
+        if not cascade or cascade.get("threshold") is None or cascade.get("name") != self.report["recommended"]:
+            return None
+        certificate = cascade["certificate"] or {}
+        return self.say(
+            "Certified on the validation rows, before any refit: with {confidence} confidence at most {margin} less "
+            "accurate than {expensive} alone.",
+            confidence=written.percent(certificate["confidence"], 0),
+            margin=self.points(certificate["margin"]),
+            expensive=cascade["stages"][1],
+        )
+
+    def points(self, fraction: float) -> str:
+        """Write a difference of fractions with its unit: `0.7 points`."""
+        return self.say("{points} points", points=written.points(fraction))
+
+    @property
+    def tolerance(self) -> str:
+        """How much worse a cheaper candidate may be: `1 point`, of a metric that is no fraction `1 %`."""
+        tolerance = self.report["decision"]["tolerance"]
+        if not self.primary.is_fraction:
+            return f"{tolerance * 100:g} %"
+        return self.say("1 point" if tolerance == 0.01 else "{points} points", points=f"{tolerance * 100:g}")
+
+    def gap(self, difference: float) -> str:
+        """Write how far apart two figures of the metric that decides are: `0.7 points`."""
+        return self.points(difference) if self.primary.is_fraction else f"{difference:.3g}"
+
+    def difference_bounds(self, difference: Mapping[str, float]) -> str:
+        """Write the interval of how far the better of two is ahead: `[−0.4, +1.8]`."""
+        sign = -1.0 if difference["difference"] < 0 else 1.0
+        low, high = sorted((sign * difference["low"], sign * difference["high"]))
+        return f"[{self.primary.signed(low)}, {self.primary.signed(high)}]"
+
+    def figure_on_validation(self, candidate: Mapping[str, Any]) -> str:
+        """Write the metric that decides on the validation rows."""
+        quality = candidate["validation"][self.report["primary_metric"]]
+        return self.primary.whole(quality["value"], self.primary.decimals(quality))
+
+    def rows_seen(self, candidate: Mapping[str, Any]) -> str:
+        """Say which rows a model has seen: `train + validation`, `40 % of train`."""
+        part, _, rows = candidate["trained_on"].rpartition(" % of ")
+        return self.say("{part} % of {rows}", part=part, rows=self.say(rows)) if part else self.say(rows)
+
+    def plain(self, value: Any) -> str:
+        """Write a setting or a fact of any kind on one line."""
+        return self.say.told(written.plain(value, self.say))
+
+    def named(self, metric: str) -> str:
+        """Give the name of a metric, as the field writes it."""
+        return self.say(metric_name(metric))
 
     @property
     def split(self) -> str:
@@ -49,7 +128,7 @@ class Page:
     @property
     def metric(self) -> str:
         """The metric that decides, as the field writes it."""
-        return metric_name(self.report["primary_metric"])
+        return self.named(self.report["primary_metric"])
 
     @cached_property
     def primary(self) -> written.Scale:
@@ -63,14 +142,14 @@ class Page:
 
     def _estimate(self, candidate: Mapping[str, Any]) -> Estimate:
         quality = answers_of(candidate)[self.report["primary_metric"]]
-        latency, sign = candidate["latency_ms"] or {}, self.primary.upward
+        sign = self.primary.upward
         low, high = sorted((sign * quality["low"], sign * quality["high"]))
         return Estimate(
             name=candidate["name"],
             value=sign * quality["value"],
             low=low,
             high=high,
-            cost_ms=latency.get("mean") or latency.get("p50"),
+            cost_ms=self.latency(candidate) or None,
             is_recommended=candidate["name"] == self.report["recommended"],
         )
 
@@ -84,7 +163,7 @@ class Section:
     anchor : str
         Its name in links.
     name : str
-        Its name in the navigation.
+        Its name in the navigation, in English.
     view : callable
         Gives what its template shows; None where the run has nothing for it.
     template : str

@@ -5,9 +5,12 @@ from metier.report.answers_in_detail import confused, labelled, mistaken, reliab
 from metier.report.cascade import cascade_section
 from metier.report.check_findings import check_section
 from metier.report.comparisons import comparisons_section, quality_against_cost
+from metier.report.coverage import coverage_section
+from metier.report.label_distribution import distribution_section
 from metier.report.leaderboard import leaderboard
 from metier.report.provenance import made_section
 from metier.report.section import Section
+from metier.report.slices import slices_section
 from metier.report.studies import curve_section, seeds_section
 
 SECTIONS = (
@@ -15,14 +18,17 @@ SECTIONS = (
     Section("cost", "Quality against cost", quality_against_cost, "cost"),
     Section("comparisons", "Comparisons", comparisons_section, "comparisons"),
     Section("cascade", "Cascade", cascade_section, "cascade"),
-    Section("curves", "More labels", lambda page: curve_section(page.report), "curves"),
-    Section("seeds", "Seeds", lambda page: seeds_section(page.report), "seeds"),
+    Section("curves", "More labels", curve_section, "curves"),
+    Section("seeds", "Seeds", seeds_section, "seeds"),
     Section("confusions", "Confusions", confused, "confusions"),
     Section("reliability", "Reliability", reliable, "reliability"),
+    Section("coverage", "Answering only when confident", coverage_section),
     Section("mistakes", "Mistakes", mistaken, "mistakes"),
     Section("labels", "Labels", labelled, "labels"),
-    Section("worst", "Worst answers", lambda page: worst(page.report), "worst"),
-    Section("types", "Types", lambda page: by_type(page.report), "types"),
+    Section("worst", "Worst answers", worst, "worst"),
+    Section("types", "Types", by_type, "types"),
+    Section("slices", "Where it is weaker", slices_section),
+    Section("distribution", "Label distribution", distribution_section),
     Section("check", "Check", check_section, "check"),
-    Section("made", "How it was made", lambda page: made_section(page.report), "made"),
+    Section("made", "How it was made", made_section, "made"),
 )

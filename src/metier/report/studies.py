@@ -3,48 +3,62 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metier.evaluation.measure_table import metric_name
+from markupsafe import Markup
+
 from metier.report import numbers as written
 from metier.report.learning_curves import curve_plot
+from metier.report.section import Page
 
 
-def seeds_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
+def seeds_section(page: Page) -> dict[str, Any] | None:
     """Give the spread over seeds; None where one seed was trained."""
+    report, say = page.report, page.say
     study = report.get("seeds")
     if study is None:
         return None
-    metric = report["primary_metric"]
-    scale = written.scale_of(report, metric)
-    rows = [_seeds_row(each, metric, scale) for each in study["candidates"]]
+    metric, scale = report["primary_metric"], page.primary
+    rows = [_seeds_row(page, each, metric, scale) for each in study["candidates"]]
     chosen = next((each for each in study["candidates"] if each["name"] == report["recommended"]), None)
     return {
-        "finding": _seeds_finding(chosen, metric, scale) or "Too few seeds were trained to report a spread.",
-        "metric": metric_name(metric) + scale.unit,
+        "finding": _seeds_finding(page, chosen) or say("Too few seeds were trained to report a spread."),
+        "metric": page.metric + scale.unit,
         "rows": rows,
-        "notes": study["notes"],
+        "notes": [say.told(note) for note in study["notes"]],
     }
 
 
-def _seeds_finding(chosen: Mapping[str, Any] | None, metric: str, scale: written.Scale) -> str | None:
+def _seeds_finding(page: Page, chosen: Mapping[str, Any] | None) -> str | None:
     if chosen is None:
         return None
+    metric, scale, say = page.report["primary_metric"], page.primary, page.say
     spread = chosen["test"][metric]
     if spread["max"] == spread["min"]:
-        return f"{chosen['name']} has the same test score with each of {len(chosen['seeds'])} seeds."
+        return say(
+            "{name} has the same test score with each of {seeds} seeds.",
+            name=chosen["name"],
+            seeds=len(chosen["seeds"]),
+        )
     decimals = 2 if scale.is_fraction else 4
-    return (
-        f"Over {len(chosen['seeds'])} seeds {chosen['name']} has a {metric_name(metric)} of "
-        f"{scale.whole(spread['mean'], decimals)} on average on the test rows, with a standard deviation of "
-        f"{scale.bare(spread['sd'], decimals)}, between {scale.bare(spread['min'], decimals)} and "
-        f"{scale.bare(spread['max'], decimals)}. A smaller difference between two candidates may be chance."
+    return say(
+        "Over {seeds} seeds {name} has a {metric} of {mean} on average on the test rows, with a standard deviation of "
+        "{sd}, between {low} and {high}. A smaller difference between two candidates may be chance.",
+        seeds=len(chosen["seeds"]),
+        name=chosen["name"],
+        metric=page.metric,
+        mean=scale.whole(spread["mean"], decimals),
+        sd=scale.bare(spread["sd"], decimals),
+        low=scale.bare(spread["min"], decimals),
+        high=scale.bare(spread["max"], decimals),
     )
 
 
-def _seeds_row(each: Mapping[str, Any], metric: str, scale: written.Scale) -> dict[str, Any]:
+def _seeds_row(page: Page, each: Mapping[str, Any], metric: str, scale: written.Scale) -> dict[str, Any]:
     decimals = 2 if scale.is_fraction else 4
     row: dict[str, Any] = {
         "name": each["name"],
-        "seeds": len(each["seeds"]) if each["is_random"] else f"{len(each['seeds'])} (takes no seed)",
+        "seeds": len(each["seeds"])
+        if each["is_random"]
+        else page.say("{n} (takes no seed)", n=len(each["seeds"])),
     }
     for split in ("validation", "test"):
         spread = each[split][metric]
@@ -56,8 +70,9 @@ def _seeds_row(each: Mapping[str, Any], metric: str, scale: written.Scale) -> di
     return row
 
 
-def curve_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
+def curve_section(page: Page) -> dict[str, Any] | None:
     """Give the learning curves; None where none was asked for."""
+    report, say = page.report, page.say
     study = report.get("learning_curve")
     if study is None:
         return None
@@ -65,28 +80,35 @@ def curve_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
     curves: Sequence[Mapping[str, Any]] = study["candidates"]
     chosen = next((each for each in curves if each["name"] == report["recommended"]), None)
     drawn = [each for each in curves if len(each["points"]) > 1]
-    name = metric_name(study["metric"])
+    name = page.named(study["metric"])
+
+    def draw(width: int, height: int) -> Markup | None:
+        if not drawn:
+            return None
+        return curve_plot(drawn, report["recommended"], name, scale, width=width, height=height, say=say)
+
     return {
-        "finding": _curve_finding(chosen, report["recommended"], study["notes"]),
+        "finding": _curve_finding(page, chosen, study["notes"]),
         "metric": name + scale.unit,
-        "rows": [_curve_row(each, scale) for each in curves],
-        "sentences": [each["sentence"] for each in curves if each["doubled"] is None],
-        "notes": study["notes"],
-        "wide": curve_plot(drawn, report["recommended"], name, scale, width=860, height=420) if drawn else None,
-        "narrow": curve_plot(drawn, report["recommended"], name, scale, width=360, height=380)
-        if drawn
-        else None,
+        "rows": [_curve_row(page, each, scale) for each in curves],
+        "sentences": [say.told(each["sentence"]) for each in curves if each["doubled"] is None],
+        "notes": [say.told(note) for note in study["notes"]],
+        "wide": draw(860, 420),
+        "narrow": draw(360, 380),
     }
 
 
-def _curve_finding(chosen: Mapping[str, Any] | None, recommended: str, notes: Sequence[str]) -> str:
+def _curve_finding(page: Page, chosen: Mapping[str, Any] | None, notes: Sequence[str]) -> str:
+    say, recommended = page.say, page.report["recommended"]
     if chosen is not None:
-        return str(chosen["sentence"]) + "."
-    why = next((note for note in notes if note.startswith(recommended)), "")
-    return (why or f"{recommended} was not trained on fewer rows; the others below were") + "."
+        return say.told(chosen["sentence"]) + say(".")
+    why = next((note for note in notes if note.startswith(recommended)), None)
+    if why is not None:
+        return say.told(why) + say(".")
+    return say("{name} was not trained on fewer rows; the others below were.", name=recommended)
 
 
-def _curve_row(each: Mapping[str, Any], scale: written.Scale) -> dict[str, Any]:
+def _curve_row(page: Page, each: Mapping[str, Any], scale: written.Scale) -> dict[str, Any]:
     decimals = scale.decimals(each["doubled"])
     doubled, gain, before = each["doubled"], each["gain"], each["backtest"]
     return {
@@ -99,7 +121,10 @@ def _curve_row(each: Mapping[str, Any], scale: written.Scale) -> dict[str, Any]:
         "gain": gain
         and f"{scale.signed(gain['value'])} [{scale.signed(gain['low'])}, {scale.signed(gain['high'])}]",
         "backtest": before
-        and f"{scale.bare(before['value'], decimals)} {scale.bounds(before, decimals)}; "
-        f"it was {scale.bare(before['measured'], decimals)}",
-        "held": None if before is None else "held" if before["held"] else "missed",
+        and page.say(
+            "{value}; it was {measured}",
+            value=f"{scale.bare(before['value'], decimals)} {scale.bounds(before, decimals)}",
+            measured=scale.bare(before["measured"], decimals),
+        ),
+        "held": None if before is None else page.say("held") if before["held"] else page.say("missed"),
     }

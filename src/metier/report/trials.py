@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metier.report import numbers as written
+from metier.report.section import Page
 
 # The rungs of `searched.v1`.
 RUNGS = ("a third of the rows, once", "all rows, once", "trained whole")
@@ -12,7 +13,7 @@ RUNGS = ("a third of the rows, once", "all rows, once", "trained whole")
 STANDS_FOR = {"trials": ("trials",), "ingredients": ("ingredients", "kept", "soup", "ensemble", "comparison")}
 
 
-def tables_of(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def tables_of(page: Page, facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Give the tables that stand for facts of a candidate, by the names of these facts.
 
     Returns
@@ -23,89 +24,97 @@ def tables_of(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     tables = {}
     trials = facts.get("trials") or []
     if trials and "rung" in trials[0]:
-        tables["trials"] = _searched(trials, facts.get("params") or {})
+        tables["trials"] = _searched(page, trials, facts.get("params") or {})
     elif trials and "reciprocal_rank" in trials[0]:
-        tables["trials"] = _searches(trials)
+        tables["trials"] = _searches(page, trials)
     if facts.get("ingredients"):
-        tables["ingredients"] = _soup(facts)
+        tables["ingredients"] = _soup(page, facts)
     return tables
 
 
-def _searched(trials: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> dict[str, Any]:
+def _searched(page: Page, trials: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> dict[str, Any]:
     """The trials of `searched.v1`: those that came furthest first, the better before the worse."""
+    say = page.say
     ranked = sorted(trials, key=lambda one: (-one["rung"], -one["score"], one["number"]))
     rows = [
         [
             written.plain(one["number"]),
-            _settings(one["params"]),
-            RUNGS[one["rung"]] + (", kept" if one["rung"] == 2 and one["params"] == kept else ""),
+            _settings(page, one["params"]),
+            say(RUNGS[one["rung"]]) + (say(", kept") if one["rung"] == 2 and one["params"] == kept else ""),
             f"{one['score']:.4f}",
             written.seconds(one["seconds"]),
         ]
         for one in ranked
     ]
     columns = [
-        ("trial", True),
-        ("settings", False),
-        ("how far", False),
-        ("validation", True),
-        ("time", True),
+        (say("trial"), True),
+        (say("settings"), False),
+        (say("how far"), False),
+        (say("validation"), True),
+        (say("time"), True),
     ]
-    note = "Trial 0 has the defaults. Scores of different stages cannot be compared: they were trained on different rows."
-    return {"title": "Trials of the search", "columns": columns, "rows": rows, "note": note}
+    note = say(
+        "Trial 0 has the defaults. Scores of different stages cannot be compared: they were trained on different rows."
+    )
+    return {"title": say("Trials of the search"), "columns": columns, "rows": rows, "note": note}
 
 
-def _settings(params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {written.plain(value)}" for name, value in params.items()) or "the defaults"
+def _settings(page: Page, params: Mapping[str, Any]) -> str:
+    named = ", ".join(f"{name} {page.plain(value)}" for name, value in params.items())
+    return named or page.say("the defaults")
 
 
-def _searches(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _searches(page: Page, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The searches that `retrieve_rerank.v1` compared."""
+    say = page.say
     rows = [
         [
-            " and ".join(one["ways"]),
-            f"the first {one['candidates']}" if one["reranks"] else "no",
+            " + ".join(one["ways"]),
+            say("the first {n}", n=one["candidates"]) if one["reranks"] else say("no"),
             f"{one['reciprocal_rank']:.4f}",
         ]
         for one in trials
     ]
-    columns = [("retrieved by", False), ("reranked", False), ("MRR on validation", True)]
-    return {"title": "Searches compared", "columns": columns, "rows": rows, "note": None}
+    columns = [(say("retrieved by"), False), (say("reranked"), False), (say("MRR on validation"), True)]
+    return {"title": say("Searches compared"), "columns": columns, "rows": rows, "note": None}
 
 
-def _soup(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _soup(page: Page, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The ingredients of `soup.v1`, what came of them, and what their answers averaged would be."""
+    say = page.say
     rows = [
         [
             written.plain(number),
             written.plain(one["recipe"].get("learning_rate")),
             written.plain(one["recipe"].get("random_state")),
-            "yes" if number in facts["kept"] else "no",
+            say("yes" if number in facts["kept"] else "no"),
             *_figures(one),
         ]
         for number, one in enumerate(facts["ingredients"])
     ]
     rows += [
-        [name, "", "", "", *_figures(facts[key])]
+        [say(name), "", "", "", *_figures(facts[key])]
         for name, key in (("the soup", "soup"), ("answers averaged", "ensemble"))
         if key in facts
     ]
     columns = [
-        ("ingredient", False),
-        ("learning rate", True),
-        ("seed", True),
-        ("in the soup", False),
-        ("log-loss", True),
-        ("accuracy %", True),
+        (say("ingredient"), False),
+        (say("learning rate"), True),
+        (say("seed"), True),
+        (say("in the soup"), False),
+        (say("log-loss"), True),
+        (say("accuracy") + " %", True),
     ]
     found = facts.get("comparison")
-    note = found and (
-        f"On validation the soup gains {written.signed_points(found['difference'])} points of accuracy over "
-        f"its best ingredient [{written.signed_points(found['low'])}, "
-        f"{written.signed_points(found['high'])}], {written.p_value(found['p_value'])}. An average of the "
-        "predictions would cost as many passes as there are ingredients."
+    note = found and say(
+        "On validation the soup gains {gain} points of accuracy over its best ingredient [{low}, {high}], {p}. An average "
+        "of the predictions would cost as many passes as there are ingredients.",
+        gain=written.signed_points(found["difference"]),
+        low=written.signed_points(found["low"]),
+        high=written.signed_points(found["high"]),
+        p=written.p_value(found["p_value"]),
     )
-    return {"title": "Ingredients of the soup", "columns": columns, "rows": rows, "note": note}
+    return {"title": say("Ingredients of the soup"), "columns": columns, "rows": rows, "note": note}
 
 
 def _figures(one: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,9 @@ from metier.runs.stored_answers import StoredAnswers
 from metier.selection.scores import Scores
 
 CONFUSED_LABELS = 12
+CONFUSIONS = 20
 MISTAKES = 20
+MOST_THRESHOLDS = 60  # Points of the curve; between two of them nothing could be seen.
 
 
 def is_one_label(scores: Scores, answers: StoredAnswers) -> bool:
@@ -34,6 +36,7 @@ def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> d
         "answer": task.answer.name,
         "input": task.input.name,
     }
+    facts["coverage"] = _coverage(scores, tested.answers)
     if not is_one_label(scores, tested.answers):
         return facts | {
             "kind": "answers",
@@ -43,12 +46,13 @@ def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> d
     truth, labels = scores.codes, task.labels
     probabilities = tested.answers.probabilities
     predicted = probabilities.argmax(axis=1)
+    pairs = confusions(truth, predicted, labels, most=CONFUSIONS)
     return facts | {
         "kind": "labels",
         "reliability": reliability(probabilities, truth),
         "calibration_error": float(calibration_error(probabilities, truth)),
-        "confusions": confusions(truth, predicted, labels, most=20),
-        "confusion_matrix": _confusion_matrix(truth, predicted, labels),
+        "confusions": pairs,
+        "confusion_matrix": _confusion_matrix(truth, predicted, labels, pairs),
         "per_label": per_label(truth, predicted, labels),
         "mistakes": _mistakes(items, truth, tested, labels),
     }
@@ -86,14 +90,52 @@ def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, 
     ]
 
 
-def _confusion_matrix(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    wrong = truth != predicted
-    blame = np.bincount(truth[wrong], minlength=len(labels)) + np.bincount(
-        predicted[wrong], minlength=len(labels)
-    )
-    shown = np.sort(np.argsort(-blame, kind="stable")[:CONFUSED_LABELS])
-    counts = [[int(np.sum((truth == row) & (predicted == column))) for column in shown] for row in shown]
-    return {"labels": [labels[index] for index in shown], "counts": counts}
+def _confusion_matrix(
+    truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str], pairs: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Count the answers of the labels of the most frequent confusions, so that each pair has its cell."""
+    index, shown = {label: place for place, label in enumerate(labels)}, set[int]()
+    for pair in pairs:
+        both = shown | {index[pair["truth"]], index[pair["predicted"]]}
+        if len(both) > CONFUSED_LABELS:
+            break
+        shown = both
+    order = sorted(shown)
+    counts = [[int(np.sum((truth == row) & (predicted == column))) for column in order] for row in order]
+    return {"labels": [labels[place] for place in order], "counts": counts}
+
+
+def confidence_of(scores: Scores, answers: StoredAnswers) -> np.ndarray | None:
+    """Give how confident each answer is, 0 to 1, of shape (n_rows,); None where answers have no probability."""
+    if answers.probabilities is not None and is_one_label(scores, answers):
+        return np.asarray(answers.probabilities.max(axis=1), dtype=np.float64)
+    if answers.records and "probability" in scores.task.answer.record:
+        return np.array([record["probability"] for record in answers.records], dtype=np.float64)
+    return None
+
+
+def _coverage(scores: Scores, answers: StoredAnswers) -> list[dict[str, Any]] | None:
+    """Give the share of rows at or above each threshold, and how many of them are answered right (El-Yaniv and
+    Wiener, 2010)."""
+    confidence = confidence_of(scores, answers)
+    if confidence is None or not len(confidence):
+        return None
+    pairs = zip(scores.targets, answers.predicted, strict=True)
+    right = np.array([scores.task.answer.is_right(*pair) for pair in pairs])
+    order = np.argsort(-confidence, kind="stable")
+    sure, hits = confidence[order], np.cumsum(right[order])
+    # Rows of the same confidence are above a threshold together.
+    ends = np.append(np.flatnonzero(np.diff(sure)), len(sure) - 1)
+    kept = ends[np.unique(np.linspace(0, len(ends) - 1, MOST_THRESHOLDS).round().astype(int))]
+    return [
+        {
+            "threshold": float(sure[end]),
+            "rows": int(end) + 1,
+            "coverage": float((end + 1) / len(sure)),
+            "accuracy": float(hits[end] / (end + 1)),
+        }
+        for end in kept
+    ]
 
 
 def _mistakes(

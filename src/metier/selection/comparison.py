@@ -71,6 +71,9 @@ class Comparison:
         Seconds that it took to measure what a candidate's answers cost, by name.
     answering : dict of str to float
         Seconds for one row, of many that a candidate answered with all threads, by name.
+    not_refitted : dict of str to dict
+        Why candidates were not trained again on train + validation: `needed_seconds` and `left_seconds`, or `why` it
+        failed.
     """
 
     run: RunFolder
@@ -85,6 +88,7 @@ class Comparison:
     n_test: int = 0
     measuring: dict[str, float] = field(default_factory=dict)
     answering: dict[str, float] = field(default_factory=dict)
+    not_refitted: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def settings(self) -> TrainSettings:
@@ -387,6 +391,7 @@ class Comparison:
         if outcome.status == "failed":
             kept = f"{entry.name}: the refit failed, the model trained on train is kept: {outcome.why}"
             self.run.log(kept)
+            self.not_refitted[entry.name] = {"why": outcome.why}
             self.listener(Progress(kept, 1, 1, unit=""))
 
     def _refit_one(self, entry: Entry, method: Method, fraction: float) -> Entry:

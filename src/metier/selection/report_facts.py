@@ -5,19 +5,25 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from itertools import pairwise
 from typing import Any
 
 from metier.audit import Audit
 from metier.data.rows import Rows
-from metier.evaluation import calibration_error, describe_metric, higher_is_better, log_loss
+from metier.evaluation import (
+    calibration_error,
+    describe_metric,
+    higher_is_better,
+    log_loss,
+)
 from metier.machine import describe_machine
 from metier.runs.run_folder import Entry, plain
 from metier.runs.stored_answers import StoredAnswers
+from metier.selection.against_each import against_each
 from metier.selection.answer_facts import detail_of, is_one_label
 from metier.selection.comparison import Comparison
 from metier.selection.recommendation import Recommendation
 from metier.selection.scores import Scores, ranking_scores
+from metier.selection.slices import slice_facts
 from metier.tasks.task import Task
 
 FORMAT = "metier.report.v1"
@@ -84,10 +90,14 @@ def build_report(
         "validation": comparison.scores,
         "test": comparison.scores_on(test, origin="The test rows"),
     }
-    metric = comparison.task.primary_metric
+    metric, chosen = comparison.task.primary_metric, recommendation.name
     candidates = [_candidate(entry, comparison, judges, tested) for entry in comparison.entries]
     sign = -1.0 if higher_is_better(metric) else 1.0
     candidates.sort(key=lambda one: sign * one["test"][metric]["value"] if one["test"] else float("inf"))
+    tolerance, seed = comparison.settings.tolerance, comparison.settings.random_state
+    ranked = [one["name"] for one in candidates if one["test"]]
+    answers = {name: tested[name].answers.predicted for name in ranked}
+    against = against_each(chosen, answers, judges["test"], tolerance=tolerance)
     return {
         "format": FORMAT,
         "run": str(comparison.run.path),
@@ -99,19 +109,19 @@ def build_report(
             name: _kind_of(name)
             for name in (*comparison.scores.metrics, *_rankings(comparison.task, candidates))
         },
-        "recommended": recommendation.name,
+        "recommended": chosen,
         "recommendation": recommendation.sentence,
         "reasons": list(recommendation.reasons),
         "data": _data(comparison, test, language) | {"language_shares": audit.facts["language_shares"]},
         "audit": audit.as_dict()["findings"],
         "candidates": candidates,
-        "comparisons": _comparisons(
-            [one["name"] for one in candidates if one["test"]], recommendation.name, judges["test"], tested
-        ),
+        "decision": _decision(comparison, recommendation, judges["validation"]),
+        "refit": _refit(comparison),
+        "against": against,
+        "comparisons": [{"a": chosen, "b": name, "metric": metric, **facts} for name, facts in against.items()],
         "cascade": _cascade(comparison, tested),
-        "detail": detail_of(
-            recommendation.name, judges["test"], comparison.task.items(test), tested[recommendation.name]
-        ),
+        "detail": detail_of(chosen, judges["test"], comparison.task.items(test), tested[chosen]),
+        "slices": slice_facts(judges["test"], test, answers[chosen], random_state=seed),
         "settings": comparison.settings.model_dump(mode="json"),
         "versions": versions(),
         "machine": describe_machine().as_dict(),
@@ -170,7 +180,7 @@ def _candidate(
         "fraction": entry.fraction,
         "validation": None,
         "test": None,
-        "train_seconds": entry.train_seconds,
+        "train_seconds": _train_seconds(entry, comparison),
         "latency_ms": None,
         "rows_per_second": None,
         "size_bytes": None,
@@ -187,19 +197,36 @@ def _candidate(
     return facts | entry.cost
 
 
-def _comparisons(
-    names: Sequence[str], recommended: str, judge: Scores, tested: dict[str, Tested]
-) -> list[dict[str, Any]]:
-    """Neighbours of the leaderboard, then the recommended one against the first."""
-    metric = judge.task.primary_metric
-    predicted = {name: tested[name].answers.predicted for name in names}
-    pairs = list(pairwise(names))
-    if names and recommended != names[0] and (names[0], recommended) not in pairs:
-        pairs.append((names[0], recommended))
-    return [
-        {"a": a, "b": b, "metric": metric, **asdict(judge.compare(metric, predicted[a], predicted[b]))}
-        for a, b in pairs
-    ]
+def _decision(comparison: Comparison, recommendation: Recommendation, judge: Scores) -> dict[str, Any]:
+    """What the choice went by: the validation rows, the best on them, and how far the chosen one is from it."""
+    best, chosen = recommendation.best, recommendation.name
+    facts: dict[str, Any] = {
+        "rows": len(judge.targets),
+        "best": best,
+        "tolerance": comparison.settings.tolerance,
+        "against_best": None,
+    }
+    if best == chosen:
+        return facts
+    answers = {name: comparison.run.answers(name, "validation").predicted for name in (chosen, best)}
+    found = against_each(chosen, answers, judge, tolerance=comparison.settings.tolerance)
+    return facts | {"against_best": found[best]}
+
+
+def _refit(comparison: Comparison) -> dict[str, Any]:
+    """Which models were trained again on train + validation, and why others were not."""
+    models = [entry for entry in comparison.trained if not entry.members]
+    return {
+        "is_wanted": comparison.settings.refit,
+        "done": [entry.name for entry in models if entry.trained_on != "train"],
+        "left_out": comparison.not_refitted,
+    }
+
+
+def _train_seconds(entry: Entry, comparison: Comparison) -> float:
+    """Seconds of everything that had to be trained for a candidate: of an ensemble, its members too."""
+    models = comparison.models_of(entry.name) if entry.members else set()
+    return entry.train_seconds + sum(one.train_seconds for one in comparison.entries if one.name in models)
 
 
 def _cascade(comparison: Comparison, tested: dict[str, Tested]) -> dict[str, Any] | None:
@@ -208,6 +235,7 @@ def _cascade(comparison: Comparison, tested: dict[str, Tested]) -> dict[str, Any
         facts = builder.certificate_facts()
         if facts is None:
             continue
+        facts["name"] = name
         if facts["threshold"] is not None and name in tested:
             answered = Counter(tested[name].answered_by)
             facts["kept_fraction_test"] = answered[facts["stages"][0]] / max(1, sum(answered.values()))
@@ -222,7 +250,12 @@ def _data(comparison: Comparison, test: Rows, language: str) -> dict[str, Any]:
         "language": language,
         "rows": {"train": len(comparison.train), "validation": len(comparison.validation), "test": len(test)},
         "labels": list(comparison.task.labels),
-        "label_counts": _label_counts(comparison),
+        "label_counts": _label_counts(comparison.task, comparison.train),
+        "label_counts_by_split": {
+            "train": _label_counts(comparison.task, comparison.train),
+            "validation": _label_counts(comparison.task, comparison.validation),
+            "test": _label_counts(comparison.task, test),
+        },
         "text_column": comparison.train.roles.text,
         "label_column": comparison.train.roles.label,
         "notes": list(comparison.train.notes),
@@ -230,11 +263,11 @@ def _data(comparison: Comparison, test: Rows, language: str) -> dict[str, Any]:
     }
 
 
-def _label_counts(comparison: Comparison) -> dict[str, int]:
-    """How many training rows have each label, or hold a span of each type."""
+def _label_counts(task: Task, rows: Rows) -> dict[str, int]:
+    """How many rows have each label, or hold a span of each type."""
     counts: Counter[str] = Counter()
-    for target in comparison.task.targets(comparison.train):
+    for target in task.targets(rows):
         parts = [target] if isinstance(target, str) else target if isinstance(target, list) else []
         labels = {part if isinstance(part, str) else part[-1] for part in parts if not isinstance(part, dict)}
-        counts.update(label for label in labels if label in comparison.task.labels)
+        counts.update(label for label in labels if label in task.labels)
     return dict(counts.most_common())

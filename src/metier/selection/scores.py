@@ -72,14 +72,22 @@ class Scores:
         found = find_measure(self._measure(metric))
         return found.of_rows(found.statistics(truth, answers))
 
-    def interval(self, metric: str, predicted: Sequence[Any], *, random_state: int = 0) -> Interval:
-        """Give a figure with its 95 % bootstrap interval."""
+    def interval(
+        self, metric: str, predicted: Sequence[Any], *, random_state: int = 0, level: float = 0.95
+    ) -> Interval:
+        """Give a figure with its bootstrap interval."""
         return interval_of(
             self._measure(metric),
             *self._comparable(metric, predicted),
             random_state=random_state,
+            level=level,
             groups=self.groups,
         )
+
+    def part(self, rows: np.ndarray) -> "Scores":
+        """Give how answers to some of the rows are judged, by the positions of these rows."""
+        groups = None if self.groups is None else self.groups[rows]
+        return replace(self, targets=[self.targets[int(row)] for row in rows], groups=groups)
 
     def compare(self, metric: str, a: Sequence[Any], b: Sequence[Any]) -> Comparison:
         """Compare two sets of answers to the same rows."""

@@ -1,0 +1,95 @@
+"""The words of the report in its languages.
+
+English is the key, as in gettext: what a section says stands there in English, and `zh.yaml` has the same sentences in
+Chinese, placeholders included. Sentences that other packages wrote into `report.json` (findings of the check, notes, why
+a candidate was dropped) are English there and are recognised by their templates; one that no template fits stays as it
+is. Names, labels and texts are never translated.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+LANGUAGES = ("en", "zh")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the report says, in one language.
+
+    Parameters
+    ----------
+    language : {"en", "zh"}
+    """
+
+    language: str = "en"
+
+    def __call__(self, english: str, /, **values: Any) -> str:
+        """Give a text in the language, its placeholders filled."""
+        return self._table["page"].get(english, english).format(**values)
+
+    def told(self, sentence: str | None) -> str:
+        """Give a sentence that was written in English elsewhere; as it is where no template fits."""
+        if not sentence or self.language == "en":
+            return sentence or ""
+        for english, template, own in _patterns(self.language):
+            found = english.fullmatch(sentence)
+            if found is not None:
+                parts = {name: self._part(part) for name, part in found.groupdict().items()}
+                return own.format(**parts) if template else own
+        return sentence
+
+    @property
+    def _table(self) -> Mapping[str, Mapping[str, str]]:
+        return _table(self.language)
+
+    def _part(self, text: str) -> str:
+        """A part may be a word of ours, or a sentence again: the reason in a note."""
+        return self._table["parts"].get(text) or self.told(text)
+
+
+ENGLISH = Words()
+
+
+def cut(text: str, longest: int, say: Words) -> str:
+    """Cut a text that would bury its neighbours, and say how long it was."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest].rstrip()} … {say('({n} characters)', n=f'{len(text):,}')}"
+
+
+@cache
+def _table(language: str) -> Mapping[str, Mapping[str, str]]:
+    if language == "en":
+        return {"page": {}, "told": {}, "parts": {}}
+    text = files("metier.report").joinpath(f"{language}.yaml").read_text(encoding="utf-8")
+    table: Mapping[str, Mapping[str, str]] = yaml.load(text, Loader=yaml.CSafeLoader)
+    return table
+
+
+@cache
+def _patterns(language: str) -> list[tuple[re.Pattern[str], bool, str]]:
+    """Give the templates of foreign sentences, those with more fixed text first."""
+    told = _table(language)["told"]
+    ranked = sorted(told, key=lambda english: -len(_PLACEHOLDER.sub("", english)))
+    return [(_pattern(english), "{" in english, told[english]) for english in ranked]
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    """Make a pattern of a template: `{n}` is any text, `(s|)` a choice of endings."""
+    parts = re.split(r"(\{\w+\}|\([^()]*\|[^()]*\))", english)
+    return re.compile("".join(_as_pattern(part) for part in parts), re.S)
+
+
+def _as_pattern(part: str) -> str:
+    if _PLACEHOLDER.fullmatch(part):
+        return f"(?P<{part[1:-1]}>.+?)"
+    if part.startswith("(") and "|" in part:
+        return f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
+    return re.escape(part)
