@@ -59,13 +59,13 @@ def decided(page: Page) -> str:
     found = decision["against_best"]
     if found is None:
         return say(
-            "Chosen on the {rows} validation rows: the best {metric} of {candidates} candidates.",
-            rows=written.count(decision["rows"]),
+            "Chosen on {rows}: the best {metric} of {candidates} candidates.",
+            rows=_rows(page, decision["rows"]),
             metric=page.metric,
             candidates=len(page.trained),
         )
     facts = {
-        "rows": written.count(decision["rows"]),
+        "rows": _rows(page, decision["rows"]),
         "best": decision["best"],
         "gap": page.gap(abs(found["difference"])),
         "bounds": page.difference_bounds(found),
@@ -75,15 +75,24 @@ def decided(page: Page) -> str:
     }
     if found["chance_worse"] < TIED_BELOW:
         return say(
-            "Chosen on the {rows} validation rows: statistically tied there with {best}, the best ({gap} behind "
+            "Chosen on {rows}: statistically tied there with {best}, the best ({gap} behind "
             "{bounds}; {chance} chance of being more than {tolerance} worse), and cheaper: {times} a row.",
             **facts,
         )
     return say(
-        "Chosen on the {rows} validation rows: cheaper than {best}, the best there ({times} a row), and not shown "
+        "Chosen on {rows}: cheaper than {best}, the best there ({times} a row), and not shown "
         "worse: {gap} behind {bounds}, with a {chance} chance of being more than {tolerance} worse.",
         **facts,
     )
+
+
+def _rows(page: Page, rows: Mapping[str, int]) -> str:
+    counts = {split: written.count(number) for split, number in rows.items()}
+    if rows["out_of_fold"]:
+        return page.say(
+            "{validation} validation rows and {out_of_fold} training rows answered out of fold", **counts
+        )
+    return page.say("{validation} validation rows", **counts)
 
 
 def _tested(page: Page) -> list[str]:

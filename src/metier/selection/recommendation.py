@@ -8,7 +8,7 @@ by more than the tolerance; else it is called cheaper and not shown to be worse,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -87,12 +87,18 @@ class Evidence:
             found |= self._of_all.against_best(metric, wide, best.name, tolerance)
         return found
 
+    def n_rows(self, *candidates: Answered) -> dict[str, int]:
+        """Count the rows that some candidates are compared on."""
+        found = {"validation": len(self.validation.targets), "out_of_fold": 0}
+        if self.out_of_fold is None or any(one.out_of_fold is None for one in candidates):
+            return found
+        return found | {"out_of_fold": len(self.out_of_fold.targets)}
+
     def rows(self, *candidates: Answered) -> str:
         """Say which rows some candidates are compared on."""
-        n_validation = len(self.validation.targets)
-        if self.out_of_fold is None or any(one.out_of_fold is None for one in candidates):
-            return f"{n_validation:,} validation rows"
-        return f"{n_validation:,} validation rows and {len(self.out_of_fold.targets):,} out-of-fold"
+        found = self.n_rows(*candidates)
+        further = f" and {found['out_of_fold']:,} out-of-fold" if found["out_of_fold"] else ""
+        return f"{found['validation']:,} validation rows{further}"
 
     @property
     def _of_all(self) -> Scores:
@@ -118,12 +124,18 @@ class Recommendation:
         The whole in one sentence.
     reasons : tuple of str
         What each other candidate lost by, one sentence each.
+    rows : dict of str to int
+        How many rows the two were compared on: `validation` and `out_of_fold`.
+    against : Against or None
+        The candidate to ship compared with the best; None where it is the best.
     """
 
     name: str
     best: str
     sentence: str
     reasons: tuple[str, ...]
+    rows: dict[str, int] = field(default_factory=dict)
+    against: Against | None = None
 
     def __str__(self) -> str:
         return self.sentence
@@ -177,7 +189,14 @@ def recommend(
         for one in candidates
         if one is not chosen
     )
-    return Recommendation(chosen.name, best.name, sentence + (f"; {detail}" if detail else ""), reasons)
+    return Recommendation(
+        chosen.name,
+        best.name,
+        sentence + (f"; {detail}" if detail else ""),
+        reasons,
+        evidence.n_rows(chosen, best),
+        against.get(chosen.name),
+    )
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def build_report(
         "data": _data(comparison, test, language) | {"language_shares": audit.facts["language_shares"]},
         "audit": audit.as_dict()["findings"],
         "candidates": candidates,
-        "decision": _decision(comparison, recommendation, judges["validation"]),
+        "decision": _decision(comparison, recommendation),
         "refit": _refit(comparison),
         "against": against,
         "comparisons": [{"a": chosen, "b": name, "metric": metric, **facts} for name, facts in against.items()],
@@ -197,20 +197,15 @@ def _candidate(
     return facts | entry.cost
 
 
-def _decision(comparison: Comparison, recommendation: Recommendation, judge: Scores) -> dict[str, Any]:
-    """What the choice went by: the validation rows, the best on them, and how far the chosen one is from it."""
-    best, chosen = recommendation.best, recommendation.name
-    facts: dict[str, Any] = {
-        "rows": len(judge.targets),
-        "best": best,
+def _decision(comparison: Comparison, recommendation: Recommendation) -> dict[str, Any]:
+    """What the choice went by: the rows, the best on them, and how far the chosen one is from it."""
+    found = recommendation.against
+    return {
+        "rows": recommendation.rows,
+        "best": recommendation.best,
         "tolerance": comparison.settings.tolerance,
-        "against_best": None,
+        "against_best": None if found is None else asdict(found),
     }
-    if best == chosen:
-        return facts
-    answers = {name: comparison.run.answers(name, "validation").predicted for name in (chosen, best)}
-    found = against_each(chosen, answers, judge, tolerance=comparison.settings.tolerance)
-    return facts | {"against_best": found[best]}
 
 
 def _refit(comparison: Comparison) -> dict[str, Any]:
