@@ -1,14 +1,15 @@
 """The page of a report: built from real answers of small models, then read back as a browser would."""
 
+import base64
 import copy
 import csv
+import hashlib
 import json
 import re
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,24 @@ def comparison(a: str, b: str, truth: np.ndarray, predicted: dict[str, np.ndarra
         "high": float(high),
         "p_value": float(p),
         "verdict": verdict,
+    }
+
+
+def compared(
+    chosen: str, ranked: list[str], truth: np.ndarray, predicted: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """The recommended candidate against each other one, and what the choice went by."""
+    against = {
+        name: comparison(chosen, name, truth, predicted) | {"chance_worse": 0.25}
+        for name in ranked
+        if name != chosen
+    }
+    best = next(name for name in ranked if name != chosen)
+    rows = {"validation": len(truth) // 2, "out_of_fold": 0}
+    return {
+        "against": against,
+        "comparisons": list(against.values()),
+        "decision": {"rows": rows, "best": best, "tolerance": 0.01, "against_best": against[best]},
     }
 
 
@@ -242,7 +261,12 @@ def run_race(
         },
         "audit": findings_about(texts, test_texts),
         "candidates": candidates,
-        "comparisons": [comparison(a, b, truth, predicted) for a, b in pairwise(ranked)],
+        **compared("tfidf_linear.v1", ranked, truth, predicted),
+        "refit": {
+            "is_wanted": True,
+            "done": ["tfidf_linear.v1"],
+            "left_out": {"static.v1": {"needed_seconds": 50.0, "left_seconds": 12.0}},
+        },
         "cascade": {
             "stages": ["bayes.v1", "average.v1"],
             "threshold": 0.83,
@@ -362,7 +386,7 @@ class Page(HTMLParser):
             self.faults.append(f"</{tag}> at {self.getpos()} closes something else")
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in ("style", "script"):
             self.words.append(data)
 
 
@@ -379,7 +403,8 @@ def read(report: dict[str, Any]) -> Page:
         else:
             assert name == "style"
             assert re.fullmatch(r"--(heat|share):[01]\.\d+", value)
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
+    assert_only_our_script_may_run(html)
     assert not re.search(r"https?:|url\(|@import|//[a-z]", html)
     assert len(html.encode()) < 500_000
     for picture in re.findall(r"<svg.*?</svg>", html, re.S):
@@ -388,6 +413,15 @@ def read(report: dict[str, Any]) -> Page:
         assert root.get("aria-label")
         assert not re.search(r"nan|inf\b", picture)
     return page
+
+
+def assert_only_our_script_may_run(html: str) -> None:
+    """The one script is the one that the content policy names, wherever a text of a stranger stands."""
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.S)
+    own = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert f"script-src 'sha256-{own}'" in policy.replace("&#39;", "'")
+    assert "unsafe-inline" not in policy.split("script-src")[1]
 
 
 def squeezed(text: str) -> str:
@@ -476,6 +510,7 @@ def test_one_candidate_has_nothing_to_be_compared_with(banking):
     report |= {
         "candidates": report["candidates"][3:4],
         "comparisons": [],
+        "against": {},
         "cascade": None,
         "audit": [],
         "reasons": [],
@@ -588,10 +623,11 @@ def test_comparisons_name_the_better_one(banking):
         "low": -0.05,
         "high": -0.012,
     }
-    report["comparisons"] = [pair | {"p_value": 0.0004, "verdict": "b is better"}]
+    pair |= {"p_value": 0.0004, "verdict": "b is better", "chance_worse": 0.98}
+    report["comparisons"] = [pair]
     text = read(report).text
     assert "two.v1 has a better macro-F1 than one.v1" in text
-    assert "−3.1 points [−5.0, −1.2], p < 0.001" in text
+    assert "−3.1 points [−5.0, −1.2], p < 0.001, 98 % chance that one.v1 is more than 1 point worse" in text
 
 
 def test_the_page_is_the_same_from_json(banking):

@@ -18,4 +18,4 @@ from metier.tasks.ner import NamedEntities
 )
 def test_a_task_is_called_by_its_whole_name(facts, title):
     report = json.loads((Path(__file__).parent / "small_report.json").read_text("utf-8"))
-    assert f"<span>{title} of " in page.render_report(report | facts)
+    assert f"<span>{title} · " in page.render_report(report | facts)

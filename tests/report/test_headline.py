@@ -1,0 +1,117 @@
+"""The conclusion of a run: the same figures as the leaderboard, and the rows that each claim stands on."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from metier.report.headline import conclusion, why_not
+from metier.report.section import Page
+
+SMALL = json.loads((Path(__file__).parent / "small_report.json").read_text("utf-8"))
+LINEAR, MAJORITY = "tfidf_linear.v1", "majority.v1"
+
+
+def said(report):
+    return " ".join(conclusion(Page(report)))
+
+
+@pytest.fixture
+def report():
+    return copy.deepcopy(SMALL)
+
+
+def candidate(report, name):
+    return next(one for one in report["candidates"] if one["name"] == name)
+
+
+def choose(report, name, *, chance_worse):
+    """Let the cheaper one be recommended though the other is the best on validation."""
+    against = {
+        "difference": -0.004,
+        "low": -0.012,
+        "high": 0.003,
+        "p_value": 0.4,
+        "verdict": "no difference shown",
+    }
+    against["chance_worse"] = chance_worse
+    report["recommended"] = name
+    report["decision"] |= {"best": LINEAR, "against_best": against}
+    report["against"] = {LINEAR: against}
+
+
+def test_each_claim_names_its_rows_and_the_refit_is_told(report):
+    text = said(report)
+    assert (
+        "Chosen on 71 validation rows and 288 training rows answered out of fold: the best accuracy of 2"
+        in text
+    )
+    assert "On the 240 test rows, predicted once after the choice: accuracy 98.8 %" in text
+    assert "After the choice it was trained again on train + validation (refit)" in text
+
+
+@pytest.mark.parametrize(
+    ("refit", "expected"),
+    [
+        ({"is_wanted": False, "done": [], "left_out": {}}, "No refit was asked for"),
+        (
+            {
+                "is_wanted": True,
+                "done": [],
+                "left_out": {LINEAR: {"needed_seconds": 75.0, "left_seconds": 12.2}},
+            },
+            "was not trained again on train + validation: that would have taken 1 min 15 s, and 12 s were left",
+        ),
+        (
+            {"is_wanted": True, "done": [], "left_out": {LINEAR: {"why": "the disk is full."}}},
+            "the refit failed (the disk is full).",
+        ),
+    ],
+)
+def test_a_refit_that_did_not_happen_says_why(report, refit, expected):
+    report["refit"] = refit
+    assert expected in said(report)
+
+
+def test_an_ensemble_names_the_members_that_were_not_trained_again(report):
+    candidate(report, LINEAR)["members"] = [MAJORITY]
+    report["refit"] = {"is_wanted": True, "done": [], "left_out": {}}
+    assert "majority.v1 was not trained again" in said(report)
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"), [(0.04, "statistically tied there with tfidf_linear.v1"), (0.3, "not shown worse")]
+)
+def test_tied_is_said_only_where_there_is_little_chance_of_worse(report, chance, expected):
+    choose(report, MAJORITY, chance_worse=chance)
+    text = said(report)
+    assert expected in text
+    assert f"{chance * 100:.0f} % chance of being more than 1 point worse" in text
+    assert "0.4 points behind [−0.3, +1.2]" in text
+
+
+def test_the_time_of_an_answer_is_the_one_of_the_leaderboard(report):
+    choose(report, MAJORITY, chance_worse=0.3)
+    candidate(report, MAJORITY)["latency_ms"]["mean"] = 0.0123
+    candidate(report, LINEAR)["latency_ms"]["mean"] = 4.56
+    report["recommendation"] = "ship it: at a fifth of its cost"  # Of before the refit: not repeated.
+    assert "0.012 ms against 4.6 ms a row" in said(report)
+    assert "a fifth" not in said(report)
+    assert "(4.6 ms against 0.012 ms a row)" in " ".join(why_not(Page(report)))
+
+
+def test_one_line_on_the_cheaper_and_one_on_the_better(report):
+    cheaper, better = why_not(Page(report))
+    assert cheaper.startswith("Why not the cheaper majority.v1")
+    assert "82.1 points worse on the test rows" in cheaper
+    assert "they show it (p < 0.001)" in cheaper
+    assert better == "Why not a better one? No other candidate has a better accuracy on these rows."
+
+
+def test_one_that_is_both_has_one_line(report):
+    choose(report, MAJORITY, chance_worse=0.3)
+    candidate(report, MAJORITY)["latency_ms"]["mean"] = 50.0
+    (line,) = why_not(Page(report))
+    assert line.startswith("Why not tfidf_linear.v1, which is cheaper")
+    assert "0.4 points better on the test rows [−0.3, +1.2], which do not show a difference (p = 0.40)" in line
