@@ -106,7 +106,7 @@ def test_one_line_on_the_cheaper_and_one_on_the_better(report):
     assert cheaper.startswith("Why not the cheaper majority.v1")
     assert "82.1 points worse on the test rows" in cheaper
     assert "they show it (p < 0.001)" in cheaper
-    assert better == "Why not a better one? No other candidate has a better accuracy on these rows."
+    assert better == "Why not a better one? No other candidate has a better accuracy on the test rows."
 
 
 def test_one_that_is_both_has_one_line(report):

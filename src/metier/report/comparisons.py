@@ -61,7 +61,7 @@ def _evidence(page: Page, pair: Mapping[str, Any]) -> str:
         parts.append(
             page.say(
                 "{chance} chance that {name} is more than {tolerance} worse",
-                chance=written.percent(pair["chance_worse"], 0),
+                chance=written.chance(pair["chance_worse"]),
                 name=pair["a"],
                 tolerance=page.tolerance,
             )

@@ -41,7 +41,9 @@ def why_not(page: Page) -> list[str]:
         if cheaper is None
         else _line(page, "Why not the cheaper {name} ({times} a row)? {verdict}", cheaper),
         page.say(
-            "Why not a better one? No other candidate has a better {metric} on these rows.", metric=page.metric
+            "Why not a better one? No other candidate has a better {metric} on the {split} rows.",
+            metric=page.metric,
+            split=page.say(page.split),
         )
         if better is None
         else _line(page, "Why not {name}, which is better on these rows ({times} a row)? {verdict}", better),
@@ -71,7 +73,7 @@ def decided(page: Page) -> str:
         "bounds": page.difference_bounds(found),
         "times": _two_times(page, page.chosen, page.candidate(decision["best"])),
         "tolerance": page.tolerance,
-        "chance": written.percent(found["chance_worse"], 0),
+        "chance": written.chance(found["chance_worse"]),
     }
     if found["chance_worse"] < TIED_BELOW:
         return say(

@@ -98,6 +98,11 @@ def percent(fraction: float | None, decimals: int = 1) -> str:
     return NOTHING if fraction is None else f"{points(fraction, decimals)} %"
 
 
+def chance(probability: float) -> str:
+    """Write a probability that was counted in samples: `33 %`, `< 1 %`."""
+    return "< 1 %" if probability < 0.01 else percent(probability, 0)
+
+
 def bounds(interval: Mapping[str, float], decimals: int = 1) -> str:
     """Write the ends of an interval of fractions: `[93.2, 94.9]`."""
     return f"[{points(interval['low'], decimals)}, {points(interval['high'], decimals)}]"
