@@ -16,6 +16,8 @@ from dataclasses import dataclass
 # Mean advance of a letter, in em, in the system fonts the page asks for; a little wide, to be safe.
 LETTER_WIDTH_EM = 0.58
 GAP = 9.0  # Pixels between a point's middle and its label.
+# A pixel up or down is as bad as covering so many square pixels of a whisker.
+FURTHER = 8.0
 LEADER_FROM = 12.0  # A label further off its point than this many pixels gets a line to it.
 
 
@@ -60,6 +62,7 @@ def place_labels(
     obstacles: Sequence[Box],
     frame: Box,
     font_px: float = 12.0,
+    crossable: Sequence[Box] = (),
 ) -> list[Label]:
     """Place one label a point, inside the frame and clear of the obstacles wherever there is room.
 
@@ -69,17 +72,21 @@ def place_labels(
     anchors : sequence of (x, y)
         Middles of the points, in pixels.
     obstacles : sequence of Box
-        What no label may cover: points and whiskers.
+        What no label may cover: points.
+    crossable : sequence of Box
+        What a label may cross rather than stand far from its point: whiskers.
     """
     placed: list[Label] = []
     for text, (x, y) in zip(texts, anchors, strict=True):
         taken = [*obstacles, *(label.box for label in placed)]
-        best, least = None, float("inf")
+        best, least = None, (float("inf"), float("inf"))
         for box in _positions(x, y, text_width(text, font_px), font_px * 1.25):
             covered = sum(box.overlap(other) for other in taken) + 4 * box.outside(frame)
-            if covered < least:
-                best, least = box, covered
-            if covered == 0:
+            away = FURTHER * abs((box.top + box.bottom) / 2 - y)
+            cost = (covered, sum(box.overlap(other) for other in crossable) + away)
+            if cost < least:
+                best, least = box, cost
+            if cost == (0, 0):
                 break
         assert best is not None  # There is always a first position.
         placed.append(Label(best, abs((best.top + best.bottom) / 2 - y) > LEADER_FROM))

@@ -16,7 +16,7 @@ from scipy.special import betaincinv
 
 from metier.report import svg
 from metier.report.numbers import Scale, count, milliseconds, percent
-from metier.report.plot_labels import Box, place_labels
+from metier.report.plot_labels import Box, place_labels, text_width
 from metier.report.words import ENGLISH, Words
 
 PERCENT = Scale()
@@ -24,6 +24,7 @@ PERCENT = Scale()
 WORTH_LEAVING_OUT = 3.0
 BAR_WIDTH, BAR_HEIGHT = 150, 20
 FONT_PX = 12.0
+WIDE = 500  # Pixels from which a plot has room to spare.
 # Candidates that lie closer still get this much of a scale, a fraction: noise should look like noise.
 SMALLEST_SPREAD = 0.01
 # A difference past this would flatten the small ones, which are those in doubt.
@@ -190,7 +191,9 @@ def quality_cost_plot(
     frame = Box(52, 14, width - 14, height - 46)
     costs = _cost_range([estimate.cost_ms or 0.0 for estimate in shown])
     to_y = svg.linear(scale, (frame.bottom - 10, frame.top + 10))
-    to_x = svg.logarithmic(costs, (frame.left + 10, frame.right - 10))
+    # Room for the name of the slowest, which is mostly the best, beside its point.
+    room = max(text_width(estimate.name, FONT_PX) for estimate in shown) if width >= WIDE else 0.0
+    to_x = svg.logarithmic(costs, (frame.left + 10, frame.right - 10 - min(room, width / 5)))
     anchors = [
         (to_x(e.cost_ms or 0.0), to_y(e.value) if e.value >= scale[0] else frame.bottom - 8) for e in shown
     ]
@@ -199,7 +202,7 @@ def quality_cost_plot(
         *_cost_axes(frame, costs, to_x, say),
         _frontier(shown, anchors, scale),
     ]
-    obstacles = []
+    obstacles, whiskers = [], []
     for estimate, (x, y) in sorted(zip(shown, anchors, strict=True), key=lambda pair: pair[0].is_recommended):
         kind, radius = ("mark", 6.5) if estimate.is_recommended else ("other", 5)
         obstacles.append(Box(x - 7, y - 7, x + 7, y + 7))
@@ -207,10 +210,10 @@ def quality_cost_plot(
             parts.append(svg.polygon([(x - 6, y - 4), (x + 6, y - 4), (x, y + 6)], kind))
             continue
         top, bottom = to_y(estimate.high), min(to_y(max(estimate.low, scale[0])), frame.bottom)
-        obstacles.append(Box(x - 2, top, x + 2, bottom))
+        whiskers.append(Box(x - 2, top, x + 2, bottom))
         parts += [svg.line((x, top), (x, bottom), f"{kind} whisker"), svg.dot((x, y), radius, kind)]
     texts = [_point_name(estimate, scale, written, say) for estimate in shown]
-    parts += _point_labels(shown, texts, anchors, obstacles=obstacles, frame=frame)
+    parts += _point_labels(shown, texts, anchors, obstacles=obstacles, whiskers=whiskers, frame=frame)
     label = say("{metric} against milliseconds for one answer: ", metric=metric) + "; ".join(
         f"{e.name} {_written(e, written)}, {milliseconds(e.cost_ms)}" for e in shown
     )
@@ -273,12 +276,13 @@ def _point_labels(
     anchors: Sequence[tuple[float, float]],
     *,
     obstacles: Sequence[Box],
+    whiskers: Sequence[Box],
     frame: Box,
 ) -> list[Markup]:
     """Name each point; the recommended first, so that it has the best place."""
     order = sorted(range(len(shown)), key=lambda index: not shown[index].is_recommended)
     named, places = [texts[index] for index in order], [anchors[index] for index in order]
-    labels = place_labels(named, places, obstacles=obstacles, frame=frame, font_px=FONT_PX)
+    labels = place_labels(named, places, obstacles=obstacles, frame=frame, font_px=FONT_PX, crossable=whiskers)
     parts = []
     for index, text, (x, y), label in zip(order, named, places, labels, strict=True):
         middle = (label.box.top + label.box.bottom) / 2
