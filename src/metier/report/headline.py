@@ -127,8 +127,9 @@ def refitted(page: Page) -> list[str]:
     if done and not kept:
         sentences = [
             say(
-                "After the choice it was trained again on train + validation (refit): the test scores, the time of "
-                "an answer and the size are those of that model."
+                "After the choice it was trained again on {rows} (refit): the test scores, the time of an answer and the "
+                "size are those of that model.",
+                rows=page.rows_seen(page.chosen),
             )
         ]
     elif done:

@@ -384,8 +384,9 @@ class Comparison:
         cost, left = self.refit_cost(entry), self.refit_left_seconds
         fraction = cost.fraction(left)
         if not fraction:
-            needed = f"it would take {cost.seconds():.0f} s of {max(left, 0):.0f} s left"
-            self.run.log(f"{entry.name}: no refit, {needed}")
+            needed, spare = cost.seconds(), max(left, 0.0)
+            self.run.log(f"{entry.name}: no refit, it would take {needed:.0f} s of {spare:.0f} s left")
+            self.not_refitted[entry.name] = {"needed_seconds": needed, "left_seconds": spare}
             return
         outcome = self._guarded(entry.name, lambda: self._refit_one(entry, method, fraction))
         if outcome.status == "failed":
