@@ -474,6 +474,7 @@ def test_rows_of_strangers_stay_text(banking):
     report["detail"]["confusion_matrix"]["labels"][0] = hostile
     report["detail"]["per_label"][0]["label"] = hostile
     report["audit"][0] |= {"sentence": hostile, "examples": [hostile], "remedy": hostile}
+    report["against"][hostile] = report["against"].pop(report["candidates"][0]["name"])
     report["candidates"][0]["name"] = hostile
     report["candidates"][-1]["why"] = hostile
     report["data"] |= {"origin": hostile, "notes": [hostile], "language": hostile, "text_column": hostile}
