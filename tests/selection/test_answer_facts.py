@@ -10,6 +10,7 @@ from metier.selection.answer_facts import CONFUSED_LABELS, detail_of
 from metier.selection.scores import Scores
 from metier.tasks.classification import Classification
 from metier.tasks.extractive_qa import ExtractiveQa
+from metier.tasks.regression import Regression
 
 
 def answered(answers, names):
@@ -66,3 +67,11 @@ def test_answers_with_a_probability_of_their_own_have_a_curve_too():
     items = [{"question": "which?", "passage": "blue sky"}] * 2
     facts = detail_of("m.v1", Scores(ExtractiveQa(), targets), items, answered(answers, ("m.v1",) * 2))
     assert [(point["threshold"], point["accuracy"]) for point in facts["coverage"]] == [(0.8, 1.0), (0.3, 0.5)]
+
+
+def test_the_worst_rows_of_an_error_are_those_with_the_largest():
+    """They were those with the smallest, and their error had a minus."""
+    answers = StoredAnswers([1.5, 9.0, 3.0], None, [])
+    judge = Scores(Regression(), [1.0, 2.0, 3.25])
+    facts = detail_of("m.v1", judge, ["a", "b", "c"], answered(answers, ("m.v1",) * 3))
+    assert [(one["row"], one["figure"]) for one in facts["worst"]] == [(2, 7.0), (1, 0.5), (3, 0.25)]

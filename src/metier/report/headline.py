@@ -152,7 +152,7 @@ def _not_refitted(page: Page, name: str, reason: Mapping[str, Any] | None) -> st
         "{name} was not trained again on train + validation: that would have taken {needed}, and {left} were left.",
         name=name,
         needed=written.seconds(reason["needed_seconds"]),
-        left=written.seconds(reason["left_seconds"]),
+        left=written.seconds(reason["left_seconds"]) if reason["left_seconds"] >= 0.05 else "0 s",
     )
 
 

@@ -66,15 +66,16 @@ def words_of(item: Any) -> str:
 
 
 def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, Any]]:
-    """The rows with the lowest figure, the first of them first."""
+    """The rows with the worst figure, the worst first."""
     metric = scores.task.primary_metric
+    # An error has a minus in the figures of rows, which are higher where better.
     sign = 1.0 if higher_is_better(metric) else -1.0
     answers = tested.answers
     each = scores.of_rows(metric, answers.predicted)
     pairs = zip(scores.targets, answers.predicted, strict=True)
     # Nothing marked where nothing is to be marked scores 0, and is right.
     wrong = [row for row, pair in enumerate(pairs) if not scores.task.answer.is_right(*pair)]
-    order = sorted(wrong, key=lambda row: sign * each[row])[:MISTAKES]
+    order = sorted(wrong, key=lambda row: each[row])[:MISTAKES]
     return [
         {
             "row": row + 1,
@@ -83,7 +84,7 @@ def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, 
             "target_text": scores.task.shown(scores.targets[row]),
             "predicted": answers.predicted[row],
             "record": answers.records[row] if answers.records else None,
-            "figure": float(each[row]),
+            "figure": float(sign * each[row]),
             "answered_by": tested.answered_by[row],
         }
         for row in order
