@@ -3,7 +3,6 @@
 A default that changes gets a new version; the old row stays, so an old run can be repeated.
 """
 
-import importlib.util
 import pkgutil
 from typing import Any
 
@@ -99,11 +98,6 @@ def extra_of(name: str) -> str | None:
     """Give the extra that a method of ours needs; None where it needs none, or is of a plug-in."""
     where = METHODS.get(full_name(name), "")
     return next((extra for package, extra in EXTRA_OF_PACKAGE.items() if where.startswith(package)), None)
-
-
-def is_installed(extra: str) -> bool:
-    """Whether every package of an extra that methods import is there."""
-    return all(importlib.util.find_spec(package) for package, its in EXTRAS.items() if its == extra)
 
 
 def names() -> list[str]:
