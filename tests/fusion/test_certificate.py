@@ -163,3 +163,37 @@ def test_answers_to_other_rows_no_rows_and_impossible_settings_are_refused():
         certify_cascade(cheap, big, truth, margin=0)
     with pytest.raises(ValueError, match="Expected a confidence"):
         certify_cascade(cheap, big, truth, confidence=95)
+
+
+@pytest.mark.parametrize("alike", [0.3, 1.0])
+def test_groups_of_rows_are_certified_falsely_as_rarely_as_promised(alike):
+    rng = np.random.default_rng(11)
+    shape = {"loss": lambda sure: 0.3 * (1 - sure), "win": lambda sure: 0 * sure}
+    thresholds = [0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5]
+    samples, margin, false, found = 150, 0.02, 0, 0
+    groups = np.arange(3000) // 6
+    for _ in range(samples):
+        rows = np.where(rng.random(3000) < np.sqrt(alike), groups, 500 + np.arange(3000))
+        answers = [one[rows] for one in sampled(rng, 3500, **shape)]
+        certificate = certify_cascade(*answers, margin=margin, thresholds=thresholds, groups=groups)
+        if certificate.threshold is not None:
+            found += 1
+            false += true_loss(certificate.threshold, **shape) > margin
+    assert certificate.effective_rows == 500
+    assert false <= binom.ppf(0.999, samples, 0.05)
+    assert found > samples / 3
+
+
+def test_a_certificate_of_groups_says_how_many_there_are_or_how_many_it_would_need():
+    answers = sampled(np.random.default_rng(12), 2000, loss=lambda c: 0 * c, win=lambda c: 0 * c)
+    certified = certify_cascade(*answers, margin=0.01, groups=np.arange(2000) // 4)
+    assert certified.threshold is not None
+    assert certified.assumes.endswith("The 2,000 rows are of 500 groups, and count as 500 rows.")
+    assert "accuracy" in certified.assumes
+    assert "before any refit" in certified.assumes
+    refused = certify_cascade(*answers, groups=np.arange(2000) // 4)
+    assert refused.reason == (
+        "a cascade does not pay here: 500 groups of rows can never certify a loss of at most 0.5 points; 598 are "
+        "needed"
+    )
+    assert certify_cascade(*answers, groups=np.arange(2000)) == certify_cascade(*answers)

@@ -13,6 +13,10 @@ from metier.errors import EmptyDataError
 SMALLEST_PROBABILITY = 1e-12
 # Typical values: about 0.1 for the logits of a linear SVC, about 5 for those of an overfitted network.
 COLDEST, HOTTEST = 1e-3, 1e3
+TEMPERATURES_TRIED = 28
+# Of the logarithm of the temperature, before any row is seen. By simulation with true temperatures .1 to 2 the best of
+# normal and Cauchy distributions of several widths at 20 to 100 rows.
+PRIOR_SCALE = 0.5
 
 
 def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -23,38 +27,42 @@ def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """Find the temperature that makes softmax(logits / temperature) most likely (Guo et al., 2017).
+    """Find the most probable temperature of softmax(logits / temperature) (Guo et al., 2017), from few rows near 1.
 
-    If every row is correct, the likelihood grows without bound as the temperature falls. Platt's smoothed
-    targets [1]_ are used then, (n + 1) / (n + 2) for the true label, as if one more row were wrong.
+    Twenty rows say little: the likeliest temperature of 29 rows made log-loss on others far worse than none. A prior
+    holds it near 1 unless rows say otherwise, a Cauchy distribution of its logarithm: its heavy tails let the margins
+    of a linear SVC have their 0.1. At a thousand rows it changes nothing. If every row is correct, the likelihood grows
+    without bound as the temperature falls, and the prior ends that too.
 
     Parameters
     ----------
     logits : ndarray of shape (n_rows, n_classes)
         Scores, or logarithms of probabilities.
     truth : ndarray of int of shape (n_rows,)
-
-    References
-    ----------
-    .. [1] Platt, "Probabilistic outputs for support vector machines", 1999.
     """
     logits, truth = _check(logits, truth)
-    n_rows, n_classes = logits.shape
-    rows = np.arange(n_rows)
-    all_correct = bool((logits.argmax(axis=1) == truth).all())
-    smoothing = 1 / (n_rows + 2) if all_correct else 0.0
+    rows = np.arange(len(truth))
 
     def loss(log_temperature: float) -> float:
         log_probabilities = log_softmax(logits / np.exp(log_temperature), axis=1)
-        true_ones = log_probabilities[rows, truth]
-        if not smoothing:
-            return float(-true_ones.mean())
-        others = (log_probabilities.sum(axis=1) - true_ones) / max(n_classes - 1, 1)
-        return float(-((1 - smoothing) * true_ones + smoothing * others).mean())
+        return float(-log_probabilities[rows, truth].mean()) + _prior(log_temperature) / len(truth)
 
-    # The loss is convex in 1 / temperature, so it has one minimum along the logarithm too.
+    return _minimise(loss)
+
+
+def _prior(log_temperature: float) -> float:
+    """Give the negative logarithm of how probable a temperature is, but for a constant."""
+    return float(np.log1p((log_temperature / PRIOR_SCALE) ** 2))
+
+
+def _minimise(loss: Callable[[float], float]) -> float:
+    """Minimise a loss over the logarithm of the temperature."""
+    # With the prior there may be two minima: near 1, and where the rows are.
+    tried = np.linspace(np.log(COLDEST), np.log(HOTTEST), TEMPERATURES_TRIED)
+    best = int(np.argmin([loss(one) for one in tried]))
+    step = tried[1] - tried[0]
     found = minimize_scalar(
-        loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-6}
+        loss, bounds=(tried[best] - step, tried[best] + step), method="bounded", options={"xatol": 1e-6}
     )
     return float(np.exp(found.x))
 
@@ -62,7 +70,9 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 def fit_grade_temperature(
     logits: np.ndarray, truth: np.ndarray, *, probabilities: Callable[[np.ndarray], np.ndarray]
 ) -> float:
-    """Find the temperature of grades (ordinal labels) that makes `probabilities(logits / temperature)` most likely.
+    """Find the most probable temperature of grades (ordinal labels) for `probabilities(logits / temperature)`.
+
+    Few rows leave it near 1, as in `fit_temperature`.
 
     Parameters
     ----------
@@ -75,12 +85,10 @@ def fit_grade_temperature(
         raise EmptyDataError("There are no rows to calibrate on. Give at least one row with its true grade.")
 
     def loss(log_temperature: float) -> float:
-        return log_loss(probabilities(logits / np.exp(log_temperature)), truth)
+        given = probabilities(logits / np.exp(log_temperature))
+        return log_loss(given, truth) + _prior(log_temperature) / len(truth)
 
-    found = minimize_scalar(
-        loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-5}
-    )
-    return float(np.exp(found.x))
+    return _minimise(loss)
 
 
 def calibration_error(probabilities: np.ndarray, truth: np.ndarray, *, bins: int = 15) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import binom
 
 from metier.evaluation.groups import count_units, group_codes
-from metier.evaluation.intervals import bias_corrected
+from metier.evaluation.intervals import difference_interval
 from metier.evaluation.metrics import METRICS, check_answers, check_metric
 from metier.evaluation.resampling import ON_COUNTS, gather_cells, resampled
 
@@ -65,16 +65,23 @@ def compare(
     rng = np.random.default_rng(random_state)
     drawn = resampled(metric, truth, predicted_a, predicted_b, resamples=resamples, rng=rng, groups=codes)
     units = count_units(codes, len(truth))
-    low, high = bias_corrected(drawn[0] - drawn[1], difference, level=level, units=units)
+    found = difference_interval(
+        drawn[0] - drawn[1],
+        difference,
+        level=level,
+        units=units,
+        rng=rng,
+        correct_bias=metric != "accuracy",
+    )
     if metric == "accuracy" and codes is None:
         p_value = mcnemar_mid_p(truth, predicted_a, predicted_b)
     else:
         p_value = randomization_test(
             metric, truth, predicted_a, predicted_b, swaps=resamples, rng=rng, groups=codes
         )
-    verdict = decide(difference, low, high, p_value, level=level)
+    verdict = decide(difference, found.low, found.high, p_value, level=level)
     only_a, only_b = count_flips(truth, predicted_a, predicted_b)
-    return Comparison(difference, low, high, p_value, verdict, only_a, only_b)
+    return Comparison(difference, found.low, found.high, p_value, verdict, only_a, only_b)
 
 
 def decide(gain: float, low: float, high: float, p_value: float, *, level: float) -> str:

@@ -18,6 +18,7 @@ from metier.evaluation.row_statistics import (
     macro_f1_value,
     precision_value,
     recall_value,
+    shrunk_macro_f1_value,
 )
 
 Spans = Sequence[Sequence[Any]]
@@ -78,5 +79,7 @@ ENTITY_MEASURES = (
     RowMeasure("entity_f1", _counts, f1_value, is_correct=all_correct),
     RowMeasure("entity_precision", _counts, precision_value, is_correct=all_correct),
     RowMeasure("entity_recall", _counts, recall_value, is_correct=all_correct),
-    RowMeasure("entity_macro_f1", _counts_by_type, macro_f1_value, is_correct=all_correct),
+    RowMeasure(
+        "entity_macro_f1", _counts_by_type, macro_f1_value, is_correct=all_correct, shrunk=shrunk_macro_f1_value
+    ),
 )

@@ -1,5 +1,23 @@
-"""Confidence intervals of metrics over the sampling of test rows."""
+"""Confidence intervals of metrics over the sampling of test rows.
 
+Intervals are percentiles of the bootstrap (`resampling`), with what so few rows cannot show by themselves:
+
+- A fraction has half a right and half a wrong row added, as unseen (Jeffreys' prior; of accuracy this is his interval).
+  Rows of groups count as many as vary as much (Korn and Graubard's effective number [1]_).
+- Other metrics are corrected for bias [2]_. Means over labels also hold the interval of the same mean with one more row
+  of each label, answered as well as the average row: a label with one row that is missed counts 0, so they are too low.
+- Tails are those of Student's t for so many rows or groups, and as much wider as the spread of so few is too small [3]_;
+  below 30 the interval also holds the one of Student's t around the value.
+
+References
+----------
+.. [1] Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts estimated
+   from survey data", 1998.
+.. [2] Efron, "Nonparametric standard errors and confidence intervals", 1981.
+.. [3] Hesterberg, "What teachers should know about the bootstrap", 2015: expanded percentile interval.
+"""
+
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +25,14 @@ from scipy.stats import norm, t
 
 from metier.evaluation.groups import count_units, group_codes
 from metier.evaluation.metrics import METRICS, check_answers, check_metric
-from metier.evaluation.resampling import resampled
+from metier.evaluation.resampling import ON_COUNTS, gather_cells, resampled
+
+# Jeffreys' prior: so much of a row of each outcome is taken as not yet seen.
+UNSEEN_ROWS = 0.5
+# Below this many rows or groups percentiles are too near the value, whatever is drawn.
+FEW_UNITS = 30
+# From here on Student's t is the normal distribution.
+MANY_UNITS = 10_000
 
 
 @dataclass(frozen=True)
@@ -29,12 +54,9 @@ def bootstrap_interval(
     random_state: int = 0,
     groups: np.ndarray | None = None,
 ) -> Interval:
-    """Give a metric with its bias-corrected percentile bootstrap interval [1]_.
+    """Give a metric with its bootstrap interval.
 
-    Bias-corrected, because a resample has fewer distinct rows of a rare label than the sample, which lowers its
-    macro-F1; plain percentiles would be too low.
-
-    If all answers are correct, or all are wrong, resamples do not vary and the bootstrap interval would be empty.
+    If all answers are correct, or all are wrong, samples do not vary and the bootstrap interval would be empty.
     The exact binomial bound is used then: 300 correct answers of 300 still allow 98.8 %.
 
     Parameters
@@ -45,10 +67,6 @@ def bootstrap_interval(
         Confidence level, 0 to 1.
     groups : ndarray of int of shape (n_rows,), default=None
         Rows of one group are drawn together; None: every row by itself.
-
-    References
-    ----------
-    .. [1] Efron, "Nonparametric standard errors and confidence intervals", 1981.
     """
     truth, predicted = check_answers(truth, predicted)
     value = METRICS[check_metric(metric)](truth, predicted)
@@ -58,9 +76,15 @@ def bootstrap_interval(
     if correct.all() or not correct.any():
         return exact_interval(value, units, level=level)
     rng = np.random.default_rng(random_state)
-    drawn = resampled(metric, truth, predicted, resamples=resamples, rng=rng, groups=codes)[0]
-    low, high = bias_corrected(drawn, value, level=level, units=units)
-    return Interval(value, low, high)
+    if metric == "accuracy":
+        [drawn] = resampled(metric, truth, predicted, resamples=resamples, rng=rng, groups=codes)
+        return fraction_interval(drawn, value, level=level, units=units, rows=len(truth), rng=rng)
+    cells = gather_cells(truth, predicted)
+    shrunk = float(ON_COUNTS["shrunk_macro_f1"](cells.truth, cells.answers[0], cells.rows[None])[0])
+    drawn, further = resampled(
+        (metric, "shrunk_macro_f1"), truth, predicted, resamples=resamples, rng=rng, groups=codes
+    )
+    return mean_interval((drawn, further), (value, shrunk), level=level, units=units)
 
 
 def exact_interval(value: float, rows: int, *, level: float) -> Interval:
@@ -69,32 +93,73 @@ def exact_interval(value: float, rows: int, *, level: float) -> Interval:
     return Interval(value, max(value - slack, 0.0), min(value + slack, 1.0))
 
 
-def bias_corrected(
-    drawn: np.ndarray, value: float, *, level: float, units: int | None = None
-) -> tuple[float, float]:
-    """Give the bias-corrected percentile interval from the resampled values and the value of the sample.
+def fraction_interval(
+    drawn: np.ndarray, value: float, *, level: float, units: int, rows: int, rng: np.random.Generator
+) -> Interval:
+    """Give the interval of a fraction from its bootstrap values over so many rows, of so many rows or groups."""
+    if units < 2:
+        return Interval(value, 0.0, 1.0)  # One group says nothing of others.
+    effective = float(np.clip(value * (1 - value) / max(float(drawn.var()), 1e-12), units, rows))
+    # Of few groups the spread is hardly known: half way (of logarithms) to one row a group.
+    effective = math.sqrt(effective * units)
+    right, wrong = rng.standard_gamma(UNSEEN_ROWS, size=(2, len(drawn)))
+    seen = (effective * drawn + right) / (effective + right + wrong)
+    return _within(percentile_interval(seen, value, level=level, units=units))
 
-    With the number of units that were drawn (rows or groups), its tails are those of Student's t and as much wider as
-    the spread of so few is too small [1]_.
 
-    References
-    ----------
-    .. [1] Hesterberg, "What teachers should know about the bootstrap", 2015: expanded percentile interval.
-    """
-    # Ties count half: accuracy is a multiple of 1/n, and its resamples often equal it.
-    below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / len(drawn)
-    below = np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn))
-    shift = 2 * norm.ppf(below)
+def mean_interval(
+    drawn: tuple[np.ndarray, np.ndarray], values: tuple[float, float], *, level: float, units: int
+) -> Interval:
+    """Give the interval of a mean over labels, from its values and from those with one more row of each label."""
+    if units < 2:
+        return Interval(values[0], 0.0, 1.0)
+    plain, shrunk = (
+        percentile_interval(one, value, level=level, units=units, correct_bias=True)
+        for one, value in zip(drawn, values, strict=True)
+    )
+    return _within(Interval(plain.value, min(plain.low, shrunk.low), max(plain.high, shrunk.high)))
+
+
+def _within(found: Interval) -> Interval:
+    return Interval(found.value, max(found.low, 0.0), min(found.high, 1.0))
+
+
+def difference_interval(
+    drawn: np.ndarray,
+    value: float,
+    *,
+    level: float,
+    units: int,
+    rng: np.random.Generator,
+    correct_bias: bool = False,
+) -> Interval:
+    """Give the interval of a difference of two fractions; rows that all are answered alike leave room too."""
+    if units < 2:
+        return Interval(value, -1.0, 1.0)
+    more, less = rng.standard_gamma(UNSEEN_ROWS, size=(2, len(drawn))) / units
+    return percentile_interval(drawn + more - less, value, level=level, units=units, correct_bias=correct_bias)
+
+
+def percentile_interval(
+    drawn: np.ndarray, value: float, *, level: float, units: int, correct_bias: bool = False
+) -> Interval:
+    """Give the percentile interval of bootstrap values over so many rows or groups, as the module describes."""
     reach = _reach(level, units)
-    tails = norm.cdf([shift - reach, shift + reach])
-    low, high = np.quantile(drawn, tails)
-    return float(min(low, value)), float(max(high, value))
+    # Ties count half.
+    below = np.mean(drawn < value) + 0.5 * np.mean(drawn == value) if correct_bias else 0.5
+    shift = 2 * norm.ppf(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
+    low, high = np.quantile(drawn, norm.cdf([shift - reach, shift + reach]))
+    if 1 < units < FEW_UNITS:
+        spread = reach * float(drawn.std())
+        low, high = min(low, value - spread), max(high, value + spread)
+    return Interval(value, float(min(low, value)), float(max(high, value)))
 
 
-def _reach(level: float, units: int | None) -> float:
+def _reach(level: float, units: int) -> float:
     """Standard errors from the middle to the ends; with few units more than the normal distribution has."""
-    if units is None or units > 10_000:
+    if units > MANY_UNITS:
         return float(norm.ppf((1 + level) / 2))
     if units < 2:
         return float("inf")
-    return float(t.ppf((1 + level) / 2, units - 1) * np.sqrt(units / (units - 1)))
+    # The weights of the bootstrap vary a little less than so few units do.
+    return float(t.ppf((1 + level) / 2, units - 1) * np.sqrt((units + 1) / (units - 1)))

@@ -16,6 +16,7 @@ from metier.evaluation.row_statistics import (
     f1_value,
     macro_f1_value,
     mean_of_rows,
+    shrunk_macro_f1_value,
 )
 
 Labels = Collection[str]
@@ -62,7 +63,9 @@ def as_mappings(probabilities: np.ndarray, labels: Sequence[str]) -> list[dict[s
 
 LABEL_SET_MEASURES = (
     RowMeasure("set_micro_f1", count_found, f1_value, is_correct=all_correct),
-    RowMeasure("set_macro_f1", _counts_by_label, macro_f1_value, is_correct=all_correct),
+    RowMeasure(
+        "set_macro_f1", _counts_by_label, macro_f1_value, is_correct=all_correct, shrunk=shrunk_macro_f1_value
+    ),
     mean_of_rows("set_samples_f1", _row_f1, correct_at_one=True),
     mean_of_rows("subset_accuracy", _is_same, correct_at_one=True),
     mean_of_rows("label_ranking_precision", ranking_precision, correct_at_one=True),

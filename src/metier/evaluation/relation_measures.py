@@ -17,6 +17,7 @@ from metier.evaluation.row_statistics import (
     count_found_by_kind,
     f1_value,
     macro_f1_value,
+    shrunk_macro_f1_value,
 )
 
 OTHER = "Other"
@@ -95,12 +96,14 @@ def relation_f1(average: str, *, negative: str | None = None) -> RowMeasure:
     name = f"relation_{average}_f1"
     if average == "micro":
         return RowMeasure(name, micro, f1_value, is_correct=all_correct)
-    return RowMeasure(name, macro, macro_f1_value, is_correct=all_correct)
+    return RowMeasure(name, macro, macro_f1_value, is_correct=all_correct, shrunk=shrunk_macro_f1_value)
 
 
 # The official score of SemEval-2010 task 8 (Hendrickx et al., 2010), scorer 1.2: nine relations with direction,
 # without Other. The correct relation in the wrong direction is both a false negative and a false positive of it.
-SEMEVAL_F1 = RowMeasure("semeval_f1", _semeval_counts, _semeval_value, is_correct=all_correct)
+SEMEVAL_F1 = RowMeasure(
+    "semeval_f1", _semeval_counts, _semeval_value, is_correct=all_correct, shrunk=shrunk_macro_f1_value
+)
 
 RELATION_MEASURES = (SEMEVAL_F1, relation_f1("micro"), relation_f1("macro"))
 

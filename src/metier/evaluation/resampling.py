@@ -4,6 +4,14 @@ Rows with the same truth and the same answers are exchangeable, so they form one
 then one multinomial draw of cell counts, and the metric is computed from the counts: thousands of resamples
 take milliseconds and no row is copied. With paired answers a cell is (truth, answer of a, answer of b),
 which keeps the pairing. Where rows belong together, whole groups are drawn, and the counts of their cells add up.
+
+The Bayesian bootstrap [1]_ draws a random weight of mean 1 for each row instead of a count of copies. Of
+few errors its samples have the skewness that exact binomial limits have. Means over labels need the counts: where a label
+has one row, no weight of it changes its F1, and only samples without that row show how uncertain it is.
+
+References
+----------
+.. [1] Rubin, "The Bayesian bootstrap", 1981.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,15 +43,14 @@ class Cells:
     rows: np.ndarray
     of_groups: csr_array | None = None
 
-    def resample(self, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Draw bootstrap samples: blocks of shape (some, n_cells) of cell counts, `resamples` in all."""
-        n_rows = int(self.rows.sum())
+    def resample(self, resamples: int, rng: np.random.Generator, *, whole: bool = True) -> Iterator[np.ndarray]:
+        """Draw samples: blocks of shape (some, n_cells) of cell counts, or of weights unless `whole`."""
         for some in self._blocks(resamples):
             if self.of_groups is None:
-                yield rng.multinomial(n_rows, self.rows / n_rows, size=some)
+                yield drawn_counts(self.rows, some, rng, whole=whole)
             else:
-                units = self.of_groups.shape[0]
-                yield rng.multinomial(units, np.full(units, 1 / units), size=some) @ self.of_groups
+                ones = np.ones(self.of_groups.shape[0], dtype=np.int64)
+                yield drawn_counts(ones, some, rng, whole=whole) @ self.of_groups
 
     def swap(self, swaps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Toss a coin for every row or group: blocks of shape (some, n_cells), how many rows of a cell are swapped."""
@@ -58,6 +65,17 @@ class Cells:
         block = max(1, COUNTS_AT_ONCE // widest)
         for start in range(0, draws, block):
             yield min(block, draws - start)
+
+
+def drawn_counts(rows: np.ndarray, samples: int, rng: np.random.Generator, *, whole: bool) -> np.ndarray:
+    """Draw how much cells with so many rows count: shape (samples, n_cells), each line sums to the number of rows."""
+    n_rows = int(rows.sum())
+    if whole:
+        return rng.multinomial(n_rows, rows / n_rows, size=samples)
+    shape = (samples, len(rows))
+    weights = rng.standard_exponential(shape) if rows.max() == 1 else rng.standard_gamma(rows, shape)
+    weights *= n_rows / weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def gather_cells(truth: np.ndarray, *answers: np.ndarray, groups: np.ndarray | None = None) -> Cells:
@@ -92,12 +110,25 @@ def _accuracy(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> n
 
 
 def _macro_f1(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return _macro_f1_with(truth, predicted, counts, 0.0)
+
+
+def _shrunk_macro_f1(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Give macro-F1 with one more row of each label, as well answered as all rows are on average."""
+    return _macro_f1_with(truth, predicted, counts, 1.0)
+
+
+def _macro_f1_with(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray, further: float) -> np.ndarray:
     correct = truth == predicted
     twice_correct = 2 * _sum_by_label(truth[correct], counts[:, correct], truth, predicted)
     n_rows = _sum_by_label(truth, counts, truth, predicted) + _sum_by_label(predicted, counts, truth, predicted)
+    occurs = n_rows > 0
+    if further:
+        accuracy = counts @ correct / counts.sum(axis=1)
+        twice_correct, n_rows = twice_correct + 2 * further * accuracy[:, None], n_rows + 2 * further
     # A label that is not in a resample is excluded from its mean, as in a sample.
-    f1 = np.divide(twice_correct, n_rows, out=np.zeros(n_rows.shape), where=n_rows > 0)
-    return f1.sum(axis=1) / (n_rows > 0).sum(axis=1)
+    f1 = np.divide(twice_correct, n_rows, out=np.zeros(n_rows.shape), where=occurs)
+    return f1.sum(axis=1) / occurs.sum(axis=1)
 
 
 def _sum_by_label(by: np.ndarray, counts: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -108,15 +139,17 @@ def _sum_by_label(by: np.ndarray, counts: np.ndarray, truth: np.ndarray, predict
     return (member @ counts.T).T
 
 
-# The metrics of metrics.METRICS on blocks of cell counts: (truth, predicted, counts) -> one value per resample.
+# The metrics of metrics.METRICS and what their intervals need, on blocks of cell counts: (truth, predicted, counts) -> one
+# value per resample.
 ON_COUNTS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     "accuracy": _accuracy,
     "macro_f1": _macro_f1,
+    "shrunk_macro_f1": _shrunk_macro_f1,
 }
 
 
 def resampled(
-    metric: str,
+    metric: str | tuple[str, ...],
     truth: np.ndarray,
     *answers: np.ndarray,
     resamples: int,
@@ -128,13 +161,13 @@ def resampled(
     Returns
     -------
     ndarray of shape (n_answers, resamples)
-        Columns are paired: one column is one sample of rows.
+        Columns are paired: one column is one sample of rows. With several metrics, those of the first set come first.
     """
-    gather = gather_hits if metric == "accuracy" else gather_cells
+    names = (metric,) if isinstance(metric, str) else metric
+    gather = gather_hits if names == ("accuracy",) else gather_cells
     cells = gather(truth, *answers, groups=groups)
-    measure = ON_COUNTS[metric]
     blocks = [
-        np.stack([measure(cells.truth, answer, counts) for answer in cells.answers])
-        for counts in cells.resample(resamples, rng)
+        np.stack([ON_COUNTS[name](cells.truth, answer, counts) for answer in cells.answers for name in names])
+        for counts in cells.resample(resamples, rng, whole=names != ("accuracy",))
     ]
     return np.concatenate(blocks, axis=1)

@@ -5,13 +5,22 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from metier.evaluation.comparison import Comparison, compare, decide
 from metier.evaluation.groups import count_units, group_codes
-from metier.evaluation.intervals import Interval, bias_corrected, bootstrap_interval, exact_interval
+from metier.evaluation.intervals import (
+    Interval,
+    bootstrap_interval,
+    difference_interval,
+    exact_interval,
+    fraction_interval,
+    mean_interval,
+    percentile_interval,
+)
 from metier.evaluation.measure_table import MEASURES, Metric, find_measure, metric_name
 from metier.evaluation.metrics import METRICS
 from metier.evaluation.row_resampling import bootstrap_values, gather_units, swapped_values
@@ -129,9 +138,9 @@ def row_interval(
     random_state: int = 0,
     groups: np.ndarray | None = None,
 ) -> Interval:
-    """Give a measure with its bias-corrected percentile bootstrap interval over rows.
+    """Give a measure with its bootstrap interval over rows, as `intervals` describes.
 
-    Where a fraction is exactly 0 or 1, resamples do not vary; the exact binomial bound over the rows that count
+    Where a fraction is exactly 0 or 1, samples do not vary; the exact binomial bound over the rows that count
     is used then, as in `bootstrap_interval`. An error of exactly 0 has no such bound; its interval is empty.
 
     Parameters
@@ -146,6 +155,8 @@ def row_interval(
     """
     codes = group_codes(groups, check_rows(truth, predicted))
     found = find_measure(metric)
+    if codes is not None and not found.is_fraction and count_units(codes, len(truth)) < 2:
+        codes = None  # There is no bound that one group could leave open: its rows are all there is.
     statistics = found.statistics(truth, predicted)
     value = found.total(statistics)
     if found.is_fraction and value in (0.0, 1.0):
@@ -154,9 +165,22 @@ def row_interval(
         return exact_interval(value, max(int(units), 1), level=level)
     rng = np.random.default_rng(random_state)
     units = count_units(codes, len(truth))
-    [drawn] = bootstrap_values(found, *gather_units(found, [statistics], codes), resamples=resamples, rng=rng)
-    low, high = bias_corrected(drawn, value, level=level, units=units)
-    return Interval(value, low, high)
+    prepared = gather_units(found, [statistics], codes)
+    [drawn] = bootstrap_values(found, *prepared, resamples=resamples, rng=rng)
+    if found.shrunk is not None:
+        further = replace(found, value=found.shrunk)
+        # The same samples again.
+        again = np.random.default_rng(random_state)
+        [shrunk] = bootstrap_values(further, *prepared, resamples=resamples, rng=again)
+        values = (value, further.total(statistics))
+        return mean_interval((drawn, shrunk), values, level=level, units=units)
+    if found.is_fraction:
+        return fraction_interval(drawn, value, level=level, units=units, rows=len(truth), rng=rng)
+    if found.one_wrong is not None:
+        # As if a row (or a whole group) that is wrong had not been seen yet.
+        fall = found.one_wrong(statistics.sum(axis=0)) * len(truth) / units
+        drawn = drawn - rng.standard_gamma(1.0, len(drawn)) * fall
+    return percentile_interval(drawn, value, level=level, units=units, correct_bias=found.one_wrong is None)
 
 
 def row_comparison(
@@ -190,11 +214,18 @@ def row_comparison(
     prepared = gather_units(found, tables, codes)
     drawn = bootstrap_values(found, *prepared, resamples=resamples, rng=rng)
     units = count_units(codes, len(truth))
-    low, high = bias_corrected(_without_rounding(drawn[0] - drawn[1]), difference, level=level, units=units)
+    moved = _without_rounding(drawn[0] - drawn[1])
+    if found.is_fraction:
+        interval = difference_interval(
+            moved, difference, level=level, units=units, rng=rng, correct_bias=found.shrunk is not None
+        )
+    else:
+        interval = percentile_interval(moved, difference, level=level, units=units, correct_bias=True)
     swapped = swapped_values(found, *prepared, swaps=resamples, rng=rng)
     as_large = np.abs(_without_rounding(swapped[0] - swapped[1])) >= abs(difference) * (1 - 1e-9)
     # The observed assignment is one of the possible ones; counting it keeps the test valid.
     p_value = float((1 + np.sum(as_large)) / (1 + resamples))
+    low, high = interval.low, interval.high
     verdict = decide(difference if upward else -difference, low, high, p_value, level=level)
     return Comparison(difference, low, high, p_value, verdict, *_count_better(found, *tables))
 

@@ -15,15 +15,15 @@ import numpy as np
 from metier.evaluation.groups import count_units, group_codes, sum_groups
 from metier.evaluation.measure_table import Metric, find_measure
 from metier.evaluation.metrics import METRICS
-from metier.evaluation.resampling import resampled
-from metier.evaluation.row_statistics import RowMeasure, check_rows
+from metier.evaluation.resampling import drawn_counts, resampled
+from metier.evaluation.row_statistics import RowMeasure, check_rows, mean_of_rows
 
 # Numbers in memory at once in each of a few arrays: together about 32 MB, for any number of rows.
 NUMBERS_AT_ONCE = 500_000
-# Drawing one cell costs as much as drawing this many rows.
-ROWS_A_CELL = 8
 # Wide tables have hundreds of labels; finding equal rows in them would need three more copies.
 WIDEST_GROUPED = 100
+
+HITS = mean_of_rows("accuracy", lambda true, answer: float(true == answer), correct_at_one=True)
 
 
 def gather_rows(*statistics: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
@@ -82,7 +82,7 @@ def bootstrap_values(
     widest = 1 if codes is None else len(codes) // len(rows) + 1
     blocks = [
         np.stack([measure.values(table, _of_rows(counts, codes)) for table in tables])
-        for counts in _draw(rows, resamples, rng, widest=widest)
+        for counts in _draw(rows, resamples, rng, widest=widest, whole=measure.shrunk is not None)
     ]
     return np.concatenate(blocks, axis=1)
 
@@ -127,23 +127,15 @@ def _toss(rows: np.ndarray, swaps: int, rng: np.random.Generator, *, widest: int
 
 
 def _draw(
-    rows: np.ndarray, resamples: int, rng: np.random.Generator, *, widest: int = 1
+    rows: np.ndarray, resamples: int, rng: np.random.Generator, *, widest: int = 1, whole: bool = False
 ) -> Iterator[np.ndarray]:
-    """Draw the count of each cell, in blocks of shape (some, n_cells); each line sums to the number of rows."""
-    n_rows, n_cells = int(rows.sum()), len(rows)
-    few_cells = n_cells * ROWS_A_CELL <= n_rows
-    cell_of_row = np.repeat(np.arange(n_cells), rows)
-    block = max(1, NUMBERS_AT_ONCE // ((n_cells if few_cells else n_rows) * widest))
+    """Draw how much each cell counts, in blocks of shape (some, n_cells); each line sums to the number of rows.
+
+    Weights, or with `whole` counts of copies: `resampling` says which of the two a metric needs.
+    """
+    block = max(1, NUMBERS_AT_ONCE // (len(rows) * widest))
     for start in range(0, resamples, block):
-        some = min(block, resamples - start)
-        if few_cells:
-            yield rng.multinomial(n_rows, rows / n_rows, size=some).astype(np.float64)
-        else:
-            # The same distribution, drawn row by row: several times faster where there are many cells.
-            drawn = cell_of_row[rng.integers(n_rows, size=(some, n_rows))]
-            drawn += np.arange(some)[:, None] * n_cells
-            counts = np.bincount(drawn.ravel(), minlength=some * n_cells)
-            yield counts.reshape(some, n_cells).astype(np.float64)
+        yield drawn_counts(rows, min(block, resamples - start), rng, whole=whole).astype(np.float64)
 
 
 def paired_samples(
@@ -174,35 +166,13 @@ def paired_samples(
     n_rows, n_sets = check_rows(truth, *answers), len(answers)
     codes = group_codes(groups, n_rows)
     rng = np.random.default_rng(random_state)
-    if metric in METRICS:
-        # Row by row: with many sets there would be as many joint cells as rows.
+    if metric in METRICS and metric != "accuracy":
         sets = [np.asarray(one) for one in answers]
-        return _by_rows(str(metric), np.asarray(truth), sets, codes, resamples, rng)
-    found = find_measure(metric)
+        return resampled(str(metric), np.asarray(truth), *sets, resamples=resamples, rng=rng, groups=codes)
+    found = HITS if metric == "accuracy" else find_measure(metric)
     if found.is_relative:
         tables = [found.statistics(truth, one) for one in answers]
     else:  # One table, as the labels that have columns may depend on the answers.
         concatenated = [answer for one in answers for answer in one]
         tables = np.split(found.statistics(list(truth) * n_sets, concatenated), n_sets)
-    if codes is None:
-        return bootstrap_values(found, tables, np.ones(n_rows, dtype=np.int64), resamples=resamples, rng=rng)
     return bootstrap_values(found, *gather_units(found, tables, codes), resamples=resamples, rng=rng)
-
-
-def _by_rows(
-    metric: str,
-    truth: np.ndarray,
-    answers: list[np.ndarray],
-    codes: np.ndarray | None,
-    resamples: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    if metric != "accuracy":
-        return resampled(metric, truth, *answers, resamples=resamples, rng=rng, groups=codes)
-    correct = np.stack([truth == one for one in answers], axis=1).astype(np.float64)
-    sizes = np.ones((len(truth), 1))
-    if codes is not None:
-        correct, sizes = sum_groups(correct, codes), sum_groups(sizes, codes)
-    units = len(sizes)
-    counts = rng.multinomial(units, np.full(units, 1 / units), size=resamples)
-    return (counts @ correct / (counts @ sizes)).T

@@ -44,6 +44,11 @@ class RowMeasure:
     on_counts : callable, default=None
         Statistics and counts of shape (..., n_rows) -> values of shape (...), for metrics that are not a function of
         sums. None: `value` of the weighted sums.
+    shrunk : callable, default=None
+        For means over kinds, which are too low where kinds are rare: as `value`, with one more of each kind, answered as
+        well as the average. The interval holds that of it too, and samples have whole copies of rows.
+    one_wrong : callable, default=None
+        For values near 1 that are no fractions: sums -> how much one more wrong row lowers the value.
     title : str, default=None
         Display name; None: from `metric_names`, else `name` with spaces.
     """
@@ -57,6 +62,8 @@ class RowMeasure:
     row_value: OnSums | None = None
     is_relative: bool = False
     on_counts: OnCounts | None = None
+    shrunk: OnSums | None = None
+    one_wrong: OnSums | None = None
     title: str | None = None
 
     def paired(
@@ -197,6 +204,17 @@ def macro_f1_value(sums: np.ndarray) -> np.ndarray:
     by_kind = by_kinds(sums)
     occurs = by_kind[..., 1] + by_kind[..., 2] > 0
     return divide(f1_value(by_kind).sum(axis=-1), occurs.sum(axis=-1))
+
+
+def shrunk_macro_f1_value(sums: np.ndarray) -> np.ndarray:
+    """As `macro_f1_value`, with one more of each kind that occurs, found as well as all kinds together."""
+    by_kind = by_kinds(sums)
+    occurs = by_kind[..., 1] + by_kind[..., 2] > 0
+    average = f1_value(by_kind.sum(axis=-2))[..., None]
+    more = (
+        by_kind + np.stack([average, np.ones_like(average), np.ones_like(average)], axis=-1) * occurs[..., None]
+    )
+    return divide(f1_value(more).sum(axis=-1), occurs.sum(axis=-1))
 
 
 def all_correct(statistics: np.ndarray) -> np.ndarray:

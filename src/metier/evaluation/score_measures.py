@@ -125,11 +125,23 @@ def _kappa(sums: np.ndarray) -> np.ndarray:
     The observed disagreement is the sum of (x - y)^2; the one expected by chance pairs every x with every y: the
     sum of x^2 and y^2 minus twice the product of the sums divided by n.
     """
-    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-    expected = xx + yy - 2 * divide(x * y, n)
+    xx, yy, xy = np.moveaxis(sums[..., 3:], -1, 0)
+    expected = _expected(sums)
     # Where truth and answers are one constant grade, kappa is undefined: 0.
     spreads = expected > 1e-9
     return np.where(spreads, 1 - divide(xx + yy - 2 * xy, np.where(spreads, expected, 1.0)), 0.0)
+
+
+def _expected(sums: np.ndarray) -> np.ndarray:
+    """Give the squared disagreement that is expected by chance."""
+    n, x, y, xx, yy, _ = np.moveaxis(sums, -1, 0)
+    expected: np.ndarray = xx + yy - 2 * divide(x * y, n)
+    return expected
+
+
+def _one_grade_off(sums: np.ndarray) -> np.ndarray:
+    """Give how much kappa falls where one more row is a grade off."""
+    return divide(np.ones(sums.shape[:-1]), _expected(sums))
 
 
 def _nearness(statistics: np.ndarray) -> np.ndarray:
@@ -191,5 +203,6 @@ SCORE_MEASURES = (
         is_fraction=False,
         is_correct=_same_grade,
         row_value=_nearness,
+        one_wrong=_one_grade_off,
     ),
 )
