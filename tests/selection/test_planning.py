@@ -162,6 +162,13 @@ def test_what_needs_a_base_is_not_even_measured_when_no_time_is_left(planner, mo
     assert not one.waits
 
 
+def test_what_knows_its_memory_is_believed(planner, monkeypatch):
+    monkeypatch.setattr(Majority, "memory_bytes", lambda self, X, y: len(X) * 10**9, raising=False)
+    [one] = planner.plan().candidates
+    assert 40 * 10**9 < one.cost.memory_bytes < 44 * 10**9  # With what this process has already.
+    assert one.why_dropped.startswith("it needs about 4")
+
+
 def test_running_out_of_memory_on_a_sample_counts_too(planner, monkeypatch):
     def fit(self, X, y, **options):
         raise MemoryError

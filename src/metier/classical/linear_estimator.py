@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from metier.classical.learned_features import fit_bytes
 from metier.classical.linear_method import LinearFit, LinearMethod
 from metier.predictors.linear.linear_predictor import LinearPredictor
 from metier.progress import Listener, ignore
@@ -52,6 +53,12 @@ class LinearEstimator:
         choose on; the chosen model is then trained on all rows.
         """
         return self._keep(self._learn(X, y, validation, listener))
+
+    def memory_bytes(self, X: Any, y: Any) -> int:
+        """Give the bytes that a fit on these rows takes at its peak, besides what the process has."""
+        examples = self._check(self.input.read(X), y)
+        method = self._method(examples)
+        return fit_bytes(method.features, examples.items, n_logits=method.answer.n_logits(examples))
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.linear.linear_predictor` answers from."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from metier.classical.learned_features import Counted, FeatureLearner, Fold
+from metier.classical.learned_features import Counted, FeatureLearner, Fold, n_numbers
 from metier.classical.learners import Learner, LinearModel, Setting, TrainingRows
 from metier.data.weak_labels import expand_soft_labels
 from metier.predictors.linear.linear_predictor import LinearPredictor, kind_of
@@ -126,7 +126,7 @@ class LinearMethod:
             soft = check_soft(soft, n_rows=len(examples), classes=examples.labels)
         seed = int(random.randint(2**31 - 1)) if self.learner.is_random else 0
         rows = _Rows(self, examples, validation, random, seed=seed, name=name, listener=listener)
-        settings = self.learner.settings(n_numbers=_n_numbers(rows.counted.matrix), n_logits=rows.n_logits)
+        settings = self.learner.settings(n_numbers=n_numbers(rows.counted.matrix), n_logits=rows.n_logits)
         trials = self._tried(rows, settings)
         decoder = self._decoder(rows, trials)
         setting = trials[0].setting if trials else settings[0]
@@ -219,10 +219,6 @@ class _Rows:
     ) -> LinearModel:
         rows = TrainingRows(matrix, truth, self.n_logits, seed=self.seed, weights=weights)
         return self.method.learner.train(rows, setting)
-
-
-def _n_numbers(matrix: Any) -> int:
-    return int(matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz)
 
 
 def _in_words(setting: Setting) -> str:

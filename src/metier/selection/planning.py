@@ -10,7 +10,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psutil
@@ -29,6 +29,7 @@ from metier.tasks.method_contract import (
     Measurable,
     MeasuredCost,
     Method,
+    StatesMemory,
     SuitsSomeRows,
     measured_within,
     measuring_is_over,
@@ -179,7 +180,11 @@ class Planner:
             self.builder.run.log(f"{name}: a fit on a sample raised {type(error).__name__}: {error}")
             if not samples:
                 return CandidateCost()
-        return cost_of_all(samples, work_of(self.targets))
+        cost = cost_of_all(samples, work_of(self.targets))
+        if not isinstance(method, StatesMemory):
+            return cost
+        here = psutil.Process().memory_info().rss
+        return replace(cost, memory_bytes=here + method.memory_bytes(self.items, self.targets))
 
     def _needs_another(self, sample: "Sample") -> bool:
         """Whether a larger sample is worth its time: there is time, and the cost of all rows matters."""

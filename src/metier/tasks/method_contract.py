@@ -172,6 +172,15 @@ class Measurable(Protocol):
         ...
 
 
+@runtime_checkable
+class StatesMemory(Protocol):
+    """A method that is timed on samples of the rows, and knows what a fit on all of them holds in memory."""
+
+    def memory_bytes(self, X: Any, y: Any) -> int:
+        """Give the bytes at the peak of a fit on these rows, besides what the process has."""
+        ...
+
+
 _MEASURING_ENDS: ContextVar[float] = ContextVar("when measuring has to be over", default=math.inf)
 
 
