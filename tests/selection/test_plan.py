@@ -162,6 +162,30 @@ def test_all_epochs_fit_into_exactly_what_they_take(per_epoch):
     assert one.epochs == 5
 
 
+class Exported(Epochs):
+    """One whose precision is open."""
+
+    def __init__(self, epochs=5, time_limit_minutes=None, precision="auto"):
+        super().__init__(epochs, time_limit_minutes)
+        self.precision = precision
+
+
+@pytest.mark.parametrize(("left", "int8", "epochs"), [(125.0, True, 5), (115.0, False, 5), (80.0, False, 4)])
+def test_int8_is_made_only_where_everything_else_fits(left, int8, epochs):
+    cost = CandidateCost(10.0, 0, 10.0 / SAFETY, seconds_int8=60.0)
+    one = Planned("tuned.v1", Exported(), needs_base=True, most_epochs=epochs, cost=cost)
+    fit_into(budget(left), [one])
+    assert (one.int8, one.epochs, one.fraction) == (int8, epochs, 1.0)
+    assert one.seconds == pytest.approx(10.0 + epochs * 10.0 + int8 * 60.0)
+    assert one.begin().precision == ("auto" if int8 else "fp32")
+
+
+def test_it_is_said_where_int8_is_not_made():
+    one = Planned("a.v1", Exported(), needs_base=True, cost=CandidateCost(10.0, seconds_int8=60.0))
+    plan = Plan([one], (), fit_into(budget(50.0), [one]))
+    assert plan.parts == ["a.v1 in fp32: to make INT8 and to check it would take about 60 s more"]
+
+
 def test_a_refit_is_planned_where_three_epochs_fit_twice():
     """Rows are worth more than epochs once there are three: what is left goes to the refit."""
     growth = 1.25

@@ -52,12 +52,15 @@ class CandidateCost:
         For one pass over all training rows; 0 where nothing is repeated.
     seconds_over_rows : float
         Once over all training rows, besides the epochs.
+    seconds_int8 : float
+        For making and checking INT8, where time is not short: what is not trained whole is exported without.
     """
 
     seconds: float = 0.0
     memory_bytes: int = 0
     seconds_per_epoch: float = 0.0
     seconds_over_rows: float = 0.0
+    seconds_int8: float = 0.0
 
     def scaled(self, factor: float) -> "CandidateCost":
         """Give the cost where everything takes so many times as long."""
@@ -66,6 +69,7 @@ class CandidateCost:
             self.memory_bytes,
             self.seconds_per_epoch * factor,
             self.seconds_over_rows * factor,
+            self.seconds_int8 * factor,
         )
 
     @property
@@ -106,6 +110,8 @@ class Planned:
         Passes over the rows that it may make.
     fraction : float
         Of the training rows.
+    int8 : bool
+        Whether there is time to make INT8 and to check it.
     time_limit_minutes : float or None
         When the passes have to be over, should the machine be slower than it was measured.
     has_begun : bool
@@ -128,6 +134,7 @@ class Planned:
     seconds: float = 0.0
     epochs: int | None = None
     fraction: float = 1.0
+    int8: bool = True
     time_limit_minutes: float | None = None
     has_begun: bool = False
     pace: float = 1.0
@@ -175,6 +182,8 @@ class Planned:
         """Give the method with the epochs and the clock of the plan; a clock that the settings give it stays."""
         assert self.method is not None  # Only what runs is trained.
         self.has_begun = True
+        if not self.int8:
+            self.method.set_params(precision="fp32")
         if self.epochs is not None:
             self.method.set_params(epochs=self.epochs)
             if self.method.get_params(deep=False).get("time_limit_minutes", 0) is None:
@@ -277,12 +286,18 @@ class Plan:
 
     @property
     def parts(self) -> list[str]:
-        """A sentence for each candidate that does not see all rows."""
-        return [
+        """A sentence for each candidate that does not see all rows, or is exported without a check of INT8."""
+        running = [one for one in self.candidates if one.runs]
+        parts = [
             f"{one.name} on {percent(one.fraction)} of the rows: all of them would take about "
             f"{one.cost.total(one.fewest_epochs):.0f} s"
-            for one in self.candidates
-            if one.runs and one.fraction < 1
+            for one in running
+            if one.fraction < 1
+        ]
+        return parts + [
+            f"{one.name} in fp32: to make INT8 and to check it would take about {one.cost.seconds_int8:.0f} s more"
+            for one in running
+            if not one.int8
         ]
 
     def again(
@@ -395,9 +410,10 @@ def _parts(candidates: Sequence[Planned], seconds: float, budget: Budget) -> lis
 
 
 def _whole(one: Planned, budget: Budget) -> float:
-    """Seconds of all epochs on all rows, and of the refit of what makes several."""
+    """Seconds of all epochs on all rows, of the refit of what makes several, and of INT8."""
     seconds = one.cost.total(one.most_epochs or 0)
-    return seconds * (1 + budget.growth) if budget.refit and one.cost.repeats else seconds
+    both = seconds * (1 + budget.growth) if budget.refit and one.cost.repeats else seconds
+    return both + one.cost.seconds_int8
 
 
 def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> bool:
@@ -406,10 +422,13 @@ def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> b
     Its clock has what nobody needs, too: an epoch that takes longer than was measured is then no reason to stop.
     """
     one.fraction, one.epochs, one.time_limit_minutes = 1.0, None, None
+    one.int8 = one.cost.seconds_int8 == 0 or part >= _whole(one, budget) - 1e-9
+    if one.int8:
+        part -= one.cost.seconds_int8
     least = budget.last_fraction if one.needs_base else budget.smallest_fraction
     if not one.cost.repeats or one.most_epochs is None:
         one.fraction = _rounded(one.cost.fraction(part), least)
-        one.seconds = one.cost.total(fraction=one.fraction)
+        one.seconds = one.cost.total(fraction=one.fraction) + one.int8 * one.cost.seconds_int8
         return budget.refit
     both, once = 1 + budget.growth, one.cost.total()
     per_epoch = one.cost.seconds_per_epoch * SAFETY
@@ -418,7 +437,8 @@ def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> b
     epochs = min(one.most_epochs, with_refit if refit else _whole_number((part - once) / per_epoch))
     if epochs < one.fewest_epochs:
         epochs, one.fraction = one.fewest_epochs, _rounded(one.cost.fraction(part, one.fewest_epochs), least)
-    one.epochs, one.seconds = epochs, one.cost.total(epochs, one.fraction)
+    one.epochs = epochs
+    one.seconds = one.cost.total(epochs, one.fraction) + one.int8 * one.cost.seconds_int8
     whole = part + spare
     in_time = max((whole / both if refit else whole) - once, per_epoch * one.fraction)
     one.time_limit_minutes = in_time / 60

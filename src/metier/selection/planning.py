@@ -158,12 +158,13 @@ class Planner:
         _check_measured(found)
         # What writes takes seconds for every row that it is compared on, and a base milliseconds.
         stated, n_validation = catalogue.capabilities(name), len(self.splits.validation)
-        answers = n_validation + len(self.splits.test)
-        if stated.needs_base and not stated.writes:
-            answers += int8_answers(n_validation)
-        answering = found.seconds_per_answer * answers
+        answering = found.seconds_per_answer * (n_validation + len(self.splits.test))
         fixed = EXPORT_SECONDS * self.clock.slowdown + found.seconds_fixed + answering
-        return CandidateCost(fixed, found.memory_bytes, found.seconds_per_epoch, found.seconds_before)
+        is_open = method.get_params(deep=False).get("precision") == "auto" and not stated.writes
+        int8 = found.seconds_per_answer * int8_answers(n_validation) if is_open else 0.0
+        return CandidateCost(
+            fixed, found.memory_bytes, found.seconds_per_epoch, found.seconds_before, seconds_int8=int8
+        )
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
         """Fit two samples; what grew from one to the other grows on to all rows and labels."""
