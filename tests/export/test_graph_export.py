@@ -185,7 +185,12 @@ class TestChoice:
             check = None if validation is None else EquivalenceCheck.of_labels(*validation)
             typical = sample_of(base, sample or (validation[0] if validation else []))
             report = export_graph(
-                exported_of(base, probe), tmp_path, check=check, sample=typical, precision=precision
+                exported_of(base, probe),
+                tmp_path,
+                check=check,
+                sample=typical,
+                precision=precision,
+                typical=list(sample),
             )
             return report, json.loads((tmp_path / "predictor.json").read_text())
 
@@ -230,7 +235,11 @@ class TestChoice:
         can_prove = {n: EquivalenceCheck.of_labels(["a"] * n, np.zeros(n)).can_prove for n in (597, 598, 599)}
         assert can_prove == {597: False, 598: False, 599: True}
 
-    def test_flipped_answers_are_counted_and_refused(self, choose, many, monkeypatch):
+    @pytest.fixture
+    @staticmethod
+    def ruined(monkeypatch):
+        """Rounding that loses every weight."""
+
         def ruin(source, path, *, rows):
             quantize(source, path, rows=rows)
             model = onnx.load(path)
@@ -240,6 +249,8 @@ class TestChoice:
             onnx.save(model, path)
 
         monkeypatch.setattr(export, "quantize", ruin)
+
+    def test_flipped_answers_are_counted_and_refused(self, choose, many, ruined):
         report, _ = choose(validation=many, times={"fp32": 2.0, "int8": 1.0})
         assert report.chosen == "fp32"
         assert report.flips > 50
@@ -249,6 +260,14 @@ class TestChoice:
         report, settings = choose(precision="int8", sample=rows[0])
         assert report.chosen == settings["precision"] == "int8"
         assert report.equivalence is None
+        assert report.disagreement <= 0.05
+
+    def test_after_a_refit_it_goes_where_it_answers_otherwise(self, choose, rows, ruined):
+        """No label is left to prove it equal on."""
+        report, settings = choose(precision="int8", sample=rows[0])
+        assert report.chosen == settings["precision"] == "fp32"
+        assert report.disagreement > 0.2
+        assert f"of {len(rows[0])} typical rows otherwise than fp32" in report.why
 
     def test_an_unknown_precision_is_refused(self, choose):
         with pytest.raises(SettingsError, match="int4"):

@@ -111,6 +111,7 @@ def export_graph(
     check: EquivalenceCheck | None = None,
     sample: Sequence[Sequence[int]] = (),
     precision: str = "auto",
+    typical: Sequence[Any] = (),
 ) -> ExportReport:
     """Write the files that an encoder of any task answers from, in the precision that is proved the better.
 
@@ -123,7 +124,9 @@ def export_graph(
     sample : sequence of sequence of int
         Token ids of typical rows, to see how large activations become.
     precision : {"auto", "fp32", "int8"}
-        `fp32` and `int8` are written without a comparison.
+        `fp32` is written without a comparison, and `int8` unless it answers typical rows otherwise.
+    typical : sequence
+        Rows without labels, as the predictor takes them.
     """
     check_precision(precision)
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +149,7 @@ def export_graph(
             opened = OnnxGraph.open(graph, settings, threads=threads)
             return GraphPredictor.of(GraphParts(opened, served, exported.arrays, settings))
 
-        report = choose_precision(graphs, build, precision, check)
+        report = choose_precision(graphs, build, precision, check, typical=typical)
         needed = rounded if report.chosen == "int8" else began
         report = replace(report, choosing_seconds=round(time.perf_counter() - needed, 3))
         graphs[report.chosen].replace(folder / MODEL_FILE)

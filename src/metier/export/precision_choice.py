@@ -17,12 +17,16 @@ import numpy as np
 from metier.errors import SettingsError
 from metier.evaluation.certification import Equivalence, equivalent, net_loss_upper_bound
 from metier.machine import describe_machine
+from metier.tasks.answers.kind import as_lists
 
 PRECISIONS = ("auto", "fp32", "int8")
 MARGIN = 0.005  # Accuracy that INT8 may cost, as a fraction.
 MOST_FLIPPED_FRACTION = 0.01  # Of the rows: correct under one precision and wrong under the other.
 MOST_CHECKED_ROWS = 4_000  # More rows than this prove nothing new and take minutes.
 SEARCHED_ANSWERS = 2_500
+# Of typical rows: what INT8 may answer otherwise than fp32 where no labels are left to prove it equal. Graphs that passed
+# the check differ in about one row of a hundred; one that rounding spoiled differs in tens.
+MOST_DISAGREEING_FRACTION = 0.05
 TIMED_ROWS = 40
 ROUNDS = 4  # Of each precision, in turn, so that a busy moment hits both.
 
@@ -50,6 +54,8 @@ class ExportReport:
         Rows that are correct under one and wrong under the other.
     equivalence : dict or None
         Accuracy of INT8 minus that of fp32, its interval, the margin and the verdict.
+    disagreement : float or None
+        Share of typical rows that both answer otherwise, where INT8 was chosen before and no labels are left.
     latency_ms : dict
         Median time of one row on one thread, of each precision that was measured.
     choosing_seconds : float
@@ -63,6 +69,7 @@ class ExportReport:
     rows: int = 0
     flips: int | None = None
     equivalence: dict[str, Any] | None = None
+    disagreement: float | None = None
     latency_ms: dict[str, float] = field(default_factory=dict)
     choosing_seconds: float = 0.0
 
@@ -131,7 +138,12 @@ def check_precision(precision: str) -> None:
 
 
 def choose_precision(
-    graphs: Mapping[str, Path], build: Build, precision: str, check: EquivalenceCheck | None
+    graphs: Mapping[str, Path],
+    build: Build,
+    precision: str,
+    check: EquivalenceCheck | None,
+    *,
+    typical: Sequence[Any] = (),
 ) -> ExportReport:
     """Say which of the graphs that were written is shipped, and why.
 
@@ -140,12 +152,17 @@ def choose_precision(
     graphs : mapping of str to Path
         Where the graph of each precision is, if it was written; INT8 is asked for only where it can be proved.
     precision : {"auto", "fp32", "int8"}
-        `fp32` and `int8` are kept without a comparison.
+        `fp32` is kept without a comparison, and `int8` unless it answers typical rows otherwise.
     check : EquivalenceCheck, optional
         Without it `auto` keeps fp32.
+    typical : sequence
+        Rows without labels, as the predictor takes them.
     """
     sizes = {kind: path.stat().st_size for kind, path in graphs.items() if path.exists()}
     machine = describe_machine()
+    if precision == "int8" and len(typical):
+        chosen, why, disagreement = _without_labels(graphs, build, typical, threads=machine.cores)
+        return ExportReport(chosen, why, sizes, machine.instruction_sets, disagreement=disagreement)
     if precision != "auto":
         return ExportReport(precision, f"{precision} was asked for", sizes, machine.instruction_sets)
     if check is None:
@@ -171,6 +188,24 @@ def choose_precision(
         equivalence=asdict(equality),
         latency_ms=latency,
     )
+
+
+def _without_labels(
+    graphs: Mapping[str, Path], build: Build, typical: Sequence[Any], *, threads: int
+) -> tuple[str, str, float | None]:
+    """Keep INT8 unless it answers typical rows otherwise; gives the precision, why, and the share of those rows."""
+    asked = "int8 was asked for"
+    answers = {
+        kind: list(build(path, kind, threads).predict(typical).predicted) for kind, path in graphs.items()
+    }
+    if any(isinstance(answer, float) for answer in answers["fp32"]):  # No two graphs give the same score.
+        return "int8", asked, None
+    pairs = zip(answers["fp32"], answers["int8"], strict=True)
+    differing = sum(bool(as_lists(one) != as_lists(other)) for one, other in pairs)
+    if differing > MOST_DISAGREEING_FRACTION * len(typical):
+        why = f"INT8 answers {differing} of {len(typical)} typical rows otherwise than fp32"
+        return "fp32", why, differing / len(typical)
+    return "int8", asked, differing / len(typical)
 
 
 def _too_few(n_rows: int) -> str:

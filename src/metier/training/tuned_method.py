@@ -153,6 +153,7 @@ class TunedMethod:
             check=None if held is None else EquivalenceCheck.of(self.answer, held),
             sample=self.head.sample(fitted.reader, sample),
             precision=precision,
+            typical=sample,
         )
 
     def measure(self, settings: Any, items: Sequence[Any], y: Any, *, n_batches: int) -> Cost:

@@ -115,7 +115,9 @@ class FrozenMethod(ReadsByFrozenBase):
         )
         check = None if self._held is None else EquivalenceCheck.of(self.answer, self._held)
         sample = sample_of(self.base_, self._sample)
-        report = export_graph(exported, folder, check=check, sample=sample, precision=self.precision)
+        report = export_graph(
+            exported, folder, check=check, sample=sample, precision=self.precision, typical=self._typical
+        )
         keep_report(self, report)
 
     def _read_rows(
@@ -139,7 +141,8 @@ class FrozenMethod(ReadsByFrozenBase):
         else:
             self._reading = "vectors" if self.unit_length else "whole"
         self._held = held
-        self._sample = self.input.texts(typical_rows(examples.items))
+        self._typical = typical_rows(examples.items)
+        self._sample = self.input.texts(self._typical)
         head = self.head_
         self.chosen_params_: dict[str, Any] = {"base": self.base_.name, **head.chosen, **head.decoder.chosen}
         self.facts_: dict[str, Any] = {"base": self.base_.name, **head.facts}
