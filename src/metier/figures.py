@@ -10,8 +10,8 @@ def percentage(value: float, low: float | None = None, high: float | None = None
 
 
 def milliseconds(value: float) -> str:
-    """Write a latency given in milliseconds: `0.3 ms`, `12 ms`, `0.04 ms`."""
-    return f"{_significant(value)} ms"
+    """Write a latency given in milliseconds with two digits: `0.31 ms`, `12 ms`, `140 ms`, `2.1 s`."""
+    return f"{two_digits(value / 1000)} s" if value >= 1000 else f"{two_digits(value)} ms"
 
 
 def size(size_bytes: float) -> str:
@@ -29,9 +29,9 @@ def count(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration: `0.3 s`, `12 s`, `6 min`, `1 min 30 s`, `2 h 05 min`."""
+    """Write a duration: `< 0.1 s`, `0.3 s`, `12 s`, `6 min`, `1 min 30 s`, `2 h 05 min`."""
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 0.05 else "< 0.1 s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -39,6 +39,16 @@ def duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60:02d} s" if whole % 60 else f"{whole // 60} min"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def two_digits(value: float) -> str:
+    """Round to two significant digits, integers from ten up: `0.31`, `1.7`, `6,900`."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.2g}")
+    if rounded >= 10:
+        return f"{rounded:,.0f}"
+    return f"{rounded:.1f}" if rounded >= 1 else f"{rounded:.2g}"
 
 
 def _significant(value: float) -> str:

@@ -28,10 +28,10 @@ from metier.progress import Progress
         (percentage(0.9387), "93.9 %"),
         (percentage(0.9387, 0.9301, 0.9469), "93.9 % [93.0, 94.7]"),
         (percentage(1.0, digits=0), "100 %"),
-        (milliseconds(0.31), "0.3 ms"),
+        (milliseconds(0.31), "0.31 ms"),
         (milliseconds(0.0437), "0.044 ms"),
         (milliseconds(9.97), "10 ms"),
-        (milliseconds(1234.5), "1,234 ms"),
+        (milliseconds(1234.5), "1.2 s"),
         (size(812), "812 B"),
         (size(1_530), "1.5 KB"),
         (size(23_400_000), "23 MB"),
@@ -39,6 +39,7 @@ from metier.progress import Progress
         (size(4.21e9), "4.2 GB"),
         (size(5e13), "50,000 GB"),
         (count(1200), "1,200"),
+        (duration(0.001), "< 0.1 s"),
         (duration(0.31), "0.3 s"),
         (duration(12.4), "12 s"),
         (duration(59.6), "1 min"),
@@ -154,7 +155,7 @@ def test_facts_carry_their_units(clock):
         "minutes_left": 0.113,
     }
     (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", facts))], clock)[-1:]
-    assert line.endswith("loss 0.123 · validation accuracy 93.1 % · 1,234 rows/s · latency 0.3 ms · epoch 2")
+    assert line.endswith("loss 0.123 · validation accuracy 93.1 % · 1,234 rows/s · latency 0.31 ms · epoch 2")
 
 
 def test_what_a_choice_goes_by_is_left_out_beside_figures_with_a_name(clock):

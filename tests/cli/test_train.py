@@ -1,6 +1,7 @@
 """What `metier train` prints at the end of a run."""
 
 from metier.cli.train import _table, _time_lines, print_report
+from metier.report.section import Page
 
 
 def test_where_the_time_went_is_told_for_all_that_took_two_seconds():
@@ -24,6 +25,7 @@ def _report(*candidates):
     return {
         "primary_metric": "macro_f1", "metrics": metrics, "candidates": candidates, "reasons": [], "audit": [],
         "recommended": candidates[0]["name"], "recommendation": "tfidf_linear.v1: the best on validation",
+        "data": {"rows": {"test": 100}},
         "seconds": 1.0, "budget_seconds": 60.0, "run": "runs/a",
     }  # fmt: skip
 
@@ -33,7 +35,7 @@ def test_a_candidate_says_on_which_part_of_the_rows_it_was_trained(capsys):
     lines = capsys.readouterr().out.splitlines()
     heading = next(line for line in lines if line.startswith("candidate"))
     assert "of rows" in heading
-    assert "of rows" not in str(_table(_report(_candidate("a.v1", 1.0))).columns)
+    assert "of rows" not in str(_table(Page(_report(_candidate("a.v1", 1.0)))).columns)
     assert [line.split()[1:3] for line in lines if "[" in line][1:] == [["3.34", "%"], ["100", "%"]]
 
 

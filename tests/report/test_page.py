@@ -688,8 +688,8 @@ def test_numbers_carry_units_and_no_more_digits_than_they_deserve():
         "10 s",
         "1 min",
         "7 min 12 s",
-        "1 h 5 min",
-        "2 h",
+        "1 h 05 min",
+        "2 h 00 min",
     ]
     assert [size(value) for value in (820, 410_200, 24_100_000, 999_600_000)] == [
         "820 B",

@@ -25,6 +25,10 @@ COMMANDS = {
     ),
     "predict": ("metier.cli.predict:predict", "Predict for texts or for a whole file with a trained model."),
     "runs": ("metier.cli.runs:runs", "List, show, compare and remove runs."),
+    "report": (
+        "metier.cli.report:report",
+        "Write the report of a finished run again, in English or Chinese.",
+    ),
     "methods": (
         "metier.cli.methods:methods",
         "List the methods: what each does, costs and needs.",

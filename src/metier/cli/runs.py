@@ -117,7 +117,8 @@ def show(run: Path, as_json: bool, verbose: bool) -> None:
     if as_json:
         print_json(found.report)
         return
-    print_report(found.report | {"run": str(known_run(run))}, verbose=verbose)
+    language = found.report["settings"].get("report_language", "en")
+    print_report(found.report | {"run": str(known_run(run))}, verbose=verbose, language=language)
 
 
 @runs.command(context_settings=HELP, epilog="Example: metier runs compare runs/first runs/second")

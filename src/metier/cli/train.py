@@ -1,5 +1,6 @@
 """`metier train`: compare methods on some rows, and recommend which to ship."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from metier.cli.row_options import (
     task_options,
 )
 from metier.evaluation.measure_table import metric_name
+from metier.report.comparisons import compared
+from metier.report.headline import decided, standing, why_not
+from metier.report.section import Page
+from metier.report.words import LANGUAGES, Words
 from metier.runs.run_folder import RunFolder, percent
 from metier.selection import api
 from metier.selection.budget import parse_duration
@@ -26,7 +31,7 @@ from metier.selection.execution.fitting import take_over_launch
 from metier.selection.settings import DataSettings, TrainSettings, load_settings
 
 # Flags that are called otherwise than their settings.
-NAMES = {"seed": "random_state", "budget": "budget_minutes"}
+NAMES = {"seed": "random_state", "budget": "budget_minutes", "lang": "report_language"}
 SHORTEST_PHASE = 2.0  # Seconds; what is shorter is not listed.
 
 
@@ -173,6 +178,11 @@ def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> 
     metavar="RUN",
     help="Resume an interrupted run with its own settings; only --test may name another file.",
 )
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    help="Language of the report and of what is printed at the end. Default: en.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print report.json as one line at the end.")
 @click.option("--verbose", is_flag=True, help="Also print why each other candidate was not chosen.")
 def train(
@@ -215,7 +225,7 @@ def train(
     if as_json:
         shown.print_json(finished.report)
         return
-    print_report(finished.report, verbose=verbose)
+    print_report(finished.report, verbose=verbose, language=settings.report_language)
 
 
 def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, Any]) -> TrainSettings:
@@ -228,35 +238,41 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
     return load_settings(file, overrides, flags={"data": {**roles, **data}, **given})
 
 
-def print_report(report: dict[str, Any], *, verbose: bool) -> None:
-    """Print what a finished run recommends, and its candidates."""
-    console = shown.answer_console()
-    _, _, detail = report["recommendation"].partition(": ")
-    chosen = next(one for one in report["candidates"] if one["name"] == report["recommended"])
-    score = chosen["test"][report["primary_metric"]]
-    name = report["recommended"]
-    console.print(
-        f"[bold]ship   {name}[/]: {_score(score, report, report['primary_metric'])}, "
-        f"{shown.milliseconds(chosen['latency_ms']['mean'])} a row, {shown.size(chosen['size_bytes'])}",
-        soft_wrap=True,
-    )
-    for clause in detail.split("; "):
-        console.print(f"       {clause}", markup=False, soft_wrap=True)
-    shown.print_whole(console, _table(report))
+def print_report(report: dict[str, Any], *, verbose: bool, language: str = "en") -> None:
+    """Print what a finished run recommends, and its candidates: what the head of its page says."""
+    console, page = shown.answer_console(), Page(report, Words(language))
+    console.print(_ship_line(page), soft_wrap=True)
+    for sentence in (decided(page), *standing(page), *why_not(page)):
+        console.print(f"       {sentence}", markup=False, soft_wrap=True)
+    shown.print_whole(console, _table(page))
     for one in report["candidates"]:
         if one["facts"].get("adaptation", "full") != "full":
             console.print(f"  {_adapted(one)}", markup=False, soft_wrap=True)
         if one["status"] != "trained":
-            console.print(f"  {one['name']} {one['status']}: {one['why']}", markup=False, soft_wrap=True)
+            why = f"{page.say(one['status'])}: {page.say.told(one['why'])}"
+            console.print(f"  {one['name']} {why}", markup=False, soft_wrap=True)
     for line in (*_seed_lines(report), *_curve_lines(report), *_time_lines(report)):
         console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
         if finding["severity"] == "error":
-            console.print(f"✗ {finding['sentence']}", markup=False, soft_wrap=True)
-    for reason in report["reasons"] if verbose else []:
-        console.print(f"  {reason}", markup=False, soft_wrap=True)
+            console.print(f"✗ {page.say.told(finding['sentence'])}", markup=False, soft_wrap=True)
+    for sentence in compared(page) if verbose else []:
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
     console.print(f"report {report['run']}/report.html", markup=False, soft_wrap=True)
     console.print(f"next:  metier serve {report['run']}", markup=False, soft_wrap=True)
+
+
+def _ship_line(page: Page) -> Text:
+    """What ships, its score with the rows that it stands on, and what an answer costs."""
+    report, say = page.report, page.say
+    score = page.chosen["test"][report["primary_metric"]]
+    rows = say("{rows} test rows", rows=shown.count(report["data"]["rows"]["test"]))
+    parts = [
+        say("{score} on {rows}", score=_score(score, page), rows=rows),
+        say("{time} a row", time=shown.milliseconds(page.latency(page.chosen))),
+        shown.size(page.chosen["size_bytes"]),
+    ]
+    return Text.assemble((f"{say('ship')}   {report['recommended']}", "bold"), f": {', '.join(parts)}")
 
 
 def _seed_lines(report: dict[str, Any]) -> list[str]:
@@ -301,13 +317,18 @@ def _adapted(candidate: dict[str, Any]) -> str:
     return f"{candidate['name']}: adaptation {facts['adaptation']}, {trained}"
 
 
-def _table(report: dict[str, Any]) -> Table:
+def _table(page: Page) -> Table:
+    report, say = page.report, page.say
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("candidate", no_wrap=True)
+    table.add_column(say("candidate"), no_wrap=True)
     first, second = _shown_metrics(report)
     has_parts = any(one.get("fraction", 1) < 1 for one in report["candidates"])
-    headings = [_heading(first, report), _heading(second, report), "train", "one row", "rows/s", "size"]
-    for heading in [*(["of rows"] if has_parts else []), *headings]:
+    costs = [say("training"), say("one row"), say("rows/s"), say("size")]
+    for heading in [
+        *([say("of rows")] if has_parts else []),
+        *(_heading(one, page) for one in (first, second)),
+        *costs,
+    ]:
         table.add_column(heading, justify="right", no_wrap=True)
     for one in report["candidates"]:
         if one["status"] != "trained":
@@ -318,9 +339,7 @@ def _table(report: dict[str, Any]) -> Table:
             *([percent(one.get("fraction", 1))] if has_parts else []),
             Text(_interval(one["test"][first], report, first)),
             _figure(one["test"][second]["value"], report, second),
-            shown.duration(one["train_seconds"])
-            if not one["members"]
-            else f"+{shown.duration(one['train_seconds'])}",
+            shown.duration(one["train_seconds"]),
             shown.milliseconds(one["latency_ms"]["mean"]),
             shown.count(one["rows_per_second"]),
             shown.size(one["size_bytes"]),
@@ -328,7 +347,7 @@ def _table(report: dict[str, Any]) -> Table:
     return table
 
 
-def _shown_metrics(report: dict[str, Any]) -> tuple[str, str]:
+def _shown_metrics(report: Mapping[str, Any]) -> tuple[str, str]:
     """The metric that decides, and the first of the others."""
     first = report["primary_metric"]
     others = [name for name in report["metrics"] if name != first]
@@ -338,20 +357,20 @@ def _shown_metrics(report: dict[str, Any]) -> tuple[str, str]:
     return first, others[0] if others else first
 
 
-def _heading(metric: str, report: dict[str, Any]) -> str:
-    return metric_name(metric) + (" %" if report["metrics"][metric]["is_fraction"] else "")
+def _heading(metric: str, page: Page) -> str:
+    return page.named(metric) + (" %" if page.report["metrics"][metric]["is_fraction"] else "")
 
 
-def _score(score: dict[str, float], report: dict[str, Any], metric: str) -> str:
-    if report["metrics"][metric]["is_fraction"]:
-        return shown.percentage(score["value"], score["low"], score["high"])
-    return f"{metric_name(metric)} {_interval(score, report, metric)}"
+def _score(score: dict[str, float], page: Page) -> str:
+    if page.primary.is_fraction:
+        return f"{page.metric} {shown.percentage(score['value'], score['low'], score['high'])}"
+    return f"{page.metric} {_interval(score, page.report, page.report['primary_metric'])}"
 
 
-def _interval(score: dict[str, float], report: dict[str, Any], metric: str) -> str:
+def _interval(score: dict[str, float], report: Mapping[str, Any], metric: str) -> str:
     value, low, high = (_figure(score[key], report, metric) for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 
-def _figure(value: float, report: dict[str, Any], metric: str) -> str:
+def _figure(value: float, report: Mapping[str, Any], metric: str) -> str:
     return f"{value * 100:.1f}" if report["metrics"][metric]["is_fraction"] else f"{value:.3g}"

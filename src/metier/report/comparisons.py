@@ -24,6 +24,13 @@ def comparisons_section(page: Page) -> dict[str, Any]:
     }
 
 
+def compared(page: Page) -> list[str]:
+    """Say of each other candidate whether the recommended one is better, and by how much."""
+    return [
+        f"{_pair_sentence(page, each)} {_evidence(page, each)}" for each in page.report.get("comparisons", ())
+    ]
+
+
 def _pairs(page: Page) -> list[dict[str, Any]]:
     comparisons, scale = page.report["comparisons"], page.primary
     extent = difference_extent([(each["low"], each["high"]) for each in comparisons])

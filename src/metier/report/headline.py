@@ -18,9 +18,13 @@ SAME_COST_RATIO = 1.15
 
 def conclusion(page: Page) -> list[str]:
     """Give what was chosen on validation, what the test rows say, and what was trained again."""
-    sentences = [decided(page), *_tested(page), *refitted(page)]
+    return [decided(page), *_tested(page), *standing(page)]
+
+
+def standing(page: Page) -> list[str]:
+    """Give what was trained again after the choice, and what is guaranteed."""
     guarantee = page.guarantee
-    return sentences + ([guarantee] if guarantee else [])
+    return [*refitted(page), *([guarantee] if guarantee else [])]
 
 
 def why_not(page: Page) -> list[str]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from metier import figures
+from metier.figures import two_digits
+
 NOTHING = "–"
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -118,43 +121,22 @@ def signed_points(difference: float, decimals: int = 1) -> str:
 
 def milliseconds(value: float | None) -> str:
     """Write a duration of milliseconds with two digits: `0.31 ms`, `1.7 ms`, `140 ms`, `2.1 s`."""
-    if value is None:
-        return NOTHING
-    if value >= 1000:
-        return f"{_two_digits(value / 1000)} s"
-    return f"{_two_digits(value)} ms"
+    return NOTHING if value is None else figures.milliseconds(value)
 
 
 def bare_milliseconds(value: float | None) -> str:
     """Write a duration for a column whose head says milliseconds: `0.31`, `1.7`, `2,100`."""
-    return NOTHING if value is None else _two_digits(value)
+    return NOTHING if value is None else two_digits(value)
 
 
 def seconds(value: float | None) -> str:
-    """Write a duration of seconds in the units people use: `0.4 s`, `48 s`, `7 min 12 s`, `1 h 5 min`."""
-    if value is None:
-        return NOTHING
-    if value < 9.95:
-        return f"{value:.1f} s" if value >= 0.05 else "< 0.1 s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
-    minutes = round(value / 60)
-    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    """Write a duration of seconds in the units people use: `0.4 s`, `48 s`, `7 min 12 s`, `1 h 05 min`."""
+    return NOTHING if value is None else figures.duration(value)
 
 
 def size(n_bytes: float | None) -> str:
     """Write a size on disk: `820 B`, `410 KB`, `24 MB`, `1.2 GB` (powers of ten, as disks are sold)."""
-    if n_bytes is None:
-        return NOTHING
-    value = float(n_bytes)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{_two_digits(value)} {unit}"
-        value /= 1000
-    return f"{_two_digits(value)} TB"
+    return NOTHING if n_bytes is None else figures.size(n_bytes)
 
 
 def count(value: float | None) -> str:
@@ -164,7 +146,7 @@ def count(value: float | None) -> str:
 
 def rate(value: float | None) -> str:
     """Write a measured rate with two digits: 6,913 rows/s is `6,900`."""
-    return NOTHING if value is None else _two_digits(value)
+    return NOTHING if value is None else two_digits(value)
 
 
 def core_time(rows_per_second: float | None) -> str:
@@ -177,7 +159,7 @@ def core_time(rows_per_second: float | None) -> str:
 
 def ratio(value: float) -> str:
     """Write how many times one thing is another: `1.7`, `14`."""
-    return _two_digits(value)
+    return two_digits(value)
 
 
 def p_value(value: float | None) -> str:
@@ -216,13 +198,3 @@ def plain(value: Any, say: Callable[[str], str] = str) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(item, say) for item in value) or say("none")
     return str(value)
-
-
-def _two_digits(value: float) -> str:
-    """Round to two significant digits, integers from ten up."""
-    if value == 0:
-        return "0"
-    rounded = float(f"{value:.2g}")
-    if rounded >= 10:
-        return f"{rounded:,.0f}"
-    return f"{rounded:.1f}" if rounded >= 1 else f"{rounded:.2g}"

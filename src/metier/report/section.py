@@ -68,7 +68,7 @@ class Page:
     @property
     def guarantee(self) -> str | None:
         """What the recommended candidate guarantees; None where it guarantees nothing."""
-        cascade = self.report["cascade"]
+        cascade = self.report.get("cascade")
         if not cascade or cascade.get("threshold") is None or cascade.get("name") != self.report["recommended"]:
             return None
         certificate = cascade["certificate"] or {}

@@ -208,7 +208,7 @@ def _close(comparison: Comparison, report: dict[str, Any], recommendation: Recom
     report["seconds"] = comparison.clock.elapsed_seconds
     report["phases"] = dict(comparison.clock.phases)
     run.point_best(recommendation.name)
-    run.write_text("report.html", render_report(report))
+    run.write_text("report.html", render_report(report, language=comparison.settings.report_language))
     run.write_json("report.json", report)  # Last: a run with this file is whole.
     shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
     (run.path / CLOCK_FILE).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ reported together, before any work.
 import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -36,6 +36,7 @@ OTHER_NAMES = {
     "model": "base",
     "file": "train",
     "dev": "validation",
+    "lang": "report_language",
 }
 
 # The columns that can be named.
@@ -152,6 +153,10 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     )
     refit: bool = Field(
         default=True, description="Train the recommended candidate and its members again on train + validation."
+    )
+    report_language: Literal["en", "zh"] = Field(
+        default="en",
+        description="Language of the report and of what is printed at the end: en or zh (Chinese).",
     )
     tolerance: float = Field(
         default=0.01,

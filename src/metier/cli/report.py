@@ -1,0 +1,34 @@
+"""`metier report`: write the page of a finished run again."""
+
+from pathlib import Path
+
+import click
+
+from metier.cli.commands import HELP
+from metier.cli.console import answer_console
+from metier.report.page import render_report
+from metier.report.words import LANGUAGES
+from metier.runs.run_folder import RunFolder
+from metier.selection.finished_run import Run
+
+
+@click.command(context_settings=HELP, epilog="Example: metier report runs/demo --lang zh")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the page."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where the page is written. Default: report.<lang>.html in the folder of the run.",
+)
+def report(run: Path, lang: str, output: Path | None) -> None:
+    """Write the report of a finished run again, in English or Chinese.
+
+    Nothing is trained or predicted: the page is drawn from the run's report.json.
+    """
+    finished = Run.open(run)
+    page = (output or run / f"report.{lang}.html").absolute()
+    RunFolder(page.parent).write_text(page.name, render_report(finished.report, language=lang))
+    answer_console().print(str(output or run / page.name), markup=False, soft_wrap=True)
