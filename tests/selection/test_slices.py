@@ -12,7 +12,7 @@ ROWS = 400
 
 
 @pytest.fixture(scope="module")
-def test_rows():
+def held_out():
     """A tenth of the rows is Chinese; the channel `fax` and the long texts are where answers will be wrong."""
     texts = [
         "退款 还没有 到账" if row % 10 == 0 else "where is my money " + "now " * (row % 40)
@@ -31,22 +31,22 @@ def test_rows():
 
 
 @pytest.fixture(scope="module")
-def judge(test_rows):
-    return Scores(Classification.from_labels(["no", "yes"]), test_rows.labels)
+def judge(held_out):
+    return Scores(Classification.from_labels(["no", "yes"]), held_out.labels)
 
 
-def facts_of(judge, test_rows, wrong):
+def facts_of(judge, held_out, wrong):
     answers = [
         ("no" if label == "yes" else "yes") if row in wrong else label
         for row, label in enumerate(judge.targets)
     ]
-    return slice_facts(judge, test_rows, answers, random_state=0)
+    return slice_facts(judge, held_out, answers, random_state=0)
 
 
 @pytest.fixture(scope="module")
-def facts(judge, test_rows):
+def facts(judge, held_out):
     return facts_of(
-        judge, test_rows, {row for row in range(ROWS) if row % 8 == 3 and row % 16 != 3} | {0, 50, 101}
+        judge, held_out, {row for row in range(ROWS) if row % 8 == 3 and row % 16 != 3} | {0, 50, 101}
     )
 
 
@@ -76,17 +76,17 @@ def test_parts_of_few_rows_and_columns_of_names_are_left_out(facts):
     assert all(one["column"] != "id" for one in facts["slices"])
 
 
-def test_intervals_are_widened_for_the_number_of_parts(judge, test_rows, facts):
+def test_intervals_are_widened_for_the_number_of_parts(judge, held_out, facts):
     assert facts["level"] == pytest.approx(1 - 0.05 / len(facts["slices"]))
     fax = values(facts, "column")["fax"]["figure"]
     assert fax["high"] - fax["low"] > 2 * 1.96 * (0.5 * 0.5 / 50) ** 0.5  # Of one interval of 95 %.
 
 
-def test_no_part_is_called_worse_where_errors_are_drawn_at_random(judge, test_rows):
+def test_no_part_is_called_worse_where_errors_are_drawn_at_random(judge, held_out):
     wrong = {row for row in range(ROWS) if (row * 7919) % 101 < 10}
-    assert not any(one["is_worse"] for one in facts_of(judge, test_rows, wrong)["slices"])
+    assert not any(one["is_worse"] for one in facts_of(judge, held_out, wrong)["slices"])
 
 
-def test_few_rows_have_no_parts(judge, test_rows):
-    few = test_rows.take(range(FEWEST_ROWS))
+def test_few_rows_have_no_parts(judge, held_out):
+    few = held_out.take(range(FEWEST_ROWS))
     assert slice_facts(judge.part(range(FEWEST_ROWS)), few, few.labels, random_state=0) is None

@@ -69,7 +69,7 @@ def _table(language: str) -> Mapping[str, Mapping[str, str]]:
     if language == "en":
         return {"page": {}, "told": {}, "parts": {}}
     text = files("metier.report").joinpath(f"{language}.yaml").read_text(encoding="utf-8")
-    table: Mapping[str, Mapping[str, str]] = yaml.load(text, Loader=yaml.CSafeLoader)
+    table: Mapping[str, Mapping[str, str]] = yaml.safe_load(text)
     return table
 
 
