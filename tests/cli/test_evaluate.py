@@ -105,3 +105,13 @@ def test_rows_without_a_label_are_refused_or_left_out(run, small_runs, tmp_path)
     shown = run(small_runs / "runs" / "en", file, "--drop-unlabelled")
     assert "1 rows without a label are left out" in shown.err
     assert "29 rows" in shown.out
+
+
+def test_rows_that_are_answered_worse_are_named(run, small_runs, tmp_path):
+    rows = records_of(small_runs / "en-test.csv")
+    hard = [{**row, "message": "qwerty", "from": "scanner"} for row in rows[-40:]]
+    file = written(tmp_path / "mixed.csv", [*({**row, "from": "web"} for row in rows), *hard])
+    shown = run(small_runs / "runs" / "en", file)
+    assert "weak   from = scanner: accuracy " in shown.out
+    assert "weak   texts of 6 to 6 characters: accuracy " in shown.out
+    assert "from = web" not in shown.out

@@ -65,7 +65,7 @@ class DataFacts(BaseModel, frozen=True, extra="ignore"):
         default="train", description="`train`, `40 % of train`, or `train + validation` after a refit."
     )
     roles: dict[str, str] = Field(
-        default={}, description="The column of each input and target in the training rows, by its role."
+        default={}, description="The columns of inputs, targets and groups in the training rows, by their role."
     )
     language: str | None = Field(default=None, description="Main language of the texts: en, zh or other.")
     language_shares: dict[str, float] = Field(

@@ -100,6 +100,8 @@ def _print(found: Evaluation, *, verbose: bool) -> None:
     if sentence := _beside_test(facts):
         console.print(Text(f"       {sentence}"), soft_wrap=True)
     print_whole(console, _metrics_table(facts))
+    for line in _weak_slices(facts):
+        console.print(Text(line), soft_wrap=True)
     tables = [_labels_table(facts, verbose=verbose), _parts_table(facts)]
     for table in [table for table in tables if table is not None]:
         console.print()
@@ -117,6 +119,24 @@ def _beside_test(facts: Mapping[str, Any]) -> str | None:
     is_better = (found["value"] > 0) == (facts["kinds"][metric]["higher_is_better"] is not False)
     word = "better" if is_better else "worse"
     return f"{word} than on the test rows of its run ({_difference(found, facts, metric)})"
+
+
+def _weak_slices(facts: Mapping[str, Any]) -> list[str]:
+    """Say which rows of a language, a length or a value of a column are answered worse than the whole."""
+    slices = facts["slices"] or {"slices": []}
+    lines = []
+    for one in slices["slices"]:
+        if one["is_worse"] and one["by"] != "label":  # The labels have a table.
+            metric = slices["metric"]
+            score = _written(one["figure"], facts, metric)
+            lines.append(f"weak   {_slice(one)}: {metric_name(metric)} {score} on {count(one['rows'])} rows")
+    return lines
+
+
+def _slice(one: Mapping[str, Any]) -> str:
+    if one["by"] == "length":
+        return "texts of {:,} to {:,} characters".format(*one["value"])
+    return f"{one['column'] or one['by']} = {one['value']}"
 
 
 def _metrics_table(facts: Mapping[str, Any]) -> Table:

@@ -190,14 +190,19 @@ class RunFolder:
         assert found is not None  # Asked only of candidates that answer with labels.
         return found
 
-    def truth(self, split: str) -> list[Any] | None:
-        """What the rows of a split should be answered with; None in a run that did not keep it."""
+    def truth(self, split: str) -> tuple[list[Any], np.ndarray | None] | None:
+        """What the rows of a split should be answered with, and the group of each; None in a run without it."""
         path = self.path / "answers" / f"{TRUTH}.{split}"
-        return stored_answers.load(path).predicted if path.with_name(f"{path.name}.jsonl").exists() else None
+        if not path.with_name(f"{path.name}.jsonl").exists():
+            return None
+        found = stored_answers.load(path)
+        groups = np.array([record["group"] for record in found.records]) if found.records else None
+        return found.predicted, groups
 
-    def save_truth(self, targets: Sequence[Any], split: str) -> None:
+    def save_truth(self, targets: Sequence[Any], groups: np.ndarray | None, split: str) -> None:
         """Keep what the rows of a split should be answered with, so that runs can be compared."""
-        self.save_answers(TRUTH, split, StoredAnswers(list(targets), None, []))
+        records = [] if groups is None else [{"group": int(group)} for group in groups]
+        self.save_answers(TRUTH, split, StoredAnswers(list(targets), None, records))
 
     def save_answers(self, name: str, split: str, answers: StoredAnswers) -> None:
         """Keep what a candidate answered to the rows of a split."""

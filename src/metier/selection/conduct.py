@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metier.data import Rows
+from metier.data.splitting import groups_of
 from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.report.page import render_report
@@ -189,7 +190,7 @@ def _report(comparison: Comparison, recommendation: Recommendation, begun: Begun
 def _answer_test(comparison: Comparison, test: Rows) -> dict[str, Tested]:
     """Every candidate answers the test rows; called once, after every choice."""
     tested, items = {}, comparison.task.items(test)
-    comparison.run.save_truth(comparison.task.targets(test), "test")
+    comparison.run.save_truth(comparison.task.targets(test), groups_of(test), "test")
     for entry in comparison.trained:
         comparison.listener(Progress(f"{entry.name}: predicting the test rows", 0, len(test)))
         folder = comparison.run.candidate(entry.name)

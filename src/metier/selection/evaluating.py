@@ -13,6 +13,7 @@ import numpy as np
 from metier.audit.labels import labels_of_rows
 from metier.bundles import Bundle, load_bundle
 from metier.data import Rows, drop_unlabelled, read
+from metier.data.splitting import groups_of
 from metier.data.trained_columns import with_columns
 from metier.errors import MissingColumnError, UnknownLabelError
 from metier.evaluation import describe_metric
@@ -24,6 +25,7 @@ from metier.runs.stored_answers import StoredAnswers, keep
 from metier.selection.answer_facts import detail_of
 from metier.selection.report_facts import Tested, scores_of
 from metier.selection.scores import Scores
+from metier.selection.slices import slice_facts
 from metier.tasks.task import Task
 from metier.tasks.task_table import load_task
 
@@ -41,7 +43,8 @@ class Evaluation:
     ----------
     facts : dict
         `metrics`, each with its 95 % interval; `detail` with figures by label or type; `reference`, what the model
-        had on the test rows of its run, and `differences` from it; `parts` by the values of a column; `notes`.
+        had on the test rows of its run, and `differences` from it; `slices` by language, length, label and further
+        columns; `parts` by the values of a column; `notes`.
     """
 
     facts: dict[str, Any]
@@ -96,7 +99,7 @@ def evaluate(
     rows, notes = _labelled(found, drop=drop_without_label)
     task, unknown = _task_for(model, rows)
     answered, answered_by = _answered(model, task.items(rows), task.labels, listener)
-    scores = Scores(task, task.targets(rows), origin=rows.origin)
+    scores = Scores(task, task.targets(rows), origin=rows.origin, groups=groups_of(rows))
     metrics = scores_of(scores, answered, random_state=random_state)
     if unknown:
         metrics.pop("log_loss", None)  # It is endless where a label cannot be answered.
@@ -115,7 +118,8 @@ def evaluate(
         "metrics": metrics,
         "answered_by": dict(Counter(answered_by).most_common()),
         "detail": detail_of(model.name, scores, task.items(rows), Tested(answered, answered_by)),
-        "parts": [] if by is None else _parts(rows, by, task, answered, random_state=random_state),
+        "slices": slice_facts(scores, rows, answered.predicted, random_state=random_state),
+        "parts": [] if by is None else _parts(rows, by, scores, answered, random_state=random_state),
         **_beside_test(model, metrics, is_other=seen is None),
         "notes": [*rows.notes, *notes, *unknown, *([] if seen is None else [seen])],
     }
@@ -178,21 +182,20 @@ def _joined(parts: Sequence[StoredAnswers]) -> StoredAnswers:
 
 
 def _parts(
-    rows: Rows, column: str, task: Task, answered: StoredAnswers, *, random_state: int
+    rows: Rows, column: str, scores: Scores, answered: StoredAnswers, *, random_state: int
 ) -> list[dict[str, Any]]:
     """Measure the rows of each value of a column apart, in the metric that ranks."""
-    names = rows.table.column_names
+    names, metric = rows.table.column_names, scores.task.primary_metric
     if column not in names:
         raise MissingColumnError(column, found=names, origin=rows.origin, flag="--by")
     values = ["" if value is None else str(value) for value in rows.table.column(column).to_pylist()]
-    targets, parts = task.targets(rows), []
+    parts = []
     for value, n_rows in Counter(values).most_common(MOST_PARTS):
-        mine = [row for row, one in enumerate(values) if one == value]
-        scores = Scores(task, [targets[row] for row in mine], origin=rows.origin)
-        found = scores.interval(
-            task.primary_metric, [answered.predicted[row] for row in mine], random_state=random_state
+        mine = np.flatnonzero(np.array(values) == value)
+        found = scores.part(mine).interval(
+            metric, [answered.predicted[int(row)] for row in mine], random_state=random_state
         )
-        parts.append({"value": value, "rows": n_rows, task.primary_metric: asdict(found)})
+        parts.append({"value": value, "rows": n_rows, metric: asdict(found)})
     return parts
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 from metier.bundles import Bundle, load_bundle, resolve_candidate
 from metier.errors import BundleError, MissingExtraError
 from metier.evaluation import higher_is_better
+from metier.evaluation.many_comparisons import Against
 from metier.evaluation.measure_table import metric_name
 from metier.figures import count, duration, milliseconds, size
 from metier.runs.run_folder import RunFolder
@@ -53,9 +54,7 @@ class Run:
                 f"The run {path} is not finished. Resume it: metier train --resume {path}, or in Python "
                 f"metier.train(resume={str(path)!r})."
             )
-        best = _best_on_validation(report)
-        said = (report["recommended"], best, report["recommendation"], tuple(report["reasons"]))
-        return cls(folder.path, report, Recommendation(*said))
+        return cls(folder.path, report, _recommendation(report))
 
     @property
     def best(self) -> Bundle:
@@ -112,6 +111,20 @@ class Run:
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
             f"<p>{html.escape(str(self.folder / 'report.html'))}</p>"
         )
+
+
+def _recommendation(report: Mapping[str, Any]) -> Recommendation:
+    """Give what was recommended; an early report does not say what the choice went by."""
+    decision = report.get("decision") or {"best": _best_on_validation(report), "rows": {}}
+    against = decision.get("against_best")
+    return Recommendation(
+        report["recommended"],
+        decision["best"],
+        report["recommendation"],
+        tuple(report["reasons"]),
+        decision["rows"],
+        None if against is None else Against(**against),
+    )
 
 
 def _best_on_validation(report: Mapping[str, Any]) -> str:

@@ -63,8 +63,8 @@ def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
     Returns
     -------
     dict
-        `runs`, the facts of each; `comparisons`, each other run against the best on test by a paired test; or `why_not`,
-        why there is none.
+        `runs`, the facts of each; `comparisons`, the best on test against each other run by a paired test that knows
+        how many there are; or `why_not`, why there is none.
 
     Raises
     ------
@@ -107,12 +107,12 @@ def _why_not(sides: Sequence[Side]) -> str | None:
 
 def _comparisons(sides: Sequence[Side]) -> list[dict[str, Any]]:
     metric = sides[0].run.report["primary_metric"]
-    truth = next(found for side in sides if (found := side.folder.truth("test")) is not None)
-    scores = Scores(_task_of(sides, metric), truth, origin="The test rows")
+    truth, groups = next(kept for side in sides if (kept := side.folder.truth("test")) is not None)
+    scores = Scores(_task_of(sides, metric), truth, origin="The test rows", groups=groups)
     answers = {side.name: side.folder.answers(side.run.recommendation.name, "test").predicted for side in sides}
     best = _best(scores, answers, metric)
     pairs = [(best, name) for name in answers if name != best]
-    found = [scores.compare(metric, answers[a], answers[b]) for a, b in pairs]
+    found = scores.compare_pairs(metric, answers, pairs)
     return [{"a": a, "b": b, "metric": metric, **asdict(one)} for (a, b), one in zip(pairs, found, strict=True)]
 
 

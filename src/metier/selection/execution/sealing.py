@@ -25,8 +25,9 @@ def seal_candidates(comparison: Comparison, report: dict[str, Any]) -> None:
 
 
 def _columns(roles: Roles) -> dict[str, str]:
-    """Give the columns of inputs and targets: what other rows are to be read by."""
-    return {role: column for role, column in roles.named.items() if role in (*INPUT_ROLES, *TARGET_ROLES)}
+    """Give the columns of inputs, targets and groups: what other rows are to be read by."""
+    kept = (*INPUT_ROLES, *TARGET_ROLES, "group")
+    return {role: column for role, column in roles.named.items() if role in kept}
 
 
 def _facts(
