@@ -81,7 +81,11 @@ def test_an_ensemble_names_the_members_that_were_not_trained_again(report):
 
 
 @pytest.mark.parametrize(
-    ("chance", "expected"), [(0.04, "statistically tied there with tfidf_linear.v1"), (0.3, "not shown worse")]
+    ("chance", "expected"),
+    [
+        (0.04, "statistically tied there with tfidf_linear.v1"),
+        (0.3, "not shown worse there than tfidf_linear.v1"),
+    ],
 )
 def test_tied_is_said_only_where_there_is_little_chance_of_worse(report, chance, expected):
     choose(report, MAJORITY, chance_worse=chance)
@@ -99,6 +103,13 @@ def test_the_time_of_an_answer_is_the_one_of_the_leaderboard(report):
     assert "0.012 ms against 4.6 ms a row" in said(report)
     assert "a fifth" not in said(report)
     assert "(4.6 ms against 0.012 ms a row)" in " ".join(why_not(Page(report)))
+
+
+def test_one_that_is_no_longer_cheaper_says_so(report):
+    choose(report, MAJORITY, chance_worse=0.3)
+    assert "and cheaper (" in said(report)
+    candidate(report, MAJORITY)["latency_ms"]["mean"] = 50.0
+    assert "cheaper then (measured again since: 50 ms against" in said(report)
 
 
 def test_one_line_on_the_cheaper_and_one_on_the_better(report):

@@ -75,21 +75,29 @@ def decided(page: Page) -> str:
         "best": decision["best"],
         "gap": page.gap(abs(found["difference"])),
         "bounds": page.difference_bounds(found),
-        "times": _two_times(page, page.chosen, page.candidate(decision["best"])),
+        "cost": _cost(page, page.candidate(decision["best"])),
         "tolerance": page.tolerance,
         "chance": written.chance(found["chance_worse"]),
     }
     if found["chance_worse"] < TIED_BELOW:
         return say(
-            "Chosen on {rows}: statistically tied there with {best}, the best ({gap} behind "
-            "{bounds}; {chance} chance of being more than {tolerance} worse), and cheaper: {times} a row.",
+            "Chosen on {rows}: statistically tied there with {best}, the best ({gap} behind {bounds}; {chance} chance of "
+            "being more than {tolerance} worse), and {cost}.",
             **facts,
         )
     return say(
-        "Chosen on {rows}: cheaper than {best}, the best there ({times} a row), and not shown "
-        "worse: {gap} behind {bounds}, with a {chance} chance of being more than {tolerance} worse.",
+        "Chosen on {rows}: not shown worse there than {best}, the best ({gap} behind {bounds}; {chance} chance of being "
+        "more than {tolerance} worse), and {cost}.",
         **facts,
     )
+
+
+def _cost(page: Page, best: Mapping[str, Any]) -> str:
+    """Say what the chosen one costs beside the best; after a refit it may be no longer cheaper."""
+    times = _two_times(page, page.chosen, best)
+    if page.latency(page.chosen) < page.latency(best):
+        return page.say("cheaper ({times} a row)", times=times)
+    return page.say("cheaper then (measured again since: {times} a row)", times=times)
 
 
 def _rows(page: Page, rows: Mapping[str, int]) -> str:

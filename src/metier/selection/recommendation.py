@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from metier.evaluation import higher_is_better, is_fraction
 from metier.evaluation.many_comparisons import Against
 from metier.evaluation.measure_table import metric_name
@@ -220,17 +218,18 @@ class _Words:
         start = f"ship {self.chosen.name}: "
         if against is None:
             return f"{start}the best on {rows}, and nothing cheaper is close enough to it"
-        cost = _cost(self.chosen.latency_ms / self.best.latency_ms)
+        # No share of it: a refit is measured again, and the report has those figures.
+        is_cheaper = self.chosen.latency_ms * SAME_COST_RATIO < self.best.latency_ms
         standing = "tied with" if against.chance_worse < TIED_BELOW else "not shown to be worse than"
         behind = f"{self.gap(against)} behind on {rows}, with {self.chance(against)}"
-        return f"{start}{standing} the best ({self.best.name}), at {cost}: {behind}"
+        cost = "and cheaper" if is_cheaper else "at the same cost"
+        return f"{start}{standing} the best ({self.best.name}), {cost}: {behind}"
 
     def reason(self, one: Answered, against: Against | None, *, is_close: bool) -> str:
         if against is None:
             return f"{one.name} has the highest score, but {self.chosen.name} is close to it and cheaper."
         if is_close:
-            times = f"{one.latency_ms:.2g} ms against {self.chosen.latency_ms:.2g} ms"
-            return f"{one.name} is close to the best too, but answers in {times}."
+            return f"{one.name} is close to the best too, but {self.chosen.name} is cheaper or better."
         gap = f"{one.name} is {self.gap(against)} behind {self.best.name}"
         if against.verdict == "b is better":
             return f"{gap}, and the paired test shows it (p = {against.p_value:.2g})."
@@ -254,27 +253,6 @@ class _Words:
         share = "under 1 %" if percent < 1 else f"{percent:.0f} %"
         much = f"{_points(self.allowed)}" if is_fraction(self.metric) else f"{self.allowed:.2g}"
         return f"a chance of {share} that it is more than {much} worse"
-
-
-def _cost(ratio: float) -> str:
-    """A share of a cost in words; measured times of the same thing differ by some hundredths."""
-    if abs(np.log(ratio)) < 0.05:
-        return "the same cost"
-    names = {
-        2: "half",
-        3: "a third",
-        4: "a quarter",
-        5: "a fifth",
-        6: "a sixth",
-        7: "a seventh",
-        8: "an eighth",
-        10: "a tenth",
-    }
-    nearest = min(names, key=lambda parts: abs(np.log(ratio * parts)))
-    if 0.08 < ratio < 0.6 and abs(np.log(ratio * nearest)) < 0.12:
-        return f"{names[nearest]} of its cost"
-    percent = ratio * 100
-    return f"{percent:.0f} % of its cost" if percent >= 10 else f"{percent:.2g} % of its cost"
 
 
 def _points(fraction: float) -> str:
