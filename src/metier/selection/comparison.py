@@ -202,7 +202,13 @@ class Comparison:
         for entry in sorted(singles, key=lambda one: one.train_seconds):
             quick = self._is_quick(entry.name)
             if quick or is_here:
-                self.out_of_fold.answer(entry, methods[entry.name], settled=not quick, left=left)
+                self.out_of_fold.answer(
+                    entry,
+                    methods[entry.name],
+                    settled=not quick,
+                    left=left,
+                    seconds_per_answer=self.answering.get(entry.name, 0.0),
+                )
 
     def build_ensembles(self, names: Sequence[str]) -> None:
         """Make ensembles of what was trained, on the validation answers."""

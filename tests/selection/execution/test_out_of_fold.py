@@ -112,6 +112,16 @@ def test_nothing_is_kept_where_the_time_is_too_short(folder, left):
     assert "no out-of-fold answers" in (folder.path / "train.log").read_text()
 
 
+def test_answers_count_beside_the_fits(folder):
+    """What writes takes seconds for every row."""
+    one = over(folder, rows_of(20), rows_of(4, start=20))
+    entry = Entry("remembers.v1", train_seconds=0.1)
+    one.answer(entry, Remembers(), settled=False, left=lambda: 30.0, seconds_per_answer=2.0)
+    assert FITS == []
+    one.answer(entry, Remembers(), settled=False, left=lambda: 50.0, seconds_per_answer=2.0)
+    assert one.is_answered_by("remembers.v1")
+
+
 class Fails(Remembers):
     """Learns nothing."""
 

@@ -71,7 +71,15 @@ class OutOfFold:
         """The rows that are answered, in the order of the answers."""
         return self.train.take(np.concatenate([fold.held for fold in self.folds]))
 
-    def answer(self, entry: Entry, method: Method, *, settled: bool, left: Callable[[], float]) -> None:
+    def answer(
+        self,
+        entry: Entry,
+        method: Method,
+        *,
+        settled: bool,
+        left: Callable[[], float],
+        seconds_per_answer: float = 0.0,
+    ) -> None:
         """Let a candidate answer all folds, or none where they take longer than the time that is left.
 
         Parameters
@@ -82,18 +90,23 @@ class OutOfFold:
             Whether it keeps the choices that it made.
         left : callable
             Gives the seconds that may be spent.
+        seconds_per_answer : float
+            That one row took, of many.
         """
         if self.folds and entry.fraction == 1 and not self.is_answered_by(entry.name):
-            self._answer(entry, method, settled=settled, left=left)
+            fits = len(self.folds) * (entry.train_seconds - entry.export_seconds)
+            needed = fits + seconds_per_answer * sum(len(fold.held) for fold in self.folds)
+            self._answer(entry, method, settled=settled, left=left, needed=needed)
 
     def is_answered_by(self, name: str) -> bool:
         """Whether a candidate has answered all folds."""
         return bool(self.folds) and self.run.has_answers(name, SPLIT)
 
-    def _answer(self, entry: Entry, method: Method, *, settled: bool, left: Callable[[], float]) -> None:
+    def _answer(
+        self, entry: Entry, method: Method, *, settled: bool, left: Callable[[], float], needed: float
+    ) -> None:
         """Train and answer fold by fold; keeps nothing of a candidate that fails or does not come to its end."""
         parts: list[StoredAnswers] = []
-        needed = (entry.train_seconds - entry.export_seconds) * len(self.folds)
         start = time.monotonic()
         for number, fold in enumerate(self.folds):
             if needed > left():
