@@ -40,7 +40,7 @@ class Case:
     file: str
     rows: int
     budget: str
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 CASES = (
@@ -48,7 +48,14 @@ CASES = (
     Case("banking77-2000", "banking77/train.csv", 2_000, "2m"),
     Case("banking77-8000", "banking77/train.csv", 8_000, "4m"),
     Case("csl-1000", "csl_category_zh/train.csv", 1_000, "2m"),
-    Case("csl-25000", "csl_category_zh/train.csv", 25_000, "4m"),
+    Case("csl-8000", "csl_category_zh/train.csv", 0, "4m"),
+    Case(
+        "reviews-21000",
+        "airbnb_reviews_sg/en.csv",
+        0,
+        "4m",
+        (("data", {"text": "text", "label": "room_type"}),),
+    ),
     Case("semeval-4000", "semeval2010_task8/train.jsonl", 4_000, "4m"),
     Case("ncbi-1000", "ncbi_disease/train.conll", 1_000, "3m"),
     Case("xquad-800", "xquad/test.en.json", 800, "4m"),
@@ -202,7 +209,11 @@ def run(case: Case, budget: str, folder: Path, arguments: argparse.Namespace) ->
     path = arguments.data / case.file
     if not path.exists():
         path = PROJECT / "examples" / case.file
-    settings = {"threads": arguments.threads, "data": {"keep_rare": True}, **dict(case.options)}
+    if not path.exists():
+        return "its file is not here; name the folder of the whole sets with --data"
+    options = dict(case.options)
+    data = {"keep_rare": True, **options.pop("data", {})}
+    settings = {"threads": arguments.threads, "data": data, **options}
     facts = {"path": str(path), "rows": case.rows, "budget": budget, "run": str(folder), "settings": settings}
     command = ["nice", "-n", str(arguments.nice), sys.executable, __file__, "--one", json.dumps(facts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

@@ -81,7 +81,7 @@ def measure_training(
         Token ids of the rows that will be trained on.
     n_batches : int
         Timed after one that is not; spread over the epoch, short rows and long ones. The median counts, so one
-        disturbed batch does not move the figure. One is enough where measuring has no more time.
+        disturbed batch does not move the figure. The first, which is slower, has to do where there is no more time.
     """
     lengths = np.array([len(row) for row in ids])
     small = min(token_budget, MEASURED_TOKENS)
@@ -142,8 +142,10 @@ def _measure(
     picked = [by_tokens[-1], *(by_tokens[int(at)] for at in np.linspace(0, len(plan) - 1, n_batches + 2)[1:-1])]
     with fastest_attention(encoder, rows.lengths):
         seconds, activations = _time_steps(model, rows, picked)
+    timed = picked[1:] if len(seconds) > 1 else picked
+    seconds = seconds[1:] if len(seconds) > 1 else seconds
     per_token = np.median(
-        [spent / _computed(rows, batch) for spent, batch in zip(seconds, picked[1:], strict=False)]
+        [spent / _computed(rows, batch) for spent, batch in zip(seconds, timed, strict=False)]
     )
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     return _Passed(float(per_token), activations / _computed(rows, picked[0]), trained)
@@ -156,7 +158,7 @@ def _computed(rows: TokenisedRows, batch: np.ndarray) -> int:
 def _time_steps(
     model: PooledClassifier, rows: TokenisedRows, batches: list[np.ndarray]
 ) -> tuple[list[float], int]:
-    """Seconds of every step but the first, and bytes that the first one's activations took."""
+    """Seconds of each step that there is time for, and bytes that the first one's activations took."""
     objective = cross_entropy()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=0.0, fused=True)
@@ -181,8 +183,7 @@ def _time_steps(
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if number:
-            seconds.append(time.perf_counter() - start)
-            if measuring_is_over():
-                break
+        seconds.append(time.perf_counter() - start)
+        if measuring_is_over():
+            break
     return seconds, sum(saved.values())
