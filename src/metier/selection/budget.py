@@ -12,7 +12,7 @@ from metier.progress import Listener, Progress
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 # What ends a run besides the answers to the test rows, on a processor of its own: scores, sealing, the report.
-CLOSING_SECONDS = 4.0
+CLOSING_SECONDS = 2.5
 # A program that waits for others, or for a slow disk, is not as slow as it looks.
 SLOWEST = 4.0
 # What a run that is killed has not written down of its time, at most, while it reports progress.

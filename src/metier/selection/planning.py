@@ -162,9 +162,10 @@ class Planner:
         fixed = EXPORT_SECONDS * self.clock.slowdown + found.seconds_fixed + answering
         is_open = method.get_params(deep=False).get("precision") == "auto" and not stated.writes
         int8 = found.seconds_per_answer * int8_answers(n_validation) if is_open else 0.0
-        return CandidateCost(
-            fixed, found.memory_bytes, found.seconds_per_epoch, found.seconds_before, seconds_int8=int8
-        )
+        per_epoch = found.seconds_per_epoch
+        if per_epoch and not stated.writes:  # Epochs are compared on the validation rows.
+            per_epoch += found.seconds_per_answer * n_validation
+        return CandidateCost(fixed, found.memory_bytes, per_epoch, found.seconds_before, seconds_int8=int8)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
         """Fit two samples; what grew from one to the other grows on to all rows and labels."""

@@ -29,7 +29,7 @@ from metier.training.encoder_settings import HeadSettings, LabelSettings, Smooth
 from metier.training.fine_tuning import checkpoints_of, fine_tune
 from metier.training.heads.head import Head, Ready, Task
 from metier.training.objectives import Objective, objective_of
-from metier.training.training_cost import Cost, measure_training
+from metier.training.training_cost import TRAINING_OVER_FORWARD, Cost, measure_training
 
 # What a run has to know of a method that fine-tunes an encoder; some have more.
 FINE_TUNING = Capabilities(
@@ -170,7 +170,8 @@ class TunedMethod:
             adaptation=settings.adaptation,
             n_batches=n_batches,
         )
-        return self.unlabelled.cost(cost, settings)
+        before = self.head.passes_before * cost.seconds_per_epoch / TRAINING_OVER_FORWARD
+        return self.unlabelled.cost(replace(cost, seconds_before=before), settings)
 
     def base(self, settings: HeadSettings, items: Sequence[Any]) -> Base:
         """Give the base for these items."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -73,6 +73,7 @@ class PassageReader:
 class AnswerHead:
     """One score for where the answer begins and one for where it ends, of every token."""
 
+    passes_before: ClassVar[int] = 0
     kind: str = "onnx_reader.v1"
 
     def reader(self, base: Base, settings: Any) -> PassageReader:

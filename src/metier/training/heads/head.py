@@ -79,6 +79,11 @@ class Head(Protocol):
         """Kind of the predictor that it is exported as."""
         ...
 
+    @property
+    def passes_before(self) -> int:
+        """Passes of all rows forward through the base as it came, which the head starts from."""
+        ...
+
     def reader(self, base: Base, settings: Any) -> Any:
         """Give what turns items into token ids."""
         ...

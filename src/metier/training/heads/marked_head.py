@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from metier.training.heads.token_model import TokensIn
 class MarkedHead:
     """Two layers on the states at either opening mark and the mean of all."""
 
+    passes_before: ClassVar[int] = 0
     kind: str = "onnx_relation.v1"
 
     def reader(self, base: Base, settings: Any) -> EntityMarker:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -91,6 +91,7 @@ class PooledHead:
         Whether the settings of the predictor say how its head is fed, since its kind is fed in several ways.
     """
 
+    passes_before: ClassVar[int] = 1
     kind: str
     start: Start | RidgeStart = field(default_factory=LabelStart)
     states_reading: bool = False

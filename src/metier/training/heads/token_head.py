@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -117,6 +117,7 @@ class TokenHead:
        arXiv:1810.04805.
     """
 
+    passes_before: ClassVar[int] = 1
     kind: str = "onnx_tagger.v1"
 
     def reader(self, base: Base, settings: Any) -> TextCutter:

@@ -49,7 +49,7 @@ class WordsFirst(UnlabelledUse):
     def cost(self, cost: Cost, settings: PretrainedSettings) -> Cost:
         """Count the passes over the unlabelled texts."""
         n_rows = len(settings.unlabelled or ()) * settings.passes
-        return replace(cost, seconds_before=cost.seconds_per_row * n_rows)
+        return replace(cost, seconds_before=cost.seconds_before + cost.seconds_per_row * n_rows)
 
 
 @with_settings(PretrainedSettings)
