@@ -135,6 +135,18 @@ def test_labels_like_ids_are_shown_five_and_counted_once_and_other_columns_are_n
     assert "label-is-id" not in names(few)
 
 
+def test_lists_named_as_the_label_are_said():
+    rows = [{"text": f"a text about {n}", "labels": [n % 2, 1]} for n in range(8)]
+    found = {f.check: f for f in examine(read(rows, label="labels")).findings}["label-lists"]
+    assert (found.severity, found.remedy) == ("warning", "--role labels=labels")
+    assert "8 rows have a list as the label, such as [0, 1]" in found.sentence
+    assert "label-lists" not in {f.check for f in examine(read(rows)).findings}
+
+
+def test_rare_labels_are_not_dropped_where_nothing_would_be_left():
+    assert names([("a text", "x"), ("another one", "y")])["rare-labels"].remedy == "label more rows of these"
+
+
 def test_questions_with_answers_can_also_be_searched():
     rows = [{"Question": f"how do I do {n}?", "Answer": f"you press button {n}"} for n in range(8)]
     found = names(rows)["question-answers"]

@@ -60,9 +60,9 @@ def test_without_errors_the_exit_code_is_nought():
 def test_guesses_are_said_on_stderr_with_their_flags(tickets):
     train, _ = tickets
     result = run(train, code=1)
-    assert "read as: text = message, inferred (--text)" in result.stderr
+    assert "noted: text = message, inferred (--text)" in result.stderr
     assert "label = intent, inferred (--label)" in result.stderr
-    assert "read as" not in result.stdout
+    assert "noted" not in result.stdout
 
 
 def test_the_next_command_carries_the_flags_given_and_those_that_mend(tickets):
@@ -88,7 +88,7 @@ def test_an_order_is_checked_and_goes_on_to_the_next_command(tmp_path):
     lines = [f"it was {w} number {n},{w}\n" for n, w in enumerate(["bad", "fair", "good"] * 20)]
     path.write_text("text,label\n" + "".join(lines))
     fine = run(path, "--order", "bad,fair,good").stdout.splitlines()
-    assert "60 rows of ordinal" in fine[0]
+    assert "60 rows of ordinal classification" in fine[0]
     assert fine[-1] == f"next: metier train {path} --order bad,fair,good"
     short = run(path, "--order", "bad,good", code=1).stdout
     assert "The stated order bad < good leaves out 'fair'" in short
@@ -197,7 +197,9 @@ def test_broken_spans_are_findings_and_repair_stands_in_the_next_command(tmp_pat
         {"text": "Ada lived in Rome.", "marks": [[13, 17, "LOC"], [0, 3, "PER"]]},
     )
     lines = run(path, "--role", "spans=marks", code=1).stdout.splitlines()
-    assert lines[0] == f"{path}: 3 rows of ner, text = text, spans = marks (2 types), English"
+    assert (
+        lines[0] == f"{path}: 3 rows of named entity recognition, text = text, spans = marks (2 types), English"
+    )
     assert lines[1].startswith("✗ 1 row has spans that begin or end with a space (column marks); row 2: ")
     assert lines[1].endswith("--repair fixes it (--repair)")
     assert lines[-1] == f"next: metier train {path} --role spans=marks --repair"
@@ -245,7 +247,9 @@ NOUNS = ("room", "meal", "staff", "view", "bed", "lobby", "pool", "lift")
 
 def test_a_stated_task_is_taken_and_goes_on_to_training(opinions):
     lines = run(opinions, "--task", "ordinal").stdout.splitlines()
-    assert lines[0].startswith(f"{opinions}: 40 rows of ordinal, text = text, label = label (5 labels)")
+    assert lines[0].startswith(
+        f"{opinions}: 40 rows of ordinal classification, text = text, label = label (5 labels)"
+    )
     assert lines[-1] == f"next: metier train {opinions} --task ordinal"
     assert json.loads(run(opinions, "--task", "retrieval", "--json").stdout)["facts"]["task"] == "retrieval"
 

@@ -39,10 +39,10 @@ def test_it_says_what_it_took_counts_and_names_the_next_command(doccano, tmp_pat
     assert lines == [
         f"{source} is doccano JSON lines, sequence labelling: 2 rows, 2 spans, 2 labels in {output}",
         "columns: text, spans, id",
-        "! left out: 1 relations (in 2)",
+        "! left out 1: relations (in item 2)",
         f"next: metier check {output}",
     ]
-    assert "of ner, text = text, spans = spans (2 types)" in run(output, command=check).stdout
+    assert "of named entity recognition, text = text, spans = spans (2 types)" in run(output, command=check).stdout
 
 
 def test_as_json(doccano, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 
 from metier.audit.columns import id_labels
 from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.data.columns.spans import decode
 from metier.data.rows import Rows
 from metier.tasks.answers import ANSWERS
 from metier.tasks.classification import DROWNING_FRACTION
@@ -26,6 +27,7 @@ def check_labels(rows: Rows) -> Iterator[Finding]:
         return
     labels = rows.column("label")
     yield from check_missing(rows, labels, "label")
+    yield from _lists(rows, labels)
     counts = Counter(label for label in labels if label is not None)
     if len(counts) < 2:
         yield _too_few(rows, counts)
@@ -35,6 +37,26 @@ def check_labels(rows: Rows) -> Iterator[Finding]:
     yield from _rare(rows, labels, counts)
     yield from _imbalance(rows, counts)
     yield from _spellings(rows, labels, counts)
+
+
+def _lists(rows: Rows, labels: Sequence[str | None]) -> Iterator[Finding]:
+    """Find lists that were named as the label: each list, written out, would be one label."""
+    lists = [
+        position
+        for position, label in enumerate(labels)
+        if label is not None and isinstance(decode(label), list)
+    ]
+    if lists:
+        yield Finding(
+            "label-lists",
+            "warning",
+            f"{count_of(len(lists), 'row')} {'has' if len(lists) == 1 else 'have'} a list as the label, such as "
+            f"{labels[lists[0]]}: each list is taken for one label; to learn what is in them, name the role labels",
+            positions_of(lists),
+            rows.origin,
+            examples_of(rows, lists),
+            f"--role labels={rows.roles.label}",
+        )
 
 
 def check_unknown_labels(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
@@ -118,7 +140,7 @@ def _rare(rows: Rows, labels: Sequence[str | None], counts: Counter[str]) -> Ite
             positions_of(positions),
             rows.origin,
             examples_of(rows, positions),
-            "--drop-rare",
+            "--drop-rare" if len(counts) - len(unsplittable) > 1 else "label more rows of these",
             {"labels": unsplittable},
         )
     few = {label: count for label, count in counts.items() if ROWS_TO_SPLIT <= count < FEW_ROWS}

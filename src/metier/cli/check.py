@@ -21,7 +21,7 @@ from metier.cli.row_options import (
 )
 from metier.data.rows import TARGET_ROLES, Rows
 from metier.errors import UnknownNameError
-from metier.tasks.task_table import alias_note, task_name
+from metier.tasks.task_table import alias_note, load_task, task_name
 
 MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "blue")}
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "a language other than English and Chinese"}
@@ -171,7 +171,7 @@ def _without(typed: list[str], flags: Sequence[str]) -> list[str]:
 def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
     guesses = [note for note in facts["notes"] if not _goes_without_saying(note)]
     if guesses:
-        progress_console().print(Text(f"read as: {'; '.join(guesses)}"), soft_wrap=True)
+        progress_console().print(Text(f"noted: {'; '.join(guesses)}"), soft_wrap=True)
     console = answer_console()
     console.print(Text(_headline(rows, facts)), soft_wrap=True)
     lines = [_line(finding) for finding in facts["findings"]] or [
@@ -207,7 +207,8 @@ def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
     rest = [role for role in played if role != "text" and role not in first]
     parts += [f"{role} = {played[role]}{_counted(role, numbers)}" for role in (*first, *rest)]
     noun = "row" if len(rows) == 1 else "rows"
-    task = "" if numbers["task"] == "classification" else f" of {numbers['task'].replace('_', ' ')}"
+    name = numbers["task"]
+    task = "" if name == "classification" else f" of {load_task(name).title or name.replace('_', ' ')}"
     language = LANGUAGES[numbers["language"]]
     return f"{rows.origin}: {count(len(rows))} {noun}{task}, {', '.join(parts)}, {language}"
 

@@ -131,5 +131,6 @@ def _print(facts: Mapping[str, Any]) -> None:
 
 
 def _left_out(why: str, number: int, items: list[int]) -> str:
-    shown = ", ".join(map(str, items[:MOST_ROWS_NAMED])) + (", …" if number > MOST_ROWS_NAMED else "")
-    return f"! left out: {count(number)} {why} (in {shown})"
+    named = list(dict.fromkeys(items))[:MOST_ROWS_NAMED]
+    shown = ", ".join(map(str, named)) + (", …" if number > MOST_ROWS_NAMED else "")
+    return f"! left out {count(number)}: {why} (in {'item' if len(named) == 1 else 'items'} {shown})"

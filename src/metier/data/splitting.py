@@ -181,9 +181,11 @@ def tie_of(rows: Rows) -> Tie | None:
         if _are_equal(rows.texts):
             return Tie(f"{number} ask about one passage", "add questions about other passages")
     elif _are_equal(rows.whole_inputs):
-        return Tie(f"{number} have the same text", "name another text column, or add other rows", "--text")
+        return Tie(
+            f"{number} have the same text", "name another text column with --text, or add other rows", "--text"
+        )
     if column is not None and not np.any(_groups(rows).ids):
-        cure = "name a column with more groups, or leave groups out with --group none"
+        cure = "name a column with more groups with --group, or leave groups out with --group none"
         return Tie(f"{number} are of one group (column {column})", cure, "--group")
     return None
 
@@ -199,7 +201,7 @@ def _check_separable(rows: Rows, fractions: dict[str, float]) -> None:
         parts = " or ".join(fractions)
         raise DataError(
             f"{rows.origin}: {tie.sentence}, and such rows stay together: no {parts} part can be held out. "
-            f"{tie.cure[0].upper()}{tie.cure[1:]}{tie.flag and f' ({tie.flag})'}."
+            f"{tie.cure[0].upper()}{tie.cure[1:]}."
         )
 
 
