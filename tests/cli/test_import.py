@@ -42,7 +42,9 @@ def test_it_says_what_it_took_counts_and_names_the_next_command(doccano, tmp_pat
         "! left out 1: relations (in item 2)",
         f"next: metier check {output}",
     ]
-    assert "of named entity recognition, text = text, spans = spans (2 types)" in run(output, command=check).stdout
+    assert (
+        "of named entity recognition, text = text, spans = spans (2 types)" in run(output, command=check).stdout
+    )
 
 
 def test_as_json(doccano, tmp_path):

@@ -165,6 +165,14 @@ def test_our_own_fault_leaves_a_file_to_send_that_quotes_no_row(command, capsys,
     ]
 
 
+@pytest.mark.parametrize("given", [0, 1, "bye", None])
+def test_a_library_that_ends_the_program_does_not_end_it_silently(command, capsys, tmp_path, given):
+    command(raising(SystemExit(given)))
+    assert program.run(["probe"]) == 3
+    assert f"the program was ended from within (SystemExit: {given})" in capsys.readouterr().err
+    assert list(tmp_path.glob("metier-crash-*.txt"))
+
+
 def test_the_crash_file_goes_elsewhere_when_the_folder_refuses(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

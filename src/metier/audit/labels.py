@@ -67,11 +67,12 @@ def check_unknown_labels(rows: Rows, other: Rows, *, name: str) -> Iterator[Find
     known = {label for labels in own for label in labels}
     unknown = [row for row, labels in enumerate(held_out) if any(label not in known for label in labels)]
     if unknown:
+        have = "has" if len(unknown) == 1 else "have"
         names = Counter(label for row in unknown for label in held_out[row] if label not in known)
         yield Finding(
             f"{name}-unknown-labels",
             "error",
-            f"{count_of(len(unknown), 'row')} of {other.origin} have labels that are not in {rows.origin}: "
+            f"{count_of(len(unknown), 'row')} of {other.origin} {have} labels that are not in {rows.origin}: "
             f"{_named(names)}",
             positions_of(unknown),
             other.origin,

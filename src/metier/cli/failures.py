@@ -40,8 +40,6 @@ def report_failure(failure: BaseException, args: Sequence[str]) -> int:
         # The reader has closed the pipe (`metier predict … | head`). Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-    if isinstance(failure, SystemExit):
-        return failure.code if isinstance(failure.code, int) else int(failure.code is not None)
     code, sentence, exit_code = _describe(failure, args)
     if "--json" in args:
         print(json.dumps({"error": {"code": code, "message": sentence}}, ensure_ascii=False), flush=True)
@@ -59,6 +57,10 @@ def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, in
         return "interrupted", "Stopped.", STOPPED
     path = write_crash_file(failure, args)
     found = f"{type(failure).__name__}: {failure}"
+    if isinstance(
+        failure, SystemExit
+    ):  # Of a library or a plug-in: our own commands give their exit code back.
+        found = f"the program was ended from within ({found})"
     where = (
         f"Please send {path} to the project: it holds the traceback and package versions, none of your rows."
     )
