@@ -158,7 +158,7 @@ def test_the_bootstrap_varies_as_with_resampled_rows(name):
         drawn = rng.integers(60, size=60)
         naive.append(measure(name, [truth[at] for at in drawn], [predicted[at] for at in drawn]))
     of_value = {"value": interval.value, "level": 0.95, "units": 60}
-    if is_fraction(name) and find_measure(name).shrunk is None:
+    if find_measure(name).is_mean_like:
         naive = fraction_interval(np.array(naive), rows=60, rng=rng, **of_value)
     else:
         naive = percentile_interval(np.array(naive), correct_bias=True, **of_value)

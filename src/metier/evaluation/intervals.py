@@ -4,7 +4,9 @@ Intervals are percentiles of the bootstrap (`resampling`), with what so few rows
 
 - A fraction has half a right and half a wrong row added, as unseen (Jeffreys' prior; of accuracy this is his interval).
   Rows of groups count as many as vary as much (Korn and Graubard's effective number [1]_).
-- Other metrics are corrected for bias [2]_. Means over labels also hold the interval of the same mean with one more row
+- Other metrics are corrected for bias [2]_, and the interval also holds the one of Student's t on a scale where the
+  spread hardly depends on the value: Fisher's z of correlations, the logarithm of errors, the log-odds of fractions.
+- Means over labels also hold the interval of the same mean with one more row
   of each label, answered as well as the average row: a label with one row that is missed counts 0, so they are too low.
 - Tails are those of Student's t for so many rows or groups, and as much wider as the spread of so few is too small [3]_;
   below 30 the interval also holds the one of Student's t around the value.
@@ -18,21 +20,39 @@ References
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from metier.evaluation.groups import count_units, group_codes
 from metier.evaluation.metrics import METRICS, check_answers, check_metric
 from metier.evaluation.resampling import ON_COUNTS, gather_cells, resampled
 
+# On scales without an end for it, the value at the end stands so far from it.
+NEAREST = 1e-7
 # Jeffreys' prior: so much of a row of each outcome is taken as not yet seen.
 UNSEEN_ROWS = 0.5
 # Below this many rows or groups percentiles are too near the value, whatever is drawn.
 FEW_UNITS = 30
 # From here on Student's t is the normal distribution.
 MANY_UNITS = 10_000
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale where the spread of a metric hardly depends on its value, and the way back."""
+
+    to: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray], np.ndarray]
+
+
+FISHER = Scale(lambda values: np.arctanh(np.clip(values, NEAREST - 1, 1 - NEAREST)), np.tanh)
+LOG_ODDS = Scale(lambda values: logit(np.clip(values, NEAREST, 1 - NEAREST)), expit)
+LOGARITHM = Scale(lambda values: np.log(np.maximum(values, NEAREST)), np.exp)
+AS_IT_IS = Scale(np.asarray, np.asarray)
 
 
 @dataclass(frozen=True)
@@ -120,6 +140,23 @@ def mean_interval(
     return _within(Interval(plain.value, min(plain.low, shrunk.low), max(plain.high, shrunk.high)))
 
 
+def scaled_interval(drawn: np.ndarray, value: float, *, level: float, units: int, scale: Scale) -> Interval:
+    """Give the bias-corrected interval, and the one of Student's t on a scale, as far as both reach."""
+    found = percentile_interval(drawn, value, level=level, units=units, correct_bias=True)
+    if units < 2:
+        return found
+    if (
+        scale is LOG_ODDS
+    ):  # Half a row of each outcome keeps samples without a fault from being infinitely far away.
+        drawn, inside = ((units * one + UNSEEN_ROWS) / (units + 2 * UNSEEN_ROWS) for one in (drawn, value))
+    else:
+        inside = value
+    middle = float(scale.to(np.array(inside)))
+    spread = _reach(level, units) * float(scale.to(drawn).std())
+    low, high = scale.back(np.array([middle - spread, middle + spread]))
+    return Interval(value, min(found.low, float(low)), max(found.high, float(high)))
+
+
 def _within(found: Interval) -> Interval:
     return Interval(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
@@ -141,13 +178,23 @@ def difference_interval(
 
 
 def percentile_interval(
-    drawn: np.ndarray, value: float, *, level: float, units: int, correct_bias: bool = False
+    drawn: np.ndarray,
+    value: float,
+    *,
+    level: float,
+    units: int,
+    correct_bias: bool = False,
+    unseen: np.ndarray | float = 0.0,
 ) -> Interval:
-    """Give the percentile interval of bootstrap values over so many rows or groups, as the module describes."""
+    """Give the percentile interval of bootstrap values over so many rows or groups, as the module describes.
+
+    `unseen` is what rows that were not drawn might change, of shape (n_samples,).
+    """
     reach = _reach(level, units)
     # Ties count half.
     below = np.mean(drawn < value) + 0.5 * np.mean(drawn == value) if correct_bias else 0.5
     shift = 2 * norm.ppf(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
+    drawn = drawn + unseen
     low, high = np.quantile(drawn, norm.cdf([shift - reach, shift + reach]))
     if 1 < units < FEW_UNITS:
         spread = reach * float(drawn.std())

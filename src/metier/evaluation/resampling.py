@@ -6,8 +6,9 @@ take milliseconds and no row is copied. With paired answers a cell is (truth, an
 which keeps the pairing. Where rows belong together, whole groups are drawn, and the counts of their cells add up.
 
 The Bayesian bootstrap [1]_ draws a random weight of mean 1 for each row instead of a count of copies. Of
-few errors its samples have the skewness that exact binomial limits have. Means over labels need the counts: where a label
-has one row, no weight of it changes its F1, and only samples without that row show how uncertain it is.
+few errors its samples have the skewness that exact binomial limits have. Means over labels and correlations need the
+counts: where a label has one row, no weight of it changes its F1, and only samples without that row show how uncertain
+it is.
 
 References
 ----------

@@ -13,13 +13,19 @@ import numpy as np
 from metier.evaluation.comparison import Comparison, compare, decide
 from metier.evaluation.groups import count_units, group_codes
 from metier.evaluation.intervals import (
+    AS_IT_IS,
+    FISHER,
+    LOG_ODDS,
+    LOGARITHM,
     Interval,
+    Scale,
     bootstrap_interval,
     difference_interval,
     exact_interval,
     fraction_interval,
     mean_interval,
     percentile_interval,
+    scaled_interval,
 )
 from metier.evaluation.measure_table import MEASURES, Metric, find_measure, metric_name
 from metier.evaluation.metrics import METRICS
@@ -174,13 +180,23 @@ def row_interval(
         [shrunk] = bootstrap_values(further, *prepared, resamples=resamples, rng=again)
         values = (value, further.total(statistics))
         return mean_interval((drawn, shrunk), values, level=level, units=units)
-    if found.is_fraction:
+    if found.is_mean_like:
         return fraction_interval(drawn, value, level=level, units=units, rows=len(truth), rng=rng)
     if found.one_wrong is not None:
         # As if a row (or a whole group) that is wrong had not been seen yet.
-        fall = found.one_wrong(statistics.sum(axis=0)) * len(truth) / units
-        drawn = drawn - rng.standard_gamma(1.0, len(drawn)) * fall
-    return percentile_interval(drawn, value, level=level, units=units, correct_bias=found.one_wrong is None)
+        fall = (
+            found.one_wrong(statistics.sum(axis=0)) * len(truth) / units * rng.standard_gamma(1.0, len(drawn))
+        )
+        return percentile_interval(drawn, value, level=level, units=units, correct_bias=True, unseen=-fall)
+    return scaled_interval(drawn, value, level=level, units=units, scale=_scale_of(found))
+
+
+def _scale_of(found: RowMeasure) -> Scale:
+    if found.is_fraction:
+        return LOG_ODDS
+    if found.is_correlation:
+        return FISHER
+    return LOGARITHM if found.higher_is_better is False else AS_IT_IS
 
 
 def row_comparison(
@@ -217,7 +233,7 @@ def row_comparison(
     moved = _without_rounding(drawn[0] - drawn[1])
     if found.is_fraction:
         interval = difference_interval(
-            moved, difference, level=level, units=units, rng=rng, correct_bias=found.shrunk is not None
+            moved, difference, level=level, units=units, rng=rng, correct_bias=not found.is_mean_like
         )
     else:
         interval = percentile_interval(moved, difference, level=level, units=units, correct_bias=True)

@@ -82,7 +82,7 @@ def bootstrap_values(
     widest = 1 if codes is None else len(codes) // len(rows) + 1
     blocks = [
         np.stack([measure.values(table, _of_rows(counts, codes)) for table in tables])
-        for counts in _draw(rows, resamples, rng, widest=widest, whole=measure.shrunk is not None)
+        for counts in _draw(rows, resamples, rng, widest=widest, whole=not measure.is_mean_like)
     ]
     return np.concatenate(blocks, axis=1)
 

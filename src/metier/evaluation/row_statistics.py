@@ -46,9 +46,11 @@ class RowMeasure:
         sums. None: `value` of the weighted sums.
     shrunk : callable, default=None
         For means over kinds, which are too low where kinds are rare: as `value`, with one more of each kind, answered as
-        well as the average. The interval holds that of it too, and samples have whole copies of rows.
+        well as the average. The interval holds that of it too.
     one_wrong : callable, default=None
         For values near 1 that are no fractions: sums -> how much one more wrong row lowers the value.
+    is_correlation : bool, default=False
+        The value is between -1 and 1, and the nearer to an end the less it varies.
     title : str, default=None
         Display name; None: from `metric_names`, else `name` with spaces.
     """
@@ -64,6 +66,7 @@ class RowMeasure:
     on_counts: OnCounts | None = None
     shrunk: OnSums | None = None
     one_wrong: OnSums | None = None
+    is_correlation: bool = False
     title: str | None = None
 
     def paired(
@@ -75,6 +78,11 @@ class RowMeasure:
         # One table, as the labels that have columns may depend on the answers.
         both = self.statistics([*truth, *truth], [*first, *second])
         return both[: len(truth)], both[len(truth) :]
+
+    @property
+    def is_mean_like(self) -> bool:
+        """Whether it is a fraction that a row changes by about its share: not a mean over labels, not one of ranks."""
+        return self.is_fraction and self.shrunk is None and self.on_counts is None
 
     def values(self, statistics: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Values where row i counts `counts[..., i]` times; shape of `counts` without its last axis."""

@@ -186,6 +186,7 @@ SCORE_MEASURES = (
         is_fraction=False,
         row_value=_nearness,
         is_relative=True,
+        is_correlation=True,
     ),
     RowMeasure(
         "spearman",
@@ -194,6 +195,7 @@ SCORE_MEASURES = (
         is_fraction=False,
         row_value=_nearness,
         is_relative=True,
+        is_correlation=True,
         on_counts=_rank_correlation,
     ),
     RowMeasure(
