@@ -5,7 +5,14 @@ from scipy.optimize import minimize
 from sklearn.calibration import calibration_curve
 
 from metier.errors import EmptyDataError
-from metier.evaluation import calibration_error, fit_temperature, log_loss, reliability, softmax
+from metier.evaluation import (
+    calibration_error,
+    calibration_error_by_chance,
+    fit_temperature,
+    log_loss,
+    reliability,
+    softmax,
+)
 from metier.evaluation.calibration import PRIOR_SCALE
 
 
@@ -118,3 +125,14 @@ def test_unequal_lengths_and_no_rows_are_refused():
         log_loss(np.ones((2, 2)) / 2, np.array([0, 1, 1]))
     with pytest.raises(EmptyDataError):
         fit_temperature(np.empty((0, 2)), np.array([], dtype=int))
+
+
+@pytest.mark.parametrize("rows", [60, 3000])
+def test_the_error_by_chance_is_that_of_a_calibrated_model(rows):
+    rng = np.random.default_rng(rows)
+    sure = rng.uniform(0.5, 1, rows)
+    probabilities = np.column_stack([sure, 1 - sure])
+    measured = [calibration_error(probabilities, (rng.random(rows) > sure).astype(int)) for _ in range(200)]
+    expected = calibration_error_by_chance(probabilities)
+    assert expected == pytest.approx(np.mean(measured), rel=0.1)
+    assert (expected > 0.08) == (rows == 60)

@@ -10,7 +10,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
 from metier.errors import DataError
-from metier.evaluation.conformal import fit_score_intervals, measured_coverage, rows_for_coverage
+from metier.evaluation.conformal import (
+    fit_score_intervals,
+    half_width,
+    held_coverage,
+    measured_coverage,
+    rows_for_coverage,
+)
+from metier.tasks.answers import SCORE
+from metier.tasks.examples import Examples
 
 PAIRS = Path(__file__).parents[2] / "examples" / "covid_faq" / "question_pairs.csv"
 
@@ -99,3 +107,16 @@ def test_measured_coverage_has_an_interval():
     assert (found.value, found.low, found.high) == pytest.approx((0.9, exact.low, exact.high))
     assert measured_coverage(truth, truth, truth).high == 1
     assert measured_coverage(truth, truth + 1, truth + 2).low == 0
+
+
+@pytest.mark.parametrize(("rows", "held"), [(5, 5 / 6), (8, 8 / 9), (9, 0.9), (100, 0.9)])
+def test_few_rows_promise_no_more_than_they_hold(rows, held):
+    assert held_coverage(rows, 0.9) == pytest.approx(held)
+    rng = np.random.default_rng(rows)
+    inside = [
+        np.mean(np.abs(rng.standard_normal(50)) <= half_width(rng.standard_normal(rows), coverage=0.9))
+        for _ in range(2000)
+    ]
+    assert np.mean(inside) >= held - 0.02
+    logits, truth = np.zeros((rows, 1)), rng.standard_normal(rows)
+    assert SCORE.fit_decoder(logits, Examples(range(rows), truth)).coverage == pytest.approx(held)

@@ -11,6 +11,7 @@ from metier.evaluation.softmax import softmax
 if TYPE_CHECKING:
     from metier.evaluation.calibration import (
         calibration_error,
+        calibration_error_by_chance,
         fit_grade_temperature,
         fit_temperature,
         log_loss,
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
         net_loss_upper_bound,
         rows_to_certify,
     )
-    from metier.evaluation.comparison import Comparison, compare, mcnemar_exact
-    from metier.evaluation.conformal import ScoreIntervals, fit_score_intervals, half_width, measured_coverage
+    from metier.evaluation.comparison import Comparison, compare, mcnemar_exact, mcnemar_mid_p
+    from metier.evaluation.conformal import (
+        ScoreIntervals,
+        fit_score_intervals,
+        half_width,
+        held_coverage,
+        measured_coverage,
+    )
     from metier.evaluation.intervals import Interval, bootstrap_interval
+    from metier.evaluation.many_comparisons import Against, compare_pairs, compare_with_best
     from metier.evaluation.metrics import METRICS, accuracy, confusions, macro_f1, per_label
     from metier.evaluation.platt_scaling import fit_log_odds_line, fit_logistic, fit_sigmoids
     from metier.evaluation.row_measures import (
@@ -47,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MEASURES",
     "METRICS",
+    "Against",
     "Comparison",
     "Equivalence",
     "Interval",
@@ -57,7 +66,10 @@ __all__ = [
     "better",
     "bootstrap_interval",
     "calibration_error",
+    "calibration_error_by_chance",
     "compare",
+    "compare_pairs",
+    "compare_with_best",
     "comparison_of",
     "confusions",
     "describe_metric",
@@ -70,12 +82,14 @@ __all__ = [
     "fit_temperature",
     "gather_spans",
     "half_width",
+    "held_coverage",
     "higher_is_better",
     "interval_of",
     "is_fraction",
     "log_loss",
     "macro_f1",
     "mcnemar_exact",
+    "mcnemar_mid_p",
     "measure",
     "measured_coverage",
     "net_loss_p_value",
@@ -91,7 +105,14 @@ __all__ = [
 ]
 
 _FOUND_IN = {
-    "calibration": ("calibration_error", "fit_grade_temperature", "fit_temperature", "log_loss", "reliability"),
+    "calibration": (
+        "calibration_error",
+        "calibration_error_by_chance",
+        "fit_grade_temperature",
+        "fit_temperature",
+        "log_loss",
+        "reliability",
+    ),
     "certification": (
         "Equivalence",
         "equivalent",
@@ -99,9 +120,10 @@ _FOUND_IN = {
         "net_loss_upper_bound",
         "rows_to_certify",
     ),
-    "comparison": ("Comparison", "compare", "mcnemar_exact"),
-    "conformal": ("ScoreIntervals", "fit_score_intervals", "half_width", "measured_coverage"),
+    "comparison": ("Comparison", "compare", "mcnemar_exact", "mcnemar_mid_p"),
+    "conformal": ("ScoreIntervals", "fit_score_intervals", "half_width", "held_coverage", "measured_coverage"),
     "intervals": ("Interval", "bootstrap_interval"),
+    "many_comparisons": ("Against", "compare_pairs", "compare_with_best"),
     "metrics": ("METRICS", "accuracy", "confusions", "macro_f1", "per_label"),
     "platt_scaling": ("fit_log_odds_line", "fit_logistic", "fit_sigmoids"),
     "row_measures": (

@@ -95,6 +95,14 @@ def rows_for_coverage(coverage: float) -> int:
     return math.ceil(coverage / (1 - coverage) - 1e-9)
 
 
+def held_coverage(rows: int, coverage: float) -> float:
+    """Give the coverage that intervals from so many rows can promise: the wanted one, or with few rows what they hold.
+
+    A new error exceeds the largest of n with probability 1 / (n + 1): five rows hold 5 of 6, whatever was wanted.
+    """
+    return coverage if rows >= rows_for_coverage(coverage) else rows / (rows + 1)
+
+
 def measured_coverage(
     truth: Sequence[float], low: Sequence[float], high: Sequence[float], *, level: float = 0.95
 ) -> Interval:
@@ -142,7 +150,7 @@ def half_width(errors: np.ndarray, *, coverage: float) -> float:
     errors : ndarray of shape (n_rows,)
         True score minus predicted score on held-out rows.
     coverage : float
-        Above 0 and below 1. With too few rows the largest error is given, which guarantees less.
+        Above 0 and below 1. With too few rows the largest error is given, which guarantees what `held_coverage` says.
 
     References
     ----------

@@ -145,16 +145,12 @@ def scaled_interval(drawn: np.ndarray, value: float, *, level: float, units: int
     found = percentile_interval(drawn, value, level=level, units=units, correct_bias=True)
     if units < 2:
         return found
-    if (
-        scale is LOG_ODDS
-    ):  # Half a row of each outcome keeps samples without a fault from being infinitely far away.
-        drawn, inside = ((units * one + UNSEEN_ROWS) / (units + 2 * UNSEEN_ROWS) for one in (drawn, value))
-    else:
-        inside = value
-    middle = float(scale.to(np.array(inside)))
-    spread = _reach(level, units) * float(scale.to(drawn).std())
-    low, high = scale.back(np.array([middle - spread, middle + spread]))
-    return Interval(value, min(found.low, float(low)), max(found.high, float(high)))
+    # Half a row of each outcome keeps samples without a fault from being infinitely far away.
+    end = UNSEEN_ROWS if scale is LOG_ODDS else 0.0
+    scaled = scale.to((units * np.append(drawn, value) + end) / (units + 2 * end))
+    spread = _reach(level, units) * float(scaled[:-1].std())
+    ends = scale.back(scaled[-1] + np.array([-spread, spread]))
+    return Interval(value, min(found.low, float(ends[0])), max(found.high, float(ends[1])))
 
 
 def _within(found: Interval) -> Interval:

@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from metier.evaluation import calibration_error, confusions, higher_is_better, per_label, reliability
+from metier.evaluation import (
+    calibration_error,
+    calibration_error_by_chance,
+    confusions,
+    higher_is_better,
+    per_label,
+    reliability,
+)
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.scores import Scores
 
@@ -51,6 +58,7 @@ def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> d
         "kind": "labels",
         "reliability": reliability(probabilities, truth),
         "calibration_error": float(calibration_error(probabilities, truth)),
+        "calibration_error_by_chance": calibration_error_by_chance(probabilities),
         "confusions": pairs,
         "confusion_matrix": _confusion_matrix(truth, predicted, labels, pairs),
         "per_label": per_label(truth, predicted, labels),

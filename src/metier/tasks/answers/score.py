@@ -141,11 +141,13 @@ class Score(AnswerKind):
         coverage: float = COVERAGE,
         **given: Any,
     ) -> ScoreDecoder:
-        """Choose the width by errors on held-out rows, unless it is given."""
-        width = half_width
-        if width is None:
-            width = evaluation.half_width(examples.truth - np.ravel(logits), coverage=coverage)
-        return self.decoder(examples, half_width=width, coverage=coverage)
+        """Choose the width by errors on held-out rows, unless it is given; too few rows promise what they hold."""
+        if half_width is not None:
+            return self.decoder(examples, half_width=half_width, coverage=coverage)
+        errors = examples.truth - np.ravel(logits)
+        width = evaluation.half_width(errors, coverage=coverage)
+        held = evaluation.held_coverage(len(errors), coverage)
+        return self.decoder(examples, half_width=width, coverage=held)
 
     def read_decoder(self, settings: Mapping[str, Any]) -> ScoreDecoder:
         """Read a decoder from `predictor.json`."""
