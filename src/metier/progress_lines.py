@@ -30,6 +30,8 @@ class Step:
         When it began, moved last, and had its last line.
     first_done : float
         How far it was when it began.
+    word : callable
+        Says what it is given in the language of the reader.
     shown : str or None
         The last line of it; None before the first.
     """
@@ -39,7 +41,13 @@ class Step:
     touched: float
     printed: float
     first_done: float
+    word: Callable[[str], str] = str
     shown: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return self.word(self.progress.what)
 
     @property
     def is_over(self) -> bool:
@@ -53,7 +61,7 @@ class Step:
 
     def line(self, now: float, *, ended: bool = False) -> str:
         """Give its name and its state."""
-        return f"{self.progress.what}  {self.state(now, ended=ended)}".rstrip()
+        return f"{self.name}  {self.state(now, ended=ended)}".rstrip()
 
     def state(self, now: float, *, ended: bool = False) -> str:
         """Say how far it is, how long it still takes or took, and what else is known."""
@@ -64,7 +72,7 @@ class Step:
         if left is not None:
             parts.append(f"{duration(left)} left")
         facts = {name: value for name, value in self.progress.facts.items() if name != "minutes_left"}
-        return " · ".join([*parts, *([_facts(facts)] if facts else [])])
+        return " · ".join(map(self.word, [*parts, *_facts(facts)]))
 
     def _done(self) -> str:
         done, total, unit = self.progress.done, self.progress.total, self.progress.unit
@@ -100,8 +108,8 @@ class Display(Protocol):
 class ProgressLines:
     """A listener that shows progress: give what `with` gives to a step as its listener."""
 
-    def __init__(self, display: Display):
-        self._display = display
+    def __init__(self, display: Display, word: Callable[[str], str] = str):
+        self._display, self._word = display, word
         self._steps: dict[str, Step] = {}
         self._last_line = float("-inf")
 
@@ -121,7 +129,7 @@ class ProgressLines:
         now = time.monotonic()
         if progress.total is not None and progress.done >= progress.total and not progress.unit:
             self._end_those(lambda step: step.is_over)
-            self._say(progress.what, now)  # A sentence, and no step.
+            self._say(self._word(progress.what), now)  # A sentence, and no step.
             self._draw(now)
             return
         step = self._steps.get(progress.what)
@@ -136,10 +144,10 @@ class ProgressLines:
         self._draw(now)
 
     def _begin(self, progress: Progress, now: float) -> Step:
-        # What only has a name ends where the next begins, and another round of a step ends the round before.
-        self._end_those(lambda one: not one.has_measure or one.progress.what == progress.what)
+        # What only has a name ends where the next begins, and the next try of something ends the try before.
+        self._end_those(lambda one: not one.has_measure or _kind(one.progress) == _kind(progress))
         # The first line of a step comes two seconds after its start, so that short steps have one line each.
-        step = Step(progress, now, now, now - LINE_SECONDS + FIRST_LINE_SECONDS, progress.done)
+        step = Step(progress, now, now, now - LINE_SECONDS + FIRST_LINE_SECONDS, progress.done, self._word)
         self._steps[progress.what] = step
         return step
 
@@ -167,11 +175,17 @@ class ProgressLines:
             self._display.draw(self._steps, now)
 
 
-def _facts(facts: Mapping[str, float]) -> str:
+def _kind(progress: Progress) -> tuple[str, str]:
+    """What goes on, tried in one way or another: `encoder.v1` and `settings`, however the setting is called."""
+    subject, colon, _ = progress.what.partition(": ")
+    return (subject if colon else progress.what, progress.unit)
+
+
+def _facts(facts: Mapping[str, float]) -> list[str]:
     # What a choice goes by says again, with its sign turned, what stands beside it under its own name.
     named = {name: value for name, value in facts.items() if not name.endswith(("_score", "_score_error"))}
     has_others = any(name.startswith("validation_") for name in named)
-    return " · ".join(_fact(name, value) for name, value in (named if has_others else facts).items())
+    return [_fact(name, value) for name, value in (named if has_others else facts).items()]
 
 
 def _fact(name: str, value: float) -> str:

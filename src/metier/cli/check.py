@@ -19,14 +19,13 @@ from metier.cli.row_options import (
     task_options,
     typed_roles,
 )
+from metier.cli.speech import lang_option, spoken
 from metier.data.rows import TARGET_ROLES, Rows
 from metier.errors import UnknownNameError
 from metier.tasks.task_table import alias_note, load_task, task_name
 
 MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "blue")}
 LANGUAGES = {"en": "English", "zh": "Chinese", "other": "a language other than English and Chinese"}
-# What the counts of a role's column are called in the first line.
-COUNTED = {"label": "label", "labels": "label", "spans": "type"}
 # Flags whose value only the user knows.
 UNKNOWN = {
     "--text": "--text COLUMN",
@@ -65,6 +64,7 @@ MOST_SHOWN = 20
     metavar="N",
     help="Most rows to show. Default: 20.",
 )
+@lang_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.pass_context
 def check(
@@ -76,6 +76,7 @@ def check(
     validation: str | None,
     show: str | None,
     most: int,
+    lang: str | None,
     as_json: bool,
     roles: tuple[str, ...],
     **how: Any,
@@ -100,7 +101,7 @@ def check(
     facts = _facts(rows, examined.others, audit.as_dict())
     if how.get("task"):
         if note := alias_note(how["task"]):
-            progress_console().print(note, markup=False, soft_wrap=True)
+            progress_console().print(spoken().told(note), markup=False, soft_wrap=True)
         how["task"] = task_name(how["task"])
     typed = [
         word
@@ -169,17 +170,19 @@ def _without(typed: list[str], flags: Sequence[str]) -> list[str]:
 
 
 def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
+    say = spoken()
     guesses = [note for note in facts["notes"] if not _goes_without_saying(note)]
     if guesses:
-        progress_console().print(Text(f"noted: {'; '.join(guesses)}"), soft_wrap=True)
+        told = "; ".join(map(say.told, guesses))
+        progress_console().print(Text(say("noted: {notes}", notes=told)), soft_wrap=True)
     console = answer_console()
     console.print(Text(_headline(rows, facts)), soft_wrap=True)
     lines = [_line(finding) for finding in facts["findings"]] or [
-        (Text("✓", style="bold blue"), Text("no problem was found"))
+        (Text("✓", style="bold blue"), Text(say("no problem was found")))
     ]
     left_out = len(lines) - MOST_FINDINGS
     if left_out > 0:
-        lines = [*lines[:MOST_FINDINGS], (Text("…"), Text(f"{left_out} more notes (--json)"))]
+        lines = [*lines[:MOST_FINDINGS], (Text("…"), Text(say("{n} more notes (--json)", n=left_out)))]
     if console.is_terminal:
         grid = Table.grid(padding=(0, 1))
         for mark, sentence in lines:
@@ -189,7 +192,7 @@ def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
         # Through a pipe a line is a line, however long.
         for mark, sentence in lines:
             console.print(Text.assemble(mark, " ", sentence), soft_wrap=True)
-    console.print(Text(f"next: {facts['next']}"), soft_wrap=True)
+    console.print(Text(say("next: {command}", command=facts["next"])), soft_wrap=True)
 
 
 def _goes_without_saying(note: str) -> bool:
@@ -198,41 +201,47 @@ def _goes_without_saying(note: str) -> bool:
 
 
 def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
-    numbers = facts["facts"]
-    played = facts["roles"]
+    numbers, played, say = facts["facts"], facts["roles"], spoken()
     parts = [f"text = {rows.roles.text}"]
     if not set(TARGET_ROLES) & set(played):
-        parts.append("no label column (--label)")
+        parts.append(say("no label column (--label)"))
     first = [role for role in TARGET_ROLES if role in played]
     rest = [role for role in played if role != "text" and role not in first]
     parts += [f"{role} = {played[role]}{_counted(role, numbers)}" for role in (*first, *rest)]
-    noun = "row" if len(rows) == 1 else "rows"
-    name = numbers["task"]
-    task = "" if name == "classification" else f" of {load_task(name).title or name.replace('_', ' ')}"
-    language = LANGUAGES[numbers["language"]]
-    return f"{rows.origin}: {count(len(rows))} {noun}{task}, {', '.join(parts)}, {language}"
+    n_rows = say("{n} row", n=1) if len(rows) == 1 else say("{n} rows", n=count(len(rows)))
+    if (name := numbers["task"]) != "classification":
+        title = load_task(name).title or name.replace("_", " ")
+        n_rows = say("{rows} of {task}", rows=n_rows, task=say(title))
+    given = {"file": rows.origin, "rows": n_rows, "roles": ", ".join(parts)}
+    return say(
+        "{file}: {rows}, {roles}, {language}", **given, language=say.told(LANGUAGES[numbers["language"]])
+    )
 
 
 def _counted(role: str, numbers: Mapping[str, Any]) -> str:
-    labels = numbers["labels"]
-    if role in COUNTED:
-        return f" ({count(len(labels))} {COUNTED[role]}{'' if len(labels) == 1 else 's'})"
+    labels, say = numbers["labels"], spoken()
+    n = count(len(labels))
+    if role in ("label", "labels"):
+        return say(" ({n} label)", n=n) if len(labels) == 1 else say(" ({n} labels)", n=n)
+    if role == "spans":
+        return say(" ({n} type)", n=n) if len(labels) == 1 else say(" ({n} types)", n=n)
     if role == "score" and numbers["scores"]:
-        return f" ({numbers['scores']['lowest']:g} to {numbers['scores']['highest']:g})"
+        low, high = (f"{numbers['scores'][end]:g}" for end in ("lowest", "highest"))
+        return say(" ({low} to {high})", low=low, high=high)
     if role == "answers" and numbers["without_answers"]:
-        return f" ({count(numbers['without_answers'])} without)"
+        return say(" ({n} without)", n=count(numbers["without_answers"]))
     return ""
 
 
 def _line(finding: Mapping[str, Any]) -> tuple[Text, Text]:
     mark, style = MARKS[finding["severity"]]
-    sentence = Text(finding["sentence"])
+    sentence = Text(spoken().told(finding["sentence"]))
     remedy = finding["remedy"]
     if finding["examples"] and not remedy.startswith(("--", "metier")):
         # A flag fixes it; otherwise seeing the rows is the next step.
         remedy = f"--show {finding['check']}"
     if remedy:
-        sentence.append(f" ({remedy})", style="dim")
+        sentence.append(f" ({spoken().told(remedy)})", style="dim")
     return Text(mark, style=style), sentence
 
 
@@ -245,21 +254,27 @@ def _show(name: str, findings: list[Any], *, most: int, as_json: bool) -> None:
             ]
         )
         return
-    console = answer_console()
+    console, say = answer_console(), spoken()
     if not findings:
-        console.print(Text(f"{name}: nothing was found"), soft_wrap=True)
+        console.print(Text(say("{name}: nothing was found", name=name)), soft_wrap=True)
     for finding in findings:
-        console.print(Text(f"{finding.sentence} [{finding.origin}]"), soft_wrap=True)
+        console.print(Text(f"{say.told(finding.sentence)} [{finding.origin}]"), soft_wrap=True)
         examples = finding.examples[:most]
         if examples:
             console.print(_examples_table(examples))
         left = len(finding.examples) - len(examples)
         if left > 0:
             console.print(
-                Text(f"… {left:,} more (--most {len(finding.examples)}; --json has every row number)")
+                Text(
+                    say(
+                        "… {n} more (--most {all}; --json has every row number)",
+                        n=count(left),
+                        all=len(finding.examples),
+                    )
+                )
             )
         if finding.remedy and not finding.remedy.startswith("metier check"):
-            console.print(Text(f"next: {finding.remedy}"), soft_wrap=True)
+            console.print(Text(say("next: {command}", command=say.told(finding.remedy))), soft_wrap=True)
 
 
 def _examples_table(examples: tuple[Mapping[str, Any], ...]) -> Table:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as LiveLines
 from rich.table import Column, Table
 
+from metier.cli.speech import spoken
 from metier.figures import count, duration, milliseconds, percentage, size
 from metier.progress import Progress
 from metier.progress_lines import ProgressLines as Lines
@@ -108,7 +109,7 @@ class ConsoleDisplay:
             self._live.remove_task(self._tasks.pop(what))
         for what, step in steps.items():
             if what not in self._tasks:
-                self._tasks[what] = self._live.add_task(what, total=None, state="")
+                self._tasks[what] = self._live.add_task(step.name, total=None, state="")
             done, total = step.progress.done, step.progress.total
             self._live.update(self._tasks[what], completed=done, total=total, state=step.state(now))
 
@@ -128,7 +129,7 @@ class ProgressLines:
 
     def __init__(self, console: Console | None = None):
         self._display = ConsoleDisplay(console or progress_console())
-        self._lines = Lines(self._display)
+        self._lines = Lines(self._display, spoken().told)
 
     def __enter__(self) -> Self:
         self._display.start()

@@ -21,6 +21,7 @@ from metier.cli.console import (
     progress_console,
 )
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
+from metier.cli.speech import lang_option, spoken
 from metier.data.writing import write_text
 from metier.errors import CallError
 from metier.evaluation.measure_table import metric_name
@@ -49,6 +50,7 @@ WEAKEST = 10  # Labels that are listed where there are more.
 @click.option("--by", metavar="COLUMN", help="Measure the rows of each value of a column apart, too.")
 @click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads. Default: all cores.")
+@lang_option()
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as one line.")
 @click.option("--verbose", is_flag=True, help="List every label, not only the weakest.")
 def evaluate(
@@ -60,6 +62,7 @@ def evaluate(
     roles: tuple[str, ...],
     drop_unlabelled: bool,
     threads: int | None,
+    lang: str | None,
     as_json: bool,
     verbose: bool,
     **how: Any,
@@ -84,19 +87,22 @@ def evaluate(
         return
     _print(found, verbose=verbose)
     if output is not None:
-        progress_console().print(Text(f"all figures are in {output}"), soft_wrap=True)
+        progress_console().print(Text(spoken()("all figures are in {file}", file=output)), soft_wrap=True)
 
 
 def _print(found: Evaluation, *, verbose: bool) -> None:
-    facts, console = found.facts, answer_console()
+    facts, console, say = found.facts, answer_console(), spoken()
     for note in facts["notes"]:
-        progress_console().print(Text(note), soft_wrap=True)
+        progress_console().print(Text(say.told(note)), soft_wrap=True)
     score = _written(facts["metrics"][facts["primary_metric"]], facts, facts["primary_metric"])
     console.print(
-        Text.assemble((facts["name"], "bold"), f": {metric_name(facts['primary_metric'])} {score}"),
+        Text.assemble((facts["name"], "bold"), f": {_named(facts['primary_metric'])} {score}"),
         soft_wrap=True,
     )
-    console.print(Text(f"       on {count(facts['rows'])} rows of {facts['origin']}"), soft_wrap=True)
+    console.print(
+        Text("       " + say("on {rows} rows of {file}", rows=count(facts["rows"]), file=facts["origin"])),
+        soft_wrap=True,
+    )
     if sentence := _beside_test(facts):
         console.print(Text(f"       {sentence}"), soft_wrap=True)
     print_whole(console, _metrics_table(facts))
@@ -114,35 +120,40 @@ def _beside_test(facts: Mapping[str, Any]) -> str | None:
     found = facts["differences"].get(metric)
     if found is None:
         return None
+    gap, say = _difference(found, facts, metric), spoken()
     if found["low"] <= 0 <= found["high"]:
-        return f"not shown to differ from the test rows of its run ({_difference(found, facts, metric)})"
+        return say("not shown to differ from the test rows of its run ({gap})", gap=gap)
     is_better = (found["value"] > 0) == (facts["kinds"][metric]["higher_is_better"] is not False)
-    word = "better" if is_better else "worse"
-    return f"{word} than on the test rows of its run ({_difference(found, facts, metric)})"
+    if is_better:
+        return say("better than on the test rows of its run ({gap})", gap=gap)
+    return say("worse than on the test rows of its run ({gap})", gap=gap)
 
 
 def _weak_slices(facts: Mapping[str, Any]) -> list[str]:
     """Say which rows of a language, a length or a value of a column are answered worse than the whole."""
-    slices = facts["slices"] or {"slices": []}
+    slices, say = facts["slices"] or {"slices": []}, spoken()
     lines = []
     for one in slices["slices"]:
         if one["is_worse"] and one["by"] != "label":  # The labels have a table.
             metric = slices["metric"]
             score = _written(one["figure"], facts, metric)
-            lines.append(f"weak   {_slice(one)}: {metric_name(metric)} {score} on {count(one['rows'])} rows")
+            given = {"part": _slice(one), "score": f"{_named(metric)} {score}", "rows": count(one["rows"])}
+            lines.append(say("weak   {part}: {score} on {rows} rows", **given))
     return lines
 
 
 def _slice(one: Mapping[str, Any]) -> str:
     if one["by"] == "length":
-        return "texts of {:,} to {:,} characters".format(*one["value"])
-    return f"{one['column'] or one['by']} = {one['value']}"
+        low, high = map(count, one["value"])
+        return spoken()("texts of {low} to {high} characters", low=low, high=high)
+    return f"{one['column'] or spoken().told(one['by'])} = {one['value']}"
 
 
 def _metrics_table(facts: Mapping[str, Any]) -> Table:
     has_reference = bool(facts["differences"])
-    heads = ["these rows", *(["test rows of the run", "difference"] if has_reference else [])]
-    table = figures_table("metric", *heads)
+    say = spoken()
+    heads = [say("these rows"), *([say("test rows of the run"), say("difference")] if has_reference else [])]
+    table = figures_table(say("metric"), *heads)
     for name, score in facts["metrics"].items():
         given = facts["reference"].get(name)
         cells = [_written(score, facts, name)]
@@ -150,7 +161,7 @@ def _metrics_table(facts: Mapping[str, Any]) -> Table:
             cells.append("–" if given is None else _written(given, facts, name))
             found = facts["differences"].get(name)
             cells.append("–" if found is None else _difference(found, facts, name))
-        table.add_row(Text(metric_name(name)), *map(Text, cells))
+        table.add_row(Text(_named(name)), *map(Text, cells))
     return table
 
 
@@ -161,13 +172,15 @@ def _labels_table(facts: Mapping[str, Any], *, verbose: bool) -> Table | None:
     if not found:
         return None
     name = next(key for key, value in found[0].items() if isinstance(value, str))
+    say = spoken()
     numbers = [key for key, value in found[0].items() if not isinstance(value, str)]
     order = sorted(found, key=lambda one: one["f1"])
     # What these rows do not hold has no figure worth a line.
     occurring = [one for one in order if one.get("rows", 1)]
     shown = occurring if verbose else occurring[:WEAKEST]
     some = len(shown) < len(occurring)
-    title = f"the {len(shown)} weakest of {len(occurring)} {name}s (--verbose lists all)" if some else name
+    given = {"n": len(shown), "all": len(occurring), "name": say.told(name)}
+    title = say("{name}: the {n} weakest of {all} (--verbose lists all)", **given) if some else say.told(name)
     table = figures_table(title, *(_heading(key, found[0][key]) for key in numbers))
     for one in shown:
         cells = [f"{100 * one[key]:.1f}" if isinstance(one[key], float) else count(one[key]) for key in numbers]
@@ -179,17 +192,23 @@ def _parts_table(facts: Mapping[str, Any]) -> Table | None:
     if not facts["parts"]:
         return None
     metric = facts["primary_metric"]
-    table = figures_table("part", "rows", metric_name(metric))
+    table = figures_table(spoken()("part"), spoken()("rows"), _named(metric))
     for part in facts["parts"]:
         table.add_row(
-            Text(part["value"] or "(none)"), count(part["rows"]), Text(_written(part[metric], facts, metric))
+            Text(part["value"] or spoken()("(none)")),
+            count(part["rows"]),
+            Text(_written(part[metric], facts, metric)),
         )
     return table
 
 
 def _heading(key: str, value: Any) -> str:
-    name = "F1" if key == "f1" else key.replace("_", " ")
+    name = "F1" if key == "f1" else spoken().told(key.replace("_", " "))
     return f"{name} %" if isinstance(value, float) else name
+
+
+def _named(metric: str) -> str:
+    return spoken()(metric_name(metric))
 
 
 def _written(score: Any, facts: Mapping[str, Any], metric: str) -> str:
@@ -202,6 +221,6 @@ def _written(score: Any, facts: Mapping[str, Any], metric: str) -> str:
 
 def _difference(found: Mapping[str, float], facts: Mapping[str, Any], metric: str) -> str:
     is_fraction = facts["kinds"][metric]["is_fraction"]
-    factor, digits, unit = (100, 1, " points") if is_fraction else (1, 3, "")
+    factor, digits, unit = (100, 1, spoken()(" points")) if is_fraction else (1, 3, "")
     value, low, high = (f"{factor * found[end]:+.{digits}f}" for end in ("value", "low", "high"))
     return f"{value}{unit} [{low}, {high}]"

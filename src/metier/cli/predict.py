@@ -21,6 +21,7 @@ from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, count, duration, percentage, print_json, progress_console
 from metier.cli.pipes import PIPE, file_for_stdout, stdin_as_file, written_like
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
+from metier.cli.speech import lang_option, spoken
 from metier.data.reading import iterate
 from metier.data.rows import Rows
 from metier.data.trained_columns import with_columns
@@ -79,6 +80,7 @@ ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
     metavar="X",
     help="Mark answers whose probability is below X, 0 to 1, for a person to look at.",
 )
+@lang_option()
 @click.option("--stream", is_flag=True, help="Show a generated text piece by piece, as the model generates it.")
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Threads. Default: one for texts, all cores for a file."
@@ -102,6 +104,7 @@ def predict(  # One parameter an option, as click hands them over.
     roles: tuple[str, ...],
     top: int | None,
     min_confidence: float | None,
+    lang: str | None,
     stream: bool,
     threads: int | None,
     as_json: bool,
@@ -240,7 +243,8 @@ def _answered_file(
     first = next(batches)
     layout = written_like(source, output, encoding=columns["encoding"], delimiter=columns["delimiter"])
     for note in (*first.notes, *layout.notes):
-        progress_console().print(note.replace(str(source), str(called[0])), markup=False, soft_wrap=True)
+        said = spoken().told(note).replace(str(source), str(called[0]))
+        progress_console().print(said, markup=False, soft_wrap=True)
     begun = time.perf_counter()
     with ProgressLines() as listener:
         tally = answer_rows(
@@ -407,7 +411,7 @@ def _print_lines(
         sure = f"  {percentage(record['probability']):>7}" if "probability" in record else ""
         shown = f"  {text}" if len(texts) > 1 else ""
         padded = answer + " " * (widest - cell_len(answer))
-        mark = "  needs review" if record.get(REVIEW) else ""
+        mark = f"  {spoken()('needs review')}" if record.get(REVIEW) else ""
         print(f"{padded}{sure}  {record['answered_by']}{mark}{shown}", flush=True)
         for how_sure, other in kind.ranked_lines(record) if wanted.top else ():
             print(f"    {how_sure:>7}  {other}", flush=True)
@@ -415,14 +419,25 @@ def _print_lines(
 
 def _print_facts(facts: dict[str, Any]) -> None:
     # What goes to stdout must be the rows alone.
-    file = sys.stderr if facts["output"] == "stdout" else sys.stdout
-    speed = f"{count(facts['rows_per_second'])} rows/s"
-    print(
-        f"{facts['output']}: {count(facts['rows'])} rows in {duration(facts['seconds'])} ({speed})", file=file
-    )
-    shares = (f"{percentage(rows / facts['rows'])} by {name}" for name, rows in facts["answered_by"].items())
+    file, say = sys.stderr if facts["output"] == "stdout" else sys.stdout, spoken()
+    rows, spent = count(facts["rows"]), duration(facts["seconds"])
+    told = {"file": facts["output"], "rows": rows, "time": spent, "rate": count(facts["rows_per_second"])}
+    print(say("{file}: {rows} rows in {time} ({rate} rows/s)", **told), file=file)
+    shares = [
+        say("{share} by {name}", share=percentage(rows / facts["rows"]), name=name)
+        for name, rows in facts["answered_by"].items()
+    ]
+    columns = ", ".join(facts["columns"])
     if facts["rows"]:
-        print(f"answered {', '.join(shares)}; new columns: {', '.join(facts['columns'])}", file=file)
+        print(
+            say("answered {shares}; new columns: {columns}", shares=", ".join(shares), columns=columns),
+            file=file,
+        )
     if "needs_review" in facts:
-        share = percentage(facts["needs_review"] / facts["rows"])
-        print(f"for a person: {count(facts['needs_review'])} rows ({share}), where {REVIEW} is true", file=file)
+        part = {
+            "rows": count(facts["needs_review"]),
+            "share": percentage(facts["needs_review"] / facts["rows"]),
+        }
+        print(
+            say("for a person: {rows} rows ({share}), where {column} is true", **part, column=REVIEW), file=file
+        )

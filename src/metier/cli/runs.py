@@ -19,6 +19,7 @@ from metier.cli.console import (
     print_whole,
     size,
 )
+from metier.cli.speech import lang_option
 from metier.cli.train import print_report
 from metier.errors import CallError
 from metier.evaluation.comparison import A_IS_BETTER
@@ -101,8 +102,9 @@ def _facts(run: RunFacts) -> dict[str, Any]:
 @runs.command(context_settings=HELP, epilog="Example: metier runs show runs/demo")
 @click.argument("run", type=click.Path(path_type=Path))
 @json_option
+@lang_option()
 @click.option("--verbose", is_flag=True, help="Also print why each other candidate was not chosen.")
-def show(run: Path, as_json: bool, verbose: bool) -> None:
+def show(run: Path, as_json: bool, lang: str | None, verbose: bool) -> None:
     """Show what `metier train` printed at the end of a run."""
     found = run_facts(run)
     if found.report is None:
@@ -117,7 +119,7 @@ def show(run: Path, as_json: bool, verbose: bool) -> None:
     if as_json:
         print_json(found.report)
         return
-    language = found.report["settings"].get("report_language", "en")
+    language = lang or found.report["settings"].get("report_language", "en")
     print_report(found.report | {"run": str(known_run(run))}, verbose=verbose, language=language)
 
 

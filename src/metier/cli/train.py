@@ -19,11 +19,11 @@ from metier.cli.row_options import (
     parted,
     task_options,
 )
+from metier.cli.speech import lang_option, spoken
 from metier.evaluation.measure_table import metric_name
 from metier.report.comparisons import compared
 from metier.report.headline import decided, standing, why_not
 from metier.report.section import Page
-from metier.report.words import LANGUAGES, Words
 from metier.runs.run_folder import RunFolder, percent
 from metier.selection import api
 from metier.selection.budget import parse_duration
@@ -178,11 +178,7 @@ def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> 
     metavar="RUN",
     help="Resume an interrupted run with its own settings; only --test may name another file.",
 )
-@click.option(
-    "--lang",
-    type=click.Choice(LANGUAGES),
-    help="Language of the report and of what is printed at the end. Default: en.",
-)
+@lang_option("Language of the report and of what is printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json as one line at the end.")
 @click.option("--verbose", is_flag=True, help="Also print why each other candidate was not chosen.")
 def train(
@@ -212,8 +208,8 @@ def train(
         flags["processes"] = launched
     settings = _settings(settings_file, overrides, {"train": file, **flags})
     if resume is not None and RunFolder.open(resume).is_finished:
-        said = "is finished: nothing is trained, and nothing of it changes"
-        shown.progress_console().print(f"{resume} {said}", markup=False, soft_wrap=True)
+        said = spoken()("{run} is finished: nothing is trained, and nothing of it changes", run=resume)
+        shown.progress_console().print(said, markup=False, soft_wrap=True)
     with shown.ProgressLines() as listener:
         finished = api.train(
             settings=settings,
@@ -240,26 +236,27 @@ def _settings(file: Path | None, overrides: tuple[str, ...], flags: dict[str, An
 
 def print_report(report: dict[str, Any], *, verbose: bool, language: str = "en") -> None:
     """Print what a finished run recommends, and its candidates: what the head of its page says."""
-    console, page = shown.answer_console(), Page(report, Words(language))
+    console, page = shown.answer_console(), Page(report, spoken(language))
     console.print(_ship_line(page), soft_wrap=True)
     for sentence in (decided(page), *standing(page), *why_not(page)):
         console.print(f"       {sentence}", markup=False, soft_wrap=True)
     shown.print_whole(console, _table(page))
     for one in report["candidates"]:
         if one["facts"].get("adaptation", "full") != "full":
-            console.print(f"  {_adapted(one)}", markup=False, soft_wrap=True)
+            console.print(f"  {_adapted(one, page)}", markup=False, soft_wrap=True)
         if one["status"] != "trained":
             why = f"{page.say(one['status'])}: {page.say.told(one['why'])}"
             console.print(f"  {one['name']} {why}", markup=False, soft_wrap=True)
-    for line in (*_seed_lines(report), *_curve_lines(report), *_time_lines(report)):
+    for line in (*_seed_lines(report), *_curve_lines(page), *_time_lines(page)):
         console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
         if finding["severity"] == "error":
             console.print(f"✗ {page.say.told(finding['sentence'])}", markup=False, soft_wrap=True)
     for sentence in compared(page) if verbose else []:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
-    console.print(f"report {report['run']}/report.html", markup=False, soft_wrap=True)
-    console.print(f"next:  metier serve {report['run']}", markup=False, soft_wrap=True)
+    say, run = page.say, report["run"]
+    for line in (say("report {run}/report.html", run=run), say("next:  metier serve {run}", run=run)):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _ship_line(page: Page) -> Text:
@@ -293,28 +290,35 @@ def _seed_lines(report: dict[str, Any]) -> list[str]:
     return lines + [f"seeds  {note}" for note in study["notes"]]
 
 
-def _curve_lines(report: dict[str, Any]) -> list[str]:
+def _curve_lines(page: Page) -> list[str]:
     """What twice the labels would bring each candidate, or why that cannot be estimated."""
-    study = report.get("learning_curve")
+    study = page.report.get("learning_curve")
     if study is None:
         return []
-    return [f"curve  {line}" for line in (*(one["sentence"] for one in study["candidates"]), *study["notes"])]
+    lines = (*(one["sentence"] for one in study["candidates"]), *study["notes"])
+    return [page.say("curve  {line}", line=page.say.told(line)) for line in lines]
 
 
-def _time_lines(report: dict[str, Any]) -> list[str]:
+def _time_lines(page: Page) -> list[str]:
     """Where the time went: every phase of two seconds or more, the longest first."""
+    report, say = page.report, page.say
     phases = sorted(report.get("phases", {}).items(), key=lambda pair: -pair[1])
-    long = [f"{name} {shown.duration(seconds)}" for name, seconds in phases if seconds >= SHORTEST_PHASE]
-    used = f"{shown.duration(report['seconds'])} of {shown.duration(report['budget_seconds'])}"
-    return [f"time   {used}" + (f": {', '.join(long)}" if long else "")]
+    long = [
+        f"{say.told(name)} {shown.duration(seconds)}" for name, seconds in phases if seconds >= SHORTEST_PHASE
+    ]
+    spent, budget = shown.duration(report["seconds"]), shown.duration(report["budget_seconds"])
+    used = say("time   {spent} of {budget}", spent=spent, budget=budget)
+    return [used + (f": {', '.join(long)}" if long else "")]
 
 
-def _adapted(candidate: dict[str, Any]) -> str:
+def _adapted(candidate: dict[str, Any], page: Page) -> str:
     """Give what of a candidate's base was trained."""
-    facts = candidate["facts"]
-    whole = f" of {shown.count(facts['weights_all'])}" if "weights_all" in facts else ""
-    trained = f"{shown.count(facts['weights_trained'])}{whole} weights trained"
-    return f"{candidate['name']}: adaptation {facts['adaptation']}, {trained}"
+    facts, say = candidate["facts"], page.say
+    trained = shown.count(facts["weights_trained"])
+    if "weights_all" in facts:
+        trained = say("{part} of {whole}", part=trained, whole=shown.count(facts["weights_all"]))
+    kind = {"name": candidate["name"], "adaptation": facts["adaptation"]}
+    return say("{name}: adaptation {adaptation}, {trained} weights trained", **kind, trained=trained)
 
 
 def _table(page: Page) -> Table:

@@ -26,9 +26,12 @@ class Words:
     Parameters
     ----------
     language : {"en", "zh"}
+    packages : tuple of str
+        Whose tables of words are looked up; the first that has a text counts.
     """
 
     language: str = "en"
+    packages: tuple[str, ...] = ("metier.report",)
 
     def __call__(self, english: str, /, **values: Any) -> str:
         """Give a text in the language, its placeholders filled."""
@@ -38,7 +41,7 @@ class Words:
         """Give a sentence that was written in English elsewhere; as it is where no template fits."""
         if not sentence or self.language == "en":
             return sentence or ""
-        for english, template, own in _patterns(self.language):
+        for english, template, own in _patterns(self.language, self.packages):
             found = english.fullmatch(sentence)
             if found is not None:
                 parts = {name: self._part(part) for name, part in found.groupdict().items()}
@@ -47,7 +50,7 @@ class Words:
 
     @property
     def _table(self) -> Mapping[str, Mapping[str, str]]:
-        return _table(self.language)
+        return _table(self.language, self.packages)
 
     def _part(self, text: str) -> str:
         """A part may be a word of ours, or a sentence again: the reason in a note."""
@@ -65,18 +68,19 @@ def cut(text: str, longest: int, say: Words) -> str:
 
 
 @cache
-def _table(language: str) -> Mapping[str, Mapping[str, str]]:
-    if language == "en":
-        return {"page": {}, "told": {}, "parts": {}}
-    text = files("metier.report").joinpath(f"{language}.yaml").read_text(encoding="utf-8")
-    table: Mapping[str, Mapping[str, str]] = yaml.safe_load(text)
+def _table(language: str, packages: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+    table: dict[str, dict[str, str]] = {"page": {}, "told": {}, "parts": {}}
+    for package in reversed(packages if language != "en" else ()):
+        text = files(package).joinpath(f"{language}.yaml").read_text(encoding="utf-8")
+        for part, texts in yaml.safe_load(text).items():
+            table[part] |= texts or {}
     return table
 
 
 @cache
-def _patterns(language: str) -> list[tuple[re.Pattern[str], bool, str]]:
+def _patterns(language: str, packages: tuple[str, ...]) -> list[tuple[re.Pattern[str], bool, str]]:
     """Give the templates of foreign sentences, those with more fixed text first."""
-    told = _table(language)["told"]
+    told = _table(language, packages)["told"]
     ranked = sorted(told, key=lambda english: -len(_PLACEHOLDER.sub("", english)))
     return [(_pattern(english), "{" in english, told[english]) for english in ranked]
 

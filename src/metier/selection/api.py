@@ -142,11 +142,13 @@ def _resume(folder: RunFolder, rows: tuple[Any, Any, Any], given: TrainSettings,
         return Run.open(folder.path)
     if given.data.test is not None:  # Nothing was chosen by the test rows: they may be fixed, or have moved.
         stored = stored.model_copy(update={"data": stored.data.model_copy(update={"test": given.data.test})})
+    if "report_language" in given.model_fields_set:
+        stored = stored.model_copy(update={"report_language": given.report_language})
     return _carried_out(folder, begin(Sources.choose(*rows, stored), stored, listener, is_new=False))
 
 
 def _check_heeded(folder: RunFolder, stored: TrainSettings, given: TrainSettings) -> None:
-    may_change = set() if folder.is_finished else {"data.test"}
+    may_change = {"report_language"} if folder.is_finished else {"report_language", "data.test"}
     own = _leaves(stored.model_dump(mode="json"))
     changed = [
         f"{name} is {own.get(name)!r} there and {value!r} here"

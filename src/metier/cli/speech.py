@@ -1,0 +1,39 @@
+"""The language of what a command prints: `--lang`, else `METIER_LANG`, else English.
+
+What the command line says by itself stands in `zh.yaml` beside this file, what it has in common with the report in that
+of the report. Sentences of other packages are recognised by their templates. Errors stay English.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from metier.report.words import LANGUAGES, Words
+
+CHOSEN = "metier.language"  # In the state that a click context shares with its parents.
+PACKAGES = ("metier.cli", "metier.report")
+
+
+def lang_option(help_text: str = "Language of what is printed.") -> Callable[[Any], Any]:
+    """Give the flag; a command takes it as `lang`, and what it calls finds it by `spoken`."""
+    return click.option(
+        "--lang",
+        type=click.Choice(LANGUAGES),
+        envvar="METIER_LANG",
+        is_eager=True,
+        callback=_choose,
+        help=f"{help_text} Default: METIER_LANG, else en.",
+    )
+
+
+def _choose(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    context.meta[CHOSEN] = value
+    return value
+
+
+def spoken(language: str | None = None) -> Words:
+    """Give the words of the command that runs, or of a language."""
+    context = click.get_current_context(silent=True)
+    chosen = context.meta.get(CHOSEN) if context is not None else None
+    return Words(language or chosen or "en", PACKAGES)
