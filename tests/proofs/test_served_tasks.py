@@ -97,7 +97,17 @@ def served(request, tmp_path_factory):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "metier", "serve", str(folder / "run"), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "metier",
+        "serve",
+        str(folder / "run"),
+        "--port",
+        str(port),
+        "--access-log",
+        "off",
+    ]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield f"http://127.0.0.1:{port}", question, field

@@ -30,6 +30,7 @@ LABELS = (
     "lost_or_stolen_card",
     "pending_transfer",
 )
+LOGGED = ("--access-log", "json")
 BARRED = ("torch", "transformers", "datasets", "sklearn", "scipy", "pandas", "pyarrow")
 BANKING = Path(__file__).parents[2] / "examples" / "banking77"
 
@@ -94,7 +95,9 @@ def free_port():
 def served(bundle, environment, *options):
     """Run `metier serve`; give the process and a client of it once it is ready."""
     port = free_port()
-    command = [sys.executable, "-m", "metier", "serve", str(bundle), "--port", str(port), *options]
+    # Nobody reads stderr before the end: a line for each question whether it is ready would fill the pipe.
+    quiet = ["--port", str(port), "--access-log", "off"]
+    command = [sys.executable, "-m", "metier", "serve", str(bundle), *quiet, *options]
     with (
         subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -211,7 +214,7 @@ def test_sigterm_lets_a_request_in_flight_finish(bundle, watched):
         answered["response"] = client.post("/v1/predict", json={"texts": texts})
         answered["at"] = time.monotonic()
 
-    with served(bundle, watched[0], "--max-rows", "5000", "--threads", "1") as (process, client):
+    with served(bundle, watched[0], "--max-rows", "5000", "--threads", "1", *LOGGED) as (process, client):
         asking = threading.Thread(target=ask, args=[client])
         asking.start()
         # The question for the figures is itself one request in progress.
