@@ -71,7 +71,7 @@ class Run:
             name=task, items=lambda rows: list(rows), targets=lambda rows: ["a", "b"] * (len(rows) // 2)
         )
         self.trained, self.train, self.validation_items = trained, ["one", "two"] * 3, ["three", "four"]
-        self.clock = SimpleNamespace(left_seconds=left)
+        self.left_seconds = left
         self.run = None
         self.settings = settings
         self.scores = SimpleNamespace(targets=["a", "b"])

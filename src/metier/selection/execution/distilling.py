@@ -77,7 +77,7 @@ class Distilled:
         return next((one for one in comparison.trained if one.name == wanted), None)
 
     def _why_not(self, comparison: Comparison, teacher: Entry | None, student: Entry | None) -> str | None:
-        task, left = comparison.task.name, comparison.clock.left_seconds
+        task, left = comparison.task.name, comparison.left_seconds
         wanted = known_task(task).student
         if wanted is None:
             return f"distillation works for classification; the task is {task}"
@@ -85,9 +85,10 @@ class Distilled:
             return "there is no ensemble to distil"
         if student is None:
             return f"it needs {wanted}, which was not trained, so its cost here is unknown"
-        if student.train_seconds > left:
+        needed = student.train_seconds / student.fraction
+        if needed > left:
             return (
-                f"it needs about {student.train_seconds:.0f} s and {max(left, 0):.0f} s are left; "
+                f"it needs about {needed:.0f} s and {max(left, 0):.0f} s are left; "
                 "give more time with --budget"
             )
         return None
@@ -116,7 +117,7 @@ class Distilled:
             **chosen,
             objective=objective if "distillation" in objective else f"{objective}+{TEACHING}",
             checkpoint_folder=comparison.run.checkpoint(self.name),
-            time_limit_minutes=comparison.clock.left_seconds / 60,
+            time_limit_minutes=max(comparison.left_seconds - student.export_seconds, 1.0) / 60,
         )
 
     def _taught(self, comparison: Comparison, teacher: Entry, items: list[Any]) -> np.ndarray:
