@@ -88,8 +88,7 @@ class Distilled:
         needed = student.train_seconds / student.fraction
         if needed > left:
             return (
-                f"it needs about {needed:.0f} s and {max(left, 0):.0f} s are left; "
-                "give more time with --budget"
+                f"it needs about {needed:.0f} s and {max(left, 0):.0f} s are left; give more time with --budget"
             )
         return None
 
