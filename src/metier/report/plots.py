@@ -290,7 +290,10 @@ def _point_labels(
             near = label.box.left - 2 if label.box.left > x else label.box.right + 2
             parts.append(svg.line((x, y), (near, middle), "leader"))
         css = "name strong" if shown[index].is_recommended else "name"
-        parts.append(svg.text((label.box.left, middle + FONT_PX * 0.36), text, css))
+        # The width of a text is an estimate, so it is written from the side of its point.
+        is_right = label.box.left > x
+        spot = (label.box.left if is_right else label.box.right, middle + FONT_PX * 0.36)
+        parts.append(svg.text(spot, text, css if is_right else f"{css} end"))
     return parts
 
 
