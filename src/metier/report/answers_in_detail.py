@@ -5,7 +5,7 @@ from typing import Any
 
 from metier.report import numbers as written
 from metier.report.plots import reliability_plot
-from metier.report.section import Page
+from metier.report.section import Page, answers_of
 
 # More labels than this and the table stays folded.
 SHORT_LIST = 15
@@ -73,7 +73,9 @@ def reliable(page: Page) -> dict[str, Any] | None:
             error=page.points(error),
         )
     ]
-    by_chance = detail.get("calibration_error_by_chance")
+    by_chance = detail.get(
+        "calibration_error_by_chance", answers_of(page.chosen).get("calibration_error_by_chance")
+    )
     if by_chance is not None:
         findings.append(
             page.say(
