@@ -83,7 +83,7 @@ def reliable(page: Page) -> dict[str, Any] | None:
                 error=page.points(by_chance),
             )
         )
-    return {"finding": " ".join(findings), "picture": reliability_plot(bins, say=page.say), "bins": bins}
+    return {"finding": page.say.joined(findings), "picture": reliability_plot(bins, say=page.say), "bins": bins}
 
 
 def mistaken(page: Page) -> dict[str, Any] | None:

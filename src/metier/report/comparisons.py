@@ -102,7 +102,7 @@ def quality_against_cost(page: Page) -> dict[str, Any] | None:
         notes.append(say("The dotted line connects the candidates that no other beats in both."))
     return {
         "finding": _cost_finding(page, measured),
-        "note": " ".join(notes),
+        "note": say.joined(notes),
         "wide": quality_cost_plot(measured, metric=metric, width=860, height=420, written=scale, say=say),
         "narrow": quality_cost_plot(measured, metric=metric, width=360, height=380, written=scale, say=say),
     }

@@ -70,17 +70,14 @@ def _finding(page: Page, curve: Sequence[Mapping[str, Any]]) -> str:
     )
     part = min(curve, key=lambda point: abs(point["coverage"] - NAMED))
     if part["rows"] in (0, whole["rows"]):
-        return f"{everything} {say('Its confidences are too alike to leave some of them out.')}"
-    return (
-        everything
-        + " "
-        + say(
-            "Where its confidence is at least {threshold} it answers {share} of them with {accuracy} right.",
-            threshold=f"{part['threshold']:.2f}",
-            share=written.percent(part["coverage"], 0),
-            accuracy=written.percent(part["accuracy"]),
-        )
+        return say.joined([everything, say("Its confidences are too alike to leave some of them out.")])
+    confident = say(
+        "Where its confidence is at least {threshold} it answers {share} of them with {accuracy} right.",
+        threshold=f"{part['threshold']:.2f}",
+        share=written.percent(part["coverage"], 0),
+        accuracy=written.percent(part["accuracy"]),
     )
+    return say.joined([everything, confident])
 
 
 def _nearest(curve: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[Mapping[str, Any]]:

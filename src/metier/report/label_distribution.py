@@ -72,13 +72,10 @@ def _finding(
         return counts[split].get(label, 0) / totals[split]
 
     moved = max(labels, key=lambda label: abs(share(label, "test") - share(label, "train")))
-    return (
-        finding
-        + " "
-        + say(
-            "The shares of test and train differ most for “{label}”: {test} against {train}.",
-            label=moved,
-            test=written.percent(share(moved, "test")),
-            train=written.percent(share(moved, "train")),
-        )
+    shift = say(
+        "The shares of test and train differ most for “{label}”: {test} against {train}.",
+        label=moved,
+        test=written.percent(share(moved, "test")),
+        train=written.percent(share(moved, "train")),
     )
+    return say.joined([finding, shift])

@@ -91,7 +91,7 @@ def _board_note(page: Page) -> str:
         )
     ]
     if page.split == "validation":
-        return " ".join([*notes, say("All scores are on the validation rows.")])
+        return say.joined([*notes, say("All scores are on the validation rows.")])
     notes.append(say("Test rows were predicted once, after every choice."))
     has_refit = any("validation" in each for each in rows)
     if has_refit and len(rows) == 1:
@@ -108,7 +108,7 @@ def _board_note(page: Page) -> str:
                 "its validation scores from the one before, on train alone."
             )
         )
-    return " ".join(notes)
+    return say.joined(notes)
 
 
 def _second_metric(report: Mapping[str, Any]) -> str:

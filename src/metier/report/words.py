@@ -7,7 +7,7 @@ is. Names, labels and texts are never translated.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -36,6 +36,10 @@ class Words:
     def __call__(self, english: str, /, **values: Any) -> str:
         """Give a text in the language, its placeholders filled."""
         return self._table["page"].get(english, english).format(**values)
+
+    def joined(self, sentences: Iterable[str]) -> str:
+        """Give sentences after one another; in Chinese no space is between them."""
+        return ("" if self.language == "zh" else " ").join(sentences)
 
     def told(self, sentence: str | None) -> str:
         """Give a sentence that was written in English elsewhere; as it is where no template fits."""
