@@ -62,3 +62,55 @@ def test_a_section_without_anything_to_show_is_left_out(report):
 @pytest.fixture
 def report():
     return json.loads((Path(__file__).parent / "small_report.json").read_text("utf-8"))
+
+
+def test_the_calibration_error_stands_beside_what_chance_alone_would_show(report):
+    assert "perfectly calibrated" not in page.render_report(report | {"detail": without(report["detail"], BY_CHANCE)})
+    report["detail"] |= {"calibration_error": 0.046, BY_CHANCE: 0.031}
+    text = re.sub(r"\s+", " ", page.render_report(report))
+    assert (
+        "the expected calibration error is 4.6 points. A perfectly calibrated model would show 3.1 points"
+        in text
+    )
+
+
+def test_the_accuracy_of_what_is_answered_when_confident_has_its_curve_and_table(report):
+    html = page.render_report(report)
+    section = html[html.index('aria-labelledby="coverage"') : html.index('aria-labelledby="mistakes"')]
+    assert "It answers all 240 rows with 98.8 % right." in section
+    assert 'class="plot medium"' in section
+    shares = [
+        float(share)
+        for share in re.findall(r'class="figure"><bdi>(\d+)</bdi></td><td class="figure"><bdi>\d+\.', section)
+    ]
+    assert shares[0] == 100
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_the_share_of_each_label_in_each_split_is_shown(report):
+    html = page.render_report(report)
+    section = html[html.index('aria-labelledby="distribution"') :]
+    counts = report["data"]["label_counts_by_split"]
+    for label, rows in counts["train"].items():
+        assert re.search(
+            rf"{label.replace('_', '_<wbr>')}</bdi></td><td class=\"figure\"><bdi>{rows}</bdi>", section
+        )
+    assert "The shares of test and train differ most for" in section
+
+
+def test_the_weakest_parts_say_how_their_intervals_were_widened(report):
+    html = page.render_report(report)
+    section = html[html.index('aria-labelledby="slices"') : html.index('aria-labelledby="distribution"')]
+    n = len(report["slices"]["slices"])
+    assert f"{n} parts of at least 20 rows were measured" in section
+    assert "channel = mail" in section
+    worse = report["slices"]["slices"][0] | {"is_worse": True}
+    report["slices"]["slices"][0] = worse
+    assert "Shown worse than all test rows together" in page.render_report(report)
+
+
+BY_CHANCE = "calibration_error_by_chance"
+
+
+def without(facts, name):
+    return {key: value for key, value in facts.items() if key != name}
