@@ -65,7 +65,9 @@ def report():
 
 
 def test_the_calibration_error_stands_beside_what_chance_alone_would_show(report):
-    assert "perfectly calibrated" not in page.render_report(report | {"detail": without(report["detail"], BY_CHANCE)})
+    assert "perfectly calibrated" not in page.render_report(
+        report | {"detail": without(report["detail"], BY_CHANCE)}
+    )
     report["detail"] |= {"calibration_error": 0.046, BY_CHANCE: 0.031}
     text = re.sub(r"\s+", " ", page.render_report(report))
     assert (
