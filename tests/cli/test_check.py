@@ -94,6 +94,15 @@ def test_an_order_is_checked_and_goes_on_to_the_next_command(tmp_path):
     assert "The stated order bad < good leaves out 'fair'" in short
 
 
+def test_a_fault_of_all_rows_has_none_to_show(tmp_path):
+    path = tmp_path / "same.jsonl"
+    question = {"context": "Ada came to Oslo.", "answers": [{"text": "Oslo", "answer_start": 12}]}
+    path.write_text("\n".join(json.dumps(question | {"question": f"who came {n}?"}) for n in range(8)))
+    shown = run(path, code=1).stdout.splitlines()
+    assert "8 rows of extractive question answering" in shown[0]
+    assert shown[-1] == f"next: metier check {path}  # once it is fixed"
+
+
 def test_names_for_zeros_and_ones_go_on_to_the_next_command(tmp_path):
     path = tmp_path / "hot.jsonl"
     rows = [{"text": f"a message {n}", "labels": [n % 2, (n + 1) % 2]} for n in range(90)]

@@ -159,7 +159,8 @@ def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
     if unknown:
         return " ".join([check_again, *dict.fromkeys(unknown)])
     if by_hand:
-        return f"{check_again} --show {by_hand[0]['check']}"
+        shown = next((each["check"] for each in by_hand if each["examples"]), None)
+        return f"{check_again}  # once it is fixed" if shown is None else f"{check_again} --show {shown}"
     return shlex.join(["metier", "train", file, *typed, *(flag for flag in flags if flag not in typed)])
 
 
