@@ -132,6 +132,21 @@ def test_the_clock_stops_it_with_the_rate_at_zero(rows):
     assert loop._optimizer.param_groups[0]["lr"] < 0.05 * 0.1
 
 
+def test_time_that_went_into_evaluation_begins_no_further_epoch(rows, monkeypatch):
+    passed = [0.0]
+    monkeypatch.setattr("metier.training.loop.time.perf_counter", lambda: passed[0])
+    looks = []
+
+    def evaluate():
+        passed[0] += 20.0
+        looks.append(passed[0])
+        return {"score": float(len(looks))}
+
+    _, loop = build(rows, LoopSettings(epochs=5, time_limit_seconds=30.0), evaluate=evaluate)
+    outcome = loop.run()
+    assert (outcome.stopped_by, len(looks), outcome.steps) == ("clock", 2, 2 * len(plan(0)))
+
+
 def test_accumulating_batches_equals_one_large_batch(rows):
     def large(epoch):
         parts = plan(epoch)

@@ -7,6 +7,7 @@ import pytest
 from metier.bases.known_bases import cutter_of, resolve_base
 from metier.tasks.method_contract import measured_within
 from metier.training import training_cost
+from metier.training.heads.linear_probe import probe_bytes, probe_seconds
 from metier.training.training_cost import measure_training
 
 TEXTS = [f"the card number {n} never came to shop {n % 7}" + " at all" * (n % 5) for n in range(120)]
@@ -72,3 +73,16 @@ def test_larger_batches_take_more_memory_and_are_not_passed_for_it(ids, steps, m
     small, large = cost(ids, token_budget=128), cost(ids, token_budget=1024)
     assert len(steps) == 1
     assert large.memory_bytes > small.memory_bytes
+
+
+def test_a_head_costs_as_much_as_rows_times_labels():
+    few, many = (
+        [f"label {n % n_labels}" for n in range(2_000)] * (1 + (n_labels > 2)) for n_labels in (2, 2_000)
+    )
+    assert probe_bytes(many) == 2_000 * probe_bytes(few)
+    assert probe_seconds(many, 64) > 20 * probe_seconds(few, 64) > 0
+
+
+@pytest.mark.parametrize("targets", [None, [1.0, 2.0], [["a"], ["b"]]])
+def test_what_is_no_label_has_no_such_head(targets):
+    assert (probe_seconds(targets, 64), probe_bytes(targets)) == (0.0, 0)

@@ -305,7 +305,10 @@ class Comparison:
     @property
     def left_seconds(self) -> float:
         """Seconds that candidates may still take: what ends the run is taken off."""
-        ensembles = len(self.builder.decisions.ensembles) * max(self.measuring.values(), default=0.0)
+        n_ensembles = len(self.builder.decisions.ensembles)
+        ensembles = n_ensembles * max(self.measuring.values(), default=0.0)
+        if n_ensembles:  # An average lets its members answer once more.
+            ensembles += (len(self.validation) + self.n_test) * sum(self.answering.values())
         return self.clock.left_seconds - self.closing_seconds - ensembles
 
     @property

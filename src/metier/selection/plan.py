@@ -32,7 +32,7 @@ LONG_SECONDS = 120.0
 LAST_ROWS = 100
 # How far candidates of the same kind that took more or less than was foretold change what is foretold of others.
 QUICKEST, SLOWEST = 0.75, 4.0
-# What took less than this says nothing about others.
+# What was foretold to take less than this says nothing about others.
 TELLING_SECONDS = 5.0
 # What takes no longer runs in any case, so that there is something to ship.
 ALWAYS_SECONDS = 5.0
@@ -325,9 +325,7 @@ class Plan:
         telling = [
             one
             for one in self.candidates
-            if one.name in taken
-            and one.needs_base == needs_base
-            and max(one.seconds, taken[one.name]) >= TELLING_SECONDS
+            if one.name in taken and one.needs_base == needs_base and one.seconds >= TELLING_SECONDS
         ]
         # What was foretold holds the pace of that time, and the margin of safety.
         foretold = sum(one.seconds / one.pace / SAFETY for one in telling)

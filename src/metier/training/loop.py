@@ -234,7 +234,7 @@ class Loop:
             # The epoch that counts as the best must be the same in every process.
             with self._shares.readable():
                 facts |= {name: agree(value) for name, value in self._evaluate().items()}
-        here.seconds = time.perf_counter() - self._began
+        here.seconds = self._clock()
         facts["seconds"] = here.seconds
         here.history.append(facts)
         if self._evaluate is not None and self._best_index() == len(here.history) - 1:
@@ -261,6 +261,8 @@ class Loop:
         here, settings = self._position, self._settings
         if here.epoch >= (settings.stop_epoch or settings.epochs):
             return "epochs"
+        if settings.time_limit_seconds and here.seconds >= settings.time_limit_seconds:
+            return "clock"  # A batch more would be followed by another look at the validation rows.
         if settings.patience and self._evaluate is not None:
             since_best = len(here.history) - self._best_index() - 1
             if since_best >= settings.patience:

@@ -5,9 +5,11 @@ a huge C and hundreds of steps. Each dimension is therefore centred and scaled f
 into the weights afterwards: the probe is a plain weight and bias on the raw embedding.
 """
 
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -22,6 +24,11 @@ from metier.tasks.folds import held_out
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
 START = GRID.index(1e-2)
 MOST_STEPS = 300
+# Passes over the rows that a walk takes, to foretell it: some thirty steps for each of some C.
+USUAL_PASSES = 60
+BYTES_OF_A_LOGIT = 12  # Of each row and label: logits, their gradient, and what is between.
+TIMED_ROWS = 200
+TIMED_PASSES = 5
 UNFITTED_TEMPERATURE = 1.0
 
 
@@ -104,6 +111,37 @@ def fit_probe(
     # One row a label: nothing can be chosen, so the middle of the grid has to do.
     C, temperature = C or GRID[START], temperature or UNFITTED_TEMPERATURE
     return replace(path(embeddings, y).fit(C), temperature=temperature, held_out_loss=loss)
+
+
+def probe_seconds(targets: Sequence[Any] | None, n_dimensions: int) -> float:
+    """Give what fitting a head for these targets takes on a processor of its own; 0 where they are no labels.
+
+    A pass over some rows is timed. With a hundred labels it is next to nothing; with thousands it takes longer than reading
+    the rows.
+    """
+    n_labels = _n_labels(targets)
+    if targets is None or not n_labels:
+        return 0.0
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((min(TIMED_ROWS, len(targets)), n_dimensions), np.float32)
+    weight = random.standard_normal((n_dimensions, n_labels), np.float32)
+    passes = []
+    for _ in range(TIMED_PASSES):
+        start = time.process_time()
+        rows.T @ softmax(rows @ weight)
+        passes.append(time.process_time() - start)
+    return float(np.median(passes)) / len(rows) * len(targets) * USUAL_PASSES
+
+
+def probe_bytes(targets: Sequence[Any] | None) -> int:
+    """Give the bytes that fitting a head for these targets takes besides the vectors; 0 where they are no labels."""
+    return BYTES_OF_A_LOGIT * _n_labels(targets) * len(targets or ())
+
+
+def _n_labels(targets: Sequence[Any] | None) -> int:
+    if targets is None or not all(isinstance(target, str) for target in targets):
+        return 0
+    return len(set(targets))
 
 
 class _Path:

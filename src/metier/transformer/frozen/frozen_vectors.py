@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from metier.bases.base import Base
@@ -16,6 +17,7 @@ from metier.progress import Listener, ignore
 from metier.tasks.inputs.pair import Pair
 from metier.text.given_texts import text_of
 from metier.text.language import detect_language
+from metier.training.heads.linear_probe import probe_bytes, probe_seconds
 from metier.training.training_cost import TRAINING_OVER_FORWARD, Cost, measure_training
 
 
@@ -52,6 +54,7 @@ def distinct_texts(*parts: Sequence[Pair]) -> list[str]:
 
 
 TOKEN_BUDGET = 1024
+USUAL_DIMENSIONS = 384  # Of a vector, to foretell what fitting a head takes.
 
 
 class ReadsByFrozenBase:
@@ -61,7 +64,12 @@ class ReadsByFrozenBase:
 
     def measure(self, X: Any, y: Any = None) -> Cost:
         """Time a few real batches of these rows and say what a fit costs here; nothing is learned."""
-        return reading_cost(self.base, X)
+        cost = reading_cost(self.base, X)
+        return replace(
+            cost,
+            seconds_before=cost.seconds_before + probe_seconds(y, USUAL_DIMENSIONS),
+            memory_bytes=max(cost.memory_bytes, psutil.Process().memory_info().rss + probe_bytes(y)),
+        )
 
 
 def reading_cost(base: str, items: Sequence[Any], *, rows_tuned: int = 0) -> Cost:
