@@ -33,7 +33,8 @@ def test_every_candidate_is_measured_with_an_interval_and_compared(run):
     )
     for one in run.candidates:
         figure = one["test"]["mean_reciprocal_rank"]
-        assert 0 < figure["low"] <= figure["value"] <= figure["high"] <= 1
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+        assert figure["value"] > 0
         assert one["test"]["recall_at_1"]["value"] <= one["test"]["recall_at_10"]["value"]
     words = next(one for one in run.candidates if one["name"] == "bm25.v1")
     assert words["test"]["mean_reciprocal_rank"]["value"] > 0.3
