@@ -78,6 +78,45 @@ def compare_with_best(
     }
 
 
+def compare_with_each(
+    metric: Metric,
+    truth: Sequence[Any],
+    answers: Mapping[str, Sequence[Any]],
+    chosen: str,
+    *,
+    tolerance: float = 0.01,
+    groups: np.ndarray | None = None,
+    level: float = 0.95,
+    resamples: int = 2000,
+    random_state: int = 0,
+) -> dict[str, Against]:
+    """Compare one candidate (a) with each other one (b) on the same rows.
+
+    Parameters
+    ----------
+    chosen : str
+        The candidate that other rows made the one to ship.
+    tolerance : float
+        How much worse still counts as the same: a difference of fractions, for a metric that is none a share of the
+        other's value.
+
+    Returns
+    -------
+    dict of str to Against
+        By the name of the other; `p_value` is adjusted for their number, `chance_worse` is the chosen one's.
+    """
+    others = [name for name in answers if name != chosen]
+    drawn = _Drawn.of(metric, truth, answers, groups, resamples, random_state)
+    found = _compare(drawn, [(chosen, name) for name in others], level, resamples, random_state)
+    allowed = {
+        name: tolerance if is_fraction(metric) else tolerance * abs(drawn.values[name]) for name in others
+    }
+    return {
+        name: Against(**asdict(one), chance_worse=drawn.chance_worse(chosen, name, allowed[name]))
+        for name, one in zip(others, found, strict=True)
+    }
+
+
 def compare_pairs(
     metric: Metric,
     truth: Sequence[Any],

@@ -18,7 +18,6 @@ from metier.evaluation import (
 from metier.machine import describe_machine
 from metier.runs.run_folder import Entry, plain
 from metier.runs.stored_answers import StoredAnswers
-from metier.selection.against_each import against_each
 from metier.selection.answer_facts import detail_of, is_one_label
 from metier.selection.comparison import Comparison
 from metier.selection.recommendation import Recommendation
@@ -97,7 +96,8 @@ def build_report(
     tolerance, seed = comparison.settings.tolerance, comparison.settings.random_state
     ranked = [one["name"] for one in candidates if one["test"]]
     answers = {name: tested[name].answers.predicted for name in ranked}
-    against = against_each(chosen, answers, judges["test"], tolerance=tolerance)
+    found = judges["test"].against_each(metric, answers, chosen, tolerance) if len(ranked) > 1 else {}
+    against = {name: asdict(one) for name, one in found.items()}
     return {
         "format": FORMAT,
         "run": str(comparison.run.path),

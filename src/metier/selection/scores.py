@@ -10,7 +10,7 @@ import numpy as np
 from metier.errors import UnknownLabelError
 from metier.evaluation.comparison import Comparison
 from metier.evaluation.intervals import Interval
-from metier.evaluation.many_comparisons import Against, compare_pairs, compare_with_best
+from metier.evaluation.many_comparisons import Against, compare_pairs, compare_with_best, compare_with_each
 from metier.evaluation.metrics import METRICS as LABEL_METRICS
 from metier.evaluation.relation_measures import relation_f1
 from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
@@ -113,6 +113,16 @@ class Scores:
         answers = {name: self._comparable(metric, one)[1] for name, one in predicted.items()}
         return compare_with_best(
             self._measure(metric), truth, answers, best, tolerance=tolerance, groups=self.groups
+        )
+
+    def against_each(
+        self, metric: str, predicted: Mapping[str, Sequence[Any]], chosen: str, tolerance: float
+    ) -> dict[str, Against]:
+        """Compare one candidate with each other one, adjusted for how many there are; see `compare_with_each`."""
+        truth = self._comparable(metric, [])[0]
+        answers = {name: self._comparable(metric, one)[1] for name, one in predicted.items()}
+        return compare_with_each(
+            self._measure(metric), truth, answers, chosen, tolerance=tolerance, groups=self.groups
         )
 
     def compare_pairs(
