@@ -66,7 +66,7 @@ class Step:
     def state(self, now: float, *, ended: bool = False) -> str:
         """Say how far it is, how long it still takes or took, and what else is known."""
         parts = [self._done()] if self.has_measure else []
-        left = None if ended else self._seconds_left(now)
+        left = None if ended or self.is_over else self._seconds_left(now)
         if ended and now - self.begun >= SHORT_SECONDS:
             parts.append(f"in {duration(now - self.begun)}")
         if left is not None:

@@ -13,7 +13,7 @@ import pytest
 from metier.bundles import ManifestFacts, load_bundle, seal
 from metier.classical import TfidfLinear
 from metier.cli import program
-from metier.cli.predict import _rows_roughly
+from metier.cli.answered_files import rows_roughly
 from metier.predictors.loading import read_settings
 
 LABELS = (
@@ -162,7 +162,7 @@ def test_a_file_keeps_its_columns_and_gets_the_answers(ask, bundle, tmp_path, un
 
 
 def test_a_file_of_several_batches_loses_no_row(ask, tmp_path, unseen, monkeypatch):
-    monkeypatch.setattr("metier.cli.predict.BATCH_ROWS", 7)
+    monkeypatch.setattr("metier.cli.answered_files.BATCH_ROWS", 7)
     source, output = write_csv(tmp_path / "in.csv", unseen), tmp_path / "out.csv"
     code, out, _ = ask("--input", source, "--output", output, "--text", "body")
     assert code == 0
@@ -184,7 +184,7 @@ def test_a_label_column_of_the_file_is_kept_beside_ours(ask, tmp_path, rows):
 
 
 def test_a_failure_half_way_leaves_the_old_file_and_no_partial_one(ask, tmp_path, unseen, monkeypatch):
-    monkeypatch.setattr("metier.cli.predict.BATCH_ROWS", 7)
+    monkeypatch.setattr("metier.cli.answered_files.BATCH_ROWS", 7)
     source, output = write_lines(tmp_path / "in.jsonl", unseen), tmp_path / "out.csv"
     with source.open("a", encoding="utf-8") as file:
         file.write('{"id": "broken"\n')
@@ -367,4 +367,4 @@ def test_bytes_that_are_no_text_are_the_callers_to_mend(bundle, tmp_path):
 def test_progress_over_a_file_does_not_count_the_line_of_names(tmp_path):
     for name, n_rows in (("rows.csv", 2), ("rows.jsonl", 3), ("rows.json", None)):
         (tmp_path / name).write_text("a\nb\nc\n")
-        assert _rows_roughly(tmp_path / name) == n_rows
+        assert rows_roughly(tmp_path / name) == n_rows
