@@ -13,12 +13,13 @@ from metier.errors import BudgetError, DataError, PlugInError
 from metier.progress import ignore
 from metier.runs.run_folder import RunFolder
 from metier.selection.budget import CLOSING_SECONDS, Clock
+from metier.selection.candidate_cost import CandidateCost
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import decide
 from metier.selection.execution.fitting import Here
 from metier.selection.execution.refitting import REFIT_MARGIN
-from metier.selection.plan import Budget, CandidateCost, Plan, Planned, fit_into
+from metier.selection.plan import Budget, Plan, Planned, fit_into
 from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
 

@@ -3,14 +3,13 @@
 import pytest
 
 from metier.errors import SettingsError
+from metier.selection.candidate_cost import SAFETY, CandidateCost
 from metier.selection.plan import (
     ENOUGH_EPOCHS,
     FEWEST_ROWS,
     LAST_ROWS,
     QUICKEST,
-    SAFETY,
     Budget,
-    CandidateCost,
     Plan,
     Planned,
     fit_into,

@@ -12,12 +12,11 @@ from typing import Any
 
 from metier.errors import SettingsError
 from metier.runs.run_folder import percent
+from metier.selection.candidate_cost import SAFETY, CandidateCost
 from metier.tasks.method_contract import Method, NeedsEpochs
 
 # By the main language of the training rows.
 ROWS_IN = {"en": "English rows", "zh": "Chinese rows", "other": "rows in other languages"}
-# The machine is shared and the estimate comes from a few batches.
-SAFETY = 1.15
 # Below this many epochs a method that is fine-tuned has not paid for its start.
 FEWEST_EPOCHS = 2
 # With this many, rows are worth more than epochs: the rest of the time goes to a refit.
@@ -36,57 +35,6 @@ QUICKEST, SLOWEST = 0.75, 4.0
 TELLING_SECONDS = 5.0
 # What takes no longer runs in any case, so that there is something to ship.
 ALWAYS_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class CandidateCost:
-    """What a candidate is expected to take.
-
-    Parameters
-    ----------
-    seconds : float
-        However many rows it is trained on: loading, exporting, answering.
-    memory_bytes : int
-        At the peak.
-    seconds_per_epoch : float
-        For one pass over all training rows; 0 where nothing is repeated.
-    seconds_over_rows : float
-        Once over all training rows, besides the epochs.
-    seconds_int8 : float
-        For making and checking INT8, where time is not short: what is not trained whole is exported without.
-    """
-
-    seconds: float = 0.0
-    memory_bytes: int = 0
-    seconds_per_epoch: float = 0.0
-    seconds_over_rows: float = 0.0
-    seconds_int8: float = 0.0
-
-    def scaled(self, factor: float) -> "CandidateCost":
-        """Give the cost where everything takes so many times as long."""
-        return CandidateCost(
-            self.seconds * factor,
-            self.memory_bytes,
-            self.seconds_per_epoch * factor,
-            self.seconds_over_rows * factor,
-            self.seconds_int8 * factor,
-        )
-
-    @property
-    def repeats(self) -> bool:
-        """Whether it makes several passes over the rows."""
-        return self.seconds_per_epoch > 0
-
-    def total(self, epochs: int = 0, fraction: float = 1.0) -> float:
-        """Give the seconds of a fit on a part of the rows, with the margin of safety on what depends on the rows."""
-        return self.seconds + fraction * SAFETY * (self.seconds_over_rows + epochs * self.seconds_per_epoch)
-
-    def fraction(self, seconds: float, epochs: int = 0) -> float:
-        """Give the part of the rows that fits into some seconds: at most 1, and 0 where none does."""
-        of_rows = self.total(epochs) - self.seconds
-        return (
-            min(1.0, max(0.0, seconds - self.seconds) / of_rows) if of_rows else float(seconds >= self.seconds)
-        )
 
 
 @dataclass

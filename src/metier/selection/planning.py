@@ -23,8 +23,9 @@ from metier.errors import MetierError, MissingExtraError, SettingsError
 from metier.export.precision_choice import int8_answers
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
+from metier.selection.candidate_cost import CandidateCost
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.plan import Budget, CandidateCost, Plan, Planned, fit_into
+from metier.selection.plan import Budget, Plan, Planned, fit_into
 from metier.tasks.method_contract import (
     Measurable,
     MeasuredCost,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from metier.data.rows import Rows
+from metier.selection.candidate_cost import SAFETY
 from metier.selection.comparison import Comparison
-from metier.selection.plan import SAFETY, Plan
+from metier.selection.plan import Plan
 from metier.selection.settings import TrainSettings
 from metier.selection.studies.growing_rows import Curves
 from metier.selection.studies.reruns import Reruns

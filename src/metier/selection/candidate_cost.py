@@ -1,0 +1,57 @@
+"""What a candidate is expected to take, whole or on a part of the rows."""
+
+from dataclasses import dataclass
+
+# The machine is shared and the estimate comes from a few batches.
+SAFETY = 1.15
+
+
+@dataclass(frozen=True)
+class CandidateCost:
+    """What a candidate is expected to take.
+
+    Parameters
+    ----------
+    seconds : float
+        However many rows it is trained on: loading, exporting, answering.
+    memory_bytes : int
+        At the peak.
+    seconds_per_epoch : float
+        For one pass over all training rows; 0 where nothing is repeated.
+    seconds_over_rows : float
+        Once over all training rows, besides the epochs.
+    seconds_int8 : float
+        For making and checking INT8, where time is not short: what is not trained whole is exported without.
+    """
+
+    seconds: float = 0.0
+    memory_bytes: int = 0
+    seconds_per_epoch: float = 0.0
+    seconds_over_rows: float = 0.0
+    seconds_int8: float = 0.0
+
+    def scaled(self, factor: float) -> "CandidateCost":
+        """Give the cost where everything takes so many times as long."""
+        return CandidateCost(
+            self.seconds * factor,
+            self.memory_bytes,
+            self.seconds_per_epoch * factor,
+            self.seconds_over_rows * factor,
+            self.seconds_int8 * factor,
+        )
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it makes several passes over the rows."""
+        return self.seconds_per_epoch > 0
+
+    def total(self, epochs: int = 0, fraction: float = 1.0) -> float:
+        """Give the seconds of a fit on a part of the rows, with the margin of safety on what depends on the rows."""
+        return self.seconds + fraction * SAFETY * (self.seconds_over_rows + epochs * self.seconds_per_epoch)
+
+    def fraction(self, seconds: float, epochs: int = 0) -> float:
+        """Give the part of the rows that fits into some seconds: at most 1, and 0 where none does."""
+        of_rows = self.total(epochs) - self.seconds
+        return (
+            min(1.0, max(0.0, seconds - self.seconds) / of_rows) if of_rows else float(seconds >= self.seconds)
+        )
