@@ -115,3 +115,12 @@ def test_rows_that_are_answered_worse_are_named(run, small_runs, tmp_path):
     assert "weak   from = scanner: accuracy " in shown.out
     assert "weak   texts of 6 to 6 characters: accuracy " in shown.out
     assert "from = web" not in shown.out
+
+
+def test_a_column_of_times_or_splits_is_nothing_here(run, small_runs, tmp_path):
+    rows = [
+        {**row, "date": "2026-01-02", "split": "train"} for row in records_of(small_runs / "en-test.csv")[:40]
+    ]
+    shown = run(small_runs / "runs" / "en", written(tmp_path / "dated.csv", rows))
+    assert "held out" not in shown.err
+    assert "40 rows" in shown.out

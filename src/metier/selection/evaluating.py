@@ -13,6 +13,7 @@ import numpy as np
 from metier.audit.labels import labels_of_rows
 from metier.bundles import Bundle, load_bundle
 from metier.data import Rows, drop_unlabelled, read
+from metier.data.columns.role_inference import NONE
 from metier.data.splitting import groups_of
 from metier.data.trained_columns import with_columns
 from metier.errors import MissingColumnError, UnknownLabelError
@@ -95,7 +96,10 @@ def evaluate(
         If a named column or the bundle does not exist.
     """
     model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle, threads=threads)
-    found = with_columns(model.manifest.data.roles, functools.partial(read, source), **how)
+    trained = model.manifest.data.roles
+    # Nothing is split here, so no column is to be found for that.
+    unsplit = dict.fromkeys(("time", "split", *(() if "group" in trained else ("group",))), NONE)
+    found = with_columns(trained, functools.partial(read, source), **(unsplit | how))
     rows, notes = _labelled(found, drop=drop_without_label)
     task, unknown = _task_for(model, rows)
     answered, answered_by = _answered(model, task.items(rows), task.labels, listener)
