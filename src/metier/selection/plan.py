@@ -368,7 +368,9 @@ def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> b
     Its clock has what nobody needs, too: an epoch that takes longer than was measured is then no reason to stop.
     """
     one.fraction, one.epochs, one.time_limit_minutes = 1.0, None, None
-    one.int8 = one.cost.seconds_int8 == 0 or part >= _whole(one, budget) - 1e-9
+    # A model twice as fast and a quarter of the size is worth more than a fourth epoch, and less than rows.
+    enough = one.cost.total(min(one.most_epochs or 0, ENOUGH_EPOCHS))
+    one.int8 = one.cost.seconds_int8 == 0 or part >= enough + one.cost.seconds_int8
     if one.int8:
         part -= one.cost.seconds_int8
     least = budget.last_fraction if one.needs_base else budget.smallest_fraction
