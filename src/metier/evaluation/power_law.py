@@ -19,6 +19,8 @@ import numpy as np
 # From an error that hardly falls to one that falls faster than any observed.
 EXPONENTS = np.geomspace(0.03, 2.0, 60)
 FEWEST_SIZES = 4
+# Relative standard deviation between draws of training rows, where no size was drawn twice: typical of small sets.
+UNKNOWN_DRAW_NOISE = 0.05
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def forecast(curve: CurveErrors, rows: float, *, level: float = 0.95, random_sta
         Share of forecasts whose interval should contain the measured error, 0 to 1.
     """
     rng = np.random.default_rng(random_state)
-    means, noise = curve.means, curve.draw_noise or 0.0
+    means = curve.means
+    noise = UNKNOWN_DRAW_NOISE if curve.draw_noise is None else curve.draw_noise
     draws = np.array([len(one) for one in curve.errors])
     value = float(fit_power_law(curve.sizes, means[None], _weights(means, draws)[None])[0].error_at(rows))
     sampled = np.stack([one.mean(axis=0) for one in curve.samples], axis=1)

@@ -174,3 +174,68 @@ def test_from_python_the_curve_is_that_of_the_report(curves, studied):
     assert [one.as_dict() for one in curves.values()] == studied.report["learning_curve"]["candidates"]
     curve = curves["tfidf_linear.v1"]
     assert curve.points[-1].rows == curve.doubled.rows // 2
+
+
+def answers_with(wrong, rows=400):
+    """Truth of two labels, and answers with so many wrong."""
+    truth = ["a", "b"] * (rows // 2)
+    return [("b" if one == "a" else "a") if at * 7 % rows < wrong else one for at, one in enumerate(truth)]
+
+
+def test_a_curve_whose_backtest_missed_foretells_nothing():
+    task = Classification(labels=("a", "b"))
+    # A curve that stops falling: the smaller parts promise far more than all rows gave.
+    wrong = {100: 160, 200: 80, 400: 40, 800: 20, 1600: 90}
+    answers = {size: [answers_with(count)] * 2 for size, count in wrong.items()}
+    curve = curve_of("x.v1", Scores(task, ["a", "b"] * 200), answers)
+    assert curve.backtest.held is False
+    assert (curve.doubled, curve.gain) == (None, None)
+    assert "for all 1,600 rows, which gave 77.5 %" in curve.sentence
+    assert "is not foretold" in curve.sentence
+    assert [one.rows for one in curve.points] == list(wrong)
+
+
+def test_sizes_that_taught_no_more_than_the_most_frequent_answer_count_for_nothing():
+    task = Classification(labels=("a", "b"))
+    truth = ["a"] * 300 + ["b"] * 100
+    constant = ["a"] * 400
+
+    def answers(right_of_b):
+        return truth[:300] + ["b"] * right_of_b + ["a"] * (100 - right_of_b)
+
+    late = {100: [constant], 200: [constant], 400: [constant], 800: [answers(30)], 1600: [answers(50)]}
+    curve = curve_of("x.v1", Scores(task, truth), late)
+    assert curve.doubled is None
+    assert "only 2 of 5 parts of the rows taught it more than the most frequent answer" in curve.sentence
+    early = {100: [constant]} | {100 * 2**at: [answers(right)] for at, right in enumerate((20, 45, 60, 70), 1)}
+    with_constant = curve_of("x.v1", Scores(task, truth), early)
+    without = curve_of("x.v1", Scores(task, truth), dict(list(early.items())[1:]))
+    assert (with_constant.doubled, with_constant.gain) == (without.doubled, without.gain)
+    assert with_constant.doubled is not None
+    assert len(with_constant.points) == 5
+
+
+def test_gains_hold_where_curves_bend_from_the_law():
+    rng = np.random.default_rng(0)
+    task, sizes = Classification(labels=("a", "b")), [200, 400, 800, 1600, 3200]
+    truth = ["a", "b"] * 150
+    ease, held, foretold = rng.random(300), 0, 0
+
+    def drawn(size):
+        away = np.log(size / 3200)
+        error = (0.05 + 0.1 * np.exp(-0.4 * away - 0.05 * away**2)) * (1 + 0.04 * rng.standard_normal())
+        return [
+            ("b" if one == "a" else "a") if sure < error else one for one, sure in zip(truth, ease, strict=True)
+        ]
+
+    for _ in range(8):
+        ease = rng.random(300)
+        answers = {size: [drawn(size) for _ in range(3 if size < 3200 else 1)] for size in sizes}
+        scores = Scores(task, truth)
+        curve = curve_of("x.v1", scores, answers)
+        if curve.gain is not None:
+            foretold += 1
+            gained = scores.measure("accuracy", drawn(6400)) - curve.points[-1].value
+            held += curve.gain[1] <= gained <= curve.gain[2]
+    assert foretold >= 5
+    assert held >= foretold - 1
