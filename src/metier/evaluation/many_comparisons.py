@@ -70,7 +70,7 @@ def compare_with_best(
         For each candidate but the best; `p_value` is adjusted for their number.
     """
     others = [name for name in answers if name != best]
-    drawn = _Drawn.of(metric, truth, answers, groups, resamples, random_state)
+    drawn = _Drawn.of(metric, truth, answers, groups, resamples=resamples, random_state=random_state)
     found = _compare(drawn, [(name, best) for name in others], level, resamples, random_state)
     return {
         name: Against(**asdict(one), chance_worse=drawn.chance_worse(name, best, tolerance))
@@ -129,7 +129,7 @@ def compare_pairs(
     random_state: int = 0,
 ) -> list[Comparison]:
     """Compare pairs of candidates; p-values are adjusted for all pairs that could have been chosen."""
-    drawn = _Drawn.of(metric, truth, answers, groups, resamples, random_state)
+    drawn = _Drawn.of(metric, truth, answers, groups, resamples=resamples, random_state=random_state)
     return _compare(drawn, pairs, level, resamples, random_state)
 
 
@@ -152,6 +152,7 @@ class _Drawn:
         truth: Sequence[Any],
         answers: Mapping[str, Sequence[Any]],
         groups: np.ndarray | None,
+        *,
         resamples: int,
         random_state: int,
     ) -> "_Drawn":
