@@ -106,7 +106,7 @@ def compare_with_each(
         By the name of the other; `p_value` is adjusted for their number, `chance_worse` is the chosen one's.
     """
     others = [name for name in answers if name != chosen]
-    drawn = _Drawn.of(metric, truth, answers, groups, resamples, random_state)
+    drawn = _Drawn.of(metric, truth, answers, groups, resamples=resamples, random_state=random_state)
     found = _compare(drawn, [(chosen, name) for name in others], level, resamples, random_state)
     allowed = {
         name: tolerance if is_fraction(metric) else tolerance * abs(drawn.values[name]) for name in others
