@@ -195,7 +195,7 @@ class Comparison:
         begun = self.clock.left_seconds
 
         def left() -> float:
-            free = self.refit_left_seconds
+            free = self.left_seconds  # The ensembles are still to be built.
             return min(free, max(free - refits, least - (begun - self.clock.left_seconds)))
 
         is_here = isinstance(self.fitter, Here)
