@@ -173,6 +173,16 @@ def test_a_library_that_ends_the_program_does_not_end_it_silently(command, capsy
     assert list(tmp_path.glob("metier-crash-*.txt"))
 
 
+def test_a_reader_that_closes_the_pipe_under_a_table_is_no_crash(tmp_path):
+    script = "import sys; from metier.cli import program; sys.argv = ['metier', 'methods']; program.main()"
+    source, sink = os.pipe()
+    os.close(source)  # As of `metier methods | head` once head has gone.
+    done = subprocess.run([sys.executable, "-c", script], stdout=sink, stderr=subprocess.PIPE, cwd=tmp_path)
+    os.close(sink)
+    assert (done.returncode, done.stderr) == (141, b"")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_crash_file_goes_elsewhere_when_the_folder_refuses(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -36,7 +36,7 @@ def report_failure(failure: BaseException, args: Sequence[str]) -> int:
     args : sequence of str
         The command line, for `--json`, which is looked up here because a call can fail before it is parsed.
     """
-    if isinstance(failure, BrokenPipeError):
+    if _is_reader_gone(failure):
         # The reader has closed the pipe (`metier predict … | head`). Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
@@ -46,6 +46,12 @@ def report_failure(failure: BaseException, args: Sequence[str]) -> int:
     else:
         print(sentence, file=sys.stderr, flush=True)
     return exit_code
+
+
+def _is_reader_gone(failure: BaseException) -> bool:
+    # rich answers a broken pipe with SystemExit.
+    found = failure.__context__ if isinstance(failure, SystemExit) else failure
+    return isinstance(found, BrokenPipeError)
 
 
 def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, int]:
