@@ -112,6 +112,29 @@ def test_one_that_is_no_longer_cheaper_says_so(report):
     assert "cheaper then (measured again since: 50 ms against" in said(report)
 
 
+def test_one_that_takes_as_long_is_not_called_cheaper(report):
+    choose(report, MAJORITY, chance_worse=0.3)
+    latency = candidate(report, LINEAR)["latency_ms"]["mean"]
+    for ratio in (0.9, 1.1):
+        candidate(report, MAJORITY)["latency_ms"]["mean"] = ratio * latency
+        assert "and at about the same cost (" in said(report)
+
+
+def test_an_interval_of_how_far_it_is_behind_has_a_direction_at_0(report):
+    choose(report, MAJORITY, chance_worse=0.3)
+    report["decision"]["against_best"] |= {"difference": 0.0, "low": -0.02, "high": 0.03}
+    assert "0.0 points behind [−3.0, +2.0]" in said(report)
+
+
+def test_figures_that_are_compared_have_the_same_decimals(report):
+    metric = report["primary_metric"]
+    candidate(report, MAJORITY)["validation"][metric] = {"value": 0.9667, "low": 0.892, "high": 0.993}
+    candidate(report, LINEAR)["validation"][metric] = {"value": 0.9833, "low": 0.921, "high": 0.998}
+    page = Page(report)
+    found = page.figures_on_validation(candidate(report, MAJORITY), candidate(report, LINEAR))
+    assert found == ("96.7 %", "98.3 %")
+
+
 def test_one_line_on_the_cheaper_and_one_on_the_better(report):
     cheaper, better = why_not(Page(report))
     assert cheaper.startswith("Why not the cheaper majority.v1")

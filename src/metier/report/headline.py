@@ -74,7 +74,7 @@ def decided(page: Page) -> str:
         "rows": _rows(page, decision["rows"]),
         "best": decision["best"],
         "gap": page.gap(abs(found["difference"])),
-        "bounds": page.difference_bounds(found),
+        "bounds": _behind(page, found),
         "cost": _cost(page, page.candidate(decision["best"])),
         "tolerance": page.tolerance,
         "chance": written.chance(found["chance_worse"]),
@@ -92,11 +92,20 @@ def decided(page: Page) -> str:
     )
 
 
+def _behind(page: Page, found: Mapping[str, Any]) -> str:
+    """Write the interval of how far the chosen one is behind; a difference of 0 has a direction too."""
+    low, high = sorted(-page.primary.upward * found[end] for end in ("low", "high"))
+    return f"[{page.primary.signed(low)}, {page.primary.signed(high)}]"
+
+
 def _cost(page: Page, best: Mapping[str, Any]) -> str:
     """Say what the chosen one costs beside the best; after a refit it may be no longer cheaper."""
     times = _two_times(page, page.chosen, best)
-    if page.latency(page.chosen) < page.latency(best):
+    own, limit = page.latency(page.chosen), page.latency(best)
+    if own * SAME_COST_RATIO < limit:
         return page.say("cheaper ({times} a row)", times=times)
+    if own <= limit * SAME_COST_RATIO:
+        return page.say("at about the same cost ({times} a row)", times=times)
     return page.say("cheaper then (measured again since: {times} a row)", times=times)
 
 
@@ -196,12 +205,13 @@ def _verdict(page: Page, other: Mapping[str, Any]) -> str:
     # The difference is the chosen one's figure minus the other's.
     is_better = page.primary.upward * facts["difference"] < 0
     is_shown = facts["verdict"] in ("a is better", "b is better")
+    own, chosen = page.figures_on_validation(other, page.chosen)
     values = {
         "gap": page.gap(abs(facts["difference"])),
         "bounds": page.difference_bounds(facts),
         "p": written.p_value(facts["p_value"]),
-        "own": page.figure_on_validation(other),
-        "chosen": page.figure_on_validation(page.chosen),
+        "own": own,
+        "chosen": chosen,
     }
     if facts["difference"] == 0:
         return page.say(

@@ -102,10 +102,11 @@ class Page:
         low, high = sorted((sign * difference["low"], sign * difference["high"]))
         return f"[{self.primary.signed(low)}, {self.primary.signed(high)}]"
 
-    def figure_on_validation(self, candidate: Mapping[str, Any]) -> str:
-        """Write the metric that decides on the validation rows."""
-        quality = candidate["validation"][self.report["primary_metric"]]
-        return self.primary.whole(quality["value"], self.primary.decimals(quality))
+    def figures_on_validation(self, *candidates: Mapping[str, Any]) -> tuple[str, ...]:
+        """Write the metric that decides on the validation rows, of candidates that stand side by side."""
+        found = [one["validation"][self.report["primary_metric"]] for one in candidates]
+        decimals = max(map(self.primary.decimals, found))
+        return tuple(self.primary.whole(quality["value"], decimals) for quality in found)
 
     def rows_seen(self, candidate: Mapping[str, Any]) -> str:
         """Say which rows a model has seen: `train + validation`, `40 % of train`."""
