@@ -72,7 +72,7 @@ def test_translations_fill_the_same_placeholders(part):
 
 def test_rows_are_checked_in_chinese(told, small_runs):
     shown = told("check", small_runs / "zh-train.csv", "--test", small_runs / "zh-test.csv")
-    assert "90 条样本，text = message, label = intent（3 个标签）" in shown
+    assert "90 条样本，text = message，label = intent（3 个标签）" in shown
     assert "下一步：metier train" in shown
     assert english_of(shown) == []
 

@@ -174,7 +174,7 @@ def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
     say = spoken()
     guesses = [note for note in facts["notes"] if not _goes_without_saying(note)]
     if guesses:
-        told = "; ".join(map(say.told, guesses))
+        told = say("; ").join(map(say.told, guesses))
         progress_console().print(Text(say("noted: {notes}", notes=told)), soft_wrap=True)
     console = answer_console()
     console.print(Text(_headline(rows, facts)), soft_wrap=True)
@@ -213,7 +213,7 @@ def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
     if (name := numbers["task"]) != "classification":
         title = load_task(name).title or name.replace("_", " ")
         n_rows = say("{rows} of {task}", rows=n_rows, task=say(title))
-    given = {"file": rows.origin, "rows": n_rows, "roles": ", ".join(parts)}
+    given = {"file": rows.origin, "rows": n_rows, "roles": say(", ").join(parts)}
     return say(
         "{file}: {rows}, {roles}, {language}", **given, language=say.told(LANGUAGES[numbers["language"]])
     )
@@ -236,13 +236,14 @@ def _counted(role: str, numbers: Mapping[str, Any]) -> str:
 
 def _line(finding: Mapping[str, Any]) -> tuple[Text, Text]:
     mark, style = MARKS[finding["severity"]]
-    sentence = Text(spoken().told(finding["sentence"]))
+    say = spoken()
+    sentence = Text(say.told(finding["sentence"]))
     remedy = finding["remedy"]
     if finding["examples"] and not remedy.startswith(("--", "metier")):
         # A flag fixes it; otherwise seeing the rows is the next step.
         remedy = f"--show {finding['check']}"
     if remedy:
-        sentence.append(f" ({spoken().told(remedy)})", style="dim")
+        sentence.append(say(" ({remedy})", remedy=say.told(remedy)), style="dim")
     return Text(mark, style=style), sentence
 
 

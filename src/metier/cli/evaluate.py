@@ -96,7 +96,7 @@ def _print(found: Evaluation, *, verbose: bool) -> None:
         progress_console().print(Text(say.told(note)), soft_wrap=True)
     score = _written(facts["metrics"][facts["primary_metric"]], facts, facts["primary_metric"])
     console.print(
-        Text.assemble((facts["name"], "bold"), f": {_named(facts['primary_metric'])} {score}"),
+        Text.assemble((facts["name"], "bold"), say(": "), f"{_named(facts['primary_metric'])} {score}"),
         soft_wrap=True,
     )
     console.print(
@@ -223,4 +223,4 @@ def _difference(found: Mapping[str, float], facts: Mapping[str, Any], metric: st
     is_fraction = facts["kinds"][metric]["is_fraction"]
     factor, digits, unit = (100, 1, spoken()(" points")) if is_fraction else (1, 3, "")
     value, low, high = (f"{factor * found[end]:+.{digits}f}" for end in ("value", "low", "high"))
-    return f"{value}{unit} [{low}, {high}]"
+    return f"{value}{unit} [{low}, {high}]".replace("-", "−")

@@ -245,8 +245,8 @@ def print_report(report: dict[str, Any], *, verbose: bool, language: str = "en")
         if one["facts"].get("adaptation", "full") != "full":
             console.print(f"  {_adapted(one, page)}", markup=False, soft_wrap=True)
         if one["status"] != "trained":
-            why = f"{page.say(one['status'])}: {page.say.told(one['why'])}"
-            console.print(f"  {one['name']} {why}", markup=False, soft_wrap=True)
+            given = {"name": one["name"], "status": page.say(one["status"]), "why": page.say.told(one["why"])}
+            console.print(page.say("  {name} {status}: {why}", **given), markup=False, soft_wrap=True)
     for line in (*_seed_lines(report), *_curve_lines(page), *_time_lines(page)):
         console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
@@ -269,7 +269,9 @@ def _ship_line(page: Page) -> Text:
         say("{time} a row", time=shown.milliseconds(page.latency(page.chosen))),
         shown.size(page.chosen["size_bytes"]),
     ]
-    return Text.assemble((f"{say('ship')}   {report['recommended']}", "bold"), f": {', '.join(parts)}")
+    return Text.assemble(
+        (f"{say('ship')}   {report['recommended']}", "bold"), say(": ") + say(", ").join(parts)
+    )
 
 
 def _seed_lines(report: dict[str, Any]) -> list[str]:
@@ -308,7 +310,7 @@ def _time_lines(page: Page) -> list[str]:
     ]
     spent, budget = shown.duration(report["seconds"]), shown.duration(report["budget_seconds"])
     used = say("time   {spent} of {budget}", spent=spent, budget=budget)
-    return [used + (f": {', '.join(long)}" if long else "")]
+    return [used + (say(": ") + say(", ").join(long) if long else "")]
 
 
 def _adapted(candidate: dict[str, Any], page: Page) -> str:

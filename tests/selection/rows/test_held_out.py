@@ -117,3 +117,15 @@ def test_rows_that_are_all_left_out_as_leaks_are_a_fault_of_the_call():
 def test_a_task_of_pairs_on_rows_with_one_text_says_how_to_name_the_other():
     with pytest.raises(MissingLabelError, match="--role text_pair="):
         PAIR.from_rows(read(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("leaking", "expected"),
+    [(1, "left out 1 training row that also appears"), (2, "left out 2 training rows that also appear")],
+)
+def test_the_rows_left_out_are_counted_in_the_right_number(tmp_path, leaking, expected):
+    lines = CASES.joinpath("train.csv").read_text(encoding="utf-8").splitlines()[1:]
+    run, _ = begun(
+        CASES / "train.csv", written(tmp_path / "test.csv", *lines[:leaking]), data={"drop_leaks": True}
+    )
+    assert any(expected in note for note in run.prepared.notes)

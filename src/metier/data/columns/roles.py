@@ -121,7 +121,7 @@ def _check_one_role_each(chosen: dict[str, str]) -> None:
 def _note(role: str, column: str) -> str:
     effects = {
         "group": "rows of one group stay in one split (--group none to ignore it)",
-        "time": "the latest rows are held out (--time none to ignore it)",
+        "time": "train holds out the latest rows (--time none to ignore it)",
         "split": "its values are train, validation and test (--split none to ignore it)",
     }
     overrule = f"; {effects[role]}" if role in effects else f" ({flag(role)})"

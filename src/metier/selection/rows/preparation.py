@@ -106,7 +106,9 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
     if data.drop_leaks:
         before = len(train)
         train, _ = drop_leaks(train, test)
-        notes += [f"--drop-leaks left out {before - len(train):,} training rows that also appear in test"]
+        dropped = before - len(train)
+        rows_appear = "row that also appears" if dropped == 1 else "rows that also appear"
+        notes += [f"--drop-leaks left out {dropped:,} training {rows_appear} in test"]
     if data.drop_rare:
         train, rare = drop_rare_labels(train)
         notes += [f"--drop-rare left out the labels {', '.join(rare)}"] if rare else []
