@@ -124,3 +124,19 @@ def test_a_column_of_times_or_splits_is_nothing_here(run, small_runs, tmp_path):
     shown = run(small_runs / "runs" / "en", written(tmp_path / "dated.csv", rows))
     assert "held out" not in shown.err
     assert "40 rows" in shown.out
+
+
+def test_where_the_figures_go_is_checked_before_rows_are_answered(run, small_runs, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes((small_runs / "en-test.csv").read_bytes())
+    faults = {
+        "": "is a folder, not a file",
+        tmp_path / "missing" / "out.json": "There is no folder",
+        rows: "whose rows are measured",
+        tmp_path / ("a" * 300): "longer than files can have",
+    }
+    for output, sentence in faults.items():
+        shown = run(small_runs / "runs" / "en", rows, "--output", output, "--overwrite", code=2)
+        assert sentence in shown.err
+        assert "answering" not in shown.err
+    assert rows.read_bytes() == (small_runs / "en-test.csv").read_bytes()

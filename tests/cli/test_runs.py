@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from metier.cli import program
+from metier.runs.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -100,3 +101,31 @@ def test_methods_of_a_task(ask):
     assert "crf.v1 *" in shown
     assert "conditional random field" in shown
     assert "Did you mean 'ner'" in ask("methods", "--task", "nre", code=2)
+
+
+@pytest.mark.parametrize("content", ["", '{"task": "cl', "{}", "[]"])
+def test_a_damaged_report_is_told_and_does_not_hide_other_runs(ask, content):
+    Path("runs/en/report.json").write_text(content)
+    found = {one["run"]: one["finished"] for one in json.loads(ask("runs", "list", "--json"))}
+    assert found == {"runs/en": False, "runs/zh": True, "runs/stopped": False}
+    told = "runs/en/report.json is damaged"
+    assert told in ask("report", "runs/en", code=1)
+    assert told in ask("runs", "compare", "runs/zh", "runs/en", code=1)
+    assert told in ask("train", "--resume", "runs/en", code=1)
+
+
+@pytest.mark.parametrize("content", [": : {", "- a\n", ""])
+def test_a_run_with_damaged_settings_is_listed_and_can_be_removed(ask, content):
+    Path("runs/stopped/settings.yaml").write_text(content)
+    assert "runs/stopped" in ask("runs", "list")
+    assert "is unfinished" in ask("runs", "show", "runs/stopped")
+    assert "removed runs/stopped" in ask("runs", "remove", "runs/stopped", "--yes")
+
+
+def test_a_run_behind_a_link_is_replaced_where_it_lies(tmp_path):
+    first = RunFolder.create(tmp_path / "run", name="first")
+    first.write_text("settings.yaml", "{}\n")
+    (tmp_path / "link").symlink_to("run")
+    RunFolder.create(tmp_path / "link", name="second", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(one.name for one in (tmp_path / "run").iterdir()) == ["answers", "candidates"]

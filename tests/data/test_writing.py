@@ -1,10 +1,13 @@
 import errno
 import json
+import os
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from metier.data import open_writer, read
+from metier.data.writing import write_text
 from metier.errors import CallError, DataError, StorageError
 
 TABLE = pa.table({"text": ["a b", "c"], "probability": [0.5, 0.25]})
@@ -110,3 +113,35 @@ def test_nothing_written_is_an_empty_file(tmp_path):
     with open_writer(tmp_path / "out.csv"):
         pass
     assert (tmp_path / "out.csv").read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "folder.csv", ""])
+def test_what_is_no_file_is_not_replaced(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    before = sorted(tmp_path.iterdir())
+    path = tmp_path / name if name else Path()
+    with pytest.raises(CallError, match="not a file, and stays as it is"):
+        write_text(path, "{}")
+    if name:
+        with pytest.raises(CallError, match="stays as it is"), open_writer(path) as writer:
+            writer.write(TABLE)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "pipe.csv").is_fifo()
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match=r"file is a file\. Name a file in a folder"):
+        write_text(tmp_path / "file" / "out.json", "{}")
+    with (
+        pytest.raises(StorageError, match="file is a file"),
+        open_writer(tmp_path / "file" / "out.csv") as writer,
+    ):
+        writer.write(TABLE)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_name_that_is_no_text_is_written_escaped(tmp_path):
+    write_text(tmp_path / "out.json", json.dumps("a\udcff", ensure_ascii=False))
+    assert json.loads((tmp_path / "out.json").read_text("utf-8")) == "a\udcff"

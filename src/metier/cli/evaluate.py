@@ -22,7 +22,7 @@ from metier.cli.console import (
 )
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
 from metier.cli.speech import lang_option, spoken
-from metier.data.writing import write_text
+from metier.data.writing import check_replaceable, write_text
 from metier.errors import CallError
 from metier.evaluation.measure_table import metric_name
 from metier.machine import usable_cores
@@ -75,6 +75,8 @@ def evaluate(
     """
     if output is not None and output.exists() and not overwrite:
         raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
+    if output is not None:
+        _check_output(output, Path(file))
     model = load_bundle(resolve_bundle(bundle), threads=threads or usable_cores())
     how |= named_roles(roles)
     with ProgressLines() as listener:
@@ -88,6 +90,15 @@ def evaluate(
     _print(found, verbose=verbose)
     if output is not None:
         progress_console().print(Text(spoken()("all figures are in {file}", file=output)), soft_wrap=True)
+
+
+def _check_output(output: Path, file: Path) -> None:
+    """Check before the rows are answered what can be known of where the figures go."""
+    check_replaceable(output)
+    if output.exists() and file.exists() and output.samefile(file):
+        raise CallError(f"--output would replace {file}, whose rows are measured. Name another file.")
+    if not output.parent.is_dir():
+        raise CallError(f"There is no folder {output.parent} for --output. Make it, or name another.")
 
 
 def _print(found: Evaluation, *, verbose: bool) -> None:

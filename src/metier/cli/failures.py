@@ -4,6 +4,7 @@ The file names places in code and versions. It holds neither the message of the 
 call, for both can quote a user's rows.
 """
 
+import errno
 import json
 import os
 import platform
@@ -61,6 +62,8 @@ def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, in
         return "bad_call", _usage_sentence(failure), 2
     if isinstance(failure, KeyboardInterrupt | click.Abort):
         return "interrupted", "Stopped.", STOPPED
+    if isinstance(failure, OSError) and failure.errno == errno.ENAMETOOLONG:
+        return "bad_call", f"A name is longer than files can have here: {failure.filename}. Shorten it.", 2
     path = write_crash_file(failure, args)
     found = f"{type(failure).__name__}: {failure}"
     if isinstance(

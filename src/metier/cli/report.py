@@ -6,9 +6,9 @@ import click
 
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console
+from metier.data.writing import write_text
 from metier.report.page import render_report
 from metier.report.words import LANGUAGES
-from metier.runs.run_folder import RunFolder
 from metier.selection.finished_run import Run
 
 
@@ -30,5 +30,5 @@ def report(run: Path, lang: str, output: Path | None) -> None:
     """
     finished = Run.open(run)
     page = (output or run / f"report.{lang}.html").absolute()
-    RunFolder(page.parent).write_text(page.name, render_report(finished.report, language=lang))
+    write_text(page, render_report(finished.report, language=lang))
     answer_console().print(str(output or run / page.name), markup=False, soft_wrap=True)

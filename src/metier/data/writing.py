@@ -42,6 +42,7 @@ class TableWriter:
         self._form: _Form | None = None
 
     def __enter__(self) -> Self:
+        check_replaceable(self.path)
         with self._storage_errors():
             self._partial.touch()  # Fails early where the folder is missing or read-only.
         return self
@@ -74,7 +75,8 @@ class TableWriter:
                 with contextlib.suppress(OSError, pa.ArrowException):
                     self._close()
         finally:
-            self._partial.unlink(missing_ok=True)
+            with contextlib.suppress(NotADirectoryError):
+                self._partial.unlink(missing_ok=True)
 
     def _close(self) -> None:
         form, self._form = self._form, None
@@ -96,22 +98,43 @@ def write_text(path: Path, text: str) -> None:
 
     Raises
     ------
+    CallError
+        If something else than a file is at the path.
     StorageError
         If the write fails; no partial file is left.
     """
+    check_replaceable(path)
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        # What a file name holds may be no text.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise StorageError(f"Could not write {path}: {_why_refused(error, path.parent)}") from error
+
+
+def check_replaceable(path: Path) -> None:
+    """Check that a rename over a path would replace a file or nothing: over a device, it would end the device.
+
+    Raises
+    ------
+    CallError
+        If there is a folder, a device or a pipe, or if the path has no name.
+    """
+    if path.name and (path.is_file() or not path.exists()):
+        return
+    found = "a folder" if path.is_dir() else "a device or a pipe"
+    raise CallError(f"{path} is {found}, not a file, and stays as it is. Name a file to write.")
 
 
 def _why_refused(error: OSError, folder: Path) -> str:
     """Say why a file cannot be written, and the cure of that."""
     if error.errno == errno.ENOSPC:
         return "the disk is full. No partial file is left. Free some space, or write to another folder."
+    if folder.exists() and not folder.is_dir():
+        return f"{folder} is a file. Name a file in a folder."
     if not folder.exists():
         return f"there is no folder {folder}. Make it (mkdir -p {shlex.quote(str(folder))}), or name another."
     reason = error.strerror or str(error)

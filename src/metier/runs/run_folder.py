@@ -14,11 +14,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from metier.errors import CallError, StorageError
+from metier.errors import BundleError, CallError, StorageError
 from metier.runs import stored_answers
 from metier.runs.stored_answers import StoredAnswers
 
 SETTINGS_FILE = "settings.yaml"  # Every setting of the run, defaults filled in.
+# What a report has to hold to be read as one.
+REPORT_PARTS = frozenset({"task", "primary_metric", "metrics", "recommended", "candidates", "data", "settings"})
 PARTS = ("candidates", "answers")  # The folders that every run has.
 TRUTH = "truth"  # What the rows should be answered with; stored as a candidate's answers are.
 
@@ -102,10 +104,10 @@ class RunFolder:
         """
         path = path or Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}"
         if cls.is_taken(path, overwrite=overwrite):
-            shutil.rmtree(path)
+            shutil.rmtree(path.resolve())  # A link to a run stays, and leads to the new one.
         try:
             for folder in PARTS:
-                (path / folder).mkdir(parents=True, exist_ok=True)
+                (path.resolve() / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 f"The run folder {path} cannot be made ({error.strerror}). Name another with --run."
@@ -166,6 +168,25 @@ class RunFolder:
     def is_finished(self) -> bool:
         """Whether it is whole: the report is written last."""
         return self.report_path.exists()
+
+    def report(self) -> dict[str, Any] | None:
+        """The facts of a finished run; None of any other.
+
+        Raises
+        ------
+        BundleError
+            If the file is there and cannot be what a run wrote.
+        """
+        try:
+            found = self.read_json(self.report_path.name)
+        except ValueError:  # No JSON, or no text.
+            found = {}
+        if found is not None and not (isinstance(found, dict) and found.keys() >= REPORT_PARTS):
+            raise BundleError(
+                f"{self.report_path} is damaged: it is not the report that `metier train` wrote. Remove that file, and "
+                f"let the run write it again: metier train --resume {self.path}"
+            )
+        return found
 
     def entry(self, name: str) -> Entry | None:
         """What is known of a finished candidate; None while it is not finished."""

@@ -1,6 +1,5 @@
 """The runs below a folder: which are finished, what came out, and what they take on the disk."""
 
-import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from metier.errors import CallError, StorageError, suggest
+from metier.errors import BundleError, CallError, StorageError, suggest
 from metier.runs.run_folder import RunFolder, is_run_folder
 
 RUNS = Path("runs")  # Where runs lie that were given no folder.
@@ -77,10 +76,9 @@ def run_facts(path: Path) -> RunFacts:
         If there is no run at the path.
     """
     run = RunFolder.open(known_run(path))
-    report = _read(run)
-    settings = yaml.safe_load(run.settings_path.read_text(encoding="utf-8")) or {}
+    report = _report(run)
     files = [Path(root) / name for root, _, names in os.walk(run.path) for name in names]
-    stats = [file.stat() for file in files if not file.is_symlink()]
+    stats = [found for file in files if not file.is_symlink() and (found := _stat(file)) is not None]
     done = sorted(
         file.stem for file in (run.path / "answers").glob("*.json") if run.candidate(file.stem).exists()
     )
@@ -89,7 +87,7 @@ def run_facts(path: Path) -> RunFacts:
         datetime.fromtimestamp(max(one.st_mtime for one in stats), UTC),
         sum(one.st_size for one in stats),
         tuple(done),
-        report["task"] if report else settings.get("task"),
+        report["task"] if report else _stated_task(run),
         report,
     )
 
@@ -136,8 +134,26 @@ def remove_run(path: Path) -> int:
     return run.size_bytes
 
 
-def _read(run: RunFolder) -> dict[str, Any] | None:
+def _report(run: RunFolder) -> dict[str, Any] | None:
+    """Give the report; one that is damaged is told by the commands that need it."""
     try:
-        return run.read_json(run.report_path.name)
-    except json.JSONDecodeError:
+        return run.report()
+    except BundleError:
+        return None
+
+
+def _stated_task(run: RunFolder) -> str | None:
+    """Give the task that the settings of a run name; damaged settings name none."""
+    try:
+        settings = yaml.safe_load(run.settings_path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError):
+        return None
+    return settings.get("task") if isinstance(settings, dict) else None
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    """Give the facts of a file; None: a run that goes on has renamed or removed it meanwhile."""
+    try:
+        return file.lstat()
+    except FileNotFoundError:
         return None

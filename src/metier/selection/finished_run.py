@@ -48,7 +48,7 @@ class Run:
             If the run is not finished.
         """
         folder = RunFolder.open(Path(path))
-        report = folder.read_json(folder.report_path.name)
+        report = folder.report()
         if report is None:
             raise BundleError(
                 f"The run {path} is not finished. Resume it: metier train --resume {path}, or in Python "
