@@ -131,8 +131,16 @@ def test_figures_that_are_compared_have_the_same_decimals(report):
     candidate(report, MAJORITY)["validation"][metric] = {"value": 0.9667, "low": 0.892, "high": 0.993}
     candidate(report, LINEAR)["validation"][metric] = {"value": 0.9833, "low": 0.921, "high": 0.998}
     page = Page(report)
-    found = page.figures_on_validation(candidate(report, MAJORITY), candidate(report, LINEAR))
+    found = page.figures_of_choice(candidate(report, MAJORITY), candidate(report, LINEAR))
     assert found == ("96.7 %", "98.3 %")
+
+
+def test_what_the_choice_went_by_is_the_score_on_all_its_rows(report):
+    """Where rows were answered out of fold, the validation rows alone may say something else."""
+    report["decision"]["scores"] = {MAJORITY: 0.61, LINEAR: 0.625}
+    page = Page(report)
+    found = page.figures_of_choice(candidate(report, MAJORITY), candidate(report, LINEAR))
+    assert [float(figure.removesuffix(" %")) for figure in found] == pytest.approx([61, 62.5], abs=0.6)
 
 
 def test_one_line_on_the_cheaper_and_one_on_the_better(report):

@@ -205,7 +205,7 @@ def _verdict(page: Page, other: Mapping[str, Any]) -> str:
     # The difference is the chosen one's figure minus the other's.
     is_better = page.primary.upward * facts["difference"] < 0
     is_shown = facts["verdict"] in ("a is better", "b is better")
-    own, chosen = page.figures_on_validation(other, page.chosen)
+    own, chosen = page.figures_of_choice(other, page.chosen)
     values = {
         "gap": page.gap(abs(facts["difference"])),
         "bounds": page.difference_bounds(facts),
@@ -215,24 +215,24 @@ def _verdict(page: Page, other: Mapping[str, Any]) -> str:
     }
     if facts["difference"] == 0:
         return page.say(
-            "It is just as good on the test rows; on validation it had {own} against {chosen}.", **values
+            "It is just as good on the test rows; in the choice it had {own} against {chosen}.", **values
         )
     if is_better and is_shown:
         return page.say(
-            "It is {gap} better on the test rows {bounds}, and they show it ({p}); the choice was made on validation, "
-            "where it had {own} against {chosen}.",
+            "It is {gap} better on the test rows {bounds}, and they show it ({p}); in the choice "
+            "it had {own} against {chosen}.",
             **values,
         )
     if is_better:
         return page.say(
-            "It is {gap} better on the test rows {bounds}, which do not show a difference ({p}); on validation it had "
+            "It is {gap} better on the test rows {bounds}, which do not show a difference ({p}); in the choice it had "
             "{own} against {chosen}.",
             **values,
         )
     if is_shown:
         return page.say("It is {gap} worse on the test rows {bounds}, and they show it ({p}).", **values)
     return page.say(
-        "It is {gap} worse on the test rows {bounds}, which do not show a difference ({p}); on validation it had {own} "
+        "It is {gap} worse on the test rows {bounds}, which do not show a difference ({p}); in the choice it had {own} "
         "against {chosen}.",
         **values,
     )

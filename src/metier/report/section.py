@@ -102,11 +102,15 @@ class Page:
         low, high = sorted((sign * difference["low"], sign * difference["high"]))
         return f"[{self.primary.signed(low)}, {self.primary.signed(high)}]"
 
-    def figures_on_validation(self, *candidates: Mapping[str, Any]) -> tuple[str, ...]:
-        """Write the metric that decides on the validation rows, of candidates that stand side by side."""
+    def figures_of_choice(self, *candidates: Mapping[str, Any]) -> tuple[str, ...]:
+        """Write the metric that decides as the choice went by it, of candidates that stand side by side."""
         found = [one["validation"][self.report["primary_metric"]] for one in candidates]
         decimals = max(map(self.primary.decimals, found))
-        return tuple(self.primary.whole(quality["value"], decimals) for quality in found)
+        scores = (self.report.get("decision") or {}).get("scores", {})
+        values = [
+            scores.get(one["name"], quality["value"]) for one, quality in zip(candidates, found, strict=True)
+        ]
+        return tuple(self.primary.whole(value, decimals) for value in values)
 
     def rows_seen(self, candidate: Mapping[str, Any]) -> str:
         """Say which rows a model has seen: `train + validation`, `40 % of train`."""

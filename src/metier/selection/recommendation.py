@@ -126,6 +126,8 @@ class Recommendation:
         How many rows the two were compared on: `validation` and `out_of_fold`.
     against : Against or None
         The candidate to ship compared with the best; None where it is the best.
+    scores : dict of str to float
+        The score of each candidate that the choice went by.
     """
 
     name: str
@@ -134,6 +136,7 @@ class Recommendation:
     reasons: tuple[str, ...]
     rows: dict[str, int] = field(default_factory=dict)
     against: Against | None = None
+    scores: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.sentence
@@ -194,6 +197,7 @@ def recommend(
         reasons,
         evidence.n_rows(chosen, best),
         against.get(chosen.name),
+        {name: score if higher_is_better(metric) else -score for name, score in scores.items()},
     )
 
 

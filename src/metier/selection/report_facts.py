@@ -203,6 +203,7 @@ def _decision(comparison: Comparison, recommendation: Recommendation) -> dict[st
     return {
         "rows": recommendation.rows,
         "best": recommendation.best,
+        "scores": recommendation.scores,
         "tolerance": comparison.settings.tolerance,
         "against_best": None if found is None else asdict(found),
     }
