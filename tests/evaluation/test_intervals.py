@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from metier.errors import UnknownNameError
-from metier.evaluation import bootstrap_interval
+from metier.evaluation import bootstrap_interval, interval_of
 from metier.evaluation.metrics import METRICS
 
 
@@ -73,3 +73,10 @@ def test_three_thousand_rows_of_77_labels_take_under_a_second():
 def test_the_error_of_an_unknown_metric_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'macro_f1'"):
         bootstrap_interval("macrof1", np.array([0, 1]), np.array([0, 1]))
+
+
+def test_a_kappa_of_one_is_not_certainty():
+    grades = np.arange(40) % 5
+    found = interval_of("quadratic_kappa", grades, grades)
+    assert (found.value, found.high) == (1, 1)
+    assert 0.8 < found.low < 0.99

@@ -162,7 +162,8 @@ def test_the_bootstrap_varies_as_with_resampled_rows(name):
         naive = fraction_interval(np.array(naive), rows=60, rng=rng, **of_value)
     else:
         naive = percentile_interval(np.array(naive), correct_bias=True, **of_value)
-    slack = 0.25 * (naive.high - naive.low)
+    # What one more wrong row would change widens kappa's on purpose.
+    slack = (0.25 if find_measure(name).one_wrong is None else 1.0) * (naive.high - naive.low)
     assert interval.low == pytest.approx(naive.low, abs=slack)
     assert interval.high == pytest.approx(naive.high, abs=slack)
     assert interval.low < interval.value < interval.high

@@ -52,6 +52,14 @@ class Scale:
 FISHER = Scale(lambda values: np.arctanh(np.clip(values, NEAREST - 1, 1 - NEAREST)), np.tanh)
 LOG_ODDS = Scale(lambda values: logit(np.clip(values, NEAREST, 1 - NEAREST)), expit)
 LOGARITHM = Scale(lambda values: np.log(np.maximum(values, NEAREST)), np.exp)
+
+
+def below_one(step: float) -> Scale:
+    """Give the logarithm of what is missing to 1, half a step of it added: a sample without a fault is not far away."""
+    end = 1 + step / 2
+    return Scale(lambda values: np.log(end - values), lambda scaled: end - np.exp(scaled))
+
+
 AS_IT_IS = Scale(np.asarray, np.asarray)
 
 
@@ -150,7 +158,7 @@ def scaled_interval(drawn: np.ndarray, value: float, *, level: float, units: int
     scaled = scale.to((units * np.append(drawn, value) + end) / (units + 2 * end))
     spread = _reach(level, units) * float(scaled[:-1].std())
     ends = scale.back(scaled[-1] + np.array([-spread, spread]))
-    return Interval(value, min(found.low, float(ends[0])), max(found.high, float(ends[1])))
+    return Interval(value, min(found.low, float(ends.min())), max(found.high, float(ends.max())))
 
 
 def _within(found: Interval) -> Interval:

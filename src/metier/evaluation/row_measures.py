@@ -19,6 +19,7 @@ from metier.evaluation.intervals import (
     LOGARITHM,
     Interval,
     Scale,
+    below_one,
     bootstrap_interval,
     difference_interval,
     exact_interval,
@@ -184,10 +185,11 @@ def row_interval(
         return fraction_interval(drawn, value, level=level, units=units, rows=len(truth), rng=rng)
     if found.one_wrong is not None:
         # As if a row (or a whole group) that is wrong had not been seen yet.
-        fall = (
-            found.one_wrong(statistics.sum(axis=0)) * len(truth) / units * rng.standard_gamma(1.0, len(drawn))
-        )
-        return percentile_interval(drawn, value, level=level, units=units, correct_bias=True, unseen=-fall)
+        step = float(found.one_wrong(statistics.sum(axis=0))) * len(truth) / units
+        unseen = -step * rng.standard_gamma(1.0, len(drawn))
+        wider = percentile_interval(drawn, value, level=level, units=units, correct_bias=True, unseen=unseen)
+        scaled = scaled_interval(drawn, value, level=level, units=units, scale=below_one(step))
+        return Interval(value, min(wider.low, scaled.low), min(max(wider.high, scaled.high), 1.0))
     return scaled_interval(drawn, value, level=level, units=units, scale=_scale_of(found))
 
 
