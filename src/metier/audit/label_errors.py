@@ -70,7 +70,7 @@ def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding
         positions_of(positions),
         rows.origin,
         examples_of(rows, positions, likelier=more_likely),
-        "metier check --show label-errors",
+        "metier check FILE --show label-errors",
         {"fraction": len(suspicious) / len(labelled)},
     )
 

@@ -158,7 +158,7 @@ def _answer_rows(
             tally.answered_by.update(answers.answered_by)
             tally.to_review += sum(record.get(REVIEW, False) for record in records)
             # A rough total must not end the step before its last row.
-            expected = None if total is None else max(total, tally.rows + 1)
+            expected = total if total is not None and tally.rows < total else None
             speed = tally.rows / (time.perf_counter() - begun)
             listener(Progress(what, tally.rows, expected, facts={"rows_per_second": speed}))
     listener(Progress(what, tally.rows, tally.rows))
