@@ -55,9 +55,11 @@ LOGARITHM = Scale(lambda values: np.log(np.maximum(values, NEAREST)), np.exp)
 
 
 def below_one(step: float) -> Scale:
-    """Give the logarithm of what is missing to 1, half a step of it added: a sample without a fault is not far away."""
-    end = 1 + step / 2
-    return Scale(lambda values: np.log(end - values), lambda scaled: end - np.exp(scaled))
+    """Give the root of what is missing to 1, three eighths of a step added (Anscombe, 1948): counts of few faults."""
+    end = 1 + 0.375 * step
+    return Scale(
+        lambda values: np.sqrt(np.maximum(end - values, 0)), lambda scaled: end - np.maximum(scaled, 0) ** 2
+    )
 
 
 AS_IT_IS = Scale(np.asarray, np.asarray)
