@@ -183,6 +183,29 @@ def test_a_reader_that_closes_the_pipe_under_a_table_is_no_crash(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+AS_A_PROGRAM = "import sys; from metier.cli import program; sys.argv = ['metier', 'methods']; program.main()"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-", "2>&-"])
+def test_a_process_without_its_streams_runs(tmp_path, closed):
+    done = subprocess.run(["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, AS_A_PROGRAM], cwd=tmp_path)
+    assert done.returncode == 0
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_told(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        call = [sys.executable, "-c", AS_A_PROGRAM]
+        done = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, text=True)
+    assert (
+        done.stderr
+        == "The disk is full: what stdout goes to could not be written. Free some space, then try again.\n"
+    )
+    assert done.returncode == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_crash_file_goes_elsewhere_when_the_folder_refuses(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -62,6 +62,9 @@ def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, in
         return "bad_call", _usage_sentence(failure), 2
     if isinstance(failure, KeyboardInterrupt | click.Abort):
         return "interrupted", "Stopped.", STOPPED
+    if isinstance(failure, OSError) and failure.errno == errno.ENOSPC:
+        where = failure.filename or "what stdout goes to"
+        return "storage", f"The disk is full: {where} could not be written. Free some space, then try again.", 1
     if isinstance(failure, OSError) and failure.errno == errno.ENAMETOOLONG:
         return "bad_call", f"A name is longer than files can have here: {failure.filename}. Shorten it.", 2
     path = write_crash_file(failure, args)

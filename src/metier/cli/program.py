@@ -9,6 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -46,8 +47,17 @@ PATIENT = {"OMP_WAIT_POLICY": "passive"}
 
 def main() -> None:
     """Run the command line of this process, then exit."""
+    _open_streams()
     quiet_libraries()
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_streams() -> None:
+    """Give the process the streams that it was started without (`metier … <&- >&-`): empty ones."""
+    # They stay open as long as the process.
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def quiet_libraries() -> None:
