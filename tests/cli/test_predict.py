@@ -301,6 +301,14 @@ def test_nothing_on_stdin_is_said(bundle):
     assert b"stdin has no rows" in done.stderr
 
 
+def test_a_file_called_like_a_pipe_does_not_stop_pipes(ask, tmp_path, monkeypatch):
+    (tmp_path / "-").write_text("mine")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    code, _, told = ask("--input", "-", "--output", "-")
+    assert (code, told) == (1, "stdin has no rows. Pipe some in, or name a file with --input.\n")
+    assert (tmp_path / "-").read_text() == "mine"
+
+
 def ask_rows(bundle, sent):
     command = [sys.executable, "-m", "metier", "predict", str(bundle), "--input", "-", "--output", "-"]
     return subprocess.run(command, input=sent, capture_output=True, timeout=60)

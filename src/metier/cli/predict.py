@@ -151,7 +151,7 @@ def _check_call(texts: Sequence[str], source: Path | None, output: Path | None, 
         raise click.UsageError(
             "--input and --output go together: the rows of --input are written to --output with their answers."
         )
-    if source.exists() and output.exists() and source.samefile(output):
+    if PIPE not in (source, output) and source.exists() and output.exists() and source.samefile(output):
         raise click.UsageError("--output would replace the file that --input reads. Name another file.")
 
 
