@@ -58,9 +58,9 @@ def test_the_end_of_a_run_is_told_in_the_words_of_its_page(capsys):
 def test_the_end_of_a_run_is_told_in_chinese(capsys):
     print_report(json.loads(SMALL.read_text("utf-8")), verbose=False, language="zh")
     shown = capsys.readouterr().out
-    assert shown.startswith("上线   tfidf_linear.v1: 准确率 98.8 %")
+    assert shown.startswith("上线   tfidf_linear.v1：准确率 98.8 %")
     assert "选定之后在训练集 + 验证集上重新训练" in shown
-    assert "average.v1 未训练: 平均集成至少需要两个候选" in shown
+    assert "average.v1 未训练：平均集成至少需要两个候选" in shown
 
 
 def test_a_run_of_the_terminal_and_its_page_have_one_latency_and_one_duration(capsys):

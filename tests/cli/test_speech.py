@@ -5,12 +5,13 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 import metier
 from metier.cli import program
-from metier.cli.speech import PACKAGES, spoken
+from metier.cli.speech import PACKAGES, lang_option, spoken
 
 PACKAGE = Path(metier.__file__).parent
 OWN = yaml.safe_load((PACKAGE / "cli" / "zh.yaml").read_text("utf-8"))
@@ -103,11 +104,27 @@ def test_files_are_answered_and_measured_in_chinese(told, small_runs, tmp_path):
     assert english_of(shown) == []
 
 
-def test_a_flag_wins_over_the_environment_and_another_language_is_refused(told, monkeypatch, small_runs):
+def test_a_flag_wins_over_the_environment(told, small_runs):
     shown = told("check", small_runs / "zh-train.csv", "--lang", "en")
     assert "90 rows, text = message, label = intent (3 labels), Chinese" in shown
-    monkeypatch.setenv("METIER_LANG", "fr")
-    assert "'fr' is not one of 'en', 'zh'" in told("check", small_runs / "zh-train.csv", code=2)
+    assert "'fr' is not one of 'en', 'zh'" in told("check", small_runs / "zh-train.csv", "--lang", "fr", code=2)
+
+
+@pytest.mark.parametrize(
+    ("value", "language"), [("zh_CN.UTF-8", "zh"), ("ZH", "zh"), ("en_GB", "en"), ("fr", "en"), ("", "en")]
+)
+def test_the_environment_names_a_language_as_lang_does(monkeypatch, value, language):
+    """What another program reads from the same variable must not stop this one."""
+    monkeypatch.setenv("METIER_LANG", value)
+    found = []
+
+    @click.command()
+    @lang_option()
+    def command(lang):
+        found.append(spoken().language)
+
+    command.main([], standalone_mode=False)
+    assert found == [language]
 
 
 def test_outside_a_command_it_is_english():

@@ -213,3 +213,13 @@ def test_labels_of_one_row_can_stay_in_training():
     assert splits.train.labels.count("rare") == 1
     assert set(splits.test.labels) == set(splits.validation.labels) == {"a", "b"}
     assert any("rare only in training" in note for note in splits.notes)
+
+
+def test_no_label_is_held_out_that_training_does_not_have():
+    """All rows of a label can be of one group, or stand beside rarer labels."""
+    source = [row | {"label": f"l{n // 25}", "group": f"g{n // 5}"} for n, row in enumerate(distinct(100))]
+    source += [row | {"label": "own", "group": "one"} for row in distinct(106)[100:]]
+    for seed in range(8):
+        splits = split_rows(read(source), random_state=seed)
+        assert set(splits.validation.labels) <= set(splits.train.labels)
+        assert set(splits.test.labels) <= set(splits.train.labels)

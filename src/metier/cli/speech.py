@@ -4,6 +4,7 @@ What the command line says by itself stands in `zh.yaml` beside this file, what 
 of the report. Sentences of other packages are recognised by their templates. Errors stay English.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from metier.report.words import LANGUAGES, Words
 
+VARIABLE = "METIER_LANG"
 CHOSEN = "metier.language"  # In the state that a click context shares with its parents.
 PACKAGES = ("metier.cli", "metier.report")
 
@@ -20,7 +22,6 @@ def lang_option(help_text: str = "Language of what is printed.") -> Callable[[An
     return click.option(
         "--lang",
         type=click.Choice(LANGUAGES),
-        envvar="METIER_LANG",
         is_eager=True,
         callback=_choose,
         help=f"{help_text} Default: METIER_LANG, else en.",
@@ -28,8 +29,14 @@ def lang_option(help_text: str = "Language of what is printed.") -> Callable[[An
 
 
 def _choose(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    context.meta[CHOSEN] = value
-    return value
+    chosen = context.meta[CHOSEN] = value or _of_environment()
+    return chosen
+
+
+def _of_environment() -> str | None:
+    """Read METIER_LANG as LANG is written (`zh_CN.UTF-8`, `en`); a language that is not spoken here is none."""
+    wanted = os.environ.get(VARIABLE, "").replace("-", "_").partition("_")[0].lower()
+    return wanted if wanted in LANGUAGES else None
 
 
 def spoken(language: str | None = None) -> Words:

@@ -18,7 +18,7 @@ import numpy as np
 
 from metier.data.rows import Rows
 from metier.data.splitting_columns import as_seconds, positions_by_split
-from metier.data.strata import strata_of
+from metier.data.strata import label_sets_of, strata_of
 from metier.errors import CallError, DataError, RareLabelError
 from metier.text.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates, text_keys
 
@@ -233,10 +233,21 @@ def _assign(
         return _latest(rows, clusters, shares), f"the latest by {rows.roles.time}{kept}"
     dealer = StratifiedDealer(clusters, codes, counts, shares, np.random.default_rng(random_state))
     sides = dealer.sides()
+    _keep_every_label(sides, clusters, label_sets_of(rows))
     if rare and strata.are_labels:
         sides[np.isin(classes[codes], list(rare))] = TRAIN
         kept += f"; {', '.join(rare)} only in training, as there are too few rows"
     return sides, f"{strata.how}{kept}"
+
+
+def _keep_every_label(sides: np.ndarray, clusters: Clusters, labels: list[set[str]]) -> None:
+    """Move what holds a label that no training row has to training: it could not be answered."""
+    known = set().union(*(labels[row] for row in np.flatnonzero(sides == TRAIN)))
+    for row in np.flatnonzero(sides != TRAIN):
+        if not labels[row] <= known:
+            together = np.flatnonzero(clusters.ids == clusters.ids[row])
+            sides[together] = TRAIN
+            known.update(*(labels[one] for one in together))
 
 
 def units_of(rows: Rows) -> tuple[Clusters, str]:

@@ -109,7 +109,7 @@ def part_of(rows: Rows, fraction: float, *, random_state: int) -> Rows:
         return rows
     order = nested_order(rows, random_state=random_state)
     kept = list(order[: max(1, round(fraction * len(rows)))])
-    labels = _labels_of(rows)
+    labels = label_sets_of(rows)
     known = set().union(*(labels[index] for index in kept))
     for index in order[len(kept) :]:
         if not labels[index] <= known:
@@ -118,7 +118,7 @@ def part_of(rows: Rows, fraction: float, *, random_state: int) -> Rows:
     return rows.take(np.sort(kept))
 
 
-def _labels_of(rows: Rows) -> list[set[str]]:
+def label_sets_of(rows: Rows) -> list[set[str]]:
     """Give the labels that each row names; none where it is answered in another way."""
     if rows.roles.label is not None:
         return [{label} for label in rows.labels]

@@ -41,7 +41,7 @@ def train(
     search: bool | None = None,
     seed: int | None = None,
     threads: int | None = None,
-    settings: TrainSettings | Mapping[str, Any] | None = None,
+    settings: TrainSettings | Mapping[str, Any] | str | Path | None = None,
     run: str | Path | None = None,
     overwrite: bool = False,
     resume: str | Path | None = None,
@@ -74,8 +74,8 @@ def train(
         Random seed, 0 or more.
     threads : int, optional
         Default: the cores this process may use.
-    settings : TrainSettings or mapping, optional
-        Settings by their names in a settings file; the arguments here overrule them.
+    settings : TrainSettings, mapping or path, optional
+        Settings by their names in a settings file, or that file; the arguments here overrule them.
     run : path, optional
         The run's folder; default `runs/<time>-<name>`.
     overwrite : bool, default=False
@@ -202,13 +202,11 @@ def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any
     return {one["name"]: LearningCurve.from_dict(found["metric"], one) for one in found["candidates"]}
 
 
-def _settings(settings: TrainSettings | Mapping[str, Any] | None, named: Mapping[str, Any]) -> TrainSettings:
+def _settings(settings: Any, named: Mapping[str, Any]) -> TrainSettings:
     """Check settings, and over them those that were named one by one; only what is given counts as set."""
-    values = (
-        settings.model_dump(exclude_unset=True) if isinstance(settings, TrainSettings) else dict(settings or {})
-    )
+    values = _values_of(settings)
     data = values.get("data") or {}
-    data = dict(data) if isinstance(data, Mapping) else data.model_dump(exclude_unset=True)
+    data = data.model_dump(exclude_unset=True) if isinstance(data, DataSettings) else dict(_mapping(data, "data"))
     for name, value in named.items():
         if name in TrainSettings.model_fields and name != "data":
             values[name] = value
@@ -220,6 +218,23 @@ def _settings(settings: TrainSettings | Mapping[str, Any] | None, named: Mapping
                 "file, and roles of columns: see help(metier.train)."
             )
     return check_settings(values | ({"data": data} if data else {}))
+
+
+def _values_of(settings: Any) -> dict[str, Any]:
+    if isinstance(settings, str | Path):
+        settings = load_settings(Path(settings))
+    if isinstance(settings, TrainSettings):
+        return settings.model_dump(exclude_unset=True)
+    return dict(_mapping(settings or {}, "settings"))
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise CallError(
+        f"{name} are settings by their names, as {{'seeds': 3}}, or a file of them; found {value!r}. See "
+        "help(metier.train)."
+    )
 
 
 def _listed(names: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -102,8 +102,11 @@ def evaluate(
     found = with_columns(trained, functools.partial(read, source), **(unsplit | how))
     rows, notes = _labelled(found, drop=drop_without_label)
     task, unknown = _task_for(model, rows)
-    answered, answered_by = _answered(model, task.items(rows), task.labels, listener)
+    # What rules a measurement out is found before the rows are answered.
     scores = Scores(task, task.targets(rows), origin=rows.origin, groups=groups_of(rows))
+    if by is not None and by not in rows.table.column_names:
+        raise MissingColumnError(by, found=rows.table.column_names, origin=rows.origin, flag="--by")
+    answered, answered_by = _answered(model, task.items(rows), task.labels, listener)
     metrics = scores_of(scores, answered, random_state=random_state)
     if unknown:
         metrics.pop("log_loss", None)  # It is endless where a label cannot be answered.
@@ -152,6 +155,12 @@ def _task_for(model: Bundle, rows: Rows) -> tuple[Task, list[str]]:
         f"{rows.origin}: {len(lacking):,} of {len(rows):,} rows have labels that the model does not know "
         f"({', '.join(map(repr, names[:MOST_NAMED]))}{more}), the first in row {lacking[0]}"
     )
+    if len(lacking) == len(rows):
+        raise UnknownLabelError(
+            f"{found}: none could be right. Evaluate rows of the task {task.name} with its labels ("
+            f"{', '.join(map(repr, task.labels[:MOST_NAMED]))}{', …' if len(task.labels) > MOST_NAMED else ''}), or "
+            "name the column of labels with --label."
+        )
     if task.is_ordered:
         raise UnknownLabelError(
             f"{found}. Its grades have an order, in which these have no place: correct them."
@@ -189,9 +198,7 @@ def _parts(
     rows: Rows, column: str, scores: Scores, answered: StoredAnswers, *, random_state: int
 ) -> list[dict[str, Any]]:
     """Measure the rows of each value of a column apart, in the metric that ranks."""
-    names, metric = rows.table.column_names, scores.task.primary_metric
-    if column not in names:
-        raise MissingColumnError(column, found=names, origin=rows.origin, flag="--by")
+    metric = scores.task.primary_metric
     values = ["" if value is None else str(value) for value in rows.table.column(column).to_pylist()]
     parts = []
     for value, n_rows in Counter(values).most_common(MOST_PARTS):
