@@ -9,6 +9,7 @@ import pytest
 from metier.data import read
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
+from metier.report.section import Page
 from metier.report.trials import tables_of
 from metier.selection.search.search_spaces import OneOf, Range, space_of
 from metier.selection.search.searched import Searched, labels_of
@@ -42,7 +43,7 @@ def searched(parts, small_base, tmp_path_factory):
 def test_trials_climb_the_ladder_and_the_defaults_run_whole(searched):
     method, _ = searched
     trials = method.facts_["trials"]
-    assert len(tables_of(method.facts_)["trials"]["rows"]) == len(trials)
+    assert len(tables_of(Page({}), method.facts_)["trials"]["rows"]) == len(trials)
     by_rung = [[trial for trial in trials if trial["rung"] == rung] for rung in range(3)]
     assert [len(rung) for rung in by_rung[:2]] == [3, 1]
     assert by_rung[0][0]["params"] == {}

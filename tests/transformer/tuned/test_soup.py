@@ -9,6 +9,7 @@ import torch
 from metier.data import read
 from metier.errors import SettingsError
 from metier.predictors.loading import load_predictor
+from metier.report.section import Page
 from metier.report.trials import tables_of
 from metier.transformer.tuned.encoder import Encoder
 from metier.transformer.tuned.soup import Soup, _mean
@@ -40,7 +41,7 @@ def test_the_soup_loses_nothing_to_its_best_ingredient_on_validation(soup):
     assert soup.facts_["kept"][0] == int(np.argmin(losses))
     assert soup.facts_["soup"]["log_loss"] <= min(losses) + 1e-6
     assert 0 <= soup.facts_["comparison"]["p_value"] <= 1
-    assert len(tables_of(soup.facts_)["ingredients"]["rows"]) == 5
+    assert len(tables_of(Page({}), soup.facts_)["ingredients"]["rows"]) == 5
 
 
 def test_ingredients_are_different_trainings(soup):
