@@ -206,7 +206,9 @@ def _settings(settings: Any, named: Mapping[str, Any]) -> TrainSettings:
     """Check settings, and over them those that were named one by one; only what is given counts as set."""
     values = _values_of(settings)
     data = values.get("data") or {}
-    data = data.model_dump(exclude_unset=True) if isinstance(data, DataSettings) else dict(_mapping(data, "data"))
+    data = (
+        data.model_dump(exclude_unset=True) if isinstance(data, DataSettings) else dict(_mapping(data, "data"))
+    )
     for name, value in named.items():
         if name in TrainSettings.model_fields and name != "data":
             values[name] = value
