@@ -18,7 +18,7 @@ def counted(rows, role):
 
 def test_the_rarest_type_of_entity_is_stratified(examples):
     rows = read(examples / "uner_zh_gsd/train.conll")
-    splits = split_rows(rows, random_state=0)
+    splits = split_rows(rows, validation_fraction=0.1, random_state=0)
     for kind in counted(rows, "spans"):
         with_kind = [
             sum(any(s[2] == kind for s in spans) for spans in part.values("spans")) for part in parts(splits)
@@ -30,7 +30,7 @@ def test_the_rarest_type_of_entity_is_stratified(examples):
 
 def test_rare_labels_among_many_are_in_every_part(examples):
     rows = read(examples / "sgd_dialogues/acts/train.jsonl", group="none")
-    splits = split_rows(rows, random_state=0)
+    splits = split_rows(rows, validation_fraction=0.1, random_state=0)
     often = [label for label, times in counted(rows, "labels").items() if times >= 15]
     for part in parts(splits):
         assert not set(often) - set(counted(part, "labels"))
@@ -42,7 +42,7 @@ def test_a_label_with_two_rows_among_many_is_no_error():
     source[0]["labels"] = source[1]["labels"] = ["often", "twice"]
     rows = read(source)
     assert set(strata_of(rows, n_parts=3).names) == {"", "often"}
-    assert [len(part) for part in parts(split_rows(rows, random_state=0))] == pytest.approx([28, 4, 8], abs=1)
+    assert [len(part) for part in parts(split_rows(rows, validation_fraction=0.1, random_state=0))] == pytest.approx([28, 4, 8], abs=1)
 
 
 def test_scores_are_stratified_by_fifths():
@@ -52,7 +52,7 @@ def test_scores_are_stratified_by_fifths():
     rows = read(
         [{"text": " ".join(map(str, row)), "score": score} for row, score in zip(words, scores, strict=True)]
     )
-    splits = split_rows(rows, random_state=0)
+    splits = split_rows(rows, validation_fraction=0.1, random_state=0)
     for part in parts(splits):
         fifths = np.bincount(np.searchsorted(np.quantile(scores, [0.2, 0.4, 0.6, 0.8]), part.values("score")))
         assert fifths / len(part) == pytest.approx([0.2] * 5, abs=0.01)
@@ -81,7 +81,7 @@ def test_equal_pairs_stay_together_and_one_side_may_recur():
 
 def test_short_answers_do_not_tie_all_dialogues_together(examples):
     rows = read(examples / "sgd_dialogues/acts/train.jsonl")
-    splits = split_rows(rows, random_state=0)
+    splits = split_rows(rows, validation_fraction=0.1, random_state=0)
     dialogues = [set(part.column("group")) for part in parts(splits)]
     assert not dialogues[0] & dialogues[1] | dialogues[0] & dialogues[2] | dialogues[1] & dialogues[2]
     assert [len(part) / len(rows) for part in parts(splits)] == pytest.approx([0.7, 0.1, 0.2], abs=0.03)
@@ -91,7 +91,7 @@ def test_duplicates_that_would_tie_all_groups_together_are_ignored():
     words = np.random.default_rng(0).integers(10**8, 10**9, size=(60, 3))
     source = [{"text": " ".join(map(str, row)), "group": n // 2} for n, row in enumerate(words)]
     source += [{"text": "Yes, please.", "group": group} for group in range(30)]
-    splits = split_rows(read(source), random_state=0)
+    splits = split_rows(read(source), validation_fraction=0.1, random_state=0)
     groups = [set(part.column("group")) for part in parts(splits)]
     assert [len(part) for part in groups] == pytest.approx([21, 3, 6], abs=1)
     assert all(note.endswith(", with rows of one group kept together") for note in splits.notes)
@@ -103,7 +103,7 @@ def test_a_short_passage_stays_in_one_split_however_long_its_questions():
         {"text": f"passage {n % 20}", "question": word, "answers": [{"text": str(n % 20), "start": 8}]}
         for n, word in enumerate(words)
     ]
-    passages = [set(part.texts) for part in parts(split_rows(read(source), random_state=0))]
+    passages = [set(part.texts) for part in parts(split_rows(read(source), validation_fraction=0.1, random_state=0))]
     assert [len(part) for part in passages] == [14, 2, 4]
 
 

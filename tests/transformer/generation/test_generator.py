@@ -348,7 +348,7 @@ def test_the_graph_gives_the_models_own_probabilities(learned, talk, tmp_path):
         labels = torch.where(torch.arange(ids.shape[1]) < len(prompt), IGNORED, ids)
         with torch.inference_mode():
             expected = float(model(input_ids=ids, labels=labels).loss)
-        assert predictor.loss(prompt, answer) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+        assert predictor.loss(prompt, answer) == pytest.approx(expected, rel=5e-3, abs=2e-4)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
