@@ -191,7 +191,8 @@ class Comparison:
         """Let candidates answer training rows out of fold, quick ones first, in the time that a refit would leave."""
         singles = [entry for entry in self.trained if not entry.members and entry.name in methods]
         refits = sum(self.refit_cost(entry).seconds() for entry in singles) if self.settings.refit else 0.0
-        least = FOLDS_PART * self.clock.budget_seconds
+        # Where the validation rows alone can decide, a refit is worth more.
+        least = FOLDS_PART * self.clock.budget_seconds if len(self.validation) < FEWEST_TO_TUNE_ON else 0.0
         begun = self.clock.left_seconds
 
         def left() -> float:
