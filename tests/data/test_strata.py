@@ -42,7 +42,9 @@ def test_a_label_with_two_rows_among_many_is_no_error():
     source[0]["labels"] = source[1]["labels"] = ["often", "twice"]
     rows = read(source)
     assert set(strata_of(rows, n_parts=3).names) == {"", "often"}
-    assert [len(part) for part in parts(split_rows(rows, validation_fraction=0.1, random_state=0))] == pytest.approx([28, 4, 8], abs=1)
+    assert [
+        len(part) for part in parts(split_rows(rows, validation_fraction=0.1, random_state=0))
+    ] == pytest.approx([28, 4, 8], abs=1)
 
 
 def test_scores_are_stratified_by_fifths():
@@ -103,7 +105,9 @@ def test_a_short_passage_stays_in_one_split_however_long_its_questions():
         {"text": f"passage {n % 20}", "question": word, "answers": [{"text": str(n % 20), "start": 8}]}
         for n, word in enumerate(words)
     ]
-    passages = [set(part.texts) for part in parts(split_rows(read(source), validation_fraction=0.1, random_state=0))]
+    passages = [
+        set(part.texts) for part in parts(split_rows(read(source), validation_fraction=0.1, random_state=0))
+    ]
     assert [len(part) for part in passages] == [14, 2, 4]
 
 

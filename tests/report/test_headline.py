@@ -157,3 +157,11 @@ def test_one_that_is_both_has_one_line(report):
     (line,) = why_not(Page(report))
     assert line.startswith("Why not tfidf_linear.v1, which is cheaper")
     assert "0.4 points better on the test rows [−0.3, +1.2], which do not show a difference (p = 0.40)" in line
+
+
+def test_rows_that_one_did_not_answer_are_no_ground_for_a_figure(report):
+    report["decision"]["scores"] = {MAJORITY: 0.5}
+    candidates = candidate(report, MAJORITY), candidate(report, LINEAR)
+    shown = Page(report).figures_of_choice(*candidates)
+    report["decision"]["scores"] = {}
+    assert shown == Page(report).figures_of_choice(*candidates)

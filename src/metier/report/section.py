@@ -107,9 +107,9 @@ class Page:
         found = [one["validation"][self.report["primary_metric"]] for one in candidates]
         decimals = max(map(self.primary.decimals, found))
         scores = (self.report.get("decision") or {}).get("scores", {})
-        values = [
-            scores.get(one["name"], quality["value"]) for one, quality in zip(candidates, found, strict=True)
-        ]
+        values = [quality["value"] for quality in found]
+        if all(one["name"] in scores for one in candidates):  # All of them answered training rows out of fold.
+            values = [scores[one["name"]] for one in candidates]
         return tuple(self.primary.whole(value, decimals) for value in values)
 
     def rows_seen(self, candidate: Mapping[str, Any]) -> str:

@@ -68,12 +68,16 @@ class Evidence:
         metric = self.validation.task.primary_metric
         sign = 1.0 if higher_is_better(metric) else -1.0
         few = {one.name: sign * self.validation.measure(metric, one.predicted) for one in candidates}
-        judge = self._of_all
-        all_rows = {name: sign * judge.measure(metric, given) for name, given in self._wide(candidates).items()}
+        all_rows = {name: sign * score for name, score in self.scores_on_all(candidates).items()}
         if not all_rows:
             return few
         best = max(all_rows, key=lambda name: all_rows[name])
         return {name: all_rows.get(name, all_rows[best] + few[name] - few[best]) for name in few}
+
+    def scores_on_all(self, candidates: Sequence[Answered]) -> dict[str, float]:
+        """Give the metric on all rows of each candidate that answered all."""
+        metric, judge = self.validation.task.primary_metric, self._of_all
+        return {name: judge.measure(metric, given) for name, given in self._wide(candidates).items()}
 
     def against(self, candidates: Sequence[Answered], best: Answered, tolerance: float) -> dict[str, Against]:
         """Compare each other candidate with the best, adjusted for their number."""
@@ -127,7 +131,7 @@ class Recommendation:
     against : Against or None
         The candidate to ship compared with the best; None where it is the best.
     scores : dict of str to float
-        The score of each candidate that the choice went by.
+        The score of each candidate that answered training rows out of fold, on these and the validation rows.
     """
 
     name: str
@@ -197,7 +201,7 @@ def recommend(
         reasons,
         evidence.n_rows(chosen, best),
         against.get(chosen.name),
-        {name: score if higher_is_better(metric) else -score for name, score in scores.items()},
+        evidence.scores_on_all(candidates),
     )
 
 
