@@ -84,6 +84,16 @@ def test_labels_that_the_model_does_not_know_are_said_and_count_as_wrong(run, sm
     assert {one["label"]: one["rows"] for one in facts["detail"]["per_label"]}["lost_card"] == 4
 
 
+def test_rows_of_another_task_are_refused(run, small_runs, tmp_path):
+    """No answer could be right: 0.0 % would say something about the rows, not about the model."""
+    rows = [
+        {**row, "intent": f"z{number % 3}"} for number, row in enumerate(records_of(small_runs / "en-test.csv"))
+    ]
+    shown = run(small_runs / "runs" / "en", written(tmp_path / "other.csv", rows), code=1)
+    assert "rows have labels that the model does not know ('z0', 'z1', 'z2')" in shown.err
+    assert "none could be right. Evaluate rows of the task classification with its labels" in shown.err
+
+
 def test_columns_of_other_names_are_inferred_or_named(run, small_runs, tmp_path):
     rows = [
         {"text": row["message"], "label": row["intent"], "second": row["intent"]}
