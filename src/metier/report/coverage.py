@@ -53,7 +53,7 @@ def coverage_section(page: Page) -> dict[str, Any] | None:
 def _row(point: Mapping[str, Any]) -> list[str]:
     low, high = jeffreys(point["accuracy"] * point["rows"], point["rows"])
     return [
-        f"{point['threshold']:.3f}",
+        written.confidence(point["threshold"]),
         written.count(point["rows"]),
         written.points(point["coverage"], 0),
         written.points(point["accuracy"]),
@@ -73,7 +73,7 @@ def _finding(page: Page, curve: Sequence[Mapping[str, Any]]) -> str:
         return say.joined([everything, say("Its confidences are too alike to leave some of them out.")])
     confident = say(
         "Where its confidence is at least {threshold} it answers {share} of them with {accuracy} right.",
-        threshold=f"{part['threshold']:.2f}",
+        threshold=written.confidence(part["threshold"]),
         share=written.percent(part["coverage"], 0),
         accuracy=written.percent(part["accuracy"]),
     )

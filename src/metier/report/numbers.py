@@ -106,6 +106,19 @@ def chance(probability: float) -> str:
     return "< 1 %" if probability < 0.01 else percent(probability, 0)
 
 
+def confidence(value: float) -> str:
+    """Write a threshold of confidence, rounded down; near 1 with as many digits as tell it from 1.
+
+    Examples
+    --------
+    >>> [confidence(value) for value in (0.8021, 0.9987, 0.99962, 1.0)]
+    ['0.802', '0.998', '0.9996', '1.000']
+    """
+    short = 1 - value
+    decimals = 3 if short >= 0.001 or short <= 0 else min(7, math.ceil(-math.log10(max(short, 1e-7))))
+    return f"{math.floor(value * 10**decimals + 1e-9) / 10**decimals:.{decimals}f}"
+
+
 def bounds(interval: Mapping[str, float], decimals: int = 1) -> str:
     """Write the ends of an interval of fractions: `[93.2, 94.9]`."""
     return f"[{points(interval['low'], decimals)}, {points(interval['high'], decimals)}]"
