@@ -51,10 +51,15 @@ def keep(answers: AnswerBatch, labels: tuple[str, ...]) -> StoredAnswers:
 
 
 def joined(parts: Sequence[StoredAnswers]) -> StoredAnswers:
-    """Give the answers to several parts of the rows as one, without records."""
+    """Give the answers to several parts of the rows as one, with records where every part has them."""
     predicted = [answer for part in parts for answer in part.predicted]
     arrays = [part.probabilities for part in parts if part.probabilities is not None]
-    return StoredAnswers(predicted, np.concatenate(arrays) if len(arrays) == len(parts) else None, [])
+    records = [record for part in parts for record in part.records]
+    return StoredAnswers(
+        predicted,
+        np.concatenate(arrays) if arrays and len(arrays) == len(parts) else None,
+        records if len(records) == len(predicted) else [],
+    )
 
 
 def write(stored: StoredAnswers, path: Path) -> None:

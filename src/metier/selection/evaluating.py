@@ -22,7 +22,7 @@ from metier.evaluation.independent import difference_of_independent
 from metier.evaluation.intervals import Interval
 from metier.progress import Listener, Progress, ignore
 from metier.runs.run_folder import RunFolder, plain
-from metier.runs.stored_answers import StoredAnswers, keep
+from metier.runs.stored_answers import StoredAnswers, joined, keep
 from metier.selection.answer_facts import detail_of
 from metier.selection.report_facts import Tested, scores_of
 from metier.selection.scores import Scores
@@ -182,16 +182,7 @@ def _answered(
         kept.append(keep(answers, labels))
         answered_by += answers.answered_by
     listener(Progress(f"{model.name}: answering", len(items), len(items)))
-    return _joined(kept), tuple(answered_by)
-
-
-def _joined(parts: Sequence[StoredAnswers]) -> StoredAnswers:
-    given = [part.probabilities for part in parts if part.probabilities is not None]
-    return StoredAnswers(
-        [answer for part in parts for answer in part.predicted],
-        np.concatenate(given) if given else None,
-        [record for part in parts for record in part.records],
-    )
+    return joined(kept), tuple(answered_by)
 
 
 def _parts(
