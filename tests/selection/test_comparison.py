@@ -288,7 +288,7 @@ def test_a_refit_that_fails_leaves_the_first_fit_and_says_so(comparison):
     one.refit(list(methods), methods)
     assert [entry.trained_on for entry in one.trained] == ["train", "train + validation"]
     assert any("majority.v1: the refit failed" in sentence and "no luck" in sentence for sentence in said)
-    assert one.answered("majority.v1", one.validation_items, "validation").predicted
+    assert one.answering.keep("majority.v1", one.validation_items, "validation").predicted
 
 
 class OddFacts(Majority):
@@ -370,7 +370,8 @@ def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_ro
     one.n_test = 1_000
     one.train_candidates(plan(Planned("tfidf_linear.v1", TfidfLinear(), fraction=0.5)))
     [entry] = one.trained
-    entry.train_seconds, one.measuring, one.answering = 10.0, {entry.name: 3.0}, {entry.name: 0.02}
+    entry.train_seconds, one.measuring = 10.0, {entry.name: 3.0}
+    one.answering.seconds[entry.name] = 0.02
     # Half of the 40 rows took 10 s; a refit is on these and the 20 validation rows, with a margin.
     entry.export_seconds = 0.0
     assert one.refit_cost(entry).seconds() == pytest.approx(10.0 / 0.5 * 1.5 * REFIT_MARGIN + 3.0)

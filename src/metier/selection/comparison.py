@@ -22,12 +22,12 @@ from metier.data.splitting import groups_of
 from metier.data.strata import part_of
 from metier.errors import BudgetError, MetierError
 from metier.fusion.ensemble import Builder, check_builder, ensemble_builder
-from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.runs.run_folder import Entry, RunFolder, percent
-from metier.runs.stored_answers import StoredAnswers, keep
+from metier.runs.stored_answers import StoredAnswers
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
+from metier.selection.execution.answering import Answering
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
 from metier.selection.execution.out_of_fold import SPLIT, OutOfFold
@@ -69,8 +69,6 @@ class Comparison:
         Rows that every candidate will answer at the end.
     measuring : dict of str to float
         Seconds that it took to measure what a candidate's answers cost, by name.
-    answering : dict of str to float
-        Seconds for one row, of many that a candidate answered with all threads, by name.
     not_refitted : dict of str to dict
         Why candidates were not trained again on train + validation: `needed_seconds` and `left_seconds`, or `why` it
         failed.
@@ -87,7 +85,6 @@ class Comparison:
     fitter: Fitter = field(default_factory=Here)
     n_test: int = 0
     measuring: dict[str, float] = field(default_factory=dict)
-    answering: dict[str, float] = field(default_factory=dict)
     not_refitted: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -109,6 +106,12 @@ class Comparison:
     def scores(self) -> Scores:
         """How answers to the validation rows are judged."""
         return self.scores_on(self.validation, origin="The validation rows")
+
+    @cached_property
+    def answering(self) -> Answering:
+        """What lets candidates answer the rows of a split."""
+        has_ensembles = bool(self.builder.decisions.ensembles)
+        return Answering(self.run, self.task.labels, self.settings.threads, has_ensembles)
 
     @cached_property
     def out_of_fold(self) -> OutOfFold:
@@ -208,7 +211,7 @@ class Comparison:
                     methods[entry.name],
                     settled=not quick,
                     left=left,
-                    seconds_per_answer=self.answering.get(entry.name, 0.0),
+                    seconds_per_answer=self.answering.seconds.get(entry.name, 0.0),
                 )
 
     def build_ensembles(self, names: Sequence[str]) -> None:
@@ -281,18 +284,9 @@ class Comparison:
         partial.replace(folder)
         return fitted
 
-    def answered(self, name: str, items: Sequence[Any], split: str) -> StoredAnswers:
-        """Let the predictor in a candidate's folder answer the rows of a split, and keep that."""
-        start = self.clock.elapsed_seconds
-        predictor = load_predictor(self.run.candidate(name), threads=self.settings.threads)
-        answers = keep(predictor.predict(items), self.task.labels)
-        self.answering[name] = (self.clock.elapsed_seconds - start) / max(1, len(items))
-        self.run.save_answers(name, split, answers)
-        return answers
-
     def measured(self, entry: Entry) -> Entry:
         """Let the predictor in an entry's folder answer the validation rows, and measure what that costs."""
-        self.answered(entry.name, self.validation_items, "validation")
+        self.answering.keep(entry.name, self.validation_items, "validation")
         self._measure(entry, self.validation_items)
         return entry
 
@@ -308,14 +302,16 @@ class Comparison:
         """Seconds that candidates may still take: what ends the run is taken off."""
         n_ensembles = len(self.builder.decisions.ensembles)
         ensembles = n_ensembles * max(self.measuring.values(), default=0.0)
-        if n_ensembles:  # An average lets its members answer once more.
-            ensembles += (len(self.validation) + self.n_test) * sum(self.answering.values())
+        if n_ensembles:  # One that searches or reads does so by itself; others take their members' answers.
+            ensembles += (len(self.validation) + self.n_test) * max(
+                self.answering.seconds.values(), default=0.0
+            )
         return self.clock.left_seconds - self.closing_seconds - ensembles
 
     @property
     def closing_seconds(self) -> float:
         """What the end of the run will take: all answer the test rows, and the report is written."""
-        rows = [self.answering.get(one.name, 1 / one.cost["rows_per_second"]) for one in self.trained]
+        rows = [self.answering.seconds.get(one.name, 1 / one.cost["rows_per_second"]) for one in self.trained]
         return self.clock.closing_seconds + self.n_test * sum(rows)
 
     def refit_cost(self, entry: Entry) -> RefitCost:

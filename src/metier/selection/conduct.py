@@ -8,7 +8,6 @@ from typing import Any
 
 from metier.data import Rows
 from metier.data.splitting import groups_of
-from metier.predictors.loading import load_predictor
 from metier.progress import Listener, Progress
 from metier.report.page import render_report
 from metier.runs.run_folder import SETTINGS_FILE, RunFolder, plain
@@ -193,8 +192,7 @@ def _answer_test(comparison: Comparison, test: Rows) -> dict[str, Tested]:
     comparison.run.save_truth(comparison.task.targets(test), groups_of(test), "test")
     for entry in comparison.trained:
         comparison.listener(Progress(f"{entry.name}: predicting the test rows", 0, len(test)))
-        folder = comparison.run.candidate(entry.name)
-        answers = load_predictor(folder, threads=comparison.settings.threads).predict(items)
+        answers = comparison.answering.ask(entry.name, items, "test")
         kept = keep(answers, comparison.task.labels)
         comparison.run.save_answers(entry.name, "test", kept)
         tested[entry.name] = Tested(kept, answers.answered_by)

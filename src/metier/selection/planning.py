@@ -159,9 +159,7 @@ class Planner:
         _check_measured(found)
         # What writes takes seconds for every row that it is compared on, and a base milliseconds.
         stated, n_validation = catalogue.capabilities(name), len(self.splits.validation)
-        # An average lets its members answer once more; a cascade spares most of that.
-        times = 2 if self.builder.decisions.ensembles else 1
-        answering = times * found.seconds_per_answer * (n_validation + len(self.splits.test))
+        answering = found.seconds_per_answer * (n_validation + len(self.splits.test))
         fixed = EXPORT_SECONDS * self.clock.slowdown + found.seconds_fixed + answering
         is_open = method.get_params(deep=False).get("precision") == "auto" and not stated.writes
         int8 = found.seconds_per_answer * int8_answers(n_validation) if is_open else 0.0

@@ -1,7 +1,8 @@
 """Answers to a batch of rows: what a decoder makes of logits, and what every predictor gives back."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -39,6 +40,12 @@ class Answers:
     def __len__(self) -> int:
         return len(self.probabilities)
 
+    def rows(self, picked: Sequence[int]) -> Self:
+        """Give the answers of some rows, in this order."""
+        return replace(
+            self, probabilities=self.probabilities[picked], answered_by=_picked(self.answered_by, picked)
+        )
+
     def record(self, row: int, top: int | None = None) -> dict[str, Any]:
         """Give one answer as plain facts: `label`, `probability`, `answered_by`; see `AnswerBatch.record`."""
         record = _record_of_best(self.probabilities[row], self.labels, self.answered_by[row])
@@ -75,6 +82,12 @@ class LabelSetAnswers:
     def __len__(self) -> int:
         return len(self.probabilities)
 
+    def rows(self, picked: Sequence[int]) -> Self:
+        """Give the answers of some rows, in this order."""
+        return replace(
+            self, probabilities=self.probabilities[picked], answered_by=_picked(self.answered_by, picked)
+        )
+
     def record(self, row: int, top: int | None = None) -> dict[str, Any]:
         """Give one answer as plain facts: `labels` with their probabilities; an empty set has `none`."""
         chosen = np.flatnonzero(self.probabilities[row] >= self.thresholds)
@@ -110,6 +123,12 @@ class RecordAnswers:
     def __len__(self) -> int:
         return len(self.predicted)
 
+    def rows(self, picked: Sequence[int]) -> Self:
+        """Give the answers of some rows, in this order."""
+        predicted, records = [self.predicted[row] for row in picked], [self.records[row] for row in picked]
+        answered_by = _picked(self.answered_by, picked)
+        return replace(self, predicted=predicted, records=records, answered_by=answered_by)
+
     def record(self, row: int, top: int | None = None) -> dict[str, Any]:
         """Give one answer as plain facts; `top` cuts what is ranked, and changes nothing where nothing is."""
         record = self.records[row]
@@ -133,6 +152,10 @@ class AnswerBatch(Protocol):
 
     def __len__(self) -> int: ...
 
+    def rows(self, picked: Sequence[int]) -> Self:
+        """Give the answers of some rows, in this order."""
+        ...
+
     def record(self, row: int, top: int | None = None) -> dict[str, Any]:
         """Give one answer as a dict that JSON can hold.
 
@@ -142,6 +165,10 @@ class AnswerBatch(Protocol):
             How many labels to list under `probabilities`, the most probable first; None leaves the list out.
         """
         ...
+
+
+def _picked(names: tuple[str, ...], rows: Sequence[int]) -> tuple[str, ...]:
+    return tuple(names[row] for row in rows)
 
 
 def _record_of_best(probabilities: np.ndarray, labels: tuple[str, ...], answered_by: str) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_a_member_whose_answers_are_known_is_not_asked():
         members, [0.5, 0.5], LabelDecoder(LABELS), kind="average.v1", name="average.v1"
     )
     expected = predictor.predict(["x", "yyyy"]).probabilities
-    known = {"second": second.predict(["x", "yyyy"]).probabilities}
+    known = {"second": second.predict(["x", "yyyy"])}
     first.texts.clear()
     second.texts.clear()
     np.testing.assert_array_equal(predictor.predict(["x", "yyyy"], known=known).probabilities, expected)
@@ -125,8 +125,9 @@ def test_what_is_known_keeps_the_members_own_order():
     member = Member(predictor, "same", labels=("a", "b", "c"))
     answers = member.answer(["one"], {})
     np.testing.assert_allclose(answers.probabilities, [[0.5, 0.3, 0.2]])
-    np.testing.assert_allclose(member.as_known(answers), [[0.2, 0.5, 0.3]])
-    again = member.answer(["one"], {"same": member.as_known(answers)})
+    own = member.own_answer(["one"], {})
+    np.testing.assert_allclose(own.probabilities, [[0.2, 0.5, 0.3]])
+    again = member.answer(["one"], {"same": own})
     np.testing.assert_allclose(again.probabilities, answers.probabilities)
 
 

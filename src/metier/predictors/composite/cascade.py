@@ -56,13 +56,15 @@ class CascadePredictor(Composed):
         """Answer texts; members whose answers are `known` are not asked."""
         if self.threshold > 1:
             return self.big.answer(texts, known)
-        cheap = self.cheap.answer(texts, known)
+        own = self.cheap.own_answer(texts, known)
+        cheap: Answers = self.cheap.in_order(own)
         unsure = np.flatnonzero(cheap.probabilities.max(axis=1) < self.threshold)
         if len(unsure) == 0:
             return cheap
-        handed_down = {**known, self.cheap.fingerprint: self.cheap.as_known(cheap)}
-        handed_down = {fingerprint: answers[unsure] for fingerprint, answers in handed_down.items()}
-        big = self.big.answer([texts[row] for row in unsure.tolist()], handed_down)
+        rows = unsure.tolist()
+        handed_down = {**known, self.cheap.fingerprint: own}
+        handed_down = {fingerprint: answers.rows(rows) for fingerprint, answers in handed_down.items()}
+        big = self.big.answer([texts[row] for row in rows], handed_down)
         probabilities = cheap.probabilities.copy()
         probabilities[unsure] = big.probabilities
         answered_by = list(cheap.answered_by)

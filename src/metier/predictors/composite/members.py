@@ -2,7 +2,8 @@
 
 A cheap method often plays twice: as the cascade's first stage and inside the average that is the second. It is
 known by its fingerprint, a hash over its files. Whoever has its answers already hands them down as `known`, so
-nothing is computed twice for the same texts, loaded twice or stored twice.
+nothing is computed twice for the same texts, loaded twice or stored twice: a run that lets its candidates answer the
+test rows hands their answers to the ensembles that are made of them.
 
 A method of grades answers in the order of the grades, any other in that of the alphabet. So that they can be combined,
 a member's columns are put in the order of the whole here, and nowhere else; what is `known` keeps the member's own.
@@ -18,8 +19,8 @@ from metier.errors import BundleError, UnsafeFileError
 from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
 from metier.tasks.answer_batches import AnswerBatch, Answers, LabelSetAnswers
 
-# Answers of members by fingerprint: ndarrays of shape (n_texts, n_classes), a row for each text that is asked.
-Known = Mapping[str, np.ndarray]
+# Answers of members by fingerprint, one for each text that is asked, in the order of the member's own labels.
+Known = Mapping[str, AnswerBatch]
 NOTHING: Known = {}
 
 
@@ -73,7 +74,10 @@ class Member:
 
     def answer(self, texts: Sequence[str], known: Known) -> Any:
         """Answer texts, or look the answers up where they are known; columns in the order of the whole's labels."""
-        answers = self._answer(texts, known)
+        return self.in_order(self.own_answer(texts, known))
+
+    def in_order(self, answers: AnswerBatch) -> Any:
+        """Give the member's own answers with the columns in the order of the whole's labels."""
         if self._columns is None:
             return answers
         if isinstance(answers, Answers):
@@ -83,16 +87,10 @@ class Member:
             return LabelSetAnswers(given, self.labels, thresholds, answers.answered_by)
         return answers  # Spans name their labels, and scores have none.
 
-    def as_known(self, answers: Answers) -> np.ndarray:
-        """Give the probabilities of this member's answers in its own order, to be handed down."""
-        if self._columns is None:
-            return answers.probabilities
-        return answers.probabilities[:, np.argsort(self._columns)]
-
-    def _answer(self, texts: Sequence[str], known: Known) -> AnswerBatch:
+    def own_answer(self, texts: Sequence[str], known: Known) -> AnswerBatch:
+        """Answer texts in the order of the member's own labels: what can be handed down as known."""
         if self.fingerprint in known:
-            names = (self.predictor.name,) * len(texts)
-            return Answers(known[self.fingerprint], self.predictor.labels, names)
+            return known[self.fingerprint]
         if self._composite is not None:
             return self._composite.predict(texts, known=known)
         return self.predictor.predict(texts)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from metier.errors import SettingsError
 from metier.features.gazetteer import Gazetteer
-from metier.predictors.composite.members import Composed, Member
+from metier.predictors.composite.members import NOTHING, Composed, Known, Member
 from metier.predictors.composite.vote import join_spans
 from metier.predictors.loading import read_settings
 from metier.tasks.answer_batches import RecordAnswers
@@ -100,9 +100,9 @@ class SpanRulesPredictor(Composed):
             name=settings["name"],
         )
 
-    def predict(self, texts: Sequence[str]) -> RecordAnswers:
-        """Find the spans of texts; a long sequence is worked off in batches."""
-        return join_spans(self.members, texts, self._joined, name=self.name)
+    def predict(self, texts: Sequence[str], *, known: Known = NOTHING) -> RecordAnswers:
+        """Find the spans of texts, a batch at a time; a method whose answers are `known` is not asked."""
+        return join_spans(self.members, texts, self._joined, known, name=self.name)
 
     def _joined(self, text: str, found: Sequence[Sequence[ScoredSpan]]) -> list[ScoredSpan]:
         [own] = found

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from metier.predictors.composite.members import NOTHING, Composed, Member, load_members
+from metier.predictors.composite.members import NOTHING, Composed, Known, Member, load_members
 from metier.predictors.loading import read_settings
 from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.answers.scored_spans import ScoredSpan, SpanCalibration, elect, supported
@@ -18,6 +18,7 @@ def join_spans(
     members: Sequence[Member],
     texts: Sequence[str],
     join: Callable[[str, Sequence[Sequence[ScoredSpan]]], list[ScoredSpan]],
+    known: Known = NOTHING,
     *,
     name: str,
 ) -> RecordAnswers:
@@ -27,13 +28,17 @@ def join_spans(
     ----------
     join : callable
         From a text and the spans that each member finds in it to the spans of the whole.
+    known : mapping of str to AnswerBatch
+        Answers of members by fingerprint, which are not asked.
     name : str
         Versioned name of the method that answers.
     """
     found: list[list[ScoredSpan]] = []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         some = list(texts[start : start + TEXTS_AT_ONCE])
-        answers = [member.answer(some, NOTHING) for member in members]
+        rows = range(start, start + len(some))
+        handed_down = {fingerprint: answers.rows(rows) for fingerprint, answers in known.items()}
+        answers = [member.answer(some, handed_down) for member in members]
         for row, text in enumerate(some):
             found.append(join(text, [spans_of_record(answer.record(row)) for answer in answers]))
     return span_answers(texts, found, name=name)
@@ -89,9 +94,9 @@ class VotePredictor(Composed):
             name=settings["name"],
         )
 
-    def predict(self, texts: Sequence[str]) -> RecordAnswers:
-        """Find the spans of texts; a long sequence is worked off in batches."""
-        return join_spans(self.members, texts, self._elected, name=self.name)
+    def predict(self, texts: Sequence[str], *, known: Known = NOTHING) -> RecordAnswers:
+        """Find the spans of texts, a batch at a time; members whose answers are `known` are not asked."""
+        return join_spans(self.members, texts, self._elected, known, name=self.name)
 
     def _elected(self, text: str, found: Sequence[Sequence[ScoredSpan]]) -> list[ScoredSpan]:
         elected = elect(supported(found, self.weights), self.threshold)

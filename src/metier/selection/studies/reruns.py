@@ -103,14 +103,14 @@ class Rerun(Comparison):
 
     def measured(self, entry: Entry) -> Entry:
         """Let the predictor answer the validation rows; what that costs is known."""
-        self.answered(entry.name, self.validation_items, "validation")
+        self.answering.keep(entry.name, self.validation_items, "validation")
         entry.cost = self.known[entry.name].cost
         return entry
 
     def answer(self, items: Sequence[Any]) -> None:
         """Let every candidate answer the test rows."""
         for entry in self.trained:
-            self.answered(entry.name, items, "test")
+            self.answering.keep(entry.name, items, "test")
 
     def answers(self, name: str, split: str) -> StoredAnswers:
         """What a candidate answered to the rows of a split."""
