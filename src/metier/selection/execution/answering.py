@@ -52,9 +52,6 @@ class Answering:
             return predictor.predict(items)
         known = self._known.setdefault(split, {})
         # By its files: after a refit a member is another, and is asked again.
-        if isinstance(predictor, Composite):
-            answers = predictor.predict(items, known=known)
-        else:
-            answers = predictor.predict(items)
-        known[fingerprint(folder)] = answers
+        given = {"known": known} if isinstance(predictor, Composite) else {}
+        known[fingerprint(folder)] = answers = predictor.predict(items, **given)
         return answers
