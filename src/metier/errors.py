@@ -5,6 +5,7 @@ MetierError
 │   ├── MissingColumnError       a column that was named is not in the rows
 │   ├── UnknownNameError         a method, base, task or metric that does not exist
 │   ├── SettingsError            unknown or out-of-range settings, listed together
+│   ├── WrongTypeError           an argument of another type than is expected
 │   ├── MissingExtraError        an optional package that is not installed
 │   ├── PlugInError              a plug-in that cannot be imported, or lacks a part
 │   ├── NoNetworkError           something that needs a network
@@ -98,6 +99,12 @@ class SettingsError(CallError):
         listed = "\n".join(f"  - {fault}" for fault in faults)
         noun = "fault" if len(faults) == 1 else "faults"
         super().__init__(f"{origin}: {len(faults)} {noun}; nothing was started:\n{listed}")
+
+
+class WrongTypeError(CallError, TypeError):
+    """An argument, or a part of it, of another type than is expected."""
+
+    code = "wrong_type"
 
 
 class MissingExtraError(CallError, ImportError):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metier.arguments import check_whole, path_of
 from metier.bundles.manifest import MANIFEST_FILE, Manifest, read_manifest
 from metier.bundles.sealing import verify as verify_seal
 from metier.errors import BundleError, CallError, UnknownNameError, suggest
@@ -13,6 +14,8 @@ from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
 from metier.tasks.inputs import InputKind, check_items
 from metier.tasks.task import Streams
+
+BUNDLE_PATH = "the path of a run (runs/…) or of a bundle"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Bundle:
 
         Raises
         ------
-        TypeError
+        WrongTypeError
             If this is one item instead of a list, or something in the list is of another shape.
         """
         return self.predictor.predict(check_items(items, self.input_kind))
@@ -76,7 +79,7 @@ class Bundle:
 
         Raises
         ------
-        TypeError
+        WrongTypeError
             If the item does not have the shape of the task.
         CallError
             If this bundle cannot stream.
@@ -109,10 +112,11 @@ def load_bundle(path: str | Path, *, threads: int = 1, verify: bool = True) -> B
     Raises
     ------
     CallError
-        If the path does not exist.
+        If the path does not exist, or an argument is of another type.
     BundleError
         If it is not a bundle, was altered, or contains a file that could run code.
     """
+    check_whole(threads, "threads", least=1)
     folder = resolve_bundle(path)
     manifest = verify_seal(folder) if verify else read_manifest(folder)
     return Bundle(folder, manifest, load_predictor(folder, threads=threads))
@@ -130,7 +134,7 @@ def resolve_bundle(path: str | Path) -> Path:
     BundleError
         If it is neither a bundle nor a finished run.
     """
-    path = Path(path)
+    path = path_of(path, "The bundle", expected=BUNDLE_PATH)
     named = path.parent / "candidates" / path.name
     if not path.exists() and named.is_dir():
         path = named
@@ -153,7 +157,7 @@ def resolve_candidate(run: str | Path, name: str) -> Path:
     CallError
         If there is no run at the path, or no such candidate in it.
     """
-    folder = Path(run) / "candidates"
+    folder = path_of(run, "The run", expected=BUNDLE_PATH) / "candidates"
     if not folder.is_dir():
         raise CallError(
             f"{run} is not a run, so it has no candidate {name!r}. Leave --candidate out, or give a run."

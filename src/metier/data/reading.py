@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from metier.arguments import check_text, check_whole, texts_of
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
 from metier.data.columns import multi_hot
 from metier.data.columns.column_parsing import split_conversations, structure
@@ -91,14 +92,17 @@ def read(
         If a named column does not exist.
     UnknownNameError
         If there is no such role.
+    WrongTypeError
+        If an argument is of another type.
     """
     given = _given(columns)
+    _check_texts(encoding=encoding, delimiter=delimiter, separator=separator)
     options = ReadOptions(
         encoding=encoding,
         delimiter=delimiter,
         header=header,
         separator=separator,
-        label_names=tuple(label_names or ()),
+        label_names=texts_of(label_names or (), "label_names"),
         tags=given["spans"],
         repair=repair,
         faults=faults,
@@ -180,6 +184,8 @@ def iterate(
     MissingColumnError
         If a named column does not exist.
     """
+    _check_texts(encoding=encoding, delimiter=delimiter)
+    check_whole(batch_rows, "batch_rows", least=1)
     options = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, keep_types=True, repair=repair)
     given = _given(columns) | dict.fromkeys((*TARGET_ROLES, "group", "time", "split"), NONE)
     if isinstance(source, str | os.PathLike):
@@ -217,7 +223,13 @@ def _given(columns: dict[str, str | None]) -> dict[str, str | None]:
     for role in columns:
         if role not in roles:
             raise UnknownNameError("role", role, known=roles)
+    _check_texts(**columns)
     return {role: columns.get(role) for role in roles}
+
+
+def _check_texts(**named: Any) -> None:
+    for name, value in named.items():
+        check_text(value, name)
 
 
 def _with_roles(

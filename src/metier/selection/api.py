@@ -1,10 +1,12 @@
 """`train` and `learning_curve`: the settings are checked, the rows read, and a run is carried out."""
 
+import numbers
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from metier.arguments import path_of, texts_of, wrong_type
 from metier.errors import CallError, InterruptedRunError
 from metier.notebook import shown_in_notebook
 from metier.progress import Listener
@@ -91,11 +93,10 @@ def train(
     Raises
     ------
     CallError
-        For an argument that is no setting and no role; the nearest is named.
+        For an argument that is no setting and no role, with the nearest; or of another type.
     MetierError
         For everything the user can fix.
     """
-    minutes = None if budget is None else parse_duration(str(budget)) / 60
     named: dict[str, Any] = {
         "text": text,
         "label": label,
@@ -104,17 +105,20 @@ def train(
         "search": search,
         "threads": threads,
     }
-    named |= {"budget_minutes": minutes, "random_state": seed}
-    named |= {"candidates": _listed(candidates), "order": _listed(order)}
+    named |= {"budget_minutes": _minutes(budget), "random_state": seed}
+    named |= {"candidates": _listed(candidates, "candidates"), "order": _listed(order, "order")}
     given = {name: value for name, value in {**others, **named}.items() if value is not None}
     chosen = _settings(settings, given)
+    place = None if run is None else path_of(run, "run")
+    if listener is not None and not callable(listener):
+        raise wrong_type("listener", listener, expected="what can be called with the progress, or None")
     with shown_in_notebook(listener) as shown:
         if resume is not None:
-            return _resume(RunFolder.open(Path(resume)), (source, test, validation), chosen, shown)
-        if run:
-            RunFolder.is_taken(Path(run), overwrite=overwrite)  # Before the rows are read, which takes a while.
+            return _resume(RunFolder.open(path_of(resume, "resume")), (source, test, validation), chosen, shown)
+        if place:
+            RunFolder.is_taken(place, overwrite=overwrite)  # Before the rows are read, which takes a while.
         begun = begin(Sources.choose(source, test, validation, chosen), chosen, shown)
-        folder = RunFolder.create(Path(run) if run else None, name=begun.name, overwrite=overwrite)
+        folder = RunFolder.create(place, name=begun.name, overwrite=overwrite)
         folder.write_text(SETTINGS_FILE, settings_text(chosen, {}))
         return _carried_out(folder, begun)
 
@@ -193,11 +197,9 @@ def learning_curve(source: Any, *, run: str | Path | None = None, **options: Any
     MetierError
         For everything the user can fix.
     """
-    given = options.pop("settings", None) or {}
-    values = given.model_dump() if isinstance(given, TrainSettings) else dict(given)
-    values = {"refit": False, **values, "learning_curve": True}
+    values = {"refit": False, **_values_of(options.pop("settings", None)), "learning_curve": True}
     with tempfile.TemporaryDirectory(prefix="metier-curve-") as folder:
-        finished = train(source, settings=values, run=run or Path(folder) / "run", **options)
+        finished = train(source, settings=values, run=Path(folder) / "run" if run is None else run, **options)
     found = finished.report["learning_curve"]
     return {one["name"]: LearningCurve.from_dict(found["metric"], one) for one in found["candidates"]}
 
@@ -227,7 +229,7 @@ def _values_of(settings: Any) -> dict[str, Any]:
         settings = load_settings(Path(settings))
     if isinstance(settings, TrainSettings):
         return settings.model_dump(exclude_unset=True)
-    return dict(_mapping(settings or {}, "settings"))
+    return dict(_mapping({} if settings is None else settings, "settings"))
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:
@@ -239,7 +241,16 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
     )
 
 
-def _listed(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    if isinstance(names, str):
-        return tuple(name.strip() for name in names.split(","))
-    return None if names is None else tuple(names)
+def _listed(names: Sequence[str] | None, name: str) -> tuple[str, ...] | None:
+    return None if names is None else texts_of(names, name)
+
+
+def _minutes(budget: str | float | None) -> float | None:
+    """Read a budget; plain numbers are minutes."""
+    if budget is None:
+        return None
+    if isinstance(budget, bool) or not isinstance(budget, str | numbers.Real):
+        raise wrong_type(
+            "budget", budget, expected="a duration such as '10m' or '1h30m', or minutes as a number"
+        )
+    return parse_duration(str(budget)) / 60

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from metier.arguments import path_of
 from metier.bundles import Bundle, load_bundle, resolve_candidate
 from metier.errors import BundleError, MissingExtraError
 from metier.evaluation import higher_is_better
@@ -43,11 +44,11 @@ class Run:
         Raises
         ------
         CallError
-            If there is no run at the path.
+            If there is no run at the path, or this is no path.
         BundleError
             If the run is not finished.
         """
-        folder = RunFolder.open(Path(path))
+        folder = RunFolder.open(path_of(path, "The run", expected="the path of a run: a str or a Path"))
         report = folder.report()
         if report is None:
             raise BundleError(

@@ -205,11 +205,12 @@ def check_settings(values: Mapping[str, Any], *, origin: str = "The settings") -
     """Turn plain values into settings; raises `SettingsError` with every fault there is."""
     faults: list[str] = []
     settings = None
+    values = _with_text_names(values)
     try:
         settings = TrainSettings(**values)
     except ValidationError as error:
         faults += [_sentence(fault, TrainSettings) for fault in error.errors()]
-    if values.get("adaptation") is not None:
+    if isinstance(values.get("adaptation"), str):
         faults += faults_of(values["adaptation"])
     faults += _methods_faults(values.get("methods") or {})
     faults += _metric_faults(values.get("metrics") or ())
@@ -263,7 +264,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _with_text_names(values: Any) -> Any:
     """Give the settings with every name as text: YAML reads `1:` as a number, which no setting is called."""
-    if isinstance(values, dict):
+    if isinstance(values, Mapping):
         return {str(name): _with_text_names(value) for name, value in values.items()}
     return values
 
@@ -290,6 +291,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
 def _metric_faults(metrics: Any) -> list[str]:
     faults = []
     for name in metrics if isinstance(metrics, list | tuple) else ():
+        if not isinstance(name, str):
+            continue  # The model of all settings has reported it.
         try:
             describe_metric(name)
         except UnknownNameError as error:

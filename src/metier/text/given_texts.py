@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from metier.errors import EmptyDataError
+from metier.arguments import check_is_list
+from metier.errors import EmptyDataError, WrongTypeError
 
 
 @runtime_checkable
@@ -41,12 +42,12 @@ def as_texts(X: Any) -> Sequence[str]:
     ------
     EmptyDataError
         If there is nothing in it.
-    TypeError
+    WrongTypeError
         If it does not hold texts.
     """
     X = X.texts if isinstance(X, OfTexts) and isinstance(X.texts, StoredTexts) else X
-    if isinstance(X, str):
-        raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
+    if not isinstance(X, Array):
+        check_is_list(X, "text")
     if isinstance(X, StoredTexts):
         texts: Sequence[str] = X
     else:
@@ -63,7 +64,7 @@ def _as_text(value: Any, position: int) -> str:
     if isinstance(value, Mapping):
         value = value.get("text")
     if not isinstance(value, str):
-        raise TypeError(
+        raise WrongTypeError(
             f"Expected a text at position {position}, found {type(value).__name__}. "
             "Give a list of str, a list of mappings with a 'text' key, or Rows."
         )

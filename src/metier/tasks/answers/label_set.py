@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from metier import evaluation
-from metier.errors import TooFewLabelsError, UnknownLabelError
+from metier.errors import TooFewLabelsError, UnknownLabelError, WrongTypeError
 from metier.evaluation.entity_measures import per_type
 from metier.evaluation.label_set_measures import as_mappings
 from metier.tasks.answer_batches import LabelSetAnswers
@@ -124,7 +124,7 @@ class LabelSet(AnswerKind):
         ------
         ValueError
             If there is not one list for each item.
-        TypeError
+        WrongTypeError
             If an element of `y` is not a collection of labels.
         TooFewLabelsError
             If no item has a label.
@@ -268,7 +268,7 @@ def label_space(sets: Sequence[Iterable[str]], *, origin: str = "these rows") ->
 
 def _as_labels(own: Any, position: int) -> list[str]:
     if isinstance(own, str | Mapping) or not isinstance(own, Iterable):
-        raise TypeError(
+        raise WrongTypeError(
             f"Expected a list of labels at position {position}, found {type(own).__name__}. "
             "Give one list a text, [] where it has no label."
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from metier.errors import UnknownNameError
 from metier.tasks.inputs.conversation import CONVERSATION
-from metier.tasks.inputs.kind import InputKind
+from metier.tasks.inputs.kind import InputKind, check_items
 from metier.tasks.inputs.marked_text import MARKED_TEXT
 from metier.tasks.inputs.pair import PAIR
 from metier.tasks.inputs.question import QUESTION
@@ -57,24 +57,6 @@ def input_of_rows(rows: "Rows") -> InputKind:
         if kind.roles and rows.roles.named.keys() >= set(kind.roles):
             return kind
     return TEXT
-
-
-def check_items(items: Any, kind: InputKind) -> list[Any]:
-    """Give the items as a list, each of the form that a kind of question has.
-
-    Raises
-    ------
-    TypeError
-        If this is one item instead of a list, or an item is of another form: its position and what is wrong.
-    """
-    if isinstance(items, str | Mapping):
-        raise TypeError("Expected a list of questions, found one. Put it in a list: [question].")
-    checked = list(items)
-    for position, item in enumerate(checked):
-        fault = kind.fault(item)
-        if fault:
-            raise TypeError(f"At position {position}: {fault}")
-    return checked
 
 
 def read_any(X: Any) -> Sequence[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from metier.arguments import check_is_list
 from metier.errors import DataError, EmptyDataError
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault
 from metier.text.given_texts import OfTexts
@@ -105,8 +106,7 @@ def as_items(X: Any, *, origin: str = "these rows") -> list[Item]:
     is_rows = isinstance(X, OfTexts)
     if is_rows:
         X = CONVERSATION.from_rows(X)
-    if isinstance(X, str):
-        raise TypeError("Expected a list of texts, found one text. Put it in a list: [text].")
+    check_is_list(X, "text")
     items = [_as_item(item, row, origin) for row, item in enumerate(X, start=1)]
     if not items:
         raise EmptyDataError("Expected at least one text or conversation, found none.")

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from metier.errors import EmptyDataError, MissingSideError, suggest
+from metier.arguments import check_is_list
+from metier.errors import EmptyDataError, MissingSideError, WrongTypeError, suggest
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from sklearn.utils import Tags
@@ -134,13 +135,10 @@ def two_texts(X: Any, sides: tuple[str, str], *, noun: str, origin: str) -> list
         If there is nothing in it.
     MissingSideError
         If a side is missing or blank.
-    TypeError
+    WrongTypeError
         If it does not hold such questions.
     """
-    if isinstance(X, str | Mapping):
-        raise TypeError(
-            f"Expected a list of {noun}s, found one {type(X).__name__}. Put it in a list: [{noun}]."
-        )
+    check_is_list(X, noun)
     found = [_two_texts(value, position, sides, noun, origin) for position, value in enumerate(X)]
     if not found:
         raise EmptyDataError(f"Expected at least one {noun}, found none. Give {_remedy(sides)}.")
@@ -157,7 +155,7 @@ def _two_texts(value: Any, position: int, sides: tuple[str, str], noun: str, ori
     elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
         texts = list(value)
     else:
-        raise TypeError(
+        raise WrongTypeError(
             f"Expected a {noun} at position {position}, found {type(value).__name__}. Give {_remedy(sides)}."
         )
     first, second = (_side(text, side, position + 1, origin) for side, text in zip(sides, texts, strict=True))
@@ -168,5 +166,24 @@ def _side(text: Any, side: str, row: int, origin: str) -> str:
     if text is None or (isinstance(text, str) and not text.strip()):
         raise MissingSideError(row, side, origin=origin)
     if not isinstance(text, str):
-        raise TypeError(f"Expected a text as {side!r} of row {row}, found {type(text).__name__}. Give a str.")
+        raise WrongTypeError(
+            f"Expected a text as {side!r} of row {row}, found {type(text).__name__}. Give a str."
+        )
     return text
+
+
+def check_items(items: Any, kind: InputKind) -> list[Any]:
+    """Give the items as a list, each of the form that a kind of question has.
+
+    Raises
+    ------
+    WrongTypeError
+        If this is one item instead of a list, or an item is of another form: its position and what is wrong.
+    """
+    check_is_list(items, "question")
+    checked = list(items)
+    for position, item in enumerate(checked):
+        fault = kind.fault(item)
+        if fault:
+            raise WrongTypeError(f"At position {position}: {fault}")
+    return checked

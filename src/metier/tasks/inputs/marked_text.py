@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from metier.errors import EmptyDataError, EntityError
+from metier.arguments import check_is_list
+from metier.errors import EmptyDataError, EntityError, WrongTypeError
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault, texts_fault
 from metier.text.segmentation import has_han
 
@@ -104,13 +105,10 @@ def as_entity_pairs(X: Any, *, origin: str = "these rows") -> list[dict[str, Any
         If there is nothing in it.
     EntityError
         If an entity lies outside its text, is empty, or takes white space along; or both are the same piece.
-    TypeError
+    WrongTypeError
         If it does not hold marked texts.
     """
-    if isinstance(X, str | Mapping):
-        raise TypeError(
-            f"Expected a list of marked texts, found one {type(X).__name__}. Put it in a list: [item]."
-        )
+    check_is_list(X, "marked text")
     items = [_as_item(value, position) for position, value in enumerate(X)]
     if not items:
         raise EmptyDataError("Expected at least one text with two entities, found none.")
@@ -134,7 +132,7 @@ def check_words_are_whole(items: Sequence[Mapping[str, Any]], *, origin: str = "
 
 def _as_item(value: Any, position: int) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not isinstance(value.get("text"), str):
-        raise TypeError(
+        raise WrongTypeError(
             f"Expected a text with two entities at position {position}, found {type(value).__name__}. "
             "Give mappings with 'text', 'head' and 'tail': {'text': …, 'head': [start, end], 'tail': [start, end]}."
         )
@@ -153,7 +151,7 @@ def _as_item(value: Any, position: int) -> dict[str, Any]:
 
 def _as_place(place: Any, name: str, position: int) -> list[int]:
     if not _is_place(place):
-        raise TypeError(
+        raise WrongTypeError(
             f"Expected {name!r} of the item at position {position} as [start, end] in characters, found {place!r}."
         )
     return list(place)
