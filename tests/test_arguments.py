@@ -1,9 +1,12 @@
 """Arguments of another type than is expected are refused with a sentence, wherever Python calls."""
 
+import numpy as np
 import pytest
 
 import metier
+from metier.cli.answered_files import Wanted
 from metier.data.reading import iterate
+from metier.data.weak_labels.label_model import expand_soft_labels
 from metier.errors import CallError
 from metier.tasks.inputs import TEXT, check_items
 from metier.text.given_texts import as_texts
@@ -16,6 +19,12 @@ WRONG = {
     r"budget: found \[\]": lambda: metier.train(ROWS, budget=[]),
     "budget: found True": lambda: metier.train(ROWS, budget=True),
     "found 'nan'": lambda: metier.train(ROWS, budget=float("nan")),
+    "tolerance: .*found nan": lambda: metier.train(ROWS, tolerance=float("nan")),
+    "methods.tfidf_linear.C: .*found inf": lambda: metier.train(
+        ROWS, settings={"methods": {"tfidf_linear": {"C": float("inf")}}}
+    ),
+    "least is a number from 0 to 1; found nan": lambda: expand_soft_labels(np.eye(2), least=float("nan")),
+    "min_confidence is a number from 0 to 1; found nan": lambda: Wanted(min_confidence=float("nan")),
     r"settings are .*found \[\]": lambda: metier.train(ROWS, settings=[]),
     "5: unknown": lambda: metier.train(ROWS, settings={5: 1}),
     "metrics.0: .*found 5": lambda: metier.train(ROWS, metrics=[5]),

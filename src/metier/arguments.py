@@ -1,5 +1,7 @@
 """The arguments of what Python calls: of the right type, or a sentence that says what was found and what is expected."""
 
+import math
+import numbers
 import operator
 import os
 from collections.abc import Iterable, Mapping
@@ -68,10 +70,32 @@ def texts_of(value: Any, name: str) -> tuple[str, ...]:
     return texts
 
 
-def check_text(value: Any, name: str) -> None:
-    """Refuse what is neither a text nor None; raises `WrongTypeError`."""
-    if value is not None and not isinstance(value, str):
-        raise wrong_type(name, value, expected="a str, or None")
+def check_texts(**named: Any) -> None:
+    """Refuse arguments that are neither a text nor None; raises `WrongTypeError`."""
+    for name, value in named.items():
+        if value is not None and not isinstance(value, str):
+            raise wrong_type(name, value, expected="a str, or None")
+
+
+def check_share(value: Any, name: str) -> None:
+    """Refuse what is no number from 0 to 1.
+
+    Raises
+    ------
+    WrongTypeError
+        If it is no number at all.
+    CallError
+        If it is another number, NaN among them.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise wrong_type(name, value, expected="a number from 0 to 1")
+    if not 0 <= float(value) <= 1:
+        raise CallError(f"{name} is a number from 0 to 1; found {value!r}. Give one such as 0.8.")
+
+
+def is_endless(value: Any) -> bool:
+    """Whether it is NaN or infinite, which a setting of any type lets pass."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def check_whole(value: Any, name: str, *, least: int = 0) -> None:

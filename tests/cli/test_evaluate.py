@@ -1,6 +1,7 @@
 """`metier evaluate` on small runs: figures are held against sklearn's and the run's own report."""
 
 import csv
+import io
 import json
 
 import pytest
@@ -150,3 +151,18 @@ def test_where_the_figures_go_is_checked_before_rows_are_answered(run, small_run
         assert sentence in shown.err
         assert "answering" not in shown.err
     assert rows.read_bytes() == (small_runs / "en-test.csv").read_bytes()
+
+
+def test_rows_come_from_stdin_and_figures_go_to_stdout(run, small_runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sent = (small_runs / "en-test.csv").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(sent)))
+    shown = run(small_runs / "runs" / "en", "-", "--output", "-")
+    facts = json.loads(shown.out)
+    assert facts["origin"] == "standard input"
+    assert f"on {facts['rows']} rows of standard input" in shown.err
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(sent)))
+    shown = run(small_runs / "runs" / "en", "-", "--lang", "zh")
+    assert "在 标准输入 的" in shown.out
+    assert "would both write" in run(small_runs / "runs" / "en", "-", "--output", "-", "--json", code=2).out

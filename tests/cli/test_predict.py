@@ -220,6 +220,10 @@ def test_a_missing_text_column_names_those_there_are(ask, tmp_path, unseen):
         (["--input", "absent.csv", "--output", "out.csv"], "absent.csv"),
         (["--input", "in.csv", "--output", "no/folder/out.csv"], "mkdir -p no/folder"),
         (["a text", "--candidate", "majority"], "is not a run"),
+        *(
+            (["a text", "--min-confidence", one], f"'{one}' is no number from 0 to 1")
+            for one in ("nan", "-1", "inf")
+        ),
     ],
 )
 def test_a_wrong_call_is_a_sentence(ask, tmp_path, args, says):
@@ -298,14 +302,14 @@ def test_rows_and_totals_do_not_both_go_to_stdout(ask, tmp_path):
 def test_nothing_on_stdin_is_said(bundle):
     done = ask_rows(bundle, b"")
     assert done.returncode == 1
-    assert b"stdin has no rows" in done.stderr
+    assert b"standard input has no rows" in done.stderr
 
 
 def test_a_file_called_like_a_pipe_does_not_stop_pipes(ask, tmp_path, monkeypatch):
     (tmp_path / "-").write_text("mine")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
     code, _, told = ask("--input", "-", "--output", "-")
-    assert (code, told) == (1, "stdin has no rows. Pipe some in, or name a file with --input.\n")
+    assert (code, told) == (1, "standard input has no rows. Pipe some in, or name a file.\n")
     assert (tmp_path / "-").read_text() == "mine"
 
 
@@ -376,3 +380,18 @@ def test_progress_over_a_file_does_not_count_the_line_of_names(tmp_path):
     for name, n_rows in (("rows.csv", 2), ("rows.jsonl", 3), ("rows.json", None)):
         (tmp_path / name).write_text("a\nb\nc\n")
         assert rows_roughly(tmp_path / name) == n_rows
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_a_fault_in_the_rows_of_stdin_names_standard_input(ask, monkeypatch, form):
+    sent = {"csv": "id,words\n1,a\n2\n", "tsv": "id,text\n1,a\n2,b\n", "jsonl": "id,text\n1,a\n"}[form]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(sent.encode())))
+    code, out, told = ask("--input", "-", "--output", "-", "--format", form)
+    assert (code, out) == ({"csv": 1, "tsv": 2, "jsonl": 1}[form], "")
+    says = {
+        "csv": "standard input, line 3: found 1 field",
+        "tsv": "standard input is delimited by comma, not by tab: the first line is 'id,text'",
+        "jsonl": "standard input is to be read as JSON lines, but it begins with 'i'",
+    }
+    assert says[form] in told
+    assert "/" not in told

@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metier.arguments import check_share
 from metier.bundles import Bundle
 from metier.cli.console import ProgressLines, progress_console
-from metier.cli.pipes import PIPE, file_for_stdout, stdin_as_file, written_like
+from metier.cli.pipes import PIPE, file_for_stdout, how_stdin_is_read, stdin_as_file, written_like
 from metier.cli.speech import spoken
 from metier.data.reading import iterate
 from metier.data.rows import Rows
@@ -48,6 +49,10 @@ class Wanted:
     top: int | None = None
     min_confidence: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.min_confidence is not None:
+            check_share(self.min_confidence, "min_confidence")
+
     def records(self, answers: AnswerBatch) -> list[dict[str, Any]]:
         """Give the answers as plain facts."""
         records = [answers.record(row, self.top) for row in range(len(answers))]
@@ -73,6 +78,7 @@ def answer_file(
     dict
         What was written, how fast, by which methods, and how many rows are for a person.
     """
+    columns = columns | how_stdin_is_read(source, form, columns["delimiter"])
     with stdin_as_file(source, form) as read, file_for_stdout(output, like=read, form=form) as write:
         return _answered_file(model, read, write, columns=columns, wanted=wanted, called=(source, output))
 
@@ -90,8 +96,9 @@ def _answered_file(
     first = next(batches)
     layout = written_like(source, output, encoding=columns["encoding"], delimiter=columns["delimiter"])
     for note in (*first.notes, *layout.notes):
-        said = spoken().told(note).replace(str(source), str(called[0]))
-        progress_console().print(said, markup=False, soft_wrap=True)
+        progress_console().print(
+            spoken().told(note).replace(str(output), str(called[1])), markup=False, soft_wrap=True
+        )
     begun = time.perf_counter()
     with ProgressLines() as listener:
         tally = _answer_rows(

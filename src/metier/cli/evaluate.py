@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,7 @@ from metier.cli.console import (
     print_whole,
     progress_console,
 )
+from metier.cli.pipes import PIPE, how_stdin_is_read, stdin_as_file
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
 from metier.cli.speech import lang_option, spoken
 from metier.data.writing import check_replaceable, write_text
@@ -35,11 +37,20 @@ WEAKEST = 10  # Labels that are listed where there are more.
 
 @click.command(context_settings=HELP, epilog="Example: metier evaluate runs/demo examples/banking77/test.csv")
 @click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
-@click.argument("file", metavar="FILE", type=click.Path())
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="FILE", help="JSON file for all figures and mistakes."
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="JSON file for all figures and mistakes; - for stdout.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file of --output where there is one.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "tsv", "jsonl"]),
+    help="Format of the rows on stdin. Default: by the first line.",
+)
 @text_option
 @click.option(
     "--label", metavar="COLUMN", help="Column with the label. Default: as in training, else inferred."
@@ -56,9 +67,10 @@ WEAKEST = 10  # Labels that are listed where there are more.
 def evaluate(
     *,
     bundle: Path,
-    file: str,
+    file: Path,
     output: Path | None,
     overwrite: bool,
+    form: str | None,
     roles: tuple[str, ...],
     drop_unlabelled: bool,
     threads: int | None,
@@ -71,29 +83,34 @@ def evaluate(
 
     All metrics of the model's task with 95 % intervals, figures by label or type, and how far they are from those of
     the test rows of its run. Columns are found by the names that the training rows had. Rows with labels that the
-    model does not know are counted, and count as wrong.
+    model does not know are counted, and count as wrong. FILE may be - for stdin.
     """
-    if output is not None and output.exists() and not overwrite:
-        raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
-    if output is not None:
-        _check_output(output, Path(file))
+    if output == PIPE and as_json:
+        raise click.UsageError("--output - and --json would both write to stdout; leave out one of them.")
+    if output not in (None, PIPE):
+        _check_output(output, file, overwrite=overwrite)
     model = load_bundle(resolve_bundle(bundle), threads=threads or usable_cores())
-    how |= named_roles(roles)
-    with ProgressLines() as listener:
-        found = measured(model, file, drop_without_label=drop_unlabelled, listener=listener, **how)
-    if output is not None:
-        text = json.dumps(found.facts, ensure_ascii=False, indent=1) + "\n"
+    how |= named_roles(roles) | how_stdin_is_read(file, form, how["delimiter"])
+    with stdin_as_file(file, form) as source, ProgressLines() as listener:
+        found = measured(model, source, drop_without_label=drop_unlabelled, listener=listener, **how)
+    text = json.dumps(found.facts, ensure_ascii=False, indent=1) + "\n"
+    if output == PIPE:
+        print(text, end="", flush=True)
+    elif output is not None:
         write_text(output, text)
     if as_json:
         print_json(found.facts)
         return
-    _print(found, verbose=verbose)
-    if output is not None:
+    # What goes to stdout must be the figures alone.
+    _print(found, progress_console() if output == PIPE else answer_console(), verbose=verbose)
+    if output not in (None, PIPE):
         progress_console().print(Text(spoken()("all figures are in {file}", file=output)), soft_wrap=True)
 
 
-def _check_output(output: Path, file: Path) -> None:
+def _check_output(output: Path, file: Path, *, overwrite: bool) -> None:
     """Check before the rows are answered what can be known of where the figures go."""
+    if output.exists() and not overwrite:
+        raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
     check_replaceable(output)
     if output.exists() and file.exists() and output.samefile(file):
         raise CallError(f"--output would replace {file}, whose rows are measured. Name another file.")
@@ -101,8 +118,8 @@ def _check_output(output: Path, file: Path) -> None:
         raise CallError(f"There is no folder {output.parent} for --output. Make it, or name another.")
 
 
-def _print(found: Evaluation, *, verbose: bool) -> None:
-    facts, console, say = found.facts, answer_console(), spoken()
+def _print(found: Evaluation, console: Console, *, verbose: bool) -> None:
+    facts, say = found.facts, spoken()
     for note in facts["notes"]:
         progress_console().print(Text(say.told(note)), soft_wrap=True)
     score = _written(facts["metrics"][facts["primary_metric"]], facts, facts["primary_metric"])

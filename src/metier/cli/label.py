@@ -13,6 +13,7 @@ from rich.text import Text
 
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, percentage, print_json
+from metier.cli.shares import Share
 from metier.data import Rows, open_writer, read
 from metier.data.weak_labels import (
     LabelModel,
@@ -52,7 +53,7 @@ SHOWN_LABELS = 3
 )
 @click.option(
     "--least",
-    type=click.FloatRange(0, 1),
+    type=Share(),
     default=0.0,
     metavar="P",
     help="Leave rows unlabelled whose label is less probable. Default: 0.",

@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from metier.cli.speech import spoken
 from metier.data.formats.csv import find_layout
 from metier.data.formats.data_file import FORMATS, recognise
 from metier.errors import EmptyDataError
@@ -33,13 +35,21 @@ def stdin_as_file(source: Path, form: str | None) -> Iterator[Path]:
     stream = sys.stdin.buffer
     head = stream.read(HEAD_BYTES)
     if not head.strip():
-        raise EmptyDataError("stdin has no rows. Pipe some in, or name a file with --input.")
+        raise EmptyDataError("standard input has no rows. Pipe some in, or name a file.")
     with tempfile.TemporaryDirectory(prefix="metier-") as folder:
         path = Path(folder) / f"stdin.{form or _format_of(head)}"
         with path.open("wb") as file:
             file.write(head)
             shutil.copyfileobj(stream, file)
         yield path
+
+
+def how_stdin_is_read(source: Path, form: str | None, delimiter: str | None) -> dict[str, Any]:
+    """Give what `data.reading` has to know of stdin: what to call it, and the delimiter that its format states."""
+    if source != PIPE:
+        return {}
+    stated = "\t" if form == "tsv" else None
+    return {"origin": spoken()("standard input"), "delimiter": delimiter or stated}
 
 
 def _format_of(head: bytes) -> str:

@@ -16,6 +16,7 @@ from metier.cli.commands import HELP
 from metier.cli.console import count, duration, percentage, print_json
 from metier.cli.pipes import PIPE
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
+from metier.cli.shares import Share
 from metier.cli.speech import lang_option, spoken
 from metier.errors import CallError, DataError
 from metier.machine import usable_cores
@@ -60,7 +61,7 @@ BATCH_LINES = 256
 )
 @click.option(
     "--min-confidence",
-    type=click.FloatRange(0, 1),
+    type=Share(),
     metavar="X",
     help="Mark answers whose probability is below X, 0 to 1, for a person to look at.",
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier.arguments import check_text, check_whole, texts_of
+from metier.arguments import check_texts, check_whole, texts_of
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
 from metier.data.columns import multi_hot
 from metier.data.columns.column_parsing import split_conversations, structure
@@ -51,6 +51,7 @@ def read(
     label_names: Sequence[str] | None = None,
     repair: bool = False,
     faults: FaultLog | None = None,
+    origin: str | None = None,
     listener: Listener = ignore,
     **columns: str | None,
 ) -> Rows:
@@ -73,6 +74,8 @@ def read(
         Fix what is safe to fix and note it; otherwise it is an error.
     faults : FaultLog, optional
         Collects faults of values instead of raising the first; rows are then read as with repair.
+    origin : str, optional
+        What messages call the source; None: its path, and `the rows` for those in memory.
     listener : Listener
         Called with the number of rows read from a large file.
     **columns : str
@@ -96,7 +99,7 @@ def read(
         If an argument is of another type.
     """
     given = _given(columns)
-    _check_texts(encoding=encoding, delimiter=delimiter, separator=separator)
+    check_texts(encoding=encoding, delimiter=delimiter, separator=separator, origin=origin)
     options = ReadOptions(
         encoding=encoding,
         delimiter=delimiter,
@@ -106,6 +109,7 @@ def read(
         tags=given["spans"],
         repair=repair,
         faults=faults,
+        origin=origin,
     )
     if isinstance(source, Rows):
         kept = {
@@ -117,9 +121,9 @@ def read(
             rows.table, rows.roles, origin=source.origin, notes=source.notes, separator=source.separator
         )
     if not isinstance(source, str | os.PathLike):
-        return _with_roles(table_of(source), given, options, origin="the rows", notes=())
+        return _with_roles(table_of(source), given, options, origin=origin or "the rows", notes=())
     table, notes = _table_of_path(Path(source), options, listener)
-    return _with_roles(table, given, options, origin=str(source), notes=notes)
+    return _with_roles(table, given, options, origin=origin or str(source), notes=notes)
 
 
 def read_alike(
@@ -170,12 +174,13 @@ def iterate(
     delimiter: str | None = None,
     header: bool | None = None,
     repair: bool = False,
+    origin: str | None = None,
     **columns: str | None,
 ) -> Iterator[Rows]:
     """Read rows for prediction in batches, in constant memory.
 
     Only columns of inputs have roles: text, text_pair, question, head, tail and messages. One JSON list and a
-    .parquet.gz are held in memory, as neither can be read in parts.
+    .parquet.gz are held in memory, as neither can be read in parts. `origin` is what messages call the source.
 
     Raises
     ------
@@ -184,19 +189,27 @@ def iterate(
     MissingColumnError
         If a named column does not exist.
     """
-    _check_texts(encoding=encoding, delimiter=delimiter)
+    check_texts(encoding=encoding, delimiter=delimiter)
     check_whole(batch_rows, "batch_rows", least=1)
-    options = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, keep_types=True, repair=repair)
+    options = ReadOptions(
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        keep_types=True,
+        repair=repair,
+        origin=origin,
+    )
     given = _given(columns) | dict.fromkeys((*TARGET_ROLES, "group", "time", "split"), NONE)
     if isinstance(source, str | os.PathLike):
-        batches, origin = _batches_of_path(Path(source), options, batch_rows), str(source)
+        batches, called = _batches_of_path(Path(source), options, batch_rows), str(source)
     else:
         whole = source.table if isinstance(source, Rows) else table_of(source)
         if isinstance(source, Rows):
             given |= {role: given[role] or source.roles.column_of(role) for role in INPUT_ROLES}
         starts = range(0, max(whole.num_rows, 1), batch_rows)
         batches = Batches(whole.slice(start, batch_rows) for start in starts)
-        origin = source.origin if isinstance(source, Rows) else "the rows"
+        called = source.origin if isinstance(source, Rows) else "the rows"
+    origin = origin or called
     notes, first_row = batches.notes, 0
     for table in batches.tables:
         if table.num_rows == 0:
@@ -223,13 +236,8 @@ def _given(columns: dict[str, str | None]) -> dict[str, str | None]:
     for role in columns:
         if role not in roles:
             raise UnknownNameError("role", role, known=roles)
-    _check_texts(**columns)
+    check_texts(**columns)
     return {role: columns.get(role) for role in roles}
-
-
-def _check_texts(**named: Any) -> None:
-    for name, value in named.items():
-        check_text(value, name)
 
 
 def _with_roles(
@@ -292,7 +300,7 @@ def _with_label_columns(table: pa.Table, roles: Roles) -> tuple[pa.Table, Roles,
 def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tuple[pa.Table, tuple[str, ...]]:
     if path.is_dir():
         return _table_of_folder(path, options, listener)
-    file = recognise(path)
+    file = recognise(path, called=options.origin)
     if not _is_large(file):
         batches = _open(file, options, BATCH_ROWS)
         table = _gather(batches.tables)
@@ -341,7 +349,7 @@ def _check_same_shape(folder: Path, paths: list[Path], tables: list[pa.Table]) -
 
 def _batches_of_path(path: Path, options: ReadOptions, batch_rows: int) -> Batches:
     if not path.is_dir():
-        return _open(recognise(path), options, batch_rows)
+        return _open(recognise(path, called=options.origin), options, batch_rows)
     if labelled_texts(path):
         return read_labelled_texts(path, encoding=options.encoding, batch_rows=batch_rows)
     opened = [_open(recognise(each), options, batch_rows) for each in data_files(path)]

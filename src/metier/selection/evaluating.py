@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.arguments import check_text, check_whole
+from metier.arguments import check_texts, check_whole
 from metier.audit.labels import labels_of_rows
 from metier.bundles import Bundle, load_bundle
 from metier.data import Rows, drop_unlabelled, read
@@ -97,7 +97,7 @@ def evaluate(
         If a named column or the bundle does not exist, or an argument is of another type.
     """
     check_whole(random_state, "random_state")
-    check_text(by, "by")
+    check_texts(by=by)
     model = bundle if isinstance(bundle, Bundle) else load_bundle(bundle, threads=threads)
     trained = model.manifest.data.roles
     # Nothing is split here, so no column is to be found for that.

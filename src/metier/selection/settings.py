@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metier import catalogue
+from metier.arguments import is_endless
 from metier.bases.adaptation import faults_of
 from metier.errors import CallError, MetierError, SettingsError, UnknownNameError, suggest
 from metier.evaluation import describe_metric
@@ -47,7 +48,7 @@ ROLES = (
 )
 
 
-class DataSettings(BaseModel, frozen=True, extra="forbid"):
+class DataSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Which rows, and what their columns are for."""
 
     train: str | None = Field(default=None, description="File or folder of training rows.")
@@ -107,7 +108,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     augment_times: int = Field(default=1, ge=1, description="Augmented rows per training row and augmentation.")
 
 
-class CascadeSettings(BaseModel, frozen=True, extra="forbid"):
+class CascadeSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """What the certificate of a cascade guarantees."""
 
     margin: float = Field(
@@ -121,7 +122,7 @@ class CascadeSettings(BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class TrainSettings(BaseModel, frozen=True, extra="forbid"):
+class TrainSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Every setting of `metier train`."""
 
     data: DataSettings = DataSettings()
@@ -131,9 +132,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     order: tuple[str, ...] | None = Field(
         default=None, description="Order of ordinal labels, the lowest first."
     )
-    budget_minutes: float = Field(
-        default=10.0, gt=0, allow_inf_nan=False, description="Time for everything, report included."
-    )
+    budget_minutes: float = Field(default=10.0, gt=0, description="Time for everything, report included.")
     candidates: tuple[str, ...] | None = Field(
         default=None, description="Methods to compare; None: the defaults of the task."
     )
@@ -330,7 +329,11 @@ def _method_faults(name: str, arguments: Any) -> list[str]:
         model(**arguments)
     except ValidationError as error:
         return [_sentence(fault, model, prefix=f"methods.{name}.") for fault in error.errors()]
-    return []
+    return [
+        f"methods.{name}.{key}: should be a finite number; found {value}"
+        for key, value in arguments.items()
+        if is_endless(value)
+    ]
 
 
 def _model_of(method: type) -> type[BaseModel]:
@@ -342,7 +345,7 @@ def _model_of(method: type) -> type[BaseModel]:
         fields[name] = (annotation, parameter.default)
     return create_model(
         f"{method.__name__}Arguments",
-        __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True),
+        __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False),
         **fields,
     )
 

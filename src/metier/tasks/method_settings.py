@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from metier.arguments import is_endless
 from metier.errors import SettingsError
 
 M = TypeVar("M", bound=type)
@@ -30,7 +31,7 @@ KINDS: dict[Any, str] = {
 class MethodSettings(BaseModel):
     """What a method can be set to; a special case adds fields, or others of the same name with another default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
     @classmethod
     def of(cls, method: Any) -> Self:
@@ -57,6 +58,12 @@ class MethodSettings(BaseModel):
             # A value that could be one of several things is faulty once, whatever each of them says.
             names = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors())
             found = [cls._sentence(name, values.get(name)) for name in names]
+        told = {sentence.partition(" ")[0] for sentence in found}
+        found += [
+            cls._sentence(name, value)
+            for name, value in values.items()
+            if is_endless(value) and name not in told
+        ]
         defaults = {name: field.default for name, field in cls.model_fields.items()}
         return found + cls.misfits(defaults | dict(values))
 

@@ -210,6 +210,8 @@ class ReadOptions:
         Labels of rows that were read before; none of them may contain the separator.
     faults : FaultLog, optional
         Collects faults instead of raising the first; rows are then read as with repair.
+    origin : str, optional
+        What messages call the source; None: its path.
     """
 
     encoding: str | None = None
@@ -222,3 +224,4 @@ class ReadOptions:
     keep_types: bool = False
     known_labels: frozenset[str] = frozenset()
     faults: FaultLog | None = None
+    origin: str | None = None

@@ -87,7 +87,9 @@ def find_layout(
     _check_not_json(file, encoding)
     stated = _stated_delimiter(file, encoding)
     skipped = 0 if stated is None else 1
-    if delimiter is None:
+    if delimiter is not None:
+        _check_delimits(file, encoding, delimiter, skipped)
+    else:
         expected = "\t" if file.format == "TSV" else ","
         delimiter = stated or _detect_delimiter(file, encoding, expected)
         if delimiter != expected:
@@ -148,19 +150,41 @@ def _check_not_json(file: DataFile, encoding: str) -> None:
         except ValueError:
             return
         raise UnreadableFileError(
-            f"{file.origin} is named as {file.format}, but it holds JSON. Rename it to end in .jsonl or .json."
+            f"{file.stated}, but it holds JSON. {file.renamed('Rename it to end in .jsonl or .json.', 'jsonl')}"
         )
+
+
+def _check_delimits(file: DataFile, encoding: str, delimiter: str, skipped: int) -> None:
+    """Refuse a delimiter that is nowhere in the first line, where another cuts the rows into columns."""
+    lines = _first_lines(file, encoding)[skipped:]
+    other = _best_delimiter(lines, ",")
+    widths = _widths(lines, other) if other is not None else []
+    if other in (None, delimiter) or set(_widths(lines, delimiter)) != {1} or set(widths) != {widths[0]}:
+        return
+    given, found = (DELIMITERS.get(one, repr(one)) for one in (delimiter, other))
+    raise CallError(
+        f"{file.origin} is delimited by {found}, not by {given}: the first line is {lines[0].strip()[:60]!r}. "
+        f"Leave --delimiter and --format out, or name the {found} with --delimiter."
+    )
+
+
+def _first_lines(file: DataFile, encoding: str) -> list[str]:
+    """Give the first lines; none where they cannot be read, as reading the rows will report the line."""
+    with file.open_text(encoding) as stream:
+        try:
+            return list(
+                itertools.takewhile(bool, (stream.readline(SAMPLE_CHARACTERS) for _ in range(SAMPLE_ROWS)))
+            )
+        except (UnicodeDecodeError, *GZIP_FAULTS):
+            return []
 
 
 def _detect_delimiter(file: DataFile, encoding: str, expected: str) -> str:
     """Give the delimiter that cuts most of the first rows into as many fields as the header, two or more."""
-    with file.open_text(encoding) as stream:
-        try:
-            lines = list(
-                itertools.takewhile(bool, (stream.readline(SAMPLE_CHARACTERS) for _ in range(SAMPLE_ROWS)))
-            )
-        except (UnicodeDecodeError, *GZIP_FAULTS):
-            return expected  # Reading the rows will report the line.
+    return _best_delimiter(_first_lines(file, encoding), expected) or expected
+
+
+def _best_delimiter(lines: list[str], expected: str) -> str | None:
     scores = {}
     for candidate in DELIMITERS:
         widths = _widths(lines, candidate)
@@ -168,7 +192,7 @@ def _detect_delimiter(file: DataFile, encoding: str, expected: str) -> str:
             agreeing = Counter(widths)[widths[0]] / len(widths)
             # A text full of commas may agree by chance, so the file suffix breaks a tie.
             scores[candidate] = (agreeing, candidate == expected, widths[0])
-    return max(scores, key=lambda candidate: scores[candidate]) if scores else expected
+    return max(scores, key=lambda candidate: scores[candidate]) if scores else None
 
 
 def _widths(lines: list[str], delimiter: str) -> list[int]:

@@ -67,16 +67,28 @@ class DataFile:
         A value of `FORMATS`.
     gzipped : bool
         Whether its bytes are compressed with gzip.
+    called : str, optional
+        What messages call it; None: its path.
     """
 
     path: Path
     format: str
     gzipped: bool
+    called: str | None = None
 
     @property
     def origin(self) -> str:
         """The name of the file in messages, as given."""
-        return str(self.path)
+        return self.called or str(self.path)
+
+    @property
+    def stated(self) -> str:
+        """How its format was stated: by its name, or by the user for what has no name of its own."""
+        return f"{self.origin} is {'named' if self.called is None else 'to be read'} as {self.format}"
+
+    def renamed(self, remedy: str, form: str = "that of its rows (csv, tsv, jsonl)") -> str:
+        """Give the remedy for a wrong ending; what has no name of its own has its format from a flag."""
+        return remedy if self.called is None else f"Leave --format out, or give it {form}."
 
     def open(self) -> BinaryIO:
         """Open its bytes, decompressed."""
@@ -97,8 +109,8 @@ class DataFile:
         )
 
 
-def recognise(path: str | os.PathLike[str]) -> DataFile:
-    """Recognise the format of a file by its name and first bytes.
+def recognise(path: str | os.PathLike[str], *, called: str | None = None) -> DataFile:
+    """Recognise the format of a file by its name and first bytes; messages may call it by another name.
 
     Raises
     ------
@@ -117,7 +129,7 @@ def recognise(path: str | os.PathLike[str]) -> DataFile:
         raise UnreadableFileError(
             f"{path} {named}; expected {KNOWN_SUFFIXES}. Rename it after its format{_hint(path)}."
         )
-    file = DataFile(path, FORMATS[suffix[0]], gzipped)
+    file = DataFile(path, FORMATS[suffix[0]], gzipped, called)
     _check_first_bytes(file)
     return replace(file, format="CoNLL") if file.format in ("TSV", "text lines") and _holds_tags(file) else file
 
@@ -214,4 +226,7 @@ def _check_first_bytes(file: DataFile) -> None:
             f"{file.origin} is named .xlsx, but its first bytes say it is {what}. Save it again as .xlsx, or as CSV."
         )
     if file.format not in ("Parquet", "Excel") and found:
-        raise UnreadableFileError(f"{file.origin} is named as {file.format}, but it is {found[0]}. {found[1]}")
+        remedy = (
+            found[1] if file.called is None else "Write it into a file named after its format, and give that."
+        )
+        raise UnreadableFileError(f"{file.stated}, but it is {found[0]}. {remedy}")

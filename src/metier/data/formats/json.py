@@ -31,8 +31,8 @@ def read_json(file: DataFile, *, encoding: str | None, batch_rows: int, keep_typ
     first = _first_character(file, encoding)
     if first not in ("[", "{", ""):
         raise UnreadableFileError(
-            f"{file.origin} is named as {file.format}, but it begins with {first!r}, so it is not JSON. "
-            "Rename it after its format (.csv, .tsv, .txt)."
+            f"{file.stated}, but it begins with {first!r}, so it is not JSON. "
+            + file.renamed("Rename it after its format (.csv, .tsv, .txt).")
         )
     is_list = first == "[" or (first == "{" and not _holds_lines(file, encoding))
     named_list = file.format == "JSON"

@@ -20,6 +20,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from metier.arguments import check_share
 from metier.data.weak_labels.votes import ABSTAINS, Votes
 from metier.errors import CallError
 
@@ -108,7 +109,9 @@ class LabelModel:
             counts = votes.counts()[votes.is_covered]
             shares = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).sum(axis=0) + 1.0
             return np.asarray(shares / shares.sum())
-        if set(self.balance) != set(votes.labels) or min(self.balance.values()) <= 0:
+        if set(self.balance) != set(votes.labels) or not all(
+            0 < share < np.inf for share in self.balance.values()
+        ):
             raise CallError(
                 f"The balance names {', '.join(sorted(self.balance))}; the rules vote for {', '.join(votes.labels)}. "
                 "Give a share above 0 for each of these labels."
@@ -185,6 +188,7 @@ def expand_soft_labels(probabilities: np.ndarray, *, least: float = LEAST) -> So
     least : float, default=0.05
         Less probable labels are dropped; the most probable label of a row always stays.
     """
+    check_share(least, "least")
     kept = probabilities >= least
     kept[np.arange(len(kept)), probabilities.argmax(axis=1)] = True
     shares = np.where(kept, probabilities, 0.0)

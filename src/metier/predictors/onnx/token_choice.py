@@ -52,8 +52,8 @@ class DecodingSettings:
         for name, value in (("max_new_tokens", self.max_new_tokens), ("beams", self.beams)):
             if value < 1:
                 faults.append(f"{name} is {value!r}, expected a whole number above 0")
-        if self.temperature < 0:
-            faults.append(f"temperature is {self.temperature!r}, expected 0 or more")
+        if not 0 <= self.temperature < float("inf"):
+            faults.append(f"temperature is {self.temperature!r}, expected a number, 0 or more")
         if not 0 < self.top_p <= 1:
             faults.append(f"top_p is {self.top_p!r}, expected a number above 0 and up to 1")
         if self.no_repeat_ngram < 0:
