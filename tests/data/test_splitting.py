@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metier.data import near_duplicates, read, split_rows
+from metier.data.splitting import groups_of
 from metier.errors import CallError, DataError, MissingLabelError, RareLabelError
 
 
@@ -223,3 +224,11 @@ def test_no_label_is_held_out_that_training_does_not_have():
         splits = split_rows(read(source), random_state=seed)
         assert set(splits.validation.labels) <= set(splits.train.labels)
         assert set(splits.test.labels) <= set(splits.train.labels)
+
+
+def test_questions_about_one_passage_are_a_group_for_statistics():
+    passages = ["Mount Etna is a volcano.", "The Nile is a river.", "Mount Etna is a volcano."]
+    rows = [{"text": text, "question": f"What is it? {n}", "answers": "is"} for n, text in enumerate(passages)]
+    questions = read(rows, text="text", question="question", answers="answers")
+    assert groups_of(questions).tolist() == [0, 1, 0]
+    assert groups_of(questions.take([0, 1])) is None, "every passage is asked about once"

@@ -10,7 +10,7 @@ References
 .. [1] Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data", 2011.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -275,23 +275,30 @@ def _largest(clusters: Clusters) -> int:
 def groups_of(rows: Rows) -> np.ndarray | None:
     """Give the group of each row, an int ndarray of shape (n_rows,); None where every row is its own.
 
-    Rows of one group resemble one another; figures over them draw whole groups (`metier.evaluation.groups`).
+    Rows of one group resemble one another, and so do questions about one passage where no group is named; figures over
+    them draw whole groups (`metier.evaluation.groups`).
     """
-    if rows.roles.group is None:
+    if rows.roles.group is not None:
+        ids = _groups(rows).ids
+    elif rows.roles.question is not None:
+        ids = _alike(text_keys(rows.texts).tolist())
+    else:
         return None
-    ids = _groups(rows).ids
     return None if len(np.unique(ids)) == len(ids) else ids
 
 
 def _groups(rows: Rows) -> Clusters:
-    firsts: dict[object, int] = {}
-    values = rows.column("group")
-    # A row without a group is a group of its own.
+    return Clusters(_alike(rows.column("group")))
+
+
+def _alike(values: Sequence[Hashable | None]) -> np.ndarray:
+    """Give the number of the first row with the same value for each; one without a value is by itself."""
+    firsts: dict[Hashable, int] = {}
     ids = [
         position if value is None else firsts.setdefault(value, position)
         for position, value in enumerate(values)
     ]
-    return Clusters(np.array(ids, dtype=np.int64))
+    return np.array(ids, dtype=np.int64)
 
 
 def _latest(rows: Rows, clusters: Clusters, shares: np.ndarray) -> np.ndarray:
