@@ -1,12 +1,14 @@
 """How well a budget is kept: real runs over sizes and tasks, on a machine that is idle or has busy neighbours.
 
     python scripts/budgets.py [--data FOLDER] [--neighbours 0,2] [--budget 2m] [--nice N] [--only NAME,...] [--list]
+    python scripts/budgets.py --data FOLDER --whole --neighbours 1
 
 Each line is one run of `metier train` in a process of its own: the share of the budget that it used, what it left out or
 trained on a part of the rows, what it recommends, the candidate that was foretold worst, and the memory that was foretold
 beside the peak. `--neighbours found` starts no neighbours: the machine is as busy as it is found, and the load average
-says how busy. A run that is there already is not repeated, so an interrupted table resumes. `--data` names a folder with
-the whole sets, as for `scripts/results.py`; without it the rows of the examples are as many as they are.
+says how busy. `--whole` takes six whole sets at twelve minutes in the place of the others. A run that is there already is
+not repeated, so an interrupted table resumes. `--data` names a folder with the whole sets, as for `scripts/results.py`;
+without it the rows of the examples are as many as they are.
 """
 
 import argparse
@@ -62,6 +64,14 @@ CASES = (
     Case("financial-2000", "twitter_financial_news/train.csv", 2_000, "3m", (("task", "ordinal"),)),
     Case("pairs-800", "covid_faq/question_pairs.csv", 800, "3m"),
 )
+WHOLE = (
+    Case("banking77", "banking77/train.csv", 0, "12m"),
+    Case("csl", "csl_category_zh/train.csv", 0, "12m"),
+    Case("financial", "twitter_financial_news/train.csv", 0, "12m", (("task", "ordinal"),)),
+    Case("ncbi", "ncbi_disease/train.conll", 0, "12m"),
+    Case("semeval", "semeval2010_task8/train.jsonl", 0, "12m"),
+    Case("xquad", "xquad/test.en.json", 0, "12m"),
+)
 COLUMNS = (
     *("set", "rows", "task", "neighbours (load)", "budget", "used", "share", "left out for time", "on a part of the rows"),
     *("recommended", "foretold worst (s foretold, taken)", "memory (GB foretold, peak)"),
@@ -81,6 +91,7 @@ def main() -> None:
     parser.add_argument("--nice", type=int, default=0, help="how far a run stands back behind others")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--whole", action="store_true", help="six whole sets at twelve minutes")
     parser.add_argument("--list", action="store_true", help="print what has run, and run nothing")
     parser.add_argument("--one", type=json.loads, help="one run, as JSON: what a line of the table starts")
     arguments = parser.parse_args()
@@ -92,7 +103,7 @@ def main() -> None:
     print(written(["---"] * len(COLUMNS)))
     lines = []
     for neighbours in arguments.neighbours.split(","):
-        for case in CASES:
+        for case in WHOLE if arguments.whole else CASES:
             if not only or case.name in only:
                 lines += line(case, neighbours, arguments)
     print(verdict([one for one in lines if one is not None]))

@@ -4,9 +4,9 @@
     python scripts/few_rows.py --print few_rows.jsonl [OTHER.jsonl …]
 
 Training rows are drawn at random among those of the set's most frequent labels, so labels have the shares that they have
-in the set. Everything else is left to `metier.train`: what is held out, what is compared, what is shipped. The regret is how much less accurate the shipped candidate is on the
-test rows than the best one. Runs that the file has already are not repeated. Files of several versions of the program
-are printed side by side.
+in the set. Everything else is left to `metier.train`: what is held out, what is compared, what is shipped. The regret is
+how much less accurate the shipped candidate is on the test rows than the best one. Runs that the file has already are not
+repeated. Files of several versions of the program are printed side by side.
 """
 
 import argparse
