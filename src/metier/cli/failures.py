@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 
+from metier.cli.speech import asked, spoken
 from metier.errors import MetierError
 
 OUR_FAULT, STOPPED, READER_GONE = 3, 130, 141
@@ -45,7 +46,7 @@ def report_failure(failure: BaseException, args: Sequence[str]) -> int:
     if "--json" in args:
         print(json.dumps({"error": {"code": code, "message": sentence}}, ensure_ascii=False), flush=True)
     else:
-        print(sentence, file=sys.stderr, flush=True)
+        print(spoken(asked(args)).error(sentence), file=sys.stderr, flush=True)
     return exit_code
 
 

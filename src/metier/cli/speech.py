@@ -1,11 +1,12 @@
 """The language of what a command prints: `--lang`, else `METIER_LANG`, else English.
 
 What the command line says by itself stands in `zh.yaml` beside this file, what it has in common with the report in that
-of the report. Sentences of other packages are recognised by their templates. Errors stay English.
+of the report. Sentences of other packages are recognised by their templates, and so are errors. What is printed for
+programs (`--json`) stays English.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -31,6 +32,17 @@ def lang_option(help_text: str = "Language of what is printed.") -> Callable[[An
 def _choose(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     chosen = context.meta[CHOSEN] = value or _of_environment()
     return chosen
+
+
+def asked(args: Sequence[str]) -> str | None:
+    """Read the language off a command line that may not be parsed yet, or cannot be: `--lang zh`, else METIER_LANG."""
+    own = [*args[: args.index("--")]] if "--" in args else [*args]
+    for place, word in enumerate(own):
+        name, _, value = word.partition("=")
+        if name == "--lang":
+            value = value or "".join(own[place + 1 : place + 2])
+            return value if value in LANGUAGES else _of_environment()
+    return _of_environment()
 
 
 def _of_environment() -> str | None:

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from metier.report.error_words import say_error
+
 LANGUAGES = ("en", "zh")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -50,7 +52,12 @@ class Words:
             if found is not None:
                 parts = {name: self._part(part) for name, part in found.groupdict().items()}
                 return own.format(**parts) if template else own
-        return sentence
+        return say_error(sentence)
+
+    def error(self, message: str) -> str:
+        """Give an error message; one of the sentences of `told` where no template of an error fits."""
+        said = message if self.language == "en" else say_error(message)
+        return self.told(message) if said == message else said
 
     @property
     def _table(self) -> Mapping[str, Mapping[str, str]]:

@@ -1,0 +1,168 @@
+"""Error messages in the languages of the report.
+
+An error is made of English sentences wherever it is raised. Here its templates are recognised and said again:
+`errors_zh/` has one file for the errors of a few rooms, each a table from an English template to a Chinese one. `{name}`
+is any text, and in Chinese says how to treat it: `{name}` is translated if it is a sentence of ours itself,
+`{name:list}` has its commas changed as well, `{name:lines}` is a list of one fault a line, `{name:word}` is one of the
+`words`. A message of several sentences is put together from the templates that explain most of it. What is of a
+library, of the operating system or of the user's rows stays as it is.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+FOLDER = "errors_zh"
+LONGEST = 20_000  # Characters of a message that is looked up; longer ones quote what is not ours.
+MOST_TOGETHER = 8  # Sentences of one template.
+_SLOT = re.compile(r"\{(\w+)\}")
+_SENTENCE_END = re.compile(r"(?<=[.?!…]) (?=\S)")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Ten times as fast, where it was built.
+_FULL_WIDTH = "。，：；、（）？！"
+
+
+@dataclass(frozen=True)
+class _Template:
+    """An English template, as a pattern, and its Chinese.
+
+    Parameters
+    ----------
+    fixed : tuple of str
+        What every text that fits has between its slots; looked for before the slower pattern is tried.
+    """
+
+    pattern: re.Pattern[str]
+    fixed: tuple[str, ...]
+    own: str
+
+    @property
+    def n_fixed(self) -> int:
+        """The characters between its slots."""
+        return sum(map(len, self.fixed))
+
+    def say(self, text: str) -> str | None:
+        """Give the Chinese of a text, or None where it does not fit."""
+        if not all(piece in text for piece in self.fixed):
+            return None
+        found = self.pattern.fullmatch(text)
+        return None if found is None else self.own.format(**{k: _Slot(v) for k, v in found.groupdict().items()})
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """What stands in a slot; the template says how to treat it."""
+
+    text: str
+
+    def __format__(self, how: str) -> str:
+        if _is_quoted(self.text):
+            return self.text
+        if how == "list":
+            return "、".join(map(say_error, self.text.split(", ")))
+        if how == "lines":
+            return "\n".join(_line(line) for line in self.text.split("\n"))
+        if how == "word":
+            return _tables()[1].get(self.text, self.text)
+        return say_error(self.text)
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether a text is a value in quotes: it is of the user's rows, not of ours."""
+    return len(text) > 1 and text[0] in "'\"" and text[-1] == text[0] and text[0] not in text[1:-1]
+
+
+def say_error(message: str) -> str:
+    """Give an English error message in Chinese.
+
+    Parameters
+    ----------
+    message : str
+        A whole message, or a part of one.
+
+    Returns
+    -------
+    str
+        The message in Chinese; sentences that are not known stay English.
+    """
+    text = message.strip()
+    if not text or len(text) > LONGEST:
+        return message
+    # The faults of a list are sentences of their own, each on its line: the template around them is found first.
+    if "\n" in text:
+        found = _look_up(text)
+        return found[1] if found else "\n".join(map(_line, text.split("\n")))
+    sentences = _SENTENCE_END.split(text)
+    said = [piece for _, piece in _best(sentences)]
+    return message if said == sentences else _joined(said)
+
+
+def _best(sentences: list[str]) -> list[tuple[int, str]]:
+    """Cut a message into pieces of one or more sentences, so that as much of it as possible is fixed text of templates.
+
+    Returns
+    -------
+    list of (int, str)
+        The characters of fixed text, and the translation, of each piece; 0 and the sentence itself where none fits.
+    """
+    best: list[list[tuple[int, str]]] = [[]]
+    for end in range(1, len(sentences) + 1):
+        ways = [[*best[end - 1], (0, sentences[end - 1])]]
+        for start in range(max(0, end - MOST_TOGETHER), end):
+            if found := _look_up(" ".join(sentences[start:end])):
+                ways.append([*best[start], found])
+        best.append(max(ways, key=lambda way: sum(fixed for fixed, _ in way)))
+    return best[-1]
+
+
+def _look_up(text: str) -> tuple[int, str] | None:
+    """Give the first template that fits: how much fixed text it has, and what it says."""
+    for template in _tables()[0]:
+        said = template.say(text)
+        if said is not None:
+            return template.n_fixed, said
+    return None
+
+
+def _joined(sentences: list[str]) -> str:
+    """Put sentences after one another; a space is only after what stayed English."""
+    text = ""
+    for sentence in sentences:
+        gap = " " if text and text[-1] not in _FULL_WIDTH else ""
+        text += gap + sentence
+    return text
+
+
+def _line(line: str) -> str:
+    mark = re.match(r" *(?:- )?", line)
+    head = mark.group() if mark else ""
+    return head + say_error(line[len(head) :])
+
+
+@cache
+def _tables() -> tuple[list[_Template], dict[str, str]]:
+    """Read the templates, those with more fixed text first, and the words."""
+    told: dict[str, str] = {}
+    words: dict[str, str] = {}
+    for file in sorted(files("metier.report").joinpath(FOLDER).iterdir(), key=lambda one: one.name):
+        if file.name.endswith(".yaml"):
+            table = yaml.load(file.read_text(encoding="utf-8"), _LOADER)
+            told |= table.get("told") or {}
+            words |= table.get("words") or {}
+    ranked = sorted(told, key=lambda english: -len(_SLOT.sub("", english)))
+    return [_template(english.strip(), told[english]) for english in ranked], words
+
+
+def _template(english: str, own: str) -> _Template:
+    parts = [part.replace("{{", "{").replace("}}", "}") for part in re.split(r"(?<!\{)\{\w+\}(?!\})", english)]
+    names = re.findall(r"(?<!\{)\{(\w+)\}(?!\})", english)
+    slots = [_slot(name, after=part[-1:]) for name, part in zip(names, parts, strict=False)]
+    whole = "".join(re.escape(part) + slot for part, slot in zip(parts, [*slots, ""], strict=True))
+    return _Template(re.compile(whole, re.S), tuple(filter(None, parts)), own)
+
+
+def _slot(name: str, *, after: str) -> str:
+    """Give the pattern of a slot: what comes right after a word or a sentence is a hint, which may be missing."""
+    return f"(?P<{name}>(?:[ ,;:([].*?)?)" if after.isalnum() or after in ".)" and after else f"(?P<{name}>.*?)"
