@@ -107,7 +107,9 @@ def test_files_are_answered_and_measured_in_chinese(told, small_runs, tmp_path):
 def test_a_flag_wins_over_the_environment(told, small_runs):
     shown = told("check", small_runs / "zh-train.csv", "--lang", "en")
     assert "90 rows, text = message, label = intent (3 labels), Chinese" in shown
-    assert "'fr' 不在可选值之中：'en'、'zh'" in told("check", small_runs / "zh-train.csv", "--lang", "fr", code=2)
+    assert "'fr' 不在可选值之中：'en'、'zh'" in told(
+        "check", small_runs / "zh-train.csv", "--lang", "fr", code=2
+    )
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def _tables() -> tuple[list[_Template], dict[str, str]]:
     words: dict[str, str] = {}
     for file in sorted(files("metier.report").joinpath(FOLDER).iterdir(), key=lambda one: one.name):
         if file.name.endswith(".yaml"):
-            table = yaml.load(file.read_text(encoding="utf-8"), _LOADER)
+            table = yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # noqa: S506  # Both loaders are safe.
             told |= table.get("told") or {}
             words |= table.get("words") or {}
     ranked = sorted(told, key=lambda english: -len(_SLOT.sub("", english)))
@@ -165,4 +165,4 @@ def _template(english: str, own: str) -> _Template:
 
 def _slot(name: str, *, after: str) -> str:
     """Give the pattern of a slot: what comes right after a word or a sentence is a hint, which may be missing."""
-    return f"(?P<{name}>(?:[ ,;:([].*?)?)" if after.isalnum() or after in ".)" and after else f"(?P<{name}>.*?)"
+    return f"(?P<{name}>(?:[ ,;:([].*?)?)" if after.isalnum() or after in (".", ")") else f"(?P<{name}>.*?)"
