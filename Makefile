@@ -18,7 +18,7 @@ WORKERS ?= $(shell echo $$(( $(CORES) < 8 ? $(CORES) : 8 )))
 SERIAL = $$(grep -rl 'mark.serial' tests --include='test_*.py')
 FAST ?= $(addprefix tests/,test_house.py test_user_cache.py text data tasks features report runs bundles)
 
-.PHONY: help setup demo demo-zh test test-fast lint format check prove bench bench-peers clean
+.PHONY: help setup demo demo-zh test test-fast lint format check prove bench bench-peers audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -86,6 +86,9 @@ bench: setup  ## speed against other tools, as ratios in one run
 
 bench-peers: setup  ## environments of the other tools in .bench, one each (10 minutes; one alone with PEERS=setfit)
 	@$(BIN)/python -m benchmarks.peers.environments $(PEERS)
+
+audit: setup  ## known advisories against the packages of constraints.txt (needs a network and pip-audit)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/audit.py
 
 clean:  ## remove what setup made
 	rm -rf $(VENV) .make

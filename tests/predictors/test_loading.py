@@ -3,7 +3,7 @@ import json
 import pytest
 from safetensors import SafetensorError
 
-from metier.errors import BundleError, UnknownNameError
+from metier.errors import BundleError
 from metier.predictors import load_predictor
 from metier.predictors.constant import ConstantPredictor
 from metier.predictors.loading import KINDS, as_bundle_error, read_settings, write_settings
@@ -16,7 +16,7 @@ def test_the_kind_picks_the_class(tmp_path):
 
 def test_an_unknown_kind_gives_the_nearest(tmp_path):
     write_settings(tmp_path, {"kind": "constnat.v1", "name": "x", "labels": ["a", "b"]})
-    with pytest.raises(UnknownNameError, match=r"Did you mean 'constant\.v1'"):
+    with pytest.raises(BundleError, match=r"Did you mean 'constant\.v1'"):
         load_predictor(tmp_path)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from metier.arguments import check_whole, path_of
 from metier.bundles.manifest import MANIFEST_FILE, Manifest, read_manifest
+from metier.bundles.safety import check_files
 from metier.bundles.sealing import verify as verify_seal
-from metier.errors import BundleError, CallError, UnknownNameError, suggest
+from metier.errors import BundleError, CallError, MetierError, UnknownNameError, UnsafeFileError, suggest
 from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
@@ -118,8 +119,23 @@ def load_bundle(path: str | Path, *, threads: int = 1, verify: bool = True) -> B
     """
     check_whole(threads, "threads", least=1)
     folder = resolve_bundle(path)
+    if not verify:
+        check_files(folder)
     manifest = verify_seal(folder) if verify else read_manifest(folder)
+    _check_task(folder, manifest)
     return Bundle(folder, manifest, load_predictor(folder, threads=threads))
+
+
+def _check_task(folder: Path, manifest: Manifest) -> None:
+    """Refuse a manifest whose task this version cannot ask about or answer."""
+    try:
+        _ = manifest.task.input_kind, manifest.task.answer_kind
+    except (KeyError, ValueError) as error:
+        found = str(error) if isinstance(error, MetierError) else f"{type(error).__name__}: {error}"
+        raise BundleError(
+            f"{folder / MANIFEST_FILE} names a task that this release does not know ({found}). "
+            "Install a newer metier, or get the bundle from its source again."
+        ) from error
 
 
 def resolve_bundle(path: str | Path) -> Path:
@@ -145,8 +161,17 @@ def resolve_bundle(path: str | Path) -> Path:
     if (path / MANIFEST_FILE).is_file() or (path / SETTINGS_FILE).is_file():
         return path.resolve()
     if (path / "best").is_dir():
-        return (path / "best").resolve()
+        return _best_of(path)
     raise BundleError(_what_else(path))
+
+
+def _best_of(run: Path) -> Path:
+    best = (run / "best").resolve()
+    if not best.is_relative_to(run.resolve()):
+        raise UnsafeFileError(
+            f"{run / 'best'} leads out of its run, to {best}. Give that folder itself if you trust it."
+        )
+    return best
 
 
 def resolve_candidate(run: str | Path, name: str) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from metier.errors import BundleError
+from metier.regular_files import read_regular
 from metier.tasks.answers import ANSWERS, AnswerKind
 from metier.tasks.inputs import InputKind, input_of
 from metier.tasks.task import TaskRecord
@@ -144,7 +145,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_FILE
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(read_regular(path))
         found = facts.get("format_version") if isinstance(facts, dict) else None
         if isinstance(found, int) and found > FORMAT_VERSION:
             raise BundleError(
@@ -157,10 +158,12 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} has no {MANIFEST_FILE}, so it is not a sealed bundle. "
             "Give a run or a bundle that `metier train` wrote."
         ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BundleError(f"{path} is not JSON ({error}). Get the bundle from its source again.") from None
+    except BundleError:
+        raise
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
         raise BundleError(
             f"{path} is not a manifest ({faults}). Get the bundle from its source again."
         ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is not JSON ({error}). Get the bundle from its source again.") from None

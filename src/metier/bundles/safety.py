@@ -7,13 +7,16 @@ should not be passed on. Allowed kinds are listed, so unknown kinds are refused 
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from numpy.lib import format as npy
 
-from metier.errors import UnsafeFileError
+from metier.errors import BundleError, UnsafeFileError
+from metier.predictors.onnx.external_data import check_no_external_data
+from metier.regular_files import check_regular, open_regular
 
 # Data only: JSON, tensors without code, an ONNX graph, plain text, SentencePiece pieces, NumPy arrays of
 # numbers.
@@ -46,7 +49,7 @@ def walk_files(folder: Path) -> Iterator[Path]:
     Raises
     ------
     UnsafeFileError
-        If a link leads out of the folder, or to another folder.
+        If a link leads out of the folder, or to another folder, or something is neither a folder nor a regular file.
     """
     root = folder.resolve()
     for parent, folders, files in os.walk(folder):
@@ -58,7 +61,20 @@ def walk_files(folder: Path) -> Iterator[Path]:
                     f"{path} is a link to {str(path.readlink())!r}, which is not a file of the bundle. "
                     "Put the file itself there, or remove the link."
                 )
+            check_regular(path)
             yield path
+
+
+def check_files(folder: Path) -> None:
+    """Check that every file below a folder is a regular file that only holds data, without hashing any.
+
+    Raises
+    ------
+    UnsafeFileError
+        If one is not.
+    """
+    for path in walk_files(folder):
+        check_is_data(path)
 
 
 def check_is_data(path: Path) -> None:
@@ -67,9 +83,16 @@ def check_is_data(path: Path) -> None:
     Raises
     ------
     UnsafeFileError
-        If it could run code, or pretends to be another kind of file.
+        If it could run code, or pretends to be another kind of file, or is a graph with weights in other files.
+    BundleError
+        If it is cut off so that this cannot be seen.
     """
-    reason = _suspicion(path)
+    try:
+        reason = _suspicion(path)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise BundleError(f"{path} cannot be read ({error}). Get the bundle from its source again.") from error
+    if reason is None and path.suffix.lower() == ".onnx":
+        check_no_external_data(path)
     if reason:
         raise UnsafeFileError(
             f"{path} is {reason}: loading it could run code. Metier neither writes nor loads such files. "
@@ -80,7 +103,7 @@ def check_is_data(path: Path) -> None:
 def _suspicion(path: Path) -> str | None:
     if path.suffix.lower() not in ALLOWED:
         return f"a {path.suffix or 'nameless'} file, a kind that is not allowed in a bundle"
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(16)
     if path.suffix.lower() == ".npz":
         return _suspicion_of_archive(path)
@@ -92,7 +115,7 @@ def _suspicion(path: Path) -> str | None:
 
 
 def _suspicion_of_array(path: Path) -> str | None:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return _suspicion_of_header(file)
 
 

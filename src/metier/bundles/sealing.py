@@ -13,6 +13,7 @@ from metier.bundles.safety import check_is_data, walk_files
 from metier.bundles.storage import storage_errors
 from metier.errors import BundleError, TamperedBundleError
 from metier.predictors.loading import read_settings
+from metier.regular_files import open_regular
 
 SHOWN_FILES = 5
 
@@ -101,7 +102,7 @@ def _hash_files(folder: Path) -> dict[str, FileFacts]:
         check_is_data(path)
         if name == MANIFEST_FILE:
             continue
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[name] = FileFacts(sha256=digest, size_bytes=path.stat().st_size)
     return files

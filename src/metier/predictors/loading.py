@@ -14,11 +14,22 @@ from typing import Any, Protocol, Self
 
 from safetensors import SafetensorError
 
-from metier.errors import BundleError, MissingExtraError, UnknownNameError
+from metier.errors import (
+    BundleError,
+    CallError,
+    EndpointError,
+    MetierError,
+    MissingExtraError,
+    SettingsError,
+    UnknownNameError,
+    suggest,
+)
 from metier.predictors.onnx.graph_kinds import GRAPH_KINDS
+from metier.regular_files import check_regular, read_regular
 from metier.tasks.answer_batches import AnswerBatch
 
 SETTINGS_FILE = "predictor.json"
+MOST_SHOWN = 500  # Characters of what a library said.
 
 # Old kinds stay here for ever: a bundle outlives the release that wrote it.
 KINDS = {
@@ -77,15 +88,16 @@ def load_predictor(folder: Path, *, threads: int = 1) -> Predictor:
     Raises
     ------
     BundleError
-        If the folder holds no predictor.
-    UnknownNameError
-        If it is of a kind that this version does not know.
+        If the folder holds no predictor, a broken one, or one of a kind that this version does not know.
     MissingExtraError
         If it is of the one kind that answers by torch, and torch is not installed.
     """
     kind = read_settings(folder)["kind"]
     if kind not in KINDS:
-        raise UnknownNameError("predictor kind", kind, known=KINDS)
+        raise BundleError(
+            f"{folder} holds a predictor of kind {kind!r}, which this release does not know."
+            f"{suggest(kind, KINDS)} Install a newer metier, or get the bundle from its source again."
+        )
     try:
         found = pkgutil.resolve_name(KINDS[kind])
     except ModuleNotFoundError as error:
@@ -93,27 +105,64 @@ def load_predictor(folder: Path, *, threads: int = 1) -> Predictor:
         if not KINDS[kind].startswith("metier.transformer"):
             raise
         raise MissingExtraError(f"The predictor {kind}", extra="train") from error
-    predictor: Predictor = found.load(folder, threads=threads)
+    with _load_failures(folder):
+        for path in folder.iterdir():
+            if not path.is_dir():
+                check_regular(path)  # What opens these files would wait for ever at a pipe.
+        predictor: Predictor = found.load(folder, threads=threads)
     return predictor
 
 
+@contextmanager
+def _load_failures(folder: Path) -> Iterator[None]:
+    """Say in one sentence what a folder did that broke while its predictor was loaded, whatever class was raised.
+
+    What the user can cure without another folder passes: a package or an address that is missing.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # A panic of a library in Rust is no `Exception`.
+        if _is_ours(error):
+            raise
+        found = str(error) if isinstance(error, MetierError) else f"{type(error).__name__}: {error}"
+        raise BundleError(
+            f"{folder} cannot be loaded ({found[:MOST_SHOWN]}). Get the bundle from its source again."
+        ) from error
+
+
+def _is_ours(error: BaseException) -> bool:
+    is_of_the_files = isinstance(error, UnknownNameError | SettingsError)
+    return isinstance(error, BundleError | EndpointError | CallError) and not is_of_the_files
+
+
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read `predictor.json` of an exported predictor."""
+    """Read `predictor.json` of an exported predictor.
+
+    Raises
+    ------
+    BundleError
+        If it is missing, is not JSON, or lacks the kind, the name or the labels.
+    """
     path = folder / SETTINGS_FILE
     try:
-        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        settings: Any = json.loads(read_regular(path))
+    except (FileNotFoundError, NotADirectoryError):
         raise BundleError(
             f"{folder} holds no {SETTINGS_FILE}, so it is not a predictor. "
             "Give a run (runs/…) or a bundle that `metier train` wrote."
         ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not JSON ({error}). Take the bundle from its source again.") from None
     if not isinstance(settings, dict) or not isinstance(settings.get("kind"), str):
         raise BundleError(
             f"{path} names no predictor; expected an object with the key 'kind'. "
             "Take the bundle from its source again."
         )
+    labels = settings.get("labels", [])
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise BundleError(f"{path}: 'labels' is not a list of texts. Take the bundle from its source again.")
     return settings
 
 
@@ -133,6 +182,8 @@ def as_bundle_error(folder: Path, fault: str) -> Iterator[None]:
     """
     try:
         yield
+    except BundleError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(
             f"{folder} {fault} ({type(error).__name__}: {error}). Take the folder from its source again."

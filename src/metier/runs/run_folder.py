@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import BundleError, CallError, StorageError
+from metier.regular_files import check_folder
 from metier.runs import stored_answers
 from metier.runs.stored_answers import StoredAnswers
 
@@ -139,11 +140,14 @@ class RunFolder:
         ------
         CallError
             If there is no run at the path.
+        UnsafeFileError
+            If it holds a pipe, a device or a link that leads out of it.
         """
         if not (path / SETTINGS_FILE).exists():
             raise CallError(
                 f"{path} is not a run: it has no settings.yaml. Give the folder that `metier train` printed."
             )
+        check_folder(path)
         return cls(path)
 
     def candidate(self, name: str) -> Path:

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from metier.features.tokenization import batches_by_length, pad, read_tokenizer
 from metier.predictors.loading import read_settings
+from metier.predictors.onnx.external_data import check_no_external_data
 
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
@@ -146,7 +147,16 @@ def longest_row(settings: Mapping[str, Any]) -> int:
 
 
 def open_session(path: Path, *, threads: int) -> onnxruntime.InferenceSession:
-    """Open an ONNX model on the CPU with this many threads, none of which waits by burning a core."""
+    """Open an ONNX model on the CPU with this many threads, none of which waits by burning a core.
+
+    Raises
+    ------
+    UnsafeFileError
+        If it keeps weights in other files.
+    BundleError
+        If it is not an ONNX graph.
+    """
+    check_no_external_data(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
