@@ -1,32 +1,52 @@
 """Write docs/methods/*.md from docstrings, of methods and of ensembles: `python scripts/method_pages.py`.
 
+Beside them it writes what `metier methods` lists without importing a method.
+
 A page that was written by hand stays: only pages that open with the mark below are written. A test compares them
 with what this would write, so a page cannot drift from its method.
 """
 
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 from metier import catalogue
 from metier.fusion.ensemble import ensemble_factory
+from metier.selection.method_facts import line_of
+from metier.tasks.method_contract import Capabilities
 from metier.tasks.task_table import TASKS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "methods"
+LIST = Path(catalogue.__file__).with_name(catalogue.LISTED)
 MARK = "<!-- Written by scripts/method_pages.py from the method's docstring. -->"
 UNDERLINE = re.compile(r"^-{3,}$")
 
 
 def pages() -> dict[Path, str]:
-    """Give the path and text of each page that is written from a docstring."""
-    written = {}
+    """Give the path and text of each page that is written from a docstring, and of the list of them all."""
+    written, listed = {}, {}
     for name in (*catalogue.METHODS, *catalogue.RUN_ENSEMBLES):
         path = DOCS / f"{name.rpartition('.v')[0]}.md"
+        method = (ensemble_factory if name in catalogue.RUN_ENSEMBLES else catalogue.resolve)(name)
+        listed[name] = facts(name, method)
         if not path.exists() or path.read_text("utf-8").startswith(MARK):
-            find = ensemble_factory if name in catalogue.RUN_ENSEMBLES else catalogue.resolve
-            written[path] = page(name, find(name))
+            written[path] = page(name, method)
+    written[LIST] = json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
     return written
+
+
+def facts(name: str, method: Any) -> dict[str, Any]:
+    """What a list tells of one method."""
+    stated, usual = vars(catalogue.capabilities(name)), vars(Capabilities())
+    own = {key: value for key, value in stated.items() if key == "cost" or value != usual[key]}
+    parameters = sections_of(inspect.getdoc(method) or "").get("Parameters", "")
+    return {
+        "line": line_of(method),
+        "capabilities": own,
+        "settings": [list(one) for one in documented(parameters, method)] if parameters else [],
+    }
 
 
 def page(name: str, method: Any) -> str:

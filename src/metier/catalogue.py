@@ -3,7 +3,11 @@
 A default that changes gets a new version; the old row stays, so an old run can be repeated.
 """
 
+import json
 import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from metier.errors import CallError, MissingExtraError, UnknownNameError
@@ -69,6 +73,7 @@ SEARCH, DISTILLATION = "searched.v1", "distilled.v1"  # What `--search` and `--d
 RUN_ENSEMBLES = tuple(name for name in ENSEMBLES if name not in METHODS)
 
 PLUG_INS = "metier.methods"
+LISTED = "listed_methods.json"  # Beside this file.
 # What a run calls of a method; a scikit-learn estimator has all but the export.
 PARTS = ("fit", "predict", "export", "get_params", "set_params", "_get_param_names")
 
@@ -161,6 +166,26 @@ def capabilities(name: str) -> Capabilities:
     if full not in METHODS:
         check_parts(method.capabilities, PLUG_INS, full, vars(Capabilities()))
     return method.capabilities
+
+
+@cache
+def listed() -> Mapping[str, Mapping[str, Any]]:
+    """What lists tell of our methods: `line`, `capabilities` and `settings`, each name, type and meaning.
+
+    It stands in a file that `scripts/method_pages.py` writes, since to ask the methods is to import torch; a test
+    compares the two.
+    """
+    found: dict[str, dict[str, Any]] = json.loads(files("metier").joinpath(LISTED).read_text("utf-8"))
+    return found
+
+
+def stated(name: str) -> Capabilities:
+    """Give `capabilities` for a list: a method of ours is not imported; raises as `resolve` does for any other."""
+    kept = listed().get(full_name(name))
+    if kept is None:
+        return capabilities(name)
+    values = {key: tuple(one) if isinstance(one, list) else one for key, one in kept["capabilities"].items()}
+    return Capabilities(**values | {"cost": CostRank(values["cost"])})
 
 
 def is_ensemble(name: str) -> bool:

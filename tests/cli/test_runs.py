@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,28 @@ def test_methods_of_a_task(ask):
     assert "crf.v1 *" in shown
     assert "conditional random field" in shown
     assert "Did you mean 'ner'" in ask("methods", "--task", "nre", code=2)
+
+
+def test_one_method_is_shown_with_its_settings(ask):
+    shown = ask("methods", "tfidf_linear")
+    assert shown.startswith("tfidf_linear.v1: Word and character n-grams")
+    assert "cost   seconds" in shown
+    assert "unasked: classification" in shown
+    assert "most_ngrams (a whole number above 0, default=250000)" in shown
+    assert {"name", "kind", "meaning"} == set(json.loads(ask("methods", "crf", "--json"))["settings"][0])
+    assert "Did you mean 'tfidf_linear.v1'?" in ask("methods", "tfidf_liner", code=2)
+
+
+def test_methods_are_listed_without_importing_one():
+    code = (
+        "import sys; from metier.cli import program; program.run(sys.argv[1:]); print('torch' in sys.modules)"
+    )
+    for args in ([], ["--task", "classification"], ["encoder"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "methods", *args], capture_output=True, text=True, check=True
+        )
+        assert "encoder.v1" in done.stdout
+        assert done.stdout.endswith("False\n")
 
 
 @pytest.mark.parametrize("content", ["", '{"task": "cl', "{}", "[]"])

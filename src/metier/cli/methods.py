@@ -7,9 +7,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from metier.catalogue import DISTILLATION, SEARCH
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, print_json
-from metier.selection.method_facts import MethodFacts, list_methods
+from metier.errors import CallError
+from metier.selection.method_facts import MethodFacts, list_methods, method_facts, settings_of
 from metier.tasks.method_contract import CostRank
 from metier.tasks.task_table import task_name
 
@@ -22,16 +24,22 @@ COSTS = {
     CostRank.ENSEMBLE: "made of others",
 }
 
+ADDED_BY = {SEARCH: "--search", DISTILLATION: "--distil"}
+
 
 @click.command(context_settings=HELP, epilog="Example: metier methods --task ner")
+@click.argument("name", metavar="[NAME]", required=False)
 @click.option("--task", metavar="NAME", help="Only what this task takes; what it compares unasked has a *.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
-def methods(*, task: str | None, as_json: bool) -> None:
+def methods(*, name: str | None, task: str | None, as_json: bool) -> None:
     """List the methods: what each does, costs and needs.
 
-    Cheap ones stand first. Name some with `metier train --candidates A,B`; what each can be set to stands in
-    docs/methods.
+    Cheap ones stand first. Name some with `metier train --candidates A,B`. With NAME: what this method does and can be
+    set to.
     """
+    if name is not None:
+        _show(name, task, as_json=as_json)
+        return
     task = None if task is None else task_name(task)
     found = list_methods(task)
     if as_json:
@@ -46,16 +54,46 @@ def methods(*, task: str | None, as_json: bool) -> None:
             Text(f"what needs {extra} is not installed: pip install 'metier[{extra}]'"), soft_wrap=True
         )
     if task is None:
-        console.print(Text("next: metier methods --task NAME for those of one task"), soft_wrap=True)
+        next_step = "next: metier methods --task NAME for those of one task, metier methods NAME for one method"
+        console.print(Text(next_step), soft_wrap=True)
     else:
         console.print(Text("* compared unasked; name others with metier train --candidates"), soft_wrap=True)
         if others := ", ".join(one.name for one in found if not one.suits):
             console.print(Text(f"of no stated task: {others}"), soft_wrap=True)
 
 
+def _show(name: str, task: str | None, *, as_json: bool) -> None:
+    """Show one method in short: what it does, costs and needs, of which tasks it is, and its settings."""
+    if task is not None:
+        raise CallError(
+            f"Found the method {name!r} and --task {task}: --task lists methods. Give one of the two."
+        )
+    one, settings = method_facts(name), settings_of(name)
+    if as_json:
+        print_json(_facts(one) | {"settings": [asdict(each) for each in settings]})
+        return
+    console, short = answer_console(), one.name.rpartition(".v")[0]
+    flag = ADDED_BY.get(one.name, f"--candidates {short}")
+    unasked = ", ".join(one.default_of) or f"none; ask for it with metier train {flag}"
+    for line in (
+        f"{one.name}: {one.line}",
+        f"cost   {COSTS[one.cost]}",
+        f"needs  {_needs(one)}",
+        f"tasks that compare it unasked: {unasked}",
+    ):
+        console.print(Text(line), soft_wrap=True)
+    if not settings:
+        console.print(Text("It has no settings."), soft_wrap=True)
+        return
+    console.print(Text(f"settings (--set methods.{short}.NAME=VALUE):"), soft_wrap=True)
+    for each in settings:
+        console.print(Text(f"  {each.name} ({each.kind})" if each.kind else f"  {each.name}"), soft_wrap=True)
+        if each.meaning:
+            console.print(Text(f"      {each.meaning}"), soft_wrap=True)
+
+
 def _facts(one: MethodFacts) -> dict[str, Any]:
-    cost = None if one.cost is None else {"cost_rank": int(one.cost), "cost": COSTS[one.cost]}
-    return asdict(one) | (cost or {"cost_rank": None, "cost": None})
+    return asdict(one) | {"cost_rank": int(one.cost), "cost": COSTS[one.cost]}
 
 
 def _table(found: list[MethodFacts], task: str | None) -> Table:
@@ -65,8 +103,7 @@ def _table(found: list[MethodFacts], task: str | None) -> Table:
     table.add_column("what it does", overflow="fold")
     for one in found:
         mark = " *" if task in one.default_of else ""
-        cost = "–" if one.cost is None else COSTS[one.cost]
-        table.add_row(Text(f"{one.name}{mark}"), cost, _needs(one), Text(one.line))
+        table.add_row(Text(f"{one.name}{mark}"), COSTS[one.cost], _needs(one), Text(one.line))
     return table
 
 

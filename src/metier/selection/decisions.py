@@ -245,7 +245,7 @@ def _tasks_of(name: str) -> list[str]:
     if homes or catalogue.is_ensemble(name):
         return homes
     try:
-        stated = catalogue.capabilities(name)
+        stated = catalogue.stated(name)
     except MissingExtraError:  # The plan drops it with that reason.
         return []
     if stated.baseline is None:

@@ -1,13 +1,14 @@
-"""What a list tells of the methods: what each does, what it costs beside others, and what it needs."""
+"""What a list tells of the methods: what each does, what it costs beside others, and what it needs.
 
-import ast
+Methods of ours are told by what the catalogue lists of them, so that none is imported for it; those of plug-ins are asked.
+"""
+
 import inspect
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
+from typing import Any
 
 from metier import catalogue
-from metier.errors import MissingExtraError
 from metier.fusion.ensemble import ensemble_factory
 from metier.selection.decisions import suits_task
 from metier.tasks.method_contract import CostRank
@@ -24,8 +25,7 @@ class MethodFacts:
         Versioned.
     line : str
         What it does.
-    cost : CostRank or None
-        None where the method cannot be asked, since its extra is missing.
+    cost : CostRank
     base : {"reads", "writes"} or None
         What the pretrained base that it needs has to do.
     extra : str or None
@@ -40,12 +40,21 @@ class MethodFacts:
 
     name: str
     line: str
-    cost: CostRank | None
+    cost: CostRank
     base: str | None
     extra: str | None
     is_installed: bool
     default_of: tuple[str, ...]
     suits: bool | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a method: its name (or several), its type with the default, and what it means."""
+
+    name: str
+    kind: str
+    meaning: str
 
 
 def list_methods(task: str | None = None) -> list[MethodFacts]:
@@ -67,35 +76,49 @@ def list_methods(task: str | None = None) -> list[MethodFacts]:
 
 
 def method_facts(name: str) -> MethodFacts:
-    """Give what a list tells of one method."""
-    extra = catalogue.extra_of(name)
+    """Give what a list tells of one method; a name without a version means its newest.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method; the nearest is named.
+    """
+    name = catalogue.full_name(name)
+    extra, stated = catalogue.extra_of(name), catalogue.stated(name)
     homes = [task for task, row in tasks().items() if name in (*row.candidates, *row.ensembles)]
-    try:
-        stated = catalogue.capabilities(name)
-    except MissingExtraError:
-        return MethodFacts(name, _line_of_source(name), None, None, extra, False, tuple(homes))
     base = None if not stated.needs_base else "writes" if stated.writes else "reads"
-    return MethodFacts(name, _line(name), stated.cost, base, extra, True, tuple(homes))
+    return MethodFacts(name, _line(name), stated.cost, base, extra, _is_installed(extra), tuple(homes))
+
+
+def settings_of(name: str) -> list[Setting]:
+    """Give what one method can be set to; what is not listed is read from its signature."""
+    name = catalogue.full_name(name)
+    if kept := catalogue.listed().get(name):
+        return [Setting(*one) for one in kept["settings"]]
+    parameters = inspect.signature(_made_by(name)).parameters.values()
+    return [
+        Setting(one.name, "" if one.default is one.empty else f"default={one.default!r}", "")
+        for one in parameters
+    ]
+
+
+def _is_installed(extra: str | None) -> bool:
+    own = [package for package, of in catalogue.EXTRAS.items() if of == extra]
+    return all(find_spec(package) is not None for package in own)
 
 
 def _line(name: str) -> str:
+    kept = catalogue.listed().get(name)
+    return line_of(_made_by(name)) if kept is None else str(kept["line"])
+
+
+def _made_by(name: str) -> Any:
+    """Give the class of a method, or the function that builds an ensemble."""
     is_built = catalogue.is_ensemble(name) and name not in catalogue.METHODS
-    found = ensemble_factory(name) if is_built else catalogue.resolve(name)
-    return _sentence(inspect.getdoc(found))
+    return ensemble_factory(name) if is_built else catalogue.resolve(name)
 
 
-def _line_of_source(name: str) -> str:
-    """Read the line of a method whose module cannot be imported here."""
-    module, _, own = catalogue.METHODS.get(name, "").partition(":")
-    place = find_spec(module) if module else None
-    if place is None or place.origin is None:
-        return ""
-    tree = ast.parse(Path(place.origin).read_text(encoding="utf-8"))
-    classes = [one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == own]
-    return _sentence(ast.get_docstring(classes[0]) if classes else None)
-
-
-def _sentence(text: str | None) -> str:
-    """The first paragraph on one line, without the marks of its references."""
-    first = " ".join((text or "").partition("\n\n")[0].split())
+def line_of(method: Any) -> str:
+    """Give the first paragraph of a docstring on one line, without the marks of its references."""
+    first = " ".join((inspect.getdoc(method) or "").partition("\n\n")[0].split())
     return first.replace("`", "").replace(" [1]_", "").replace(" [2]_", "").rstrip(".")
