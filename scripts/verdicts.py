@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import interval_of, measure
+from metier.evaluation.choice_margins import TIED_BELOW
 from metier.evaluation.many_comparisons import compare_with_best
 from metier.evaluation.measure_table import find_measure, metric_name
 from metier.fusion import certify_cascade
 
 GROUP_SIZE, CORRELATION = 10, 0.3
 POPULATION = 40_000
-TOLERANCE, TIED_BELOW = 0.01, 0.1
+TOLERANCE = 0.01
 LEAST_COVERAGE = 0.93
 
 

@@ -133,6 +133,9 @@ def test_a_damaged_report_is_told_and_does_not_hide_other_runs(ask, content):
     found = {one["run"]: one["finished"] for one in json.loads(ask("runs", "list", "--json"))}
     assert found == {"runs/en": False, "runs/zh": True, "runs/stopped": False}
     told = "runs/en/report.json is damaged"
+    assert "damaged report" in ask("runs", "list")
+    assert f"{told}: " in ask("runs", "list")
+    assert "Remove that file" in ask("runs", "show", "runs/en")
     assert told in ask("report", "runs/en", code=1)
     assert told in ask("runs", "compare", "runs/zh", "runs/en", code=1)
     assert told in ask("train", "--resume", "runs/en", code=1)

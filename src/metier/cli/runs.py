@@ -42,7 +42,8 @@ def runs() -> None:
 def list_runs(folder: Path, as_json: bool) -> None:
     """List the runs below FOLDER (default: runs), the latest first.
 
-    An interrupted run is listed as unfinished: `metier train --resume` goes on with it.
+    An interrupted run is listed as unfinished: `metier train --resume` goes on with it. Of a damaged report is said how
+    it is written again.
     """
     found = [] if folder == RUNS and not folder.exists() else find_runs(folder)
     if as_json:
@@ -57,7 +58,9 @@ def list_runs(folder: Path, as_json: bool) -> None:
         table.add_row(*map(Text, _row(run)))
     print_whole(console, table)
     for run in found:
-        if not run.is_finished:
+        if run.damage is not None:
+            console.print(Text(run.damage), soft_wrap=True)
+        elif not run.is_finished:
             done = f"{len(run.done)} candidate{'' if len(run.done) == 1 else 's'} done"
             console.print(Text(f"unfinished, {done}; go on: metier train --resume {run.path}"), soft_wrap=True)
 
@@ -66,7 +69,8 @@ def _row(run: RunFacts) -> list[str]:
     changed = run.changed.astimezone().strftime("%Y-%m-%d %H:%M")
     chosen, report = run.recommended, run.report
     if chosen is None or report is None:
-        return [str(run.path), run.task or "–", "unfinished", "–", "–", "–", size(run.size_bytes), changed]
+        state = "unfinished" if run.damage is None else "damaged report"
+        return [str(run.path), run.task or "–", state, "–", "–", "–", size(run.size_bytes), changed]
     metric = report["primary_metric"]
     score = written(chosen["test"][metric], is_fraction=report["metrics"][metric]["is_fraction"])
     return [
@@ -87,6 +91,7 @@ def _facts(run: RunFacts) -> dict[str, Any]:
     return {
         "run": str(run.path),
         "finished": run.is_finished,
+        "damage": run.damage,
         "changed": run.changed.isoformat(timespec="seconds"),
         "size_bytes": run.size_bytes,
         "task": run.task,
@@ -111,8 +116,11 @@ def show(run: Path, as_json: bool, lang: str | None, verbose: bool) -> None:
         if as_json:
             print_json(_facts(found))
             return
-        done = ", ".join(found.done) or "none yet"
         console = answer_console()
+        if found.damage is not None:
+            console.print(Text(found.damage), soft_wrap=True)
+            return
+        done = ", ".join(found.done) or "none yet"
         console.print(Text(f"{found.path} is unfinished; candidates done: {done}"), soft_wrap=True)
         console.print(Text(f"go on: metier train --resume {known_run(run)}"), soft_wrap=True)
         return

@@ -7,13 +7,9 @@ refit stands here as it stands there, whatever the choice went by.
 from collections.abc import Mapping
 from typing import Any
 
+from metier.evaluation.choice_margins import SAME_COST_RATIO, TIED_BELOW
 from metier.report import numbers as written
 from metier.report.section import Page, answers_of
-
-# With a chance above this of being worse by more than the tolerance, nothing is called tied.
-TIED_BELOW = 0.1
-# Two times within this ratio are the same time: the clock is no finer.
-SAME_COST_RATIO = 1.15
 
 
 def conclusion(page: Page) -> list[str]:

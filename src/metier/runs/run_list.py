@@ -31,6 +31,8 @@ class RunFacts:
         None where it is neither finished nor stated.
     report : dict or None
         The facts of a finished run; None for any other.
+    damage : str or None
+        What is wrong with its report and what to do, where it has one that cannot be read.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class RunFacts:
     done: tuple[str, ...]
     task: str | None
     report: dict[str, Any] | None
+    damage: str | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -76,7 +79,7 @@ def run_facts(path: Path) -> RunFacts:
         If there is no run at the path.
     """
     run = RunFolder.open(known_run(path))
-    report = _report(run)
+    report, damage = _report(run)
     files = [Path(root) / name for root, _, names in os.walk(run.path) for name in names]
     stats = [found for file in files if not file.is_symlink() and (found := _stat(file)) is not None]
     done = sorted(
@@ -89,6 +92,7 @@ def run_facts(path: Path) -> RunFacts:
         tuple(done),
         report["task"] if report else _stated_task(run),
         report,
+        damage,
     )
 
 
@@ -134,12 +138,12 @@ def remove_run(path: Path) -> int:
     return run.size_bytes
 
 
-def _report(run: RunFolder) -> dict[str, Any] | None:
-    """Give the report; one that is damaged is told by the commands that need it."""
+def _report(run: RunFolder) -> tuple[dict[str, Any] | None, str | None]:
+    """Give the report, and what is wrong with one that is damaged."""
     try:
-        return run.report()
-    except BundleError:
-        return None
+        return run.report(), None
+    except BundleError as error:
+        return None, str(error)
 
 
 def _stated_task(run: RunFolder) -> str | None:

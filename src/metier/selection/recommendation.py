@@ -12,14 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier.evaluation import higher_is_better, is_fraction
+from metier.evaluation.choice_margins import SAME_COST_RATIO, TIED_BELOW
 from metier.evaluation.many_comparisons import Against
 from metier.evaluation.measure_table import metric_name
 from metier.selection.scores import Scores
-
-# Two costs within this ratio are the same cost: the better score decides, not the noise of the clock.
-SAME_COST_RATIO = 1.15
-# Chance of being worse by more than the tolerance below which a candidate is called tied.
-TIED_BELOW = 0.1
 
 
 @dataclass(frozen=True)
