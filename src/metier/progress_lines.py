@@ -184,7 +184,7 @@ def _kind(progress: Progress) -> tuple[str, str]:
 def _facts(facts: Mapping[str, float]) -> list[str]:
     # What a choice goes by says again, with its sign turned, what stands beside it under its own name.
     named = {name: value for name, value in facts.items() if not name.endswith(("_score", "_score_error"))}
-    has_others = any(name.startswith("validation_") for name in named)
+    has_others = any("validation_" in name for name in named)
     return [_fact(name, value) for name, value in (named if has_others else facts).items()]
 
 

@@ -131,6 +131,8 @@ def test_the_listener_hears_every_candidate(banking):
     heard = []
     TfidfLinear().fit(texts, labels, listener=heard.append)
     assert [progress.done for progress in heard] == [0, 1, 2, 3, 4]
+    assert heard[-1].facts["inner_validation_accuracy"] > 0.8  # Of training rows that were held out.
+    TfidfLinear().fit(texts[::2], labels[::2], validation=(texts[1::2], labels[1::2]), listener=heard.append)
     assert heard[-1].facts["validation_accuracy"] > 0.8
 
 

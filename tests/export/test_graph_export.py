@@ -220,7 +220,7 @@ class TestChoice:
         report, _ = choose(validation=(rows[0][:50], rows[1][:50]))
         assert report.chosen == "fp32"
         assert report.rows == 50
-        assert "50 rows cannot rule out" in report.why
+        assert report.why.endswith("there are 50, and 599 are needed")
         assert set(report.size_bytes) == {"fp32"}
 
     def test_of_a_sorted_file_rows_of_every_label_are_checked(self, monkeypatch):
@@ -234,6 +234,8 @@ class TestChoice:
     def test_598_rows_are_too_few_even_without_a_flip(self):
         can_prove = {n: EquivalenceCheck.of_labels(["a"] * n, np.zeros(n)).can_prove for n in (597, 598, 599)}
         assert can_prove == {597: False, 598: False, 599: True}
+        assert precision_choice.fewest_to_prove_equal() == 599
+        assert "given none, and 599" in precision_choice.choose_precision({}, None, "auto", None).why
 
     @pytest.fixture
     @staticmethod

@@ -150,7 +150,9 @@ class LinearMethod:
             rows.listener(Progress(what, number, len(settings), unit="settings"))
             trials.append(rows.try_one(setting, splits))
         trials.sort(key=lambda trial: self.ranks(trial.figures), reverse=True)
-        facts = {f"validation_{key}": value for key, value in trials[0].figures.items()}
+        # Parts of the training rows are not the validation rows that candidates are compared on.
+        held = "validation" if rows.validation is not None else "inner_validation"
+        facts = {f"{held}_{key}": value for key, value in trials[0].figures.items()}
         done = Progress(f"{rows.name}: best setting", len(trials), len(settings), unit="tried", facts=facts)
         rows.listener(done)
         return trials

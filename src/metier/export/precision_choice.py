@@ -6,6 +6,8 @@ of accuracy or more, if it flips at most one answer in a hundred, and if it is m
 measured goes into `predictor.json`.
 """
 
+import functools
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import SettingsError
-from metier.evaluation.certification import Equivalence, equivalent, net_loss_upper_bound
+from metier.evaluation.certification import Equivalence, equivalent, net_loss_upper_bound, rows_to_certify
 from metier.machine import describe_machine
 from metier.tasks.answers.kind import as_lists
 
@@ -117,6 +119,12 @@ def can_prove_equal(n_rows: int) -> bool:
     return net_loss_upper_bound(0, 0, min(n_rows, MOST_CHECKED_ROWS)) < MARGIN
 
 
+@functools.cache
+def fewest_to_prove_equal() -> int:
+    """Give the fewest validation rows that can show that INT8 is equal: where not one answer flips."""
+    return next(n_rows for n_rows in itertools.count(rows_to_certify(MARGIN)) if can_prove_equal(n_rows))
+
+
 def int8_answers(n_rows: int) -> int:
     """Give how many answers the making and checking of INT8 costs as much time as: 0 where it cannot be proved equal.
 
@@ -166,11 +174,10 @@ def choose_precision(
     if precision != "auto":
         return ExportReport(precision, f"{precision} was asked for", sizes, machine.instruction_sets)
     if check is None:
-        why = "INT8 needs validation rows for its equivalence check"
-        return ExportReport("fp32", why, sizes, machine.instruction_sets)
+        return ExportReport("fp32", _cannot_prove(0), sizes, machine.instruction_sets)
     n_rows = len(check.items)
     if not check.can_prove:
-        return ExportReport("fp32", _too_few(n_rows), sizes, machine.instruction_sets, rows=n_rows)
+        return ExportReport("fp32", _cannot_prove(n_rows), sizes, machine.instruction_sets, rows=n_rows)
     correct = {
         kind: check.is_correct(build(path, kind, machine.cores).predict(check.items)).astype(np.int64)
         for kind, path in graphs.items()
@@ -206,6 +213,16 @@ def _without_labels(
         why = f"INT8 answers {differing} of {len(typical)} typical rows otherwise than fp32"
         return "fp32", why, differing / len(typical)
     return "int8", asked, differing / len(typical)
+
+
+def _cannot_prove(n_rows: int) -> str:
+    found = (
+        "this training was given none" if n_rows == 0 else f"there {'is' if n_rows == 1 else 'are'} {n_rows:,}"
+    )
+    return (
+        f"INT8 is kept where validation rows prove it equal to fp32 within {MARGIN * 100:g} points: {found}, and "
+        f"{fewest_to_prove_equal():,} are needed"
+    )
 
 
 def _too_few(n_rows: int) -> str:
