@@ -184,8 +184,10 @@ def stated(name: str) -> Capabilities:
     kept = listed().get(full_name(name))
     if kept is None:
         return capabilities(name)
-    values = {key: tuple(one) if isinstance(one, list) else one for key, one in kept["capabilities"].items()}
-    return Capabilities(**values | {"cost": CostRank(values["cost"])})
+    values: dict[str, Any] = {
+        key: tuple(one) if isinstance(one, list) else one for key, one in kept["capabilities"].items()
+    }
+    return Capabilities(**{**values, "cost": CostRank(values["cost"])})
 
 
 def is_ensemble(name: str) -> bool:
