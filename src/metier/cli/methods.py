@@ -64,10 +64,7 @@ def methods(*, name: str | None, task: str | None, as_json: bool) -> None:
 
 def _show(name: str, task: str | None, *, as_json: bool) -> None:
     """Show one method in short: what it does, costs and needs, of which tasks it is, and its settings."""
-    if task is not None:
-        raise CallError(
-            f"Found the method {name!r} and --task {task}: --task lists methods. Give one of the two."
-        )
+    _check_alone(name, task)
     one, settings = method_facts(name), settings_of(name)
     if as_json:
         print_json(_facts(one) | {"settings": [asdict(each) for each in settings]})
@@ -90,6 +87,13 @@ def _show(name: str, task: str | None, *, as_json: bool) -> None:
         console.print(Text(f"  {each.name} ({each.kind})" if each.kind else f"  {each.name}"), soft_wrap=True)
         if each.meaning:
             console.print(Text(f"      {each.meaning}"), soft_wrap=True)
+
+
+def _check_alone(name: str, task: str | None) -> None:
+    if task is not None:
+        raise CallError(
+            f"Found the method {name!r} and --task {task}: --task lists methods. Give one of the two."
+        )
 
 
 def _facts(one: MethodFacts) -> dict[str, Any]:
