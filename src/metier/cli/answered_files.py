@@ -29,6 +29,8 @@ from metier.tasks.answers import AnswerKind
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 REVIEW = "needs_review"
+NOT_ANSWERED = "not_answered"
+PARSED_PARTS = frozenset({"head", "tail", "messages"})  # Roles whose values are parsed while rows are read.
 # Files whose cells hold one value each.
 FLAT = frozenset({".csv", ".tsv", ".txt", ".xlsx"})
 ONE_LINE_A_ROW = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
@@ -44,10 +46,13 @@ class Wanted:
         How many labels or texts to list; None: none.
     min_confidence : float or None
         Answers that are less probable are marked for a person; None: none is.
+    safe_csv : bool
+        Whether cells of CSV that a spreadsheet would take for formulas are written as text.
     """
 
     top: int | None = None
     min_confidence: float | None = None
+    safe_csv: bool = False
 
     def __post_init__(self) -> None:
         if self.min_confidence is not None:
@@ -92,7 +97,11 @@ def _answered_file(
     wanted: Wanted,
     called: tuple[Path, Path],
 ) -> dict[str, Any]:
-    batches = with_columns(model.manifest.data.roles, functools.partial(_begun, source), **columns)
+    begin = functools.partial(with_columns, model.manifest.data.roles, functools.partial(_begun, source))
+    if not PARSED_PARTS.isdisjoint(model.input_kind.parts):
+        for _ in begin(**columns):
+            pass  # A value that cannot be read stops here, before the first answer and not after half of them.
+    batches = begin(**columns)
     first = next(batches)
     layout = written_like(source, output, encoding=columns["encoding"], delimiter=columns["delimiter"])
     for note in (*first.notes, *layout.notes):
@@ -104,7 +113,9 @@ def _answered_file(
         tally = _answer_rows(
             model,
             chain([first], batches),
-            open_writer(output, encoding=layout.encoding, delimiter=layout.delimiter),
+            open_writer(
+                output, encoding=layout.encoding, delimiter=layout.delimiter, safe_cells=wanted.safe_csv
+            ),
             wanted=wanted,
             total=rows_roughly(source),
             listener=listener,
@@ -119,6 +130,7 @@ def _answered_file(
         "answered_by": dict(tally.answered_by.most_common()),
         "columns": list(tally.added.values()),
         **({} if wanted.min_confidence is None else {"needs_review": tally.to_review}),
+        **({"not_answered": tally.not_answered} if model.input_kind.parts else {}),
     }
 
 
@@ -130,16 +142,25 @@ def _begun(source: Path, **columns: Any) -> Iterator[Rows]:
 
 @dataclass
 class Tally:
-    """What was answered: rows by the method that answered them, the columns that were added, and marked rows."""
+    """What was answered: rows by the method that answered them, the columns that were added, and marked rows.
+
+    Parameters
+    ----------
+    to_review : int
+        Rows that are marked for a person.
+    not_answered : int
+        Rows that lack a part of the question.
+    """
 
     answered_by: Counter[str] = field(default_factory=Counter)
     added: dict[str, str] = field(default_factory=dict)
     to_review: int = 0
+    not_answered: int = 0
 
     @property
     def rows(self) -> int:
-        """How many rows were answered."""
-        return self.answered_by.total()
+        """How many rows were written."""
+        return self.answered_by.total() + self.not_answered
 
 
 def _answer_rows(
@@ -156,13 +177,13 @@ def _answer_rows(
     keeps_nested = FLAT.isdisjoint(writer.path.suffixes)
     with writer:
         for batch in batches:
-            answers = model.predict(model.input_kind.from_rows(batch))
-            records = wanted.records(answers)
-            tally.added = tally.added or _free_names(batch, records[0])
+            records = _records(model, batch, wanted, is_first=not tally.added)
+            tally.added = tally.added or _free_names(batch, max(records, key=len))
             writer.write(
                 _with_answers(batch, records, tally.added, model.answer_kind, keeps_nested=keeps_nested)
             )
-            tally.answered_by.update(answers.answered_by)
+            tally.not_answered += sum(record.get(NOT_ANSWERED) is not None for record in records)
+            tally.answered_by.update(one["answered_by"] for one in records if not one.get(NOT_ANSWERED))
             tally.to_review += sum(record.get(REVIEW, False) for record in records)
             # A rough total must not end the step before its last row.
             expected = total if total is not None and tally.rows < total else None
@@ -170,6 +191,29 @@ def _answer_rows(
             listener(Progress(what, tally.rows, expected, facts={"rows_per_second": speed}))
     listener(Progress(what, tally.rows, tally.rows))
     return tally
+
+
+def _records(model: Bundle, batch: Rows, wanted: Wanted, *, is_first: bool) -> list[dict[str, Any]]:
+    """Answer the rows of a batch; one that lacks a part of the question has empty answers and the reason.
+
+    Raises
+    ------
+    MissingSideError, MissingLabelError
+        If none of the first rows can be asked: then the columns are wrong, and not the rows.
+    """
+    faults = model.input_kind.row_faults(batch)
+    asked = [position for position in range(len(batch)) if position not in faults]
+    if faults and not asked and is_first:
+        model.input_kind.from_rows(batch)
+    given = batch.take(asked) if faults else batch
+    answered = wanted.records(model.predict(model.input_kind.from_rows(given))) if asked else []
+    if not model.input_kind.parts:
+        return answered
+    found = iter(answered)
+    return [
+        {NOT_ANSWERED: reason} if (reason := faults.get(position)) else next(found) | {NOT_ANSWERED: None}
+        for position in range(len(batch))
+    ]
 
 
 def rows_roughly(source: Path) -> int | None:
@@ -213,12 +257,13 @@ def _with_answers(
             "Give its first row every column, null where it has no value."
         )
     for key, name in names.items():
-        values = [record[key] for record in records]
+        values = [record.get(key) for record in records]
         # Labels are not keys of a struct: a mapping is written as JSON, and so is a list where cells are flat.
         if any(isinstance(value, dict) or (isinstance(value, list) and not keeps_nested) for value in values):
-            values = [json.dumps(value, ensure_ascii=False) for value in values]
+            values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
         parts = kind.nested_columns.get(key) if keeps_nested else None
-        table = table.append_column(name, pa.array(values, type=_nested(parts) if parts else None))
+        stated = _nested(parts) if parts else pa.string() if key == NOT_ANSWERED else None
+        table = table.append_column(name, pa.array(values, type=stated))
     return table
 
 

@@ -11,7 +11,7 @@ import click
 from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidate
-from metier.cli.answered_files import REVIEW, Wanted, answer_file
+from metier.cli.answered_files import NOT_ANSWERED, REVIEW, Wanted, answer_file
 from metier.cli.commands import HELP
 from metier.cli.console import count, duration, percentage, print_json
 from metier.cli.pipes import PIPE
@@ -65,6 +65,11 @@ BATCH_LINES = 256
     metavar="X",
     help="Mark answers whose probability is below X, 0 to 1, for a person to look at.",
 )
+@click.option(
+    "--safe-csv",
+    is_flag=True,
+    help="In CSV and TSV, put an apostrophe before cells that a spreadsheet would take for formulas.",
+)
 @lang_option()
 @click.option("--stream", is_flag=True, help="Show a generated text piece by piece, as the model generates it.")
 @click.option(
@@ -89,6 +94,7 @@ def predict(  # One parameter an option, as click hands them over.
     roles: tuple[str, ...],
     top: int | None,
     min_confidence: float | None,
+    safe_csv: bool,
     lang: str | None,
     stream: bool,
     threads: int | None,
@@ -102,6 +108,9 @@ def predict(  # One parameter an option, as click hands them over.
     added after them. A CSV file keeps its encoding and its delimiter.
 
     --min-confidence keeps every answer, and adds needs_review: true where a person should look.
+
+    Where a question has several parts, a row without one of them has an empty answer, and its not_answered says why;
+    the others are answered, and the exit code stays 0.
     """
     _check_call(texts, source, output, stream=stream)
     if output == PIPE and as_json:
@@ -110,7 +119,7 @@ def predict(  # One parameter an option, as click hands them over.
         raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
     folder = resolve_bundle(bundle) if candidate is None else resolve_candidate(bundle, candidate)
     model = load_bundle(folder, threads=threads or (usable_cores() if source else 1))
-    wanted = Wanted(top, _checked(min_confidence, model))
+    wanted = Wanted(top, _checked(min_confidence, model), safe_csv)
     if source is not None and output is not None:
         columns = how | named_roles(roles) | ({"text": text} if text else {})
         facts = answer_file(model, source, output, columns=columns, wanted=wanted, form=form)
@@ -245,6 +254,9 @@ def _print_facts(facts: dict[str, Any]) -> None:
             say("answered {shares}; new columns: {columns}", shares=", ".join(shares), columns=columns),
             file=file,
         )
+    if facts.get("not_answered"):
+        part = {"rows": count(facts["not_answered"]), "column": NOT_ANSWERED}
+        print(say("not answered: {rows} rows; {column} says why", **part), file=file)
     if "needs_review" in facts:
         part = {
             "rows": count(facts["needs_review"]),

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ from metier.data.formats.conll_lines import conll_lines
 from metier.data.formats.data_file import FORMATS
 from metier.data.formats.excel import ExcelSheet
 from metier.errors import CallError, DataError, StorageError
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 class _Form(Protocol):
@@ -148,6 +152,7 @@ def open_writer(
     spans: str = "spans",
     encoding: str = "utf-8",
     delimiter: str | None = None,
+    safe_cells: bool = False,
 ) -> TableWriter:
     """Open a file to write rows to, in the format of its suffix. Use it with `with`.
 
@@ -163,22 +168,31 @@ def open_writer(
         The columns for CoNLL.
     encoding, delimiter : str, optional
         Of CSV and TSV. Default: UTF-8, and a comma or a tab.
+    safe_cells : bool, default=False
+        Of CSV and TSV: put an apostrophe before texts that a spreadsheet would take for formulas. In Excel a text is
+        always written as a text.
 
     Raises
     ------
     CallError
-        If no format has that suffix.
+        If no format has that suffix, or cells are to be safe in one that needs it not.
     """
     path = Path(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     gzipped = suffixes[-1:] == [".gz"]
     suffix = (suffixes[-2:-1] if gzipped else suffixes[-1:]) or [""]
     kind = FORMATS.get(suffix[0])
+    if safe_cells and kind not in ("CSV", "TSV", "Excel"):
+        raise CallError(
+            f"Only spreadsheets take cells for formulas, and {path} is not for them. Leave --safe-csv out, or write CSV."
+        )
     if kind == "Parquet" and not gzipped:
         return TableWriter(path, _Parquet)
     if kind in ("CSV", "TSV"):
         sign = delimiter or ("," if kind == "CSV" else "\t")
-        return TableWriter(path, lambda partial, schema: _Csv(partial, schema, gzipped, sign, encoding))
+        return TableWriter(
+            path, lambda partial, schema: _Csv(partial, schema, gzipped, sign, encoding, safe_cells)
+        )
     if kind == "JSON lines":
         return TableWriter(path, lambda partial, schema: _JsonLines(partial, schema, gzipped))
     if kind == "Excel" and not gzipped:
@@ -225,9 +239,12 @@ class _TextFile:
 
 
 class _Csv:
-    def __init__(self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str, encoding: str):
+    def __init__(
+        self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str, encoding: str, safe_cells: bool
+    ):
         _check_flat(schema, "CSV and TSV")
         self._schema = schema
+        self._safe_cells = safe_cells
         self._file = _TextFile(path, gzipped, encoding)
         self._plain = csv.writer(self._file.text, delimiter=delimiter, lineterminator="\n")
         # Python quotes a field with the line end it writes, but not one with a bare carriage return.
@@ -243,11 +260,18 @@ class _Csv:
             self._write_record(record)
 
     def _write_record(self, record: Sequence[str]) -> None:
+        if self._safe_cells:
+            record = [f"'{value}" if is_formula(value) else value for value in record]
         writer = self._quoted if any("\r" in value for value in record) else self._plain
         writer.writerow(record)
 
     def close(self) -> None:
         self._file.close()
+
+
+def is_formula(value: str) -> bool:
+    """Whether a spreadsheet may take a cell for a formula: by its first character, unless it is a number."""
+    return value.startswith(FORMULA_STARTS) and NUMBER.fullmatch(value) is None
 
 
 def _check_flat(schema: pa.Schema, what: str) -> None:

@@ -105,8 +105,9 @@ class ExcelSheet:
     def __init__(self, path: Path, names: Sequence[str]):
         self._path, self._names, self._n_rows = path, names, 1
         self._book = _openpyxl(f"Writing {path.name.removesuffix('.partial')}").Workbook(write_only=True)
+        self._new_cell = pkgutil.resolve_name("openpyxl.cell:WriteOnlyCell")
         self._sheet = self._book.create_sheet("rows")
-        self._sheet.append(list(names))
+        self._sheet.append([self._cell(name) for name in names])
 
     def write(self, records: Sequence[Sequence[Any]]) -> None:
         """Add rows.
@@ -123,11 +124,19 @@ class ExcelSheet:
             )
         for record in records:
             try:
-                self._sheet.append(list(record))
+                self._sheet.append([self._cell(value) for value in record])
             except ValueError as error:
                 raise DataError(
                     f"A sheet cannot hold {record!r:.60} ({error}). Write JSON lines (.jsonl) instead."
                 ) from None
+
+    def _cell(self, value: Any) -> Any:
+        """Give a value as a cell takes it; a text stays a text where it looks like a formula or an error."""
+        if not isinstance(value, str) or not value.startswith(("=", "#")):
+            return value
+        cell = self._new_cell(self._sheet, value)
+        cell.data_type = "s"
+        return cell
 
     def close(self) -> None:
         """Write the file."""

@@ -27,6 +27,7 @@ class Conversation(InputKind):
     optional_keys: ClassVar[tuple[str, ...]] = ("text",)
     noun: ClassVar[str] = "a conversation"
     roles: ClassVar[tuple[str, ...]] = ("messages",)
+    parts: ClassVar[tuple[str, ...]] = ("messages",)
 
     @property
     def example(self) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class InputKind(Protocol):
         What a question is, in words: `a text`.
     roles : tuple of str
         The roles besides the text that make a row a question of this form.
+    parts : tuple of str
+        The roles without which a row is no question; empty where any text is one.
     example : Any
         A question of this form, answered once before the first caller's.
     chinese_example : Any
@@ -40,6 +42,7 @@ class InputKind(Protocol):
     noun: ClassVar[str]
     optional_keys: ClassVar[tuple[str, ...]] = ()
     roles: ClassVar[tuple[str, ...]] = ()
+    parts: ClassVar[tuple[str, ...]] = ()
 
     @property
     def example(self) -> Any:
@@ -66,6 +69,16 @@ class InputKind(Protocol):
     def fault(self, item: Any) -> str | None:
         """Give what is wrong with one question from a terminal or a request, in a sentence; None: nothing is."""
         ...
+
+    def row_faults(self, rows: "Rows") -> dict[int, str]:
+        """Give why rows cannot be asked, in a clause, by their positions: a part of the question is empty."""
+        faults: dict[int, str] = {}
+        for role in self.parts if set(self.roles) <= rows.roles.named.keys() else ():
+            name = rows.roles.column_of(role)
+            for position, value in enumerate(rows.column(role)):
+                if not value or (isinstance(value, str) and not value.strip()):
+                    faults.setdefault(position, f"{name!r} is empty")
+        return faults
 
     def tags(self, tags: "Tags") -> "Tags":
         """Tell scikit-learn that `X` is a list of mappings."""

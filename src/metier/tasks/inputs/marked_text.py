@@ -33,6 +33,7 @@ class MarkedText(InputKind):
     optional_keys: ClassVar[tuple[str, ...]] = TYPES
     noun: ClassVar[str] = "two marked parts of a text"
     roles: ClassVar[tuple[str, ...]] = ("head", "tail")
+    parts: ClassVar[tuple[str, ...]] = ("text", *ENTITIES)
 
     @property
     def example(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class TwoTexts(InputKind):
     keys: ClassVar[tuple[str, ...]] = SIDES
     noun: ClassVar[str] = "a pair of texts"
     roles: ClassVar[tuple[str, ...]] = ("text_pair",)
+    parts: ClassVar[tuple[str, ...]] = SIDES
 
     @property
     def example(self) -> dict[str, str]:

@@ -27,6 +27,7 @@ class PassageQuestion(InputKind):
     keys: ClassVar[tuple[str, ...]] = SIDES
     noun: ClassVar[str] = "a question about a passage"
     roles: ClassVar[tuple[str, ...]] = ("question",)
+    parts: ClassVar[tuple[str, ...]] = ("question", "text")
 
     @property
     def example(self) -> dict[str, str]:

@@ -53,6 +53,10 @@ class TextOrPair(InputKind):
         """Give what is wrong with one question, in a sentence; None: nothing is."""
         return self.of(item).fault(item)
 
+    def row_faults(self, rows: "Rows") -> dict[int, str]:
+        """Give which rows of pairs have one text alone."""
+        return (TEXT if rows.roles.text_pair is None else PAIR).row_faults(rows)
+
     def tags(self, tags: "Tags") -> "Tags":
         """Tell scikit-learn that `X` is a list of texts."""
         return TEXT.tags(tags)
