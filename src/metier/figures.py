@@ -28,6 +28,11 @@ def count(number: float) -> str:
     return f"{round(number):,}"
 
 
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a count with its noun: `1 row`, `1,204 rows`; a plural that is not made with an s is given."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def duration(seconds: float) -> str:
     """Write a duration: `< 0.1 s`, `0.3 s`, `12 s`, `6 min`, `1 min 30 s`, `2 h 05 min`."""
     if seconds < 9.95:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, positions_of, shorten
+from metier.audit.finding import MOST_EXAMPLES, Finding, positions_of, shorten
 from metier.data.columns.column_parsing import REPAIRS
 from metier.data.columns.value_faults import FaultKind, FaultLog
+from metier.figures import count_of
 
 # Noun for the values of a role, and the name of its finding.
 _NOUNS = {

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, examples_of, positions_of
 from metier.data.rows import Rows
 from metier.data.splitting import tie_of
 from metier.errors import MOST_NAMED
+from metier.figures import count_of
 
 ID_DISTINCT_FRACTION = 0.98
 # Labels of which most are on one row only.

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from metier.audit.finding import Finding, Severity, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, Severity, examples_of, positions_of
 from metier.data.rows import Rows
+from metier.figures import count_of
 from metier.text import normalise
 from metier.text.duplicates import Clusters
 

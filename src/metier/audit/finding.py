@@ -87,8 +87,3 @@ def shorten(text: str) -> str:
     """Give the start of a text on one line."""
     line = " ".join(text[: 2 * EXAMPLE_CHARACTERS].split())
     return line if len(line) <= EXAMPLE_CHARACTERS else line[: EXAMPLE_CHARACTERS - 1] + "…"
-
-
-def count_of(number: int, noun: str) -> str:
-    """Write a count with its noun: `1 row`, `1,204 rows`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

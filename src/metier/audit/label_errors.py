@@ -22,8 +22,9 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, examples_of, positions_of
 from metier.data.rows import Rows
+from metier.figures import count_of
 from metier.tasks.inputs import TEXT, input_of_rows
 from metier.text import segment
 

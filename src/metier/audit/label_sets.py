@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, examples_of, positions_of
 from metier.audit.labels import FEW_ROWS, MOST_NAMED, ROWS_TO_SPLIT, labels_of_rows
 from metier.data.columns.label_lists import SEPARATORS, WIDE
 from metier.data.rows import Rows
+from metier.figures import count_of
 
 MERGED_ROWS = 3  # Fewer may be slips; the check of rare labels reports them.
 

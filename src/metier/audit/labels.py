@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from metier.audit.columns import id_labels
-from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, examples_of, positions_of
 from metier.data.columns.spans import decode
 from metier.data.rows import Rows
+from metier.figures import count_of
 from metier.tasks.answers import ANSWERS
 from metier.tasks.classification import DROWNING_FRACTION
 

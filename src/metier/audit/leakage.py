@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from metier.audit.finding import MOST_EXAMPLES, Finding, count_of, examples_of, positions_of
+from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
 from metier.data.rows import Rows, Texts
 from metier.data.splitting_columns import positions_by_split
+from metier.figures import count_of
 from metier.text.duplicates import near_duplicates, text_keys
 
 MOST_ROWS_FOR_NEAR = 500_000

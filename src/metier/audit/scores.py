@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from metier.audit.finding import Finding, Severity, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, Severity, examples_of, positions_of
 from metier.data.rows import Rows
+from metier.figures import count_of
 
 FAR = 3.0  # Tukey's outer fences: this many interquartile ranges beyond the quartiles.
 FEWEST_ROWS = 20  # With fewer the quartiles are too noisy.

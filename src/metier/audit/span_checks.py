@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from metier.audit.finding import Finding, Severity, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, Severity, examples_of, positions_of
 from metier.audit.texts import ENCODER_TOKENS, estimate_tokens
 from metier.data.rows import Rows
+from metier.figures import count_of
 
 OVERLAP_FRACTION = 0.25  # Fraction of a window shared with the next one.
 UNSPACED_FROM = "\u0e00"  # From Thai on, scripts have no spaces between words, so an edge cannot be checked.

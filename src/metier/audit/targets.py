@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, examples_of, positions_of
 from metier.audit.labels import check_missing
 from metier.data.columns.role_inference import LABELLED_PAIRS
 from metier.data.filtering import drop_unlabelled
 from metier.data.rows import Rows
 from metier.errors import DataError, TooFewLabelsError
+from metier.figures import count_of
 from metier.tasks.task_table import infer_task, load_task
 from metier.text import normalise
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from metier.audit.finding import Finding, count_of, examples_of, positions_of
+from metier.audit.finding import Finding, examples_of, positions_of
 from metier.data.rows import Rows
+from metier.figures import count_of
 from metier.text import LanguageMix, has_han, has_words
 
 ENCODER_TOKENS = 512  # Input length of common encoders.

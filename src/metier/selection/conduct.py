@@ -108,6 +108,8 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     comparison.train_candidates(plan)
     with phase("out-of-fold answers"):
         comparison.answer_folds(plan.methods)
+    unanswered = comparison.out_of_fold.notes
+    _announce(comparison, unanswered)
     comparison.build_ensembles(plan.ensembles)
     gained = gain_notes(comparison)
     _announce(comparison, gained)
@@ -124,7 +126,14 @@ def finish(run: RunFolder, begun: Begun) -> Run:
         comparison.measure_again(decisions.task.items(splits.test))
     with phase("predicting the test rows"):
         report = _report(comparison, recommendation, begun, splits.test)
-    report["data"]["notes"] += [*task_notes, *begun.prepared.notes, *splits.notes, *reasons, *gained]
+    report["data"]["notes"] += [
+        *task_notes,
+        *begun.prepared.notes,
+        *splits.notes,
+        *reasons,
+        *unanswered,
+        *gained,
+    ]
     report |= plain(study.facts(splits.test))
     close_trackers(trackers, report)
     return _close(comparison, report, recommendation)

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from metier.classical import TfidfLinear
 from metier.data import read
 from metier.progress import ignore
+from metier.report.words import Words
 from metier.runs.run_folder import Entry, RunFolder
 from metier.selection.execution.out_of_fold import ENOUGH_ROWS, SPLIT, OutOfFold, answers_of
 from metier.tasks import Classification
@@ -134,6 +135,24 @@ def test_a_method_that_fails_on_a_fold_is_left_with_its_validation_answers(folde
     one.answer(Entry("fails.v1"), Fails(), settled=False, left=forever)
     assert not one.is_answered_by("fails.v1")
     assert "no luck" in (folder.path / "train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("n_alone", "says"), [(0, "no training row can be answered"), (3, "remembers.v1 has no")]
+)
+def test_one_group_of_most_rows_is_said(folder, n_alone, says):
+    """All rows in one group leave no fold; a few others are too few to learn from."""
+    groups = [0] * (40 - n_alone) + list(range(1, n_alone + 1))
+    rows = [
+        {"text": f"word{row} item{7 * row}", "label": LABELS[row % 2], "customer": str(group)}
+        for row, group in enumerate(groups)
+    ]
+    answers = over(folder, read(rows, text="text", label="label", group="customer"), rows_of(10, start=40))
+    answers.answer(Entry("remembers.v1"), Fails(), settled=False, left=forever)
+    assert len(answers.notes) == 1
+    assert answers.notes[0].startswith(says)
+    assert f"{40 - n_alone} of 40 training rows are of one group by the column 'customer'" in answers.notes[0]
+    assert "条训练样本中有 " in Words("zh").told(answers.notes[0])
 
 
 def test_enough_validation_rows_need_no_others(folder):

@@ -13,7 +13,7 @@ References
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,8 @@ from sklearn.base import clone
 from metier.bases.precision import trained_in
 from metier.data.folding import Fold, folds_of
 from metier.data.rows import Rows
+from metier.data.splitting import units_of
+from metier.figures import count_of
 from metier.progress import Listener, Progress, ignore
 from metier.runs.run_folder import Entry, RunFolder, plain
 from metier.runs.stored_answers import StoredAnswers, joined
@@ -33,6 +35,8 @@ SPLIT = "out_of_fold"
 # With as many validation rows, more would hardly change a choice.
 ENOUGH_ROWS = 1_000
 FOLDS = 4
+# With a larger part of the rows in one group, the model of its fold learns from few rows.
+MOST_TOGETHER_FRACTION = 0.5
 
 
 @dataclass
@@ -49,6 +53,8 @@ class OutOfFold:
         That models are trained in.
     random_state : int
     listener : Listener
+    failed : list of str
+        Candidates that could not be trained on a fold.
     """
 
     run: RunFolder
@@ -58,6 +64,7 @@ class OutOfFold:
     precision: str
     random_state: int
     listener: Listener
+    failed: list[str] = field(default_factory=list, init=False)
 
     @cached_property
     def folds(self) -> list[Fold]:
@@ -65,6 +72,31 @@ class OutOfFold:
         if len(self.validation) >= ENOUGH_ROWS:
             return []
         return folds_of(self.train, FOLDS, random_state=self.random_state)
+
+    @property
+    def notes(self) -> list[str]:
+        """Say where there should be answers and are none, and why: the choice then stands on fewer rows."""
+        if len(self.validation) >= ENOUGH_ROWS:
+            return []
+        if not self.folds:
+            why = "none is earlier than others" if self.train.roles.time is not None else self._held_together
+            return [f"no training row can be answered out of fold: {why}"]
+        why = f", as {self._held_together}" if self._largest > MOST_TOGETHER_FRACTION * len(self.train) else ""
+        return [
+            f"{name} has no out-of-fold answers: it could not be trained on a fold{why}" for name in self.failed
+        ]
+
+    @cached_property
+    def _largest(self) -> int:
+        """How many rows the largest group of rows that stay together has."""
+        return int(np.bincount(units_of(self.train)[0].ids).max())
+
+    @property
+    def _held_together(self) -> str:
+        """Say how many rows stay together, and by what."""
+        column = self.train.roles.group
+        together = "are near duplicates" if column is None else f"are of one group by the column {column!r}"
+        return f"{self._largest:,} of {count_of(len(self.train), 'training row')} {together}"
 
     @cached_property
     def rows(self) -> Rows:
@@ -118,6 +150,7 @@ class OutOfFold:
                 parts.append(self._of_fold(fold, self._unfitted(method, entry, settled=settled)))
             except Exception:  # A fold may lack what all rows have; the candidate itself is trained and stays.
                 self.run.log(f"{entry.name}: no out-of-fold answers:\n{traceback.format_exc()}")
+                self.failed.append(entry.name)
                 return
             needed = (time.monotonic() - start) / (number + 1) * (len(self.folds) - number - 1)
         self.run.save_answers(entry.name, SPLIT, joined(parts))
