@@ -38,9 +38,11 @@ MetierError
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 
 MOST_NAMED = 5  # Of what may be hundreds, a message names so many and counts the rest.
+LONGEST_QUOTED = 80  # Characters of a value in a message: what was sent can be megabytes long.
 
 
 class MetierError(Exception):
@@ -217,6 +219,7 @@ class MissingSideError(DataError):
     code = "missing_side"
 
     def __init__(self, row: int, side: str, *, origin: str):
+        self.side = side
         super().__init__(
             f"A pair needs two texts, but row {row} of {origin} has no {side!r}. Fill it in, or remove the row."
         )
@@ -361,9 +364,18 @@ class InterruptedRunError(MetierError):
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Give ` Did you mean 'x'?` for the nearest known name, or an empty string; a version may be left out."""
+    if len(name) > LONGEST_QUOTED:  # No slip of the keys, and comparing takes time and memory by its length.
+        return ""
     names = list(known)
     folded = {candidate.casefold().rpartition(".v")[0]: candidate for candidate in names}
     folded |= {candidate.casefold(): candidate for candidate in names}
     folded.pop("", None)
     nearest = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     return f" Did you mean {folded[nearest[0]]!r}?" if nearest else ""
+
+
+def quoted(value: object) -> str:
+    """Give a value as Python writes it, at most about `LONGEST_QUOTED` characters, without writing all of it first."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxlong = short.maxother = LONGEST_QUOTED
+    return short.repr(value)[: 2 * LONGEST_QUOTED]

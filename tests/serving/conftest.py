@@ -6,8 +6,9 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 
+from metier.serving import ServingSettings
+from metier.serving.server import Server
 from metier.tasks.answer_batches import Answers
 
 LABELS = ("card_arrival", "refund", "换卡")
@@ -32,10 +33,10 @@ class TaughtAnswers:
 
 
 @contextmanager
-def running(app):
+def running(app, settings):
     """Serve an app on a free port with a real server; give a client of it."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = Server(app, settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -58,8 +59,8 @@ def start():
     """Start a real server over an app and give a client of it once the model is loaded."""
     with ExitStack() as stack:
 
-        def _start(app, *, until=200):
-            client = stack.enter_context(running(app))
+        def _start(app, settings=None, *, until=200):
+            client = stack.enter_context(running(app, settings or ServingSettings()))
             wait_until(lambda: client.get("/readyz").status_code == until)
             return client
 

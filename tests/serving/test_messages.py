@@ -6,8 +6,8 @@ import pytest
 
 from metier.errors import BaseModelError, DataError, EndpointError
 from metier.serving import ServingSettings, build_app
-from metier.serving.messages import read_request
 from metier.serving.refusals import RefusalError
+from metier.serving.request_reading import read_request
 from metier.tasks.inputs import CONVERSATION, MARKED_TEXT, PAIR, QUESTION, TEXT
 
 SETTINGS = ServingSettings()
@@ -66,14 +66,15 @@ def test_no_field_is_ignored(kind, body, code, field):
 @pytest.mark.parametrize(
     ("kind", "body", "code", "field"),
     [
-        (PAIR, {"text": "a", "text_pair": " "}, "missing_side", "text"),
+        (PAIR, {"text": "a", "text_pair": " "}, "missing_side", "text_pair"),
         (
             QUESTION,
             {"rows": [{"question": "a", "passage": "b"}, {"question": "", "passage": "b"}]},
             "missing_side",
-            "rows.1",
+            "rows.1.question",
         ),
         (MARKED_TEXT, {"text": "Acme won", "head": [0, 4], "tail": [0, 4]}, "bad_request", "text"),
+        (MARKED_TEXT, {"text": "Acme won", "head": [0, True], "tail": [5, 8]}, "bad_request", "text"),
     ],
 )
 def test_a_question_that_no_model_could_answer_has_the_code_of_its_error(kind, body, code, field):

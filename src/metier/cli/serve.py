@@ -2,6 +2,8 @@
 
 import functools
 import ipaddress
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -15,13 +17,22 @@ from metier.machine import usable_cores
 from metier.serving import ServingSettings, run_server
 from metier.serving.access_log import AccessForm, show_access_log
 from metier.serving.engine import Answering
+from metier.serving.traffic import Stopped
+
+# What bounds memory and waiting; `threads` and `access_log` have other defaults here.
+LIMITS = [name for name in ServingSettings.model_fields if name not in ("threads", "access_log")]
 
 
-def _limit(flag: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give the flag of one of the service's limits: its default and its help stand in the settings."""
-    field = ServingSettings.model_fields[flag.removeprefix("--").replace("-", "_")]
-    least = click.IntRange(min=1)
-    return click.option(flag, type=least, default=field.default, show_default=True, help=field.description)
+def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command a flag for each limit of the service: its default and its help stand in the settings."""
+    bounds = ServingSettings.model_json_schema()["properties"]
+    for name in reversed(LIMITS):
+        field = ServingSettings.model_fields[name]
+        of = click.IntRange(min=bounds[name]["minimum"])
+        flag = "--" + name.replace("_", "-")
+        add = click.option(flag, type=of, default=field.default, show_default=True, help=field.description)
+        command = add(command)
+    return command
 
 
 @click.command(context_settings=HELP, epilog="Example: metier serve runs/demo --port 8000")
@@ -39,8 +50,7 @@ def _limit(flag: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     type=click.IntRange(min=1),
     help="Requests answered at the same time, one core each. Default: all cores.",
 )
-@_limit("--max-rows")
-@_limit("--max-characters")
+@_limits
 @click.option(
     "--access-log",
     type=click.Choice(get_args(AccessForm)),
@@ -55,36 +65,49 @@ def serve(  # One parameter an option, as click hands them over.
     host: str,
     port: int,
     threads: int | None,
-    max_rows: int,
-    max_characters: int,
     access_log: AccessForm,
     as_json: bool,
+    **limits: int,
 ) -> None:
     """Serve a trained model over HTTP.
 
     POST /v1/predict answers one text or several; with "stream": true a generative model streams its text as
     server-sent events. /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. The log
     names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
-    the running requests are answered.
+    the running requests are answered; new ones get 503 meanwhile.
     """
     folder = resolve_bundle(bundle)
-    settings = ServingSettings(
-        threads=threads or usable_cores(),
-        max_rows=max_rows,
-        max_characters=max_characters,
-        access_log=access_log,
+    settings = ServingSettings.model_validate(
+        {"threads": threads or usable_cores(), "access_log": access_log, **limits}
     )
     show_access_log()
     # One thread a request: a pool of threads inside each answer would only take cores from the other requests.
     load = functools.partial(load_bundle, folder, threads=1)
-    run_server(
+    stopped = run_server(
         load,
         host=host,
         port=port,
         settings=settings,
         when_ready=functools.partial(_say_ready, host=host, as_json=as_json),
     )
-    progress_console().print("Stopped; all running requests were answered.")
+    progress_console().print(_stop_line(stopped), markup=False, soft_wrap=True)
+    if stopped.is_busy:
+        # A model that still loads or answers, for nobody, must not hold the process; it may not survive its end either.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _stop_line(stopped: Stopped) -> str:
+    refused = f" {_requests(stopped.n_refused)} that came later got 503." if stopped.n_refused else ""
+    if not stopped.n_dropped:
+        return f"Stopped; all running requests were answered.{refused}"
+    dropped = f"{_requests(stopped.n_dropped)} got 503 instead of an answer, because the time to stop was over"
+    return f"Stopped; {dropped}. {_requests(stopped.n_finished)} got an answer.{refused}"
+
+
+def _requests(number: int) -> str:
+    return f"{count(number)} request" + ("" if number == 1 else "s")
 
 
 def _say_ready(model: Answering, url: str, *, host: str, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """The HTTP service over a bundle. Imports neither torch nor scikit-learn, so it starts fast and stays small."""
 
 from metier.serving.app import build_app
-from metier.serving.engine import ServingSettings
 from metier.serving.process import run_server
+from metier.serving.settings import ServingSettings
 
 __all__ = ["ServingSettings", "build_app", "run_server"]

@@ -1,6 +1,7 @@
 """The service: a model, its limits and counts, and the endpoints of the table in `serving.endpoints`."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -8,12 +9,15 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from metier.bundles import Bundle
+from metier.serving.bodies import Bodies
 from metier.serving.endpoints import Service, endpoints
 from metier.serving.endpoints.docs_page import add_docs_page
-from metier.serving.engine import Answering, Engine, ServingSettings
+from metier.serving.engine import Answering, Engine
 from metier.serving.metrics import Metrics
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
+from metier.serving.settings import ServingSettings
+from metier.serving.traffic import Traffic
 
 
 def build_app(
@@ -38,7 +42,7 @@ def build_app(
         Called with the reason why loading failed; afterwards every request and `/readyz` get 503 with it.
     """
     settings = settings or ServingSettings()
-    engine, metrics = Engine(load, settings), Metrics()
+    engine, metrics, traffic, bodies = Engine(load, settings), Metrics(), Traffic(), Bodies(settings)
 
     async def start() -> None:
         try:
@@ -54,14 +58,17 @@ def build_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(start())
         yield
-        await loading
+        loading.cancel()  # Nobody waits for a model that nobody will ask.
+        with contextlib.suppress(asyncio.CancelledError):
+            await loading
         engine.stop()
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(RequestMiddleware, metrics=metrics, access_log=settings.access_log)
+    app.state.traffic, app.state.bodies, app.state.engine = traffic, bodies, engine
+    app.add_middleware(RequestMiddleware, metrics=metrics, traffic=traffic, access_log=settings.access_log)
     add_refusals(app)
     add_docs_page(app)
-    service = Service(engine, metrics, settings)
+    service = Service(engine, metrics, settings, traffic, bodies)
     for endpoint in endpoints():
         endpoint.add_to(app, service)
     return app

@@ -2,42 +2,30 @@
 
 A predictor is plain code that keeps a core busy, so it runs in threads of its own and the event loop stays free
 to refuse, to say that it is alive, and to be measured. The queue before the threads is bounded: a caller who
-would wait too long is refused at once, while memory stays where it was.
+would wait too long is refused at once, while memory stays where it was. A request is answered in small batches, so
+that the thread is free again soon after a caller has hung up.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from typing import Any, Protocol, runtime_checkable
 
-from pydantic import BaseModel, Field
-
 from metier.bundles import Bundle
-from metier.serving.access_log import AccessForm
+from metier.serving.answer_threads import AnswerThreads
 from metier.serving.refusals import RETRY_AFTER, RefusalError
+from metier.serving.request_reading import count_characters
+from metier.serving.settings import ServingSettings
 from metier.tasks.answer_batches import AnswerBatch
+from metier.tasks.answers import AnswerKind
+from metier.tasks.answers.written_text import WrittenText
 from metier.tasks.inputs import TEXT, InputKind
 
-
-class ServingSettings(BaseModel, frozen=True, extra="forbid"):
-    """Limits of a service, which bound its memory and waiting time."""
-
-    threads: int = Field(default=1, ge=1, description="Requests answered at the same time, each on one core.")
-    max_waiting: int = Field(
-        default=64, ge=0, description="Requests that may wait for a thread; the next gets 503."
-    )
-    max_rows: int = Field(default=1_000, ge=1, description="Most texts in one request.")
-    max_characters: int = Field(default=100_000, ge=1, description="Most characters in one text.")
-    max_body_bytes: int = Field(default=8_000_000, ge=1, description="Most bytes of a request's body.")
-    stop_timeout_seconds: int = Field(
-        default=30, ge=0, description="Time that running requests get to finish on shutdown."
-    )
-    access_log: AccessForm = Field(
-        default="off", description="Log a line for each request: `json`, `common` or `off`."
-    )
+# One batch takes at most a few seconds of the slowest method; a longer text is a batch of its own.
+BATCH_ROWS, BATCH_CHARACTERS = 32, 20_000
 
 
 class Answering(Protocol):
@@ -55,6 +43,16 @@ class AsksOtherThanTexts(Protocol):
     @property
     def input_kind(self) -> InputKind:
         """The form of its questions."""
+        ...
+
+
+@runtime_checkable
+class AnswersInForm(Protocol):
+    """What names the form of its answers, as a bundle does."""
+
+    @property
+    def answer_kind(self) -> AnswerKind:
+        """The form of its answers."""
         ...
 
 
@@ -98,8 +96,7 @@ class Engine:
         self.failure: Exception | None = None
         self._load = load
         self._settings = settings
-        self._taken = 0
-        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="metier-answer")
+        self._threads = AnswerThreads(settings.threads)
 
     @property
     def input_kind(self) -> InputKind:
@@ -116,6 +113,17 @@ class Engine:
         """Versioned name of what answers; raises what `check_ready` does."""
         model = self.check_ready()
         return model.name if isinstance(model, Named) else "model"
+
+    @property
+    def takes_blanks(self) -> bool:
+        """Whether white space alone is a question: not to what writes; raises what `check_ready` does."""
+        model = self.check_ready()
+        return not isinstance(model, AnswersInForm) or not isinstance(model.answer_kind, WrittenText)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread loads or answers at this moment."""
+        return self._threads.n_taken > 0
 
     @staticmethod
     def _kind_of(model: Answering) -> InputKind:
@@ -140,7 +148,7 @@ class Engine:
             return model
 
         try:
-            self.model = await asyncio.get_running_loop().run_in_executor(self._threads, load)
+            self.model = await asyncio.wrap_future(self._threads.submit(load))
         except Exception as failure:
             self.failure = failure
             raise
@@ -166,11 +174,13 @@ class Engine:
         return self.model
 
     def stop(self) -> None:
-        """Let the threads finish what they have begun."""
-        self._threads.shutdown(wait=True)
+        """Let the threads end once they have done what they do; nobody waits for them."""
+        self._threads.stop()
 
-    async def answer(self, items: Sequence[Any]) -> tuple[AnswerBatch, float]:
-        """Answer items, and say how many milliseconds the model took.
+    async def answer(self, items: Sequence[Any]) -> tuple[list[AnswerBatch], float]:
+        """Answer items in batches, and say how many milliseconds the model took.
+
+        Cancelled, it answers no further batch.
 
         Raises
         ------
@@ -179,17 +189,20 @@ class Engine:
         """
         model = self.check_ready()
         self._check_room()
+        is_over = threading.Event()
 
-        def ask() -> tuple[AnswerBatch, float]:
-            begun = time.perf_counter()
-            answers = model.predict(items)
-            return answers, 1000 * (time.perf_counter() - begun)
+        def ask() -> tuple[list[AnswerBatch], float]:
+            begun, answered = time.perf_counter(), []
+            for batch in _batches(items):
+                if is_over.is_set():
+                    break
+                answered.append(model.predict(batch))
+            return answered, 1000 * (time.perf_counter() - begun)
 
-        self._taken += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+            return await asyncio.wrap_future(self._threads.submit(ask))
         finally:
-            self._taken -= 1
+            is_over.set()
 
     def stream(self, item: Any) -> AsyncGenerator[str]:
         """Begin to answer an item piece by piece; once the client disconnects, the model stops generating.
@@ -217,22 +230,28 @@ class Engine:
             finally:
                 loop.call_soon_threadsafe(pieces.put_nowait, None)
 
-        self._taken += 1
         # The thread is taken until it has noticed, however soon the caller is gone.
-        writing = self._threads.submit(write)
-        writing.add_done_callback(lambda _: loop.call_soon_threadsafe(self._give_back))
-        return _read_pieces(pieces, writing, is_over)
-
-    def _give_back(self) -> None:
-        self._taken -= 1
+        return _read_pieces(pieces, self._threads.submit(write), is_over)
 
     def _check_room(self) -> None:
-        if self._taken >= self._settings.threads + self._settings.max_waiting:
+        if self._threads.n_taken >= self._settings.threads + self._settings.max_waiting:
             message = (
                 f"{self._settings.max_waiting:,} requests are waiting already. "
                 "Ask again in a second, send several texts in one request, or serve with more --threads."
             )
             raise RefusalError(503, "busy", message, headers=RETRY_AFTER)
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Give the items in batches of few rows and few characters, in their order."""
+    start, characters = 0, 0
+    for position, item in enumerate(items):
+        size = count_characters(item)
+        if position > start and (position - start == BATCH_ROWS or characters + size > BATCH_CHARACTERS):
+            yield items[start:position]
+            start, characters = position, 0
+        characters += size
+    yield items[start:]
 
 
 async def _read_pieces(

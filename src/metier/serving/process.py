@@ -4,11 +4,12 @@ import signal
 import socket
 from collections.abc import Callable
 
-import uvicorn
-
 from metier.errors import CallError
 from metier.serving.app import build_app
-from metier.serving.engine import Answering, ServingSettings
+from metier.serving.engine import Answering
+from metier.serving.server import Server
+from metier.serving.settings import ServingSettings
+from metier.serving.traffic import Stopped
 
 
 def run_server(
@@ -18,8 +19,8 @@ def run_server(
     port: int = 8000,
     settings: ServingSettings | None = None,
     when_ready: Callable[[Answering, str], None] = lambda model, url: None,
-) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests in flight are finished before it returns.
+) -> Stopped:
+    """Serve until SIGTERM or Ctrl-C; requests in flight are finished before it returns, a model still loading is not.
 
     Parameters
     ----------
@@ -31,6 +32,11 @@ def run_server(
         The limits.
     when_ready : callable
         Called with the loaded model and the address, once a request can be answered.
+
+    Returns
+    -------
+    Stopped
+        What became of the requests that were there then.
 
     Raises
     ------
@@ -50,21 +56,20 @@ def run_server(
         server.should_exit = True
 
     app = build_app(load, settings, when_ready=lambda model: when_ready(model, url), when_failed=failed)
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # Warnings go to stderr; stdout is for our output.
-        access_log=False,  # Ours has the id of the request, and no address of a caller.
-        server_header=False,
-        timeout_graceful_shutdown=settings.stop_timeout_seconds,
-    )
-    server = uvicorn.Server(config)
+    server = Server(app, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn stops gracefully, then raises the signal again for the previous handler, which is this one: being
-        # asked to stop is not a failure.
-        signal.signal(number, lambda *_: None)
+        # asked to stop is not a failure. Before uvicorn has a handler of its own, this one stops it.
+        signal.signal(number, lambda *_: _ask_to_stop(server))
     server.run(sockets=[listening])
     if failures:
         raise failures[0]
+    traffic = server.traffic
+    return Stopped(traffic.n_finished, traffic.n_refused, traffic.n_dropped, app.state.engine.is_busy)
+
+
+def _ask_to_stop(server: Server) -> None:
+    server.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:

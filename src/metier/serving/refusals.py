@@ -10,11 +10,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from metier.errors import EndpointError, MetierError, RequestError
+from metier.errors import EndpointError, MetierError, RequestError, quoted
 from metier.serving.request_ids import current_request_id
 
 # Seconds until a caller should retry; a queue of one-row requests is empty by then.
 RETRY_AFTER = {"Retry-After": "1"}
+LONGEST_METHOD = 20  # Characters of a caller's own method that a response repeats.
 
 
 class RefusalError(RequestError):
@@ -81,6 +82,12 @@ def our_fault() -> RefusalError:
     return RefusalError(500, "our_fault", message)
 
 
+def stopping() -> RefusalError:
+    """Give the refusal of whatever comes, or is not done, once the service stops."""
+    message = "The service is stopping. Ask again once it was started anew, or ask another one."
+    return RefusalError(503, "stopping", message, headers={**RETRY_AFTER, "Connection": "close"})
+
+
 def add_refusals(app: FastAPI) -> None:
     """Turn every error of routing and endpoints into a typed response."""
 
@@ -104,9 +111,9 @@ def add_refusals(app: FastAPI) -> None:
 def _from_routing(request: Request, failure: HTTPException) -> RefusalError:
     path, allowed = request.url.path, (failure.headers or {}).get("Allow", "")
     if failure.status_code == HTTPStatus.NOT_FOUND:
-        message = f"There is nothing at {path}. Ask with POST /v1/predict; /docs lists the rest."
+        message = f"There is nothing at {quoted(path)}. Ask with POST /v1/predict; /docs lists the rest."
         return RefusalError(failure.status_code, "not_found", message)
     if failure.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        message = f"{path} does not take {request.method}; it takes {allowed}."
+        message = f"{path} does not take {request.method[:LONGEST_METHOD]}; it takes {allowed}."
         return RefusalError(failure.status_code, "method_not_allowed", message, headers=failure.headers)
     return RefusalError(failure.status_code, "http_error", str(failure.detail), headers=failure.headers)

@@ -1,34 +1,60 @@
 """What every request passes first: it gets an id, is counted and timed, and leaves a line in the access log.
 
 The middleware is the outermost one, so it sees every request, refused or not. Unexpected exceptions end here: the
-caller gets a typed 500, and the log gets the stack trace without the message, which could quote a text.
+caller gets a typed 500, and the log gets the stack trace without the message, which could quote a text. A caller who
+hangs up is no exception: its request is counted as 499. Once the service stops, questions are refused here, and those
+that are dropped get their 503 here.
 """
 
+import asyncio
 import logging
 import time
 import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metier.serving.access_log import AccessForm, access_of, log_access
 from metier.serving.metrics import Metrics
-from metier.serving.refusals import as_response, our_fault
+from metier.serving.refusals import as_response, our_fault, stopping
 from metier.serving.request_ids import HEADER, begin_request, current_request_id
+from metier.serving.traffic import CALLER_GONE, Traffic
 
 LOG = logging.getLogger("metier.serving")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-CALLER_GONE = 499  # As nginx calls it: there was nobody left to answer.
+
+
+@dataclass
+class _Answer:
+    """What is sent for a request; its status is 0 until there is one."""
+
+    send: Send
+    request_id: str
+    is_last: Callable[[], bool]
+    status: int = 0
+
+    async def watched_send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[HEADER] = self.request_id
+            if self.is_last():
+                headers["Connection"] = "close"
+        await self.send(message)
 
 
 class RequestMiddleware:
     """Identify, count, time and log every request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessForm = "off"):
+    def __init__(self, app: ASGIApp, metrics: Metrics, traffic: Traffic, access_log: AccessForm = "off"):
         self.app = app
         self.metrics = metrics
+        self.traffic = traffic
         self.access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,29 +62,42 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, clock, status = datetime.now(UTC), time.perf_counter(), 0
+        began, clock = datetime.now(UTC), time.perf_counter()
         request_id = begin_request(scope)
+        answer = _Answer(send, request_id, is_last=lambda: self.traffic.is_stopping)
+        with self.metrics.in_flight.track_inprogress(), self.traffic.running():
+            try:
+                await self._answer(scope, receive, answer)
+            finally:
+                seconds, status = time.perf_counter() - clock, answer.status or CALLER_GONE
+                if scope["method"] == "POST":  # Probes and figures are no questions.
+                    self.traffic.note_end(status)
+                self.metrics.count_request(_method(scope), _path(scope), status, seconds)
+                access = access_of(scope, request_id=request_id, status=status, began=began, seconds=seconds)
+                log_access(access, self.access_log)
 
-        async def watched_send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
-            await send(message)
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        async def instead(response: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+            if not answer.status:
+                await response(scope, receive, answer.watched_send)
 
+        # Probes and figures are read until the end.
+        if self.traffic.is_stopping and scope["method"] == "POST":
+            await instead(as_response(stopping()))
+            return
         try:
-            with self.metrics.in_flight.track_inprogress():
-                try:
-                    await self.app(scope, receive, watched_send)
-                except Exception as failure:
-                    log_failure(failure)
-                    if not status:
-                        await as_response(our_fault())(scope, receive, watched_send)
-        finally:
-            seconds, status = time.perf_counter() - clock, status or CALLER_GONE
-            self.metrics.count_request(_method(scope), _path(scope), status, seconds)
-            access = access_of(scope, request_id=request_id, status=status, began=began, seconds=seconds)
-            log_access(access, self.access_log)
+            await self.app(scope, receive, answer.watched_send)
+        except ClientDisconnect:
+            return
+        except Exception as failure:
+            log_failure(failure)
+            await instead(as_response(our_fault()))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or not self.traffic.is_dropped():
+                raise
+            task.uncancel()
+            await instead(as_response(stopping()))
 
 
 def _method(scope: Scope) -> str:

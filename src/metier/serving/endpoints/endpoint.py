@@ -6,16 +6,23 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from metier.serving.engine import Engine, ServingSettings
+from metier.serving.bodies import Bodies
+from metier.serving.engine import Engine
 from metier.serving.messages import ErrorAnswer
 from metier.serving.metrics import Metrics
+from metier.serving.settings import ServingSettings
+from metier.serving.traffic import Traffic
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "The body is not JSON."},
+    408: {"model": ErrorAnswer, "description": "The body did not come in time."},
     413: {"model": ErrorAnswer, "description": "More than the service takes in one request."},
     422: {"model": ErrorAnswer, "description": "A field is missing, unknown or of the wrong type."},
     500: {"model": ErrorAnswer, "description": "Our fault."},
-    503: {"model": ErrorAnswer, "description": "Not loaded yet, or too many requests wait. See Retry-After."},
+    503: {
+        "model": ErrorAnswer,
+        "description": "Not loaded yet, stopping, or too much is asked. See Retry-After.",
+    },
 }
 
 
@@ -30,11 +37,17 @@ class Service:
     metrics : Metrics
     settings : ServingSettings
         The limits.
+    traffic : Traffic
+        Whether the service stops.
+    bodies : Bodies
+        What reads the bodies of requests.
     """
 
     engine: Engine
     metrics: Metrics
     settings: ServingSettings
+    traffic: Traffic
+    bodies: Bodies
 
 
 @dataclass(frozen=True)

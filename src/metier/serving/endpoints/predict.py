@@ -1,12 +1,14 @@
 """`POST /v1/predict`: one question, several, or one answer as a stream."""
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from metier.errors import MetierError
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
@@ -14,38 +16,40 @@ from metier.serving.messages import (
     BODY_SCHEMA,
     ManyAnswers,
     OneAnswer,
-    read_request,
     write_answers,
     write_event,
 )
-from metier.serving.refusals import RefusalError, facts_of, our_fault, refusal_of
+from metier.serving.refusals import facts_of, our_fault, refusal_of
 from metier.serving.request_middleware import log_failure
+from metier.serving.request_reading import read_request
 
-# A caller who sends too much still gets the reason, if it stops within this many times the limit.
-PATIENCE = 8
+T = TypeVar("T")
 # Keep proxies from buffering the answer.
 NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def build_predict(service: Service) -> Callable[..., Any]:
     """Give the function that answers."""
-    engine, metrics, settings = service.engine, service.metrics, service.settings
+    engine, metrics = service.engine, service.metrics
+    settings, bodies = service.settings, service.bodies
 
     async def predict(request: Request) -> Response:
         """Answer one text (`text`) or several (`texts`); `/readyz` names the fields of other tasks.
 
         With `stream` a written answer comes piece by piece, as server-sent events.
         """
-        body = await _read_body(request, settings.max_body_bytes)
-        asked = read_request(body, settings, engine.input_kind)
-        request.state.rows = len(asked.items)
-        if asked.stream:
-            pieces = engine.stream(asked.items[0])
-            events = stream_events(pieces, engine.name, when_done=metrics.count_answers)
-            return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
-        answers, latency_ms = await engine.answer(asked.items)
-        metrics.count_answers(answers.answered_by)
-        return JSONResponse(write_answers(asked, answers, latency_ms))
+        async with bodies.read(request) as body:
+            asked = read_request(body, settings, engine.input_kind, takes_blanks=engine.takes_blanks)
+            del body
+            request.state.rows = len(asked.items)
+            if asked.stream:
+                pieces = engine.stream(asked.items[0])
+                events = stream_events(pieces, engine.name, when_done=metrics.count_answers)
+                return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
+            answered, latency_ms = await _unless_gone(request, engine.answer(asked.items))
+        for batch in answered:
+            metrics.count_answers(batch.answered_by)
+        return JSONResponse(write_answers(asked, answered, latency_ms))
 
     return predict
 
@@ -87,22 +91,22 @@ async def stream_events(
     yield write_event({"text": text, "answered_by": name, "latency_ms": latency_ms}, kind="done")
 
 
-async def _read_body(request: Request, limit: int) -> bytes:
-    """Read a body, but never hold more than the limit."""
-    body, found, headers = bytearray(), 0, {}
-    async for chunk in request.stream():
-        found += len(chunk)
-        if found <= limit:
-            body += chunk
-        elif found > PATIENCE * limit:
-            headers = {"Connection": "close"}  # Else the server would go on reading whatever still comes.
-            break
-    if found > limit:
-        message = (
-            f"The body has {found:,} bytes or more; {limit:,} are allowed. Send fewer texts in one request."
-        )
-        raise RefusalError(413, "body_too_large", message, headers=headers)
-    return bytes(body)
+async def _unless_gone(request: Request, answering: Coroutine[Any, Any, T]) -> T:
+    """Give what is being answered, or stop answering once the caller has hung up; raises `ClientDisconnect` then."""
+    answer, gone = asyncio.create_task(answering), asyncio.create_task(_disconnect(request))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ClientDisconnect
+        return answer.result()
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 PREDICT = Endpoint(

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.refusals import stopping
 
 
 def build_healthz(service: Service) -> Callable[..., Any]:
@@ -23,7 +24,9 @@ def build_readyz(service: Service) -> Callable[..., Any]:
     """Give the function that answers once the model is loaded."""
 
     async def readyz() -> dict[str, Any]:
-        """Say whether the model is loaded, 200 or 503 until then, and what it is asked with."""
+        """Say what questions consist of: 200 while they are answered, 503 before and after that."""
+        if service.traffic.is_stopping:
+            raise stopping()
         service.engine.check_ready()
         return {"status": "ready", "asks_for": list(service.engine.input_keys)}
 

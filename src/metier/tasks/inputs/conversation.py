@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.arguments import check_is_list
-from metier.errors import DataError, EmptyDataError
+from metier.errors import DataError, EmptyDataError, quoted
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault
 from metier.text.given_texts import OfTexts
 
@@ -161,7 +161,7 @@ def check_messages(messages: Any, *, row: int, origin: str = "these rows") -> No
 def _turn_fault(message: Any, before: str, *, is_first: bool) -> str | None:
     role = message.get("role") if isinstance(message, Mapping) else None
     if role not in ROLES or not isinstance(message.get("content"), str):
-        return f"expected a role out of {', '.join(ROLES)} and a content, found {message!r:.80}. Correct the message."
+        return f"expected a role out of {', '.join(ROLES)} and a content, found {quoted(message)}. Correct the message."
     if role == "system":
         return None if is_first else "a system message after others. Put it first, or leave it out."
     if role == before:
@@ -188,7 +188,7 @@ def _as_item(item: Any, row: int, origin: str) -> Item:
     if isinstance(item, Mapping) and isinstance(item.get("text"), str):
         return str(item["text"])
     raise DataError(
-        f"Row {row} of {origin}: expected a text, {{'text': …}} or {{'messages': […]}}, found {item!r:.60}. "
+        f"Row {row} of {origin}: expected a text, {{'text': …}} or {{'messages': […]}}, found {quoted(item)}. "
         "Correct the row."
     )
 

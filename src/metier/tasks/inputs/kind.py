@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from metier.arguments import check_is_list
-from metier.errors import EmptyDataError, MissingSideError, WrongTypeError, suggest
+from metier.errors import EmptyDataError, MissingSideError, WrongTypeError, quoted, suggest
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from sklearn.utils import Tags
@@ -114,7 +114,7 @@ def parts_fault(item: Any, keys: Sequence[str], *, optional: Sequence[str] = ())
         return f"{missing[0]!r} is missing. Give {listed}."
     unknown = [key for key in item if key not in keys and key not in optional]
     if unknown:
-        return f"there is no {unknown[0]!r}.{suggest(unknown[0], keys)} Known: {', '.join(keys)}."
+        return f"there is no {quoted(unknown[0])}.{suggest(unknown[0], keys)} Known: {', '.join(keys)}."
     return None
 
 
@@ -126,7 +126,7 @@ def texts_fault(item: Mapping[str, Any], keys: Sequence[str]) -> str | None:
 
 def shape_fault(key: str, value: Any, expected: str) -> str:
     """Say that something else was expected under a key."""
-    return f"{key!r} should be {expected}; found {value!r:.80}."
+    return f"{key!r} should be {expected}; found {quoted(value)}."
 
 
 def two_texts(X: Any, sides: tuple[str, str], *, noun: str, origin: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.arguments import check_is_list
-from metier.errors import EmptyDataError, EntityError, WrongTypeError
+from metier.errors import EmptyDataError, EntityError, WrongTypeError, quoted
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault, texts_fault
 from metier.text.segmentation import has_han
 
@@ -153,7 +153,7 @@ def _as_item(value: Any, position: int) -> dict[str, Any]:
 def _as_place(place: Any, name: str, position: int) -> list[int]:
     if not _is_place(place):
         raise WrongTypeError(
-            f"Expected {name!r} of the item at position {position} as [start, end] in characters, found {place!r}."
+            f"Expected {name!r} of the item at position {position} as [start, end] in characters, found {quoted(place)}."
         )
     return list(place)
 

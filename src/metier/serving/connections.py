@@ -1,0 +1,130 @@
+"""One connection, as uvicorn speaks HTTP on it, with limits on how long and how many may wait for their callers.
+
+Whoever opens a connection and sends nothing, or half a request, costs the service a file descriptor and memory. So
+each wait for a caller has a deadline, and where there are too many connections, the one that has kept the service
+waiting the longest makes room.
+"""
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from metier.serving.refusals import RefusalError, facts_of
+from metier.serving.settings import ServingSettings
+
+# A body that is too slow gets a typed answer first, see `serving.bodies`; this ends what goes on nevertheless.
+LINGER_SECONDS = 5
+
+
+class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked into.
+    """A connection of a caller.
+
+    Parameters
+    ----------
+    settings : ServingSettings
+        The limits.
+    """
+
+    def __init__(self, *args: Any, settings: ServingSettings, **named: Any):
+        super().__init__(*args, **named)
+        self._settings = settings
+        self._deadlines = {
+            "headers": settings.header_timeout_seconds,
+            "body": settings.body_timeout_seconds + LINGER_SECONDS,
+        }
+        self._watched: tuple[str, int] = ("", 0)
+        self._waiting: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self.since = self.loop.time()
+
+    @property
+    def phase(self) -> str:
+        """What the connection is at: `headers`, `body`, `busy`, or `idle` between two requests."""
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self.conn.their_state is h11.SEND_BODY:
+            return "body"
+        if is_answering:
+            return "busy"
+        return "headers" if self.cycle is None or self.conn.trailing_data[0] else "idle"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request, and make room if there are too many connections."""
+        super().connection_made(transport)
+        self._watch()
+        if len(self.connections) <= self._settings.max_connections:
+            return
+        others = [other for other in self.connections if other is not self and other.phase != "busy"]
+        if others:
+            min(others, key=lambda other: other.since).transport.abort()
+        else:
+            self._refuse(
+                503, "busy", f"{self._settings.max_connections:,} connections are open already. Ask later."
+            )
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came."""
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and its deadlines."""
+        for timer in (self._waiting, self._unread):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give the caller some time to read its answer."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._settings.send_timeout_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: the caller reads."""
+        if self._unread is not None:
+            self._unread.cancel()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP."""
+        self._refuse(400, "bad_http", f"{msg} Send a request of HTTP/1.1 with headers of at most 16 KB.")
+
+    def _watch(self) -> None:
+        """Begin a new deadline where the connection has come to another phase, or to another request."""
+        watched = (self.phase, id(self.cycle))
+        if watched == self._watched or self.transport.is_closing():
+            return
+        self._watched, self.since = watched, self.loop.time()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        seconds = self._deadlines.get(self.phase)
+        self._waiting = None if seconds is None else self.loop.call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        if self.phase == "headers" and self.conn.trailing_data[0]:
+            seconds = self._settings.header_timeout_seconds
+            message = f"The headers did not come within {seconds} s. Send the request at once."
+            self._refuse(408, "headers_too_slow", message)
+        else:
+            self.transport.abort()
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer without a request, unless an answer was begun, and close."""
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            body = json.dumps({"error": facts_of(RefusalError(status, code, message))}).encode()
+            lines = (
+                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+                "Content-Type: application/json",
+                f"Content-Length: {len(body)}",
+                "Connection: close",
+            )
+            self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
+        self.transport.close()

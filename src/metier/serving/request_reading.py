@@ -1,0 +1,248 @@
+"""Requests, read: each limit is checked before what it bounds is built, and the first fault ends the reading.
+
+Whoever can send a body can send eight megabytes of `{}`, which is two million objects, or a field whose name is as
+long. So the values of a body are counted before it is parsed, the lists of questions are looked at one item after the
+other, and messages quote the start of what was found.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import from_json
+
+from metier.errors import DataError, MetierError, MissingSideError, quoted, suggest
+from metier.serving.refusals import RefusalError
+from metier.serving.settings import ServingSettings
+from metier.tasks.inputs import TEXT, InputKind
+
+LISTS = {"texts": (str, "string"), "rows": (dict, "dictionary")}  # What each holds, and its name in a message.
+# A conversation of thirty turns has about a hundred; a body of more is refused before it is parsed.
+VALUES_PER_ROW = 100
+LONGEST_FIELD = 80  # Characters of a caller's own field name that a response repeats.
+OPENERS, COMMA, QUOTE = b"[{", ord(","), ord('"')
+
+
+class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
+    """One question, or several. What a question consists of depends on the task that is served."""
+
+    text: str | None = Field(default=None, description="One text to answer; or give `texts`.")
+    texts: list[str] | None = Field(default=None, description="Several texts to answer in one request.")
+    rows: list[dict[str, Any]] | None = Field(
+        default=None, description="Several inputs of a task whose input has more than one text."
+    )
+    top: int | None = Field(
+        default=None,
+        ge=1,
+        description="Also return the probabilities of this many labels, the most probable first.",
+    )
+    stream: bool = Field(
+        default=False,
+        description='Stream one generated text as server-sent events: `data: {"piece": …}` each, '
+        "then `event: done` with the whole answer. For generative models.",
+    )
+
+
+@dataclass(frozen=True)
+class Questions:
+    """A request, read.
+
+    Parameters
+    ----------
+    items : list
+        What is asked, as the task takes it.
+    field : str or None
+        The field whose list the items are; None: there is one, and one answer goes back.
+    top : int or None
+    stream : bool
+    """
+
+    items: list[Any]
+    field: str | None
+    top: int | None
+    stream: bool = False
+
+    @property
+    def is_one(self) -> bool:
+        """Whether one answer goes back, or a list."""
+        return self.field is None
+
+    def place(self, position: int, key: str | None = None) -> str | None:
+        """Give the field of an item, or of one of its keys: `texts.3`, `rows.1.text_pair`, `passage`."""
+        row = None if self.field is None else f"{self.field}.{position}"
+        return ".".join(part for part in (row, key) if part) or None
+
+
+def read_request(
+    body: bytes, settings: ServingSettings, kind: InputKind = TEXT, *, takes_blanks: bool = True
+) -> Questions:
+    """Read a request and compare it with the limits.
+
+    The content type is not looked at: `curl -d` calls JSON a form, and there is only one thing a body can be.
+
+    Parameters
+    ----------
+    kind : InputKind
+        What is asked of the served task.
+    takes_blanks : bool
+        Whether white space alone is a question, as it is to a classifier; a writer has nothing to write about.
+
+    Raises
+    ------
+    RefusalError
+        If the body is not JSON (400), has wrong fields or a question that cannot be answered (422), or asks for too
+        much (413).
+    """
+    found = _parse(body, settings)
+    _check_lists(found, settings)
+    try:
+        request = PredictRequest.model_validate(found)
+    except ValidationError as error:
+        raise _refusal(error) from None
+    read = _read_fields(request, kind)
+    _check_characters(read, settings)
+    _check_questions(read, kind, takes_blanks=takes_blanks)
+    return read
+
+
+def _parse(body: bytes, settings: ServingSettings) -> Any:
+    allowed = VALUES_PER_ROW * max(1_000, settings.max_rows)
+    values = _count_values(body, enough=allowed)
+    if values > allowed:
+        message = f"The body has {values:,} JSON values; {allowed:,} are allowed. Send fewer questions in one request."
+        raise RefusalError(413, "too_many_values", message)
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        message = (
+            f'The body is not JSON (invalid JSON: {error}). Send {{"text": "..."}} or {{"texts": ["..."]}}.'
+        )
+        raise RefusalError(400, "bad_json", message) from None
+
+
+def _count_values(body: bytes, *, enough: int) -> int:
+    """Give at least how many values a JSON text has, without parsing it; exact only where it is above `enough`."""
+    roughly = body.count(b",") + body.count(b"[") + body.count(b"{")
+    if roughly <= enough:
+        return roughly
+    # Commas and brackets in texts are no values. Without escapes every second quotation mark ends a text.
+    plain = np.frombuffer(body.replace(rb"\\", b"__").replace(rb"\"", b"__"), dtype=np.uint8)
+    is_text = np.cumsum(plain == QUOTE, dtype=np.uint8) & 1  # Sums wrap at 256, which keeps them odd or even.
+    is_value = (plain == COMMA) | (plain == OPENERS[0]) | (plain == OPENERS[1])
+    return int(np.count_nonzero(is_value & (is_text == 0)))
+
+
+def _check_lists(found: Any, settings: ServingSettings) -> None:
+    """Refuse a body that is no object, too long a list, and a list with an item of another type: the first one."""
+    if not isinstance(found, dict):
+        raise _wrong_type(None, "dictionary", found)
+    for field, (of, expected) in LISTS.items():
+        items = found.get(field)
+        if items is None:
+            continue
+        if not isinstance(items, list):
+            raise _wrong_type(field, "list", items)
+        if len(items) > settings.max_rows:
+            message = (
+                f"{len(items):,} {field} in one request; {settings.max_rows:,} are allowed. "
+                "Send them in several requests, or use `metier predict --input` for files."
+            )
+            raise RefusalError(413, "too_many_rows", message, field=field)
+        for position, item in enumerate(items):
+            if not isinstance(item, of):
+                raise _wrong_type(f"{field}.{position}", expected, item)
+
+
+def _wrong_type(field: str | None, expected: str, found: Any) -> RefusalError:
+    where = f"Field {field!r}" if field else "The body"
+    message = f"{where}: input should be a valid {expected}; found {type(found).__name__}."
+    return RefusalError(422, "bad_request", message, field=field)
+
+
+def _refusal(error: ValidationError) -> RefusalError:
+    fault = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    message = f"Field {field!r}: {fault['msg'].lower()}; found {type(fault['input']).__name__}."
+    return RefusalError(422, "bad_request", message, field=field)
+
+
+def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
+    own = dict(request.model_extra or {}) | ({} if request.text is None else {"text": request.text})
+    given = {"texts": request.texts, "rows": request.rows}
+    lists = {name: items for name, items in given.items() if items is not None}
+    takes_texts = kind.fault("") is None
+    several = "texts" if takes_texts else "rows"
+    known = [*kind.keys, *kind.optional_keys, several, *(["rows"] if takes_texts and kind is not TEXT else [])]
+    for field in (*own, *lists):
+        if field not in known:
+            raise _unknown(field, [*known, "top", "stream"])
+    if len(lists) + bool(own) != 1:
+        found = "neither" if not (own or lists) else "both"
+        one = "'text' (one text)" if kind is TEXT else " and ".join(map(repr, kind.keys))
+        message = f"Expected either {one} or {several!r} (a list), found {found}."
+        raise RefusalError(422, "bad_request", message, field=kind.keys[0])
+    if request.stream and lists:
+        message = (
+            "Only one answer can be streamed at a time, found a list. Send one input, or leave out 'stream'."
+        )
+        raise RefusalError(422, "bad_request", message, field="stream")
+    if not lists:
+        item = own["text"] if set(own) == {"text"} and takes_texts else own
+        return Questions([item], None, request.top, request.stream)
+    [(name, items)] = lists.items()
+    return Questions(list(items), name, request.top)
+
+
+def _unknown(field: str, known: list[str]) -> RefusalError:
+    message = f"There is no field {quoted(field)}.{suggest(field, known)} Known: {', '.join(known)}."
+    return RefusalError(422, "unknown_field", message, field=field[:LONGEST_FIELD])
+
+
+def _check_characters(asked: Questions, settings: ServingSettings) -> None:
+    total = 0
+    for position, item in enumerate(asked.items):
+        characters = count_characters(item)
+        total += characters
+        if characters > settings.max_characters:
+            message = (
+                f"{characters:,} characters in a text; {settings.max_characters:,} are allowed. Shorten it."
+            )
+            raise RefusalError(413, "text_too_long", message, field=asked.place(position) or "text")
+    if total > settings.max_request_characters:
+        message = (
+            f"{total:,} characters in one request; {settings.max_request_characters:,} are allowed. "
+            "Send the texts in several requests."
+        )
+        raise RefusalError(413, "too_many_characters", message, field=asked.field or "text")
+
+
+def count_characters(item: Any) -> int:
+    """Give how many characters all texts in an item have."""
+    if isinstance(item, str):
+        return len(item)
+    parts = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+    return sum(map(count_characters, parts))
+
+
+def _check_questions(read: Questions, kind: InputKind, *, takes_blanks: bool) -> None:
+    """Refuse questions of another form, and those that no model of the task could answer."""
+    if not read.items:
+        message = f"Expected at least one question in {read.field!r}, found none."
+        raise RefusalError(422, "bad_request", message, field=read.field)
+    for position, item in enumerate(read.items):
+        field = read.place(position) or kind.keys[0]
+        fault = kind.fault(item)
+        if fault:
+            raise RefusalError(422, "bad_request", f"Field {field!r}: {fault}", field=field)
+        try:
+            [question] = kind.read([item], origin=f"field {field!r}")
+            if not takes_blanks and not any(text.strip() for text in kind.texts([question])):
+                raise DataError(f"Field {field!r} is blank, so there is nothing to write about. Give a text.")
+        except MissingSideError as error:
+            field = read.place(position, error.side) or field
+            message = f"Field {field!r} is blank. Fill it in, or leave this question out."
+            raise RefusalError(422, error.code, message, field=field) from None
+        except MetierError as error:
+            raise RefusalError(422, error.code, str(error), field=field) from None

@@ -1,0 +1,43 @@
+"""The limits of a service, which bound its memory and the time that anybody waits for it."""
+
+from pydantic import BaseModel, Field
+
+from metier.serving.access_log import AccessForm
+
+
+class ServingSettings(BaseModel, frozen=True, extra="forbid"):
+    """Limits of a service."""
+
+    threads: int = Field(default=1, ge=1, description="Requests answered at the same time, each on one core.")
+    max_waiting: int = Field(
+        default=64, ge=0, description="Requests that may wait for a thread; the next gets 503."
+    )
+    max_rows: int = Field(default=1_000, ge=1, description="Most texts in one request.")
+    max_characters: int = Field(default=100_000, ge=1, description="Most characters in one text.")
+    max_request_characters: int = Field(
+        default=2_000_000, ge=1, description="Most characters in all texts of one request."
+    )
+    max_body_bytes: int = Field(default=8_000_000, ge=1, description="Most bytes of a request's body.")
+    max_held_bytes: int = Field(
+        default=64_000_000,
+        ge=1,
+        description="Most bytes of all bodies that are being read or answered at the same time.",
+    )
+    max_connections: int = Field(
+        default=500, ge=1, description="Most open connections; the next closes the one that waits longest."
+    )
+    header_timeout_seconds: int = Field(
+        default=10, ge=1, description="Time that a connection gets to send the headers of a request."
+    )
+    body_timeout_seconds: int = Field(
+        default=30, ge=1, description="Time that a connection gets to send the body of a request."
+    )
+    send_timeout_seconds: int = Field(
+        default=30, ge=1, description="Time that a caller may leave its answer unread."
+    )
+    stop_timeout_seconds: int = Field(
+        default=30, ge=0, description="Time that running requests get to finish on shutdown."
+    )
+    access_log: AccessForm = Field(
+        default="off", description="Log a line for each request: `json`, `common` or `off`."
+    )
