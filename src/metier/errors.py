@@ -34,6 +34,7 @@ MetierError
 ├── EndpointError                a model behind an endpoint refused or did not answer exit 1
 ├── BudgetError                  nothing fits in the given time or memory   exit 1
 ├── StorageError                 a write to disk failed; no partial file is left     exit 1
+├── InUseError                   another process works on the same run or file       exit 1
 └── InterruptedRunError          the user stopped a run; says how to resume          exit 130
 """
 
@@ -353,6 +354,20 @@ class StorageError(MetierError, OSError):
     """A write to disk failed; no partial file is left."""
 
     code = "storage"
+
+
+class InUseError(MetierError):
+    """Another process works on the same run or file; says which, since when, and what to do."""
+
+    code = "in_use"
+
+    def __init__(self, what: object, holder: Mapping[str, object]):
+        who = "by another process"
+        stop = "stop that process"
+        if holder:
+            who = f"by process {holder['pid']} on {holder['host']}, since {holder['since']}"
+            stop = f"stop it (on {holder['host']}: kill {holder['pid']})"
+        super().__init__(f"{what} is in use {who}. Wait until it has ended, or {stop}; then try again.")
 
 
 class InterruptedRunError(MetierError):

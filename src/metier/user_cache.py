@@ -1,19 +1,19 @@
 """The folder that keeps what is expensive to build again: converted bases, embeddings, distilled matrices.
 
 Everything in it can be deleted at any time. A folder appears in one rename, so a killed process leaves nothing that
-looks finished. A lock lets one process build a folder while other processes wait for it.
+looks finished, and what it leaves half-built is removed by the next one that builds there. A lock lets one process build
+a folder while other processes wait for it.
 """
 
-import contextlib
 import errno
-import fcntl
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from metier.errors import StorageError
+from metier.file_locks import held
+from metier.storage import flush, open_up, partial_folder, sweep
 
 
 def user_cache() -> Path:
@@ -44,7 +44,7 @@ def build_once(final: Path, build: Callable[[Path], None]) -> Path:
         return final
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(final.with_name(f".{final.name}.lock")):
+        with held(final.with_name(f".{final.name}.lock"), what=final, wait=True):
             if not final.is_dir():
                 _build(final, build)
     except OSError as error:
@@ -56,29 +56,22 @@ def build_once(final: Path, build: Callable[[Path], None]) -> Path:
 
 
 def _build(final: Path, build: Callable[[Path], None]) -> None:
-    beside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
+    sweep(final.parent)
+    for earlier in final.parent.glob(
+        f".{final.name}-*"
+    ):  # Of a version that named them so; this one holds its lock.
+        shutil.rmtree(earlier, ignore_errors=True)
+    with partial_folder(final) as partial:
+        build(partial)
+        open_up(partial)
+        for path in partial.rglob("*"):
+            flush(path)
+        _move(partial, final)
+
+
+def _move(partial: Path, final: Path) -> None:
     try:
-        build(beside)
-        _move(beside, final)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the system releases when the process dies; without file locks two processes may both build."""
-    with path.open("wb") as file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _move(beside: Path, final: Path) -> None:
-    try:
-        beside.rename(final)
+        partial.rename(final)
     except OSError as error:
         # Another process built the same folder meanwhile: its copy is as good as ours.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not final.is_dir():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from metier import storage
 from metier.data import open_writer, read
 from metier.data.writing import write_text
 from metier.errors import CallError, DataError, StorageError
@@ -44,8 +45,15 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, ending):
 def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, ending, monkeypatch):
     """`/dev/full` refuses every byte as a full disk does."""
     path = tmp_path / f"out.{ending}"
-    partial = tmp_path / f"out.{ending}.partial"
-    partial.symlink_to("/dev/full")
+    make = storage._make
+
+    def make_full(path, *, is_folder):
+        partial, descriptor = make(path, is_folder=is_folder)
+        partial.unlink()
+        partial.symlink_to("/dev/full")
+        return partial, descriptor
+
+    monkeypatch.setattr(storage, "_make", make_full)
     big = pa.table({"text": [f"text {n}" * 50 for n in range(3_000)]})
     with (
         pytest.raises(StorageError, match=r"the disk is full.*No partial file") as caught,

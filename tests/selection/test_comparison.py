@@ -192,6 +192,7 @@ def test_a_resumed_comparison_trains_only_what_is_not_whole(comparison):
     again = comparison(lambda progress: steps.append(progress.what))
     # Its export was begun when the run was killed.
     (again.run.candidate("tfidf_linear.v1.partial")).mkdir(parents=True)
+    again.run.recover()
     again.train_candidates(
         plan(Planned("majority.v1", Failing(RuntimeError())), Planned("tfidf_linear.v1", TfidfLinear()))
     )

@@ -4,7 +4,7 @@ from metier.bundles.card import write_card
 from metier.bundles.loading import Bundle, load_bundle, resolve_bundle, resolve_candidate
 from metier.bundles.manifest import Manifest, ManifestFacts, read_manifest
 from metier.bundles.sealing import seal, verify
-from metier.bundles.storage import write_whole
+from metier.storage import write_whole
 
 __all__ = [
     "Bundle",

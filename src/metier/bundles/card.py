@@ -10,8 +10,8 @@ import yaml
 
 from metier import evaluation
 from metier.bundles.manifest import ManifestFacts
-from metier.bundles.storage import storage_errors
 from metier.evaluation.measure_table import metric_name
+from metier.storage import write_text
 
 CARD_FILE = "README.md"
 SHOWN_LABELS = 30
@@ -56,8 +56,7 @@ def write_card(folder: Path, facts: ManifestFacts) -> None:
         _limits(facts),
         *_rebuilding(folder),
     ]
-    with storage_errors(folder / CARD_FILE):
-        (folder / CARD_FILE).write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    write_text(folder / CARD_FILE, "\n\n".join(part for part in parts if part) + "\n")
 
 
 def _front_matter(facts: ManifestFacts) -> str:

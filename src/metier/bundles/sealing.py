@@ -10,16 +10,19 @@ from pathlib import Path
 
 from metier.bundles.manifest import MANIFEST_FILE, FileFacts, Manifest, ManifestFacts, read_manifest
 from metier.bundles.safety import check_is_data, walk_files
-from metier.bundles.storage import storage_errors
 from metier.errors import BundleError, TamperedBundleError
 from metier.predictors.loading import read_settings
 from metier.regular_files import open_regular
+from metier.storage import open_up, storage_errors, sweep, write_text
 
 SHOWN_FILES = 5
 
 
 def seal(folder: Path, facts: ManifestFacts) -> Manifest:
     """Hash every file of a folder and write its manifest atomically; an earlier manifest is replaced.
+
+    Whoever may use the folder can read its files afterwards, as the umask allows. Partial files of killed processes are
+    removed first.
 
     Parameters
     ----------
@@ -38,15 +41,12 @@ def seal(folder: Path, facts: ManifestFacts) -> Manifest:
         If the manifest cannot be written.
     """
     _check_facts(folder, facts)
+    with storage_errors(folder / MANIFEST_FILE):
+        for inside in [folder, *filter(Path.is_dir, folder.rglob("*"))]:
+            sweep(inside)  # What a kill left would be refused as a file that could run code.
+        open_up(folder)
     manifest = Manifest(**dict(facts), files=_hash_files(folder))
-    path = folder / MANIFEST_FILE
-    partial = folder / f".{MANIFEST_FILE}.partial"
-    with storage_errors(path):
-        try:
-            partial.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    write_text(folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
     return manifest
 
 

@@ -9,7 +9,6 @@ finished.
 import contextlib
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pyarrow as pa
 from metier.data.formats.batches import Batches
 from metier.data.formats.data_file import DataFile
 from metier.errors import StorageError
+from metier.storage import partial_folder, sweep
 from metier.user_cache import user_cache
 
 VERSION = "rows.v1"
@@ -45,14 +45,14 @@ def write_copy(folder: Path, batches: Batches) -> None:
     StorageError
         If a write fails; no partial file is left.
     """
-    beside = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        _write_parts(beside, batches.tables)
-        with contextlib.suppress(FileExistsError):
-            # Another process wrote the same rows meanwhile.
-            _rename(beside, folder)
+        sweep(folder.parent)
+        with partial_folder(folder) as partial:
+            _write_parts(partial, batches.tables)
+            with contextlib.suppress(FileExistsError):
+                # Another process wrote the same rows meanwhile.
+                _rename(partial, folder)
         for former in folder.parent.glob(f"{folder.name.partition('-')[0]}-*"):
             if former != folder:
                 shutil.rmtree(former, ignore_errors=True)
@@ -63,15 +63,12 @@ def write_copy(folder: Path, batches: Batches) -> None:
             f"Could not keep a copy of the rows in {folder.parent} ({error.strerror or error}). "
             "Free some space, or name another folder in the environment variable METIER_CACHE."
         ) from error
-    finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
 
 
-def _rename(beside: Path, folder: Path) -> None:
+def _rename(partial: Path, folder: Path) -> None:
     if folder.is_dir():
         raise FileExistsError(folder)
-    beside.rename(folder)
+    partial.rename(folder)
 
 
 def _write_parts(folder: Path, tables: Iterator[pa.Table]) -> None:

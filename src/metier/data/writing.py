@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,8 @@ from metier.data.formats.conll_lines import conll_lines
 from metier.data.formats.data_file import FORMATS
 from metier.data.formats.excel import ExcelSheet
 from metier.errors import CallError, DataError, StorageError
+from metier.file_locks import held
+from metier.storage import partial_file, sweep
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -35,20 +38,35 @@ class _Form(Protocol):
 class TableWriter:
     """Writes tables of one schema to a file; made by `open_writer`.
 
-    Rows go to a file with the suffix `.partial`, which is renamed when everything was written. If anything
-    fails, the partial file is removed and an existing file is unchanged.
+    Rows go to a hidden file beside it, which is renamed when everything was written. If anything fails, that file is
+    removed and an existing file is unchanged. One process at a time writes a file.
     """
 
     def __init__(self, path: Path, build: Callable[[Path, pa.Schema], _Form]):
         self.path = path
-        self._partial = path.with_name(path.name + ".partial")
         self._build = build
         self._form: _Form | None = None
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        """Begin to write.
+
+        Raises
+        ------
+        CallError
+            If something else than a file is at the path.
+        InUseError
+            If another process writes the file.
+        StorageError
+            If the folder is missing or read-only.
+        """
         check_replaceable(self.path)
-        with self._storage_errors():
-            self._partial.touch()  # Fails early where the folder is missing or read-only.
+        with self._storage_errors(), contextlib.ExitStack() as opened:
+            lock = self.path.with_name(f".{self.path.name}.lock")
+            opened.enter_context(held(lock, what=self.path))
+            sweep(self.path.parent, of=self.path)
+            self._partial = opened.enter_context(partial_file(self.path))
+            self._open = opened.pop_all()
         return self
 
     def write(self, table: pa.Table) -> None:
@@ -73,14 +91,15 @@ class TableWriter:
             if kind is None:
                 with self._storage_errors():
                     self._close()
-                    self._partial.replace(self.path)
             else:
                 # Report the first failure; closing a file on a full disk fails again.
                 with contextlib.suppress(OSError, pa.ArrowException):
                     self._close()
-        finally:
-            with contextlib.suppress(NotADirectoryError):
-                self._partial.unlink(missing_ok=True)
+        except BaseException:
+            self._open.__exit__(*sys.exc_info())
+            raise
+        with self._storage_errors():
+            self._open.__exit__(kind, failure, trace)
 
     def _close(self) -> None:
         form, self._form = self._form, None
@@ -92,6 +111,8 @@ class TableWriter:
         try:
             yield
         except OSError as error:
+            if isinstance(error, StorageError):
+                raise
             raise StorageError(
                 f"Could not write {self.path}: {_why_refused(error, self.path.parent)}"
             ) from error
@@ -108,14 +129,12 @@ def write_text(path: Path, text: str) -> None:
         If the write fails; no partial file is left.
     """
     check_replaceable(path)
-    partial = path.with_name(path.name + ".partial")
     try:
-        # What a file name holds may be no text.
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        partial.replace(path)
+        sweep(path.parent, of=path)
+        with partial_file(path) as partial:
+            # What a file name holds may be no text.
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise StorageError(f"Could not write {path}: {_why_refused(error, path.parent)}") from error
 
 

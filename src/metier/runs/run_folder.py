@@ -4,9 +4,11 @@ A candidate is done when its `answers/<name>.json` exists: that file is written 
 So a run that was killed at any moment is resumed from what is whole, and nothing half-written is ever read.
 """
 
+import contextlib
 import json
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +17,20 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import BundleError, CallError, StorageError
+from metier.file_locks import held
 from metier.regular_files import check_folder
 from metier.runs import stored_answers
 from metier.runs.stored_answers import StoredAnswers
+from metier.storage import LEFT_OVER, PARTIAL, old_of, put_back, replace_folder, storage_errors, write_text
 
 SETTINGS_FILE = "settings.yaml"  # Every setting of the run, defaults filled in.
 # What a report has to hold to be read as one.
 REPORT_PARTS = frozenset({"task", "primary_metric", "metrics", "recommended", "candidates", "data", "settings"})
 PARTS = ("candidates", "answers")  # The folders that every run has.
+LOCK_FILE = ".lock"  # Held by the process that works on the run.
+REMEDY = "Free some space."
+# How names begin and end of what is not whole yet, among the candidates and answers of a run.
+BEGINNINGS, ENDINGS = (".export-", ".members-"), (PARTIAL, ".job")
 TRUTH = "truth"  # What the rows should be answered with; stored as a candidate's answers are.
 
 
@@ -103,34 +111,39 @@ class RunFolder:
         StorageError
             If the folder cannot be made.
         """
-        path = path or Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}"
-        if cls.is_taken(path, overwrite=overwrite):
-            shutil.rmtree(path.resolve())  # A link to a run stays, and leads to the new one.
+        path = path or _free(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
+        is_taken, run = cls.is_taken(path, overwrite=overwrite), cls(path)
         try:
+            if is_taken:
+                with run.held():
+                    run._empty()
             for folder in PARTS:
                 (path.resolve() / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 f"The run folder {path} cannot be made ({error.strerror}). Name another with --run."
             ) from None
-        return cls(path)
+        return run
 
-    @staticmethod
-    def is_taken(path: Path, *, overwrite: bool) -> bool:
+    @classmethod
+    def is_taken(cls, path: Path, *, overwrite: bool) -> bool:
         """Say whether an older run is at the path, which may be removed.
 
         Raises
         ------
         CallError
             If what is at the path has to stay.
+        InUseError
+            If a process works on it.
         """
-        if not path.exists() or not any(path.iterdir() if path.is_dir() else [path]):
+        if not path.exists() or (path.is_dir() and _is_unbegun(path)):
             return False
         is_run = is_run_folder(path)
         if not (overwrite and is_run):
             remedy = "Add --overwrite, or name" if is_run else "It is not a run, so it stays; name"
             raise CallError(f"{path} exists already. {remedy} another folder with --run.")
-        return True
+        with cls(path).held():
+            return True
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -143,6 +156,8 @@ class RunFolder:
         UnsafeFileError
             If it holds a pipe, a device or a link that leads out of it.
         """
+        if path.is_dir() and any(path.iterdir()) and _is_unbegun(path):
+            raise CallError(f"Nothing was begun in {path}. Begin the run again: metier train FILE --run {path}")
         if not (path / SETTINGS_FILE).exists():
             raise CallError(
                 f"{path} is not a run: it has no settings.yaml. Give the folder that `metier train` printed."
@@ -150,9 +165,43 @@ class RunFolder:
         check_folder(path)
         return cls(path)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other process work on the run meanwhile.
+
+        Raises
+        ------
+        InUseError
+            If one does.
+        """
+        with contextlib.ExitStack() as lock:
+            with storage_errors(self.path / LOCK_FILE, remedy=REMEDY):
+                lock.enter_context(held(self.path / LOCK_FILE, what=self.path))
+            yield
+
+    def recover(self) -> None:
+        """Remove what a killed process left unfinished, and undo a refit that was not entered; the run is held."""
+        for old in [*self.path.rglob("candidates/*.old")]:
+            folder = old.with_suffix("")
+            entry = RunFolder(old.parents[1]).entry(folder.name)
+            if entry is not None and entry.trained_on == "train":
+                shutil.rmtree(folder, ignore_errors=True)
+            put_back(folder)
+        (self.path / f"best{PARTIAL}").unlink(missing_ok=True)
+        for root, folders, files in os.walk(self.path):
+            ours = bool({*PARTS}.intersection(Path(root).relative_to(self.path).parts))
+            for name in [one for one in (*folders, *files) if _is_unfinished(one, ours=ours)]:
+                _remove(Path(root, name))
+            folders[:] = [one for one in folders if not _is_unfinished(one, ours=ours)]
+
     def candidate(self, name: str) -> Path:
         """The folder of a candidate's bundle."""
         return self.path / "candidates" / name
+
+    def replace_candidate(self, name: str, partial: Path) -> None:
+        """Put a candidate's new folder in place; the old one is removed when the entry is saved."""
+        with storage_errors(self.candidate(name), remedy=REMEDY):
+            replace_folder(partial, self.candidate(name))
 
     def checkpoint(self, name: str) -> Path:
         """Where a long fit keeps its checkpoints."""
@@ -200,6 +249,7 @@ class RunFolder:
     def save_entry(self, entry: Entry) -> None:
         """Mark a candidate as finished."""
         self.write_json(Path("answers") / f"{entry.name}.json", asdict(entry))
+        shutil.rmtree(old_of(self.candidate(entry.name)), ignore_errors=True)
 
     def answers(self, name: str, split: str) -> StoredAnswers:
         """What a candidate answered to the rows of a split."""
@@ -238,35 +288,75 @@ class RunFolder:
         path = self.path / name
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
-    def write_json(self, name: str | Path, facts: Mapping[str, Any]) -> None:
+    def write_json(self, name: str | Path, facts: Mapping[str, Any], *, durable: bool = True) -> None:
         """Write a JSON file of the run, beside and then renamed."""
-        self.write_text(name, json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
+        self.write_text(name, json.dumps(facts, ensure_ascii=False, indent=1) + "\n", durable=durable)
 
-    def write_text(self, name: str | Path, text: str) -> None:
-        """Write a text file of the run, beside and then renamed; a full disk leaves nothing half-written."""
-        path = self.path / name
-        partial = path.with_name(path.name + ".partial")
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise StorageError(
-                f"{path} cannot be written ({error.strerror}). Free some space, then --resume {self.path}."
-            ) from None
+    def write_text(self, name: str | Path, text: str, *, durable: bool = True) -> None:
+        """Write a text file of the run, beside and then renamed; a full disk leaves nothing half-written.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses.
+        """
+        write_text(self.path / name, text, durable=durable, remedy=REMEDY)
 
     def point_best(self, name: str) -> None:
         """Let `best` point at a candidate; the switch is atomic."""
-        link = self.path / "best"
-        fresh = self.path / "best.partial"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(Path("candidates") / name)
-        fresh.replace(link)
+        link, fresh = self.path / "best", self.path / f"best{PARTIAL}"
+        with storage_errors(link, remedy=REMEDY):
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(Path("candidates") / name)
+            fresh.replace(link)
 
     def log(self, sentence: str) -> None:
         """Add a line with the time to the run's log."""
-        with (self.path / "train.log").open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now().isoformat(timespec='seconds')} {sentence}\n")
+        path = self.path / "train.log"
+        line = f"{datetime.now().isoformat(timespec='seconds')} {sentence}\n"
+        with (
+            storage_errors(path, remedy=REMEDY),
+            path.open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
+            file.write(line)
+
+    def _empty(self) -> None:
+        """Remove everything of an older run; it is one, which may be removed, until its settings go as the last."""
+        folder = self.path.resolve()  # A link to a run stays, and leads to the new one.
+        inside = [one for part in PARTS for one in (folder / part).iterdir()]
+        last = {*PARTS, LOCK_FILE, SETTINGS_FILE}
+        for path in (*inside, *(one for one in folder.iterdir() if one.name not in last)):
+            _remove(path)
+        (folder / SETTINGS_FILE).unlink()
+
+
+def _is_unbegun(path: Path) -> bool:
+    """Whether a folder holds no more than what is made before anything of a run is written."""
+    names = {one.name for one in path.iterdir() if not _is_unfinished(one.name, ours=False)}
+    parts = names.intersection(PARTS)
+    is_empty = all((path / part).is_dir() and not any((path / part).iterdir()) for part in parts)
+    return is_empty and names <= {*PARTS, LOCK_FILE}
+
+
+def _is_unfinished(name: str, *, ours: bool) -> bool:
+    """Whether a name is that of something half-written; where others may keep files, only one that is surely ours."""
+    return bool(LEFT_OVER.fullmatch(name)) or (ours and (name.startswith(BEGINNINGS) or name.endswith(ENDINGS)))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _free(path: Path) -> Path:
+    """Give a path where nothing is: two runs may begin in the same second."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}-{number}")
+    return found
 
 
 def is_run_folder(path: Path) -> bool:

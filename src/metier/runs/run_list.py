@@ -121,11 +121,19 @@ def remove_run(path: Path) -> int:
     ------
     CallError
         If it is no run.
+    InUseError
+        If a process works on it.
     StorageError
         If a file cannot be removed.
     """
     run = run_facts(path)
     folder = run.path.resolve()
+    with RunFolder(folder).held():
+        _remove(run, folder)
+    return run.size_bytes
+
+
+def _remove(run: RunFacts, folder: Path) -> None:
     # Without its settings it is no run any more: what an interruption leaves is not taken for one.
     try:
         shutil.rmtree(folder)
@@ -135,7 +143,6 @@ def remove_run(path: Path) -> int:
         raise StorageError(
             f"{folder} cannot be removed whole ({error.strerror}). Remove the rest by hand."
         ) from None
-    return run.size_bytes
 
 
 def _report(run: RunFolder) -> tuple[dict[str, Any] | None, str | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.errors import StorageError
+from metier.storage import partial_file, storage_errors
 from metier.tasks.answer_batches import AnswerBatch, Answers, LabelSetAnswers
 
 
@@ -73,21 +73,12 @@ def write(stored: StoredAnswers, path: Path) -> None:
     without: list[Any] = [None] * len(stored.predicted)
     records: list[Any] = stored.records or without
     lines = "".join(json.dumps(pair) + "\n" for pair in zip(stored.predicted, records, strict=True))
-    try:
+    with storage_errors(path, remedy="Free some space."):
         if stored.probabilities is not None:
-            partial = path.with_name(path.name + ".npy.partial")
-            with partial.open("wb") as file:
+            with partial_file(path.with_name(path.name + ".npy")) as partial, partial.open("wb") as file:
                 np.save(file, stored.probabilities.astype(np.float32), allow_pickle=False)
-            partial.replace(path.with_name(path.name + ".npy"))
-        partial = path.with_name(path.name + ".jsonl.partial")
-        partial.write_text(lines, encoding="ascii")
-        partial.replace(path.with_name(path.name + ".jsonl"))
-    except OSError as error:
-        for leftover in path.parent.glob(f"{path.name}.*.partial"):
-            leftover.unlink(missing_ok=True)
-        raise StorageError(
-            f"{path} cannot be written ({error.strerror}). Free some space, then --resume {path.parents[1]}."
-        ) from None
+        with partial_file(path.with_name(path.name + ".jsonl")) as partial:
+            partial.write_text(lines, encoding="ascii")
 
 
 def is_kept(path: Path) -> bool:

@@ -3,11 +3,12 @@
 import numbers
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from metier.arguments import path_of, texts_of, wrong_type
-from metier.errors import CallError, InterruptedRunError
+from metier.errors import CallError, InterruptedRunError, StorageError
 from metier.notebook import shown_in_notebook
 from metier.progress import Listener
 from metier.runs.run_folder import SETTINGS_FILE, RunFolder
@@ -24,6 +25,7 @@ from metier.selection.settings import (
     suggest_setting,
 )
 from metier.selection.studies.learning_curve import LearningCurve
+from metier.storage import storage_fault
 
 __all__ = ["LearningCurve", "Run", "learning_curve", "train"]
 
@@ -114,22 +116,33 @@ def train(
         raise wrong_type("listener", listener, expected="what can be called with the progress, or None")
     with shown_in_notebook(listener) as shown:
         if resume is not None:
-            return _resume(RunFolder.open(path_of(resume, "resume")), (source, test, validation), chosen, shown)
+            folder = RunFolder.open(path_of(resume, "resume"))
+            with nullcontext() if folder.is_finished else folder.held():
+                return _resume(folder, (source, test, validation), chosen, shown)
         if place:
             RunFolder.is_taken(place, overwrite=overwrite)  # Before the rows are read, which takes a while.
         begun = begin(Sources.choose(source, test, validation, chosen), chosen, shown)
         folder = RunFolder.create(place, name=begun.name, overwrite=overwrite)
-        folder.write_text(SETTINGS_FILE, settings_text(chosen, {}))
-        return _carried_out(folder, begun)
+        with folder.held():
+            folder.recover()
+            folder.write_text(SETTINGS_FILE, settings_text(chosen, {}))
+            return _carried_out(folder, begun)
 
 
 def _carried_out(folder: RunFolder, begun: Begun) -> Run:
     try:
         return finish(folder, begun)
     except KeyboardInterrupt:
-        raise InterruptedRunError(
-            f"Stopped. What was done is kept; go on with: metier train --resume {folder.path}"
-        ) from None
+        raise InterruptedRunError(f"Stopped. {_go_on(folder)}") from None
+    except Exception as error:
+        fault = storage_fault(error, folder=folder.path)
+        if fault is None:
+            raise
+        raise StorageError(f"{fault} {_go_on(folder)}") from error
+
+
+def _go_on(folder: RunFolder) -> str:
+    return f"What was done is kept; go on with: metier train --resume {folder.path}"
 
 
 def _resume(folder: RunFolder, rows: tuple[Any, Any, Any], given: TrainSettings, listener: Listener) -> Run:
@@ -148,7 +161,9 @@ def _resume(folder: RunFolder, rows: tuple[Any, Any, Any], given: TrainSettings,
         stored = stored.model_copy(update={"data": stored.data.model_copy(update={"test": given.data.test})})
     if "report_language" in given.model_fields_set:
         stored = stored.model_copy(update={"report_language": given.report_language})
-    return _carried_out(folder, begin(Sources.choose(*rows, stored), stored, listener, is_new=False))
+    begun = begin(Sources.choose(*rows, stored), stored, listener, is_new=False)
+    folder.recover()
+    return _carried_out(folder, begun)
 
 
 def _check_heeded(folder: RunFolder, stored: TrainSettings, given: TrainSettings) -> None:

@@ -5,7 +5,6 @@ reported and the others go on. What is kept of a candidate is its exported predi
 measured on what ships, never on the model in memory.
 """
 
-import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +36,7 @@ from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
 from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
+from metier.storage import partial_folder, raise_if_refused
 from metier.tasks.method_contract import Capabilities, CostRank, Method
 from metier.tasks.task import Task
 
@@ -274,14 +274,10 @@ class Comparison:
 
     def fit(self, job: Job) -> Fitted:
         """Fit a method and put its export where the candidate's lies, whole or not at all."""
-        folder = self.run.candidate(job.name)
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        with trained_in(self.builder.decisions.precision):
-            fitted = self.fitter.fit(job, partial, self.listener)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
+        with partial_folder(self.run.candidate(job.name)) as partial:
+            with trained_in(self.builder.decisions.precision):
+                fitted = self.fitter.fit(job, partial, self.listener)
+            self.run.replace_candidate(job.name, partial)
         return fitted
 
     def measured(self, entry: Entry) -> Entry:
@@ -340,14 +336,22 @@ class Comparison:
         return entry
 
     def _guarded(self, name: str, work: Callable[[], Entry]) -> Entry:
-        """Do the work of one candidate; what goes wrong is reported and must not cost the others their work."""
+        """Do the work of one candidate; what goes wrong is reported and must not cost the others their work.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses: no candidate is to blame, and a resumed run does the work again.
+        """
         try:
             return work()
-        except MetierError as error:
-            why = str(error)
         except MemoryError:
             why = OUT_OF_MEMORY
+        except MetierError as error:
+            raise_if_refused(error, folder=self.run.path)
+            why = str(error)
         except (Exception, SystemExit) as error:  # A bug in one method, ours or a plug-in's.
+            raise_if_refused(error, folder=self.run.path)
             self.run.log(f"{name} broke:\n{traceback.format_exc()}")
             why = f"a bug ({type(error).__name__}: {error}); see train.log"
         return Entry(name, status="failed", why=why)

@@ -141,10 +141,13 @@ def finish(run: RunFolder, begun: Begun) -> Run:
 
 def _go_on(clock: Clock, run: RunFolder) -> None:
     """Let a clock go on from where an interrupted run left it, and be kept in the run's folder."""
-    before = run.read_json(CLOCK_FILE)
+    try:
+        before = run.read_json(CLOCK_FILE)
+    except ValueError:  # A power cut may damage it, as it is not flushed: the time is counted from now.
+        before = None
     if before is not None:
         clock.recall(before)
-    clock.keep = lambda facts: run.write_json(CLOCK_FILE, facts)
+    clock.keep = lambda facts: run.write_json(CLOCK_FILE, facts, durable=False)
 
 
 def _announce(comparison: Comparison, sentences: list[str]) -> None:
@@ -217,8 +220,8 @@ def _close(comparison: Comparison, report: dict[str, Any], recommendation: Recom
     report["phases"] = dict(comparison.clock.phases)
     run.point_best(recommendation.name)
     run.write_text("report.html", render_report(report, language=comparison.settings.report_language))
-    run.write_json("report.json", report)  # Last: a run with this file is whole.
     shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    run.write_json("report.json", report)  # Last: a run with this file is whole.
     (run.path / CLOCK_FILE).unlink(missing_ok=True)
     run.log(f"{recommendation.sentence} ({time.strftime('%H:%M:%S')})")
     return Run(run.path, report, recommendation)

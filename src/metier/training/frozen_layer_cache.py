@@ -15,6 +15,7 @@ recently used are removed.
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from metier.bases.adaptation.layer_discovery import blocks_of, run_once
 from metier.bases.precision import mixed_precision
 from metier.errors import SettingsError, StorageError
 from metier.progress import Listener, Progress, ignore
+from metier.storage import partial_file, sweep
 from metier.training.batching import TokenisedRows
 from metier.user_cache import user_cache
 
@@ -36,6 +38,7 @@ LIMIT = "METIER_PREFIX_CACHE_GB"
 RECIPE = 1  # Part of the folder's name; a change of what is kept is a new number.
 SPARE_BYTES = 200_000_000  # Left free on the disk, for whoever writes besides us.
 TOKEN_BUDGET = 4096
+INDEX_SECONDS = 3_600  # Within which whoever wrote states has written their index, too.
 # Of bf16, of which eight bits count: what the layers above make of kept states differs by no more, relatively.
 TOLERANCE = 2e-2
 
@@ -196,12 +199,12 @@ class FrozenLayerCache:
         self, model: Any, parts: Sequence[TokenisedRows], missing: dict[bytes, int], listener: Listener
     ) -> None:
         name = hashlib.sha256(b"".join(sorted(missing))).hexdigest()[:16]
-        unfinished = self._folder / f".{name}-{os.getpid()}"
+        states_file, index_file = (self._folder / f"{name}{ending}" for ending in (".states", ".npy"))
         n_tokens, done = sum(missing.values()), 0
         index: list[tuple[bytes, int, int]] = []
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
+            with partial_file(states_file) as partial, partial.open("wb") as file:
                 for part in parts:
                     for _, batch in part.in_order_of_length(TOKEN_BUDGET):
                         for key, states in self._states_of(model, batch, missing):
@@ -213,16 +216,13 @@ class FrozenLayerCache:
                             Progress(f"states of {self._n_layers} frozen layers", done, n_tokens, unit="tokens")
                         )
             places = np.array(index, dtype=[("key", "V16"), ("first", np.int64), ("length", np.int64)])
-            np.save(unfinished.with_suffix(".index.npy"), places)
-            unfinished.rename(self._folder / f"{name}.states")
-            unfinished.with_suffix(".index.npy").rename(self._folder / f"{name}.npy")
+            with partial_file(index_file) as partial, partial.open("wb") as file:
+                np.save(file, places)
         except OSError as error:
             raise StorageError(
                 f"States of frozen layers could not be written to {self._folder} ({error.strerror or error}). "
                 f"Free some space, name another folder in METIER_CACHE, or set {LIMIT}=0 to train without them."
             ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def _states_of(
         self, model: Any, batch: Any, missing: dict[bytes, int]
@@ -377,6 +377,8 @@ def _digest(encoder: Any, n_layers: int) -> str:
 
 def _make_room(root: Path, n_bytes: int) -> None:
     """Remove the least recently used files, until so many more bytes are within the limit."""
+    for folder in root.glob("*/"):
+        _sweep(folder)
     files = sorted(root.glob("*/*.npy"), key=lambda path: path.stat().st_mtime)
     held = {path: path.with_suffix(".states") for path in files}
     sizes = {path: states.stat().st_size if states.exists() else 0 for path, states in held.items()}
@@ -387,6 +389,15 @@ def _make_room(root: Path, n_bytes: int) -> None:
         path.unlink(missing_ok=True)
         held[path].unlink(missing_ok=True)
         total -= sizes[path]
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left: half-written files, and states that never got their index."""
+    sweep(folder)
+    for states in folder.glob("*.states"):
+        is_being_indexed = time.time() - states.stat().st_mtime < INDEX_SECONDS
+        if not (states.with_suffix(".npy").exists() or is_being_indexed):
+            states.unlink(missing_ok=True)
 
 
 def _check_disk(folder: Path, n_bytes: int) -> None:

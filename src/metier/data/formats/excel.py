@@ -104,7 +104,7 @@ class ExcelSheet:
 
     def __init__(self, path: Path, names: Sequence[str]):
         self._path, self._names, self._n_rows = path, names, 1
-        self._book = _openpyxl(f"Writing {path.name.removesuffix('.partial')}").Workbook(write_only=True)
+        self._book = _openpyxl("Writing Excel").Workbook(write_only=True)
         self._new_cell = pkgutil.resolve_name("openpyxl.cell:WriteOnlyCell")
         self._sheet = self._book.create_sheet("rows")
         self._sheet.append([self._cell(name) for name in names])

@@ -8,7 +8,6 @@ sent unless the URL is set.
 import hashlib
 import json
 import os
-import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 
 from metier.errors import EndpointError, NoNetworkError
+from metier.storage import write_text
 from metier.user_cache import user_cache
 
 URL_VARIABLE, KEY_VARIABLE = "METIER_ENDPOINT_URL", "METIER_ENDPOINT_KEY"
@@ -205,9 +205,7 @@ def _write_cache(path: Path, reply: Reply) -> None:
     content = json.dumps({name: value for name, value in asdict(reply).items() if name != "from_cache"})
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-        beside.write_text(content, encoding="utf-8")
-        beside.replace(path)
+        write_text(path, content, durable=False)
     except OSError:
         return
 

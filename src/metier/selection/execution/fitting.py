@@ -215,9 +215,14 @@ class Together:
         ]
         environment = launch_environment() | {"OMP_NUM_THREADS": str(max(1, self.threads // self.processes))}
         with (
-            (desk / "errors.log").open("w") as errors,
+            (desk / "errors.log").open("wb") as errors,
             subprocess.Popen(  # noqa: S603  # Our own command.
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+                command,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+                encoding="utf-8",
+                errors="replace",
             ) as running,
         ):
             assert running.stdout is not None
@@ -231,7 +236,7 @@ class Together:
         if running.returncode or not (desk / "result.json").exists():
             fault = desk / FAULT_FILE
             # What a launcher reports of a process that failed is long, and not why.
-            reported = (fault if fault.exists() else desk / "errors.log").read_text(errors="replace")
+            reported = (fault if fault.exists() else desk / "errors.log").read_text("utf-8", "replace")
             reported = reported.strip()[-LAST_WORDS:]
             raise BudgetError(
                 f"{name}: {self.processes} processes could not train it together. Train it without "

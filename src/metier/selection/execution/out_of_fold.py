@@ -28,6 +28,7 @@ from metier.figures import count_of
 from metier.progress import Listener, Progress, ignore
 from metier.runs.run_folder import Entry, RunFolder, plain
 from metier.runs.stored_answers import StoredAnswers, joined
+from metier.storage import raise_if_refused
 from metier.tasks.method_contract import GivesProbabilities, Method
 from metier.tasks.task import Task
 
@@ -148,7 +149,10 @@ class OutOfFold:
             self.listener(Progress(note, number, len(self.folds), unit="folds"))
             try:
                 parts.append(self._of_fold(fold, self._unfitted(method, entry, settled=settled)))
-            except Exception:  # A fold may lack what all rows have; the candidate itself is trained and stays.
+            except (
+                Exception
+            ) as error:  # A fold may lack what all rows have; the candidate itself is trained and stays.
+                raise_if_refused(error, folder=self.run.path)
                 self.run.log(f"{entry.name}: no out-of-fold answers:\n{traceback.format_exc()}")
                 self.failed.append(entry.name)
                 return

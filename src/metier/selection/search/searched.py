@@ -20,6 +20,7 @@ from metier.predictors.loading import name_as
 from metier.progress import Listener, Progress, ignore
 from metier.selection.scores import measure_of
 from metier.selection.search.search_spaces import propose, space_of
+from metier.storage import write_text
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.task_table import known_task
 
@@ -343,9 +344,7 @@ class _Search:
     def _write_trials(self) -> None:
         if self._trials_path is not None:
             self._trials_path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._trials_path.with_suffix(".partial")
-            partial.write_text(json.dumps([asdict(trial) for trial in self.trials], indent=1), encoding="utf-8")
-            partial.replace(self._trials_path)
+            write_text(self._trials_path, json.dumps([asdict(trial) for trial in self.trials], indent=1))
 
     @property
     def _trials_path(self) -> Path | None:
