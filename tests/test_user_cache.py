@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -46,3 +48,20 @@ def test_a_failed_write_is_reported_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="METIER_CACHE"):
         build_once(tmp_path / "file" / "base", lambda folder: None)
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
+    program = (
+        "import os, pathlib, sys\n"
+        "from metier.user_cache import build_once\n"
+        "def build(folder):\n"
+        "    (folder / 'weights').write_text('half')\n"
+        "    os._exit(9)\n"
+        "build_once(pathlib.Path(sys.argv[1]), build)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "killed")], check=False)
+    (tmp_path / ".base-k3j2x1").mkdir()  # As half-built folders were named once.
+    assert len(list(tmp_path.iterdir())) == 3
+    build_once(tmp_path / "base", lambda folder: (folder / "weights").write_text("whole"))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"base", ".killed.lock"}

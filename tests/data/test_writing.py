@@ -1,6 +1,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +11,7 @@ import pytest
 from metier import storage
 from metier.data import open_writer, read
 from metier.data.writing import write_text
-from metier.errors import CallError, DataError, StorageError
+from metier.errors import CallError, DataError, InUseError, StorageError
 
 TABLE = pa.table({"text": ["a b", "c"], "probability": [0.5, 0.25]})
 
@@ -62,6 +64,33 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, ending, monkeypatc
         writer.write(big)
     assert caught.value.__cause__.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_process_at_a_time_writes_a_file(tmp_path):
+    path = tmp_path / "out.csv"
+    with open_writer(path) as first:
+        first.write(TABLE)
+        with pytest.raises(InUseError, match=rf"{path} is in use by process {os.getpid()} on"):
+            open_writer(path).__enter__()
+    assert list(read(path).texts) == ["a b", "c"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_what_a_killed_writer_left_is_in_nobodys_way(tmp_path):
+    program = (
+        "import os, sys, pyarrow as pa\n"
+        "from metier.data import open_writer\n"
+        "writer = open_writer(sys.argv[1]).__enter__()\n"
+        "writer.write(pa.table({'text': ['half']}))\n"
+        "os._exit(9)\n"
+    )
+    path = tmp_path / "out.csv"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    with open_writer(path) as writer:
+        writer.write(TABLE)
+    assert list(read(path).texts) == ["a b", "c"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_a_missing_folder_is_reported_before_any_work(tmp_path):

@@ -9,6 +9,7 @@ from metier.predictors.loading import read_settings
 from metier.runs.run_folder import Entry
 from metier.selection.comparison import Comparison
 from metier.selection.settings import arguments_of
+from metier.text.normalisation import replace_surrogates
 
 # What the predictor's own settings say of calibration; the rest of them is vocabulary and file names.
 CALIBRATION_KEYS = ("temperature", "temperatures", "weights", "threshold", "certificate")
@@ -53,7 +54,7 @@ def _facts(
         adaptation=entry.facts.get("adaptation"),
         data=DataFacts(
             fingerprint=data["fingerprint"],
-            origin=data["origin"],
+            origin=replace_surrogates(data["origin"]),
             rows=data["rows"],
             trained_on=entry.rows_seen,
             roles=_columns(comparison.train.roles),
