@@ -70,7 +70,7 @@ def release(descriptor: int) -> None:
 
 def _open(lock: Path, what: Path, *, wait: bool) -> int:
     while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         if not acquire(descriptor, wait=wait):
             holder = _holder(descriptor)
             os.close(descriptor)
