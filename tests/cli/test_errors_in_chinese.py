@@ -9,7 +9,7 @@ import yaml
 
 import metier
 from metier.cli.speech import spoken
-from metier.report.error_words import FOLDER
+from metier.report.sentences import FOLDER
 
 PACKAGE = Path(metier.__file__).parent
 TABLES = {
@@ -88,7 +88,7 @@ def texts_of(node):
 
 def left_of(text):
     """What stays English of a message, or is lost of what it tells."""
-    said = SAY.error(text)
+    said = SAY.translated(text)
     lost = set(re.findall(r"X\d+X", text)) - set(re.findall(r"X\d+X", said))
     return lost or SENTENCE.search(COMMAND.sub("", said))
 

@@ -104,6 +104,29 @@ def test_files_are_answered_and_measured_in_chinese(told, small_runs, tmp_path):
     assert english_of(shown) == []
 
 
+def test_runs_are_listed_and_compared_in_chinese(told, small_runs):
+    runs = small_runs / "runs"
+    shown = told("runs", "list", runs) + told("runs", "show", runs / "zh")
+    shown += told("runs", "compare", runs / "zh", runs / "en")
+    assert "没有配对检验：" in shown
+    assert english_of(shown) == []
+
+
+def test_methods_and_the_machine_are_told_in_chinese(told):
+    shown = told("methods") + told("methods", "--task", "ner") + told("doctor")
+    assert "方法" in shown
+    assert "机器" in shown
+    assert english_of(shown) == []
+
+
+def test_the_next_command_keeps_the_flag_it_was_asked_with(told, small_runs, monkeypatch):
+    rows = small_runs / "zh-train.csv"
+    assert "--lang" not in told("check", rows)  # The environment stays.
+    monkeypatch.delenv("METIER_LANG")
+    assert " --lang zh\n" in told("check", rows, "--lang", "zh")
+    assert "metier check FILE --lang zh" in told("doctor", "--lang", "zh")
+
+
 def test_a_flag_wins_over_the_environment(told, small_runs):
     shown = told("check", small_runs / "zh-train.csv", "--lang", "en")
     assert "90 rows, text = message, label = intent (3 labels), Chinese" in shown

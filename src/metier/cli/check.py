@@ -19,7 +19,7 @@ from metier.cli.row_options import (
     task_options,
     typed_roles,
 )
-from metier.cli.speech import lang_option, spoken
+from metier.cli.speech import lang_option, spoken, with_language
 from metier.data.rows import TARGET_ROLES, Rows
 from metier.errors import UnknownNameError
 from metier.tasks.task_table import alias_note, load_task, task_name
@@ -109,7 +109,7 @@ def check(
         if value or name == "header"
         for word in _as_typed(name, value)
     ]
-    facts["next"] = _next(file, [*typed, *typed_roles(named)], facts)
+    facts["next"] = with_language(_next(file, [*typed, *typed_roles(named)], facts))
     if show is not None:
         _show(show, audit.find(show), most=most, as_json=as_json)
     elif as_json:

@@ -22,6 +22,7 @@ from metier.bases.known_bases import is_network_allowed
 from metier.bases.precision import training_precision
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json, size
+from metier.cli.speech import lang_option, spoken, with_language
 from metier.machine import describe_machine
 from metier.user_cache import user_cache
 
@@ -42,8 +43,9 @@ LITTLE_DISK_BYTES = 5_000_000_000
 
 @click.command(context_settings=HELP, epilog="Example: metier doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@lang_option()
 @click.pass_context
-def doctor(context: click.Context, as_json: bool) -> None:
+def doctor(context: click.Context, as_json: bool, lang: str | None) -> None:
     """Report what this machine offers, and what is missing.
 
     Exit code 1 when something that is installed is broken; something missing is not an error.
@@ -143,15 +145,17 @@ def _advise(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    console = answer_console()
-    console.print(_verdict(facts), style="bold", markup=False)
+    console, say = answer_console(), spoken()
+    console.print(say.translated(_verdict(facts)), style="bold", markup=False)
     table = Table.grid(padding=(0, 2))
-    for line in _lines(facts):
-        table.add_row(*line)
+    for name, line in _lines(facts):
+        table.add_row(name, line)
     console.print(table)
     for sentence in facts["advice"]:
-        console.print(f"! {sentence}", markup=False, soft_wrap=True)
-    console.print("next: metier check FILE, then metier train FILE", markup=False)
+        console.print(f"! {say.translated(sentence)}", markup=False, soft_wrap=True)
+    commands = (with_language(f"metier {name} FILE") for name in ("check", "train"))
+    first, then = commands
+    console.print(say("next: {first}, then {then}", first=first, then=then), markup=False)
 
 
 def _verdict(facts: dict[str, Any]) -> str:
@@ -165,38 +169,47 @@ def _verdict(facts: dict[str, Any]) -> str:
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    machine, cache = facts["machine"], facts["cache"]
-    yield "machine", f"{count(machine['cores'])} cores, {machine['cpu']}"
+    machine, cache, say = facts["machine"], facts["cache"], spoken()
+    cores = say("{n} cores", n=count(machine["cores"]))
+    yield say("machine"), say(", ").join((cores, machine["cpu"]))
     memory, available = size(machine["memory_bytes"]), size(machine["memory_available_bytes"])
-    yield "memory", f"{memory}, {available} of it available"
-    yield "disk", f"{size(cache['free_bytes'])} free for the cache in {cache['folder']}"
-    yield "processor", ", ".join(machine["instruction_sets"]) or "no instruction sets that matter here"
-    why = (
-        ""
-        if facts["training_precision"] == "bf16"
-        else " (the processor has no bf16, and emulating it is slow)"
-    )
-    yield "precision", f"encoders train in {facts['training_precision']}{why}"
-    yield "versions", ", ".join(f"{name} {found}" for name, found in facts["versions"].items())
+    yield say("memory"), say("{memory}, {available} of it available", memory=memory, available=available)
+    free = size(cache["free_bytes"])
+    yield say("disk"), say("{free} free for the cache in {folder}", free=free, folder=cache["folder"])
+    sets = say.listed(machine["instruction_sets"])
+    yield say("processor"), sets or say("no instruction sets that matter here")
+    precision, why = facts["training_precision"], ""
+    if precision != "bf16":
+        why = say(" (the processor has no bf16, and emulating it is slow)")
+    yield say("training"), say("encoders train in {precision}", precision=precision) + why
+    yield say("versions"), say.listed(f"{name} {found}" for name, found in facts["versions"].items())
     for extra in facts["extras"]:
-        mark = "✓" if extra["installed"] else "✗"
-        found = ", ".join(f"{part} {release}" for part, release in extra["parts"].items() if release)
-        yield (
-            f"{mark} {extra['name']}",
-            extra["for"] + (f" ({found})" if found and extra["name"] == "train" else ""),
-        )
+        yield _extra_line(extra)
     for base in facts["bases"]:
         yield _base_line(base)
-    allowed = (
-        "allowed" if facts["network_allowed"] else "not allowed (HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set)"
-    )
-    yield "network", f"{allowed}; nothing but --base OWNER/MODEL asks for one"
+    allowed = say("allowed; nothing but --base OWNER/MODEL asks for one")
+    if not facts["network_allowed"]:
+        allowed = say("not allowed (HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set)")
+    yield say("network"), allowed
+
+
+def _extra_line(extra: dict[str, Any]) -> tuple[str, str]:
+    mark, say = "✓" if extra["installed"] else "✗", spoken()
+    found = say.listed(f"{part} {release}" for part, release in extra["parts"].items() if release)
+    what_for = say.translated(extra["for"])
+    if found and extra["name"] == "train":
+        what_for += say(" ({remedy})", remedy=found)
+    return f"{mark} {extra['name']}", what_for
 
 
 def _base_line(base: dict[str, Any]) -> tuple[str, str]:
+    say = spoken()
     if not base["installed"]:
-        return f"✗ {base['name']}", f"{base['summary']} (not installed)"
-    if not base["weights_right"]:
-        return f"✗ {base['name']}", f"{base['summary']} (wrong SHA-256)"
-    later = "" if base["converted"] else "; converted at its first use"
-    return f"✓ {base['name']}", f"{base['summary']} (SHA-256 right{later})"
+        mark, state = "✗", say("not installed")
+    elif not base["weights_right"]:
+        mark, state = "✗", say("wrong SHA-256")
+    elif base["converted"]:
+        mark, state = "✓", say("SHA-256 right")
+    else:
+        mark, state = "✓", say("SHA-256 right; converted at its first use")
+    return f"{mark} {base['name']}", say.translated(base["summary"]) + say(" ({remedy})", remedy=state)

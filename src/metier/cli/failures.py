@@ -46,7 +46,7 @@ def report_failure(failure: BaseException, args: Sequence[str]) -> int:
     if "--json" in args:
         print(json.dumps({"error": {"code": code, "message": sentence}}, ensure_ascii=False), flush=True)
     else:
-        print(spoken(asked(args)).error(sentence), file=sys.stderr, flush=True)
+        print(spoken(asked(args)).translated(sentence), file=sys.stderr, flush=True)
     return exit_code
 
 

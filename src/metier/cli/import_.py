@@ -11,6 +11,7 @@ from rich.text import Text
 
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json
+from metier.cli.speech import lang_option, spoken, with_language
 from metier.data.columns.spans import parse_spans
 from metier.data.columns.value_faults import FaultError
 from metier.data.formats.data_file import FORMATS as ENDINGS
@@ -44,8 +45,16 @@ MOST_ROWS_NAMED = 5
 @click.option("--text", metavar="FIELD", help="Field with the text, if the tasks of Label Studio have several.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@lang_option()
 def import_file(
-    *, source: Path, named: str, output: Path, text: str | None, overwrite: bool, as_json: bool
+    *,
+    source: Path,
+    named: str,
+    output: Path,
+    text: str | None,
+    overwrite: bool,
+    as_json: bool,
+    lang: str | None,
 ) -> None:
     """Convert the export of an annotation tool into rows.
 
@@ -108,29 +117,40 @@ def _facts(source: Path, output: Path, imported: Imported, tally: Tally) -> dict
         "left_out": {
             why: {"count": len(numbers), "items": numbers[:1_000]} for why, numbers in imported.left_out.items()
         },
-        "next": shlex.join(["metier", "check", str(output)]),
+        "next": with_language(shlex.join(["metier", "check", str(output)])),
     }
 
 
 def _print(facts: Mapping[str, Any]) -> None:
-    console = answer_console()
-    parts = [f"{count(facts['rows'])} {'row' if facts['rows'] == 1 else 'rows'}"]
-    if facts["spans"]:
-        parts.append(f"{count(facts['spans'])} {'span' if facts['spans'] == 1 else 'spans'}")
-    if facts["labels"]:
-        parts.append(f"{count(len(facts['labels']))} {'label' if len(facts['labels']) == 1 else 'labels'}")
+    console, say = answer_console(), spoken()
+    names = {"file": facts["file"], "format": say.translated(facts["format"]), "output": facts["output"]}
     lines = [
-        f"{facts['file']} is {facts['format']}: {', '.join(parts)} in {facts['output']}",
-        f"columns: {', '.join(facts['columns'])}",
-        *(f"· {note}" for note in facts["notes"]),
+        say("{file} is {format}: {parts} in {output}", parts=_parts(facts), **names),
+        say("columns: {names}", names=say.listed(facts["columns"])),
+        *(f"· {say.translated(note)}" for note in facts["notes"]),
         *(_left_out(why, left["count"], left["items"]) for why, left in facts["left_out"].items()),
-        f"next: {facts['next']}",
+        say("next: {command}", command=facts["next"]),
     ]
     for line in lines:
         console.print(Text(line), soft_wrap=True)
 
 
+def _parts(facts: Mapping[str, Any]) -> str:
+    """How many rows, spans and labels there are."""
+    say = spoken()
+    parts = [say("{n} row", n=1) if facts["rows"] == 1 else say("{n} rows", n=count(facts["rows"]))]
+    if spans := facts["spans"]:
+        parts.append(say("{n} span", n=1) if spans == 1 else say("{n} spans", n=count(spans)))
+    if labels := len(facts["labels"]):
+        parts.append(say("{n} label", n=1) if labels == 1 else say("{n} labels", n=count(labels)))
+    return say(", ").join(parts)
+
+
 def _left_out(why: str, number: int, items: list[int]) -> str:
+    say = spoken()
     named = list(dict.fromkeys(items))[:MOST_ROWS_NAMED]
-    shown = ", ".join(map(str, named)) + (", …" if number > MOST_ROWS_NAMED else "")
-    return f"! left out {count(number)}: {why} (in {'item' if len(named) == 1 else 'items'} {shown})"
+    shown = say.listed([*map(str, named), *(["…"] if number > MOST_ROWS_NAMED else [])])
+    left = {"n": count(number), "why": say.translated(why), "items": shown}
+    if len(named) == 1:
+        return say("! left out {n}: {why} (in item {items})", **left)
+    return say("! left out {n}: {why} (in items {items})", **left)

@@ -14,6 +14,7 @@ from rich.text import Text
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, percentage, print_json
 from metier.cli.shares import Share
+from metier.cli.speech import lang_option, spoken, with_language
 from metier.data import Rows, open_writer, read
 from metier.data.weak_labels import (
     LabelModel,
@@ -60,6 +61,7 @@ SHOWN_LABELS = 3
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@lang_option()
 def label(
     *,
     file: Path,
@@ -71,6 +73,7 @@ def label(
     least: float,
     overwrite: bool,
     as_json: bool,
+    lang: str | None,
 ) -> None:
     """Label rows by rules, and estimate the accuracy of each rule.
 
@@ -142,26 +145,36 @@ def _facts(
 
 
 def _print(facts: Mapping[str, Any], *, has_truth: bool) -> None:
-    console = answer_console()
-    share = facts["labelled"] / max(facts["rows"], 1)
-    headline = f"{facts['file']}: {count(facts['labelled'])} of {count(facts['rows'])} rows labelled ({percentage(share)})"
-    headline += f", {len(facts['labels'])} labels, rules conflict in {percentage(facts['conflict_fraction'])}"
-    if facts["accuracy"] is not None:
-        headline += f"; {percentage(facts['accuracy'])} of the labels are correct where the true one is known"
-    console.print(Text(headline), soft_wrap=True)
+    console, say = answer_console(), spoken()
+    console.print(Text(_headline(facts)), soft_wrap=True)
     console.print(_table(facts["rules"], has_truth=has_truth))
+    following = say("add --out labelled.csv to write the rows")
     if facts["out"]:
-        console.print(Text(f"next: metier train {facts['out']} --drop-unlabelled"), soft_wrap=True)
-    else:
-        console.print(Text("next: add --out labelled.csv to write the rows"), soft_wrap=True)
+        following = with_language(f"metier train {facts['out']} --drop-unlabelled")
+    console.print(Text(say("next: {command}", command=following)), soft_wrap=True)
+
+
+def _headline(facts: Mapping[str, Any]) -> str:
+    say = spoken()
+    share = percentage(facts["labelled"] / max(facts["rows"], 1))
+    part = {"n": count(facts["labelled"]), "rows": count(facts["rows"]), "share": share}
+    headline = say("{file}: {n} of {rows} rows labelled ({share})", file=facts["file"], **part)
+    conflicts = {"n": len(facts["labels"]), "share": percentage(facts["conflict_fraction"])}
+    headline += say(", {n} labels, rules conflict in {share}", **conflicts)
+    if facts["accuracy"] is not None:
+        correct = percentage(facts["accuracy"])
+        headline += say("; {share} of the labels are correct where the true one is known", share=correct)
+    return headline
 
 
 def _table(rules: list[dict[str, Any]], *, has_truth: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("rule", overflow="fold")
-    headings = ["label", "coverage %", "overlaps %", "conflicts %", "accuracy %, estimated"]
-    for heading in [*headings, *(["measured"] if has_truth else [])]:
-        table.add_column(heading, justify="left" if heading == "label" else "right")
+    say = spoken()
+    table.add_column(say("rule"), overflow="fold")
+    table.add_column(say("label"))
+    shares = [say("coverage %"), say("overlaps %"), say("conflicts %"), say("accuracy %, estimated")]
+    for heading in [*shares, *([say("measured")] if has_truth else [])]:
+        table.add_column(heading, justify="right")
     for rule in rules:
         shown = ", ".join(rule["labels"][:SHOWN_LABELS]) + (", …" if len(rule["labels"]) > SHOWN_LABELS else "")
         shares = [rule[name] for name in ("coverage", "overlaps", "conflicts", "estimated_accuracy")]

@@ -10,6 +10,7 @@ from rich.text import Text
 from metier.catalogue import DISTILLATION, SEARCH
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, print_json
+from metier.cli.speech import lang_option, spoken, with_language
 from metier.errors import CallError
 from metier.selection.method_facts import MethodFacts, list_methods, method_facts, settings_of
 from metier.tasks.method_contract import CostRank
@@ -31,7 +32,8 @@ ADDED_BY = {SEARCH: "--search", DISTILLATION: "--distil"}
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--task", metavar="NAME", help="Only what this task takes; what it compares unasked has a *.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
-def methods(*, name: str | None, task: str | None, as_json: bool) -> None:
+@lang_option()
+def methods(*, name: str | None, task: str | None, as_json: bool, lang: str | None) -> None:
     """List the methods: what each does, costs and needs.
 
     Cheap ones stand first. Name some with `metier train --candidates A,B`. With NAME: what this method does and can be
@@ -45,21 +47,22 @@ def methods(*, name: str | None, task: str | None, as_json: bool) -> None:
     if as_json:
         print_json([_facts(one) for one in found])
         return
-    console = answer_console()
+    console, say = answer_console(), spoken()
     own = [one for one in found if task is None or one.suits]
     console.print(_table(own, task))
     missing = sorted({one.extra for one in found if one.extra and not one.is_installed})
     for extra in missing:
-        console.print(
-            Text(f"what needs {extra} is not installed: pip install 'metier[{extra}]'"), soft_wrap=True
-        )
+        line = say("what needs {extra} is not installed: pip install 'metier[{extra}]'", extra=extra)
+        console.print(Text(line), soft_wrap=True)
     if task is None:
-        next_step = "next: metier methods --task NAME for those of one task, metier methods NAME for one method"
-        console.print(Text(next_step), soft_wrap=True)
+        one, each = with_language("metier methods --task NAME"), with_language("metier methods NAME")
+        line = say("next: {one} for those of one task, {each} for one method", one=one, each=each)
+        console.print(Text(line), soft_wrap=True)
     else:
-        console.print(Text("* compared unasked; name others with metier train --candidates"), soft_wrap=True)
-        if others := ", ".join(one.name for one in found if not one.suits):
-            console.print(Text(f"of no stated task: {others}"), soft_wrap=True)
+        line = say("* compared unasked; name others with metier train --candidates")
+        console.print(Text(line), soft_wrap=True)
+        if others := say.listed(one.name for one in found if not one.suits):
+            console.print(Text(say("of no stated task: {names}", names=others)), soft_wrap=True)
 
 
 def _show(name: str, task: str | None, *, as_json: bool) -> None:
@@ -69,24 +72,25 @@ def _show(name: str, task: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(_facts(one) | {"settings": [asdict(each) for each in settings]})
         return
-    console, short = answer_console(), one.name.rpartition(".v")[0]
-    flag = ADDED_BY.get(one.name, f"--candidates {short}")
-    unasked = ", ".join(one.default_of) or f"none; ask for it with metier train {flag}"
+    console, say, short = answer_console(), spoken(), one.name.rpartition(".v")[0]
+    command = with_language(f"metier train {ADDED_BY.get(one.name, f'--candidates {short}')}")
+    unasked = say.listed(one.default_of) or say("none; ask for it with {command}", command=command)
     for line in (
-        f"{one.name}: {one.line}",
-        f"cost   {COSTS[one.cost]}",
-        f"needs  {_needs(one)}",
-        f"tasks that compare it unasked: {unasked}",
+        f"{one.name}{say(': ')}{say.translated(one.line)}",
+        say("cost   {cost}", cost=say.translated(COSTS[one.cost])),
+        say("needs  {needs}", needs=_needs(one)),
+        say("tasks that compare it unasked: {tasks}", tasks=unasked),
     ):
         console.print(Text(line), soft_wrap=True)
     if not settings:
-        console.print(Text("It has no settings."), soft_wrap=True)
+        console.print(Text(say("It has no settings.")), soft_wrap=True)
         return
-    console.print(Text(f"settings (--set methods.{short}.NAME=VALUE):"), soft_wrap=True)
+    flag = f"--set methods.{short}.NAME=VALUE"
+    console.print(Text(say("settings ({flag}):", flag=flag)), soft_wrap=True)
     for each in settings:
         console.print(Text(f"  {each.name} ({each.kind})" if each.kind else f"  {each.name}"), soft_wrap=True)
         if each.meaning:
-            console.print(Text(f"      {each.meaning}"), soft_wrap=True)
+            console.print(Text(f"      {say.translated(each.meaning)}"), soft_wrap=True)
 
 
 def _check_alone(name: str, task: str | None) -> None:
@@ -102,16 +106,19 @@ def _facts(one: MethodFacts) -> dict[str, Any]:
 
 def _table(found: list[MethodFacts], task: str | None) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("method", "cost", "needs"):
+    say = spoken()
+    for name in (say("method"), say("cost"), say("needs")):
         table.add_column(name, no_wrap=True)
-    table.add_column("what it does", overflow="fold")
+    table.add_column(say("what it does"), overflow="fold")
     for one in found:
         mark = " *" if task in one.default_of else ""
-        table.add_row(Text(f"{one.name}{mark}"), COSTS[one.cost], _needs(one), Text(one.line))
+        cost = say.translated(COSTS[one.cost])
+        table.add_row(Text(f"{one.name}{mark}"), cost, _needs(one), Text(say.translated(one.line)))
     return table
 
 
 def _needs(one: MethodFacts) -> str:
-    base = {"reads": "a base", "writes": "a base that writes"}.get(one.base or "", "")
-    missing = f"{one.extra} (missing)" if one.extra and not one.is_installed else one.extra
-    return ", ".join(filter(None, (base, missing))) or "–"
+    say = spoken()
+    base = {"reads": say("a base"), "writes": say("a base that writes")}.get(one.base or "", "")
+    missing = say("{extra} (missing)", extra=one.extra) if one.extra and not one.is_installed else one.extra
+    return say.listed(filter(None, (base, missing))) or "–"

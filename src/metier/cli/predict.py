@@ -248,10 +248,10 @@ def _print_facts(facts: dict[str, Any]) -> None:
         say("{share} by {name}", share=percentage(rows / facts["rows"]), name=name)
         for name, rows in facts["answered_by"].items()
     ]
-    columns = ", ".join(facts["columns"])
+    columns = say.listed(facts["columns"])
     if facts["rows"]:
         print(
-            say("answered {shares}; new columns: {columns}", shares=", ".join(shares), columns=columns),
+            say("answered {shares}; new columns: {columns}", shares=say(", ").join(shares), columns=columns),
             file=file,
         )
     if facts.get("not_answered"):

@@ -19,7 +19,7 @@ from metier.cli.console import (
     print_whole,
     size,
 )
-from metier.cli.speech import lang_option
+from metier.cli.speech import lang_option, spoken, with_language
 from metier.cli.train import print_report
 from metier.errors import CallError
 from metier.evaluation.comparison import A_IS_BETTER
@@ -39,7 +39,8 @@ def runs() -> None:
 @runs.command("list", context_settings=HELP, epilog="Example: metier runs list runs")
 @click.argument("folder", type=click.Path(path_type=Path), default=RUNS, required=False)
 @json_option
-def list_runs(folder: Path, as_json: bool) -> None:
+@lang_option()
+def list_runs(folder: Path, as_json: bool, lang: str | None) -> None:
     """List the runs below FOLDER (default: runs), the latest first.
 
     An interrupted run is listed as unfinished: `metier train --resume` goes on with it. Of a damaged report is said how
@@ -49,27 +50,42 @@ def list_runs(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json([_facts(run) for run in found])
         return
-    console = answer_console()
+    console, say = answer_console(), spoken()
     if not found:
-        console.print(Text(f"There is no run in {folder}. Begin one: metier train rows.csv"), soft_wrap=True)
+        begin = with_language("metier train rows.csv")
+        none = say("There is no run in {folder}. Begin one: {command}", folder=folder, command=begin)
+        console.print(Text(none), soft_wrap=True)
         return
-    table = figures_table("run", "task", "ships", "on test", "rows", "took", "size", "changed", left=3)
+    heads = (
+        say("run"),
+        say("task"),
+        say("ships"),
+        say("on test"),
+        say("rows"),
+        say("took"),
+        say("size"),
+        say("changed"),
+    )
+    table = figures_table(*heads, left=3)
     for run in found:
         table.add_row(*map(Text, _row(run)))
     print_whole(console, table)
     for run in found:
         if run.damage is not None:
-            console.print(Text(run.damage), soft_wrap=True)
+            console.print(Text(say.translated(run.damage)), soft_wrap=True)
         elif not run.is_finished:
-            done = f"{len(run.done)} candidate{'' if len(run.done) == 1 else 's'} done"
-            console.print(Text(f"unfinished, {done}; go on: metier train --resume {run.path}"), soft_wrap=True)
+            n = len(run.done)
+            done = say("{n} candidate done", n=n) if n == 1 else say("{n} candidates done", n=n)
+            command = with_language(f"metier train --resume {run.path}")
+            line = say("unfinished, {done}; go on: {command}", done=done, command=command)
+            console.print(Text(line), soft_wrap=True)
 
 
 def _row(run: RunFacts) -> list[str]:
     changed = run.changed.astimezone().strftime("%Y-%m-%d %H:%M")
     chosen, report = run.recommended, run.report
     if chosen is None or report is None:
-        state = "unfinished" if run.damage is None else "damaged report"
+        state = spoken()("unfinished") if run.damage is None else spoken()("damaged report")
         return [str(run.path), run.task or "–", state, "–", "–", "–", size(run.size_bytes), changed]
     metric = report["primary_metric"]
     score = written(chosen["test"][metric], is_fraction=report["metrics"][metric]["is_fraction"])
@@ -77,7 +93,7 @@ def _row(run: RunFacts) -> list[str]:
         str(run.path),
         report["task"],
         chosen["name"],
-        f"{metric_name(metric)} {score}",
+        f"{spoken()(metric_name(metric))} {score}",
         count(sum(report["data"]["rows"].values())),
         duration(report["seconds"]),
         size(run.size_bytes),
@@ -116,13 +132,15 @@ def show(run: Path, as_json: bool, lang: str | None, verbose: bool) -> None:
         if as_json:
             print_json(_facts(found))
             return
-        console = answer_console()
+        console, say = answer_console(), spoken()
         if found.damage is not None:
-            console.print(Text(found.damage), soft_wrap=True)
+            console.print(Text(say.translated(found.damage)), soft_wrap=True)
             return
-        done = ", ".join(found.done) or "none yet"
-        console.print(Text(f"{found.path} is unfinished; candidates done: {done}"), soft_wrap=True)
-        console.print(Text(f"go on: metier train --resume {known_run(run)}"), soft_wrap=True)
+        done = say.listed(found.done) or say("none yet")
+        unfinished = say("{run} is unfinished; candidates done: {done}", run=found.path, done=done)
+        console.print(Text(unfinished), soft_wrap=True)
+        command = with_language(f"metier train --resume {known_run(run)}")
+        console.print(Text(say("go on: {command}", command=command)), soft_wrap=True)
         return
     if as_json:
         print_json(found.report)
@@ -134,7 +152,8 @@ def show(run: Path, as_json: bool, lang: str | None, verbose: bool) -> None:
 @runs.command(context_settings=HELP, epilog="Example: metier runs compare runs/first runs/second")
 @click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
-def compare(run: tuple[Path, ...], as_json: bool) -> None:
+@lang_option()
+def compare(run: tuple[Path, ...], as_json: bool, lang: str | None) -> None:
     """Compare what two or more runs recommend, on the same test rows.
 
     Where the test rows are the same a paired test says whether the best is really better than each other one; where
@@ -144,13 +163,14 @@ def compare(run: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    console = answer_console()
-    table = figures_table("run", "ships", "on test", "one row", "size", "train", left=2)
+    console, say = answer_console(), spoken()
+    heads = say("run"), say("ships"), say("on test"), say("one row"), say("size"), say("training")
+    table = figures_table(*heads, left=2)
     for one in facts["runs"]:
         table.add_row(*map(Text, _compared(one)))
     print_whole(console, table)
     if facts["why_not"]:
-        console.print(Text(f"no paired test: {facts['why_not']}"), soft_wrap=True)
+        console.print(Text(say("no paired test: {why}", why=say.translated(facts["why_not"]))), soft_wrap=True)
     for one in facts["comparisons"]:
         console.print(Text(_sentence(one, facts["runs"][0]["metrics"])), soft_wrap=True)
 
@@ -159,22 +179,25 @@ def _compared(one: Mapping[str, Any]) -> list[str]:
     metric = one["primary_metric"]
     score = written(one["test"][metric], is_fraction=one["metrics"][metric]["is_fraction"])
     cost = [milliseconds(one["latency_ms"]["mean"]), size(one["size_bytes"]), duration(one["train_seconds"])]
-    return [one["run"], one["name"], f"{metric_name(metric)} {score}", *cost]
+    return [one["run"], one["name"], f"{spoken()(metric_name(metric))} {score}", *cost]
 
 
 def _sentence(one: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    is_fraction = metrics[one["metric"]]["is_fraction"]
-    factor, unit, digits = (100, " points", 1) if is_fraction else (1, "", 3)
+    is_fraction, say = metrics[one["metric"]]["is_fraction"], spoken()
+    factor, unit, digits = (100, say(" points"), 1) if is_fraction else (1, "", 3)
     value, low, high = (f"{factor * one[end]:+.{digits}f}" for end in ("difference", "low", "high"))
-    word = "is better than" if one["verdict"] == A_IS_BETTER else "is not shown to differ from"
-    return f"{one['a']} {word} {one['b']}: {value}{unit} [{low}, {high}], p = {one['p_value']:.2g}"
+    gap = f"{value}{unit} [{low}, {high}]{say(', ')}p = {one['p_value']:.2g}"
+    if one["verdict"] == A_IS_BETTER:
+        return say("{a} is better than {b}: {gap}", a=one["a"], b=one["b"], gap=gap)
+    return say("{a} is not shown to differ from {b}: {gap}", a=one["a"], b=one["b"], gap=gap)
 
 
 @runs.command(context_settings=HELP, epilog="Example: metier runs remove runs/old --yes")
 @click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can answer.")
 @json_option
-def remove(run: tuple[Path, ...], yes: bool, as_json: bool) -> None:
+@lang_option()
+def remove(run: tuple[Path, ...], yes: bool, as_json: bool, lang: str | None) -> None:
     """Remove runs with everything in them. What is no run is refused, and then nothing is removed."""
     found = [run_facts(one) for one in dict.fromkeys(run)]  # All of them are runs before one is removed.
     if not yes:
@@ -183,8 +206,10 @@ def remove(run: tuple[Path, ...], yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"removed": [str(one.path) for one in found], "bytes": freed})
         return
-    names = ", ".join(str(one.path) for one in found)
-    answer_console().print(Text(f"removed {names}: {size(freed)} freed"), soft_wrap=True)
+    say = spoken()
+    names = say.listed(one.path for one in found)
+    removed = say("removed {names}: {size} freed", names=names, size=size(freed))
+    answer_console().print(Text(removed), soft_wrap=True)
 
 
 def _ask(found: list[RunFacts]) -> None:
@@ -192,4 +217,5 @@ def _ask(found: list[RunFacts]) -> None:
     if not sys.stdin.isatty():
         raise CallError(f"Removing {names} cannot be undone. Add --yes to do it.")
     freed = size(sum(one.size_bytes for one in found))
-    click.confirm(f"Remove {names} ({freed})? This cannot be undone.", abort=True, err=True)
+    question = spoken()("Remove {names} ({size})? This cannot be undone.", names=names, size=freed)
+    click.confirm(question, abort=True, err=True)

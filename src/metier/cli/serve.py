@@ -13,7 +13,9 @@ import click
 from metier.bundles import Bundle, load_bundle, resolve_bundle
 from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, progress_console
+from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
+from metier.report.words import ENGLISH, Words
 from metier.serving import ServingSettings, run_server
 from metier.serving.access_log import AccessForm, show_access_log
 from metier.serving.engine import Answering
@@ -58,6 +60,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Form of the line on stderr for each request: JSON, the common log format of web servers, or none.",
 )
+@lang_option("Language of what is printed here; the service itself answers in English.")
 @click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON object with the URL.")
 def serve(  # One parameter an option, as click hands them over.
     *,
@@ -66,6 +69,7 @@ def serve(  # One parameter an option, as click hands them over.
     port: int,
     threads: int | None,
     access_log: AccessForm,
+    lang: str | None,
     as_json: bool,
     **limits: int,
 ) -> None:
@@ -88,7 +92,7 @@ def serve(  # One parameter an option, as click hands them over.
         host=host,
         port=port,
         settings=settings,
-        when_ready=functools.partial(_say_ready, host=host, as_json=as_json),
+        when_ready=functools.partial(_say_ready, host=host, as_json=as_json, say=spoken()),
     )
     progress_console().print(_stop_line(stopped), markup=False, soft_wrap=True)
     if stopped.is_busy:
@@ -99,36 +103,44 @@ def serve(  # One parameter an option, as click hands them over.
 
 
 def _stop_line(stopped: Stopped) -> str:
-    refused = f" {_requests(stopped.n_refused)} that came later got 503." if stopped.n_refused else ""
+    say = spoken()
+    refused = [say("{requests} that came later got 503.", requests=_requests(stopped.n_refused))]
+    rest = refused if stopped.n_refused else []
     if not stopped.n_dropped:
-        return f"Stopped; all running requests were answered.{refused}"
-    dropped = f"{_requests(stopped.n_dropped)} got 503 instead of an answer, because the time to stop was over"
-    return f"Stopped; {dropped}. {_requests(stopped.n_finished)} got an answer.{refused}"
+        return say.joined([say("Stopped; all running requests were answered."), *rest])
+    dropped = say(
+        "Stopped; {requests} got 503 instead of an answer, because the time to stop was over.",
+        requests=_requests(stopped.n_dropped),
+    )
+    answered = say("{requests} got an answer.", requests=_requests(stopped.n_finished))
+    return say.joined([dropped, answered, *rest])
 
 
 def _requests(number: int) -> str:
-    return f"{count(number)} request" + ("" if number == 1 else "s")
+    return spoken()("{n} request", n=1) if number == 1 else spoken()("{n} requests", n=count(number))
 
 
-def _say_ready(model: Answering, url: str, *, host: str, as_json: bool) -> None:
+def _say_ready(model: Answering, url: str, *, host: str, as_json: bool, say: Words = ENGLISH) -> None:
     assert isinstance(model, Bundle)  # What `load` gave.
     name, labels = model.name, len(model.labels)
     if as_json:
         print_json({"url": url, "serving": name, "labels": labels})
         return
-    console = progress_console()
-    console.print(
-        f"serving {name} ({count(labels)} labels) on {url}; Ctrl-C stops", markup=False, soft_wrap=True
-    )
-    console.print(f"""try: curl -s {url}/v1/predict -d '{{"text": "..."}}'""", markup=False, soft_wrap=True)
-    console.print(f"in a browser: {url}/docs", markup=False, soft_wrap=True)
+    told = {"name": name, "labels": count(labels), "url": url}
+    lines = [
+        say("serving {name} ({labels} labels) on {url}; Ctrl-C stops", **told),
+        say("try: {command}", command=f"""curl -s {url}/v1/predict -d '{{"text": "..."}}'"""),
+        say("in a browser: {url}", url=f"{url}/docs"),
+    ]
     if not _is_loopback(host):
-        console.print(
-            "! anyone who can reach this machine can use the service, without a password (--host "
-            "127.0.0.1: this machine only)",
-            markup=False,
-            soft_wrap=True,
+        lines.append(
+            say(
+                "! anyone who can reach this machine can use the service, without a password (--host 127.0.0.1: this "
+                "machine only)"
+            )
         )
+    for line in lines:
+        progress_console().print(line, markup=False, soft_wrap=True)
 
 
 def _is_loopback(host: str) -> bool:

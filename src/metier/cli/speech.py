@@ -15,6 +15,7 @@ from metier.report.words import LANGUAGES, Words
 
 VARIABLE = "METIER_LANG"
 CHOSEN = "metier.language"  # In the state that a click context shares with its parents.
+TYPED = "metier.typed_language"  # The same where it was given by the flag.
 PACKAGES = ("metier.cli", "metier.report")
 
 
@@ -30,8 +31,19 @@ def lang_option(help_text: str = "Language of what is printed.") -> Callable[[An
 
 
 def _choose(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    context.meta[TYPED] = value
     chosen = context.meta[CHOSEN] = value or _of_environment()
     return chosen
+
+
+def with_language(command: str) -> str:
+    """Give a command to be typed next, with the flag of the language where this one was typed with it."""
+    context = click.get_current_context(silent=True)
+    typed = context.meta.get(TYPED) if context is not None else None
+    if typed is None:
+        return command
+    before, mark, comment = command.partition("  # ")
+    return f"{before} --lang {typed}{mark}{comment}"
 
 
 def asked(args: Sequence[str]) -> str | None:

@@ -19,7 +19,7 @@ from metier.cli.row_options import (
     parted,
     task_options,
 )
-from metier.cli.speech import lang_option, spoken
+from metier.cli.speech import lang_option, spoken, with_language
 from metier.evaluation.measure_table import metric_name
 from metier.report.comparisons import compared
 from metier.report.headline import decided, standing, why_not
@@ -247,7 +247,7 @@ def print_report(report: dict[str, Any], *, verbose: bool, language: str = "en")
         if one["status"] != "trained":
             given = {"name": one["name"], "status": page.say(one["status"]), "why": page.say.told(one["why"])}
             console.print(page.say("  {name} {status}: {why}", **given), markup=False, soft_wrap=True)
-    for line in (*_seed_lines(report), *_curve_lines(page), *_time_lines(page)):
+    for line in (*_seed_lines(page), *_curve_lines(page), *_time_lines(page)):
         console.print(line, markup=False, soft_wrap=True)
     for finding in report["audit"]:
         if finding["severity"] == "error":
@@ -255,7 +255,10 @@ def print_report(report: dict[str, Any], *, verbose: bool, language: str = "en")
     for sentence in compared(page) if verbose else []:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
     say, run = page.say, report["run"]
-    for line in (say("report {run}/report.html", run=run), say("next:  metier serve {run}", run=run)):
+    for line in (
+        say("report {run}/report.html", run=run),
+        say("next:  {command}", command=with_language(f"metier serve {run}")),
+    ):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -274,8 +277,9 @@ def _ship_line(page: Page) -> Text:
     )
 
 
-def _seed_lines(report: dict[str, Any]) -> list[str]:
+def _seed_lines(page: Page) -> list[str]:
     """The spread of each candidate over its seeds, and what did not fit."""
+    report, say = page.report, page.say
     study, metric = report.get("seeds"), report["primary_metric"]
     if study is None:
         return []
@@ -284,12 +288,22 @@ def _seed_lines(report: dict[str, Any]) -> list[str]:
     lines = []
     for one in study["candidates"]:
         scores = [
-            f"{split} {metric_name(metric)} {spread['mean'] * factor:.{digits}f} ± {spread['sd'] * factor:.{digits}f}"
-            f"{unit} ({spread['min'] * factor:.{digits}f} to {spread['max'] * factor:.{digits}f})"
+            f"{say(split)} {say(metric_name(metric))} {spread['mean'] * factor:.{digits}f} ± "
+            f"{spread['sd'] * factor:.{digits}f}{unit}"
+            + say(
+                " ({low} to {high})",
+                low=f"{spread['min'] * factor:.{digits}f}",
+                high=f"{spread['max'] * factor:.{digits}f}",
+            )
             for split, spread in ((split, one[split][metric]) for split in ("test", "validation"))
         ]
-        lines.append(f"seeds  {one['name']}, {len(one['seeds'])} seeds: {'; '.join(scores)}")
-    return lines + [f"seeds  {note}" for note in study["notes"]]
+        n_seeds = len(one["seeds"])
+        lines.append(
+            say(
+                "seeds  {name}, {n} seeds: {scores}", name=one["name"], n=n_seeds, scores=say("; ").join(scores)
+            )
+        )
+    return lines + [say("seeds  {note}", note=say.told(note)) for note in study["notes"]]
 
 
 def _curve_lines(page: Page) -> list[str]:

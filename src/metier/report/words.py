@@ -15,9 +15,11 @@ from typing import Any
 
 import yaml
 
-from metier.report.error_words import say_error
+from metier.report.sentences import in_chinese
 
 LANGUAGES = ("en", "zh")
+# Placeholders for names: a column that is called `label` stays so.
+NAMES = {"role", "column", "columns", "label", "labels", "name", "names", "origin", "file", "folder"}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -43,6 +45,10 @@ class Words:
         """Give sentences after one another; in Chinese no space is between them."""
         return ("" if self.language == "zh" else " ").join(sentences)
 
+    def listed(self, names: Iterable[Any]) -> str:
+        """Give names one after another."""
+        return ("、" if self.language == "zh" else ", ").join(map(str, names))
+
     def told(self, sentence: str | None) -> str:
         """Give a sentence that was written in English elsewhere; as it is where no template fits."""
         if not sentence or self.language == "en":
@@ -50,14 +56,15 @@ class Words:
         for english, template, own in _patterns(self.language, self.packages):
             found = english.fullmatch(sentence)
             if found is not None:
-                parts = {name: self._part(part) for name, part in found.groupdict().items()}
+                slots = found.groupdict().items()
+                parts = {name: part if name in NAMES else self._part(part) for name, part in slots}
                 return own.format(**parts) if template else own
-        return say_error(sentence)
+        return in_chinese(sentence)
 
-    def error(self, message: str) -> str:
-        """Give an error message; one of the sentences of `told` where no template of an error fits."""
-        said = message if self.language == "en" else say_error(message)
-        return self.told(message) if said == message else said
+    def translated(self, text: str) -> str:
+        """Give a whole message, such as an error; one of the sentences of `told` where no template of it fits."""
+        said = text if self.language == "en" else in_chinese(text)
+        return self.told(text) if said == text else said
 
     @property
     def _table(self) -> Mapping[str, Mapping[str, str]]:

@@ -1,11 +1,11 @@
-"""Error messages in the languages of the report.
+"""Sentences of all packages in Chinese: errors, the help of the commands, what each method does.
 
-An error is made of English sentences wherever it is raised. Here its templates are recognised and said again:
-`errors_zh/` has one file for the errors of a few rooms, each a table from an English template to a Chinese one. `{name}`
-is any text, and in Chinese says how to treat it: `{name}` is translated if it is a sentence of ours itself,
-`{name:list}` has its commas changed as well, `{name:lines}` is a list of one fault a line, `{name:word}` is one of the
-`words`. A message of several sentences is put together from the templates that explain most of it. What is of a
-library, of the operating system or of the user's rows stays as it is.
+They are English wherever they are written. Here their templates are recognised and said again: `zh/` has one file for
+the sentences of a few rooms, each a table from an English template to a Chinese one. `{name}` is any text, and in
+Chinese says how to treat it: `{name}` is translated if it is a sentence of ours itself, `{name:list}` has its commas
+changed as well, `{name:lines}` is a list of one fault a line, `{name:word}` is one of the `words`. A message of several
+sentences is put together from the templates that explain most of it. What is of a library, of the operating system or
+of the user's rows stays as it is.
 """
 
 import re
@@ -15,10 +15,10 @@ from importlib.resources import files
 
 import yaml
 
-FOLDER = "errors_zh"
+FOLDER = "zh"
 LONGEST = 20_000  # Characters of a message that is looked up; longer ones quote what is not ours.
 MOST_TOGETHER = 8  # Sentences of one template.
-_SLOT = re.compile(r"\{(\w+)\}")
+_SLOT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 _SENTENCE_END = re.compile(r"(?<=[.?!…]) (?=\S)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Ten times as fast, where it was built.
 _FULL_WIDTH = "。，：；、（）？！"
@@ -61,12 +61,12 @@ class _Slot:
         if _is_quoted(self.text):
             return self.text
         if how == "list":
-            return "、".join(map(say_error, self.text.split(", ")))
+            return "、".join(map(in_chinese, self.text.split(", ")))
         if how == "lines":
             return "\n".join(_line(line) for line in self.text.split("\n"))
         if how == "word":
-            return _tables()[1].get(self.text, self.text)
-        return say_error(self.text)
+            return _tables().words.get(self.text, self.text)
+        return in_chinese(self.text)
 
 
 def _is_quoted(text: str) -> bool:
@@ -74,8 +74,8 @@ def _is_quoted(text: str) -> bool:
     return len(text) > 1 and text[0] in "'\"" and text[-1] == text[0] and text[0] not in text[1:-1]
 
 
-def say_error(message: str) -> str:
-    """Give an English error message in Chinese.
+def in_chinese(message: str) -> str:
+    """Give a text of one or more English sentences in Chinese.
 
     Parameters
     ----------
@@ -118,8 +118,11 @@ def _best(sentences: list[str]) -> list[tuple[int, str]]:
 
 
 def _look_up(text: str) -> tuple[int, str] | None:
-    """Give the first template that fits: how much fixed text it has, and what it says."""
-    for template in _tables()[0]:
+    """Give the sentence, or the first template that fits: how much fixed text it has, and what it says."""
+    tables = _tables()
+    if text in tables.sentences:
+        return len(text), tables.sentences[text]
+    for template in tables.templates:
         said = template.say(text)
         if said is not None:
             return template.n_fixed, said
@@ -138,12 +141,20 @@ def _joined(sentences: list[str]) -> str:
 def _line(line: str) -> str:
     mark = re.match(r" *(?:- )?", line)
     head = mark.group() if mark else ""
-    return head + say_error(line[len(head) :])
+    return head + in_chinese(line[len(head) :])
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What is known: whole sentences, templates with slots (those with more fixed text first), and words."""
+
+    sentences: dict[str, str]
+    templates: list[_Template]
+    words: dict[str, str]
 
 
 @cache
-def _tables() -> tuple[list[_Template], dict[str, str]]:
-    """Read the templates, those with more fixed text first, and the words."""
+def _tables() -> _Tables:
     told: dict[str, str] = {}
     words: dict[str, str] = {}
     for file in sorted(files("metier.report").joinpath(FOLDER).iterdir(), key=lambda one: one.name):
@@ -151,16 +162,25 @@ def _tables() -> tuple[list[_Template], dict[str, str]]:
             table = yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # noqa: S506  # Both loaders are safe.
             told |= table.get("told") or {}
             words |= table.get("words") or {}
-    ranked = sorted(told, key=lambda english: -len(_SLOT.sub("", english)))
-    return [_template(english.strip(), told[english]) for english in ranked], words
+    whole = {
+        _unescaped(english).strip(): _unescaped(own)
+        for english, own in told.items()
+        if not _SLOT.search(english)
+    }
+    ranked = sorted((one for one in told if _SLOT.search(one)), key=lambda one: -len(_SLOT.sub("", one)))
+    return _Tables(whole, [_template(english.strip(), told[english]) for english in ranked], words)
 
 
 def _template(english: str, own: str) -> _Template:
-    parts = [part.replace("{{", "{").replace("}}", "}") for part in re.split(r"(?<!\{)\{\w+\}(?!\})", english)]
-    names = re.findall(r"(?<!\{)\{(\w+)\}(?!\})", english)
+    parts = [_unescaped(part) for part in _SLOT.sub("\0", english).split("\0")]
+    names = _SLOT.findall(english)
     slots = [_slot(name, after=part[-1:]) for name, part in zip(names, parts, strict=False)]
     whole = "".join(re.escape(part) + slot for part, slot in zip(parts, [*slots, ""], strict=True))
     return _Template(re.compile(whole, re.S), tuple(filter(None, parts)), own)
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("{{", "{").replace("}}", "}")
 
 
 def _slot(name: str, *, after: str) -> str:
