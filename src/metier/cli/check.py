@@ -282,12 +282,12 @@ def _show(name: str, findings: list[Any], *, most: int, as_json: bool) -> None:
 def _examples_table(examples: tuple[Mapping[str, Any], ...]) -> Table:
     # rich measures Chinese characters as two cells, so the columns line up.
     # What was found comes before the text, which may be long.
-    names = [name for name in examples[0] if name != "text"]
+    names, say = [name for name in examples[0] if name != "text"], spoken()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in names:
         number = name in ("row", "group", "characters", "score")
-        table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
-    table.add_column("text", overflow="fold", ratio=1)
+        table.add_column(say(name), justify="right" if number else "left", no_wrap=number, overflow="fold")
+    table.add_column(say("text"), overflow="fold", ratio=1)
     for example in examples:
         values = ["" if example.get(name) is None else str(example[name]) for name in names]
         table.add_row(*(Text(value) for value in [*values, example["text"]]))

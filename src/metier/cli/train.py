@@ -279,31 +279,28 @@ def _ship_line(page: Page) -> Text:
 
 def _seed_lines(page: Page) -> list[str]:
     """The spread of each candidate over its seeds, and what did not fit."""
-    report, say = page.report, page.say
-    study, metric = report.get("seeds"), report["primary_metric"]
+    study, say = page.report.get("seeds"), page.say
     if study is None:
         return []
-    is_fraction = report["metrics"][metric]["is_fraction"]
-    factor, digits, unit = (100, 2, " %") if is_fraction else (1, 4, "")
     lines = []
     for one in study["candidates"]:
-        scores = [
-            f"{say(split)} {say(metric_name(metric))} {spread['mean'] * factor:.{digits}f} ± "
-            f"{spread['sd'] * factor:.{digits}f}{unit}"
-            + say(
-                " ({low} to {high})",
-                low=f"{spread['min'] * factor:.{digits}f}",
-                high=f"{spread['max'] * factor:.{digits}f}",
-            )
-            for split, spread in ((split, one[split][metric]) for split in ("test", "validation"))
-        ]
-        n_seeds = len(one["seeds"])
+        scores = say("; ").join(_spread(split, one[split], page) for split in ("test", "validation"))
         lines.append(
-            say(
-                "seeds  {name}, {n} seeds: {scores}", name=one["name"], n=n_seeds, scores=say("; ").join(scores)
-            )
+            say("seeds  {name}, {n} seeds: {scores}", name=one["name"], n=len(one["seeds"]), scores=scores)
         )
     return lines + [say("seeds  {note}", note=say.told(note)) for note in study["notes"]]
+
+
+def _spread(split: str, spreads: Mapping[str, Any], page: Page) -> str:
+    """The mean of the main metric over the seeds on one split, its standard deviation and its ends."""
+    metric, say = page.report["primary_metric"], page.say
+    is_fraction = page.report["metrics"][metric]["is_fraction"]
+    factor, digits, unit = (100, 2, " %") if is_fraction else (1, 4, "")
+    mean, sd, low, high = (
+        f"{spreads[metric][end] * factor:.{digits}f}" for end in ("mean", "sd", "min", "max")
+    )
+    name = say("{split} {metric}", split=say(split), metric=say(metric_name(metric)))
+    return f"{name} {mean} ± {sd}{unit}{say(' ({low} to {high})', low=low, high=high)}"
 
 
 def _curve_lines(page: Page) -> list[str]:

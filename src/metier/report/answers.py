@@ -51,7 +51,7 @@ def by_type(page: Page) -> dict[str, Any] | None:
     if not rows:
         return None
     ranked = sorted(rows, key=lambda row: (row["f1"], -row["entities"]))
-    named = ", ".join(row["label"] for row in ranked[:3])
+    named = page.say.listed(row["label"] for row in ranked[:3])
     return {"rows": ranked, "finding": page.say("The weakest by F1: {named}.", named=named)}
 
 

@@ -113,7 +113,7 @@ def labelled(page: Page) -> dict[str, Any] | None:
         return None
     ranked = sorted(detail["per_label"], key=lambda row: (row["f1"], -row["rows"]))
     rows = [dict(row) | {"learned_from": label_counts.get(row["label"])} for row in ranked[:MOST_LABELS]]
-    named = ", ".join(
+    named = page.say.listed(
         f"“{row['label']}” ({written.percent(row['f1'], 0)})"
         for row in [each for each in ranked if each["rows"]][:3]
     )

@@ -16,7 +16,7 @@ def check_section(page: Page) -> dict[str, Any]:
     ranked = sorted(findings, key=lambda each: order.index(each["severity"]))
     counts = [(severity, sum(each["severity"] == severity for each in findings)) for severity in SEVERITIES]
     say = page.say
-    listed = ", ".join(
+    listed = say.listed(
         say(f"{{n}} {severity}s" if number > 1 else f"{{n}} {severity}", n=number)
         for severity, number in counts
         if number
@@ -51,4 +51,4 @@ def _example(page: Page, example: Any) -> dict[str, str]:
         f"{say(key)} {written.plain(value)}" for key, value in example.items() if key not in ("text", "like")
     ]
     like = [say("like “{text}”", text=example["like"])] if example.get("like") else []
-    return {"text": written.plain(example.get("text")), "aside": ", ".join(rest + like)}
+    return {"text": written.plain(example.get("text")), "aside": say(", ").join(rest + like)}

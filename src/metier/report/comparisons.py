@@ -27,7 +27,8 @@ def comparisons_section(page: Page) -> dict[str, Any]:
 def compared(page: Page) -> list[str]:
     """Say of each other candidate whether the recommended one is better, and by how much."""
     return [
-        f"{_pair_sentence(page, each)} {_evidence(page, each)}" for each in page.report.get("comparisons", ())
+        page.say.joined([_pair_sentence(page, each), _evidence(page, each)])
+        for each in page.report.get("comparisons", ())
     ]
 
 
@@ -73,7 +74,7 @@ def _evidence(page: Page, pair: Mapping[str, Any]) -> str:
                 tolerance=page.tolerance,
             )
         )
-    return ", ".join(parts)
+    return page.say(", ").join(parts)
 
 
 def _test_of_pairs(page: Page) -> str:

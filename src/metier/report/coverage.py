@@ -117,8 +117,8 @@ def coverage_plot(page: Page, curve: Sequence[Mapping[str, Any]], shown: Sequenc
             svg.line((x, to_y(low)), (x, to_y(high)), "mark whisker"),
             svg.dot((x, to_y(point["accuracy"])), 4.5, "mark"),
         ]
-    label = page.say("Accuracy by the share of rows answered") + ": "
-    label += "; ".join(
+    label = page.say("Accuracy by the share of rows answered") + page.say(": ")
+    label += page.say("; ").join(
         f"{written.percent(point['coverage'], 0)}: {written.percent(point['accuracy'])}" for point in shown
     )
     return svg.picture(WIDTH, HEIGHT, parts, label=label, css="plot medium")

@@ -45,7 +45,7 @@ def curve_plot(
             each, "mark" if each["name"] == recommended else "other", to=(to_x, to_y), written=written, low=low
         )
     label = say("{metric} by training rows; ", metric=metric)
-    label += "; ".join(_written(each, written) for each in curves)
+    label += say("; ").join(_written(each, written) for each in curves)
     return svg.picture(width, height, parts, label=label, css="plot")
 
 

@@ -214,7 +214,7 @@ def quality_cost_plot(
         parts += [svg.line((x, top), (x, bottom), f"{kind} whisker"), svg.dot((x, y), radius, kind)]
     texts = [_point_name(estimate, scale, written, say) for estimate in shown]
     parts += _point_labels(shown, texts, anchors, obstacles=obstacles, whiskers=whiskers, frame=frame)
-    label = say("{metric} against milliseconds for one answer: ", metric=metric) + "; ".join(
+    label = say("{metric} against milliseconds for one answer: ", metric=metric) + say("; ").join(
         f"{e.name} {_written(e, written)}, {milliseconds(e.cost_ms)}" for e in shown
     )
     return svg.picture(width, height, parts, label=label, css="plot")
@@ -254,7 +254,7 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]], *, say: Words = ENGLISH)
     bars = [
         [percent(each["confidence"], 0), percent(each["accuracy"], 0), count(each["rows"])] for each in filled
     ]
-    label = say("Accuracy by confidence: ") + "; ".join(
+    label = say("Accuracy by confidence: ") + say("; ").join(
         say("confidence {sure}, accuracy {right}, {rows} rows", sure=sure, right=right, rows=rows)
         for sure, right, rows in bars
     )

@@ -38,7 +38,7 @@ def _finding(page: Page) -> str:
     data, machine = report["data"], report["machine"]
     splits = [f"{written.count(rows)} {say(split)}" for split, rows in data["rows"].items() if rows]
     parts = [
-        say("{splits} rows of {origin}", splits=", ".join(splits), origin=data["origin"]),
+        say("{splits} rows of {origin}", splits=say.listed(splits), origin=data["origin"]),
         *([say("{n} labels", n=written.count(len(data["labels"])))] if data["labels"] else []),
         say(
             "{cores} cores, {memory} of memory",

@@ -9,6 +9,7 @@ of the user's rows stays as it is.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,6 +22,7 @@ MOST_TOGETHER = 8  # Sentences of one template.
 _SLOT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 _SENTENCE_END = re.compile(r"(?<=[.?!…]) (?=\S)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Ten times as fast, where it was built.
+_COUNT = re.compile(r" \((\d[\d,]*)\)$")  # Behind a name.
 _FULL_WIDTH = "。，：；、（）？！"
 
 
@@ -61,12 +63,17 @@ class _Slot:
         if _is_quoted(self.text):
             return self.text
         if how == "list":
-            return "、".join(map(in_chinese, self.text.split(", ")))
+            return listed(self.text, in_chinese)
         if how == "lines":
             return "\n".join(_line(line) for line in self.text.split("\n"))
         if how == "word":
             return _tables().words.get(self.text, self.text)
         return in_chinese(self.text)
+
+
+def listed(names: str, say: Callable[[str], str]) -> str:
+    """Give a list with Chinese commas, and with Chinese brackets around its counts."""
+    return "、".join(say(_COUNT.sub(r"（\1）", name)) for name in names.split(", "))
 
 
 def _is_quoted(text: str) -> bool:
@@ -167,8 +174,16 @@ def _tables() -> _Tables:
         for english, own in told.items()
         if not _SLOT.search(english)
     }
+    told |= dict(filter(None, map(_first_sentence, told.items())))
     ranked = sorted((one for one in told if _SLOT.search(one)), key=lambda one: -len(_SLOT.sub("", one)))
     return _Tables(whole, [_template(english.strip(), told[english]) for english in ranked], words)
+
+
+def _first_sentence(pair: tuple[str, str]) -> tuple[str, str] | None:
+    """Give a template without a slot behind its last sentence: what stands there may be sentences of their own."""
+    english, own = pair
+    found = re.fullmatch(r"(.*[.?!:]) (\{\w+\})", english)
+    return (found[1], own.removesuffix(found[2])) if found and own.endswith(found[2]) else None
 
 
 def _template(english: str, own: str) -> _Template:

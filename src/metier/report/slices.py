@@ -66,7 +66,7 @@ def _finding(page: Page, facts: Mapping[str, Any], scale: written.Scale) -> str:
             metric=metric,
             whole=whole,
         )
-    named = ", ".join(
+    named = say.listed(
         f"{name_of(page, each)} ({scale.whole(each['figure']['value'], scale.decimals(each['figure']))})"
         for each in worse[:3]
     )

@@ -60,7 +60,7 @@ def _searched(page: Page, trials: Sequence[Mapping[str, Any]], kept: Mapping[str
 
 
 def _settings(page: Page, params: Mapping[str, Any]) -> str:
-    named = ", ".join(f"{name} {page.plain(value)}" for name, value in params.items())
+    named = page.say.listed(f"{name} {page.plain(value)}" for name, value in params.items())
     return named or page.say("the defaults")
 
 

@@ -7,7 +7,7 @@ is. Names, labels and texts are never translated.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,12 +15,23 @@ from typing import Any
 
 import yaml
 
-from metier.report.sentences import in_chinese
+from metier.report.sentences import in_chinese, listed
 
 LANGUAGES = ("en", "zh")
 # Placeholders for names: a column that is called `label` stays so.
 NAMES = {"role", "column", "columns", "label", "labels", "name", "names", "origin", "file", "folder"}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What stands in a placeholder; `{names:list}` has Chinese commas."""
+
+    text: str
+    say: Callable[[str], str]
+
+    def __format__(self, how: str) -> str:
+        return listed(self.text, self.say) if how == "list" else self.say(self.text)
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Words:
             found = english.fullmatch(sentence)
             if found is not None:
                 slots = found.groupdict().items()
-                parts = {name: part if name in NAMES else self._part(part) for name, part in slots}
+                parts = {name: _Part(part, str if name in NAMES else self._part) for name, part in slots}
                 return own.format(**parts) if template else own
         return in_chinese(sentence)
 
@@ -105,13 +116,14 @@ def _patterns(language: str, packages: tuple[str, ...]) -> list[tuple[re.Pattern
 
 def _pattern(english: str) -> re.Pattern[str]:
     """Make a pattern of a template: `{n}` is any text, `(s|)` a choice of endings."""
-    parts = re.split(r"(\{\w+\}|\([^()]*\|[^()]*\))", english)
-    return re.compile("".join(_as_pattern(part) for part in parts), re.S)
+    parts = [part for part in re.split(r"(\{\w+\}|\([^()]*\|[^()]*\))", english) if part]
+    return re.compile("".join(map(_as_pattern, parts, ["", *parts])), re.S)
 
 
-def _as_pattern(part: str) -> str:
+def _as_pattern(part: str, before: str) -> str:
     if _PLACEHOLDER.fullmatch(part):
-        return f"(?P<{part[1:-1]}>.+?)"
+        # One right after another is a further clause, which begins with a sign.
+        return f"(?P<{part[1:-1]}>{'[,;: (]' if _PLACEHOLDER.fullmatch(before) else ''}.+?)"
     if part.startswith("(") and "|" in part:
         return f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
     return re.escape(part)
