@@ -27,6 +27,8 @@ OF_PYTHON |= {"RuntimeError", "FileExistsError", "OSError", "MarkedYAMLError", "
 SAY = spoken("zh")
 # Compared with the text of a library, and words that stand in a note.
 NOT_SAID = {"unexpected end of data", "row that also appears", "rows that also appear"}
+# What an endpoint of the service is described by.
+NOT_SAID |= {"Say what questions consist of: 200 while they are answered, 503 before and after that."}
 
 
 def template(node):

@@ -88,9 +88,18 @@ def _show(name: str, task: str | None, *, as_json: bool) -> None:
     flag = f"--set methods.{short}.NAME=VALUE"
     console.print(Text(say("settings ({flag}):", flag=flag)), soft_wrap=True)
     for each in settings:
-        console.print(Text(f"  {each.name} ({each.kind})" if each.kind else f"  {each.name}"), soft_wrap=True)
+        console.print(Text(f"  {each.name}{_kind(each.kind)}"), soft_wrap=True)
         if each.meaning:
             console.print(Text(f"      {say.translated(each.meaning)}"), soft_wrap=True)
+
+
+def _kind(kind: str) -> str:
+    """What a setting may be, and its default."""
+    say = spoken()
+    expected, comma, default = kind.rpartition(", default=")
+    if comma:
+        kind = say("{kind}, default={value}", kind=say.translated(expected), value=default)
+    return say(" ({remedy})", remedy=kind) if kind else ""
 
 
 def _check_alone(name: str, task: str | None) -> None:
