@@ -42,6 +42,8 @@ import difflib
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from metier.figures import count_of
+
 MOST_NAMED = 5  # Of what may be hundreds, a message names so many and counts the rest.
 LONGEST_QUOTED = 80  # Characters of a value in a message: what was sent can be megabytes long.
 
@@ -198,7 +200,9 @@ class BrokenValueError(DataError):
     ):
         self.column, self.rows, self.count = column, list(rows), count
         listed = ", ".join(map(str, self.rows[1:6])) + (", …" if count > 6 else "")
-        more = f" The same column has faults in {count - 1:,} more rows: {listed}." if count > 1 else ""
+        more = (
+            f" The same column has faults in {count_of(count - 1, 'more row')}: {listed}." if count > 1 else ""
+        )
         super().__init__(f"{origin}, row {self.rows[0]}{identity}, column {column!r}: {found}{more}")
 
 
@@ -245,7 +249,7 @@ class BadSpanError(DataError):
 
     def __init__(self, faults: Sequence[str], *, n_rows: int, n_all: int, origin: str):
         listed = "\n".join(f"  - {fault}" for fault in faults)
-        more = f"\n  - and {n_rows - len(faults)} rows more" if n_rows > len(faults) else ""
+        more = f"\n  - and {count_of(n_rows - len(faults), 'more row')}" if n_rows > len(faults) else ""
         super().__init__(
             f"{n_rows} of {n_all} rows of {origin} have spans that cannot be used. Expected [start, end, label] "
             "in characters of the text, the end exclusive, without overlap:\n"

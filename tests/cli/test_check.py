@@ -215,7 +215,7 @@ def test_broken_spans_are_findings_and_repair_stands_in_the_next_command(tmp_pat
     shown = run(path, "--role", "spans=marks", "--show", "broken-spans", code=1).stdout
     assert "Ada lived in Paris." in shown
     mended = run(path, "--role", "spans=marks", "--repair")
-    assert "repair fixed 1 values of marks" in mended.stderr
+    assert "repair fixed 1 value of marks" in mended.stderr
     assert mended.stdout.splitlines()[-1] == f"next: metier train {path} --repair --role spans=marks"
 
 

@@ -114,7 +114,7 @@ def test_rows_without_a_label_are_refused_or_left_out(run, small_runs, tmp_path)
     file = written(tmp_path / "gaps.csv", rows)
     assert "--drop-unlabelled" in run(small_runs / "runs" / "en", file, code=1).err
     shown = run(small_runs / "runs" / "en", file, "--drop-unlabelled")
-    assert "1 rows without a label are left out" in shown.err
+    assert "left out 1 row without a label" in shown.err
     assert "29 rows" in shown.out
 
 

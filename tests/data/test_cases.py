@@ -201,7 +201,7 @@ def test_answers_without_offsets_are_found(tmp_path):
 
 def test_fewer_offsets_than_answers_are_refused(tmp_path):
     path = written(tmp_path, "a.jsonl", hub_row(text=["1931", "brook"], answer_start=[13]))
-    with pytest.raises(BrokenValueError, match=r"row 1.*2 texts of answers and 1 offsets"):
+    with pytest.raises(BrokenValueError, match=r"row 1.*2 texts of answers and 1 offset "):
         read(path)
 
 

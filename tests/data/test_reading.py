@@ -238,7 +238,7 @@ def test_a_folder_of_texts_under_their_labels(tmp_path):
         put(tmp_path / label / name, text)
     rows = read(tmp_path)
     assert dict(zip(rows.labels, rows.texts, strict=True)) == {"neg": "bad film", "pos": "good film"}
-    assert any("1 files that are not .txt" in note for note in rows.notes)
+    assert any("skipped 1 file not named .txt" in note for note in rows.notes)
 
 
 def test_a_folder_of_files_named_after_their_splits(tmp_path):

@@ -19,7 +19,7 @@ def test_numbers_the_labels_in_sorted_order():
 def test_validation_rows_are_numbered_as_the_training_rows():
     assert LABEL.check(["x", "y"], ["c", "a"], known=KNOWN).truth.tolist() == [2, 0]
     assert LABEL.check(["x"], ["c"], known=KNOWN).truth.tolist() == [2]
-    with pytest.raises(UnknownLabelError, match="1 labels that the training rows do not have: 'd'"):
+    with pytest.raises(UnknownLabelError, match="1 label that the training rows do not have: 'd'"):
         LABEL.check(["x", "y"], ["a", "d"], known=KNOWN)
 
 

@@ -95,7 +95,7 @@ def test_fit_is_told_what_is_wrong():
         LABEL_SET.check(texts, [["a"]])
     with pytest.raises(TypeError, match="position 1, found str"):
         LABEL_SET.check(texts, [["a"], "a"])
-    with pytest.raises(UnknownLabelError, match=r"'c' \(1 rows\)"):
+    with pytest.raises(UnknownLabelError, match=r"'c' \(1 row\)"):
         LABEL_SET.check(texts, [["a"], ["c"]], known=LABEL_SET.check(texts, [["a"], ["b"]]))
 
 

@@ -47,7 +47,7 @@ def test_overlaps_are_refused_and_neighbours_are_not():
 
 
 def test_only_some_faults_are_shown_and_all_are_counted():
-    with pytest.raises(BadSpanError, match="and 4 rows more"):
+    with pytest.raises(BadSpanError, match="and 4 more rows"):
         check_spans(["a"] * 9, [[[0, 9, "x"]]] * 9)
 
 

@@ -183,7 +183,7 @@ def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
     ]
     left_out = len(lines) - MOST_FINDINGS
     if left_out > 0:
-        lines = [*lines[:MOST_FINDINGS], (Text("…"), Text(say("{n} more notes (--json)", n=left_out)))]
+        lines = [*lines[:MOST_FINDINGS], (Text("…"), Text(say("{n} more note(s|) (--json)", n=left_out)))]
     if console.is_terminal:
         grid = Table.grid(padding=(0, 1))
         for mark, sentence in lines:
@@ -209,7 +209,7 @@ def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
     first = [role for role in TARGET_ROLES if role in played]
     rest = [role for role in played if role != "text" and role not in first]
     parts += [f"{role} = {played[role]}{_counted(role, numbers)}" for role in (*first, *rest)]
-    n_rows = say("{n} row", n=1) if len(rows) == 1 else say("{n} rows", n=count(len(rows)))
+    n_rows = say("{n} row(s|)", n=count(len(rows)))
     if (name := numbers["task"]) != "classification":
         title = load_task(name).title or name.replace("_", " ")
         n_rows = say("{rows} of {task}", rows=n_rows, task=say(title))
@@ -223,9 +223,9 @@ def _counted(role: str, numbers: Mapping[str, Any]) -> str:
     labels, say = numbers["labels"], spoken()
     n = count(len(labels))
     if role in ("label", "labels"):
-        return say(" ({n} label)", n=n) if len(labels) == 1 else say(" ({n} labels)", n=n)
+        return say(" ({n} label(s|))", n=n)
     if role == "spans":
-        return say(" ({n} type)", n=n) if len(labels) == 1 else say(" ({n} types)", n=n)
+        return say(" ({n} type(s|))", n=n)
     if role == "score" and numbers["scores"]:
         low, high = (f"{numbers['scores'][end]:g}" for end in ("lowest", "highest"))
         return say(" ({low} to {high})", low=low, high=high)

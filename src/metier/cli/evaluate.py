@@ -128,7 +128,7 @@ def _print(found: Evaluation, console: Console, *, verbose: bool) -> None:
         soft_wrap=True,
     )
     console.print(
-        Text("       " + say("on {rows} rows of {file}", rows=count(facts["rows"]), file=facts["origin"])),
+        Text("       " + say("on {rows} row(s|) of {file}", rows=count(facts["rows"]), file=facts["origin"])),
         soft_wrap=True,
     )
     if sentence := _beside_test(facts):
@@ -166,7 +166,7 @@ def _weak_slices(facts: Mapping[str, Any]) -> list[str]:
             metric = slices["metric"]
             score = _written(one["figure"], facts, metric)
             given = {"part": _slice(one), "score": f"{_named(metric)} {score}", "rows": count(one["rows"])}
-            lines.append(say("weak   {part}: {score} on {rows} rows", **given))
+            lines.append(say("weak   {part}: {score} on {rows} row(s|)", **given))
     return lines
 
 

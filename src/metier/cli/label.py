@@ -160,7 +160,7 @@ def _headline(facts: Mapping[str, Any]) -> str:
     part = {"n": count(facts["labelled"]), "rows": count(facts["rows"]), "share": share}
     headline = say("{file}: {n} of {rows} rows labelled ({share})", file=facts["file"], **part)
     conflicts = {"n": len(facts["labels"]), "share": percentage(facts["conflict_fraction"])}
-    headline += say(", {n} labels, rules conflict in {share}", **conflicts)
+    headline += say(", {n} label(s|), rules conflict in {share}", **conflicts)
     if facts["accuracy"] is not None:
         correct = percentage(facts["accuracy"])
         headline += say("; {share} of the labels are correct where the true one is known", share=correct)

@@ -243,7 +243,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
     file, say = sys.stderr if facts["output"] == "stdout" else sys.stdout, spoken()
     rows, spent = count(facts["rows"]), duration(facts["seconds"])
     told = {"file": facts["output"], "rows": rows, "time": spent, "rate": count(facts["rows_per_second"])}
-    print(say("{file}: {rows} rows in {time} ({rate} rows/s)", **told), file=file)
+    print(say("{file}: {rows} row(s|) in {time} ({rate} rows/s)", **told), file=file)
     shares = [
         say("{share} by {name}", share=percentage(rows / facts["rows"]), name=name)
         for name, rows in facts["answered_by"].items()
@@ -256,12 +256,13 @@ def _print_facts(facts: dict[str, Any]) -> None:
         )
     if facts.get("not_answered"):
         part = {"rows": count(facts["not_answered"]), "column": NOT_ANSWERED}
-        print(say("not answered: {rows} rows; {column} says why", **part), file=file)
+        print(say("not answered: {rows} row(s|); {column} says why", **part), file=file)
     if "needs_review" in facts:
         part = {
             "rows": count(facts["needs_review"]),
             "share": percentage(facts["needs_review"] / facts["rows"]),
         }
         print(
-            say("for a person: {rows} rows ({share}), where {column} is true", **part, column=REVIEW), file=file
+            say("for a person: {rows} row(s|) ({share}), where {column} is true", **part, column=REVIEW),
+            file=file,
         )

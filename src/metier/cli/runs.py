@@ -74,8 +74,7 @@ def list_runs(folder: Path, as_json: bool, lang: str | None) -> None:
         if run.damage is not None:
             console.print(Text(say.translated(run.damage)), soft_wrap=True)
         elif not run.is_finished:
-            n = len(run.done)
-            done = say("{n} candidate done", n=n) if n == 1 else say("{n} candidates done", n=n)
+            done = say("{n} candidate(s|) done", n=len(run.done))
             command = with_language(f"metier train --resume {run.path}")
             line = say("unfinished, {done}; go on: {command}", done=done, command=command)
             console.print(Text(line), soft_wrap=True)

@@ -266,7 +266,7 @@ def _ship_line(page: Page) -> Text:
     """What ships, its score with the rows that it stands on, and what an answer costs."""
     report, say = page.report, page.say
     score = page.chosen["test"][report["primary_metric"]]
-    rows = say("{rows} test rows", rows=shown.count(report["data"]["rows"]["test"]))
+    rows = say("{rows} test row(s|)", rows=shown.count(report["data"]["rows"]["test"]))
     parts = [
         say("{score} on {rows}", score=_score(score, page), rows=rows),
         say("{time} a row", time=shown.milliseconds(page.latency(page.chosen))),

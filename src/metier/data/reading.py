@@ -34,6 +34,7 @@ from metier.data.formats.memory import table_of
 from metier.data.formats.parquet import read_parquet, size_in_memory
 from metier.data.rows import INPUT_ROLES, TARGET_ROLES, Roles, Rows
 from metier.errors import DataError, EmptyDataError, UnknownNameError
+from metier.figures import count_of
 from metier.progress import Listener, Progress, ignore
 
 # A larger file is memory-mapped from its Arrow copy.
@@ -325,7 +326,7 @@ def _table_of_folder(
     tables = [table for table, _ in read_each]
     _check_same_shape(folder, paths, tables)
     notes = [note for _, each in read_each for note in each]
-    notes.append(f"{folder} holds {len(paths)} files: {', '.join(path.name for path in paths[:6])}")
+    notes.append(f"{folder} holds {count_of(len(paths), 'file')}: {', '.join(path.name for path in paths[:6])}")
     splits = [split_of(path) for path in paths]
     if len(paths) > 1 and all(splits) and "split" not in tables[0].column_names:
         tables = [

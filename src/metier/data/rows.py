@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.errors import MissingColumnError, MissingLabelError
+from metier.figures import count_of
 from metier.text.given_texts import StoredTexts
 
 # Roles: inputs are what a prediction is made from, targets are what is learned; the others are for splitting.
@@ -133,7 +134,7 @@ class Texts(StoredTexts):
                     yield text or ""
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} texts>"
+        return f"<{count_of(len(self), 'text')}>"
 
 
 class Rows:
@@ -176,7 +177,7 @@ class Rows:
 
     def __repr__(self) -> str:
         played = ", ".join(f"{role} = {name}" for role, name in self.roles.named.items())
-        return f"<Rows {self.origin}: {len(self):,} rows, {played}>"
+        return f"<Rows {self.origin}: {count_of(len(self), 'row')}, {played}>"
 
     @property
     def texts(self) -> Texts:

@@ -20,6 +20,7 @@ from metier.data.rows import Rows
 from metier.data.splitting_columns import as_seconds, positions_by_split
 from metier.data.strata import label_sets_of, strata_of
 from metier.errors import CallError, DataError, RareLabelError
+from metier.figures import count_of
 from metier.text.duplicates import Clusters, exact_duplicates, join_clusters, near_duplicates, text_keys
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
@@ -96,7 +97,7 @@ def split_rows(
     parts: dict[str, Rows] = {
         name: part for name, part in (("test", test), ("validation", validation)) if part is not None
     }
-    notes = [f"{name}: {len(part):,} rows of {part.origin}, as given" for name, part in parts.items()]
+    notes = [f"{name}: {count_of(len(part), 'row')} of {part.origin}, as given" for name, part in parts.items()]
     train = rows
     if rows.roles.split is not None:
         train = _keep_split_column(rows, parts, notes)
@@ -152,7 +153,7 @@ def _keep_split_column(rows: Rows, parts: dict[str, Rows], notes: list[str]) -> 
                 f"{rows.roles.split!r}. Remove --{name}, or ignore the column with --split none."
             )
         parts[name] = rows.take(positions[name])
-        notes.append(f"{name}: {len(parts[name]):,} rows, by the column {rows.roles.split}")
+        notes.append(f"{name}: {count_of(len(parts[name]), 'row')}, by the column {rows.roles.split}")
     return rows.take(positions["train"])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from metier.data.formats.folder import SPLIT_NAMES
 from metier.data.rows import Rows
 from metier.errors import DataError
+from metier.figures import count_of
 
 # Formats besides ISO 8601, tried in this order on all rows at once, so that a file has one format.
 _FORMS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y年%m月%d日", "%d.%m.%Y", "%Y%m%d")
@@ -27,7 +28,7 @@ def positions_by_split(rows: Rows) -> dict[str, np.ndarray]:
     meant = [SPLIT_NAMES.get(str(value).strip().lower()) for value in values]
     unknown = Counter(repr(value) for value, split in zip(values, meant, strict=True) if split is None)
     if unknown:
-        shown = ", ".join(f"{value} ({count:,} rows)" for value, count in unknown.most_common(5))
+        shown = ", ".join(f"{value} ({count_of(count, 'row')})" for value, count in unknown.most_common(5))
         raise DataError(
             f"The split column {rows.roles.split!r} of {rows.origin} holds {shown}; expected train, validation "
             "and test. Rename these values, or ignore the column with --split none."
@@ -61,7 +62,7 @@ def as_seconds(rows: Rows) -> np.ndarray:
     missing = [position for position, value in enumerate(values) if value is None or value == ""]
     if missing:
         raise DataError(
-            f"{len(missing):,} rows of {rows.origin} have no {rows.roles.time!r}; the first is row "
+            f"{rows.origin} has {count_of(len(missing), 'row')} without {rows.roles.time!r}; the first is row "
             f"{missing[0] + 1}. "
             "Fill them in, or ignore the column with --time none."
         )

@@ -61,7 +61,7 @@ def decided(page: Page) -> str:
     found = decision["against_best"]
     if found is None:
         return say(
-            "Chosen on {rows}: the best {metric} of {candidates} candidates.",
+            "Chosen on {rows}: the best {metric} of {candidates} candidate(s|).",
             rows=_rows(page, decision["rows"]),
             metric=page.metric,
             candidates=len(page.trained),
@@ -109,9 +109,9 @@ def _rows(page: Page, rows: Mapping[str, int]) -> str:
     counts = {split: written.count(number) for split, number in rows.items()}
     if rows["out_of_fold"]:
         return page.say(
-            "{validation} validation rows and {out_of_fold} training rows answered out of fold", **counts
+            "{validation} validation row(s|) and {out_of_fold} training row(s|) answered out of fold", **counts
         )
-    return page.say("{validation} validation rows", **counts)
+    return page.say("{validation} validation row(s|)", **counts)
 
 
 def _tested(page: Page) -> list[str]:
@@ -121,7 +121,7 @@ def _tested(page: Page) -> list[str]:
     decimals = page.primary.decimals(quality)
     return [
         page.say(
-            "On the {rows} test rows, predicted once after the choice: {metric} {value} {bounds}.",
+            "On the {rows} test row(s|), predicted once after the choice: {metric} {value} {bounds}.",
             rows=written.count(page.report["data"]["rows"]["test"]),
             metric=page.metric,
             value=page.primary.whole(quality["value"], decimals),

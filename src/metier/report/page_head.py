@@ -46,7 +46,7 @@ def _quality(page: Page) -> dict[str, str]:
     ends = {end: scale.bare(quality[end], decimals) for end in ("low", "high")}
     return {
         "name": say(
-            "{metric} on {rows} {split} rows",
+            "{metric} on {rows} {split} row(s|)",
             metric=page.metric,
             rows=written.count(rows),
             split=say(page.split),

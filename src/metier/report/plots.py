@@ -255,7 +255,7 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]], *, say: Words = ENGLISH)
         [percent(each["confidence"], 0), percent(each["accuracy"], 0), count(each["rows"])] for each in filled
     ]
     label = say("Accuracy by confidence: ") + say("; ").join(
-        say("confidence {sure}, accuracy {right}, {rows} rows", sure=sure, right=right, rows=rows)
+        say("confidence {sure}, accuracy {right}, {rows} row(s|)", sure=sure, right=right, rows=rows)
         for sure, right, rows in bars
     )
     return svg.picture(width, height, parts, label=label, css="plot square")

@@ -39,7 +39,7 @@ def _finding(page: Page) -> str:
     splits = [f"{written.count(rows)} {say(split)}" for split, rows in data["rows"].items() if rows]
     parts = [
         say("{splits} rows of {origin}", splits=say.listed(splits), origin=data["origin"]),
-        *([say("{n} labels", n=written.count(len(data["labels"])))] if data["labels"] else []),
+        *([say("{n} label(s|)", n=written.count(len(data["labels"])))] if data["labels"] else []),
         say(
             "{cores} cores, {memory} of memory",
             cores=page.plain(machine["cores"]),

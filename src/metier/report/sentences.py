@@ -3,9 +3,9 @@
 They are English wherever they are written. Here their templates are recognised and said again: `zh/` has one file for
 the sentences of a few rooms, each a table from an English template to a Chinese one. `{name}` is any text, and in
 Chinese says how to treat it: `{name}` is translated if it is a sentence of ours itself, `{name:list}` has its commas
-changed as well, `{name:lines}` is a list of one fault a line, `{name:word}` is one of the `words`. A message of several
-sentences is put together from the templates that explain most of it. What is of a library, of the operating system or
-of the user's rows stays as it is.
+changed as well, `{name:lines}` is a list of one fault a line, `{name:word}` is one of the `words`; `{figure}` is a
+number alone. A message of several sentences is put together from the templates that explain most of it. What is of a
+library, of the operating system or of the user's rows stays as it is.
 """
 
 import re
@@ -200,4 +200,6 @@ def _unescaped(text: str) -> str:
 
 def _slot(name: str, *, after: str) -> str:
     """Give the pattern of a slot: what comes right after a word or a sentence is a hint, which may be missing."""
+    if name == "figure":  # A count with its noun is short enough to fit the end of any sentence.
+        return r"(?P<figure>\d[\d,]*)"
     return f"(?P<{name}>(?:[ ,;:([].*?)?)" if after.isalnum() or after in (".", ")") else f"(?P<{name}>.*?)"

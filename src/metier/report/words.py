@@ -50,7 +50,7 @@ class Words:
 
     def __call__(self, english: str, /, **values: Any) -> str:
         """Give a text in the language, its placeholders filled."""
-        return self._table["page"].get(english, english).format(**values)
+        return _agreeing(self._table["page"].get(english, english), values).format(**values)
 
     def joined(self, sentences: Iterable[str]) -> str:
         """Give sentences after one another; in Chinese no space is between them."""
@@ -87,6 +87,16 @@ class Words:
 
 
 ENGLISH = Words()
+
+
+def _agreeing(text: str, values: Mapping[str, Any]) -> str:
+    """Let nouns agree with the count before them: `{rows} row(s|)` is `1 row` or `2 rows`."""
+    first, *rest = text.split("(s|)")
+    for piece in rest:
+        counts = [str(values[name]) for name in _PLACEHOLDER.findall(first)]
+        last = next((value for value in reversed(counts) if value.replace(",", "").isdigit()), "")
+        first += ("" if last == "1" else "s") + piece
+    return first
 
 
 def cut(text: str, longest: int, say: Words) -> str:

@@ -21,6 +21,7 @@ from metier.errors import MissingColumnError, UnknownLabelError
 from metier.evaluation import describe_metric
 from metier.evaluation.independent import difference_of_independent
 from metier.evaluation.intervals import Interval
+from metier.figures import count_of
 from metier.progress import Listener, Progress, ignore
 from metier.runs.run_folder import RunFolder, plain
 from metier.runs.stored_answers import StoredAnswers, joined, keep
@@ -59,7 +60,7 @@ class Evaluation:
     def __repr__(self) -> str:
         metric = self.facts["primary_metric"]
         value = self.facts["metrics"][metric]["value"]
-        return f"<Evaluation of {self.facts['name']} on {self.facts['rows']:,} rows: {metric} {value:.4g}>"
+        return f"<Evaluation of {self.facts['name']} on {count_of(self.facts['rows'], 'row')}: {metric} {value:.4g}>"
 
 
 def evaluate(
@@ -140,7 +141,7 @@ def _labelled(rows: Rows, *, drop: bool) -> tuple[Rows, list[str]]:
     if not drop:
         return rows, []
     kept, dropped = drop_unlabelled(rows)
-    return kept, [f"{dropped:,} rows without a label are left out"] if dropped else []
+    return kept, [f"left out {count_of(dropped, 'row')} without a label"] if dropped else []
 
 
 def _task_for(model: Bundle, rows: Rows) -> tuple[Task, list[str]]:

@@ -15,6 +15,7 @@ from metier.evaluation import higher_is_better, is_fraction
 from metier.evaluation.choice_margins import SAME_COST_RATIO, TIED_BELOW
 from metier.evaluation.many_comparisons import Against
 from metier.evaluation.measure_table import metric_name
+from metier.figures import count_of
 from metier.selection.scores import Scores
 
 
@@ -96,7 +97,7 @@ class Evidence:
         """Say which rows some candidates are compared on."""
         found = self.n_rows(*candidates)
         further = f" and {found['out_of_fold']:,} out-of-fold" if found["out_of_fold"] else ""
-        return f"{found['validation']:,} validation rows{further}"
+        return f"{count_of(found['validation'], 'validation row')}{further}"
 
     @property
     def _of_all(self) -> Scores:

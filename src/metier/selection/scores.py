@@ -15,6 +15,7 @@ from metier.evaluation.metrics import METRICS as LABEL_METRICS
 from metier.evaluation.relation_measures import relation_f1
 from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
 from metier.evaluation.row_resampling import paired_samples
+from metier.figures import count_of
 from metier.runs.stored_answers import StoredAnswers
 from metier.tasks.task import Task
 
@@ -167,7 +168,7 @@ class Scores:
         unknown = sorted({label for label in labels if label not in index})
         if unknown:
             raise UnknownLabelError(
-                f"{self.origin} use {len(unknown)} labels that the training rows do not have: "
+                f"{self.origin} use {count_of(len(unknown), 'label')} that the training rows do not have: "
                 f"{', '.join(map(repr, unknown[:5]))}. Add training rows with these labels, or fix the spelling."
             )
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))

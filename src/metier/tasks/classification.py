@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from metier.errors import TooFewLabelsError, UnknownLabelError
+from metier.figures import count_of
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.label import LABEL
 from metier.tasks.task import PlainTask
@@ -82,9 +83,9 @@ class Classification(PlainTask):
         index = {label: number for number, label in enumerate(self.labels)}
         unknown = Counter(label for label in labels if label not in index)
         if unknown:
-            shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unknown.most_common(5))
+            shown = ", ".join(f"{label!r} ({count_of(rows, 'row')})" for label, rows in unknown.most_common(5))
             raise UnknownLabelError(
-                f"{origin} use {len(unknown)} labels that the training rows do not have: {shown}. "
+                f"{origin} use {count_of(len(unknown), 'label')} that the training rows do not have: {shown}. "
                 "Add training rows with these labels, or correct the spelling."
             )
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))

@@ -83,9 +83,7 @@ def test_further_rows_are_split_with_the_same_separator(tmp_path):
 def test_a_blank_cell_means_no_labels_and_null_means_missing(tmp_path):
     rows = read(put(tmp_path / "rows.csv", "text,labels\na b,x|y\nc d,\ne f,x\n"))
     assert rows.values("labels") == [["x", "y"], [], ["x"]]
-    assert any(
-        "1 rows have an empty labels: read as rows with none of the labels" in note for note in rows.notes
-    )
+    assert any("1 row with an empty labels: read as having none of the labels" in note for note in rows.notes)
     with pytest.raises(MissingLabelError, match="row 2"):
         read([{"text": "a b", "labels": ["x"]}, {"text": "c d", "labels": None}]).values("labels")
 

@@ -117,7 +117,7 @@ def test_a_question_whose_answer_is_not_in_the_passage_does_not_become_unanswera
         read(path)
     rows = read(path, repair=True)
     assert rows.values("answers") == [[{"text": "Ada", "start": 0}]]
-    assert any("removed 1 rows that it could not fix" in note for note in rows.notes)
+    assert any("removed 1 row that it could not fix" in note for note in rows.notes)
 
 
 def test_a_missing_passage_or_question_is_reported(tmp_path):

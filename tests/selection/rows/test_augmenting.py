@@ -56,7 +56,7 @@ def test_the_report_says_how_many(runs):
     note = next(note for note in made["notes"] if "--augment" in note)
     added = made["rows"]["train"] - plain["rows"]["train"]
     assert note.startswith(
-        f"--augment swap:0.3,keyboard added {added:,} rows to the {plain['rows']['train']:,} training rows"
+        f"--augment swap:0.3,keyboard added {added:,} rows to {plain['rows']['train']:,} training rows"
     )
     assert not any("--augment" in note for note in plain["notes"])
 

@@ -54,7 +54,7 @@ def test_a_test_row_without_a_label_is_named_or_left_out(tmp_path):
         begun(CASES / "train.csv", test)
     run, _ = begun(CASES / "train.csv", test, data={"drop_unlabelled": True})
     assert len(run.prepared.splits.test) == 1
-    assert any("left out 1 rows of" in note for note in run.prepared.notes)
+    assert any("left out 1 row of" in note for note in run.prepared.notes)
 
 
 def test_an_unknown_label_among_several_counts_as_wrong():

@@ -18,6 +18,7 @@ from metier.data.columns.stored_columns import to_text_column
 from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
 from metier.data.rows import COLUMN_TYPES, Roles
 from metier.errors import MOST_NAMED, DataError
+from metier.figures import count_of
 
 STRUCTURED = ("spans", "head", "tail", "answers")
 TEXTS = ("text", "text_pair", "question", "target")
@@ -186,7 +187,9 @@ class _Work:
         self.notes += notes
         blank = sum(isinstance(value, str) and not value.strip() for value in values)
         if blank:
-            self.notes.append(f"{blank:,} rows have an empty {name}: read as rows with none of the labels")
+            self.notes.append(
+                f"{count_of(blank, 'row')} with an empty {name}: read as having none of the labels"
+            )
         self._put(name, pa.array(parsed, COLUMN_TYPES["labels"]))
         return separator
 
@@ -221,7 +224,7 @@ class _Work:
             if self._options.faults is not None:
                 self._options.faults.keep(kept)
             else:
-                self.notes.append(f"repair removed {len(self._broken):,} rows that it could not fix")
+                self.notes.append(f"repair removed {count_of(len(self._broken), 'row')} that it could not fix")
             self._broken = set()
 
     def _parse(
@@ -248,8 +251,8 @@ class _Work:
 
     def _note_fixed(self, name: str, lost: list[int]) -> None:
         if lost:
-            without = f", and removed {sum(lost):,} items from them" if sum(lost) else ""
-            self.notes.append(f"repair fixed {len(lost):,} values of {name}{without}")
+            without = f", and removed {count_of(sum(lost), 'item')} from them" if sum(lost) else ""
+            self.notes.append(f"repair fixed {count_of(len(lost), 'value')} of {name}{without}")
 
     def _put(self, name: str, values: pa.Array) -> None:
         self.table = self.table.set_column(self.table.column_names.index(name), name, values)

@@ -5,6 +5,7 @@ from typing import Any
 
 from metier.data.columns.spans import decode
 from metier.data.columns.value_faults import FaultError
+from metier.figures import count_of
 from metier.text.offsets import nearest
 
 REPAIR = (
@@ -79,8 +80,9 @@ def _rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
         starts = [None] * len(texts)
     if not isinstance(starts, list) or len(starts) != len(texts):
         n_starts = len(starts) if isinstance(starts, list) else 1
+        shown = _shown(dict(columns))
         raise FaultError(
-            f"there are {len(texts)} texts of answers and {n_starts} offsets ({_shown(dict(columns))}).",
+            f"found {count_of(len(texts), 'text')} of answers and {count_of(n_starts, 'offset')} ({shown}).",
             "Give each answer its offset, or leave out answer_start for the first occurrence.",
             kind="with more texts than offsets, or fewer",
         )

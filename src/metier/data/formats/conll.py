@@ -23,6 +23,7 @@ from metier.data.formats.data_file import GZIP_FAULTS, TAG, DataFile
 from metier.data.formats.encoding import choose_encoding, undecodable_line
 from metier.data.formats.line_faults import LineFaults
 from metier.errors import DataError, StrayTagError
+from metier.figures import count_of
 from metier.text.segmentation import HAN
 
 HEAD_LINES = 2_000
@@ -156,7 +157,7 @@ class _Sentences:
                 yield lines[0][0], record
         self._faults.check()
         if self._n_left_out:
-            self._late.append(f"repair left out {self._n_left_out:,} lines whose token is blank")
+            self._late.append(f"repair left out {count_of(self._n_left_out, 'line')} whose token is blank")
         if self._stray and not self._repair:
             raise self._refusal()
 
@@ -227,7 +228,7 @@ class _Sentences:
     def _refusal(self) -> StrayTagError:
         _, tag = self._stray[0]
         others = len(self._stray) - 1
-        more = f" (and {others:,} more tags in the file)" if others else ""
+        more = f" (and {count_of(others, 'more tag')} in the file)" if others else ""
         return StrayTagError(
             self._file.origin,
             [number for number, _ in self._stray],

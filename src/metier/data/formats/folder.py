@@ -8,6 +8,7 @@ from metier.data.formats.batches import Batches, tables_of_records
 from metier.data.formats.data_file import DataFile, is_data_file
 from metier.data.formats.encoding import choose_encoding, undecodable_line
 from metier.errors import EmptyDataError
+from metier.figures import count_of
 
 # Names of files and values of a split column, and the split they mean.
 SPLIT_NAMES = {
@@ -60,7 +61,7 @@ def read_labelled_texts(folder: Path, *, encoding: str | None, batch_rows: int) 
     )
     notes = [f"each sub-folder of {folder} is a label, each .txt file in it a text"]
     if others:
-        notes.append(f"{others:,} files that are not .txt were skipped")
+        notes.append(f"skipped {count_of(others, 'file')} not named .txt")
     return Batches(
         tables_of_records(_texts(paths, encoding), file=as_file, batch_rows=batch_rows), tuple(notes)
     )

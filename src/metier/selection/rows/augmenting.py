@@ -9,6 +9,7 @@ from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
 from metier.data import Rows, Splits
 from metier.errors import MissingExtraError
+from metier.figures import count_of
 from metier.predictors.loading import load_predictor
 from metier.selection.rows.augmented_rows import augment_rows, check_augmentable
 from metier.selection.settings import TrainSettings
@@ -61,8 +62,9 @@ def augment_splits(splits: Splits, base: AugmentationBase, settings: TrainSettin
     ways = [(each, _way(each, splits.train, synonyms, base, settings)) for each in asked]
     held_out = (splits.validation, splits.test)
     made = augment_rows(splits.train, ways, held_out=held_out, random_state=settings.random_state)
-    what = f"--augment {settings.data.augment} added {made.n_made:,} rows to the {len(splits.train):,} training rows"
-    near = f"; {made.n_near:,} near duplicates of existing rows were left out"
+    added = f"added {count_of(made.n_made, 'row')} to {count_of(len(splits.train), 'training row')}"
+    what = f"--augment {settings.data.augment} {added}"
+    near = f"; left out {count_of(made.n_near, 'near duplicate')} of existing rows"
     return replace(splits, train=made.rows), [what + (near if made.n_near else ""), *notes]
 
 

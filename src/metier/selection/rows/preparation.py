@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 from metier.audit import Audit, drop_leaks, examine
 from metier.data import Rows, Splits, drop_rare_labels, drop_unlabelled, read, read_alike, split_rows
 from metier.errors import CallError, EmptyDataError
+from metier.figures import count_of
 from metier.runs.run_folder import RunFolder, plain
 from metier.selection.rows.augmenting import AugmentationBase, augment_splits
 from metier.selection.rows.unlabelled import read_unlabelled
@@ -101,7 +102,7 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
     train, test, validation = rows
     if data.drop_unlabelled:
         train, dropped = drop_unlabelled(train)
-        notes += [f"--drop-unlabelled left out {dropped:,} rows without a label"] if dropped else []
+        notes += [f"--drop-unlabelled left out {count_of(dropped, 'row')} without a label"] if dropped else []
         test, validation = _labelled(test, notes), _labelled(validation, notes)
     if data.drop_leaks:
         before = len(train)
@@ -139,7 +140,7 @@ def _labelled(rows: Rows | None, notes: list[str]) -> Rows | None:
     if rows is None:
         return None
     kept, dropped = drop_unlabelled(rows)
-    notes += [f"--drop-unlabelled left out {dropped:,} rows of {rows.origin}"] if dropped else []
+    notes += [f"--drop-unlabelled left out {count_of(dropped, 'row')} of {rows.origin}"] if dropped else []
     return kept
 
 
@@ -164,7 +165,7 @@ def check_same_rows(run: RunFolder, prepared: Prepared) -> None:
     fixed = changed == ["test"] and not run.report_path.exists()
     if fixed:
         run.log(
-            f"the test rows changed since the run was started: {len(splits.test):,} rows of {splits.test.origin}"
+            f"the test rows changed since the run was started: {count_of(len(splits.test), 'row')} of {splits.test.origin}"
         )
     if before is None or fixed:
         run.write_json("data.json", plain(facts))

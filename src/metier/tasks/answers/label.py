@@ -9,6 +9,7 @@ import numpy as np
 from metier import evaluation
 from metier.errors import MissingLabelError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.softmax import softmax
+from metier.figures import count_of
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
 from metier.tasks.examples import Examples
@@ -228,7 +229,7 @@ def find_labels(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
     if len(unknown):
         shown = ", ".join(repr(str(label)) for label in unknown[:5])
         raise UnknownLabelError(
-            f"The validation rows use {len(unknown)} labels that the training rows do not have: {shown}. "
+            f"The validation rows use {count_of(len(unknown), 'label')} that the training rows do not have: {shown}. "
             "Add training rows with these labels, or correct the spelling."
         )
     return np.searchsorted(known, labels).astype(np.int64)

@@ -11,6 +11,7 @@ from metier import evaluation
 from metier.errors import TooFewLabelsError, UnknownLabelError, WrongTypeError
 from metier.evaluation.entity_measures import per_type
 from metier.evaluation.label_set_measures import as_mappings
+from metier.figures import count_of
 from metier.tasks.answer_batches import LabelSetAnswers
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words, mean_and_error
 from metier.tasks.answers.label import ON_WEIGHTS_AND_WORDS
@@ -278,8 +279,8 @@ def _as_labels(own: Any, position: int) -> list[str]:
 def _refuse_unknown(sets: Sequence[Sequence[str]], known: Mapping[str, int]) -> None:
     unknown = Counter(label for own in sets for label in own if label not in known)
     if unknown:
-        shown = ", ".join(f"{label!r} ({rows} rows)" for label, rows in unknown.most_common(SHOWN))
+        shown = ", ".join(f"{label!r} ({count_of(rows, 'row')})" for label, rows in unknown.most_common(SHOWN))
         raise UnknownLabelError(
-            f"The validation rows use {len(unknown)} labels that the training rows do not have: {shown}. "
+            f"The validation rows use {count_of(len(unknown), 'label')} that the training rows do not have: {shown}. "
             "Add training rows with these labels, or correct the spelling."
         )

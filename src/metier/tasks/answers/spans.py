@@ -9,6 +9,7 @@ import numpy as np
 
 from metier.errors import BadSpanError, TooFewLabelsError, UnknownLabelError
 from metier.evaluation.entity_measures import entity_f1, per_type
+from metier.figures import count_of
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.answers.bio import OUTSIDE, Span, best_tags, runs_of_tags
 from metier.tasks.answers.kind import AnswerKind, Line, RecordFields, Words
@@ -191,10 +192,10 @@ class Spans(AnswerKind):
         unknown = Counter(label for row in spans for _, _, label in row if label not in labels)
         if unknown:
             shown = ", ".join(
-                f"{label!r} ({count} spans)" for label, count in unknown.most_common(SHOWN_FAULTS)
+                f"{label!r} ({count_of(count, 'span')})" for label, count in unknown.most_common(SHOWN_FAULTS)
             )
             raise UnknownLabelError(
-                f"The validation rows use {len(unknown)} labels that the training rows do not have: {shown}. "
+                f"The validation rows use {count_of(len(unknown), 'label')} that the training rows do not have: {shown}. "
                 "Add training rows with these labels, or correct the spelling."
             )
         return Examples(items, spans, labels)
