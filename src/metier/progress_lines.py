@@ -76,7 +76,9 @@ class Step:
 
     def _done(self) -> str:
         done, total, unit = self.progress.done, self.progress.total, self.progress.unit
-        return f"{count(done)}{f'/{count(total)}' if total and done < total else ''} {unit}"
+        if total and done < total:
+            return f"{count(done)}/{count(total)} {unit}"
+        return f"{count(done)} {unit.removesuffix('s') if round(done) == 1 else unit}"
 
     def _seconds_left(self, now: float) -> float | None:
         """One estimate: by its speed, or by its own clock where that ends it earlier."""

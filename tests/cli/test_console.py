@@ -163,7 +163,7 @@ def test_what_a_choice_goes_by_is_left_out_beside_figures_with_a_name(clock):
     (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", {"validation_log_loss": 0.23, **score}))], clock)[
         -1:
     ]
-    assert line.endswith("steps · validation log loss 0.23")
+    assert line.endswith("step · validation log loss 0.23")
     (line,) = plain_lines([(0, Progress("x", 1, 1, "steps", {"loss": 1.0, **score}))], clock)[-1:]
     assert line.endswith("loss 1 · validation score -0.23 · validation score error 0.17")
 
@@ -221,4 +221,4 @@ def test_on_a_terminal_what_has_ended_leaves_and_a_sentence_stays():
 
 
 def test_names_in_brackets_are_not_taken_for_colours(clock):
-    assert plain_lines([(0, Progress("[red]rows.csv", 1, 1))], clock) == ["[red]rows.csv  1 rows"]
+    assert plain_lines([(0, Progress("[red]rows.csv", 1, 1))], clock) == ["[red]rows.csv  1 row"]
