@@ -138,7 +138,7 @@ def _print(facts: Mapping[str, Any]) -> None:
 def _parts(facts: Mapping[str, Any]) -> str:
     """How many rows, spans and labels there are."""
     say = spoken()
-    parts = [say("{n} row", n=1) if facts["rows"] == 1 else say("{n} rows", n=count(facts["rows"]))]
+    parts = [say("{n} row(s|)", n=count(facts["rows"]))]
     if spans := facts["spans"]:
         parts.append(say("{n} span", n=1) if spans == 1 else say("{n} spans", n=count(spans)))
     if labels := len(facts["labels"]):
