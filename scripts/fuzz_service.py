@@ -1,0 +1,396 @@
+"""Random requests against a service of each task: it must answer each with its own status, and its memory must not grow.
+
+    python scripts/fuzz_service.py --requests 5000
+    python scripts/fuzz_service.py --requests 100000 --seed 2 --bundles 'trained_*'
+
+Each bundle is served by a process of its own, on this machine only. A request is a valid one that was mutated, typed
+garbage, deep or broken JSON, broken UTF-8, a huge name, another content type, method or path, broken HTTP, or half a
+body. Printed are how many got which status, every answer of 5xx (none is asked for), every error without a code, every
+whole request without an answer, and the memory of each process before and after. The exit status is 1 where anything of
+this is wrong.
+"""
+
+import argparse
+import contextlib
+import json
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SEALED = ROOT / "tests" / "bundles" / "sealed_71959d8"
+# One of each task, a conversation, and a sentence encoder behind a search.
+DEFAULT = ("trained_*", "nearest_reply.v1", "onnx_reader.v1", "retrieve_rerank.v1", "cascade.v1")
+TIMEOUT_SECONDS = 20  # A request without an answer by then counts as lost.
+MOST_GROWTH_MB = 150  # Caches of words and the allocator's own; the texts of one request can have 8 MB.
+MOST_SHOWN = 10
+ATOMS: tuple[Any, ...] = (
+    *(
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        10**18,
+        -(10**30),
+        0.5,
+        -0.0,
+        1e308,
+        "",
+        " ",
+        "\n\t",
+        "\u3000",
+        "\u200b",
+        "\x00",
+    ),
+    *(
+        "a",
+        "我的卡没到",
+        "🙂" * 50,
+        "e\u0301" * 50,
+        "\u202e",
+        "a b " * 2_000,
+        "字" * 5_000,
+        "9" * 400,
+        "null",
+        "[0, 4]",
+    ),
+    *([], {}, [[]], [{}], {"": ""}, [0, True], [0, 4], [4, 0], [0.0, 4.0], ["a", None], {"start": 0, "end": 4}),
+)
+NAMES = (
+    "text",
+    "texts",
+    "rows",
+    "top",
+    "stream",
+    "text_pair",
+    "question",
+    "passage",
+    "head",
+    "tail",
+    "messages",
+)
+PIECES = (b"\xff", b"\xc3", b"\xed\xa0\x80", b'\\ud800"', b'"', b"\\", b"\x00", b"}", b"NaN", b"")
+METHODS = ("POST", "GET", "PUT", "HEAD", "OPTIONS", "DELETE", "TRACE", "INVENTED", "post", "P" * 300)
+PATHS = (
+    "/v1/predict",
+    "/v1/predict?a=%00",
+    "/",
+    "/readyz",
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+    "/nothing",
+    "/%ff%00",
+)
+TYPES = (
+    "application/json",
+    "text/plain",
+    "multipart/form-data; boundary=a",
+    "application/xml",
+    "",
+    "a" * 500,
+    "\xff",
+)
+
+
+@dataclass
+class Request:
+    """What is sent, and whether an answer has to come: half a body has none."""
+
+    sent: bytes
+    is_whole: bool = True
+
+
+@dataclass
+class Outcome:
+    """What one service made of its requests."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    memory_mb: tuple[float, float, float] = (0, 0, 0)
+    seconds: float = 0
+
+    @property
+    def growth_mb(self) -> float:
+        """What the process holds more than before the first request."""
+        return self.memory_mb[1] - self.memory_mb[0]
+
+
+class Mutations:
+    """Random requests, made of valid questions.
+
+    Parameters
+    ----------
+    questions : list
+        Of the task that is served.
+    draw : random.Random
+    """
+
+    def __init__(self, questions: list[Any], draw: random.Random):
+        self.questions = questions
+        self.draw = draw
+
+    def request(self) -> Request:
+        """Give the next request."""
+        makers: list[tuple[int, Callable[[], Request]]] = [
+            (40, lambda: post(self.mutated())),
+            (10, lambda: post(self.garbage(4))),
+            (10, lambda: post(json.dumps(self.valid()).encode())),
+            (12, lambda: post(self.broken(json.dumps(self.valid(), ensure_ascii=False).encode()))),
+            (5, self.deep),
+            (4, self.huge_name),
+            (8, self.other_head),
+            (6, self.half_body),
+            (5, self.broken_http),
+        ]
+        [make] = self.draw.choices([make for _, make in makers], [weight for weight, _ in makers])
+        return make()
+
+    def valid(self) -> dict[str, Any]:
+        """Give a body that is answered."""
+        question = self.draw.choice(self.questions)
+        several = self.draw.choices(self.questions, k=self.draw.randint(1, 5))
+        bodies: list[dict[str, Any]] = [{"text": question}, {"texts": several}]
+        if not isinstance(question, str):
+            bodies = [question, {"rows": several}]
+        extras: list[dict[str, Any]] = [{}, {}, {"top": self.draw.randint(1, 4)}, {"stream": False}]
+        return {**self.draw.choice(bodies), **self.draw.choice(extras)}
+
+    def mutated(self) -> bytes:
+        """Give a valid body in which one to three values or names are others."""
+        body: Any = self.valid()
+        for _ in range(self.draw.randint(1, 3)):
+            body = self._mutate(body)
+        return json.dumps(body, ensure_ascii=self.draw.random() < 0.5).encode("utf-8", "surrogatepass")
+
+    def garbage(self, depth: int) -> Any:
+        """Give a random value."""
+        if depth == 0 or self.draw.random() < 0.4:
+            return self.draw.choice(ATOMS)
+        if self.draw.random() < 0.5:
+            return [self.garbage(depth - 1) for _ in range(self.draw.randint(0, 5))]
+        names = self.draw.choices([*NAMES, "", "\x00", "名"], k=self.draw.randint(0, 4))
+        return {name: self.garbage(depth - 1) for name in names}
+
+    def broken(self, body: bytes) -> bytes:
+        """Give a body with some of its bytes changed, lost or doubled."""
+        changed = bytearray(body)
+        for _ in range(self.draw.randint(1, 4)):
+            at = self.draw.randrange(len(changed) or 1)
+            piece = self.draw.choice(PIECES)
+            changed[at : at + self.draw.randint(0, 3)] = piece
+        return bytes(changed)
+
+    def deep(self) -> Request:
+        """Give a body of many brackets, alone or where a value belongs."""
+        opened, closed = self.draw.choice(((b"[", b"]"), (b'{"text":', b"}"), (b'[{"a":', b"}]")))
+        depth = self.draw.choice((10, 150, 300, 10_000, 60_000))
+        value = opened * depth + b"1" + closed * depth * (self.draw.random() < 0.7)
+        return post(self.draw.choice((value, b'{"text":' + value + b"}", b'{"rows":[' + value + b"]}")))
+
+    def huge_name(self) -> Request:
+        """Give a body with a name, a number or a list that is far too long."""
+        size = self.draw.choice((1_000, 100_000, 1_000_000))
+        many = b",".join([self.draw.choice((b"1", b"{}", b"[]", b'"a"', b"null"))] * (size // 3))
+        name = self.draw.choice((b"n", "名".encode(), b"\\u0000")) * (size // 6)
+        body = (b'{"' + name + b'":1}', b'{"rows":[{"' + name + b'":1}]}', b'{"top":' + b"9" * size + b"}")
+        return post(self.draw.choice((*body, b'{"texts":[' + many + b"]}", b'{"rows":[' + many + b"]}")))
+
+    def other_head(self) -> Request:
+        """Give a valid body with another method, path or content type."""
+        method, path, kind = (self.draw.choice(of) for of in (METHODS, PATHS, TYPES))
+        return post(json.dumps(self.valid()).encode(), method=method, path=path, kind=kind)
+
+    def half_body(self) -> Request:
+        """Give a part of a request, after which the caller hangs up."""
+        whole = post(json.dumps(self.valid()).encode()).sent
+        return Request(whole[: self.draw.randrange(1, len(whole))], is_whole=False)
+
+    def broken_http(self) -> Request:
+        """Give what is no HTTP, or only nearly."""
+        body = json.dumps(self.valid()).encode()
+        chunk = b"%x\r\n%s\r\n" % (len(body), body)
+        head = b"POST /v1/predict HTTP/1.1\r\nHost: a\r\n"
+        return self.draw.choice(
+            (
+                Request(
+                    head + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + b"0\r\n\r\n"
+                ),
+                Request(head + b"Transfer-Encoding: chunked\r\n\r\n" + b"zz\r\n" + body),
+                Request(head + b"Content-Length: many\r\n\r\n" + body),
+                Request(head + b"Content-Length: 3\r\nConnection: close\r\n\r\n" + body),
+                Request(head + b"A: " + b"b" * 100_000),
+                Request(bytes(self.draw.randrange(256) for _ in range(50)) + b"\r\n\r\n"),
+                Request(post(body, close=False).sent * 3 + post(body).sent),
+                Request(head.replace(b"1.1", b"1.0") + b"Content-Length: %d\r\n\r\n" % len(body) + body),
+            )
+        )
+
+    def _mutate(self, value: Any) -> Any:
+        """Give a value in which one place is another."""
+        inner = isinstance(value, dict | list) and len(value) and self.draw.random() < 0.8
+        if not inner:
+            return self.draw.choice((self.garbage(2), self.draw.choice(ATOMS), [value], {"text": value}))
+        if isinstance(value, list):
+            at = self.draw.randrange(len(value))
+            return [*value[:at], self._mutate(value[at]), *value[at + 1 :]]
+        name = self.draw.choice(list(value))
+        rest = {other: held for other, held in value.items() if other != name}
+        change = self.draw.random()
+        if change < 0.15:
+            return rest
+        if change < 0.3:
+            return rest | {self.draw.choice((*NAMES, name + "s", name.upper())): value[name]}
+        return value | {name: self._mutate(value[name])}
+
+
+def post(
+    body: Any,
+    *,
+    method: str = "POST",
+    path: str = "/v1/predict",
+    kind: str = "application/json",
+    close: bool = True,
+) -> Request:
+    """Give a request of a body, which may be a value; the connection is closed after the answer."""
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8", "surrogatepass")
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {len(sent)}\r\n"
+        f"{'Connection: close' if close else 'Accept: */*'}\r\n\r\n"
+    )
+    return Request(head.encode("latin-1") + sent)
+
+
+def ask(port: int, request: Request) -> bytes:
+    """Send a request and give all that comes back; nothing for half a body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
+        received = b""
+        # The service may close before it has read all of what it refuses.
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request.sent)
+        if not request.is_whole:
+            return b""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            while more := connection.recv(65536):
+                received += more
+    return received
+
+
+def judge(request: Request, received: bytes, outcome: Outcome) -> None:
+    """Count the statuses of what came back, and note what should not have come."""
+    if not request.is_whole:
+        outcome.statuses["hung up"] += 1
+        return
+    statuses = re.findall(rb"HTTP/1\.1 (\d{3}) ", received)
+    outcome.statuses.update(status.decode() for status in statuses or [b"lost"])
+    errors = [status for status in statuses if status >= b"400"]
+    is_head = request.sent.startswith(b"HEAD ")
+    if not statuses or any(status >= b"500" for status in statuses):
+        outcome.faults.append(f"{received[:200]!r} for {request.sent[:600]!r}")
+    elif (
+        len(errors) > received.count(b'{"error":{"code":"') + received.count(b'{"error": {"code": "')
+        and not is_head
+    ):
+        outcome.faults.append(f"no code in {received[:300]!r} for {request.sent[:300]!r}")
+
+
+@contextlib.contextmanager
+def served(bundle: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Serve a bundle in a process of its own; give the process and its port once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "metier", "serve", str(bundle), "--port", str(port), "--access-log", "off"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:  # noqa: S603 - ours.
+        try:
+            deadline = time.monotonic() + 60
+            while not is_ready(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"{bundle.name} was not served within a minute")
+                time.sleep(0.1)
+            yield process, port
+        finally:
+            process.terminate()
+            _, err = process.communicate(timeout=60)
+            if b"Traceback" in err or process.returncode != 0:
+                print(f"ended with {process.returncode}", file=sys.stderr)
+                print(err.decode(errors="replace")[-2_000:], file=sys.stderr)
+
+
+def is_ready(port: int) -> bool:
+    """Say whether the service answers."""
+    try:
+        return b" 200 " in ask(port, post(b"", method="GET", path="/readyz"))[:20]
+    except OSError:
+        return False
+
+
+def memory_mb(process: subprocess.Popen[bytes], name: str) -> float:
+    """Give the memory of a process: resident (`VmRSS`), or the most it ever was (`VmHWM`)."""
+    status = Path(f"/proc/{process.pid}/status").read_text("ascii")
+    found = re.search(rf"{name}:\s+(\d+)", status)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def fuzz(bundle: Path, n_requests: int, draw: random.Random) -> Outcome:
+    """Send a service so many random requests."""
+    questions = json.loads(bundle.with_name(f"{bundle.name}.answers.json").read_text("utf-8"))["questions"]
+    mutations, outcome = Mutations(questions, draw), Outcome()
+    with served(bundle) as (process, port):
+        for question in questions[:20]:
+            ask(port, post({"text": question} if isinstance(question, str) else question))
+        before, begun = memory_mb(process, "VmRSS"), time.perf_counter()
+        for _ in range(n_requests):
+            request = mutations.request()
+            judge(request, ask(port, request), outcome)
+        outcome.seconds = time.perf_counter() - begun
+        outcome.memory_mb = before, memory_mb(process, "VmRSS"), memory_mb(process, "VmHWM")
+        if not is_ready(port):
+            outcome.faults.append("the service does not answer any more")
+    return outcome
+
+
+def shown(outcome: Outcome) -> str:
+    """Give the figures of a service on one line."""
+    counts = ", ".join(f"{status}: {n:,}" for status, n in sorted(outcome.statuses.items()))
+    before, after, most = outcome.memory_mb
+    memory = f"{before:.0f} -> {after:.0f} MB (most {most:.0f})"
+    return f"{memory}, {outcome.seconds:.0f} s, faults: {len(outcome.faults)}; {counts}"
+
+
+def main() -> None:
+    """Fuzz a service of each bundle and print what became of the requests."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--requests", type=int, default=5_000, help="Of all bundles together.")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--bundles", nargs="*", default=DEFAULT, help="Names in tests/bundles, or patterns of them."
+    )
+    options = parser.parse_args()
+    names = {path for pattern in options.bundles for path in SEALED.glob(pattern) if path.is_dir()}
+    draw, total, is_wrong = random.Random(options.seed), Counter[str](), False  # noqa: S311 - no secrets.
+    for bundle in sorted(names):
+        outcome = fuzz(bundle, options.requests // len(names), draw)
+        total += outcome.statuses
+        print(f"{bundle.name:<24} {shown(outcome)}", flush=True)
+        for fault in outcome.faults[:MOST_SHOWN]:
+            print(f"  {fault}")
+        is_wrong |= bool(outcome.faults) or outcome.growth_mb > MOST_GROWTH_MB
+    unasked = sum(n for status, n in total.items() if status.startswith("5"))
+    print(f"together: {dict(sorted(total.items()))}; 5xx that nobody asked for: {unasked}")
+    sys.exit(is_wrong)
+
+
+if __name__ == "__main__":
+    main()
