@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from metier.cli.serve import LIMITS
 from metier.errors import quoted, suggest
 from metier.serving import ServingSettings, build_app
 from metier.serving.refusals import RefusalError
@@ -98,6 +99,16 @@ def test_what_is_quoted_is_short():
     assert quoted("txt") == "'txt'"
     assert len(quoted([["a" * 1_000] * 1_000] * 1_000)) < 200
     assert suggest("t" * SEVEN_MB, ["text"]) == ""
+
+
+def test_the_page_has_each_limit_with_its_default_and_its_option():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
+    rows = page.partition("## Limits")[2].partition("## Statuses")[0]
+    for name in LIMITS:
+        default = f"{ServingSettings.model_fields[name].default:,}"
+        assert re.search(
+            rf"^\| [^|]+ \| {default}( s)? \| `--{name.replace('_', '-')}` \|", rows, re.MULTILINE
+        ), name
 
 
 def open_raw(client, *parts):
