@@ -8,9 +8,12 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from rich.cells import cell_len
 
 import metier
 from metier.cli import program
+from metier.cli.commands import COMMANDS
+from metier.cli.runs import runs
 from metier.cli.speech import PACKAGES, lang_option, spoken
 
 PACKAGE = Path(metier.__file__).parent
@@ -110,6 +113,19 @@ def test_runs_are_listed_and_compared_in_chinese(told, small_runs):
     shown += told("runs", "compare", runs / "zh", runs / "en")
     assert "没有配对检验：" in shown
     assert english_of(shown) == []
+
+
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), *(["runs", name] for name in runs.commands)]
+)
+def test_help_is_in_chinese_and_no_wider_than_asked(told, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = told(*command, "--help")
+    assert shown.startswith("用法：metier")
+    assert english_of(shown) == []
+    assert [line for line in shown.splitlines() if cell_len(line) > 84 and not line.startswith("用法")] == []
+    monkeypatch.delenv("METIER_LANG")
+    assert told(*command, "--help").startswith("Usage: metier")
 
 
 def test_methods_and_the_machine_are_told_in_chinese(told):

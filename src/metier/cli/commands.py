@@ -9,6 +9,8 @@ from gettext import gettext
 
 import click
 
+from metier.cli.help_text import HelpContext, with_help
+from metier.cli.speech import CHOSEN, asked
 from metier.errors import suggest
 
 COMMANDS = {
@@ -48,6 +50,13 @@ HELP = {"help_option_names": ["-h", "--help"]}
 class CommandTable(click.Group):
     """A group whose commands are found in `COMMANDS`."""
 
+    context_class = HelpContext
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the language first: what comes before `--lang` on the line, help or an error, is in it as well."""
+        ctx.meta[CHOSEN] = asked(args)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a newcomer needs them."""
         return list(COMMANDS)
@@ -57,7 +66,7 @@ class CommandTable(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = pkgutil.resolve_name(COMMANDS[cmd_name][0])
-        return command
+        return with_help(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
