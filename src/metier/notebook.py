@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from metier.printable import printable
 from metier.progress import Listener, ignore
 from metier.progress_lines import ProgressLines, Step, drawn_lines
 
@@ -43,7 +44,7 @@ class LineDisplay:
 
     def say(self, line: str) -> None:
         """Write a line."""
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{printable(line)}\n")
         sys.stderr.flush()
 
     def draw(self, steps: Mapping[str, Step], now: float) -> None:

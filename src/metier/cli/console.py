@@ -2,20 +2,25 @@
 
 rich leaves colours out where `NO_COLOR` is set or there is no terminal, and measures Chinese text by its width. Where
 there is no terminal a line is as long as it has to be: what reads a pipe wants the whole of it.
+
+All that a command prints goes through here, so that no label, text or name of a file acts on the terminal: see
+`metier.printable`. Rows that are written to stdout are a file, and stay as they are.
 """
 
-import json
 import sys
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from typing import Self
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as LiveLines
+from rich.segment import Segment
 from rich.table import Column, Table
 
+from metier.cli.printing import print_json, print_line
 from metier.cli.speech import spoken
 from metier.figures import count, duration, milliseconds, percentage, size
+from metier.printable import printable
 from metier.progress import Progress
 from metier.progress_lines import ProgressLines as Lines
 from metier.progress_lines import Step
@@ -29,6 +34,7 @@ __all__ = [
     "milliseconds",
     "percentage",
     "print_json",
+    "print_line",
     "print_whole",
     "progress_console",
     "size",
@@ -38,14 +44,23 @@ PIPE_WIDTH = 10_000  # Characters of a line where there is no terminal; no table
 NARROW = 100  # Columns of a terminal; with fewer the bar is short.
 
 
+class SafeConsole(Console):
+    """A console whose own escape sequences are the only ones that reach the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Give the pieces of what is printed, the texts of others made printable."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(printable(piece.text), piece.style)
+
+
 def answer_console() -> Console:
     """The console of the answer: stdout."""
-    return _whole_lines(Console(file=sys.stdout, highlight=False))
+    return _whole_lines(SafeConsole(file=sys.stdout, highlight=False))
 
 
 def progress_console() -> Console:
     """The console of progress and guesses: stderr."""
-    return _whole_lines(Console(file=sys.stderr, highlight=False))
+    return _whole_lines(SafeConsole(file=sys.stderr, highlight=False))
 
 
 def _whole_lines(console: Console) -> Console:
@@ -67,11 +82,6 @@ def print_whole(console: Console, table: Table) -> None:
     whole = console.measure(table, options=console.options.update(max_width=PIPE_WIDTH)).maximum
     console.width = max(console.width, whole)
     console.print(table)
-
-
-def print_json(facts: Any) -> None:
-    """Print facts for programs: one object on one line of stdout."""
-    print(json.dumps(facts, ensure_ascii=False), flush=True)
 
 
 class ConsoleDisplay:

@@ -1,6 +1,5 @@
 """`metier evaluate`: how well a trained model answers other labelled rows."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from metier.cli.console import (
     count,
     figures_table,
     print_json,
+    print_line,
     print_whole,
     progress_console,
 )
@@ -28,6 +28,7 @@ from metier.data.writing import check_replaceable, write_text
 from metier.errors import CallError
 from metier.evaluation.measure_table import metric_name
 from metier.machine import usable_cores
+from metier.printable import printable_json
 from metier.selection.evaluating import Evaluation
 from metier.selection.evaluating import evaluate as measured
 from metier.selection.finished_run import written
@@ -93,9 +94,9 @@ def evaluate(
     how |= named_roles(roles) | how_stdin_is_read(file, form, how["delimiter"])
     with stdin_as_file(file, form) as source, ProgressLines() as listener:
         found = measured(model, source, drop_without_label=drop_unlabelled, listener=listener, **how)
-    text = json.dumps(found.facts, ensure_ascii=False, indent=1) + "\n"
+    text = printable_json(found.facts, indent=1) + "\n"
     if output == PIPE:
-        print(text, end="", flush=True)
+        print_line(text, end="")
     elif output is not None:
         write_text(output, text)
     if as_json:

@@ -5,7 +5,6 @@ call, for both can quote a user's rows.
 """
 
 import errno
-import json
 import os
 import platform
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from metier.cli.printing import print_json, print_line
 from metier.cli.speech import asked, spoken
 from metier.errors import MetierError
 
@@ -44,9 +44,9 @@ def report_failure(failure: BaseException, args: Sequence[str]) -> int:
         return READER_GONE
     code, sentence, exit_code = _describe(failure, args)
     if "--json" in args:
-        print(json.dumps({"error": {"code": code, "message": sentence}}, ensure_ascii=False), flush=True)
+        print_json({"error": {"code": code, "message": sentence}})
     else:
-        print(spoken(asked(args)).translated(sentence), file=sys.stderr, flush=True)
+        print_line(spoken(asked(args)).translated(sentence), file=sys.stderr)
     return exit_code
 
 

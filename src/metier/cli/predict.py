@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidate
 from metier.cli.answered_files import NOT_ANSWERED, REVIEW, Wanted, answer_file
 from metier.cli.commands import HELP
-from metier.cli.console import count, duration, percentage, print_json
+from metier.cli.console import count, duration, percentage, print_json, print_line
 from metier.cli.pipes import PIPE
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
 from metier.cli.shares import Share
@@ -217,9 +217,9 @@ def _stream_each(model: Bundle, texts: Sequence[str], *, as_json: bool) -> None:
         pieces = []
         for piece in model.stream(item):
             pieces.append(piece)
-            print_json({"piece": piece}) if as_json else print(piece, end="", flush=True)
+            print_json({"piece": piece}) if as_json else print_line(piece, end="")
         whole = {"text": "".join(pieces), "answered_by": model.name}
-        print_json(whole) if as_json else print(f"  {model.name}", flush=True)
+        print_json(whole) if as_json else print_line(f"  {model.name}")
 
 
 def _print_lines(
@@ -233,9 +233,9 @@ def _print_lines(
         shown = f"  {text}" if len(texts) > 1 else ""
         padded = answer + " " * (widest - cell_len(answer))
         mark = f"  {spoken()('needs review')}" if record.get(REVIEW) else ""
-        print(f"{padded}{sure}  {record['answered_by']}{mark}{shown}", flush=True)
+        print_line(f"{padded}{sure}  {record['answered_by']}{mark}{shown}")
         for how_sure, other in kind.ranked_lines(record) if wanted.top else ():
-            print(f"    {how_sure:>7}  {other}", flush=True)
+            print_line(f"    {how_sure:>7}  {other}")
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
@@ -243,26 +243,26 @@ def _print_facts(facts: dict[str, Any]) -> None:
     file, say = sys.stderr if facts["output"] == "stdout" else sys.stdout, spoken()
     rows, spent = count(facts["rows"]), duration(facts["seconds"])
     told = {"file": facts["output"], "rows": rows, "time": spent, "rate": count(facts["rows_per_second"])}
-    print(say("{file}: {rows} row(s|) in {time} ({rate} rows/s)", **told), file=file)
+    print_line(say("{file}: {rows} row(s|) in {time} ({rate} rows/s)", **told), file=file)
     shares = [
         say("{share} by {name}", share=percentage(rows / facts["rows"]), name=name)
         for name, rows in facts["answered_by"].items()
     ]
     columns = say.listed(facts["columns"])
     if facts["rows"]:
-        print(
+        print_line(
             say("answered {shares}; new columns: {columns}", shares=say(", ").join(shares), columns=columns),
             file=file,
         )
     if facts.get("not_answered"):
         part = {"rows": count(facts["not_answered"]), "column": NOT_ANSWERED}
-        print(say("not answered: {rows} row(s|); {column} says why", **part), file=file)
+        print_line(say("not answered: {rows} row(s|); {column} says why", **part), file=file)
     if "needs_review" in facts:
         part = {
             "rows": count(facts["needs_review"]),
             "share": percentage(facts["needs_review"] / facts["rows"]),
         }
-        print(
+        print_line(
             say("for a person: {rows} row(s|) ({share}), where {column} is true", **part, column=REVIEW),
             file=file,
         )

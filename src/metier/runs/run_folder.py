@@ -18,6 +18,7 @@ import numpy as np
 
 from metier.errors import BundleError, CallError, StorageError
 from metier.file_locks import held
+from metier.printable import printable
 from metier.regular_files import check_folder
 from metier.runs import stored_answers
 from metier.runs.stored_answers import StoredAnswers
@@ -313,7 +314,7 @@ class RunFolder:
     def log(self, sentence: str) -> None:
         """Add a line with the time to the run's log."""
         path = self.path / "train.log"
-        line = f"{datetime.now().isoformat(timespec='seconds')} {sentence}\n"
+        line = f"{datetime.now().isoformat(timespec='seconds')} {printable(sentence)}\n"
         with (
             storage_errors(path, remedy=REMEDY),
             path.open("a", encoding="utf-8", errors="backslashreplace") as file,
