@@ -82,7 +82,8 @@ def one_run(data: Path, one: Set, n_rows: int, draw: int) -> dict[str, Any]:
     labels = most_frequent(data / one.train, one.n_labels)
     rows = drawn(data / one.train, labels, n_rows, draw)
     with (data / one.test).open(encoding="utf-8", newline="") as file:
-        test = [row for row in csv.DictReader(file) if row["label"] in labels][:MOST_TEST_ROWS]
+        drawn_labels = {row["label"] for row in rows}
+        test = [row for row in csv.DictReader(file) if row["label"] in drawn_labels][:MOST_TEST_ROWS]
     rows, test = ([{key: row[key] for key in ("text", "label")} for row in part] for part in (rows, test))
     settings = {"data": {"keep_rare": True, "drop_leaks": True}, "threads": 1, "random_state": draw}
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,8 @@ from metier.selection.comparison import Comparison
 from metier.selection.decisions import decide
 from metier.selection.execution.fitting import Here
 from metier.selection.execution.refitting import REFIT_MARGIN
-from metier.selection.plan import Budget, Plan, Planned, fit_into
+from metier.selection.plan import Plan, fit_into
+from metier.selection.planned import Budget, Planned
 from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
 

@@ -1,19 +1,13 @@
 """What fits into a budget: arithmetic over measured costs, who gets how much, and what is left out with which reason."""
 
+import json
+
 import pytest
 
 from metier.errors import SettingsError
-from metier.selection.candidate_cost import SAFETY, CandidateCost
-from metier.selection.plan import (
-    ENOUGH_EPOCHS,
-    FEWEST_ROWS,
-    LAST_ROWS,
-    QUICKEST,
-    Budget,
-    Plan,
-    Planned,
-    fit_into,
-)
+from metier.selection.candidate_cost import SAFETY, CandidateCost, UpperLayers
+from metier.selection.plan import ENOUGH_EPOCHS, QUICKEST, Plan, fit_into
+from metier.selection.planned import FEWEST_ROWS, LAST_ROWS, Budget, Planned
 from metier.tasks.method_contract import Capabilities
 
 GB = 10**9
@@ -25,8 +19,8 @@ class Epochs:
     name = "epochs.v1"
     capabilities = Capabilities()
 
-    def __init__(self, epochs=5, time_limit_minutes=None):
-        self.epochs, self.time_limit_minutes = epochs, time_limit_minutes
+    def __init__(self, epochs=5, time_limit_minutes=None, adaptation="full"):
+        self.epochs, self.time_limit_minutes, self.adaptation = epochs, time_limit_minutes, adaptation
 
     def get_params(self, deep=True):
         return dict(vars(self))
@@ -279,6 +273,7 @@ def test_a_method_begins_with_the_epochs_and_the_clock_of_the_plan():
     assert one.begin().get_params() == {
         "epochs": 3,
         "time_limit_minutes": pytest.approx(one.time_limit_minutes),
+        "adaptation": "full",
     }
     own = tuned(method=Epochs(time_limit_minutes=9.0))
     fit_into(budget(1_000.0), [own])
@@ -317,3 +312,38 @@ def test_what_takes_longest_to_train_is_left_out_first_though_it_is_cheap_in_use
     candidates = [frozen("static.v1", fixed=67.0, seconds=1.0), frozen("b.v1", seconds=12.0), tuned()]
     fit_into(budget(65.0, n_rows=300), candidates)
     assert [one.name for one in candidates if one.runs] == ["b.v1", "tuned.v1"]
+
+
+def with_upper_layers(per_epoch=100.0):
+    one = tuned(per_epoch=per_epoch, fixed=10.0)
+    one.upper = UpperLayers("top:2", 1 / 3)
+    return one
+
+
+def test_upper_layers_are_trained_alone_where_that_gives_them_many_more_rows():
+    one = with_upper_layers()
+    plan = Plan([one], (), refit=False, budget=budget(110.0))
+    fit_into(plan.budget, [one])
+    assert one.trains_upper
+    assert one.fraction > 0.8, "all layers would have seen 0.43 of the rows"
+    assert one.seconds <= 110.0
+    assert one.begin().adaptation == "top:2"
+    [sentence] = plan.parts
+    assert "trains its upper layers alone (top:2) on" in sentence
+
+
+def test_all_layers_are_trained_where_they_fit_or_upper_ones_would_not_see_many_more_rows():
+    whole = with_upper_layers()
+    fit_into(budget(1_000.0), [whole])
+    assert (whole.trains_upper, whole.fraction) == (False, 1.0)
+    nearly = with_upper_layers()
+    fit_into(budget(190.0), [nearly])
+    assert not nearly.trains_upper
+    assert 0.5 < nearly.fraction < 1
+
+
+def test_what_was_planned_of_upper_layers_is_remembered():
+    one, again = with_upper_layers(), tuned()
+    fit_into(budget(110.0), [one])
+    again.recall(json.loads(json.dumps(one.facts())))
+    assert (again.upper, again.trains_upper) == (one.upper, True)

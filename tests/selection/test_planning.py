@@ -15,7 +15,7 @@ from metier.selection import budget, planning
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.decisions import decide
-from metier.selection.plan import Planned
+from metier.selection.planned import Planned
 from metier.selection.planning import Planner
 from metier.selection.settings import check_settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metier.selection.plan import Planned
+from metier.selection.planned import Planned
 from metier.selection.reasons import reasons_of
 from metier.transformer.tuned.encoder import Encoder
 

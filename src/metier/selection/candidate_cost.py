@@ -1,9 +1,27 @@
 """What a candidate is expected to take, whole or on a part of the rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # The machine is shared and the estimate comes from a few batches.
 SAFETY = 1.15
+# Forward, and backward, which costs twice as much.
+TRAINING_OVER_FORWARD = 3.0
+
+
+@dataclass(frozen=True)
+class UpperLayers:
+    """The layers of a base that may be trained alone, over outputs of the others that are computed once.
+
+    Parameters
+    ----------
+    adaptation : str
+        How a method is told so: `top:2`.
+    share : float
+        Of all layers.
+    """
+
+    adaptation: str
+    share: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,15 @@ class CandidateCost:
             self.seconds_per_epoch * factor,
             self.seconds_over_rows * factor,
             self.seconds_int8 * factor,
+        )
+
+    def of_upper(self, share: float) -> "CandidateCost":
+        """Give the cost of training this share of the layers alone."""
+        once = self.seconds_per_epoch * (1 - share) / TRAINING_OVER_FORWARD
+        return replace(
+            self,
+            seconds_per_epoch=self.seconds_per_epoch * share,
+            seconds_over_rows=self.seconds_over_rows + once,
         )
 
     @property

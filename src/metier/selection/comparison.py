@@ -31,7 +31,8 @@ from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
 from metier.selection.execution.out_of_fold import SPLIT, OutOfFold
 from metier.selection.execution.refitting import RefitCost
-from metier.selection.plan import Plan, Planned
+from metier.selection.plan import Plan
+from metier.selection.planned import Planned
 from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
 from metier.selection.scores import Scores
 from metier.selection.settings import TrainSettings

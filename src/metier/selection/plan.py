@@ -7,198 +7,26 @@ back while there is time for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from metier.errors import SettingsError
 from metier.runs.run_folder import percent
-from metier.selection.candidate_cost import SAFETY, CandidateCost
-from metier.tasks.method_contract import Method, NeedsEpochs
+from metier.selection.candidate_cost import SAFETY
+from metier.selection.planned import FEWEST_ROWS, Budget, Planned
+from metier.tasks.method_contract import Method
 
 # By the main language of the training rows.
 ROWS_IN = {"en": "English rows", "zh": "Chinese rows", "other": "rows in other languages"}
-# Below this many epochs a method that is fine-tuned has not paid for its start.
-FEWEST_EPOCHS = 2
 # With this many, rows are worth more than epochs: the rest of the time goes to a refit.
 ENOUGH_EPOCHS = 3
-# Several candidates share the time only while each gets this part of the rows, or this many of them.
-FAIR_PART = 0.25
-FAIR_ROWS = 5_000
-# On fewer rows than this a candidate says nothing about all of them, unless there are no more.
-FEWEST_ROWS = 300
-# From so long a budget on, what needs a base is trained on fewer still before none is.
-LONG_SECONDS = 120.0
-LAST_ROWS = 100
+# Upper layers alone learn more than all of them do from so many times fewer rows (docs/decisions/0011).
+WORTH_OF_LAYERS = 1.5
 # How far candidates of the same kind that took more or less than was foretold change what is foretold of others.
 QUICKEST, SLOWEST = 0.75, 4.0
 # What was foretold to take less than this says nothing about others.
 TELLING_SECONDS = 5.0
 # What takes no longer runs in any case, so that there is something to ship.
 ALWAYS_SECONDS = 5.0
-
-
-@dataclass
-class Planned:
-    """One candidate before it is trained.
-
-    Parameters
-    ----------
-    name : str
-        Versioned name.
-    method : Method or None
-        Unfitted; None where it cannot be built.
-    needs_base : bool
-        Whether it stands on a pretrained base.
-    cost : CandidateCost
-    most_epochs : int or None
-        Passes over the rows that its settings allow; None where it repeats nothing.
-    seconds : float
-        What it is expected to take as it is planned.
-    epochs : int or None
-        Passes over the rows that it may make.
-    fraction : float
-        Of the training rows.
-    int8 : bool
-        Whether there is time to make INT8 and to check it.
-    time_limit_minutes : float or None
-        When the passes have to be over, should the machine be slower than it was measured.
-    has_begun : bool
-        Whether its training began: it goes on as it was planned.
-    pace : float
-        How many times as long as it was measured its cost is taken to be.
-    waits : bool
-        Whether it is dropped for want of time or memory alone: the next plan may take it up again.
-    why_dropped : str or None
-        Why it does not run.
-    why_failed : str or None
-        What went wrong when its cost was measured: it does not run either.
-    """
-
-    name: str
-    method: Method | None = None
-    needs_base: bool = False
-    cost: CandidateCost = field(default_factory=CandidateCost)
-    most_epochs: int | None = None
-    seconds: float = 0.0
-    epochs: int | None = None
-    fraction: float = 1.0
-    int8: bool = True
-    time_limit_minutes: float | None = None
-    has_begun: bool = False
-    pace: float = 1.0
-    waits: bool = False
-    why_dropped: str | None = None
-    why_failed: str | None = None
-
-    @property
-    def runs(self) -> bool:
-        """Whether it is trained."""
-        return self.method is not None and self.why_dropped is None and self.why_failed is None
-
-    @property
-    def fewest_epochs(self) -> int:
-        """Passes below which it is not worth its start; 0 where it repeats nothing.
-
-        Raises
-        ------
-        SettingsError
-            If its settings allow fewer: no budget would help.
-        """
-        if self.most_epochs is None:
-            return 0
-        if not isinstance(self.method, NeedsEpochs):
-            return min(FEWEST_EPOCHS, self.most_epochs)
-        if self.method.fewest_epochs > self.most_epochs:
-            raise SettingsError(
-                [
-                    f"epochs is {self.most_epochs}, and {self.name} needs {self.method.fewest_epochs} passes over "
-                    "the rows; give it as many, or leave it out"
-                ],
-                origin=f"The settings of {self.name}",
-            )
-        return self.method.fewest_epochs
-
-    def drop(self, why: str) -> None:
-        """Leave it out for want of time or memory."""
-        self.why_dropped, self.waits = why, True
-
-    def keep_pace(self, pace: float) -> None:
-        """Take its cost to be so many times what was measured."""
-        self.cost, self.pace = self.cost.scaled(pace / self.pace), pace
-
-    def begin(self) -> Method:
-        """Give the method with the epochs and the clock of the plan; a clock that the settings give it stays."""
-        assert self.method is not None  # Only what runs is trained.
-        self.has_begun = True
-        if not self.int8:
-            self.method.set_params(precision="fp32")
-        if self.epochs is not None:
-            self.method.set_params(epochs=self.epochs)
-            if self.method.get_params(deep=False).get("time_limit_minutes", 0) is None:
-                self.method.set_params(time_limit_minutes=self.time_limit_minutes)
-        return self.method
-
-    def facts(self) -> dict[str, Any]:
-        """What a resumed run has to know of it: everything but the method."""
-        kept = asdict(replace(self, method=None))
-        return {key: value for key, value in kept.items() if key not in ("name", "method")}
-
-    def recall(self, facts: dict[str, Any]) -> None:
-        """Take over what `facts` kept."""
-        known = self.facts()
-        vars(self).update({key: value for key, value in facts.items() if key in known})
-        if "cost" in facts:
-            self.cost = CandidateCost(**facts["cost"])
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What the candidates of a run may take.
-
-    Parameters
-    ----------
-    seconds : float
-        Of the whole run.
-    left_seconds : float
-        For training, what ends the run taken off.
-    memory_bytes : int
-        Free on this machine.
-    n_rows : int
-        Training rows.
-    n_labels : int
-        Labels of the task; a part of the rows holds each of them.
-    refit : bool
-        Whether models are to be trained again on all rows.
-    growth : float
-        Rows of a refit for each training row.
-    """
-
-    seconds: float
-    left_seconds: float
-    memory_bytes: int
-    n_rows: int = 0
-    n_labels: int = 0
-    refit: bool = True
-    growth: float = 1.0
-
-    @property
-    def fair_fraction(self) -> float:
-        """The least part of the rows that candidates share the time for."""
-        return min(FAIR_PART, FAIR_ROWS / max(1, self.n_rows))
-
-    @property
-    def smallest_fraction(self) -> float:
-        """The least part of the rows that anything is trained on."""
-        return self._fraction_of(FEWEST_ROWS)
-
-    @property
-    def last_fraction(self) -> float:
-        """The least part of the rows for what needs a base where nothing else that needs one runs."""
-        return self._fraction_of(LAST_ROWS if self.seconds >= LONG_SECONDS else FEWEST_ROWS)
-
-    def _fraction_of(self, n_rows: int) -> float:
-        """The part that so many rows are, or more: one of each label."""
-        return min(1.0, max(n_rows, self.n_labels) / max(1, self.n_rows))
 
 
 @dataclass
@@ -236,12 +64,7 @@ class Plan:
     def parts(self) -> list[str]:
         """A sentence for each candidate that does not see all rows, or is exported without a check of INT8."""
         running = [one for one in self.candidates if one.runs]
-        parts = [
-            f"{one.name} on {percent(one.fraction)} of the rows: all of them would take about "
-            f"{one.cost.total(one.fewest_epochs):.0f} s"
-            for one in running
-            if one.fraction < 1
-        ]
+        parts = [_part_of(one) for one in running if one.fraction < 1 or one.trains_upper]
         return parts + [
             f"{one.name} in fp32: to make INT8 and to check it would take about {one.cost.seconds_int8:.0f} s more"
             for one in running
@@ -334,11 +157,7 @@ def _affordable(running: Sequence[Planned], budget: Budget) -> list[Planned]:
         kept = [one for one in running if one.name not in left_out]
         enough = budget.fair_fraction if count > 1 else budget.last_fraction
         parts = _parts(kept, budget.left_seconds, budget)
-        shares = [
-            one.cost.fraction(part, one.fewest_epochs)
-            for one, part in zip(kept, parts, strict=True)
-            if one.needs_base
-        ]
+        shares = [one.largest_fraction(part) for one, part in zip(kept, parts, strict=True) if one.needs_base]
         if all(share >= enough for share in shares):
             return kept
     return [one for one in running if not one.needs_base]
@@ -363,34 +182,60 @@ def _whole(one: Planned, budget: Budget) -> float:
 
 
 def _size(one: Planned, part: float, budget: Budget, *, spare: float = 0.0) -> bool:
+    """Set the layers, the epochs and the rows that fit into a candidate's part; gives whether a refit of it still fits."""
+    one.trains_upper = False
+    refit = _fit(one, part, budget, spare=spare)
+    if one.upper is None or one.fraction == 1:
+        return refit
+    of_all, one.trains_upper = one.fraction, True
+    refit = _fit(one, part, budget, spare=spare)
+    if one.fraction >= WORTH_OF_LAYERS * of_all:
+        return refit
+    one.trains_upper = False
+    return _fit(one, part, budget, spare=spare)
+
+
+def _fit(one: Planned, part: float, budget: Budget, *, spare: float) -> bool:
     """Set the epochs and the rows that fit into a candidate's part; gives whether a refit of it still fits.
 
     Its clock has what nobody needs, too: an epoch that takes longer than was measured is then no reason to stop.
     """
     one.fraction, one.epochs, one.time_limit_minutes = 1.0, None, None
+    cost = one.planned_cost
     # A model twice as fast and a quarter of the size is worth more than a fourth epoch, and less than rows.
-    enough = one.cost.total(min(one.most_epochs or 0, ENOUGH_EPOCHS))
-    one.int8 = one.cost.seconds_int8 == 0 or part >= enough + one.cost.seconds_int8
+    enough = cost.total(min(one.most_epochs or 0, ENOUGH_EPOCHS))
+    one.int8 = cost.seconds_int8 == 0 or part >= enough + cost.seconds_int8
     if one.int8:
-        part -= one.cost.seconds_int8
+        part -= cost.seconds_int8
     least = budget.last_fraction if one.needs_base else budget.smallest_fraction
-    if not one.cost.repeats or one.most_epochs is None:
-        one.fraction = _rounded(one.cost.fraction(part), least)
-        one.seconds = one.cost.total(fraction=one.fraction) + one.int8 * one.cost.seconds_int8
+    if not cost.repeats or one.most_epochs is None:
+        one.fraction = _rounded(cost.fraction(part), least)
+        one.seconds = cost.total(fraction=one.fraction) + one.int8 * cost.seconds_int8
         return budget.refit
-    both, once = 1 + budget.growth, one.cost.total()
-    per_epoch = one.cost.seconds_per_epoch * SAFETY
+    both, once = 1 + budget.growth, cost.total()
+    per_epoch = cost.seconds_per_epoch * SAFETY
     with_refit = _whole_number((part - once * both) / (per_epoch * both)) if budget.refit else 0
     refit = with_refit >= min(one.most_epochs, ENOUGH_EPOCHS)
     epochs = min(one.most_epochs, with_refit if refit else _whole_number((part - once) / per_epoch))
     if epochs < one.fewest_epochs:
-        epochs, one.fraction = one.fewest_epochs, _rounded(one.cost.fraction(part, one.fewest_epochs), least)
+        epochs, one.fraction = one.fewest_epochs, _rounded(cost.fraction(part, one.fewest_epochs), least)
     one.epochs = epochs
-    one.seconds = one.cost.total(epochs, one.fraction) + one.int8 * one.cost.seconds_int8
+    one.seconds = cost.total(epochs, one.fraction) + one.int8 * cost.seconds_int8
     whole = part + spare
     in_time = max((whole / both if refit else whole) - once, per_epoch * one.fraction)
     one.time_limit_minutes = in_time / 60
     return refit or (budget.refit and one.fraction < 1)
+
+
+def _part_of(one: Planned) -> str:
+    """Say on what part of the rows a candidate is trained, or which of its layers."""
+    whole = f"would take about {one.cost.total(one.fewest_epochs):.0f} s"
+    if one.upper is None or not one.trains_upper:
+        return f"{one.name} on {percent(one.fraction)} of the rows: all of them {whole}"
+    return (
+        f"{one.name} trains its upper layers alone ({one.upper.adaptation}) on {percent(one.fraction)} of the rows: "
+        f"all layers on all rows {whole}"
+    )
 
 
 def _rough(seconds: float) -> str:

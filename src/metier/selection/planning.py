@@ -17,15 +17,19 @@ import psutil
 from sklearn.base import clone
 
 from metier import catalogue
+from metier.bases.adaptation import layers_of
+from metier.bases.known_bases import resolve_base
 from metier.bases.precision import trained_in
 from metier.data import Splits
 from metier.errors import MetierError, MissingExtraError, SettingsError
 from metier.export.precision_choice import int8_answers
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
-from metier.selection.candidate_cost import CandidateCost
+from metier.selection.candidate_cost import CandidateCost, UpperLayers
 from metier.selection.candidates import CandidateBuilder
-from metier.selection.plan import Budget, Plan, Planned, fit_into
+from metier.selection.plan import Plan, fit_into
+from metier.selection.planned import Budget, Planned
+from metier.selection.settings import arguments_of
 from metier.tasks.method_contract import (
     Measurable,
     MeasuredCost,
@@ -45,6 +49,8 @@ MEASURING_FRACTION = 0.1
 OVERDUE_ROWS = 50
 # Exporting what stands on a base, and measuring what an answer costs, on a processor of its own.
 EXPORT_SECONDS = 8.0
+# The upper layers that may train alone are one in so many.
+UPPER_SHARE_OF = 3
 # With less than this, on a processor of its own, nothing that stands on a base could be measured and trained.
 LEAST_BASE_SECONDS = 12.0
 PLAN_FILE = "plan.json"
@@ -85,6 +91,8 @@ class Planner:
             return plan
         for one in candidates:
             one.recall(before["candidates"].get(one.name, {}))
+            if one.has_begun and one.runs:
+                one.begin()  # A refit makes of it what was planned, too.
         return Plan(candidates, decisions.ensembles, before["refit"], self._budget(), before["facts"])
 
     def _planned(self, name: str) -> Planned:
@@ -96,9 +104,18 @@ class Planner:
         is_open = self.builder.settings.candidates is None and isinstance(method, SuitsSomeRows)
         settings = method.get_params(deep=False)
         planned = Planned(name, method, "base" in settings, most_epochs=settings.get("epochs"))
+        if self._is_adaptation_open(name):
+            planned.upper = _upper_layers(str(settings.get("base")), self.builder.decisions.language)
         if is_open and isinstance(method, SuitsSomeRows):
             self._guarded(planned, lambda: self._ask_whether_it_suits(planned, method))
         return planned
+
+    def _is_adaptation_open(self, name: str) -> bool:
+        """Whether nothing says which weights of the base are to train, and no objective may need all of them."""
+        stated, settings = catalogue.capabilities(name), self.builder.settings
+        if not stated.takes_adaptation or stated.writes or settings.adaptation is not None:
+            return False
+        return not {"adaptation", "objective"} & set(arguments_of(settings, name))
 
     def _ask_whether_it_suits(self, planned: Planned, method: SuitsSomeRows) -> None:
         planned.why_dropped = method.why_not(self.items, self.targets)
@@ -217,6 +234,18 @@ class Planner:
             "cores": self.builder.settings.threads, "precision": decisions.precision,
             "language": decisions.language, "base": ", ".join(sorted(bases)) or "none",
         }  # fmt: skip
+
+
+def _upper_layers(base: str, language: str) -> UpperLayers | None:
+    """Give the upper third of a base's layers; None for a base that does not say how many it has."""
+    try:
+        layers = layers_of(resolve_base(base, language=language))
+    except (MetierError, OSError, ValueError):  # Whoever trains it says so.
+        return None
+    if layers is None or layers < UPPER_SHARE_OF:
+        return None
+    upper = round(layers / UPPER_SHARE_OF)
+    return UpperLayers(f"top:{upper}", upper / layers)
 
 
 @dataclass(frozen=True)

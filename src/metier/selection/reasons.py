@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from metier.bases.known_bases import load_tokenizer, resolve_base
-from metier.selection.plan import Planned
+from metier.selection.planned import Planned
 from metier.text.given_texts import text_of
 from metier.training.learning_rate import default_learning_rate
 

@@ -13,7 +13,8 @@ from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import decide
 from metier.selection.execution.fitting import Job
-from metier.selection.plan import Plan, Planned
+from metier.selection.plan import Plan
+from metier.selection.planned import Planned
 from metier.selection.settings import check_settings
 from metier.selection.studies.study import Study
 

@@ -138,8 +138,7 @@ def check_fits(text: str, base: Base) -> None:
         With the nearest adaptation that fits.
     """
     name = parse_adaptation(text)
-    config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
-    layers = _first(config, "num_hidden_layers", "n_layers", "num_layers", "n_layer")
+    config, layers = _config(base), layers_of(base)
     width = _first(config, "hidden_size", "dim", "d_model", "n_embd")
     bound = KINDS[name.kind].bound
     if bound == "layers":
@@ -152,6 +151,16 @@ def check_fits(text: str, base: Base) -> None:
         asked = f"{name.size} {KINDS[name.kind].unit}"
         fault = f"adaptation is {text!r}: {asked}, but {room}. Take '{name.kind}:{most}' or less"
         raise SettingsError([fault], origin="The adaptation")
+
+
+def layers_of(base: Base) -> int | None:
+    """Give how many layers a base has; None where its configuration does not say so."""
+    return _first(_config(base), "num_hidden_layers", "n_layers", "num_layers", "n_layer")
+
+
+def _config(base: Base) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _first(config: dict[str, Any], *keys: str) -> int | None:

@@ -20,7 +20,8 @@ from metier.progress import Listener, Progress
 from metier.runs.run_folder import Entry, RunFolder
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.comparison import Comparison
-from metier.selection.plan import Plan, Planned
+from metier.selection.plan import Plan
+from metier.selection.planned import Planned
 from metier.tasks.method_contract import Method
 
 FOLDER = "reruns"
