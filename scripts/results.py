@@ -202,11 +202,21 @@ def page() -> str:
         "p-values that are adjusted for the number of candidates. Each section states how many rows were used and how "
         "many minutes the run took, on a machine that was shared with other programs.",
     ]
+    before = sections_before()
     for one in SETS:
         path = RUNS / one.name / "report.json"
         if path.exists():
             parts.append(section(one, json.loads(path.read_text("utf-8"))))
+        elif one.name in before:
+            parts.append(before[one.name])
     return "\n\n".join(parts) + "\n"
+
+
+def sections_before() -> dict[str, str]:
+    """The sections of the page as it is, by set: what is not run here stays."""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    sections = text.split("\n## ")[1:]
+    return {one.partition(":")[0]: f"## {one.strip()}" for one in sections}
 
 
 def section(one: Set, report: dict[str, Any]) -> str:
