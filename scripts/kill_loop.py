@@ -1,0 +1,356 @@
+"""Kill a run, a prediction, an import, a seal and a cache at many moments, go on, and compare with an undisturbed one.
+
+    python scripts/kill_loop.py [--kills 30] [--only train,predict,import,seal,cache] [--seed 0]
+
+Half of the kills come at a random moment (SIGKILL), half in front of a file operation that is drawn among all of them
+(an audit hook counts what opens for writing, renames, makes and removes below the work folder). What a user would do
+then is done: `--resume`, or the same call again; every third time that is killed once, too. Printed for each kind:
+
+- kills: processes that ended by one, and of how many file operations an undisturbed one consists;
+- locked out: what could not be gone on with, with the message;
+- damaged: output that was there after a kill and was neither the old nor the new;
+- rows: lost or doubled, in what came out at last;
+- answers: those that differ from an undisturbed run;
+- left over: partial files that are still there at the end.
+
+The exit code is 1 if anything but kills is above 0. Processes are forked from one that has imported everything, so a
+kill costs about a second of one core.
+"""
+
+import argparse
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metier.bundles import load_bundle, seal
+from metier.bundles.manifest import ManifestFacts, read_manifest
+from metier.cli.program import run as run_program
+from metier.runs.run_folder import SETTINGS_FILE
+from metier.user_cache import build_once
+
+CANDIDATES = "majority,tfidf_linear,average"
+CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
+KILLED = 137
+TRAIN_ROWS, PREDICT_ROWS = 240, 3_000
+LEFT_OVER = re.compile(r"\..+\.(partial|lock)|\.lock|.+\.(old|partial)")
+
+
+@dataclass
+class Kind:
+    """What is killed.
+
+    Parameters
+    ----------
+    act : callable taking a folder
+        Does it, from the start; gives the exit code.
+    go_on : callable taking a folder
+        What a user does after a kill.
+    outcome : callable taking a folder
+        Gives what came out, by names, to be compared; nothing where nothing came out yet.
+    """
+
+    act: Callable[[Path], int]
+    go_on: Callable[[Path], int]
+    outcome: Callable[[Path], dict[str, Any]]
+    writes_whole: bool = True
+
+
+@dataclass
+class Tally:
+    """What a loop found."""
+
+    n_operations: int
+    counts: Counter[str] = field(default_factory=Counter)
+    told: list[str] = field(default_factory=list)
+
+    def add(self, what: str, told: str) -> None:
+        """Count a fault, and keep what is to be told of it."""
+        self.counts[what] += 1
+        self.told.append(f"{what}: {told}")
+
+
+def write_rows(path: Path, n_rows: int) -> None:
+    """Write rows that are no near-duplicates of one another."""
+    draw = random.Random(0)  # noqa: S311  # Not for secrets.
+    words = {"card": "card bank plastic chip pin post", "rate": "euro dollar yen price market change"}
+    common = [f"word{number}" for number in range(300)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for number in range(n_rows):
+            label = ("card", "rate")[number % 2]
+            text = draw.sample(words[label].split(), 1) + draw.sample(common, 7)
+            writer.writerow([" ".join(text), label if draw.random() > 0.1 else "rate"])
+
+
+def kinds(given: Path) -> dict[str, Kind]:
+    """Give every kind, over the files in a folder; a run in it is trained first."""
+    model, rows = given / "model", given / "rows.csv"
+
+    def train(work: Path) -> int:
+        flags = ["--candidates", CANDIDATES, "--budget", "5m", "--threads", "1"]
+        return run_program(["train", str(given / "train.csv"), "--run", str(work / "run"), *flags])
+
+    def resume(work: Path) -> int:
+        if not (work / "run" / SETTINGS_FILE).exists():
+            return train(work)
+        return run_program(["train", "--resume", str(work / "run")])
+
+    def predict(work: Path) -> int:
+        files = ["--input", str(rows), "--output", str(work / "out.csv")]
+        return run_program(["predict", str(model), *files, "--overwrite"])
+
+    def import_(work: Path) -> int:
+        return run_program(
+            ["import", str(given / "doccano.jsonl"), "--output", str(work / "out.jsonl"), "--overwrite"]
+        )
+
+    def seal_again(work: Path) -> int:
+        source = model / "candidates" / "tfidf_linear.v1"
+        facts = {name: value for name, value in read_manifest(source) if name in ManifestFacts.model_fields}
+        if not (work / "bundle").exists():
+            shutil.copytree(source, work / "copied", dirs_exist_ok=True)
+            (work / "copied").rename(work / "bundle")
+        seal(work / "bundle", ManifestFacts(**facts))
+        return 0
+
+    def cache(work: Path) -> int:
+        build_once(work / "cache" / "base", _build)
+        return 0
+
+    def file_of(name: str) -> Callable[[Path], dict[str, Any]]:
+        return lambda work: {name: (work / name).read_bytes()} if (work / name).exists() else {}
+
+    return {
+        "train": Kind(train, resume, _run_outcome, writes_whole=False),
+        "predict": Kind(predict, predict, file_of("out.csv")),
+        "import": Kind(import_, import_, file_of("out.jsonl")),
+        "seal": Kind(seal_again, seal_again, _bundle_outcome, writes_whole=False),
+        "cache": Kind(cache, cache, lambda work: _files(work / "cache" / "base")),
+    }
+
+
+def _build(folder: Path) -> None:
+    for number in range(20):
+        (folder / f"{number}.json").write_text(json.dumps(list(range(number * 1_000))), encoding="utf-8")
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))} if folder.is_dir() else {}
+
+
+def _run_outcome(work: Path) -> dict[str, Any]:
+    """What a finished run answered and recommends, and whether its best bundle answers."""
+    report = work / "run" / "report.json"
+    if not report.exists():
+        return {}
+    facts = json.loads(report.read_text(encoding="utf-8"))
+    load_bundle(work / "run" / "best").predict(["my card"])
+    kept = {name: facts[name] for name in ("recommended", "primary_metric")}
+    trained = {one["name"]: [one["status"], one["trained_on"], one["test"]] for one in facts["candidates"]}
+    return kept | trained | _answers(work / "run")
+
+
+def _answers(run: Path) -> dict[str, Any]:
+    return {
+        path.name: path.read_bytes() for path in sorted((run / "answers").iterdir()) if path.suffix != ".json"
+    }
+
+
+def _bundle_outcome(work: Path) -> dict[str, Any]:
+    folder = work / "bundle"
+    if not (folder / "manifest.json").exists():
+        return {}
+    load_bundle(folder).predict(["my card"])
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def forked(
+    work: Path, act: Callable[[Path], int], *, before: int | None = None, after: float | None = None
+) -> tuple[int, int]:
+    """Do something in a process of its own, killed before an operation or after some seconds.
+
+    Returns
+    -------
+    tuple of int and int
+        The exit code, 137 where it was killed, and how many file operations it made.
+    """
+    counted = work.with_name(f"{work.name}.operations")
+    counted.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        _in_child(work, act, before, counted)
+    if after is not None:
+        time.sleep(after)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    number = int(counted.read_text(encoding="ascii")) if counted.exists() else 0
+    return (KILLED if code < 0 else code), number
+
+
+def _in_child(work: Path, act: Callable[[Path], int], before: int | None, counted: Path) -> None:
+    """Act, and end the process; never returns."""
+    said = os.open(work.with_name(f"{work.name}.said"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(said, 1), os.dup2(said, 2)
+    number = 0
+
+    def count(event: str, given: tuple[Any, ...]) -> None:
+        nonlocal number
+        if _changes_a_file(event, given, work):
+            number += 1
+            if number == before:
+                os._exit(KILLED)
+
+    sys.addaudithook(count)
+    code = 1
+    try:
+        code = act(work)
+    except BaseException as failure:
+        os.write(2, f"{type(failure).__name__}: {failure}\n".encode("utf-8", "backslashreplace"))
+    counted.write_text(str(number), encoding="ascii")
+    os._exit(code)
+
+
+def _changes_a_file(event: str, given: tuple[Any, ...], work: Path) -> bool:
+    if event == "open":
+        path, _, flags = given
+        if not isinstance(flags, int) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return False
+    elif event in CHANGES:
+        path = given[0]
+    else:
+        return False
+    return isinstance(path, str | bytes | os.PathLike) and str(work) in os.fsdecode(path)
+
+
+def loop(kind: Kind, name: str, place: Path, *, kills: int, draw: random.Random) -> Tally:
+    """Kill one kind so many times, each in a folder of its own, and compare."""
+    work = _fresh(place / f"{name}-undisturbed")
+    start = time.monotonic()
+    code, n_operations = forked(work, kind.act)
+    seconds = time.monotonic() - start
+    if code:
+        raise SystemExit(f"{name} fails undisturbed: {_said(work)}")
+    expected, tally = kind.outcome(work), Tally(n_operations)
+    for number in range(kills):
+        work = _fresh(place / f"{name}-killed")
+        how = _moment(number, n_operations, seconds, draw)
+        code, _ = forked(work, kind.act, **how)
+        if code != KILLED:  # It had ended before.
+            continue
+        tally.counts["kills"] += 1
+        _compare_after_kill(kind, work, expected, tally, how)
+        if number % 3 == 2:
+            code, _ = forked(work, kind.go_on, **_moment(draw.randrange(2), n_operations, seconds, draw))
+            tally.counts["kills"] += code == KILLED
+        code, _ = forked(work, kind.go_on)
+        if code:
+            tally.add("locked out", f"killed {how}: {_said(work)}")
+            continue
+        _compare(kind.outcome(work), expected, tally, how)
+        for path in _left_over(work):
+            tally.add("left over", f"killed {how}: {path}")
+    return tally
+
+
+def _moment(number: int, n_operations: int, seconds: float, draw: random.Random) -> dict[str, Any]:
+    if number % 2:
+        return {"after": draw.uniform(0, seconds)}
+    return {"before": draw.randint(1, n_operations)}
+
+
+def _compare_after_kill(kind: Kind, work: Path, expected: dict[str, Any], tally: Tally, how: object) -> None:
+    if kind.writes_whole and (found := kind.outcome(work)) not in ({}, expected):
+        tally.add("damaged", f"killed {how}: {sorted(found)}")
+
+
+def _compare(found: dict[str, Any], expected: dict[str, Any], tally: Tally, how: object) -> None:
+    for name in sorted(found.keys() | expected.keys()):
+        one, other = found.get(name), expected.get(name)
+        if one == other:
+            continue
+        rows = [value.count(b"\n") if isinstance(value, bytes) else None for value in (one, other)]
+        is_rows = name.endswith((".csv", ".jsonl")) and rows[0] != rows[1]
+        tally.add(
+            "rows" if is_rows else "answers", f"killed {how}: {name} {_short(one)} instead of {_short(other)}"
+        )
+
+
+def _short(value: Any) -> str:
+    return hashlib.sha256(value).hexdigest()[:8] if isinstance(value, bytes) else str(value)[:80]
+
+
+def _left_over(work: Path) -> Iterator[Path]:
+    return (path for path in sorted(work.rglob("*")) if LEFT_OVER.fullmatch(path.name))
+
+
+def _said(work: Path) -> str:
+    return work.with_name(f"{work.name}.said").read_text(encoding="utf-8", errors="replace").strip()[-400:]
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def prepare(given: Path) -> None:
+    """Write the rows, and train the run that predicts and is sealed again."""
+    write_rows(given / "train.csv", TRAIN_ROWS)
+    write_rows(given / "rows.csv", PREDICT_ROWS)
+    with (given / "doccano.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(PREDICT_ROWS):
+            file.write(
+                json.dumps({"id": number, "text": f"Ada {number} lived.", "label": [[0, 3, "PER"]]}) + "\n"
+            )
+    flags = ["--candidates", "majority,tfidf_linear", "--threads", "1", "--run", str(given / "model")]
+    code, _ = forked(
+        _fresh(given / "training"), lambda _: run_program(["train", str(given / "train.csv"), *flags])
+    )
+    if code:
+        raise SystemExit(_said(given / "training"))
+
+
+def main() -> None:
+    """Kill, compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=30, help="of each kind")
+    parser.add_argument("--only", default="train,predict,import,seal,cache")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    draw, is_clean = random.Random(asked.seed), True  # noqa: S311  # Not for secrets.
+    with tempfile.TemporaryDirectory(prefix="kill-loop-") as place, contextlib.chdir(place):
+        given = _fresh(Path(place) / "given")
+        os.environ["METIER_CACHE"] = str(given / "cache")
+        prepare(given)
+        for name in asked.only.split(","):
+            tally = loop(kinds(given)[name], name, Path(place), kills=asked.kills, draw=draw)
+            faults = ("locked out", "damaged", "rows", "answers", "left over")
+            is_clean = is_clean and not any(tally.counts[fault] for fault in faults)
+            counts = ", ".join(f"{fault} {tally.counts[fault]}" for fault in faults)
+            print(
+                f"{name:8} {tally.counts['kills']} kills of {tally.n_operations} operations; {counts}",
+                flush=True,
+            )
+            for line in tally.told[:10]:
+                print(f"         {line}")
+    sys.exit(0 if is_clean else 1)
+
+
+if __name__ == "__main__":
+    main()
