@@ -109,7 +109,12 @@ def test_a_disk_that_refuses_is_told_through_any_library(tmp_path, error):
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("a bug"), FileNotFoundError(errno.ENOENT, "No such file"), OSError(errno.EMFILE, "Too many")],
+    [
+        BundleError("config.json: [Errno 13] Permission denied"),
+        ValueError("a bug"),
+        FileNotFoundError(errno.ENOENT, "No such file"),
+        OSError(errno.EMFILE, "Too many"),
+    ],
 )
 def test_other_errors_are_no_fault_of_the_disk(tmp_path, error):
     raise_if_refused(caused(error), folder=tmp_path)

@@ -189,7 +189,7 @@ def storage_errors(path: Path, *, remedy: str = REMEDY) -> Iterator[None]:
     except Exception as error:
         about = _about(error)
         is_elsewhere = about is not None and not about.absolute().is_relative_to(path.parent.absolute())
-        reason = None if is_elsewhere else _reason(error)
+        reason = None if is_elsewhere else REASONS.get(_code(error))
         if reason is None:
             raise
         raise StorageError(f"{path} cannot be written: {reason}. {remedy}") from error
@@ -225,9 +225,9 @@ def storage_fault(error: BaseException, *, folder: Path) -> StorageError | None:
     while link is not None:
         if isinstance(link, StorageError):
             return link
-        reason, about = _reason(link), _about(link)
-        if reason is not None and not _was_read(link, about):
-            return StorageError(f"{about or folder} cannot be written: {reason}. Free some space.")
+        code, about = _code(link), _about(link)
+        if code in REASONS and not (code in REFUSED and _may_be_read(about)):
+            return StorageError(f"{about or folder} cannot be written: {REASONS[code]}. Free some space.")
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return None
 
@@ -241,25 +241,25 @@ def _refusal(*folders: Path) -> StorageError | None:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            if (reason := _reason(error)) is not None:
-                return StorageError(f"{folder} cannot be written: {reason}. Free some space.")
+            if (code := _code(error)) in REASONS:
+                return StorageError(f"{folder} cannot be written: {REASONS[code]}. Free some space.")
     return None
 
 
-def _reason(error: BaseException) -> str | None:
+def _code(error: BaseException) -> int:
+    """Give the system's number of an error, also of one that only quotes it; 0 where there is none."""
     if isinstance(error, OSError) and error.errno:
-        return REASONS.get(error.errno)
+        return error.errno
     said = str(error)
     if isinstance(error, OSError) and re.search(r"\d+ requested and \d+ written", said):
-        return REASONS[errno.ENOSPC]  # So says numpy.
+        return errno.ENOSPC  # So says numpy.
     if isinstance(error, sqlite3.OperationalError) and "disk is full" in said:
-        return REASONS[errno.ENOSPC]
+        return errno.ENOSPC
     # Writers in Rust (safetensors, tokenizers) and `copytree` have the system error number in their message.
     found = re.search(r"\(os error (\d+)\)|\[Errno (\d+)\]", said)
     if found:
-        return REASONS.get(int(found[1] or found[2]))
-    words = (reason for code, reason in REASONS.items() if code not in REFUSED and os.strerror(code) in said)
-    return next(words, None)
+        return int(found[1] or found[2])
+    return next((code for code in REASONS if code not in REFUSED and os.strerror(code) in said), 0)
 
 
 def _about(error: BaseException) -> Path | None:
@@ -270,10 +270,9 @@ def _about(error: BaseException) -> Path | None:
     return Path(about) if isinstance(about, str) else None
 
 
-def _was_read(error: BaseException, about: Path | None) -> bool:
-    """Whether what was refused was reading a file."""
-    refused = isinstance(error, OSError) and error.errno in REFUSED
-    return refused and (about is None or (about.exists() and not os.access(about, os.R_OK)))
+def _may_be_read(about: Path | None) -> bool:
+    """Whether what was refused may have been reading: of a file that is not known, or that may not be read."""
+    return about is None or (about.exists() and not os.access(about, os.R_OK))
 
 
 @contextlib.contextmanager
