@@ -1,6 +1,7 @@
 """Each importer on a file in the format of its tool: imported, written, read again."""
 
 import json
+import time
 import zlib
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 
 from metier.data import open_writer, read
 from metier.data.importers import FORMATS, Tally, import_rows
+from metier.data.importers.rasa import marks_of
 from metier.errors import (
     BrokenRowError,
     CallError,
@@ -542,3 +544,30 @@ def test_random_content_fails_with_a_metier_error(tmp_path, name, document):
     except MetierError:
         return
     assert rows == 0  # The command refuses an empty import.
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece", ["[", "[a", "[a]", "[a](", "[a](b", "[a](b:", "[a]{", "[a][{", "[](", "[a](:"]
+)
+@pytest.mark.parametrize("end", ["", "]", ")", ":)", "}"])
+def test_marks_of_rasa_are_found_in_linear_time(piece, end):
+    began = time.perf_counter()
+    list(marks_of(piece * 100_000 + end))
+    assert time.perf_counter() - began < 3
+
+
+def test_marks_of_rasa():
+    def found(example):
+        return [tuple(mark[2:]) for mark in marks_of(example)]
+
+    assert found("to [Boston](city) from [New York](city:NYC)") == [
+        ("Boston", "city", "", ""),
+        ("New York", "city", "NYC", ""),
+    ]
+    assert found('[a]{"entity": "x"} [b][{"entity": "y"}, {"entity": "z"}]') == [
+        ("a", "", "", '{"entity": "x"}'),
+        ("b", "", "", '{"entity": "y"}, {"entity": "z"}'),
+    ]
+    assert found("[a] [b](c) [](d) [e]() [f](:g) [h](i") == [("b", "c", "", "")]
+    assert found("[[a](b)") == [("[a", "b", "", "")]

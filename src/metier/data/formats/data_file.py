@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from metier.data.formats.unpacking import open_gzip
 from metier.errors import EmptyDataError, UnreadableFileError
 
 FORMATS = {
@@ -91,9 +92,9 @@ class DataFile:
         return remedy if self.called is None else f"Leave --format out, or give it {form}."
 
     def open(self) -> BinaryIO:
-        """Open its bytes, decompressed."""
+        """Open its bytes, decompressed; raises UnreadableFileError where they become far too many."""
         if self.gzipped:
-            return cast(BinaryIO, gzip.GzipFile(self.path, "rb"))
+            return cast(BinaryIO, open_gzip(self.path))
         return self.path.open("rb")
 
     def open_text(self, encoding: str, *, newline: str = "") -> io.TextIOWrapper:

@@ -13,6 +13,7 @@ from typing import Any
 from metier.data.formats.batches import Batches, as_string, tables_of_records
 from metier.data.formats.data_file import GZIP_FAULTS, DataFile
 from metier.data.formats.header import HEADER_ROWS, is_row
+from metier.data.formats.unpacking import check_archive
 from metier.errors import DataError, EmptyDataError, MissingExtraError, UnreadableFileError
 
 MOST_ROWS = 1_048_576  # Of a sheet, with the row of names.
@@ -34,9 +35,12 @@ def read_excel(file: DataFile, *, header: bool | None, batch_rows: int, keep_typ
     try:
         with file.open() as stream:
             content = io.BytesIO(stream.read())  # In memory, so that no handle stays open while rows are read.
+        check_archive(content, packed_bytes=file.path.stat().st_size, origin=file.origin)
         book = openpyxl.load_workbook(content, read_only=True, data_only=True)
     except GZIP_FAULTS:
         raise file.broken_gzip from None
+    except UnreadableFileError:
+        raise
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise UnreadableFileError(
             f"{file.origin} is a broken workbook ({error}). Save it again as .xlsx, or export the sheet as CSV."

@@ -26,6 +26,8 @@ def read_parquet(file: DataFile, *, batch_rows: int) -> Batches:
             parquet = pq.ParquetFile(file.path, memory_map=True)
     except GZIP_FAULTS:
         raise file.broken_gzip from None
+    except UnreadableFileError:
+        raise
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(file, error) from None
     return Batches(_tables(parquet, file, batch_rows))

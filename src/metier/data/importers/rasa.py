@@ -5,10 +5,9 @@ An entity may also be `[New York]{"entity": "city", "role": "from"}`, and severa
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import yaml
 
@@ -19,10 +18,6 @@ from metier.errors import BrokenRowError, UnreadableFileError
 # The one in C is faster, where PyYAML was built with it.
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _KEPT_TAGS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
-_entity = re.compile(
-    r"\[(?P<words>[^\]]+?)\]"
-    r"(?:\((?P<label>[^:)]+?)(?::(?P<value>[^)]+))?\)|(?P<one>\{[^}]+?\})|\[(?P<several>\{.*?\})\])"
-)
 OTHER_DATA = ("synonym", "regex", "lookup")
 
 
@@ -140,31 +135,90 @@ def _examples(path: Path, intent: str, given: Any) -> Iterator[str]:
         yield text.strip().removeprefix("- ").strip()
 
 
+class Mark(NamedTuple):
+    """A marked entity of an example: its place, its words, and what they mean, as a label or as JSON."""
+
+    start: int
+    end: int
+    words: str
+    label: str = ""
+    value: str = ""
+    meant: str = ""
+
+
+class _Ahead:
+    """Finds the next sign after a place, places ascending: a text is read once for each sign, however many marks it has."""
+
+    def __init__(self, text: str):
+        self._text, self._found = text, dict[str, int]()
+
+    def find(self, sign: str, place: int) -> int:
+        """Give the next place of a sign; the length of the text where there is none."""
+        if self._found.get(sign, -1) < place:
+            found = self._text.find(sign, place)
+            self._found[sign] = len(self._text) if found < 0 else found
+        return self._found[sign]
+
+
+def marks_of(example: str) -> Iterator[Mark]:
+    """Find the marked entities of an example, from left to right, in time proportional to its length."""
+    ahead, place = _Ahead(example), 0
+    while (start := ahead.find("[", place)) < len(example):
+        close = ahead.find("]", start + 1)
+        mark = _mark(example, start, close, ahead) if close > start + 1 else None
+        if mark is not None:
+            yield mark
+        place = close + 1 if mark is None else mark.end
+
+
+def _mark(example: str, start: int, close: int, ahead: _Ahead) -> Mark | None:
+    """Give the mark whose words stand between two places, by what follows them; None: they are no entity."""
+    begin = close + 1
+    if example.startswith("(", begin):
+        return _labelled(example, start, close, ahead)
+    sign = "}" if example.startswith("{", begin) else "}]" if example.startswith("[{", begin) else None
+    end = 0 if sign is None else ahead.find(sign, begin)
+    if sign is None or end == len(example) or example.startswith("{}", begin):
+        return None
+    meant = example[begin + len(sign) - 1 : end + 1]
+    return Mark(start, end + len(sign), example[start + 1 : close], meant=meant)
+
+
+def _labelled(example: str, start: int, close: int, ahead: _Ahead) -> Mark | None:
+    """Give the mark that ends in `(label)` or `(label:value)`; pieces are cut out of marks that are whole alone."""
+    begin, end = close + 2, ahead.find(")", close)
+    colon = min(ahead.find(":", close), end)
+    if end == len(example) or colon == begin or colon + 1 == end:
+        return None
+    value = example[colon + 1 : end]
+    return Mark(start, end + 1, example[start + 1 : close], label=example[begin:colon], value=value)
+
+
 def _parse(path: Path, where: str, example: str, leave_out: Any) -> tuple[str, list[dict[str, Any]]]:
     """Give the text of an example without its marks, and the marked spans."""
-    text, spans, end = "", [], 0
-    for match in _entity.finditer(example):
-        text += example[end : match.start()]
-        words = match["words"]
-        spans.append(span(len(text), len(text) + len(words), _label(path, where, match, leave_out), words))
-        text += words
-        end = match.end()
-    return text + example[end:], spans
+    pieces, spans, end, length = list[str](), [], 0, 0
+    for mark in marks_of(example):
+        label = _label(path, where, example[mark.start : mark.end], mark, leave_out)
+        length += mark.start - end
+        spans.append(span(length, length + len(mark.words), label, mark.words))
+        pieces += example[end : mark.start], mark.words
+        length, end = length + len(mark.words), mark.end
+    return "".join([*pieces, example[end:]]), spans
 
 
-def _label(path: Path, where: str, match: re.Match[str], leave_out: Any) -> str:
-    if match["label"]:
-        if match["value"]:
+def _label(path: Path, where: str, written: str, mark: Mark, leave_out: Any) -> str:
+    if mark.label:
+        if mark.value:
             leave_out("values of entities (synonyms)")
-        return match["label"].strip()
+        return mark.label.strip()
     try:
-        meant = json.loads(f"[{match['one'] or match['several']}]")
+        meant = json.loads(f"[{mark.meant}]")
         label = str(meant[0]["entity"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _error(
             path,
             where,
-            f"{match[0]!r:.80} is not an entity.",
+            f"{written!r:.80} is not an entity.",
             'Write [Boston](city), or [Boston]{"entity": "city"}.',
         ) from None
     if len(meant) > 1:

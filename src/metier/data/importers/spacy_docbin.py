@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from metier.data.formats.unpacking import check_zlib
 from metier.data.importers.imported import Imported, span
 from metier.errors import MissingExtraError, UnreadableFileError
 
@@ -58,8 +59,10 @@ def _read(path: Path) -> list[Any]:
     import spacy  # Takes half a second, and loads torch where that is installed.
 
     broken = f"{path} is not a DocBin of spaCy, or is broken. Write it again with DocBin.to_disk."
+    content = path.read_bytes()
+    check_zlib(content, origin=str(path))
     try:
-        binary = spacy.tokens.DocBin().from_bytes(path.read_bytes())
+        binary = spacy.tokens.DocBin().from_bytes(content)
         return list(binary.get_docs(spacy.blank("xx").vocab))
     except (ValueError, KeyError, TypeError, AssertionError, zlib.error) as error:
         raise UnreadableFileError(broken) from error
