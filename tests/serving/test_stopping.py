@@ -124,6 +124,30 @@ def test_a_half_sent_body_does_not_delay_stopping(serve):
         connection.close()
 
 
+def test_a_stream_that_does_not_end_is_cut_and_counted(serve, model):
+    serving = serve(stop_timeout_seconds=1)
+    written = threading.Event()
+
+    def for_ever(item):
+        try:
+            while True:
+                time.sleep(0.01)
+                yield "word "
+        finally:
+            written.set()
+
+    model.can_stream, model.stream = True, for_ever
+    asked = {"text": "card", "stream": True}
+    with serving.client.stream("POST", "/v1/predict", json=asked) as response:
+        pieces = response.iter_lines()
+        assert next(pieces).startswith("data: ")
+        serving.stop()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(pieces)
+    assert serving.wait() == (0, 0, 1)
+    assert written.wait(5)
+
+
 PROGRAM = """
 import sys
 from metier.serving import run_server

@@ -55,15 +55,7 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked in
         """Begin to wait for a request, and make room if there are too many connections."""
         super().connection_made(transport)
         self._watch()
-        if len(self.connections) <= self._settings.max_connections:
-            return
-        others = [other for other in self.connections if other is not self and other.phase != "busy"]
-        if others:
-            min(others, key=lambda other: other.since).transport.abort()
-        else:
-            self._refuse(
-                503, "busy", f"{self._settings.max_connections:,} connections are open already. Ask later."
-            )
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Read what came."""
@@ -96,6 +88,18 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked in
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP."""
         self._refuse(400, "bad_http", f"{msg} Send a request of HTTP/1.1 with headers of at most 16 KB.")
+
+    def _make_room(self) -> None:
+        # What is aborted stays in the set until the loop has told it so.
+        others = [other for other in self.connections if other is not self and not other.transport.is_closing()]
+        if len(others) < self._settings.max_connections:
+            return
+        waiting = [other for other in others if other.phase != "busy"]
+        if waiting:
+            min(waiting, key=lambda other: other.since).transport.abort()
+        else:
+            n_open = self._settings.max_connections
+            self._refuse(503, "busy", f"{n_open:,} connections are open already. Ask later.")
 
     def _watch(self) -> None:
         """Begin a new deadline where the connection has come to another phase, or to another request."""
