@@ -1,7 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.naive_bayes import MultinomialNB
 
-from metier.audit.label_errors import check_label_errors, find_suspicious, out_of_fold
+from metier.audit.label_errors import SparseBayes, check_label_errors, find_suspicious, out_of_fold
 from metier.data import read
 
 
@@ -63,7 +67,8 @@ def test_suspicious_rows_follow_the_definition():
         [[0.9, 0.1], [0.8, 0.2], [0.999, 0.001], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9], [0.7, 0.3], [0.1, 0.9]]
     )
     codes = np.array([0, 0, 1, 1, 1, 1, 0, 1])
-    positions, better = find_suspicious(probabilities, codes)
+    own, best = probabilities[np.arange(8), codes], probabilities.argmax(axis=1)
+    positions, better = find_suspicious(codes, own, best, probabilities.max(axis=1))
     # Only in the third row the other label is above its mean (0.999 > 0.8) and a hundred times more probable.
     assert (positions.tolist(), better.tolist()) == ([2], [0])
 
@@ -73,12 +78,33 @@ def test_no_row_is_predicted_by_a_model_trained_on_it():
 
     # Each row has a feature of its own: a model trained on the row would know its label.
     codes = np.tile([0, 1], 20)
-    probabilities = out_of_fold(eye(40, format="csr"), codes, random_state=0)
-    assert np.allclose(probabilities, 0.5)
+    parts = list(out_of_fold(eye(40, format="csr"), codes, random_state=0))
+    assert sorted(np.concatenate([rows for rows, _ in parts])) == list(range(40))
+    assert all(np.allclose(probabilities, 0.5) for _, probabilities in parts)
 
 
-def test_thousands_of_labels_are_not_searched_and_that_is_said():
-    rows = read([{"text": f"word{n % 6_000} more", "label": f"code {n % 6_000}"} for n in range(24_000)])
+def test_the_sparse_bayes_is_that_of_scikit_learn(banking):
+    codes = np.unique(banking.labels, return_inverse=True)[1]
+    features = TfidfVectorizer(sublinear_tf=True, dtype=np.float32).fit_transform(banking.texts)
+    ours = SparseBayes(features, codes, n_classes=codes.max() + 1).probabilities(features[:300])
+    theirs = MultinomialNB(alpha=0.05).fit(features, codes).predict_proba(features[:300])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-7)
+
+
+def test_many_labels_are_searched_in_little_memory():
+    rows = read([{"text": f"word{n % 1_000} more", "label": f"code {n % 1_000}"} for n in range(5_000)])
+    tracemalloc.start()
+    try:
+        assert list(check_label_errors(rows)) == []
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 120_000_000  # Rows times labels alone would be 40 MB a matrix, of which there were a dozen.
+
+
+def test_too_many_labels_are_not_searched_and_that_is_said(monkeypatch):
+    monkeypatch.setattr("metier.audit.label_errors.MOST_NUMBERS", 1_000_000)
+    rows = read([{"text": f"word{n % 600} more", "label": f"code {n % 600}"} for n in range(2_400)])
     (finding,) = check_label_errors(rows)
     assert finding.severity == "note"
-    assert "6,000 labels in 24,000 rows take too much memory" in finding.sentence
+    assert "600 labels in 2,400 rows take too long" in finding.sentence
