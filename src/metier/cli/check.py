@@ -290,5 +290,9 @@ def _examples_table(examples: tuple[Mapping[str, Any], ...]) -> Table:
     table.add_column(say("text"), overflow="fold", ratio=1)
     for example in examples:
         values = ["" if example.get(name) is None else str(example[name]) for name in names]
+        values = [
+            say.translated(value) if name == "found" else value
+            for name, value in zip(names, values, strict=True)
+        ]
         table.add_row(*(Text(value) for value in [*values, example["text"]]))
     return table

@@ -48,7 +48,9 @@ def _example(page: Page, example: Any) -> dict[str, str]:
         return {"text": str(example), "aside": ""}
     say = page.say
     rest = [
-        f"{say(key)} {written.plain(value)}" for key, value in example.items() if key not in ("text", "like")
+        f"{say(key)} {say.translated(value) if key == 'found' else written.plain(value)}"
+        for key, value in example.items()
+        if key not in ("text", "like")
     ]
     like = [say("like “{text}”", text=example["like"])] if example.get("like") else []
     return {"text": written.plain(example.get("text")), "aside": say(", ").join(rest + like)}

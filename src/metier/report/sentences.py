@@ -22,7 +22,7 @@ MOST_TOGETHER = 8  # Sentences of one template.
 _SLOT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 _SENTENCE_END = re.compile(r"(?<=[.?!…]) (?=\S)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Ten times as fast, where it was built.
-_COUNT = re.compile(r" \((\d[\d,]*)\)$")  # Behind a name.
+_COUNT = re.compile(r" \((\d[\d,]*)\)(?=…?$)")  # Behind a name.
 _FULL_WIDTH = "。，：；、（）？！"
 
 

@@ -83,7 +83,7 @@ class Words:
 
     def _part(self, text: str) -> str:
         """A part may be a word of ours, or a sentence again: the reason in a note."""
-        return self._table["parts"].get(text) or self.told(text)
+        return self._table["parts"].get(text) or self.translated(text)
 
 
 ENGLISH = Words()
