@@ -163,7 +163,12 @@ class Mutations:
         bodies: list[dict[str, Any]] = [{"text": question}, {"texts": several}]
         if not isinstance(question, str):
             bodies = [question, {"rows": several}]
-        extras: list[dict[str, Any]] = [{}, {}, {"top": self.draw.randint(1, 4)}, {"stream": False}]
+        extras: list[dict[str, Any]] = [
+            {},
+            {},
+            {"top": self.draw.randint(1, 4)},
+            {"stream": self.draw.random() < 0.5},
+        ]
         return {**self.draw.choice(bodies), **self.draw.choice(extras)}
 
     def mutated(self) -> bytes:

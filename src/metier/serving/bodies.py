@@ -30,6 +30,11 @@ class _Reading:
     n_held: int = 0
     refusal: RefusalError | None = None
 
+    def take(self) -> bytes:
+        """Give the content and keep none of it: it is parsed, and answering may take long."""
+        content, self.content = bytes(self.content), bytearray()
+        return content
+
     def end(self, refusal: RefusalError, *, when: float) -> None:
         self.refusal = refusal
         self.deadline.reschedule(when)
@@ -69,7 +74,7 @@ class Bodies:
             found = await self._receive(request, reading)
             if found > limit:
                 raise _too_large(found, limit, goes_on=found > PATIENCE * limit)
-            yield bytes(reading.content)
+            yield reading.take()
         finally:
             self._release(reading)
 
