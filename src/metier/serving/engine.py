@@ -9,7 +9,7 @@ that the thread is free again soon after a caller has hung up.
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from typing import Any, Protocol, runtime_checkable
@@ -24,8 +24,10 @@ from metier.tasks.answers import AnswerKind
 from metier.tasks.answers.written_text import WrittenText
 from metier.tasks.inputs import TEXT, InputKind
 
-# One batch takes at most a few seconds of the slowest method; a longer text is a batch of its own.
+# A first batch takes at most a few seconds of the slowest method; a longer text is a batch of its own. After one that
+# was quick the next is larger: every batch has a cost of its own.
 BATCH_ROWS, BATCH_CHARACTERS = 32, 20_000
+QUICK_SECONDS, LARGER = 0.1, 4
 
 
 class Answering(Protocol):
@@ -192,11 +194,14 @@ class Engine:
         is_over = threading.Event()
 
         def ask() -> tuple[list[AnswerBatch], float]:
-            begun, answered = time.perf_counter(), []
-            for batch in _batches(items):
-                if is_over.is_set():
-                    break
+            begun, answered = time.perf_counter(), list[AnswerBatch]()
+            start, size = 0, 1
+            while start < len(items) and not is_over.is_set():
+                batch = _batch(items, start, size)
+                since = time.perf_counter()
                 answered.append(model.predict(batch))
+                start += len(batch)
+                size *= LARGER if time.perf_counter() - since < QUICK_SECONDS else 1
             return answered, 1000 * (time.perf_counter() - begun)
 
         try:
@@ -242,16 +247,15 @@ class Engine:
             raise RefusalError(503, "busy", message, headers=RETRY_AFTER)
 
 
-def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Give the items in batches of few rows and few characters, in their order."""
-    start, characters = 0, 0
-    for position, item in enumerate(items):
-        size = count_characters(item)
-        if position > start and (position - start == BATCH_ROWS or characters + size > BATCH_CHARACTERS):
-            yield items[start:position]
-            start, characters = position, 0
-        characters += size
-    yield items[start:]
+def _batch(items: Sequence[Any], start: int, size: int) -> Sequence[Any]:
+    """Give the items from one on that are a batch of so many times the first one's rows and characters: one at least."""
+    end, characters = start, 0
+    while end < len(items) and end - start < size * BATCH_ROWS:
+        characters += count_characters(items[end])
+        if end > start and characters > size * BATCH_CHARACTERS:
+            break
+        end += 1
+    return items[start:end]
 
 
 async def _read_pieces(
