@@ -289,3 +289,7 @@ def test_an_old_name_of_a_task_is_taken_and_says_its_new_one(opinions):
     shown = run(opinions, "--task", "grading")
     assert "task = ordinal: grading is its old name" in shown.stderr
     assert shown.stdout.splitlines()[-1] == f"next: metier train {opinions} --task ordinal"
+
+
+def test_a_list_of_no_names_is_refused_rather_than_taken_for_the_default():
+    assert "found no name in ' , '" in run("rows.csv", "--order", " , ", code=2).output

@@ -112,6 +112,8 @@ def test_python_takes_an_order_as_the_command_line_does(monkeypatch):
         (b"methods: {tfidf_linear: {1: 2}}\n", "methods.tfidf_linear.1: unknown"),
         (b"methods: {soup: 3}\n", "1 fault;"),
         (b"budget_minutes: .inf\n", "finite"),
+        (b"a: " + b"[" * 5_000, "not YAML"),
+        (b"random_state: 99999999999\n", "2147483647"),
     ],
 )
 def test_a_file_that_holds_no_settings_is_refused_with_what_is_wrong_in_it(tmp_path, content, fault):

@@ -24,11 +24,15 @@ def _together(*options: Decorator) -> Decorator:
 
 
 def parted(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Read A,B,C as a list, also where the flag is repeated."""
-    if value is None:
-        return None
+    """Read A,B,C as a list, also where the flag is repeated; names it must hold, as none would mean the default."""
+    if value is None or value == ():
+        return value
     values = value if isinstance(value, tuple) else (value,)
-    return tuple(name.strip() for each in values for name in each.split(",") if name.strip())
+    found = tuple(name.strip() for each in values for name in each.split(",") if name.strip())
+    if not found:
+        names = ",".join(values)
+        raise click.BadParameter(f"found no name in {names!r}. Give one such as A, or several as A,B,C.")
+    return found
 
 
 text_option = click.option(

@@ -28,7 +28,7 @@ from metier.runs.run_folder import RunFolder, percent
 from metier.selection import api
 from metier.selection.budget import parse_duration
 from metier.selection.execution.fitting import take_over_launch
-from metier.selection.settings import DataSettings, TrainSettings, load_settings
+from metier.selection.settings import MOST_SEED, DataSettings, TrainSettings, load_settings
 
 # Flags that are called otherwise than their settings.
 NAMES = {"seed": "random_state", "budget": "budget_minutes", "lang": "report_language"}
@@ -108,7 +108,7 @@ def _methods(context: click.Context, parameter: click.Parameter, typed: str) -> 
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Set one setting; may be repeated.")
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST_SEED),
     help="Random seed; the same seed on the same machine gives the same answers. Default: 0.",
 )
 @click.option(

@@ -22,6 +22,7 @@ from metier.machine import usable_cores
 from metier.tasks.method_contract import Method
 
 # What the run decides itself; a user who sets one of these would be overruled silently.
+MOST_SEED = 2**31 - 1  # The libraries below take no larger one.
 DECIDED_BY_THE_RUN = frozenset(
     {"unlabelled", "checkpoint_folder", "members", "stages", "collection", "arguments"}
 )
@@ -165,7 +166,7 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     )
     metrics: tuple[str, ...] = Field(default=(), description="Metrics to report besides those of the task.")
     cascade: CascadeSettings = CascadeSettings()
-    random_state: int = Field(default=0, ge=0)
+    random_state: int = Field(default=0, ge=0, le=MOST_SEED)
     seeds: int = Field(
         default=1,
         ge=1,
@@ -254,7 +255,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise CallError(
             f"The settings file {path} cannot be read ({error.strerror}). Check --settings."
         ) from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise CallError(f"{path} is not YAML: {error}. Fix it, or write a new one with a run.") from None
     if not isinstance(values, dict):
         raise CallError(f"{path} should hold settings as `name: value`; found {type(values).__name__}.")
@@ -281,7 +282,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
             raise CallError(f"--set {override}: {key!r} is a value, not a group of settings.")
     try:
         values[keys[-1]] = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise CallError(
             f"--set {override}: the value is not YAML. Close its brackets, or put a text in quotes."
         ) from None

@@ -54,6 +54,16 @@ def test_a_named_encoding_is_used(tmp_path):
         read(path, encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [(name, "no encoding called") for name in ("rot13", "base64", "punycode", "undefined", "utf\0")]
+    + [("utf-16", "byte order mark")],
+)
+def test_a_named_encoding_that_cannot_be_that_of_the_file_is_refused(tmp_path, encoding, found):
+    with pytest.raises(CallError, match=found):
+        read(put(tmp_path / "rows.csv", WESTERN.encode()), encoding=encoding)
+
+
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.txt"])
 def test_a_line_in_another_encoding_is_reported(tmp_path, name):
     row = '{"text": "你好世界今天天气不错"}\n' if name.endswith("jsonl") else "你好世界今天天气不错\n"

@@ -18,6 +18,7 @@ def put(path, content):
         ("3", "found a number"),
         ("null", "found null"),
         ('{"text": ' + "[" * 100_000, "nested too deeply|not JSON"),
+        ('{"text": "a", "label": ' + "9" * 6_000 + "}", "an integer with thousands of digits"),
     ],
 )
 def test_a_broken_line_is_reported(tmp_path, line, found):
@@ -30,6 +31,13 @@ def test_a_broken_list_is_reported_with_its_line(tmp_path):
     with pytest.raises(BrokenRowError, match="not JSON") as caught:
         read(put(tmp_path / "rows.json", '[\n {"text": "a"},\n {"text" "b"}\n]'))
     assert caught.value.line == 3
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"text": ' + "[" * 100_000])
+def test_what_python_cannot_parse_is_a_fault_of_the_file(tmp_path, name, content):
+    with pytest.raises(BrokenRowError, match="nested too deeply"):
+        read(put(tmp_path / name, content))
 
 
 def test_an_item_that_is_not_an_object_is_reported(tmp_path):

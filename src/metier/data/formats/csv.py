@@ -6,7 +6,6 @@ text up to the end of the file and cannot give the line on which a row began.
 
 import csv
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from metier.data.formats.batches import BATCH_CHARACTERS, Batches
 from metier.data.formats.data_file import GZIP_FAULTS, DataFile
 from metier.data.formats.encoding import choose_encoding, undecodable_line
 from metier.data.formats.header import HEADER_ROWS, is_row
+from metier.data.formats.json_value import json_value
 from metier.data.formats.line_faults import LineFaults
 from metier.errors import BrokenRowError, CallError, EmptyDataError, UnreadableFileError
 
@@ -146,7 +146,7 @@ def _check_not_json(file: DataFile, encoding: str) -> None:
         return  # Reading the rows will report the line.
     if first.startswith(("{", "[")):
         try:
-            json.loads(first)
+            json_value(first)
         except ValueError:
             return
         raise UnreadableFileError(

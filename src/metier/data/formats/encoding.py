@@ -21,6 +21,7 @@ CHUNK_BYTES = 1 << 20
 COMMON_FRACTION = 0.8
 CHAOS_MARGIN = 0.05  # In charset-normalizer's chaos score of a decoded text, 0 to 1.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_OF_HOST_NAMES = ("idna", "punycode")  # Codecs of single names: whole files do not decode.
 # Two characters beyond ASCII in a row that are well-formed UTF-8 do not happen by chance in another encoding.
 _utf8_run = re.compile(
     rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|\xf0[\x90-\xbf][\x80-\xbf]{2}){2}"
@@ -35,25 +36,19 @@ def choose_encoding(file: DataFile, encoding: str | None = None) -> tuple[str, t
     file : DataFile
         A file of text.
     encoding : str, optional
-        The user's choice, used unchecked.
+        The user's choice; it is checked at the head of the file only.
 
     Raises
     ------
     CallError
-        If the named encoding does not exist.
+        If the named encoding does not exist, is none of text files, or needs a mark that the file lacks.
     BrokenRowError
         If some lines are in another encoding than the rest.
     UnreadableFileError
         If no encoding fits.
     """
     if encoding is not None:
-        try:
-            return codecs.lookup(encoding).name, ()
-        except LookupError:
-            raise CallError(
-                f"There is no encoding called {encoding!r}. Common ones: utf-8, gb18030, utf-16, big5, "
-                "cp1252 (--encoding)."
-            ) from None
+        return _stated(encoding, file), ()
     try:
         with file.open() as stream:
             sample = _sample(stream)
@@ -62,6 +57,33 @@ def choose_encoding(file: DataFile, encoding: str | None = None) -> tuple[str, t
     found = _detect(sample, file)
     note = f"{file.origin} is read as {found} (--encoding)"
     return found, (() if found == "utf-8" else (note,))
+
+
+def _stated(encoding: str, file: DataFile) -> str:
+    """Give the codec that the user names: one of text, whose first bytes are as it demands."""
+    try:
+        "".encode(encoding)  # rot13, base64 and the like are no encodings of text.
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        name = None
+    if name in (None, *_OF_HOST_NAMES):
+        raise CallError(
+            f"There is no encoding called {encoding!r}. Common ones: utf-8, gb18030, utf-16, big5, "
+            "cp1252 (--encoding)."
+        )
+    try:
+        with file.open() as stream:
+            codecs.getincrementaldecoder(name)().decode(stream.read(4), final=False)
+    except UnicodeDecodeError:
+        pass  # Reading the rows will report the line.
+    except UnicodeError:
+        raise CallError(
+            f"{file.origin} does not begin with the byte order mark of {name}. Leave --encoding out to have it "
+            "detected, or state the order of the bytes: utf-16-le, utf-16-be."
+        ) from None
+    except GZIP_FAULTS:
+        raise file.broken_gzip from None
+    return name
 
 
 def _sample(stream: BinaryIO) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from metier.data.formats.batches import Batches, tables_of_records
 from metier.data.formats.data_file import GZIP_FAULTS, DataFile
 from metier.data.formats.encoding import choose_encoding, undecodable_line
+from metier.data.formats.json_value import json_value
 from metier.data.formats.line_faults import LineFaults
 from metier.data.formats.squad import is_squad, squad_records
 from metier.errors import BrokenRowError, UnreadableFileError
@@ -59,7 +60,7 @@ def _holds_lines(file: DataFile, encoding: str) -> bool:
     with file.open_text(encoding, newline="\n") as stream:
         lines = list(itertools.islice((line for line in stream if line.strip()), 2))
     try:
-        value = json.loads(lines[0])
+        value = json_value(lines[0])
     except ValueError:
         return False
     if len(lines) > 1 or not any(isinstance(item, list) for item in value.values()):
@@ -87,12 +88,9 @@ def _object(line: str, number: int, faults: LineFaults) -> Mapping[str, Any] | N
     """Give the object of a line; None, and a fault, where it holds none."""
     remedy = 'Write each line as one object, as in {"text": "…", "label": "…"}.'
     try:
-        value = json.loads(line)
+        value = json_value(line)
     except json.JSONDecodeError as error:
         faults.add(number, f"this is not JSON ({error.msg} at character {error.pos + 1}).", remedy)
-        return None
-    except RecursionError:
-        faults.add(number, "this JSON is nested too deeply.", remedy)
         return None
     if not isinstance(value, dict):
         faults.add(number, f"found {_kind(value)} where an object was expected.", remedy)
@@ -103,7 +101,7 @@ def _object(line: str, number: int, faults: LineFaults) -> Mapping[str, Any] | N
 def _listed(file: DataFile, encoding: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         with file.open_text(encoding) as stream:
-            values = json.load(stream)
+            values = json_value(stream.read())
     except json.JSONDecodeError as error:
         remedy = "Fix it there, or write one object per line (.jsonl)."
         raise BrokenRowError(

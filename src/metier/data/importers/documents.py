@@ -6,6 +6,7 @@ from typing import Any
 
 from metier.data.formats.data_file import GZIP_FAULTS, DataFile
 from metier.data.formats.encoding import choose_encoding, undecodable_line
+from metier.data.formats.json_value import json_value
 from metier.data.importers.imported import item_error
 from metier.errors import BrokenRowError, EmptyDataError, UnreadableFileError
 
@@ -40,15 +41,13 @@ def objects_of(path: Path) -> Numbered:
     """
     text = text_of(path)
     try:
-        value = json.loads(text)
+        value = json_value(text)
     except json.JSONDecodeError as error:
         if text.lstrip()[:1] == "{":
             return _lines(path, text)
         raise BrokenRowError(
             str(path), error.lineno, f"this is not JSON ({error.msg}).", remedy="Export the file again."
         ) from None
-    except RecursionError:
-        raise UnreadableFileError(f"{path}: this JSON is nested too deeply. Export it again.") from None
     items = [value] if isinstance(value, dict) else value
     if not isinstance(items, list):
         raise UnreadableFileError(f"{path} does not hold a list of objects. Export it again.")
@@ -61,13 +60,12 @@ def _lines(path: Path, text: str) -> Numbered:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            value = json_value(line)
+        except json.JSONDecodeError as error:
             raise BrokenRowError(
                 str(path),
                 number,
-                f"this is not JSON ({reason}).",
+                f"this is not JSON ({error.msg}).",
                 remedy="Fix the line, or export the file again.",
             ) from None
         objects.append((number, _object(path, number, value, "line")))

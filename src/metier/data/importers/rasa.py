@@ -78,7 +78,7 @@ def _files(folder: Path) -> list[Path]:
 def _section(path: Path) -> list[Any] | None:
     try:
         document = yaml.load(text_of(path), Loader=NamesLoader)  # noqa: S506
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         marked = error if isinstance(error, yaml.MarkedYAMLError) else yaml.MarkedYAMLError()
         mark, problem = marked.problem_mark, marked.problem
         raise BrokenRowError(

@@ -97,7 +97,7 @@ def read_rules(path: Path) -> list[Rule]:
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise CallError(f"The rules {path} cannot be read ({reason}). Check --rules.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise CallError(f"{path} is not YAML: {error}. Quote what holds a colon or a bracket.") from None
     listed = content.get("rules") if isinstance(content, dict) else content
     if not isinstance(listed, list) or not listed:
