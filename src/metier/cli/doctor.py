@@ -35,6 +35,7 @@ EXTRAS = {
     "excel": "reads and writes Excel workbooks (.xlsx)",
     "ray": "compares candidates on a cluster (`metier train --on ray`)",
     "track": "tracks a run in TensorBoard, Weights & Biases and MLflow (`metier train --track`)",
+    "audit": "looks up known advisories against the installed packages (`make audit`)",
     "dev": "tests and checks the code of Metier itself",
 }
 # Below this, one training run's checkpoints and converted bases may not fit.
