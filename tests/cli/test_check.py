@@ -192,6 +192,12 @@ def test_without_labels_the_next_step_is_to_name_them(tmp_path):
     assert lines[-1] == f"next: metier check {path} --label COLUMN"
 
 
+def test_without_labels_the_columns_that_may_hold_them_are_named(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("ticket,message,queue\n1,where is my card,cards\n2,how do I pay,payments\n")
+    assert "no label column among ticket, queue (--label)" in run(path).stdout.splitlines()[0]
+
+
 def written(tmp_path, *rows):
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows))

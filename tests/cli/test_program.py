@@ -56,6 +56,11 @@ def test_version_is_the_installed_one(capsys):
     assert capsys.readouterr().out == f"metier {version('metier')}\n"
 
 
+def test_an_option_before_the_command_is_told_where_it_goes(capsys):
+    assert program.run(["--lang", "zh", "check", "rows.csv"]) == 2
+    assert "命令之前没有选项 --lang。选项写在命令之后：metier 命令 … --lang" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_table_says_what_the_command_says(name):
     command = program.program.get_command(click.Context(program.program), name)

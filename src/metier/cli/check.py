@@ -34,6 +34,7 @@ UNKNOWN = {
     "--separator": "--separator SIGN",
 }
 MOST_FINDINGS = 18  # One screen; errors and warnings come first.
+MOST_COLUMNS = 8
 MOST_SHOWN = 20
 
 
@@ -201,11 +202,22 @@ def _goes_without_saying(note: str) -> bool:
     return note in ("text = text, inferred (--text)", "label = label, inferred (--label)")
 
 
+def _no_label(rows: Rows) -> str:
+    """Name the columns that may hold the labels, the first of many."""
+    others = [name for name in rows.table.column_names if name != rows.roles.text]
+    if not others:
+        return spoken()("no label column (--label)")
+    more = " …" if len(others) > MOST_COLUMNS else ""
+    return spoken()(
+        "no label column among {columns} (--label)", columns=", ".join(others[:MOST_COLUMNS]) + more
+    )
+
+
 def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
     numbers, played, say = facts["facts"], facts["roles"], spoken()
     parts = [f"text = {rows.roles.text}"]
     if not set(TARGET_ROLES) & set(played):
-        parts.append(say("no label column (--label)"))
+        parts.append(_no_label(rows))
     first = [role for role in TARGET_ROLES if role in played]
     rest = [role for role in played if role != "text" and role not in first]
     parts += [f"{role} = {played[role]}{_counted(role, numbers)}" for role in (*first, *rest)]

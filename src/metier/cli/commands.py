@@ -55,7 +55,15 @@ class CommandTable(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the language first: what comes before `--lang` on the line, help or an error, is in it as well."""
         ctx.meta[CHOSEN] = asked(args)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as wrong:
+            if wrong.possibilities:
+                raise
+            name = wrong.option_name
+            raise click.UsageError(
+                f"There is no option {name} before the command. Options follow it: metier COMMAND … {name}", ctx
+            ) from wrong
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a newcomer needs them."""

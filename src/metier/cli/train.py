@@ -1,5 +1,6 @@
 """`metier train`: compare methods on some rows, and recommend which to ship."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -257,7 +258,7 @@ def print_report(report: dict[str, Any], *, verbose: bool, language: str = "en")
     say, run = page.say, report["run"]
     for line in (
         say("report {run}/report.html", run=run),
-        say("next:  {command}", command=with_language(f"metier serve {run}")),
+        say("next:  {command}", command=with_language(f"metier serve {shlex.quote(run)}")),
     ):
         console.print(line, markup=False, soft_wrap=True)
 

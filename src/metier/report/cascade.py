@@ -17,7 +17,7 @@ def cascade_section(page: Page) -> dict[str, Any] | None:
         return None
     say, certificate = page.say, cascade["certificate"] or {}
     figures = [
-        (key.replace("_", " "), say.told(written.plain(value)))
+        (key.replace("_", " "), say.told(written.plain(value, say)))
         for key, value in certificate.items()
         if key not in STATED and not isinstance(value, Mapping)
     ]

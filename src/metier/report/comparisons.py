@@ -78,8 +78,10 @@ def _evidence(page: Page, pair: Mapping[str, Any]) -> str:
 
 
 def _test_of_pairs(page: Page) -> str:
-    test = "Intervals are of the paired difference; p is adjusted for the number of candidates (max-T)."
-    return page.say(test)
+    return page.say(
+        "Intervals are of the paired difference, each by itself; p is adjusted for the number of candidates (max-T), "
+        "so a difference whose interval leaves out zero may still not be significant."
+    )
 
 
 def _no_pairs(page: Page) -> str:

@@ -8,6 +8,7 @@ characters and sheer length here, direction marks by the `bdi` element around ea
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -69,7 +70,7 @@ def view_of(report: Mapping[str, Any], say: Words) -> dict[str, Any]:
         "page_language": "zh-CN" if say.language == "zh" else say.language,
         "metric": page.metric,
         "language": report["data"]["language"] or "",
-        "run": report["run"],
+        "run": shlex.quote(report["run"]),
         "format": report["format"],
         **head_of(page),
         "anchors": [(one.anchor, say(one.name)) for one, _ in shown],
