@@ -164,3 +164,14 @@ def test_soft_labels_are_learned_as_far_as_they_are_probable(banking77):
     np.testing.assert_allclose(unsure, 0.5, atol=0.05)
     with pytest.raises(SettingsError, match="The soft labels"):
         method.fit(texts, labels, soft=sure[:3])
+
+
+def test_a_sample_is_timed_with_the_settings_that_all_rows_leave_time_for(monkeypatch):
+    texts, labels = [f"some words {n} and more" for n in range(400)], [str(n % 40) for n in range(400)]
+    method = TfidfLinear()
+    assert method.as_on_all(texts, labels) is method
+    monkeypatch.setattr("metier.classical.learners.MOST_WORK", 50_000)
+    timed = method.as_on_all(texts, labels)
+    assert (timed.model, timed.C) == CANDIDATES[0]
+    assert method.model is None
+    assert len(timed.fit(texts[:200], labels[:200], validation=(texts[:8], labels[:8])).trials_) == 1

@@ -103,6 +103,13 @@ def fit_bytes(learner: FeatureLearner, items: Sequence[Any], *, n_logits: int) -
     return int(n_columns * BYTES_OF_A_WORD + numbers * BYTES_OF_A_NUMBER + weights * BYTES_OF_A_WEIGHT)
 
 
+def numbers_of_all(learner: FeatureLearner, items: Sequence[Any], *, n_logits: int) -> int:
+    """Give how many numbers the matrix of items holds, by those of some."""
+    some = evenly_taken(items, SAMPLED_ROWS[-1])
+    counted = learner.count(learner.read(some, name="", listener=ignore), (), n_logits=n_logits)
+    return int(n_numbers(counted.matrix) * len(items) / max(1, len(some)))
+
+
 def evenly_taken(items: Sequence[Any], most: int) -> list[Any]:
     """Give at most so many items, evenly: files are often sorted."""
     return [items[position] for position in np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)]

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from metier.classical.learned_features import fit_bytes
+from metier.classical.learned_features import fit_bytes, numbers_of_all
 from metier.classical.linear_method import LinearFit, LinearMethod
 from metier.predictors.linear.linear_predictor import LinearPredictor
 from metier.progress import Listener, ignore
@@ -59,6 +60,17 @@ class LinearEstimator:
         examples = self._check(self.input.read(X), y)
         method = self._method(examples)
         return fit_bytes(method.features, examples.items, n_logits=method.answer.n_logits(examples))
+
+    def as_on_all(self, X: Any, y: Any) -> Self:
+        """Give a method that tries on a sample the settings that all these rows leave time for."""
+        examples = self._check(self.input.read(X), y)
+        method, n_logits = self._method(examples), self.answer.n_logits(examples)
+        numbers = numbers_of_all(method.features, examples.items, n_logits=n_logits)
+        settings = method.learner.settings(n_numbers=numbers, n_logits=n_logits)
+        if len(settings) > 1:
+            return self
+        alone: Self = clone(self).set_params(**settings[0])
+        return alone
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.linear.linear_predictor` answers from."""

@@ -36,6 +36,7 @@ from metier.tasks.method_contract import (
     Method,
     StatesMemory,
     SuitsSomeRows,
+    TriesByWork,
     measured_within,
     measuring_is_over,
 )
@@ -189,8 +190,9 @@ class Planner:
         """Fit two samples; what grew from one to the other grows on to all rows and labels."""
         samples: list[Sample] = []
         try:
+            timed = method.as_on_all(self.items, self.targets) if isinstance(method, TriesByWork) else method
             for size in SAMPLE_ROWS:
-                samples.append(self._fit_sample(method, OVERDUE_ROWS if measuring_is_over() else size))
+                samples.append(self._fit_sample(timed, OVERDUE_ROWS if measuring_is_over() else size))
                 if size >= len(self.items) or not self._needs_another(samples[-1]):
                     break
         except (MemoryError, SettingsError):

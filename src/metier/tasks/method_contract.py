@@ -181,6 +181,15 @@ class StatesMemory(Protocol):
         ...
 
 
+@runtime_checkable
+class TriesByWork(Protocol):
+    """A method that tries fewer settings the more work the rows are: on a sample it would try too many."""
+
+    def as_on_all(self, X: Any, y: Any) -> Any:
+        """Give a method that does on a sample of these rows what this one does on all of them."""
+        ...
+
+
 _MEASURING_ENDS: ContextVar[float] = ContextVar("when measuring has to be over", default=math.inf)
 
 
