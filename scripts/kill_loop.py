@@ -47,6 +47,7 @@ CANDIDATES = (
 )
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
 KILLED = 137
+MOST_TOLD = 10
 TRAIN_ROWS, PREDICT_ROWS = 240, 3_000
 LEFT_OVER = re.compile(r"\..+\.(partial|lock)|\.lock|.+\.(old|partial)|\.base-.+")
 
@@ -77,12 +78,12 @@ class Tally:
 
     n_operations: int
     counts: Counter[str] = field(default_factory=Counter)
-    told: list[str] = field(default_factory=list)
 
     def add(self, what: str, told: str) -> None:
-        """Count a fault, and keep what is to be told of it."""
+        """Count a fault, and tell the first ones."""
         self.counts[what] += 1
-        self.told.append(f"{what}: {told}")
+        if sum(self.counts.values()) - self.counts["kills"] <= MOST_TOLD:
+            print(f"  {what}: {told}", flush=True)
 
 
 def write_rows(path: Path, n_rows: int) -> None:
@@ -252,6 +253,7 @@ def loop(kind: Kind, name: str, place: Path, *, kills: int, draw: random.Random)
         raise SystemExit(f"{name} fails undisturbed: {_said(work)}")
     expected, tally = kind.outcome(work), Tally(n_operations)
     for number in range(kills):
+        print(f"\r{name}: {number} of {kills}", end="\r", file=sys.stderr, flush=True)
         work = _fresh(place / f"{name}-killed")
         how = _moment(number, n_operations, seconds, draw)
         code, _ = forked(work, kind.act, **how)
@@ -352,8 +354,6 @@ def main() -> None:
                 f"{name:8} {tally.counts['kills']} kills of {tally.n_operations} operations; {counts}",
                 flush=True,
             )
-            for line in tally.told[:10]:
-                print(f"         {line}")
     sys.exit(0 if is_clean else 1)
 
 
