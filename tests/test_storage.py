@@ -53,6 +53,20 @@ def test_names_that_are_long_or_no_text_are_written(tmp_path):
     assert path.read_bytes() == b"a\\udce6"
 
 
+def test_a_file_that_another_locale_wrote_down_is_found(tmp_path):
+    (tmp_path / "数据.csv").write_text("")
+    program = (
+        "import os, sys\n"
+        "from metier.storage import named_here\n"
+        "assert sys.getfilesystemencoding() == 'ascii', sys.getfilesystemencoding()\n"
+        "assert os.path.exists(named_here(sys.argv[1] + '/\\u6570\\u636e.csv'))\n"
+        "assert named_here('\\u6570') == '\\udce6\\udc95\\udcb0' and named_here('rows.csv') == 'rows.csv'\n"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=os.environ | locale)
+    assert storage.named_here("数据.csv") == "数据.csv"
+
+
 @pytest.mark.parametrize(("closed", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
 def test_a_service_may_read_what_the_umask_allows(tmp_path, closed, file, folder):
     before = os.umask(closed)

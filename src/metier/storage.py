@@ -101,6 +101,15 @@ def write_text(path: Path, text: str, *, durable: bool = True, remedy: str = REM
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def named_here(name: str) -> str:
+    """Give the name of a file as this process's locale has it, where another locale wrote it down."""
+    there = os.fsdecode(name.encode("utf-8", "surrogateescape"))
+    with contextlib.suppress(UnicodeEncodeError):  # Of a name that this locale has no bytes for.
+        if os.path.exists(os.fsencode(name)) or not os.path.exists(there):  # noqa: PTH110
+            return name
+    return there
+
+
 def replace_folder(partial: Path, folder: Path) -> None:
     """Put a finished folder in place, readable as the process's umask allows.
 

@@ -25,7 +25,7 @@ from metier.selection.settings import (
     suggest_setting,
 )
 from metier.selection.studies.learning_curve import LearningCurve
-from metier.storage import storage_fault
+from metier.storage import named_here, storage_fault
 
 __all__ = ["LearningCurve", "Run", "learning_curve", "train"]
 
@@ -161,9 +161,17 @@ def _resume(folder: RunFolder, rows: tuple[Any, Any, Any], given: TrainSettings,
         stored = stored.model_copy(update={"data": stored.data.model_copy(update={"test": given.data.test})})
     if "report_language" in given.model_fields_set:
         stored = stored.model_copy(update={"report_language": given.report_language})
+    stored = _named_here(stored)
     begun = begin(Sources.choose(*rows, stored), stored, listener, is_new=False)
     folder.recover()
     return _carried_out(folder, begun)
+
+
+def _named_here(stored: TrainSettings) -> TrainSettings:
+    """Give settings whose files are found in this locale, too."""
+    files = stored.data.model_dump(include={"train", "test", "validation", "unlabelled"})
+    named = {part: named_here(file) for part, file in files.items() if file is not None}
+    return stored.model_copy(update={"data": stored.data.model_copy(update=named)})
 
 
 def _check_heeded(folder: RunFolder, stored: TrainSettings, given: TrainSettings) -> None:
