@@ -607,6 +607,15 @@ def test_any_number_of_labels(banking, n_labels):
     assert f"The weakest by F1: “{weakest['label']}”" in text
 
 
+def test_labels_without_a_mistake_are_not_called_the_weakest(banking):
+    report = copy.deepcopy(banking)
+    for row in report["detail"]["per_label"]:
+        row["f1"] = 1.0
+    text = read(report).text
+    assert "Every label has an F1 of 100 %." in text
+    assert "The weakest by F1" not in text
+
+
 def test_a_cascade_that_does_not_pay_says_why(banking):
     report = copy.deepcopy(banking)
     report["cascade"] |= {"threshold": None, "kept_fraction": 0.0}

@@ -1,6 +1,6 @@
 """What the report shows of the recommended candidate's answers: confusions, probabilities, mistakes, labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metier.report import numbers as written
@@ -113,10 +113,6 @@ def labelled(page: Page) -> dict[str, Any] | None:
         return None
     ranked = sorted(detail["per_label"], key=lambda row: (row["f1"], -row["rows"]))
     rows = [dict(row) | {"learned_from": label_counts.get(row["label"])} for row in ranked[:MOST_LABELS]]
-    named = page.say.listed(
-        f"“{row['label']}” ({written.percent(row['f1'], 0)})"
-        for row in [each for each in ranked if each["rows"]][:3]
-    )
     summary = page.say("All {n} labels, weakest first", n=written.count(len(ranked)))
     if len(ranked) > MOST_LABELS:
         summary = page.say(
@@ -124,10 +120,20 @@ def labelled(page: Page) -> dict[str, Any] | None:
             most=MOST_LABELS,
             n=written.count(len(ranked)),
         )
-    finding = page.say("The weakest by F1: {named}.", named=named)
     return {
-        "finding": finding if named else page.say("No label was measured."),
+        "finding": _weakest([row for row in ranked if row["rows"]], page),
         "summary": summary,
         "rows": rows,
         "is_short": len(rows) <= SHORT_LIST,
     }
+
+
+def _weakest(ranked: Sequence[Mapping[str, Any]], page: Page) -> str:
+    """Name the labels to look at, of those with test rows, weakest first; none where all are faultless."""
+    if not ranked:
+        return page.say("No label was measured.")
+    weak = [row for row in ranked if row["f1"] < 1][:3]
+    if not weak:
+        return page.say("Every label has an F1 of 100 %.")
+    named = page.say.listed(f"“{row['label']}” ({written.percent(row['f1'], 0)})" for row in weak)
+    return page.say("The weakest by F1: {named}.", named=named)
