@@ -90,7 +90,7 @@ def test_a_broken_value_is_found_before_the_first_answer(ask, tmp_path, monkeypa
 
 
 def test_formulas_are_written_as_texts_where_that_is_wished(ask, tmp_path):
-    texts = ["=1+2", "+cmd", "-x", "@sum", "\tx", "-3.5", "hello"]
+    texts = ["=1+2", "+cmd", "-x", "@sum", "\tx", "＝1+2", "\n=1", "-3.5", "hello"]
     source, output = (
         write_lines(tmp_path / "in.jsonl", [{"text": text} for text in texts]),
         tmp_path / "out.csv",
@@ -99,7 +99,7 @@ def test_formulas_are_written_as_texts_where_that_is_wished(ask, tmp_path):
     assert [row["text"] for row in read_csv(output)] == texts
     assert ask("linear.v1", "--input", source, "--output", output, "--overwrite", "--safe-csv")[0] == 0
     safe = [row["text"] for row in read_csv(output)]
-    assert safe == ["'=1+2", "'+cmd", "'-x", "'@sum", "'\tx", "-3.5", "hello"]
+    assert safe == ["'=1+2", "'+cmd", "'-x", "'@sum", "'\tx", "'＝1+2", "'\n=1", "-3.5", "hello"]
     assert (
         "Leave --safe-csv out"
         in ask("linear.v1", "--input", source, "--output", tmp_path / "o.jsonl", "--safe-csv")[2]

@@ -26,7 +26,8 @@ from metier.errors import CallError, DataError, StorageError
 from metier.file_locks import held
 from metier.storage import partial_file, sweep
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The full-width signs too: spreadsheets set to Chinese or Japanese may read them as the others.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
