@@ -1,6 +1,7 @@
 """`metier runs` and `metier methods`."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -125,6 +126,14 @@ def test_methods_are_listed_without_importing_one():
         )
         assert "encoder.v1" in done.stdout
         assert done.stdout.endswith("False\n")
+
+
+def test_a_run_that_holds_a_pipe_does_not_hide_other_runs(ask):
+    Path("runs/en/report.json").unlink()
+    os.mkfifo("runs/en/report.json")
+    shown = ask("runs", "list")
+    assert "runs/en/report.json is a named pipe" in shown
+    assert "runs/zh" in shown
 
 
 @pytest.mark.parametrize("content", ["", '{"task": "cl', "{}", "[]"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from metier.errors import BundleError, CallError, StorageError, suggest
+from metier.errors import BundleError, CallError, StorageError, UnsafeFileError, suggest
 from metier.runs.run_folder import RunFolder, is_run_folder
 
 RUNS = Path("runs")  # Where runs lie that were given no folder.
@@ -67,7 +67,15 @@ def find_runs(folder: Path) -> list[RunFacts]:
     if not folder.is_dir():
         raise CallError(f"There is no folder {folder}. Give the folder that holds your runs.")
     paths = [folder] if is_run_folder(folder) else [one for one in folder.iterdir() if is_run_folder(one)]
-    return sorted(map(run_facts, paths), key=lambda run: run.changed, reverse=True)
+    return sorted(map(_listed, paths), key=lambda run: run.changed, reverse=True)
+
+
+def _listed(path: Path) -> RunFacts:
+    """Give what a list tells of one run; one that holds what is no file is listed as damaged, unopened."""
+    try:
+        return run_facts(path)
+    except UnsafeFileError as error:
+        return RunFacts(path, datetime.fromtimestamp(path.stat().st_mtime, UTC), 0, (), None, None, str(error))
 
 
 def run_facts(path: Path) -> RunFacts:
