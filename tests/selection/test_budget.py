@@ -1,9 +1,19 @@
+import contextvars
+import time
+
+import psutil
 import pytest
 
 from metier.errors import CallError
 from metier.progress import Progress
 from metier.selection import budget
-from metier.selection.budget import SECONDS_BETWEEN_NOTES, Clock, parse_duration
+from metier.selection.budget import (
+    SECONDS_BETWEEN_NOTES,
+    Clock,
+    count_from_process_start,
+    parse_duration,
+    seconds_since_process_start,
+)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +98,11 @@ def test_an_interruption_is_written_down(passing):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert kept == [{"encoder.v1": 7.0}]
+
+
+def test_a_run_begins_with_the_process_that_was_started_for_it():
+    assert seconds_since_process_start() == 0.0
+    context = contextvars.copy_context()
+    context.run(count_from_process_start)
+    taken = context.run(seconds_since_process_start)
+    assert taken == pytest.approx(time.time() - psutil.Process().create_time(), abs=1.0)

@@ -17,6 +17,7 @@ from click.shell_completion import shell_complete
 
 from metier.cli.commands import HELP, CommandTable
 from metier.cli.failures import report_failure
+from metier.selection.budget import count_from_process_start
 
 # What a library would otherwise print between our lines. A user's own setting wins.
 QUIET = {
@@ -49,6 +50,7 @@ def main() -> None:
     """Run the command line of this process, then exit."""
     _open_streams()
     quiet_libraries()
+    count_from_process_start()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -4,8 +4,11 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+
+import psutil
 
 from metier.errors import CallError
 from metier.progress import Listener, Progress
@@ -19,6 +22,17 @@ SLOWEST = 4.0
 SECONDS_BETWEEN_NOTES = 2.0
 
 Keep = Callable[[Mapping[str, Any]], None]
+_is_own_process: ContextVar[bool] = ContextVar("is_own_process", default=False)
+
+
+def count_from_process_start() -> None:
+    """Let the run that this process was started for begin with the process: loading the program takes time, too."""
+    _is_own_process.set(True)
+
+
+def seconds_since_process_start() -> float:
+    """Give the seconds that a run has taken before it began; 0 where the process is not its own."""
+    return max(0.0, time.time() - psutil.Process().create_time()) if _is_own_process.get() else 0.0
 
 
 def parse_duration(text: str) -> float:

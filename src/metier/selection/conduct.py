@@ -13,7 +13,7 @@ from metier.report.page import render_report
 from metier.runs.run_folder import SETTINGS_FILE, RunFolder, plain
 from metier.runs.stored_answers import keep
 from metier.runs.tracking import check_trackers, close_trackers, followed, open_trackers
-from metier.selection.budget import Clock
+from metier.selection.budget import Clock, seconds_since_process_start
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import RunDecisions, decide
@@ -64,7 +64,8 @@ def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_n
     """Read the rows and decide what the run is about; whatever rules it out is raised here, before any work."""
     if settings.processes > 1:
         check_together({"every method": {"adaptation": settings.adaptation}, **settings.methods})
-    clock = Clock(settings.budget_minutes * 60)
+    before = seconds_since_process_start()
+    clock = Clock(settings.budget_minutes * 60, before, {"starting the program": before} if before else {})
     with clock.phase("reading and checking the rows"):
         rows = read_all(sources, settings)
         if is_new:
