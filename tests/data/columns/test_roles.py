@@ -34,6 +34,22 @@ def test_a_strong_name_wins_over_weak_ones():
     assert (rows.roles.text, rows.roles.label) == ("text", "label")
 
 
+@pytest.mark.parametrize("name", ["queue", "Department", "priority", "队列", "部门", "工单类型"])
+def test_weaker_names_of_labels_are_taken_where_their_values_repeat(name):
+    table = [{"text": t, name: k, "lang": "en"} for t, k in zip(TEXTS, KINDS, strict=True)]
+    assert read(table).roles.label == name
+    assert read([row | {"category": row[name]} for row in table]).roles.label == "category"
+    assert read([{"text": row["text"], name: row["text"][-9:]} for row in table]).roles.label is None
+    with pytest.raises(DataError, match=rf"may be the label: {name}, team.*--label"):
+        read([row | {"team": row[name]} for row in table])
+
+
+def test_a_label_that_is_called_like_a_column_is_no_header(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("".join(f"{t},{'queue' if n % 2 else 'status'}\n" for n, t in enumerate(TEXTS)))
+    assert len(read(path, text="column_1", label="column_2")) == len(TEXTS)
+
+
 def test_two_likely_columns_are_listed_and_not_guessed():
     with pytest.raises(DataError, match=r"may be the text: title, content.*--text"):
         read([{"title": "a b", "content": "c d", "label": "x"}])

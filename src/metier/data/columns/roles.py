@@ -33,6 +33,12 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "label": (
         ("label", "labels", "标签"),
         _names("category intent class target topic sentiment tag gold y 类别 分类 意图 类型 情感 主题"),
+        # What a row may carry beside its label, so each of them counts only where its values repeat.
+        _names(
+            "queue team department priority severity urgency status emotion stance gold_label true_label label_name "
+            "label_text class_name category_name topic_name intent_name issue_type ticket_type "
+            "队列 部门 团队 优先级 紧急程度 状态 情绪 立场 话题 类目 标注 标注结果 真实标签 标签名称 工单类型 问题类型"
+        ),
     ),
     "group": (
         ("group", "group_id", "分组"),
@@ -48,7 +54,9 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "split": (("split", "数据集"), ("subset", "partition")),
 }
-LABEL_NAMES = frozenset(name for names in NAMES["label"] for name in names)
+LABEL_NAMES = frozenset(name for names in NAMES["label"][:2] for name in names)
+# A value of a label column may be called so as well: no sign of a header.
+WEAK_LABEL_NAMES = frozenset(NAMES["label"][2])
 SAMPLE_ROWS = 5_000
 # A text column recognised by content: mostly different values of some length. A Chinese word takes two characters.
 TEXT_DISTINCT_FRACTION = 0.5
@@ -136,7 +144,7 @@ def _infer(
         free = [name for name in free if not _is_empty(sample.column(name))]
     for names in NAMES[role]:
         found = [name for name in free if level(name) in names]
-        if role == "group":
+        if role == "group" or (role == "label" and WEAK_LABEL_NAMES.issuperset(names)):
             found = [name for name in found if _repeats(sample.column(name))]
         if role == "split":
             found = [name for name in found if _names_splits(sample.column(name))]

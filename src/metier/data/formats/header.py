@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from metier.data.columns.role_inference import KNOWN_NAMES, level
-from metier.data.columns.roles import NAMES
+from metier.data.columns.roles import NAMES, WEAK_LABEL_NAMES
 
 HEADER_ROWS = 2_000  # Rows that the first is compared with.
-_KNOWN = KNOWN_NAMES | {name for tiers in NAMES.values() for names in tiers for name in names}
+_NAMES = {name for tiers in NAMES.values() for names in tiers for name in names}
+_KNOWN = KNOWN_NAMES | (_NAMES - WEAK_LABEL_NAMES)
 
 
 def is_row(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
