@@ -44,7 +44,8 @@ def test_the_conclusion_comes_first_then_errors_then_the_next_command():
     assert lines[0] == f"{BANKING}/train.csv: 10,003 rows, text = text, label = label (77 labels), English"
     assert lines[1].startswith("✗ 26 rows of ")
     assert lines[1].endswith("test scores would be too high (--drop-leaks)")
-    assert "! 30 rows look mislabelled (metier check FILE --show label-errors)" in lines
+    shown = f"metier check {BANKING}/train.csv --test {BANKING}/test.csv --show label-errors"
+    assert f"! 30 rows look mislabelled ({shown})" in lines
     assert lines[-1] == f"next: metier train {BANKING}/train.csv --test {BANKING}/test.csv --drop-leaks"
     marks = [line[0] for line in lines[1:-1]]
     assert marks == sorted(marks, key="✗!·".index)

@@ -14,6 +14,7 @@ References
 """
 
 import itertools
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 
@@ -69,7 +70,7 @@ def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding
         positions_of(positions),
         rows.origin,
         examples_of(rows, positions, likelier=more_likely),
-        "metier check FILE --show label-errors",
+        shlex.join(["metier", "check", rows.origin, "--show", "label-errors"]),
         {"fraction": len(suspicious) / len(labelled)},
     )
 

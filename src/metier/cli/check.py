@@ -89,7 +89,8 @@ def check(
     offsets or that overlap, answers that are not in their passage, pairs with one text missing, conversations with
     two turns of one speaker in a row, outlier scores. The file is not changed.
 
-    Exit code 1 when something would make the scores wrong (✗), 0 otherwise.
+    Exit code 1 when something would make the scores wrong (✗), 0 otherwise. Rows without a label column are checked as
+    texts, with exit code 0; the next command asks for --label.
     """
     if show is not None:
         show = RENAMED_CHECKS.get(show, show)
@@ -110,7 +111,9 @@ def check(
         if value or name == "header"
         for word in _as_typed(name, value)
     ]
-    facts["next"] = with_language(_next(file, [*typed, *typed_roles(named)], facts))
+    typed += typed_roles(named)
+    _repeat_typed(file, typed, facts)
+    facts["next"] = with_language(_next(file, typed, facts))
     if show is not None:
         _show(show, audit.find(show), most=most, as_json=as_json)
     elif as_json:
@@ -142,6 +145,14 @@ def _as_typed(name: str, value: str | bool | tuple[str, ...] | None) -> list[str
     if value is True:
         return [flag]
     return [flag, ",".join(value) if isinstance(value, tuple) else str(value)]
+
+
+def _repeat_typed(file: str, typed: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """Let the commands that show the rows of a finding read the file as this one did."""
+    for finding in facts["findings"]:
+        if finding["remedy"].startswith("metier check "):
+            words = ["metier", "check", file, *typed, "--show", finding["check"]]
+            finding["remedy"] = with_language(shlex.join(words))
 
 
 def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
