@@ -14,6 +14,7 @@ from metier.bundles import ManifestFacts, load_bundle, seal
 from metier.classical import TfidfLinear
 from metier.cli import program
 from metier.cli.answered_files import rows_roughly
+from metier.cli.predict import _answered_by
 from metier.predictors.loading import read_settings
 
 LABELS = (
@@ -395,3 +396,11 @@ def test_a_fault_in_the_rows_of_stdin_names_standard_input(ask, monkeypatch, for
     }
     assert says[form] in told
     assert "/" not in told
+
+
+def test_one_model_answers_all_rows_and_several_their_shares():
+    facts = {"columns": ["label"], "rows": 4}
+    assert _answered_by(facts | {"answered_by": {"a.v1": 4}}).startswith("all 4 rows answered by a.v1; ")
+    assert _answered_by(facts | {"answered_by": {"a.v1": 3}}).startswith("3 rows answered by a.v1; ")
+    shares = _answered_by(facts | {"answered_by": {"a.v1": 3, "b.v1": 1}})
+    assert shares.startswith("answered 75.0 % of rows by a.v1, 25.0 % of rows by b.v1; ")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -244,16 +244,8 @@ def _print_facts(facts: dict[str, Any]) -> None:
     rows, spent = count(facts["rows"]), duration(facts["seconds"])
     told = {"file": facts["output"], "rows": rows, "time": spent, "rate": count(facts["rows_per_second"])}
     print_line(say("{file}: {rows} row(s|) in {time} ({rate} rows/s)", **told), file=file)
-    shares = [
-        say("{share} by {name}", share=percentage(rows / facts["rows"]), name=name)
-        for name, rows in facts["answered_by"].items()
-    ]
-    columns = say.listed(facts["columns"])
     if facts["rows"]:
-        print_line(
-            say("answered {shares}; new columns: {columns}", shares=say(", ").join(shares), columns=columns),
-            file=file,
-        )
+        print_line(_answered_by(facts), file=file)
     if facts.get("not_answered"):
         part = {"rows": count(facts["not_answered"]), "column": NOT_ANSWERED}
         print_line(say("not answered: {rows} row(s|); {column} says why", **part), file=file)
@@ -266,3 +258,19 @@ def _print_facts(facts: dict[str, Any]) -> None:
             say("for a person: {rows} row(s|) ({share}), where {column} is true", **part, column=REVIEW),
             file=file,
         )
+
+
+def _answered_by(facts: Mapping[str, Any]) -> str:
+    """Say which models answered how many of the rows; of one model no share, which would read like an accuracy."""
+    say, by = spoken(), facts["answered_by"]
+    columns, total = say.listed(facts["columns"]), facts["rows"]
+    if len(by) == 1:
+        (name, rows), *_ = by.items()
+        told = {"rows": count(rows), "name": name, "columns": columns}
+        if rows == total > 1:
+            return say("all {rows} row(s|) answered by {name}; new columns: {columns}", **told)
+        return say("{rows} row(s|) answered by {name}; new columns: {columns}", **told)
+    shares = [
+        say("{share} of rows by {name}", share=percentage(rows / total), name=name) for name, rows in by.items()
+    ]
+    return say("answered {shares}; new columns: {columns}", shares=say(", ").join(shares), columns=columns)
