@@ -8,6 +8,7 @@ import pytest
 
 from metier.report.headline import conclusion, why_not
 from metier.report.section import Page
+from metier.report.words import Words
 
 SMALL = json.loads((Path(__file__).parent / "small_report.json").read_text("utf-8"))
 LINEAR, MAJORITY = "tfidf_linear.v1", "majority.v1"
@@ -39,6 +40,14 @@ def choose(report, name, *, chance_worse):
     report["recommended"] = name
     report["decision"] |= {"best": LINEAR, "against_best": against}
     report["against"] = {LINEAR: against}
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"), [("en", "(adjusted p = 0.40)"), ("zh", "（校正后 p = 0.40）")]
+)
+def test_an_adjusted_p_says_so(report, language, expected):
+    choose(report, MAJORITY, chance_worse=0.001)
+    assert expected in " ".join(why_not(Page(report, Words(language))))
 
 
 def test_each_claim_names_its_rows_and_the_refit_is_told(report):
@@ -147,7 +156,7 @@ def test_one_line_on_the_cheaper_and_one_on_the_better(report):
     cheaper, better = why_not(Page(report))
     assert cheaper.startswith("Why not the cheaper majority.v1")
     assert "82.1 points worse on the test rows" in cheaper
-    assert "they show it (p < 0.001)" in cheaper
+    assert "they show it (adjusted p < 0.001)" in cheaper
     assert better == "Why not a better one? No other candidate has a better accuracy on the test rows."
 
 
@@ -156,7 +165,10 @@ def test_one_that_is_both_has_one_line(report):
     candidate(report, MAJORITY)["latency_ms"]["mean"] = 50.0
     (line,) = why_not(Page(report))
     assert line.startswith("Why not tfidf_linear.v1, which is cheaper")
-    assert "0.4 points better on the test rows [−0.3, +1.2], which do not show a difference (p = 0.40)" in line
+    assert (
+        "0.4 points better on the test rows [−0.3, +1.2], which do not show a difference (adjusted p = 0.40)"
+        in line
+    )
 
 
 def test_rows_that_one_did_not_answer_are_no_ground_for_a_figure(report):

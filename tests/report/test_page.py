@@ -637,7 +637,10 @@ def test_comparisons_name_the_better_one(banking):
     report["comparisons"] = [pair]
     text = read(report).text
     assert "two.v1 has a better macro-F1 than one.v1" in text
-    assert "−3.1 points [−5.0, −1.2], p < 0.001, 98 % chance that one.v1 is more than 1 point worse" in text
+    assert (
+        "−3.1 points [−5.0, −1.2], adjusted p < 0.001, 98 % chance that one.v1 is more than 1 point worse"
+        in text
+    )
 
 
 def test_the_page_is_the_same_from_json(banking):

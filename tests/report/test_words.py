@@ -171,3 +171,11 @@ def test_sentences_of_other_packages_are_recognised_by_their_templates(english, 
 def test_another_language_is_refused():
     with pytest.raises(ValueError, match="no language 'fr'; give one of en, zh"):
         render_report(SMALL, language="fr")
+
+
+def test_commands_of_the_chinese_page_answer_in_chinese():
+    html = render_report(SMALL, language="zh")
+    commands = re.findall(r"<code>(metier [^<]*)</code>", html)
+    assert len(commands) >= 2
+    assert all(command.endswith(" --lang zh") for command in commands)
+    assert "--lang" not in render_report(SMALL)

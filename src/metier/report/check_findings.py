@@ -34,12 +34,16 @@ def check_section(page: Page) -> dict[str, Any]:
                 "named": say(each["severity"]),
                 "mark": SEVERITIES[each["severity"]],
                 "sentence": say.told(each["sentence"]),
-                "remedy": say.told(each["remedy"]),
+                "remedy": _remedy(page, each["remedy"]),
                 "examples": [_example(page, example) for example in each["examples"]],
             }
             for each in ranked
         ],
     }
+
+
+def _remedy(page: Page, remedy: str) -> str:
+    return page.say.command(remedy) if remedy.startswith("metier ") else page.say.told(remedy)
 
 
 def _example(page: Page, example: Any) -> dict[str, str]:

@@ -63,7 +63,7 @@ def _evidence(page: Page, pair: Mapping[str, Any]) -> str:
     parts = [
         f"{page.say('{points} points', points=gap) if scale.is_fraction else gap} "
         f"[{scale.signed(pair['low'])}, {scale.signed(pair['high'])}]",
-        written.p_value(pair["p_value"]),
+        page.adjusted_p(pair["p_value"]),
     ]
     if pair.get("chance_worse") is not None and page.report.get("decision"):
         parts.append(

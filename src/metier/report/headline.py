@@ -205,7 +205,7 @@ def _verdict(page: Page, other: Mapping[str, Any]) -> str:
     values = {
         "gap": page.gap(abs(facts["difference"])),
         "bounds": page.difference_bounds(facts),
-        "p": written.p_value(facts["p_value"]),
+        "p": page.adjusted_p(facts["p_value"]),
         "own": own,
         "chosen": chosen,
     }

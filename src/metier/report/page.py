@@ -63,14 +63,15 @@ def _hash_of(script: str) -> str:
 
 def view_of(report: Mapping[str, Any], say: Words) -> dict[str, Any]:
     """Give everything the template names, ready to be written down."""
-    page = Page(report, say)
+    page, run = Page(report, say), shlex.quote(report["run"])
     shown = [(one, view) for one in SECTIONS if (view := one.view(page)) is not None]
     return {
         "split": say(page.split),
         "page_language": "zh-CN" if say.language == "zh" else say.language,
         "metric": page.metric,
         "language": report["data"]["language"] or "",
-        "run": shlex.quote(report["run"]),
+        "serve": say.command(f"metier serve {run}"),
+        "again": say.command(f"metier train --settings {run}/settings.yaml"),
         "format": report["format"],
         **head_of(page),
         "anchors": [(one.anchor, say(one.name)) for one, _ in shown],

@@ -96,6 +96,10 @@ class Page:
         """Write how far apart two figures of the metric that decides are: `0.7 points`."""
         return self.points(difference) if self.primary.is_fraction else f"{difference:.3g}"
 
+    def adjusted_p(self, value: float | None) -> str:
+        """Write a p-value that is adjusted for the number of candidates: `adjusted p = 0.84`."""
+        return self.say("adjusted {p}", p=written.p_value(value))
+
     def difference_bounds(self, difference: Mapping[str, float]) -> str:
         """Write the interval of how far the better of two is ahead: `[−0.4, +1.8]`."""
         sign = -1.0 if difference["difference"] < 0 else 1.0

@@ -60,6 +60,10 @@ class Words:
         """Give names one after another."""
         return ("、" if self.language == "zh" else ", ").join(map(str, names))
 
+    def command(self, command: str) -> str:
+        """Give a command to be typed next, which shall answer in this language; English goes without saying."""
+        return command if self.language == "en" else f"{command} --lang {self.language}"
+
     def told(self, sentence: str | None) -> str:
         """Give a sentence that was written in English elsewhere; as it is where no template fits."""
         if not sentence or self.language == "en":
