@@ -219,7 +219,7 @@ class TestChoice:
         monkeypatch.setattr(export, "quantize", lambda *_, **__: pytest.fail("INT8 was searched for in vain"))
         report, _ = choose(validation=(rows[0][:50], rows[1][:50]))
         assert report.chosen == "fp32"
-        assert report.rows == 50
+        assert (report.rows, report.rows_needed) == (50, 599)
         assert report.why.endswith("there are 50, and 599 are needed")
         assert set(report.size_bytes) == {"fp32"}
 

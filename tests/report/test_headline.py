@@ -50,6 +50,22 @@ def test_an_adjusted_p_says_so(report, language, expected):
     assert expected in " ".join(why_not(Page(report, Words(language))))
 
 
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "can be certified from 599 validation rows on, and there were 71; give more rows"),
+        ("zh", "至少要有 599 条验证样本才能证明它等价，这里只有 71 条"),
+    ],
+)
+def test_too_few_rows_to_certify_int8_are_told_with_the_remedy(report, language, expected):
+    said = " ".join(conclusion(Page(report, Words(language))))
+    assert "fp32" not in said
+    candidate(report, LINEAR)["facts"]["export"] = {"chosen": "fp32", "rows": 0, "rows_needed": 599}
+    assert expected in " ".join(conclusion(Page(report, Words(language))))
+    report["data"]["rows"]["validation"] = 599
+    assert "fp32" not in " ".join(conclusion(Page(report, Words(language))))
+
+
 def test_each_claim_names_its_rows_and_the_refit_is_told(report):
     text = said(report)
     assert (

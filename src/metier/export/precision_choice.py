@@ -52,6 +52,8 @@ class ExportReport:
         Of the processor that this was measured on; another one may say otherwise.
     rows : int
         Validation rows that both precisions answered.
+    rows_needed : int or None
+        Validation rows from which on INT8 could be proved equal, where there were too few of them.
     flips : int or None
         Rows that are correct under one and wrong under the other.
     equivalence : dict or None
@@ -69,6 +71,7 @@ class ExportReport:
     size_bytes: dict[str, int]
     instruction_sets: tuple[str, ...]
     rows: int = 0
+    rows_needed: int | None = None
     flips: int | None = None
     equivalence: dict[str, Any] | None = None
     disagreement: float | None = None
@@ -174,10 +177,10 @@ def choose_precision(
     if precision != "auto":
         return ExportReport(precision, f"{precision} was asked for", sizes, machine.instruction_sets)
     if check is None:
-        return ExportReport("fp32", _cannot_prove(0), sizes, machine.instruction_sets)
+        return _kept_unproved(0, sizes, machine.instruction_sets)
     n_rows = len(check.items)
     if not check.can_prove:
-        return ExportReport("fp32", _cannot_prove(n_rows), sizes, machine.instruction_sets, rows=n_rows)
+        return _kept_unproved(n_rows, sizes, machine.instruction_sets)
     correct = {
         kind: check.is_correct(build(path, kind, machine.cores).predict(check.items)).astype(np.int64)
         for kind, path in graphs.items()
@@ -213,6 +216,11 @@ def _without_labels(
         why = f"INT8 answers {differing} of {len(typical)} typical rows otherwise than fp32"
         return "fp32", why, differing / len(typical)
     return "int8", asked, differing / len(typical)
+
+
+def _kept_unproved(n_rows: int, sizes: dict[str, int], instruction_sets: tuple[str, ...]) -> ExportReport:
+    needed = fewest_to_prove_equal()
+    return ExportReport("fp32", _cannot_prove(n_rows), sizes, instruction_sets, rows=n_rows, rows_needed=needed)
 
 
 def _cannot_prove(n_rows: int) -> str:
