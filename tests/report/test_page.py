@@ -530,6 +530,27 @@ def with_facts(report: dict[str, Any], name: str, facts: dict[str, Any]) -> dict
     return report
 
 
+def test_epochs_are_a_table_and_facts_are_in_words(banking):
+    epochs = [
+        {"epoch": n, "loss": 1 / n, "accuracy": 0.8 + n / 100, "score": 0.8 + n / 100, "seconds": 3.0 * n}
+        for n in (1, 2)
+    ]
+    export = {"why": "fp32 was asked for", "size_bytes": {"fp32": 90_291_320}, "flips": None, "latency_ms": {}}
+    facts = {"epochs": epochs, "best_epoch": 2, "padding_fraction": 0.0492, "stopped_by": "plateau"}
+    text = squeezed(
+        read(with_facts(banking, "tfidf_linear.v1", facts | {"export": export, "x_y": [{"c1": 0.1}]})).text
+    )
+    assert all(
+        each in text for each in map(squeezed, ("Epochs", "1.0000", "0.8100", "2, kept", "0.5000", "0.8200"))
+    )
+    assert squeezed("why this precision fp32 was asked for") in text
+    assert squeezed("size of the model: fp32 90 MB") in text
+    assert squeezed("share of padding in the batches 4.9 %") in text
+    assert squeezed("why training ended no improvement") in text
+    assert squeezed("x y c1 0.1") in text
+    assert not any(each in text for each in ("{", "padding_fraction", "export."))
+
+
 def test_trials_of_a_search_are_a_table(banking):
     trials = [
         Trial(0, {}, 0, 1 / 3, 0.41, 2.0),

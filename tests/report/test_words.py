@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import metier
+from metier.report.fact_names import NAMES, VALUES
 from metier.report.page import render_report
 from metier.report.words import Words
 
@@ -171,6 +172,11 @@ def test_sentences_of_other_packages_are_recognised_by_their_templates(english, 
 def test_another_language_is_refused():
     with pytest.raises(ValueError, match="no language 'fr'; give one of en, zh"):
         render_report(SMALL, language="fr")
+
+
+def test_every_fact_in_words_has_its_chinese():
+    texts = {*NAMES.values(), *(word for words in VALUES.values() for word in words.values())}
+    assert sorted(texts - set(TABLE["page"])) == []
 
 
 def test_commands_of_the_chinese_page_answer_in_chinese():

@@ -208,6 +208,9 @@ def plain(value: Any, say: Callable[[str], str] = str) -> str:
     if isinstance(value, int):
         # A year or a seed needs no comma; a count of weights does.
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(item, say)}" for key, item in value.items()) or say("none")
     if isinstance(value, list | tuple):
-        return ", ".join(plain(item, say) for item in value) or say("none")
+        sign = "; " if any(isinstance(item, Mapping | list | tuple) for item in value) else ", "
+        return sign.join(plain(item, say) for item in value) or say("none")
     return str(value)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metier.report import numbers as written
+from metier.report.fact_names import facts_in_words
 from metier.report.section import Page
 from metier.report.trials import STANDS_FOR, tables_of
 
@@ -65,7 +66,7 @@ def _candidate(page: Page, candidate: Mapping[str, Any]) -> dict[str, Any]:
         (say("trained on"), page.rows_seen(candidate)),
         *figures,
         *flatten(candidate["params"], page),
-        *flatten(facts, page),
+        *facts_in_words(facts, page),
     ]
     return {"name": candidate["name"], "facts": rows, "tables": list(tables.values())}
 

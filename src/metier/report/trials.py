@@ -1,4 +1,4 @@
-"""What a candidate tried, as tables: trials of a search, ingredients of a soup."""
+"""What a candidate tried, as tables: epochs, trials of a search, ingredients of a soup."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,11 @@ from metier.report.section import Page
 RUNGS = ("a third of the rows, once", "all rows, once", "trained whole")
 
 # Which facts each table stands for.
-STANDS_FOR = {"trials": ("trials",), "ingredients": ("ingredients", "kept", "soup", "ensemble", "comparison")}
+STANDS_FOR = {
+    "trials": ("trials",),
+    "epochs": ("epochs",),
+    "ingredients": ("ingredients", "kept", "soup", "ensemble", "comparison"),
+}
 
 
 def tables_of(page: Page, facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -27,9 +31,33 @@ def tables_of(page: Page, facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]
         tables["trials"] = _searched(page, trials, facts.get("params") or {})
     elif trials and "reciprocal_rank" in trials[0]:
         tables["trials"] = _searches(page, trials)
+    epochs = facts.get("epochs")
+    if isinstance(epochs, list) and epochs and "loss" in epochs[0]:
+        tables["epochs"] = _epochs(page, epochs, facts.get("best_epoch"))
     if facts.get("ingredients"):
         tables["ingredients"] = _soup(page, facts)
     return tables
+
+
+def _epochs(page: Page, epochs: Sequence[Mapping[str, Any]], kept: int | None) -> dict[str, Any]:
+    """What each pass over the training rows gave; the score is the one that epochs are compared by."""
+    say = page.say
+    rows = [
+        [
+            written.plain(one["epoch"]) + (say(", kept") if one["epoch"] == kept else ""),
+            f"{one['loss']:.4f}",
+            f"{one['score']:.4f}" if one.get("score") is not None else written.NOTHING,
+            written.seconds(one.get("seconds")),
+        ]
+        for one in epochs
+    ]
+    columns = [
+        (say("epoch"), True),
+        (say("training loss"), True),
+        (say("validation"), True),
+        (say("time"), True),
+    ]
+    return {"title": say("Epochs"), "columns": columns, "rows": rows, "note": None}
 
 
 def _searched(page: Page, trials: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> dict[str, Any]:
