@@ -52,10 +52,23 @@ def check_regular(path: Path) -> None:
     _check_mode(path, path.stat().st_mode)
 
 
+def kind_of(path: Path) -> str | None:
+    """Say what is at a path that is no regular file: a folder, a named pipe, a socket, a device; None of any other."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    return None if stat.S_ISREG(mode) else _named(mode)
+
+
+def _named(mode: int) -> str:
+    return next((name for is_kind, name in KINDS if is_kind(mode)), "no regular file")
+
+
 def _check_mode(path: Path, mode: int) -> None:
     if stat.S_ISREG(mode):
         return
-    found = next((name for is_kind, name in KINDS if is_kind(mode)), "no regular file")
+    found = _named(mode)
     raise UnsafeFileError(
         f"{path} is {found}, and a run or a bundle holds regular files alone. It was not opened. "
         "Remove it, or get the folder again from its source."

@@ -86,7 +86,8 @@ def test_an_import_without_rows_says_what_was_left_out(doccano, tmp_path):
 def test_a_file_that_is_there_is_replaced_only_when_told(doccano, tmp_path):
     source, output = doccano(MARKED), tmp_path / "rows.jsonl"
     output.write_text("precious")
-    assert "already exists" in run(source, "--output", output, code=2).output
+    with pytest.raises(CallError, match="exists already"):
+        run(source, "--output", output)
     assert output.read_text() == "precious"
     run(source, "--output", output, "--overwrite")
     assert len(read(output)) == 1

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from metier.cli.label import label
 from metier.data import read
+from metier.errors import CallError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RULES = """
@@ -66,5 +67,6 @@ def test_a_higher_threshold_labels_fewer_rows_and_a_file_is_not_replaced(files):
     facts = [json.loads(run(rows, "--rules", rules, "--least", least, "--json").stdout) for least in (0, 0.9)]
     assert facts[1]["labelled"] < facts[0]["labelled"]
     out.write_text("kept")
-    assert "already exists" in run(rows, "--rules", rules, "--out", out, code=2).stderr
+    with pytest.raises(CallError, match="exists already"):
+        run(rows, "--rules", rules, "--out", out)
     assert out.read_text() == "kept"

@@ -172,6 +172,30 @@ def test_a_file_of_several_batches_loses_no_row(ask, tmp_path, unseen, monkeypat
     assert [row["id"] for row in found] == [row["id"] for row in unseen]
 
 
+@pytest.mark.parametrize(
+    "idle", [["--safe-csv"], ["--overwrite"], ["--format", "csv"], ["--no-header"], ["--role", "text=body"]]
+)
+def test_options_of_files_are_refused_where_texts_are_answered(ask, idle):
+    code, out, err = ask("my card", *idle)
+    flag = {"--no-header": "--header"}.get(idle[0], idle[0])
+    assert (code, out) == (2, "")
+    assert f"so {flag} would do nothing" in err
+
+
+def test_a_format_is_refused_where_no_file_is_a_pipe(ask, tmp_path, unseen):
+    source = write_csv(tmp_path / "in.csv", unseen)
+    assert "Leave --format out" in ask("--input", source, "--output", tmp_path / "o.csv", "--format", "csv")[2]
+
+
+@pytest.mark.parametrize("output", ["folder", "/dev/full"])
+def test_what_is_no_file_is_named_at_once(ask, tmp_path, unseen, output):
+    (tmp_path / "folder").mkdir()
+    source = write_csv(tmp_path / "in.csv", unseen)
+    code, _, err = ask("--input", source, "--output", output)
+    assert code == 2
+    assert f"{output} is {'a folder' if output == 'folder' else 'a device'}, not a file" in err
+
+
 def test_a_label_column_of_the_file_is_kept_beside_ours(ask, tmp_path, rows):
     source = write_csv(tmp_path / "in.csv", [{"text": text, "label": "as it was"} for text, _ in rows[::60]])
     output = tmp_path / "out.jsonl"

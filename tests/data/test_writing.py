@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import json
 import os
@@ -9,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from metier import storage
-from metier.data import open_writer, read
-from metier.data.writing import write_text
+from metier.data import open_writer, output_files, read
+from metier.data.output_files import write_text
 from metier.errors import CallError, DataError, InUseError, StorageError
 
 TABLE = pa.table({"text": ["a b", "c"], "probability": [0.5, 0.25]})
@@ -72,8 +73,25 @@ def test_one_process_at_a_time_writes_a_file(tmp_path):
         first.write(TABLE)
         with pytest.raises(InUseError, match=rf"{path} is in use by process {os.getpid()} on"):
             open_writer(path).__enter__()
+        with pytest.raises(InUseError):
+            write_text(path, "{}")
     assert list(read(path).texts) == ["a b", "c"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_file_that_came_while_another_process_held_it_stays(tmp_path, monkeypatch):
+    """Both processes found no file; the other one was done before this one held it."""
+    path = tmp_path / "out.csv"
+
+    @contextlib.contextmanager
+    def held_after_another(lock, *, what):
+        what.write_text("first")
+        yield
+
+    monkeypatch.setattr(output_files, "held", held_after_another)
+    with pytest.raises(CallError, match="exists already"):
+        open_writer(path, overwrite=False).__enter__()
+    assert path.read_text() == "first"
 
 
 def test_what_a_killed_writer_left_is_in_nobodys_way(tmp_path):
@@ -152,13 +170,15 @@ def test_nothing_written_is_an_empty_file(tmp_path):
     assert (tmp_path / "out.csv").read_bytes() == b""
 
 
-@pytest.mark.parametrize("name", ["pipe.csv", "folder.csv", ""])
-def test_what_is_no_file_is_not_replaced(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "found"), [("pipe.csv", "a named pipe"), ("folder.csv", "a folder"), ("", "a folder")]
+)
+def test_what_is_no_file_is_not_replaced(tmp_path, name, found):
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "folder.csv").mkdir()
     before = sorted(tmp_path.iterdir())
     path = tmp_path / name if name else Path()
-    with pytest.raises(CallError, match="not a file, and stays as it is"):
+    with pytest.raises(CallError, match=f"is {found}, not a file, and stays as it is"):
         write_text(path, "{}")
     if name:
         with pytest.raises(CallError, match="stays as it is"), open_writer(path) as writer:

@@ -67,7 +67,14 @@ class Wanted:
 
 
 def answer_file(
-    model: Bundle, source: Path, output: Path, *, columns: dict[str, Any], wanted: Wanted, form: str | None
+    model: Bundle,
+    source: Path,
+    output: Path,
+    *,
+    columns: dict[str, Any],
+    wanted: Wanted,
+    form: str | None,
+    overwrite: bool = True,
 ) -> dict[str, Any]:
     """Answer the rows of a file into another, either of them `-` for a pipe.
 
@@ -77,6 +84,8 @@ def answer_file(
         Columns by their role as the user states them, and how the file is read.
     form : {"csv", "tsv", "jsonl"} or None
         The format of pipes; None: seen by the first line.
+    overwrite : bool, default=True
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -85,7 +94,10 @@ def answer_file(
     """
     columns = columns | how_stdin_is_read(source, form, columns["delimiter"])
     with stdin_as_file(source, form) as read, file_for_stdout(output, like=read, form=form) as write:
-        return _answered_file(model, read, write, columns=columns, wanted=wanted, called=(source, output))
+        called = (source, output)
+        return _answered_file(
+            model, read, write, columns=columns, wanted=wanted, called=called, overwrite=overwrite
+        )
 
 
 def _answered_file(
@@ -96,6 +108,7 @@ def _answered_file(
     columns: dict[str, Any],
     wanted: Wanted,
     called: tuple[Path, Path],
+    overwrite: bool,
 ) -> dict[str, Any]:
     begin = functools.partial(with_columns, model.manifest.data.roles, functools.partial(_begun, source))
     if not PARSED_PARTS.isdisjoint(model.input_kind.parts):
@@ -114,7 +127,11 @@ def _answered_file(
             model,
             chain([first], batches),
             open_writer(
-                output, encoding=layout.encoding, delimiter=layout.delimiter, safe_cells=wanted.safe_csv
+                output,
+                encoding=layout.encoding,
+                delimiter=layout.delimiter,
+                safe_cells=wanted.safe_csv,
+                overwrite=overwrite,
             ),
             wanted=wanted,
             total=rows_roughly(source),

@@ -1,6 +1,7 @@
 """`metier evaluate`: how well a trained model answers other labelled rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from metier.cli.console import (
     print_whole,
     progress_console,
 )
-from metier.cli.pipes import PIPE, how_stdin_is_read, stdin_as_file
+from metier.cli.pipes import PIPE, check_format_is_of_pipe, how_stdin_is_read, stdin_as_file
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
 from metier.cli.speech import lang_option, spoken
-from metier.data.writing import check_replaceable, write_text
+from metier.data.output_files import check_output, text_output
 from metier.errors import CallError
 from metier.evaluation.measure_table import metric_name
 from metier.machine import usable_cores
@@ -88,17 +89,17 @@ def evaluate(
     """
     if output == PIPE and as_json:
         raise click.UsageError("--output - and --json would both write to stdout; leave out one of them.")
+    check_format_is_of_pipe(form, file)
+    if output in (None, PIPE) and overwrite:
+        raise click.UsageError("--overwrite is for the file of --output, and none is named. Leave it out.")
     if output not in (None, PIPE):
         _check_output(output, file, overwrite=overwrite)
     model = load_bundle(resolve_bundle(bundle), threads=threads or usable_cores())
     how |= named_roles(roles) | how_stdin_is_read(file, form, how["delimiter"])
-    with stdin_as_file(file, form) as source, ProgressLines() as listener:
-        found = measured(model, source, drop_without_label=drop_unlabelled, listener=listener, **how)
-    text = printable_json(found.facts, indent=1) + "\n"
-    if output == PIPE:
-        print_line(text, end="")
-    elif output is not None:
-        write_text(output, text)
+    with _writer(output, overwrite=overwrite) as write:
+        with stdin_as_file(file, form) as source, ProgressLines() as listener:
+            found = measured(model, source, drop_without_label=drop_unlabelled, listener=listener, **how)
+        write(printable_json(found.facts, indent=1) + "\n")
     if as_json:
         print_json(found.facts)
         return
@@ -108,11 +109,18 @@ def evaluate(
         progress_console().print(Text(spoken()("all figures are in {file}", file=output)), soft_wrap=True)
 
 
+def _writer(output: Path | None, *, overwrite: bool) -> AbstractContextManager[Callable[[str], None]]:
+    """Give what writes the figures; a file is held while they are measured."""
+    if output is None:
+        return nullcontext(lambda text: None)
+    if output == PIPE:
+        return nullcontext(lambda text: print_line(text, end=""))
+    return text_output(output, overwrite=overwrite)
+
+
 def _check_output(output: Path, file: Path, *, overwrite: bool) -> None:
     """Check before the rows are answered what can be known of where the figures go."""
-    if output.exists() and not overwrite:
-        raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
-    check_replaceable(output)
+    check_output(output, overwrite=overwrite)
     if output.exists() and file.exists() and output.samefile(file):
         raise CallError(f"--output would replace {file}, whose rows are measured. Name another file.")
     if not output.parent.is_dir():

@@ -17,6 +17,7 @@ from metier.data.columns.value_faults import FaultError
 from metier.data.formats.data_file import FORMATS as ENDINGS
 from metier.data.importers import FORMATS, Imported, Tally, import_rows
 from metier.data.importers.choosing import AUTO
+from metier.data.output_files import check_output
 from metier.data.writing import open_writer
 from metier.errors import DataError, EmptyDataError
 
@@ -61,21 +62,20 @@ def import_file(
     FILE is an export of Label Studio or doccano, spaCy's DocBin, Rasa's NLU YAML, alpaca or sharegpt JSON as
     LLaMA-Factory reads it, or the folder of a Hugging Face data set. What is left out is counted and reported.
     """
-    if output.exists() and not overwrite:
-        raise click.UsageError(f"{output} already exists. Name another file, or replace it with --overwrite.")
+    check_output(output, overwrite=overwrite)
     if output.exists() and source.exists() and source.samefile(output):
         raise click.UsageError("--output would replace the file that is imported. Name another file.")
     imported = import_rows(source, format=named, text=text)
-    tally = _write(imported, source, output)
+    tally = _write(imported, source, output, overwrite=overwrite)
     facts = _facts(source, output, imported, tally)
     print_json(facts) if as_json else _print(facts)
 
 
-def _write(imported: Imported, source: Path, output: Path) -> Tally:
+def _write(imported: Imported, source: Path, output: Path, *, overwrite: bool) -> Tally:
     tally = Tally()
     suffix = next((end.lower() for end in reversed(output.suffixes) if end.lower() != ".gz"), "")
     is_conll = ENDINGS.get(suffix) == "CoNLL"
-    with open_writer(output) as writer:
+    with open_writer(output, overwrite=overwrite) as writer:
         for table in imported.tables:
             if is_conll:
                 _check_spans(table, source, tally.rows)

@@ -16,6 +16,7 @@ from metier.cli.console import answer_console, count, percentage, print_json
 from metier.cli.shares import Share
 from metier.cli.speech import lang_option, spoken, with_language
 from metier.data import Rows, open_writer, read
+from metier.data.output_files import check_output
 from metier.data.weak_labels import (
     LabelModel,
     Votes,
@@ -82,8 +83,8 @@ def label(
     from their agreement, without true labels, and combines the votes into one label and its probability. Rows that no
     rule covers stay unlabelled: metier train --drop-unlabelled removes them.
     """
-    if out is not None and out.exists() and not overwrite:
-        raise click.UsageError(f"{out} already exists. Name another file, or replace it with --overwrite.")
+    if out is not None:
+        check_output(out, overwrite=overwrite)
     known = read_rules(rules)
     rows = read(file, text=text, label=label)
     votes = apply_rules(known, list(rows.texts))
@@ -93,7 +94,8 @@ def label(
     facts = describe_votes(votes, estimated=model.accuracy_.tolist(), truth=truth)
     labelled = votes.is_covered & (probabilities.max(axis=1) >= least)
     if out is not None:
-        _write(rows, votes, probabilities, labelled, out)
+        with open_writer(out, overwrite=overwrite) as writer:
+            writer.write(_labelled_table(rows, votes, probabilities, labelled))
     best = [votes.labels[code] for code in probabilities.argmax(axis=1)]
     answered = [label if known else None for label, known in zip(best, labelled.tolist(), strict=True)]
     found = {
@@ -106,7 +108,8 @@ def label(
     print_json(found) if as_json else _print(found, has_truth=truth is not None)
 
 
-def _write(rows: Rows, votes: Votes, probabilities: np.ndarray, labelled: np.ndarray, out: Path) -> None:
+def _labelled_table(rows: Rows, votes: Votes, probabilities: np.ndarray, labelled: np.ndarray) -> pa.Table:
+    """Give the rows with their labels and how probable these are."""
     best = probabilities.argmax(axis=1)
     table = rows.table
     columns: Mapping[str, list[Any]] = {
@@ -121,8 +124,7 @@ def _write(rows: Rows, votes: Votes, probabilities: np.ndarray, labelled: np.nda
     for name, values in columns.items():
         kept = [column for column in table.column_names if column != name]
         table = table.select(kept).append_column(name, pa.array(values))
-    with open_writer(out) as writer:
-        writer.write(table)
+    return table
 
 
 def _facts(

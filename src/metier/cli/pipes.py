@@ -12,7 +12,7 @@ from typing import Any
 from metier.cli.speech import spoken
 from metier.data.formats.csv import find_layout
 from metier.data.formats.data_file import FORMATS, recognise
-from metier.errors import EmptyDataError
+from metier.errors import CallError, EmptyDataError
 
 PIPE = Path("-")
 HEAD_BYTES = 64_000
@@ -50,6 +50,18 @@ def how_stdin_is_read(source: Path, form: str | None, delimiter: str | None) -> 
         return {}
     stated = "\t" if form == "tsv" else None
     return {"origin": spoken()("standard input"), "delimiter": delimiter or stated}
+
+
+def check_format_is_of_pipe(form: str | None, *files: Path | None) -> None:
+    """Refuse --format where no file is `-`: any other has its format by its name.
+
+    Raises
+    ------
+    CallError
+        If it is given all the same.
+    """
+    if form is not None and any(files) and PIPE not in files:
+        raise CallError("--format is for - alone, and a file has its format by its ending. Leave --format out.")
 
 
 def _format_of(head: bytes) -> str:

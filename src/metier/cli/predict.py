@@ -14,10 +14,11 @@ from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidat
 from metier.cli.answered_files import NOT_ANSWERED, REVIEW, Wanted, answer_file
 from metier.cli.commands import HELP
 from metier.cli.console import count, duration, percentage, print_json, print_line
-from metier.cli.pipes import PIPE
+from metier.cli.pipes import PIPE, check_format_is_of_pipe
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
 from metier.cli.shares import Share
 from metier.cli.speech import lang_option, spoken
+from metier.data.output_files import check_output
 from metier.errors import CallError, DataError
 from metier.machine import usable_cores
 from metier.tasks.answers import AnswerKind
@@ -113,16 +114,23 @@ def predict(  # One parameter an option, as click hands them over.
     the others are answered, and the exit code stays 0.
     """
     _check_call(texts, source, output, stream=stream)
+    if source is None:
+        of_files = {"--text": text, "--role": roles or None, "--format": form, **_as_flags(how)}
+        of_files |= {"--safe-csv": safe_csv or None, "--overwrite": overwrite or None}
+        _check_heeded(of_files)
+    check_format_is_of_pipe(form, source, output)
     if output == PIPE and as_json:
         raise click.UsageError("--output - and --json would both write to stdout; leave out one of them.")
-    if output not in (None, PIPE) and output.exists() and not overwrite:
-        raise CallError(f"{output} exists already. Add --overwrite, or name another file with --output.")
+    if output not in (None, PIPE):
+        check_output(output, overwrite=overwrite)
     folder = resolve_bundle(bundle) if candidate is None else resolve_candidate(bundle, candidate)
     model = load_bundle(folder, threads=threads or (usable_cores() if source else 1))
     wanted = Wanted(top, _checked(min_confidence, model), safe_csv)
     if source is not None and output is not None:
         columns = how | named_roles(roles) | ({"text": text} if text else {})
-        facts = answer_file(model, source, output, columns=columns, wanted=wanted, form=form)
+        facts = answer_file(
+            model, source, output, columns=columns, wanted=wanted, form=form, overwrite=overwrite
+        )
         print_json(facts) if as_json else _print_facts(facts)
         return
     for batch in _batches_of_stdin() if texts == ("-",) else [list(texts)]:
@@ -163,6 +171,20 @@ def _check_call(texts: Sequence[str], source: Path | None, output: Path | None, 
         )
     if PIPE not in (source, output) and source.exists() and output.exists() and source.samefile(output):
         raise click.UsageError("--output would replace the file that --input reads. Name another file.")
+
+
+def _as_flags(how: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"--{name}": value for name, value in how.items()}
+
+
+def _check_heeded(of_files: Mapping[str, Any]) -> None:
+    """Refuse options of files where texts are answered; None: not given."""
+    idle = [flag for flag, value in of_files.items() if value is not None]
+    if idle:
+        raise click.UsageError(
+            f"Texts are answered here, so {', '.join(idle)} would do nothing. Leave that out, or give --input and "
+            "--output."
+        )
 
 
 def _items(texts: Sequence[str], kind: InputKind) -> list[Any]:

@@ -6,7 +6,7 @@ import click
 
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console
-from metier.data.writing import write_text
+from metier.data.output_files import write_text
 from metier.report.page import render_report
 from metier.report.words import LANGUAGES
 from metier.selection.finished_run import Run

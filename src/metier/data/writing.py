@@ -2,15 +2,14 @@
 
 import contextlib
 import csv
-import errno
+import functools
 import gzip
 import io
 import json
 import os
 import re
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
@@ -22,9 +21,9 @@ from metier.data.formats.batches import as_string, given_values
 from metier.data.formats.conll_lines import conll_lines
 from metier.data.formats.data_file import FORMATS
 from metier.data.formats.excel import ExcelSheet
-from metier.errors import CallError, DataError, StorageError
-from metier.file_locks import held
-from metier.storage import partial_file, sweep
+from metier.data.output_files import held_output, output_errors
+from metier.errors import CallError, DataError
+from metier.storage import partial_file
 
 # The full-width signs too: spreadsheets set to Chinese or Japanese may read them as the others.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -43,9 +42,10 @@ class TableWriter:
     removed and an existing file is unchanged. One process at a time writes a file.
     """
 
-    def __init__(self, path: Path, build: Callable[[Path, pa.Schema], _Form]):
+    def __init__(self, path: Path, build: Callable[[Path, pa.Schema], _Form], *, overwrite: bool):
         self.path = path
         self._build = build
+        self._overwrite = overwrite
         self._form: _Form | None = None
         self._open = contextlib.ExitStack()
 
@@ -55,17 +55,14 @@ class TableWriter:
         Raises
         ------
         CallError
-            If something else than a file is at the path.
+            If something else than a file is at the path, or a file that must stay.
         InUseError
             If another process writes the file.
         StorageError
             If the folder is missing or read-only.
         """
-        check_replaceable(self.path)
         with self._storage_errors(), contextlib.ExitStack() as opened:
-            lock = self.path.with_name(f".{self.path.name}.lock")
-            opened.enter_context(held(lock, what=self.path))
-            sweep(self.path.parent, of=self.path)
+            opened.enter_context(held_output(self.path, overwrite=self._overwrite))
             self._partial = opened.enter_context(partial_file(self.path))
             self._open = opened.pop_all()
         return self
@@ -107,62 +104,8 @@ class TableWriter:
         if form is not None:
             form.close()
 
-    @contextlib.contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if isinstance(error, StorageError):
-                raise
-            raise StorageError(
-                f"Could not write {self.path}: {_why_refused(error, self.path.parent)}"
-            ) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, beside and then renamed.
-
-    Raises
-    ------
-    CallError
-        If something else than a file is at the path.
-    StorageError
-        If the write fails; no partial file is left.
-    """
-    check_replaceable(path)
-    try:
-        sweep(path.parent, of=path)
-        with partial_file(path) as partial:
-            # What a file name holds may be no text.
-            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise StorageError(f"Could not write {path}: {_why_refused(error, path.parent)}") from error
-
-
-def check_replaceable(path: Path) -> None:
-    """Check that a rename over a path would replace a file or nothing: over a device, it would end the device.
-
-    Raises
-    ------
-    CallError
-        If there is a folder, a device or a pipe, or if the path has no name.
-    """
-    if path.name and (path.is_file() or not path.exists()):
-        return
-    found = "a folder" if path.is_dir() else "a device or a pipe"
-    raise CallError(f"{path} is {found}, not a file, and stays as it is. Name a file to write.")
-
-
-def _why_refused(error: OSError, folder: Path) -> str:
-    """Say why a file cannot be written, and the cure of that."""
-    if error.errno == errno.ENOSPC:
-        return "the disk is full. No partial file is left. Free some space, or write to another folder."
-    if folder.exists() and not folder.is_dir():
-        return f"{folder} is a file. Name a file in a folder."
-    if not folder.exists():
-        return f"there is no folder {folder}. Make it (mkdir -p {shlex.quote(str(folder))}), or name another."
-    reason = error.strerror or str(error)
-    return f"{reason}. No partial file is left. Check the folder's permissions, or write to another folder."
+    def _storage_errors(self) -> contextlib.AbstractContextManager[None]:
+        return output_errors(self.path)
 
 
 def open_writer(
@@ -173,6 +116,7 @@ def open_writer(
     encoding: str = "utf-8",
     delimiter: str | None = None,
     safe_cells: bool = False,
+    overwrite: bool = True,
 ) -> TableWriter:
     """Open a file to write rows to, in the format of its suffix. Use it with `with`.
 
@@ -191,6 +135,8 @@ def open_writer(
     safe_cells : bool, default=False
         Of CSV and TSV: put an apostrophe before texts that a spreadsheet would take for formulas. In Excel a text is
         always written as a text.
+    overwrite : bool, default=True
+        Whether a file that is at the path may be replaced.
 
     Raises
     ------
@@ -206,19 +152,18 @@ def open_writer(
         raise CallError(
             f"Only spreadsheets take cells for formulas, and {path} is not for them. Leave --safe-csv out, or write CSV."
         )
+    writer = functools.partial(TableWriter, path, overwrite=overwrite)
     if kind == "Parquet" and not gzipped:
-        return TableWriter(path, _Parquet)
+        return writer(_Parquet)
     if kind in ("CSV", "TSV"):
         sign = delimiter or ("," if kind == "CSV" else "\t")
-        return TableWriter(
-            path, lambda partial, schema: _Csv(partial, schema, gzipped, sign, encoding, safe_cells)
-        )
+        return writer(lambda partial, schema: _Csv(partial, schema, gzipped, sign, encoding, safe_cells))
     if kind == "JSON lines":
-        return TableWriter(path, lambda partial, schema: _JsonLines(partial, schema, gzipped))
+        return writer(lambda partial, schema: _JsonLines(partial, schema, gzipped))
     if kind == "Excel" and not gzipped:
-        return TableWriter(path, _Excel)
+        return writer(_Excel)
     if kind == "CoNLL":
-        return TableWriter(path, lambda partial, schema: _Conll(partial, schema, gzipped, text, spans))
+        return writer(lambda partial, schema: _Conll(partial, schema, gzipped, text, spans))
     raise CallError(
         f"{path} does not end in a format that can be written. "
         "End it in .csv, .tsv, .jsonl, .conll, .parquet or .xlsx; add .gz to the first four to compress."
