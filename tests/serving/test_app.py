@@ -1,4 +1,5 @@
 import contextlib
+import gzip
 import hashlib
 import json
 import re
@@ -86,6 +87,14 @@ def test_a_wrong_request_gets_an_error_with_what_was_found(client, body, status,
     error = error_of(client.post("/v1/predict", content=body), status, code)
     assert says in error["message"]
     assert error.get("field") == field
+
+
+def test_a_compressed_body_is_refused_by_its_encoding(client):
+    body = gzip.compress(b'{"text": "card"}')
+    answer = client.post("/v1/predict", content=body, headers={"Content-Encoding": "gzip"})
+    assert "Send the body uncompressed" in error_of(answer, 415, "encoded_body")["message"]
+    plain = client.post("/v1/predict", json={"text": "card"}, headers={"Content-Encoding": "identity"})
+    assert plain.status_code == 200
 
 
 def test_unknown_paths_and_methods(client):
@@ -277,7 +286,7 @@ def test_openapi_documents_the_body_and_every_refusal(client):
     asked = schema["paths"]["/v1/predict"]["post"]
     body = asked["requestBody"]["content"]["application/json"]
     assert set(body["schema"]["properties"]) == {"text", "texts", "rows", "top", "stream"}
-    assert set(asked["responses"]) == {"200", "400", "408", "413", "422", "500", "503"}
+    assert set(asked["responses"]) == {"200", "400", "408", "413", "415", "422", "500", "503"}
     for operations in schema["paths"].values():
         for operation in operations.values():
             assert " " in operation["summary"]  # A sentence, not the name of a function.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from metier.errors import quoted
 from metier.serving.refusals import RETRY_AFTER, RefusalError, stopping
 from metier.serving.settings import ServingSettings
 
@@ -61,7 +62,7 @@ class Bodies:
         Raises
         ------
         RefusalError
-            If it is too large (413), does not come in time (408), or finds no room (503).
+            If it is too large (413), compressed (415), does not come in time (408), or finds no room (503).
         ClientDisconnect
             If the caller hangs up before its end.
         """
@@ -74,6 +75,8 @@ class Bodies:
             found = await self._receive(request, reading)
             if found > limit:
                 raise _too_large(found, limit, goes_on=found > PATIENCE * limit)
+            if _is_encoded(encoding := request.headers.get("content-encoding", "")):
+                raise _compressed(encoding)
             yield reading.take()
         finally:
             self._release(reading)
@@ -132,6 +135,16 @@ def _now() -> float:
 def _too_large(found: int, limit: int, *, goes_on: bool = True) -> RefusalError:
     message = f"The body has {found:,} bytes or more; {limit:,} are allowed. Send fewer texts in one request."
     return RefusalError(413, "body_too_large", message, headers=CLOSE if goes_on else {})
+
+
+def _is_encoded(encoding: str) -> bool:
+    """Whether a Content-Encoding says that a body is not as it is meant."""
+    return encoding.strip().lower() not in ("", "identity")
+
+
+def _compressed(encoding: str) -> RefusalError:
+    message = f"The body has the Content-Encoding {quoted(encoding)}, and none is decoded. Send the body uncompressed."
+    return RefusalError(415, "encoded_body", message, headers={"Accept-Encoding": "identity"})
 
 
 def _too_slow(seconds: int) -> RefusalError:

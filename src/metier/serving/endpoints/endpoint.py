@@ -17,6 +17,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "The body is not JSON."},
     408: {"model": ErrorAnswer, "description": "The body did not come in time."},
     413: {"model": ErrorAnswer, "description": "More than the service takes in one request."},
+    415: {"model": ErrorAnswer, "description": "The body is compressed."},
     422: {"model": ErrorAnswer, "description": "A field is missing, unknown or of the wrong type."},
     500: {"model": ErrorAnswer, "description": "Our fault."},
     503: {
