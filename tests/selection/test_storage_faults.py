@@ -13,7 +13,7 @@ import pytest
 import metier
 from metier.classical import TfidfLinear
 from metier.errors import CallError, InUseError, StorageError
-from metier.runs.run_folder import RunFolder
+from metier.runs.run_folder import Entry, RunFolder
 from metier.selection.execution.sealing import seal_candidates
 
 NAMES = ["majority", "tfidf_linear"]
@@ -125,6 +125,45 @@ def test_a_kill_while_sealing_is_recovered_from(rows, undisturbed, tmp_path, mon
     resumed = metier.train(resume=tmp_path / "run")
     same_answers(resumed, undisturbed)
     resumed.candidate("tfidf_linear.v1").predict(["my card"])
+
+
+def test_a_candidate_whose_export_was_damaged_meanwhile_is_trained_again(
+    rows, undisturbed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("metier.selection.conduct.seal_candidates", _stop)
+    names = {"candidates": [*NAMES, "average"]}
+    with pytest.raises(metier.errors.InterruptedRunError):
+        train(rows, tmp_path / "run", **names)
+    monkeypatch.undo()
+    run = RunFolder.open(tmp_path / "run")
+    weights = run.candidate("tfidf_linear.v1") / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    said = []
+    resumed = metier.train(resume=run.path, listener=lambda progress: said.append(progress.what))
+    told = "tfidf_linear.v1: weights.safetensors of its export is damaged, so it is made again"
+    assert told in said
+    assert "majority.v1: training" not in said
+    assert told in (run.path / "train.log").read_text("utf-8")
+    assert resumed.candidate("tfidf_linear.v1").predict(["my card"])
+
+
+def test_an_ensemble_whose_export_was_damaged_is_written_again_as_it_was(tmp_path):
+    run = RunFolder.create(tmp_path / "run", name="rows")
+    for name, members in {"one.v1": [], "both.v1": ["one.v1"]}.items():
+        run.candidate(name).mkdir()
+        (run.candidate(name) / "predictor.json").write_text("{}")
+        run.save_entry(Entry(name, members=members))
+    assert run.forget_damaged() == []
+    (run.candidate("both.v1") / "predictor.json").unlink()
+    [told] = run.forget_damaged()
+    assert told.startswith("both.v1: predictor.json of its export is damaged")
+    assert run.entry("both.v1").members == ["one.v1"]
+    assert not run.candidate("both.v1").exists()
+    assert run.forget_damaged() == [told]  # Until it is written.
+
+
+def _stop(comparison, report):
+    raise KeyboardInterrupt
 
 
 def test_a_folder_in_which_nothing_was_begun_may_be_begun(rows, tmp_path):

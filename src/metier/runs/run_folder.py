@@ -32,6 +32,7 @@ LOCK_FILE = ".lock"  # Held by the process that works on the run.
 REMEDY = "Free some space."
 # How names begin and end of what is not whole yet, among the candidates and answers of a run.
 BEGINNINGS, ENDINGS = (".export-", ".members-"), (PARTIAL, ".job")
+FILES = "files"  # Of an entry as it is stored: the sizes of its export's files.
 TRUTH = "truth"  # What the rows should be answered with; stored as a candidate's answers are.
 
 
@@ -244,13 +245,36 @@ class RunFolder:
 
     def entry(self, name: str) -> Entry | None:
         """What is known of a finished candidate; None while it is not finished."""
-        path = self.path / "answers" / f"{name}.json"
-        return Entry(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        facts = self.read_json(_entry_file(name))
+        return None if facts is None else Entry(**{key: facts[key] for key in facts if key != FILES})
 
     def save_entry(self, entry: Entry) -> None:
-        """Mark a candidate as finished."""
-        self.write_json(Path("answers") / f"{entry.name}.json", asdict(entry))
+        """Mark a candidate as finished, and keep how long the files of its export are."""
+        facts = asdict(entry) | {FILES: _sizes(self.candidate(entry.name))}
+        self.write_json(_entry_file(entry.name), facts)
         shutil.rmtree(old_of(self.candidate(entry.name)), ignore_errors=True)
+
+    def forget_damaged(self) -> list[str]:
+        """Forget finished candidates whose export lacks a file or a part of one, so that they are trained again.
+
+        An ensemble keeps its entry: only its export is to be written again. The run is held.
+
+        Returns
+        -------
+        list of str
+            What is damaged of each, in a sentence.
+        """
+        told = []
+        for name in sorted(path.stem for path in (self.path / "answers").glob("*.json")):
+            facts = self.read_json(_entry_file(name)) or {}
+            found = _sizes(self.candidate(name))
+            damaged = [file for file, size in facts.get(FILES, {}).items() if found.get(file) != size]
+            if damaged:
+                if not facts["members"]:
+                    (self.path / _entry_file(name)).unlink()
+                shutil.rmtree(self.candidate(name), ignore_errors=True)
+                told.append(f"{name}: {damaged[0]} of its export is damaged, so it is made again")
+        return told
 
     def answers(self, name: str, split: str) -> StoredAnswers:
         """What a candidate answered to the rows of a split."""
@@ -331,6 +355,16 @@ class RunFolder:
         (folder / SETTINGS_FILE).unlink()
 
 
+def _entry_file(name: str) -> Path:
+    return Path("answers") / f"{name}.json"
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Give how many bytes each file below a folder has, by its path from there."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
 def _is_unbegun(path: Path) -> bool:
     """Whether a folder holds no more than what is made before anything of a run is written."""
     names = {one.name for one in path.iterdir() if not _is_unfinished(one.name, ours=False)}
@@ -362,7 +396,8 @@ def _free(path: Path) -> Path:
 
 def is_run_folder(path: Path) -> bool:
     """Whether a folder is a run: a settings file alone may be anybody's."""
-    return (path / SETTINGS_FILE).is_file() and all((path / part).is_dir() for part in PARTS)
+    settings = path / SETTINGS_FILE  # A pipe in its place is a damaged run, and not none.
+    return settings.exists() and not settings.is_dir() and all((path / part).is_dir() for part in PARTS)
 
 
 def plain(value: Any) -> Any:

@@ -227,7 +227,10 @@ class Comparison:
             builder = ensemble_builder(name)
             check_builder(name, builder)
             self.builders[name] = builder
-            return builder.build(self)
+            entry = builder.build(self)
+            if entry.members and not self.run.candidate(name).exists():
+                builder.write(self)  # It was damaged, and forgotten when the run was resumed.
+            return entry
 
         with self.clock.phase(name):
             return self._guarded(name, build)

@@ -90,6 +90,9 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     listener = begun.clock.watching(followed(begun.listener, trackers))
     check_same_rows(run, begun.prepared)
     _go_on(begun.clock, run)
+    for damaged in run.forget_damaged():
+        run.log(damaged)
+        listener(Progress(damaged, 1, 1, unit=""))
     builder = CandidateBuilder(run, settings, decisions, begun.prepared.unlabelled)
     comparison = Comparison(run, builder, splits.train, splits.validation, begun.clock, listener)
     comparison.n_test = len(splits.test)
