@@ -136,6 +136,15 @@ def test_a_run_that_holds_a_pipe_does_not_hide_other_runs(ask):
     assert "runs/zh" in shown
 
 
+def test_an_unfinished_run_whose_settings_are_a_pipe_is_listed_as_damaged(ask):
+    Path("runs/stopped/settings.yaml").unlink()
+    os.mkfifo("runs/stopped/settings.yaml")
+    shown = ask("runs", "list")
+    assert "runs/stopped/settings.yaml is a named pipe" in shown
+    assert "runs/zh" in shown
+    assert "is a named pipe" in ask("runs", "show", "runs/stopped", code=1)
+
+
 @pytest.mark.parametrize("content", ["", '{"task": "cl', "{}", "[]"])
 def test_a_damaged_report_is_told_and_does_not_hide_other_runs(ask, content):
     Path("runs/en/report.json").write_text(content)
@@ -144,8 +153,9 @@ def test_a_damaged_report_is_told_and_does_not_hide_other_runs(ask, content):
     told = "runs/en/report.json is damaged"
     assert "damaged report" in ask("runs", "list")
     assert f"{told}: " in ask("runs", "list")
-    assert "Remove that file" in ask("runs", "show", "runs/en")
+    assert "Remove that file" in ask("runs", "show", "runs/en", code=1)
     assert told in ask("report", "runs/en", code=1)
+    ask("runs", "show", "runs/en", "--json", code=1)
     assert told in ask("runs", "compare", "runs/zh", "runs/en", code=1)
     assert told in ask("train", "--resume", "runs/en", code=1)
 

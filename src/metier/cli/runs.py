@@ -21,7 +21,7 @@ from metier.cli.console import (
 )
 from metier.cli.speech import lang_option, spoken, with_language
 from metier.cli.train import print_report
-from metier.errors import CallError
+from metier.errors import BundleError, CallError
 from metier.evaluation.comparison import A_IS_BETTER
 from metier.evaluation.measure_table import metric_name
 from metier.runs.run_list import RUNS, RunFacts, find_runs, known_run, remove_run, run_facts
@@ -124,17 +124,20 @@ def _facts(run: RunFacts) -> dict[str, Any]:
 @json_option
 @lang_option()
 @click.option("--verbose", is_flag=True, help="Also print why each other candidate was not chosen.")
-def show(run: Path, as_json: bool, lang: str | None, verbose: bool) -> None:
-    """Show what `metier train` printed at the end of a run."""
+@click.pass_context
+def show(context: click.Context, /, *, run: Path, as_json: bool, lang: str | None, verbose: bool) -> None:
+    """Show what `metier train` printed at the end of a run.
+
+    Exit code 1 when its report is damaged.
+    """
     found = run_facts(run)
     if found.report is None:
         if as_json:
             print_json(_facts(found))
-            return
-        console, say = answer_console(), spoken()
+            context.exit(0 if found.damage is None else BundleError.exit_code)
         if found.damage is not None:
-            console.print(Text(say.translated(found.damage)), soft_wrap=True)
-            return
+            raise BundleError(found.damage)
+        console, say = answer_console(), spoken()
         done = say.listed(found.done) or say("none yet")
         unfinished = say("{run} is unfinished; candidates done: {done}", run=found.path, done=done)
         console.print(Text(unfinished), soft_wrap=True)
