@@ -168,6 +168,14 @@ def test_the_environment_names_a_language_as_lang_does(monkeypatch, value, langu
     assert found == [language]
 
 
+def test_a_language_that_is_not_spoken_is_said_once(told, monkeypatch):
+    monkeypatch.setenv("METIER_LANG", "de")
+    assert told("methods").count("METIER_LANG=de is not known (en, zh); English is used\n") == 1
+    assert "is not known" not in told("methods", "--lang", "zh")
+    monkeypatch.setenv("METIER_LANG", "zh.UTF-8")
+    assert "is not known" not in told("methods")
+
+
 def test_outside_a_command_it_is_english():
     assert spoken().language == "en"
     assert spoken("zh").told("encoder.v1: fine-tuning") == "encoder.v1：微调"

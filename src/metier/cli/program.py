@@ -17,6 +17,7 @@ from click.shell_completion import shell_complete
 
 from metier.cli.commands import HELP, CommandTable
 from metier.cli.failures import report_failure
+from metier.cli.speech import note_unknown_language
 from metier.selection.budget import count_from_process_start
 
 # What a library would otherwise print between our lines. A user's own setting wins.
@@ -90,6 +91,7 @@ def run(args: Sequence[str]) -> int:
     completing = os.environ.get("_METIER_COMPLETE")
     if completing:
         return shell_complete(program, {}, "metier", "_METIER_COMPLETE", completing)
+    note_unknown_language(args)
     try:
         code = _invoke(list(args))
         sys.stdout.flush()

@@ -6,11 +6,13 @@ programs (`--json`) stays English.
 """
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from metier.cli.printing import print_line
 from metier.report.words import LANGUAGES, Words
 
 VARIABLE = "METIER_LANG"
@@ -59,8 +61,16 @@ def asked(args: Sequence[str]) -> str | None:
 
 def _of_environment() -> str | None:
     """Read METIER_LANG as LANG is written (`zh_CN.UTF-8`, `en`); a language that is not spoken here is none."""
-    wanted = os.environ.get(VARIABLE, "").replace("-", "_").partition("_")[0].lower()
+    wanted = os.environ.get(VARIABLE, "").replace("-", "_").partition("_")[0].partition(".")[0].lower()
     return wanted if wanted in LANGUAGES else None
+
+
+def note_unknown_language(args: Sequence[str]) -> None:
+    """Say on stderr that METIER_LANG names a language that is not spoken here, unless the command line names one."""
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted and asked(args) is None:
+        known = ", ".join(LANGUAGES)
+        print_line(f"{VARIABLE}={wanted} is not known ({known}); English is used", file=sys.stderr)
 
 
 def spoken(language: str | None = None) -> Words:
