@@ -42,6 +42,8 @@ WRONG = {
     "text: found 5": lambda: metier.read(ROWS, text=5),
     "encoding: found 5": lambda: metier.read("rows.csv", encoding=5),
     "delimiter: found 5": lambda: metier.read("rows.csv", delimiter=5),
+    r"header: found 'x' \(str\), expected True, False or None": lambda: metier.read("rows.csv", header="x"),
+    "header: found 1": lambda: next(iterate("rows.csv", header=1)),
     "label_names: found 5": lambda: metier.read("rows.csv", label_names=5),
     "batch_rows is a whole number": lambda: next(iterate(ROWS, batch_rows=0)),
     "Expected a list of questions, found NoneType": lambda: check_items(None, TEXT),

@@ -77,6 +77,12 @@ def check_texts(**named: Any) -> None:
             raise wrong_type(name, value, expected="a str, or None")
 
 
+def check_is_choice(value: Any, name: str) -> None:
+    """Refuse what is neither True nor False nor None, which leaves the choice to us; raises `WrongTypeError`."""
+    if value is not None and not isinstance(value, bool):
+        raise wrong_type(name, value, expected="True, False or None")
+
+
 def check_share(value: Any, name: str) -> None:
     """Refuse what is no number from 0 to 1.
 

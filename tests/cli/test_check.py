@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -8,7 +9,13 @@ from rich.cells import cell_len
 
 from metier.cli.check import check
 from metier.data import read
-from metier.errors import MissingColumnError, MissingLabelError, UnknownNameError
+from metier.errors import (
+    CallError,
+    MissingColumnError,
+    MissingLabelError,
+    UnknownNameError,
+    UnreadableFileError,
+)
 from metier.selection.decisions import decide
 from metier.selection.settings import check_settings
 
@@ -111,6 +118,17 @@ def test_names_for_zeros_and_ones_go_on_to_the_next_command(tmp_path):
     shown = run(path, "--label-names", "rude, kind")
     assert "read as the labels rude, kind (--label-names)" in shown.stderr
     assert shown.stdout.splitlines()[-1] == f"next: metier train {path} --label-names rude,kind"
+
+
+def test_names_of_labels_that_are_not_by_position_are_refused(tickets):
+    with pytest.raises(CallError, match=r"--label-names names the labels of lists.*has no such lists"):
+        run(tickets[0], "--label-names", "rude,kind")
+
+
+def test_a_pipe_is_refused_without_waiting_for_who_writes_it(tmp_path):
+    os.mkfifo(tmp_path / "rows.csv")
+    with pytest.raises(UnreadableFileError, match=r"rows\.csv is a named pipe.*Write them to a file"):
+        run(tmp_path / "rows.csv")
 
 
 def test_json_is_one_object_with_the_same_facts(tickets):

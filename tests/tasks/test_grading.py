@@ -42,6 +42,8 @@ def test_a_stated_order_wins_and_must_name_every_grade():
         order_of(["bearish", "neutral"], order=["bearish"])
     with pytest.raises(DataError, match="names 'low' twice"):
         order_of(["low", "high"], order=["low", "high", "low"])
+    with pytest.raises(DataError, match="names 'low' twice"):  # The slip that left out the other.
+        order_of(["low", "high"], order=["low", "low"])
 
 
 def test_the_task_keeps_the_order():

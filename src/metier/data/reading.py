@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier.arguments import check_texts, check_whole, texts_of
+from metier.arguments import check_is_choice, check_texts, check_whole, texts_of
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
 from metier.data.columns import multi_hot
 from metier.data.columns.column_parsing import split_conversations, structure
@@ -39,6 +39,7 @@ from metier.progress import Listener, Progress, ignore
 
 # A larger file is memory-mapped from its Arrow copy.
 LARGE_BYTES = 64_000_000
+IN_MEMORY = "the rows"  # What messages call rows that come from no file.
 GZIP_RATIO = 4  # Rough compression ratio of text.
 
 
@@ -101,6 +102,7 @@ def read(
     """
     given = _given(columns)
     check_texts(encoding=encoding, delimiter=delimiter, separator=separator, origin=origin)
+    check_is_choice(header, "header")
     options = ReadOptions(
         encoding=encoding,
         delimiter=delimiter,
@@ -122,7 +124,7 @@ def read(
             rows.table, rows.roles, origin=source.origin, notes=source.notes, separator=source.separator
         )
     if not isinstance(source, str | os.PathLike):
-        return _with_roles(table_of(source), given, options, origin=origin or "the rows", notes=())
+        return _with_roles(table_of(source), given, options, origin=origin or IN_MEMORY, notes=())
     table, notes = _table_of_path(Path(source), options, listener)
     return _with_roles(table, given, options, origin=origin or str(source), notes=notes)
 
@@ -145,6 +147,7 @@ def read_alike(
     MissingColumnError
         If they do not have these columns.
     """
+    check_is_choice(header, "header")
     given = {role: column or NONE for role, column in asdict(like.roles).items()}
     given |= {"group": NONE, "time": NONE, "split": NONE}
     known = {label for labels in like.column("labels") for label in labels or ()} if like.roles.labels else ()
@@ -162,7 +165,7 @@ def read_alike(
     if isinstance(source, Rows):
         return _with_roles(source.table, given, options, origin=source.origin, notes=source.notes)
     if not isinstance(source, str | os.PathLike):
-        return _with_roles(table_of(source), given, options, origin="the rows", notes=())
+        return _with_roles(table_of(source), given, options, origin=IN_MEMORY, notes=())
     table, notes = _table_of_path(Path(source), options, ignore)
     return _with_roles(table, given, options, origin=str(source), notes=notes)
 
@@ -191,6 +194,7 @@ def iterate(
         If a named column does not exist.
     """
     check_texts(encoding=encoding, delimiter=delimiter)
+    check_is_choice(header, "header")
     check_whole(batch_rows, "batch_rows", least=1)
     options = ReadOptions(
         encoding=encoding,
@@ -209,7 +213,7 @@ def iterate(
             given |= {role: given[role] or source.roles.column_of(role) for role in INPUT_ROLES}
         starts = range(0, max(whole.num_rows, 1), batch_rows)
         batches = Batches(whole.slice(start, batch_rows) for start in starts)
-        called = source.origin if isinstance(source, Rows) else "the rows"
+        called = source.origin if isinstance(source, Rows) else IN_MEMORY
     origin = origin or called
     notes, first_row = batches.notes, 0
     for table in batches.tables:
@@ -222,6 +226,8 @@ def iterate(
             given |= {role: rows.roles.column_of(role) or NONE for role in INPUT_ROLES}
         first_row += table.num_rows
         yield Rows(rows.table, rows.roles, origin=origin, notes=notes)
+    if not first_row and origin == IN_MEMORY:
+        raise EmptyDataError("There are no rows: what was given is empty. Give at least one row.")
     if not first_row:
         raise EmptyDataError(f"{origin} has no rows. Give a file with at least one row.")
 
@@ -245,6 +251,8 @@ def _with_roles(
     table: pa.Table, given: dict[str, str | None], options: ReadOptions, *, origin: str, notes: tuple[str, ...]
 ) -> Rows:
     if table.num_rows == 0:
+        if origin == IN_MEMORY:
+            raise EmptyDataError("There are no rows: what was given is empty. Give at least one row.")
         columns = f" under its columns ({', '.join(table.column_names)})" if table.column_names else ""
         raise EmptyDataError(f"{origin} has no rows{columns}. Give at least one row.")
     rows = _typed(table, given, options, origin=origin, notes=notes, needs_label=True, first_row=0)

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from metier.data import iterate, read
-from metier.errors import BrokenRowError, CallError, UnreadableFileError
+from metier.errors import BrokenRowError, CallError, EmptyDataError, UnreadableFileError
 
 CHINESE = "文本,标签\n你好世界，今天天气不错,问候\n再见，朋友们,告别\n"
 WESTERN = "text,label\nje préfère le café très noir à l'été,x\nmañana señor niño,y\n"
@@ -52,6 +52,25 @@ def test_a_named_encoding_is_used(tmp_path):
         read(path, encoding="utf9")
     with pytest.raises(BrokenRowError, match="line 2: this line is not utf-8"):
         read(path, encoding="utf-8")
+
+
+def test_a_file_that_is_not_in_the_named_encoding_from_its_first_line_on(tmp_path):
+    path = put(tmp_path / "rows.csv", CHINESE.encode("gb18030"))
+    with pytest.raises(BrokenRowError, match="the file is not in utf-8: its first line is not"):
+        read(path, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("named", "written"), [("utf-16-be", "utf-16-le"), ("utf-16-le", "utf-16-be")])
+def test_bytes_in_the_other_order_are_not_read_as_chinese(tmp_path, named, written):
+    path = put(tmp_path / "rows.csv", "text,label\nwhere is my card,问候\n".encode(written))
+    with pytest.raises(CallError, match=f"not in {named}: .* in the other order.*{written}"):
+        read(path, encoding=named)
+
+
+def test_an_empty_list_is_told_in_a_plain_sentence():
+    for attempt in (read, lambda source: list(iterate(source))):
+        with pytest.raises(EmptyDataError, match=r"^There are no rows: what was given is empty\."):
+            attempt([])
 
 
 @pytest.mark.parametrize(

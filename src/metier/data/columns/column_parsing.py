@@ -17,7 +17,7 @@ from metier.data.columns.role_inference import NONE, has_decimal_comma, messages
 from metier.data.columns.stored_columns import to_text_column
 from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
 from metier.data.rows import COLUMN_TYPES, Roles
-from metier.errors import MOST_NAMED, DataError
+from metier.errors import MOST_NAMED, CallError, DataError
 from metier.figures import count_of
 
 STRUCTURED = ("spans", "head", "tail", "answers")
@@ -70,6 +70,8 @@ def structure(
     ------
     BrokenValueError
         If values of a column cannot be used, and `options.repair` is off or cannot fix them.
+    CallError
+        If labels by position are named, and there are none.
     DataError
         If the separator of labels seems to be part of labels.
     """
@@ -83,10 +85,18 @@ def structure(
         if name is not None:
             work.against_text(role, name, roles.text)
     separator = None if roles.labels is None else work.labels(roles.labels, text=roles.text)
+    if options.label_names and not work.takes_label_names:
+        raise _nothing_to_name(origin)
     if roles.score is not None:
         work.scores(roles.score, text=roles.text)
     work.drop_broken()
     return Structured(work.table, tuple(work.notes), separator)
+
+
+def _nothing_to_name(origin: str) -> CallError:
+    return CallError(
+        f"--label-names names the labels of lists of zeros and ones, and {origin} has no such lists. Leave it out."
+    )
 
 
 def split_conversations(
@@ -119,6 +129,7 @@ class _Work:
         self.table, self.notes = table, list[str]()
         self._options, self._origin, self._first_row = options, origin, first_row
         self._broken: set[int] = set()
+        self.takes_label_names = False
 
     def against_text(self, role: str, name: str, text: str) -> None:
         """Parse a column whose values are offsets in the text."""
@@ -171,6 +182,7 @@ class _Work:
         values = self.table.column(name).to_pylist()
         separator, notes = self._separator(name, values)
         width = multi_hot.width_of(label_lists.pieces(value, separator) for value in values)
+        self.takes_label_names = width is not None or not any(values)
         if width is None:
             parsed = self._parse(
                 name, "labels", lambda _, value, __: label_lists.split_labels(value, separator), text=text

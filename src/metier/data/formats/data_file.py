@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from metier.data.formats.unpacking import open_gzip
 from metier.errors import EmptyDataError, UnreadableFileError
+from metier.regular_files import kind_of
 
 FORMATS = {
     ".csv": "CSV",
@@ -166,6 +167,12 @@ def _check_there(path: Path) -> None:
         )
         there = f" The folder {path.parent} holds: {', '.join(nearby[:8])}." if nearby else ""
         raise UnreadableFileError(f"There is no file {path}.{there} Check the path.")
+    found = kind_of(path)
+    if found is not None:  # Opening a pipe would wait for a writer, and a second look finds it empty.
+        raise UnreadableFileError(
+            f"{path} is {found}, and rows are read from files, more than once. Write them to a file and give that; "
+            "`metier predict --input` and `metier evaluate` also take - for stdin."
+        )
     if not os.access(path, os.R_OK):
         raise UnreadableFileError(f"{path} is not readable by this user. Change its permissions (chmod +r).")
 

@@ -21,6 +21,7 @@ CHUNK_BYTES = 1 << 20
 COMMON_FRACTION = 0.8
 CHAOS_MARGIN = 0.05  # In charset-normalizer's chaos score of a decoded text, 0 to 1.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+OTHER_ORDER = {"utf-16-be": "utf-16-le", "utf-16-le": "utf-16-be"}
 _OF_HOST_NAMES = ("idna", "punycode")  # Codecs of single names: whole files do not decode.
 # Two characters beyond ASCII in a row that are well-formed UTF-8 do not happen by chance in another encoding.
 _utf8_run = re.compile(
@@ -73,7 +74,8 @@ def _stated(encoding: str, file: DataFile) -> str:
         )
     try:
         with file.open() as stream:
-            codecs.getincrementaldecoder(name)().decode(stream.read(4), final=False)
+            head = stream.read(4096)
+        codecs.getincrementaldecoder(name)().decode(head[:4], final=False)
     except UnicodeDecodeError:
         pass  # Reading the rows will report the line.
     except UnicodeError:
@@ -83,6 +85,11 @@ def _stated(encoding: str, file: DataFile) -> str:
         ) from None
     except GZIP_FAULTS:
         raise file.broken_gzip from None
+    if name in OTHER_ORDER and _wide(head) == OTHER_ORDER[name]:
+        raise CallError(  # It would decode, as Chinese that nobody wrote.
+            f"{file.origin} is not in {name}: the bytes are in the other order. State --encoding "
+            f"{OTHER_ORDER[name]}, or leave it out to have it detected."
+        )
     return name
 
 
@@ -174,6 +181,8 @@ def undecodable_line(file: DataFile, encoding: str) -> BrokenRowError:
             line += text.count("\n")
             if ended:
                 break
+    if line == 1:
+        return _mixed(file, line, f"the file is not in {encoding}: its first line is not.")
     return _mixed(file, line, f"this line is not {encoding}, while the lines before it are.")
 
 

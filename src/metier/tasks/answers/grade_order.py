@@ -69,7 +69,7 @@ def _as_stated(labels: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
     missing = sorted(set(labels) - set(order))
     twice = sorted({label for label in order if order.count(label) > 1})
     if missing or twice:
-        fault = f"leaves out {', '.join(map(repr, missing))}" if missing else f"names {twice[0]!r} twice"
+        fault = f"names {twice[0]!r} twice" if twice else f"leaves out {', '.join(map(repr, missing))}"
         raise DataError(
             f"The stated order {' < '.join(order)} {fault}. Name every grade of the rows once, the lowest first."
         )
