@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from metier.bundles import load_bundle
 from metier.cli import program
+from metier.data.output_files import held_output
 
 
 @pytest.fixture
@@ -83,6 +84,15 @@ def test_labels_that_the_model_does_not_know_are_said_and_count_as_wrong(run, sm
     assert facts["metrics"]["accuracy"]["value"] == pytest.approx(right / 40)
     assert "log_loss" not in facts["metrics"]
     assert {one["label"]: one["rows"] for one in facts["detail"]["per_label"]}["lost_card"] == 4
+
+
+def test_figures_that_another_process_writes_are_left_to_it(run, small_runs, tmp_path, monkeypatch):
+    """It is said before the rows are measured, which may take long."""
+    monkeypatch.delattr("metier.cli.evaluate.measured")
+    file = tmp_path / "facts.json"
+    with held_output(file):
+        shown = run(small_runs / "runs" / "en", small_runs / "en-test.csv", "--output", file, code=1)
+    assert f"{file} is in use by process" in shown.err
 
 
 def test_rows_of_another_task_are_refused(run, small_runs, tmp_path):

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -6,7 +7,7 @@ from click.testing import CliRunner
 from metier.cli.check import check
 from metier.cli.import_ import import_file
 from metier.data import read
-from metier.errors import CallError, DataError, EmptyDataError, UnknownNameError
+from metier.errors import CallError, DataError, EmptyDataError, UnknownNameError, UnreadableFileError
 
 TEXT = "Ada lived in London."
 
@@ -92,6 +93,12 @@ def test_a_file_that_is_there_is_replaced_only_when_told(doccano, tmp_path):
     run(source, "--output", output, "--overwrite")
     assert len(read(output)) == 1
     assert "would replace the file" in run(source, "--output", source, "--overwrite", code=2).output
+
+
+def test_a_pipe_is_refused_without_waiting_for_who_writes_it(tmp_path):
+    os.mkfifo(tmp_path / "rows.jsonl")
+    with pytest.raises(UnreadableFileError, match="is a named pipe"):
+        run(tmp_path / "rows.jsonl", "--output", tmp_path / "out.jsonl")
 
 
 def test_a_format_nobody_knows(doccano, tmp_path):

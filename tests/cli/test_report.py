@@ -9,6 +9,7 @@ import pytest
 
 from metier.cli.program import run as metier
 from metier.cli.train import print_report
+from metier.data.output_files import held_output
 from metier.report.page import render_report
 
 SMALL = Path(__file__).parents[1] / "report" / "small_report.json"
@@ -36,6 +37,14 @@ def test_the_page_is_written_in_chinese_beside_the_other(finished, capsys):
 def test_the_page_is_written_where_it_is_wanted(finished, tmp_path, capsys):
     assert metier(["report", str(finished), "--output", str(tmp_path / "page.html")]) == 0
     assert "Ship tfidf_linear.v1" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_page_that_another_process_writes_is_left_to_it(finished, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    with held_output(page):
+        assert metier(["report", str(finished), "--output", str(page)]) == 1
+    assert f"{page} is in use by process" in capsys.readouterr().err
+    assert not page.exists()
 
 
 def test_a_run_without_a_report_says_how_to_go_on(finished, capsys):

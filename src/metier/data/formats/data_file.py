@@ -167,14 +167,25 @@ def _check_there(path: Path) -> None:
         )
         there = f" The folder {path.parent} holds: {', '.join(nearby[:8])}." if nearby else ""
         raise UnreadableFileError(f"There is no file {path}.{there} Check the path.")
+    check_can_be_read_again(path)
+    if not os.access(path, os.R_OK):
+        raise UnreadableFileError(f"{path} is not readable by this user. Change its permissions (chmod +r).")
+
+
+def check_can_be_read_again(path: Path) -> None:
+    """Refuse a pipe or a device: opening one may wait for a writer, and a second look finds it empty.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is no regular file.
+    """
     found = kind_of(path)
-    if found is not None:  # Opening a pipe would wait for a writer, and a second look finds it empty.
+    if found is not None:
         raise UnreadableFileError(
             f"{path} is {found}, and rows are read from files, more than once. Write them to a file and give that; "
             "`metier predict --input` and `metier evaluate` also take - for stdin."
         )
-    if not os.access(path, os.R_OK):
-        raise UnreadableFileError(f"{path} is not readable by this user. Change its permissions (chmod +r).")
 
 
 def _is_data(path: Path) -> bool:

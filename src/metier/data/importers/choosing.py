@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from metier.data.formats.data_file import check_can_be_read_again
 from metier.data.importers import doccano, huggingface, label_studio, llama_factory, rasa, spacy_docbin
 from metier.data.importers.documents import objects_of
 from metier.data.importers.imported import Imported
@@ -46,6 +47,8 @@ def import_rows(source: str | Path, *, format: str = AUTO, text: str | None = No
     path = Path(source)
     if not path.exists():
         raise UnreadableFileError(f"There is no file or folder {path}. Check the path.")
+    if not path.is_dir():
+        check_can_be_read_again(path)
     if format != AUTO and format not in FORMATS:
         raise UnknownNameError("format to import", format, known=[AUTO, *FORMATS])
     name = detect(path) if format == AUTO else format
