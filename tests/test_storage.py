@@ -12,7 +12,15 @@ from safetensors.numpy import save_file
 
 from metier import storage
 from metier.errors import BundleError, StorageError
-from metier.storage import partial_file, partial_folder, raise_if_refused, sweep, write_text, write_whole
+from metier.storage import (
+    partial_file,
+    partial_folder,
+    raise_if_refused,
+    share_content,
+    sweep,
+    write_text,
+    write_whole,
+)
 
 KILLED = """
 import os, pathlib, sys
@@ -148,3 +156,23 @@ def test_where_a_library_says_nothing_a_write_is_tried(tmp_path, monkeypatch):
     )
     with pytest.raises(StorageError, match="the disk is full"):
         raise_if_refused(RuntimeError("could not store the model"), folder=tmp_path)
+
+
+def test_equal_files_share_the_disk_and_a_refusal_leaves_both(tmp_path, monkeypatch):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    for path in (first, second, third):
+        path.write_text("the same")
+    share_content(first, second)
+    share_content(first, second)  # Once more changes nothing.
+    assert first.samefile(second)
+    write_text(second, "another")  # Whoever writes one of them leaves the other.
+    assert first.read_text() == "the same"
+
+    def refuse(*_):
+        raise OSError(errno.EMLINK, "too many links")
+
+    monkeypatch.setattr(os, "link", refuse)
+    share_content(first, third)
+    assert third.read_text() == "the same"
+    assert not first.samefile(third)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second", "third"]

@@ -89,6 +89,20 @@ def partial_folder(path: Path) -> Iterator[Path]:
         yield partial
 
 
+def share_content(source: Path, path: Path) -> None:
+    """Let a file and an equal one lie on the disk once, as two names of it; where the disk refuses, both stay.
+
+    A kill leaves the file as it was, and a partial one beside it.
+    """
+    # Another disk, one without links, or as many names as it allows: nothing is lost but space.
+    with contextlib.suppress(OSError):
+        if path.is_symlink() or path.samefile(source):
+            return
+        with partial_file(path, durable=False) as partial:
+            partial.unlink()
+            os.link(source.resolve(), partial)
+
+
 def write_text(path: Path, text: str, *, durable: bool = True, remedy: str = REMEDY) -> None:
     """Write a text file in UTF-8, beside and then renamed; a file name that is no text is escaped.
 

@@ -96,7 +96,7 @@ def run_facts(path: Path) -> RunFacts:
     return RunFacts(
         path,
         datetime.fromtimestamp(max(one.st_mtime for one in stats), UTC),
-        sum(one.st_size for one in stats),
+        sum({(one.st_dev, one.st_ino): one.st_size for one in stats}.values()),
         tuple(done),
         report["task"] if report else _stated_task(run),
         report,
