@@ -68,7 +68,9 @@ def test_runs_on_the_same_test_rows_are_tested_in_pairs(ask):
     scores = {each["run"]: each["test"]["accuracy"]["value"] for each in facts["runs"]}
     assert one["difference"] == pytest.approx(scores["runs/en"] - scores["runs/worse"])
     assert one["p_value"] < 0.001
-    assert "runs/en is better than runs/worse: +" in ask("runs", "compare", "runs/worse", "runs/en")
+    shown = ask("runs", "compare", "runs/worse", "runs/en")
+    assert "runs/en is better than runs/worse: +" in shown
+    assert "], adjusted p < 0.001" in shown
 
 
 def test_runs_that_cannot_be_tested_in_pairs_say_why(ask):

@@ -24,6 +24,7 @@ from metier.cli.train import print_report
 from metier.errors import BundleError, CallError
 from metier.evaluation.comparison import A_IS_BETTER
 from metier.evaluation.measure_table import metric_name
+from metier.report.numbers import p_value
 from metier.runs.run_list import RUNS, RunFacts, find_runs, known_run, remove_run, run_facts
 from metier.selection.finished_run import written
 from metier.selection.run_comparison import compare_runs
@@ -188,7 +189,8 @@ def _sentence(one: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     is_fraction, say = metrics[one["metric"]]["is_fraction"], spoken()
     factor, unit, digits = (100, say(" points"), 1) if is_fraction else (1, "", 3)
     value, low, high = (f"{factor * one[end]:+.{digits}f}" for end in ("difference", "low", "high"))
-    gap = f"{value}{unit} [{low}, {high}]{say(', ')}p = {one['p_value']:.2g}"
+    adjusted = say("adjusted {p}", p=p_value(one["p_value"]))  # For the number of pairs.
+    gap = f"{value}{unit} [{low}, {high}]{say(', ')}{adjusted}"
     if one["verdict"] == A_IS_BETTER:
         return say("{a} is better than {b}: {gap}", a=one["a"], b=one["b"], gap=gap)
     return say("{a} is not shown to differ from {b}: {gap}", a=one["a"], b=one["b"], gap=gap)
