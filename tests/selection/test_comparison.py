@@ -373,8 +373,9 @@ def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_ro
     one.train_candidates(plan(Planned("tfidf_linear.v1", TfidfLinear(), fraction=0.5)))
     [entry] = one.trained
     entry.train_seconds, one.measuring = 10.0, {entry.name: 3.0}
-    one.answering.seconds[entry.name] = 0.02
+    one.answering.seconds[entry.name], one.scoring[entry.name] = 0.02, 0.1
     # Half of the 40 rows took 10 s; a refit is on these and the 20 validation rows, with a margin.
     entry.export_seconds = 0.0
     assert one.refit_cost(entry).seconds() == pytest.approx(10.0 / 0.5 * 1.5 * REFIT_MARGIN + 3.0)
-    assert one.closing_seconds == pytest.approx(2.0 * CLOSING_SECONDS + 20.0)
+    scoring = 0.1 * 1_000 / len(one.validation)
+    assert one.closing_seconds == pytest.approx(2.0 * CLOSING_SECONDS + 20.0 + scoring)

@@ -254,13 +254,19 @@ class TestAgain:
         # Three times what was measured; that linear models kept to their time says nothing about a base.
         assert candidates[2].cost.seconds_per_epoch == pytest.approx(300.0)
         assert candidates[2].seconds == pytest.approx(5 * 300.0 * SAFETY)
-        plan.again(4_000.0, lambda name: name != "tuned.v1", {"linear.v1": 11.0, "frozen.v1": 1.0})
+        plan.again(4_000.0, lambda name: name != "tuned.v1", {"linear.v1": 11.0, "frozen.v1": 10.0})
         assert candidates[2].cost.seconds_per_epoch == pytest.approx(100.0 * QUICKEST)
 
     def test_what_was_foretold_to_take_no_time_says_nothing_about_others(self):
         candidates = [frozen(seconds=1.0), tuned(fixed=0.0, per_epoch=100.0)]
         plan = Plan(candidates, (), fit_into(budget(5_000.0), candidates), budget(5_000.0))
         plan.again(4_000.0, lambda name: name == "frozen.v1", {"frozen.v1": 30.0})
+        assert candidates[1].cost.seconds_per_epoch == 100.0
+
+    def test_what_took_no_time_says_nothing_about_others(self):
+        candidates = [frozen(seconds=10.0), tuned(fixed=0.0, per_epoch=100.0)]
+        plan = Plan(candidates, (), fit_into(budget(5_000.0), candidates), budget(5_000.0))
+        plan.again(4_000.0, lambda name: name == "frozen.v1", {"frozen.v1": 1.0})
         assert candidates[1].cost.seconds_per_epoch == 100.0
 
     def test_it_says_which_rows_a_candidate_gets(self, plan):

@@ -34,7 +34,7 @@ from metier.selection.execution.refitting import RefitCost
 from metier.selection.plan import Plan
 from metier.selection.planned import Planned
 from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
-from metier.selection.scores import Scores
+from metier.selection.scores import Scores, scores_of
 from metier.selection.settings import TrainSettings
 from metier.selection.unlabelled_gain import without_gain
 from metier.storage import partial_folder, raise_if_refused
@@ -70,6 +70,10 @@ class Comparison:
         Rows that every candidate will answer at the end.
     measuring : dict of str to float
         Seconds that it took to measure what a candidate's answers cost, by name.
+    scoring : dict of str to float
+        Seconds that it took to score a candidate's validation answers, with intervals, by name.
+    validation_scores : dict of str to dict
+        Those scores; an ensemble's are of the answers that it gave when it was measured.
     not_refitted : dict of str to dict
         Why candidates were not trained again on train + validation: `needed_seconds` and `left_seconds`, or `why` it
         failed.
@@ -86,6 +90,8 @@ class Comparison:
     fitter: Fitter = field(default_factory=Here)
     n_test: int = 0
     measuring: dict[str, float] = field(default_factory=dict)
+    scoring: dict[str, float] = field(default_factory=dict)
+    validation_scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     not_refitted: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -286,7 +292,11 @@ class Comparison:
 
     def measured(self, entry: Entry) -> Entry:
         """Let the predictor in an entry's folder answer the validation rows, and measure what that costs."""
-        self.answering.keep(entry.name, self.validation_items, "validation")
+        answers = self.answering.keep(entry.name, self.validation_items, "validation")
+        start = self.clock.elapsed_seconds
+        seed = self.settings.random_state
+        self.validation_scores[entry.name] = scores_of(self.scores, answers, random_state=seed)
+        self.scoring[entry.name] = self.clock.elapsed_seconds - start
         self._measure(entry, self.validation_items)
         return entry
 
@@ -310,9 +320,10 @@ class Comparison:
 
     @property
     def closing_seconds(self) -> float:
-        """What the end of the run will take: all answer the test rows, and the report is written."""
+        """What the end of the run will take: all answer the test rows, the answers are scored, the report is written."""
         rows = [self.answering.seconds.get(one.name, 1 / one.cost["rows_per_second"]) for one in self.trained]
-        return self.clock.closing_seconds + self.n_test * sum(rows)
+        scoring = sum(self.scoring.values()) / max(1, len(self.validation))
+        return self.clock.closing_seconds + self.n_test * (sum(rows) + scoring)
 
     def refit_cost(self, entry: Entry) -> RefitCost:
         """What training a candidate again on all rows will take, its export and measuring it included."""

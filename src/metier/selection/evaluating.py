@@ -26,8 +26,8 @@ from metier.progress import Listener, Progress, ignore
 from metier.runs.run_folder import RunFolder, plain
 from metier.runs.stored_answers import StoredAnswers, joined, keep
 from metier.selection.answer_facts import detail_of
-from metier.selection.report_facts import Tested, scores_of
-from metier.selection.scores import Scores
+from metier.selection.report_facts import Tested
+from metier.selection.scores import Scores, scores_of
 from metier.selection.slices import slice_facts
 from metier.tasks.task import Task
 from metier.tasks.task_table import load_task

@@ -23,7 +23,7 @@ ENOUGH_EPOCHS = 3
 WORTH_OF_LAYERS = 1.5
 # How far candidates of the same kind that took more or less than was foretold change what is foretold of others.
 QUICKEST, SLOWEST = 0.75, 4.0
-# What was foretold to take less than this says nothing about others.
+# What was foretold to take less than this, or took less, says nothing about others.
 TELLING_SECONDS = 5.0
 # What takes no longer runs in any case, so that there is something to ship.
 ALWAYS_SECONDS = 5.0
@@ -96,7 +96,7 @@ class Plan:
         telling = [
             one
             for one in self.candidates
-            if one.name in taken and one.needs_base == needs_base and one.seconds >= TELLING_SECONDS
+            if one.needs_base == needs_base and min(one.seconds, taken.get(one.name, 0.0)) >= TELLING_SECONDS
         ]
         # What was foretold holds the pace of that time, and the margin of safety.
         foretold = sum(one.seconds / one.pace / SAFETY for one in telling)

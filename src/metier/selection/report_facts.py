@@ -9,19 +9,14 @@ from typing import Any
 
 from metier.audit import Audit
 from metier.data.rows import Rows
-from metier.evaluation import (
-    calibration_error,
-    describe_metric,
-    higher_is_better,
-    log_loss,
-)
+from metier.evaluation import describe_metric, higher_is_better
 from metier.machine import describe_machine
 from metier.runs.run_folder import Entry, plain
 from metier.runs.stored_answers import StoredAnswers
-from metier.selection.answer_facts import detail_of, is_one_label
+from metier.selection.answer_facts import detail_of
 from metier.selection.comparison import Comparison
 from metier.selection.recommendation import Recommendation
-from metier.selection.scores import Scores, ranking_scores
+from metier.selection.scores import Scores, scores_of
 from metier.selection.slices import slice_facts
 from metier.tasks.task import Task
 
@@ -157,18 +152,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def scores_of(judge: Scores, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
-    """Quality of answers: each metric with its 95 % interval, and for labels log-loss and calibration error."""
-    scores: dict[str, Any] = {
-        metric: asdict(judge.interval(metric, answers.predicted, random_state=random_state))
-        for metric in judge.metrics
-    }
-    if answers.probabilities is not None and is_one_label(judge, answers):
-        scores["log_loss"] = float(log_loss(answers.probabilities, judge.codes))
-        scores["calibration_error"] = float(calibration_error(answers.probabilities, judge.codes))
-    return scores | ranking_scores(judge, answers, random_state=random_state)
-
-
 def _candidate(
     entry: Entry, comparison: Comparison, judges: dict[str, Scores], tested: dict[str, Tested]
 ) -> dict[str, Any]:
@@ -192,7 +175,8 @@ def _candidate(
         return facts
     seed = comparison.settings.random_state
     validation = comparison.run.answers(entry.name, "validation")
-    facts["validation"] = scores_of(judges["validation"], validation, random_state=seed)
+    known = None if entry.members else comparison.validation_scores.get(entry.name)
+    facts["validation"] = known or scores_of(judges["validation"], validation, random_state=seed)
     facts["test"] = scores_of(judges["test"], tested[entry.name].answers, random_state=seed)
     return facts | entry.cost
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metier.errors import UnknownLabelError
+from metier.evaluation import calibration_error, log_loss
 from metier.evaluation.comparison import Comparison
 from metier.evaluation.intervals import Interval
 from metier.evaluation.many_comparisons import Against, compare_pairs, compare_with_best, compare_with_each
@@ -180,6 +181,18 @@ def measure_of(metric: str, negative_label: str | None) -> str | RowMeasure:
     return (
         metric if negative_label is None or average is None else relation_f1(average, negative=negative_label)
     )
+
+
+def scores_of(judge: Scores, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
+    """Quality of answers: each metric with its 95 % interval, and for labels log-loss and calibration error."""
+    scores: dict[str, Any] = {
+        metric: asdict(judge.interval(metric, answers.predicted, random_state=random_state))
+        for metric in judge.metrics
+    }
+    if answers.probabilities is not None and judge.task.answer.is_one_label:
+        scores["log_loss"] = float(log_loss(answers.probabilities, judge.codes))
+        scores["calibration_error"] = float(calibration_error(answers.probabilities, judge.codes))
+    return scores | ranking_scores(judge, answers, random_state=random_state)
 
 
 def ranking_scores(scores: Scores, answers: StoredAnswers, *, random_state: int) -> dict[str, Any]:
