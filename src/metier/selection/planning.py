@@ -18,6 +18,7 @@ from sklearn.base import clone
 
 from metier import catalogue
 from metier.bases.adaptation import layers_of
+from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
 from metier.bases.precision import trained_in
 from metier.data import Splits
@@ -50,6 +51,9 @@ MEASURING_FRACTION = 0.1
 OVERDUE_ROWS = 50
 # Exporting what stands on a base, and measuring what an answer costs, on a processor of its own.
 EXPORT_SECONDS = 8.0
+# Of the weights of a base, while a graph is written and checked (5.8 to 6.6 were measured), and what earlier candidates
+# of a run leave in memory.
+EXPORT_COPIES, LEFT_BYTES = 7, 500_000_000
 # The upper layers that may train alone are one in so many.
 UPPER_SHARE_OF = 3
 # With less than this, on a processor of its own, nothing that stands on a base could be measured and trained.
@@ -106,10 +110,20 @@ class Planner:
         settings = method.get_params(deep=False)
         planned = Planned(name, method, "base" in settings, most_epochs=settings.get("epochs"))
         if self._is_adaptation_open(name):
-            planned.upper = _upper_layers(str(settings.get("base")), self.builder.decisions.language)
+            planned.upper = _upper_layers(self._base_of(method))
         if is_open and isinstance(method, SuitsSomeRows):
             self._guarded(planned, lambda: self._ask_whether_it_suits(planned, method))
         return planned
+
+    def _base_of(self, method: Method) -> Base | None:
+        """Give the base of a method that reads; None where there is none, or it cannot be had."""
+        named = method.get_params(deep=False).get("base")
+        if named is None or catalogue.capabilities(method.name).writes:
+            return None
+        try:
+            return resolve_base(str(named), language=self.builder.decisions.language)
+        except (MetierError, OSError, ValueError):  # Whoever trains it says so.
+            return None
 
     def _is_adaptation_open(self, name: str) -> bool:
         """Whether nothing says which weights of the base are to train, and no objective may need all of them."""
@@ -184,7 +198,10 @@ class Planner:
         per_epoch = found.seconds_per_epoch
         if per_epoch and not stated.writes:  # Epochs are compared on the validation rows.
             per_epoch += found.seconds_per_answer * n_validation
-        return CandidateCost(fixed, found.memory_bytes, per_epoch, found.seconds_before, seconds_int8=int8)
+        base = self._base_of(method)
+        here = psutil.Process().memory_info().rss
+        memory = max(found.memory_bytes, 0 if base is None else here + _export_bytes(base))
+        return CandidateCost(fixed, memory, per_epoch, found.seconds_before, seconds_int8=int8)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
         """Fit two samples; what grew from one to the other grows on to all rows and labels."""
@@ -238,12 +255,15 @@ class Planner:
         }  # fmt: skip
 
 
-def _upper_layers(base: str, language: str) -> UpperLayers | None:
+def _export_bytes(base: Base) -> int:
+    """Give the memory that exporting what stands on a base takes besides what the process holds already."""
+    weights = sum(file.stat().st_size for file in base.folder.glob("*.safetensors"))
+    return EXPORT_COPIES * weights + LEFT_BYTES
+
+
+def _upper_layers(base: Base | None) -> UpperLayers | None:
     """Give the upper third of a base's layers; None for a base that does not say how many it has."""
-    try:
-        layers = layers_of(resolve_base(base, language=language))
-    except (MetierError, OSError, ValueError):  # Whoever trains it says so.
-        return None
+    layers = None if base is None else layers_of(base)
     if layers is None or layers < UPPER_SHARE_OF:
         return None
     upper = round(layers / UPPER_SHARE_OF)
