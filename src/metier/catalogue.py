@@ -20,6 +20,7 @@ METHODS = {
     "tfidf_linear.v1": "metier.classical.tfidf_linear:TfidfLinear",
     "static.v1": "metier.transformer.frozen.static:Static",
     "frozen_linear.v1": "metier.transformer.frozen.frozen_method:FrozenLinear",
+    "frozen_image.v1": "metier.multimodal.frozen_image:FrozenImage",
     "few_shot.v1": "metier.transformer.frozen.few_shot:FewShot",
     "self_training.v1": "metier.transformer.unlabelled.self_training:SelfTraining",
     "encoder.v1": "metier.transformer.tuned.encoder:Encoder",
@@ -96,7 +97,7 @@ EXTRAS = {
 
 
 # Packages of ours whose methods need an extra; no other method of ours does.
-EXTRA_OF_PACKAGE = {"metier.transformer.": "train", "metier.selection.search.": "train"}
+EXTRA_OF_PACKAGE = {"metier.transformer.": "train", "metier.multimodal.": "train", "metier.selection.search.": "train"}
 
 
 def extra_of(name: str) -> str | None:

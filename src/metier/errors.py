@@ -15,6 +15,8 @@ MetierError
 │   ├── BrokenRowError           one line of the file cannot be read
 │   │   └── StrayTagError        tags that continue an entity where none is open
 │   ├── BrokenValueError         values of one column cannot be used: spans, answers, scores
+│   ├── ImageError               an image that is missing, damaged or none
+│   │   └── ImageTooLargeError   an image of too many pixels or bytes
 │   ├── EmptyDataError           no rows, or no rows with text
 │   ├── MissingLabelError        rows without a label
 │   ├── MissingSideError         a pair of texts that has only one
@@ -204,6 +206,25 @@ class BrokenValueError(DataError):
             f" The same column has faults in {count_of(count - 1, 'more row')}: {listed}." if count > 1 else ""
         )
         super().__init__(f"{origin}, row {self.rows[0]}{identity}, column {column!r}: {found}{more}")
+
+
+class ImageError(DataError):
+    """An image that is missing, damaged, or no image: which one, what is wrong with it, what to do."""
+
+    code = "bad_image"
+
+    def __init__(self, called: str, fault: str, cure: str):
+        self.called, self.fault, self.cure = called, fault, cure
+        super().__init__(f"The image {called} cannot be used: {fault}. {cure}")
+
+
+class ImageTooLargeError(ImageError):
+    """An image of too many pixels or bytes, which is refused before it is decoded."""
+
+    code = "image_too_large"
+
+    def __init__(self, called: str, found: str, allowed: int, *, unit: str = "pixels"):
+        super().__init__(called, f"it has {found}; {allowed:,} {unit} are allowed", "Make it smaller.")
 
 
 class EmptyDataError(DataError):

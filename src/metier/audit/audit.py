@@ -10,6 +10,7 @@ import numpy as np
 from metier.audit.broken_values import check_broken_values
 from metier.audit.columns import check_columns, check_separable
 from metier.audit.finding import Finding
+from metier.audit.images import check_images, size_facts
 from metier.audit.label_errors import MOST_ROWS, check_label_errors
 from metier.audit.label_sets import check_label_sets
 from metier.audit.labels import check_labels, check_unknown_labels, labels_of_rows
@@ -33,7 +34,7 @@ CHECKS = (
     "question-answers",
     "inseparable-rows",
     *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-answers"),
-    *("broken-conversations", "broken-scores", "broken-labels", "missing-sides"),
+    *("broken-conversations", "broken-scores", "broken-labels", "missing-sides", "broken-images"),
     *("text-is-id", "label-is-id", "constant-columns", "label-in-text"),
     *(
         "missing-labels",
@@ -45,6 +46,7 @@ CHECKS = (
         "label-spellings",
     ),
     *("empty-texts", "wordless-texts", "long-texts", "huge-texts"),
+    *("blank-images", "small-images", "alike-under-labels"),
     *("merged-labels", "cut-words", "cut-by-windows", "overlapping-entities", "no-answers"),
     *("infinite-scores", "constant-scores", "score-outliers"),
     *("empty-targets", "copied-targets", "assistant-begins", "empty-turns"),
@@ -69,7 +71,7 @@ RENAMED_CHECKS = {
 # Checks of the training rows alone; each finds nothing where its columns are missing.
 CHECKED = (
     *(check_columns, check_targets, check_labels, check_label_sets, check_spans, check_scores),
-    *(check_conversations, check_lengths, check_repetition),
+    *(check_conversations, check_lengths, check_images, check_repetition),
 )
 
 
@@ -143,7 +145,7 @@ def examine(
     train = parts.pop("train")
     if label_errors is None:
         label_errors = len(train) <= MOST_ROWS
-    mix = languages or detect_language(train.texts)
+    mix = languages or detect_language(train.texts if train.has_texts else ())
     checks = [
         check_other_task(train) if task is None else check_task_fit(train, task, order=order),
         *([check_separable(train)] if rows.roles.split is None and None in (test, validation) else []),
@@ -217,6 +219,8 @@ def _facts(rows: Rows, sizes: dict[str, int], task: str | None) -> dict[str, Any
         more["without_answers"] = sum(not answers for answers in rows.column("answers"))
     if rows.roles.score is not None:
         more["scores"] = _scores(rows)
+    if not rows.has_texts:
+        more["images"] = size_facts(rows)
     return {
         "task": task or infer_task(rows)[0],
         "rows": sizes,

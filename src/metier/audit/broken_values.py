@@ -16,6 +16,7 @@ _NOUNS = {
     "messages": ("conversations", "broken-conversations"),
     "score": ("scores", "broken-scores"),
     "labels": ("labels", "broken-labels"),
+    "image": ("images", "broken-images"),
 }
 
 

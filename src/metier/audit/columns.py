@@ -26,10 +26,11 @@ def check_columns(rows: Rows) -> Iterator[Finding]:
     """Find roles assigned to the wrong column, and columns without information."""
     if len(rows) < 2:
         return
-    yield from _text_is_id(rows)
+    if rows.has_texts:
+        yield from _text_is_id(rows)
+        yield from _label_in_text(rows)
     yield from _label_is_id(rows)
     yield from _constant(rows)
-    yield from _label_in_text(rows)
 
 
 def check_separable(rows: Rows) -> Iterator[Finding]:

@@ -56,7 +56,7 @@ def _finding(rows: Rows, role: str, groups: list[np.ndarray]) -> Finding:
     return Finding(
         name,
         severity,
-        f"{count_of(len(groups), 'text')} {'appears' if len(groups) == 1 else 'appear'} with different {noun} "
+        f"{count_of(len(groups), 'text' if rows.has_texts else 'image')} {'appears' if len(groups) == 1 else 'appear'} with different {noun} "
         f"({count_of(len(positions), 'row')})",
         positions_of(positions),
         rows.origin,

@@ -1,17 +1,16 @@
 """Test rows that are also in the training rows: test scores would then measure memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 
 from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
-from metier.data.rows import Rows, Texts
+from metier.data.near_duplicates import can_search_near, near_duplicates_of
+from metier.data.rows import Rows
 from metier.data.splitting_columns import positions_by_split
 from metier.figures import count_of
-from metier.text.duplicates import near_duplicates, text_keys
+from metier.text.duplicates import text_keys
 
-MOST_ROWS_FOR_NEAR = 500_000
 
 
 def drop_leaks(train: Rows, test: Rows | None = None) -> tuple[Rows, np.ndarray]:
@@ -58,7 +57,7 @@ def check_leakage(rows: Rows, other: Rows, *, name: str) -> Iterator[Finding]:
         yield _exact(rows, other, leaked, int(np.isin(keys, held_out).sum()), name)
     if rows.roles.question is not None:
         yield from _known_passages(rows, other, name)
-    elif len(rows) + len(other) <= MOST_ROWS_FOR_NEAR:
+    elif can_search_near(rows, other):
         yield from _near(rows, other, set(leaked.tolist()), name)
 
 
@@ -81,7 +80,7 @@ def _exact(rows: Rows, other: Rows, leaked: np.ndarray, n_train: int, name: str)
 
 
 def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Finding]:
-    ids = near_duplicates(_together(rows, other)).ids
+    ids = near_duplicates_of(rows, other).ids
     in_train = np.unique(ids[: len(rows)])
     near = [
         position
@@ -90,7 +89,7 @@ def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Findi
     ]
     if near:
         first = {int(cluster): index for index, cluster in reversed(list(enumerate(ids[: len(rows)])))}
-        texts = rows.whole_inputs
+        texts = rows.whole_inputs if rows.has_texts else rows.texts
         yield Finding(
             f"{name}-near-leakage",
             "note",
@@ -105,17 +104,6 @@ def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Findi
             ),
             facts={f"{name}_rows": len(near), "fraction": len(near) / len(other)},
         )
-
-
-def _together(rows: Rows, other: Rows) -> Sequence[str]:
-    one, two = rows.whole_inputs, other.whole_inputs
-    if isinstance(one, Texts) and isinstance(two, Texts):  # Arrow columns stay on disk.
-        return Texts(pa.chunked_array([*_text_column(rows).chunks, *_text_column(other).chunks], pa.string()))
-    return [*one, *two]
-
-
-def _text_column(rows: Rows) -> pa.ChunkedArray:
-    return rows.table.column(rows.roles.text)
 
 
 def _known_passages(rows: Rows, other: Rows, name: str) -> Iterator[Finding]:

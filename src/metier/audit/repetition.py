@@ -6,12 +6,10 @@ import numpy as np
 
 from metier.audit.conflicts import check_conflicts
 from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
+from metier.data.near_duplicates import MOST_IMAGES, MOST_TEXTS, can_search_near, near_duplicates_of
 from metier.data.rows import Rows
 from metier.tasks.inputs import TEXT, input_of_rows
-from metier.text.duplicates import Clusters, exact_duplicates, near_duplicates
-
-# Above this many rows only exact duplicates are searched for.
-MOST_ROWS_FOR_NEAR = 500_000
+from metier.text.duplicates import Clusters, exact_duplicates
 
 
 def check_repetition(rows: Rows) -> Iterator[Finding]:
@@ -22,11 +20,12 @@ def check_repetition(rows: Rows) -> Iterator[Finding]:
         what = "the text of an earlier row" if input_of_rows(rows) is TEXT else "the input of an earlier row"
         sentence = f"{exact.n_repeats:,} {repeats} {what}; splits keep duplicates together"
         yield _repeats(rows, exact.groups(), check="duplicates", sentence=sentence)
-    if len(rows) > MOST_ROWS_FOR_NEAR:
+    if not can_search_near(rows):
+        most = MOST_TEXTS if rows.has_texts else MOST_IMAGES
         yield Finding(
             "near-duplicates",
             "note",
-            f"near duplicates were not searched for in more than {MOST_ROWS_FOR_NEAR:,} rows",
+            f"near duplicates were not searched for in more than {most:,} rows",
             origin=rows.origin,
         )
     elif rows.roles.question is None:
@@ -36,10 +35,9 @@ def check_repetition(rows: Rows) -> Iterator[Finding]:
 
 
 def _near(rows: Rows, exact: Clusters) -> Iterator[Finding]:
-    inputs = rows.whole_inputs
     if rows.roles.head is not None:  # The same holds for relations of one sentence.
-        exact = exact_duplicates(inputs)
-    near = near_duplicates(inputs)
+        exact = exact_duplicates(rows.whole_inputs)
+    near = near_duplicates_of(rows)
     more = near.n_repeats - exact.n_repeats
     if more == 0:
         return

@@ -21,6 +21,8 @@ MIXED_FRACTION = 0.05
 
 def check_lengths(rows: Rows) -> Iterator[Finding]:
     """Find empty texts, texts without a letter or digit, and texts longer than encoders read."""
+    if not rows.has_texts:
+        return
     empty, wordless, long, huge = [], [], [], []
     for position, text in enumerate(rows.texts):
         if not text.strip():

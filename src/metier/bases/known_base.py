@@ -28,20 +28,22 @@ class KnownBase:
         in Hugging Face layout.
     sha256 : str
         Of that file: another one is refused.
+    summary : str
+        For `metier doctor`.
     languages : tuple of str
         ISO 639-1 codes; `("*",)` for many.
     max_length : int
-        Most tokens that it reads, special tokens included.
-    summary : str
-        For `metier doctor`.
+        Most tokens that it reads, special tokens included; 0 where it reads none.
     prefix : str
         Put before every text, as in pretraining.
-    use : {"encoder", "writer"}
-        Which methods use it: encoder methods, or generative ones.
+    use : {"encoder", "writer", "image"}
+        Which methods use it: encoder methods, generative ones, or those of images.
     convert : str, optional
         `module:function` that writes a Hugging Face folder, from (path of the weights, empty folder).
     parts : str, optional
-        What has to be installed where that is more than the extra `models`, in words.
+        What has to be installed where that is more than the extra, in words.
+    extra : str
+        The extra of Metier that installs it.
     """
 
     name: str
@@ -49,13 +51,14 @@ class KnownBase:
     module: str
     path: str
     sha256: str
-    languages: tuple[str, ...]
-    max_length: int
     summary: str
+    languages: tuple[str, ...] = ("*",)
+    max_length: int = 0
     prefix: str = ""
-    use: Literal["encoder", "writer"] = "encoder"
+    use: Literal["encoder", "writer", "image"] = "encoder"
     convert: str | None = None
     parts: str | None = None
+    extra: str = "models"
 
     @property
     def source(self) -> Path | None:
@@ -98,7 +101,7 @@ class KnownBase:
         source = self.source
         if source is None:
             what = f": {self.parts}; it" if self.parts else f" (package {self.package})"
-            raise MissingExtraError(f"The base {self.name!r}{what}", extra="models")
+            raise MissingExtraError(f"The base {self.name!r}{what}", extra=self.extra)
         if self.convert is None:
             self._check_hash(source)
             return source.parent
@@ -134,6 +137,7 @@ PLUG_INS = "metier.bases"
 BASES = {
     "minilm": "metier.bases.known.minilm:MINILM",
     "e5-multilingual": "metier.bases.known.e5_multilingual:E5_MULTILINGUAL",
+    "efficientnet-lite0": "metier.bases.known.efficientnet_lite0:EFFICIENTNET_LITE0",
     "smollm2": "metier.bases.known.smollm2:SMOLLM2",
 }
 

@@ -163,9 +163,21 @@ def is_for_writing(name: str) -> bool:
     return not kinds or any(kind.endswith(WRITING) for kind in kinds)
 
 
-def suits(name: str, *, writes: bool) -> bool:
-    """Whether a base is one for a method, by its name and its folder alone: nothing is loaded or fetched."""
-    return is_for_writing(name) if writes else is_for_reading(name)
+def is_for_seeing(name: str) -> bool:
+    """Whether methods of images can use a base."""
+    known = known_base(name)
+    return known is not None and known.use == "image"
+
+
+def suits(name: str, does: str) -> bool:
+    """Whether a base is one for a method, by its name and its folder alone: nothing is loaded or fetched.
+
+    Parameters
+    ----------
+    does : {"reads", "writes", "sees"}
+        What the method's base has to do, see `Capabilities.base_does`.
+    """
+    return {"reads": is_for_reading, "writes": is_for_writing, "sees": is_for_seeing}[does](name)
 
 
 def load_tokenizer(base: Base) -> Tokenizer:

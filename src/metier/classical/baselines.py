@@ -1,5 +1,6 @@
 """The baselines: label frequencies, whatever the input."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -13,7 +14,7 @@ from metier.tasks.answer_batches import Answers
 from metier.tasks.answers import LABEL, LABEL_SET, AnswerKind
 from metier.tasks.estimators import Classifier, LabelSetMethod
 from metier.tasks.examples import Examples
-from metier.tasks.inputs import TEXT
+from metier.tasks.inputs import read_any
 from metier.tasks.method_contract import Capabilities, CostRank
 
 
@@ -37,7 +38,7 @@ class LabelShares:
         self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
     ) -> Self:
         """Count the labels. `validation` and `listener` are not needed; every method takes them."""
-        examples = self.answer.check(TEXT.read(X), y)
+        examples = self.answer.check(read_any(X), y)
         self.classes_ = examples.labels
         self.predictor_ = ConstantPredictor(
             probabilities=_shares(examples).tolist(),
@@ -56,6 +57,9 @@ class LabelShares:
 
     def _facts(self, examples: Examples) -> dict[str, Any]:
         return {}
+
+    def _read(self, X: Any) -> Sequence[Any]:
+        return read_any(X)
 
     def _answer(self, items: Any) -> Any:
         return self.predictor_.predict(items)

@@ -226,7 +226,7 @@ def _no_label(rows: Rows) -> str:
 
 def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
     numbers, played, say = facts["facts"], facts["roles"], spoken()
-    parts = [f"text = {rows.roles.text}"]
+    parts = [f"text = {rows.roles.text}"] if rows.has_texts else []
     if not set(TARGET_ROLES) & set(played):
         parts.append(_no_label(rows))
     first = [role for role in TARGET_ROLES if role in played]
@@ -237,6 +237,8 @@ def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
         title = load_task(name).title or name.replace("_", " ")
         n_rows = say("{rows} of {task}", rows=n_rows, task=say(title))
     given = {"file": rows.origin, "rows": n_rows, "roles": say(", ").join(parts)}
+    if not rows.has_texts:
+        return say("{file}: {rows}, {roles}", **given)
     return say(
         "{file}: {rows}, {roles}, {language}", **given, language=say.told(LANGUAGES[numbers["language"]])
     )

@@ -191,7 +191,9 @@ def _items(texts: Sequence[str], kind: InputKind) -> list[Any]:
     """Give what was typed as the model takes it: texts, or JSON objects where a question has several parts."""
     items: list[Any] = []
     for text in texts:
-        item = text if _is_question(text, kind) else _from_json(text, kind)
+        item = kind.typed(text)
+        if item is None:
+            item = text if _is_question(text, kind) else _from_json(text, kind)
         fault = kind.fault(item)
         if fault:
             raise CallError(f"{text[:60]!r}: {fault}")

@@ -43,7 +43,7 @@ role_option = click.option(
     "roles",
     metavar="ROLE=COLUMN",
     multiple=True,
-    help="Role of another column: question, text_pair, labels, spans, score, target…; may be repeated.",
+    help="Role of another column: question, text_pair, image, labels, spans, score, target…; may be repeated.",
 )
 # What is predicted from what.
 task_options = _together(

@@ -18,6 +18,7 @@ from metier.arguments import check_is_choice, check_texts, check_whole, texts_of
 from metier.data.arrow_cache import cached_copy, map_copy, write_copy
 from metier.data.columns import multi_hot
 from metier.data.columns.column_parsing import split_conversations, structure
+from metier.data.columns.image_columns import folder_of
 from metier.data.columns.role_inference import NONE
 from metier.data.columns.roles import infer_roles
 from metier.data.columns.stored_columns import clean_labels, to_plain_columns
@@ -27,7 +28,14 @@ from metier.data.formats.conll import read_conll
 from metier.data.formats.csv import read_csv
 from metier.data.formats.data_file import DataFile, recognise
 from metier.data.formats.excel import read_excel
-from metier.data.formats.folder import data_files, labelled_texts, read_labelled_texts, split_of
+from metier.data.formats.folder import (
+    data_files,
+    labelled_images,
+    labelled_texts,
+    read_labelled_images,
+    read_labelled_texts,
+    split_of,
+)
 from metier.data.formats.json import read_json
 from metier.data.formats.lines import is_table, read_lines
 from metier.data.formats.memory import table_of
@@ -63,7 +71,8 @@ def read(
     ----------
     source : path, Rows, DataFrame, Arrow table, list of mappings, list of (text, label), or list of str
         A file of CSV, TSV, JSON, JSON lines, Parquet, Excel, CoNLL, SQuAD JSON or text lines, each possibly gzipped;
-        or a folder: of data files of one shape, or with one sub-folder per label and one .txt file per text.
+        or a folder: of data files of one shape, or with one sub-folder per label and one .txt file per text or one
+        image file per image.
     encoding, delimiter : str, optional
         None: detected.
     header : bool, optional
@@ -115,6 +124,7 @@ def read(
         origin=origin,
     )
     if isinstance(source, Rows):
+        options = replace(options, folder=_image_folder(source))
         kept = {
             role: column if given[role] is None else given[role]
             for role, column in asdict(source.roles).items()
@@ -125,6 +135,7 @@ def read(
         )
     if not isinstance(source, str | os.PathLike):
         return _with_roles(table_of(source), given, options, origin=origin or IN_MEMORY, notes=())
+    options = replace(options, folder=_folder_of(Path(source)))
     table, notes = _table_of_path(Path(source), options, listener)
     return _with_roles(table, given, options, origin=origin or str(source), notes=notes)
 
@@ -163,9 +174,11 @@ def read_alike(
         faults=faults,
     )
     if isinstance(source, Rows):
+        options = replace(options, folder=_image_folder(source))
         return _with_roles(source.table, given, options, origin=source.origin, notes=source.notes)
     if not isinstance(source, str | os.PathLike):
         return _with_roles(table_of(source), given, options, origin=IN_MEMORY, notes=())
+    options = replace(options, folder=_folder_of(Path(source)))
     table, notes = _table_of_path(Path(source), options, ignore)
     return _with_roles(table, given, options, origin=str(source), notes=notes)
 
@@ -183,7 +196,7 @@ def iterate(
 ) -> Iterator[Rows]:
     """Read rows for prediction in batches, in constant memory.
 
-    Only columns of inputs have roles: text, text_pair, question, head, tail and messages. One JSON list and a
+    Only columns of inputs have roles: text, text_pair, question, head, tail, messages and image. One JSON list and a
     .parquet.gz are held in memory, as neither can be read in parts. `origin` is what messages call the source.
 
     Raises
@@ -206,10 +219,13 @@ def iterate(
     )
     given = _given(columns) | dict.fromkeys((*TARGET_ROLES, "group", "time", "split"), NONE)
     if isinstance(source, str | os.PathLike):
+        # What came through a pipe lies in a temporary file, beside which there are no images.
+        options = replace(options, folder=None if origin else _folder_of(Path(source)))
         batches, called = _batches_of_path(Path(source), options, batch_rows), str(source)
     else:
         whole = source.table if isinstance(source, Rows) else table_of(source)
         if isinstance(source, Rows):
+            options = replace(options, folder=_image_folder(source))
             given |= {role: given[role] or source.roles.column_of(role) for role in INPUT_ROLES}
         starts = range(0, max(whole.num_rows, 1), batch_rows)
         batches = Batches(whole.slice(start, batch_rows) for start in starts)
@@ -230,6 +246,14 @@ def iterate(
         raise EmptyDataError("There are no rows: what was given is empty. Give at least one row.")
     if not first_row:
         raise EmptyDataError(f"{origin} has no rows. Give a file with at least one row.")
+
+
+def _image_folder(rows: Rows) -> Path | None:
+    return None if rows.roles.image is None else folder_of(rows.table, rows.roles.image)
+
+
+def _folder_of(source: Path) -> Path:
+    return source if source.is_dir() else source.parent
 
 
 def _is_unnamed(rows: Rows) -> bool:
@@ -285,7 +309,9 @@ def _typed(
     if not roles.targets and all(given[role] is None for role in TARGET_ROLES):
         table, roles, found = _with_label_columns(table, roles)
         inferred = (*inferred, *found)
-    structured = structure(table, roles, options, origin=origin, first_row=first_row)
+    structured = structure(
+        table, roles, options, origin=origin, first_row=first_row, looks_at_images=needs_label
+    )
     table, cleaned = structured.table, tuple[str, ...]()
     if roles.label is not None:
         table, cleaned = clean_labels(table, roles.label)
@@ -329,6 +355,9 @@ def _table_of_folder(
     if labelled_texts(folder):
         batches = read_labelled_texts(folder, encoding=options.encoding, batch_rows=BATCH_ROWS)
         return _gather(batches.tables), batches.notes
+    if labelled_images(folder):
+        batches = read_labelled_images(folder, batch_rows=BATCH_ROWS)
+        return _gather(batches.tables), batches.notes
     paths = data_files(folder)
     read_each = [_table_of_path(path, options, listener) for path in paths]
     tables = [table for table, _ in read_each]
@@ -361,6 +390,8 @@ def _batches_of_path(path: Path, options: ReadOptions, batch_rows: int) -> Batch
         return _open(recognise(path, called=options.origin), options, batch_rows)
     if labelled_texts(path):
         return read_labelled_texts(path, encoding=options.encoding, batch_rows=batch_rows)
+    if labelled_images(path):
+        return read_labelled_images(path, batch_rows=batch_rows)
     opened = [_open(recognise(each), options, batch_rows) for each in data_files(path)]
     notes = tuple(note for batches in opened for note in batches.notes)
     return Batches((table for batches in opened for table in batches.tables), notes)

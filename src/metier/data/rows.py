@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.data.columns.image_columns import column_faults, folder_of, image_files
 from metier.errors import MissingColumnError, MissingLabelError
 from metier.figures import count_of
+from metier.image.likeness import look_at
 from metier.text.given_texts import StoredTexts
 
 # Roles: inputs are what a prediction is made from, targets are what is learned; the others are for splitting.
-INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages")
+INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages", "image")
 TARGET_ROLES = ("label", "labels", "spans", "answers", "score", "target")
 # Roles with their own flag; the others are named with `--role`.
 FLAGGED_ROLES = ("text", "label", "group", "time", "split")
@@ -46,7 +48,8 @@ class Roles:
     Parameters
     ----------
     text : str
-        The main text; for questions the passage, for conversations the last user turn.
+        The main text; for questions the passage, for conversations the last user turn. Rows of images have no text:
+        it is then the column of `image`, whose values are what is shown of a row.
     label : str, optional
         One label per row.
     group, time, split : str, optional
@@ -67,6 +70,8 @@ class Roles:
         The target text.
     messages : str, optional
         A conversation up to the last user turn.
+    image : str, optional
+        The path of an image, relative to the folder of the file that names it.
     """
 
     text: str
@@ -84,6 +89,7 @@ class Roles:
     score: str | None = None
     target: str | None = None
     messages: str | None = None
+    image: str | None = None
 
     def column_of(self, role: str) -> str | None:
         """Give the column of a role; None where no column has it. Raises KeyError for what is not a role."""
@@ -185,8 +191,26 @@ class Rows:
         return Texts(self.table.column(self.roles.text))
 
     @property
+    def has_texts(self) -> bool:
+        """Whether its text column holds texts, which have a language and words, and not the names of images."""
+        return self.roles.image is None
+
+    @property
+    def image_files(self) -> list[str]:
+        """The file of each row's image, an absolute path where its folder is known."""
+        return image_files(self.table, str(self.roles.image))
+
+    @property
+    def image_faults(self) -> dict[int, str]:
+        """Why images cannot be used, in a clause, by the positions of their rows."""
+        name = str(self.roles.image)
+        return column_faults(self.table.column(name).to_pylist(), folder_of(self.table, name))
+
+    @property
     def whole_inputs(self) -> Sequence[str]:
-        """The whole input of each row: text with question or text pair, or the conversation."""
+        """The whole input of each row: text with question or text pair, the conversation, the content of the image."""
+        if self.roles.image is not None:
+            return [look_at(path).content for path in self.image_files]
         if self.roles.messages is not None:
             conversations = self.table.column(self.roles.messages).to_pylist()
             return ["\n".join(message["content"] for message in turns or ()) for turns in conversations]
@@ -271,7 +295,8 @@ class Rows:
                 continue
             if role not in ("text", "label"):  # With its role, so that a swapped pair differs.
                 digest.update(b"\xfe" + role.encode())
-            for value in self.table.column(name).to_pylist():
+            values = self.whole_inputs if role == "image" else self.table.column(name).to_pylist()
+            for value in values:
                 encoded = b"\xff" if value is None else _as_bytes(value)
                 digest.update(len(encoded).to_bytes(8, "little") + encoded)
         return digest.hexdigest()

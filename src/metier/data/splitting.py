@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metier.data.near_duplicates import can_search_near, near_duplicates_of
 from metier.data.rows import Rows
 from metier.data.splitting_columns import as_seconds, positions_by_split
 from metier.data.strata import label_sets_of, strata_of
@@ -25,8 +26,6 @@ from metier.text.duplicates import Clusters, exact_duplicates, join_clusters, ne
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 NAMES = ("train", "validation", "test")
-# Above this many rows only exact duplicates are searched for.
-MOST_ROWS_FOR_NEAR = 500_000
 # Shares of the rows, and a number of rows, that candidates are compared on.
 LEAST_TO_CHOOSE_ON, MOST_TO_CHOOSE_ON, ENOUGH_TO_CHOOSE_ON = 0.1, 0.2, 500
 # "Yes, please" is in every conversation: duplicates that would tie more groups together than this are ignored.
@@ -182,6 +181,8 @@ def tie_of(rows: Rows) -> Tie | None:
         if _are_equal(rows.texts):
             return Tie(f"{number} ask about one passage", "add questions about other passages")
     elif _are_equal(rows.whole_inputs):
+        if not rows.has_texts:
+            return Tie(f"{number} have the same image", "add other images")
         return Tie(
             f"{number} have the same text", "name another text column with --text, or add other rows", "--text"
         )
@@ -253,9 +254,11 @@ def _keep_every_label(sides: np.ndarray, clusters: Clusters, labels: list[set[st
 
 def units_of(rows: Rows) -> tuple[Clusters, str]:
     """Give the rows that must stay together (near duplicates, one group, one passage), and a description."""
-    near = len(rows) <= MOST_ROWS_FOR_NEAR
-    texts = rows.texts if rows.roles.question is not None else rows.whole_inputs
-    clusters = near_duplicates(texts) if near else exact_duplicates(texts)
+    near = can_search_near(rows)
+    if rows.roles.question is not None:
+        clusters = near_duplicates(rows.texts) if near else exact_duplicates(rows.texts)
+    else:
+        clusters = near_duplicates_of(rows) if near else exact_duplicates(rows.whole_inputs)
     kept = ["near duplicates" if near else "exact duplicates"] if clusters.n_repeats else []
     if rows.roles.question is not None:
         kept = ["questions about one passage"]

@@ -76,6 +76,6 @@ class CandidateBuilder:
     def _base(self, name: str) -> dict[str, str]:
         """The base for a method: found once for encoders, and as it was named for generative methods."""
         stated = catalogue.capabilities(name)
-        if stated.needs_base and not stated.writes:
+        if stated.needs_base and stated.base_does == "reads":
             return {"base": self.decisions.base}
-        return {"base": self.settings.base} if suits(self.settings.base, writes=stated.writes) else {}
+        return {"base": self.settings.base} if suits(self.settings.base, stated.base_does) else {}

@@ -105,7 +105,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     _check_labels_repeat(train, settings)
     name, note = choose_task(train, settings)
     task = build_task(name, drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train, settings)
-    languages = detect_language(train.texts)
+    languages = detect_language(train.texts if train.has_texts else ())
     searched = searchable_method(task) if settings.search else None
     names = candidate_names(task, settings)
     candidates = tuple(one for one in names if not catalogue.is_ensemble(one))
@@ -296,9 +296,10 @@ def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> Non
     """Refuse a base that only methods of another kind could stand on: it would be left out silently."""
     base = settings.base
     needing = {name: one for name, one in stated.items() if one.needs_base}
-    if base == "auto" or not needing or any(suits(base, writes=one.writes) for one in needing.values()):
+    if base == "auto" or not needing or any(suits(base, one.base_does) for one in needing.values()):
         return
-    kinds = ("reads", "writes") if is_for_reading(base) else ("writes", "reads")
+    does = next((one for one in ("reads", "writes", "sees") if suits(base, one)), "reads")
+    kinds = (does, next(iter(needing.values())).base_does)
     raise SettingsError(
         [
             f"base is {base!r}, which {kinds[0]}, and a base that {kinds[1]} is what {', '.join(needing)} can stand "
@@ -310,7 +311,7 @@ def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> Non
 
 def _base_for_reading(stated: Sequence[Capabilities], language: str, settings: TrainSettings) -> str:
     """Find the base once for all encoder methods, and refuse an adaptation that is too large for it."""
-    reading = [one for one in stated if one.needs_base and not one.writes]
+    reading = [one for one in stated if one.needs_base and one.base_does == "reads"]
     wanted = settings.base if is_for_reading(settings.base) else "auto"
     if not reading:
         return wanted
@@ -328,7 +329,8 @@ def _base_notes(
 ) -> tuple[str, ...]:
     """Say of each base that a candidate stands on which rows it does not read."""
     named, writers = settings.base, names_for("writer")
-    writing = writers[:1] if named == "auto" or not suits(named, writes=True) else [named]
-    used = [writing if one.writes else [reading] for one in stated if one.needs_base]
+    writing = writers[:1] if named == "auto" or not suits(named, "writes") else [named]
+    bases = {"writes": writing, "reads": [reading], "sees": []}
+    used = [bases[one.base_does] for one in stated if one.needs_base]
     notes = [unread_note(name, mix) for name in dict.fromkeys(name for names in used for name in names)]
     return tuple(note for note in notes if note is not None)

@@ -43,7 +43,7 @@ OTHER_NAMES = {
 
 # The columns that can be named.
 ROLES = (
-    *("text", "text_pair", "question", "head", "tail", "messages"),
+    *("text", "text_pair", "question", "head", "tail", "messages", "image"),
     *("label", "labels", "spans", "answers", "score", "target"),
     *("group", "time", "split"),
 )
@@ -61,6 +61,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     head: str | None = Field(default=None, description="The first entity of a relation.")
     tail: str | None = Field(default=None, description="The second entity of a relation.")
     messages: str | None = Field(default=None, description="The turns of a conversation.")
+    image: str | None = Field(default=None, description="The path of an image, from the folder of the file.")
     label: str | None = None
     labels: str | None = Field(default=None, description="Several labels per row.")
     spans: str | None = Field(default=None, description="Marked parts of the text.")

@@ -77,9 +77,9 @@ def slice_facts(
 
 def slices_of(judge: Scores, test: Rows) -> Iterator[Slice]:
     """Cut the rows in every way there is."""
-    texts = test.whole_inputs
-    yield from _by_language(texts)
-    yield from _by_length(texts)
+    if test.has_texts:
+        yield from _by_language(test.whole_inputs)
+        yield from _by_length(test.whole_inputs)
     for column in _grouping_columns(test):
         values = test.table.column(column).to_pylist()
         yield from _by_value("column", values, column=column)

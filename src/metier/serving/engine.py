@@ -135,7 +135,7 @@ class Engine:
         kind = self._kind_of(model)
         # The dictionary of Chinese takes a third of a second and some memory, which only who reads Chinese needs.
         reads_chinese = isinstance(model, Bundle) and model.manifest.data.has_chinese
-        return [kind.example, kind.chinese_example] if reads_chinese else [kind.example]
+        return [kind.trial, kind.chinese_example] if reads_chinese else [kind.trial]
 
     async def start(self) -> Answering:
         """Load the model and ask it: a first answer is slow, and no caller should pay for it.

@@ -6,14 +6,15 @@ other, and messages quote the start of what was found.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
-from metier.errors import DataError, MetierError, MissingSideError, quoted, suggest
+from metier.errors import DataError, ImageError, ImageTooLargeError, MetierError, MissingSideError, quoted, suggest
+from metier.image.picture import Picture
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
 from metier.tasks.inputs import TEXT, InputKind
@@ -101,7 +102,7 @@ def read_request(
         request = PredictRequest.model_validate(found)
     except ValidationError as error:
         raise _refusal(error) from None
-    read = _read_fields(request, kind)
+    read = _received(_read_fields(request, kind), kind, settings)
     _check_characters(read, settings)
     _check_questions(read, kind, takes_blanks=takes_blanks)
     return read
@@ -198,6 +199,26 @@ def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
 def _unknown(field: str, known: list[str]) -> RefusalError:
     message = f"There is no field {quoted(field)}.{suggest(field, known)} Known: {', '.join(known)}."
     return RefusalError(422, "unknown_field", message, field=field[:LONGEST_FIELD])
+
+
+def _received(asked: Questions, kind: InputKind, settings: ServingSettings) -> Questions:
+    """Give the questions as the model takes them; those of a wrong form are left for `_check_questions`."""
+    items = []
+    for position, item in enumerate(asked.items):
+        field = asked.place(position, kind.keys[0]) or kind.keys[0]
+        try:
+            found = item if kind.fault(item) else kind.received(item, field=field)
+        except ImageError as error:
+            status = 413 if isinstance(error, ImageTooLargeError) else 422
+            raise RefusalError(status, error.code, str(error), field=field) from None
+        if isinstance(found, Picture) and found.n_bytes > settings.max_image_bytes:
+            message = (
+                f"The image in field {field!r} has {found.n_bytes:,} bytes; {settings.max_image_bytes:,} are allowed. "
+                "Make it smaller."
+            )
+            raise RefusalError(413, "image_too_large", message, field=field)
+        items.append(found)
+    return replace(asked, items=items)
 
 
 def _check_characters(asked: Questions, settings: ServingSettings) -> None:

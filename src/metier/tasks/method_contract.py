@@ -44,6 +44,8 @@ class Capabilities:
         Whether it stands on a pretrained base.
     writes : bool
         Whether that base has to be generative.
+    sees : bool
+        Whether that base has to be one of images.
     learns_from_unlabelled : bool
         Whether it learns from unlabelled rows too. Its `baseline` is then its supervised counterpart: what is not
         shown to beat it is not shipped.
@@ -64,6 +66,7 @@ class Capabilities:
     made_of: tuple[str, ...] = ()
     needs_base: bool = False
     writes: bool = False
+    sees: bool = False
     learns_from_unlabelled: bool = False
     takes_adaptation: bool = False
     takes_objective: bool = False
@@ -71,6 +74,11 @@ class Capabilities:
     reads_windows: bool = False
     trains_together: bool = False
     tasks: tuple[str, ...] = ()
+
+    @property
+    def base_does(self) -> str:
+        """What its base has to do: reads, writes or sees."""
+        return "writes" if self.writes else "sees" if self.sees else "reads"
 
     @property
     def is_baseline(self) -> bool:

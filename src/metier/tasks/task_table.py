@@ -32,6 +32,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ner", ("spans",)),
     ("extractive_qa", ("question", "answers")),
     ("relation", ("head", "tail", "label")),
+    ("image_classification", ("image", "label")),
     ("multi_label", ("labels",)),
     ("generation", ("target",)),
     ("text_pair", ("text_pair", "label")),
@@ -41,6 +42,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("extractive_qa", ("question",)),
     ("relation", ("head", "tail")),
     ("generation", ("messages",)),
+    ("image_classification", ("image",)),
     # Two texts without a label: a query and its answer.
     ("retrieval", ("text_pair",)),
 )
@@ -83,6 +85,9 @@ TASKS: dict[str, TaskRow] = {
         ("majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "few_shot.v1", "encoder.v1"),
         learn_from_unlabelled=("self_training.v1", "pretrained_encoder.v1", "consistency_encoder.v1"),
         student="encoder.v1",
+    ),
+    "image_classification": TaskRow(
+        "metier.tasks.image_classification:ImageClassification", "label", ("majority.v1", "frozen_image.v1")
     ),
     "multi_label": TaskRow(
         "metier.tasks.multi_label:MultiLabel",

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from metier.data.columns import conversations, label_lists, multi_hot, passage_answers, spans
+from metier.data.columns.image_columns import check_image, with_folder
 from metier.data.columns.role_inference import NONE, has_decimal_comma, messages_column
 from metier.data.columns.stored_columns import to_text_column
 from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
@@ -21,7 +22,7 @@ from metier.errors import MOST_NAMED, CallError, DataError
 from metier.figures import count_of
 
 STRUCTURED = ("spans", "head", "tail", "answers")
-TEXTS = ("text", "text_pair", "question", "target")
+TEXTS = ("text", "text_pair", "question", "target", "image")
 PIECES = ("spans", "answers")  # Roles whose values are lists, from which repair may remove items.
 REPAIRS = {
     "spans": spans.REPAIR_SPANS,
@@ -57,7 +58,13 @@ class Structured:
 
 
 def structure(
-    table: pa.Table, roles: Roles, options: ReadOptions, *, origin: str, first_row: int = 0
+    table: pa.Table,
+    roles: Roles,
+    options: ReadOptions,
+    *,
+    origin: str,
+    first_row: int = 0,
+    looks_at_images: bool = True,
 ) -> Structured:
     """Parse the columns of a table into the types of their roles.
 
@@ -65,6 +72,8 @@ def structure(
     ----------
     first_row : int
         Number of earlier rows of the source, so that errors have its row numbers.
+    looks_at_images : bool
+        Whether every image is decoded once; whoever answers rows decodes them anyway.
 
     Raises
     ------
@@ -89,6 +98,8 @@ def structure(
         raise _nothing_to_name(origin)
     if roles.score is not None:
         work.scores(roles.score, text=roles.text)
+    if roles.image is not None:
+        work.images(roles.image, look=looks_at_images)
     work.drop_broken()
     return Structured(work.table, tuple(work.notes), separator)
 
@@ -227,6 +238,12 @@ class _Work:
             self.notes.append(f"the numbers in {name} have a decimal comma")
         parsed = self._parse(name, "score", lambda _, value, __: _number(value, comma=comma), text=text)
         self._put(name, pa.array(parsed, pa.float64()))
+
+    def images(self, name: str, *, look: bool) -> None:
+        """Keep the folder of a column of images, and look at each where that is asked for."""
+        self.table = with_folder(self.table, name, self._options.folder)
+        if look:
+            self._parse(name, "image", lambda _, value, __: check_image(value, self._options.folder), text=name)
 
     def drop_broken(self) -> None:
         """Remove the rows that repair could not fix."""

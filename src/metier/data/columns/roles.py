@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.data.columns.image_columns import is_image_name
 from metier.data.columns.role_inference import NONE, infer_structured_roles, level
 from metier.data.formats.folder import SPLIT_NAMES
 from metier.data.rows import TARGET_ROLES, Roles, flag
@@ -54,6 +55,13 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "split": (("split", "数据集"), ("subset", "partition")),
 }
+IMAGE_NAMES = frozenset(
+    _names(
+        "image images image_path image_file img img_path picture photo file file_name filename path "
+        "图片 图像 照片 图片路径 文件 文件名"
+    )
+)
+IMAGE_ROWS = 200  # The values looked at; all must end as the name of an image does.
 LABEL_NAMES = frozenset(name for names in NAMES["label"][:2] for name in names)
 # A value of a label column may be called so as well: no sign of a header.
 WEAK_LABEL_NAMES = frozenset(NAMES["label"][2])
@@ -93,14 +101,21 @@ def infer_roles(
             raise MissingColumnError(named, found=table.column_names, origin=origin, flag=flag(role))
     _check_one_role_each(chosen)
     refused = {role for role, column in given.items() if column is not None} - set(chosen)
+    sample = table.slice(0, SAMPLE_ROWS)
+    notes = list[str]()
+    if (image := _image(sample, chosen, refused)) is not None:
+        chosen["image"] = image
+        notes.append(_note("image", image))
+    if "image" in chosen:  # Its name stands for it where a row is shown.
+        chosen.setdefault("text", chosen["image"])
+        refused.discard("text")
     if "text" in refused:
         raise CallError("--text none: a text column is needed. Name it with --text.")
-    sample = table.slice(0, SAMPLE_ROWS)
     combined = infer_structured_roles(
         sample, chosen, refused, label_names=LABEL_NAMES, needs_target=needs_label
     )
     chosen |= combined
-    notes = [_note(role, column) for role, column in combined.items()]
+    notes += [_note(role, column) for role, column in combined.items()]
     has_target = any(role in chosen for role in TARGET_ROLES)
     for role in ("text", "label", "split", "group", "time"):
         if role in chosen or role in refused or (role == "label" and has_target):
@@ -119,11 +134,30 @@ def _is_none(column: str, table: pa.Table) -> bool:
 def _check_one_role_each(chosen: dict[str, str]) -> None:
     for role, column in chosen.items():
         for other, same in chosen.items():
-            if role < other and column == same:
+            # What is shown of an image is its name.
+            if role < other and column == same and {role, other} != {"image", "text"}:
                 raise CallError(
                     f"The column {column!r} cannot be both {role} and {other}. Name another with {flag(role)} "
                     f"or {flag(other)}."
                 )
+
+
+def _image(sample: pa.Table, chosen: dict[str, str], refused: set[str]) -> str | None:
+    """Give the column whose values are names of images; None where there is none, or texts beside it.
+
+    Where both are there the rows may be about either, and they are read as texts unless the image is named.
+    """
+    if "image" in chosen or "image" in refused or "text" in chosen or "messages" in chosen:
+        return None
+    free = [name for name in sample.column_names if name not in chosen.values()]
+    if any(level(name) in names for name in free for names in NAMES["text"]):
+        return None
+    named = [name for name in free if level(name) in IMAGE_NAMES]
+    for name in named:
+        values = sample.column(name).drop_null().slice(0, IMAGE_ROWS).to_pylist()
+        if values and all(map(is_image_name, values)):
+            return name
+    return None
 
 
 def _note(role: str, column: str) -> str:

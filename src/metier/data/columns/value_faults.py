@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,8 @@ class ReadOptions:
         Collects faults instead of raising the first; rows are then read as with repair.
     origin : str, optional
         What messages call the source; None: its path.
+    folder : Path, optional
+        Where paths of images count from, and stay in; None: the working folder.
     """
 
     encoding: str | None = None
@@ -225,3 +228,4 @@ class ReadOptions:
     known_labels: frozenset[str] = frozenset()
     faults: FaultLog | None = None
     origin: str | None = None
+    folder: Path | None = None

@@ -9,6 +9,7 @@ from metier.data.formats.data_file import DataFile, is_data_file
 from metier.data.formats.encoding import choose_encoding, undecodable_line
 from metier.errors import EmptyDataError
 from metier.figures import count_of
+from metier.image.decoding import SUFFIXES
 
 # Names of files and values of a split column, and the split they mean.
 SPLIT_NAMES = {
@@ -42,7 +43,7 @@ def data_files(folder: Path) -> list[Path]:
     if not files:
         raise EmptyDataError(
             f"The folder {folder} holds no rows. Put data files in it (.csv, .jsonl, .parquet, …), "
-            "or one sub-folder per label with one .txt file per text."
+            "or one sub-folder per label with one .txt file per text or one image file per image."
         )
     return tables or files
 
@@ -80,6 +81,30 @@ def _texts(paths: list[Path], encoding: str | None) -> Iterator[tuple[int, Mappi
             number,
             {"text": text.strip(), "label": path.parent.name, "file": f"{path.parent.name}/{path.name}"},
         )
+
+
+def labelled_images(folder: Path) -> list[Path]:
+    """Give the images of a folder whose sub-folders are labels, sorted; empty for other folders."""
+    return sorted(path for path in folder.glob("*/*") if _is_image(path))
+
+
+def read_labelled_images(folder: Path, *, batch_rows: int) -> Batches:
+    """Read each image file as one image whose label is the name of its sub-folder."""
+    paths = labelled_images(folder)
+    as_file = DataFile(folder, "images", gzipped=False)
+    others = sum(1 for path in folder.glob("*/*") if path.is_file() and not _is_hidden(path)) - len(paths)
+    notes = [f"each sub-folder of {folder} is a label, each image in it a row"]
+    if others:
+        notes.append(f"skipped {count_of(others, 'file')} whose name does not end as an image's does")
+    records = (
+        (number, {"image": path.relative_to(folder).as_posix(), "label": path.parent.name})
+        for number, path in enumerate(paths, 1)
+    )
+    return Batches(tables_of_records(records, file=as_file, batch_rows=batch_rows), tuple(notes))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file() and not _is_hidden(path)
 
 
 def _is_hidden(path: Path) -> bool:

@@ -18,7 +18,7 @@ from metier.tasks.answers import (
     WRITTEN_TEXT,
     Decoder,
 )
-from metier.tasks.inputs import CONVERSATION, MARKED_TEXT, PAIR, QUESTION, TEXT, TEXT_OR_PAIR, InputKind
+from metier.tasks.inputs import CONVERSATION, IMAGE, MARKED_TEXT, PAIR, QUESTION, TEXT, TEXT_OR_PAIR, InputKind
 
 LOGITS = "metier.predictors.onnx.graph_logits"
 
@@ -68,5 +68,6 @@ GRAPH_KINDS = {
     "onnx_scorer.v1": _kind(TEXT_OR_PAIR, "by_reading", SCORE, "texts", "", "logits"),
     "onnx_tagger.v1": _kind(TEXT, "TokenLogits", SPANS, "texts", "tokens", "tags"),
     "onnx_reader.v1": _kind(QUESTION, "PassageLogits.of", PASSAGE_ANSWER, "questions", "tokens", "span"),
+    "onnx_image.v1": GraphKind(IMAGE, "metier.predictors.onnx.image_logits:ImageLogits.of", LABEL, "images", "", "label"),
     "onnx_sentences.v1": _kind(CONVERSATION, "Summaries", WRITTEN_TEXT, "texts", "vectors", "rating"),
 }

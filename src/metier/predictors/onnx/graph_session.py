@@ -53,7 +53,12 @@ class OnnxGraph:
         is_quantized = settings["precision"] == "int8"
         # In INT8 rows run beside one another, each on one thread.
         session = open_session(path, threads=1 if is_quantized else threads)
-        return cls(session, pad_id=settings["pad_id"], is_quantized=is_quantized, threads=threads)
+        return cls(session, pad_id=settings.get("pad_id", 0), is_quantized=is_quantized, threads=threads)
+
+    def fed(self, **arrays: np.ndarray) -> np.ndarray:
+        """Give what the graph makes of its inputs by their names, where these are no tokens."""
+        numbers: np.ndarray = self._session.run(None, arrays)[0]
+        return numbers
 
     def rows(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
         """Give the numbers of each text, an ndarray of float32 of shape (n_texts, size); at least one text."""
@@ -119,7 +124,7 @@ class GraphParts:
     ----------
     graph : OnnxGraph
     tokenizer : Tokenizer
-        Pads none.
+        Pads none; None where the graph takes no tokens.
     head : mapping of str to ndarray
         What is applied to the numbers that the graph gives; empty where it gives logits itself.
     settings : mapping
@@ -135,10 +140,17 @@ class GraphParts:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Open the files of a folder; raises whatever the libraries raise that read them."""
         settings = read_settings(folder)
-        tokenizer = read_tokenizer(folder / TOKENIZER_FILE, max_length=longest_row(settings))
+        tokenizer = None
+        if reads_tokens(settings):
+            tokenizer = read_tokenizer(folder / TOKENIZER_FILE, max_length=longest_row(settings))
         path = folder / HEAD_FILE
         head = load_file(path) if path.exists() else {}
         return cls(OnnxGraph.open(folder / MODEL_FILE, settings, threads=threads), tokenizer, head, settings)
+
+
+def reads_tokens(settings: Mapping[str, Any]) -> bool:
+    """Whether the graph takes tokens: then its settings say how many at most."""
+    return not {"max_length", "window_length"}.isdisjoint(settings)
 
 
 def longest_row(settings: Mapping[str, Any]) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from metier.errors import UnknownNameError
 from metier.tasks.inputs.conversation import CONVERSATION
+from metier.tasks.inputs.image import IMAGE
 from metier.tasks.inputs.kind import InputKind, check_items
 from metier.tasks.inputs.marked_text import MARKED_TEXT
 from metier.tasks.inputs.pair import PAIR
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # What answers needs no rows, which need Arrow.
 
 __all__ = [
     "CONVERSATION",
+    "IMAGE",
     "INPUTS",
     "MARKED_TEXT",
     "PAIR",
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 INPUTS: dict[str, InputKind] = {
-    kind.name: kind for kind in (TEXT, PAIR, MARKED_TEXT, QUESTION, CONVERSATION, TEXT_OR_PAIR)
+    kind.name: kind for kind in (TEXT, PAIR, MARKED_TEXT, QUESTION, CONVERSATION, IMAGE, TEXT_OR_PAIR)
 }
 
 

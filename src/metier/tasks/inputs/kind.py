@@ -54,6 +54,19 @@ class InputKind(Protocol):
         """A question of this form in Chinese."""
         return self.example
 
+    @property
+    def trial(self) -> Any:
+        """A question of this form that is answered before the first caller's, and needs no file."""
+        return self.example
+
+    def typed(self, text: str) -> Any:
+        """Give what was typed as a question; None: only JSON is one, or `text` itself."""
+        return None
+
+    def received(self, item: Any, *, field: str) -> Any:
+        """Give one question of a request as the model takes it."""
+        return item
+
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[Any]:
         """Give the items of whatever `fit` or `predict` was handed, checked."""
         ...

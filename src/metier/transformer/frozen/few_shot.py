@@ -27,7 +27,7 @@ from metier.training.learning_rate import parameter_groups
 from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives.supervised_contrastive import contrast
 from metier.training.training_cost import Cost
-from metier.transformer.frozen.frozen_heads import FittedHead
+from metier.training.heads.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import FewShotSettings
 from metier.transformer.frozen.frozen_vectors import reading_cost

@@ -28,13 +28,8 @@ from metier.tasks.inputs.pair import Pair
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings, with_settings
 from metier.text.language import detect_language
-from metier.transformer.frozen.frozen_heads import (
-    LABEL_HEAD,
-    LABEL_SET_HEAD,
-    SCORE_HEAD,
-    FrozenHead,
-    Rows,
-)
+from metier.training.frozen_method import OnFrozenBase
+from metier.training.heads.frozen_heads import LABEL_HEAD, LABEL_SET_HEAD, SCORE_HEAD
 from metier.transformer.frozen.frozen_settings import (
     FrozenLinearSettings,
     FrozenManyLabelsSettings,
@@ -45,7 +40,7 @@ from metier.transformer.frozen.frozen_vectors import ReadsByFrozenBase, compared
 COMPARISON = "difference"
 
 
-class FrozenMethod(ReadsByFrozenBase):
+class FrozenMethod(ReadsByFrozenBase, OnFrozenBase):
     """Vectors of a frozen pretrained encoder, a linear head, and a kind of answers.
 
     A method is a row: what it reads (`input`), what it answers (`answer`), how its head is fitted (`head`), whether the
@@ -61,44 +56,10 @@ class FrozenMethod(ReadsByFrozenBase):
         What to set so that another fit needs no validation.
     """
 
-    name: ClassVar[str]
     capabilities: ClassVar[Capabilities] = Capabilities(cost=CostRank.FROZEN, needs_base=True)
-    input: ClassVar[InputKind]
-    answer: ClassVar[Decodable]
-    head: ClassVar[FrozenHead]
     kind: ClassVar[str]
     unit_length: ClassVar[bool] = True
-    Settings: ClassVar[type[MethodSettings]]
-    base: Any
     precision: str
-    get_params: Any  # Of scikit-learn's estimators, which a method is too.
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn what `X` is."""
-        return self.input.tags(super().__sklearn_tags__())  # type: ignore[misc]
-
-    def fit(
-        self, X: Any, y: Any, *, validation: tuple[Any, Any] | None = None, listener: Listener = ignore
-    ) -> Self:
-        """Embed the texts, or look their vectors up, and fit the head.
-
-        Without `validation`, rows are held out to make the choices on; the head is then fitted on all.
-        """
-        self.Settings.of(self)
-        examples, held = self._read_rows(X, y, validation)
-        self._resolve(examples, listener)
-        known, judged = (
-            None if part is None else Rows(self._features(part.items, listener), part)
-            for part in (examples, held)
-        )
-        assert known is not None
-        self.head_ = self.head.fit(known, judged, self.answer, self.get_params(deep=False))
-        self._keep(examples, held)
-        return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Say whether a fit came to its end: one that a listener stopped has found its base and no head."""
-        return hasattr(self, "facts_")
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.onnx.graph_predictor` answers from, and a Hugging Face folder."""
@@ -120,14 +81,6 @@ class FrozenMethod(ReadsByFrozenBase):
         )
         keep_report(self, report)
 
-    def _read_rows(
-        self, X: Any, y: Any, validation: tuple[Any, Any] | None
-    ) -> tuple[Examples, Examples | None]:
-        examples = self.answer.check(self.input.read(X), y)
-        if validation is None:
-            return examples, None
-        return examples, self.answer.check(self.input.read(validation[0]), validation[1], known=examples)
-
     def _resolve(self, examples: Examples, listener: Listener) -> None:
         """Find the base by the language of the rows."""
         language = detect_language(self.input.texts(examples.items)).main_language
@@ -135,7 +88,7 @@ class FrozenMethod(ReadsByFrozenBase):
 
     def _keep(self, examples: Examples, held: Examples | None) -> None:
         """Keep what answering, the export and another fit need of the rows."""
-        self.classes_ = examples.labels
+        super()._keep(examples, held)
         if isinstance(examples.items[0], Pair):
             self._reading = "compared"
         else:
@@ -143,9 +96,6 @@ class FrozenMethod(ReadsByFrozenBase):
         self._held = held
         self._typical = typical_rows(examples.items)
         self._sample = self.input.texts(self._typical)
-        head = self.head_
-        self.chosen_params_: dict[str, Any] = {"base": self.base_.name, **head.chosen, **head.decoder.chosen}
-        self.facts_: dict[str, Any] = {"base": self.base_.name, **head.facts}
 
     def _features(self, items: Sequence[Any], listener: Listener = ignore) -> np.ndarray:
         """Give what the head takes, an ndarray of shape (n_items, n_features)."""
@@ -159,18 +109,6 @@ class FrozenMethod(ReadsByFrozenBase):
     def _encoder(self) -> torch.nn.Module:
         """Give the encoder that the head stands on: the base as it came."""
         return load_model(self.base_)
-
-    def _logits(self, items: Sequence[Any]) -> np.ndarray:
-        return self.head_.logits(self._features(items))
-
-    def _answer(self, items: Sequence[Any]) -> Any:
-        return self.head_.decoder.answer(self._logits(items), self.name)
-
-    def _probabilities(self, items: Sequence[Any]) -> np.ndarray:
-        return np.asarray(self.head_.decoder.probabilities(self._logits(items)))
-
-    def _read(self, X: Any) -> Sequence[Any]:
-        return self.input.read(X)
 
 
 @with_settings(FrozenLinearSettings)

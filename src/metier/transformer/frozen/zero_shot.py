@@ -13,7 +13,7 @@ from metier.progress import Listener, ignore
 from metier.tasks.examples import Examples
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
-from metier.transformer.frozen.frozen_heads import FittedHead
+from metier.training.heads.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import ZeroShotSettings
 

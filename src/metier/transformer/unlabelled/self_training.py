@@ -10,7 +10,7 @@ from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.training_cost import Cost
-from metier.transformer.frozen.frozen_heads import FittedHead
+from metier.training.heads.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import SelfTrainingSettings
 

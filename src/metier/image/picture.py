@@ -1,0 +1,40 @@
+"""A picture that is not decoded yet: a file, or the bytes of one."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where a picture is.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file, or what a file of it would hold.
+    called : str
+        What messages call it: the file, or the field of a request.
+    """
+
+    source: Path | bytes
+    called: str
+
+    @classmethod
+    def of_file(cls, path: str | Path) -> "Picture":
+        """Give the picture of a file."""
+        return cls(Path(path), str(path))
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the file."""
+        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+
+    def read(self) -> bytes:
+        """Give the bytes of the file; raises `OSError` where it cannot be read."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+    def open(self) -> BinaryIO:
+        """Open the bytes of the file; raises `OSError` where it cannot be read."""
+        return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")

@@ -1,0 +1,1 @@
+"""Methods of images, and of images with text."""
