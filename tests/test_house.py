@@ -23,6 +23,7 @@ ROOMS = sorted(
 )
 LIGHT = (
     "text",
+    "image",
     "data",
     "tasks",
     "features",

@@ -97,7 +97,11 @@ EXTRAS = {
 
 
 # Packages of ours whose methods need an extra; no other method of ours does.
-EXTRA_OF_PACKAGE = {"metier.transformer.": "train", "metier.multimodal.": "train", "metier.selection.search.": "train"}
+EXTRA_OF_PACKAGE = {
+    "metier.transformer.": "train",
+    "metier.multimodal.": "train",
+    "metier.selection.search.": "train",
+}
 
 
 def extra_of(name: str) -> str | None:

@@ -18,6 +18,7 @@ import pytest
 
 import metier
 from metier import catalogue
+from metier.bases.known_base import known_base
 from metier.predictors.text.chat_client import KEY_VARIABLE, URL_VARIABLE
 from metier.tasks.method_contract import NeedsEpochs
 from metier.tasks.task_table import TASKS, known_task, load_task
@@ -81,6 +82,7 @@ class Source:
 UNSEEN = 24  # Rows that a method is asked about.
 SOURCES = {
     "classification": Source("twitter_financial_news/train.csv", 90, {}),
+    "image_classification": Source("groceries/data.csv", 40, {}),
     "multi_label": Source("sgd_dialogues/acts/train.jsonl", 240, {}),
     "ordinal": Source("twitter_financial_news/train.csv", 120, {}),
     "regression": Source("covid_faq/question_pairs.csv", 100, {"score": "similar", "label": "none"}),
@@ -189,6 +191,10 @@ def base_for(request):
         stated = catalogue.capabilities(method)
         if not (stated.needs_base or stated.is_fine_tuned):
             return ""
+        if stated.sees:
+            if known_base("efficientnet-lite0").source is None:
+                pytest.skip("needs metier[image]")
+            return "efficientnet-lite0"
         return request.getfixturevalue("writer" if stated.writes else "base")
 
     return base

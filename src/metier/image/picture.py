@@ -26,11 +26,6 @@ class Picture:
         """Give the picture of a file."""
         return cls(Path(path), str(path))
 
-    @property
-    def n_bytes(self) -> int:
-        """Size of the file."""
-        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
-
     def read(self) -> bytes:
         """Give the bytes of the file; raises `OSError` where it cannot be read."""
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()

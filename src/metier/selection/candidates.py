@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metier import catalogue
-from metier.bases.known_bases import suits
+from metier.bases.known_bases import names_for, suits
 from metier.runs.run_folder import RunFolder
 from metier.selection.decisions import RunDecisions
 from metier.selection.settings import TrainSettings, arguments_of
@@ -78,4 +78,6 @@ class CandidateBuilder:
         stated = catalogue.capabilities(name)
         if stated.needs_base and stated.base_does == "reads":
             return {"base": self.decisions.base}
+        if stated.sees and self.settings.base == "auto":
+            return {"base": names_for("image")[0]}
         return {"base": self.settings.base} if suits(self.settings.base, stated.base_does) else {}

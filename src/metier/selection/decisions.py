@@ -85,8 +85,8 @@ class RunDecisions:
 
     @property
     def language(self) -> str:
-        """The language of most training rows."""
-        return self.languages.main_language
+        """The language of most training rows; `none` where they have no texts."""
+        return self.languages.main_language if self.task.input.has_texts else "none"
 
     def learned_from(self, splits: Splits, settings: TrainSettings) -> Self:
         """Give the same decisions with the task as the training rows of a split show it."""

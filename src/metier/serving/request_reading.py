@@ -13,8 +13,15 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
-from metier.errors import DataError, ImageError, ImageTooLargeError, MetierError, MissingSideError, quoted, suggest
-from metier.image.picture import Picture
+from metier.errors import (
+    DataError,
+    ImageError,
+    ImageTooLargeError,
+    MetierError,
+    MissingSideError,
+    quoted,
+    suggest,
+)
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
 from metier.tasks.inputs import TEXT, InputKind
@@ -203,21 +210,15 @@ def _unknown(field: str, known: list[str]) -> RefusalError:
 
 def _received(asked: Questions, kind: InputKind, settings: ServingSettings) -> Questions:
     """Give the questions as the model takes them; those of a wrong form are left for `_check_questions`."""
-    items = []
+    items, most_bytes = [], settings.max_image_bytes
     for position, item in enumerate(asked.items):
         field = asked.place(position, kind.keys[0]) or kind.keys[0]
         try:
-            found = item if kind.fault(item) else kind.received(item, field=field)
+            is_read = kind.fault(item) is None
+            items.append(kind.received(item, field=field, most_bytes=most_bytes) if is_read else item)
         except ImageError as error:
             status = 413 if isinstance(error, ImageTooLargeError) else 422
             raise RefusalError(status, error.code, str(error), field=field) from None
-        if isinstance(found, Picture) and found.n_bytes > settings.max_image_bytes:
-            message = (
-                f"The image in field {field!r} has {found.n_bytes:,} bytes; {settings.max_image_bytes:,} are allowed. "
-                "Make it smaller."
-            )
-            raise RefusalError(413, "image_too_large", message, field=field)
-        items.append(found)
     return replace(asked, items=items)
 
 

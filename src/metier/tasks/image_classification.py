@@ -21,6 +21,7 @@ class ImageClassification(Classification):
     """
 
     name: ClassVar[str] = "image_classification"
+    title: ClassVar[str] = "image classification"
 
     @property
     def input(self) -> InputKind:

@@ -18,7 +18,8 @@ def convert(source: Path, folder: Path) -> None:
     given = torch.load(source, map_location="cpu", weights_only=True)
     names = EfficientNetLite0().state_dict()
     renamed = {
-        name: tensor.contiguous() for name, tensor in zip(names, list(given.values())[: len(names)], strict=True)
+        name: tensor.contiguous()
+        for name, tensor in zip(names, list(given.values())[: len(names)], strict=True)
     }
     save_file(renamed, folder / WEIGHTS)
     config = {"model_type": "efficientnet-lite0", "image_size": SIZE}

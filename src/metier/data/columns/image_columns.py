@@ -6,7 +6,6 @@ Files of a data set stay in its folder: a path that leads out of it is refused, 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-
 from typing import Any
 
 import pyarrow as pa
@@ -41,7 +40,7 @@ def image_files(table: pa.Table, name: str) -> list[str]:
 
 def is_image_name(value: Any) -> bool:
     """Whether a value ends as the name of an image file does."""
-    return isinstance(value, str) and os.path.splitext(value.strip())[1].lower() in SUFFIXES
+    return isinstance(value, str) and Path(value.strip()).suffix.lower() in SUFFIXES
 
 
 def check_image(value: Any, folder: Path | None) -> str:
@@ -76,5 +75,5 @@ def column_faults(values: Sequence[Any], folder: Path | None) -> dict[int, str]:
 
 def is_inside(path: str, folder: Path) -> bool:
     """Whether a path stays in a folder, links not followed."""
-    whole = os.path.normpath(folder.absolute() / path)
-    return whole.startswith(os.path.join(os.path.normpath(folder.absolute()), ""))
+    whole = Path(os.path.normpath(folder.absolute() / path))
+    return whole.is_relative_to(os.path.normpath(folder.absolute()))

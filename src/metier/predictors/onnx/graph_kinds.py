@@ -68,6 +68,8 @@ GRAPH_KINDS = {
     "onnx_scorer.v1": _kind(TEXT_OR_PAIR, "by_reading", SCORE, "texts", "", "logits"),
     "onnx_tagger.v1": _kind(TEXT, "TokenLogits", SPANS, "texts", "tokens", "tags"),
     "onnx_reader.v1": _kind(QUESTION, "PassageLogits.of", PASSAGE_ANSWER, "questions", "tokens", "span"),
-    "onnx_image.v1": GraphKind(IMAGE, "metier.predictors.onnx.image_logits:ImageLogits.of", LABEL, "images", "", "label"),
+    "onnx_image.v1": GraphKind(
+        IMAGE, "metier.predictors.onnx.image_logits:ImageLogits.of", LABEL, "images", "", "label"
+    ),
     "onnx_sentences.v1": _kind(CONVERSATION, "Summaries", WRITTEN_TEXT, "texts", "vectors", "rating"),
 }

@@ -140,7 +140,7 @@ class GraphParts:
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
         """Open the files of a folder; raises whatever the libraries raise that read them."""
         settings = read_settings(folder)
-        tokenizer = None
+        tokenizer: Any = None
         if reads_tokens(settings):
             tokenizer = read_tokenizer(folder / TOKENIZER_FILE, max_length=longest_row(settings))
         path = folder / HEAD_FILE

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metier.arguments import check_is_list
-from metier.errors import EmptyDataError, ImageError, WrongTypeError
+from metier.errors import EmptyDataError, ImageError, ImageTooLargeError, WrongTypeError
 from metier.image.decoding import opened
 from metier.image.picture import Picture
 from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault
@@ -35,6 +35,7 @@ class Image(InputKind):
     noun: ClassVar[str] = "an image"
     roles: ClassVar[tuple[str, ...]] = (KEY,)
     parts: ClassVar[tuple[str, ...]] = (KEY,)
+    has_texts: ClassVar[bool] = False
 
     @property
     def example(self) -> dict[str, str]:
@@ -68,20 +69,20 @@ class Image(InputKind):
             return None
         fault = parts_fault(item, self.keys)
         if fault is None and not isinstance(item[KEY], str | bytes):
-            fault = shape_fault(KEY, item[KEY], "the path of an image")
+            fault = shape_fault(KEY, item[KEY], "an image")
         return fault
 
     def typed(self, text: str) -> dict[str, str]:
         """Give what was typed as a question: the path of an image."""
         return {KEY: text}
 
-    def received(self, item: Any, *, field: str) -> Picture:
+    def received(self, item: Any, *, field: str, most_bytes: int) -> Picture:
         """Give the image of a request, which its base64 holds; its pixels are counted and not decoded yet.
 
         Raises
         ------
         ImageError, ImageTooLargeError
-            If it is not base64, is no image by its content, or has too many pixels.
+            If it is not base64, is no image by its content, or has too many bytes or pixels.
         """
         called, text = f"in field {field!r}", item[KEY]
         if isinstance(text, str) and text.startswith(DATA_URL):
@@ -90,6 +91,8 @@ class Image(InputKind):
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError, TypeError):
             raise ImageError(called, "it is not base64", "Send the bytes of the file in base64.") from None
+        if len(data) > most_bytes:
+            raise ImageTooLargeError(called, f"{len(data):,} bytes", most_bytes, unit="bytes")
         picture = Picture(data, called)
         with opened(picture):
             return picture

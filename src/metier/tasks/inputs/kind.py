@@ -31,6 +31,8 @@ class InputKind(Protocol):
         The roles besides the text that make a row a question of this form.
     parts : tuple of str
         The roles without which a row is no question; empty where any text is one.
+    has_texts : bool
+        Whether questions have texts, and so a language and words.
     example : Any
         A question of this form, answered once before the first caller's.
     chinese_example : Any
@@ -43,6 +45,7 @@ class InputKind(Protocol):
     optional_keys: ClassVar[tuple[str, ...]] = ()
     roles: ClassVar[tuple[str, ...]] = ()
     parts: ClassVar[tuple[str, ...]] = ()
+    has_texts: ClassVar[bool] = True
 
     @property
     def example(self) -> Any:
@@ -63,8 +66,8 @@ class InputKind(Protocol):
         """Give what was typed as a question; None: only JSON is one, or `text` itself."""
         return None
 
-    def received(self, item: Any, *, field: str) -> Any:
-        """Give one question of a request as the model takes it."""
+    def received(self, item: Any, *, field: str, most_bytes: int) -> Any:
+        """Give one question of a request as the model takes it; nothing that it holds may have more bytes."""
         return item
 
     def read(self, X: Any, *, origin: str = "these rows") -> Sequence[Any]:

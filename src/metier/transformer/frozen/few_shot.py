@@ -22,12 +22,12 @@ from metier.tasks.method_settings import with_settings
 from metier.training.batching import TokenisedRows
 from metier.training.contrastive import BATCH_ROWS, VectorsByLength, balanced_batches
 from metier.training.encoder_passes import fastest_attention
+from metier.training.heads.frozen_heads import FittedHead
 from metier.training.heads.linear_probe import Probe, fit_probe
 from metier.training.learning_rate import parameter_groups
 from metier.training.loop import Loop, LoopSettings
 from metier.training.objectives.supervised_contrastive import contrast
 from metier.training.training_cost import Cost
-from metier.training.heads.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import FewShotSettings
 from metier.transformer.frozen.frozen_vectors import reading_cost

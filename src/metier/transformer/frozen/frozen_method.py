@@ -6,12 +6,11 @@ the vectors of its two texts agree in, so that (a, b) is answered as (b, a) is.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.embedding import embed
@@ -20,13 +19,13 @@ from metier.bases.known_bases import resolve_base
 from metier.export.graph_export import Exported, export_graph, keep_report, pooled, sample_of, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore
-from metier.tasks.answers import LABEL, LABEL_SET, SCORE, Decodable
+from metier.tasks.answers import LABEL, LABEL_SET, SCORE
 from metier.tasks.estimators import Classifier, LabelSetMethod
 from metier.tasks.examples import Examples
 from metier.tasks.inputs import PAIR, TEXT, TEXT_OR_PAIR, InputKind
 from metier.tasks.inputs.pair import Pair
 from metier.tasks.method_contract import Capabilities, CostRank
-from metier.tasks.method_settings import MethodSettings, with_settings
+from metier.tasks.method_settings import with_settings
 from metier.text.language import detect_language
 from metier.training.frozen_method import OnFrozenBase
 from metier.training.heads.frozen_heads import LABEL_HEAD, LABEL_SET_HEAD, SCORE_HEAD

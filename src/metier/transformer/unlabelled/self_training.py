@@ -8,9 +8,9 @@ import numpy as np
 from metier.progress import Listener, ignore
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
+from metier.training.heads.frozen_heads import FittedHead
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.training_cost import Cost
-from metier.training.heads.frozen_heads import FittedHead
 from metier.transformer.frozen.frozen_method import FrozenLinear
 from metier.transformer.frozen.frozen_settings import SelfTrainingSettings
 

@@ -1,0 +1,3 @@
+import pytest
+
+pytest.importorskip("PIL", reason="needs metier[image]")
