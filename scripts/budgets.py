@@ -234,7 +234,9 @@ def run(case: Case, budget: str, folder: Path, arguments: argparse.Namespace) ->
 def run_one(*, path: str, rows: int, budget: str, run: str, settings: dict[str, Any]) -> None:
     """Train on so many rows of a file, drawn with a fixed seed."""
     load, folder = os.getloadavg()[0], Path(run)
-    found = read(path, **{role: settings["data"][role] for role in ("text", "label") if role in settings["data"]})
+    found = read(
+        path, **{role: settings["data"][role] for role in ("text", "label") if role in settings["data"]}
+    )
     if 0 < rows < len(found):
         found = found.take(np.sort(np.random.default_rng(0).permutation(len(found))[:rows]))
     train(found, budget=budget, run=folder, overwrite=True, settings=settings)

@@ -21,17 +21,17 @@ def saved(image, form="PNG", **how):
     return Picture(stream.getvalue(), "photo")
 
 
-def half_red(mode="RGB"):
+def half_red(mode="RGB", side=64):
     """Red above, white below."""
-    pixels = np.full((64, 64, 3), 255, np.uint8)
-    pixels[:32] = RED
+    pixels = np.full((side, side, 3), 255, np.uint8)
+    pixels[: side // 2] = RED
     return Image.fromarray(pixels).convert(mode)
 
 
-def turned():
+def turned(side=64, form="JPEG"):
     exif = Image.Exif()
     exif[274] = 6  # The camera was held on its side: to be seen it is turned right.
-    return saved(half_red().rotate(90), "JPEG", quality=95, exif=exif)
+    return saved(half_red(side=side).rotate(90), form, quality=95, exif=exif)
 
 
 def animation():
@@ -55,10 +55,11 @@ def on_nothing():
         saved(half_red(), "WEBP", lossless=True),
         saved(half_red(), "TIFF"),
         turned(),
+        turned(640, "PNG"),  # Shrunk before it is turned.
         animation(),
         on_nothing(),
     ],
-    ids=["png", "jpeg", "cmyk", "palette", "webp", "tiff", "turned", "animated", "transparent"],
+    ids=["png", "jpeg", "cmyk", "palette", "webp", "tiff", "turned", "large", "animated", "transparent"],
 )
 def test_the_same_picture_in_every_form_is_the_same_pixels(picture):
     pixels = decoded(picture, SIZE)

@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(run):
-    settings = ServingSettings(max_image_bytes=20_000)
+    settings = ServingSettings(max_image_bytes=20_000, max_request_pixels=35_000)
     with TestClient(build_app(lambda: metier.load(run.folder), settings)) as client:
         while client.get("/readyz").status_code != 200:
             pass
@@ -96,6 +96,12 @@ def test_a_request_holds_the_image_itself(client, run):
         "/v1/predict", json={"rows": [{"image": data}, {"image": f"data:image/jpeg;base64,{data}"}]}
     )
     assert [answer["label"] for answer in both.json()["answers"]] == [expected, expected]
+
+
+def test_the_pixels_of_a_request_are_counted_before_any_is_decoded(client):
+    row = {"image": base64.b64encode(first_photo()[0].read_bytes()).decode()}
+    refused = client.post("/v1/predict", json={"rows": [row] * 4})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_many_pixels")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ BICUBIC, REDUCING_GAP = (
     3,
     3.0,
 )  # Pillow's number of the filter; how roughly a large picture may be halved before it.
+SHRUNK_TO = 3  # Times the sides that are needed, before the filter.
+SHRUNK_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
 WIDE = 257  # From 16 bits to 8: 65535 / 255.
 
 
@@ -51,7 +53,7 @@ def decoded(picture: Picture, size: int) -> np.ndarray:
         If it has more than `MOST_PIXELS` pixels.
     """
     with opened(picture, at_least=size) as image:
-        colours = _upright_colours(image)
+        colours = _upright_colours(image, at_least=size)
         pixels: np.ndarray = np.asarray(colours.resize((size, size), BICUBIC, reducing_gap=REDUCING_GAP))
         return pixels
 
@@ -126,11 +128,16 @@ def _check_size(width: int, height: int, called: str) -> None:
         raise ImageTooLargeError(called, f"{width:,} x {height:,} pixels", MOST_PIXELS)
 
 
-def _upright_colours(image: "PillowImage") -> Any:
+def _upright_colours(image: "PillowImage", *, at_least: int) -> Any:
     """Give red, green and blue: turned as the camera was held, on white where it is transparent."""
-    Image = _pillow()
+    Image, ImageOps = _pillow(), _pillow("PIL.ImageOps")
     image.seek(0)
-    turned = _pillow("PIL.ImageOps").exif_transpose(image)
+    image.load()
+    factor = min(image.size) // (SHRUNK_TO * at_least)
+    # What is done to the colours copies them several times, so it is done to fewer pixels where there are far more.
+    is_shrunk = factor > 1 and image.mode in SHRUNK_MODES and "transparency" not in image.info
+    small = image.reduce(factor) if is_shrunk else image
+    turned = ImageOps.exif_transpose(small)
     if turned.mode.startswith("I") or turned.mode == "F":
         return Image.fromarray(_eight_bits(np.asarray(turned))).convert("RGB")
     if "A" in turned.getbands() or "transparency" in turned.info:

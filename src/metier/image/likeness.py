@@ -19,12 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from metier.image.decoding import decoded, opened
 from metier.image.picture import Picture
-from metier.text.duplicates import Clusters
+from metier.text.duplicates import Clusters, clusters_of_pairs
 
 SIDE = 8
 THUMBNAIL = 16
@@ -117,7 +115,8 @@ def near_duplicate_pictures(looks: Sequence[Look]) -> Clusters:
         ones, others = some[near[0]], firsts[near[1]]
         alike = np.abs(greys[ones].astype(np.int16) - greys[others]).mean(axis=1) <= MOST_GREY
         edges.append((ones[alike], others[alike]))
-    return _components(edges, len(looks))
+    pairs = (pair for ones, others in edges for pair in zip(ones.tolist(), others.tolist(), strict=True))
+    return clusters_of_pairs(pairs, len(looks))
 
 
 def equal_pictures(looks: Sequence[Look]) -> Clusters:
@@ -129,12 +128,3 @@ def _equal(keys: Sequence[Hashable]) -> Clusters:
     firsts: dict[Hashable, int] = {}
     ids = [firsts.setdefault(key, position) for position, key in enumerate(keys)]
     return Clusters(np.array(ids, dtype=np.int64))
-
-
-def _components(edges: Sequence[tuple[np.ndarray, np.ndarray]], n_pictures: int) -> Clusters:
-    """Join what is joined by any way of edges; a cluster has the number of its first picture."""
-    ones, others = (np.concatenate([pair[side] for pair in edges]) for side in (0, 1))
-    graph = coo_matrix((np.ones(len(ones), bool), (ones, others)), shape=(n_pictures, n_pictures))
-    _, component = connected_components(graph, directed=False)
-    _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
-    return Clusters(first[inverse].astype(np.int64))

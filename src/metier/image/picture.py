@@ -16,10 +16,13 @@ class Picture:
         A file, or what a file of it would hold.
     called : str
         What messages call it: the file, or the field of a request.
+    n_pixels : int
+        As its header states them; 0 where it was not opened yet.
     """
 
     source: Path | bytes
     called: str
+    n_pixels: int = 0
 
     @classmethod
     def of_file(cls, path: str | Path) -> "Picture":

@@ -22,6 +22,7 @@ from metier.errors import (
     quoted,
     suggest,
 )
+from metier.image.picture import Picture
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
 from metier.tasks.inputs import TEXT, InputKind
@@ -219,6 +220,13 @@ def _received(asked: Questions, kind: InputKind, settings: ServingSettings) -> Q
         except ImageError as error:
             status = 413 if isinstance(error, ImageTooLargeError) else 422
             raise RefusalError(status, error.code, str(error), field=field) from None
+    pixels = sum(item.n_pixels for item in items if isinstance(item, Picture))
+    if pixels > settings.max_request_pixels:
+        message = (
+            f"{pixels:,} pixels in one request; {settings.max_request_pixels:,} are allowed. "
+            "Send the images in several requests, or make them smaller."
+        )
+        raise RefusalError(413, "too_many_pixels", message, field=asked.field or kind.keys[0])
     return replace(asked, items=items)
 
 

@@ -18,6 +18,9 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
         default=2_000_000, ge=1, description="Most characters in all texts of one request."
     )
     max_image_bytes: int = Field(default=5_000_000, ge=1, description="Most bytes of one image in a request.")
+    max_request_pixels: int = Field(
+        default=100_000_000, ge=1, description="Most pixels in all images of one request."
+    )
     max_body_bytes: int = Field(default=8_000_000, ge=1, description="Most bytes of a request's body.")
     max_held_bytes: int = Field(
         default=64_000_000,

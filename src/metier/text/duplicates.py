@@ -211,6 +211,14 @@ class _Forest:
         self._parents[high] = low
 
 
+def clusters_of_pairs(pairs: Iterable[tuple[int, int]], count: int) -> Clusters:
+    """Cluster positions from 0 to below a count by the pairs of them that belong together, transitively."""
+    forest = _Forest(count)
+    for one, other in pairs:
+        forest.join(one, other)
+    return Clusters(np.fromiter(map(forest.root, range(count)), dtype=np.int64, count=count))
+
+
 def join_clusters(first: Clusters, second: Clusters) -> Clusters:
     """Join texts that are together in either of two clusterings."""
     forest = _Forest(len(first.ids))

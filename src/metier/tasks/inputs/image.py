@@ -9,7 +9,7 @@ import binascii
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -94,8 +94,8 @@ class Image(InputKind):
         if len(data) > most_bytes:
             raise ImageTooLargeError(called, f"{len(data):,} bytes", most_bytes, unit="bytes")
         picture = Picture(data, called)
-        with opened(picture):
-            return picture
+        with opened(picture) as image:
+            return replace(picture, n_pixels=image.width * image.height)
 
     def row_faults(self, rows: "Rows") -> dict[int, str]:
         """Give why rows cannot be asked, in a clause, by their positions: no image, or one that cannot be used."""
