@@ -78,7 +78,7 @@ def test_a_file_and_single_paths_are_answered_and_a_broken_row_says_why(run, tmp
     with (tmp_path / "out.csv").open(encoding="utf-8") as file:
         one, none, outside = csv.DictReader(file)
     assert (one["image"], one["answered_by"], one["not_answered"]) == ("one.jpg", "frozen_image.v1", "")
-    assert none["not_answered"] == "none.jpg: there is no such file"
+    assert none["not_answered"] == "none.jpg cannot be used: there is no such file"
     assert "lies outside" in outside["not_answered"]
     capsys.readouterr()
     assert program.run(["predict", str(run.folder), str(path), "--json"]) == 0

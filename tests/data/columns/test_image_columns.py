@@ -98,7 +98,10 @@ def test_the_check_lists_every_image_that_cannot_be_used(folder):
     found = examine(rows, faults={"train": faults}).find("broken-images")
     assert len(rows) == 3
     assert [finding.rows for finding in found] == [(3, 4)]
-    assert "2 rows have images that cannot be read (column photo); row 4: no.jpg" in found[0].sentence
+    assert (
+        "2 rows have images that cannot be read (column photo); row 4: no.jpg cannot be used"
+        in found[0].sentence
+    )
 
 
 def test_copies_are_found_across_labels_and_stay_in_one_split(folder):

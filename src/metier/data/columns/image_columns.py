@@ -56,9 +56,13 @@ def check_image(value: Any, folder: Path | None) -> str:
     try:
         look_at((folder or Path()) / value)
     except ImageTooLargeError as error:
-        raise FaultError(f"{value}: {error.fault}.", error.cure, kind="that are too large") from None
+        raise FaultError(
+            f"{value} cannot be used: {error.fault}.", error.cure, kind="that are too large"
+        ) from None
     except ImageError as error:
-        raise FaultError(f"{value}: {error.fault}.", error.cure, kind="that cannot be read") from None
+        raise FaultError(
+            f"{value} cannot be used: {error.fault}.", error.cure, kind="that cannot be read"
+        ) from None
     return value
 
 

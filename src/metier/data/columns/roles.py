@@ -6,6 +6,7 @@ the error lists them.
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -61,7 +62,10 @@ IMAGE_NAMES = frozenset(
         "图片 图像 照片 图片路径 文件 文件名"
     )
 )
-IMAGE_ROWS = 200  # The values looked at; all must end as the name of an image does.
+IMAGE_ROWS = 200  # The values looked at.
+IMAGE_FRACTION = (
+    0.5  # Of them that end as the name of an image does: the others are mistakes, which are reported.
+)
 LABEL_NAMES = frozenset(name for names in NAMES["label"][:2] for name in names)
 # A value of a label column may be called so as well: no sign of a header.
 WEAK_LABEL_NAMES = frozenset(NAMES["label"][2])
@@ -155,7 +159,7 @@ def _image(sample: pa.Table, chosen: dict[str, str], refused: set[str]) -> str |
     named = [name for name in free if level(name) in IMAGE_NAMES]
     for name in named:
         values = sample.column(name).drop_null().slice(0, IMAGE_ROWS).to_pylist()
-        if values and all(map(is_image_name, values)):
+        if values and np.mean([is_image_name(value) for value in values]) >= IMAGE_FRACTION:
             return name
     return None
 
