@@ -49,7 +49,7 @@ def check_image(value: Any, folder: Path | None) -> str:
         raise FaultError("no image is named.", "Name one, or leave the row out.", kind="that are missing")
     if folder is not None and not is_inside(value, folder):
         raise FaultError(
-            f"{value} lies outside {folder}.",
+            f"{value} lies outside {folder.absolute()}.",
             "Put the image into this folder, and give its path from there.",
             kind="that lie outside the folder of the file",
         )
