@@ -223,7 +223,7 @@ settings = {"data": {"train": sys.argv[1]}, "candidates": ["majority", "tfidf_li
 def mount(size, how=()):
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"{','.join((*how, f'size={size}k'))}", "none", disk], check=True)
 outcomes = set()
-for size in (4, 24, 60, 120):
+for size in (4, 12, 24, 40, 60, 80, 100, 120):
     mount(size)
     run = disk / "run"
     try:
