@@ -6,7 +6,7 @@ import pytest
 
 from metier.errors import SettingsError
 from metier.selection.candidate_cost import SAFETY, CandidateCost, UpperLayers
-from metier.selection.plan import ENOUGH_EPOCHS, QUICKEST, Plan, fit_into
+from metier.selection.plan import ENOUGH_EPOCHS, Plan, fit_into
 from metier.selection.planned import FEWEST_ROWS, LAST_ROWS, Budget, Planned
 from metier.tasks.method_contract import Capabilities
 
@@ -255,7 +255,7 @@ class TestAgain:
         assert candidates[2].cost.seconds_per_epoch == pytest.approx(300.0)
         assert candidates[2].seconds == pytest.approx(5 * 300.0 * SAFETY)
         plan.again(4_000.0, lambda name: name != "tuned.v1", {"linear.v1": 11.0, "frozen.v1": 10.0})
-        assert candidates[2].cost.seconds_per_epoch == pytest.approx(100.0 * QUICKEST)
+        assert candidates[2].cost.seconds_per_epoch == pytest.approx(100.0)
 
     def test_what_was_foretold_to_take_no_time_says_nothing_about_others(self):
         candidates = [frozen(seconds=1.0), tuned(fixed=0.0, per_epoch=100.0)]

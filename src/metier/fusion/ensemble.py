@@ -35,6 +35,8 @@ ENSEMBLES = {
     "score_average.v1": "metier.fusion.average_recipes:average_of_scores",
     "distilled.v1": "metier.selection.execution.distilling:Distilled",
 }
+# These ask their rows themselves; the others are made of the answers that their members gave.
+ANSWER_THEMSELVES = frozenset({"retrieve_read.v1", "retrieve_rerank.v1", "distilled.v1"})
 Fit = TypeVar("Fit")
 Exported = TypeVar("Exported", contravariant=True)
 

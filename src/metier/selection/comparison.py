@@ -20,7 +20,7 @@ from metier.data.rows import Rows
 from metier.data.splitting import groups_of
 from metier.data.strata import part_of
 from metier.errors import BudgetError, MetierError
-from metier.fusion.ensemble import Builder, check_builder, ensemble_builder
+from metier.fusion.ensemble import ANSWER_THEMSELVES, Builder, check_builder, ensemble_builder
 from metier.progress import Listener, Progress
 from metier.runs.run_folder import Entry, RunFolder, percent
 from metier.runs.stored_answers import StoredAnswers
@@ -310,12 +310,11 @@ class Comparison:
     @property
     def left_seconds(self) -> float:
         """Seconds that candidates may still take: what ends the run is taken off."""
-        n_ensembles = len(self.builder.decisions.ensembles)
-        ensembles = n_ensembles * max(self.measuring.values(), default=0.0)
-        if n_ensembles:  # One that searches or reads does so by itself; others take their members' answers.
-            ensembles += (len(self.validation) + self.n_test) * max(
-                self.answering.seconds.values(), default=0.0
-            )
+        names = self.builder.decisions.ensembles
+        ensembles = len(names) * max(self.measuring.values(), default=0.0)
+        if ANSWER_THEMSELVES.intersection(names):
+            slowest = max(self.answering.seconds.values(), default=0.0)
+            ensembles += (len(self.validation) + self.n_test) * slowest
         return self.clock.left_seconds - self.closing_seconds - ensembles
 
     @property

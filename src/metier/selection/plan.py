@@ -21,8 +21,9 @@ ROWS_IN = {"en": "English rows", "zh": "Chinese rows", "other": "rows in other l
 ENOUGH_EPOCHS = 3
 # Upper layers alone learn more than all of them do from so many times fewer rows (docs/decisions/0011).
 WORTH_OF_LAYERS = 1.5
-# How far candidates of the same kind that took more or less than was foretold change what is foretold of others.
-QUICKEST, SLOWEST = 0.75, 4.0
+# How far candidates of the same kind that took longer than was foretold change what is foretold of others. That some took
+# less says nothing: much of what is foretold of a candidate is its own (its export, its answers).
+SLOWEST = 4.0
 # What was foretold to take less than this, or took less, says nothing about others.
 TELLING_SECONDS = 5.0
 # What takes no longer runs in any case, so that there is something to ship.
@@ -102,7 +103,7 @@ class Plan:
         foretold = sum(one.seconds / one.pace / SAFETY for one in telling)
         if not foretold:
             return 1.0
-        return min(SLOWEST, max(QUICKEST, sum(taken[one.name] for one in telling) / foretold))
+        return min(SLOWEST, max(1.0, sum(taken[one.name] for one in telling) / foretold))
 
     def as_json(self) -> dict[str, Any]:
         """What a resumed run goes on with."""
