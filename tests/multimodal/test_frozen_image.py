@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 import metier
 from metier.bases.known_base import known_base
 from metier.cli import program
-from metier.errors import UnknownNameError
+from metier.errors import CallError, UnknownNameError
 from metier.serving import build_app
 from metier.serving.settings import ServingSettings
 
@@ -118,6 +118,11 @@ def test_the_pixels_of_a_request_are_counted_before_any_is_decoded(client):
 def test_a_request_that_cannot_be_answered_is_said_why(client, image, status, said):
     refused = client.post("/v1/predict", json={"image": image})
     assert (refused.status_code, said in refused.json()["error"]["message"]) == (status, True), refused.text
+
+
+def test_words_of_images_are_not_augmented(tmp_path):
+    with pytest.raises(CallError, match="Images cannot be augmented"):
+        metier.train(GROCERIES / "data.csv", run=tmp_path / "run", settings={"data": {"augment": "eda"}})
 
 
 def test_a_base_that_reads_is_none_for_images():

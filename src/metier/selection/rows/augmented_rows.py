@@ -54,6 +54,8 @@ def check_augmentable(rows: Rows, augmentations: Sequence[Augmentation]) -> None
     CallError
         With the augmentations that are safe.
     """
+    if not rows.has_texts:
+        raise CallError("Images cannot be augmented: --augment changes words. Remove --augment.")
     if rows.roles.messages is not None:
         raise CallError(
             "Conversations cannot be augmented: every turn depends on the turn before. Remove --augment."
