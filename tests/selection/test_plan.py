@@ -5,8 +5,9 @@ import json
 import pytest
 
 from metier.errors import SettingsError
+from metier.selection import plan as plan_module
 from metier.selection.candidate_cost import SAFETY, CandidateCost, UpperLayers
-from metier.selection.plan import ENOUGH_EPOCHS, Plan, fit_into
+from metier.selection.plan import ENOUGH_EPOCHS, STALE_SECONDS, Plan, fit_into
 from metier.selection.planned import FEWEST_ROWS, LAST_ROWS, Budget, Planned
 from metier.tasks.method_contract import Capabilities
 
@@ -353,3 +354,34 @@ def test_what_was_planned_of_upper_layers_is_remembered():
     fit_into(budget(110.0), [one])
     again.recall(json.loads(json.dumps(one.facts())))
     assert (again.upper, again.trains_upper) == (one.upper, True)
+
+
+def test_what_time_is_short_for_is_measured_again_after_a_while(monkeypatch):
+    now, measured = [0.0], []
+    monkeypatch.setattr(plan_module.time, "monotonic", lambda: now[0])
+
+    def measure(one):
+        measured.append(one.name)
+        one.cost, one.measured_at = CandidateCost(5.0, 0, 10.0), now[0]
+
+    slow = tuned(fixed=20.0, per_epoch=100.0)
+    slow.measured_at = 0.0
+    plan = Plan([slow], (), False, budget(200.0), measure=measure)
+    plan.again(200.0, lambda name: False)
+    assert (measured, slow.fraction) == ([], pytest.approx(0.78, abs=0.01))
+    now[0] = STALE_SECONDS + 1
+    plan.again(150.0, lambda name: False)
+    assert (measured, slow.fraction, slow.epochs) == ([slow.name], 1.0, 5)
+
+
+def test_what_was_left_out_for_time_is_measured_again_and_what_runs_whole_is_not(monkeypatch):
+    now, measured = [STALE_SECONDS + 1], []
+    monkeypatch.setattr(plan_module.time, "monotonic", lambda: now[0])
+    whole, out = tuned("whole.v1"), tuned("out.v1", fixed=500.0)
+    for one in (whole, out):
+        one.measured_at = 0.0
+    plan = Plan([whole, out], (), False, budget(200.0), measure=lambda one: measured.append(one.name))
+    plan.again(200.0, lambda name: False)
+    assert measured == []
+    plan.again(100.0, lambda name: name == whole.name)
+    assert measured == [out.name]

@@ -6,6 +6,7 @@ part. The plan is made again after each candidate: time that one left over goes 
 back while there is time for it.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,19 +27,34 @@ WORTH_OF_LAYERS = 1.5
 SLOWEST = 4.0
 # What was foretold to take less than this, or took less, says nothing about others.
 TELLING_SECONDS = 5.0
+# A cost is measured again after so long, where so much time is left.
+STALE_SECONDS, LEAST_TO_MEASURE_AGAIN = 60.0, 20.0
 # What takes no longer runs in any case, so that there is something to ship.
 ALWAYS_SECONDS = 5.0
 
 
 @dataclass
 class Plan:
-    """What will run, cheap first, and which ensembles are built afterwards."""
+    """What will run, cheap first, and which ensembles are built afterwards.
+
+    Parameters
+    ----------
+    candidates : list of Planned
+    ensembles : tuple of str
+    refit : bool
+    budget : Budget or None
+    facts : dict
+        What the sentence of the plan tells.
+    measure : callable, optional
+        Measures what a candidate costs once more.
+    """
 
     candidates: list[Planned]
     ensembles: tuple[str, ...]
     refit: bool
     budget: Budget | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    measure: Callable[[Planned], None] | None = None
 
     @property
     def methods(self) -> dict[str, Method]:
@@ -91,6 +107,21 @@ class Plan:
         for one in waiting:
             one.keep_pace(self._pace(taken or {}, needs_base=one.needs_base))
         fit_into(replace(self.budget, left_seconds=left_seconds), waiting)
+        stale = self._stale(waiting)
+        if self.measure is None or stale is None or left_seconds < LEAST_TO_MEASURE_AGAIN:
+            return
+        began = time.monotonic()
+        stale.pace = 1.0
+        self.measure(stale)
+        fit_into(replace(self.budget, left_seconds=left_seconds - (time.monotonic() - began)), waiting)
+
+    def _stale(self, waiting: Sequence[Planned]) -> Planned | None:
+        """Give what is next, where time is short for it and its cost was measured a while ago: the machine may be freer."""
+        runs = (one for one in waiting if one.runs)
+        found = next(runs, None) or next((one for one in waiting if one.waits), None)
+        if found is None or found.measured_at is None or not (found.needs_base and found.is_reduced):
+            return None
+        return found if time.monotonic() - found.measured_at > STALE_SECONDS else None
 
     def _pace(self, taken: Mapping[str, float], *, needs_base: bool) -> float:
         """How many times as long as was measured candidates took; 1 while none says so."""

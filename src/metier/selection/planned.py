@@ -52,6 +52,8 @@ class Planned:
         Whether its training began: it goes on as it was planned.
     pace : float
         How many times as long as it was measured its cost is taken to be.
+    measured_at : float or None
+        When its cost was measured, by `time.monotonic`; None: not in this process.
     waits : bool
         Whether it is dropped for want of time or memory alone: the next plan may take it up again.
     why_dropped : str or None
@@ -74,6 +76,7 @@ class Planned:
     time_limit_minutes: float | None = None
     has_begun: bool = False
     pace: float = 1.0
+    measured_at: float | None = None
     waits: bool = False
     why_dropped: str | None = None
     why_failed: str | None = None
@@ -118,6 +121,12 @@ class Planned:
             )
         return self.method.fewest_epochs
 
+    @property
+    def is_reduced(self) -> bool:
+        """Whether time is short for it: it is left out, or trained with less than its settings ask for."""
+        has_fewer = self.most_epochs is not None and self.epochs is not None and self.epochs < self.most_epochs
+        return self.waits or self.fraction < 1 or self.trains_upper or has_fewer
+
     def drop(self, why: str) -> None:
         """Leave it out for want of time or memory."""
         self.why_dropped, self.waits = why, True
@@ -143,7 +152,7 @@ class Planned:
     def facts(self) -> dict[str, Any]:
         """What a resumed run has to know of it: everything but the method."""
         kept = asdict(replace(self, method=None))
-        return {key: value for key, value in kept.items() if key not in ("name", "method")}
+        return {key: value for key, value in kept.items() if key not in ("name", "method", "measured_at")}
 
     def recall(self, facts: dict[str, Any]) -> None:
         """Take over what `facts` kept."""

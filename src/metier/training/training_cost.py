@@ -30,7 +30,7 @@ TRAINING_OVER_FORWARD = 3.0
 # Of a batch that is timed: half a usual one, and as fast for each token within a few percent.
 MEASURED_TOKENS = 512
 # Candidates of one run measure the same within this; later the machine may be busier, or less.
-KNOWN_FOR_SECONDS = 120.0
+KNOWN_FOR_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
