@@ -30,7 +30,7 @@ def test_a_text_appears_piece_by_piece(ask, writing_bundle, monkeypatch):
     assert ask(ASKED, "--stream")[0] == 0
     for piece, (said, how) in zip(pieces, printed, strict=False):
         assert said == (piece,)
-        assert how == {"end": "", "flush": True}
+        assert (how["end"], how["flush"]) == ("", True)
 
 
 def test_what_is_streamed_is_what_is_predicted(ask):

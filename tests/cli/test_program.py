@@ -258,6 +258,8 @@ def test_ctrl_c_stops_a_real_process_with_130(tmp_path):
     code = PRINTS_MUCH.replace(
         "for _ in range(100_000): print('a line')", "import time; print(1, flush=True); time.sleep(60)"
     )
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would the process.
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{code}"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )
