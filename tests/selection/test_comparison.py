@@ -379,3 +379,14 @@ def test_a_refit_takes_as_long_as_all_rows_do_and_the_end_as_long_as_the_test_ro
     assert one.refit_cost(entry).seconds() == pytest.approx(10.0 / 0.5 * 1.5 * REFIT_MARGIN + 3.0)
     scoring = 0.1 * 1_000 / len(one.validation)
     assert one.closing_seconds == pytest.approx(2.0 * CLOSING_SECONDS + 20.0 + scoring)
+
+
+def test_time_is_kept_for_ensembles_of_what_waits(comparison):
+    one = comparison()
+    decisions = replace(one.builder.decisions, ensembles=("average.v1", "cascade.v1"))
+    one.builder = replace(one.builder, decisions=decisions)
+    waiting = [Planned("slow.v1", cost=CandidateCost(10.0, seconds_measuring=9.0))]
+    left = one.left_seconds
+    assert one._left_beside(waiting) == pytest.approx(left - 2 * 9.0, abs=0.1)
+    one.measuring["tfidf_linear.v1"] = 9.0  # What was measured is kept for already.
+    assert one._left_beside(waiting) == pytest.approx(left - 2 * 9.0, abs=0.1)

@@ -38,6 +38,8 @@ class CandidateCost:
         For one pass over all training rows; 0 where nothing is repeated.
     seconds_over_rows : float
         Once over all training rows, besides the epochs.
+    seconds_measuring : float
+        For measuring what its answers cost; an ensemble of which it is a member takes as long again.
     seconds_int8 : float
         For making and checking INT8, where time is not short: what is not trained whole is exported without.
     """
@@ -47,6 +49,7 @@ class CandidateCost:
     seconds_per_epoch: float = 0.0
     seconds_over_rows: float = 0.0
     seconds_int8: float = 0.0
+    seconds_measuring: float = 0.0
 
     def scaled(self, factor: float) -> "CandidateCost":
         """Give the cost where everything takes so many times as long."""
@@ -56,6 +59,7 @@ class CandidateCost:
             self.seconds_per_epoch * factor,
             self.seconds_over_rows * factor,
             self.seconds_int8 * factor,
+            self.seconds_measuring * factor,
         )
 
     def of_upper(self, share: float) -> "CandidateCost":

@@ -188,7 +188,7 @@ class Comparison:
         while waiting:
             if not self.fitter.begins_early:
                 taken = {entry.name: self.clock.phases.get(entry.name, 0.0) for entry in self.trained}
-                plan.again(self.left_seconds, lambda name: self.run.entry(name) is not None, taken)
+                plan.again(self._left_beside(waiting), lambda name: self.run.entry(name) is not None, taken)
             planned = next((one for one in waiting if one.runs), waiting[0])
             waiting.remove(planned)
             self.entries.append(self.run.entry(planned.name) or self._enter(planned, plan))
@@ -316,6 +316,12 @@ class Comparison:
             slowest = max(self.answering.seconds.values(), default=0.0)
             ensembles += (len(self.validation) + self.n_test) * slowest
         return self.clock.left_seconds - self.closing_seconds - ensembles
+
+    def _left_beside(self, waiting: Sequence[Planned]) -> float:
+        """Seconds that candidates may still take where ensembles of those that wait will be measured, too."""
+        n_ensembles = len(self.builder.decisions.ensembles)
+        foreseen = max((one.cost.seconds_measuring for one in waiting), default=0.0)
+        return self.left_seconds - n_ensembles * max(0.0, foreseen - max(self.measuring.values(), default=0.0))
 
     @property
     def closing_seconds(self) -> float:

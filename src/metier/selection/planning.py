@@ -28,6 +28,7 @@ from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
 from metier.selection.candidate_cost import CandidateCost, UpperLayers
 from metier.selection.candidates import CandidateBuilder
+from metier.selection.execution.measuring import seconds_to_measure
 from metier.selection.plan import Plan, fit_into
 from metier.selection.planned import Budget, Planned
 from metier.selection.settings import arguments_of
@@ -212,7 +213,8 @@ class Planner:
         base = self._base_of(method)
         here = psutil.Process().memory_info().rss
         memory = max(found.memory_bytes, 0 if base is None else here + _export_bytes(base))
-        return CandidateCost(fixed, memory, per_epoch, found.seconds_before, seconds_int8=int8)
+        measuring = seconds_to_measure(found.seconds_per_answer)
+        return CandidateCost(fixed, memory, per_epoch, found.seconds_before, int8, measuring)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
         """Fit two samples; what grew from one to the other grows on to all rows and labels."""

@@ -17,6 +17,8 @@ SINGLE_ROWS = 300  # Enough for a stable p95 (15 rows beyond it) within a second
 BATCH_ROWS = 1_000
 WARM_UP_ROWS = 20
 SECONDS_AT_MOST = 3.0
+# Loading it, once, at most: a large base is half a gigabyte.
+LOADING_SECONDS = 1.5
 # Kept beside the predictor for people and for training on; nothing of it is read to answer.
 NOT_SERVED = ("huggingface", "README.md")
 
@@ -48,6 +50,12 @@ def measure_cost(folder: Path, texts: Sequence[str], *, random_state: int = 0) -
         "rows_per_second": _throughput(predictor, sample, latency_seconds=float(np.mean(latencies)) / 1000),
         "size_bytes": served_bytes(folder),
     }
+
+
+def seconds_to_measure(seconds_per_answer: float) -> float:
+    """Give about how long `measure_cost` takes for a predictor that takes so long for one row."""
+    rows = (WARM_UP_ROWS, SINGLE_ROWS, BATCH_ROWS)
+    return LOADING_SECONDS + sum(min(SECONDS_AT_MOST, n * seconds_per_answer) for n in rows)
 
 
 def served_bytes(folder: Path) -> int:
