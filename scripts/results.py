@@ -200,7 +200,8 @@ def page() -> str:
         "train`, one budget per set, all choices on validation rows; test scores with 95 % intervals. Differences are "
         "paired tests of the shipped candidate with each other one on the same test rows, with their 95 % intervals and "
         "p-values that are adjusted for the number of candidates. Each section states how many rows were used and how "
-        "many minutes the run took, on a machine that was shared with other programs.",
+        "many minutes the run took, on a machine that was shared with other programs. Sections without the column of "
+        "differences are of runs before it was there, and compare by whether intervals overlap.",
     ]
     before = sections_before()
     for one in SETS:
