@@ -131,7 +131,9 @@ def received(connection):
 def is_open(connection):
     connection.setblocking(False)
     try:
-        return connection.recv(1) != b""
+        while connection.recv(65536):  # A refusal may come before the end.
+            pass
+        return False
     except BlockingIOError:
         return True
     except ConnectionError:
