@@ -66,6 +66,18 @@ def test_too_few_rows_to_certify_int8_are_told_with_the_remedy(report, language,
     assert "fp32" not in " ".join(conclusion(Page(report, Words(language))))
 
 
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [("en", "40 % of train, upper layers alone (top:2)"), ("zh", "训练集的 40 %，只训练上层（top:2）")],
+)
+def test_what_trained_its_upper_layers_alone_is_shown_as_that(report, language, expected):
+    one = candidate(report, LINEAR)
+    one["trained_on"], one["facts"]["adaptation"] = "40 % of train", "top:2"
+    assert Page(report, Words(language)).rows_seen(one) == expected
+    report["settings"]["adaptation"] = "top:2"  # It was asked for.
+    assert "top:2" not in Page(report, Words(language)).rows_seen(one)
+
+
 def test_each_claim_names_its_rows_and_the_refit_is_told(report):
     text = said(report)
     assert (

@@ -37,7 +37,7 @@ def leaderboard(page: Page) -> dict[str, Any]:
             dict(each) | {"why": page.say.told(each["why"]) or page.say("No reason was given.")}
             for each in absent
         ],
-        "is_mixed": len({each["trained_on"] for each in trained}) > 1,
+        "is_mixed": len({page.rows_seen(each) for each in trained}) > 1,
         "note": _board_note(page),
     }
 

@@ -117,9 +117,12 @@ class Page:
         return tuple(self.primary.whole(value, decimals) for value in values)
 
     def rows_seen(self, candidate: Mapping[str, Any]) -> str:
-        """Say which rows a model has seen: `train + validation`, `40 % of train`."""
+        """Say which rows a model has seen: `train + validation`, `40 % of train`, and if its upper layers trained alone."""
         part, _, rows = candidate["trained_on"].rpartition(" % of ")
-        return self.say("{part} % of {rows}", part=part, rows=self.say(rows)) if part else self.say(rows)
+        seen = self.say("{part} % of {rows}", part=part, rows=self.say(rows)) if part else self.say(rows)
+        adaptation = candidate["facts"].get("adaptation") or ""
+        is_reduced = adaptation.startswith("top:") and self.report["settings"].get("adaptation") is None
+        return self.say("{rows}, upper layers alone ({layers})", rows=seen, layers=adaptation) if is_reduced else seen
 
     def plain(self, value: Any) -> str:
         """Write a setting or a fact of any kind on one line."""
