@@ -65,3 +65,10 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
     build_once(tmp_path / "base", lambda folder: (folder / "weights").write_text("whole"))
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"base", ".killed.lock"}
+
+
+def test_a_lock_that_a_killed_process_left_beside_what_it_built_is_removed(tmp_path):
+    final = build_once(tmp_path / "base", lambda folder: (folder / "file").write_text("built"))
+    (tmp_path / ".base.lock").write_text("{}")
+    assert build_once(final, lambda folder: pytest.fail("it is there")) == final
+    assert [one.name for one in tmp_path.iterdir()] == ["base"]

@@ -40,11 +40,12 @@ def build_once(final: Path, build: Callable[[Path], None]) -> Path:
     StorageError
         If a write fails; no partial file is left.
     """
-    if final.is_dir():
+    lock = final.with_name(f".{final.name}.lock")
+    if final.is_dir() and not lock.exists():
         return final
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with held(final.with_name(f".{final.name}.lock"), what=final, wait=True):
+        with held(lock, what=final, wait=True):  # One that a killed process left is removed afterwards.
             if not final.is_dir():
                 _build(final, build)
     except OSError as error:
