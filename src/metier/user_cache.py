@@ -5,13 +5,14 @@ looks finished, and what it leaves half-built is removed by the next one that bu
 a folder while other processes wait for it.
 """
 
+import contextlib
 import errno
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from metier.errors import StorageError
+from metier.errors import InUseError, StorageError
 from metier.file_locks import held
 from metier.storage import flush, open_up, partial_folder, sweep
 
@@ -41,11 +42,14 @@ def build_once(final: Path, build: Callable[[Path], None]) -> Path:
         If a write fails; no partial file is left.
     """
     lock = final.with_name(f".{final.name}.lock")
-    if final.is_dir() and not lock.exists():
+    if final.is_dir():
+        if lock.exists():  # A killed process left it; where it cannot be removed it does no harm.
+            with contextlib.suppress(OSError, InUseError), held(lock, what=final):
+                pass
         return final
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with held(lock, what=final, wait=True):  # One that a killed process left is removed afterwards.
+        with held(lock, what=final, wait=True):
             if not final.is_dir():
                 _build(final, build)
     except OSError as error:
