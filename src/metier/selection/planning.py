@@ -24,6 +24,7 @@ from metier.bases.precision import trained_in
 from metier.data import Splits
 from metier.errors import MetierError, MissingExtraError, SettingsError
 from metier.export.precision_choice import int8_answers
+from metier.fusion.ensemble import ANSWER_THEMSELVES
 from metier.progress import Listener, Progress
 from metier.selection.budget import Clock
 from metier.selection.candidate_cost import CandidateCost, UpperLayers
@@ -214,6 +215,9 @@ class Planner:
         here = psutil.Process().memory_info().rss
         memory = max(found.memory_bytes, 0 if base is None else here + _export_bytes(base))
         measuring = seconds_to_measure(found.seconds_per_answer)
+        if ANSWER_THEMSELVES.intersection(self.builder.decisions.ensembles):
+            # They choose on the validation rows, and answer all rows as their members do.
+            measuring += found.seconds_per_answer * (2 * n_validation + len(self.splits.test))
         return CandidateCost(fixed, memory, per_epoch, found.seconds_before, int8, measuring)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
