@@ -122,7 +122,11 @@ class Page:
         seen = self.say("{part} % of {rows}", part=part, rows=self.say(rows)) if part else self.say(rows)
         adaptation = candidate["facts"].get("adaptation") or ""
         is_reduced = adaptation.startswith("top:") and self.report["settings"].get("adaptation") is None
-        return self.say("{rows}, upper layers alone ({layers})", rows=seen, layers=adaptation) if is_reduced else seen
+        return (
+            self.say("{rows}, upper layers alone ({layers})", rows=seen, layers=adaptation)
+            if is_reduced
+            else seen
+        )
 
     def plain(self, value: Any) -> str:
         """Write a setting or a fact of any kind on one line."""
