@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from metier.tasks.method_contract import TRAINING_OVER_FORWARD
+
 # The machine is shared and the estimate comes from a few batches.
 SAFETY = 1.15
-# Forward, and backward, which costs twice as much.
-TRAINING_OVER_FORWARD = 3.0
 
 
 @dataclass(frozen=True)

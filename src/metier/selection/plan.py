@@ -98,8 +98,8 @@ class Plan:
         done : callable
             From a candidate's name to whether nothing is left to decide about it.
         taken : mapping of str to float, optional
-            Seconds that trained candidates took, by name: the others are taken to be as much slower or quicker than
-            was foretold, each as those that need a base too, or need none.
+            Seconds that trained candidates took, by name: the others are taken to be as much slower than was
+            foretold, each as those that need a base too, or need none.
         """
         if self.budget is None:
             return

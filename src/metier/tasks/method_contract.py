@@ -16,6 +16,9 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from metier.progress import Listener, ignore
 
+# What a batch of training costs, in passes forward: backward costs twice as much, and the optimizer its share.
+TRAINING_OVER_FORWARD = 3.0
+
 
 class CostRank(IntEnum):
     """How much a method costs to train beside others, whatever the rows; cheap ones run first."""

@@ -15,7 +15,7 @@ from metier.bases.adaptation.adaptation import load_adaptation
 from metier.bases.base import Base
 from metier.bases.huggingface_folder import load_model
 from metier.bases.precision import mixed_precision
-from metier.tasks.method_contract import measuring_is_over
+from metier.tasks.method_contract import TRAINING_OVER_FORWARD, measuring_is_over
 from metier.training.batching import TokenisedRows, plan_epoch
 from metier.training.encoder_passes import fastest_attention
 from metier.training.heads.token_model import PooledClassifier
@@ -25,8 +25,6 @@ from metier.training.vocabulary_compaction import CompactVocabulary
 # Weight, gradient, two moments of Adam, and the best weights so far.
 COPIES_OF_A_WEIGHT = 5
 BYTES_OF_FLOAT32 = 4
-# Backward costs twice forward, and the optimizer its share.
-TRAINING_OVER_FORWARD = 3.0
 # Of a batch that is timed: half a usual one, and as fast for each token within a few percent.
 MEASURED_TOKENS = 512
 # Candidates of one run measure the same within this; later the machine may be busier, or less.

@@ -21,7 +21,7 @@ from metier.progress import Listener, ignore
 from metier.tasks.answers import Decodable
 from metier.tasks.examples import Examples, check_soft
 from metier.tasks.inputs import InputKind
-from metier.tasks.method_contract import Capabilities, CostRank
+from metier.tasks.method_contract import TRAINING_OVER_FORWARD, Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings
 from metier.text.language import detect_language
 from metier.training.batch import Rows
@@ -29,7 +29,7 @@ from metier.training.encoder_settings import HeadSettings, LabelSettings, Smooth
 from metier.training.fine_tuning import checkpoints_of, fine_tune
 from metier.training.heads.head import Head, Ready, Task
 from metier.training.objectives import Objective, objective_of
-from metier.training.training_cost import TRAINING_OVER_FORWARD, Cost, measure_training
+from metier.training.training_cost import Cost, measure_training
 
 # What a run has to know of a method that fine-tunes an encoder; some have more.
 FINE_TUNING = Capabilities(

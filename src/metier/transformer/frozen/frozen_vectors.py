@@ -15,10 +15,11 @@ from metier.bases.known_bases import cutter_of, resolve_base
 from metier.features.pair_features import compare, of_length_one
 from metier.progress import Listener, ignore
 from metier.tasks.inputs.pair import Pair
+from metier.tasks.method_contract import TRAINING_OVER_FORWARD
 from metier.text.given_texts import text_of
 from metier.text.language import detect_language
 from metier.training.heads.linear_probe import probe_bytes, probe_seconds
-from metier.training.training_cost import TRAINING_OVER_FORWARD, Cost, measure_training
+from metier.training.training_cost import Cost, measure_training
 
 
 def frozen_vectors(base: Base, texts: Sequence[str], *, listener: Listener = ignore) -> np.ndarray:
