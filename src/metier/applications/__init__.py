@@ -1,0 +1,1 @@
+"""What people do with the program: compositions of the other rooms."""
