@@ -1,0 +1,1 @@
+"""The sources of figures, one a file."""
