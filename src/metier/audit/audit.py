@@ -9,15 +9,30 @@ import numpy as np
 
 from metier.audit.broken_values import check_broken_values
 from metier.audit.columns import check_columns, check_separable
+from metier.audit.confusable_labels import check_indistinct_labels
+from metier.audit.drift import check_drift, check_drift_in_time
+from metier.audit.encoding_oddities import check_encoding
 from metier.audit.finding import Finding
+from metier.audit.image_shortcuts import check_shortcuts
+from metier.audit.image_text import check_text_in_images
 from metier.audit.images import check_images, size_facts
-from metier.audit.label_errors import MOST_ROWS, check_label_errors
+from metier.audit.known_groups import check_known_groups
+from metier.audit.label_errors import MOST_ROWS, Encode, check_label_errors, gather_evidence
+from metier.audit.label_set_errors import check_label_set_errors
 from metier.audit.label_sets import check_label_sets
 from metier.audit.labels import check_labels, check_unknown_labels, labels_of_rows
 from metier.audit.leakage import check_leakage
+from metier.audit.modalities import check_labels_without_images, check_missing_modality
+from metier.audit.noise_ceiling import check_noise_ceiling
+from metier.audit.outliers import check_outliers
+from metier.audit.personal_data import check_personal_data
+from metier.audit.recordings import check_recordings, sound_facts
 from metier.audit.repetition import check_repetition
+from metier.audit.scans import check_known_patients, check_scans
 from metier.audit.scores import check_scores
 from metier.audit.span_checks import check_spans
+from metier.audit.span_errors import check_span_errors
+from metier.audit.spurious_cues import check_spurious_cues
 from metier.audit.targets import check_other_task, check_targets, check_task_fit
 from metier.audit.texts import check_conversations, check_languages, check_lengths
 from metier.data.columns.value_faults import FaultLog
@@ -34,7 +49,14 @@ CHECKS = (
     "question-answers",
     "inseparable-rows",
     *("stray-tags", "label-separator", "broken-spans", "broken-entities", "broken-answers"),
-    *("broken-conversations", "broken-scores", "broken-labels", "missing-sides", "broken-images"),
+    *(
+        "broken-conversations",
+        "broken-scores",
+        "broken-labels",
+        "missing-sides",
+        "broken-images",
+        "broken-recordings",
+    ),
     *("text-is-id", "label-is-id", "constant-columns", "label-in-text"),
     *(
         "missing-labels",
@@ -46,15 +68,40 @@ CHECKS = (
         "label-spellings",
     ),
     *("empty-texts", "wordless-texts", "long-texts", "huge-texts"),
-    *("blank-images", "small-images", "alike-under-labels"),
+    *("mojibake", "lost-signs", "unseen-signs", "mixed-widths", "mixed-scripts"),
+    *("blank-images", "small-images", "alike-under-labels", "missing-images"),
+    *("named-patients", "text-in-pixels", "personal-data"),
+    *(
+        "no-speech-model",
+        "speech-language",
+        "silent-recordings",
+        "short-recordings",
+        "long-recordings",
+        "low-rate-recordings",
+    ),
+    *("labels-by-border", "labels-by-size", "labels-by-colour", "text-in-images", "images-not-read"),
+    *("labels-without-images", "test-missing-images", "test-missing-texts", "test-known-groups"),
+    *("validation-missing-images", "validation-missing-texts", "validation-known-groups"),
     *("merged-labels", "cut-words", "cut-by-windows", "overlapping-entities", "no-answers"),
     *("infinite-scores", "constant-scores", "score-outliers"),
     *("empty-targets", "copied-targets", "assistant-begins", "empty-turns"),
     *("duplicates", "near-duplicates", "conflicting-labels", "conflicting-spans", "conflicting-answers"),
-    *("conflicting-scores", "several-targets", "language-mix", "label-errors"),
+    *("conflicting-scores", "several-targets", "language-mix", "label-errors", "noise-ceiling"),
+    *("label-set-errors", "span-errors"),
+    *(
+        "near-conflicts",
+        "indistinct-labels",
+        "spurious-cues",
+        "outliers",
+        "test-drift",
+        "validation-drift",
+        "drift-in-time",
+    ),
     *(
         "test-known-passages",
         "validation-known-passages",
+        "test-known-patients",
+        "validation-known-patients",
         "test-leakage",
         "test-near-leakage",
         "test-unknown-labels",
@@ -71,7 +118,9 @@ RENAMED_CHECKS = {
 # Checks of the training rows alone; each finds nothing where its columns are missing.
 CHECKED = (
     *(check_columns, check_targets, check_labels, check_label_sets, check_spans, check_scores),
-    *(check_conversations, check_lengths, check_images, check_repetition),
+    *(check_conversations, check_lengths, check_images, check_labels_without_images, check_scans),
+    *(check_recordings, check_encoding, check_noise_ceiling, check_outliers, check_drift_in_time),
+    *(check_personal_data, check_repetition),
 )
 
 
@@ -116,6 +165,8 @@ def examine(
     order: Sequence[str] | None = None,
     languages: LanguageMix | None = None,
     label_errors: bool | None = None,
+    encode: Encode | None = None,
+    reads_images: bool = False,
     faults: Mapping[str, FaultLog] | None = None,
     random_state: int = 0,
     listener: Listener = ignore,
@@ -136,6 +187,10 @@ def examine(
         Of the training rows, where it is known; None: detected.
     label_errors : bool, optional
         Whether to look for mislabelled rows; by default when there are at most 50,000 rows.
+    encode : callable, optional
+        Gives vectors of texts, of shape (n_texts, n_numbers), for a closer look at labels; None: words are counted.
+    reads_images : bool, default=False
+        Whether to look for text in some images, which takes seconds.
     faults : mapping of str to FaultLog, optional
         Faults found while reading `train` (these rows), `test` and `validation`; row numbers then count every
         row of the file, skipped rows included.
@@ -151,12 +206,18 @@ def examine(
         *([check_separable(train)] if rows.roles.split is None and None in (test, validation) else []),
         *(check(train) for check in CHECKED),
         check_languages(train, mix),
-        *([check_label_errors(train, random_state=random_state)] if label_errors else []),
+        *([_check_by_probe(train, encode, random_state)] if label_errors else []),
+        check_shortcuts(train, random_state=random_state),
+        *([check_text_in_images(train)] if reads_images else []),
     ]
     to_run = [(check, index.get("train")) for check in checks]
     for name, part in parts.items():
         to_run.append((check_leakage(train, part, name=name), index.get(name)))
+        to_run.append((check_known_patients(train, part, name=name), index.get(name)))
         to_run.append((check_unknown_labels(train, part, name=name), index.get(name)))
+        to_run.append((check_known_groups(train, part, name=name), index.get(name)))
+        to_run.append((check_drift(train, part, name=name), index.get(name)))
+        to_run.append((check_missing_modality(train, part, name=name), index.get(name)))
     origins = {"train": rows} | {name: part for name, part in parts.items() if name in faults}
     # Findings of reading already have the row numbers of the file.
     read = [
@@ -167,6 +228,17 @@ def examine(
     sizes = {"train": len(train)} | {name: len(part) for name, part in parts.items()}
     of_texts = {"language": mix.main_language, "language_shares": mix.shares}
     return Audit(tuple(found), _facts(train, sizes, task) | of_texts)
+
+
+def _check_by_probe(rows: Rows, encode: Encode | None, random_state: int) -> Iterator[Finding]:
+    """Run the checks that ask a cheap model about rows that it was not trained on; it is fitted once for all."""
+    evidence = gather_evidence(rows, random_state=random_state, encode=encode)
+    yield from check_label_errors(rows, evidence=evidence, random_state=random_state)
+    if evidence is not None:
+        yield from check_indistinct_labels(rows, evidence)
+    yield from check_label_set_errors(rows, random_state=random_state)
+    yield from check_span_errors(rows)
+    yield from check_spurious_cues(rows, random_state=random_state)
 
 
 def _parts(
@@ -219,8 +291,10 @@ def _facts(rows: Rows, sizes: dict[str, int], task: str | None) -> dict[str, Any
         more["without_answers"] = sum(not answers for answers in rows.column("answers"))
     if rows.roles.score is not None:
         more["scores"] = _scores(rows)
-    if not rows.has_texts:
+    if rows.has_images and any(rows.column("image")):
         more["images"] = size_facts(rows)
+    if rows.roles.audio is not None and any(rows.column("audio")):
+        more["recordings"] = sound_facts(rows)
     return {
         "task": task or infer_task(rows)[0],
         "rows": sizes,

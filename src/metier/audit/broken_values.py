@@ -17,6 +17,7 @@ _NOUNS = {
     "score": ("scores", "broken-scores"),
     "labels": ("labels", "broken-labels"),
     "image": ("images", "broken-images"),
+    "audio": ("recordings", "broken-recordings"),
 }
 
 
@@ -95,6 +96,8 @@ def _outcome(kind: FaultKind) -> str:
     n_rows, n_lost = len(kind.rows), len(kind.unfixable)
     pieces = "answer" if kind.role == "answers" else "span"
     without = f", without {count_of(kind.pieces_lost, pieces)}" if kind.pieces_lost else ""
+    if kind.role == "image":  # Nothing but its source can give the image.
+        return f" {kind.cure} --repair removes {'this row' if n_rows == 1 else 'these rows'}"
     if not n_lost:
         return f" --repair fixes {'it' if n_rows == 1 else 'them all'}{without}"
     if n_lost == n_rows:

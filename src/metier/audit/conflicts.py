@@ -61,6 +61,9 @@ def _finding(rows: Rows, role: str, groups: list[np.ndarray]) -> Finding:
         f"({count_of(len(positions), 'row')})"
         if rows.has_texts
         else f"{count_of(len(groups), 'image')} {'appears' if is_one else 'appear'} with different {noun} "
+        f"({count_of(len(positions), 'row')})"
+        if rows.has_images
+        else f"{count_of(len(groups), 'recording')} {'appears' if is_one else 'appear'} with different {noun} "
         f"({count_of(len(positions), 'row')})",
         positions_of(positions),
         rows.origin,

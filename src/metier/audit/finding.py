@@ -7,12 +7,14 @@ from typing import Any, Literal
 import numpy as np
 
 from metier.data.rows import Rows
+from metier.image.thumbnails import thumbnail_or_none
 
 Severity = Literal["error", "warning", "note"]
 MOST_EXAMPLES = 100
 MOST_EXAMPLES_IN_JSON = 5
 EXAMPLE_CHARACTERS = 200
 MOST_ROW_NUMBERS = 1_000
+PICTURE = "picture"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Finding:
     origin : str
         Where the rows come from.
     examples : tuple of mapping
-        Up to a hundred of them: `row` (number from 1), `text`, and values that explain the finding.
+        Up to a hundred of them: `row` (number from 1), `text`, and values that explain the finding; the first few
+        have their `picture`, where rows have images.
     remedy : str
         How to fix it: a flag, or a few words.
     facts : mapping
@@ -48,8 +51,24 @@ class Finding:
     remedy: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give the finding as plain values: the first thousand row numbers, from 1, and five examples."""
+    @property
+    def plain_examples(self) -> tuple[dict[str, Any], ...]:
+        """The examples without their pictures."""
+        return tuple(
+            {key: value for key, value in example.items() if key != PICTURE} for example in self.examples
+        )
+
+    def as_dict(self, *, with_pictures: bool = False) -> dict[str, Any]:
+        """Give the finding as plain values: the first thousand row numbers, from 1, and five examples.
+
+        Parameters
+        ----------
+        with_pictures : bool
+            Whether examples get a small copy of their image.
+        """
+        shown = list(self.plain_examples[:MOST_EXAMPLES_IN_JSON])
+        if with_pictures:
+            shown = [one | _small(example) for one, example in zip(shown, self.examples, strict=False)]
         return {
             "check": self.check,
             "severity": self.severity,
@@ -57,10 +76,15 @@ class Finding:
             "origin": self.origin,
             "n_rows": len(self.rows),
             "row_numbers": [row + 1 for row in self.rows[:MOST_ROW_NUMBERS]],
-            "examples": [dict(example) for example in self.examples[:MOST_EXAMPLES_IN_JSON]],
+            "examples": shown,
             "remedy": self.remedy,
             "facts": dict(self.facts),
         }
+
+
+def _small(example: Mapping[str, Any]) -> dict[str, Any]:
+    small = thumbnail_or_none(example.get(PICTURE))
+    return {} if small is None else {PICTURE: small.as_dict()}
 
 
 def positions_of(rows: np.ndarray | Sequence[int]) -> tuple[int, ...]:
@@ -80,6 +104,10 @@ def examples_of(
             example["label"] = labels[int(position)].as_py()
         example.update({name: values[index] for name, values in more.items()})
         shown.append(example)
+    if rows.has_images:
+        first = rows.take(list(positions[:MOST_EXAMPLES_IN_JSON])).pictures
+        for example, picture in zip(shown, first, strict=False):
+            example[PICTURE] = picture
     return tuple(shown)
 
 

@@ -1,22 +1,53 @@
 """What the images are like: of one colour, very small, and nearly the same under different labels."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from metier.audit.finding import Finding, examples_of, positions_of
 from metier.data.near_duplicates import can_search_near, looks_of, near_duplicates_of
 from metier.data.rows import Rows
 from metier.figures import count_of
-from metier.image.likeness import equal_pictures
 
 SMALL_PIXELS = 32  # Of the shorter side.
 
 
 def check_images(rows: Rows) -> Iterator[Finding]:
     """Find images that show nothing or little, and near duplicates with different labels."""
-    if rows.has_texts:
+    if not rows.has_images:
         return
+    seen = np.array([at for at, name in enumerate(rows.column("image")) if name], dtype=np.int64)
+    yield from _missing(rows, len(seen))
+    for finding in _of_images(rows.take(seen)):
+        shown = tuple({**one, "row": int(seen[one["row"] - 1]) + 1} for one in finding.examples)
+        yield replace(finding, rows=tuple(int(seen[at]) for at in finding.rows), examples=shown)
+
+
+def _missing(rows: Rows, n_seen: int) -> Iterator[Finding]:
+    """Say how many rows have no image; where none or few have one, nothing can be learned from them."""
+    without = [at for at, name in enumerate(rows.column("image")) if not name]
+    if without:
+        is_all = n_seen == 0
+        yield Finding(
+            "missing-images",
+            "error" if is_all else "note",
+            f"{count_of(len(without), 'row')} {'has' if len(without) == 1 else 'have'} no image: "
+            + ("there is none to learn from" if is_all else "their text alone is asked"),
+            positions_of(without),
+            rows.origin,
+            examples_of(rows, without),
+            "leave the images out with --role image=none" if is_all else "",
+            {"rows": len(without)},
+        )
+
+
+def _of_images(rows: Rows) -> Iterator[Finding]:
+    if not len(rows):
+        return
+    # Of a row with several images all must show nothing, and one may be small.
     looks = looks_of(rows)
-    blank = [position for position, look in enumerate(looks) if look.is_blank]
+    blank = [position for position, own in enumerate(looks) if all(look.is_blank for look in own)]
     if blank:
         yield Finding(
             "blank-images",
@@ -27,9 +58,10 @@ def check_images(rows: Rows) -> Iterator[Finding]:
             examples_of(rows, blank),
             "take them again, or remove them",
         )
-    small = [position for position, look in enumerate(looks) if min(look.width, look.height) < SMALL_PIXELS]
+    least = [min(own, key=lambda look: min(look.width, look.height)) for own in looks]
+    small = [position for position, look in enumerate(least) if min(look.width, look.height) < SMALL_PIXELS]
     if small:
-        sizes = [f"{looks[position].width} x {looks[position].height}" for position in small]
+        sizes = [f"{least[position].width} x {least[position].height}" for position in small]
         yield Finding(
             "small-images",
             "note",
@@ -44,7 +76,8 @@ def check_images(rows: Rows) -> Iterator[Finding]:
 
 def _alike_under_other_labels(rows: Rows) -> Iterator[Finding]:
     """Find groups of images that look the same and have different labels; equal files are reported elsewhere."""
-    labels, content = rows.column("label"), equal_pictures(looks_of(rows)).ids
+    # Rows of which all images are equal are reported elsewhere.
+    labels, content = rows.column("label"), rows.image_contents
     groups = [
         group
         for group in near_duplicates_of(rows).groups()
@@ -69,5 +102,6 @@ def _alike_under_other_labels(rows: Rows) -> Iterator[Finding]:
 
 def size_facts(rows: Rows) -> dict[str, list[int]]:
     """Give the sizes of the smallest and the largest image, by their pixels, as width and height."""
-    sizes = sorted(([look.width, look.height] for look in looks_of(rows)), key=lambda size: size[0] * size[1])
+    each = (look for own in looks_of(rows) for look in own)
+    sizes = sorted(([look.width, look.height] for look in each), key=lambda size: size[0] * size[1])
     return {"smallest": sizes[0], "largest": sizes[-1]}

@@ -1,78 +1,178 @@
 """Rows that look mislabelled, by confident learning on out-of-fold probabilities.
 
-Multinomial naive Bayes on TF-IDF of words and word pairs predicts each row out of fold. Confident learning [1]_ flags a row
-when another label reaches the mean probability of that label's own rows while the given label stays below its
-own mean. That alone flags too many rows of a hard task, so the given label must also be a hundred times less
-probable than the other. With 3 % of the labels of banking77 swapped, precision was 87 % and recall two thirds;
-on Chinese titles, whose fields of study overlap, precision was one half and recall just below it.
-
-Naive Bayes takes a tenth of the time of a linear model and ranked the swapped labels as well.
+A cheap model predicts each row out of fold: naive Bayes on TF-IDF of words and word pairs, or logistic regression on
+the vectors of a frozen encoder. Confident learning [1]_ flags a row when another label reaches the mean probability
+of that label's own rows while the given label stays below its own mean. That alone flags too many rows of a hard
+task, so the given label must also be a hundred times less probable than the other. This is the cut. The order is
+apart from it: the out-of-fold loss, which one study found ahead of more complex rankings [2]_, times the square root
+of the probability of the best other label: flips between labels that are alike rank higher then, and random ones
+hardly lower (`scripts/label_noise.py`, docs/label_errors.md).
 
 References
 ----------
 .. [1] Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021.
+.. [2] Chong, Hong and Manning, "Detecting label errors by using pre-trained language models", EMNLP 2022.
 """
 
 import itertools
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from metier.audit.finding import Finding, examples_of, positions_of
+from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of, shorten
+from metier.audit.out_of_fold import N_FOLDS, LinearProbe, OutOfFold, SparseBayes, nearest_with, out_of_fold
 from metier.data.rows import Rows
-from metier.evaluation.softmax import softmax
 from metier.figures import count_of
 from metier.tasks.inputs import TEXT, input_of_rows
 from metier.text import segment
 
 MOST_ROWS = 50_000
 MOST_NUMBERS = 200_000_000  # Rows times labels: a probability for each takes ten seconds or so.
-NUMBERS_AT_ONCE = 2_000_000  # Probabilities in memory, of 8 bytes, a few times over.
-SMOOTHING = 0.05
-N_FOLDS = 4
 ODDS = 100.0
 FEWEST_ROWS = 20  # With fewer the mean probabilities of the labels are too noisy.
+NEIGHBOURS = 3
+MOST_RANKED = 1_000
+Encode = Callable[[Sequence[str]], np.ndarray]
+PROBES = {
+    "words": "naive Bayes on words and word pairs",
+    "vectors": "logistic regression on vectors of a frozen encoder",
+}
 
 
-def check_label_errors(rows: Rows, *, random_state: int = 0) -> Iterator[Finding]:
-    """Find rows that look mislabelled; the most suspicious come first."""
+@dataclass(frozen=True)
+class LabelEvidence:
+    """The labelled rows of a data set, and what a cheap model says of each out of fold.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n_labelled,)
+        Their positions among all rows.
+    classes : ndarray of str
+    features : sparse matrix or ndarray of shape (n_labelled, n_features)
+    found : OutOfFold
+    probe : {"words", "vectors"}
+        What the features are.
+    """
+
+    positions: np.ndarray
+    classes: np.ndarray
+    features: Any
+    found: OutOfFold
+    probe: str
+
+
+def labelled_rows(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Give positions, label names and label numbers of rows whose label may be searched; None where there are too few."""
     if rows.roles.label is None or input_of_rows(rows) is not TEXT:
-        return  # Bag-of-words features of one text do not fit pairs or relations.
+        return None  # Bag-of-words features of one text do not fit pairs or relations.
     given = rows.column("label")
     counts = Counter(given)
     # A label with fewer rows could be missing from the training part of a fold.
     labelled = np.flatnonzero([label is not None and counts[label] >= N_FOLDS for label in given])
     classes, codes = np.unique([str(given[position]) for position in labelled], return_inverse=True)
     if len(classes) < 2 or len(labelled) < FEWEST_ROWS:
-        return
-    if len(labelled) * len(classes) > MOST_NUMBERS:
-        yield _not_searched(rows, len(classes))
-        return
-    texts = rows.texts
+        return None
+    return labelled, classes, codes
+
+
+def gather_evidence(rows: Rows, *, random_state: int, encode: Encode | None = None) -> LabelEvidence | None:
+    """Let a cheap model answer each row that it was not trained on; None where labels cannot be searched.
+
+    Parameters
+    ----------
+    encode : callable, optional
+        Gives vectors of texts, of shape (n_texts, n_numbers); None: counts of words.
+    """
+    labelled = labelled_rows(rows)
+    if labelled is None or len(labelled[0]) * len(labelled[1]) > MOST_NUMBERS:
+        return None
+    positions, classes, codes = labelled
+    texts = [rows.texts[int(position)] for position in positions]
+    features = word_features(texts) if encode is None else encode(texts)
+    if features is None:
+        return None
+    build = SparseBayes if encode is None else LinearProbe
+    found = OutOfFold.of(out_of_fold(features, codes, random_state=random_state, build=build), codes)
+    return LabelEvidence(positions, classes, features, found, "words" if encode is None else "vectors")
+
+
+def word_features(texts: Sequence[str]) -> csr_matrix | None:
+    """Give TF-IDF of words and word pairs; None where no two texts share one."""
     words = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, min_df=2, dtype=np.float32)
     try:
-        features = words.fit_transform([texts[int(position)] for position in labelled])
+        return words.fit_transform(texts)
     except ValueError:
-        return  # No two texts share a word.
-    suspicious, better = suspicious_rows(features, codes, random_state=random_state)
+        return None
+
+
+def _words_and_pairs(text: str) -> list[str]:
+    words = segment(text)
+    return words + [f"{first} {second}" for first, second in itertools.pairwise(words)]
+
+
+def check_label_errors(
+    rows: Rows, *, evidence: LabelEvidence | None = None, random_state: int = 0
+) -> Iterator[Finding]:
+    """Find rows that look mislabelled; the most suspicious come first.
+
+    Parameters
+    ----------
+    evidence : LabelEvidence, optional
+        None: gathered here, by counts of words.
+    """
+    evidence = evidence or gather_evidence(rows, random_state=random_state)
+    if evidence is None:
+        labelled = labelled_rows(rows)
+        if labelled is not None and len(labelled[0]) * len(labelled[1]) > MOST_NUMBERS:
+            yield _not_searched(rows, len(labelled[1]))
+        return
+    suspicious, better = find_suspicious(evidence.found)
     if not len(suspicious):
         return
-    positions = labelled[suspicious].tolist()
-    more_likely = [str(classes[label]) for label in better]
+    positions = evidence.positions[suspicious].tolist()
+    more_likely = [str(evidence.classes[label]) for label in better]
+    near, like = _agreeing(rows, evidence, suspicious, better)
     yield Finding(
         "label-errors",
         "warning",
         f"{count_of(len(suspicious), 'row')} {'looks' if len(suspicious) == 1 else 'look'} mislabelled",
         positions_of(positions),
         rows.origin,
-        examples_of(rows, positions, likelier=more_likely),
+        examples_of(rows, positions, likelier=more_likely, agrees=near, like=like),
         shlex.join(["metier", "check", rows.origin, "--show", "label-errors"]),
-        {"fraction": len(suspicious) / len(labelled)},
+        {
+            "fraction": len(suspicious) / len(evidence.positions),
+            "rule": f"{PROBES[evidence.probe]}, trained on other rows: another label is at least {ODDS:.0f} times as "
+            "probable as the given one, and as probable as for its own rows on average; ordered by loss times the "
+            "root of the probability of the other",
+            "probe": evidence.probe,
+            "odds": ODDS,
+            "suggested": more_likely[:MOST_RANKED],
+            "ranked": (
+                evidence.positions[np.argsort(-suspicion(evidence.found), kind="stable")[:MOST_RANKED]] + 1
+            ).tolist(),
+        },
     )
+
+
+def _agreeing(
+    rows: Rows, evidence: LabelEvidence, suspicious: np.ndarray, better: np.ndarray
+) -> tuple[list[str], list[str]]:
+    """Give for the first suspicious rows the nearest rows with the more probable label: numbers, and the text of one."""
+    codes, texts = evidence.found.codes, rows.texts
+    members = {int(label): np.flatnonzero(codes == label) for label in np.unique(better[:MOST_EXAMPLES])}
+    numbers, like = list[str](), list[str]()
+    for row, label in zip(suspicious[:MOST_EXAMPLES].tolist(), better[:MOST_EXAMPLES].tolist(), strict=True):
+        near = evidence.positions[nearest_with(evidence.features, row, members[label], most=NEIGHBOURS)]
+        numbers.append(", ".join(str(position + 1) for position in near))
+        like.append(shorten(texts[int(near[0])]))
+    return numbers, like
 
 
 def _not_searched(rows: Rows, n_labels: int) -> Finding:
@@ -82,106 +182,17 @@ def _not_searched(rows: Rows, n_labels: int) -> Finding:
     return Finding("label-errors", "note", sentence, origin=rows.origin)
 
 
-def _words_and_pairs(text: str) -> list[str]:
-    words = segment(text)
-    return words + [f"{first} {second}" for first, second in itertools.pairwise(words)]
+def suspicion(found: OutOfFold) -> np.ndarray:
+    """Give how suspicious the label of each row is: its loss times the square root of the best other probability."""
+    return np.asarray(np.sqrt(found.rival) * -np.log(np.maximum(found.own, 1e-300)))
 
 
-def suspicious_rows(
-    features: csr_matrix, codes: np.ndarray, *, random_state: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give the positions of rows with a suspicious label, worst first, and the more probable label of each.
-
-    Parameters
-    ----------
-    features : sparse matrix of shape (n_rows, n_features)
-    codes : ndarray of shape (n_rows,)
-        The label of each row, from 0.
-    """
-    own, best, highest = np.zeros(len(codes)), codes.copy(), np.ones(len(codes))
-    for rows, probabilities in out_of_fold(features, codes, random_state=random_state):
-        own[rows] = probabilities[np.arange(len(rows)), codes[rows]]
-        best[rows] = probabilities.argmax(axis=1)
-        highest[rows] = probabilities[np.arange(len(rows)), best[rows]]
-    return find_suspicious(codes, own, best, highest)
-
-
-def out_of_fold(
-    features: csr_matrix, codes: np.ndarray, *, random_state: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give each row the probabilities of a model that was not trained on it, some rows at a time.
-
-    Yields
-    ------
-    rows : ndarray of shape (n_some,)
-        Their positions.
-    probabilities : ndarray of shape (n_some, n_classes)
-    """
-    n_classes = int(codes.max()) + 1
-    folds = _folds(codes, np.random.default_rng(random_state))
-    at_once = max(1, NUMBERS_AT_ONCE // n_classes)
-    for fold in range(N_FOLDS):
-        held_out = np.flatnonzero(folds == fold)
-        kept = np.flatnonzero(folds != fold)
-        model = SparseBayes(features[kept], codes[kept], n_classes=n_classes)
-        for start in range(0, len(held_out), at_once):
-            rows = held_out[start : start + at_once]
-            yield rows, model.probabilities(features[rows])
-
-
-class SparseBayes:
-    """Multinomial naive Bayes as scikit-learn has it, with weights for those words alone that a label has.
-
-    With thousands of labels and tens of thousands of words, a weight for each pair takes gigabytes, and nearly all of
-    them are those of a word that the label never had: this part of the sum depends on the label alone.
-    """
-
-    def __init__(self, features: csr_matrix, codes: np.ndarray, *, n_classes: int):
-        rows = np.arange(len(codes))
-        by_label = csr_matrix((np.ones(len(codes)), (codes, rows)), shape=(n_classes, len(codes)))
-        counts = csr_matrix(by_label @ features, dtype=np.float64)
-        totals = np.asarray(counts.sum(axis=1)).ravel() + SMOOTHING * features.shape[1]
-        self._unseen = np.log(SMOOTHING) - np.log(totals)
-        counts.data = np.log1p(counts.data / SMOOTHING)
-        self._weights = counts.T.tocsr()
-        with np.errstate(divide="ignore"):  # A label without rows here has no chance.
-            self._prior = np.log(np.bincount(codes, minlength=n_classes) / len(codes))
-
-    def probabilities(self, features: csr_matrix) -> np.ndarray:
-        """Give the probabilities of the labels, of shape (n_rows, n_classes)."""
-        logits = (features @ self._weights).toarray()
-        logits += np.asarray(features.sum(axis=1)).reshape(-1, 1) * self._unseen
-        logits += self._prior
-        return softmax(logits)
-
-
-def _folds(codes: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Distribute the rows of each label evenly over the folds."""
-    order = random.permutation(len(codes))
-    order = order[np.argsort(codes[order], kind="stable")]
-    firsts = np.searchsorted(codes[order], codes[order])
-    folds = np.empty(len(codes), dtype=np.int64)
-    folds[order] = (np.arange(len(codes)) - firsts) % N_FOLDS
-    return folds
-
-
-def find_suspicious(
-    codes: np.ndarray, own: np.ndarray, best: np.ndarray, highest: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give the positions of rows with a suspicious label, worst first, and the more probable label of each.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        The given labels.
-    own, highest : ndarray of shape (n_rows,)
-        Out-of-fold probabilities of the given and of the most probable label.
-    best : ndarray of shape (n_rows,)
-        The most probable labels.
-    """
-    counts = np.bincount(codes, minlength=int(max(codes.max(), best.max())) + 1)
+def find_suspicious(found: OutOfFold) -> tuple[np.ndarray, np.ndarray]:
+    """Give the positions of rows with a suspicious label, worst first, and the more probable label of each."""
+    codes, own, rival = found.codes, found.own, found.rival
+    counts = np.bincount(codes, minlength=int(max(codes.max(), found.other.max())) + 1)
     typical = np.bincount(codes, weights=own, minlength=len(counts)) / np.maximum(counts, 1)
-    suspicious = (best != codes) & (highest >= typical[best]) & (own < typical[codes]) & (own * ODDS < highest)
+    suspicious = (rival >= typical[found.other]) & (own < typical[codes]) & (own * ODDS < rival)
     positions = np.flatnonzero(suspicious)
-    ranked = positions[np.argsort((own / np.maximum(highest, 1e-300))[positions], kind="stable")]
-    return ranked, best[ranked]
+    ranked = positions[np.argsort(-suspicion(found)[positions], kind="stable")]
+    return ranked, found.other[ranked]

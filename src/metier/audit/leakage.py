@@ -88,7 +88,7 @@ def _near(rows: Rows, other: Rows, exact: set[int], name: str) -> Iterator[Findi
     ]
     if near:
         first = {int(cluster): index for index, cluster in reversed(list(enumerate(ids[: len(rows)])))}
-        texts = rows.whole_inputs if rows.has_texts else rows.texts
+        texts = rows.texts if rows.has_files else rows.whole_inputs
         yield Finding(
             f"{name}-near-leakage",
             "note",

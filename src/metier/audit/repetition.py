@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from metier.audit.conflicts import check_conflicts
+from metier.audit.confusable_labels import check_near_conflicts
 from metier.audit.finding import MOST_EXAMPLES, Finding, examples_of, positions_of
 from metier.data.near_duplicates import MOST_IMAGES, MOST_TEXTS, can_search_near, near_duplicates_of
 from metier.data.rows import Rows
@@ -17,7 +18,8 @@ def check_repetition(rows: Rows) -> Iterator[Finding]:
     exact = exact_duplicates(input_of_rows(rows).same_as(rows))
     if exact.n_repeats:
         repeats = "row repeats" if exact.n_repeats == 1 else "rows repeat"
-        what = "the text of an earlier row" if input_of_rows(rows) is TEXT else "the input of an earlier row"
+        is_text = input_of_rows(rows) is TEXT and not rows.has_unheard
+        what = "the text of an earlier row" if is_text else "the input of an earlier row"
         sentence = f"{exact.n_repeats:,} {repeats} {what}; splits keep duplicates together"
         yield _repeats(rows, exact.groups(), check="duplicates", sentence=sentence)
     if not can_search_near(rows):
@@ -38,6 +40,7 @@ def _near(rows: Rows, exact: Clusters) -> Iterator[Finding]:
     if rows.roles.head is not None:  # The same holds for relations of one sentence.
         exact = exact_duplicates(rows.whole_inputs)
     near = near_duplicates_of(rows)
+    yield from check_near_conflicts(rows, near, exact)
     more = near.n_repeats - exact.n_repeats
     if more == 0:
         return

@@ -1,16 +1,18 @@
 """From files to an audit: read without stopping at the first fault, then run the checks."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from metier.audit.audit import Audit, examine
+from metier.audit.label_errors import Encode
 from metier.data.columns.value_faults import FaultLog
 from metier.data.reading import read, read_alike
 from metier.data.rows import Rows
 from metier.errors import EmptyDataError, StrayTagError
 from metier.progress import Listener, ignore
 from metier.tasks.task_table import ORDERED, known_task, task_name
+from metier.text import LanguageMix, detect_language
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,14 @@ class Examined:
     others : mapping of str to Rows
         `test` and `validation`, where given.
     audit : Audit
+    faults : mapping of str to FaultLog
+        What reading found in the values of `train`, `test` and `validation`.
     """
 
     rows: Rows
     others: Mapping[str, Rows]
     audit: Audit
+    faults: Mapping[str, FaultLog] = field(default_factory=dict)
 
 
 def examine_source(
@@ -43,6 +48,7 @@ def examine_source(
     header: bool | None = None,
     label_names: Sequence[str] | None = None,
     order: Sequence[str] | None = None,
+    encoder: Callable[[LanguageMix], Encode] | None = None,
     listener: Listener = ignore,
     **how: str | None,
 ) -> Examined:
@@ -62,6 +68,8 @@ def examine_source(
         As `read` takes them, of all the files.
     order : sequence of str, optional
         Order of ordinal labels, the lowest first; the task is then ordinal unless another is named.
+    encoder : callable, optional
+        Gives what turns texts into vectors, for texts in these languages; labels are then looked at more closely.
     **how : str
         Everything else that `read` takes: the separator, and the columns of roles.
 
@@ -105,10 +113,12 @@ def examine_source(
         validation=others.get("validation"),
         task=task,
         order=order,
+        encode=None if encoder is None or not rows.has_texts else encoder(detect_language(rows.texts)),
+        reads_images=True,
         faults=faults,
         listener=listener,
     )
-    return Examined(rows, others, audit)
+    return Examined(rows, others, audit, faults)
 
 
 def _read_with_faults(reader: Any, source: Any, **how: Any) -> tuple[Rows, FaultLog]:

@@ -42,10 +42,9 @@ def _missing_sides(rows: Rows) -> Iterator[Finding]:
         column = rows.roles.column_of(role)
         if column is None:
             continue
-        first = _blank(rows.texts)
         for name, blank, what in (
-            (rows.roles.text, first, "text"),
-            (column, _blank(rows.column(role)), noun),
+            (rows.roles.text, _blank(rows.texts, _images(rows, "image")), "text"),
+            (column, _blank(rows.column(role), _images(rows, "image_pair")), noun),
         ):
             if blank:
                 have = "has" if len(blank) == 1 else "have"
@@ -61,8 +60,15 @@ def _missing_sides(rows: Rows) -> Iterator[Finding]:
                 )
 
 
-def _blank(values: Sequence[str | None]) -> list[int]:
-    return [row for row, value in enumerate(values) if value is None or not value.strip()]
+def _blank(values: Sequence[str | None], images: Sequence[str | None]) -> list[int]:
+    """Give the rows with neither a text nor an image."""
+    pairs = enumerate(zip(values, images, strict=True))
+    return [row for row, (value, image) in pairs if not image and (value is None or not value.strip())]
+
+
+def _images(rows: Rows, role: str) -> Sequence[str | None]:
+    """Give the images of one side of pairs; None where there is none."""
+    return rows.column(role) if role in rows.roles.named else [None] * len(rows)
 
 
 def _no_answers(rows: Rows) -> Iterator[Finding]:

@@ -24,9 +24,12 @@ def check_lengths(rows: Rows) -> Iterator[Finding]:
     if not rows.has_texts:
         return
     empty, wordless, long, huge = [], [], [], []
+    files = [rows.column("image")] if rows.has_images else []
+    files += [rows.column("audio")] if rows.has_unheard else []
     for position, text in enumerate(rows.texts):
         if not text.strip():
-            empty.append(position)
+            if not any(named[position] for named in files):
+                empty.append(position)
         elif not has_words(text):
             wordless.append(position)
         elif len(text) > HUGE_CHARACTERS:
