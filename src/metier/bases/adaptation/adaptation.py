@@ -127,7 +127,7 @@ def disable_dropout(module: torch.nn.Module) -> None:
 
 def has_no_place(name: AdaptationName, encoder: Any, needed: str, instead: str) -> SettingsError:
     """Give the refusal of a base that cannot take an adaptation."""
-    kind = encoder.config.model_type or type(encoder).__name__
+    kind = getattr(getattr(encoder, "config", None), "model_type", None) or type(encoder).__name__
     return SettingsError(
         [f"a base of type {kind!r} cannot be adapted with {name}: {needed}. Use {instead!r}"],
         origin="The adaptation",

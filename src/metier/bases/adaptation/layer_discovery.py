@@ -28,7 +28,10 @@ def blocks_of(encoder: torch.nn.Module) -> torch.nn.ModuleList:
 
 
 def linear_layers(model: Any) -> list[str]:
-    """Give the names of the linear layers inside lists of layers: of all but those that give logits."""
+    """Give the names of the linear layers inside lists of layers: of all but those that give logits.
+
+    A convolution of one place is one: it multiplies what stands there by a matrix.
+    """
     inside = {
         id(part)
         for module in model.modules()
@@ -38,7 +41,7 @@ def linear_layers(model: Any) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear | Conv1D) and id(module) in inside
+        if id(module) in inside and (isinstance(module, torch.nn.Linear | Conv1D) or _is_pointwise(module))
     ]
 
 
@@ -81,6 +84,10 @@ def run_once(encoder: Any) -> None:
             encoder(input_ids=ids, attention_mask=torch.ones_like(ids), **written)
         finally:
             encoder.train(was_training)
+
+
+def _is_pointwise(module: torch.nn.Module) -> bool:
+    return isinstance(module, torch.nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1
 
 
 def _sizes(module: Any) -> tuple[int, int]:

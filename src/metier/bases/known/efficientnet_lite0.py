@@ -11,5 +11,6 @@ EFFICIENTNET_LITE0 = KnownBase(
     summary="sees images; 1280 dimensions, 4.7M weights",
     use="image",
     convert="metier.bases.known.efficientnet_lite0_conversion:convert",
+    recipe=2,
     extra="image",
 )
