@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from metier import evaluation
-from metier.bundles.manifest import ManifestFacts
+from metier.bundles.manifest import ManifestFacts, SpeechFacts
 from metier.evaluation.measure_table import metric_name
 from metier.storage import write_text
 
@@ -120,6 +120,8 @@ def _training(facts: ManifestFacts) -> str:
     if facts.base:
         base = ", ".join(f"{key} {value}" for key, value in facts.base.items())
         lines.append(f"- Base: {base}" + (f"; adaptation: {facts.adaptation}." if facts.adaptation else "."))
+    if facts.speech:
+        lines.append(_heard_by(facts.speech))
     for title, chosen in (("Chosen on validation", facts.method_params), ("Calibration", facts.calibration)):
         if chosen:
             lines.append(
@@ -132,6 +134,17 @@ def _training(facts: ManifestFacts) -> str:
             "- Packages: " + ", ".join(f"{name} {version}" for name, version in facts.packages.items()) + "."
         )
     return "## What it was trained on\n\n" + "\n".join(lines)
+
+
+def _heard_by(speech: SpeechFacts) -> str:
+    """Say what turned the recordings into the texts, and what it hears."""
+    many = "many languages" if speech.languages == ("*",) else ", ".join(speech.languages)
+    told = f", told that {speech.language} is spoken" if speech.language else ""
+    before = "" if speech.beside is None else f"the column {speech.beside}, then "
+    return (
+        f"- Texts: {before}what the speech model {speech.name} (SHA-256 `{speech.sha256[:16]}…`) heard in recordings; it "
+        f"hears {many}{told}."
+    )
 
 
 def _quality(facts: ManifestFacts) -> str:

@@ -1,22 +1,52 @@
 """Load a bundle from a path, verified before anything in it is loaded."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+import functools
+import pkgutil
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from metier.arguments import check_whole, path_of
-from metier.bundles.manifest import MANIFEST_FILE, Manifest, read_manifest
+from metier.bundles.hearing import transcriber_of
+from metier.bundles.manifest import (
+    MANIFEST_FILE,
+    Manifest,
+    MeasuredFacts,
+    PartFacts,
+    TaskFacts,
+    read_manifest,
+)
 from metier.bundles.safety import check_files
 from metier.bundles.sealing import verify as verify_seal
 from metier.errors import BundleError, CallError, MetierError, UnknownNameError, UnsafeFileError, suggest
-from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
+from metier.predictors.loading import (
+    SCOPE_FILE,
+    SCOPE_LOADER,
+    SETTINGS_FILE,
+    HasParts,
+    Predictor,
+    load_predictor,
+)
+from metier.speech.decoding import MOST_SECONDS
+from metier.speech.recording import Recording
+from metier.speech.transcriber import Transcriber
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
 from metier.tasks.inputs import InputKind, check_items
+from metier.tasks.inputs.audio import MOST_SECONDS_SENT
+from metier.tasks.inputs.spoken import Spoken, or_spoken
 from metier.tasks.task import Streams
 
 BUNDLE_PATH = "the path of a run (runs/…) or of a bundle"
+
+
+class Scope(Protocol):
+    """A rule that says of questions whether any label fits."""
+
+    def answer(self, predictor: Predictor, items: Sequence[Any]) -> AnswerBatch:
+        """Answer questions by the predictor that the rule was fitted to, and say which are out of scope."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,16 +59,47 @@ class Bundle:
     manifest : Manifest
         Task, data, metrics and measured cost.
     predictor : Predictor
+    threads : int, default=1
+        Of a speech model, where recordings are asked.
+    scope : Scope, optional
+        The rule of what is out of scope, where the bundle carries one.
     """
 
     folder: Path
     manifest: Manifest
     predictor: Predictor
+    threads: int = 1
+    scope: Scope | None = None
 
     @property
     def name(self) -> str:
         """Versioned name of the method that answers."""
         return self.manifest.name
+
+    @property
+    def task(self) -> TaskFacts:
+        """What it predicts."""
+        return self.manifest.task
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """The column of each role in its training rows."""
+        return self.manifest.data.roles
+
+    @property
+    def tested(self) -> Mapping[str, Any]:
+        """The figures of the test rows of its run, by metric."""
+        return self.manifest.metrics.get("test") or {}
+
+    @property
+    def measured(self) -> MeasuredFacts | None:
+        """What an answer of it costs."""
+        return self.manifest.measured
+
+    @property
+    def fingerprint(self) -> str | None:
+        """That of its training rows."""
+        return self.manifest.data.fingerprint
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -52,13 +113,27 @@ class Bundle:
 
     @property
     def input_kind(self) -> InputKind:
-        """The form of its questions."""
-        return self.manifest.task.input_kind
+        """The form of its questions; trained on recordings, it takes them in place of texts or beside them."""
+        kind = self.manifest.task.input_kind
+        speech = self.manifest.speech
+        return kind if speech is None else or_spoken(kind, joins=speech.beside is not None)
 
     @property
     def answer_kind(self) -> AnswerKind:
         """The form of its answers."""
         return self.manifest.task.answer_kind
+
+    @property
+    def parts(self) -> dict[str, "Bundle"]:
+        """Where several tasks are answered, what answers each of them alone; empty of one, and of a bundle from before."""
+        predictor = self.predictor
+        if not isinstance(predictor, HasParts):
+            return {}
+        return {one.name: self._part(one, predictor.parts[one.name]) for one in self.manifest.parts}
+
+    def _part(self, facts: PartFacts, predictor: Predictor) -> "Bundle":
+        own = {"task": facts.task, "data": facts.data, "metrics": facts.metrics, "parts": ()}
+        return replace(self, manifest=self.manifest.model_copy(update=own), predictor=predictor)
 
     def predict(self, items: Sequence[Any]) -> AnswerBatch:
         """Answer texts, or objects with the keys of `input_keys`.
@@ -68,7 +143,28 @@ class Bundle:
         WrongTypeError
             If this is one item instead of a list, or something in the list is of another shape.
         """
-        return self.predictor.predict(check_items(items, self.input_kind))
+        asked = self.heard(check_items(items, self.input_kind))
+        return self.predictor.predict(asked) if self.scope is None else self.scope.answer(self.predictor, asked)
+
+    @functools.cached_property
+    def transcriber(self) -> Transcriber | None:
+        """What turns recordings into text; None where the model was trained on texts."""
+        return (
+            None if self.manifest.speech is None else transcriber_of(self.manifest.speech, threads=self.threads)
+        )
+
+    def heard(self, items: list[Any]) -> list[Any]:
+        """Give questions as the predictor takes them, with the text of what is spoken; raises as `transcribe` does."""
+        kind, transcriber = self.input_kind, self.transcriber
+        if transcriber is None or not isinstance(kind, Spoken):
+            return items
+
+        def hear(recording: Recording) -> str:
+            is_sent = isinstance(recording.source, bytes)
+            most = MOST_SECONDS_SENT if is_sent else MOST_SECONDS
+            return transcriber.transcribe(recording, most_seconds=most).text
+
+        return kind.heard(items, hear)
 
     @property
     def can_stream(self) -> bool:
@@ -85,7 +181,7 @@ class Bundle:
         CallError
             If this bundle cannot stream.
         """
-        [checked] = check_items([item], self.input_kind)
+        [checked] = self.heard(check_items([item], self.input_kind))
         if not isinstance(self.predictor, Streams):
             raise CallError(
                 f"{self.name} cannot stream its answers. Ask without streaming; only models "
@@ -123,7 +219,16 @@ def load_bundle(path: str | Path, *, threads: int = 1, verify: bool = True) -> B
         check_files(folder)
     manifest = verify_seal(folder) if verify else read_manifest(folder)
     _check_task(folder, manifest)
-    return Bundle(folder, manifest, load_predictor(folder, threads=threads))
+    predictor = load_predictor(folder, threads=threads)
+    return Bundle(folder, manifest, predictor, threads, _scope_of(folder, predictor))
+
+
+def _scope_of(folder: Path, predictor: Predictor) -> Scope | None:
+    """Give the rule of what is out of scope that lies in a folder; None where none does."""
+    if not (folder / SCOPE_FILE).exists():
+        return None
+    rule: Scope = pkgutil.resolve_name(SCOPE_LOADER)(folder, predictor)
+    return rule
 
 
 def _check_task(folder: Path, manifest: Manifest) -> None:
@@ -185,7 +290,7 @@ def resolve_candidate(run: str | Path, name: str) -> Path:
     folder = path_of(run, "The run", expected=BUNDLE_PATH) / "candidates"
     if not folder.is_dir():
         raise CallError(
-            f"{run} is not a run, so it has no candidate {name!r}. Leave --candidate out, or give a run."
+            f"{run} is not a run, so it has no candidate {name!r}. Give a run, or name the model itself."
         )
     names = sorted(one.parent.name for one in folder.glob(f"*/{MANIFEST_FILE}"))
     versions = [one for one in names if name in (one, one.rpartition(".v")[0])]

@@ -79,6 +79,18 @@ class DataFacts(BaseModel, frozen=True, extra="ignore"):
         return self.language == "zh" or self.language_shares.get("zh", 0) > 0
 
 
+class SpeechFacts(BaseModel, frozen=True, extra="ignore"):
+    """The speech model whose transcripts a model was trained on, and which hears what it is asked."""
+
+    name: str = Field(description="Its name, or the folder that it was in.")
+    sha256: str = Field(description="Of its weights.")
+    languages: tuple[str, ...] = Field(default=("*",), description="What it hears; `*` for many.")
+    language: str | None = Field(default=None, description="What it was told is spoken; None: it found out.")
+    beside: str | None = Field(
+        default=None, description="The column of the texts before what was heard; None: recordings alone."
+    )
+
+
 class Latency(BaseModel, frozen=True, extra="ignore"):
     """Wall time of one answer to one text, in milliseconds."""
 
@@ -105,6 +117,17 @@ class FileFacts(BaseModel, frozen=True, extra="ignore"):
     size_bytes: int
 
 
+class PartFacts(BaseModel, frozen=True, extra="ignore"):
+    """One of several tasks that a bundle answers."""
+
+    name: str = Field(description="As `--task` has it: `classification:intent`.")
+    task: TaskFacts
+    data: DataFacts
+    metrics: dict[str, dict[str, Any]] = Field(
+        default={}, description="By split, then by metric: {value, low, high}, or a number."
+    )
+
+
 class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
     """Facts about a bundle that are not in its files; the input of `seal`."""
 
@@ -118,12 +141,18 @@ class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
     )
     base: dict[str, Any] | None = Field(default=None, description="The pretrained model.")
     adaptation: str | None = Field(default=None, description="How the weights of the base were changed.")
+    speech: SpeechFacts | None = Field(
+        default=None, description="What turns recordings into the texts that are read; None: texts are given."
+    )
     data: DataFacts
     seeds: dict[str, int] = Field(default={}, description="Seeds, by purpose.")
     packages: dict[str, str] = Field(default={}, description="Versions of the packages that made it.")
     measured: MeasuredFacts | None = None
     metrics: dict[str, dict[str, Any]] = Field(
         default={}, description="By split, then by metric: {value, low, high}, or a number."
+    )
+    parts: tuple[PartFacts, ...] = Field(
+        default=(), description="Where several tasks are answered: each of them, with its own data and metrics."
     )
 
 
@@ -133,6 +162,10 @@ class Manifest(ManifestFacts, frozen=True, extra="ignore"):
     format_version: int = FORMAT_VERSION
     created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     files: dict[str, FileFacts] = Field(description="Every other file, by its path in the bundle.")
+    gate: dict[str, Any] | None = Field(
+        default=None,
+        description="What the release gate said of these files, with its policy; None: not judged.",
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:

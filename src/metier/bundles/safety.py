@@ -6,6 +6,7 @@ should not be passed on. Allowed kinds are listed, so unknown kinds are refused 
 """
 
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,10 +18,13 @@ from numpy.lib import format as npy
 from metier.errors import BundleError, UnsafeFileError
 from metier.predictors.onnx.external_data import check_no_external_data
 from metier.regular_files import check_regular, open_regular
+from metier.speech.ctranslate2_file import fault_of
 
 # Data only: JSON, tensors without code, an ONNX graph, plain text, SentencePiece pieces, NumPy arrays of
-# numbers.
-ALLOWED = frozenset({".json", ".jsonl", ".safetensors", ".onnx", ".md", ".txt", ".model", ".npy", ".npz"})
+# numbers. A .bin is mostly a pickle of torch; one that holds weights of CTranslate2 from end to end is data.
+ALLOWED = frozenset(
+    {".json", ".jsonl", ".safetensors", ".onnx", ".md", ".txt", ".model", ".npy", ".npz", ".bin"}
+)
 MAGIC_BYTES = {
     b"\x80\x02": "a pickle",
     b"\x80\x03": "a pickle",
@@ -41,10 +45,12 @@ MAGIC_BYTES = {
     b"#!": "a program",
     b"\x89HDF": "an HDF5 file, which may hold code",
 }
+# What `seal` writes before it is renamed, or was killed at. It is no part of the bundle, and nothing opens it.
+UNFINISHED_MANIFEST = re.compile(r"\.manifest\.json\.\d+-[0-9a-f]{8}\.partial")
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Give every file below a folder, sorted, links to files included.
+    """Give every file below a folder, sorted, links to files included; not a manifest that is being written.
 
     Raises
     ------
@@ -56,6 +62,8 @@ def walk_files(folder: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted([*files, *(name for name in folders if Path(parent, name).is_symlink())]):
             path = Path(parent, name)
+            if path.parent == folder and UNFINISHED_MANIFEST.fullmatch(name):
+                continue
             if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(root)):
                 raise UnsafeFileError(
                     f"{path} is a link to {str(path.readlink())!r}, which is not a file of the bundle. "
@@ -109,6 +117,8 @@ def _suspicion(path: Path) -> str | None:
         return _suspicion_of_archive(path)
     if path.suffix.lower() == ".npy":
         return _suspicion_of_array(path)
+    if path.suffix.lower() == ".bin":
+        return fault_of(path)
     if path.suffix.lower() == ".safetensors" and head[8:9] != b"{":
         return "not a safetensors file"
     return next((what for magic, what in MAGIC_BYTES.items() if head.startswith(magic)), None)

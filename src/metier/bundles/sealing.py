@@ -6,12 +6,15 @@ write to the folder can write a new manifest. Safety against code does not depen
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from metier.bundles.manifest import MANIFEST_FILE, FileFacts, Manifest, ManifestFacts, read_manifest
 from metier.bundles.safety import check_is_data, walk_files
 from metier.errors import BundleError, TamperedBundleError
-from metier.predictors.loading import read_settings
+from metier.file_locks import held_file
+from metier.predictors.loading import SETTINGS_FILE, read_settings
 from metier.regular_files import open_regular
 from metier.storage import open_up, storage_errors, sweep, write_text
 
@@ -22,7 +25,7 @@ def seal(folder: Path, facts: ManifestFacts) -> Manifest:
     """Hash every file of a folder and write its manifest atomically; an earlier manifest is replaced.
 
     Whoever may use the folder can read its files afterwards, as the umask allows. Partial files of killed processes are
-    removed first.
+    removed first. One process seals at a time, the others wait for it.
 
     Parameters
     ----------
@@ -41,12 +44,13 @@ def seal(folder: Path, facts: ManifestFacts) -> Manifest:
         If the manifest cannot be written.
     """
     _check_facts(folder, facts)
-    with storage_errors(folder / MANIFEST_FILE):
-        for inside in [folder, *filter(Path.is_dir, folder.rglob("*"))]:
-            sweep(inside)  # What a kill left would be refused as a file that could run code.
-        open_up(folder)
-    manifest = Manifest(**dict(facts), files=_hash_files(folder))
-    write_text(folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
+    with held_file(folder / SETTINGS_FILE):
+        with storage_errors(folder / MANIFEST_FILE):
+            for inside in [folder, *filter(Path.is_dir, folder.rglob("*"))]:
+                sweep(inside)  # What a kill left would be refused as a file that could run code.
+            open_up(folder)
+        manifest = Manifest(**dict(facts), files=_hash_files(folder))
+        write_text(folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
     return manifest
 
 
@@ -77,6 +81,23 @@ def verify(folder: Path) -> Manifest:
             f"{folder} is not as it was sealed: {'; '.join(faults)}. "
             "Get the bundle from its source again; if the change was intended, train or seal again."
         )
+    return manifest
+
+
+def record_gate(folder: Path, result: Mapping[str, Any]) -> Manifest:
+    """Put what the release gate said into the manifest of a bundle; its files stay as they are sealed.
+
+    Sealing again, as after a refit, leaves it out: it was said of other files.
+
+    Raises
+    ------
+    BundleError
+        As `verify` does: a changed bundle is not the one that was judged.
+    StorageError
+        If the manifest cannot be written.
+    """
+    manifest = verify(folder).model_copy(update={"gate": dict(result)})
+    write_text(folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
     return manifest
 
 
