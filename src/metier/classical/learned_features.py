@@ -46,6 +46,10 @@ class FeatureLearner(Protocol):
         """Give the examples, or as many of them as fit in memory."""
         ...
 
+    def n_sampled(self, examples: Examples) -> int:
+        """Give about how many of the examples `sample` gives."""
+        ...
+
     def read(self, items: Sequence[Any], *, name: str, listener: Listener) -> Sequence[Any]:
         """Give what is read of each item once, whatever is learned of it afterwards."""
         ...

@@ -39,6 +39,10 @@ class LearnedPairs:
         """Give the examples: a pair is few numbers, however long its texts."""
         return examples
 
+    def n_sampled(self, examples: Examples) -> int:
+        """Give their number."""
+        return len(examples)
+
     def read(self, items: Sequence[Pair], *, name: str, listener: Listener) -> Sequence[Pair]:
         """Give the pairs as they are."""
         return items

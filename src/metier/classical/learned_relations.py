@@ -36,6 +36,10 @@ class LearnedRelations:
         """Give the examples: what stands around two entities is little."""
         return examples
 
+    def n_sampled(self, examples: Examples) -> int:
+        """Give their number."""
+        return len(examples)
+
     def read(self, items: Sequence[Mapping[str, Any]], *, name: str, listener: Listener) -> Sequence[list[str]]:
         """Give the features of items; a parse of every sentence is the most expensive step."""
         found = []

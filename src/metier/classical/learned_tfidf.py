@@ -38,14 +38,22 @@ class LearnedTfidf:
 
     def sample(self, examples: Examples, random: np.random.RandomState) -> Examples:
         """Give the examples, or as large a sample of them as fits; of single labels in equal shares."""
-        if self.most_numbers is None:
-            return examples
-        fraction = self.most_numbers / (len(examples) * ngrams_a_row(examples.items, random))
+        fraction = self._fraction(examples, random)
         if fraction >= 1:
             return examples
         if examples.truth.ndim == 1:
             return examples.take(stratified_sample(examples.truth, fraction=fraction, random=random))
         return examples.take(np.sort(random.permutation(len(examples))[: int(fraction * len(examples))]))
+
+    def n_sampled(self, examples: Examples) -> int:
+        """Give about how many of the examples fit."""
+        return int(min(1.0, self._fraction(examples, np.random.RandomState(0))) * len(examples))
+
+    def _fraction(self, examples: Examples, random: np.random.RandomState) -> float:
+        """Give what part of the examples fits; above 1 where there is room for more."""
+        if self.most_numbers is None:
+            return 1.0
+        return self.most_numbers / (len(examples) * ngrams_a_row(examples.items, random))
 
     def read(self, items: Sequence[str], *, name: str, listener: Listener) -> Sequence[str]:
         """Give the texts as they are."""

@@ -141,6 +141,8 @@ class SvcOrLogistic:
     def train(self, rows: TrainingRows, setting: Setting) -> LinearModel:
         """Train one of the two; every class from 0 up must be in `truth`."""
         if setting["model"] == "svc":
+            if rows.n_logits > 2 and issparse(rows.matrix) and rows.matrix.nnz * rows.n_logits > MOST_WORK:
+                return _svc_of_each_label(rows, setting["C"])
             learner = LinearSVC(C=setting["C"], random_state=rows.seed)
         else:
             # A tolerance that is never met: the passes are the stopping rule.
@@ -152,6 +154,21 @@ class SvcOrLogistic:
             warnings.simplefilter("ignore", ConvergenceWarning)
             learner.fit(rows.matrix, rows.truth, sample_weight=rows.weights)
         return two_sided(learner.coef_.T, learner.intercept_)
+
+
+def _svc_of_each_label(rows: TrainingRows, C: float) -> LinearModel:
+    """Train one model a label in a call of its own: with many rows and labels this takes half the time of one call.
+
+    The weights are in single precision: of millions of columns they take the memory.
+    """
+    matrix = rows.matrix.astype(np.float64)
+    weights = np.zeros((matrix.shape[1], rows.n_logits), dtype=np.float32)
+    bias = np.zeros(rows.n_logits)
+    for label in range(rows.n_logits):
+        learner = LinearSVC(C=C, random_state=rows.seed)
+        learner.fit(matrix, rows.truth == label, sample_weight=rows.weights)
+        weights[:, label], bias[label] = learner.coef_[0], learner.intercept_[0]
+    return LinearModel(weights, bias)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,11 @@ class LinearEstimator:
         method = self._method(examples)
         return fit_bytes(method.features, examples.items, n_logits=method.answer.n_logits(examples))
 
+    @property
+    def fits_each_label(self) -> bool:
+        """Whether a fit makes a model for each label, and takes as many times as long."""
+        return True
+
     def as_on_all(self, X: Any, y: Any) -> Self:
         """Give a method that tries on a sample the settings that all these rows leave time for."""
         examples = self._check(self.input.read(X), y)
@@ -71,6 +76,11 @@ class LinearEstimator:
             return self
         alone: Self = clone(self).set_params(**settings[0])
         return alone
+
+    def n_learned(self, X: Any, y: Any) -> int:
+        """Give how many of these rows are learned from."""
+        examples = self._check(self.input.read(X), y)
+        return self._method(examples).features.n_sampled(examples)
 
     def export(self, folder: Path) -> None:
         """Leave the files that `predictors.linear.linear_predictor` answers from."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
 from metier.classical.learned_features import Counted, FeatureLearner, Fold, n_numbers
 from metier.classical.learners import Learner, LinearModel, Setting, TrainingRows
@@ -119,6 +120,22 @@ class LinearMethod:
             Probabilities of the labels; settings are chosen by the labels, and the model is then trained on every row
             under each of its labels, as much as it is probable.
         """
+        # More threads wait for one another, and sums would depend on their number.
+        with threadpool_limits(1, user_api="blas"):
+            return self._fit(
+                examples, validation, random_state=random_state, listener=listener, name=name, soft=soft
+            )
+
+    def _fit(
+        self,
+        examples: Examples,
+        validation: Examples | None,
+        *,
+        random_state: Any,
+        listener: Listener,
+        name: str,
+        soft: Any,
+    ) -> LinearFit:
         random = check_random_state(random_state)
         if soft is None:  # Of soft labels all rows are taken: a sample would have to be drawn of both.
             examples = self.features.sample(examples, random)

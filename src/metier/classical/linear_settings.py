@@ -17,10 +17,11 @@ SvcOrLogisticModel = Literal["svc", "logistic"]
 class TfidfLinearSettings(MethodSettings):
     """Settings of a linear classifier over n-grams."""
 
-    model: SvcOrLogisticModel | None = Field(
+    model: Literal["svc", "logistic", "naive_bayes"] | None = Field(
         None,
-        description="Linear support vector machine (one against the rest, squared hinge) or logistic regression; "
-        "None: whichever is better on validation, by accuracy and then by log-loss.",
+        description="Linear support vector machine (one against the rest, squared hinge), logistic regression or "
+        "complement naive Bayes; None: whichever of the first two is better on validation, by accuracy and then by "
+        "log-loss, and naive Bayes for thousands of labels of few rows each.",
     )
     C: float | None = Field(
         None,

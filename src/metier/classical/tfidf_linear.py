@@ -2,8 +2,9 @@
 
 from typing import Any, ClassVar, Self
 
+from metier.classical.complement_bayes import BAYES, BayesOfVeryManyLabels
 from metier.classical.learned_tfidf import MOST_NUMBERS, LearnedTfidf
-from metier.classical.learners import SvcOrLogistic
+from metier.classical.learners import MODELS, SvcOrLogistic
 from metier.classical.linear_estimator import LinearEstimator
 from metier.classical.linear_method import LinearMethod, by_accuracy
 from metier.classical.linear_settings import TfidfLinearSettings
@@ -22,14 +23,16 @@ class TfidfLinear(LinearEstimator, Classifier):
 
     Trains in seconds, answers in a tenth of a millisecond, reads English and Chinese. With some hundred rows
     a label it is hard to beat by much; with ten, prefer `FrozenLinear`, which knows words it has never seen
-    labelled. Logits become probabilities by a softmax with one temperature [2]_, fitted on validation rows.
+    labelled. Logits become probabilities by a softmax with one temperature [2]_, fitted on validation rows. Of
+    thousands of labels with few rows each, complement naive Bayes [3]_ learns all at once, where a model for each would
+    take minutes.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of `predict_proba`.
     chosen_params_ : dict
-        `model`, `C` and `temperature`: what to set so that another fit needs no validation.
+        `model`, `C` (naive Bayes has none) and `temperature`: what to set so that another fit needs no validation.
     trials_ : list of dict
         Every pair of model and C that was tried, the best first, with its accuracy and log-loss.
     n_rows_used_ : int
@@ -40,6 +43,7 @@ class TfidfLinear(LinearEstimator, Classifier):
     ----------
     .. [1] Salton and Buckley, "Term-weighting approaches in automatic text retrieval", 1988.
     .. [2] Guo et al., "On calibration of modern neural networks", 2017, arXiv:1706.04599.
+    .. [3] Rennie et al., "Tackling the poor assumptions of naive Bayes text classifiers", 2003.
     """
 
     name = "tfidf_linear.v1"
@@ -70,10 +74,20 @@ class TfidfLinear(LinearEstimator, Classifier):
         self.n_rows_used_ = len(found.examples)
         return self._keep(found)
 
+    @property
+    def fits_each_label(self) -> bool:
+        """Whether a fit makes a model for each label."""
+        return self.model != BAYES
+
+    @property
+    def _model_asked(self) -> str | None:
+        """The model that is set, also where only its C is."""
+        return self.model if self.C is None else self.model or MODELS[0]
+
     def _method(self, examples: Examples) -> LinearMethod:
         return LinearMethod(
             LearnedTfidf(self.most_ngrams, most_numbers=MOST_NUMBERS),
-            SvcOrLogistic(self.model, self.C),
+            BayesOfVeryManyLabels(SvcOrLogistic(self.model, self.C), self._model_asked),
             LABEL,
             {"temperature": self.temperature},
             by_accuracy,
