@@ -10,25 +10,30 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metier.arguments import check_share
 from metier.bundles import Bundle
+from metier.bundles.output_filter import WITHHELD
 from metier.cli.console import ProgressLines, progress_console
 from metier.cli.pipes import PIPE, file_for_stdout, how_stdin_is_read, stdin_as_file, written_like
 from metier.cli.speech import spoken
+from metier.data.columns.embedded_images import without_bytes
 from metier.data.reading import iterate
 from metier.data.rows import Rows
 from metier.data.trained_columns import with_columns
 from metier.data.writing import TableWriter, open_writer
 from metier.errors import DataError
+from metier.evaluation.conformal_sets import LabelSets
 from metier.progress import Listener, Progress, ignore
-from metier.tasks.answer_batches import AnswerBatch
+from metier.tasks.answer_batches import AnswerBatch, Answers
 from metier.tasks.answers import AnswerKind
 
 BATCH_ROWS = 2_048  # Enough to keep the threads busy; a few MB of texts.
 REVIEW = "needs_review"
+LABEL_SET = "label_set"
 NOT_ANSWERED = "not_answered"
 PARSED_PARTS = frozenset({"head", "tail", "messages"})  # Roles whose values are parsed while rows are read.
 # Files whose cells hold one value each.
@@ -48,11 +53,14 @@ class Wanted:
         Answers that are less probable are marked for a person; None: none is.
     safe_csv : bool
         Whether cells of CSV that a spreadsheet would take for formulas are written as text.
+    label_sets : LabelSets or None
+        Rule of the sets of labels that are to hold the true one; None: there are none.
     """
 
     top: int | None = None
     min_confidence: float | None = None
     safe_csv: bool = False
+    label_sets: LabelSets | None = None
 
     def __post_init__(self) -> None:
         if self.min_confidence is not None:
@@ -61,9 +69,19 @@ class Wanted:
     def records(self, answers: AnswerBatch) -> list[dict[str, Any]]:
         """Give the answers as plain facts."""
         records = [answers.record(row, self.top) for row in range(len(answers))]
+        if self.label_sets is not None and isinstance(answers, Answers):
+            sets = sets_of(self.label_sets, answers)
+            records = [record | {LABEL_SET: own} for record, own in zip(records, sets, strict=True)]
         if self.min_confidence is None:
             return records
         return [record | {REVIEW: bool(record["probability"] < self.min_confidence)} for record in records]
+
+
+def sets_of(rule: LabelSets, answers: Answers) -> list[list[str]]:
+    """Give the set of labels of each answer, the most probable first; an empty one where no label is probable enough."""
+    order = np.argsort(-answers.probabilities, axis=1, kind="stable")
+    inside = np.take_along_axis(rule.sets(answers.probabilities), order, axis=1)
+    return [[answers.labels[place] for place in row[held]] for row, held in zip(order, inside, strict=True)]
 
 
 def answer_file(
@@ -147,7 +165,9 @@ def _answered_file(
         "answered_by": dict(tally.answered_by.most_common()),
         "columns": list(tally.added.values()),
         **({} if wanted.min_confidence is None else {"needs_review": tally.to_review}),
+        **({} if wanted.label_sets is None else {"empty_sets": tally.empty_sets}),
         **({"not_answered": tally.not_answered} if model.input_kind.parts else {}),
+        **({"withheld": tally.withheld} if WITHHELD in tally.added else {}),
     }
 
 
@@ -165,14 +185,20 @@ class Tally:
     ----------
     to_review : int
         Rows that are marked for a person.
+    empty_sets : int
+        Rows whose set of labels is empty.
     not_answered : int
         Rows that lack a part of the question.
+    withheld : int
+        Texts that a filter does not show.
     """
 
     answered_by: Counter[str] = field(default_factory=Counter)
     added: dict[str, str] = field(default_factory=dict)
     to_review: int = 0
+    empty_sets: int = 0
     not_answered: int = 0
+    withheld: int = 0
 
     @property
     def rows(self) -> int:
@@ -201,7 +227,9 @@ def _answer_rows(
             )
             tally.not_answered += sum(record.get(NOT_ANSWERED) is not None for record in records)
             tally.answered_by.update(one["answered_by"] for one in records if not one.get(NOT_ANSWERED))
+            tally.empty_sets += sum(record.get(LABEL_SET) == [] for record in records)
             tally.to_review += sum(record.get(REVIEW, False) for record in records)
+            tally.withheld += sum(record.get(WITHHELD) is not None for record in records)
             # A rough total must not end the step before its last row.
             expected = total if total is not None and tally.rows < total else None
             speed = tally.rows / (time.perf_counter() - begun)
@@ -266,7 +294,7 @@ def _with_answers(
     *,
     keeps_nested: bool,
 ) -> pa.Table:
-    table = batch.table
+    table = without_bytes(batch.table)
     clash = set(names.values()).intersection(table.column_names)
     if clash:
         raise DataError(
@@ -279,7 +307,7 @@ def _with_answers(
         if any(isinstance(value, dict) or (isinstance(value, list) and not keeps_nested) for value in values):
             values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
         parts = kind.nested_columns.get(key) if keeps_nested else None
-        stated = _nested(parts) if parts else pa.string() if key == NOT_ANSWERED else None
+        stated = _nested(parts) if parts else pa.string() if key in (NOT_ANSWERED, WITHHELD) else None
         table = table.append_column(name, pa.array(values, type=stated))
     return table
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,8 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from metier.audit import CHECKS, RENAMED_CHECKS, examine_source
+from metier.audit.fixes import plan_fixes
+from metier.audit.source import Examined
+from metier.cli.checked_vectors import encoder_of
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
+from metier.cli.fixed_files import check_fixable, write_fixed
 from metier.cli.row_options import (
     file_options,
     group_option,
@@ -19,9 +24,12 @@ from metier.cli.row_options import (
     task_options,
     typed_roles,
 )
+from metier.cli.shown_findings import show_findings
 from metier.cli.speech import lang_option, spoken, with_language
 from metier.data.rows import TARGET_ROLES, Rows
-from metier.errors import UnknownNameError
+from metier.errors import CallError, UnknownNameError
+from metier.progress import Listener
+from metier.tasks.asked_task import check_columns, names_several, tasks_of
 from metier.tasks.task_table import alias_note, load_task, task_name
 
 MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "blue")}
@@ -57,6 +65,23 @@ MOST_SHOWN = 20
     is_flag=True,
     help="Check the rows as `train --repair` would fix them, and report what is fixed.",
 )
+@click.option(
+    "--fix",
+    metavar="OUTPUT",
+    type=click.Path(path_type=Path),
+    help="Write a corrected copy of FILE, and every change to OUTPUT.changes.jsonl; labels stay.",
+)
+@click.option(
+    "--fix-labels",
+    is_flag=True,
+    help="With --fix: give rows that look mislabelled the more probable label, too.",
+)
+@click.option("--overwrite", is_flag=True, help="With --fix: replace existing files.")
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Look for wrong labels by the vectors of the packaged encoder: finds more, and takes minutes, not seconds.",
+)
 @click.option("--show", metavar="NAME", help="Show the rows of one finding, such as label-errors.")
 @click.option(
     "--most",
@@ -80,6 +105,10 @@ def check(
     lang: str | None,
     as_json: bool,
     roles: tuple[str, ...],
+    thorough: bool,
+    fix: Path | None,
+    fix_labels: bool,
+    overwrite: bool,
     **how: Any,
 ) -> None:
     """Check labelled rows for errors, leaks, duplicates and wrong labels.
@@ -87,7 +116,7 @@ def check(
     Looks for test rows that also appear in FILE, duplicates, texts with two labels, rows that look mislabelled,
     rare, missing and misspelt labels, empty and very long texts, and columns in the wrong role; for spans with wrong
     offsets or that overlap, answers that are not in their passage, pairs with one text missing, conversations with
-    two turns of one speaker in a row, outlier scores. The file is not changed.
+    two turns of one speaker in a row, outlier scores. The file is not changed; --fix writes a corrected copy.
 
     Exit code 1 when something would make the scores wrong (✗), 0 otherwise. Rows without a label column are checked as
     texts, with exit code 0; the next command asks for --label.
@@ -96,15 +125,12 @@ def check(
         show = RENAMED_CHECKS.get(show, show)
         _check_known(show, CHECKS)
     named = named_roles(roles)
+    _check_fix(file, fix, fix_labels, overwrite, how)
     files: dict[str, Any] = {"test": test, "validation": validation}
     with ProgressLines() as listener:
-        examined = examine_source(file, **files, **{**how, **named}, listener=listener)
-    rows, audit = examined.rows, examined.audit
-    facts = _facts(rows, examined.others, audit.as_dict())
-    if how.get("task"):
-        if note := alias_note(how["task"]):
-            progress_console().print(spoken().told(note), markup=False, soft_wrap=True)
-        how["task"] = task_name(how["task"])
+        encoder = encoder_of(listener) if thorough else None
+        found = _examined(file, {**files, **how, **named, "encoder": encoder}, listener)
+    how["task"] = _task_by_its_name(how["task"])
     typed = [
         word
         for name, value in {**files, **how}.items()
@@ -112,15 +138,85 @@ def check(
         for word in _as_typed(name, value)
     ]
     typed += typed_roles(named)
-    _repeat_typed(file, typed, facts)
+    closer = ["--thorough"] if thorough else []
+    facts = _facts_of_all(found)
+    _repeat_typed(file, [*typed, *closer], facts)
     facts["next"] = with_language(_next(file, typed, facts))
+    if fix is not None:
+        facts["fixed"] = _fixed(file, fix, next(iter(found.values())), fix_labels, overwrite, how)
+        facts["next"] = with_language(shlex.join(["metier", "check", str(fix), *typed]))
     if show is not None:
-        _show(show, audit.find(show), most=most, as_json=as_json)
+        findings = [finding for one in found.values() for finding in one.audit.find(show)]
+        show_findings(
+            show, list({finding.sentence: finding for finding in findings}.values()), most=most, as_json=as_json
+        )
     elif as_json:
         print_json(facts)
     else:
-        _print(rows, facts)
-    context.exit(1 if audit.has_errors else 0)
+        _print(next(iter(found.values())).rows, facts)
+    context.exit(1 if any(one.audit.has_errors for one in found.values()) else 0)
+
+
+def _check_fix(file: str, fix: Path | None, fix_labels: bool, overwrite: bool, how: Mapping[str, Any]) -> None:
+    """Refuse before any work what --fix cannot do."""
+    if fix is None:
+        if fix_labels or overwrite:
+            flag = "--fix-labels" if fix_labels else "--overwrite"
+            raise CallError(
+                f"{flag} says how a corrected copy is written, and none is asked for. Add --fix OUTPUT."
+            )
+        return
+    if how["repair"]:
+        raise CallError(
+            "--repair checks the rows as they would be fixed, and --fix writes them. Leave --repair out."
+        )
+    if names_several(how["task"]):
+        raise CallError("--fix corrects the rows of one task. Name one with --task.")
+    check_fixable(Path(file), fix, overwrite=overwrite)
+
+
+def _fixed(
+    file: str, fix: Path, found: Examined, fix_labels: bool, overwrite: bool, how: Mapping[str, Any]
+) -> dict[str, Any]:
+    fixes = plan_fixes(found, labels=fix_labels)
+    reading = {name: how[name] for name in ("encoding", "delimiter", "header")}
+    return write_fixed(Path(file), fix, found.rows, fixes, how=reading, overwrite=overwrite)
+
+
+def _examined(file: str, how: dict[str, Any], listener: Listener) -> dict[str, Examined]:
+    """Examine the rows once a task, each with the column of its targets; by the names of several tasks."""
+    if not names_several(how["task"]):
+        return {"": examine_source(file, **how, listener=listener)}
+    asked = tasks_of(how["task"])
+    check_columns(asked)
+    return {
+        one.name: examine_source(file, **{**how, **one.columns, "task": one.task}, listener=listener)
+        for one in asked
+    }
+
+
+def _task_by_its_name(task: str | None) -> str | None:
+    if not task or names_several(task):
+        return task
+    if note := alias_note(task):
+        progress_console().print(spoken().told(note), markup=False, soft_wrap=True)
+    return task_name(task)
+
+
+def _facts_of_all(found: Mapping[str, Examined]) -> dict[str, Any]:
+    """Give the facts of the only task; of several what is found in the rows of any, once, and the facts of each."""
+    each = {name: _facts(one.rows, one.others, one.audit.as_dict()) for name, one in found.items()}
+    facts = next(iter(each.values()))
+    if len(each) == 1:
+        return facts
+    findings = {
+        (finding["check"], finding["sentence"]): finding for own in each.values() for finding in own["findings"]
+    }
+    facts = {**facts, "findings": list(findings.values())}
+    facts["findings"].sort(key=lambda finding: list(MARKS).index(finding["severity"]))
+    facts["notes"] = list(dict.fromkeys(note for own in each.values() for note in own["notes"]))
+    facts["tasks"] = {name: {"roles": own["roles"], "facts": own["facts"]} for name, own in each.items()}
+    return facts
 
 
 def _check_known(show: str, known: tuple[str, ...]) -> None:
@@ -172,7 +268,11 @@ def _next(file: str, typed: list[str], facts: Mapping[str, Any]) -> str:
         return " ".join([check_again, *dict.fromkeys(unknown)])
     if by_hand:
         shown = next((each["check"] for each in by_hand if each["examples"]), None)
-        return f"{check_again}  # once it is fixed" if shown is None else f"{check_again} --show {shown}"
+        return (
+            f"{check_again}  # {spoken()('once it is fixed')}"
+            if shown is None
+            else f"{check_again} --show {shown}"
+        )
     return shlex.join(["metier", "train", file, *typed, *(flag for flag in flags if flag not in typed)])
 
 
@@ -189,7 +289,8 @@ def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
         told = say("; ").join(map(say.told, guesses))
         progress_console().print(Text(say("noted: {notes}", notes=told)), soft_wrap=True)
     console = answer_console()
-    console.print(Text(_headline(rows, facts)), soft_wrap=True)
+    for line in _headlines(rows, facts):
+        console.print(Text(line), soft_wrap=True)
     lines = [_line(finding) for finding in facts["findings"]] or [
         (Text("✓", style="bold blue"), Text(say("no problem was found")))
     ]
@@ -205,6 +306,17 @@ def _print(rows: Rows, facts: Mapping[str, Any]) -> None:
         # Through a pipe a line is a line, however long.
         for mark, sentence in lines:
             console.print(Text.assemble(mark, " ", sentence), soft_wrap=True)
+    if "fixed" in facts:
+        done = facts["fixed"]
+        line = say(
+            "{output}: {cells} value(s|) changed, {removed} row(s|) left out; every change: {log}", **done
+        )
+        console.print(Text(line), soft_wrap=True)
+        if done["kept"]:
+            line = say(
+                "! {kept} change(s|) left out, as they would reach into what is marked", kept=done["kept"]
+            )
+            console.print(Text(line), soft_wrap=True)
     console.print(Text(say("next: {command}", command=facts["next"])), soft_wrap=True)
 
 
@@ -222,6 +334,16 @@ def _no_label(rows: Rows) -> str:
     return spoken()(
         "no label column among {columns} (--label)", columns=", ".join(others[:MOST_COLUMNS]) + more
     )
+
+
+def _headlines(rows: Rows, facts: Mapping[str, Any]) -> list[str]:
+    """Say what the rows are; of several tasks a line each, with the column of its targets."""
+    tasks = facts.get("tasks") or {"": facts}
+    lines = [_headline(rows, {**facts, **own}) for own in tasks.values()]
+    return [
+        spoken()("{task}: {line}", task=name, line=line) if name else line
+        for name, line in zip(tasks, lines, strict=True)
+    ]
 
 
 def _headline(rows: Rows, facts: Mapping[str, Any]) -> str:
@@ -270,54 +392,3 @@ def _line(finding: Mapping[str, Any]) -> tuple[Text, Text]:
     if remedy:
         sentence.append(say(" ({remedy})", remedy=say.told(remedy)), style="dim")
     return Text(mark, style=style), sentence
-
-
-def _show(name: str, findings: list[Any], *, most: int, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            [
-                finding.as_dict() | {"examples": [dict(example) for example in finding.examples[:most]]}
-                for finding in findings
-            ]
-        )
-        return
-    console, say = answer_console(), spoken()
-    if not findings:
-        console.print(Text(say("{name}: nothing was found", name=name)), soft_wrap=True)
-    for finding in findings:
-        console.print(Text(f"{say.told(finding.sentence)} [{finding.origin}]"), soft_wrap=True)
-        examples = finding.examples[:most]
-        if examples:
-            console.print(_examples_table(examples))
-        left = len(finding.examples) - len(examples)
-        if left > 0:
-            console.print(
-                Text(
-                    say(
-                        "… {n} more (--most {all}; --json has every row number)",
-                        n=count(left),
-                        all=len(finding.examples),
-                    )
-                )
-            )
-        if finding.remedy and not finding.remedy.startswith("metier check"):
-            console.print(Text(say("next: {command}", command=say.told(finding.remedy))), soft_wrap=True)
-
-
-def _examples_table(examples: tuple[Mapping[str, Any], ...]) -> Table:
-    # rich measures Chinese characters as two cells, so the columns line up.
-    # What was found comes before the text, which may be long.
-    names, say = [name for name in examples[0] if name != "text"], spoken()
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in names:
-        number = name in ("row", "group", "characters", "score")
-        table.add_column(say(name), justify="right" if number else "left", no_wrap=number, overflow="fold")
-    table.add_column(say("text"), overflow="fold", ratio=1)
-    for example in examples:
-        values = ["" if example.get(name) is None else str(example[name]) for name in names]
-        values = [
-            say.translated(value) if name == "found" else value
-            for name, value in zip(names, values, strict=True)
-        ]
-        table.add_row(*(Text(value) for value in [*values, example["text"]]))
-    return table

@@ -16,6 +16,19 @@ from metier.errors import suggest
 COMMANDS = {
     "check": ("metier.cli.check:check", "Check labelled rows for errors, leaks, duplicates and wrong labels."),
     "import": ("metier.cli.import_:import_file", "Convert the export of an annotation tool into rows."),
+    "annotate": (
+        "metier.cli.annotate:annotate_images",
+        "Label images where a model is sure, and queue the others for readers.",
+    ),
+    "reviewed": (
+        "metier.cli.reviewed:reviewed",
+        "Make training rows of the labels that readers gave to a queue.",
+    ),
+    "deidentify": (
+        "metier.cli.deidentify:deidentify",
+        "De-identify DICOM files: headers by the basic profile of the standard (PS3.15, Annex E).",
+    ),
+    "clean": ("metier.cli.clean:clean", "Clean the texts of a file, and write what was changed."),
     "label": ("metier.cli.label:label", "Label rows by rules, and estimate the accuracy of each rule."),
     "train": (
         "metier.cli.train:train",
@@ -25,7 +38,48 @@ COMMANDS = {
         "metier.cli.evaluate:evaluate",
         "Measure a trained model on labelled rows, and compare with its test rows.",
     ),
+    "compare": (
+        "metier.cli.compare:compare_command",
+        "Compare models or files of answers on the same rows: better, equivalent, or the rows cannot tell.",
+    ),
     "predict": ("metier.cli.predict:predict", "Predict for texts or for a whole file with a trained model."),
+    "reply": (
+        "metier.cli.reply:reply",
+        "Reply to a conversation that may hold pictures, after the nearest cases that were answered.",
+    ),
+    "transcribe": ("metier.cli.transcribe:transcribe", "Turn recordings into text."),
+    "describe": (
+        "metier.cli.describe:describe",
+        "Describe a video: scenes tagged, speech written down, with time codes.",
+    ),
+    "explain": (
+        "metier.cli.explain:explain",
+        "Show which words and which parts of an image an answer rests on.",
+    ),
+    "test": (
+        "metier.cli.test:test",
+        "Test how a model behaves where its questions are written otherwise, and on what you expect of it.",
+    ),
+    "plant": (
+        "metier.cli.plant:plant",
+        "Plant secrets in rows of texts to be written, to test later what a writer has memorised.",
+    ),
+    "gate": (
+        "metier.cli.gate:gate",
+        "Judge by a policy whether a bundle may go live: pass, fail or cannot tell.",
+    ),
+    "init-policy": (
+        "metier.cli.init_policy:init_policy",
+        "Write a release policy for a run, to be edited.",
+    ),
+    "dossier": (
+        "metier.cli.dossier:dossier",
+        "Write a dossier of a trained model: one page, and the same facts as JSON.",
+    ),
+    "registry": (
+        "metier.cli.registry:registry",
+        "Keep versions of bundles, promote one, and go back to the one before.",
+    ),
     "runs": ("metier.cli.runs:runs", "List, show, compare and remove runs."),
     "report": (
         "metier.cli.report:report",

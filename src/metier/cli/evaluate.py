@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from metier.bundles import load_bundle, resolve_bundle
+from metier.bundles import load_model
 from metier.cli.commands import HELP
 from metier.cli.console import (
     ProgressLines,
@@ -30,7 +30,7 @@ from metier.errors import CallError
 from metier.evaluation.measure_table import metric_name
 from metier.machine import usable_cores
 from metier.printable import printable_json
-from metier.selection.evaluating import Evaluation
+from metier.selection.evaluating import Evaluation, SeveralEvaluations
 from metier.selection.evaluating import evaluate as measured
 from metier.selection.finished_run import written
 
@@ -61,6 +61,12 @@ WEAKEST = 10  # Labels that are listed where there are more.
 @reading_options
 @separator_option
 @click.option("--by", metavar="COLUMN", help="Measure the rows of each value of a column apart, too.")
+@click.option(
+    "--target-accuracy",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Accuracy wanted of what is answered, as 0.98: which rows can be, at which confidence.",
+)
 @click.option("--drop-unlabelled", is_flag=True, help="Leave out rows without a label.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads. Default: all cores.")
 @lang_option()
@@ -83,9 +89,9 @@ def evaluate(
 ) -> None:
     """Measure a trained model on labelled rows, and compare with its test rows.
 
-    All metrics of the model's task with 95 % intervals, figures by label or type, and how far they are from those of
-    the test rows of its run. Columns are found by the names that the training rows had. Rows with labels that the
-    model does not know are counted, and count as wrong. FILE may be - for stdin.
+    All metrics of the model's task with 95 % intervals, figures by label or type, and how far they are from those of the
+    test rows of its run; of a model of several tasks each. Columns are found by the names that the training rows had.
+    Rows with labels that the model does not know are counted, and count as wrong. FILE may be - for stdin.
     """
     if output == PIPE and as_json:
         raise click.UsageError("--output - and --json would both write to stdout; leave out one of them.")
@@ -94,7 +100,7 @@ def evaluate(
         raise click.UsageError("--overwrite is for the file of --output, and none is named. Leave it out.")
     if output not in (None, PIPE):
         _check_output(output, file, overwrite=overwrite)
-    model = load_bundle(resolve_bundle(bundle), threads=threads or usable_cores())
+    model = load_model(bundle, threads=threads or usable_cores())
     how |= named_roles(roles) | how_stdin_is_read(file, form, how["delimiter"])
     with _writer(output, overwrite=overwrite) as write:
         with stdin_as_file(file, form) as source, ProgressLines() as listener:
@@ -123,11 +129,19 @@ def _check_output(output: Path, file: Path, *, overwrite: bool) -> None:
     check_output(output, overwrite=overwrite)
     if output.exists() and file.exists() and output.samefile(file):
         raise CallError(f"--output would replace {file}, whose rows are measured. Name another file.")
-    if not output.parent.is_dir():
-        raise CallError(f"There is no folder {output.parent} for --output. Make it, or name another.")
 
 
-def _print(found: Evaluation, console: Console, *, verbose: bool) -> None:
+def _print(found: Evaluation | SeveralEvaluations, console: Console, *, verbose: bool) -> None:
+    if isinstance(found, Evaluation):
+        _print_one(found, console, verbose=verbose)
+        return
+    for name, own in found.tasks.items():
+        console.print(Text(spoken()("task   {name}", name=name)), soft_wrap=True)
+        _print_one(own, console, verbose=verbose)
+        console.print()
+
+
+def _print_one(found: Evaluation, console: Console, *, verbose: bool) -> None:
     facts, say = found.facts, spoken()
     for note in facts["notes"]:
         progress_console().print(Text(say.told(note)), soft_wrap=True)
@@ -143,7 +157,7 @@ def _print(found: Evaluation, console: Console, *, verbose: bool) -> None:
     if sentence := _beside_test(facts):
         console.print(Text(f"       {sentence}"), soft_wrap=True)
     print_whole(console, _metrics_table(facts))
-    for line in _weak_slices(facts):
+    for line in [*_weak_slices(facts), *_confidence(facts)]:
         console.print(Text(line), soft_wrap=True)
     tables = [_labels_table(facts, verbose=verbose), _parts_table(facts)]
     for table in [table for table in tables if table is not None]:
@@ -176,6 +190,37 @@ def _weak_slices(facts: Mapping[str, Any]) -> list[str]:
             score = _written(one["figure"], facts, metric)
             given = {"part": _slice(one), "score": f"{_named(metric)} {score}", "rows": count(one["rows"])}
             lines.append(say("weak   {part}: {score} on {rows} row(s|)", **given))
+    return lines
+
+
+def _confidence(facts: Mapping[str, Any]) -> list[str]:
+    """Say how far probabilities can be trusted, and what can be answered at the accuracy that is wanted."""
+    say, lines = spoken(), []
+    if (found := facts["confidence"]) is not None:
+        error = found["scores"]["calibration_error"]
+        given = {"chance": f"{found['calibration_error_by_chance']:.3f}", "aurc": f"{found['aurc']:.3f}"}
+        given["ece"] = f"{error['value']:.3f} [{error['low']:.3f}, {error['high']:.3f}]"
+        lines.append(
+            say("sure   calibration error {ece} (by chance {chance}), risk over coverage {aurc}", **given)
+        )
+    if (wanted := facts["abstention"]) is not None:
+        target = f"{100 * wanted['target']:g} %"
+        if "threshold" not in wanted:
+            lines.append(say("sure   no confidence is shown to give {target}", target=target))
+            return lines
+        given = {
+            "target": target,
+            "share": f"{100 * wanted['share']:.1f} %",
+            "level": f"{100 * wanted['level']:g} %",
+        }
+        given |= {"threshold": f"{wanted['threshold']:.4g}", "accuracy": f"{100 * wanted['accuracy']:.1f} %"}
+        lines.append(
+            say(
+                "sure   {share} of the rows have a confidence of {threshold} or more, {accuracy} of them are right: "
+                "{target} or more, with {level} confidence",
+                **given,
+            )
+        )
     return lines
 
 

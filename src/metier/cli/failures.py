@@ -82,9 +82,10 @@ def _describe(failure: BaseException, args: Sequence[str]) -> tuple[str, str, in
 
 def _usage_sentence(failure: click.ClickException) -> str:
     context = failure.ctx if isinstance(failure, click.UsageError) else None
-    if context is None:
-        return failure.format_message()
-    return f"{failure.format_message()}\nSee: {context.command_path} --help"
+    message = failure.format_message()
+    if message.endswith("is not readable."):  # What click says of files lacks the cure.
+        message += " Change its permissions (chmod +r)."
+    return message if context is None else f"{message}\nSee: {context.command_path} --help"
 
 
 def write_crash_file(failure: BaseException, args: Sequence[str]) -> Path:

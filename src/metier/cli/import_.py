@@ -12,6 +12,7 @@ from rich.text import Text
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, print_json
 from metier.cli.speech import lang_option, spoken, with_language
+from metier.data.columns.embedded_images import holds_images
 from metier.data.columns.spans import parse_spans
 from metier.data.columns.value_faults import FaultError
 from metier.data.formats.data_file import FORMATS as ENDINGS
@@ -74,9 +75,13 @@ def import_file(
 def _write(imported: Imported, source: Path, output: Path, *, overwrite: bool) -> Tally:
     tally = Tally()
     suffix = next((end.lower() for end in reversed(output.suffixes) if end.lower() != ".gz"), "")
-    is_conll = ENDINGS.get(suffix) == "CoNLL"
+    is_conll, keeps_images = ENDINGS.get(suffix) == "CoNLL", ENDINGS.get(suffix) == "Parquet"
     with open_writer(output, overwrite=overwrite) as writer:
         for table in imported.tables:
+            if not keeps_images:
+                table = table.drop_columns(
+                    [name for name in table.column_names if holds_images(table.column(name))]
+                )
             if is_conll:
                 _check_spans(table, source, tally.rows)
             writer.write(table)

@@ -128,8 +128,11 @@ def _table(found: list[MethodFacts], task: str | None) -> Table:
 
 def _needs(one: MethodFacts) -> str:
     say = spoken()
-    base = {"reads": say("a base"), "writes": say("a base that writes"), "sees": say("a base that sees")}.get(
-        one.base or "", ""
-    )
+    base = {
+        "reads": say("a base"),
+        "writes": say("a base that writes"),
+        "sees": say("a base that sees"),
+        "hears": say("a base that hears"),
+    }.get(one.base or "", "")
     missing = say("{extra} (missing)", extra=one.extra) if one.extra and not one.is_installed else one.extra
     return say.listed(filter(None, (base, missing))) or "–"

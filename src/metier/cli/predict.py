@@ -11,18 +11,23 @@ import click
 from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidate
-from metier.cli.answered_files import NOT_ANSWERED, REVIEW, Wanted, answer_file
+from metier.bundles.label_sets import read_label_sets
+from metier.bundles.output_filter import WITHHELD, filtered
+from metier.cli.answered_files import LABEL_SET, NOT_ANSWERED, REVIEW, Wanted, answer_file
 from metier.cli.commands import HELP
 from metier.cli.console import count, duration, percentage, print_json, print_line
+from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.pipes import PIPE, check_format_is_of_pipe
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
 from metier.cli.shares import Share
 from metier.cli.speech import lang_option, spoken
+from metier.data.formats.folder import images_below
 from metier.data.output_files import check_output
 from metier.errors import CallError, DataError
+from metier.evaluation.conformal_sets import KINDS, LAC
+from metier.image.dicom.recognising import is_dicom_file
 from metier.machine import usable_cores
-from metier.tasks.answers import AnswerKind
-from metier.tasks.inputs import InputKind
+from metier.tasks.inputs import IMAGE, InputKind
 
 BATCH_LINES = 256
 
@@ -67,10 +72,24 @@ BATCH_LINES = 256
     help="Mark answers whose probability is below X, 0 to 1, for a person to look at.",
 )
 @click.option(
+    "--label-sets",
+    type=Share(),
+    metavar="X",
+    help="Also give a set of labels that holds the true one in a share X of such rows, 0 to 1 (conformal prediction).",
+)
+@click.option(
+    "--set-kind",
+    type=click.Choice(KINDS),
+    default=LAC,
+    show_default=True,
+    help="Of these sets: lac, the smallest, some may be empty; raps, none is empty; by_label, X holds for each label.",
+)
+@click.option(
     "--safe-csv",
     is_flag=True,
     help="In CSV and TSV, put an apostrophe before cells that a spreadsheet would take for formulas.",
 )
+@filter_options
 @lang_option()
 @click.option("--stream", is_flag=True, help="Show a generated text piece by piece, as the model generates it.")
 @click.option(
@@ -95,7 +114,13 @@ def predict(  # One parameter an option, as click hands them over.
     roles: tuple[str, ...],
     top: int | None,
     min_confidence: float | None,
+    label_sets: float | None,
+    set_kind: str,
     safe_csv: bool,
+    filters: bool,
+    filter_words: tuple[Path, ...],
+    filter_model: Path | None,
+    filter_labels: Sequence[str] | None,
     lang: str | None,
     stream: bool,
     threads: int | None,
@@ -108,7 +133,12 @@ def predict(  # One parameter an option, as click hands them over.
     written in batches, so its size does not matter; its columns are kept, and label, probability and answered_by are
     added after them. A CSV file keeps its encoding and its delimiter.
 
+    In place of an image, a folder stands for the images in it.
+
     --min-confidence keeps every answer, and adds needs_review: true where a person should look.
+
+    --label-sets adds label_set: labels of which one is true in that share of rows like those of training. An empty one says
+    that no label is probable enough; it counts as missed. A person should look, or --set-kind raps leaves none empty.
 
     Where a question has several parts, a row without one of them has an empty answer, and its not_answered says why;
     the others are answered, and the exit code stays 0.
@@ -124,8 +154,12 @@ def predict(  # One parameter an option, as click hands them over.
     if output not in (None, PIPE):
         check_output(output, overwrite=overwrite)
     folder = resolve_bundle(bundle) if candidate is None else resolve_candidate(bundle, candidate)
-    model = load_bundle(folder, threads=threads or (usable_cores() if source else 1))
-    wanted = Wanted(top, _checked(min_confidence, model), safe_csv)
+    cores = threads or (usable_cores() if source else 1)
+    judge = asked_filter(filters, filter_words, filter_model, filter_labels, threads=cores)
+    model = load_bundle(folder, threads=cores)
+    model = model if judge is None else filtered(model, judge)
+    rule = None if label_sets is None else read_label_sets(folder, model.labels).rule(set_kind, label_sets)
+    wanted = Wanted(top, _checked(min_confidence, model), safe_csv, rule)
     if source is not None and output is not None:
         columns = how | named_roles(roles) | ({"text": text} if text else {})
         facts = answer_file(
@@ -133,7 +167,7 @@ def predict(  # One parameter an option, as click hands them over.
         )
         print_json(facts) if as_json else _print_facts(facts)
         return
-    for batch in _batches_of_stdin() if texts == ("-",) else [list(texts)]:
+    for batch in _batches_of_stdin() if texts == ("-",) else [_with_folders(texts, model.input_kind)]:
         if stream:
             _stream_each(model, batch, as_json=as_json)
             continue
@@ -142,7 +176,7 @@ def predict(  # One parameter an option, as click hands them over.
             for record in records:
                 print_json(record)
         else:
-            _print_lines(batch, records, model.answer_kind, wanted)
+            _print_lines(batch, records, model, wanted)
 
 
 def _checked(min_confidence: float | None, model: Bundle) -> float | None:
@@ -185,6 +219,21 @@ def _check_heeded(of_files: Mapping[str, Any]) -> None:
             f"Texts are answered here, so {', '.join(idle)} would do nothing. Leave that out, or give --input and "
             "--output."
         )
+
+
+def _with_folders(texts: Sequence[str], kind: InputKind) -> list[str]:
+    """Give what was typed; in place of a folder, where images are asked for, the images in it at any depth."""
+    given: list[str] = []
+    for text in texts:
+        folder = Path(text)
+        if kind.name != IMAGE.name or not folder.is_dir():
+            given.append(text)
+            continue
+        images = images_below(folder)
+        if not images:
+            raise CallError(f"{text} holds no images. Name a folder of images, or one image.")
+        given += map(str, images)
+    return given
 
 
 def _items(texts: Sequence[str], kind: InputKind) -> list[Any]:
@@ -247,8 +296,9 @@ def _stream_each(model: Bundle, texts: Sequence[str], *, as_json: bool) -> None:
 
 
 def _print_lines(
-    texts: Sequence[str], records: Sequence[dict[str, Any]], kind: AnswerKind, wanted: Wanted
+    texts: Sequence[str], records: Sequence[dict[str, Any]], model: Bundle, wanted: Wanted
 ) -> None:
+    kind = model.answer_kind
     answers = [kind.shown(record) for record in records]
     widest = max(cell_len(answer) for answer in answers)
     for text, record, answer in zip(texts, records, answers, strict=True):
@@ -256,10 +306,27 @@ def _print_lines(
         sure = f"  {percentage(record['probability']):>7}" if "probability" in record else ""
         shown = f"  {text}" if len(texts) > 1 else ""
         padded = answer + " " * (widest - cell_len(answer))
-        mark = f"  {spoken()('needs review')}" if record.get(REVIEW) else ""
+        mark = f"  {_mark(text, model.input_kind)}" if record.get(REVIEW) else ""
+        mark += f"  {spoken()('out of scope')}" if record.get("out_of_scope") else ""
         print_line(f"{padded}{sure}  {record['answered_by']}{mark}{shown}")
+        if LABEL_SET in record:
+            print_line(f"    {_set_line(record[LABEL_SET])}")
         for how_sure, other in kind.ranked_lines(record) if wanted.top else ():
             print_line(f"    {how_sure:>7}  {other}")
+
+
+def _set_line(labels: Sequence[str]) -> str:
+    """Give a set of labels on one line; an empty one says why it is."""
+    say = spoken()
+    if not labels:
+        return say("no label is probable enough for the set")
+    return say("one of {labels}", labels=say.listed(labels))
+
+
+def _mark(text: str, kind: InputKind) -> str:
+    """Say that a person should look; at a medical image one who reads such images."""
+    is_scan = kind.name == IMAGE.name and is_dicom_file(Path(text))
+    return spoken()("needs a reader") if is_scan else spoken()("needs review")
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
@@ -268,11 +335,24 @@ def _print_facts(facts: dict[str, Any]) -> None:
     rows, spent = count(facts["rows"]), duration(facts["seconds"])
     told = {"file": facts["output"], "rows": rows, "time": spent, "rate": count(facts["rows_per_second"])}
     print_line(say("{file}: {rows} row(s|) in {time} ({rate} rows/s)", **told), file=file)
-    if facts["rows"]:
+    if facts["answered_by"]:
         print_line(_answered_by(facts), file=file)
     if facts.get("not_answered"):
         part = {"rows": count(facts["not_answered"]), "column": NOT_ANSWERED}
         print_line(say("not answered: {rows} row(s|); {column} says why", **part), file=file)
+    if "withheld" in facts:
+        part = {"rows": count(facts["withheld"]), "column": WITHHELD}
+        print_line(say("withheld: {rows} row(s|); {column} says why", **part), file=file)
+    if facts.get("empty_sets"):
+        part = {"rows": count(facts["empty_sets"]), "share": percentage(facts["empty_sets"] / facts["rows"])}
+        print_line(
+            say(
+                "no label is probable enough: {rows} row(s|) ({share}) with an empty {column}",
+                **part,
+                column=LABEL_SET,
+            ),
+            file=file,
+        )
     if "needs_review" in facts:
         part = {
             "rows": count(facts["needs_review"]),

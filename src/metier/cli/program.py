@@ -1,11 +1,12 @@
 """The program: one way in, and one place where every failure becomes a sentence and an exit code.
 
 0 done; 1 the rows have errors; 2 the call was wrong; 3 an internal error, with a crash file to send; 130 stopped
-by the user; 141 the reader of our output closed it.
+by the user, 143 by `kill`, 129 as its terminal was closed; 141 the reader of our output closed it.
 """
 
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import click
 from click.shell_completion import shell_complete
 
 from metier.cli.commands import HELP, CommandTable
-from metier.cli.failures import report_failure
+from metier.cli.failures import STOPPED, report_failure
 from metier.cli.speech import note_unknown_language
 from metier.selection.budget import count_from_process_start
 
@@ -52,7 +53,38 @@ def main() -> None:
     _open_streams()
     quiet_libraries()
     count_from_process_start()
-    sys.exit(run(sys.argv[1:]))
+    stopped_by = _stop_as_by_ctrl_c()
+    code = run(sys.argv[1:])
+    sys.exit(128 + stopped_by[0] if code == STOPPED and stopped_by else code)
+
+
+def _stop_as_by_ctrl_c() -> list[int]:
+    """Let `kill` and a terminal that is closed stop the program as Ctrl-C does, so that nothing half-written is left.
+
+    Returns
+    -------
+    list of int
+        Gets the number of the signal that came; `serve` has handlers of its own.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: Any) -> None:
+        came.append(number)
+        pressed = signal.getsignal(signal.SIGINT)  # What trains lets a step end first.
+        if not callable(pressed):  # A shell lets what it starts in the background ignore Ctrl-C.
+            raise KeyboardInterrupt
+        pressed(number, frame)
+
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, stop)
+
+    def forget() -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+    os.register_at_fork(after_in_child=forget)  # Who ends a worker wants no more of it.
+    return came
 
 
 def _open_streams() -> None:

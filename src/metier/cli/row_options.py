@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from metier.cli.parted_names import parted as parted
 from metier.data.rows import FLAGGED_ROLES, INPUT_ROLES, TARGET_ROLES
 from metier.errors import suggest
 from metier.tasks.task_table import TASKS
@@ -23,18 +24,6 @@ def _together(*options: Decorator) -> Decorator:
     return add
 
 
-def parted(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Read A,B,C as a list, also where the flag is repeated; names it must hold, as none would mean the default."""
-    if value is None or value == ():
-        return value
-    values = value if isinstance(value, tuple) else (value,)
-    found = tuple(name.strip() for each in values for name in each.split(",") if name.strip())
-    if not found:
-        names = ",".join(values)
-        raise click.BadParameter(f"found no name in {names!r}. Give one such as A, or several as A,B,C.")
-    return found
-
-
 text_option = click.option(
     "--text", metavar="COLUMN", help="Column with the text. Default: inferred, and reported."
 )
@@ -43,7 +32,7 @@ role_option = click.option(
     "roles",
     metavar="ROLE=COLUMN",
     multiple=True,
-    help="Role of another column: question, text_pair, image, labels, spans, score, target…; may be repeated.",
+    help="Role of another column: question, text_pair, image, audio, labels, spans, score, target…; may be repeated.",
 )
 # What is predicted from what.
 task_options = _together(

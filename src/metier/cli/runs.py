@@ -8,7 +8,9 @@ from typing import Any
 import click
 from rich.text import Text
 
+from metier.assurance.run_comparison import compare_runs
 from metier.cli.commands import HELP
+from metier.cli.compared_pairs import conclusion
 from metier.cli.console import (
     answer_console,
     count,
@@ -19,15 +21,12 @@ from metier.cli.console import (
     print_whole,
     size,
 )
+from metier.cli.run_summary import print_report
 from metier.cli.speech import lang_option, spoken, with_language
-from metier.cli.train import print_report
 from metier.errors import BundleError, CallError
-from metier.evaluation.comparison import A_IS_BETTER
 from metier.evaluation.measure_table import metric_name
-from metier.report.numbers import p_value
 from metier.runs.run_list import RUNS, RunFacts, find_runs, known_run, remove_run, run_facts
 from metier.selection.finished_run import written
-from metier.selection.run_comparison import compare_runs
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
 
@@ -159,8 +158,9 @@ def show(context: click.Context, /, *, run: Path, as_json: bool, lang: str | Non
 def compare(run: tuple[Path, ...], as_json: bool, lang: str | None) -> None:
     """Compare what two or more runs recommend, on the same test rows.
 
-    Where the test rows are the same a paired test says whether the best is really better than each other one; where
-    they are not, why there is no test.
+    Where the test rows are the same, says whether the best is better than each other one, equivalent, or whether the rows
+    cannot tell; where they are not, why. `metier compare` compares the same in more depth, and other models and files of
+    answers too.
     """
     facts = compare_runs(run)
     if as_json:
@@ -174,8 +174,10 @@ def compare(run: tuple[Path, ...], as_json: bool, lang: str | None) -> None:
     print_whole(console, table)
     if facts["why_not"]:
         console.print(Text(say("no paired test: {why}", why=say.translated(facts["why_not"]))), soft_wrap=True)
-    for one in facts["comparisons"]:
-        console.print(Text(_sentence(one, facts["runs"][0]["metrics"])), soft_wrap=True)
+    pairs = facts["comparisons"]
+    for one in pairs:
+        line = conclusion(one, facts["runs"][0]["metrics"], one["metric"], is_adjusted=len(pairs) > 1)
+        console.print(Text(line), soft_wrap=True)
 
 
 def _compared(one: Mapping[str, Any]) -> list[str]:
@@ -183,17 +185,6 @@ def _compared(one: Mapping[str, Any]) -> list[str]:
     score = written(one["test"][metric], is_fraction=one["metrics"][metric]["is_fraction"])
     cost = [milliseconds(one["latency_ms"]["mean"]), size(one["size_bytes"]), duration(one["train_seconds"])]
     return [one["run"], one["name"], f"{spoken()(metric_name(metric))} {score}", *cost]
-
-
-def _sentence(one: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    is_fraction, say = metrics[one["metric"]]["is_fraction"], spoken()
-    factor, unit, digits = (100, say(" points"), 1) if is_fraction else (1, "", 3)
-    value, low, high = (f"{factor * one[end]:+.{digits}f}" for end in ("difference", "low", "high"))
-    adjusted = say("adjusted {p}", p=p_value(one["p_value"]))  # For the number of pairs.
-    gap = f"{value}{unit} [{low}, {high}]{say(', ')}{adjusted}"
-    if one["verdict"] == A_IS_BETTER:
-        return say("{a} is better than {b}: {gap}", a=one["a"], b=one["b"], gap=gap)
-    return say("{a} is not shown to differ from {b}: {gap}", a=one["a"], b=one["b"], gap=gap)
 
 
 @runs.command(context_settings=HELP, epilog="Example: metier runs remove runs/old --yes")

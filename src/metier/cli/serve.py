@@ -3,16 +3,20 @@
 import functools
 import ipaddress
 import os
+import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle
+from metier.bundles.output_filter import OutputFilter, filtered
 from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, progress_console
+from metier.cli.dialogue_options import dialogue_options
+from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
 from metier.report.words import ENGLISH, Words
@@ -52,6 +56,14 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(min=1),
     help="Requests answered at the same time, one core each. Default: all cores.",
 )
+@click.option(
+    "--cases",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answered rows with pictures, which a search of pictures replies from at /v1/chat/completions.",
+)
+@dialogue_options
+@filter_options
 @_limits
 @click.option(
     "--access-log",
@@ -71,12 +83,23 @@ def serve(  # One parameter an option, as click hands them over.
     access_log: AccessForm,
     lang: str | None,
     as_json: bool,
+    cases: Path | None,
+    labeller: Path | None,
+    writer: Path | None,
+    least_similarity: float,
+    text: str | None,
+    roles: tuple[str, ...],
+    filters: bool,
+    filter_words: tuple[Path, ...],
+    filter_model: Path | None,
+    filter_labels: Sequence[str] | None,
     **limits: int,
 ) -> None:
     """Serve a trained model over HTTP.
 
     POST /v1/predict answers one text or several; with "stream": true a generative model streams its text as
-    server-sent events. /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. The log
+    server-sent events. With --cases a search of pictures replies to conversations at POST /v1/chat/completions.
+    /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. The log
     names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
     the running requests are answered; new ones get 503 meanwhile.
     """
@@ -86,7 +109,29 @@ def serve(  # One parameter an option, as click hands them over.
     )
     show_access_log()
     # One thread a request: a pool of threads inside each answer would only take cores from the other requests.
-    load = functools.partial(load_bundle, folder, threads=1)
+    load: Callable[[], Answering] = functools.partial(load_bundle, folder, threads=1)
+    judge = asked_filter(filters, filter_words, filter_model, filter_labels)
+    if judge is not None:
+        load = functools.partial(_filtered, folder, judge)
+    of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
+    idle = [f"--{name}" for name, value in of_dialogue.items() if value is not None]
+    if cases is not None:
+        # Found late: reading rows takes packages that no other service waits for.
+        load = functools.partial(
+            pkgutil.resolve_name("metier.cli.loaded_dialogue:loaded_dialogue"),
+            folder,
+            cases,
+            labeller=labeller,
+            writer=writer,
+            least_similarity=least_similarity,
+            text=text,
+            roles=roles,
+            judge=judge,
+        )
+    elif idle:
+        raise click.UsageError(
+            f"{', '.join(idle)} would do nothing without --cases. Leave that out, or give --cases."
+        )
     stopped = run_server(
         load,
         host=host,
@@ -100,6 +145,10 @@ def serve(  # One parameter an option, as click hands them over.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _filtered(folder: Path, judge: OutputFilter) -> Bundle:
+    return filtered(load_bundle(folder, threads=1), judge)
 
 
 def _stop_line(stopped: Stopped) -> str:
