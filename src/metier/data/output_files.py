@@ -9,7 +9,7 @@ from pathlib import Path
 from metier.errors import CallError, StorageError
 from metier.file_locks import held
 from metier.regular_files import kind_of
-from metier.storage import partial_file, sweep
+from metier.storage import REFUSED, partial_file, sweep
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -24,12 +24,22 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     ------
     CallError
         If there is a folder, a device or a pipe, or a file that must stay, or if the path has no name.
+    StorageError
+        If its folder is missing.
     """
     found = kind_of(path) if path.name else "a folder"
     if found is not None:
         raise CallError(f"{path} is {found}, not a file, and stays as it is. Name a file to write.")
     if path.exists() and not overwrite:
         raise CallError(f"{path} exists already. Add --overwrite, or name another file.")
+    if not path.parent.is_dir():
+        raise StorageError(f"Could not write {path}: {_why_no_folder(path.parent)}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write to, and those above it; raises `StorageError` where that is refused."""
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager
@@ -93,9 +103,13 @@ def output_errors(path: Path) -> Iterator[None]:
 def _why_refused(error: OSError, folder: Path) -> str:
     if error.errno == errno.ENOSPC:
         return "the disk is full. No partial file is left. Free some space, or write to another folder."
-    if folder.exists() and not folder.is_dir():
-        return f"{folder} is a file. Name a file in a folder."
-    if not folder.exists():
-        return f"there is no folder {folder}. Make it (mkdir -p {shlex.quote(str(folder))}), or name another."
+    if not folder.is_dir() and error.errno not in REFUSED:
+        return _why_no_folder(folder)
     reason = error.strerror or str(error)
     return f"{reason}. No partial file is left. Check the folder's permissions, or write to another folder."
+
+
+def _why_no_folder(folder: Path) -> str:
+    if folder.exists():
+        return f"{folder} is a file. Name a file in a folder."
+    return f"there is no folder {folder}. Make it (mkdir -p {shlex.quote(str(folder))}), or name another."

@@ -15,40 +15,24 @@ from typing import Any
 import pyarrow as pa
 
 from metier.arguments import check_is_choice, check_texts, check_whole, texts_of
-from metier.data.arrow_cache import cached_copy, map_copy, write_copy
 from metier.data.columns import multi_hot
 from metier.data.columns.column_parsing import split_conversations, structure
-from metier.data.columns.image_columns import folder_of
+from metier.data.columns.embedded_images import unpack_images
+from metier.data.columns.file_names import folder_of, is_file
+from metier.data.columns.patients import with_patients
 from metier.data.columns.role_inference import NONE
 from metier.data.columns.roles import infer_roles
 from metier.data.columns.stored_columns import clean_labels, to_plain_columns
 from metier.data.columns.value_faults import FaultLog, ReadOptions
 from metier.data.formats.batches import BATCH_ROWS, Batches
-from metier.data.formats.conll import read_conll
-from metier.data.formats.csv import read_csv
-from metier.data.formats.data_file import DataFile, recognise
-from metier.data.formats.excel import read_excel
-from metier.data.formats.folder import (
-    data_files,
-    labelled_images,
-    labelled_texts,
-    read_labelled_images,
-    read_labelled_texts,
-    split_of,
-)
-from metier.data.formats.json import read_json
-from metier.data.formats.lines import is_table, read_lines
 from metier.data.formats.memory import table_of
-from metier.data.formats.parquet import read_parquet, size_in_memory
 from metier.data.rows import INPUT_ROLES, TARGET_ROLES, Roles, Rows
-from metier.errors import DataError, EmptyDataError, UnknownNameError
+from metier.data.sources import batches_of_path, table_of_path
+from metier.errors import EmptyDataError, UnknownNameError
 from metier.figures import count_of
-from metier.progress import Listener, Progress, ignore
+from metier.progress import Listener, ignore
 
-# A larger file is memory-mapped from its Arrow copy.
-LARGE_BYTES = 64_000_000
 IN_MEMORY = "the rows"  # What messages call rows that come from no file.
-GZIP_RATIO = 4  # Rough compression ratio of text.
 
 
 def read(
@@ -71,8 +55,9 @@ def read(
     ----------
     source : path, Rows, DataFrame, Arrow table, list of mappings, list of (text, label), or list of str
         A file of CSV, TSV, JSON, JSON lines, Parquet, Excel, CoNLL, SQuAD JSON or text lines, each possibly gzipped;
-        or a folder: of data files of one shape, or with one sub-folder per label and one .txt file per text or one
-        image file per image.
+        or a folder: of data files of one shape, with one sub-folder per label and one .txt file per text, one image
+        file per image or one audio file per recording, or with images and DICOM files at any depth, which then have
+        no label.
     encoding, delimiter : str, optional
         None: detected.
     header : bool, optional
@@ -124,7 +109,7 @@ def read(
         origin=origin,
     )
     if isinstance(source, Rows):
-        options = replace(options, folder=_image_folder(source))
+        options = replace(options, folder=_files_folder(source))
         kept = {
             role: column if given[role] is None else given[role]
             for role, column in asdict(source.roles).items()
@@ -136,8 +121,33 @@ def read(
     if not isinstance(source, str | os.PathLike):
         return _with_roles(table_of(source), given, options, origin=origin or IN_MEMORY, notes=())
     options = replace(options, folder=_folder_of(Path(source)))
-    table, notes = _table_of_path(Path(source), options, listener)
+    table, notes = table_of_path(Path(source), options, listener)
+    given |= _image_of_folder(Path(source), table, given)
     return _with_roles(table, given, options, origin=origin or str(source), notes=notes)
+
+
+def read_table(
+    path: Path,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Read a file as it is, with types of its own and without roles; gives the table and notes on how it was read.
+
+    Raises
+    ------
+    DataError
+        If the file or a row of it cannot be read.
+    EmptyDataError
+        If it has no rows.
+    """
+    options = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, keep_types=True)
+    table, notes = table_of_path(path, options, ignore)
+    if table.num_rows == 0:
+        raise EmptyDataError(f"{path} has no rows. Give a file with at least one row.")
+    table, plain_notes = to_plain_columns(table)
+    return table, (*notes, *plain_notes)
 
 
 def read_alike(
@@ -173,14 +183,30 @@ def read_alike(
         known_labels=frozenset(known),
         faults=faults,
     )
+    table, options, origin, notes = _table_alike(source, options)
+    table, without = _with_both_modalities(table, like, origin)
+    return _with_roles(table, given, options, origin=origin, notes=(*notes, *without))
+
+
+def _table_alike(source: Any, options: ReadOptions) -> tuple[pa.Table, ReadOptions, str, tuple[str, ...]]:
     if isinstance(source, Rows):
-        options = replace(options, folder=_image_folder(source))
-        return _with_roles(source.table, given, options, origin=source.origin, notes=source.notes)
+        return source.table, replace(options, folder=_files_folder(source)), source.origin, source.notes
     if not isinstance(source, str | os.PathLike):
-        return _with_roles(table_of(source), given, options, origin=IN_MEMORY, notes=())
+        return table_of(source), options, IN_MEMORY, ()
     options = replace(options, folder=_folder_of(Path(source)))
-    table, notes = _table_of_path(Path(source), options, ignore)
-    return _with_roles(table, given, options, origin=str(source), notes=notes)
+    table, notes = table_of_path(Path(source), options, ignore)
+    return table, options, str(source), notes
+
+
+def _with_both_modalities(table: pa.Table, like: Rows, origin: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Give the table with an empty column of texts or of images where rows like it have both and it has one."""
+    names = {role: str(like.roles.column_of(role)) for role in ("text", "image")}
+    lacking = [role for role, name in names.items() if name not in table.column_names]
+    if not (like.has_texts and like.has_images) or len(lacking) != 1:
+        return table, ()
+    [role] = lacking
+    note = f"{origin} has no column {names[role]}: its rows are read without {role}s"
+    return table.append_column(names[role], pa.nulls(table.num_rows, pa.string())), (note,)
 
 
 def iterate(
@@ -196,7 +222,7 @@ def iterate(
 ) -> Iterator[Rows]:
     """Read rows for prediction in batches, in constant memory.
 
-    Only columns of inputs have roles: text, text_pair, question, head, tail, messages and image. One JSON list and a
+    Only columns of inputs have roles: text, text_pair, question, head, tail, messages, image and audio. One JSON list and a
     .parquet.gz are held in memory, as neither can be read in parts. `origin` is what messages call the source.
 
     Raises
@@ -221,11 +247,11 @@ def iterate(
     if isinstance(source, str | os.PathLike):
         # What came through a pipe lies in a temporary file, beside which there are no images.
         options = replace(options, folder=None if origin else _folder_of(Path(source)))
-        batches, called = _batches_of_path(Path(source), options, batch_rows), str(source)
+        batches, called = batches_of_path(Path(source), options, batch_rows), str(source)
     else:
         whole = source.table if isinstance(source, Rows) else table_of(source)
         if isinstance(source, Rows):
-            options = replace(options, folder=_image_folder(source))
+            options = replace(options, folder=_files_folder(source))
             given |= {role: given[role] or source.roles.column_of(role) for role in INPUT_ROLES}
         starts = range(0, max(whole.num_rows, 1), batch_rows)
         batches = Batches(whole.slice(start, batch_rows) for start in starts)
@@ -235,6 +261,8 @@ def iterate(
     for table in batches.tables:
         if table.num_rows == 0:
             continue
+        if options.folder is not None and not first_row:
+            given |= _image_of_folder(Path(called), table, given)
         rows = _typed(table, given, options, origin=origin, notes=(), needs_label=False, first_row=first_row)
         if not first_row:
             # The roles of the first batch hold for all batches.
@@ -248,8 +276,18 @@ def iterate(
         raise EmptyDataError(f"{origin} has no rows. Give a file with at least one row.")
 
 
-def _image_folder(rows: Rows) -> Path | None:
-    return None if rows.roles.image is None else folder_of(rows.table, rows.roles.image)
+def _files_folder(rows: Rows) -> Path | None:
+    named = rows.roles.image or rows.roles.audio
+    return None if named is None else folder_of(rows.table, named)
+
+
+def _image_of_folder(folder: Path, table: pa.Table, given: dict[str, str | None]) -> dict[str, str | None]:
+    """Give the role of the files of a folder of images: many DICOM files are not named as images are."""
+    is_alone = "image" in table.column_names and {"image", "label", "split"}.issuperset(table.column_names)
+    if given["image"] is not None or not is_alone or not folder.is_dir():
+        return {}
+    first = next(iter(table.column("image").slice(0, 1).to_pylist()), None)
+    return {"image": "image"} if isinstance(first, str) and is_file(folder / first) else {}
 
 
 def _folder_of(source: Path) -> Path:
@@ -280,10 +318,10 @@ def _with_roles(
         columns = f" under its columns ({', '.join(table.column_names)})" if table.column_names else ""
         raise EmptyDataError(f"{origin} has no rows{columns}. Give at least one row.")
     rows = _typed(table, given, options, origin=origin, notes=notes, needs_label=True, first_row=0)
-    if not any(text.strip() for text in rows.texts):
+    if not (rows.has_images and len(rows)) and not any(text.strip() for text in rows.texts):
         raise EmptyDataError(
-            f"All {len(rows):,} rows of {origin} have an empty {rows.roles.text!r}. Name the text column with "
-            "--text."
+            f"{origin} has a column {rows.roles.text!r} without any text ({count_of(len(rows), 'row')}). Name the text "
+            "column with --text."
         )
     return rows
 
@@ -300,22 +338,27 @@ def _typed(
 ) -> Rows:
     """Assign roles, named or inferred, and parse the columns into their types."""
     table, plain_notes = to_plain_columns(table)
+    table, image_notes = unpack_images(table, first_row=first_row)
     table, split_notes = split_conversations(table, given, options, origin=origin, first_row=first_row)
     listed = multi_hot.named_columns(table, given["labels"], known=options.known_labels, origin=origin)
     if listed is not None:
         table = multi_hot.with_labels(table, *listed)
         given = {**given, "labels": listed[1]}
-    roles, inferred = infer_roles(table, given, origin=origin, needs_label=needs_label)
+    roles, inferred = infer_roles(table, given, origin=origin, needs_label=needs_label, folder=options.folder)
     if not roles.targets and all(given[role] is None for role in TARGET_ROLES):
         table, roles, found = _with_label_columns(table, roles)
         inferred = (*inferred, *found)
     structured = structure(
-        table, roles, options, origin=origin, first_row=first_row, looks_at_images=needs_label
+        table, roles, options, origin=origin, first_row=first_row, looks_at_files=needs_label
     )
     table, cleaned = structured.table, tuple[str, ...]()
+    if needs_label:
+        table, roles, cleaned = with_patients(table, roles, is_refused=given["group"] == NONE)
     if roles.label is not None:
-        table, cleaned = clean_labels(table, roles.label)
-    all_notes = (*notes, *plain_notes, *split_notes, *inferred, *structured.notes, *cleaned)
+        table, labels_cleaned = clean_labels(table, roles.label)
+        cleaned = (*cleaned, *labels_cleaned)
+    read_notes = (*notes, *plain_notes, *image_notes, *split_notes)
+    all_notes = (*read_notes, *inferred, *structured.notes, *cleaned)
     return Rows(table, roles, origin=origin, notes=all_notes, separator=structured.separator)
 
 
@@ -330,122 +373,3 @@ def _with_label_columns(table: pa.Table, roles: Roles) -> tuple[pa.Table, Roles,
         "--label COLUMN for one)"
     )
     return multi_hot.with_labels(table, names, column), replace(roles, labels=column), (note,)
-
-
-def _table_of_path(path: Path, options: ReadOptions, listener: Listener) -> tuple[pa.Table, tuple[str, ...]]:
-    if path.is_dir():
-        return _table_of_folder(path, options, listener)
-    file = recognise(path, called=options.origin)
-    if not _is_large(file):
-        batches = _open(file, options, BATCH_ROWS)
-        table = _gather(batches.tables)
-        return table, (*batches.notes, *batches.late)
-    copy = cached_copy(
-        file, how=f"{options.encoding} {options.delimiter} {options.repair} {options.header} {options.tags}"
-    )
-    batches = _open(file, options, BATCH_ROWS)
-    if not copy.is_dir():
-        write_copy(copy, Batches(_with_progress(batches.tables, file.origin, listener)))
-    return map_copy(copy), (*batches.notes, *batches.late)
-
-
-def _table_of_folder(
-    folder: Path, options: ReadOptions, listener: Listener
-) -> tuple[pa.Table, tuple[str, ...]]:
-    if labelled_texts(folder):
-        batches = read_labelled_texts(folder, encoding=options.encoding, batch_rows=BATCH_ROWS)
-        return _gather(batches.tables), batches.notes
-    if labelled_images(folder):
-        batches = read_labelled_images(folder, batch_rows=BATCH_ROWS)
-        return _gather(batches.tables), batches.notes
-    paths = data_files(folder)
-    read_each = [_table_of_path(path, options, listener) for path in paths]
-    tables = [table for table, _ in read_each]
-    _check_same_shape(folder, paths, tables)
-    notes = [note for _, each in read_each for note in each]
-    notes.append(f"{folder} holds {count_of(len(paths), 'file')}: {', '.join(path.name for path in paths[:6])}")
-    splits = [split_of(path) for path in paths]
-    if len(paths) > 1 and all(splits) and "split" not in tables[0].column_names:
-        tables = [
-            table.append_column("split", pa.array([split] * table.num_rows, pa.string()))
-            for table, split in zip(tables, splits, strict=True)
-        ]
-        notes.append("the split of each row is taken from the name of its file")
-    return pa.concat_tables(tables, promote_options="default"), tuple(notes)
-
-
-def _check_same_shape(folder: Path, paths: list[Path], tables: list[pa.Table]) -> None:
-    for path, table in zip(paths, tables, strict=True):
-        if set(table.column_names) != set(tables[0].column_names):
-            raise DataError(
-                f"The files in {folder} have different columns: {paths[0].name} has "
-                f"{', '.join(tables[0].column_names)}, "
-                f"{path.name} has {', '.join(table.column_names)}. Give one file, or make their columns the "
-                "same."
-            )
-
-
-def _batches_of_path(path: Path, options: ReadOptions, batch_rows: int) -> Batches:
-    if not path.is_dir():
-        return _open(recognise(path, called=options.origin), options, batch_rows)
-    if labelled_texts(path):
-        return read_labelled_texts(path, encoding=options.encoding, batch_rows=batch_rows)
-    if labelled_images(path):
-        return read_labelled_images(path, batch_rows=batch_rows)
-    opened = [_open(recognise(each), options, batch_rows) for each in data_files(path)]
-    notes = tuple(note for batches in opened for note in batches.notes)
-    return Batches((table for batches in opened for table in batches.tables), notes)
-
-
-def _open(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
-    if file.format == "CoNLL":
-        return read_conll(
-            file,
-            encoding=options.encoding,
-            repair=options.repair,
-            tags=options.tags,
-            batch_rows=batch_rows,
-        )
-    if file.format in ("CSV", "TSV"):
-        return _read_table(file, options, batch_rows)
-    if file.format in ("JSON", "JSON lines"):
-        return read_json(file, encoding=options.encoding, batch_rows=batch_rows, keep_types=options.keep_types)
-    if file.format == "Parquet":
-        return read_parquet(file, batch_rows=batch_rows)
-    if file.format == "Excel":
-        return read_excel(file, header=options.header, batch_rows=batch_rows, keep_types=options.keep_types)
-    if is_table(file, options.encoding):
-        table = _read_table(replace(file, format="TSV"), options, batch_rows)
-        return Batches(
-            table.tables, (*table.notes, f"every line of {file.origin} has a tab: it is read as a table")
-        )
-    return read_lines(file, encoding=options.encoding, batch_rows=batch_rows)
-
-
-def _read_table(file: DataFile, options: ReadOptions, batch_rows: int) -> Batches:
-    return read_csv(
-        file,
-        encoding=options.encoding,
-        delimiter=options.delimiter,
-        header=options.header,
-        batch_rows=batch_rows,
-    )
-
-
-def _with_progress(tables: Iterator[pa.Table], origin: str, listener: Listener) -> Iterator[pa.Table]:
-    rows = 0
-    for table in tables:
-        rows += table.num_rows
-        listener(Progress(f"reading {origin}", rows))
-        yield table
-
-
-def _gather(tables: Iterator[pa.Table]) -> pa.Table:
-    gathered = list(tables)
-    return pa.concat_tables(gathered, promote_options="default") if gathered else pa.table({})
-
-
-def _is_large(file: DataFile) -> bool:
-    if file.format == "Parquet" and not file.gzipped:
-        return size_in_memory(file) > LARGE_BYTES
-    return file.path.stat().st_size * (GZIP_RATIO if file.gzipped else 1) > LARGE_BYTES

@@ -14,14 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.data.columns.image_columns import column_faults, folder_of, image_files
+from metier.data.columns.audio_columns import audio_faults, is_heard
+from metier.data.columns.file_names import folder_of
+from metier.data.columns.image_columns import column_faults, image_files, pictures_of
 from metier.errors import MissingColumnError, MissingLabelError
 from metier.figures import count_of
 from metier.image.likeness import look_at
+from metier.image.picture import Picture
+from metier.speech.survey import sound_of
 from metier.text.given_texts import StoredTexts
 
 # Roles: inputs are what a prediction is made from, targets are what is learned; the others are for splitting.
-INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages", "image")
+INPUT_ROLES = ("text", "text_pair", "question", "head", "tail", "messages", "image", "image_pair", "audio")
 TARGET_ROLES = ("label", "labels", "spans", "answers", "score", "target")
 # Roles with their own flag; the others are named with `--role`.
 FLAGGED_ROLES = ("text", "label", "group", "time", "split")
@@ -48,8 +52,9 @@ class Roles:
     Parameters
     ----------
     text : str
-        The main text; for questions the passage, for conversations the last user turn. Rows of images have no text:
-        it is then the column of `image`, whose values are what is shown of a row.
+        The main text; for questions the passage, for conversations the last user turn. Rows of images alone have no
+        text: it is then the column of `image`, whose values are what is shown of a row; and that of `audio` where
+        recordings were not heard yet.
     label : str, optional
         One label per row.
     group, time, split : str, optional
@@ -71,7 +76,11 @@ class Roles:
     messages : str, optional
         A conversation up to the last user turn.
     image : str, optional
-        The path of an image, relative to the folder of the file that names it.
+        The path of an image, relative to the folder of the file that names it; of several images their JSON list.
+    image_pair : str, optional
+        The image of the other side of a pair, as `image`.
+    audio : str, optional
+        The path of a recording, relative to the folder of the file that names it.
     """
 
     text: str
@@ -90,6 +99,8 @@ class Roles:
     target: str | None = None
     messages: str | None = None
     image: str | None = None
+    image_pair: str | None = None
+    audio: str | None = None
 
     def column_of(self, role: str) -> str | None:
         """Give the column of a role; None where no column has it. Raises KeyError for what is not a role."""
@@ -192,25 +203,60 @@ class Rows:
 
     @property
     def has_texts(self) -> bool:
-        """Whether its text column holds texts, which have a language and words, and not the names of images."""
-        return self.roles.image is None
+        """Whether its text column holds texts, which have a language and words, and not the names of files."""
+        return self.roles.text not in (self.roles.image, self.roles.audio)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a column names images, alone or beside texts."""
+        return self.roles.image is not None
+
+    @property
+    def audio_files(self) -> list[str]:
+        """The file of each row's recording, an absolute path where its folder is known."""
+        return image_files(self.table, str(self.roles.audio))
+
+    @property
+    def audio_faults(self) -> dict[int, str]:
+        """Why recordings cannot be used, in a clause, by the positions of their rows; beside a text none is needed."""
+        name = self._name_of("audio")
+        values, folder = self.table.column(name).to_pylist(), folder_of(self.table, name)
+        return audio_faults(values, folder, may_be_missing=self.has_texts)
+
+    @property
+    def pictures(self) -> list[Picture | None]:
+        """The picture of each row, with the others of its row; None where it has none."""
+        return self.pictures_of("image")
+
+    def pictures_of(self, role: str) -> list[Picture | None]:
+        """The picture of each row in the column of a role, `image` or `image_pair`; None where it has none."""
+        return pictures_of(self.table, str(self.roles.column_of(role)))
 
     @property
     def image_files(self) -> list[str]:
-        """The file of each row's image, an absolute path where its folder is known."""
+        """The file of each row's first image, an absolute path where its folder is known; empty where there is none."""
         return image_files(self.table, str(self.roles.image))
 
     @property
     def image_faults(self) -> dict[int, str]:
-        """Why images cannot be used, in a clause, by the positions of their rows."""
-        name = str(self.roles.image)
-        return column_faults(self.table.column(name).to_pylist(), folder_of(self.table, name))
+        """Why images cannot be used, in a clause, by the positions of their rows; beside a text none is needed."""
+        return self.image_faults_of("image")
+
+    def image_faults_of(self, role: str) -> dict[int, str]:
+        """Why images of a role cannot be used, in a clause, by their positions; beside texts none is needed."""
+        has_texts = self.has_texts if role == "image" else self.roles.text_pair is not None
+        return column_faults(self.table, self._name_of(role), may_be_missing=has_texts)
 
     @property
     def whole_inputs(self) -> Sequence[str]:
-        """The whole input of each row: text with question or text pair, the conversation, the content of the image."""
-        if self.roles.image is not None:
-            return [look_at(path).content for path in self.image_files]
+        """The whole input of each row: text with question or text pair, the conversation, the content of its files."""
+        if self.roles.image_pair is not None or (self.has_images and self.roles.text_pair is not None):
+            return ["\n".join(parts) for parts in zip(*self._both_sides(), strict=True)]
+        files = [self.image_contents] if self.has_images else []
+        files += [self.sound_contents] if self.has_unheard else []
+        if files:
+            parts = [*([self.texts] if self.has_texts else []), *files]
+            return ["\n".join(each) for each in zip(*parts, strict=True)]
         if self.roles.messages is not None:
             conversations = self.table.column(self.roles.messages).to_pylist()
             return ["\n".join(message["content"] for message in turns or ()) for turns in conversations]
@@ -218,6 +264,40 @@ class Rows:
         if not beside:
             return self.texts
         return ["\n".join(part or "" for part in parts) for parts in zip(self.texts, *beside, strict=True)]
+
+    def _both_sides(self) -> list[list[str]]:
+        """The texts and the contents of the images of both sides of pairs."""
+        parts: list[Sequence[Any]] = [self.texts] if self.has_texts else []
+        parts += [self.column("text_pair")] if self.roles.text_pair is not None else []
+        named = [role for role in ("image", "image_pair") if role in self.roles.named]
+        return [[part or "" for part in side] for side in parts] + [self.contents_of(role) for role in named]
+
+    @property
+    def image_contents(self) -> list[str]:
+        """The SHA-256 of each row's images; empty where it has none."""
+        return self.contents_of("image")
+
+    def contents_of(self, role: str) -> list[str]:
+        """The SHA-256 of each row's images in the column of a role; empty where it has none."""
+        return [
+            "" if picture is None else " ".join(look_at(one).content for one in picture.each)
+            for picture in self.pictures_of(role)
+        ]
+
+    @property
+    def has_unheard(self) -> bool:
+        """Whether a column names recordings of which its text column does not hold what was heard."""
+        return self.roles.audio is not None and not is_heard(self.table, self.roles.text)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether more is asked than texts say: images, or recordings that were not heard yet."""
+        return self.has_images or self.has_unheard
+
+    @property
+    def sound_contents(self) -> list[str]:
+        """The SHA-256 of each row's recording; empty where it has none."""
+        return [sound_of(path).content if path else "" for path in self.audio_files]
 
     @property
     def labels(self) -> list[str]:
@@ -249,13 +329,7 @@ class Rows:
         MissingLabelError
             If no column has the role, or some rows have no value.
         """
-        name = self.roles.column_of(role)
-        noun = "label" if role == "label" else role.replace("_", " ")
-        if name is None:
-            raise MissingLabelError(
-                f"{self.origin} has no {noun} column; it has: {', '.join(self.table.column_names)}. "
-                f"Name the {noun} column with {flag(role)}."
-            )
+        name = self._name_of(role)
         column = self.table.column(name)
         if column.null_count and role != "text":
             first = pc.index(pc.is_null(column), True).as_py()
@@ -271,6 +345,17 @@ class Rows:
         plain = _PLAIN.get(role)
         values = column.to_pylist()
         return [plain(value) for value in values] if plain else list(values)
+
+    def _name_of(self, role: str) -> str:
+        """Give the column of a role; raises `MissingLabelError` where none has it."""
+        name = self.roles.column_of(role)
+        if name is None:
+            noun = role.replace("_", " ")
+            raise MissingLabelError(
+                f"{self.origin} has no {noun} column; it has: {', '.join(self.table.column_names)}. "
+                f"Name the {noun} column with {flag(role)}."
+            )
+        return name
 
     def take(self, indices: np.ndarray | Sequence[int]) -> "Rows":
         """The rows at these positions, in this order."""
@@ -291,15 +376,23 @@ class Rows:
         digest = hashlib.sha256()
         for role in dict.fromkeys(("text", "label", *INPUT_ROLES, *TARGET_ROLES)):
             name = self.roles.column_of(role)
-            if name is None:
+            if name is None or (role == "audio" and not self.has_unheard):  # What was heard says it.
                 continue
             if role not in ("text", "label"):  # With its role, so that a swapped pair differs.
                 digest.update(b"\xfe" + role.encode())
-            values = self.whole_inputs if role == "image" else self.table.column(name).to_pylist()
+            values = self._content_of(role, name)
             for value in values:
                 encoded = b"\xff" if value is None else _as_bytes(value)
                 digest.update(len(encoded).to_bytes(8, "little") + encoded)
         return digest.hexdigest()
+
+    def _content_of(self, role: str, column: str) -> list[Any]:
+        """The values of a column, of files what is in them."""
+        if role == "audio":
+            return self.sound_contents
+        if role in ("image", "image_pair"):
+            return self.contents_of(role)
+        return list(self.table.column(column).to_pylist())
 
 
 def _as_bytes(value: Any) -> bytes:

@@ -49,6 +49,10 @@ class Splits:
     test: Rows
     notes: tuple[str, ...] = ()
 
+    def part(self, name: str) -> Rows:
+        """Give a part by its name: train, validation or test."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
 
 def split_rows(
     rows: Rows,
@@ -182,7 +186,8 @@ def tie_of(rows: Rows) -> Tie | None:
             return Tie(f"{number} ask about one passage", "add questions about other passages")
     elif _are_equal(rows.whole_inputs):
         if not rows.has_texts:
-            return Tie(f"{number} have the same image", "add other images")
+            noun = "image" if rows.has_images else "recording"
+            return Tie(f"{number} have the same {noun}", f"add other {noun}s")
         return Tie(
             f"{number} have the same text", "name another text column with --text, or add other rows", "--text"
         )
@@ -260,6 +265,11 @@ def units_of(rows: Rows) -> tuple[Clusters, str]:
     else:
         clusters = near_duplicates_of(rows) if near else exact_duplicates(rows.whole_inputs)
     kept = ["near duplicates" if near else "exact duplicates"] if clusters.n_repeats else []
+    if rows.has_images and rows.has_texts and not rows.roles.targets:
+        # A text finds images: a text that was learned from asks nothing new.
+        merged = join_clusters(clusters, exact_duplicates(rows.texts))
+        kept += ["equal texts"] if merged.n_repeats > clusters.n_repeats else []
+        clusters = merged
     if rows.roles.question is not None:
         kept = ["questions about one passage"]
     if rows.roles.group is not None:

@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metier.data.columns import conversations, label_lists, multi_hot, passage_answers, spans
-from metier.data.columns.image_columns import check_image, with_folder
+from metier.data.columns import conversations, image_columns, label_lists, multi_hot, passage_answers, spans
+from metier.data.columns.audio_columns import check_audio
+from metier.data.columns.file_names import with_folder, with_names_here
+from metier.data.columns.image_columns import check_image, pictures_of, several_as_lists
 from metier.data.columns.role_inference import NONE, has_decimal_comma, messages_column
 from metier.data.columns.stored_columns import to_text_column
 from metier.data.columns.value_faults import FaultError, Faults, ReadOptions, parse_each
 from metier.data.rows import COLUMN_TYPES, Roles
-from metier.errors import MOST_NAMED, CallError, DataError
+from metier.errors import MOST_NAMED, CallError, DataError, EmptyDataError
 from metier.figures import count_of
 
 STRUCTURED = ("spans", "head", "tail", "answers")
-TEXTS = ("text", "text_pair", "question", "target", "image")
+TEXTS = ("text", "text_pair", "question", "target", "image", "image_pair", "audio")
 PIECES = ("spans", "answers")  # Roles whose values are lists, from which repair may remove items.
 REPAIRS = {
     "spans": spans.REPAIR_SPANS,
@@ -30,6 +32,7 @@ REPAIRS = {
     "tail": spans.REPAIR_ENTITY,
     "answers": passage_answers.REPAIR,
     "messages": conversations.REPAIR,
+    "image": image_columns.REPAIR,
 }
 _PARSERS: dict[str, Callable[..., Any]] = {
     "spans": spans.parse_spans,
@@ -64,7 +67,7 @@ def structure(
     *,
     origin: str,
     first_row: int = 0,
-    looks_at_images: bool = True,
+    looks_at_files: bool = True,
 ) -> Structured:
     """Parse the columns of a table into the types of their roles.
 
@@ -72,8 +75,8 @@ def structure(
     ----------
     first_row : int
         Number of earlier rows of the source, so that errors have its row numbers.
-    looks_at_images : bool
-        Whether every image is decoded once; whoever answers rows decodes them anyway.
+    looks_at_files : bool
+        Whether every image and recording is decoded once; whoever answers rows decodes them anyway.
 
     Raises
     ------
@@ -99,7 +102,11 @@ def structure(
     if roles.score is not None:
         work.scores(roles.score, text=roles.text)
     if roles.image is not None:
-        work.images(roles.image, look=looks_at_images)
+        work.files(roles.image, "image", look=looks_at_files, beside_texts=roles.text != roles.image)
+    if roles.image_pair is not None:
+        work.files(roles.image_pair, "image", look=looks_at_files, beside_texts=roles.text_pair is not None)
+    if roles.audio is not None:
+        work.files(roles.audio, "audio", look=looks_at_files, beside_texts=roles.text != roles.audio)
     work.drop_broken()
     return Structured(work.table, tuple(work.notes), separator)
 
@@ -239,11 +246,43 @@ class _Work:
         parsed = self._parse(name, "score", lambda _, value, __: _number(value, comma=comma), text=text)
         self._put(name, pa.array(parsed, pa.float64()))
 
-    def images(self, name: str, *, look: bool) -> None:
-        """Keep the folder of a column of images, and look at each where that is asked for."""
-        self.table = with_folder(self.table, name, self._options.folder)
+    def files(self, name: str, role: str, *, look: bool, beside_texts: bool) -> None:
+        """Keep the folder of a column of images or recordings, and decode each where that is asked for."""
+        folder = self._options.folder
+        self.table = with_folder(self.table, name, folder)
+        if role == "image":
+            self.table, note = several_as_lists(self.table, name)
+            self.notes += [] if note is None else [note]
+        self.table, note = with_names_here(self.table, name)
+        self.notes += [] if note is None else [note]
+        if look and not beside_texts:
+            self._check_any_named(name, role)
         if look:
-            self._parse(name, "image", lambda _, value, __: check_image(value, self._options.folder), text=name)
+            check = (
+                self._check_of_audio(beside_texts)
+                if role == "audio"
+                else self._check_of_image(name, beside_texts)
+            )
+            self._parse(name, role, check, text=name, is_asked_of_none=True)
+
+    def _check_any_named(self, name: str, role: str) -> None:
+        """Say in one sentence that a column names no file at all, and not once a row."""
+        values = self.table.column(name).to_pylist()
+        if any(value is not None and str(value).strip() for value in values):
+            return
+        noun = "image" if role.startswith("image") else "recording"
+        raise EmptyDataError(
+            f"{self._origin}: column {name!r} names no {noun} in any of its {count_of(len(values), 'row')}. Fill it in, or "
+            f"name the column that has them with --role {role}=COLUMN."
+        )
+
+    def _check_of_audio(self, beside_texts: bool) -> Callable[[int, Any, bool], Any]:
+        folder = self._options.folder
+        return lambda _, value, __: check_audio(value, folder, may_be_missing=beside_texts)
+
+    def _check_of_image(self, name: str, beside_texts: bool) -> Callable[[int, Any, bool], Any]:
+        folder, pictures = self._options.folder, pictures_of(self.table, name)
+        return lambda row, value, _: check_image(value, pictures[row], folder, may_be_missing=beside_texts)
 
     def drop_broken(self) -> None:
         """Remove the rows that repair could not fix."""
@@ -257,12 +296,20 @@ class _Work:
             self._broken = set()
 
     def _parse(
-        self, name: str, role: str, parse: Callable[[int, Any, bool], Any], *, text: str | None
+        self,
+        name: str,
+        role: str,
+        parse: Callable[[int, Any, bool], Any],
+        *,
+        text: str | None,
+        is_asked_of_none: bool = False,
     ) -> list[Any]:
         """Parse the values of a column; `text` is the column shown with a fault, instead of the value."""
         values = self.table.column(name).to_pylist()
         faults = Faults(self._origin, name, REPAIRS.get(role, ""), self._first_row)
-        parsed, broken = parse_each(values, lambda row, value: parse(row, value, False), faults)
+        parsed, broken = parse_each(
+            values, lambda row, value: parse(row, value, False), faults, keeps_none=not is_asked_of_none
+        )
         log = self._options.faults
         if log is None and not (self._options.repair and role in REPAIRS):
             faults.check(self.table)

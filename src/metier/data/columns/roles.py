@@ -4,17 +4,23 @@ Every inferred role is reported in a note with the flag that overrides it. Where
 the error lists them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.data.columns.image_columns import is_image_name
+from metier.data.columns.audio_columns import is_audio_name
+from metier.data.columns.embedded_images import is_embedded
+from metier.data.columns.file_names import is_file, names_of
+from metier.data.columns.image_columns import is_image_name, separated
 from metier.data.columns.role_inference import NONE, infer_structured_roles, level
 from metier.data.formats.folder import SPLIT_NAMES
 from metier.data.rows import TARGET_ROLES, Roles, flag
 from metier.errors import CallError, DataError, MissingColumnError
+from metier.media_file import no_name_of_a_file
 
 
 def _names(listed: str) -> tuple[str, ...]:
@@ -58,14 +64,25 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 IMAGE_NAMES = frozenset(
     _names(
-        "image images image_path image_file img img_path picture photo file file_name filename path "
-        "图片 图像 照片 图片路径 文件 文件名"
+        "image images image_path image_paths image_file image_files img imgs img_path picture pictures photo photos "
+        "file file_name file_names filename path 图片 图像 照片 图片路径 图片列表 文件 文件名"
     )
 )
+AUDIO_NAMES = frozenset(
+    _names(
+        "audio audios audio_path audio_file recording recordings sound wav clip speech voice file file_name filename path "
+        "音频 录音 语音 音频路径 音频文件 文件 文件名"
+    )
+)
+# Beside recordings: what is said in them, which is then what is learned.
+TRANSCRIPT_NAMES = frozenset(_names("transcript transcription sentence text 转写 文字稿 逐字稿 文本"))
 IMAGE_ROWS = 200  # The values looked at.
+IMAGES_SOUGHT = 20  # Files that are looked for, where texts stand beside.
 IMAGE_FRACTION = (
     0.5  # Of them that end as the name of an image does: the others are mistakes, which are reported.
 )
+# Roles beside which images may stand; an image of a pair, a question or spans is not asked.
+WITH_IMAGES = frozenset({"text", "label", "labels", "score", "group", "time", "split", "image"})
 LABEL_NAMES = frozenset(name for names in NAMES["label"][:2] for name in names)
 # A value of a label column may be called so as well: no sign of a header.
 WEAK_LABEL_NAMES = frozenset(NAMES["label"][2])
@@ -79,7 +96,12 @@ LABEL_ROWS_EACH = 5
 
 
 def infer_roles(
-    table: pa.Table, given: dict[str, str | None], *, origin: str, needs_label: bool = True
+    table: pa.Table,
+    given: dict[str, str | None],
+    *,
+    origin: str,
+    needs_label: bool = True,
+    folder: Path | None = None,
 ) -> tuple[Roles, tuple[str, ...]]:
     """Give the roles of a table's columns, and a note for each that was inferred.
 
@@ -89,6 +111,8 @@ def infer_roles(
         The column that the user named for each role; `none` where no column has it.
     needs_label : bool
         Whether two equally likely label columns are an error.
+    folder : Path, optional
+        Where names of images count from.
 
     Raises
     ------
@@ -100,19 +124,25 @@ def infer_roles(
     chosen = {
         role: column for role, column in given.items() if column is not None and not _is_none(column, table)
     }
-    for role, named in chosen.items():
+    # What images or recordings are called by is named with them, not as a text.
+    for role, named in sorted(chosen.items(), key=lambda one: one[0] not in ("image", "audio")):
         if named not in table.column_names:
-            raise MissingColumnError(named, found=table.column_names, origin=origin, flag=flag(role))
+            # The name of a file stands for its text, and is named by the role of the file.
+            of_files = next((other for other in ("image", "audio") if chosen.get(other) == named), role)
+            raise MissingColumnError(named, found=table.column_names, origin=origin, flag=flag(of_files))
     _check_one_role_each(chosen)
     refused = {role for role, column in given.items() if column is not None} - set(chosen)
     sample = table.slice(0, SAMPLE_ROWS)
     notes = list[str]()
-    if (image := _image(sample, chosen, refused)) is not None:
+    image = _image(sample, chosen, refused)
+    beside = image is not None and _has_texts_beside(sample, {**chosen, "image": image}, refused, needs_label)
+    if image is not None and not beside:
         chosen["image"] = image
         notes.append(_note("image", image))
     if "image" in chosen:  # Its name stands for it where a row is shown.
         chosen.setdefault("text", chosen["image"])
         refused.discard("text")
+    notes += _find_audio(sample, chosen, refused, needs_label)
     if "text" in refused:
         raise CallError("--text none: a text column is needed. Name it with --text.")
     combined = infer_structured_roles(
@@ -128,6 +158,12 @@ def infer_roles(
         if column is not None:
             chosen[role] = column
             notes.append(_note(role, column))
+    if image is not None and beside and chosen.keys() <= WITH_IMAGES and image not in chosen.values():
+        is_there = is_embedded(sample, image) or _is_there(sample.column(image), folder)
+        if is_there:
+            chosen["image"] = image
+        told = _ADDRESSES if not is_there and _are_addresses(sample.column(image)) else _BESIDE[is_there]
+        notes.append(told.format(column=image))
     return Roles(**chosen), tuple(notes)
 
 
@@ -138,8 +174,8 @@ def _is_none(column: str, table: pa.Table) -> bool:
 def _check_one_role_each(chosen: dict[str, str]) -> None:
     for role, column in chosen.items():
         for other, same in chosen.items():
-            # What is shown of an image is its name.
-            if role < other and column == same and {role, other} != {"image", "text"}:
+            # What is shown of an image or a recording is its name.
+            if role < other and column == same and {role, other} not in ({"image", "text"}, {"audio", "text"}):
                 raise CallError(
                     f"The column {column!r} cannot be both {role} and {other}. Name another with {flag(role)} "
                     f"or {flag(other)}."
@@ -147,21 +183,108 @@ def _check_one_role_each(chosen: dict[str, str]) -> None:
 
 
 def _image(sample: pa.Table, chosen: dict[str, str], refused: set[str]) -> str | None:
-    """Give the column whose values are names of images; None where there is none, or texts beside it.
+    """Give the column whose values are names of images; None where there is none."""
+    if "image" in chosen or "image" in refused or not chosen.keys() <= WITH_IMAGES:
+        return None
+    free = (name for name in sample.column_names if name not in chosen.values())
+    inside = next((name for name in free if is_embedded(sample, name)), None)
+    return inside or _of_files(sample, chosen, IMAGE_NAMES, is_image_name) or _all_images(sample, chosen)
 
-    Where both are there the rows may be about either, and they are read as texts unless the image is named.
-    """
-    if "image" in chosen or "image" in refused or "text" in chosen or "messages" in chosen:
-        return None
+
+def _all_images(sample: pa.Table, chosen: dict[str, str]) -> str | None:
+    """Give the one column, however it is called, all of whose values are names of images."""
     free = [name for name in sample.column_names if name not in chosen.values()]
-    if any(level(name) in names for name in free for names in NAMES["text"]):
-        return None
-    named = [name for name in free if level(name) in IMAGE_NAMES]
-    for name in named:
+    values = {name: sample.column(name).drop_null().slice(0, IMAGE_ROWS).to_pylist() for name in free}
+    found = [name for name, held in values.items() if held and all(map(is_image_name, held))]
+    return found[0] if len(found) == 1 else None
+
+
+def _of_files(
+    sample: pa.Table, chosen: dict[str, str], names: frozenset[str], is_name: Callable[[Any], bool]
+) -> str | None:
+    """Give the column of one of these names whose values are mostly names of such files."""
+    free = [name for name in sample.column_names if name not in chosen.values()]
+    for name in (name for name in free if level(name) in names):
         values = sample.column(name).drop_null().slice(0, IMAGE_ROWS).to_pylist()
-        if values and np.mean([is_image_name(value) for value in values]) >= IMAGE_FRACTION:
+        if values and np.mean([is_name(value) for value in values]) >= IMAGE_FRACTION:
             return name
     return None
+
+
+def _find_audio(
+    sample: pa.Table, chosen: dict[str, str], refused: set[str], needs_label: bool
+) -> tuple[str, ...]:
+    """Choose the column of recordings where there are no texts beside; gives what is to be said of it."""
+    notes = tuple[str, ...]()
+    if not {"audio", "image", "messages"} & (set(chosen) | (refused - {"image", "messages"})):
+        column = _of_files(sample, chosen, AUDIO_NAMES, is_audio_name)
+        transcript = None if column is None else _transcript(sample, chosen, refused)
+        has_texts = "text" not in refused and _has_texts_beside(sample, chosen, refused, needs_label)
+        if column is not None and has_texts and transcript is None:
+            return () if "text" in chosen else (_UNHEARD.format(column=column),)
+        if column is not None:
+            chosen["audio"] = column
+            notes = (_note("audio", column),)
+        if transcript is not None:
+            chosen["target"] = transcript
+            notes += (_note("target", transcript),)
+    if "audio" in chosen:  # Its name stands for it until it is heard.
+        chosen.setdefault("text", chosen["audio"])
+        refused.discard("text")
+    return notes
+
+
+def _transcript(sample: pa.Table, chosen: dict[str, str], refused: set[str]) -> str | None:
+    """Give the column of what is said in recordings, where nothing else is there to be learned from them."""
+    if chosen.keys() - {"split", "group", "time"} or {"text", "target"} & refused:
+        return None
+    free = {name: level(name) for name in sample.column_names if name not in chosen.values()}
+    found = [name for name, own in free.items() if own in TRANSCRIPT_NAMES]
+    has_label = any(own in LABEL_NAMES for own in free.values())
+    return found[0] if len(found) == 1 and not has_label else None
+
+
+_UNHEARD = (
+    "{column} names recordings, which are not heard as there are texts (--role audio=COLUMN to hear them beside the "
+    "texts, --text none to hear them instead)"
+)
+
+
+# What is said of images beside texts, by whether they are where their names say.
+_BESIDE = {
+    True: "image = {column}, inferred; asked together with the text (--role image=none to leave images out)",
+    False: "{column} names images that are not in this folder; texts alone are asked (--role image={column} if not)",
+}
+
+
+_ADDRESSES = "{column} holds addresses, and nothing is fetched; texts alone are asked (download the images)"
+
+
+def _are_addresses(column: pa.ChunkedArray) -> bool:
+    """Whether the first names are addresses and no paths."""
+    values = column.drop_null().slice(0, IMAGES_SOUGHT).to_pylist()
+    found = [no_name_of_a_file(name) is not None for value in values for name in names_of(value)]
+    return bool(found) and bool(np.mean(found) >= IMAGE_FRACTION)
+
+
+def _is_there(column: pa.ChunkedArray, folder: Path | None) -> bool:
+    """Whether most of the first images are where their names say."""
+    values = column.drop_null().slice(0, IMAGES_SOUGHT).to_pylist()
+    names = [name for value in values for name in (separated(value) or names_of(value))]
+    found = [is_file((folder or Path()) / name.strip().replace("\\", "/")) for name in names]
+    return bool(found) and bool(np.mean(found) >= IMAGE_FRACTION)
+
+
+def _has_texts_beside(sample: pa.Table, chosen: dict[str, str], refused: set[str], needs_label: bool) -> bool:
+    """Whether a column has the name of a text column, or two have those of a pair or the like, and texts are wanted."""
+    if "text" in refused:
+        return False
+    free = [name for name in sample.column_names if name not in chosen.values()]
+    if "text" in chosen or any(level(name) in names for name in free for names in NAMES["text"]):
+        return True
+    return "text" in infer_structured_roles(
+        sample, chosen, refused, label_names=LABEL_NAMES, needs_target=needs_label
+    )
 
 
 def _note(role: str, column: str) -> str:

@@ -14,10 +14,10 @@ from metier.data.columns.value_faults import FaultError
 from metier.text.offsets import nearest
 
 # The keys that labelling tools use.
-_STARTS = ("start", "start_offset", "begin", "from")
-_ENDS = ("end", "end_offset", "stop", "to")
+STARTS = ("start", "start_offset", "begin", "from")
+ENDS = ("end", "end_offset", "stop", "to")
 _LABELS = ("label", "type", "entity", "entity_group", "tag", "category")
-_SURFACES = ("text", "word", "surface", "name")
+SURFACES = ("text", "word", "surface", "name")
 REPAIR_SPANS = (
     "moves a span to the nearest occurrence of its text, trims spaces from its edges, keeps the longest "
     "of overlapping spans, and removes a span outside its text"
@@ -49,7 +49,7 @@ def is_spans(value: Any) -> bool:
 
 def _is_span(item: Any) -> bool:
     if isinstance(item, Mapping):
-        return all(_first(item, keys) is not None for keys in (_STARTS, _ENDS, _LABELS))
+        return all(_first(item, keys) is not None for keys in (STARTS, ENDS, _LABELS))
     return isinstance(item, list) and len(item) == 3 and _is_whole(item[0]) and isinstance(item[2], str)
 
 
@@ -57,7 +57,7 @@ def is_entity(value: Any) -> bool:
     """Whether a value has the shape of one entity: `[start, end]` or an object with these keys."""
     value = decode(value)
     if isinstance(value, Mapping):
-        value = value.get("pos", [_first(value, _STARTS), _first(value, _ENDS)])
+        value = value.get("pos", [_first(value, STARTS), _first(value, ENDS)])
     return isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value))
 
 
@@ -110,8 +110,8 @@ def parse_entity(value: Any, text: str, *, repair: bool = False) -> dict[str, An
     kind, surface = None, None
     if isinstance(item, Mapping):
         kind = item.get("type", item.get("label"))
-        surface = _first(item, _SURFACES)
-        item = item.get("pos", [_first(item, _STARTS), _first(item, _ENDS)])
+        surface = _first(item, SURFACES)
+        item = item.get("pos", [_first(item, STARTS), _first(item, ENDS)])
     start, end = int(item[0]), int(item[1])
     start, end = _settle(text, (start, end), surface, called=f"the entity [{start}, {end}]", repair=repair)
     return {"start": start, "end": end, "type": None if kind is None else str(kind)}
@@ -119,8 +119,8 @@ def parse_entity(value: Any, text: str, *, repair: bool = False) -> dict[str, An
 
 def _parts(item: Any) -> tuple[int, int, str, Any]:
     if isinstance(item, Mapping):
-        start, end, label = (_first(item, keys) for keys in (_STARTS, _ENDS, _LABELS))
-        return int(start), int(end), str(label), _first(item, _SURFACES)
+        start, end, label = (_first(item, keys) for keys in (STARTS, ENDS, _LABELS))
+        return int(start), int(end), str(label), _first(item, SURFACES)
     return int(item[0]), int(item[1]), str(item[2]), None
 
 

@@ -27,6 +27,13 @@ class FaultError(Exception):
         self.found, self.cure, self.kind = found, cure, kind
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of a file that no file can have, which the system would not even look for."""
+    if "\0" in name:
+        fault = "it holds a zero byte, which no name of a file does"
+        raise FaultError(f"{name!r} cannot be used: {fault}.", "Correct the path, or put the file there.")
+
+
 @dataclass
 class FaultKind:
     """The rows of one column that have one kind of fault.
@@ -165,9 +172,9 @@ class Faults:
 
 
 def parse_each(
-    values: Sequence[Any], parse: Callable[[int, Any], Any], faults: Faults
+    values: Sequence[Any], parse: Callable[[int, Any], Any], faults: Faults, *, keeps_none: bool = True
 ) -> tuple[list[Any], list[int]]:
-    """Parse values one by one; a value that is None stays None.
+    """Parse values one by one; a value that is None stays None, unless that is a fault to be found.
 
     Returns
     -------
@@ -179,7 +186,7 @@ def parse_each(
     parsed, broken = [], []
     for position, value in enumerate(values):
         try:
-            parsed.append(None if value is None else parse(position, value))
+            parsed.append(None if value is None and keeps_none else parse(position, value))
         except FaultError as fault:
             faults.add(position, fault)
             parsed.append(None)

@@ -97,6 +97,15 @@ def given_values(field: pa.Field, n_rows: int) -> list[Any] | None:
     return values if stored is not None and len(values) == n_rows else None
 
 
+def with_values(table: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
+    """Give the table with other values in a column of text: what it held in its file changes with what it holds here."""
+    place = table.column_names.index(name)
+    field = table.schema.field(place).with_type(pa.string())
+    if GIVEN in (field.metadata or {}):
+        field = field.with_metadata({**field.metadata, GIVEN: json.dumps(list(values))})
+    return table.set_column(place, field, pa.array([as_string(value) for value in values], pa.string()))
+
+
 def _with_given(table: pa.Table, records: Sequence[Mapping[str, Any]]) -> pa.Table:
     if not records:
         return table

@@ -296,6 +296,13 @@ def _wrong_width(record: list[str], names: list[str], delimiter: str) -> tuple[s
 
 
 def _broken_quotes(file: DataFile, line: int, last: int, reason: str) -> BrokenRowError:
+    if "field limit" in reason and last <= line:
+        return BrokenRowError(
+            file.origin,
+            line,
+            f"a field of this row has more than {MOST_FIELD_CHARACTERS:,} characters.",
+            remedy="No text of that length is read: split it into rows.",
+        )
     if "unexpected end of data" in reason or "field limit" in reason:
         found = "a double quote opens a field in this row and is never closed."
     else:

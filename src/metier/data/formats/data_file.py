@@ -11,7 +11,11 @@ from typing import BinaryIO, cast
 
 from metier.data.formats.unpacking import open_gzip
 from metier.errors import EmptyDataError, UnreadableFileError
+from metier.image.decoding import SUFFIXES as IMAGE_SUFFIXES
+from metier.image.dicom.recognising import is_dicom
 from metier.regular_files import kind_of
+from metier.speech.containers import HEAD_BYTES, container_of
+from metier.speech.containers import SUFFIXES as AUDIO_SUFFIXES
 
 FORMATS = {
     ".csv": "CSV",
@@ -52,6 +56,7 @@ _SIGNATURES = (
     (b"\xff\xd8\xff", "a JPEG picture", "Give a file of rows."),
     (b"\x7fELF", "a program", "Give a file of rows."),
 )
+MEDIA_SUFFIXES = frozenset({*IMAGE_SUFFIXES, *AUDIO_SUFFIXES})
 _HTML = (b"<!doctype html", b"<html")
 # What reading a broken gzip stream raises, besides an early end.
 GZIP_FAULTS = (gzip.BadGzipFile, zlib.error, EOFError)
@@ -128,6 +133,10 @@ def recognise(path: str | os.PathLike[str], *, called: str | None = None) -> Dat
     suffix = (suffixes[-2:-1] if gzipped else suffixes[-1:]) or [""]
     if suffix[0] not in FORMATS:
         named = f"ends in {suffix[0]!r}" if suffix[0] else "has no ending that names a format"
+        if suffix[0] in MEDIA_SUFFIXES or _is_media(path):
+            raise UnreadableFileError(
+                f"{path} is an image or a recording, and no file of rows. Name its folder, or a file of rows that names it."
+            )
         raise UnreadableFileError(
             f"{path} {named}; expected {KNOWN_SUFFIXES}. Rename it after its format{_hint(path)}."
         )
@@ -202,6 +211,12 @@ def _hint(path: Path) -> str:
     with path.open("rb") as stream:
         what = _signature(stream.read(64))
     return f"; its first bytes say it is {what[0]}" if what else ""
+
+
+def _is_media(path: Path) -> bool:
+    """Whether a file of no name that is known is an image or a recording, as those of a scanner are."""
+    with path.open("rb") as stream:
+        return is_dicom(stream) or container_of(stream.read(HEAD_BYTES)) is not None
 
 
 def _signature(head: bytes) -> tuple[str, str] | None:

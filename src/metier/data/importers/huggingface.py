@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metier.data.columns.embedded_images import holds_images
 from metier.data.formats.batches import BATCH_ROWS
 from metier.data.formats.conll import is_spaced, join_tokens, spans_of_tags
 from metier.data.formats.data_file import TAG
@@ -101,8 +102,10 @@ class _Converter:
             space = "a space" if self._spaced else "no space"
             self._note(f"tokens with {self._tags} become texts, with {space} between tokens, and spans")
         for name in names:
-            if _kind(features.get(name)) in MEDIA or pa.types.is_binary(first.schema.field(name).type):
-                self._note(f"the column {name} holds pictures, sound or bytes and is skipped")
+            if holds_images(first.column(name)):
+                self._note(f"the column {name} holds images, which .parquet keeps and other formats do not")
+            elif _kind(features.get(name)) in MEDIA or pa.types.is_binary(first.schema.field(name).type):
+                self._note(f"the column {name} holds sound, films or bytes and is skipped")
 
     def _note(self, note: str) -> None:
         if note not in self._imported.notes:
@@ -115,6 +118,9 @@ class _Converter:
         for name in table.column_names:
             feature, column = self._features.get(name), table.column(name)
             if self._tags is not None and name in ("tokens", self._tags):
+                continue
+            if holds_images(column):
+                columns[name] = column
                 continue
             if _kind(feature) in MEDIA or pa.types.is_binary(column.type):
                 continue

@@ -2,6 +2,7 @@
 
 Choices become labels, labelled regions spans, ratings and numbers scores, text areas target texts. Those that belong
 to a region say something of that region alone, not of the text: they are left out and counted.
+Where tasks show an image, its path counts from the folder of the export; regions of images are left out.
 Of several annotations of a task the one marked as ground truth is taken, otherwise the first that was not
 cancelled. Offsets may count UTF-16 units, as browsers do; where the surface text of a region shows this, they are
 converted to characters.
@@ -13,6 +14,7 @@ from typing import Any
 
 from metier.data.importers.documents import objects_of
 from metier.data.importers.imported import Imported, beside, item_error, span
+from metier.data.importers.label_studio_images import image_fields, images_of
 from metier.errors import DataError, MissingColumnError
 
 JSON_MIN = ("annotation_id", "annotator", "lead_time")
@@ -49,17 +51,19 @@ def import_label_studio(path: Path, *, text: str | None = None) -> Imported:
     if not all("data" in task for _, task in tasks):
         imported.what = "Label Studio JSON-MIN"
         tasks = [(number, _whole(task)) for number, task in tasks]
-    key = _text_key(
-        [task["data"] for _, task in tasks if isinstance(task.get("data"), Mapping)], text, str(path)
-    )
-    return imported.put(_Export(path, key, imported).records(tasks))
+    data = [task["data"] for _, task in tasks if isinstance(task.get("data"), Mapping)]
+    images = image_fields(data)
+    key = None if images and text is None and not _has_text(data, images) else _text_key(data, text, str(path))
+    return imported.put(_Export(path, key, images, imported).records(tasks))
 
 
 class _Export:
     """Converts the tasks of one export to records."""
 
-    def __init__(self, path: Path, key: str, imported: Imported):
+    def __init__(self, path: Path, key: str | None, images: Collection[str], imported: Imported):
         self._origin, self._key, self._imported = str(path), key, imported
+        self._folder, self._images = path.parent, images
+        self._elsewhere: list[int] = []
         self._recounted: list[int] = []
 
     def records(self, tasks: list[tuple[int, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -72,6 +76,15 @@ class _Export:
             self._imported.notes.append(
                 f"offsets of {len(self._recounted):,} regions counted UTF-16 units, as browsers do; they were "
                 "converted to characters"
+            )
+        if self._images:
+            self._imported.notes.append(
+                "the paths of images count from the folder of the export: write the rows into it"
+            )
+        if self._elsewhere:
+            self._imported.notes.append(
+                f"images of {len(self._elsewhere):,} tasks are not beside the export (the first is of task "
+                f"{self._elsewhere[0]}): copy Label Studio's folder media/upload there, or its local files"
             )
         return self._with_same_columns(found)
 
@@ -91,7 +104,8 @@ class _Export:
         self, number: int, task: Mapping[str, Any], results: list[Any]
     ) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Give the record without its choices, and the choices by control."""
-        text = task["data"].get(self._key) if isinstance(task.get("data"), Mapping) else None
+        data = task["data"] if isinstance(task.get("data"), Mapping) else {}
+        text = "" if self._key is None else data.get(self._key)
         if not isinstance(text, str):
             raise item_error(
                 self._origin,
@@ -100,7 +114,7 @@ class _Export:
                 "Name the field with --text, or remove the task.",
                 noun="task",
             )
-        record: dict[str, Any] = {"text": text}
+        record: dict[str, Any] = {} if self._key is None else {"text": text}
         choices: dict[str, list[str]] = {}
         regions = {
             each.get("id")
@@ -112,7 +126,16 @@ class _Export:
                 self._imported.leave_out(f"{result['type']} of spans ({result.get('from_name')})", number)
             else:
                 self._take(number, result, record, choices)
-        return record | beside(task["data"], but=[self._key]), choices
+        pictures = self._pictures(number, data)
+        return record | pictures | beside(data, but=[self._key or "", *self._images]), choices
+
+    def _pictures(self, number: int, data: Mapping[str, Any]) -> dict[str, Any]:
+        found = images_of(data, self._images, self._folder)
+        if found.n_remote:
+            self._imported.leave_out("images at an address of the web or a cloud, which is not asked", number)
+        if found.is_elsewhere:
+            self._elsewhere.append(number)
+        return found.columns
 
     def _take(self, number: int, result: Any, record: dict[str, Any], choices: dict[str, list[str]]) -> None:
         kind = result.get("type") if isinstance(result, Mapping) else None
@@ -122,7 +145,7 @@ class _Export:
         elif kind == "choices":
             choices.setdefault(str(result.get("from_name")), []).extend(map(str, value.get("choices") or ()))
         elif kind in _KEPT:
-            record.setdefault("spans", []).append(self._span(number, kind, value, record["text"]))
+            record.setdefault("spans", []).append(self._span(number, kind, value, record.get("text", "")))
         elif kind in _NUMBERS and isinstance(value.get(kind), int | float):
             record["score"] = float(value[kind])
         elif kind == "textarea" and value.get("text"):
@@ -193,6 +216,12 @@ def _is_of_region(result: Any, regions: Collection[Any]) -> bool:
     value = result.get("value")
     placed = isinstance(value, Mapping) and not _OFFSETS.isdisjoint(value)
     return placed or result.get("id") in regions or result.get("parentID") in regions
+
+
+def _has_text(data: list[Mapping[str, Any]], images: Collection[str]) -> bool:
+    """Whether tasks that show images have a text besides."""
+    names = dict.fromkeys(name for each in data for name in each if name not in images)
+    return "text" in names or sum(all(isinstance(each.get(name), str) for each in data) for name in names) == 1
 
 
 def _text_key(data: list[Mapping[str, Any]], given: str | None, origin: str) -> str:
