@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import betaincinv
 
 from metier.errors import DataError
+from metier.evaluation.conformal_rows import rows_for_coverage
 from metier.evaluation.intervals import Interval
 from metier.evaluation.row_statistics import check_rows
 
@@ -87,12 +88,6 @@ def fit_score_intervals(
     return ScoreIntervals(
         half_width(errors / _as_difficulty(difficulty, rows), coverage=coverage), coverage, rows
     )
-
-
-def rows_for_coverage(coverage: float) -> int:
-    """Give the fewest rows that can guarantee a coverage."""
-    # A new error exceeds the largest of n with probability 1 / (n + 1). 1 - 0.9 is not exact in floating point.
-    return math.ceil(coverage / (1 - coverage) - 1e-9)
 
 
 def held_coverage(rows: int, coverage: float) -> float:

@@ -16,6 +16,7 @@ from metier.evaluation.relation_measures import RELATION_MEASURES
 from metier.evaluation.retrieval_measures import RETRIEVAL_MEASURES
 from metier.evaluation.row_statistics import RowMeasure
 from metier.evaluation.score_measures import SCORE_MEASURES
+from metier.evaluation.speech_measures import SPEECH_MEASURES
 from metier.evaluation.text_measures import TEXT_MEASURES
 from metier.plug_ins import load_plug_in, plug_ins
 
@@ -30,6 +31,7 @@ MEASURES: dict[str, RowMeasure] = {
         DETECTION_MEASURES,
         RETRIEVAL_MEASURES,
         TEXT_MEASURES,
+        SPEECH_MEASURES,
     )
     for one in family
 }
@@ -63,6 +65,8 @@ METRIC_NAMES = {
     "rouge_l": "ROUGE-L",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "wer": "WER",
+    "cer": "CER",
 }
 
 

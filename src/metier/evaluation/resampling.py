@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 
 # Counts in memory at once, 8 bytes each: 32 MB for any number of rows and labels.
 COUNTS_AT_ONCE = 4_000_000
+EXACT_BELOW = 1 << 23  # Twice as many rows are whole numbers of 24 bits, which single precision holds.
 
 
 @dataclass(frozen=True)
@@ -121,23 +122,35 @@ def _shrunk_macro_f1(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarra
 
 def _macro_f1_with(truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray, further: float) -> np.ndarray:
     correct = truth == predicted
-    twice_correct = 2 * _sum_by_label(truth[correct], counts[:, correct], truth, predicted)
-    n_rows = _sum_by_label(truth, counts, truth, predicted) + _sum_by_label(predicted, counts, truth, predicted)
+    labels = np.union1d(truth, predicted)
+    by_cell = _by_cell(counts)
+    cells = np.arange(len(truth))
+    both = np.concatenate([truth, predicted])
+    n_rows = np.asarray(_members(both, np.tile(cells, 2), labels, len(cells)) @ by_cell, dtype=np.float64)
+    # Of rows with that truth and that answer, both are counted.
+    hits = _members(truth[correct], cells[correct], labels, len(cells))
+    twice_correct = 2 * np.asarray(hits @ by_cell, dtype=np.float64)
     occurs = n_rows > 0
+    n_labels = occurs.sum(axis=0)
     if further:
         accuracy = counts @ correct / counts.sum(axis=1)
-        twice_correct, n_rows = twice_correct + 2 * further * accuracy[:, None], n_rows + 2 * further
+        twice_correct += 2 * further * accuracy
+        n_rows += 2 * further
     # A label that is not in a resample is excluded from its mean, as in a sample.
-    f1 = np.divide(twice_correct, n_rows, out=np.zeros(n_rows.shape), where=occurs)
-    return f1.sum(axis=1) / occurs.sum(axis=1)
+    f1 = np.divide(twice_correct, n_rows, out=twice_correct, where=occurs)
+    return f1.sum(axis=0, where=occurs) / n_labels
 
 
-def _sum_by_label(by: np.ndarray, counts: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Add up the columns of `counts` that share a label: shape (n_resamples, n_labels that occur anywhere)."""
-    labels = np.union1d(truth, predicted)
-    cells = np.arange(len(by))
-    member = csr_array((np.ones(len(by)), (np.searchsorted(labels, by), cells)), shape=(len(labels), len(by)))
-    return (member @ counts.T).T
+def _by_cell(counts: np.ndarray) -> np.ndarray:
+    """Give counts with a line for each cell, in single precision where whole numbers are exact in it."""
+    is_exact = counts.dtype.kind == "i" and counts.shape[1] and counts[0].sum() < EXACT_BELOW
+    return np.ascontiguousarray(counts.T, dtype=np.float32 if is_exact else np.float64)
+
+
+def _members(by: np.ndarray, cells: np.ndarray, labels: np.ndarray, n_cells: int) -> csr_array:
+    """Say which cells have each label: shape (n_labels, n_cells)."""
+    places = (np.searchsorted(labels, by), cells)
+    return csr_array((np.ones(len(by), np.float32), places), shape=(len(labels), n_cells))
 
 
 # The metrics of metrics.METRICS and what their intervals need, on blocks of cell counts: (truth, predicted, counts) -> one

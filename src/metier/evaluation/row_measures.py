@@ -190,7 +190,10 @@ def row_interval(
         wider = percentile_interval(drawn, value, level=level, units=units, correct_bias=True, unseen=unseen)
         scaled = scaled_interval(drawn, value, level=level, units=units, scale=below_one(step))
         return Interval(value, min(wider.low, scaled.low), min(max(wider.high, scaled.high), 1.0))
-    return scaled_interval(drawn, value, level=level, units=units, scale=_scale_of(found))
+    scale = _scale_of(found)
+    whole = scaled_interval(drawn, value, level=level, units=units, scale=scale)
+    # An error is never below none; of few rows the correction of the percentiles would go there.
+    return replace(whole, low=max(whole.low, 0.0)) if scale is LOGARITHM else whole
 
 
 def _scale_of(found: RowMeasure) -> Scale:
