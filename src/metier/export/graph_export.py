@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jinja2
 import numpy as np
@@ -40,6 +40,7 @@ from metier.predictors.onnx.graph_session import (
     TOKENIZER_FILE,
     GraphParts,
     OnnxGraph,
+    further_graphs,
 )
 from metier.tasks.answers import Decoder
 
@@ -103,13 +104,83 @@ class Exported:
             **self.settings,
         }
 
+    def write_reading(self, folder: Path) -> Tokenizer:
+        """Write the tokenizer, and give it as the predictor will read it."""
+        self._tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
+        return read_tokenizer(folder / TOKENIZER_FILE, max_length=self.base.max_length)
+
+    def write_graph(self, path: Path) -> None:
+        """Write the fp32 graph."""
+        write_module(self.module, self.encoder.config, path)
+
+    def write_int8(self, source: Path, path: Path, sample: Sequence[Sequence[int]]) -> None:
+        """Write the INT8 graph; the sample is token ids."""
+        quantize(source, path, rows=sample)
+
+    def write_plain(self, folder: Path) -> None:
+        """Write encoder, tokenizer and head as a folder in Hugging Face layout."""
+        settings = self.predictor_settings
+        save_encoder(
+            self.encoder,
+            self.base,
+            folder,
+            tokenizer=self._tokenizer,
+            head=self.arrays,
+            labels=settings["labels"],
+            temperature=settings.get("temperature", 1.0),
+            readme=plain_readme(settings, has_head=bool(self.arrays)),
+        )
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return self.tokenizer or load_tokenizer(self.base)
+
+
+class ExportedGraph(Protocol):
+    """What a predictor is made of, whatever its graph takes.
+
+    Attributes
+    ----------
+    decoder : Decoder
+    arrays : dict of str to ndarray
+        The head as it is written; empty where the graph gives logits itself.
+    predictor_settings : dict
+        What `predictor.json` keeps, but for the precision.
+    """
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The head as it is written."""
+        ...
+
+    @property
+    def predictor_settings(self) -> dict[str, Any]:
+        """What `predictor.json` keeps, but for the precision."""
+        ...
+
+    def write_reading(self, folder: Path) -> Any:
+        """Write what reads items for the graph, and give it as `GraphParts` has it; None where nothing does."""
+        ...
+
+    def write_graph(self, path: Path) -> None:
+        """Write the fp32 graph."""
+        ...
+
+    def write_int8(self, source: Path, path: Path, sample: Sequence[Any]) -> None:
+        """Write the INT8 graph of an fp32 one; the sample shows how large activations become."""
+        ...
+
+    def write_plain(self, folder: Path) -> None:
+        """Write a folder in Hugging Face layout, which can be a base again."""
+        ...
+
 
 def export_graph(
-    exported: Exported,
+    exported: ExportedGraph,
     folder: Path,
     *,
     check: EquivalenceCheck | None = None,
-    sample: Sequence[Sequence[int]] = (),
+    sample: Sequence[Any] = (),
     precision: str = "auto",
     typical: Sequence[Any] = (),
 ) -> ExportReport:
@@ -118,11 +189,11 @@ def export_graph(
     Parameters
     ----------
     folder : Path
-        Gets `model.onnx`, `tokenizer.json`, `head.safetensors`, `predictor.json` and `huggingface/`.
+        Gets `model.onnx`, what reads items (`tokenizer.json`), `head.safetensors`, `predictor.json` and `huggingface/`.
     check : EquivalenceCheck, optional
         Rows that INT8 has to prove itself on; without them `auto` keeps fp32.
-    sample : sequence of sequence of int
-        Token ids of typical rows, to see how large activations become.
+    sample : sequence
+        Typical rows as the graph is fed with them (token ids, images), to see how large activations become.
     precision : {"auto", "fp32", "int8"}
         `fp32` is written without a comparison, and `int8` unless it answers typical rows otherwise.
     typical : sequence
@@ -130,24 +201,22 @@ def export_graph(
     """
     check_precision(precision)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = exported.tokenizer or load_tokenizer(exported.base)
-    tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
+    served = exported.write_reading(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as beside:
         graphs = {kind: Path(beside, f"{kind}.onnx") for kind in ("fp32", "int8")}
-        write_module(exported.module, exported.encoder.config, graphs["fp32"])
+        exported.write_graph(graphs["fp32"])
         began = time.perf_counter()
         # Rounding well takes most of an export's time: not where so few rows could never prove it equal.
         if precision == "int8" or (precision == "auto" and check is not None and check.can_prove):
-            quantize(graphs["fp32"], graphs["int8"], rows=evenly(sample, SAMPLED_ROWS))
+            exported.write_int8(graphs["fp32"], graphs["int8"], evenly(sample, SAMPLED_ROWS))
         rounded = time.perf_counter()
-
-        served = read_tokenizer(folder / TOKENIZER_FILE, max_length=exported.base.max_length)
 
         def build(graph: Path, precision: str, threads: int) -> GraphPredictor:
             """Make the predictor that the folder will hold, of a graph that still lies elsewhere."""
             settings = exported.predictor_settings | {"precision": precision}
             opened = OnnxGraph.open(graph, settings, threads=threads)
-            return GraphPredictor.of(GraphParts(opened, served, exported.arrays, settings))
+            further = further_graphs(folder, settings, threads=threads)
+            return GraphPredictor.of(GraphParts(opened, served, exported.arrays, settings, further))
 
         report = choose_precision(graphs, build, precision, check, typical=typical)
         needed = rounded if report.chosen == "int8" else began
@@ -158,22 +227,8 @@ def export_graph(
     write_settings(
         folder, {**exported.predictor_settings, "precision": report.chosen, "export": asdict(report)}
     )
-    _write_plain(exported, folder / HUGGING_FACE_FOLDER, tokenizer)
+    exported.write_plain(folder / HUGGING_FACE_FOLDER)
     return report
-
-
-def _write_plain(exported: Exported, folder: Path, tokenizer: Tokenizer) -> None:
-    settings = exported.predictor_settings
-    save_encoder(
-        exported.encoder,
-        exported.base,
-        folder,
-        tokenizer=tokenizer,
-        head=exported.arrays,
-        labels=settings["labels"],
-        temperature=settings.get("temperature", 1.0),
-        readme=plain_readme(settings, has_head=bool(exported.arrays)),
-    )
 
 
 def pooled(encoder: torch.nn.Module, base: Base, *, unit_length: bool = False) -> PooledEncoder:
