@@ -8,13 +8,17 @@ split in parallel.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from metier.features.tokenization import CHARACTERS_PER_TOKEN
 from metier.text.normalisation import replace_surrogates
+from metier.text.offsets import Offsets
+
+T = TypeVar("T")
+NOWHERE: Offsets = (0, 0)
 
 OVERLAP_FRACTION = 0.25
 # Characters per call of the tokenizer, whose output takes a hundred times their memory.
@@ -132,18 +136,38 @@ class Cutter:
                 yield inputs[start : position + 1]
                 start, windows = position + 1, 0
 
+    def offsets(self, text: str) -> list[list[Offsets]]:
+        """Give where each token of each window of a text stands in it; special tokens and the prefix are at (0, 0)."""
+        before, after = self._around_text
+        room = self._max_length - len(before) - len(after)
+        skipped = len(self._prefix)
+        places = [
+            (max(0, start + low - skipped), max(0, start + high - skipped))
+            for start, encoding in self._blocks(text)
+            for low, high in encoding.offsets
+        ]
+        windows = _slide(places, room, head=[NOWHERE] * len(self._prefix_ids))
+        around = [NOWHERE] * len(before), [NOWHERE] * len(after)
+        return [[*around[0], *window, *around[1]] for window, _ in windows]
+
     def _encode(self, text: str) -> list[int]:
-        whole = self._prefix + replace_surrogates(text)
         ids: list[int] = []
+        for _, encoding in self._blocks(text):
+            ids += encoding.ids
+        return ids
+
+    def _blocks(self, text: str) -> Iterator[tuple[int, Any]]:
+        """Give the encoding of each block of a text with its prefix, and where the block begins."""
+        whole = self._prefix + replace_surrogates(text)
         start = 0
         while True:
             stop = start + BLOCK
             if stop < len(whole):  # At a space where there is one.
                 stop = max(whole.rfind(" ", start + 1, stop), 0) or stop
-            ids += self._tokenizer.encode(whole[start:stop], add_special_tokens=False).ids
+            yield start, self._tokenizer.encode(whole[start:stop], add_special_tokens=False)
             start = stop
             if start >= len(whole):
-                return ids
+                return
 
     def _text_windows(self, text: str) -> Iterator[tuple[list[int], float]]:
         before, after = self._around_text
@@ -177,7 +201,7 @@ def _share(n_one: int, n_other: int, room: int) -> tuple[int, int]:
     return (n_one or 1, room - n_one) if n_one < n_other else (room - n_other, n_other or 1)
 
 
-def _slide(ids: list[int], room: int, *, head: list[int]) -> Iterator[tuple[list[int], float]]:
+def _slide(ids: list[T], room: int, *, head: list[T]) -> Iterator[tuple[list[T], float]]:
     """Give windows of `room` ids and the number of new ids in each; `head` is prepended to all but the first."""
     yield ids[:room], min(len(ids), room)
     done = room

@@ -16,11 +16,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from metier.text.given_texts import as_texts
 from metier.text.normalisation import level
 from metier.text.segmentation import HAN, has_han, segment
 
@@ -33,6 +34,15 @@ LONGEST_REMEMBERED = 40  # In characters; a longer piece is a link or a paste an
 SHORTEST_LATIN, LONGEST_LATIN = 2, 5
 LONGEST_HAN = 3  # Longer Han n-grams are words, which the segmentation gives.
 _mixed_pieces = re.compile(f"[{HAN}]+|[^\\s{HAN}]+").findall
+
+
+class SparseRows(NamedTuple):
+    """Rows of which few values are not zero, in the three arrays of compressed sparse rows (CSR), and their shape."""
+
+    values: np.ndarray
+    columns: np.ndarray
+    starts: np.ndarray
+    shape: tuple[int, int]
 
 
 class TfidfVectors:
@@ -89,12 +99,20 @@ class TfidfVectors:
         return columns, values
 
     def read(self, texts: Sequence[str]) -> Sequence[str]:
-        """Give the texts as they are: any text can be answered."""
-        return texts
+        """Give the texts as they are, any text can be answered; of what has an image too, its text."""
+        return texts if not len(texts) or isinstance(texts[0], str) else as_texts(texts)
 
     def products(self, texts: Sequence[str], weights: np.ndarray) -> np.ndarray:
         """Give the vectors of texts times weights, an ndarray of float64 of shape (n_texts, n_logits)."""
         return sparse_products(map(self.vector, texts), len(texts), weights)
+
+    def rows(self, texts: Sequence[str]) -> SparseRows:
+        """Give the vectors of texts together."""
+        found = [self.vector(text) for text in texts]
+        starts = np.cumsum([0, *(len(columns) for columns, _ in found)])
+        columns = np.concatenate([np.empty(0, dtype=np.int64), *(columns for columns, _ in found)])
+        values = np.concatenate([np.empty(0), *(values for _, values in found)])
+        return SparseRows(values, columns, starts, (len(texts), self.n_columns))
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
