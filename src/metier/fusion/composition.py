@@ -16,7 +16,7 @@ from typing import Any
 
 from metier.predictors.loading import read_settings, write_settings
 
-LEFT_BEHIND = frozenset({"huggingface", "README.md", "manifest.json"})
+LEFT_BEHIND = frozenset({"huggingface", "README.md", "manifest.json", "scope.json", "scope.safetensors"})
 # A small file is copied, so that editing it in one place cannot reach the other.
 LINKED_FROM_BYTES = 100_000
 

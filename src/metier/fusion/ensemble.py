@@ -27,6 +27,7 @@ FOLDER = "ensembles"
 GROUP = "metier.ensembles"
 ENSEMBLES = {
     "average.v1": "metier.fusion.average_recipes:average_of_labels",
+    "stacked.v1": "metier.fusion.stacked:stack_of_labels",
     "cascade.v1": "metier.fusion.cascade:CascadeEnsemble",
     "vote.v1": "metier.fusion.vote:vote_ensemble",
     "retrieve_read.v1": "metier.fusion.retrieve_read:retrieve_read_ensemble",
