@@ -1,6 +1,6 @@
 """Pictures: what may be decoded, how, and which are alike."""
 
 from metier.image.decoding import decoded, opened
-from metier.image.picture import Picture
+from metier.image.picture import Picture, mean_of_each
 
-__all__ = ["Picture", "decoded", "opened"]
+__all__ = ["Picture", "decoded", "mean_of_each", "opened"]

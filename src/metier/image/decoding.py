@@ -2,27 +2,33 @@
 
 A small file can state a size of gigabytes, so the size in its header is compared with a limit before a pixel is
 decoded. A JPEG that is needed small is decoded small. Of an animation the first frame counts. Only the formats of
-`FORMATS` are opened: Pillow has readers for dozens more, some of which start other programs.
+`FORMATS` are opened: Pillow has readers for dozens more, some of which start other programs. DICOM files, which are
+known by their content, are shown as `image.dicom` says.
 """
 
 import importlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from metier.errors import ImageError, ImageTooLargeError, MissingExtraError
+from metier.image.dicom.recognising import SUFFIXES as DICOM_SUFFIXES
+from metier.image.dicom.recognising import is_dicom
+from metier.image.dicom.rendering import rendered
+from metier.image.limits import MOST_PIXELS, check_bytes, check_size
+from metier.image.other_formats import known_other
 from metier.image.picture import Picture
+from metier.media_file import DAMAGE, read_faults
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
-KNOWN = "JPEG, PNG, GIF, BMP, WebP or TIFF"
-MOST_PIXELS = 50_000_000  # Decoded these are 150 MB; the cameras of phones have up to 50 million.
-MOST_BYTES = 100_000_000  # Of a file.
+SUFFIXES = DICOM_SUFFIXES | {".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+KNOWN = "JPEG, PNG, GIF, BMP, WebP, TIFF or DICOM"
 WHITE = (255, 255, 255)
 BICUBIC, REDUCING_GAP = (
     3,
@@ -52,10 +58,27 @@ def decoded(picture: Picture, size: int) -> np.ndarray:
     ImageTooLargeError
         If it has more than `MOST_PIXELS` pixels.
     """
-    with opened(picture, at_least=size) as image:
-        colours = _upright_colours(image, at_least=size)
+    with upright(picture, at_least=size) as colours:
         pixels: np.ndarray = np.asarray(colours.resize((size, size), BICUBIC, reducing_gap=REDUCING_GAP))
         return pixels
+
+
+@contextmanager
+def upright(picture: Picture, *, at_least: int) -> Iterator["PillowImage"]:
+    """Decode a picture: red, green and blue, turned as the camera was held, on white where it is transparent.
+
+    Parameters
+    ----------
+    at_least : int
+        Pixels of the shorter side that are enough: a far larger picture is shrunk before its colours are worked on.
+
+    Raises
+    ------
+    ImageError, ImageTooLargeError
+        As `decoded` does.
+    """
+    with opened(picture, at_least=at_least) as image:
+        yield _upright_colours(image, at_least=at_least)
 
 
 @contextmanager
@@ -72,65 +95,50 @@ def opened(picture: Picture, *, at_least: int | None = None) -> Iterator["Pillow
     ImageError, ImageTooLargeError
         As `decoded` does; also for what goes wrong with the picture while it is open.
     """
-    Image = _pillow()
+    Image = pillow()
     try:
-        with picture.open() as stream:
-            _check_bytes(stream, picture.called)
-            with Image.open(stream, formats=FORMATS) as image:
-                _check_size(image.width, image.height, picture.called)
+        with read_faults(ImageError, picture, (SyntaxError, *DAMAGE)), picture.open() as stream:
+            check_bytes(stream, picture.called)
+            if is_dicom(stream):
+                yield Image.fromarray(rendered(stream, picture.called))
+                return
+            with _recognised(stream, picture.called) as image:
+                check_size(image.width, image.height, picture.called)
                 if at_least is not None:
                     image.draft("RGB", (at_least, at_least))
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageTooLargeError(picture.called, "too many pixels", MOST_PIXELS) from None
-    except FileNotFoundError:
-        raise ImageError(
-            picture.called, "there is no such file", "Correct the path, or put the file there."
-        ) from None
-    except IsADirectoryError:
-        raise ImageError(picture.called, "it is a folder", "Give the path of one image.") from None
-    except PermissionError:
-        raise ImageError(
-            picture.called, "this user may not read it", "Change its permissions (chmod +r)."
-        ) from None
-    except Image.UnidentifiedImageError:
-        raise ImageError(
-            picture.called, f"its content is not {KNOWN}", "Save it as one of these, or leave it out."
-        ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        if isinstance(error, ImageError):
-            raise
-        # What Pillow's readers raise where a file ends too early or is damaged.
-        raise ImageError(
-            picture.called, f"it is cut short or damaged ({error})", "Get the file from its source again."
-        ) from None
+        raise ImageTooLargeError(picture.called, "too many pixels", f"{MOST_PIXELS:,} pixels") from None
 
 
-def _pillow(module: str = "PIL.Image") -> Any:
+def _recognised(stream: BinaryIO, called: str) -> "PillowImage":
+    """Let Pillow recognise a file by its content."""
+    try:
+        found: PillowImage = pillow().open(stream, formats=FORMATS)
+    except pillow().UnidentifiedImageError:
+        other = known_other(stream)
+        if other is not None:
+            raise ImageError(called, f"it is {other[0]}, and not {KNOWN}", other[1]) from None
+        raise ImageError(
+            called, f"its content is not {KNOWN}", "Save it as one of these, or leave it out."
+        ) from None
+    return found
+
+
+def pillow(module: str = "PIL.Image") -> Any:
     """Give a module of Pillow, which is loaded with the first picture: texts need none of it."""
     try:
-        return importlib.import_module(module)
+        found = importlib.import_module(module)
     except ModuleNotFoundError:
         raise MissingExtraError("Reading images", extra="image") from None
-
-
-def _check_bytes(stream: Any, called: str) -> None:
-    n_bytes = stream.seek(0, 2)
-    stream.seek(0)
-    if n_bytes == 0:
-        raise ImageError(called, "it is empty (0 bytes)", "Get the file from its source again.")
-    if n_bytes > MOST_BYTES:
-        raise ImageTooLargeError(called, f"{n_bytes:,} bytes", MOST_BYTES, unit="bytes")
-
-
-def _check_size(width: int, height: int, called: str) -> None:
-    if width * height > MOST_PIXELS:
-        raise ImageTooLargeError(called, f"{width:,} x {height:,} pixels", MOST_PIXELS)
+    if module == "PIL.Image":  # `check_size` refuses what is smaller than what Pillow warns of.
+        warnings.filterwarnings("ignore", category=found.DecompressionBombWarning)
+    return found
 
 
 def _upright_colours(image: "PillowImage", *, at_least: int) -> Any:
     """Give red, green and blue: turned as the camera was held, on white where it is transparent."""
-    Image, ImageOps = _pillow(), _pillow("PIL.ImageOps")
+    Image, ImageOps = pillow(), pillow("PIL.ImageOps")
     image.seek(0)
     image.load()
     factor = min(image.size) // (SHRUNK_TO * at_least)

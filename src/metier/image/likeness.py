@@ -22,7 +22,7 @@ import numpy as np
 
 from metier.image.decoding import decoded, opened
 from metier.image.picture import Picture
-from metier.text.duplicates import Clusters, clusters_of_pairs
+from metier.text.duplicates import Clusters, FoundClusters, clusters_of_pairs
 
 SIDE = 8
 THUMBNAIL = 16
@@ -32,6 +32,8 @@ MOST_GREY = 8.0  # Mean absolute difference of the thumbnails, of 255.
 BLANK = 2.0  # Standard deviation of the greys of a picture that shows nothing.
 KEPT = 100_000  # Pictures whose looks are kept while a process runs, of some 600 bytes each.
 COMPARED_AT_ONCE = 512
+_NEAR = FoundClusters()
+_LOOKS_BY_CONTENT: dict[str, "Look"] = {}  # Of bytes; a cache by arguments would keep the bytes themselves.
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,18 @@ class Look:
         return bool(np.frombuffer(self.greys, np.uint8).std() < BLANK)
 
 
-def look_at(path: str | Path) -> Look:
-    """Decode a file small and give its look; a file that stays as it is is looked at once a process.
+def look_at(image: str | Path | Picture) -> Look:
+    """Decode an image small and give its look; one that stays as it is is looked at once a process.
 
     Raises
     ------
     ImageError, ImageTooLargeError
         As `decoding.decoded` does.
     """
-    path = Path(path)
+    picture = image if isinstance(image, Picture) else Picture.of_file(image)
+    if isinstance(picture.source, bytes):
+        return _look_of_bytes(picture)
+    path = picture.source
     try:
         state = path.stat()
     except OSError:
@@ -78,9 +83,21 @@ def look_at(path: str | Path) -> Look:
     return _look(str(path), state.st_size, state.st_mtime_ns)
 
 
+def _look_of_bytes(picture: Picture) -> Look:
+    content = hashlib.sha256(picture.read()).hexdigest()
+    if content not in _LOOKS_BY_CONTENT:
+        if len(_LOOKS_BY_CONTENT) >= KEPT:
+            _LOOKS_BY_CONTENT.clear()
+        _LOOKS_BY_CONTENT[content] = _decoded_look(picture)
+    return _LOOKS_BY_CONTENT[content]
+
+
 @functools.lru_cache(maxsize=KEPT)
 def _look(path: str, size: int, modified_ns: int) -> Look:
-    picture = Picture.of_file(path)
+    return _decoded_look(Picture.of_file(path))
+
+
+def _decoded_look(picture: Picture) -> Look:
     with opened(picture) as image:
         width, height = image.size
     pixels = decoded(picture, DECODED)
@@ -101,8 +118,13 @@ def _means(greys: np.ndarray, cells: int) -> np.ndarray:
 def near_duplicate_pictures(looks: Sequence[Look]) -> Clusters:
     """Cluster pictures that look the same; equal files included. Clusters are transitive.
 
-    Every picture is compared with every other: 20,000 take about a second on one core.
+    Every picture is compared with every other: 20,000 take about a second on one core. Pictures that were compared
+    before are not compared again.
     """
+    return _NEAR.get("".join(look.content for look in looks).encode(), lambda: _search(looks))
+
+
+def _search(looks: Sequence[Look]) -> Clusters:
     signs = np.frombuffer(b"".join(look.signs for look in looks), np.uint64).reshape(len(looks), 2)
     greys = np.frombuffer(b"".join(look.greys for look in looks), np.uint8).reshape(len(looks), -1)
     same_look = _equal([(look.signs, look.greys) for look in looks]).ids
