@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from safetensors import SafetensorError
 
@@ -29,6 +29,8 @@ from metier.regular_files import check_regular, read_regular
 from metier.tasks.answer_batches import AnswerBatch
 
 SETTINGS_FILE = "predictor.json"
+SCOPE_FILE = "scope.json"  # Where a rule says which questions are out of scope, see `predictors.scope`.
+SCOPE_LOADER = "metier.predictors.scope:load_scope"  # By its path: without a rule scipy need not be imported.
 MOST_SHOWN = 500  # Characters of what a library said.
 
 # Old kinds stay here for ever: a bundle outlives the release that wrote it.
@@ -58,10 +60,15 @@ KINDS = {
     "dictionary_translation.v1": "metier.predictors.text.dictionary_translation:DictionaryTranslationPredictor",
     "onnx_generation.v1": "metier.predictors.onnx.onnx_generation:OnnxGenerationPredictor",
     "torch_generation.v1": "metier.transformer.generation.torch_generation:TorchGenerationPredictor",
+    "transcription.v1": "metier.predictors.speech.transcription:TranscriptionPredictor",
     "average.v1": "metier.predictors.composite.average:AveragePredictor",
+    "stacked.v1": "metier.predictors.composite.stacked:StackedPredictor",
     "cascade.v1": "metier.predictors.composite.cascade:CascadePredictor",
     "label_average.v1": "metier.predictors.composite.average:AveragePredictor",
     "score_average.v1": "metier.predictors.composite.average:AveragePredictor",
+    "several.v1": "metier.predictors.composite.several:SeveralPredictor",
+    "cross_modal_search.v1": "metier.predictors.composite.cross_modal_search:CrossModalSearchPredictor",
+    "fixed_ranking.v1": "metier.predictors.fixed_ranking:FixedRankingPredictor",
     "retrieve_rerank.v1": "metier.predictors.composite.retrieve_rerank:RetrieveRerankPredictor",
 }
 
@@ -80,6 +87,13 @@ class Predictor(Protocol):
     def predict(self, items: Sequence[Any], /) -> AnswerBatch:
         """Answer texts, or what the task asks about instead; a long sequence is worked off in batches."""
         ...
+
+
+@runtime_checkable
+class HasParts(Protocol):
+    """What answers several tasks, each by a predictor that answers it alone."""
+
+    parts: Mapping[str, Predictor]
 
 
 def load_predictor(folder: Path, *, threads: int = 1) -> Predictor:

@@ -96,6 +96,14 @@ class CrfPredictor:
             scores[position] = self.weights[known].sum(axis=0)
         return scores, as_offsets(offsets)
 
+    def known_features(self, text: str) -> list[list[int]]:
+        """Give the numbers of the features of each token that have weights."""
+        get = self._index.get
+        return [
+            [number for name in names if (number := get(name)) is not None]
+            for names in self.features.of_text(text)[1]
+        ]
+
     def runs(self, scores: np.ndarray, *, outside_bias: float | None = None) -> list[Run]:
         """Give the spans that the scores of a text speak for, as positions of tokens."""
         scores = scores.copy()

@@ -15,9 +15,11 @@ from safetensors.numpy import load_file, save_file
 from metier.features.pair_features import PairFeatures
 from metier.features.relation_vectors import RelationVectors
 from metier.features.tfidf import TfidfVectors
+from metier.predictors.evidence import Evidence, scaled_logits
 from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import CUMULATIVE_GRADE, LABEL, LABEL_SET, RELATION, SCORE, Decodable, Decoder
+from metier.tasks.answers.label import LabelDecoder
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -118,6 +120,19 @@ class LinearPredictor:
     def predict(self, items: Sequence[Any]) -> AnswerBatch:
         """Answer items, one after the other: nothing but the answers grows with their number."""
         return self.decoder.answer(self.logits(self.features.read(items)), self.name)
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether one label is answered, of the rows of TF-IDF."""
+        return isinstance(self.features, TfidfVectors) and isinstance(self.decoder, LabelDecoder)
+
+    def evidence(self, items: Sequence[Any]) -> tuple[AnswerBatch, Evidence]:
+        """Answer items, and give the logits and the rows of TF-IDF that the answers were made of."""
+        read = self.features.read(items)
+        rows = self.features.rows(read) if isinstance(self.features, TfidfVectors) else None
+        logits = self.logits(read)
+        answers: Any = self.decoder.answer(logits, self.name)
+        return answers, Evidence(answers.probabilities, scaled_logits(self.decoder, logits), rows)
 
     def save(self, folder: Path) -> None:
         """Write the predictor's files to a folder."""

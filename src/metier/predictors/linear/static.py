@@ -16,8 +16,9 @@ from tokenizers import Tokenizer
 from metier.errors import BundleError
 from metier.evaluation.softmax import softmax
 from metier.features.tokenization import read_tokenizer, token_ids
+from metier.predictors.evidence import Evidence
 from metier.predictors.loading import read_settings, write_settings
-from metier.tasks.answer_batches import Answers
+from metier.tasks.answer_batches import AnswerBatch, Answers
 
 KIND = "static.v1"
 EMBEDDINGS_FILE = "embeddings.safetensors"
@@ -133,7 +134,22 @@ class StaticPredictor:
         for start in range(0, len(texts), ROWS_AT_ONCE):
             some = list(texts[start : start + ROWS_AT_ONCE])
             logits[start : start + len(some)] = self.vectors.embed(some) @ self.weight.T + self.bias
-        return Answers(softmax(logits / self.temperature), self.labels, (self.name,) * len(texts))
+        return self._answers(logits)
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether there are logits and vectors: always."""
+        return True
+
+    def evidence(self, texts: Sequence[str]) -> tuple[AnswerBatch, Evidence]:
+        """Answer texts, and give the logits and vectors that the answers were made of."""
+        vectors = self.vectors.embed(texts)
+        logits = (vectors @ self.weight.T + self.bias).astype(np.float64)
+        answers = self._answers(logits)
+        return answers, Evidence(answers.probabilities, logits / self.temperature, vectors)
+
+    def _answers(self, logits: np.ndarray) -> Answers:
+        return Answers(softmax(logits / self.temperature), self.labels, (self.name,) * len(logits))
 
 
 def _read(path: Path, *names: str) -> dict[str, np.ndarray]:

@@ -18,9 +18,23 @@ from metier.tasks.answers import (
     WRITTEN_TEXT,
     Decoder,
 )
-from metier.tasks.inputs import CONVERSATION, IMAGE, MARKED_TEXT, PAIR, QUESTION, TEXT, TEXT_OR_PAIR, InputKind
+from metier.tasks.inputs import (
+    CONVERSATION,
+    IMAGE,
+    MARKED_TEXT,
+    PAIR,
+    PAIR_IMAGE,
+    QUESTION,
+    TEXT,
+    TEXT_IMAGE,
+    TEXT_OR_PAIR,
+    InputKind,
+)
 
 LOGITS = "metier.predictors.onnx.graph_logits"
+JOINT = "metier.predictors.onnx.joint_logits:JointLogits.of"
+JOINT_PAIR = "metier.predictors.onnx.joint_logits:JointPairLogits.of"
+IMAGE_LOGITS = "metier.predictors.onnx.image_logits:ImageLogits.of"
 
 
 class Decoded(Protocol):
@@ -58,6 +72,10 @@ def _kind(input: InputKind, logits: str, answer: Decoded, asked: str, fed: str, 
     return GraphKind(input, f"{LOGITS}:{logits}", answer, asked, fed, ends_in)
 
 
+def _of_images(answer: Decoded, ends_in: str) -> GraphKind:
+    return GraphKind(IMAGE, IMAGE_LOGITS, answer, "images", "", ends_in)
+
+
 GRAPH_KINDS = {
     "onnx_encoder.v1": _kind(TEXT, "VectorLogits.whole", LABEL, "texts", "whole", "label"),
     "onnx_pair_encoder.v1": _kind(PAIR, "VectorLogits.whole", LABEL, "pairs", "whole", "label"),
@@ -68,8 +86,13 @@ GRAPH_KINDS = {
     "onnx_scorer.v1": _kind(TEXT_OR_PAIR, "by_reading", SCORE, "texts", "", "logits"),
     "onnx_tagger.v1": _kind(TEXT, "TokenLogits", SPANS, "texts", "tokens", "tags"),
     "onnx_reader.v1": _kind(QUESTION, "PassageLogits.of", PASSAGE_ANSWER, "questions", "tokens", "span"),
-    "onnx_image.v1": GraphKind(
-        IMAGE, "metier.predictors.onnx.image_logits:ImageLogits.of", LABEL, "images", "", "label"
-    ),
+    "onnx_joint.v1": GraphKind(TEXT_IMAGE, JOINT, LABEL, "texts with images", "", "label"),
+    "onnx_joint_labels.v1": GraphKind(TEXT_IMAGE, JOINT, LABEL_SET, "texts with images", "", "logits"),
+    "onnx_joint_scorer.v1": GraphKind(TEXT_IMAGE, JOINT, SCORE, "texts with images", "", "logits"),
+    "onnx_joint_pair.v1": GraphKind(PAIR_IMAGE, JOINT_PAIR, LABEL, "pairs with images", "", "label"),
+    "onnx_image.v1": _of_images(LABEL, "label"),
+    "onnx_image_labels.v1": _of_images(LABEL_SET, "logits"),
+    "onnx_image_grader.v1": _of_images(GRADE, "logits"),
+    "onnx_image_scorer.v1": _of_images(SCORE, "logits"),
     "onnx_sentences.v1": _kind(CONVERSATION, "Summaries", WRITTEN_TEXT, "texts", "vectors", "rating"),
 }

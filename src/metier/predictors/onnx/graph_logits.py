@@ -120,7 +120,11 @@ class VectorLogits:
         """Give logits, an ndarray of float64 of shape (n_items, n_logits)."""
         if len(items) == 0:
             return np.empty((0, self._head.n_logits))
-        return self._head(self.vectors(items)).astype(np.float64)
+        return self.of_vectors(self.vectors(items))
+
+    def of_vectors(self, vectors: np.ndarray) -> np.ndarray:
+        """Give logits of vectors that were computed already, of float64."""
+        return self._head(vectors).astype(np.float64)
 
 
 class PairLogits:

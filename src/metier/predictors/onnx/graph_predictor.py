@@ -12,10 +12,13 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import BundleError
+from metier.predictors.evidence import Evidence, scaled_logits
 from metier.predictors.onnx.graph_kinds import GRAPH_KINDS
+from metier.predictors.onnx.graph_logits import VectorLogits
 from metier.predictors.onnx.graph_session import GraphParts
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import Decoder
+from metier.tasks.answers.label import LabelDecoder
 from metier.tasks.inputs import InputKind
 
 
@@ -75,6 +78,18 @@ class GraphPredictor:
         """Answer items; a long sequence is worked off in batches of like length."""
         read = self.input.read(items) if len(items) else []
         return self.decoder.answer(self.logits(read), self.name)
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether one label is answered, by a linear head on one vector a question."""
+        return isinstance(self.logits, VectorLogits) and isinstance(self.decoder, LabelDecoder)
+
+    def evidence(self, items: Sequence[Any]) -> tuple[AnswerBatch, Evidence]:
+        """Answer items, and give the logits and vectors that the answers were made of; at least one item."""
+        vectors = self.logits.vectors(self.input.read(items))
+        logits = self.logits.of_vectors(vectors)
+        answers: Any = self.decoder.answer(logits, self.name)
+        return answers, Evidence(answers.probabilities, scaled_logits(self.decoder, logits), vectors)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """Give the vector of each text where the graph gives one, of shape (n_texts, size); at least one text."""

@@ -5,7 +5,7 @@ One row takes a path of its own without sorting or padding: a service mostly get
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ import onnxruntime
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from metier.errors import UnsafeFileError
 from metier.features.tokenization import batches_by_length, pad, read_tokenizer
 from metier.predictors.loading import read_settings
 from metier.predictors.onnx.external_data import check_no_external_data
@@ -54,6 +55,11 @@ class OnnxGraph:
         # In INT8 rows run beside one another, each on one thread.
         session = open_session(path, threads=1 if is_quantized else threads)
         return cls(session, pad_id=settings.get("pad_id", 0), is_quantized=is_quantized, threads=threads)
+
+    @property
+    def width(self) -> int:
+        """Numbers that the graph gives a row."""
+        return int(self._session.get_outputs()[0].shape[-1])
 
     def fed(self, **arrays: np.ndarray) -> np.ndarray:
         """Give what the graph makes of its inputs by their names, where these are no tokens."""
@@ -129,12 +135,15 @@ class GraphParts:
         What is applied to the numbers that the graph gives; empty where it gives logits itself.
     settings : mapping
         `predictor.json`.
+    further : mapping of str to OnnxGraph
+        Other graphs of the folder, by the names that `graphs` of the settings gives them.
     """
 
     graph: OnnxGraph
     tokenizer: Tokenizer
     head: Mapping[str, np.ndarray]
     settings: Mapping[str, Any]
+    further: Mapping[str, OnnxGraph] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -145,7 +154,26 @@ class GraphParts:
             tokenizer = read_tokenizer(folder / TOKENIZER_FILE, max_length=longest_row(settings))
         path = folder / HEAD_FILE
         head = load_file(path) if path.exists() else {}
-        return cls(OnnxGraph.open(folder / MODEL_FILE, settings, threads=threads), tokenizer, head, settings)
+        graph = OnnxGraph.open(folder / MODEL_FILE, settings, threads=threads)
+        return cls(graph, tokenizer, head, settings, further_graphs(folder, settings, threads=threads))
+
+
+def further_graphs(folder: Path, settings: Mapping[str, Any], *, threads: int) -> dict[str, OnnxGraph]:
+    """Open the graphs that a folder holds besides `model.onnx`; they take no tokens and are of fp32.
+
+    Raises
+    ------
+    UnsafeFileError
+        If one is said to lie outside the folder.
+    """
+    found = {}
+    for name, file in settings.get("graphs", {}).items():
+        if Path(file).name != file:
+            raise UnsafeFileError(
+                f"{folder} names a graph outside its folder: {file!r}. Take the bundle from its source again."
+            )
+        found[name] = OnnxGraph.open(folder / file, {"precision": "fp32"}, threads=threads)
+    return found
 
 
 def reads_tokens(settings: Mapping[str, Any]) -> bool:

@@ -79,6 +79,25 @@ class OnnxGenerationPredictor:
         written_ids = (list(self._loop.tokens(prompt, self._decoding)) for prompt in prompts)
         return self._prompts.join([self._codec.decode(ids).strip() for ids in written_ids])
 
+    @property
+    def context_tokens(self) -> int:
+        """Most tokens of a prompt."""
+        return self._prompts.settings.room
+
+    def count_tokens(self, text: str) -> int:
+        """Give how many tokens a text has."""
+        return len(self._codec.encode(text))
+
+    def answer_loss(self, item: Any, answer: str) -> float:
+        """Give the mean negative log-likelihood of the tokens of an answer to an item that somebody else wrote.
+
+        Of a longer answer as many tokens count as the model would write.
+        """
+        [plain] = CONVERSATION.read([item])
+        written_ids = self._codec.encode_target(answer)[: self._decoding.max_new_tokens]
+        # The marks of a template with many turns can be a few tokens more than was reckoned.
+        return self.loss(self._prompts.build(plain)[0][-self.context_tokens :], written_ids)
+
     def loss(self, prompt: Sequence[int], answer: Sequence[int]) -> float:
         """Give the mean negative log-likelihood of the tokens of an answer that somebody else wrote."""
         return self._loop.loss(prompt, answer)
