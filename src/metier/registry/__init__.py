@@ -1,0 +1,1 @@
+"""Bundles by name and version, and roll-outs that are decided by evidence."""
