@@ -38,6 +38,7 @@ def worst(page: Page) -> dict[str, Any] | None:
                 "row": row["row"],
                 "figure": scale.whole(row["figure"], 0 if scale.is_fraction else 2),
                 "answered_by": row["answered_by"],
+                "picture": row.get("picture"),
                 **_drawn(page, row, detail),
             }
             for row in rows

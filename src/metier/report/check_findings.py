@@ -46,15 +46,16 @@ def _remedy(page: Page, remedy: str) -> str:
     return page.say.command(remedy) if remedy.startswith("metier ") else page.say.told(remedy)
 
 
-def _example(page: Page, example: Any) -> dict[str, str]:
+def _example(page: Page, example: Any) -> dict[str, Any]:
     """Give the text of an example row, and beside it the number of the row and what else explains it."""
     if not isinstance(example, Mapping):
-        return {"text": str(example), "aside": ""}
+        return {"text": str(example), "aside": "", "picture": None}
     say = page.say
     rest = [
         f"{say(key)} {say.translated(value) if key == 'found' else written.plain(value)}"
         for key, value in example.items()
-        if key not in ("text", "like")
+        if key not in ("text", "like", "picture")
     ]
     like = [say("like “{text}”", text=example["like"])] if example.get("like") else []
-    return {"text": written.plain(example.get("text")), "aside": say(", ").join(rest + like)}
+    aside = say(", ").join(rest + like)
+    return {"text": written.plain(example.get("text")), "aside": aside, "picture": example.get("picture")}

@@ -46,12 +46,17 @@ def render_report(report: Mapping[str, Any], *, language: str = "en") -> str:
     if language not in LANGUAGES:
         raise ValueError(f"A report has no language {language!r}; give one of {', '.join(LANGUAGES)}.")
     say = Words(language)
-    script = _environment().get_template("report.js").render()
+    script = environment().get_template("report.js").render()
     page = (
-        _environment()
+        environment()
         .get_template("report.html.jinja")
         .render(view=view_of(report, say), say=say, script=Markup(script), script_hash=_hash_of(script))  # noqa: S704
     )
+    return safe_page(page)
+
+
+def safe_page(page: str) -> str:
+    """Give a page without what no UTF-8 file of HTML may hold."""
     # Half a surrogate pair can stand in a text that was read from JSON, but in no UTF-8 file.
     return page.translate(CONTROLS).encode("utf-8", "replace").decode("utf-8")
 
@@ -97,7 +102,8 @@ def breakable(text: Any) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Give what fills the templates of pages; every text in them is escaped."""
     environment = Environment(
         loader=PackageLoader("metier.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

@@ -5,6 +5,7 @@ from typing import Any
 from metier.report import numbers as written
 from metier.report.headline import conclusion, why_not
 from metier.report.section import Page, answers_of
+from metier.report.worries import worries_of
 
 
 def head_of(page: Page) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def head_of(page: Page) -> dict[str, Any]:
         "version": report["versions"].get("metier", ""),
         "numbers": [_quality(page), _latency(page), _cost(page), _size(page)],
         "reasons": why_not(page),
+        "worries": worries_of(page),
         "caution": None if page.split == "test" else _no_test(page),
     }
 

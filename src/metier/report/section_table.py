@@ -6,8 +6,10 @@ from metier.report.cascade import cascade_section
 from metier.report.check_findings import check_section
 from metier.report.comparisons import comparisons_section, quality_against_cost
 from metier.report.coverage import coverage_section
+from metier.report.evidence import evidence_section
 from metier.report.label_distribution import distribution_section
 from metier.report.leaderboard import leaderboard
+from metier.report.modalities import modalities_section
 from metier.report.provenance import made_section
 from metier.report.section import Section
 from metier.report.slices import slices_section
@@ -17,6 +19,7 @@ SECTIONS = (
     Section("leaderboard", "Leaderboard", leaderboard, "leaderboard"),
     Section("cost", "Quality against cost", quality_against_cost, "cost"),
     Section("comparisons", "Comparisons", comparisons_section, "comparisons"),
+    Section("modalities", "Text and image", modalities_section),
     Section("cascade", "Cascade", cascade_section, "cascade"),
     Section("curves", "More labels", curve_section, "curves"),
     Section("seeds", "Seeds", seeds_section, "seeds"),
@@ -24,6 +27,7 @@ SECTIONS = (
     Section("reliability", "Reliability", reliable, "reliability"),
     Section("coverage", "Answering only when confident", coverage_section),
     Section("mistakes", "Mistakes", mistaken, "mistakes"),
+    Section("evidence", "What answers rest on", evidence_section, "evidence"),
     Section("labels", "Labels", labelled, "labels"),
     Section("worst", "Worst answers", worst, "worst"),
     Section("types", "Types", by_type, "types"),

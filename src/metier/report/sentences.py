@@ -4,8 +4,8 @@ They are English wherever they are written. Here their templates are recognised 
 the sentences of a few rooms, each a table from an English template to a Chinese one. `{name}` is any text, and in
 Chinese says how to treat it: `{name}` is translated if it is a sentence of ours itself, `{name:list}` has its commas
 changed as well, `{name:lines}` is a list of one fault a line, `{name:word}` is one of the `words`; `{figure}` is a
-number alone. A message of several sentences is put together from the templates that explain most of it. What is of a
-library, of the operating system or of the user's rows stays as it is.
+number alone; `(s|)` stands after a word for one or for many. A message of several sentences is put together from the
+templates that explain most of it. What is of a library, of the operating system or of the user's rows stays as it is.
 """
 
 import re
@@ -18,6 +18,7 @@ import yaml
 
 FOLDER = "zh"
 LONGEST = 20_000  # Characters of a message that is looked up; longer ones quote what is not ours.
+EITHER = "(s|)"  # After a word that may stand for one or for many.
 MOST_TOGETHER = 8  # Sentences of one template.
 _SLOT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 _SENTENCE_END = re.compile(r"(?<=[.?!…]) (?=\S)")
@@ -120,8 +121,16 @@ def _best(sentences: list[str]) -> list[tuple[int, str]]:
         for start in range(max(0, end - MOST_TOGETHER), end):
             if found := _look_up(" ".join(sentences[start:end])):
                 ways.append([*best[start], found])
-        best.append(max(ways, key=lambda way: sum(fixed for fixed, _ in way)))
+        best.append(max(ways, key=_explained))
     return best[-1]
+
+
+def _explained(way: list[tuple[int, str]]) -> tuple[int, int, int]:
+    """Give how much fixed text a way to cut a message has, then how few sentences it leaves, then how few pieces it is.
+
+    What stands in a slot, which may be some sentences, is said again by itself.
+    """
+    return sum(fixed for fixed, _ in way), -sum(not fixed for fixed, _ in way), -len(way)
 
 
 def _look_up(text: str) -> tuple[int, str] | None:
@@ -190,8 +199,14 @@ def _template(english: str, own: str) -> _Template:
     parts = [_unescaped(part) for part in _SLOT.sub("\0", english).split("\0")]
     names = _SLOT.findall(english)
     slots = [_slot(name, after=part[-1:]) for name, part in zip(names, parts, strict=False)]
-    whole = "".join(re.escape(part) + slot for part, slot in zip(parts, [*slots, ""], strict=True))
-    return _Template(re.compile(whole, re.S), tuple(filter(None, parts)), own)
+    whole = "".join(_plain(part) + slot for part, slot in zip(parts, [*slots, ""], strict=True))
+    fixed = (piece for part in parts for piece in part.split(EITHER))
+    return _Template(re.compile(whole, re.S), tuple(filter(None, fixed)), own)
+
+
+def _plain(part: str) -> str:
+    """Give the pattern of what stands between slots, words of one and of many."""
+    return "(?:s|)".join(re.escape(piece) for piece in part.split(EITHER))
 
 
 def _unescaped(text: str) -> str:

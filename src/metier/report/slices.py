@@ -26,7 +26,9 @@ def slices_section(page: Page) -> dict[str, Any] | None:
                 n=len(slices),
                 level=written.percent(facts["level"], 2),
             )
-        ],
+        ]
+        if len(slices) > 1
+        else [],
         "tables": [
             {
                 "title": say("The weakest parts of the rows"),
