@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import BundleError, CallError, StorageError
-from metier.file_locks import held
+from metier.file_locks import held, remove_left
 from metier.printable import printable
 from metier.regular_files import check_folder
 from metier.runs import stored_answers
@@ -26,6 +26,7 @@ from metier.storage import LEFT_OVER, PARTIAL, old_of, put_back, replace_folder,
 
 SETTINGS_FILE = "settings.yaml"  # Every setting of the run, defaults filled in.
 # What a report has to hold to be read as one.
+SEVERAL_FILE = "several.json"  # The report of a run of several tasks, whose folders are runs.
 REPORT_PARTS = frozenset({"task", "primary_metric", "metrics", "recommended", "candidates", "data", "settings"})
 PARTS = ("candidates", "answers")  # The folders that every run has.
 LOCK_FILE = ".lock"  # Held by the process that works on the run.
@@ -141,11 +142,19 @@ class RunFolder:
         if not path.exists() or (path.is_dir() and _is_unbegun(path)):
             return False
         is_run = is_run_folder(path)
+        if (path / LOCK_FILE).exists():
+            with contextlib.suppress(OSError), held(path / LOCK_FILE, what=path):
+                pass  # Nobody works on it.
         if not (overwrite and is_run):
             remedy = "Add --overwrite, or name" if is_run else "It is not a run, so it stays; name"
             raise CallError(f"{path} exists already. {remedy} another folder with --run.")
         with cls(path).held():
             return True
+
+    def check_unbegun(self) -> None:
+        """Raise `CallError` where another process began a run here since it was seen to be free; the run is held."""
+        if self.settings_path.exists():
+            raise CallError(f"{self.path} exists already. Name another folder with --run.")
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -180,6 +189,10 @@ class RunFolder:
             with storage_errors(self.path / LOCK_FILE, remedy=REMEDY):
                 lock.enter_context(held(self.path / LOCK_FILE, what=self.path))
             yield
+
+    def remove_left_lock(self) -> None:
+        """Remove the lock that a process left which was killed after it had finished the run."""
+        remove_left(self.path / LOCK_FILE)
 
     def recover(self) -> None:
         """Remove what a killed process left unfinished, and undo a refit that was not entered; the run is held."""
@@ -296,12 +309,23 @@ class RunFolder:
         if not path.with_name(f"{path.name}.jsonl").exists():
             return None
         found = stored_answers.load(path)
-        groups = np.array([record["group"] for record in found.records]) if found.records else None
-        return found.predicted, groups
+        return found.predicted, _noted(found, "group")
 
-    def save_truth(self, targets: Sequence[Any], groups: np.ndarray | None, split: str) -> None:
+    def folds(self, split: str) -> np.ndarray | None:
+        """The fold of each row of a split, from 0; None in a run that did not keep it."""
+        return _noted(stored_answers.load(self.path / "answers" / f"{TRUTH}.{split}"), "fold")
+
+    def save_truth(
+        self,
+        targets: Sequence[Any],
+        groups: np.ndarray | None,
+        split: str,
+        *,
+        folds: np.ndarray | None = None,
+    ) -> None:
         """Keep what the rows of a split should be answered with, so that runs can be compared."""
-        records = [] if groups is None else [{"group": int(group)} for group in groups]
+        kept = {name: of for name, of in (("group", groups), ("fold", folds)) if of is not None}
+        records = [dict(zip(kept, map(int, row), strict=True)) for row in zip(*kept.values(), strict=True)]
         self.save_answers(TRUTH, split, StoredAnswers(list(targets), None, records))
 
     def save_answers(self, name: str, split: str, answers: StoredAnswers) -> None:
@@ -353,6 +377,12 @@ class RunFolder:
         for path in (*inside, *(one for one in folder.iterdir() if one.name not in last)):
             _remove(path)
         (folder / SETTINGS_FILE).unlink()
+
+
+def _noted(truth: StoredAnswers, what: str) -> np.ndarray | None:
+    """Give what is kept of each row beside its truth; None where it is not."""
+    has_it = bool(truth.records) and what in truth.records[0]
+    return np.array([record[what] for record in truth.records]) if has_it else None
 
 
 def _entry_file(name: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from metier.errors import BundleError, CallError, StorageError, UnsafeFileError, suggest
-from metier.runs.run_folder import RunFolder, is_run_folder
+from metier.runs.run_folder import SEVERAL_FILE, RunFolder, is_run_folder
 
 RUNS = Path("runs")  # Where runs lie that were given no folder.
 
@@ -67,7 +67,14 @@ def find_runs(folder: Path) -> list[RunFacts]:
     if not folder.is_dir():
         raise CallError(f"There is no folder {folder}. Give the folder that holds your runs.")
     paths = [folder] if is_run_folder(folder) else [one for one in folder.iterdir() if is_run_folder(one)]
+    paths = [run for path in paths for run in _runs_of_tasks(path) or [path]]
     return sorted(map(_listed, paths), key=lambda run: run.changed, reverse=True)
+
+
+def _runs_of_tasks(path: Path) -> list[Path]:
+    """Give the runs of the tasks that a run of several tasks holds; none for any other run."""
+    has_several = (path / SEVERAL_FILE).is_file()
+    return [one for one in path.iterdir() if is_run_folder(one)] if has_several else []
 
 
 def _listed(path: Path) -> RunFacts:
