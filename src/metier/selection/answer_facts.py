@@ -13,6 +13,7 @@ from metier.evaluation import (
     per_label,
     reliability,
 )
+from metier.image.picture import Picture
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.scores import Scores
 
@@ -69,8 +70,22 @@ def detail_of(name: str, scores: Scores, items: Sequence[Any], tested: Any) -> d
 def words_of(item: Any) -> str:
     """An item of any task on one line, its parts named."""
     if isinstance(item, Mapping):
-        return " · ".join(f"{key}: {value}" for key, value in item.items() if isinstance(value, str))
+        parts = {key: plain_part(value) for key, value in item.items()}
+        return " · ".join(f"{key}: {value}" for key, value in parts.items() if isinstance(value, str))
     return str(item)
+
+
+def plain_part(value: Any) -> Any:
+    """Give a part of a question as JSON holds it: images by what they are called."""
+    if isinstance(value, Picture):
+        return ", ".join(one.called for one in value.each)
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return value
+
+
+def _plain_item(item: Any) -> Any:
+    return {key: plain_part(value) for key, value in item.items()} if isinstance(item, Mapping) else item
 
 
 def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, Any]]:
@@ -87,7 +102,7 @@ def _worst(scores: Scores, items: Sequence[Any], tested: Any) -> list[dict[str, 
     return [
         {
             "row": row + 1,
-            "item": items[row],
+            "item": _plain_item(items[row]),
             "target": scores.targets[row],
             "target_text": scores.task.shown(scores.targets[row]),
             "predicted": answers.predicted[row],
@@ -118,7 +133,8 @@ def confidence_of(scores: Scores, answers: StoredAnswers) -> np.ndarray | None:
     """Give how confident each answer is, 0 to 1, of shape (n_rows,); None where answers have no probability."""
     if answers.probabilities is not None and is_one_label(scores, answers):
         return np.asarray(answers.probabilities.max(axis=1), dtype=np.float64)
-    if answers.records and "probability" in scores.task.answer.record:
+    # A model from elsewhere may answer without saying how sure it is.
+    if answers.records and "probability" in answers.records[0]:
         return np.array([record["probability"] for record in answers.records], dtype=np.float64)
     return None
 

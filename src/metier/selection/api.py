@@ -2,16 +2,18 @@
 
 import numbers
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from metier.arguments import path_of, texts_of, wrong_type
+from metier.data import Rows
 from metier.errors import CallError, InterruptedRunError, StorageError
 from metier.notebook import shown_in_notebook
 from metier.progress import Listener
-from metier.runs.run_folder import SETTINGS_FILE, RunFolder
+from metier.runs.run_folder import SETTINGS_FILE, SEVERAL_FILE, RunFolder
+from metier.selection.asked_tasks import read_tasks
 from metier.selection.budget import parse_duration
 from metier.selection.conduct import Begun, begin, finish
 from metier.selection.finished_run import Run
@@ -23,9 +25,12 @@ from metier.selection.settings import (
     load_settings,
     settings_text,
     suggest_setting,
+    with_files_named_here,
 )
+from metier.selection.several_tasks import SeveralRun, train_several
 from metier.selection.studies.learning_curve import LearningCurve
-from metier.storage import named_here, storage_fault
+from metier.storage import storage_fault
+from metier.tasks.asked_task import AskedTask, names_several
 
 __all__ = ["LearningCurve", "Run", "learning_curve", "train"]
 
@@ -51,7 +56,7 @@ def train(
     resume: str | Path | None = None,
     listener: Listener | None = None,
     **others: Any,
-) -> Run:
+) -> Run | SeveralRun:
     """Train candidates on rows and recommend which to ship.
 
     Parameters
@@ -65,7 +70,9 @@ def train(
     candidates : sequence of str, optional
         Names from the catalogue. Default: those of the task.
     task : str, optional
-        What is to be predicted; by default inferred from the columns.
+        What is to be predicted; by default inferred from the columns. Several, as `classification,ner`, are trained
+        alone and together on one encoder; where two have targets of one kind, name the column of each:
+        `classification:intent,ordinal:urgency`.
     text, label : str, optional
         Names of columns; by default inferred.
     order : sequence of str, optional
@@ -115,30 +122,88 @@ def train(
     if listener is not None and not callable(listener):
         raise wrong_type("listener", listener, expected="what can be called with the progress, or None")
     with shown_in_notebook(listener) as shown:
+        if resume is not None and names_several(
+            load_settings(RunFolder.open(path_of(resume, "resume")).settings_path).task
+        ):
+            return _resume_several(RunFolder.open(path_of(resume, "resume")), (source, test, validation), shown)
         if resume is not None:
             folder = RunFolder.open(path_of(resume, "resume"))
             with nullcontext() if folder.is_finished else folder.held():
                 return _resume(folder, (source, test, validation), chosen, shown)
         if place:
             RunFolder.is_taken(place, overwrite=overwrite)  # Before the rows are read, which takes a while.
+        if names_several(chosen.task):
+            tasks = read_tasks(Sources.choose(source, test, validation, chosen), chosen)
+            folder = RunFolder.create(place, name="several", overwrite=overwrite)
+            with _begun_in(folder, chosen):
+                return _several(folder, tasks, chosen, shown)
         begun = begin(Sources.choose(source, test, validation, chosen), chosen, shown)
         folder = RunFolder.create(place, name=begun.name, overwrite=overwrite)
-        with folder.held():
-            folder.recover()
-            folder.write_text(SETTINGS_FILE, settings_text(chosen, {}))
+        with _begun_in(folder, chosen):
             return _carried_out(folder, begun)
 
 
-def _carried_out(folder: RunFolder, begun: Begun) -> Run:
+@contextmanager
+def _begun_in(folder: RunFolder, settings: TrainSettings) -> Iterator[None]:
+    """Hold the folder of a new run, and keep its settings there; raises what `RunFolder.check_unbegun` does."""
+    with folder.held():
+        folder.check_unbegun()
+        folder.recover()
+        folder.write_text(SETTINGS_FILE, settings_text(settings, {}))
+        yield
+
+
+def _resume_several(folder: RunFolder, rows: tuple[Any, Any, Any], listener: Listener) -> SeveralRun:
+    """Go on with a run of several tasks; a finished one comes back untouched."""
+    finished = folder.read_json(SEVERAL_FILE)
+    if finished is not None:
+        return SeveralRun(folder.path, finished)
+    settings = with_files_named_here(load_settings(folder.settings_path))
+    with folder.held():
+        tasks = read_tasks(Sources.choose(*rows, settings), settings)
+        folder.recover()
+        return _several(folder, tasks, settings, listener)
+
+
+def _several(
+    folder: RunFolder, tasks: Sequence[tuple[AskedTask, Rows]], settings: TrainSettings, listener: Listener
+) -> SeveralRun:
+    """Carry out what is not done yet of a run of several tasks, whose folder is held."""
+
+    def run_one(own: Any, own_settings: TrainSettings, place: Path) -> Run:
+        if place.exists():
+            return train(own, resume=place, listener=listener)  # type: ignore[return-value]
+        return train(own, settings=own_settings, run=place, listener=listener)  # type: ignore[return-value]
+
+    with _going_on_with(folder):
+        return train_several(tasks, settings, folder, run_one, listener)
+
+
+@contextmanager
+def _going_on_with(folder: RunFolder) -> Iterator[None]:
+    """Tell whoever stopped a run, or whose disk refused, how to go on with the whole of it.
+
+    Raises
+    ------
+    InterruptedRunError, StorageError
+        In place of what was raised, by a run of one of several tasks too.
+    """
     try:
-        return finish(folder, begun)
-    except KeyboardInterrupt:
+        yield
+    except (KeyboardInterrupt, InterruptedRunError):
         raise InterruptedRunError(f"Stopped. {_go_on(folder)}") from None
     except Exception as error:
-        fault = storage_fault(error, folder=folder.path)
+        # What one of several tasks says names the folder of its own run.
+        first = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
+        fault = storage_fault(first, folder=folder.path)
         if fault is None:
             raise
-        raise StorageError(f"{fault} {_go_on(folder)}") from error
+        raise StorageError(f"{fault} {_go_on(folder)}") from first
+
+
+def _carried_out(folder: RunFolder, begun: Begun) -> Run:
+    with _going_on_with(folder):
+        return finish(folder, begun)
 
 
 def _go_on(folder: RunFolder) -> str:
@@ -153,25 +218,18 @@ def _resume(folder: RunFolder, rows: tuple[Any, Any, Any], given: TrainSettings,
     CallError
         If something is given that the run would not heed.
     """
-    stored = load_settings(folder.settings_path)
+    stored = with_files_named_here(load_settings(folder.settings_path))
     _check_heeded(folder, stored, given)
     if folder.is_finished:
+        folder.remove_left_lock()
         return Run.open(folder.path)
     if given.data.test is not None:  # Nothing was chosen by the test rows: they may be fixed, or have moved.
         stored = stored.model_copy(update={"data": stored.data.model_copy(update={"test": given.data.test})})
     if "report_language" in given.model_fields_set:
         stored = stored.model_copy(update={"report_language": given.report_language})
-    stored = _named_here(stored)
     begun = begin(Sources.choose(*rows, stored), stored, listener, is_new=False)
     folder.recover()
     return _carried_out(folder, begun)
-
-
-def _named_here(stored: TrainSettings) -> TrainSettings:
-    """Give settings whose files are found in this locale, too."""
-    files = stored.data.model_dump(include={"train", "test", "validation", "unlabelled"})
-    named = {part: named_here(file) for part, file in files.items() if file is not None}
-    return stored.model_copy(update={"data": stored.data.model_copy(update=named)})
 
 
 def _check_heeded(folder: RunFolder, stored: TrainSettings, given: TrainSettings) -> None:

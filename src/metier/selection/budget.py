@@ -31,8 +31,14 @@ def count_from_process_start() -> None:
 
 
 def seconds_since_process_start() -> float:
-    """Give the seconds that a run has taken before it began; 0 where the process is not its own."""
-    return max(0.0, time.time() - psutil.Process().create_time()) if _is_own_process.get() else 0.0
+    """Give the seconds that a run has taken before it began; 0 where the process is not its own.
+
+    They are given once: the time of a further run in the process begins where that of the run before it ended.
+    """
+    if not _is_own_process.get():
+        return 0.0
+    _is_own_process.set(False)
+    return max(0.0, time.time() - psutil.Process().create_time())
 
 
 def parse_duration(text: str) -> float:

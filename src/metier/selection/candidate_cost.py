@@ -40,6 +40,9 @@ class CandidateCost:
         Once over all training rows, besides the epochs.
     seconds_measuring : float
         For measuring what its answers cost; an ensemble of which it is a member takes as long again.
+    share_learned : float
+        Share of the rows that it learns from where it is given all of them, above 0 and at most 1: one that holds its
+        rows in memory takes a sample of very many, and a smaller part is cheaper only where it is smaller than that.
     seconds_int8 : float
         For making and checking INT8, where time is not short: what is not trained whole is exported without.
     """
@@ -50,6 +53,7 @@ class CandidateCost:
     seconds_over_rows: float = 0.0
     seconds_int8: float = 0.0
     seconds_measuring: float = 0.0
+    share_learned: float = 1.0
 
     def scaled(self, factor: float) -> "CandidateCost":
         """Give the cost where everything takes so many times as long."""
@@ -60,7 +64,12 @@ class CandidateCost:
             self.seconds_over_rows * factor,
             self.seconds_int8 * factor,
             self.seconds_measuring * factor,
+            self.share_learned,
         )
+
+    def beside(self, seconds: float) -> "CandidateCost":
+        """Give the cost with so many seconds more, however many rows it is trained on."""
+        return replace(self, seconds=self.seconds + seconds)
 
     def of_upper(self, share: float) -> "CandidateCost":
         """Give the cost of training this share of the layers alone."""
@@ -78,11 +87,13 @@ class CandidateCost:
 
     def total(self, epochs: int = 0, fraction: float = 1.0) -> float:
         """Give the seconds of a fit on a part of the rows, with the margin of safety on what depends on the rows."""
-        return self.seconds + fraction * SAFETY * (self.seconds_over_rows + epochs * self.seconds_per_epoch)
+        of_rows = SAFETY * (self.seconds_over_rows + epochs * self.seconds_per_epoch)
+        return self.seconds + min(1.0, fraction / self.share_learned) * of_rows
 
     def fraction(self, seconds: float, epochs: int = 0) -> float:
         """Give the part of the rows that fits into some seconds: at most 1, and 0 where none does."""
         of_rows = self.total(epochs) - self.seconds
-        return (
-            min(1.0, max(0.0, seconds - self.seconds) / of_rows) if of_rows else float(seconds >= self.seconds)
-        )
+        if not of_rows:
+            return float(seconds >= self.seconds)
+        found = max(0.0, seconds - self.seconds) / of_rows
+        return 1.0 if found >= 1 else found * self.share_learned

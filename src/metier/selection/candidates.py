@@ -9,6 +9,7 @@ from typing import Any
 from metier import catalogue
 from metier.bases.known_bases import names_for, suits
 from metier.runs.run_folder import RunFolder
+from metier.selection.base_kinds import BASE_KINDS
 from metier.selection.decisions import RunDecisions
 from metier.selection.settings import TrainSettings, arguments_of
 from metier.tasks.method_contract import Method
@@ -78,6 +79,9 @@ class CandidateBuilder:
         stated = catalogue.capabilities(name)
         if stated.needs_base and stated.base_does == "reads":
             return {"base": self.decisions.base}
-        if stated.sees and self.settings.base == "auto":
-            return {"base": names_for("image")[0]}
-        return {"base": self.settings.base} if suits(self.settings.base, stated.base_does) else {}
+        does = stated.base_does
+        named, use = self.settings.base_that(does), {"sees": "image", "hears": "speech"}.get(does)
+        if use is not None and named == "auto":
+            return {"base": names_for(use)[0]}
+        is_for_it = BASE_KINDS.get(does) in self.settings.bases or suits(named, does)
+        return {"base": named} if is_for_it else {}

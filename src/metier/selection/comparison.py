@@ -30,7 +30,7 @@ from metier.selection.execution.answering import Answering
 from metier.selection.execution.fitting import Fitted, Fitter, Here, Job
 from metier.selection.execution.measuring import measure_cost
 from metier.selection.execution.out_of_fold import SPLIT, OutOfFold
-from metier.selection.execution.refitting import RefitCost
+from metier.selection.execution.refitting import Begun, RefitCost
 from metier.selection.plan import Plan
 from metier.selection.planned import Planned
 from metier.selection.planning import OUT_OF_MEMORY, PLAN_FILE
@@ -318,10 +318,13 @@ class Comparison:
         return self.clock.left_seconds - self.closing_seconds - ensembles
 
     def _left_beside(self, waiting: Sequence[Planned]) -> float:
-        """Seconds that candidates may still take where ensembles of those that wait will be measured, too."""
+        """Seconds that candidates may still take where those that wait will be scored, and ensembles of them measured."""
         n_ensembles = len(self.builder.decisions.ensembles)
         foreseen = max((one.cost.seconds_measuring for one in waiting), default=0.0)
-        return self.left_seconds - n_ensembles * max(0.0, foreseen - max(self.measuring.values(), default=0.0))
+        ensembles = n_ensembles * max(0.0, foreseen - max(self.measuring.values(), default=0.0))
+        scoring = sum(self.scoring.values()) / max(1, len(self.scoring))
+        n_scored = sum(one.runs for one in waiting) * (1 + self.n_test / max(1, len(self.validation)))
+        return self.left_seconds - ensembles - n_scored * scoring
 
     @property
     def closing_seconds(self) -> float:
@@ -411,26 +414,28 @@ class Comparison:
         )
 
     def _refit_or_keep(self, entry: Entry, method: Method) -> None:
-        cost, left = self.refit_cost(entry), self.refit_left_seconds
-        fraction = cost.fraction(left)
+        cost, left, name = self.refit_cost(entry), self.refit_left_seconds, f"{entry.name}-refit"
+        begun = Begun.of(self.run, name) if left > 0 else None
+        fraction = cost.fraction(left) if begun is None else begun.fraction
         if not fraction:
             needed, spare = cost.seconds(), max(left, 0.0)
             self.run.log(f"{entry.name}: no refit, it would take {needed:.0f} s of {spare:.0f} s left")
             self.not_refitted[entry.name] = {"needed_seconds": needed, "left_seconds": spare}
             return
-        outcome = self._guarded(entry.name, lambda: self._refit_one(entry, method, fraction))
+        this = begun or Begun(max(left - cost.fixed, 1.0) / 60, fraction).keep(self.run, name)
+        outcome = self._guarded(entry.name, lambda: self._refit_one(entry, method, this))
         if outcome.status == "failed":
             kept = f"{entry.name}: the refit failed, the model trained on train is kept: {outcome.why}"
             self.run.log(kept)
             self.not_refitted[entry.name] = {"why": outcome.why}
             self.listener(Progress(kept, 1, 1, unit=""))
 
-    def _refit_one(self, entry: Entry, method: Method, fraction: float) -> Entry:
+    def _refit_one(self, entry: Entry, method: Method, begun: Begun) -> Entry:
         again: Method = clone(method).set_params(**entry.params)
+        fraction = begun.fraction
         if self._has_free_clock(entry.name):
             # The clock of the first fit was that of fewer rows.
-            left = self.refit_left_seconds - self.refit_cost(entry).fixed
-            again.set_params(time_limit_minutes=max(left, 1.0) / 60)
+            again.set_params(time_limit_minutes=begun.minutes)
         if "checkpoint_folder" in again.get_params(deep=False):
             again.set_params(checkpoint_folder=self.run.checkpoint(f"{entry.name}-refit"))
         part = "" if fraction == 1 else f"{percent(fraction)} of "

@@ -17,8 +17,10 @@ from metier.selection.budget import Clock, seconds_since_process_start
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.comparison import Comparison
 from metier.selection.decisions import RunDecisions, decide
+from metier.selection.evidence import evidence_of
 from metier.selection.execution.fitting import check_together
 from metier.selection.execution.on_ray import check_cluster, fitter_for
+from metier.selection.execution.scoping import CHOSEN_FILE, Scoping, scope_sentence
 from metier.selection.execution.sealing import seal_candidates
 from metier.selection.finished_run import Run
 from metier.selection.plan import Plan
@@ -27,7 +29,9 @@ from metier.selection.reasons import reasons_of
 from metier.selection.recommendation import Answered, Evidence, Recommendation, recommend
 from metier.selection.report_facts import Tested, build_report
 from metier.selection.rows.augmenting import check_augmentation
+from metier.selection.rows.hearing import hear_all
 from metier.selection.rows.held_out import check_held_out
+from metier.selection.rows.outside import Outside, check_scope, set_aside
 from metier.selection.rows.preparation import Prepared, Sources, check_same_rows, prepare, read_all
 from metier.selection.settings import TrainSettings, settings_text
 from metier.selection.studies.study import Study, foreseen
@@ -50,6 +54,8 @@ class Begun:
     clock : Clock
         Runs since before the rows were read.
     listener : Listener
+    outside : Outside
+        Rows that no label fits.
     """
 
     name: str
@@ -58,6 +64,7 @@ class Begun:
     prepared: Prepared
     clock: Clock
     listener: Listener
+    outside: Outside
 
 
 def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_new: bool = True) -> Begun:
@@ -72,15 +79,21 @@ def begin(sources: Sources, settings: TrainSettings, listener: Listener, *, is_n
             check_trackers(settings.track)
             if settings.on is not None:
                 check_cluster(settings.on)
+    with clock.phase("hearing the recordings"):
+        rows = hear_all(rows, settings, clock, listener)
+    with clock.phase("reading and checking the rows"):
+        rows, outside, set_aside_notes = set_aside(rows, settings)
         decisions = decide(rows[0], settings)
+        check_scope(settings, decisions.task)
         check_augmentation(rows[0], settings)
         listener(Progress("reading and checking the rows", 0, None, unit=""))
         prepared = prepare(rows, settings, decisions)
+        prepared.notes.extend(set_aside_notes)
         decisions = decisions.learned_from(prepared.splits, settings)
         for note in check_held_out(prepared.splits, decisions.task):
             listener(Progress(note, 1, 1, unit=""))
             prepared.notes.append(note)
-    return Begun(Path(rows[0].origin).stem, settings, decisions, prepared, clock, listener)
+    return Begun(Path(rows[0].origin).stem, settings, decisions, prepared, clock, listener, outside)
 
 
 def finish(run: RunFolder, begun: Begun) -> Run:
@@ -120,27 +133,52 @@ def finish(run: RunFolder, begun: Begun) -> Run:
     with phase("recommending"):
         recommendation = _recommend(comparison)
     study = Study.begin(comparison, plan)
+    scoping = Scoping(comparison, begun.outside)
+    with phase("what is out of scope"):
+        scoping.choose(recommendation.name)
     if settings.refit:
         with phase("refit on train + validation"):
             _refit(comparison, plan, recommendation.name)
+    with phase("what is out of scope"):
+        scoping.renew()
     with phase("seeds and learning curve"):
         study.train(recommendation.name, closing=comparison.closing_seconds)
     comparison.fitter.close()
+    report = _judged(comparison, recommendation, begun, study)
+    notes = (*task_notes, *begun.prepared.notes, *splits.notes, *reasons, *unanswered, *gained)
+    report["data"]["notes"] += [*notes, *scoping.notes]
+    with phase("what is out of scope"):
+        _tell_scope(scoping, report, splits.test, comparison)
+    close_trackers(trackers, report)
+    return _close(comparison, report, recommendation)
+
+
+def _tell_scope(scoping: Scoping, report: dict[str, Any], test: Rows, comparison: Comparison) -> None:
+    """Put what the rules of the bundles do on the test rows into the report, and say it of the recommended one."""
+    chosen = report["recommended"]
+    facts = scoping.facts(test, recommended=chosen)
+    if facts is None:
+        return
+    report["out_of_scope"] = plain(facts)
+    if chosen in facts:
+        said = scope_sentence(chosen, facts[chosen])
+        report["data"]["notes"].append(said)
+        _announce(comparison, [said])
+
+
+def _judged(
+    comparison: Comparison, recommendation: Recommendation, begun: Begun, study: Study
+) -> dict[str, Any]:
+    """Let every candidate answer the test rows, and give the report."""
+    decisions, splits, phase = begun.decisions, begun.prepared.splits, begun.clock.phase
     with phase("measuring what was refitted"):
         comparison.measure_again(decisions.task.items(splits.test))
     with phase("predicting the test rows"):
         report = _report(comparison, recommendation, begun, splits.test)
-    report["data"]["notes"] += [
-        *task_notes,
-        *begun.prepared.notes,
-        *splits.notes,
-        *reasons,
-        *unanswered,
-        *gained,
-    ]
-    report |= plain(study.facts(splits.test))
-    close_trackers(trackers, report)
-    return _close(comparison, report, recommendation)
+    if splits.test.has_images:
+        with phase("explaining answers"):
+            report["evidence"] = _evidence(comparison, report, splits.test)
+    return report | dict(plain(study.facts(splits.test)))
 
 
 def _go_on(clock: Clock, run: RunFolder) -> None:
@@ -202,6 +240,22 @@ def _report(comparison: Comparison, recommendation: Recommendation, begun: Begun
     return facts
 
 
+def _evidence(comparison: Comparison, report: dict[str, Any], test: Rows) -> list[dict[str, Any]]:
+    task = comparison.task
+    facts: list[dict[str, Any]] = plain(
+        evidence_of(
+            comparison.run.candidate(report["recommended"]),
+            task,
+            task.items(test),
+            task.targets(test),
+            report["detail"],
+            budget_seconds=comparison.clock.budget_seconds,
+            threads=comparison.answering.threads,
+        )
+    )
+    return facts
+
+
 def _answer_test(comparison: Comparison, test: Rows) -> dict[str, Tested]:
     """Every candidate answers the test rows; called once, after every choice."""
     tested, items = {}, comparison.task.items(test)
@@ -226,6 +280,7 @@ def _close(comparison: Comparison, report: dict[str, Any], recommendation: Recom
     run.write_text("report.html", render_report(report, language=comparison.settings.report_language))
     shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
     run.write_json("report.json", report)  # Last: a run with this file is whole.
-    (run.path / CLOCK_FILE).unlink(missing_ok=True)
+    for name in (CLOCK_FILE, CHOSEN_FILE):
+        (run.path / name).unlink(missing_ok=True)
     run.log(f"{recommendation.sentence} ({time.strftime('%H:%M:%S')})")
     return Run(run.path, report, recommendation)

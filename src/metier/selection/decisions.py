@@ -6,11 +6,13 @@ A fault in any of them is found here, before a folder is made and before a secon
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from metier import catalogue
 from metier.audit.columns import ID_DISTINCT_FRACTION, id_labels
 from metier.bases.adaptation import check_fits
+from metier.bases.known_base import known_base
 from metier.bases.known_bases import is_for_reading, names_for, resolve_base, suits, unread_note
 from metier.bases.precision import training_precision
 from metier.data import Rows, Splits, drop_unlabelled, read
@@ -22,8 +24,10 @@ from metier.errors import (
     UnknownNameError,
     suggest,
 )
+from metier.selection.base_kinds import BASE_KINDS
 from metier.selection.rows.unlabelled import check_unlabelled, with_unlabelled
 from metier.selection.settings import TrainSettings, arguments_of
+from metier.tasks.inputs import AUDIO
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import Declares
 from metier.tasks.task import Task
@@ -85,8 +89,10 @@ class RunDecisions:
 
     @property
     def language(self) -> str:
-        """The language of most training rows; `none` where they have no texts."""
-        return self.languages.main_language if self.task.input.has_texts else "none"
+        """The language of most training rows; `audio` where they are recordings, `none` where they are images."""
+        if self.task.input.has_texts or self.task.collection is not None:
+            return self.languages.main_language
+        return "audio" if self.task.input is AUDIO else "none"
 
     def learned_from(self, splits: Splits, settings: TrainSettings) -> Self:
         """Give the same decisions with the task as the training rows of a split show it."""
@@ -105,7 +111,7 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
     _check_labels_repeat(train, settings)
     name, note = choose_task(train, settings)
     task = build_task(name, drop_unlabelled(train)[0] if settings.data.drop_unlabelled else train, settings)
-    languages = detect_language(train.texts if train.has_texts else ())
+    languages = detect_language(_texts_of(train))
     searched = searchable_method(task) if settings.search else None
     names = candidate_names(task, settings)
     candidates = tuple(one for one in names if not catalogue.is_ensemble(one))
@@ -132,6 +138,13 @@ def decide(train: Rows, settings: TrainSettings) -> RunDecisions:
         searched,
         _base_notes(list(stated.values()), base, languages, settings),
     )
+
+
+def _texts_of(rows: Rows) -> Sequence[str]:
+    """Give the texts of rows; of images with texts beside them, those that an image finds."""
+    if rows.has_texts:
+        return rows.texts
+    return [] if rows.roles.text_pair is None else [text or "" for text in rows.column("text_pair")]
 
 
 def _check_labels_repeat(train: Rows, settings: TrainSettings) -> None:
@@ -181,7 +194,10 @@ def with_collection(task: Task, splits: Splits, settings: TrainSettings) -> Task
             "--task retrieval and name the passages with --role text_pair=COLUMN."
         )
     found = task.with_rows(splits.validation, splits.test)
-    return found if named is None else found.searching(read(named, label="none").texts)
+    if named is None:
+        return found
+    further = read(named, label="none")
+    return found.with_rows(further) if further.has_images else found.searching(further.texts)
 
 
 def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
@@ -196,7 +212,7 @@ def candidate_names(task: Task, settings: TrainSettings) -> list[str]:
     """
     row = known_task(task.name)
     # Some tasks know better which of their methods suit the rows: no lead sentence is a translation.
-    wanted = settings.candidates or (*(task.candidates or row.candidates), *row.ensembles)
+    wanted = settings.candidates or (*(task.candidates or row.candidates_on(task.input.name)), *row.ensembles)
     names = [_known_name(name, task.name) for name in wanted]
     for name in names:
         _check_suits(name, task.name)
@@ -214,7 +230,7 @@ def _known_name(name: str, task: str) -> str:
         return catalogue.full_name(name)
     except UnknownNameError:
         row = known_task(task)
-        own = (*row.candidates, *row.learn_from_unlabelled, *row.ensembles)
+        own = (*row.methods, *row.learn_from_unlabelled, *row.ensembles)
         known = [one for one in catalogue.names() if one in own or task in _tasks_of(one)]
         raise UnknownNameError("method", name, known=known, listed_by=f"metier methods --task {task}") from None
 
@@ -222,7 +238,7 @@ def _known_name(name: str, task: str) -> str:
 def suits_task(name: str, task: str) -> bool | None:
     """Whether a method is of a task; None where neither a task's row nor the method says of which it is."""
     if catalogue.is_ensemble(name):
-        return name in tasks()[task].ensembles
+        return name in (*tasks()[task].ensembles, *tasks()[task].further_ensembles)
     homes = _tasks_of(name)
     alike = LABELLED_TEXTS if task in LABELLED_TEXTS else (task,)
     return not set(homes).isdisjoint(alike) if homes else None
@@ -232,7 +248,7 @@ def _check_suits(name: str, task: str) -> None:
     """Refuse a method that is known to be of other tasks."""
     if catalogue.is_ensemble(name) or task not in TASKS or suits_task(name, task) is not False:
         return  # A plug-in's method or task is not known well enough.
-    own, homes = tasks()[task].candidates, _tasks_of(name)
+    own, homes = tasks()[task].methods, _tasks_of(name)
     raise CallError(
         f"{name} is a method of {' and '.join(homes)}, and the task is {task}.{suggest(name, own)} Its methods: "
         f"{', '.join(own)}. Name some of these with --candidates, or another task with --task."
@@ -241,7 +257,7 @@ def _check_suits(name: str, task: str) -> None:
 
 def _tasks_of(name: str) -> list[str]:
     """Give the tasks of a method: whose rows name it or what it must beat, or which it states; none where unknown."""
-    homes = [one for one, row in tasks().items() if name in (*row.candidates, *row.learn_from_unlabelled)]
+    homes = [one for one, row in tasks().items() if name in (*row.methods, *row.learn_from_unlabelled)]
     if homes or catalogue.is_ensemble(name):
         return homes
     try:
@@ -250,12 +266,12 @@ def _tasks_of(name: str) -> list[str]:
         return []
     if stated.baseline is None:
         return list(stated.tasks)
-    return [one for one, row in tasks().items() if stated.baseline in row.candidates]
+    return [one for one, row in tasks().items() if stated.baseline in row.methods]
 
 
 def searchable_method(task: Task) -> str:
     """Give the most expensive method of a task that is fine-tuned: the one whose settings matter most."""
-    for name in reversed(known_task(task.name).candidates):
+    for name in reversed(known_task(task.name).candidates_on(task.input.name)):
         if catalogue.capabilities(name).is_fine_tuned:
             return name
     raise SettingsError(
@@ -294,11 +310,12 @@ def _check_methods(candidates: Sequence[str], searched: str | None, settings: Tr
 
 def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> None:
     """Refuse a base that only methods of another kind could stand on: it would be left out silently."""
+    _check_bases_by_kind(settings)
     base = settings.base
     needing = {name: one for name, one in stated.items() if one.needs_base}
     if base == "auto" or not needing or any(suits(base, one.base_does) for one in needing.values()):
         return
-    does = next((one for one in ("reads", "writes", "sees") if suits(base, one)), "reads")
+    does = next((one for one in ("reads", "writes", "sees", "hears") if suits(base, one)), "reads")
     kinds = (does, next(iter(needing.values())).base_does)
     raise SettingsError(
         [
@@ -309,10 +326,27 @@ def _check_base(stated: dict[str, Capabilities], settings: TrainSettings) -> Non
     )
 
 
+def _check_bases_by_kind(settings: TrainSettings) -> None:
+    """Refuse a base that cannot do what it is named for; one that is not on this machine is found out later."""
+    faults = []
+    for does, kind in BASE_KINDS.items():
+        name = settings.bases.get(kind, "auto")
+        is_here = known_base(name) is not None or Path(name).is_dir()
+        if name != "auto" and is_here and not suits(name, does):
+            found = next((one for one in BASE_KINDS if suits(name, one)), None)
+            which = f"which {found}" if found else "which is none"
+            faults.append(
+                f"the base for {kind} is {name!r}, {which}; give one that {does} with --base {kind}=NAME"
+            )
+    if faults:
+        raise SettingsError(faults, origin="The settings")
+
+
 def _base_for_reading(stated: Sequence[Capabilities], language: str, settings: TrainSettings) -> str:
     """Find the base once for all encoder methods, and refuse an adaptation that is too large for it."""
     reading = [one for one in stated if one.needs_base and one.base_does == "reads"]
-    wanted = settings.base if is_for_reading(settings.base) else "auto"
+    named = settings.base_that("reads")
+    wanted = named if is_for_reading(named) else "auto"
     if not reading:
         return wanted
     try:
@@ -328,9 +362,9 @@ def _base_notes(
     stated: Sequence[Capabilities], reading: str, mix: LanguageMix, settings: TrainSettings
 ) -> tuple[str, ...]:
     """Say of each base that a candidate stands on which rows it does not read."""
-    named, writers = settings.base, names_for("writer")
+    named, writers = settings.base_that("writes"), names_for("writer")
     writing = writers[:1] if named == "auto" or not suits(named, "writes") else [named]
-    bases = {"writes": writing, "reads": [reading], "sees": []}
+    bases = {"writes": writing, "reads": [reading], "sees": [], "hears": []}
     used = [bases[one.base_does] for one in stated if one.needs_base]
     notes = [unread_note(name, mix) for name in dict.fromkeys(name for names in used for name in names)]
     return tuple(note for note in notes if note is not None)

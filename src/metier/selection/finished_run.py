@@ -73,7 +73,9 @@ class Run:
 
     def evaluate(self, source: Any, **options: Any) -> Evaluation:
         """Measure the recommended candidate on other labelled rows; as `metier.evaluate`."""
-        return evaluate(self.folder, source, **options)
+        found = evaluate(self.folder, source, **options)
+        assert isinstance(found, Evaluation)  # A run is of one task.
+        return found
 
     def leaderboard(self) -> Any:
         """Give a pandas DataFrame with a row for each trained candidate, the best first.

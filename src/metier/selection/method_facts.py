@@ -85,7 +85,7 @@ def method_facts(name: str) -> MethodFacts:
     """
     name = catalogue.full_name(name)
     extra, stated = catalogue.extra_of(name), catalogue.stated(name)
-    homes = [task for task, row in tasks().items() if name in (*row.candidates, *row.ensembles)]
+    homes = [task for task, row in tasks().items() if name in (*row.methods, *row.ensembles)]
     base = stated.base_does if stated.needs_base else None
     return MethodFacts(name, _line(name), stated.cost, base, extra, _is_installed(extra), tuple(homes))
 

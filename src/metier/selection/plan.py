@@ -16,8 +16,14 @@ from metier.selection.candidate_cost import SAFETY
 from metier.selection.planned import FEWEST_ROWS, Budget, Planned
 from metier.tasks.method_contract import Method
 
-# By the main language of the training rows.
-ROWS_IN = {"en": "English rows", "zh": "Chinese rows", "other": "rows in other languages", "none": "images"}
+# By the main language of the training rows, or by what they are instead.
+ROWS_IN = {
+    "en": "English rows",
+    "zh": "Chinese rows",
+    "other": "rows in other languages",
+    "none": "images",
+    "audio": "recordings",
+}
 # With this many, rows are worth more than epochs: the rest of the time goes to a refit.
 ENOUGH_EPOCHS = 3
 # Upper layers alone learn more than all of them do from so many times fewer rows (docs/decisions/0011).

@@ -19,6 +19,7 @@ from sklearn.base import clone
 from metier import catalogue
 from metier.bases.adaptation import layers_of
 from metier.bases.base import Base
+from metier.bases.image_base import image_base
 from metier.bases.known_bases import resolve_base
 from metier.bases.precision import trained_in
 from metier.data import Splits
@@ -32,6 +33,7 @@ from metier.selection.candidates import CandidateBuilder
 from metier.selection.execution.measuring import seconds_to_measure
 from metier.selection.plan import Plan, fit_into
 from metier.selection.planned import Budget, Planned
+from metier.selection.sample_cost import Sample, cost_of_all, n_labels_of, seconds_per_answer, work_of
 from metier.selection.settings import arguments_of
 from metier.tasks.inputs import TEXT
 from metier.tasks.method_contract import (
@@ -46,12 +48,17 @@ from metier.tasks.method_contract import (
 )
 
 SAMPLE_ROWS = (200, 800)
+# Of so many rows a third sample is worth its seconds. Beyond it the matrix no longer fits the cache of the processor: from
+# 12,800 to 215,000 rows of 77 labels a row came to cost 2.06 times as much, which is this power of how many times as many.
+MANY_ROWS, SAMPLE_OF_MANY, POWER_BEYOND_CACHE = 200_000, 12_800, 0.25
 # A second sample is fitted unless it would take longer than this, or all rows take less than this part of the budget.
 LONGEST_SAMPLE_SECONDS = 10.0
 CHEAP_FRACTION = 0.02
 # Of the budget, for measuring; after that a sample has so many rows.
 MEASURING_FRACTION = 0.1
 OVERDUE_ROWS = 50
+# Of a sample, that its model answers to see what an answer takes.
+ANSWERED_ROWS = 50
 # Exporting what stands on a base, and measuring what an answer costs, on a processor of its own.
 EXPORT_SECONDS = 8.0
 # Of the weights of a base, while a graph is written and checked (5.8 to 6.6 were measured), and what earlier candidates
@@ -120,11 +127,13 @@ class Planner:
         return planned
 
     def _base_of(self, method: Method) -> Base | None:
-        """Give the base of a method that reads; None where there is none, or it cannot be had."""
+        """Give the base of a method that reads or sees; None where there is none, or it cannot be had."""
         named = method.get_params(deep=False).get("base")
         if named is None or catalogue.capabilities(method.name).writes:
             return None
         try:
+            if catalogue.capabilities(method.name).sees:
+                return image_base(str(named))
             return resolve_base(str(named), language=self.builder.decisions.language)
         except (MetierError, OSError, ValueError):  # Whoever trains it says so.
             return None
@@ -221,13 +230,16 @@ class Planner:
         return CandidateCost(fixed, memory, per_epoch, found.seconds_before, int8, measuring)
 
     def _timed_on_a_sample(self, name: str, method: Method) -> CandidateCost:
-        """Fit two samples; what grew from one to the other grows on to all rows and labels."""
+        """Fit two samples or three; what grew between the last two grows on to all rows and labels."""
         samples: list[Sample] = []
         try:
             timed = method.as_on_all(self.items, self.targets) if isinstance(method, TriesByWork) else method
-            for size in SAMPLE_ROWS:
+            sizes = [*SAMPLE_ROWS, *([SAMPLE_OF_MANY] if len(self.items) >= MANY_ROWS else [])]
+            for size, larger in zip(sizes, [*sizes[1:], None], strict=True):
                 samples.append(self._fit_sample(timed, OVERDUE_ROWS if measuring_is_over() else size))
-                if size >= len(self.items) or not self._needs_another(samples[-1]):
+                if larger is None or size >= len(self.items):
+                    break
+                if not self._needs_another(samples[-1], timed, larger / size):
                     break
         except (MemoryError, SettingsError):
             raise
@@ -236,28 +248,48 @@ class Planner:
             self.builder.run.log(f"{name}: a fit on a sample raised {type(error).__name__}: {error}")
             if not samples:
                 return CandidateCost()
-        cost = cost_of_all(samples, work_of(self.targets))
+        share = self._share_learned(timed)
+        work, is_many = share * work_of(self.targets, timed), len(self.items) >= MANY_ROWS
+        cost = cost_of_all(samples, work, power=POWER_BEYOND_CACHE if is_many else 0.0)
+        cost = replace(cost, share_learned=share).beside(self._judged(samples))
         if not isinstance(method, StatesMemory):
             return cost
         here = psutil.Process().memory_info().rss
         return replace(cost, memory_bytes=here + method.memory_bytes(self.items, self.targets))
 
-    def _needs_another(self, sample: "Sample") -> bool:
-        """Whether a larger sample is worth its time: there is time, and the cost of all rows matters."""
-        longest = sample.seconds * SAMPLE_ROWS[-1] / SAMPLE_ROWS[0]
-        foretold = cost_of_all([sample], work_of(self.targets)).total()
+    def _share_learned(self, method: Method) -> float:
+        if not isinstance(method, TriesByWork):
+            return 1.0
+        return max(1, method.n_learned(self.items, self.targets)) / len(self.items)
+
+    def _judged(self, samples: Sequence[Sample]) -> float:
+        """Give the seconds in which a candidate answers the validation and the test rows, and is measured."""
+        labels = self.builder.decisions.task.labels
+        each = seconds_per_answer(samples, len(labels))
+        n_rows = len(self.splits.validation) + len(self.splits.test)
+        return each * n_rows + seconds_to_measure(each, loading=0.0)
+
+    def _needs_another(self, sample: Sample, method: Method, times: float) -> bool:
+        """Whether a sample so many times as large is worth its time: there is time, and the cost of all rows matters."""
+        longest = sample.seconds * times
+        foretold = cost_of_all([sample], work_of(self.targets, method)).total()
         is_cheap = foretold < CHEAP_FRACTION * self.clock.budget_seconds
         return not (is_cheap or longest > LONGEST_SAMPLE_SECONDS or measuring_is_over())
 
-    def _fit_sample(self, method: Method, size: int) -> "Sample":
+    def _fit_sample(self, method: Method, size: int) -> Sample:
         step = max(1, len(self.items) // size)
         picked = range(0, len(self.items), step)
         items, targets = [self.items[index] for index in picked], [self.targets[index] for index in picked]
         process, start = psutil.Process(), time.perf_counter()
         before = process.memory_info().rss
-        clone(method).fit(items, targets, validation=(items[:50], targets[:50]))
-        seconds = time.perf_counter() - start
-        return Sample(work_of(targets), seconds, process.memory_info().rss, before)
+        asked = items[:ANSWERED_ROWS]
+        fitted = clone(method)
+        fitted.fit(items, targets, validation=(asked, targets[:ANSWERED_ROWS]))
+        end = time.perf_counter()
+        fitted.predict(asked)
+        each = (time.perf_counter() - end) / len(asked)
+        held = process.memory_info().rss
+        return Sample(work_of(targets, method), end - start, held, before, each, n_labels_of(targets))
 
     def _facts(self, candidates: Sequence[Planned]) -> dict[str, Any]:
         decisions = self.builder.decisions
@@ -285,48 +317,6 @@ def _upper_layers(base: Base | None) -> UpperLayers | None:
         return None
     upper = round(layers / UPPER_SHARE_OF)
     return UpperLayers(f"top:{upper}", upper / layers)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A fit on some of the rows.
-
-    Parameters
-    ----------
-    work : float
-        See `work_of`.
-    seconds : float
-    memory_bytes, before_bytes : int
-        Of the process, after and before it.
-    """
-
-    work: float
-    seconds: float
-    memory_bytes: int
-    before_bytes: int
-
-
-def work_of(targets: Sequence[Any]) -> float:
-    """Give what the cost of a fit grows with: rows, times labels where each row has one (one model a label)."""
-    n_labels = len(set(targets)) if all(isinstance(target, str) for target in targets) else 1
-    return float(len(targets) * n_labels)
-
-
-def cost_of_all(samples: Sequence[Sample], work: float) -> CandidateCost:
-    """Give the cost of a fit on all rows from one or two on samples: a fixed part, and one that grows with the work.
-
-    Examples
-    --------
-    >>> cost_of_all([Sample(200, 1.2, 0, 0), Sample(800, 1.8, 0, 0)], 10_000)
-    CandidateCost(seconds=1.0, memory_bytes=0, seconds_per_epoch=0.0, seconds_over_rows=10.0)
-    """
-    last = samples[-1]
-    slope, fixed = last.seconds / last.work, 0.0
-    if len(samples) > 1 and last.work > samples[0].work:
-        slope = max(0.0, last.seconds - samples[0].seconds) / (last.work - samples[0].work)
-        fixed = max(0.0, last.seconds - slope * last.work)
-    grown = max(0, last.memory_bytes - last.before_bytes) * work / last.work
-    return CandidateCost(round(fixed, 6), last.memory_bytes + int(grown), 0.0, round(slope * work, 6))
 
 
 def _check_measured(found: MeasuredCost) -> None:

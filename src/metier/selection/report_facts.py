@@ -15,6 +15,8 @@ from metier.runs.run_folder import Entry, plain
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.answer_facts import detail_of
 from metier.selection.comparison import Comparison
+from metier.selection.evidence import with_pictures
+from metier.selection.modality_gain import modality_facts
 from metier.selection.recommendation import Recommendation
 from metier.selection.scores import Scores, scores_of
 from metier.selection.slices import slice_facts
@@ -85,6 +87,7 @@ def build_report(
         "test": comparison.scores_on(test, origin="The test rows"),
     }
     metric, chosen = comparison.task.primary_metric, recommendation.name
+    items = comparison.task.items(test)
     candidates = [_candidate(entry, comparison, judges, tested) for entry in comparison.entries]
     sign = -1.0 if higher_is_better(metric) else 1.0
     candidates.sort(key=lambda one: sign * one["test"][metric]["value"] if one["test"] else float("inf"))
@@ -108,14 +111,15 @@ def build_report(
         "recommendation": recommendation.sentence,
         "reasons": list(recommendation.reasons),
         "data": _data(comparison, test, language) | {"language_shares": audit.facts["language_shares"]},
-        "audit": audit.as_dict()["findings"],
+        "audit": [finding.as_dict(with_pictures=True) for finding in audit.findings],
         "candidates": candidates,
         "decision": _decision(comparison, recommendation),
         "refit": _refit(comparison),
         "against": against,
         "comparisons": [{"a": chosen, "b": name, "metric": metric, **facts} for name, facts in against.items()],
         "cascade": _cascade(comparison, tested),
-        "detail": detail_of(chosen, judges["test"], comparison.task.items(test), tested[chosen]),
+        "modalities": modality_facts(comparison, test, {name: one.answers for name, one in tested.items()}),
+        "detail": with_pictures(detail_of(chosen, judges["test"], items, tested[chosen]), items),
         "slices": slice_facts(judges["test"], test, answers[chosen], random_state=seed),
         "settings": comparison.settings.model_dump(mode="json"),
         "versions": versions(),
@@ -225,17 +229,18 @@ def _cascade(comparison: Comparison, tested: dict[str, Tested]) -> dict[str, Any
 
 
 def _data(comparison: Comparison, test: Rows, language: str) -> dict[str, Any]:
+    counts = {
+        "train": _label_counts(comparison.task, comparison.train),
+        "validation": _label_counts(comparison.task, comparison.validation),
+        "test": _label_counts(comparison.task, test),
+    }
     return {
         "origin": comparison.train.origin,
         "language": language,
         "rows": {"train": len(comparison.train), "validation": len(comparison.validation), "test": len(test)},
         "labels": list(comparison.task.labels),
-        "label_counts": _label_counts(comparison.task, comparison.train),
-        "label_counts_by_split": {
-            "train": _label_counts(comparison.task, comparison.train),
-            "validation": _label_counts(comparison.task, comparison.validation),
-            "test": _label_counts(comparison.task, test),
-        },
+        "label_counts": counts["train"],
+        "label_counts_by_split": counts,
         "text_column": comparison.train.roles.text,
         "label_column": comparison.train.roles.label,
         "notes": list(comparison.train.notes),
@@ -245,9 +250,9 @@ def _data(comparison: Comparison, test: Rows, language: str) -> dict[str, Any]:
 
 def _label_counts(task: Task, rows: Rows) -> dict[str, int]:
     """How many rows have each label, or hold a span of each type."""
-    counts: Counter[str] = Counter()
+    counts, known = Counter[str](), set(task.labels)
     for target in task.targets(rows):
         parts = [target] if isinstance(target, str) else target if isinstance(target, list) else []
         labels = {part if isinstance(part, str) else part[-1] for part in parts if not isinstance(part, dict)}
-        counts.update(label for label in labels if label in task.labels)
+        counts.update(labels & known)
     return dict(counts.most_common())

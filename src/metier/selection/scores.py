@@ -14,7 +14,14 @@ from metier.evaluation.intervals import Interval
 from metier.evaluation.many_comparisons import Against, compare_pairs, compare_with_best, compare_with_each
 from metier.evaluation.metrics import METRICS as LABEL_METRICS
 from metier.evaluation.relation_measures import relation_f1
-from metier.evaluation.row_measures import RowMeasure, comparison_of, find_measure, interval_of, measure
+from metier.evaluation.row_measures import (
+    RowMeasure,
+    comparison_of,
+    find_measure,
+    interval_of,
+    measure,
+    rows_correct,
+)
 from metier.evaluation.row_resampling import paired_samples
 from metier.figures import count_of
 from metier.runs.stored_answers import StoredAnswers
@@ -74,6 +81,13 @@ class Scores:
         found = find_measure(self._measure(metric))
         return found.of_rows(found.statistics(truth, answers))
 
+    def correct(self, metric: str, predicted: Sequence[Any]) -> np.ndarray | None:
+        """Give which rows are answered correctly, bool of shape (n_rows,); None: rows are not correct or wrong in it."""
+        found = self._measure(metric)
+        if metric not in LABEL_METRICS and find_measure(found).is_correct is None:
+            return None
+        return rows_correct(found, *self._comparable(metric, predicted))
+
     def interval(
         self, metric: str, predicted: Sequence[Any], *, random_state: int = 0, level: float = 0.95
     ) -> Interval:
@@ -91,11 +105,11 @@ class Scores:
         groups = None if self.groups is None else self.groups[rows]
         return replace(self, targets=[self.targets[int(row)] for row in rows], groups=groups)
 
-    def compare(self, metric: str, a: Sequence[Any], b: Sequence[Any]) -> Comparison:
-        """Compare two sets of answers to the same rows."""
+    def compare(self, metric: str, a: Sequence[Any], b: Sequence[Any], **options: Any) -> Comparison:
+        """Compare two sets of answers to the same rows; options are those of `row_comparison`."""
         truth, first = self._comparable(metric, a)
         second = self._comparable(metric, b)[1]
-        return comparison_of(self._measure(metric), truth, first, second, groups=self.groups)
+        return comparison_of(self._measure(metric), truth, first, second, groups=self.groups, **options)
 
     def against_best(
         self, metric: str, predicted: Mapping[str, Sequence[Any]], best: str, tolerance: float

@@ -6,7 +6,7 @@ reported together, before any work.
 """
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from metier.bases.adaptation import faults_of
 from metier.errors import CallError, MetierError, SettingsError, UnknownNameError, suggest
 from metier.evaluation import describe_metric
 from metier.machine import usable_cores
+from metier.selection.base_kinds import BASE_KINDS, BaseKind
+from metier.storage import named_everywhere, named_here
 from metier.tasks.method_contract import Method
 
 # What the run decides itself; a user who sets one of these would be overruled silently.
@@ -27,6 +29,8 @@ DECIDED_BY_THE_RUN = frozenset(
     {"unlabelled", "checkpoint_folder", "members", "stages", "collection", "arguments"}
 )
 
+# Settings that may name a file, of the data and of the run.
+DATA_FILES, OTHER_FILES = ("train", "test", "validation", "unlabelled"), ("base",)
 # Settings by the names that flags and other libraries give them.
 OTHER_NAMES = {
     "budget": "budget_minutes",
@@ -43,7 +47,7 @@ OTHER_NAMES = {
 
 # The columns that can be named.
 ROLES = (
-    *("text", "text_pair", "question", "head", "tail", "messages", "image"),
+    *("text", "text_pair", "question", "head", "tail", "messages", "image", "image_pair", "audio"),
     *("label", "labels", "spans", "answers", "score", "target"),
     *("group", "time", "split"),
 )
@@ -62,6 +66,8 @@ class DataSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     tail: str | None = Field(default=None, description="The second entity of a relation.")
     messages: str | None = Field(default=None, description="The turns of a conversation.")
     image: str | None = Field(default=None, description="The path of an image, from the folder of the file.")
+    image_pair: str | None = Field(default=None, description="The image of the other side of a pair.")
+    audio: str | None = Field(default=None, description="The path of a recording, from the folder of the file.")
     label: str | None = None
     labels: str | None = Field(default=None, description="Several labels per row.")
     spans: str | None = Field(default=None, description="Marked parts of the text.")
@@ -101,6 +107,11 @@ class DataSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=False, description="Keep all rows of labels that are too rare to split in training."
     )
     drop_rare: bool = Field(default=False, description="Leave out labels that are too rare to split.")
+    out_of_scope_label: str | None = Field(
+        default=None,
+        description="Label of rows that no other label fits: not learned, the rule of what is out of scope is chosen by "
+        "them.",
+    )
     unlabelled: str | None = Field(
         default=None, description="File of unlabelled texts for the semi-supervised methods."
     )
@@ -108,6 +119,22 @@ class DataSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=None, description="Data augmentation of the training rows, such as eda:0.1*2,keyboard."
     )
     augment_times: int = Field(default=1, ge=1, description="Augmented rows per training row and augmentation.")
+    balance: str | None = Field(
+        default=None,
+        description="Column of groups: training rows are repeated until no group has a label more often than another.",
+    )
+
+
+class SpeechSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """What turns recordings into texts."""
+
+    base: str = Field(
+        default="auto",
+        description="Speech model: folder or short name; auto: the installed one of most languages.",
+    )
+    language: str | None = Field(
+        default=None, description="Language that is spoken, such as en or zh; None: heard from each recording."
+    )
 
 
 class CascadeSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
@@ -141,12 +168,20 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     base: str = Field(
         default="auto", description="Pretrained model: folder, short name or hub name; auto: by language."
     )
+    bases: dict[BaseKind, str] = Field(default_factory=dict, description="Over `base`: text, writer, image.")
+    speech: SpeechSettings = SpeechSettings()
     search: bool = Field(
         default=False,
         description="Hyperparameter search for the fine-tuned method, with the time that is left.",
     )
     distil: bool = Field(
         default=False, description="Distil the most expensive ensemble into one model, as a further candidate."
+    )
+    out_of_scope: bool = Field(
+        default=False, description="Let bundles carry a rule that says whether any label fits a question."
+    )
+    in_scope_kept: float = Field(
+        default=0.95, gt=0, lt=1, description="Share of the rows in scope that such a rule keeps, 0 to 1."
     )
     adaptation: str | None = Field(
         default=None,
@@ -180,6 +215,12 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     processes: int = Field(default=1, ge=1, le=64, description="Processes that fine-tune one model together.")
     threads: int = Field(default_factory=usable_cores, ge=1)
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Arguments of each method.")
+
+    def base_that(self, does: str) -> str:
+        """Give the name of the base for what reads, writes, sees or hears: that of its kind, or the one for all."""
+        if does == "hears":
+            return self.base if self.speech.base == "auto" else self.speech.base
+        return self.bases.get(BASE_KINDS[does], self.base)
 
 
 def load_settings(
@@ -220,9 +261,25 @@ def check_settings(values: Mapping[str, Any], *, origin: str = "The settings") -
     return settings
 
 
+def with_files_named_here(stored: TrainSettings) -> TrainSettings:
+    """Give settings that were written down, with their files named as this locale has them."""
+
+    def named(part: BaseModel, names: Sequence[str]) -> dict[str, str]:
+        found = {name: getattr(part, name) for name in names}
+        return {name: named_here(file) for name, file in found.items() if file is not None}
+
+    data = stored.data.model_copy(update=named(stored.data, DATA_FILES))
+    return stored.model_copy(update={"data": data, **named(stored, OTHER_FILES)})
+
+
 def settings_text(settings: TrainSettings, methods: Mapping[str, Method]) -> str:
-    """Give every setting with its default filled in, the arguments of the methods that run included, as YAML."""
+    """Give every setting with its default filled in, the arguments of the methods that run included, as YAML.
+
+    Its files are named as every locale can read it, see `with_files_named_here`.
+    """
     values = settings.model_dump(mode="json")
+    for part, names in ((values["data"], DATA_FILES), (values, OTHER_FILES)):
+        part.update({name: named_everywhere(part[name]) for name in names if part[name] is not None})
     values["methods"] = {
         short_name(name): {
             key: value

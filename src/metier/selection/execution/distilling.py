@@ -11,6 +11,7 @@ from metier.progress import Progress
 from metier.runs.run_folder import Entry
 from metier.selection.comparison import Comparison
 from metier.selection.execution.fitting import Job
+from metier.selection.execution.refitting import Begun
 from metier.selection.settings import arguments_of
 from metier.tasks.answer_batches import Answers
 from metier.tasks.method_contract import Method
@@ -112,11 +113,13 @@ class Distilled:
         chosen = {
             key: value for key, value in student.params.items() if key in TAKEN_OVER and key not in stated
         }
+        left = max(comparison.left_seconds - student.export_seconds, 1.0) / 60
+        begun = Begun.of(comparison.run, self.name) or Begun(left).keep(comparison.run, self.name)
         return method.set_params(
             **chosen,
             objective=objective if "distillation" in objective else f"{objective}+{TEACHING}",
             checkpoint_folder=comparison.run.checkpoint(self.name),
-            time_limit_minutes=max(comparison.left_seconds - student.export_seconds, 1.0) / 60,
+            time_limit_minutes=begun.minutes,
         )
 
     def _taught(self, comparison: Comparison, teacher: Entry, items: list[Any]) -> np.ndarray:

@@ -52,10 +52,10 @@ def measure_cost(folder: Path, texts: Sequence[str], *, random_state: int = 0) -
     }
 
 
-def seconds_to_measure(seconds_per_answer: float) -> float:
-    """Give about how long `measure_cost` takes for a predictor that takes so long for one row."""
+def seconds_to_measure(seconds_per_answer: float, *, loading: float = LOADING_SECONDS) -> float:
+    """Give about how long `measure_cost` takes for a predictor that takes so long for one row, and to be loaded."""
     rows = (WARM_UP_ROWS, SINGLE_ROWS, BATCH_ROWS)
-    return LOADING_SECONDS + sum(min(SECONDS_AT_MOST, n * seconds_per_answer) for n in rows)
+    return loading + sum(min(SECONDS_AT_MOST, n * seconds_per_answer) for n in rows)
 
 
 def served_bytes(folder: Path) -> int:

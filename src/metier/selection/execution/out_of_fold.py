@@ -23,10 +23,10 @@ from sklearn.base import clone
 from metier.bases.precision import trained_in
 from metier.data.folding import Fold, folds_of
 from metier.data.rows import Rows
-from metier.data.splitting import units_of
+from metier.data.splitting import groups_of, units_of
 from metier.figures import count_of
 from metier.progress import Listener, Progress, ignore
-from metier.runs.run_folder import Entry, RunFolder, plain
+from metier.runs.run_folder import TRUTH, Entry, RunFolder, plain
 from metier.runs.stored_answers import StoredAnswers, joined
 from metier.storage import raise_if_refused
 from metier.tasks.method_contract import GivesProbabilities, Method
@@ -157,6 +157,9 @@ class OutOfFold:
                 self.failed.append(entry.name)
                 return
             needed = (time.monotonic() - start) / (number + 1) * (len(self.folds) - number - 1)
+        if not self.run.has_answers(TRUTH, SPLIT):
+            numbers = np.repeat(np.arange(len(self.folds)), [len(fold.held) for fold in self.folds])
+            self.run.save_truth(self.task.targets(self.rows), groups_of(self.rows), SPLIT, folds=numbers)
         self.run.save_answers(entry.name, SPLIT, joined(parts))
 
     def _unfitted(self, method: Method, entry: Entry, *, settled: bool) -> Method:

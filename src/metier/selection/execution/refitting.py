@@ -1,17 +1,63 @@
 """Training a candidate again on the training and the validation rows: what it takes, and how much of it fits.
 
 A refit makes the passes that were chosen, over more rows, and exports in the precision that was chosen: neither the
-search for either nor its checks are repeated. Its clock is its own: that of the first fit was cut for fewer rows.
+search for either nor its checks are repeated. Its clock is its own: that of the first fit was cut for fewer rows. A
+resumed run goes on with the rows and the clock that a refit was begun with, as its checkpoints are of these.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from metier.runs.run_folder import Entry
+from metier.runs.run_folder import REMEDY, Entry, RunFolder
+from metier.storage import storage_errors, write_text
 
 # A refit sees more rows and starts cold; better to leave one out than to overdraw the budget.
 REFIT_MARGIN = 1.15
 # A refit on a part of the rows pays where the part is so much larger than what the candidate has seen.
 WORTHWHILE_GROWTH = 1.25
+
+
+# Of a run that is not finished: how what has a clock of its own was begun, by name.
+BEGUN_FILE = "begun.json"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a training was begun.
+
+    Parameters
+    ----------
+    minutes : float
+        Its clock, the seconds before an interruption included.
+    fraction : float
+        Of the rows.
+    """
+
+    minutes: float
+    fraction: float = 1.0
+
+    @classmethod
+    def of(cls, run: RunFolder, name: str) -> "Begun | None":
+        """Give how a training was begun by a process that did not end it; None where it was not."""
+        kept = _kept(run).get(name)
+        return None if kept is None else cls(**kept)
+
+    def keep(self, run: RunFolder, name: str) -> "Begun":
+        """Keep it for a resumed run, until this one is finished, and give it."""
+        path = _path(run)
+        with storage_errors(path, remedy=REMEDY):
+            path.parent.mkdir(exist_ok=True)
+            write_text(path, json.dumps(_kept(run) | {name: asdict(self)}), remedy=REMEDY)
+        return self
+
+
+def _kept(run: RunFolder) -> dict[str, dict[str, float]]:
+    return run.read_json(_path(run).relative_to(run.path)) or {}
+
+
+def _path(run: RunFolder) -> Path:
+    return run.checkpoint(BEGUN_FILE)
 
 
 @dataclass(frozen=True)

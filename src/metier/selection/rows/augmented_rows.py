@@ -95,15 +95,28 @@ def augment_rows(
     check_augmentable(rows, [augmentation for augmentation, _ in ways])
     random = np.random.default_rng(random_state)
     made = list(_make(rows, ways, random))
-    known = [text for part in (rows, *held_out) for text in part.texts]
-    clusters = near_duplicates([*known, *(text for _, text, _ in made)], threshold=NEAR_COPY)
-    is_new = clusters.ids[len(known) :] == np.arange(len(known), len(known) + len(made))
-    kept = [one for one, new in zip(made, is_new.tolist(), strict=True) if new]
-    sources = np.array([source for source, _, _ in kept], dtype=np.int64)
+    kept = [one for one, new in zip(made, _is_new(rows, held_out, made).tolist(), strict=True) if new]
+    sources = np.array([source for source, *_ in kept], dtype=np.int64)
     return Augmented(_appended(rows, sources, kept), len(kept), len(made) - len(kept), sources)
 
 
-Made = tuple[int, str, Callable[[Offsets], Offsets]]  # Source row, new text, and how offsets move.
+# Source row, new text, how offsets move, and whether it differs from its source in a word on purpose.
+Made = tuple[int, str, Callable[[Offsets], Offsets], bool]
+
+
+def _is_new(rows: Rows, held_out: Sequence[Rows], made: Sequence[Made]) -> np.ndarray:
+    """Tell new texts from copies: one that differs in a word on purpose is a copy of held-out rows, or word for word."""
+    own = list(rows.texts)
+    known = [*own, *(text for part in held_out for text in part.texts)]
+    texts = [text for _, text, _, _ in made]
+    ids = near_duplicates([*known, *texts], threshold=NEAR_COPY).ids
+    new = ids[len(known) :] == np.arange(len(known), len(ids))
+    leaks, seen = set(ids[len(own) : len(known)].tolist()), set(own)
+    for place, (_, text, _, is_counterfactual) in enumerate(made):
+        if is_counterfactual:
+            new[place] = text not in seen and int(ids[len(known) + place]) not in leaks
+            seen.add(text)
+    return new
 
 
 def _make(rows: Rows, ways: Sequence[tuple[Augmentation, Way]], random: np.random.Generator) -> Iterator[Made]:
@@ -115,7 +128,8 @@ def _make(rows: Rows, ways: Sequence[tuple[Augmentation, Way]], random: np.rando
                 kept = [pair for values in marked.values() for pair in _offsets(values[number])]
                 edits = way(text, kept, random)
                 if edits:
-                    yield number, apply_edits(text, edits), functools.partial(move_offsets, edits=edits)
+                    move = functools.partial(move_offsets, edits=edits)
+                    yield number, apply_edits(text, edits), move, augmentation.is_counterfactual
 
 
 def _offsets(value: Any) -> Iterator[Offsets]:
@@ -137,11 +151,13 @@ def _moved(value: Any, move: Callable[[Offsets], Offsets]) -> Any:
 def _appended(rows: Rows, sources: np.ndarray, made: Sequence[Made]) -> Rows:
     """Give the rows, followed by copies of the sources with their new texts and offsets."""
     added = rows.take(sources)
-    columns: Mapping[str, list[Any]] = {rows.roles.text: [text for _, text, _ in made]}
+    columns: Mapping[str, list[Any]] = {rows.roles.text: [text for _, text, *_ in made]}
     for role in OFFSET_ROLES:
         name = rows.roles.column_of(role)
         if name is not None:
-            moved = [_moved(value, move) for value, (_, _, move) in zip(added.column(role), made, strict=True)]
+            moved = [
+                _moved(value, move) for value, (_, _, move, _) in zip(added.column(role), made, strict=True)
+            ]
             columns = {**columns, name: moved}
     table = added.table
     for name, values in columns.items():

@@ -9,6 +9,7 @@ from metier.errors import CallError, EmptyDataError
 from metier.figures import count_of
 from metier.runs.run_folder import RunFolder, plain
 from metier.selection.rows.augmenting import AugmentationBase, augment_splits
+from metier.selection.rows.balancing import balance_splits
 from metier.selection.rows.unlabelled import read_unlabelled
 from metier.selection.settings import ROLES, TrainSettings
 from metier.text import LanguageMix
@@ -129,10 +130,11 @@ def prepare(rows: tuple[Rows, Rows | None, Rows | None], settings: TrainSettings
         keep_rare=data.keep_rare,
     )
     unlabelled, brought = read_unlabelled(train, splits, settings, language=decided.languages.main_language)
+    splits, balanced = balance_splits(splits, settings)
     splits, made = augment_splits(
         splits, AugmentationBase(decided.base, decided.languages.main_language), settings
     )
-    return Prepared(splits, audit, [*notes, *brought, *made], unlabelled)
+    return Prepared(splits, audit, [*notes, *brought, *balanced, *made], unlabelled)
 
 
 def _labelled(rows: Rows | None, notes: list[str]) -> Rows | None:
@@ -154,6 +156,7 @@ def check_same_rows(run: RunFolder, prepared: Prepared) -> None:
     fingerprints = {name: rows.fingerprint for name, rows in parts.items()}
     facts = {
         "fingerprints": fingerprints,
+        "origins": {name: rows.origin for name, rows in parts.items()},
         "roles": asdict(splits.train.roles),
         "rows": {name: len(rows) for name, rows in parts.items()},
         "notes": [*splits.train.notes, *prepared.notes, *splits.notes],
