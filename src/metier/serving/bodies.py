@@ -133,7 +133,7 @@ def _now() -> float:
 
 
 def _too_large(found: int, limit: int, *, goes_on: bool = True) -> RefusalError:
-    message = f"The body has {found:,} bytes or more; {limit:,} are allowed. Send fewer texts in one request."
+    message = f"The body has {found:,} bytes or more; {limit:,} are allowed. Send fewer or smaller inputs in one request."
     return RefusalError(413, "body_too_large", message, headers=CLOSE if goes_on else {})
 
 

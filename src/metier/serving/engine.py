@@ -15,10 +15,18 @@ from contextlib import closing
 from typing import Any, Protocol, runtime_checkable
 
 from metier.bundles import Bundle
+from metier.dialogue.image_dialogue import Language, Reply
+from metier.dialogue.messages import Message
+from metier.explanation.explanation import Explanation
 from metier.serving.answer_threads import AnswerThreads
+from metier.serving.explaining import ExplainRequest, LimitedAnswers, explained
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.serving.request_reading import count_characters
 from metier.serving.settings import ServingSettings
+from metier.speech.models import EVERY
+from metier.speech.recording import Recording
+from metier.speech.transcriber import Transcriber
+from metier.speech.transcript import Transcript
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import AnswerKind
 from metier.tasks.answers.written_text import WrittenText
@@ -79,6 +87,25 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """Versioned name of the method."""
+        ...
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """What may have a speech model, as a bundle does that was trained on recordings."""
+
+    @property
+    def transcriber(self) -> Transcriber | None:
+        """What turns recordings into text; None: nothing does."""
+        ...
+
+
+@runtime_checkable
+class Converses(Protocol):
+    """What replies to conversations that may hold pictures, as a search with its cases does."""
+
+    def reply(self, messages: Sequence[Message], /, *, language: Language | None = None) -> Reply:
+        """Reply to the last message of a user."""
         ...
 
 
@@ -145,8 +172,12 @@ class Engine:
 
         def load() -> Answering:
             model = self._load()
+            if isinstance(model, Hears) and model.transcriber is not None:
+                model.transcriber.load()
             for question in self._warm_up(model):
                 model.predict([question])
+            if isinstance(model, Converses):
+                model.reply([Message("user", "a text")])
             return model
 
         try:
@@ -208,6 +239,84 @@ class Engine:
             return await asyncio.wrap_future(self._threads.submit(ask))
         finally:
             is_over.set()
+
+    async def explain(self, item: Any, request: ExplainRequest) -> tuple[Explanation, float]:
+        """Explain the answer to one item, and say how many milliseconds that took; cancelled, it asks no further batch.
+
+        Raises
+        ------
+        RefusalError
+            As `answer` does; and 413 if it takes more answers, or more time, than one explanation may.
+        """
+        model = self.check_ready()
+        self._check_room()
+        is_over = threading.Event()
+
+        def ask() -> tuple[Explanation, float]:
+            begun = time.perf_counter()
+            limited = LimitedAnswers(model.predict, self._settings, is_over)
+            found = explained(model, self._kind_of(model), item, request, limited)
+            return found, 1000 * (time.perf_counter() - begun)
+
+        try:
+            return await asyncio.wrap_future(self._threads.submit(ask))
+        finally:
+            is_over.set()
+
+    async def hear(self, recording: Recording, language: str | None = None) -> Transcript:
+        """Turn a recording into text.
+
+        Raises
+        ------
+        RefusalError
+            As `answer` does; and 422 if the model was not trained on recordings, or its speech model does not hear the
+            language.
+        """
+        model = self.check_ready()
+        transcriber = model.transcriber if isinstance(model, Hears) else None
+        if transcriber is None:
+            message = "This model was trained on texts, so no speech model is served. Serve one trained on recordings."
+            raise RefusalError(422, "no_speech_model", message, field="file")
+        if language is not None and not transcriber.model.hears(language):
+            name, known = transcriber.model.name, transcriber.model.languages
+            message = f"The speech model {name} hears {', '.join(known)} alone. Leave out 'language'."
+            if known == EVERY:
+                message = f"The speech model {name} knows no language of the code {language!r}. Give one such as en or zh."
+            raise RefusalError(422, "unheard_language", message, field="language")
+        self._check_room()
+        hearing = transcriber.told(language)
+        limit = float(self._settings.max_audio_seconds)
+        return await asyncio.wrap_future(
+            self._threads.submit(lambda: hearing.transcribe(recording, most_seconds=limit))
+        )
+
+    def check_converses(self) -> Converses:
+        """Give the model as what replies to conversations.
+
+        Raises
+        ------
+        RefusalError
+            As `check_ready` does; and 422 if it has no cases to answer from.
+        """
+        model = self.check_ready()
+        if not isinstance(model, Converses):
+            message = (
+                "This model has no cases, so it holds no conversation. Serve a search of pictures with them: metier serve "
+                "RUN --cases FILE"
+            )
+            raise RefusalError(422, "no_dialogue", message, field="messages")
+        return model
+
+    async def reply(self, messages: Sequence[Message], language: Language) -> tuple[Reply, float]:
+        """Reply to a conversation, and say how many milliseconds it took; raises what `answer` and `check_converses` do."""
+        model = self.check_converses()
+        self._check_room()
+
+        def ask() -> tuple[Reply, float]:
+            begun = time.perf_counter()
+            return model.reply(messages, language=language), 1000 * (time.perf_counter() - begun)
+
+        return await asyncio.wrap_future(self._threads.submit(ask))
 
     def stream(self, item: Any) -> AsyncGenerator[str]:
         """Begin to answer an item piece by piece; once the client disconnects, the model stops generating.

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from metier.serving.multipart import FORM
 from metier.serving.request_reading import PredictRequest, Questions
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import ANSWERS
@@ -22,6 +23,19 @@ def _answer_model() -> type[BaseModel]:
         __config__=ConfigDict(extra="allow"),
         __doc__="The answer to one question; which fields it has depends on the task.",
         **fields,
+        out_of_scope=(
+            bool | None,
+            Field(
+                default=None, description="Whether no label fits; only where the model carries a rule for it."
+            ),
+        ),
+        scope_score=(
+            float | None,
+            Field(
+                default=None,
+                description="How little the question suits any label; above the rule's cut none does.",
+            ),
+        ),
         answered_by=(str, Field(description="The method that answered.")),
         probabilities=(
             dict[str, float] | None,
@@ -90,7 +104,19 @@ BODY_SCHEMA = {
                         "value": {"texts": ["my card never came", "a refund please"]},
                     },
                 },
-            }
+            },
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "description": "One question whose image or recording is sent as a file.",
+                    "properties": {
+                        "image": {"type": "string", "format": "binary"},
+                        "audio": {"type": "string", "format": "binary"},
+                        "text": {"type": "string"},
+                        "top": {"type": "integer"},
+                    },
+                }
+            },
         },
     }
 }

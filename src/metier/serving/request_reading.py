@@ -5,15 +5,17 @@ long. So the values of a body are counted before it is parsed, the lists of ques
 other, and messages quote the start of what was found.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from metier.errors import (
+    AudioError,
+    AudioTooLongError,
     DataError,
     ImageError,
     ImageTooLargeError,
@@ -23,9 +25,12 @@ from metier.errors import (
     suggest,
 )
 from metier.image.picture import Picture
+from metier.serving.multipart import FORM, asked_by_form
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
+from metier.speech.recording import Recording
 from metier.tasks.inputs import TEXT, InputKind
+from metier.tasks.inputs.spoken import is_spoken
 
 LISTS = {"texts": (str, "string"), "rows": (dict, "dictionary")}  # What each holds, and its name in a message.
 # A conversation of thirty turns has about a hundred; a body of more is refused before it is parsed.
@@ -52,6 +57,9 @@ class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
         description='Stream one generated text as server-sent events: `data: {"piece": …}` each, '
         "then `event: done` with the whole answer. For generative models.",
     )
+
+
+Asked = TypeVar("Asked", bound=PredictRequest)
 
 
 @dataclass(frozen=True)
@@ -85,11 +93,17 @@ class Questions:
 
 
 def read_request(
-    body: bytes, settings: ServingSettings, kind: InputKind = TEXT, *, takes_blanks: bool = True
+    body: bytes,
+    settings: ServingSettings,
+    kind: InputKind = TEXT,
+    *,
+    content_type: str = "",
+    takes_blanks: bool = True,
 ) -> Questions:
     """Read a request and compare it with the limits.
 
-    The content type is not looked at: `curl -d` calls JSON a form, and there is only one thing a body can be.
+    A body is JSON, whatever it is called (`curl -d` calls it a form), unless it is called multipart/form-data, which has
+    files in it.
 
     Parameters
     ----------
@@ -101,22 +115,38 @@ def read_request(
     Raises
     ------
     RefusalError
-        If the body is not JSON (400), has wrong fields or a question that cannot be answered (422), or asks for too
-        much (413).
+        If the body is not JSON or a form that is cut (400), has wrong fields or a question that cannot be answered (422),
+        or asks for too much (413).
     """
-    found = _parse(body, settings)
+    request = read_fields(PredictRequest, body, settings, kind, content_type=content_type)
+    return read_questions(request, settings, kind, takes_blanks=takes_blanks)
+
+
+def read_fields(
+    form: type[Asked], body: bytes, settings: ServingSettings, kind: InputKind = TEXT, *, content_type: str = ""
+) -> Asked:
+    """Read the fields of a request, and leave the questions in them for `read_questions`; raises as `read_request` does."""
+    is_form = content_type.lower().startswith(FORM)
+    found = asked_by_form(body, content_type, settings) if is_form else parse_body(body, settings, kind)
     _check_lists(found, settings)
     try:
-        request = PredictRequest.model_validate(found)
+        return form.model_validate(found)
     except ValidationError as error:
         raise _refusal(error) from None
-    read = _received(_read_fields(request, kind), kind, settings)
+
+
+def read_questions(
+    request: PredictRequest, settings: ServingSettings, kind: InputKind = TEXT, *, takes_blanks: bool = True
+) -> Questions:
+    """Give the questions of a request, compared with the limits; raises as `read_request` does."""
+    read = _received(_question_fields(request, kind), kind, settings)
     _check_characters(read, settings)
     _check_questions(read, kind, takes_blanks=takes_blanks)
     return read
 
 
-def _parse(body: bytes, settings: ServingSettings) -> Any:
+def parse_body(body: bytes, settings: ServingSettings, kind: InputKind = TEXT) -> Any:
+    """Give what the JSON of a body holds; raises RefusalError where it is none (400), or too many values (413)."""
     allowed = VALUES_PER_ROW * max(1_000, settings.max_rows)
     values = _count_values(body, enough=allowed)
     if values > allowed:
@@ -125,10 +155,18 @@ def _parse(body: bytes, settings: ServingSettings) -> Any:
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        message = (
-            f'The body is not JSON (invalid JSON: {error}). Send {{"text": "..."}} or {{"texts": ["..."]}}.'
-        )
+        message = f"The body is not JSON (invalid JSON: {error}). Send {_example(kind)}."
         raise RefusalError(400, "bad_json", message) from None
+
+
+def _example(kind: InputKind) -> str:
+    """Give a body that asks a question of a kind."""
+    if kind.fault("") is None:
+        return '{"text": "..."} or {"texts": ["..."]}'
+    held = ", ".join(f'"{key}": "..."' for key in kind.keys)
+    if not kind.has_texts or "image" in kind.keys:
+        return f"{{{held}}} with the file in base64, or the file itself: curl -F {kind.keys[-1]}=@FILE"
+    return f"{{{held}}}"
 
 
 def _count_values(body: bytes, *, enough: int) -> int:
@@ -177,7 +215,7 @@ def _refusal(error: ValidationError) -> RefusalError:
     return RefusalError(422, "bad_request", message, field=field)
 
 
-def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
+def _question_fields(request: PredictRequest, kind: InputKind) -> Questions:
     own = dict(request.model_extra or {}) | ({} if request.text is None else {"text": request.text})
     given = {"texts": request.texts, "rows": request.rows}
     lists = {name: items for name, items in given.items() if items is not None}
@@ -186,7 +224,8 @@ def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
     known = [*kind.keys, *kind.optional_keys, several, *(["rows"] if takes_texts and kind is not TEXT else [])]
     for field in (*own, *lists):
         if field not in known:
-            raise _unknown(field, [*known, "top", "stream"])
+            options = [name for name in type(request).model_fields if name not in ("text", "texts", "rows")]
+            raise unknown_field(field, [*known, *options])
     if len(lists) + bool(own) != 1:
         found = "neither" if not (own or lists) else "both"
         one = "'text' (one text)" if kind is TEXT else " and ".join(map(repr, kind.keys))
@@ -204,48 +243,85 @@ def _read_fields(request: PredictRequest, kind: InputKind) -> Questions:
     return Questions(list(items), name, request.top)
 
 
-def _unknown(field: str, known: list[str]) -> RefusalError:
+def unknown_field(field: str, known: Sequence[str]) -> RefusalError:
+    """Give the refusal of a field that is not known (422)."""
     message = f"There is no field {quoted(field)}.{suggest(field, known)} Known: {', '.join(known)}."
     return RefusalError(422, "unknown_field", message, field=field[:LONGEST_FIELD])
 
 
 def _received(asked: Questions, kind: InputKind, settings: ServingSettings) -> Questions:
     """Give the questions as the model takes them; those of a wrong form are left for `_check_questions`."""
-    items, most_bytes = [], settings.max_image_bytes
+    items = []
     for position, item in enumerate(asked.items):
-        field = asked.place(position, kind.keys[0]) or kind.keys[0]
+        key = kind.place_of(item)
+        field = asked.place(position, key) or key
         try:
             is_read = kind.fault(item) is None
+            most_bytes = settings.max_audio_bytes if is_spoken(item) else settings.max_image_bytes
             items.append(kind.received(item, field=field, most_bytes=most_bytes) if is_read else item)
-        except ImageError as error:
-            status = 413 if isinstance(error, ImageTooLargeError) else 422
+        except (ImageError, AudioError) as error:
+            status = 413 if isinstance(error, ImageTooLargeError | AudioTooLongError) else 422
             raise RefusalError(status, error.code, str(error), field=field) from None
-    pixels = sum(item.n_pixels for item in items if isinstance(item, Picture))
+    pictures = [one for item in items for one in _pictures_of(item)]
+    check_pictures(pictures, asked.field or "image", settings)
+    _check_seconds(items, asked.field or "audio", settings)
+    return replace(asked, items=items)
+
+
+def check_pictures(pictures: Sequence[Picture], field: str, settings: ServingSettings) -> None:
+    """Refuse more images, or more pixels in all of them, than one request may have (413)."""
+    if len(pictures) > settings.max_rows:
+        n, most = len(pictures), settings.max_rows
+        message = f"{n:,} images in one request; {most:,} are allowed. Send them in several requests."
+        raise RefusalError(413, "too_many_images", message, field=field)
+    pixels = sum(one.n_pixels for one in pictures)
     if pixels > settings.max_request_pixels:
         message = (
             f"{pixels:,} pixels in one request; {settings.max_request_pixels:,} are allowed. "
             "Send the images in several requests, or make them smaller."
         )
-        raise RefusalError(413, "too_many_pixels", message, field=asked.field or kind.keys[0])
-    return replace(asked, items=items)
+        raise RefusalError(413, "too_many_pixels", message, field=field)
+
+
+def _pictures_of(item: Any) -> Sequence[Picture]:
+    """Give the images of a question: it is one, or holds some beside texts."""
+    held = item.values() if isinstance(item, dict) else [item]
+    return [one for part in held if isinstance(part, Picture) for one in part.each]
+
+
+def _check_seconds(items: list[Any], field: str, settings: ServingSettings) -> None:
+    parts = [item["audio"] if is_spoken(item) else item for item in items]
+    seconds = sum(part.seconds for part in parts if isinstance(part, Recording))
+    if seconds > settings.max_audio_seconds:
+        message = (
+            f"{seconds:,.0f} seconds of sound in one request; {settings.max_audio_seconds:,} are allowed. "
+            "Send the recordings in several requests, or cut them."
+        )
+        raise RefusalError(413, "audio_too_long", message, field=field)
 
 
 def _check_characters(asked: Questions, settings: ServingSettings) -> None:
-    total = 0
-    for position, item in enumerate(asked.items):
-        characters = count_characters(item)
-        total += characters
+    counts = {
+        asked.place(position) or "text": count_characters(item) for position, item in enumerate(asked.items)
+    }
+    check_lengths(counts, asked.field or "text", settings)
+
+
+def check_lengths(counts: Mapping[str, int], field: str, settings: ServingSettings) -> None:
+    """Refuse texts of too many characters, counted by their fields: one of them, or all together (413)."""
+    for place, characters in counts.items():
         if characters > settings.max_characters:
             message = (
                 f"{characters:,} characters in a text; {settings.max_characters:,} are allowed. Shorten it."
             )
-            raise RefusalError(413, "text_too_long", message, field=asked.place(position) or "text")
+            raise RefusalError(413, "text_too_long", message, field=place)
+    total = sum(counts.values())
     if total > settings.max_request_characters:
         message = (
             f"{total:,} characters in one request; {settings.max_request_characters:,} are allowed. "
             "Send the texts in several requests."
         )
-        raise RefusalError(413, "too_many_characters", message, field=asked.field or "text")
+        raise RefusalError(413, "too_many_characters", message, field=field)
 
 
 def count_characters(item: Any) -> int:
@@ -262,13 +338,14 @@ def _check_questions(read: Questions, kind: InputKind, *, takes_blanks: bool) ->
         message = f"Expected at least one question in {read.field!r}, found none."
         raise RefusalError(422, "bad_request", message, field=read.field)
     for position, item in enumerate(read.items):
-        field = read.place(position) or kind.keys[0]
+        field = read.place(position) or kind.place_of(item)
         fault = kind.fault(item)
         if fault:
             raise RefusalError(422, "bad_request", f"Field {field!r}: {fault}", field=field)
         try:
             [question] = kind.read([item], origin=f"field {field!r}")
-            if not takes_blanks and not any(text.strip() for text in kind.texts([question])):
+            is_asked = takes_blanks or not kind.has_texts
+            if not is_asked and not any(text.strip() for text in kind.texts([question])):
                 raise DataError(f"Field {field!r} is blank, so there is nothing to write about. Give a text.")
         except MissingSideError as error:
             field = read.place(position, error.side) or field

@@ -21,6 +21,21 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     max_request_pixels: int = Field(
         default=100_000_000, ge=1, description="Most pixels in all images of one request."
     )
+    max_audio_bytes: int = Field(
+        default=5_000_000, ge=1, description="Most bytes of one recording in a request."
+    )
+    max_audio_seconds: int = Field(
+        default=600, ge=1, description="Most seconds of all recordings of one request."
+    )
+    max_explanation_characters: int = Field(
+        default=10_000, ge=1, description="Most characters of a question that is explained."
+    )
+    max_explanation_answers: int = Field(
+        default=2_000, ge=1, description="Most answers that one explanation may take."
+    )
+    explanation_timeout_seconds: int = Field(
+        default=20, ge=1, description="Time that one explanation may take, without waiting."
+    )
     max_body_bytes: int = Field(default=8_000_000, ge=1, description="Most bytes of a request's body.")
     max_held_bytes: int = Field(
         default=64_000_000,

@@ -9,6 +9,9 @@ __all__ = ["ENDPOINTS", "Endpoint", "Service", "endpoints"]
 # Dotted paths, in the order in which /docs shows them.
 ENDPOINTS = (
     "metier.serving.endpoints.predict:PREDICT",
+    "metier.serving.endpoints.explain:EXPLAIN",
+    "metier.serving.endpoints.chat_completions:CHAT_COMPLETIONS",
+    "metier.serving.endpoints.transcriptions:TRANSCRIPTIONS",
     "metier.serving.endpoints.probes:HEALTHZ",
     "metier.serving.endpoints.probes:READYZ",
     "metier.serving.endpoints.probes:METRICS",

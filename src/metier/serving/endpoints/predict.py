@@ -36,17 +36,21 @@ def build_predict(service: Service) -> Callable[..., Any]:
     async def predict(request: Request) -> Response:
         """Answer one text (`text`) or several (`texts`); `/readyz` names the fields of other tasks.
 
+        A form (multipart/form-data) may hold an image or a recording as a file.
+
         With `stream` a written answer comes piece by piece, as server-sent events.
         """
         async with bodies.read(request) as body:
-            asked = read_request(body, settings, engine.input_kind, takes_blanks=engine.takes_blanks)
+            content_type = request.headers.get("content-type", "")
+            kind, takes_blanks = engine.input_kind, engine.takes_blanks
+            asked = read_request(body, settings, kind, content_type=content_type, takes_blanks=takes_blanks)
             del body
             request.state.rows = len(asked.items)
             if asked.stream:
                 pieces = engine.stream(asked.items[0])
                 events = stream_events(pieces, engine.name, when_done=metrics.count_answers)
                 return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
-            answered, latency_ms = await _unless_gone(request, engine.answer(asked.items))
+            answered, latency_ms = await unless_gone(request, engine.answer(asked.items))
         for batch in answered:
             metrics.count_answers(batch.answered_by)
         return JSONResponse(write_answers(asked, answered, latency_ms))
@@ -91,7 +95,7 @@ async def stream_events(
     yield write_event({"text": text, "answered_by": name, "latency_ms": latency_ms}, kind="done")
 
 
-async def _unless_gone(request: Request, answering: Coroutine[Any, Any, T]) -> T:
+async def unless_gone(request: Request, answering: Coroutine[Any, Any, T]) -> T:
     """Give what is being answered, or stop answering once the caller has hung up; raises `ClientDisconnect` then."""
     answer, gone = asyncio.create_task(answering), asyncio.create_task(_disconnect(request))
     try:
