@@ -1,6 +1,6 @@
 """Answers to a batch of rows: what a decoder makes of logits, and what every predictor gives back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
@@ -137,6 +137,55 @@ class RecordAnswers:
         return {**record, "answered_by": self.answered_by[row]}
 
 
+@dataclass(frozen=True)
+class SeveralAnswers:
+    """Answers of several tasks about the same rows.
+
+    Parameters
+    ----------
+    parts : mapping of str to AnswerBatch
+        By the task.
+    name : str
+        Versioned name of the method that answered.
+    """
+
+    parts: Mapping[str, "AnswerBatch"]
+    name: str
+
+    @classmethod
+    def joined(cls, batches: Sequence[Mapping[str, "AnswerBatch"]], *, name: str) -> Self:
+        """Put the answers of batches together, which follow one another."""
+        parts = {task: one_batch([batch[task] for batch in batches]) for task in batches[0]}
+        return cls(parts, name)
+
+    @property
+    def answered_by(self) -> tuple[str, ...]:
+        """The method, for each row."""
+        return (self.name,) * len(self)
+
+    @property
+    def predicted(self) -> list[dict[str, Any]]:
+        """For each row, the answer of each task."""
+        answers = {task: part.predicted for task, part in self.parts.items()}
+        return [{task: own[row] for task, own in answers.items()} for row in range(len(self))]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.parts.values())))
+
+    def rows(self, picked: Sequence[int]) -> Self:
+        """Give the answers of some rows, in this order."""
+        return replace(self, parts={task: part.rows(picked) for task, part in self.parts.items()})
+
+    def record(self, row: int, top: int | None = None) -> dict[str, Any]:
+        """Give the record of each task under its name, as `tasks`."""
+        records = {task: part.record(row, top) for task, part in self.parts.items()}
+        own = {
+            task: {field: value for field, value in record.items() if field != "answered_by"}
+            for task, record in records.items()
+        }
+        return {"tasks": own, "answered_by": self.name}
+
+
 class AnswerBatch(Protocol):
     """What the answers of every task can do."""
 
@@ -165,6 +214,20 @@ class AnswerBatch(Protocol):
             How many labels to list under `probabilities`, the most probable first; None leaves the list out.
         """
         ...
+
+
+def one_batch(batches: Sequence[Any]) -> Any:
+    """Give the answers of batches of one task, which follow one another, as one batch; at least one."""
+    first = batches[0]
+    if len(batches) == 1:
+        return first
+    answered_by = tuple(name for batch in batches for name in batch.answered_by)
+    if isinstance(first, RecordAnswers):
+        predicted = [answer for batch in batches for answer in batch.predicted]
+        records = [record for batch in batches for record in batch.records]
+        return replace(first, predicted=predicted, records=records, answered_by=answered_by)
+    probabilities = np.concatenate([batch.probabilities for batch in batches])
+    return replace(first, probabilities=probabilities, answered_by=answered_by)
 
 
 def _picked(names: tuple[str, ...], rows: Sequence[int]) -> tuple[str, ...]:

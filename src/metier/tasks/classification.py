@@ -1,8 +1,8 @@
-"""Classification: one label per text."""
+"""Classification: one label per text, per image, or per text with its image."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from metier.errors import TooFewLabelsError, UnknownLabelError
 from metier.figures import count_of
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.label import LABEL
+from metier.tasks.inputs import TEXT, InputKind, read_or_seen
 from metier.tasks.task import PlainTask
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
@@ -24,7 +25,7 @@ DROWNING_FRACTION = 0.5
 
 @dataclass(frozen=True)
 class Classification(PlainTask):
-    """The task of giving one of a fixed set of labels to a text.
+    """The task of giving one of a fixed set of labels to a text, an image, or both together.
 
     Parameters
     ----------
@@ -32,10 +33,13 @@ class Classification(PlainTask):
         The label space, sorted; column order of every probability.
     primary_metric : {"accuracy", "macro_f1"}
         What candidates are ranked by.
+    input : InputKind
+        The form of its questions.
     """
 
     labels: tuple[str, ...]
     primary_metric: str = "accuracy"
+    input: InputKind = TEXT
     metrics: ClassVar[tuple[str, ...]] = METRICS
     name: ClassVar[str] = NAME
     answer: ClassVar[AnswerKind] = LABEL
@@ -43,7 +47,7 @@ class Classification(PlainTask):
     @classmethod
     def from_rows(cls, rows: "Rows") -> Self:
         """Read the label space off training rows."""
-        return cls.from_labels(rows.labels)
+        return replace(cls.from_labels(rows.labels), input=read_or_seen(rows))
 
     def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""

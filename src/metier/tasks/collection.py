@@ -1,11 +1,12 @@
-"""The collection of a search: its texts, and queries with known answers."""
+"""The collection of a search: its texts or images, and queries with known answers."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from metier.errors import DataError, EmptyDataError
+from metier.image.picture import Picture
 from metier.tasks.inputs.pair import Pair
 
 ID_DIGITS = 12  # Of a hash: two of a million texts share one with a chance of 1 in 500.
@@ -13,17 +14,27 @@ ID_DIGITS = 12  # Of a hash: two of a million texts share one with a chance of 1
 
 @dataclass(frozen=True)
 class Collection:
-    """Texts that can be found.
+    """Texts that can be found, or images.
 
     Parameters
     ----------
     texts : tuple of str
+        Of images the text that stands beside each, or its name.
     ids : tuple of str
-        Of each text; texts that answer the same may share one.
+        Of each text or image; texts that answer the same may share one.
+    images : tuple of str
+        The name of each image as its file of rows has it; empty where texts are searched.
+    pictures : tuple of Picture
+        Where each image is on this machine; a sealed collection has none.
+    hidden : frozenset of str
+        Ids of images that are learned from and not searched.
     """
 
     texts: tuple[str, ...]
     ids: tuple[str, ...]
+    images: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -33,6 +44,36 @@ class Collection:
         """Every passage once, by the id that its words give it."""
         texts = tuple(dict.fromkeys(passages))
         return cls(texts, tuple(map(passage_id, texts)))
+
+    @classmethod
+    def of_images(cls, found: Iterable["FoundImage"], *, hidden: frozenset[str] = frozenset()) -> Self:
+        """Every image once, by the id that its content gives it."""
+        kept = list({image.id: image for image in found}.values())
+        texts, ids, images, pictures = zip(*kept, strict=True) if kept else ((), (), (), ())
+        return cls(texts, ids, images, pictures, hidden)
+
+    @property
+    def searched(self) -> Self:
+        """What is searched of it."""
+        if not self.hidden:
+            return self
+        return self.of_images(image for image in self.found_images if image.id not in self.hidden)
+
+    @property
+    def found_images(self) -> list["FoundImage"]:
+        """The images, one by one."""
+        return [
+            FoundImage(*parts) for parts in zip(self.texts, self.ids, self.images, self.pictures, strict=True)
+        ]
+
+
+class FoundImage(NamedTuple):
+    """One image of a collection; see `Collection`."""
+
+    text: str
+    id: str
+    name: str
+    picture: Picture
 
 
 @dataclass(frozen=True)

@@ -115,13 +115,17 @@ class LabelSetMethod(TextMethod):
             If called before `fit`.
         """
         check_is_fitted(self)
-        return np.asarray(self._answer(as_texts(X)).probabilities)
+        return np.asarray(self._answer(self._read(X)).probabilities)
 
     def predict(self, X: Any) -> list[list[str]]:
         """Give the labels of each text, sorted; an empty list is the answer "none"."""
         check_is_fitted(self)
-        predicted: list[list[str]] = self._answer(as_texts(X)).predicted
+        predicted: list[list[str]] = self._answer(self._read(X)).predicted
         return predicted
+
+    def _read(self, X: Any) -> Sequence[Any]:
+        """Give the items of what the method was handed, checked."""
+        return as_texts(X)
 
     def _answer(self, texts: Sequence[str]) -> Any:
         """Answer checked texts."""

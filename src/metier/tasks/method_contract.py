@@ -49,6 +49,10 @@ class Capabilities:
         Whether that base has to be generative.
     sees : bool
         Whether that base has to be one of images.
+    hears : bool
+        Whether that base has to be one of speech.
+    is_joint : bool
+        Whether it reads the text and the image of a row together; its `base` is the one of the texts.
     learns_from_unlabelled : bool
         Whether it learns from unlabelled rows too. Its `baseline` is then its supervised counterpart: what is not
         shown to beat it is not shipped.
@@ -70,6 +74,8 @@ class Capabilities:
     needs_base: bool = False
     writes: bool = False
     sees: bool = False
+    hears: bool = False
+    is_joint: bool = False
     learns_from_unlabelled: bool = False
     takes_adaptation: bool = False
     takes_objective: bool = False
@@ -80,8 +86,9 @@ class Capabilities:
 
     @property
     def base_does(self) -> str:
-        """What its base has to do: reads, writes or sees."""
-        return "writes" if self.writes else "sees" if self.sees else "reads"
+        """What its base has to do: reads, writes, sees or hears."""
+        stated = {"writes": self.writes, "sees": self.sees, "hears": self.hears}
+        return next((does for does, has_to in stated.items() if has_to), "reads")
 
     @property
     def is_baseline(self) -> bool:
@@ -196,8 +203,17 @@ class StatesMemory(Protocol):
 class TriesByWork(Protocol):
     """A method that tries fewer settings the more work the rows are: on a sample it would try too many."""
 
+    @property
+    def fits_each_label(self) -> bool:
+        """Whether its work grows with the labels, too: it makes a model for each."""
+        ...
+
     def as_on_all(self, X: Any, y: Any) -> Any:
         """Give a method that does on a sample of these rows what this one does on all of them."""
+        ...
+
+    def n_learned(self, X: Any, y: Any) -> int:
+        """Give how many of these rows it learns from: of very many some take a sample."""
         ...
 
 

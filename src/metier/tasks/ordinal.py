@@ -1,13 +1,14 @@
 """Ordinal classification: labels with an order: bearish < neutral < bullish, 1 < 2 < 3 < 4 < 5, low < medium < high."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from metier.tasks.answers.grade import GRADE
 from metier.tasks.answers.grade_order import order_of
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.classification import Classification
+from metier.tasks.inputs import TEXT, InputKind, read_or_seen
 from metier.tasks.task import PlainTask
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
@@ -19,7 +20,7 @@ METRICS = ("quadratic_kappa", "accuracy", "macro_f1", "mae")
 
 @dataclass(frozen=True)
 class Ordinal(PlainTask):
-    """The task of giving one of some ordered labels to a text; a near miss is better than a far one.
+    """The task of giving one of some ordered labels to a text, an image, or both; a near miss is better than a far one.
 
     Parameters
     ----------
@@ -27,10 +28,13 @@ class Ordinal(PlainTask):
         The grades from the lowest to the highest; column order of every probability.
     primary_metric : str
         What candidates are ranked by.
+    input : InputKind
+        The form of its questions: texts, images, or both together.
     """
 
     labels: tuple[str, ...]
     primary_metric: str = "quadratic_kappa"
+    input: InputKind = TEXT
 
     name: ClassVar[str] = NAME
     title: ClassVar[str] = "ordinal classification"
@@ -54,7 +58,7 @@ class Ordinal(PlainTask):
     @classmethod
     def from_rows(cls, rows: "Rows", *, order: Sequence[str] | None = None) -> Self:
         """Read the grades off training rows."""
-        return cls.from_labels(rows.labels, order=order)
+        return replace(cls.from_labels(rows.labels, order=order), input=read_or_seen(rows))
 
     def targets(self, rows: "Rows") -> list[str]:
         """Give the grade of each row."""

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.score import SCORE, check_numbers, check_spread
-from metier.tasks.inputs.kind import InputKind
-from metier.tasks.inputs.pair import PAIR
-from metier.tasks.inputs.text import TEXT
-from metier.tasks.task import PlainTask, TaskRecord
+from metier.tasks.inputs import PAIR, TEXT, InputKind, read_or_seen
+from metier.tasks.task import PlainTask
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
@@ -19,12 +17,12 @@ METRICS = ("mae", "rmse", "spearman", "pearson")
 
 @dataclass(frozen=True)
 class Regression(PlainTask):
-    """The task of giving a number to a text, or to a pair of texts where the rows have both.
+    """The task of giving a number to a text, to an image or both, or to a pair of texts.
 
     Parameters
     ----------
     input : InputKind
-        Texts, or pairs.
+        Texts, images, both together, or pairs of texts.
     primary_metric : str
         What candidates are ranked by.
     """
@@ -39,7 +37,7 @@ class Regression(PlainTask):
 
     @classmethod
     def from_rows(cls, rows: "Rows") -> Self:
-        """Take pairs where the rows have a second text, and check the numbers.
+        """Take pairs where the rows have a second text, and images where they have some, and check the numbers.
 
         Raises
         ------
@@ -49,12 +47,7 @@ class Regression(PlainTask):
             If all scores are the same.
         """
         check_spread(check_numbers(rows.values("score"), origin=rows.origin), origin=rows.origin)
-        return cls(TEXT if rows.roles.text_pair is None else PAIR)
-
-    @classmethod
-    def restored(cls, facts: TaskRecord) -> Self:
-        """Give the task of a sealed model, of texts or of pairs."""
-        return cls(PAIR if "text_pair" in facts.input_keys else TEXT, facts.primary_metric)
+        return cls(read_or_seen(rows) if rows.roles.text_pair is None else PAIR)
 
     def targets(self, rows: "Rows") -> list[float]:
         """Give the score of each row."""

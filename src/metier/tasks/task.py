@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from metier.tasks.answers.kind import AnswerKind
-from metier.tasks.inputs.kind import InputKind
-from metier.tasks.inputs.text import TEXT
+from metier.tasks.inputs import TEXT, InputKind, input_of
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
     from metier.data.rows import Rows
@@ -203,8 +202,10 @@ class PlainTask:
     @classmethod
     def restored(cls, facts: TaskRecord) -> Self:
         """Give the task of a sealed model: what its class has of labels and of a metric to rank by."""
-        given = {"labels": facts.labels, "primary_metric": facts.primary_metric}
+        given: dict[str, Any] = {"labels": facts.labels, "primary_metric": facts.primary_metric}
         own = inspect.signature(cls).parameters
+        if "input" in own:
+            given["input"] = input_of(facts.input_keys)
         return cls(**{name: value for name, value in given.items() if name in own})
 
     def items(self, rows: "Rows") -> Sequence[Any]:

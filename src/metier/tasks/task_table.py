@@ -7,7 +7,7 @@ catalogue.
 
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +26,15 @@ ALIASES = {
     "tagging": "ner",
     "answering": "extractive_qa",
     "matching": "text_pair",
+    "image_classification": "classification",
 }
 # From the most specific to the least: spans or answers are never there by chance, a label may be.
 _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ner", ("spans",)),
     ("extractive_qa", ("question", "answers")),
     ("relation", ("head", "tail", "label")),
-    ("image_classification", ("image", "label")),
     ("multi_label", ("labels",)),
+    ("transcription", ("audio", "target")),
     ("generation", ("target",)),
     ("text_pair", ("text_pair", "label")),
     ("regression", ("score",)),
@@ -42,7 +43,6 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("extractive_qa", ("question",)),
     ("relation", ("head", "tail")),
     ("generation", ("messages",)),
-    ("image_classification", ("image",)),
     # Two texts without a label: a query and its answer.
     ("retrieval", ("text_pair",)),
 )
@@ -59,7 +59,9 @@ class TaskRow:
     answer : str
         The kind of its answers, as `ANSWERS` has it.
     candidates : tuple of str
-        The methods that are compared by default, cheap first.
+        The methods that are compared by default on texts, or on what the task asks; cheap first.
+    beside_texts : mapping of str to tuple of str
+        The methods that are compared by default where rows ask something else, by the name of the input kind.
     learn_from_unlabelled : tuple of str
         The methods that unlabelled rows add, in the order of their cost.
     student : str or None
@@ -69,6 +71,7 @@ class TaskRow:
     where: str
     answer: str
     candidates: tuple[str, ...]
+    beside_texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     learn_from_unlabelled: tuple[str, ...] = ()
     student: str | None = None
 
@@ -77,17 +80,36 @@ class TaskRow:
         """What is made of the candidates afterwards, on their validation answers: what suits the kind of answers."""
         return ANSWERS[self.answer].ensembles
 
+    @property
+    def further_ensembles(self) -> tuple[str, ...]:
+        """What can be made of the candidates besides, where it is named."""
+        return ANSWERS[self.answer].further_ensembles
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What is compared by default on rows of any kind of input."""
+        every = (*self.candidates, *(name for names in self.beside_texts.values() for name in names))
+        return tuple(dict.fromkeys(every))
+
+    def candidates_on(self, input_name: str) -> tuple[str, ...]:
+        """Give what is compared by default on rows of a kind of input, as `INPUTS` names it."""
+        return self.beside_texts.get(input_name, self.candidates)
+
 
 TASKS: dict[str, TaskRow] = {
     "classification": TaskRow(
         "metier.tasks.classification:Classification",
         "label",
         ("majority.v1", "tfidf_linear.v1", "static.v1", "frozen_linear.v1", "few_shot.v1", "encoder.v1"),
+        beside_texts={
+            "image": ("majority.v1", "frozen_image.v1", "image_encoder.v1"),
+            "text_image": (
+                *("majority.v1", "tfidf_linear.v1", "frozen_linear.v1", "encoder.v1"),
+                *("frozen_image.v1", "joint.v1"),
+            ),
+        },
         learn_from_unlabelled=("self_training.v1", "pretrained_encoder.v1", "consistency_encoder.v1"),
         student="encoder.v1",
-    ),
-    "image_classification": TaskRow(
-        "metier.tasks.image_classification:ImageClassification", "label", ("majority.v1", "frozen_image.v1")
     ),
     "multi_label": TaskRow(
         "metier.tasks.multi_label:MultiLabel",
@@ -98,6 +120,13 @@ TASKS: dict[str, TaskRow] = {
             "frozen_many_labels.v1",
             "many_labels_encoder.v1",
         ),
+        beside_texts={
+            "image": ("label_frequencies.v1", "frozen_image_labels.v1", "image_labels_encoder.v1"),
+            "text_image": (
+                *("label_frequencies.v1", "many_labels_linear.v1", "frozen_many_labels.v1"),
+                *("joint_label_sets.v1", "many_labels_encoder.v1"),
+            ),
+        },
     ),
     "ordinal": TaskRow(
         "metier.tasks.ordinal:Ordinal",
@@ -110,11 +139,22 @@ TASKS: dict[str, TaskRow] = {
             "encoder.v1",
             "corn_encoder.v1",
         ),
+        beside_texts={
+            "image": ("majority.v1", "frozen_image.v1", "image_encoder.v1", "image_grades_encoder.v1"),
+            "text_image": (
+                *("majority.v1", "tfidf_linear.v1", "ordinal_logistic.v1", "frozen_linear.v1"),
+                *("joint.v1", "encoder.v1", "corn_encoder.v1"),
+            ),
+        },
     ),
     "regression": TaskRow(
         "metier.tasks.regression:Regression",
         "score",
         ("ridge.v1", "frozen_ridge.v1", "score_encoder.v1"),
+        beside_texts={
+            "image": ("frozen_image_ridge.v1", "image_score_encoder.v1"),
+            "text_image": ("ridge.v1", "frozen_ridge.v1", "joint_ridge.v1", "score_encoder.v1"),
+        },
     ),
     "ner": TaskRow(
         "metier.tasks.ner:NamedEntities",
@@ -133,16 +173,23 @@ TASKS: dict[str, TaskRow] = {
         "metier.tasks.text_pair:TextPair",
         "label",
         ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "bi_encoder.v1", "cross_encoder.v1"),
+        beside_texts={"pair_image": ("majority.v1", "pair_linear.v1", "frozen_pair.v1", "joint_pair.v1")},
     ),
     "retrieval": TaskRow(
         "metier.tasks.retrieval:Retrieval",
         "ranking",
         ("bm25.v1", "frozen_search.v1", "search_encoder.v1"),
+        beside_texts=dict.fromkeys(
+            ("image", "text_image"), ("popularity.v1", "aligned_linear.v1", "aligned.v1")
+        ),
     ),
     "generation": TaskRow(
         "metier.tasks.generation:Generation",
         "written_text",
         ("lead.v1", "textrank.v1", "nearest_reply.v1", "sentence_ranker.v1", "generator.v1"),
+    ),
+    "transcription": TaskRow(
+        "metier.tasks.transcription:Transcription", "transcript", ("frozen_speech.v1", "speech_lora.v1")
     ),
 }
 

@@ -8,8 +8,7 @@ from metier.errors import DataError
 from metier.tasks.answers.kind import AnswerKind
 from metier.tasks.answers.label import LABEL
 from metier.tasks.classification import Classification
-from metier.tasks.inputs.kind import InputKind
-from metier.tasks.inputs.pair import PAIR
+from metier.tasks.inputs import PAIR, PAIR_IMAGE, InputKind, input_of
 from metier.tasks.task import PlainTask, TaskRecord
 
 if TYPE_CHECKING:  # What answers needs a task's words, never the rows' Arrow.
@@ -53,16 +52,18 @@ class TextPair(PlainTask):
         Of them, the one that means that the two texts belong together; None where no label does.
     primary_metric : {"accuracy", "macro_f1"}
         What candidates are ranked by.
+    input : InputKind
+        The form of pairs: two texts, or two sides of which each may have images.
     """
 
     labels: tuple[str, ...]
     match_label: str | None = None
     primary_metric: str = "accuracy"
+    input: InputKind = PAIR  # type: ignore[assignment]  # A property of tasks that have one input.
 
     name: ClassVar[str] = NAME
     title: ClassVar[str] = "text matching"
     metrics: ClassVar[tuple[str, ...]] = METRICS
-    input: ClassVar[InputKind] = PAIR
     answer: ClassVar[AnswerKind] = LABEL
 
     @classmethod
@@ -83,12 +84,14 @@ class TextPair(PlainTask):
     @classmethod
     def from_rows(cls, rows: "Rows") -> Self:
         """Read the label space off training rows."""
-        return cls.from_labels(rows.labels)
+        task = cls.from_labels(rows.labels)
+        return replace(task, input=PAIR_IMAGE) if {"image", "image_pair"} & rows.roles.named.keys() else task
 
     @classmethod
     def restored(cls, facts: TaskRecord) -> Self:
         """Give the task of a sealed model; its labels say which of them means a match."""
-        return replace(cls.from_labels(facts.labels), primary_metric=facts.primary_metric)
+        asked = input_of(facts.input_keys)
+        return replace(cls.from_labels(facts.labels), primary_metric=facts.primary_metric, input=asked)
 
     def targets(self, rows: "Rows") -> list[str]:
         """Give the label of each row."""

@@ -8,7 +8,9 @@ from metier.tasks.answers.passage_answer import PASSAGE_ANSWER
 from metier.tasks.answers.ranking import RANKING
 from metier.tasks.answers.relation import RELATION
 from metier.tasks.answers.score import SCORE
+from metier.tasks.answers.several import SEVERAL
 from metier.tasks.answers.spans import SPANS
+from metier.tasks.answers.transcript import TRANSCRIPT
 from metier.tasks.answers.written_text import WRITTEN_TEXT
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "RANKING",
     "RELATION",
     "SCORE",
+    "SEVERAL",
     "SPANS",
+    "TRANSCRIPT",
     "WRITTEN_TEXT",
     "AnswerKind",
     "Decodable",
@@ -40,5 +44,7 @@ ANSWERS: dict[str, AnswerKind] = {
         PASSAGE_ANSWER,
         RANKING,
         WRITTEN_TEXT,
+        TRANSCRIPT,
+        SEVERAL,
     )
 }

@@ -10,7 +10,7 @@ from metier import evaluation
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers.grade_order import order_of
 from metier.tasks.answers.kind import AnswerKind, RecordFields, Words
-from metier.tasks.answers.label import LABEL, LABEL_RECORD, ON_WEIGHTS_AND_WORDS, scores_of_labels
+from metier.tasks.answers.label import LABEL, LABEL_RECORD, ON_WEIGHTS_AND_WORDS, read_label, scores_of_labels
 from metier.tasks.examples import Examples
 
 
@@ -152,6 +152,10 @@ class Grade(AnswerKind):
     def row_labels(self, value: Any) -> list[str]:
         """Give the grade of a row, in a list; an empty one where it has none."""
         return LABEL.row_labels(value)
+
+    def read_answer(self, value: Any) -> str:
+        """Give the grade; an empty one is no answer."""
+        return read_label(value)
 
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give the grade."""

@@ -73,6 +73,8 @@ class AnswerKind(Protocol):
         Names of what can be put on these losses.
     ensembles : tuple of str
         Versioned names of the ensembles that suit.
+    further_ensembles : tuple of str
+        Of those that suit too, and are made only where they are named.
     """
 
     name: ClassVar[str]
@@ -85,6 +87,7 @@ class AnswerKind(Protocol):
     lines_show_question: ClassVar[bool] = False
     terms: ClassVar[tuple[str, ...]] = ()
     ensembles: ClassVar[tuple[str, ...]] = ()
+    further_ensembles: ClassVar[tuple[str, ...]] = ()
     chooses: ClassVar[tuple[str, ...]] = ()
 
     def check(self, items: Sequence[Any], y: Any, *, known: Examples | None = None) -> Examples:
@@ -130,6 +133,23 @@ class AnswerKind(Protocol):
     def row_labels(self, value: Any) -> list[str]:
         """Give the labels in a cell of the column of targets: there are none."""
         return []
+
+    def read_answer(self, value: Any) -> Any:
+        """Give an answer that a file or a model from elsewhere states, as the metrics of the task take it.
+
+        Parameters
+        ----------
+        value : Any
+            What JSON can hold, such as a field of a record; None: there is nothing.
+
+        Raises
+        ------
+        ValueError
+            With a clause that says what is wrong with it.
+        """
+        if not isinstance(value, str | int | float | None):
+            raise ValueError("it is no text")
+        return "" if value is None else str(value)
 
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give a record on one line of a terminal."""

@@ -77,6 +77,7 @@ class Label(AnswerKind):
         *ON_WEIGHTS_AND_WORDS,
     )
     ensembles: ClassVar[tuple[str, ...]] = ("average.v1", "cascade.v1")
+    further_ensembles: ClassVar[tuple[str, ...]] = ("stacked.v1",)
     chooses: ClassVar[tuple[str, ...]] = ("temperature",)
     role: ClassVar[str | None] = "label"
     is_one_label: ClassVar[bool] = True
@@ -161,6 +162,10 @@ class Label(AnswerKind):
         """Give the label of a row, in a list; an empty one where it is unlabelled."""
         return [] if value is None else [str(value)]
 
+    def read_answer(self, value: Any) -> str:
+        """Give the label; an empty one is no answer."""
+        return read_label(value)
+
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give the label."""
         return str(record["label"])
@@ -191,6 +196,16 @@ def scores_of_labels(probabilities: np.ndarray, truth: np.ndarray, *, best: np.n
     losses = -np.log(np.maximum(given, SMALLEST_PROBABILITY))
     accuracy = float(np.mean(best == truth))
     return {"accuracy": accuracy, "log_loss": float(losses.mean()), **mean_and_error(losses)}
+
+
+def read_label(value: Any) -> str:
+    """Give a label that is stated elsewhere; raises ValueError where there is none."""
+    if not isinstance(value, str | int | float | None):
+        raise ValueError("it is no label")
+    label = "" if value is None or value != value else str(value).strip()
+    if not label:
+        raise ValueError("there is no label")
+    return label
 
 
 def as_labels(y: Any) -> np.ndarray:

@@ -212,6 +212,14 @@ class LabelSet(AnswerKind):
         """Give the labels of a row."""
         return list(value or ())
 
+    def read_answer(self, value: Any) -> list[str]:
+        """Give the labels of a list, of the keys of a mapping, or the one of a text; nothing is the empty set."""
+        if value is None or isinstance(value, str):
+            return clean([value or ""])
+        if not isinstance(value, Mapping | list | tuple | set | frozenset):
+            raise ValueError("it is neither a list of labels nor a label")
+        return clean(map(str, value))
+
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give the labels."""
         return ", ".join(record["labels"]) or "none"

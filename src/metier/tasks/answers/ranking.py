@@ -1,4 +1,4 @@
-"""Texts of a collection that answer a query, the best first."""
+"""Texts or images of a collection that answer a query, the best first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Ranking(AnswerKind):
     losses: ClassVar[tuple[str, ...]] = ("multiple_negatives",)
     ensembles: ClassVar[tuple[str, ...]] = ("retrieve_rerank.v1",)
     words: ClassVar[Words] = Words(
-        "sentence-similarity", "Finds the texts of a collection that answer a query, the best first."
+        "sentence-similarity", "Finds the texts or images of a collection that answer a query, the best first."
     )
     record: ClassVar[RecordFields] = {
         "matches": (list[dict[str, Any]], "Where texts of a collection were found.")
@@ -41,24 +41,37 @@ class Ranking(AnswerKind):
         """Whether the first text answers, whatever stands behind it."""
         return bool(predicted) and predicted[0] in target
 
+    def read_answer(self, value: Any) -> list[str]:
+        """Give the ids of a list of ids, or of matches with an `id`, the best first; nothing is none."""
+        listed = [value] if isinstance(value, str) else value or ()
+        try:
+            return [str(one["id"] if isinstance(one, Mapping) else one) for one in listed]
+        except (KeyError, TypeError):
+            raise ValueError("it is no list of ids, the best first") from None
+
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give the first texts with their scores, and say how many more there are."""
         matches = record["matches"]
-        first = [f"{match['text']} ({match['score']:.2f})" for match in matches[:SHOWN_MATCHES]]
+        first = [f"{named(match)} ({match['score']:.2f})" for match in matches[:SHOWN_MATCHES]]
         more = [f"{len(matches) - SHOWN_MATCHES} more with --json"] if len(matches) > SHOWN_MATCHES else []
         return "; ".join([*first, *more])
 
     def ranked_lines(self, record: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Give the texts that were found with their scores."""
-        return [(f"{match['score']:.2f}", match["text"]) for match in record["matches"]]
+        return [(f"{match['score']:.2f}", named(match)) for match in record["matches"]]
 
     def lines(self, row: Mapping[str, Any]) -> list[Line]:
         """Give what answers the query, and the first texts that were found."""
         truth, answered = super().lines(row)
         if not row["record"]:
             return [truth, answered]
-        found = " · ".join(match["text"] for match in row["record"]["matches"][:SHOWN_MATCHES])
+        found = " · ".join(named(match) for match in row["record"]["matches"][:SHOWN_MATCHES])
         return [truth, answered._replace(text=found or "nothing found")]
 
 
 RANKING = Ranking()
+
+
+def named(match: Mapping[str, Any]) -> str:
+    """Give what was found in words: the name of an image, or the text."""
+    return str(match.get("image", match["text"]))

@@ -164,6 +164,16 @@ class Score(AnswerKind):
         truth = np.asarray(examples.truth)
         return np.asarray((bounds[:, 0] <= truth) & (truth <= bounds[:, 1]))
 
+    def read_answer(self, value: Any) -> float:
+        """Give the number."""
+        try:
+            number = float("nan" if value is None or isinstance(value, bool) else value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError("it is no finite number")
+        return number
+
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give the number and its interval."""
         return f"{record['score']:.3g} [{record['low']:.3g}, {record['high']:.3g}]"

@@ -265,6 +265,13 @@ class Spans(AnswerKind):
         """Give the label of each span of a row."""
         return [span["label"] for span in value or ()]
 
+    def read_answer(self, value: Any) -> list[Span]:
+        """Give the spans of a list of `[start, end, label]`, or of mappings with these keys; nothing is none."""
+        try:
+            return sorted(map(_read_span, value or ()))
+        except (KeyError, TypeError, ValueError):
+            raise ValueError("it is no list of spans [start, end, label]") from None
+
     def shown(self, record: Mapping[str, Any]) -> str:
         """Give each span and its label."""
         return "; ".join(f"{span['text']} = {span['label']}" for span in record["spans"]) or "nothing marked"
@@ -280,6 +287,13 @@ class Spans(AnswerKind):
     def _found(self, logits: Sequence[TextLogits], examples: Examples, bias: float) -> list[list[Span]]:
         decoder = self.decoder(examples, outside_bias=bias)
         return [targets_of(decoder.spans(one.logits, one.offsets)) for one in logits]
+
+
+def _read_span(value: Any) -> Span:
+    start, end, label = (value["start"], value["end"], value["label"]) if isinstance(value, Mapping) else value
+    if isinstance(start, bool) or int(start) != start or int(end) != end or not isinstance(label, str):
+        raise ValueError("no span")
+    return [int(start), int(end), label]
 
 
 SPANS = Spans()

@@ -1,41 +1,36 @@
-"""Input: one image, as the path of a file or as its bytes.
+"""Input: one image or several, each the path of a file or its bytes."""
 
-A path is one that whoever runs the program names, in a file of rows or in a terminal. A request over HTTP holds the
-image itself, in base64: what a caller sends is never taken for a path.
-"""
-
-import base64
-import binascii
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from metier.arguments import check_is_list
-from metier.errors import EmptyDataError, ImageError, ImageTooLargeError, WrongTypeError
+from metier.errors import ImageError, ImageTooLargeError
 from metier.image.decoding import opened
 from metier.image.picture import Picture
-from metier.tasks.inputs.kind import InputKind, parts_fault, shape_fault
+from metier.tasks.inputs.media_kind import MediaKind
 
 if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow.
     from metier.data.rows import Rows
 
 KEY = "image"
-DATA_URL = "data:"
 
 
 @dataclass(frozen=True)
-class Image(InputKind):
-    """One image; an item is `{"image": path or bytes}`, read it is a `Picture`."""
+class Image(MediaKind):
+    """One image or several; an item is `{"image": path, bytes or a list of them}`, read it is a `Picture`."""
 
     name: ClassVar[str] = "image"
+    key: ClassVar[str] = KEY
     keys: ClassVar[tuple[str, ...]] = (KEY,)
     noun: ClassVar[str] = "an image"
     roles: ClassVar[tuple[str, ...]] = (KEY,)
     parts: ClassVar[tuple[str, ...]] = (KEY,)
-    has_texts: ClassVar[bool] = False
+    file: ClassVar[type[Picture]] = Picture
+    error: ClassVar[type[ImageError]] = ImageError
+    limit: ClassVar[type[ImageTooLargeError]] = ImageTooLargeError
 
     @property
     def example(self) -> dict[str, str]:
@@ -47,34 +42,26 @@ class Image(InputKind):
         """An image of one grey pixel, which needs no file."""
         return {KEY: GREY_PIXEL}
 
-    def read(self, X: Any, *, origin: str = "these images") -> list[Picture]:
-        """Give the images of whatever `fit` or `predict` was handed: paths, bytes, or mappings with one of them."""
-        check_is_list(X, "image")
-        pictures = [_picture(item, position) for position, item in enumerate(X)]
-        if not pictures:
-            raise EmptyDataError("Expected at least one image, found none. Give the paths of images.")
-        return pictures
-
-    def texts(self, items: Sequence[Any]) -> list[str]:
-        """Give nothing: what is written in an image is not read."""
-        return []
-
     def shown(self, item: Any) -> list[str]:
-        """Give what the image is called."""
-        return [_picture(item, 0).called]
+        """Give what the images are called."""
+        return [one.called for one in self.file_of(item, 0).each]
 
-    def fault(self, item: Any) -> str | None:
-        """Give what is wrong with one question, in a sentence; None: nothing is."""
-        if isinstance(item, Picture):
-            return None
-        fault = parts_fault(item, self.keys)
-        if fault is None and not isinstance(item[KEY], str | bytes):
-            fault = shape_fault(KEY, item[KEY], "an image")
-        return fault
+    def value_fault(self, value: Any) -> str | None:
+        """Give why a value is neither an image nor a list of images, in a sentence; None: it is."""
+        each = value if isinstance(value, list) and value else [value]
+        return next((fault for one in each if (fault := super(Image, self).value_fault(one)) is not None), None)
 
-    def typed(self, text: str) -> dict[str, str]:
-        """Give what was typed as a question: the path of an image."""
-        return {KEY: text}
+    def file_of(self, item: Any, position: int) -> Picture:
+        """Give the picture of one question, with the others of a list; grey where a text has none."""
+        if isinstance(item, Mapping) and "text" in item and item.get(KEY) is None:
+            return NO_PICTURE
+        if isinstance(item, tuple):  # A text with its image.
+            return item[1] or NO_PICTURE
+        value = item.get(KEY) if isinstance(item, Mapping) else item
+        if isinstance(value, list) and value:
+            return Picture.of_several([self.file_of(one, position) for one in value])
+        found: Picture = super().file_of(item, position)
+        return found
 
     def received(self, item: Any, *, field: str, most_bytes: int) -> Picture:
         """Give the image of a request, which its base64 holds; its pixels are counted and not decoded yet.
@@ -84,16 +71,13 @@ class Image(InputKind):
         ImageError, ImageTooLargeError
             If it is not base64, is no image by its content, or has too many bytes or pixels.
         """
-        called, text = f"in field {field!r}", item[KEY]
-        if isinstance(text, str) and text.startswith(DATA_URL):
-            text = text.partition(",")[2]
-        try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            raise ImageError(called, "it is not base64", "Send the bytes of the file in base64.") from None
-        if len(data) > most_bytes:
-            raise ImageTooLargeError(called, f"{len(data):,} bytes", most_bytes, unit="bytes")
-        picture = Picture(data, called)
+        if isinstance(item[KEY], list):
+            pictures = [
+                self.received({KEY: one}, field=f"{field}[{number}]", most_bytes=most_bytes)
+                for number, one in enumerate(item[KEY])
+            ]
+            return Picture.of_several(pictures)
+        picture: Picture = self.sent(item[KEY], field=field, most_bytes=most_bytes)
         with opened(picture) as image:
             return replace(picture, n_pixels=image.width * image.height)
 
@@ -101,26 +85,23 @@ class Image(InputKind):
         """Give why rows cannot be asked, in a clause, by their positions: no image, or one that cannot be used."""
         return rows.image_faults
 
-    def from_rows(self, rows: "Rows") -> list[dict[str, str]]:
-        """Give the image of each row, by its path."""
+    def from_rows(self, rows: "Rows") -> list[dict[str, Any]]:
+        """Give the images of each row."""
         rows.values(KEY)  # Raises where a row has none.
-        return [{KEY: path} for path in rows.image_files]
+        return [{KEY: as_asked(picture)} for picture in rows.pictures]
 
 
 IMAGE = Image()
 
 
-def _picture(item: Any, position: int) -> Picture:
-    if isinstance(item, Picture):
-        return item
-    value = item.get(KEY) if isinstance(item, Mapping) else item
-    if isinstance(value, bytes):
-        return Picture(value, f"at position {position}")
-    if isinstance(value, str | Path):
-        return Picture.of_file(value)
-    raise WrongTypeError(
-        f"Expected an image at position {position}, found {type(value).__name__}. Give its path, or its bytes."
-    )
+def as_asked(picture: Picture | None) -> str | list[str] | Picture | None:
+    """Give the images of a row as JSON holds them, by their paths; as they are where they lie inside a file."""
+    if picture is None:
+        return None
+    paths = [str(one.source) for one in picture.each if isinstance(one.source, Path)]
+    if len(paths) < len(picture.each):
+        return picture
+    return paths if len(paths) > 1 else paths[0]
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -134,3 +115,4 @@ GREY_PIXEL = (
     + _chunk(b"IDAT", zlib.compress(b"\0\x80"))
     + _chunk(b"IEND", b"")
 )
+NO_PICTURE = Picture(GREY_PIXEL, "no image")  # What a method of images is given of a text without one.

@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # What answers needs neither scikit-learn nor the rows' Arrow
 
     from metier.data.rows import Rows
 
+NO_TEXT = "-"  # What methods of pairs of texts are given of a side that has an image alone.
+
 
 class InputKind(Protocol):
     """A form of questions.
@@ -30,7 +32,7 @@ class InputKind(Protocol):
     roles : tuple of str
         The roles besides the text that make a row a question of this form.
     parts : tuple of str
-        The roles without which a row is no question; empty where any text is one.
+        The roles whose lack may make a row no question; empty where any text is one.
     has_texts : bool
         Whether questions have texts, and so a language and words.
     example : Any
@@ -65,6 +67,10 @@ class InputKind(Protocol):
     def typed(self, text: str) -> Any:
         """Give what was typed as a question; None: only JSON is one, or `text` itself."""
         return None
+
+    def place_of(self, item: Any) -> str:
+        """Give the key of a question of a request that is named where something is wrong with it."""
+        return self.keys[0]
 
     def received(self, item: Any, *, field: str, most_bytes: int) -> Any:
         """Give one question of a request as the model takes it; nothing that it holds may have more bytes."""
@@ -187,6 +193,9 @@ def _two_texts(value: Any, position: int, sides: tuple[str, str], noun: str, ori
         raise WrongTypeError(
             f"Expected a {noun} at position {position}, found {type(value).__name__}. Give {_remedy(sides)}."
         )
+    if isinstance(value, Mapping) and "image_pair" in value:  # What reads texts alone is asked such pairs too.
+        one, other = (str(text or "").strip() or NO_TEXT for text in texts)
+        return one, other
     first, second = (_side(text, side, position + 1, origin) for side, text in zip(sides, texts, strict=True))
     return first, second
 

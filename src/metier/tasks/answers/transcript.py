@@ -1,0 +1,24 @@
+"""The words that are said in a recording."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from metier.tasks.answers.kind import RecordFields, Words
+from metier.tasks.answers.written_text import WrittenText
+from metier.text.spoken_forms import spoken_words
+
+
+@dataclass(frozen=True)
+class Transcript(WrittenText):
+    """A written text that is compared as it is spoken: case and punctuation are no errors."""
+
+    name: ClassVar[str] = "transcript"
+    words: ClassVar[Words] = Words("automatic-speech-recognition", "Writes down what is said in {item}.")
+    record: ClassVar[RecordFields] = {"text": (str, "What is said in the recording.")}
+
+    def is_right(self, target: Any, predicted: Any) -> bool:
+        """Whether every word is right."""
+        return spoken_words(target) == spoken_words(predicted)
+
+
+TRANSCRIPT = Transcript()
