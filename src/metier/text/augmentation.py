@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.errors import SettingsError, suggest
+from metier.text.identity_terms import name_others
 from metier.text.offsets import Edit, Offsets
 from metier.text.typing_errors import slip_keys, take_homophones, take_lookalikes
 from metier.text.word_edits import Synonyms, drop_words, insert_words, replace_words, swap_words
@@ -29,8 +30,9 @@ PLAIN: dict[str, Callable[..., list[Edit]]] = {"swap": swap_words, "delete": dro
 WITH_SYNONYMS: dict[str, Callable[..., list[Edit]]] = {"synonym": replace_words, "insert": insert_words}
 # Needs a model: see `metier.transformer.unlabelled.masked_substitution`.
 MASKED = "masked"
+IDENTITY = "identity"  # Counterfactual: other groups of people are named, see `metier.text.identity_terms`.
 BACK = "back"  # Back-translation, see `metier.text.augmentation`.
-NAMES = ("eda", *WITH_SYNONYMS, *PLAIN, *SPELLING, MASKED, BACK)
+NAMES = ("eda", *WITH_SYNONYMS, *PLAIN, *SPELLING, IDENTITY, MASKED, BACK)
 # From texts to their translations: the `predict` of a translation predictor.
 Translate = Callable[[Sequence[str]], Sequence[str]]
 
@@ -60,6 +62,11 @@ class Augmentation:
     def keeps_meaning(self) -> bool:
         """Whether it only adds typing errors."""
         return self.name in SPELLING
+
+    @property
+    def is_counterfactual(self) -> bool:
+        """Whether its texts are meant to differ from their source in a word alone, and are no copies for that."""
+        return self.name == IDENTITY
 
     @property
     def needs_synonyms(self) -> bool:
@@ -130,6 +137,8 @@ def build_way(augmentation: Augmentation, *, synonyms: Synonyms, made: Mapping[s
     """
     if made and augmentation.name in made:
         return made[augmentation.name]
+    if augmentation.name == IDENTITY:
+        return name_others
     if augmentation.name in WITH_SYNONYMS:
         return functools.partial(
             WITH_SYNONYMS[augmentation.name], fraction=augmentation.fraction, synonyms=synonyms

@@ -61,6 +61,36 @@ class Clusters:
         return len(self.ids) - len(np.unique(self.ids))
 
 
+class FoundClusters:
+    """The clusters that were found last, by what they were found in.
+
+    The audit, the split and the folds of a run ask for the same rows, and a search takes some twenty times as long as
+    its key.
+
+    Parameters
+    ----------
+    most : int
+        How many are kept, of 8 bytes a text or image.
+    """
+
+    def __init__(self, most: int = 4):
+        self._most = most
+        self._found: dict[bytes, Clusters] = {}
+
+    def get(self, what: bytes, search: Callable[[], Clusters]) -> Clusters:
+        """Give the clusters in `what`, which is searched unless it was; they cannot be written to."""
+        key = hashlib.blake2b(what).digest()
+        clusters = self._found.pop(key, None) or search()
+        clusters.ids.flags.writeable = False
+        self._found[key] = clusters  # The last one used is the last one to go.
+        for oldest in list(self._found)[: -self._most]:
+            self._found.pop(oldest, None)
+        return clusters
+
+
+_NEAR = FoundClusters()
+
+
 def text_keys(texts: Iterable[str]) -> np.ndarray:
     """Give a number for each text that is the same where two texts are equal after normalisation.
 
@@ -79,21 +109,30 @@ def text_keys(texts: Iterable[str]) -> np.ndarray:
 
 def exact_duplicates(texts: Sequence[str]) -> Clusters:
     """Cluster the texts that are equal after normalisation (case, width, spaces, sentence marks)."""
-    _, first, inverse = np.unique(text_keys(texts), return_index=True, return_inverse=True)
+    return _equal(text_keys(texts))
+
+
+def _equal(keys: np.ndarray) -> Clusters:
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     return Clusters(first[inverse].astype(np.int64))
 
 
 def near_duplicates(texts: Sequence[str], *, threshold: float = THRESHOLD) -> Clusters:
     """Cluster the texts that share most of their character shingles; exact duplicates included.
 
-    Clusters are transitive: if a is like b and b like c, all three are in one cluster, as splits require.
+    Clusters are transitive: if a is like b and b like c, all three are in one cluster, as splits require. Texts that
+    were searched before are not searched again, as an audit and a split ask for the same.
 
     Parameters
     ----------
     threshold : float, default=0.8
         Smallest Jaccard similarity of the shingle sets, 0 to 1.
     """
-    exact = exact_duplicates(texts)
+    keys = text_keys(texts)
+    return _NEAR.get(keys.tobytes() + str(threshold).encode(), lambda: _search(texts, _equal(keys), threshold))
+
+
+def _search(texts: Sequence[str], exact: Clusters, threshold: float) -> Clusters:
     # One of each group of equal texts is enough.
     positions = np.unique(exact.ids)
     is_first = np.zeros(len(texts), dtype=bool)

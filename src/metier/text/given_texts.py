@@ -61,8 +61,8 @@ def as_texts(X: Any) -> Sequence[str]:
 
 
 def _as_text(value: Any, position: int) -> str:
-    if isinstance(value, Mapping):
-        value = value.get("text")
+    if isinstance(value, Mapping):  # What has an image may have no text.
+        value = value.get("text") or ("" if "image" in value else value.get("text"))
     if not isinstance(value, str):
         raise WrongTypeError(
             f"Expected a text at position {position}, found {type(value).__name__}. "

@@ -12,6 +12,12 @@ import unicodedata
 _MARKS = '.,!?;:"“”„«»…。，！？；：、·•()（）[]【】《》〈〉「」『』—–_-'
 _APOSTROPHES = "'’‘`´"
 _NORMALISED = str.maketrans(dict.fromkeys(_MARKS, " ") | dict.fromkeys(_APOSTROPHES, ""))
+# One character for one, so that offsets stay.
+_FULL_WIDTH = {0xFF01 + place: chr(0x21 + place) for place in range(94)}
+_SPACES = dict.fromkeys((0x3000, 0xA0, 0x2002, 0x2003, 0x2009, 0x202F, 0x2007), " ")
+_DASHES = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212, 0xFE63), "-")
+_QUOTES = {0x2019: "'", 0x2018: "'"}
+_PLAIN = _FULL_WIDTH | _SPACES | _DASHES | _QUOTES
 _find_word = re.compile(r"\w").search
 _lone_surrogates = re.compile("[\ud800-\udfff]").sub
 
@@ -46,3 +52,8 @@ def level(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", replace_surrogates(text)).lower()
+
+
+def plain_width(text: str) -> str:
+    """Give a text of the same length with full-width signs, unusual dashes and spaces as plain ones."""
+    return text if text.isascii() else text.translate(_PLAIN)
