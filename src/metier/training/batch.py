@@ -85,6 +85,10 @@ class Rows(Protocol):
         """Give the numbers of each row from those of each entry, of shape (n_entries, size)."""
         ...
 
+    def contents(self) -> Iterator[bytes]:
+        """Give what the rows are and are to be answered with, for a digest."""
+        ...
+
     def in_order_of_length(self, token_budget: int) -> Iterator[tuple[np.ndarray, Batch]]:
         """Every entry once, for answering: positions and their batch."""
         ...

@@ -106,6 +106,12 @@ class TokenisedRows:
         rows = positions if self.shares is None else self.shares.owners[positions]
         return torch.from_numpy(self.truth[rows])
 
+    def contents(self) -> Iterator[bytes]:
+        """Give what the rows are and are to be answered with, for a digest."""
+        for row in self.ids:
+            yield np.asarray([len(row), *row], dtype=np.int32).tobytes()
+        yield from self.targets()
+
     def targets(self) -> Iterator[bytes]:
         """Give what the rows are to be answered with, for a digest."""
         if self.truth is not None:

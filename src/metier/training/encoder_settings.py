@@ -79,6 +79,11 @@ class ScheduleSettings(MethodSettings):
         return []
 
     @property
+    def batch_budget(self) -> int:
+        """The most that a batch may hold, in what its rows count their lengths in."""
+        return self.token_budget
+
+    @property
     def of_loop(self) -> LoopSettings:
         """What of it concerns the loop."""
         limit = None if self.time_limit_minutes is None else self.time_limit_minutes * 60

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import psutil
@@ -27,8 +27,10 @@ from metier.training.checkpoint import CheckpointFolder
 from metier.training.encoder_passes import fastest_attention, recomputed
 from metier.training.encoder_settings import TuningSettings
 from metier.training.frozen_layer_cache import cache_frozen_layers
+from metier.training.image_rows import ImageRows
 from metier.training.learning_rate import default_learning_rate, parameter_groups
 from metier.training.loop import Loop, Outcome
+from metier.training.map_cache import kept_maps
 from metier.training.objectives import Objective
 from metier.training.objectives.objective import with_penalty
 from metier.training.processes import n_processes
@@ -94,8 +96,7 @@ def fine_tune(
     """
     adaptation = load_adaptation(parse_adaptation(settings.adaptation))
     parts = [rows] if validation is None else [rows, validation]
-    n_frozen = adaptation.n_frozen_layers(model.encoder)
-    with _prepared(model, parts, n_frozen, listener) as (ready, cache, facts):
+    with _prepared(model, parts, adaptation, listener) as (ready, cache, facts):
         evaluate = None if validation is None or score is None else lambda: score(model, ready[-1])
         tuned = _run(
             model,
@@ -114,27 +115,50 @@ def fine_tune(
     return tuned
 
 
+@runtime_checkable
+class KeepsStates(Protocol):
+    """A model of several encoders, which keeps what their frozen layers give by itself."""
+
+    def kept_states(
+        self, parts: Any, adaptation: Any, *, listener: Listener
+    ) -> AbstractContextManager[tuple[Sequence[Rows], AbstractContextManager[None]]]:
+        """Give rows as they are learned, and what stands in for frozen layers meanwhile."""
+        ...
+
+
 # Rows as they are learned, what stands in for frozen layers meanwhile, and facts about both.
 Prepared = tuple[Sequence[Rows], AbstractContextManager[None], dict[str, Any]]
 
 
 @contextmanager
-def _prepared(model: Any, parts: Sequence[Rows], n_frozen: int, listener: Listener) -> Iterator[Prepared]:
+def _prepared(
+    model: Any, parts: Sequence[Rows], adaptation: Adaptation, listener: Listener
+) -> Iterator[Prepared]:
     """Give rows as they are learned: of token ids only the word vectors that occur are trained, and frozen layers kept."""
+    if isinstance(model, KeepsStates):
+        with model.kept_states(parts, adaptation, listener=listener) as (kept_rows, cache):
+            yield kept_rows, cache, {"frozen_states_kept": kept_rows is not parts}
+        return
+    n_frozen = adaptation.n_frozen_layers(model.encoder)
     tokens = [part for part in parts if isinstance(part, TokenisedRows)]
+    images = [part for part in parts if isinstance(part, ImageRows)]
+    if len(images) == len(parts):
+        with kept_maps(model, images, n_frozen, listener=listener) as kept:
+            yield kept or parts, nullcontext(), {"frozen_states_kept": kept is not None}
+        return
     if len(tokens) < len(parts):
         yield parts, nullcontext(), {}
         return
-    cache = cache_frozen_layers(model, n_frozen, tokens, listener=listener)
+    kept_layers = cache_frozen_layers(model, n_frozen, tokens, listener=listener)
     vocabulary = CompactVocabulary(
         model.encoder, [ids for part in tokens for ids in part.ids], always=[model.pad_id]
     )
     pad_id = vocabulary.translate_one(model.pad_id)
-    facts = {"vocabulary_used": len(vocabulary.kept), "frozen_states_kept": cache is not None}
+    facts = {"vocabulary_used": len(vocabulary.kept), "frozen_states_kept": kept_layers is not None}
     try:
         yield (
             [replace(part, ids=vocabulary.translate(part.ids), pad_id=pad_id) for part in tokens],
-            nullcontext() if cache is None else cache.in_place(vocabulary.kept),
+            nullcontext() if kept_layers is None else kept_layers.in_place(vocabulary.kept),
             facts,
         )
     finally:
@@ -160,7 +184,7 @@ def _run(
     def plan(epoch: int) -> Sequence[np.ndarray]:
         read = rows.read_in(epoch, random_state=settings.random_state)
         # All processes together make the batch that one would: a step means the same however many there are.
-        budget, seed = max(1, settings.token_budget // n_processes()), settings.random_state
+        budget, seed = max(1, settings.batch_budget // n_processes()), settings.random_state
         return [
             read[batch]
             for batch in plan_epoch(lengths[read], token_budget=budget, epoch=epoch, random_state=seed)
@@ -251,14 +275,14 @@ def _facts(outcome: Outcome, rate: float, padding: float) -> dict[str, Any]:
     }
 
 
-def checkpoints_of(settings: Any, base: Any, parts: Sequence[TokenisedRows]) -> CheckpointFolder | None:
+def checkpoints_of(settings: Any, base: Any, parts: Sequence[Rows]) -> CheckpointFolder | None:
     """Give the folder where a fit keeps its checkpoints; None where it keeps none.
 
     Parameters
     ----------
     settings : TuningSettings
         With a `checkpoint_folder`.
-    parts : sequence of TokenisedRows
+    parts : sequence of Rows
         To learn from and to choose on: other rows or targets must not go on from these checkpoints.
     """
     if settings.checkpoint_folder is None:
@@ -266,9 +290,7 @@ def checkpoints_of(settings: Any, base: Any, parts: Sequence[TokenisedRows]) -> 
     kept = {name: value for name, value in settings if name not in NOT_OF_THE_RESULT}
     digest = hashlib.sha256()
     for part in parts:
-        for row in part.ids:
-            digest.update(np.asarray([len(row), *row], dtype=np.int32).tobytes())
-        for target in part.targets():
-            digest.update(target)
+        for content in part.contents():
+            digest.update(content)
     kept |= {"rows": digest.hexdigest()[:16], "weights": weights_hash(base)[:16], "base": base.name}
     return CheckpointFolder(Path(settings.checkpoint_folder), kept)

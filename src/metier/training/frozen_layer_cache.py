@@ -16,7 +16,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from metier.errors import SettingsError, StorageError
 from metier.progress import Listener, Progress, ignore
 from metier.storage import partial_file, sweep
 from metier.training.batching import TokenisedRows
+from metier.training.partial_pass import StatesHere, given_to, output_of, standing_aside
 from metier.user_cache import user_cache
 
 DEFAULT_GB = 4.0
@@ -99,7 +100,7 @@ class FrozenLayerCache:
         self._encoder, self._n_layers = encoder, n_layers
         self._kept = Kept(int(encoder.config.hidden_size))
         self._last = blocks_of(encoder)[n_layers - 1]
-        self._gives_tuple = isinstance(_output_of(self._last, lambda: run_once(encoder)), tuple)
+        self._gives_tuple = isinstance(output_of(self._last, lambda: run_once(encoder)), tuple)
         self._folder = user_cache() / "frozen-prefix" / f"{_digest(encoder, n_layers)}-{n_layers}-{RECIPE}"
 
     def fill(self, model: Any, parts: Sequence[TokenisedRows], *, listener: Listener = ignore) -> bool:
@@ -150,14 +151,14 @@ class FrozenLayerCache:
             The tokenizer's id of each id that the encoder is given meanwhile; None: they are the tokenizer's.
         """
         blocks = list(blocks_of(self._encoder))[: self._n_layers]
-        here = _Here()
+        here = StatesHere()
 
         def look_up(encoder: Any, given: Any, named: dict[str, Any]) -> None:
             here.states = self._kept.states(_keys(named, ids), named["input_ids"].shape[1])
 
         handle = self._encoder.register_forward_pre_hook(look_up, with_kwargs=True)
         for block in blocks:
-            block.forward = _standing_aside(
+            block.forward = standing_aside(
                 block, here, is_last=block is blocks[-1], gives_tuple=self._gives_tuple
             )
         try:
@@ -170,7 +171,7 @@ class FrozenLayerCache:
     def agrees(self, model: Any, part: TokenisedRows) -> bool:
         """Whether the layers above make the same of kept states as of computed ones: some share more than states."""
         batch = part.batch(np.arange(min(8, len(part.ids))))
-        wanted = _given_to(model, self._encoder, batch)
+        wanted = given_to(model, self._encoder, batch)
         is_token = wanted["attention_mask"].bool()
         was_training = self._encoder.training
         self._encoder.eval()
@@ -186,7 +187,7 @@ class FrozenLayerCache:
         found: dict[bytes, int] = {}
         for part in parts:
             for _, batch in part.in_order_of_length(TOKEN_BUDGET):
-                named = _given_to(model, self._encoder, batch)
+                named = given_to(model, self._encoder, batch)
                 lengths = named["attention_mask"].sum(dim=1).tolist()
                 found |= {
                     key: length
@@ -228,7 +229,7 @@ class FrozenLayerCache:
         self, model: Any, batch: Any, missing: dict[bytes, int]
     ) -> Iterator[tuple[bytes, np.ndarray]]:
         """Give the states of those texts of a batch that are missing, each once."""
-        named = _given_to(model, self._encoder, batch)
+        named = given_to(model, self._encoder, batch)
         fresh = {key: row for row, key in enumerate(_keys(named)) if key in missing}
         if not fresh:
             return
@@ -236,7 +237,7 @@ class FrozenLayerCache:
         some = {name: value[rows] for name, value in named.items() if isinstance(value, torch.Tensor)}
         halved = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed_precision() == "bf16")
         with torch.inference_mode(), halved:
-            output = _output_of(self._last, lambda: self._encoder(**(named | some)))
+            output = output_of(self._last, lambda: self._encoder(**(named | some)))
         states = output[0] if self._gives_tuple else output
         bits = states.to(torch.bfloat16).cpu().view(torch.int16).numpy().view(np.uint16)
         for row, key in enumerate(fresh):
@@ -282,70 +283,6 @@ def most_bytes() -> int:
     if not 0 <= gigabytes < float("inf"):
         raise SettingsError([f"{LIMIT} is {stated!r}, expected gigabytes, 0 or more"], origin="The environment")
     return int(gigabytes * 1e9)
-
-
-@dataclass
-class _Here:
-    """The states of the batch that the encoder is reading; None: it has to compute them."""
-
-    states: torch.Tensor | None = None
-
-
-class _StopError(Exception):
-    """Thrown where the rest of a forward pass is not wanted."""
-
-    def __init__(self, what: Any):
-        super().__init__()
-        self.what = what
-
-
-def _standing_aside(block: Any, here: _Here, *, is_last: bool, gives_tuple: bool) -> Callable[..., Any]:
-    computing = block.forward
-
-    def forward(*given: Any, **named: Any) -> Any:
-        if here.states is None:
-            return computing(*given, **named)
-        came_in = given[0] if given else named["hidden_states"]
-        states = here.states.to(came_in.device, came_in.dtype) if is_last else came_in
-        return (states,) if gives_tuple else states
-
-    return forward
-
-
-def _given_to(model: Any, encoder: Any, batch: Any) -> dict[str, Any]:
-    """Give what a model hands its encoder for a batch; nothing is computed."""
-    device = next(encoder.parameters()).device
-
-    def stop(_: Any, given: Any, named: dict[str, Any]) -> None:
-        raise _StopError(named)
-
-    handle = encoder.register_forward_pre_hook(stop, with_kwargs=True)
-    try:
-        named: dict[str, Any] = _stopped(lambda: model(batch.to(device)))
-    finally:
-        handle.remove()
-    return named
-
-
-def _output_of(module: Any, run: Callable[[], Any]) -> Any:
-    """Give what a module gives, and compute nothing that comes after."""
-
-    def stop(_: Any, given: Any, output: Any) -> None:
-        raise _StopError(output)
-
-    handle = module.register_forward_hook(stop)
-    try:
-        return _stopped(run)
-    finally:
-        handle.remove()
-
-
-def _stopped(run: Callable[[], Any]) -> Any:
-    try:
-        run()
-    except _StopError as stopped:
-        return stopped.what
-    raise AssertionError("a model that does not run its encoder")
 
 
 def _keys(named: dict[str, Any], ids: np.ndarray | None = None) -> list[bytes]:

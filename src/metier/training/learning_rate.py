@@ -4,8 +4,9 @@ The peak is stated beforehand without torch.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,6 +62,17 @@ class Schedule:
             # Never zero: the first step of a run has progress 0 and would be lost.
             return max(progress / self.warmup_fraction, 1 / (1 + self.warmup_fraction * self.total_steps), 0.0)
         return (1 - progress) / (1 - self.warmup_fraction)
+
+
+def decay_groups(
+    weights: "Sequence[torch.nn.Parameter]", weight_decay: float, learning_rate: float
+) -> list[dict[str, Any]]:
+    """Sort weights into those that decay and those that do not; norms and biases have one dimension and are left alone."""
+    groups = [
+        {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": weight_decay},
+        {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return [group | {"lr": learning_rate} for group in groups if group["params"]]
 
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?|block)\.(\d+)\.")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,29 @@ def measure_training(
     memory = here + activations + passed.weights_trained * COPIES_OF_A_WEIGHT * BYTES_OF_FLOAT32
     per_row = per_epoch / len(ids)
     return Cost(per_row, per_epoch, int(memory), seconds_per_answer=per_row / TRAINING_OVER_FORWARD)
+
+
+def measure_tokens(
+    base: Base, ids: Sequence[Any], settings: Any, *, n_batches: int, passes_before: int = 0
+) -> Cost:
+    """Time some batches of a head's token ids with the settings of its method; see `measure_training`.
+
+    Parameters
+    ----------
+    passes_before : int
+        Passes of all rows forward through the base as it came, which the head starts from.
+    """
+    cost = measure_training(
+        base,
+        ids,
+        # What a head costs beside the encoder is next to nothing; two logits stand for it.
+        n_classes=2,
+        token_budget=settings.token_budget,
+        dropout=settings.dropout,
+        adaptation=settings.adaptation,
+        n_batches=n_batches,
+    )
+    return replace(cost, seconds_before=passes_before * cost.seconds_per_epoch / TRAINING_OVER_FORWARD)
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from metier.bases.base import Base
 from metier.data import read
-from metier.export.graph_export import Exported, export_graph, keep_report, typical_rows
+from metier.export.graph_export import export_graph, keep_report, typical_rows
 from metier.export.precision_choice import EquivalenceCheck
 from metier.progress import Listener, ignore
 from metier.tasks.answers import Decodable
 from metier.tasks.examples import Examples, check_soft
 from metier.tasks.inputs import InputKind
-from metier.tasks.method_contract import TRAINING_OVER_FORWARD, Capabilities, CostRank
+from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import MethodSettings
 from metier.text.language import detect_language
 from metier.training.batch import Rows
 from metier.training.encoder_settings import HeadSettings, LabelSettings, SmoothedSettings
 from metier.training.fine_tuning import checkpoints_of, fine_tune
-from metier.training.heads.head import Head, Ready, Task
+from metier.training.heads.head import Calibrates, Head, Ready, Task
 from metier.training.objectives import Objective, objective_of
-from metier.training.training_cost import Cost, measure_training
+from metier.training.training_cost import Cost
 
 # What a run has to know of a method that fine-tunes an encoder; some have more.
 FINE_TUNING = Capabilities(
@@ -66,7 +66,7 @@ class Fitted:
     ----------
     base : Base
     reader : Any
-        What turns items into token ids, as the head has it.
+        What turns items into what the model reads, as the head has it.
     model : Module
     decoder : Decoder
     chosen : dict
@@ -117,7 +117,8 @@ class TunedMethod:
         Without validation rows, and unless all that they choose is set, a first training on some of the rows makes the
         choices on the others, and a second one trains on all rows with them.
         """
-        if validation is not None or None not in (settings.stop_epoch, *self._given(settings).values()):
+        choices = (settings.stop_epoch, *self._given(settings, self._choices).values())
+        if validation is not None or None not in choices:
             return self._train(settings, examples, validation, name=name, listener=listener)
         split = self.answer.held_out(examples, random_state=settings.random_state)
         if split is None:  # Nothing can be chosen: train to the end, and leave the logits as they are.
@@ -136,16 +137,7 @@ class TunedMethod:
     def export(self, fitted: Fitted, folder: Path, *, name: str, precision: str) -> Any:
         """Leave the files that the predictor answers from, and a Hugging Face folder."""
         found, sample = self.head.exported(fitted.model, fitted.reader), fitted.sample
-        exported = Exported(
-            self.head.kind,
-            name,
-            fitted.base,
-            found.module,
-            fitted.decoder,
-            head=found.arrays,
-            settings=found.settings,
-            tokenizer=found.tokenizer,
-        )
+        exported = found.named(self.head.kind, name, fitted.base, fitted.decoder)
         held = fitted.validation
         return export_graph(
             exported,
@@ -160,18 +152,8 @@ class TunedMethod:
         """Time a few real batches of items and say what an epoch costs here; nothing is learned."""
         base = self.base(settings, items)
         reader = self.head.reader(base, settings)
-        cost = measure_training(
-            base,
-            self.head.measured(reader, items, y, settings),
-            # What a head costs beside the encoder is next to nothing; two logits stand for it.
-            n_classes=2,
-            token_budget=settings.token_budget,
-            dropout=settings.dropout,
-            adaptation=settings.adaptation,
-            n_batches=n_batches,
-        )
-        before = self.head.passes_before * cost.seconds_per_epoch / TRAINING_OVER_FORWARD
-        return self.unlabelled.cost(replace(cost, seconds_before=before), settings)
+        cost = self.head.cost(reader, base, items, y, settings, n_batches=n_batches)
+        return self.unlabelled.cost(cost, settings)
 
     def base(self, settings: HeadSettings, items: Sequence[Any]) -> Base:
         """Give the base for these items."""
@@ -183,8 +165,9 @@ class TunedMethod:
     ) -> Fitted:
         base, before = self.unlabelled.base(self.base(settings, examples.items), settings, listener)
         reader = self.head.reader(base, settings)
-        ready = self.head.ready(reader, base, Task(self.answer, examples, validation), settings, listener)
-        objective = self._objective(settings, ready, reader)
+        task = Task(self.answer, examples, validation)
+        ready = self.head.ready(reader, base, task, settings, listener)
+        objective = self.objective(settings, ready, reader)
         ready, objective = self.unlabelled.learned(ready, base, settings, objective)
         parts = [part for part in (ready.rows, ready.validation) if part is not None]
         checkpoints = checkpoints_of(settings, base, parts)
@@ -199,27 +182,32 @@ class TunedMethod:
             what=f"{name}: fine-tuning {base.name}",
             listener=listener,
         )
-        decoder = self._decoder(settings, ready, reader, examples, validation)
-        chosen = {"base": base.name, **ready.chosen, **tuned.chosen, **decoder.chosen}
+        decoder = self.decoder(settings, ready, reader, examples, validation)
+        more: dict[str, Any] = {}
+        if isinstance(self.head, Calibrates):
+            more = self.head.calibrate(ready.model, reader, decoder, task, settings)
+        chosen = {"base": base.name, **ready.chosen, **tuned.chosen, **decoder.chosen, **more}
         facts = {"base": base.name, **ready.facts, **tuned.facts, **before}
         sample = list(typical_rows(examples.items))
         return Fitted(base, reader, ready.model, decoder, chosen, facts, validation, sample)
 
-    def _decoder(
+    def decoder(
         self, settings: Any, ready: Ready, reader: Any, examples: Examples, validation: Examples | None
     ) -> Any:
-        if validation is None or None not in self._given(settings).values():
+        """Give what makes answers of logits: chosen on validation rows where the settings leave something to choose."""
+        if validation is None or None not in self._given(settings, self.answer.chooses).values():
             return self.answer.decoder(examples, **dict(settings))
         logits = self.head.logits(ready.model, reader, validation.items)
         return self.answer.fit_decoder(
             logits if isinstance(logits, np.ndarray) else list(logits), validation, **dict(settings)
         )
 
-    def _objective(self, settings: HeadSettings, ready: Ready, reader: Any) -> Objective:
+    def objective(self, settings: HeadSettings, ready: Ready, reader: Any) -> Objective:
+        """Give what training minimises."""
         old_rows: Rows | None = None
         if settings.old_rows is not None:
             items = self.input.read(self._old_items(settings.old_rows))
-            old_rows = self.head.unlabelled(reader, items, ready.model.pad_id)
+            old_rows = self.head.unlabelled(reader, items, ready.model)
         return objective_of(
             settings.objective,
             ready.model,
@@ -234,9 +222,14 @@ class TunedMethod:
     def _old_items(self, old_rows: Any) -> Any:
         return self.input.from_rows(read(old_rows)) if isinstance(old_rows, str | Path) else old_rows
 
-    def _given(self, settings: Any) -> dict[str, Any]:
-        """What the answers would choose on validation, as far as it is set."""
-        return {name: dict(settings)[name] for name in self.answer.chooses}
+    @property
+    def _choices(self) -> tuple[str, ...]:
+        """What is chosen on validation besides the epoch: by the answers, and by the head."""
+        return (*self.answer.chooses, *(self.head.calibrates if isinstance(self.head, Calibrates) else ()))
+
+    def _given(self, settings: Any, names: Sequence[str]) -> dict[str, Any]:
+        """What would be chosen on validation, as far as it is set."""
+        return {name: dict(settings)[name] for name in names}
 
 
 def in_part(settings: Any, part: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -23,6 +23,7 @@ from metier.training.heads.head import Exportable, Ready, Task
 from metier.training.heads.passage_rows import WindowCutter, windows_to_learn
 from metier.training.heads.span_scorer import SpanScorer
 from metier.training.objectives.learning import ANSWER_ENDS
+from metier.training.training_cost import Cost, measure_tokens
 
 # Answers longer than all but one in two hundred are rarer than spans that wrongly run on.
 LONGEST_QUANTILE = 0.995
@@ -73,7 +74,6 @@ class PassageReader:
 class AnswerHead:
     """One score for where the answer begins and one for where it ends, of every token."""
 
-    passes_before: ClassVar[int] = 0
     kind: str = "onnx_reader.v1"
 
     def reader(self, base: Base, settings: Any) -> PassageReader:
@@ -114,9 +114,9 @@ class AnswerHead:
         chosen = {"longest_answer": reader.longest_answer}
         return Ready(model, rows, held, score, chosen=chosen, facts={"windows": len(rows)})
 
-    def unlabelled(self, reader: PassageReader, items: Sequence[Question], pad_id: int) -> TokenisedRows:
+    def unlabelled(self, reader: PassageReader, items: Sequence[Question], model: Any) -> TokenisedRows:
         """Cut every window of passages, without what stands where."""
-        return TokenisedRows(self._windows(reader, items), None, pad_id)
+        return TokenisedRows(self._windows(reader, items), None, model.pad_id)
 
     def logits(
         self, model: SpanScorer, reader: PassageReader, items: Sequence[Question]
@@ -125,13 +125,21 @@ class AnswerHead:
         read = SpanReader(reader.cutter.tokenizer, reader.settings(model.pad_id), model.scores).read
         return list(zip(items, read(items), strict=True))
 
-    def measured(
-        self, reader: PassageReader, items: Sequence[Question], targets: Any, settings: PassageSettings
-    ) -> list[Any]:
-        """Give the windows that a fit would pick; all where no answers are known."""
-        if targets is None:
-            return self._windows(reader, items)
-        return list(_rows(reader, Examples(items, list(targets)), settings, 0).ids)
+    def cost(
+        self,
+        reader: PassageReader,
+        base: Base,
+        items: Sequence[Question],
+        targets: Any,
+        settings: PassageSettings,
+        *,
+        n_batches: int,
+    ) -> Cost:
+        """Time some of the windows that a fit would pick; of all where no answers are known."""
+        ids = self._windows(reader, items)
+        if targets is not None:
+            ids = list(_rows(reader, Examples(items, list(targets)), settings, 0).ids)
+        return measure_tokens(base, ids, settings, n_batches=n_batches)
 
     def sample(self, reader: PassageReader, items: Sequence[Question]) -> list[Any]:
         """Give the first window of each question."""

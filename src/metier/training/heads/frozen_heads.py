@@ -60,14 +60,17 @@ class Rows:
     ----------
     features : ndarray of shape (n_rows, n_features)
     examples : Examples
+    factors : ndarray of shape (n_features,), optional
+        What standardised features are multiplied by, so that the penalty holds some of them back less; None: 1.
     """
 
     features: np.ndarray
     examples: Examples
+    factors: np.ndarray | None = None
 
     def take(self, positions: np.ndarray) -> "Rows":
         """The rows at these positions, in this order."""
-        return Rows(self.features[positions], self.examples.take(positions))
+        return Rows(self.features[positions], self.examples.take(positions), self.factors)
 
 
 class FrozenHead(Protocol):
@@ -97,13 +100,14 @@ class LabelHead:
             C=given["C"],
             temperature=given["temperature"],
             validation=None if held is None else (held.features, held.examples.truth),
+            factors=known.factors,
             random_state=given["random_state"],
         )
         return FittedHead.of_probe(probe, known.examples.labels.tolist())
 
 
-# From the features and the truth of rows and the strength of the penalty to weight and bias.
-FitWeights = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+# From rows and the strength of the penalty to weight and bias.
+FitWeights = Callable[[Rows, float], tuple[np.ndarray, np.ndarray]]
 # From rows to learn from and to choose on, and a strength or None, to the best strength and the logits of the latter.
 Choose = Callable[[Sequence[tuple[Rows, Rows]], float | None], tuple[float, np.ndarray]]
 
@@ -137,7 +141,7 @@ class PenalisedHead:
                 strength, logits = self.choose(splits, strength)
                 decoder = answer.fit_decoder(logits, judged, **given)
         strength = strength or self.unfitted
-        weight, bias = self.fit_weights(known.features, known.examples.truth, strength)
+        weight, bias = self.fit_weights(known, strength)
         return FittedHead(weight, bias, decoder, {self.setting: strength}, facts)
 
 
@@ -153,12 +157,16 @@ def _splits(
 
 
 def _choose_of_sets(splits: Sequence[tuple[Rows, Rows]], C: float | None) -> tuple[float, np.ndarray]:
-    asked = [tuple(Questions(rows.features, rows.examples.truth) for rows in split) for split in splits]
+    asked = [tuple(_questions(rows) for rows in split) for split in splits]
     return choose_label_probe(asked, C=C)  # type: ignore[arg-type]
 
 
-def _fit_of_sets(features: np.ndarray, truth: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:
-    probe = fit_label_probe(Questions(features, truth), C=C)
+def _questions(rows: Rows) -> Questions:
+    return Questions(rows.features, rows.examples.truth, factors=rows.factors)
+
+
+def _fit_of_sets(known: Rows, C: float) -> tuple[np.ndarray, np.ndarray]:
+    probe = fit_label_probe(_questions(known), C=C)
     return probe.weight, probe.bias
 
 
@@ -169,15 +177,15 @@ def _choose_ridge(splits: Sequence[tuple[Rows, Rows]], penalty: float | None) ->
     for strength in PENALTIES if penalty is None else (penalty,):
         scores = []
         for known, held in splits:
-            weight, bias = fit_dense_ridge(known.features, known.examples.truth, penalty=strength)
-            scores.append(held.features @ weight + bias)
+            weight, bias = _fit_ridge(known, strength)
+            scores.append(held.features @ weight[0] + bias[0])
         found[strength] = np.concatenate(scores)
     best = min(found, key=lambda strength: float(np.square(truth - found[strength]).mean()))
     return best, found[best]
 
 
-def _fit_ridge(features: np.ndarray, truth: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    weight, bias = fit_dense_ridge(features, truth, penalty=penalty)
+def _fit_ridge(known: Rows, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    weight, bias = fit_dense_ridge(known.features, known.examples.truth, penalty=penalty, factors=known.factors)
     return weight[None, :], np.array([bias])
 
 

@@ -1,18 +1,20 @@
-"""The contract of a head: how rows are tokenized for it, how it is initialised, what it outputs, how it is exported."""
+"""The contract of a head: how rows are read for it, how it is initialised, what it outputs, how it is exported."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from metier.bases.base import Base
+from metier.export.graph_export import Exported, ExportedGraph
 from metier.progress import Listener
 from metier.tasks.answers import Decodable
 from metier.tasks.examples import Examples
-from metier.training.batching import TokenisedRows
+from metier.training.batch import Rows
 from metier.training.fine_tuning import Score
+from metier.training.training_cost import Cost
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Ready:
     ----------
     model : Module
         An encoder under a head that stands where it starts.
-    rows, validation : TokenisedRows
+    rows, validation : Rows
     score : callable
         What epochs are compared by; see `fine_tuning.Score`.
     chosen : mapping
@@ -51,8 +53,8 @@ class Ready:
     """
 
     model: Any
-    rows: TokenisedRows
-    validation: TokenisedRows | None
+    rows: Rows
+    validation: Rows | None
     score: Score
     chosen: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -67,11 +69,33 @@ class Exportable:
     settings: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: Any = None
 
+    def named(self, kind: str, name: str, base: Base, decoder: Any) -> ExportedGraph:
+        """Give what is written, of the method and the base that it is of."""
+        return Exported(
+            kind,
+            name,
+            base,
+            self.module,
+            decoder,
+            head=self.arrays,
+            settings=self.settings,
+            tokenizer=self.tokenizer,
+        )
+
+
+class Named(Protocol):
+    """What of a trained model becomes a predictor."""
+
+    def named(self, kind: str, name: str, base: Base, decoder: Any) -> ExportedGraph:
+        """Give what is written, of the method and the base that it is of."""
+        ...
+
 
 class Head(Protocol):
     """A head of one sort; a value, which holds nothing that is learned.
 
-    A *reader* is what turns items into token ids for it: a tokenizer and what belongs to it, made of a base.
+    A *reader* is what turns items into what its model reads, made of a base: a tokenizer and what belongs to it, or how
+    images are prepared.
     """
 
     @property
@@ -79,37 +103,46 @@ class Head(Protocol):
         """Kind of the predictor that it is exported as."""
         ...
 
-    @property
-    def passes_before(self) -> int:
-        """Passes of all rows forward through the base as it came, which the head starts from."""
-        ...
-
     def reader(self, base: Base, settings: Any) -> Any:
-        """Give what turns items into token ids."""
+        """Give what turns items into what the model reads."""
         ...
 
     def ready(self, reader: Any, base: Base, task: Task, settings: Any, listener: Listener) -> Ready:
         """Cut the rows, and put the head on the base's encoder where it starts."""
         ...
 
-    def unlabelled(self, reader: Any, items: Sequence[Any], pad_id: int) -> TokenisedRows:
-        """Tokenize items without targets."""
+    def unlabelled(self, reader: Any, items: Sequence[Any], model: Any) -> Rows:
+        """Give rows of items without targets."""
         ...
 
     def logits(self, model: Any, reader: Any, items: Sequence[Any]) -> Any:
         """Give what a decoder makes answers of."""
         ...
 
-    def measured(
-        self, reader: Any, items: Sequence[Any], targets: Any, settings: Any
-    ) -> Sequence[Sequence[int]]:
-        """Give token ids of the rows that a fit would read, to time some of them."""
+    def cost(
+        self, reader: Any, base: Base, items: Sequence[Any], targets: Any, settings: Any, *, n_batches: int
+    ) -> Cost:
+        """Time some of the rows that a fit would read, and say what an epoch costs here."""
         ...
 
-    def sample(self, reader: Any, items: Sequence[Any]) -> Sequence[Sequence[int]]:
-        """Give token ids of typical items, to see how large activations become."""
+    def sample(self, reader: Any, items: Sequence[Any]) -> Sequence[Any]:
+        """Give typical items as the graph is fed with them, to see how large activations become."""
         ...
 
-    def exported(self, model: Any, reader: Any) -> Exportable:
+    def exported(self, model: Any, reader: Any) -> Named:
         """Give what becomes a predictor."""
+        ...
+
+
+@runtime_checkable
+class Calibrates(Protocol):
+    """A head whose rows may lack a part: how sure its answers then are is fitted once the model is trained."""
+
+    @property
+    def calibrates(self) -> tuple[str, ...]:
+        """The settings that validation chooses so where they are None."""
+        ...
+
+    def calibrate(self, model: Any, reader: Any, decoder: Any, task: Task, settings: Any) -> dict[str, Any]:
+        """Fit it, keep it in the model, and give what to set so that another fit needs no validation."""
         ...

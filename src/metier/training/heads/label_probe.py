@@ -11,6 +11,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from metier.training.heads.standardisation import standardisation
+
 # Half decades, from much penalty to little.
 GRID = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 UNFITTED_C = 3e-2  # Where no row can be held out.
@@ -49,11 +51,14 @@ class Questions:
     truth : ndarray of bool of shape (n_texts, n_logits)
     asked : ndarray of bool of shape (n_texts, n_logits), optional
         Which logits a text teaches; None: all.
+    factors : ndarray of shape (hidden_size,), optional
+        What standardised embeddings are multiplied by, so that the penalty holds some of them back less; None: 1.
     """
 
     embeddings: np.ndarray
     truth: np.ndarray
     asked: np.ndarray | None = None
+    factors: np.ndarray | None = None
 
     @property
     def weights(self) -> np.ndarray:
@@ -88,10 +93,7 @@ class _Path:
     """Solutions for one set of rows along C, each the start of the next."""
 
     def __init__(self, known: Questions):
-        self._mean = known.embeddings.mean(axis=0, dtype=np.float64)
-        scale = known.embeddings.std(axis=0, dtype=np.float64)
-        # Some encoders have dimensions that never move; stretching their noise to size 1 would teach it.
-        self._scale = np.where(scale > 1e-4 * scale.max(), scale, np.inf)
+        self._mean, self._scale = standardisation(known.embeddings, known.factors)
         self._x = ((known.embeddings - self._mean) / self._scale).astype(np.float64)
         self._truth = known.truth.astype(np.float64)
         self._asked = known.weights

@@ -19,6 +19,7 @@ from sklearn.utils import check_random_state
 from metier.evaluation.calibration import fit_temperature, log_loss
 from metier.evaluation.softmax import softmax
 from metier.tasks.folds import held_out
+from metier.training.heads.standardisation import standardisation
 
 # Half decades. The walk starts in the middle and follows the falling loss, so few of them are ever tried.
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
@@ -71,6 +72,7 @@ def fit_probe(
     temperature: float | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     always: tuple[np.ndarray, np.ndarray] | None = None,
+    factors: np.ndarray | None = None,
     random_state: int = 0,
 ) -> Probe:
     """Fit the head.
@@ -88,12 +90,14 @@ def fit_probe(
         and the probe is then fitted on all.
     always : (embeddings, y), optional
         Rows that are learned and never held out: what is known of the labels besides.
+    factors : ndarray of shape (hidden_size,), optional
+        What standardised embeddings are multiplied by, so that the penalty holds some of them back less; None: 1.
     """
 
     def path(embeddings: np.ndarray, y: np.ndarray) -> _Path:
         if always is None:
-            return _Path(embeddings, y)
-        return _Path(np.concatenate([embeddings, always[0]]), np.concatenate([y, always[1]]))
+            return _Path(embeddings, y, factors)
+        return _Path(np.concatenate([embeddings, always[0]]), np.concatenate([y, always[1]]), factors)
 
     if C is not None and temperature is not None:
         return replace(path(embeddings, y).fit(C), temperature=temperature)
@@ -147,11 +151,8 @@ def _n_labels(targets: Sequence[Any] | None) -> int:
 class _Path:
     """Solutions for one set of rows along C, each the start of the next."""
 
-    def __init__(self, embeddings: np.ndarray, y: np.ndarray):
-        self._mean = embeddings.mean(axis=0, dtype=np.float64)
-        scale = embeddings.std(axis=0, dtype=np.float64)
-        # Some encoders have dimensions that never move; stretching their noise to size 1 would teach it.
-        self._scale = np.where(scale > 1e-4 * scale.max(), scale, np.inf)
+    def __init__(self, embeddings: np.ndarray, y: np.ndarray, factors: np.ndarray | None):
+        self._mean, self._scale = standardisation(embeddings, factors)
         self._standardised = ((embeddings - self._mean) / self._scale).astype(np.float32)
         self._y = y
         self._regression = LogisticRegression(max_iter=MOST_STEPS, warm_start=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +17,13 @@ from metier.training.encoder_settings import HeadSettings
 from metier.training.heads.head import Exportable, Ready, Task
 from metier.training.heads.marked_classifier import MarkedClassifier, with_marks
 from metier.training.heads.token_model import TokensIn
+from metier.training.training_cost import Cost, measure_tokens
 
 
 @dataclass(frozen=True)
 class MarkedHead:
     """Two layers on the states at either opening mark and the mean of all."""
 
-    passes_before: ClassVar[int] = 0
     kind: str = "onnx_relation.v1"
 
     def reader(self, base: Base, settings: Any) -> EntityMarker:
@@ -48,7 +48,7 @@ class MarkedHead:
             None,
         )
         if held is not None:
-            held_rows = self.unlabelled(reader, held.items, model.pad_id)
+            held_rows = self.unlabelled(reader, held.items, model)
             held_rows = replace(held_rows, truth=task.answer.training_targets(held))
 
         def score(trained: MarkedClassifier, cut: TokenisedRows) -> dict[str, float]:
@@ -58,20 +58,28 @@ class MarkedHead:
         facts = {"entities_apart": sum(one.is_split for one in marked)}
         return Ready(model, rows, held_rows, score, facts=facts)
 
-    def unlabelled(self, reader: EntityMarker, items: Sequence[Any], pad_id: int) -> TokenisedRows:
+    def unlabelled(self, reader: EntityMarker, items: Sequence[Any], model: Any) -> TokenisedRows:
         """Mark the entities of items."""
-        return TokenisedRows([reader.mark(item).ids for item in items], None, pad_id)
+        return TokenisedRows([reader.mark(item).ids for item in items], None, model.pad_id)
 
     def logits(self, model: MarkedClassifier, reader: EntityMarker, items: Sequence[Any]) -> np.ndarray:
         """Give logits, float64 of shape (n_items, n_logits)."""
-        return model.logits(self.unlabelled(reader, items, model.pad_id))
+        return model.logits(self.unlabelled(reader, items, model))
 
-    def measured(
-        self, reader: EntityMarker, items: Sequence[Any], targets: Any, settings: HeadSettings
-    ) -> list[list[int]]:
-        """Give the ids of each item; four of the base's own tokens stand in for the marks and cost the same."""
+    def cost(
+        self,
+        reader: EntityMarker,
+        base: Base,
+        items: Sequence[Any],
+        targets: Any,
+        settings: Any,
+        *,
+        n_batches: int,
+    ) -> Cost:
+        """Time the ids of some items; four of the base's own tokens stand in for the marks and cost the same."""
         size = reader.tokenizer.get_vocab_size() - len(MARKS)
-        return [[token % size for token in reader.mark(item).ids] for item in items]
+        ids = [[token % size for token in reader.mark(item).ids] for item in items]
+        return measure_tokens(base, ids, settings, n_batches=n_batches)
 
     def sample(self, reader: EntityMarker, items: Sequence[Any]) -> list[Sequence[int]]:
         """Give the ids of each item."""

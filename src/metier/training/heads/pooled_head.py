@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,13 +16,14 @@ from metier.progress import Listener
 from metier.tasks.answers import Decodable
 from metier.tasks.examples import Examples
 from metier.training.batching import TokenisedRows
-from metier.training.encoder_settings import HeadSettings, StartedSettings
+from metier.training.encoder_settings import StartedSettings
 from metier.training.heads.head import Exportable, Ready, Task
 from metier.training.heads.label_probe import UNFITTED_C, Questions, choose_label_probe, fit_label_probe
 from metier.training.heads.linear_probe import fit_probe
 from metier.training.heads.ridge_probe import RidgeStart, Unit
 from metier.training.heads.token_model import PooledClassifier
 from metier.training.objectives.composition import with_soft
+from metier.training.training_cost import Cost, measure_tokens
 
 # Vectors of rows beside their examples.
 Known = tuple[Examples, np.ndarray]
@@ -91,7 +92,6 @@ class PooledHead:
         Whether the settings of the predictor say how its head is fed, since its kind is fed in several ways.
     """
 
-    passes_before: ClassVar[int] = 1
     kind: str
     start: Start | RidgeStart = field(default_factory=LabelStart)
     states_reading: bool = False
@@ -109,8 +109,8 @@ class PooledHead:
         unit = self.start.unit(task.examples) if isinstance(self.start, RidgeStart) else None
         known, held = (_standardised(part, unit) for part in (task.examples, task.validation))
         assert known is not None
-        rows = self.unlabelled(reader, known.items, pad_id)
-        held_rows = None if held is None else self.unlabelled(reader, held.items, pad_id)
+        rows = TokenisedRows.cut(reader, known.items, None, pad_id)
+        held_rows = None if held is None else TokenisedRows.cut(reader, held.items, None, pad_id)
         C, weight, bias = self.start.solve(
             (known, _vectors(base, encoder, known, rows, listener)),
             None
@@ -127,20 +127,20 @@ class PooledHead:
             held_rows = replace(held_rows, truth=task.answer.training_targets(held))
         return Ready(model, rows, held_rows, _score(task.answer, held, unit), chosen={"C": C})
 
-    def unlabelled(self, reader: Cutter, items: Sequence[Any], pad_id: int) -> TokenisedRows:
+    def unlabelled(self, reader: Cutter, items: Sequence[Any], model: Any) -> TokenisedRows:
         """Cut texts or pairs into the windows that are learned."""
-        return TokenisedRows.cut(reader, items, None, pad_id)
+        return TokenisedRows.cut(reader, items, None, model.pad_id)
 
     def logits(self, model: PooledClassifier, reader: Cutter, items: Sequence[Any]) -> np.ndarray:
         """Give logits averaged over windows, float64 of shape (n_items, n_logits)."""
         found = reader.average(lambda ids: model.logits(TokenisedRows(ids, None, model.pad_id)), items)
         return found if model.unit is None else model.unit.restored(found)
 
-    def measured(
-        self, reader: Cutter, items: Sequence[Any], targets: Any, settings: HeadSettings
-    ) -> list[list[int]]:
-        """Give the first window of each item: every epoch reads one."""
-        return reader.first(items)
+    def cost(
+        self, reader: Cutter, base: Base, items: Sequence[Any], targets: Any, settings: Any, *, n_batches: int
+    ) -> Cost:
+        """Time the first window of some items: every epoch reads one."""
+        return measure_tokens(base, reader.first(items), settings, n_batches=n_batches, passes_before=1)
 
     def sample(self, reader: Cutter, items: Sequence[Any]) -> list[list[int]]:
         """Give the first window of each item."""

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from metier.tasks.examples import Examples
+from metier.training.heads.standardisation import standardisation
 
 # Strengths of the penalty of the head's start a row, for standardised vectors. Vectors of two texts read as one
 # hardly differ between pairs, and a head that stretches their noise comes apart as soon as the encoder moves.
@@ -61,17 +62,19 @@ def _targets(examples: Examples) -> np.ndarray:
     return np.asarray(examples.truth, dtype=np.float32)
 
 
-def fit_dense_ridge(vectors: np.ndarray, truth: np.ndarray, *, penalty: float) -> tuple[np.ndarray, float]:
+def fit_dense_ridge(
+    vectors: np.ndarray, truth: np.ndarray, *, penalty: float, factors: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
     """Fit ridge regression on standardised vectors and fold the scaling in: weight of shape (size,), and bias.
 
     Parameters
     ----------
     penalty : float
         Strength a row: rows are many or few, the balance stays.
+    factors : ndarray of shape (size,), optional
+        What standardised vectors are multiplied by, so that the penalty holds some numbers back less; None: 1.
     """
-    mean, scale = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
-    # Some encoders have dimensions that never move; stretching their noise to size 1 would teach it.
-    scale = np.where(scale > 1e-4 * scale.max(), scale, np.inf)
+    mean, scale = standardisation(vectors, factors)
     learner = Ridge(alpha=penalty * len(truth)).fit((vectors - mean) / scale, truth)
     weight = learner.coef_ / scale
     return weight, float(learner.intercept_ - weight @ mean)

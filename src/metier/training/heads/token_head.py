@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -23,6 +23,7 @@ from metier.training.heads.token_classifier import TaggedRows, TokenClassifier, 
 from metier.training.heads.token_model import ANSWERING_BUDGET
 from metier.training.heads.token_probe import start_head
 from metier.training.objectives.token_cross_entropy import UNTAGGED
+from metier.training.training_cost import Cost, measure_tokens
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,6 @@ class TokenHead:
        arXiv:1810.04805.
     """
 
-    passes_before: ClassVar[int] = 1
     kind: str = "onnx_tagger.v1"
 
     def reader(self, base: Base, settings: Any) -> TextCutter:
@@ -147,9 +147,9 @@ class TokenHead:
         }
         return Ready(model, known.rows, None if held is None else held.rows, score, facts=facts)
 
-    def unlabelled(self, reader: TextCutter, items: Sequence[str], pad_id: int) -> TaggedRows:
+    def unlabelled(self, reader: TextCutter, items: Sequence[str], model: Any) -> TaggedRows:
         """Cut texts; every token of them counts as one without a span."""
-        return CutTexts.of(reader, Examples(items, [[] for _ in items]), pad_id).rows
+        return CutTexts.of(reader, Examples(items, [[] for _ in items]), model.pad_id).rows
 
     def logits(self, model: TokenClassifier, reader: TextCutter, items: Sequence[str]) -> Iterator[TextLogits]:
         """Give the logits of each text as they are computed."""
@@ -159,11 +159,19 @@ class TokenHead:
         for text, cut_up, logits in zip(items, pieces, values, strict=True):
             yield TextLogits(text, cut_up.offsets, logits + added[casings(text, cut_up.offsets)])
 
-    def measured(
-        self, reader: TextCutter, items: Sequence[str], targets: Any, settings: HeadSettings
-    ) -> list[Any]:
-        """Give every window; a head on every token costs next to nothing beside the encoder."""
-        return [window for text in items for window in reader.windows(text)]
+    def cost(
+        self,
+        reader: TextCutter,
+        base: Base,
+        items: Sequence[str],
+        targets: Any,
+        settings: Any,
+        *,
+        n_batches: int,
+    ) -> Cost:
+        """Time some windows; a head on every token costs next to nothing beside the encoder."""
+        ids = [window for text in items for window in reader.windows(text)]
+        return measure_tokens(base, ids, settings, n_batches=n_batches, passes_before=1)
 
     def sample(self, reader: TextCutter, items: Sequence[str]) -> list[list[int]]:
         """Give the first window of each text."""
