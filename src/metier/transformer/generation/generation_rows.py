@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from metier.training.batch import Batch, known_labels
+from metier.training.batch import known_labels
 from metier.training.batching import TokenBatch, TokenisedRows
-
-IGNORED = -100  # What torch's cross-entropy leaves out.
+from metier.training.objectives.next_token import IGNORED, mean_losses
+from metier.training.trained_part import TrainedPart
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,8 @@ class GenerationRows(TokenisedRows):
         return labels
 
 
-class Writer(torch.nn.Module):
+class Writer(TrainedPart):
     """A causal or an encoder-decoder model as the loop trains it.
-
-    Its state is what trains and nothing else, so that a checkpoint of a low-rank adaptation has megabytes and holds no
-    tensor twice where input and output embeddings are one.
 
     Parameters
     ----------
@@ -122,20 +119,6 @@ class Writer(torch.nn.Module):
             handle.remove()
         return logits if logits.dim() == 2 else logits[is_answer]
 
-    def trained(self) -> dict[str, torch.nn.Parameter]:
-        """The weights that train, by name, each once."""
-        return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
-        """Give the weights that train."""
-        return {name: weight.detach() for name, weight in self.trained().items()}
-
-    def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
-        """Put back what `state_dict` gave."""
-        with torch.no_grad():
-            for name, weight in self.trained().items():
-                weight.copy_(state_dict[name])
-
     def losses(self, rows: GenerationRows, *, token_budget: int) -> np.ndarray:
         """Give the mean negative log-likelihood of the tokens of each answer, of shape (n_rows,)."""
         self.eval()
@@ -143,13 +126,5 @@ class Writer(torch.nn.Module):
         for positions, batch in rows.in_order_of_length(token_budget):
             with torch.inference_mode():
                 logits, wanted, row = self(batch)
-            each = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="none").numpy()
-            counts = np.bincount(row.numpy(), minlength=len(positions))
-            found[positions] = np.bincount(row.numpy(), weights=each, minlength=len(positions)) / counts
+            found[positions] = mean_losses(logits, wanted, row)
         return found
-
-
-def answer_cross_entropy(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """Give the mean negative log-likelihood of the answers' tokens: an `Objective`."""
-    logits, wanted, _ = model(batch)
-    return torch.nn.functional.cross_entropy(logits.float(), wanted)

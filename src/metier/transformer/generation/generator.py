@@ -27,13 +27,13 @@ from metier.tasks.generation import Generation, TextPairs, check_texts
 from metier.tasks.inputs.conversation import as_items
 from metier.tasks.method_contract import Capabilities, CostRank
 from metier.tasks.method_settings import with_settings
+from metier.training.answer_tuning import plan_of, tune_writer
 from metier.training.encoder_settings import Precision, ScheduleSettings
 from metier.training.loop import Outcome
 from metier.training.training_cost import Cost
 from metier.transformer.generation.generation_examples import Encoding, build_encoding
 from metier.transformer.generation.generation_rows import GenerationRows, Writer
 from metier.transformer.generation.torch_generation import HUGGING_FACE_FOLDER, KIND, TorchGenerationPredictor
-from metier.transformer.generation.writer_tuning import plan_of, tune_writer
 from metier.transformer.generation.writing_cost import measure_writer
 
 # For adaptations that can be merged into the weights. Low-rank matrices start at zero and need large steps; full

@@ -56,11 +56,7 @@ class LabelLikelihood:
         return np.stack([self._likelihoods(text) for text in texts]) - self._without_text
 
     def _likelihoods(self, text: str) -> np.ndarray:
-        prompt = self._prompt(text)
-        found: list[float] = []
-        for some in _chunks(self._labels, MOST_LABEL_TOKENS):
-            found += self._behind(prompt, some)
-        return np.array(found)
+        return likelihoods_behind(self._model, self._prompt(text), self._labels)
 
     def _prompt(self, text: str) -> list[int]:
         # Eight characters a token are more than any text has.
@@ -72,35 +68,49 @@ class LabelLikelihood:
             ids = [*ids[: self._room // 2], *ids[-(self._room // 2) :]]
         return [*self._codec.encode(self._before), *ids, *self._codec.encode(self._after)]
 
-    def _behind(self, prompt: Sequence[int], labels: Sequence[Sequence[int]]) -> list[float]:
-        """Give the log-likelihood of each label behind the prompt."""
-        ids, positions, owner = list(prompt), list(range(len(prompt))), [-1] * len(prompt)
-        for number, label in enumerate(labels):
-            ids += label
-            positions += range(len(prompt), len(prompt) + len(label))
-            owner += [number] * len(label)
-        owners = torch.tensor(owner)
-        # A token sees the prompt, and of its own label what stands before it.
-        seen = ((owners[None] == -1) | (owners[None] == owners[:, None])).tril()
-        mask = torch.zeros(seen.shape, dtype=self._model.dtype).masked_fill(
-            ~seen, torch.finfo(self._model.dtype).min
-        )
-        n_kept = len(ids) - len(prompt) + 1
-        with torch.inference_mode():
-            logits = self._model(
-                input_ids=torch.tensor([ids]),
-                attention_mask=mask[None, None],
-                position_ids=torch.tensor([positions]),
-                use_cache=False,
-                logits_to_keep=n_kept,
-            ).logits[0]
-        given = torch.log_softmax(logits.float(), dim=-1)
-        found, start = [], 1  # Row 0 is the end of the prompt, from which every label begins.
-        for label in labels:
-            rows = [0, *range(start, start + len(label) - 1)]
-            found.append(float(given[rows, list(label)].sum()))
-            start += len(label)
-        return found
+
+def likelihoods_behind(model: Any, prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> np.ndarray:
+    """Give the log-likelihood of each answer behind a prompt under a causal model, an ndarray of shape (n_answers,).
+
+    Parameters
+    ----------
+    prompt : sequence of int
+        Token ids; at least one.
+    answers : sequence of sequence of int
+    """
+    found: list[float] = []
+    for some in _chunks(answers, MOST_LABEL_TOKENS):
+        found += _behind(model, prompt, some)
+    return np.array(found)
+
+
+def _behind(model: Any, prompt: Sequence[int], labels: Sequence[Sequence[int]]) -> list[float]:
+    """Give the log-likelihood of each label behind the prompt."""
+    ids, positions, owner = list(prompt), list(range(len(prompt))), [-1] * len(prompt)
+    for number, label in enumerate(labels):
+        ids += label
+        positions += range(len(prompt), len(prompt) + len(label))
+        owner += [number] * len(label)
+    owners = torch.tensor(owner)
+    # A token sees the prompt, and of its own label what stands before it.
+    seen = ((owners[None] == -1) | (owners[None] == owners[:, None])).tril()
+    mask = torch.zeros(seen.shape, dtype=model.dtype).masked_fill(~seen, torch.finfo(model.dtype).min)
+    n_kept = len(ids) - len(prompt) + 1
+    with torch.inference_mode():
+        logits = model(
+            input_ids=torch.tensor([ids]),
+            attention_mask=mask[None, None],
+            position_ids=torch.tensor([positions]),
+            use_cache=False,
+            logits_to_keep=n_kept,
+        ).logits[0]
+    given = torch.log_softmax(logits.float(), dim=-1)
+    found, start = [], 1  # Row 0 is the end of the prompt, from which every label begins.
+    for label in labels:
+        rows = [0, *range(start, start + len(label) - 1)]
+        found.append(float(given[rows, list(label)].sum()))
+        start += len(label)
+    return found
 
 
 def _chunks(labels: Sequence[Sequence[int]], most: int) -> list[list[Sequence[int]]]:

@@ -9,8 +9,9 @@ import torch
 from metier.bases.precision import mixed_precision
 from metier.tasks.method_contract import measuring_is_over
 from metier.training.batching import plan_epoch
+from metier.training.objectives.next_token import answer_cross_entropy
 from metier.training.training_cost import BYTES_OF_FLOAT32, COPIES_OF_A_WEIGHT, Cost
-from metier.transformer.generation.generation_rows import GenerationRows, Writer, answer_cross_entropy
+from metier.transformer.generation.generation_rows import GenerationRows, Writer
 
 MEASURED_PROMPTS = 25  # Of these the one of middle length is answered.
 MEASURED_TOKENS = 6

@@ -10,6 +10,7 @@ from metier.bases.known_bases import load_tokenizer
 from metier.features.tokenization import token_ids
 from metier.tasks.method_contract import Capabilities
 from metier.tasks.method_settings import with_settings
+from metier.training.batching import TokenisedRows
 from metier.training.encoder_settings import Unchecked
 from metier.training.heads.head import Ready
 from metier.training.objectives import Objective
@@ -68,6 +69,7 @@ class AlikeAnswers(UnlabelledUse):
             temperature=settings.sharpening,
             label_smoothing=settings.label_smoothing,
         )
+        assert isinstance(ready.rows, TokenisedRows)  # What this method reads are texts.
         return replace(ready, rows=ConsistencyRows.of(ready.rows, *ids)), objective
 
     def cost(self, cost: Cost, settings: ConsistencySettings) -> Cost:
