@@ -9,6 +9,8 @@ import pkgutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from metier.assurance.comparing import compare
+    from metier.bundles import adapt
     from metier.bundles import load_bundle as load
     from metier.data.reading import read
     from metier.notebook import show_progress
@@ -22,10 +24,23 @@ __version__ = "0.1.0"
 # import. Nothing may leave the machine; a user's own setting wins.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__all__ = ["Run", "__version__", "evaluate", "learning_curve", "load", "read", "show_progress", "train"]
+__all__ = [
+    "Run",
+    "__version__",
+    "adapt",
+    "compare",
+    "evaluate",
+    "learning_curve",
+    "load",
+    "read",
+    "show_progress",
+    "train",
+]
 
 _FOUND_IN = {
     "Run": "metier.selection.finished_run:Run",
+    "adapt": "metier.bundles.adapted:adapt",
+    "compare": "metier.assurance.comparing:compare",
     "evaluate": "metier.selection.evaluating:evaluate",
     "learning_curve": "metier.selection.api:learning_curve",
     "load": "metier.bundles:load_bundle",

@@ -21,6 +21,17 @@ METHODS = {
     "static.v1": "metier.transformer.frozen.static:Static",
     "frozen_linear.v1": "metier.transformer.frozen.frozen_method:FrozenLinear",
     "frozen_image.v1": "metier.multimodal.frozen_image:FrozenImage",
+    "image_encoder.v1": "metier.multimodal.image_encoder:ImageEncoder",
+    "joint.v1": "metier.multimodal.joint:Joint",
+    "joint_gated.v1": "metier.multimodal.joint:JointGated",
+    "joint_bilinear.v1": "metier.multimodal.joint:JointBilinear",
+    "joint_attention.v1": "metier.multimodal.joint:JointAttention",
+    "joint_label_sets.v1": "metier.multimodal.joint:JointLabelSets",
+    "joint_ridge.v1": "metier.multimodal.joint:JointRidge",
+    "joint_pair.v1": "metier.multimodal.joint_pair:JointPair",
+    "frozen_speech.v1": "metier.multimodal.frozen_speech:FrozenSpeech",
+    "speech_lora.v1": "metier.multimodal.speech_lora:SpeechLora",
+    "joint_encoder.v1": "metier.multimodal.joint_encoder:JointEncoder",
     "few_shot.v1": "metier.transformer.frozen.few_shot:FewShot",
     "self_training.v1": "metier.transformer.unlabelled.self_training:SelfTraining",
     "encoder.v1": "metier.transformer.tuned.encoder:Encoder",
@@ -43,11 +54,16 @@ METHODS = {
     "label_frequencies.v1": "metier.classical.baselines:LabelFrequencies",
     "many_labels_linear.v1": "metier.classical.many_labels_linear:ManyLabelsLinear",
     "frozen_many_labels.v1": "metier.transformer.frozen.frozen_method:FrozenManyLabels",
+    "frozen_image_labels.v1": "metier.multimodal.frozen_image:FrozenImageLabels",
+    "image_labels_encoder.v1": "metier.multimodal.image_encoder:ImageLabelsEncoder",
     "many_labels_encoder.v1": "metier.transformer.tuned.many_labels_encoder:ManyLabelsEncoder",
     "ridge.v1": "metier.classical.ridge:TfidfRidge",
     "frozen_ridge.v1": "metier.transformer.frozen.frozen_method:FrozenRidge",
+    "frozen_image_ridge.v1": "metier.multimodal.frozen_image:FrozenImageRidge",
+    "image_score_encoder.v1": "metier.multimodal.image_encoder:ImageScoreEncoder",
     "score_encoder.v1": "metier.transformer.tuned.score_encoder:ScoreEncoder",
     "ordinal_logistic.v1": "metier.classical.ordinal_logistic:OrdinalLogistic",
+    "image_grades_encoder.v1": "metier.multimodal.image_encoder:ImageGradesEncoder",
     "corn_encoder.v1": "metier.transformer.tuned.corn_encoder:CornEncoder",
     "zero_shot.v1": "metier.transformer.frozen.zero_shot:ZeroShot",
     "prompted.v1": "metier.transformer.generation.prompted:Prompted",
@@ -59,8 +75,12 @@ METHODS = {
     "sentence_ranker.v1": "metier.transformer.frozen.sentence_ranker:SentenceRanker",
     "generator.v1": "metier.transformer.generation.generator:Generator",
     "searched.v1": "metier.selection.search.searched:Searched",
+    "popularity.v1": "metier.classical.popularity:Popularity",
     "bm25.v1": "metier.classical.bm25_search:Bm25Search",
     "frozen_search.v1": "metier.transformer.frozen.frozen_search:FrozenSearch",
+    "aligned_linear.v1": "metier.multimodal.aligned_linear:AlignedLinear",
+    "aligned.v1": "metier.multimodal.aligned:Aligned",
+    "aligned_encoder.v1": "metier.multimodal.aligned_encoder:AlignedEncoder",
     "search_encoder.v1": "metier.transformer.tuned.search_encoder:SearchEncoder",
     "average.v1": "metier.fusion.average:Average",
     "cascade.v1": "metier.fusion.cascade:Cascade",
@@ -78,9 +98,11 @@ LISTED = "listed_methods.json"  # Beside this file.
 # What a run calls of a method; a scikit-learn estimator has all but the export.
 PARTS = ("fit", "predict", "export", "get_params", "set_params", "_get_param_names")
 
-# Ways of making training rows that need a base.
+# What needs a base: ways of making training rows, and of asking it how likely sentences are.
 WAYS = {
+    "answer_likelihood": "metier.transformer.generation.answer_likelihood:AnswerLikelihood",
     "masked_substitution": "metier.transformer.unlabelled.masked_substitution:masked_substitution",
+    "pair_likelihood": "metier.transformer.unlabelled.sentence_likelihood:PairLikelihood",
     "word_neighbours": "metier.transformer.unlabelled.word_neighbours:word_neighbours",
 }
 

@@ -10,12 +10,15 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from metier.errors import InUseError
 
+# A holder that is slower to say who it is goes unnamed, or is taken for the last one.
+SECONDS_TO_SIGN = 1.0
 _held: set[int] = set()  # Descriptors: a forked process would go on holding them after its parent ended.
 
 
@@ -46,6 +49,24 @@ def held(lock: Path, *, what: Path, wait: bool = False) -> Iterator[None]:
         with contextlib.suppress(OSError):
             lock.unlink()  # Before it is released: who waits for this one finds that it is gone, and makes another.
         release(descriptor)
+
+
+@contextlib.contextmanager
+def held_file(path: Path) -> Iterator[None]:
+    """Hold a file that is there and stays; waits for who holds it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        acquire(descriptor, wait=True)
+        yield
+    finally:
+        release(descriptor)
+
+
+def remove_left(lock: Path) -> None:
+    """Remove a lock file that a killed process left; where that is not possible, or one holds it, it stays."""
+    if lock.exists():
+        with contextlib.suppress(OSError, InUseError), held(lock, what=lock):
+            pass
 
 
 def acquire(descriptor: int, *, wait: bool = False) -> bool:
@@ -97,7 +118,32 @@ def _sign(descriptor: int) -> None:
 
 
 def _holder(descriptor: int) -> dict[str, str | int]:
-    """Give the pid, the host and since when, as the holder wrote them; empty where it has not yet."""
+    """Give the pid, the host and since when, as the holder wrote them; empty where it has not in time.
+
+    A holder signs just after it has locked: until then there is nothing, or the name of one that was killed.
+    """
+    found = _signature(descriptor)
+    ends = time.monotonic() + SECONDS_TO_SIGN
+    while not _is_there(found) and time.monotonic() < ends:
+        time.sleep(SECONDS_TO_SIGN / 50)
+        found = _signature(descriptor)
+    return found
+
+
+def _is_there(holder: Mapping[str, str | int]) -> bool:
+    """Whether a holder that signed is running, as far as can be told."""
+    if not holder or holder["host"] != socket.gethostname():
+        return bool(holder)
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except (ProcessLookupError, ValueError, TypeError, OverflowError):
+        return False
+    except OSError:  # It is another user's.
+        pass
+    return True
+
+
+def _signature(descriptor: int) -> dict[str, str | int]:
     try:
         found = json.loads(os.pread(descriptor, 1_000, 0))
     except (OSError, ValueError):

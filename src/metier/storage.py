@@ -115,13 +115,24 @@ def write_text(path: Path, text: str, *, durable: bool = True, remedy: str = REM
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def named_everywhere(name: str) -> str:
+    """Give the name of a file to be written down: its bytes read as UTF-8, whatever this process's locale is."""
+    try:
+        return os.fsencode(name).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # This locale has no bytes for it.
+        return name
+
+
 def named_here(name: str) -> str:
     """Give the name of a file as this process's locale has it, where another locale wrote it down."""
     there = os.fsdecode(name.encode("utf-8", "surrogateescape"))
-    with contextlib.suppress(UnicodeEncodeError):  # Of a name that this locale has no bytes for.
-        if os.path.exists(os.fsencode(name)) or not os.path.exists(there):  # noqa: PTH110
-            return name
-    return there
+    if os.path.exists(there):  # noqa: PTH110
+        return there
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # This locale has no bytes for it.
+        return there
+    return name
 
 
 def replace_folder(partial: Path, folder: Path) -> None:

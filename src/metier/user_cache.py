@@ -5,15 +5,14 @@ looks finished, and what it leaves half-built is removed by the next one that bu
 a folder while other processes wait for it.
 """
 
-import contextlib
 import errno
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from metier.errors import InUseError, StorageError
-from metier.file_locks import held
+from metier.errors import StorageError
+from metier.file_locks import held, remove_left
 from metier.storage import flush, open_up, partial_folder, sweep
 
 
@@ -43,9 +42,7 @@ def build_once(final: Path, build: Callable[[Path], None]) -> Path:
     """
     lock = final.with_name(f".{final.name}.lock")
     if final.is_dir():
-        if lock.exists():  # A killed process left it; where it cannot be removed it does no harm.
-            with contextlib.suppress(OSError, InUseError), held(lock, what=final):
-                pass
+        remove_left(lock)  # A killed process left it.
         return final
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
