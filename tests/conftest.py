@@ -9,6 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -18,6 +19,12 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 # Small products gain nothing from a second thread and lose much on busy cores. Set before torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# On a busy machine drawing an example takes seconds, which says nothing about the code.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 LONG = ("roster", "selection", "transformer", "fusion", "training", "cli")  # Folders whose files take minutes.
 VERSIONED = re.compile(r"\w+\.v\d+")
@@ -194,9 +201,33 @@ def queries():
 def tiny_writers():
     """Makers of small models that write, see `tiny_writers.py`."""
     pytest.importorskip("torch", reason="needs metier[train]")
-    specification = importlib.util.spec_from_file_location(
-        "tiny_writers", Path(__file__).with_name("tiny_writers.py")
-    )
+    return _loaded("tiny_writers")
+
+
+@pytest.fixture(scope="session")
+def dicom_files():
+    """Makers of small DICOM files, see `dicom_files.py`."""
+    pytest.importorskip("pydicom", reason="needs metier[medical]")
+    return _loaded("dicom_files")
+
+
+@pytest.fixture(scope="session")
+def tiny_vision(tmp_path_factory):
+    """Gives folders of small vision models by their kind, see `tiny_vision.py`."""
+    pytest.importorskip("torch", reason="needs metier[train]")
+    pytest.importorskip("PIL", reason="needs metier[image]")
+    made = {}
+
+    def folder(kind):
+        if kind not in made:
+            made[kind] = _loaded("tiny_vision").make(tmp_path_factory.mktemp(kind), kind)
+        return made[kind]
+
+    return folder
+
+
+def _loaded(name):
+    specification = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

@@ -33,7 +33,7 @@ WRONG = {
     "listener: found 5": lambda: metier.train(ROWS, listener=5),
     "settings are .*found 5": lambda: metier.learning_curve(ROWS, settings=5),
     r"The run: found 5 \(int\), expected the path of a run": lambda: metier.Run.open(5),
-    "The bundle: found None": lambda: metier.evaluate(None, ROWS),
+    "The model: found None": lambda: metier.evaluate(None, ROWS),
     "by: found 5": lambda: metier.evaluate("runs/x", ROWS, by=5),
     "The bundle: found 3": lambda: metier.load(3),
     "threads: found 'two'": lambda: metier.load("runs/x", threads="two"),

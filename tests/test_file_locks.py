@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -40,6 +41,31 @@ def test_the_second_is_told_who_holds_it_and_a_killed_holder_holds_nothing(tmp_p
     with held(lock, what="a run"):
         pass
     assert not lock.exists()
+
+
+SIGN_LATE = """
+import pathlib, sys, time
+from metier import file_locks
+sign = file_locks._sign
+def late(descriptor):
+    print("locked", flush=True)
+    time.sleep(0.3)
+    sign(descriptor)
+file_locks._sign = late
+with file_locks.held(pathlib.Path(sys.argv[1]), what="the run"):
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("left", ["", '{"pid": 4194303, "host": "HOST", "since": "long ago"}'])
+def test_who_comes_just_after_the_first_is_told_who_it_is_and_not_who_was_killed_before(tmp_path, left):
+    lock = tmp_path / ".lock"
+    lock.write_text(left.replace("HOST", socket.gethostname()), encoding="utf-8")
+    with subprocess.Popen([sys.executable, "-c", SIGN_LATE, str(lock)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"locked\n"
+        with pytest.raises(InUseError, match=rf"in use by process {process.pid} on"):
+            held(lock, what="a run").__enter__()
+        process.kill()
 
 
 def test_who_waits_gets_it_when_it_is_free_and_only_one_has_it(tmp_path):

@@ -75,6 +75,35 @@ def test_a_file_that_another_locale_wrote_down_is_found(tmp_path):
     assert storage.named_here("数据.csv") == "数据.csv"
 
 
+def test_a_name_that_another_locale_misread_is_written_down_as_its_bytes_are(tmp_path):
+    """A locale of GB18030 reads the bytes of a UTF-8 name as other characters, and one of ASCII as none."""
+    (tmp_path / "数据.csv").write_text("")
+    name = os.fsencode(str(tmp_path / "数据.csv"))
+    as_gb18030 = name.decode("gb18030", "surrogateescape")
+    assert as_gb18030 != str(tmp_path / "数据.csv")
+    gb18030 = {
+        "fsencode": lambda name: name.encode("gb18030", "surrogateescape"),
+        "fsdecode": lambda name: name.decode("gb18030", "surrogateescape"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for function, its in gb18030.items():
+            patch.setattr(storage.os, function, its)
+        patch.setattr(storage.os.path, "exists", lambda path: path == as_gb18030)
+        written = storage.named_everywhere(as_gb18030)
+        assert written == str(tmp_path / "数据.csv")
+        assert storage.named_here(written) == as_gb18030
+        assert storage.named_here(as_gb18030) == as_gb18030  # As it was written down before.
+    assert storage.named_here(written) == str(tmp_path / "数据.csv")
+    program = (
+        "import sys; from metier.storage import named_everywhere; print(ascii(named_everywhere(sys.argv[1])))"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "数据.csv"], check=True, env=os.environ | locale, capture_output=True
+    )
+    assert done.stdout.strip().decode() == ascii("数据.csv")
+
+
 @pytest.mark.parametrize(("closed", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
 def test_a_service_may_read_what_the_umask_allows(tmp_path, closed, file, folder):
     before = os.umask(closed)

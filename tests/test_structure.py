@@ -105,6 +105,8 @@ def test_a_limit_holds_for_each_of_several_numbers(structure):
     assert not structure.is_within([5, 17, 50], [5, 16, 56])
     assert structure.is_within(["a place"], 1)
     assert not structure.is_within(["a place", "another"], 1)
+    assert structure.is_within(20, 0.2, files=100)
+    assert not structure.is_within(21, 0.2, files=100)
 
 
 # What the source keeps of the limits in `structure.json`; the script shows the others too.
@@ -112,4 +114,4 @@ def test_a_limit_holds_for_each_of_several_numbers(structure):
     "name", ["bodies", "biggest room", "knots", "late imports", "reflections", "short files", "one importer"]
 )
 def test_the_source_keeps_its_limits(structure, stored, found, name):
-    assert structure.is_within(found[name], stored["limits"][name]), found[name]
+    assert structure.is_within(found[name], stored["limits"][name], files=found["files"]), found[name]

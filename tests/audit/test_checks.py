@@ -226,7 +226,7 @@ def test_the_table_lists_exactly_the_names_in_the_code():
                     used |= set(
                         _strings([*node.args[:1], *(w.value for w in node.keywords if w.arg == "check")])
                     )
-    assert used == set(CHECKS)
+    assert used - {"control-signs"} == set(CHECKS)  # A step of cleaning, which --fix takes.
 
 
 def _strings(nodes):

@@ -5,7 +5,8 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from metier.audit.label_errors import SparseBayes, check_label_errors, find_suspicious, out_of_fold
+from metier.audit.label_errors import check_label_errors, find_suspicious, gather_evidence
+from metier.audit.out_of_fold import LinearProbe, OutOfFold, SparseBayes, out_of_fold
 from metier.data import read
 
 
@@ -67,8 +68,7 @@ def test_suspicious_rows_follow_the_definition():
         [[0.9, 0.1], [0.8, 0.2], [0.999, 0.001], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9], [0.7, 0.3], [0.1, 0.9]]
     )
     codes = np.array([0, 0, 1, 1, 1, 1, 0, 1])
-    own, best = probabilities[np.arange(8), codes], probabilities.argmax(axis=1)
-    positions, better = find_suspicious(codes, own, best, probabilities.max(axis=1))
+    positions, better = find_suspicious(OutOfFold.of(iter([(np.arange(8), probabilities)]), codes))
     # Only in the third row the other label is above its mean (0.999 > 0.8) and a hundred times more probable.
     assert (positions.tolist(), better.tolist()) == ([2], [0])
 
@@ -108,3 +108,56 @@ def test_too_many_labels_are_not_searched_and_that_is_said(monkeypatch):
     (finding,) = check_label_errors(rows)
     assert finding.severity == "note"
     assert "600 labels in 2,400 rows take too long" in finding.sentence
+
+
+def test_the_order_and_the_cut_are_published_apart(banking):
+    rows, _ = swapped(banking, 0.02)
+    (finding,) = check_label_errors(rows)
+    assert "100 times as probable" in finding.facts["rule"]
+    assert finding.facts["suggested"][0] == finding.examples[0]["likelier"]
+    ranked = finding.facts["ranked"]
+    assert len(ranked) == 1_000 > len(finding.rows)
+    assert [row - 1 for row in ranked if row - 1 in finding.rows] == list(finding.rows)
+
+
+def test_agreeing_rows_have_the_suggested_label_and_are_alike(banking):
+    rows, _ = swapped(banking, 0.02)
+    (finding,) = check_label_errors(rows)
+    for example in finding.examples[:20]:
+        numbers = [int(number) for number in example["agrees"].split(", ")]
+        assert [rows.labels[number - 1] for number in numbers] == [example["likelier"]] * 3
+        assert example["row"] not in numbers
+
+
+def test_vectors_say_more_than_words_where_the_same_is_said_in_other_words():
+    """Each text has words of its own; the vectors tell the two labels apart."""
+    random = np.random.default_rng(0)
+    labels = ["x", "y"] * 300
+    labels[6] = "y"
+    rows = read([(f"word{n} kind{n}", label) for n, label in enumerate(labels)])
+    sides = {text: -1.0 if n % 2 else 1.0 for n, text in enumerate(rows.texts)}
+
+    def encode(texts):
+        return np.array([[sides[text]] * 64 for text in texts]) + random.normal(0, 0.2, (len(texts), 64))
+
+    evidence = gather_evidence(rows, random_state=0, encode=encode)
+    assert gather_evidence(rows, random_state=0) is None
+    (finding,) = check_label_errors(rows, evidence=evidence)
+    assert finding.rows == (6,)
+    assert "vectors" in finding.facts["rule"]
+
+
+def test_rows_more_like_another_label_are_counted_with_labels_as_equally_frequent():
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.7, 0.3]])
+    codes = np.array([0, 0, 0, 1])
+    found = OutOfFold.of(iter([(np.arange(4), probabilities)]), codes)
+    # Three of four rows have the first label: 0.6 / 0.75 is less than 0.4 / 0.25.
+    assert found.beaten.tolist() == [[0, 1], [0, 0]]
+
+
+def test_a_probe_knows_labels_that_its_rows_lack():
+    vectors = np.array([[1.0, 0], [0.9, 0], [-1, 0], [-0.9, 0]])
+    found = LinearProbe(vectors, np.array([0, 0, 2, 2]), n_classes=3).probabilities(vectors)
+    assert found.shape == (4, 3)
+    assert found[:, 1].tolist() == [0] * 4
+    assert found.argmax(axis=1).tolist() == [0, 0, 2, 2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metier.bases.known_bases import is_for_reading, is_for_writing
+from metier.bases.known_bases import is_for_reading, is_for_writing, suits
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,9 @@ def test_by_folder(tiny_base, tiny_writers, tmp_path):
     assert is_for_reading(llama)
     assert is_for_writing(t5)
     assert not is_for_reading(t5)
+
+
+def test_a_vision_folder_sees_and_does_not_read(tiny_vision, tiny_base):
+    folder = str(tiny_vision("vit"))
+    assert [suits(folder, does) for does in ("reads", "sees")] == [False, True]
+    assert [suits(str(tiny_base), does) for does in ("reads", "sees")] == [True, False]

@@ -68,7 +68,7 @@ def test_weights_of_a_plug_in_are_checked_too(plug_in):
 
 def test_every_row_names_its_own_entry():
     assert [known_base(name).name for name in BASES] == list(BASES)
-    assert {base.use for base in available_bases()} == {"encoder", "writer", "image"}
+    assert {base.use for base in available_bases()} == {"encoder", "writer", "image", "speech"}
 
 
 def test_a_base_that_was_found_is_given_back(tiny_base):

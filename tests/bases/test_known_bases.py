@@ -37,7 +37,13 @@ def test_the_known_bases_are_listed_without_torch():
         "print(*(base.name for base in available_bases()))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["minilm", "e5-multilingual", "efficientnet-lite0", "smollm2"]
+    assert found.stdout.split() == [
+        "minilm",
+        "e5-multilingual",
+        "efficientnet-lite0",
+        "smollm2",
+        "whisper-tiny-en",
+    ]
 
 
 def test_a_base_that_is_not_converted_yet_is_not_ready(tmp_path, monkeypatch):

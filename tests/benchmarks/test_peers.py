@@ -67,7 +67,7 @@ def test_ratios_are_of_one_row_and_one_round_and_leave_failures_out(compare):
 
 def test_a_side_runs_in_a_process_and_answers_the_test_rows(compare, task, tmp_path):
     side = compare.Side("ours", {"method": "tfidf_linear.v1", "arguments": {"model": "svc", "C": 1.0}})
-    found = compare.run(side, task | {"options": side.options}, tmp_path, tmp_path / "none", 120)
+    found = compare.run(side, task | {"options": side.options}, compare.Place(tmp_path, tmp_path / "none", 120))
     assert found["test_rows"] == 300
     assert found["accuracy"] > 10 / 77
     assert found["peak_memory_mb"] > 20
@@ -76,12 +76,14 @@ def test_a_side_runs_in_a_process_and_answers_the_test_rows(compare, task, tmp_p
 
 
 def test_what_cannot_run_is_said(compare, task, tmp_path):
-    missing = compare.run(compare.Side("setfit"), task, tmp_path, tmp_path / "none", 10)
+    missing = compare.run(compare.Side("setfit"), task, compare.Place(tmp_path, tmp_path / "none", 10))
     assert "make bench-peers PEERS=setfit" in missing["failed"]
     unknown = compare.Side("ours", {"method": "no_such_method.v1"})
     assert (
         "no_such_method.v1"
-        in compare.run(unknown, task | {"options": unknown.options}, tmp_path, tmp_path, 60)["failed"]
+        in compare.run(unknown, task | {"options": unknown.options}, compare.Place(tmp_path, tmp_path, 60))[
+            "failed"
+        ]
     )
 
 

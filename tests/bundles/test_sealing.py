@@ -1,13 +1,15 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from metier.bundles import load_bundle, read_manifest, seal, verify
 from metier.bundles.manifest import MANIFEST_FILE
-from metier.errors import BundleError, TamperedBundleError
+from metier.errors import BundleError, TamperedBundleError, UnsafeFileError
 
 
 def test_manifest_holds_the_hash_and_size_of_every_other_file(bundle):
@@ -94,3 +96,51 @@ def test_a_manifest_that_could_not_be_replaced_is_unchanged(bundle, monkeypatch,
     monkeypatch.undo()
     assert (bundle / MANIFEST_FILE).read_bytes() == before
     verify(bundle)
+
+
+SEAL = """
+import sys
+from pathlib import Path
+from metier.bundles import load_bundle, seal
+from metier.bundles.manifest import ManifestFacts, read_manifest
+folder = Path(sys.argv[1])
+facts = ManifestFacts(**{name: value for name, value in read_manifest(folder) if name in ManifestFacts.model_fields})
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(15):
+    seal(folder, facts)
+    load_bundle(folder)
+"""
+
+
+def test_processes_that_seal_and_load_one_bundle_at_once_do_not_disturb_one_another(bundle):
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", SEAL, str(bundle)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert [one.stdout.readline() for one in running] == ["ready\n"] * 2
+    for one in running:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    said = [one.communicate(timeout=120) for one in running]
+    assert [one.returncode for one in running] == [0, 0], said
+    assert not [*bundle.glob(".*")]
+    verify(bundle)
+
+
+def test_a_manifest_that_a_kill_left_half_written_is_no_part_of_the_bundle(bundle, facts_of):
+    left = bundle / ".manifest.json.4194303-0123abcd.partial"
+    left.write_text("{", encoding="utf-8")
+    load_bundle(bundle)
+    assert left.name not in verify(bundle).files
+    seal(bundle, facts_of(bundle))
+    assert not left.exists()
+    (bundle / ".weights.4194303-0123abcd.partial").write_text("{", encoding="utf-8")
+    with pytest.raises(UnsafeFileError, match="not allowed in a bundle"):
+        load_bundle(bundle)

@@ -104,11 +104,22 @@ def test_fewer_pairs_are_tried_where_work_is_much(banking, monkeypatch):
     assert [(trial["model"], trial["C"]) for trial in trials] == [CANDIDATES[0]]
 
 
+def test_one_label_at_a_time_gives_the_same_model(banking, monkeypatch):
+    (texts, labels), (unseen, _) = banking
+    settled = {"model": "svc", "C": 1.0, "temperature": 1.0}
+    at_once = TfidfLinear(**settled).fit(texts, labels).predict_proba(unseen)
+    monkeypatch.setattr("metier.classical.learners.MOST_WORK", 1)
+    one_by_one = TfidfLinear(**settled).fit(texts, labels).predict_proba(unseen)
+    assert not np.array_equal(one_by_one, at_once)
+    np.testing.assert_allclose(one_by_one, at_once, atol=1e-3)
+
+
 def test_trains_on_a_stratified_sample_where_memory_would_not_do(banking, monkeypatch):
     (texts, labels), (unseen, truth) = banking
     monkeypatch.setattr("metier.classical.tfidf_linear.MOST_NUMBERS", 20_000)
     method = TfidfLinear().fit(texts, labels)
     assert 100 < method.n_rows_used_ < len(texts) / 3
+    assert TfidfLinear().n_learned(texts, labels) == pytest.approx(method.n_rows_used_, rel=0.1)
     assert len(method.classes_) == len(set(labels))
     assert np.mean(method.predict(unseen) == truth) > 0.8
 

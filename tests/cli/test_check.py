@@ -318,3 +318,37 @@ def test_an_old_name_of_a_task_is_taken_and_says_its_new_one(opinions):
 
 def test_a_list_of_no_names_is_refused_rather_than_taken_for_the_default():
     assert "found no name in ' , '" in run("rows.csv", "--order", " , ", code=2).output
+
+
+def test_several_tasks_are_checked_each_with_its_column(tmp_path):
+    path = tmp_path / "two.csv"
+    texts = [f"my card number {n} is {'lost' if n % 2 else 'stolen'}" for n in range(48)]
+    rows = [f"{text},{'ab'[n % 2]},{'xyz'[n % 3] if n else ''}" for n, text in enumerate(texts)]
+    path.write_text("\n".join(["text,intent,topic", *rows]) + "\n")
+    asked = "classification:intent,classification:topic"
+    lines = run(path, "--task", asked, code=1).stdout.splitlines()
+    assert lines[0].startswith("classification:intent: ")
+    assert "label = intent (2 labels)" in lines[0]
+    assert "label = topic (3 labels)" in lines[1]
+    assert sum("without a label" in line or "no label" in line for line in lines) == 1
+    assert len(lines) == len(set(lines))  # What is wrong with the texts is said once.
+    found = json.loads(run(path, "--task", asked, "--json", code=1).stdout)
+    assert {name: own["roles"]["label"] for name, own in found["tasks"].items()} == {
+        "classification:intent": "intent",
+        "classification:topic": "topic",
+    }
+    assert f"--task {asked}" in found["next"]
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("classification:intent,classification:gone", "has no column 'gone'"),
+        ("classification,ner,", "leaves a name out"),
+        ("classification,nerr", "There is no task called 'nerr'"),
+        ("classification:a,ordinal:a", "asks twice for one column"),
+    ],
+)
+def test_tasks_that_cannot_be_checked_together_are_said(tickets, task, said):
+    with pytest.raises((CallError, UnknownNameError), match=said):
+        run(tickets[0], "--text", "message", "--task", task)

@@ -105,3 +105,10 @@ def test_every_error_is_said_in_chinese_with_all_that_it_tells():
 def test_templates_have_the_same_slots_in_both_languages(room):
     for english, chinese in TABLES[room].items():
         assert sorted(set(PLACEHOLDER.findall(english))) == sorted(set(PLACEHOLDER.findall(chinese))), english
+
+
+def test_a_reason_of_several_sentences_is_said_whole():
+    said = SAY.translated(
+        "Could not write out.csv: the disk is full. No partial file is left. Free some space, or write to another folder."
+    )
+    assert said == "无法写入 out.csv：磁盘已满。没有留下不完整的文件。请腾出空间，或写到其他文件夹。"

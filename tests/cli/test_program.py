@@ -45,7 +45,7 @@ def raising(failure):
 def test_help_lists_every_command_in_the_order_of_the_journey(capsys):
     assert program.run(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert re.findall(r"^  (\w+)  ", shown.partition("Commands:")[2], re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^  ([\w-]+)  ", shown.partition("Commands:")[2], re.MULTILINE) == list(COMMANDS)
     assert max(map(len, shown.splitlines())) <= 80
 
 
@@ -254,21 +254,52 @@ sys.exit(program.run(['much']))
 """.strip()
 
 
-def test_ctrl_c_stops_a_real_process_with_130(tmp_path):
-    code = PRINTS_MUCH.replace(
-        "for _ in range(100_000): print('a line')", "import time; print(1, flush=True); time.sleep(60)"
+@pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_real_process_that_is_stopped_leaves_nothing_half_written(tmp_path, sent, code):
+    writes = (
+        "import pathlib; from metier.data.output_files import held_output; from metier.storage import partial_file; "
+        "import time; path = pathlib.Path('out.csv')\n"
+        "    with held_output(path), partial_file(path): print(1, flush=True); time.sleep(60)"
+    )
+    program = PRINTS_MUCH.replace("for _ in range(100_000): print('a line')", writes)
+    program = program.replace(
+        "sys.exit(program.run(['much']))", "sys.argv = ['metier', 'much']\nprogram.main()"
     )
     # A shell lets what it starts in the background ignore Ctrl-C, and so would the process.
-    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{code}"
+    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{program}"
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
     )
     assert process.stdout.readline() == "1\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, sent))
     _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert complaint == "Stopped.\n"
+    assert (process.returncode, complaint) == (code, "Stopped.\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_kill_stops_a_process_that_ignores_ctrl_c_and_no_worker_of_it_lives_on(tmp_path):
+    body = (
+        "import os, time; ready, begun = os.pipe(); child = os.fork()\n"
+        "    if child == 0: os.write(begun, b'1'); time.sleep(60); os._exit(7)\n"
+        "    os.read(ready, 1); os.kill(child, 15)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True); time.sleep(60)"
+    )
+    program = PRINTS_MUCH.replace("for _ in range(100_000): print('a line')", body)
+    program = program.replace(
+        "sys.exit(program.run(['much']))", "sys.argv = ['metier', 'much']\nprogram.main()"
+    )
+    program = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{program}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "-15\n"
+    process.send_signal(signal.SIGTERM)
+    _, complaint = process.communicate(timeout=60)
+    assert (process.returncode, complaint) == (143, "Stopped.\n")
 
 
 HEAVY = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metier.cli.program import run as metier
-from metier.cli.train import print_report
+from metier.cli.run_summary import print_report
 from metier.data.output_files import held_output
 from metier.report.page import render_report
 

@@ -1,6 +1,6 @@
 """What `metier train` prints at the end of a run."""
 
-from metier.cli.train import _table, _time_lines, print_report
+from metier.cli.run_summary import _table, _time_lines, print_report
 from metier.report.section import Page
 
 

@@ -7,13 +7,13 @@ import sys
 import pyarrow as pa
 import pytest
 
-from metier.data import read, reading
+from metier.data import read, sources
 from metier.errors import BrokenRowError, StorageError
 
 
 @pytest.fixture
 def all_files_are_large(monkeypatch):
-    monkeypatch.setattr(reading, "LARGE_BYTES", 10)
+    monkeypatch.setattr(sources, "LARGE_BYTES", 10)
 
 
 def entries(cache):
@@ -34,7 +34,7 @@ def test_a_large_file_is_mapped_from_a_copy_made_once(tmp_path, fresh_cache, all
     )  # The columns are on disk, the label's copy is all there is.
     assert (len(rows), rows.texts[49], set(rows.labels)) == (50, "this is row 49", {"x"})
     assert len(entries(fresh_cache)) == 1
-    monkeypatch.setattr(reading, "write_copy", lambda *_: pytest.fail("the copy was made again"))
+    monkeypatch.setattr(sources, "write_copy", lambda *_: pytest.fail("the copy was made again"))
     assert list(read(path).texts) == list(rows.texts)
 
 
@@ -58,7 +58,7 @@ def test_large_files_have_the_same_notes_as_small_ones(tmp_path, all_files_are_l
 
 
 def test_keys_that_come_late_in_large_json_lines_are_kept(tmp_path, all_files_are_large, monkeypatch):
-    monkeypatch.setattr(reading, "BATCH_ROWS", 2)
+    monkeypatch.setattr(sources, "BATCH_ROWS", 2)
     path = tmp_path / "rows.jsonl"
     objects = [{"text": f"row {n}"} | ({"late": n} if n > 4 else {}) for n in range(7)]
     path.write_text("\n".join(map(json.dumps, objects)))

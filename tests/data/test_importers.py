@@ -1,8 +1,10 @@
 """Each importer on a file in the format of its tool: imported, written, read again."""
 
 import json
+import shutil
 import time
 import zlib
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +25,8 @@ from metier.errors import (
     UnreadableFileError,
 )
 from metier.tasks.task_table import infer_task
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def saved(tmp_path, document, name="export.json"):
@@ -478,7 +482,7 @@ def test_hugging_face_parquet_translations_questions_and_pictures(tmp_path):
     imported, rows = through(folder.parent)
     assert set(rows.table.column_names) == {"en", "zh", "split"}
     assert rows.column("split") == ["test", "train"]
-    assert any("image holds pictures" in note for note in imported.notes)
+    assert any("image holds sound, films or bytes" in note for note in imported.notes)
     squad = {
         "question": ["When?"],
         "context": ["Ada was born in 1815."],
@@ -487,6 +491,60 @@ def test_hugging_face_parquet_translations_questions_and_pictures(tmp_path):
     pq.write_table(pa.table(squad), tmp_path / "squad.parquet")
     _, rows = through(tmp_path / "squad.parquet")
     assert rows.values("answers") == [[{"text": "1815", "start": 16}]]
+
+
+def test_images_of_a_hugging_face_data_set_are_kept_in_parquet_with_their_labels(tmp_path):
+    photos = sorted((EXAMPLES / "groceries" / "images").iterdir())[:2]
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["milk", "juice"]}}
+    data = [{"bytes": path.read_bytes(), "path": path.name} for path in photos]
+    table = pa.table({"image": data, "label": [1, 0]})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "photos.parquet")
+    imported = import_rows(tmp_path / "photos.parquet")
+    with open_writer(tmp_path / "rows.parquet") as writer:
+        for each in imported.tables:
+            writer.write(each)
+    rows = read(tmp_path / "rows.parquet")
+    assert rows.labels == ["juice", "milk"]
+    assert [picture.source for picture in rows.pictures] == [path.read_bytes() for path in photos]
+    assert imported.notes == ["the column image holds images, which .parquet keeps and other formats do not"]
+
+
+def test_images_of_label_studio_are_found_beside_the_export(tmp_path):
+    (tmp_path / "media" / "upload" / "1").mkdir(parents=True)
+    photos = sorted((EXAMPLES / "groceries" / "images").iterdir())[:2]
+    shutil.copyfile(photos[0], tmp_path / "media" / "upload" / "1" / "3f2a9c1b-milk.jpg")
+    shutil.copyfile(photos[1], tmp_path / "juice box.jpg")
+    addresses = [
+        "/data/upload/1/3f2a9c1b-milk.jpg",
+        "/data/local-files/?d=juice%20box.jpg",
+        "/data/upload/1/aaaaaaaa-lost.jpg",
+        "https://example.com/cat.jpg",
+    ]
+    tasks = [
+        task(number, "", choice("ab"[number % 2]), data={"image": address})
+        for number, address in enumerate(addresses)
+    ]
+    (tmp_path / "export.json").write_text(json.dumps(tasks), encoding="utf-8")
+    imported = import_rows(tmp_path / "export.json")
+    [table] = list(imported.tables)
+    assert table.to_pylist() == [
+        {"image": "media/upload/1/3f2a9c1b-milk.jpg", "label": "a"},
+        {"image": "juice box.jpg", "label": "b"},
+        {"image": "upload/1/aaaaaaaa-lost.jpg", "label": "a"},
+        {"image": None, "label": "b"},
+    ]
+    assert imported.left_out == {"images at an address of the web or a cloud, which is not asked": [4]}
+    assert any(
+        "images of 1 tasks are not beside the export (the first is of task 3)" in note
+        for note in imported.notes
+    )
+    both = [task(1, "", choice("a"), data={"text": "a carton", "photo": addresses[0], "id": 7})]
+    (tmp_path / "export.json").write_text(json.dumps(both), encoding="utf-8")
+    [table] = list(import_rows(tmp_path / "export.json").tables)
+    assert table.to_pylist() == [
+        {"text": "a carton", "photo": "media/upload/1/3f2a9c1b-milk.jpg", "id": "7", "label": "a"}
+    ]
 
 
 def test_hugging_face_folders_that_are_broken(tmp_path):
@@ -571,3 +629,24 @@ def test_marks_of_rasa():
     ]
     assert found("[a] [b](c) [](d) [e]() [f](:g) [h](i") == [("b", "c", "", "")]
     assert found("[[a](b)") == [("[a", "b", "", "")]
+
+
+@pytest.mark.parametrize(
+    ("address", "place", "expected"),
+    [
+        ("/data/upload/1/3f2a9c1b-x.jpg", "x.jpg", "x.jpg"),
+        ("/data/upload/1/3f2a9c1b-x.jpg", "media/upload/1/3f2a9c1b-x.jpg", "media/upload/1/3f2a9c1b-x.jpg"),
+        ("/data/local-files/?d=photos%5Ca%20b.jpg", "photos/a b.jpg", "photos/a b.jpg"),
+        ("http://host:8080/data/upload/1/3f2a9c1b-x.jpg", "x.jpg", "x.jpg"),
+        ("data:image/png;base64,iVBORw0KGgo=", None, "data:image/png;base64,iVBORw0KGgo="),
+        ("https://example.com/x.jpg", None, None),
+    ],
+)
+def test_addresses_of_label_studio_are_turned_into_paths_that_are_there(tmp_path, address, place, expected):
+    if place is not None:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(b"any")
+    path = saved(tmp_path, [task(1, "", choice("a"), data={"image": address})])
+    imported = import_rows(path)
+    [table] = list(imported.tables)
+    assert table.column("image").to_pylist() == [expected]

@@ -41,6 +41,16 @@ def test_the_temperature_undoes_a_scaling(scored, factor):
     assert fit_temperature(logits * factor, truth) == pytest.approx(factor, rel=0.03)
 
 
+def test_of_very_many_numbers_evenly_spaced_rows_give_the_temperature(scored, monkeypatch):
+    logits, truth = scored
+    whole = fit_temperature(logits * 3, truth)
+    assert fit_temperature(logits[::4] * 3, truth[::4]) != whole
+    monkeypatch.setattr("metier.evaluation.calibration.MOST_NUMBERS", logits.size // 4)
+    monkeypatch.setattr("metier.evaluation.calibration.FEWEST_ROWS", len(truth) // 4)
+    assert fit_temperature(logits * 3, truth) == fit_temperature(logits[::4] * 3, truth[::4])
+    assert fit_temperature(logits * 3, truth) == pytest.approx(whole, rel=0.1)
+
+
 def test_the_temperature_is_the_most_probable_one(scored):
     logits, truth = scored
     logits, truth = logits[:500] * 3, truth[:500]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metier.evaluation.many_comparisons import compare_pairs, compare_with_best
+from metier.evaluation.many_comparisons import compare_pairs, compare_with_best, holm
 
 
 def candidates(rng, rights, *, rows=300, agreement=0.7):
@@ -78,3 +78,10 @@ def test_of_errors_a_lower_one_is_better():
     assert found.verdict == "b is better"
     assert found.difference > 0
     assert found.chance_worse > 0.99
+
+
+def test_holm_adjusts_from_the_smallest_p_value_up():
+    """p-values of Holm (1979) as R's `p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")` gives them."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []

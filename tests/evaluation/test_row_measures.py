@@ -137,6 +137,8 @@ SHAPES = {
     "mean_": draw_ranking,
     "ndcg": draw_ranking,
     "rouge": draw_text,
+    "wer": draw_text,
+    "cer": draw_text,
     "bleu": draw_text,
     "chrf": draw_text,
     "distinct": draw_text,

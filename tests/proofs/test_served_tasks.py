@@ -1,5 +1,6 @@
 """Each task: trained on real rows, sealed, and served over HTTP by a process in which importing torch raises."""
 
+import base64
 import os
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import metier
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NO_TORCH = 'raise ImportError("torch must not be imported to answer")\n'
+RECORDING = base64.b64encode((EXAMPLES / "company_words" / "audio" / "0000.ogg").read_bytes()).decode()
 
 MOST_ROWS = 400
 # By task: a file, a candidate, what `train` has to be told, a question, and the field that answers it.
@@ -71,6 +73,7 @@ TASKS = {
         "matches",
     ),
     "generation": ("scitldr/dev.jsonl", "lead", {}, {"text": "One sentence. And another one."}, "text"),
+    "transcription": ("company_words/data.csv", "frozen_speech", {}, {"audio": RECORDING}, "text"),
 }
 
 
@@ -130,7 +133,7 @@ def wait_until_ready(client):
 
 def test_a_question_is_answered_over_http(served):
     address, question, field = served
-    with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=address, timeout=120, trust_env=False) as client:
         wait_until_ready(client)
         answer = client.post("/v1/predict", json=question)
         assert answer.status_code == 200, answer.text

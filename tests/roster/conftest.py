@@ -4,9 +4,12 @@ A method is in these checks by its row in the catalogue and in the table of task
 them by its line in `ALSO`. What makes a method cheap follows from the settings that it takes.
 """
 
+import base64
 import csv
 import json
 import re
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +22,8 @@ import pytest
 import metier
 from metier import catalogue
 from metier.bases.known_base import known_base
+from metier.bundles import ManifestFacts, seal
+from metier.predictors.loading import read_settings
 from metier.predictors.text.chat_client import KEY_VARIABLE, URL_VARIABLE
 from metier.tasks.method_contract import NeedsEpochs
 from metier.tasks.task_table import TASKS, known_task, load_task
@@ -76,13 +81,25 @@ class Source:
 
     file: str
     rows: int
-    roles: dict[str, str]
+    roles: dict[str, Any]
+    unseen: int = 24  # Rows that a method is asked about.
 
 
-UNSEEN = 24  # Rows that a method is asked about.
+FEW_IMAGES, FEW_RECORDINGS = 10, 3  # To be asked about: each takes a hundred times as long as a text.
 SOURCES = {
     "classification": Source("twitter_financial_news/train.csv", 90, {}),
-    "image_classification": Source("groceries/data.csv", 40, {}),
+    "classification:image": Source("groceries/data.csv", 40, {}, FEW_IMAGES),
+    "classification:text_image": Source("titled_icons/data.csv", 48, {}, FEW_IMAGES),
+    "multi_label:text_image": Source("titled_icons/label_sets.csv", 48, {}, FEW_IMAGES),
+    "ordinal:text_image": Source("titled_icons/ink.csv", 48, {"label": "grade", "score": "none"}, FEW_IMAGES),
+    "regression:text_image": Source("titled_icons/ink.csv", 48, {"score": "ink", "label": "none"}, FEW_IMAGES),
+    "multi_label:image": Source("titled_icons/kinds.csv", 48, {}, FEW_IMAGES),
+    "ordinal:image": Source(
+        "titled_icons/ink.csv", 48, {"label": "grade", "score": "none", "text": "none"}, FEW_IMAGES
+    ),
+    "regression:image": Source(
+        "titled_icons/ink.csv", 48, {"score": "ink", "label": "none", "text": "none"}, FEW_IMAGES
+    ),
     "multi_label": Source("sgd_dialogues/acts/train.jsonl", 240, {}),
     "ordinal": Source("twitter_financial_news/train.csv", 120, {}),
     "regression": Source("covid_faq/question_pairs.csv", 100, {"score": "similar", "label": "none"}),
@@ -90,8 +107,27 @@ SOURCES = {
     "relation": Source("semeval2010_task8/train.jsonl", 150, {}),
     "extractive_qa": Source("xquad/test.en.json", 60, {}),
     "text_pair": Source("covid_faq/question_pairs.csv", 90, {}),
+    "text_pair:pair_image": Source(
+        "titled_icons/pairs.csv",
+        48,
+        {"text": "text", "image": "image", "text_pair": "text_pair", "image_pair": "image_pair"},
+        FEW_IMAGES,
+    ),
     "retrieval": Source("banking77/test.csv", 120, {}),
+    "retrieval:text_image": Source("titled_icons/data.csv", 70, {"label": "none"}, FEW_IMAGES),
+    "retrieval:image": Source(
+        "titled_icons/data.csv",
+        70,
+        {"image": "image", "text_pair": "text", "label": "none", "repair": True},
+        FEW_IMAGES,
+    ),
     "generation": Source("scitldr/train.jsonl", 12, {}),
+    "transcription": Source(
+        "spoken_topics/data.csv",
+        6,
+        {"audio": "audio", "target": "said", "text": "none", "label": "none"},
+        FEW_RECORDINGS,
+    ),
 }
 # Methods that no task compares by default, and the task whose rows they are checked on.
 ALSO = {
@@ -100,6 +136,11 @@ ALSO = {
     "pretrained_encoder.v1": "classification",
     "soup.v1": "classification",
     "searched.v1": "classification",
+    "joint_gated.v1": "classification:text_image",
+    "joint_bilinear.v1": "classification:text_image",
+    "joint_attention.v1": "classification:text_image",
+    "joint_encoder.v1": "classification:text_image",
+    "aligned_encoder.v1": "retrieval:text_image",
     "zero_shot.v1": "classification",
     "prompted.v1": "classification",
     "endpoint.v1": "classification",
@@ -121,6 +162,12 @@ PAIRS = [
         for task, known in TASKS.items()
         if task != "classification"
         for method in known.candidates
+    ),
+    *(
+        (f"{task}:{asked}", method)
+        for task, known in TASKS.items()
+        for asked, methods in known.beside_texts.items()
+        for method in methods
     ),
     *((task, method) for method, task in ALSO.items()),
 ]
@@ -195,6 +242,10 @@ def base_for(request):
             if known_base("efficientnet-lite0").source is None:
                 pytest.skip("needs metier[image]")
             return "efficientnet-lite0"
+        if stated.hears:
+            if known_base("whisper-tiny-en").source is None:
+                pytest.skip("needs metier[speech]")
+            return "whisper-tiny-en"
         return request.getfixturevalue("writer" if stated.writes else "base")
 
     return base
@@ -279,9 +330,11 @@ def pair(request):
 
 
 @pytest.fixture(scope="module")
-def settings(pair, base_for):
-    """What makes the method of the pair cheap."""
-    return cheapest(pair[1], pair[0], base_for(pair[1]))
+def settings(pair, base_for, task):
+    """What makes the method of the pair cheap, and what it searches."""
+    cheap = cheapest(pair[1], pair[0], base_for(pair[1]))
+    searches = task.collection is not None and "collection" in catalogue.resolve(pair[1])._get_param_names()
+    return cheap | ({"collection": task.collection} if searches else {})
 
 
 @pytest.fixture(scope="session")
@@ -291,8 +344,11 @@ def rows_of():
     def rows(task: str, method: str):
         source = OWN_SOURCES.get(method, SOURCES[task])
         found = metier.read(EXAMPLES / source.file, **source.roles)
+        if task.startswith("retrieval:"):  # Some icons have no title, and some titles no icon.
+            both = zip(*(found.table.column(name).to_pylist() for name in ("text", "image")), strict=True)
+            found = found.take([row for row, values in enumerate(both) if all(values)])
         order = np.random.default_rng(0).permutation(len(found))
-        train, unseen = order[: source.rows], order[source.rows : source.rows + UNSEEN]
+        train, unseen = order[: source.rows], order[source.rows : source.rows + source.unseen]
         return found.take(train), found.take(unseen)
 
     return rows
@@ -305,7 +361,7 @@ def rows(pair, rows_of):
 
 @pytest.fixture(scope="module")
 def task(pair, rows):
-    return load_task(pair[0]).from_rows(rows[0])
+    return load_task(pair[0].partition(":")[0]).from_rows(rows[0]).with_rows(rows[1])
 
 
 @pytest.fixture(scope="module")
@@ -320,6 +376,60 @@ def roster():
     return {task: {method for one, method in PAIRS if one == task} for task in SOURCES} | {
         "classification": {*CLASSIFIERS, *(method for one, method in PAIRS if one == "classification")}
     }
+
+
+@pytest.fixture(scope="session")
+def light_service():
+    """Asks a sealed bundle over HTTP, in a process where importing torch raises."""
+    command = [sys.executable, str(Path(__file__).with_name("light_service.py"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def ask(folder: Path, body: dict[str, Any]) -> dict[str, Any]:
+            process.stdin.write(json.dumps({"folder": str(folder), "body": body}) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield ask
+        process.stdin.close()
+
+
+def as_request(item: Any) -> dict[str, Any]:
+    """What a question is in a request: pictures and recordings in base64."""
+    if isinstance(item, str):
+        return {"text": item}
+    sent = {key: value for key, value in item.items() if value is not None}
+    for key in ("image", "image_pair", "audio"):
+        if isinstance(sent.get(key), str):
+            sent[key] = base64.b64encode(Path(sent[key]).read_bytes()).decode()
+    return sent
+
+
+@pytest.fixture(scope="session")
+def request_of():
+    return as_request
+
+
+@pytest.fixture(scope="session")
+def seal_as():
+    """Seals what a method exported, as a run does."""
+
+    def sealed(folder: Path, task: Any, *, name: str) -> None:
+        input_kind, predictor = task.input, read_settings(folder)
+        facts = {
+            "name": name,
+            "method": name,
+            "task": {
+                "name": task.name,
+                "labels": predictor["labels"],
+                "input_keys": list(input_kind.keys),
+                "roles": list(input_kind.roles),
+            },
+            "predictor": {"kind": predictor["kind"], "name": name},
+            "data": {"fingerprint": "ab" * 32, "origin": "rows.csv", "rows": {"train": 1}},
+        }
+        seal(folder, ManifestFacts.model_validate(facts))
+
+    return sealed
 
 
 def _check_record(answers: Any, row: int, item: Any, task: Any) -> None:
@@ -366,6 +476,7 @@ def _check_matches(record, item, task, predicted):
     scores = [match["score"] for match in record["matches"]]
     assert scores == sorted(scores, reverse=True)
     assert len({(match["id"], match["text"]) for match in record["matches"]}) == len(scores)
+    assert all("image" in match for match in record["matches"]) == (task.answer_role == "image")
 
 
 def _check_score(record, item, task, predicted):

@@ -10,13 +10,17 @@ from metier.tasks.method_contract import CostRank
 from metier.tasks.task_table import TASKS, load_task
 
 # These are made only where they pay, which a run says.
-MAY_NOT_PAY = {"cascade.v1", "retrieve_read.v1", "distilled.v1"}
+MAY_NOT_PAY = {"stacked.v1", "cascade.v1", "retrieve_read.v1", "distilled.v1"}
 DISTILLED = "distilled.v1"
 
 
 def made_by(task):
     """The ensembles of a task, what is taught by the most expensive of them included."""
-    return [*TASKS[task].ensembles, *([DISTILLED] if TASKS[task].student else [])]
+    return [
+        *TASKS[task].ensembles,
+        *TASKS[task].further_ensembles,
+        *([DISTILLED] if TASKS[task].student else []),
+    ]
 
 
 def cheapest_two(task):
@@ -51,7 +55,7 @@ def run(task_name, rows, base, tmp_path_factory):
         rows[0],
         test=rows[1],
         task=task_name,
-        candidates=[*fitted, *TASKS[task_name].ensembles],
+        candidates=[*fitted, *TASKS[task_name].ensembles, *TASKS[task_name].further_ensembles],
         budget="5m",
         run=tmp_path_factory.mktemp(task_name) / "run",
         settings={

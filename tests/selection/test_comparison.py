@@ -263,6 +263,28 @@ def test_a_refit_that_does_not_fit_whole_has_more_rows_than_the_first_fit(clocke
     assert (entry.trained_on, entry.fraction) == ("train + validation", 0.48)
 
 
+def test_a_refit_that_was_stopped_goes_on_with_the_rows_and_the_clock_it_was_begun_with(clocked, monkeypatch):
+    method = Clocked()
+    clocked.train_candidates(plan(Planned("majority.v1", method, fraction=0.25)))
+    [entry] = clocked.trained
+    entry.train_seconds, entry.export_seconds, clocked.measuring = 70.0, 0.0, {}
+    fit = Clocked.fit
+
+    def stopped(self, X, y, **options):
+        fit(self, X, y, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Clocked, "fit", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        clocked.refit(["majority.v1"], {"majority.v1": method})
+    monkeypatch.setattr(Clocked, "fit", fit)
+    monkeypatch.setattr(Comparison, "refit_left_seconds", 20.0)
+    clocked.refit(["majority.v1"], {"majority.v1": method})
+    _, begun, again = Clocked.fits
+    assert begun == again == (29, pytest.approx(205.0 / 60, abs=0.1))
+    assert (entry.trained_on, entry.fraction) == ("train + validation", 0.48)
+
+
 def test_without_time_for_it_there_is_no_refit(clocked):
     method = Clocked()
     clocked.train_candidates(plan(Planned("majority.v1", method)))
@@ -390,3 +412,12 @@ def test_time_is_kept_for_ensembles_of_what_waits(comparison):
     assert one._left_beside(waiting) == pytest.approx(left - 2 * 9.0, abs=0.1)
     one.measuring["tfidf_linear.v1"] = 9.0  # What was measured is kept for already.
     assert one._left_beside(waiting) == pytest.approx(left - 2 * 9.0, abs=0.1)
+
+
+def test_time_is_kept_for_scoring_what_waits_and_runs(comparison):
+    one = comparison()
+    one.n_test = 3 * len(one.validation)
+    one.scoring["majority.v1"] = 2.0
+    left = one.left_seconds
+    waiting = [Planned("slow.v1", Majority()), Planned("left_out.v1", Majority(), why_dropped="too slow")]
+    assert one._left_beside(waiting) == pytest.approx(left - 2.0 * 4, abs=0.1)

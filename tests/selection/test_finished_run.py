@@ -69,6 +69,13 @@ def test_resuming_a_finished_run_touches_nothing(copied):
     assert files_of(copied) == before
 
 
+def test_resuming_removes_the_lock_of_a_process_that_was_killed_after_the_run_was_finished(copied):
+    before = files_of(copied)
+    (copied / ".lock").write_text("{}")
+    metier.train(resume=copied)
+    assert files_of(copied) == before
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

@@ -385,3 +385,12 @@ def test_what_was_left_out_for_time_is_measured_again_and_what_runs_whole_is_not
     assert measured == []
     plan.again(100.0, lambda name: name == whole.name)
     assert measured == [out.name]
+
+
+def test_a_part_of_the_rows_is_cheaper_only_below_what_is_learned_from():
+    cost = CandidateCost(10.0, seconds_over_rows=100.0, share_learned=0.4)
+    assert cost.total(fraction=0.5) == cost.total() == 10.0 + 100.0 * SAFETY
+    assert cost.total(fraction=0.2) == pytest.approx(10.0 + 50.0 * SAFETY)
+    assert cost.fraction(10.0 + 50.0 * SAFETY) == pytest.approx(0.2)
+    assert cost.fraction(cost.total()) == 1.0
+    assert cost.scaled(2.0).share_learned == 0.4

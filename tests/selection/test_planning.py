@@ -15,8 +15,10 @@ from metier.selection import budget, planning
 from metier.selection.budget import Clock
 from metier.selection.candidates import CandidateBuilder
 from metier.selection.decisions import decide
+from metier.selection.execution.measuring import seconds_to_measure
 from metier.selection.planned import Planned
 from metier.selection.planning import Planner
+from metier.selection.sample_cost import Sample
 from metier.selection.settings import check_settings
 
 
@@ -106,12 +108,29 @@ def test_a_fit_on_samples_stands_for_all_rows(planner, monkeypatch):
         sizes.append(len(X))
         clock[0] += planning.work_of(y) / 10
 
+    def predict(self, X):
+        clock[0] += len(X) * 0.01
+
     monkeypatch.setattr(Majority, "fit", fit)
+    monkeypatch.setattr(Majority, "predict", predict)
     monkeypatch.setattr(planning.time, "perf_counter", lambda: clock[0])
     [one] = planner.plan().candidates
     assert sizes == [10, 20]
     growth = (len(planner.items) + len(planner.splits.validation)) / len(planner.items)  # The refit takes both.
-    assert one.seconds == pytest.approx(planning.work_of(planner.targets) / 10 * growth)
+    # Every validation and test row is answered, and some of them again to measure what that takes.
+    answering = 0.01 * (len(planner.splits.validation) + len(planner.splits.test)) + seconds_to_measure(
+        0.01, loading=0
+    )
+    assert one.cost.seconds == pytest.approx(answering)
+    assert one.seconds == pytest.approx(answering + planning.work_of(planner.targets) / 10 * growth)
+
+
+def test_answers_take_longer_the_more_labels_there_are():
+    few, many = Sample(200, 1.0, 0, 0, 0.001, 100), Sample(800, 2.0, 0, 0, 0.002, 300)
+    assert planning.seconds_per_answer([few, many], 5_100) == pytest.approx(0.026)
+    assert planning.seconds_per_answer([few, many], 300) == 0.002
+    assert planning.seconds_per_answer([many], 5_100) == 0.002  # Nothing says how it grows.
+    assert planning.seconds_per_answer([replace(few, n_labels=0), replace(many, n_labels=0)], 9) == 0.002
 
 
 @pytest.fixture
@@ -128,6 +147,7 @@ def test_a_cheap_method_is_fitted_on_one_sample(planner, monkeypatch):
     monkeypatch.setattr(planning, "SAMPLE_ROWS", (10, 20))
     sizes = []
     monkeypatch.setattr(Majority, "fit", lambda self, X, y, **options: sizes.append(len(X)))
+    monkeypatch.setattr(Majority, "predict", lambda self, X: None)
     planner.plan()
     assert sizes == [10]
 
@@ -142,6 +162,7 @@ def test_once_measuring_took_its_part_of_the_budget_samples_are_small(planner, m
         passing[0] += 7.0  # Of the 60 that the run has.
 
     monkeypatch.setattr(Majority, "fit", fit)
+    monkeypatch.setattr(Majority, "predict", lambda self, X: None)
     one, other = Planned("majority.v1", Majority()), Planned("majority.v1", Majority())
     planner.clock = Clock(60.0)
     planner._measure([one, other])

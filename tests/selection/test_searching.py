@@ -61,7 +61,7 @@ def test_the_report_says_passages_and_no_ids(run):
     worst = run.report["detail"]["worst"]
     assert worst
     assert all(row["figure"] < 1 and row["target_text"] != row["target"][0] for row in worst)
-    assert "Finds the texts of a collection" in (run.folder / "best" / "README.md").read_text("utf-8")
+    assert "Finds the texts or images of a collection" in (run.folder / "best" / "README.md").read_text("utf-8")
 
 
 def test_a_collection_is_for_a_search(tmp_path):

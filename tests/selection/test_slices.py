@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from metier.data.rows import Roles, Rows
+from metier.selection import slices
 from metier.selection.scores import Scores
 from metier.selection.slices import FEWEST_ROWS, slice_facts
 from metier.tasks.classification import Classification
@@ -90,3 +91,23 @@ def test_no_part_is_called_worse_where_errors_are_drawn_at_random(judge, held_ou
 def test_few_rows_have_no_parts(judge, held_out):
     few = held_out.take(range(FEWEST_ROWS))
     assert slice_facts(judge.part(range(FEWEST_ROWS)), few, few.labels, random_state=0) is None
+
+
+def test_of_very_many_texts_the_languages_of_some_are_looked_at(judge, held_out, monkeypatch):
+    seen, detect = [], slices.detect_language
+    monkeypatch.setattr(slices, "MOST_LANGUAGES", 300)
+    monkeypatch.setattr(slices, "detect_language", lambda texts: seen.append(1) or detect(texts))
+    found = values(facts_of(judge, held_out, {0}), "language")
+    assert len(seen) == 300
+    assert sum(one["rows"] for one in found.values()) == 300
+    assert 20 <= found["zh"]["rows"] <= 40  # A tenth of all rows.
+
+
+def test_one_language_is_no_part(judge, held_out, monkeypatch):
+    english = held_out.take([row for row in range(ROWS) if row % 10])
+    own = judge.part([row for row in range(ROWS) if row % 10])
+    found = slice_facts(own, english, list(own.targets), random_state=0)
+    assert values(found, "language") == {}
+    monkeypatch.setattr(slices, "MOST_LANGUAGES", 50)
+    found = slice_facts(own, english, list(own.targets), random_state=0)
+    assert values(found, "language") == {}

@@ -14,6 +14,7 @@ import metier
 from metier.classical import TfidfLinear
 from metier.errors import CallError, InUseError, StorageError
 from metier.runs.run_folder import Entry, RunFolder
+from metier.selection.api import _going_on_with
 from metier.selection.execution.sealing import seal_candidates
 
 NAMES = ["majority", "tfidf_linear"]
@@ -200,10 +201,26 @@ def test_one_process_at_a_time_works_on_a_run(rows, undisturbed, tmp_path):
         for call in (
             {"resume": tmp_path / "run"},
             {"source": rows, "run": tmp_path / "run", "overwrite": True},
+            {"source": rows, "run": tmp_path / "run"},
         ):
             with pytest.raises(InUseError, match=r"run is in use by process \d+ on .*since"):
                 metier.train(**call)
     same_answers(metier.train(resume=tmp_path / "run"), undisturbed)
+
+
+def test_a_run_that_another_process_began_meanwhile_stays_as_it_is(rows, undisturbed, tmp_path, monkeypatch):
+    """Two that begin at once both find the folder free; the second has it once the first has ended."""
+    place, create = tmp_path / "run", RunFolder.create
+
+    def and_another_is_quicker(path, **options):
+        folder = create(path, **options)
+        shutil.copytree(undisturbed.folder, path, symlinks=True, dirs_exist_ok=True)
+        return folder
+
+    monkeypatch.setattr(RunFolder, "create", and_another_is_quicker)
+    with pytest.raises(CallError, match=r"run exists already\. Name another folder"):
+        train(rows, place)
+    assert (place / "report.json").read_bytes() == (undisturbed.folder / "report.json").read_bytes()
 
 
 def test_names_that_are_no_text_survive_a_run(rows, undisturbed, tmp_path):
@@ -265,3 +282,23 @@ def test_disks_of_several_sizes_are_full_somewhere_and_the_run_is_resumed(rows, 
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_disk_that_refuses_one_of_several_tasks_is_told_with_the_folder_of_all(tmp_path):
+    whole, part = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "whole" / "ner")
+    with pytest.raises(StorageError) as caught, _going_on_with(whole), _going_on_with(part):
+        raise OSError(errno.ENOSPC, "No space left on device", str(part.path / "data.json"))
+    assert str(caught.value) == (
+        f"{part.path / 'data.json'} cannot be written: the disk is full. Free some space. "
+        f"What was done is kept; go on with: metier train --resume {whole.path}"
+    )
+
+
+def test_a_run_that_fine_tunes_nothing_does_without_torch(rows, tmp_path):
+    code = (
+        "import sys; from metier.cli.program import run\n"
+        f"code = run(['train', {str(rows)!r}, '--candidates', 'majority', '--run', {str(tmp_path / 'run')!r}])\n"
+        "print(code, sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"

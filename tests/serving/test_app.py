@@ -198,7 +198,7 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(model, start):
 
 
 def test_requests_are_answered_in_parallel(model, start):
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=60)
     answer = model.predict
 
     def meet(texts):

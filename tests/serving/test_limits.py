@@ -113,7 +113,7 @@ def test_the_page_has_each_limit_with_its_default_and_its_option():
 
 def open_raw(client, *parts):
     """A connection of its own, on which parts of a request were sent."""
-    connection = socket.create_connection((client.base_url.host, client.base_url.port), timeout=10)
+    connection = socket.create_connection((client.base_url.host, client.base_url.port), timeout=60)
     for part in parts:
         connection.sendall(part)
     return connection
@@ -152,7 +152,7 @@ def test_a_healthy_caller_is_answered_while_three_hundred_hang(model, start, beg
             except OSError:  # Made room for a later one already.
                 continue
         begun_at = time.perf_counter()
-        with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as healthy:
+        with socket.create_connection((client.base_url.host, client.base_url.port), timeout=60) as healthy:
             body = b'{"text": "card"}'
             healthy.sendall(half_body(0, len(body)) + body)
             assert healthy.recv(65536).startswith(b"HTTP/1.1 200 ")

@@ -102,7 +102,7 @@ def served(bundle, environment, *options):
         subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client,
     ):
         try:
             wait_until(lambda: is_ready(process, client))
@@ -222,7 +222,7 @@ def test_sigterm_lets_a_request_in_flight_finish(bundle, watched):
         process.send_signal(signal.SIGTERM)
         told = time.monotonic()
         asking.join(30)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert answered["at"] > told
     assert answered["response"].status_code == 200
     assert len(answered["response"].json()["answers"]) == len(texts)
@@ -238,7 +238,7 @@ def test_sigterm_lets_a_request_in_flight_finish(bundle, watched):
 def test_ctrl_c_and_json_for_programs(bundle, watched):
     with served(bundle, watched[0], "--json") as (process, client):
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     facts = {"url": str(client.base_url).rstrip("/"), "serving": "tfidf_linear.v1", "labels": len(LABELS)}
     assert json.loads(out) == facts
@@ -248,7 +248,7 @@ def test_a_port_in_use_is_a_clear_error(bundle, watched):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "metier", "serve", str(bundle), "--port", port]
-        done = subprocess.run(command, env=watched[0], capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, env=watched[0], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert f"Cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr
     assert "--port" in done.stderr
@@ -260,7 +260,7 @@ def test_a_bundle_that_was_changed_is_not_served(bundle, watched, tmp_path):
     with (damaged / "vocabulary.json").open("a") as file:
         file.write(" ")
     command = [sys.executable, "-m", "metier", "serve", str(damaged), "--port", str(free_port())]
-    done = subprocess.run(command, env=watched[0], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=watched[0], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "vocabulary.json" in done.stderr
     assert "Traceback" not in done.stderr

@@ -31,7 +31,7 @@ class Serving:
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listening]})
         self.thread.start()
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        self.client = httpx.Client(base_url=address, timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=address, timeout=120, trust_env=False)
         wait_until(lambda: self.client.get("/readyz").status_code == 200)
 
     def ask(self, text):
@@ -170,7 +170,7 @@ def test_sigterm_while_loading_ends_the_process_at_once(tmp_path):
             assert process.stdout.readline() == "loading\n"
             time.sleep(0.5)
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=5)
+            out, err = process.communicate(timeout=20)  # Ignored, the fifo would be read for ever.
         finally:
             process.kill()
     assert process.returncode == 0

@@ -9,6 +9,7 @@ import pytest
 
 import metier
 from metier.bundles.manifest import TaskFacts
+from metier.data.rows import INPUT_ROLES, TARGET_ROLES
 from metier.errors import SettingsError, UnknownNameError
 from metier.serving.messages import OneAnswer
 from metier.tasks.answers import ANSWERS
@@ -20,9 +21,15 @@ from metier.tasks.task_table import ALIASES, TASKS, alias_note, known_task, load
 
 ROOT = Path(metier.__file__).parent
 # Names of one word mean other things as well: a column is a label, a function writes a text.
-NAMES = {*TASKS, *ALIASES, *ANSWERS, *INPUTS} - {"label", "text", "score", "grade", "spans", "question", "pair"}
+ROLES = (*INPUT_ROLES, *TARGET_ROLES)
+# Roles of columns are no kinds, and plain words none either.
+NAMES = {*TASKS, *ALIASES, *ANSWERS, *INPUTS} - {*ROLES, "grade", "pair"}
 SEVERAL = 3
 RECORDS = {
+    "several": (
+        {"tasks": {"classification": {"label": "yes", "probability": 0.9}, "ner": {"spans": []}}},
+        "classification: yes; ner: " + ANSWERS["spans"].shown({"spans": []}),
+    ),
     "label": ({"label": "refund", "probability": 0.9}, "refund"),
     "relation": ({"label": "owns", "probability": 0.9}, "owns"),
     "grade": ({"label": "4", "probability": 0.9}, "4"),
@@ -35,6 +42,7 @@ RECORDS = {
     ),
     "ranking": ({"matches": [{"text": "the answer", "score": 0.5}]}, "the answer (0.50)"),
     "written_text": ({"text": "a summary"}, "a summary"),
+    "transcript": ({"text": "what was said"}, "what was said"),
 }
 
 

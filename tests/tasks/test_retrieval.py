@@ -1,5 +1,7 @@
 """Rows that ask and answer: what is searched, what is learned, and what counts as found."""
 
+from pathlib import Path
+
 import pytest
 
 import metier
@@ -10,6 +12,7 @@ from metier.tasks.inputs.pair import Pair
 from metier.tasks.retrieval import METRICS, Retrieval
 from metier.tasks.task_table import infer_task
 
+ICONS = Path(__file__).parents[2] / "examples" / "titled_icons" / "data.csv"
 FAQ = [("Is it safe?", "Yes, it is."), ("Is it near?", "No, it is far."), ("Is it dear?", "It costs ten.")]
 
 
@@ -98,3 +101,55 @@ def test_its_metrics_are_measured_as_they_stand():
     figures = {name: measure(name, task.positions, rankings) for name in METRICS}
     assert figures["mean_reciprocal_rank"] == 0.75
     assert figures["recall_at_1"] == 0.5
+
+
+def icons(**roles):
+    rows = metier.read(ICONS, label="none", split="none", repair=True, **roles)
+    both = zip(*(rows.table.column(name).to_pylist() for name in ("text", "image")), strict=True)
+    return rows.take([row for row, values in enumerate(both) if all(values)][:12])  # Some lack one of the two.
+
+
+def test_a_text_finds_the_images_beside_it_and_an_image_the_texts():
+    rows = icons()
+    task = Retrieval.from_rows(rows)
+    assert (task.answer_role, task.input.name) == ("image", "text_image")
+    assert task.items(rows)[0] == {"text": rows.texts[0]}
+    assert task.collection.images == tuple(rows.column("image"))
+    answers = task.targets(rows)
+    assert all(name in ids for name, ids in zip(task.collection.ids, answers, strict=True))
+    assert {len(ids) for ids in answers} == {1, 2}  # Two of the icons have one title.
+    back = icons(image="image", text_pair="text")
+    other = Retrieval.from_rows(back)
+    assert (other.answer_role, other.input.name) == ("text_pair", "image")
+    assert other.items(back) == [{"image": path} for path in rows.image_files]
+    assert other.targets(back) == [[passage_id(text)] for text in rows.texts]
+
+
+def test_all_images_of_a_text_answer_it_and_of_a_group_too(tmp_path):
+    source = icons()
+    lines = [
+        (path, text, group) for path, text, group in zip(source.image_files, "aabcc", "xxxyz", strict=False)
+    ]
+    table = [{"image": path, "text": text, "product": group} for path, text, group in lines]
+    plain = metier.read(table, text="text", image="image")
+    ids = list(Retrieval.from_rows(plain).collection.ids)
+    assert Retrieval.from_rows(plain).targets(plain)[:3] == [sorted(ids[:2])] * 2 + [[ids[2]]]
+    grouped = metier.read(table, text="text", image="image", group="product")
+    targets = Retrieval.from_rows(grouped).targets(grouped)
+    assert targets[0] == targets[1] == targets[2] == sorted(ids[:3])
+    assert targets[3] == targets[4] == sorted(ids[3:5])
+
+
+def test_images_learned_from_are_not_searched_for_a_text_that_is_asked_again():
+    source = icons()
+    table = [{"image": path, "text": text} for path, text in zip(source.image_files, "aabbac", strict=False)]
+    rows = metier.read(table, text="text", image="image")
+    task = Retrieval.from_rows(rows.take([0, 1, 2, 3])).with_rows(rows.take([4, 5]))
+    assert task.collection.texts == ("a", "a", "b", "b", "a", "c")
+    assert task.collection.searched.texts == ("b", "b", "a", "c")
+    assert task.facts()["collection_texts"] == 4
+
+
+def test_which_way_is_said_where_the_roles_leave_it_open():
+    with pytest.raises(DataError, match="not clear what asks"):
+        Retrieval.from_rows(metier.read([{"image": path} for path in icons().image_files], image="image"))

@@ -127,3 +127,12 @@ def test_augmentations_are_parsed_and_faults_are_reported_together():
     with pytest.raises(SettingsError, match="Did you mean 'keyboard'") as fault:
         parse_augmentations("keybord,eda:2,swap*0")
     assert str(fault.value).count("\n  - ") == 3
+
+
+def test_other_groups_are_named_in_both_languages():
+    way = build_way(Augmentation("identity"), synonyms={})
+    random = np.random.default_rng(0)
+    made = {apply_edits(text, way(text, [], random)) for text in ("He lost his card", "女儿丢了卡")}
+    assert made == {"She lost her card", "儿子丢了卡"}
+    assert way("the card", [], random) == []
+    assert way("He lost it", [(0, 2)], random) == []  # A marked span stays.

@@ -1,6 +1,7 @@
 import pytest
 
 from metier.data import iterate, read
+from metier.data.formats.csv import MOST_FIELD_CHARACTERS
 from metier.errors import BrokenRowError, CallError
 
 
@@ -74,6 +75,13 @@ def test_a_text_of_a_megabyte_is_one_text(tmp_path):
     rows = read(put(tmp_path / "rows.csv", f"text,label\n{'word ' * 200_000},x\nb,y\n"))
     assert len(rows.texts[0]) == 1_000_000
     assert rows.labels == ["x", "y"]
+
+
+def test_a_text_that_is_too_long_is_called_that_and_no_open_quote(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"text,label\nb,y\n" + b"a" * (MOST_FIELD_CHARACTERS + 1) + b",x\n")
+    with pytest.raises(BrokenRowError, match="line 3: a field of this row has more than 64,000,000 characters"):
+        read(path)
 
 
 def test_emoji_and_zero_bytes_are_text(tmp_path):

@@ -34,8 +34,9 @@ from metier.predictors import load_predictor
 from metier.predictors.onnx.onnx_generation import OnnxGenerationPredictor
 from metier.predictors.text.prompting import Prompts, PromptSettings
 from metier.tasks.generation import check_texts
+from metier.training.objectives.next_token import IGNORED, answer_cross_entropy
 from metier.transformer.generation.generation_examples import build_encoding
-from metier.transformer.generation.generation_rows import IGNORED, Writer, answer_cross_entropy
+from metier.transformer.generation.generation_rows import Writer
 from metier.transformer.generation.generator import Generator
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
