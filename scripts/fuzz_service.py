@@ -11,6 +11,7 @@ this is wrong.
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import random
@@ -24,6 +25,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import metier
 
 ROOT = Path(__file__).resolve().parents[1]
 SEALED = ROOT / "tests" / "bundles" / "sealed_71959d8"
@@ -78,11 +81,18 @@ NAMES = (
     "head",
     "tail",
     "messages",
+    "image",
+    "image_pair",
+    "audio",
+    "method",
+    "model",
+    "max_tokens",
 )
 PIECES = (b"\xff", b"\xc3", b"\xed\xa0\x80", b'\\ud800"', b'"', b"\\", b"\x00", b"}", b"NaN", b"")
 METHODS = ("POST", "GET", "PUT", "HEAD", "OPTIONS", "DELETE", "TRACE", "INVENTED", "post", "P" * 300)
+ASKING = ("/v1/predict", "/v1/explain", "/v1/chat/completions", "/v1/audio/transcriptions")
 PATHS = (
-    "/v1/predict",
+    *ASKING,
     "/v1/predict?a=%00",
     "/",
     "/readyz",
@@ -147,6 +157,8 @@ class Mutations:
             (10, lambda: post(self.garbage(4))),
             (10, lambda: post(json.dumps(self.valid()).encode())),
             (12, lambda: post(self.broken(json.dumps(self.valid(), ensure_ascii=False).encode()))),
+            (10, lambda: post(self.mutated(), path=self.draw.choice(ASKING[1:]))),
+            (8, self.form),
             (5, self.deep),
             (4, self.huge_name),
             (8, self.other_head),
@@ -215,6 +227,25 @@ class Mutations:
         """Give a valid body with another method, path or content type."""
         method, path, kind = (self.draw.choice(of) for of in (METHODS, PATHS, TYPES))
         return post(json.dumps(self.valid()).encode(), method=method, path=path, kind=kind)
+
+    def form(self) -> Request:
+        """Give a form whose fields are those of a body, some with a file name, and some of it broken."""
+        body, boundary = json.loads(self.mutated()), "a"
+        parts = b""
+        for name, value in body.items() if isinstance(body, dict) else [("text", body)]:
+            content = value if isinstance(value, str) else json.dumps(value)
+            file = (
+                f'; filename="{self.draw.choice(("a.png", "..%2f", "", "名.wav"))}"'
+                if self.draw.random() < 0.4
+                else ""
+            )
+            head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n{content}\r\n'
+            parts += head.encode("utf-8", "surrogatepass")
+        whole = parts + f"--{boundary}--\r\n".encode()
+        kind = f"multipart/form-data; boundary={self.draw.choice((boundary, boundary, boundary, 'b', ''))}"
+        return post(
+            self.broken(whole) if self.draw.random() < 0.3 else whole, path=self.draw.choice(ASKING), kind=kind
+        )
 
     def half_body(self) -> Request:
         """Give a part of a request, after which the caller hangs up."""
@@ -350,7 +381,7 @@ def memory_mb(process: subprocess.Popen[bytes], name: str) -> float:
 
 def fuzz(bundle: Path, n_requests: int, draw: random.Random) -> Outcome:
     """Send a service so many random requests."""
-    questions = json.loads(bundle.with_name(f"{bundle.name}.answers.json").read_text("utf-8"))["questions"]
+    questions = questions_of(bundle)
     mutations, outcome = Mutations(questions, draw), Outcome()
     with served(bundle) as (process, port):
         for question in questions[:20]:
@@ -364,6 +395,22 @@ def fuzz(bundle: Path, n_requests: int, draw: random.Random) -> Outcome:
         if not is_ready(port):
             outcome.faults.append("the service does not answer any more")
     return outcome
+
+
+def questions_of(bundle: Path) -> list[Any]:
+    """Give what a bundle is asked: what was sealed with it, or the trial question of what it reads, bytes in base64."""
+    sealed = bundle.with_name(f"{bundle.name}.answers.json")
+    if sealed.is_file():
+        asked: list[Any] = json.loads(sealed.read_text("utf-8"))["questions"]
+        return asked
+    trial = metier.load(bundle).input_kind.trial
+    if isinstance(trial, dict):
+        encoded = {
+            name: base64.b64encode(one).decode() if isinstance(one, bytes) else one
+            for name, one in trial.items()
+        }
+        return [encoded]
+    return [trial]
 
 
 def shown(outcome: Outcome) -> str:
@@ -380,10 +427,15 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=5_000, help="Of all bundles together.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--bundles", nargs="*", default=DEFAULT, help="Names in tests/bundles, or patterns of them."
+        "--bundles",
+        nargs="*",
+        default=DEFAULT,
+        help="Names in tests/bundles, patterns of them, or other folders.",
     )
     options = parser.parse_args()
-    names = {path for pattern in options.bundles for path in SEALED.glob(pattern) if path.is_dir()}
+    patterns = [name for name in options.bundles if not Path(name).is_absolute()]
+    names = {path for pattern in patterns for path in SEALED.glob(pattern) if path.is_dir()}
+    names |= {Path(name) for name in options.bundles if (Path(name) / "manifest.json").is_file()}
     draw, total, is_wrong = random.Random(options.seed), Counter[str](), False  # noqa: S311 - no secrets.
     for bundle in sorted(names):
         outcome = fuzz(bundle, options.requests // len(names), draw)

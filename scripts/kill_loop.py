@@ -1,6 +1,7 @@
 """Kill a run, a prediction, an import, a seal and a cache at many moments, go on, and compare with an undisturbed one.
 
     python scripts/kill_loop.py [--kills 30] [--only train,predict,import,seal,cache] [--seed 0] [--candidates NAMES]
+    python scripts/kill_loop.py --every --only train --candidates majority,encoder
 
 Half of the kills come at a random moment (SIGKILL), half in front of a file operation that is drawn among all of them
 (an audit hook counts what opens for writing, renames, makes and removes below the work folder). What a user would do
@@ -12,6 +13,10 @@ then is done: `--resume`, or the same call again; every third time that is kille
 - rows: lost or doubled, in what came out at last;
 - answers: those that differ from an undisturbed run;
 - left over: partial files that are still there at the end.
+
+With `--every` it is as if a kill came in front of every file operation: a copy of the work folder is kept before each of
+them, and what a user would do is done in every copy that differs from the one before. Encoders are tuned from random
+weights, 16 wide, unless `--base` names another.
 
 The exit code is 1 if anything but kills is above 0. Processes are forked from one that has imported everything, so a
 kill costs about a second of one core.
@@ -26,7 +31,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -35,6 +39,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from killed_process import KILLED, forked, import_what_it_did, said
+from tiny_encoder import write_tiny_encoder
 
 from metier.bundles import load_bundle, seal
 from metier.bundles.manifest import ManifestFacts, read_manifest
@@ -45,8 +52,6 @@ from metier.user_cache import build_once
 CANDIDATES = (
     "majority,tfidf_linear"  # With static,average an ensemble is killed, too, and each run takes longer.
 )
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
-KILLED = 137
 MOST_TOLD = 10
 TRAIN_ROWS, PREDICT_ROWS = 240, 3_000
 LEFT_OVER = re.compile(r"\..+\.(partial|lock)|\.lock|.+\.(old|partial)|\.base-.+")
@@ -100,12 +105,12 @@ def write_rows(path: Path, n_rows: int) -> None:
             writer.writerow([" ".join(text), label if draw.random() > 0.1 else "rate"])
 
 
-def kinds(given: Path, candidates: str) -> dict[str, Kind]:
+def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
     """Give every kind, over the files in a folder; a run in it is trained first."""
     model, rows = given / "model", given / "rows.csv"
 
     def train(work: Path) -> int:
-        flags = ["--candidates", candidates, "--budget", "5m", "--threads", "1"]
+        flags = ["--candidates", candidates, "--budget", "30m", "--threads", "1", "--base", base]
         return run_program(["train", str(given / "train.csv"), "--run", str(work / "run"), *flags])
 
     def resume(work: Path) -> int:
@@ -184,65 +189,6 @@ def _bundle_outcome(work: Path) -> dict[str, Any]:
     return files | {name: value for name, value in manifest.items() if name != "created"}
 
 
-def forked(
-    work: Path, act: Callable[[Path], int], *, before: int | None = None, after: float | None = None
-) -> tuple[int, int]:
-    """Do something in a process of its own, killed before an operation or after some seconds.
-
-    Returns
-    -------
-    tuple of int and int
-        The exit code, 137 where it was killed, and how many file operations it made.
-    """
-    counted = work.with_name(f"{work.name}.operations")
-    counted.unlink(missing_ok=True)
-    child = os.fork()
-    if child == 0:
-        _in_child(work, act, before, counted)
-    if after is not None:
-        time.sleep(after)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    number = int(counted.read_text(encoding="ascii")) if counted.exists() else 0
-    return (KILLED if code < 0 else code), number
-
-
-def _in_child(work: Path, act: Callable[[Path], int], before: int | None, counted: Path) -> None:
-    """Act, and end the process; never returns."""
-    said = os.open(work.with_name(f"{work.name}.said"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.dup2(said, 1), os.dup2(said, 2)
-    number = 0
-
-    def count(event: str, given: tuple[Any, ...]) -> None:
-        nonlocal number
-        if _changes_a_file(event, given, work):
-            number += 1
-            if number == before:
-                os._exit(KILLED)
-
-    sys.addaudithook(count)
-    code = 1
-    try:
-        code = act(work)
-    except BaseException as failure:
-        os.write(2, f"{type(failure).__name__}: {failure}\n".encode("utf-8", "backslashreplace"))
-    counted.write_text(str(number), encoding="ascii")
-    os._exit(code)
-
-
-def _changes_a_file(event: str, given: tuple[Any, ...], work: Path) -> bool:
-    if event == "open":
-        path, _, flags = given
-        if not isinstance(flags, int) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            return False
-    elif event in CHANGES:
-        path = given[0]
-    else:
-        return False
-    return isinstance(path, str | bytes | os.PathLike) and str(work) in os.fsdecode(path)
-
-
 def loop(kind: Kind, name: str, place: Path, *, kills: int, draw: random.Random) -> Tally:
     """Kill one kind so many times, each in a folder of its own, and compare."""
     work = _fresh(place / f"{name}-undisturbed")
@@ -250,7 +196,8 @@ def loop(kind: Kind, name: str, place: Path, *, kills: int, draw: random.Random)
     code, n_operations = forked(work, kind.act)
     seconds = time.monotonic() - start
     if code:
-        raise SystemExit(f"{name} fails undisturbed: {_said(work)}")
+        raise SystemExit(f"{name} fails undisturbed: {said(work)}")
+    import_what_it_did(work)
     expected, tally = kind.outcome(work), Tally(n_operations)
     for number in range(kills):
         print(f"\r{name}: {number} of {kills}", end="\r", file=sys.stderr, flush=True)
@@ -264,14 +211,54 @@ def loop(kind: Kind, name: str, place: Path, *, kills: int, draw: random.Random)
         if number % 3 == 2:
             code, _ = forked(work, kind.go_on, **_moment(draw.randrange(2), n_operations, seconds, draw))
             tally.counts["kills"] += code == KILLED
-        code, _ = forked(work, kind.go_on)
-        if code:
-            tally.add("locked out", f"killed {how}: {_said(work)}")
-            continue
-        _compare(kind.outcome(work), expected, tally, how)
-        for path in _left_over(work):
-            tally.add("left over", f"killed {how}: {path}")
+        _go_on(kind, work, expected, tally, how)
     return tally
+
+
+def every(kind: Kind, name: str, place: Path, draw: random.Random) -> Tally:
+    """Go on from the state before every file operation, and compare; equal states in a row are one."""
+    work, states = _fresh(place / f"{name}-killed"), _fresh(place / f"{name}-states")
+    code, n_operations = forked(work, kind.act, watch=_keeper(work, states))
+    if code:
+        raise SystemExit(f"{name} fails undisturbed: {said(work)}")
+    import_what_it_did(work)
+    expected, tally = kind.outcome(work), Tally(n_operations)
+    import_what_it_did(work)
+    kept = sorted(states.iterdir())
+    draw.shuffle(kept)  # What is stopped early has gone through all parts of the run.
+    for number, state in enumerate(kept):
+        print(f"\r{name}: {number} of {len(kept)} states", end="\r", file=sys.stderr, flush=True)
+        shutil.rmtree(work)
+        state.rename(work)
+        tally.counts["kills"] += 1
+        _go_on(kind, work, expected, tally, {"before": int(state.name)})
+    return tally
+
+
+def _keeper(work: Path, states: Path) -> Callable[[int], None]:
+    """Give what copies the work folder where it differs from the last copy."""
+    last: list[tuple[str, int, int, int]] = []
+
+    def keep(number: int) -> None:
+        nonlocal last
+        found = [(str(path), path.lstat()) for path in sorted(work.rglob("*"))]
+        now = [(path, seen.st_ino, seen.st_size, seen.st_mtime_ns) for path, seen in found]
+        if now != last:
+            shutil.copytree(work, states / str(number), symlinks=True)
+            last = now
+
+    return keep
+
+
+def _go_on(kind: Kind, work: Path, expected: dict[str, Any], tally: Tally, how: dict[str, Any]) -> None:
+    """Do what a user would after a kill, and compare what comes out."""
+    code, _ = forked(work, kind.go_on)
+    if code:
+        tally.add("locked out", f"killed {how}: {said(work)}")
+        return
+    _compare(kind.outcome(work), expected, tally, how)
+    for path in _left_over(work):
+        tally.add("left over", f"killed {how}: {path}")
 
 
 def _moment(number: int, n_operations: int, seconds: float, draw: random.Random) -> dict[str, Any]:
@@ -305,10 +292,6 @@ def _left_over(work: Path) -> Iterator[Path]:
     return (path for path in sorted(work.rglob("*")) if LEFT_OVER.fullmatch(path.name))
 
 
-def _said(work: Path) -> str:
-    return work.with_name(f"{work.name}.said").read_text(encoding="utf-8", errors="replace").strip()[-400:]
-
-
 def _fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -329,7 +312,14 @@ def prepare(given: Path) -> None:
         _fresh(given / "training"), lambda _: run_program(["train", str(given / "train.csv"), *flags])
     )
     if code:
-        raise SystemExit(_said(given / "training"))
+        raise SystemExit(said(given / "training"))
+    import_what_it_did(given / "training")
+
+
+def _tiny_base(given: Path) -> Path:
+    """Write a base whose words are those of the training rows."""
+    with (given / "train.csv").open(encoding="utf-8", newline="") as file:
+        return write_tiny_encoder(given / "base", [row["text"] for row in csv.DictReader(file)])
 
 
 def main() -> None:
@@ -338,6 +328,8 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30, help="of each kind")
     parser.add_argument("--only", default="train,predict,import,seal,cache")
     parser.add_argument("--candidates", default=CANDIDATES, help="of the runs that are killed")
+    parser.add_argument("--every", action="store_true", help="before every file operation, instead of so many")
+    parser.add_argument("--base", help="of the encoders among the candidates")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     draw, is_clean = random.Random(asked.seed), True  # noqa: S311  # Not for secrets.
@@ -345,8 +337,13 @@ def main() -> None:
         given = _fresh(Path(place) / "given")
         os.environ["METIER_CACHE"] = str(given / "cache")
         prepare(given)
+        base = asked.base or str(_tiny_base(given))
         for name in asked.only.split(","):
-            tally = loop(kinds(given, asked.candidates)[name], name, Path(place), kills=asked.kills, draw=draw)
+            kind = kinds(given, asked.candidates, base)[name]
+            if asked.every:
+                tally = every(kind, name, Path(place), draw)
+            else:
+                tally = loop(kind, name, Path(place), kills=asked.kills, draw=draw)
             faults = ("locked out", "damaged", "rows", "answers", "left over")
             is_clean = is_clean and not any(tally.counts[fault] for fault in faults)
             counts = ", ".join(f"{fault} {tally.counts[fault]}" for fault in faults)

@@ -53,7 +53,7 @@ def page(name: str, method: Any) -> str:
     """The page of one method."""
     sections = sections_of(inspect.getdoc(method) or "")
     summary, _, rest = sections.pop("", "").partition("\n\n")
-    tasks = [task for task, known in TASKS.items() if name in (*known.candidates, *known.ensembles)]
+    tasks = [task for task, known in TASKS.items() if name in (*known.methods, *known.ensembles)]
     parts = [MARK, f"# {name}", summary, rest, used_in(name, tasks)]
     if "Parameters" in sections:
         parts.append("## Settings\n\n" + "\n".join(settings(sections["Parameters"], method, name)))

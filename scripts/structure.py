@@ -235,8 +235,13 @@ def as_count(value: Any) -> Any:
     return len(value) if isinstance(value, list) else value
 
 
-def is_within(value: Any, limit: Any) -> bool:
-    """Say whether a number keeps its limit; of several numbers each has to keep its own."""
+def is_within(value: Any, limit: Any, *, files: int = 1) -> bool:
+    """Say whether a number keeps its limit; of several numbers each has to keep its own.
+
+    A limit that is a fraction of counted files is a share of all of them.
+    """
+    if isinstance(value, int) and isinstance(limit, float):
+        return value <= limit * files
     if isinstance(limit, list):
         return all(one <= most for one, most in zip(value, limit, strict=True))
     return bool(as_count(value) <= limit)
@@ -254,7 +259,7 @@ def table(stored: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, A
     yield _line("lines", old["lines"], new["lines"])
     yield _line("files", old["files"], new["files"])
     for name, limit in stored["limits"].items():
-        kept = "" if is_within(new[name], limit) else "  !"
+        kept = "" if is_within(new[name], limit, files=new["files"]) else "  !"
         yield _line(name, _shown(old[name]), _shown(new[name])) + f"   at most {_shown(limit)}{kept}"
 
 
