@@ -21,6 +21,7 @@ from metier.selection.settings import check_settings
 
 BANKING = Path(__file__).parents[2] / "examples" / "banking77"
 TITLES = Path(__file__).parents[2] / "examples" / "csl_category_zh"
+ENDS = ("please", "thanks", "tell me", "today", "right now", "as I said", "if you can", "it matters")
 
 
 def run(*args, code=0):
@@ -352,3 +353,27 @@ def test_several_tasks_are_checked_each_with_its_column(tmp_path):
 def test_tasks_that_cannot_be_checked_together_are_said(tickets, task, said):
     with pytest.raises((CallError, UnknownNameError), match=said):
         run(tickets[0], "--text", "message", "--task", task)
+
+
+def test_thorough_finds_by_meaning_what_words_do_not_show(tmp_path):
+    said = {
+        "lost": [
+            "my card is gone",
+            "I cannot find my card",
+            "someone took my card",
+            "the card vanished",
+            "I mislaid it",
+        ],
+        "rate": [
+            "how many euros for a dollar",
+            "what is your rate",
+            "tell me the price of pounds",
+            "which course today",
+        ],
+    }
+    rows = [(f"{text}, {end}", label) for label, texts in said.items() for text in texts for end in ENDS]
+    rows[0] = (rows[0][0], "rate")
+    file = tmp_path / "asked.csv"
+    file.write_text("text,label\n" + "\n".join(f'"{text}",{label}' for text, label in rows) + "\n", "utf-8")
+    shown = run(file, "--thorough", "--show", "label-errors").stdout
+    assert rows[0][0] in shown

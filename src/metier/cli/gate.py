@@ -11,6 +11,7 @@ from rich.text import Text
 from metier.assurance.gating import figures_for
 from metier.assurance.gating import gate as gated
 from metier.assurance.junit import junit_xml
+from metier.assurance.run_pages import draw, is_run
 from metier.assurance.verdict import CANNOT_TELL, FAIL, PASS
 from metier.cli.commands import HELP
 from metier.cli.console import (
@@ -111,6 +112,8 @@ def gate(
         )
     _write(output, printable_json(found.facts, indent=1) + "\n", overwrite=overwrite)
     _write(junit, junit_xml(found.result, subject=found.bundle.name), overwrite=overwrite)
+    if is_run(bundle) and not no_seal:
+        draw(bundle)
     if as_json:
         print_json(found.facts)
     else:

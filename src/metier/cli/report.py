@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from metier.assurance.run_pages import report_of
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console
 from metier.data.output_files import write_text
@@ -26,9 +27,10 @@ from metier.selection.finished_run import Run
 def report(run: Path, lang: str, output: Path | None) -> None:
     """Write the report of a finished run again, in English or Chinese.
 
-    Nothing is trained or predicted: the page is drawn from the run's report.json.
+    Nothing is trained or predicted: the page is drawn from the run's report.json, and from what metier gate and metier test
+    found of its model since.
     """
     finished = Run.open(run)
     page = (output or run / f"report.{lang}.html").absolute()
-    write_text(page, render_report(finished.report, language=lang))
+    write_text(page, render_report(report_of(finished.folder, finished.report), language=lang))
     answer_console().print(str(output or run / page.name), markup=False, soft_wrap=True)

@@ -10,6 +10,8 @@ from rich.text import Text
 from metier.assurance.behaviour.case import BehaviourResult
 from metier.assurance.behaviour.edits import EDITS
 from metier.assurance.behaviour.testing import Behaviour, examine_behaviour
+from metier.assurance.run_pages import SUITES as KEPT
+from metier.assurance.run_pages import is_run, keep_tests
 from metier.cli.commands import HELP
 from metier.cli.console import (
     ProgressLines,
@@ -150,6 +152,12 @@ def test(
     if output is not None:
         with text_output(output, overwrite=overwrite) as write:
             write(printable_json(facts, indent=1) + "\n")
+    _show(found, facts, output=output, as_json=as_json)
+    if suite in KEPT and is_run(bundle):
+        keep_tests(bundle, suite, facts)  # Last: a folder that cannot be written to loses nothing.
+
+
+def _show(found: Behaviour | Examined, facts: Mapping[str, Any], *, output: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return

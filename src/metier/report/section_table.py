@@ -11,6 +11,7 @@ from metier.report.label_distribution import distribution_section
 from metier.report.leaderboard import leaderboard
 from metier.report.modalities import modalities_section
 from metier.report.provenance import made_section
+from metier.report.release_tests import behaviour_section, fairness_section, gate_section
 from metier.report.section import Section
 from metier.report.slices import slices_section
 from metier.report.studies import curve_section, seeds_section
@@ -33,6 +34,9 @@ SECTIONS = (
     Section("types", "Types", by_type, "types"),
     Section("slices", "Where it is weaker", slices_section),
     Section("distribution", "Label distribution", distribution_section),
+    Section("gate", "Release gate", gate_section),
+    Section("behaviour", "Edited questions", behaviour_section),
+    Section("fairness", "Groups of people", fairness_section),
     Section("check", "Check", check_section, "check"),
     Section("made", "How it was made", made_section, "made"),
 )

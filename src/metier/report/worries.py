@@ -16,6 +16,8 @@ WIDE = 0.02  # Half an interval of a fraction.
 NARROW = 0.01
 TIMES_BY_CHANCE, LEAST_ERROR = 1.5, 0.02  # Of a calibration error.
 
+FRAGILE = 0.1  # Share of answers that a test may turn, shown by its interval.
+
 Worry = tuple[str, str]
 
 
@@ -94,6 +96,27 @@ def _wide_interval(page: Page) -> Iterator[Worry]:
         )
 
 
+def _gate(page: Page) -> Iterator[Worry]:
+    facts = page.report.get("gate")
+    if not facts or facts["may_go_live"]:
+        return
+    open_ = [
+        one["condition"] for one in facts["conditions"] if one["verdict"] != "pass" and not one["is_waived"]
+    ]
+    wrong = len((facts["golden"] or {"wrong": ()})["wrong"])
+    named = [*open_[:MOST_NAMED], *([page.say("{n} golden row(s|)", n=wrong)] if wrong else [])]
+    yield page.say("The release gate does not let it go live: {named}.", named=page.say.listed(named)), "gate"
+
+
+def _fragile(page: Page) -> Iterator[Worry]:
+    facts: Any = page.report.get("behaviour") or {"tests": ()}
+    shown = [one for one in facts["tests"] if one["failure"] and one["failure"]["low"] > FRAGILE]
+    for one in sorted(shown, key=lambda one: -one["failure"]["value"])[:1]:
+        share = written.percent(one["failure"]["value"])
+        given = {"name": f"{one['kind']}.{one['name']}", "share": share}
+        yield page.say("{share} of the answers fail the test {name}.", **given), "behaviour"
+
+
 def _untested_labels(page: Page) -> Iterator[Worry]:
     detail: Any = page.report.get("detail") or {}
     counts = page.report["data"].get("label_counts") or {}
@@ -123,4 +146,6 @@ WORRIES: tuple[Callable[[Page], Iterator[Worry]], ...] = (
     _confidence,
     _wide_interval,
     _untested_labels,
+    _gate,
+    _fragile,
 )
