@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metier
-from metier.cli.answered_files import Wanted
+from metier.cli.confidence_rule import ConfidenceRule
 from metier.data.reading import iterate
 from metier.data.weak_labels.label_model import expand_soft_labels
 from metier.errors import CallError
@@ -24,7 +24,7 @@ WRONG = {
         ROWS, settings={"methods": {"tfidf_linear": {"C": float("inf")}}}
     ),
     "least is a number from 0 to 1; found nan": lambda: expand_soft_labels(np.eye(2), least=float("nan")),
-    "min_confidence is a number from 0 to 1; found nan": lambda: Wanted(min_confidence=float("nan")),
+    "min_confidence is a number from 0 to 1; found nan": lambda: ConfidenceRule(float("nan")),
     r"settings are .*found \[\]": lambda: metier.train(ROWS, settings=[]),
     "5: unknown": lambda: metier.train(ROWS, settings={5: 1}),
     "metrics.0: .*found 5": lambda: metier.train(ROWS, metrics=[5]),

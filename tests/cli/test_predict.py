@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +250,10 @@ def test_a_missing_text_column_names_those_there_are(ask, tmp_path, unseen):
             (["a text", "--min-confidence", one], f"'{one}' is no number from 0 to 1")
             for one in ("nan", "-1", "inf")
         ),
+        (
+            ["a text", "--min-confidence", "in.csv"],
+            "in.csv holds no thresholds. Write them with: metier evaluate RUN FILE",
+        ),
     ],
 )
 def test_a_wrong_call_is_a_sentence(ask, tmp_path, args, says):
@@ -272,6 +277,19 @@ def test_answers_below_a_confidence_are_kept_and_marked(ask, bundle, tmp_path, u
     line = json.loads(ask("qwerty", "--min-confidence", "1", "--json")[1])
     assert line["needs_review"] is True
     assert "needs review" in ask("qwerty", "--min-confidence", "1")[1]
+
+
+def test_thresholds_of_labels_come_from_a_file(ask, bundle, tmp_path, unseen):
+    texts = [row["body"] for row in unseen]
+    answers = load_bundle(bundle).predict(texts)
+    often = Counter(answers.predicted).most_common(1)[0][0]
+    file = tmp_path / "evaluated.json"
+    file.write_text(json.dumps({"abstention": {"threshold": 0.0, "labels": {often: None}}}), encoding="utf-8")
+    source, output = write_csv(tmp_path / "in.csv", unseen), tmp_path / "out.csv"
+    assert ask("--input", source, "--output", output, "--text", "body", "--min-confidence", file)[0] == 0
+    found = read_csv(output.read_text(encoding="utf-8"))
+    assert {row["needs_review"] for row in found if row["label"] == often} == {"true"}
+    assert {row["needs_review"] for row in found if row["label"] != often} <= {"false"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from metier.errors import DataError
-from metier.evaluation.selective import area_under_risk_coverage, choose_threshold, rows_for_target
+from metier.evaluation.selective import (
+    area_under_risk_coverage,
+    choose_threshold,
+    label_thresholds,
+    rows_for_target,
+)
 
 
 def drawn(random, rows):
@@ -49,3 +54,27 @@ def test_the_area_is_the_mean_error_over_all_shares():
     risks = [1 - np.mean(correct[order[:n]]) for n in range(1, 51)]
     assert area_under_risk_coverage(confidence, correct) == pytest.approx(np.mean(risks))
     assert area_under_risk_coverage([0.5] * 50, correct) == pytest.approx(1 - np.mean(correct))
+
+
+def test_a_label_that_is_often_wrong_asks_for_more_confidence():
+    random = np.random.default_rng(2)
+    confidence, rows = random.random(1_500), np.arange(1_500)
+    answered = np.where(rows < 700, "easy", np.where(rows < 1_400, "hard", "rare"))
+    right = random.random(1_500) < np.where(answered == "easy", 0.99, confidence)
+    found = label_thresholds(confidence, answered, right, target=0.8)
+    assert found.keys() == {"easy", "hard", "rare"}
+    assert found["easy"].threshold < 0.1
+    assert found["hard"] is None or found["hard"].threshold > 0.5
+    assert "rare" not in label_thresholds(confidence, answered, right, target=0.97)
+
+
+def test_the_guarantee_of_a_label_holds_on_other_rows():
+    random, broken, given = np.random.default_rng(3), 0, 0
+    for _ in range(300):
+        confidence, right = drawn(random, 900)
+        own = label_thresholds(confidence, np.repeat(["a", "b"], 450), right, target=0.85)
+        for one in own.values():
+            given += one is not None
+            broken += one is not None and 0.6 + 0.4 * (1 + one.threshold) / 2 < 0.85
+    assert given > 300
+    assert broken / 600 <= 0.05

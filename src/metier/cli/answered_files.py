@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metier.arguments import check_share
 from metier.bundles import Bundle
 from metier.bundles.output_filter import WITHHELD
+from metier.cli.confidence_rule import ConfidenceRule
 from metier.cli.console import ProgressLines, progress_console
 from metier.cli.pipes import PIPE, file_for_stdout, how_stdin_is_read, stdin_as_file, written_like
 from metier.cli.speech import spoken
@@ -49,8 +49,8 @@ class Wanted:
     ----------
     top : int or None
         How many labels or texts to list; None: none.
-    min_confidence : float or None
-        Answers that are less probable are marked for a person; None: none is.
+    min_confidence : ConfidenceRule or None
+        Which answers are marked for a person; None: none is.
     safe_csv : bool
         Whether cells of CSV that a spreadsheet would take for formulas are written as text.
     label_sets : LabelSets or None
@@ -58,13 +58,9 @@ class Wanted:
     """
 
     top: int | None = None
-    min_confidence: float | None = None
+    min_confidence: ConfidenceRule | None = None
     safe_csv: bool = False
     label_sets: LabelSets | None = None
-
-    def __post_init__(self) -> None:
-        if self.min_confidence is not None:
-            check_share(self.min_confidence, "min_confidence")
 
     def records(self, answers: AnswerBatch) -> list[dict[str, Any]]:
         """Give the answers as plain facts."""
@@ -72,9 +68,8 @@ class Wanted:
         if self.label_sets is not None and isinstance(answers, Answers):
             sets = sets_of(self.label_sets, answers)
             records = [record | {LABEL_SET: own} for record, own in zip(records, sets, strict=True)]
-        if self.min_confidence is None:
-            return records
-        return [record | {REVIEW: bool(record["probability"] < self.min_confidence)} for record in records]
+        rule = self.min_confidence
+        return records if rule is None else [record | {REVIEW: rule.needs_review(record)} for record in records]
 
 
 def sets_of(rule: LabelSets, answers: Answers) -> list[list[str]]:

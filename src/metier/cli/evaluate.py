@@ -221,6 +221,16 @@ def _confidence(facts: Mapping[str, Any]) -> list[str]:
                 **given,
             )
         )
+        own = sum(one is not None for one in wanted["labels"].values())
+        if wanted["labels"]:
+            lines.append(
+                say(
+                    "       {own} of {often} label(s|) that are answered often enough have a threshold of their own "
+                    "(--output FILE, then metier predict --min-confidence FILE)",
+                    own=count(own),
+                    often=count(len(wanted["labels"])),
+                )
+            )
     return lines
 
 

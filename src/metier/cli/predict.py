@@ -15,6 +15,7 @@ from metier.bundles.label_sets import read_label_sets
 from metier.bundles.output_filter import WITHHELD, filtered
 from metier.cli.answered_files import LABEL_SET, NOT_ANSWERED, REVIEW, Wanted, answer_file
 from metier.cli.commands import HELP
+from metier.cli.confidence_rule import Confidence, ConfidenceRule
 from metier.cli.console import count, duration, percentage, print_json, print_line
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.pipes import PIPE, check_format_is_of_pipe
@@ -67,9 +68,10 @@ BATCH_LINES = 256
 )
 @click.option(
     "--min-confidence",
-    type=Share(),
+    type=Confidence(),
     metavar="X",
-    help="Mark answers whose probability is below X, 0 to 1, for a person to look at.",
+    help="Mark answers whose probability is below X, 0 to 1, for a person to look at; or the file of thresholds, also by "
+    "label, that metier evaluate --target-accuracy wrote.",
 )
 @click.option(
     "--label-sets",
@@ -113,7 +115,7 @@ def predict(  # One parameter an option, as click hands them over.
     text: str | None,
     roles: tuple[str, ...],
     top: int | None,
-    min_confidence: float | None,
+    min_confidence: ConfidenceRule | None,
     label_sets: float | None,
     set_kind: str,
     safe_csv: bool,
@@ -179,7 +181,7 @@ def predict(  # One parameter an option, as click hands them over.
             _print_lines(batch, records, model, wanted)
 
 
-def _checked(min_confidence: float | None, model: Bundle) -> float | None:
+def _checked(min_confidence: ConfidenceRule | None, model: Bundle) -> ConfidenceRule | None:
     if min_confidence is not None and "probability" not in model.answer_kind.record:
         raise CallError(
             f"--min-confidence needs answers with one probability each, and those of {model.manifest.task.name} have "

@@ -21,6 +21,7 @@ from metier.errors import DataError
 from metier.evaluation.row_statistics import check_rows
 
 TRIED = 20  # Thresholds.
+TRIED_OF_LABEL = 5  # One label has few rows; each further threshold would need more of them.
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,12 @@ class Abstention:
 
 
 def choose_threshold(
-    confidence: Sequence[float], correct: Sequence[bool], *, target: float, level: float = 0.95
+    confidence: Sequence[float],
+    correct: Sequence[bool],
+    *,
+    target: float,
+    level: float = 0.95,
+    tried: int = TRIED,
 ) -> Abstention | None:
     """Choose the lowest threshold whose answers are as accurate as wanted, with a guarantee.
 
@@ -66,6 +72,8 @@ def choose_threshold(
         Whether it is right.
     target : float
         Wanted accuracy, above 0 and below 1.
+    tried : int, default=20
+        Thresholds to try.
 
     Returns
     -------
@@ -80,7 +88,7 @@ def choose_threshold(
     rows = check_rows(confidence, correct)
     if not 0 < target < 1:
         raise ValueError(f"Expected a target above 0 and below 1, found {target}.")
-    needed = rows_for_target(target, level=level)
+    needed = rows_for_target(target, level=level, tried=tried)
     if rows < needed:
         raise DataError(
             f"An accuracy of {100 * target:g} % is shown by {needed:,} rows at least, all of them right, and there are "
@@ -92,18 +100,56 @@ def choose_threshold(
     ends = (
         np.flatnonzero(np.append(np.diff(sure[order]) != 0, True)) + 1
     )  # Equal confidences are answered together.
-    wanted = np.linspace(0, rows, TRIED + 1)[1:]
+    wanted = np.linspace(0, rows, tried + 1)[1:]
     ends = np.unique(ends[np.minimum(np.searchsorted(ends, wanted), len(ends) - 1)])
     for answered in map(int, ends[::-1]):
         hits = int(right[answered - 1])
-        if binom.sf(hits - 1, answered, target) <= (1 - level) / TRIED:
+        if binom.sf(hits - 1, answered, target) <= (1 - level) / tried:
             return Abstention(float(sure[order[answered - 1]]), answered, rows, hits / answered, target, level)
     return None
 
 
-def rows_for_target(target: float, *, level: float = 0.95) -> int:
+def label_thresholds(
+    confidence: Sequence[float],
+    answered: Sequence[str],
+    correct: Sequence[bool],
+    *,
+    target: float,
+    level: float = 0.95,
+) -> dict[str, Abstention | None]:
+    """Choose a threshold for each label that is answered often enough to show the accuracy of its answers.
+
+    Parameters
+    ----------
+    confidence : sequence of float
+        Of each answer.
+    answered : sequence of str
+        The label of each answer.
+    correct : sequence of bool
+    target : float
+        Wanted accuracy of the answers of each label, above 0 and below 1.
+    level : float, default=0.95
+        Confidence of each label by itself.
+
+    Returns
+    -------
+    dict of str to Abstention or None
+        None where no threshold is shown to suffice. A label with fewer rows than could show it is not named.
+    """
+    sure, labels, right = np.asarray(confidence), np.asarray(answered), np.asarray(correct, dtype=bool)
+    needed = rows_for_target(target, level=level, tried=TRIED_OF_LABEL)
+    names, counts = np.unique(labels, return_counts=True)
+    often = [str(name) for name, count in zip(names, counts, strict=True) if count >= needed]
+    chosen = ((name, labels == name) for name in often)
+    return {
+        name: choose_threshold(sure[mine], right[mine], target=target, level=level, tried=TRIED_OF_LABEL)
+        for name, mine in chosen
+    }
+
+
+def rows_for_target(target: float, *, level: float = 0.95, tried: int = TRIED) -> int:
     """Give the fewest rows that can show an accuracy: all of them right."""
-    return int(np.ceil(np.log((1 - level) / TRIED) / np.log(target)))
+    return int(np.ceil(np.log((1 - level) / tried) / np.log(target)))
 
 
 def area_under_risk_coverage(confidence: Sequence[float], correct: Sequence[bool]) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from metier.errors import CallError
 from metier.evaluation.calibration import calibration_error_by_chance
 from metier.evaluation.probability_scores import SCORES, bootstrapped
-from metier.evaluation.selective import Abstention, area_under_risk_coverage, choose_threshold
+from metier.evaluation.selective import Abstention, area_under_risk_coverage, choose_threshold, label_thresholds
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.scores import Scores
 
@@ -53,6 +53,14 @@ def threshold_for(scores: Scores, answered: StoredAnswers, *, target: float) -> 
             "--target-accuracy out."
         )
     return choose_threshold(*_sure_and_right(answered.probabilities, scores.codes), target=target)
+
+
+def thresholds_of_labels(scores: Scores, answered: StoredAnswers, *, target: float) -> dict[str, float | None]:
+    """Choose a threshold for each label that is answered often enough; None: no confidence in it is shown to suffice."""
+    assert answered.probabilities is not None
+    sure, right = _sure_and_right(answered.probabilities, scores.codes)
+    found = label_thresholds(sure, answered.predicted, right, target=target)
+    return {label: None if one is None else one.threshold for label, one in found.items()}
 
 
 def _sure_and_right(probabilities: np.ndarray, codes: np.ndarray) -> tuple[Any, Any]:

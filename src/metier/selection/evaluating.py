@@ -24,7 +24,7 @@ from metier.progress import Listener, ignore
 from metier.runs.run_folder import plain
 from metier.runs.stored_answers import StoredAnswers
 from metier.selection.answer_facts import detail_of
-from metier.selection.confidence_facts import confidence_facts, threshold_for
+from metier.selection.confidence_facts import confidence_facts, threshold_for, thresholds_of_labels
 from metier.selection.labelled_rows import labelled_rows, seen_before
 from metier.selection.report_facts import Tested
 from metier.selection.scores import Scores, scores_of
@@ -203,7 +203,10 @@ def _evaluate_one(
 
 def _abstention(scores: Scores, answered: StoredAnswers, target: float) -> dict[str, Any]:
     found = threshold_for(scores, answered, target=target)
-    return {"target": target} | ({} if found is None else asdict(found) | {"share": found.share})
+    labels = thresholds_of_labels(scores, answered, target=target)
+    return {"target": target, "labels": labels} | (
+        {} if found is None else asdict(found) | {"share": found.share}
+    )
 
 
 def _parts(
