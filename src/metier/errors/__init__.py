@@ -44,6 +44,7 @@ MetierError
 ├── BudgetError                  nothing fits in the given time or memory   exit 1
 ├── StorageError                 a write to disk failed; no partial file is left     exit 1
 ├── RegistryError                a change that the rules of a registry do not allow  exit 1
+├── PredictionLogError           a store of predictions that cannot be used          exit 1
 ├── InUseError                   another process works on the same run or file       exit 1
 └── InterruptedRunError          the user stopped a run; says how to resume          exit 130
 """
@@ -62,6 +63,7 @@ from metier.errors.base import (
     MissingExtraError,
     NoNetworkError,
     PlugInError,
+    PredictionLogError,
     RegistryError,
     RequestError,
     SettingsError,
@@ -135,6 +137,7 @@ __all__ = [
     "MissingSideError",
     "NoNetworkError",
     "PlugInError",
+    "PredictionLogError",
     "RareLabelError",
     "RegistryError",
     "RequestError",

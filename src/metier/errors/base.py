@@ -25,6 +25,12 @@ class RegistryError(MetierError, ValueError):
     code = "registry"
 
 
+class PredictionLogError(MetierError):
+    """A store of predictions that cannot be used."""
+
+    code = "prediction_log"
+
+
 class MissingColumnError(CallError, KeyError):
     """A column that was named is not in the rows."""
 

@@ -23,7 +23,8 @@ from metier.bundles.loading import resolve_bundle
 from metier.bundles.manifest import Manifest
 from metier.bundles.sealing import verify
 from metier.errors import RegistryError, UnknownNameError, WrongTypeError
-from metier.registry.tables import ALIASES, EVENTS, VERSIONS, open_engine, reading, writing
+from metier.registry.database import open_database
+from metier.registry.tables import ALIASES, EVENTS, METADATA, VERSIONS
 from metier.storage import old_of, partial_folder, replace_folder, storage_errors, sweep
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -89,7 +90,9 @@ class Registry:
     def __init__(self, folder: Path, *, url: str | None = None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._engine = open_engine(url or f"sqlite:///{self.folder.resolve() / DATABASE}")
+        self._database = open_database(
+            url or f"sqlite:///{self.folder.resolve() / DATABASE}", METADATA, what="registry"
+        )
 
     def add(self, bundle: Path, name: str, *, who: str = "", why: str = "") -> Version:
         """Copy a sealed bundle into the registry; the same files are the version that they are already.
@@ -122,7 +125,7 @@ class Registry:
     def _take_in(self, copy: Path, manifest: Manifest, name: str, source: Path, *, who: str, why: str) -> int:
         """Make a version of a copy, unless its files are one already, and give its number."""
         fingerprint = fingerprint_of(manifest)
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             found = connection.execute(
                 select(VERSIONS.c.version).where(VERSIONS.c.name == name, VERSIONS.c.fingerprint == fingerprint)
             ).scalar()
@@ -171,7 +174,7 @@ class Registry:
                 f"Version {number} of {name!r} has not passed a release gate: it {said}. Run metier gate {version.folder} "
                 "--policy FILE, or promote it with --force, which is kept in the history."
             )
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             before = _point(connection, name, alias, number)
             _note(
                 connection, "promote", name, number, alias=alias, before=before, who=who, why=why,
@@ -187,7 +190,7 @@ class Registry:
         RegistryError
             If it never pointed to another version.
         """
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             stack = _stack(connection, name, alias)
             if len(stack) < 2:
                 raise RegistryError(
@@ -222,7 +225,7 @@ class Registry:
 
     def versions(self, name: str) -> list[Version]:
         """Give the versions of a model, the oldest first."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 select(VERSIONS).where(VERSIONS.c.name == name).order_by(VERSIONS.c.version)
             ).all()
@@ -242,14 +245,14 @@ class Registry:
 
     def names(self) -> list[str]:
         """Give the names of all models."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return list(
                 connection.execute(select(VERSIONS.c.name).distinct().order_by(VERSIONS.c.name)).scalars()
             )
 
     def history(self, name: str) -> list[Change]:
         """Give every change of a model, the oldest first."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(select(EVENTS).where(EVENTS.c.name == name).order_by(EVENTS.c.id)).all()
         return [Change(**{key: value for key, value in row._mapping.items() if key != "id"}) for row in rows]
 
@@ -266,7 +269,7 @@ class Registry:
             raise RegistryError(
                 f"Version {number} of {name!r} answers as {', '.join(version.aliases)}. Promote another first."
             )
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             connection.execute(delete(VERSIONS).where(VERSIONS.c.name == name, VERSIONS.c.version == number))
             _note(connection, "remove", name, number, who="", why="")
         shutil.rmtree(version.folder, ignore_errors=True)
