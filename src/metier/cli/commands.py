@@ -90,6 +90,10 @@ COMMANDS = {
         "List the methods: what each does, costs and needs.",
     ),
     "serve": ("metier.cli.serve:serve", "Serve a trained model over HTTP."),
+    "pack": (
+        "metier.cli.pack:pack",
+        "Write what deploys a bundle: image, Kubernetes, systemd.",
+    ),
     "doctor": (
         "metier.cli.doctor:doctor",
         "Report what this machine offers, and what is missing.",

@@ -15,6 +15,8 @@ ENDPOINTS = (
     "metier.serving.endpoints.probes:HEALTHZ",
     "metier.serving.endpoints.probes:READYZ",
     "metier.serving.endpoints.probes:METRICS",
+    "metier.serving.endpoints.sagemaker:PING",
+    "metier.serving.endpoints.sagemaker:INVOCATIONS",
     "metier.serving.endpoints.docs_page:START_PAGE",
 )
 
