@@ -56,8 +56,8 @@ def _metadata() -> str:
     given = importlib.metadata.metadata("metier")
     needs = [f"Requires-Dist: {one}" for one in given.get_all("Requires-Dist") or () if "extra ==" not in one]
     about = ["Metadata-Version: 2.1", "Name: metier", f"Version: {metier.__version__}"]
-    python = given.get("Requires-Python")
-    return "\n".join([*about, *([f"Requires-Python: {python}"] if python else []), *needs, ""])
+    python = [f"Requires-Python: {given['Requires-Python']}"] if "Requires-Python" in given else []
+    return "\n".join([*about, *python, *needs, ""])
 
 
 def _digest(content: bytes) -> str:
