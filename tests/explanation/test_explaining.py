@@ -11,7 +11,8 @@ from metier.errors import CallError, UnknownNameError
 from metier.explanation import explain
 from metier.explanation.word_contributions import MOST_PARTS, word_contributions
 from metier.predictors.loading import load_predictor
-from metier.tasks.inputs import IMAGE, PAIR, TEXT
+from metier.tasks.answer_batches import Answers, RecordAnswers
+from metier.tasks.inputs import CONVERSATION, IMAGE, PAIR, QUESTION, TEXT
 
 pytest.importorskip("PIL", reason="needs metier[image]")
 ICONS = Path(__file__).parents[2] / "examples" / "health_icons"
@@ -162,4 +163,49 @@ def test_what_cannot_be_explained_is_said(told, tmp_path):
     with pytest.raises(UnknownNameError, match="card"):
         explain(ask, TEXT, "my card", label="crad")
     with pytest.raises(CallError, match="cannot be explained"):
-        explain(ask, PAIR, {"text": "a", "text_pair": "b"})
+        explain(ask, CONVERSATION, [{"role": "user", "content": "a"}])
+    with pytest.raises(CallError, match="neither labels, spans"):
+        explain(lambda items: RecordAnswers(["a"], [{"text": "a"}], ("w.v1",)), TEXT, "my card")
+
+
+def test_words_of_both_sides_of_a_pair_are_weighed():
+    def ask(items):
+        shared = [len({*one["text"].split()} & {*one["text_pair"].split()}) for one in items]
+        chances = np.array([0.1 + 0.4 * min(n, 2) for n in shared])
+        return Answers(np.stack([1 - chances, chances], axis=1), ("other", "same"), ("pair.v1",) * len(items))
+
+    found = explain(ask, PAIR, {"text": "lost card", "text_pair": "a card here"}, label="same")
+    said = {found.text[one.start : one.end] for one in found.words if one.contribution > 0}
+    assert (found.label, said) == ("same", {"card"})
+    assert sum(one.contribution > 0 for one in found.words) == 2
+    assert explain(ask, PAIR, {"text": "card", "text_pair": "card ‖ card"}, method="shapley").words
+
+
+def test_an_answer_of_a_passage_rests_on_its_own_words_and_those_of_the_question():
+    def ask(items):
+        known = ["Acme" in one["passage"] and "bought" in one["question"] for one in items]
+        records = [{"answer": "Acme" if one else "", "probability": 0.9 if one else 0.6} for one in known]
+        return RecordAnswers([one["answer"] for one in records], records, ("reader.v1",) * len(items))
+
+    item = {"question": "Who bought Bolt?", "passage": "In May Acme bought Bolt."}
+    found = explain(ask, QUESTION, item)
+    assert found.label == "Acme"
+    places = [(one.start, one.end) for one in found.words if one.contribution > 0]
+    assert [found.text[start:end] for start, end in places] == ["bought", "Acme"]
+
+
+def test_a_span_of_an_encoder_rests_on_what_makes_it_found():
+    def ask(texts):
+        records = [{"spans": [span("Wei", "person")] if "Dr" in one and "Wei" in one else []} for one in texts]
+        return RecordAnswers([one["spans"] for one in records], records, ("ner.v1",) * len(texts))
+
+    def span(text, label):
+        return {"start": 3, "end": 6, "text": text, "label": label, "probability": 0.8}
+
+    found = explain(ask, TEXT, "Dr Wei came")
+    assert found.label == "Wei = person"
+    assert {found.text[one.start : one.end] for one in found.words if one.contribution > 1} == {"Dr", "Wei"}
+    with pytest.raises(CallError, match="Nothing is marked in this text"):
+        explain(ask, TEXT, "she came")
+    with pytest.raises(CallError, match="Nothing is marked as 'place'"):
+        explain(ask, TEXT, "Dr Wei came", label="place")

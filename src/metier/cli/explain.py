@@ -18,6 +18,7 @@ from metier.data.columns.image_columns import is_image_name
 from metier.data.output_files import check_output, text_output
 from metier.errors import CallError
 from metier.explanation import explain as explained
+from metier.explanation.two_sides import is_two_sided
 from metier.explanation.word_methods import BY_TORCH, ROLLOUT, graph_words
 from metier.machine import usable_cores
 from metier.report.evidence import MAPS, answered
@@ -42,6 +43,9 @@ MOST_FEATURES = 4  # Of each span.
     type=click.Path(path_type=Path),
     multiple=True,
     help="Image beside the text; may be repeated.",
+)
+@click.option(
+    "--other", metavar="TEXT", help="Second text of a pair, or the passage that a question is asked about."
 )
 @click.option("--label", metavar="LABEL", help="Label to explain. Default: the one that is predicted.")
 @click.option(
@@ -83,6 +87,7 @@ def explain(
     bundle: Path,
     question: str | None,
     images: tuple[Path, ...],
+    other: str | None,
     label: str | None,
     method: str | None,
     counterfactual: bool,
@@ -124,7 +129,9 @@ def explain(
         return
     if question is None:
         raise click.UsageError("There is nothing to explain. Give a text or an image, or rows with --rows.")
-    item = _item(model, question, images)
+    item = _sides(model, question, other) if is_two_sided(_kind_of(model)) else _item(model, question, images)
+    if other is not None and not is_two_sided(_kind_of(model)):
+        raise CallError(f"{model.name} is asked one text. Leave --other out.")
     found = explained(
         model.predict,
         _kind_of(model),
@@ -154,6 +161,16 @@ def _kind_of(model: Model) -> InputKind:
     """Give the form of what is explained: what was said, where it is spoken, as the answer rests on that."""
     kind = model.input_kind
     return kind.written if isinstance(kind, Spoken) else kind
+
+
+def _sides(model: Model, question: str, other: str | None) -> dict[str, str]:
+    """Give what was typed as a question of two texts."""
+    one, two = model.input_kind.keys
+    if other is None or not other.strip() or not question.strip():
+        raise CallError(
+            f"{model.name} is asked {model.input_kind.noun}. Give {one} first, and {two} with --other."
+        )
+    return {one: question, two: other}
 
 
 def _item(model: Model, question: str, images: tuple[Path, ...]) -> Any:

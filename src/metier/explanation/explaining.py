@@ -1,4 +1,4 @@
-"""Explain one answer of any predictor of texts, images or both, whose answers are labels or numbers."""
+"""Explain one answer of any predictor of texts, pairs of texts, questions about passages, images or texts with images."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,10 @@ from metier.errors import CallError, UnknownNameError
 from metier.explanation.class_activation import class_activation_map
 from metier.explanation.counterfactual import smallest_deletion
 from metier.explanation.crf_contributions import crf_contributions
+from metier.explanation.explained_answer import explained_of
 from metier.explanation.explanation import Explanation, ImageParts, Weighed, Word
 from metier.explanation.occlusion import STEP, occlusion_map
+from metier.explanation.two_sides import is_two_sided, joined, sides_of
 from metier.explanation.word_methods import LINEAR, GraphWords, in_parts, word_method
 from metier.image.picture import Picture
 from metier.image.thumbnails import thumbnail
@@ -21,12 +23,11 @@ from metier.predictors.loading import SETTINGS_FILE, read_settings
 from metier.predictors.onnx.graph_session import MODEL_FILE
 from metier.predictors.onnx.image_logits import preparation_of
 from metier.tasks.answer_batches import AnswerBatch
-from metier.tasks.inputs import IMAGE, TEXT, TEXT_IMAGE, InputKind
+from metier.tasks.inputs import IMAGE, PAIR, QUESTION, TEXT, TEXT_IMAGE, InputKind
 
 Ask = Callable[[Sequence[Any]], AnswerBatch]
-EXPLAINED = (TEXT, IMAGE, TEXT_IMAGE)
+EXPLAINED = (TEXT, IMAGE, TEXT_IMAGE, PAIR, QUESTION)
 MOST_IMAGES = 4  # Of one row; each is some forty answers.
-LEAST = 1e-6  # A probability is taken for no nearer to 0 or 1.
 TOP = 3  # Probabilities of the answer that are listed.
 
 
@@ -69,7 +70,7 @@ def explain(
     Raises
     ------
     CallError
-        If the questions are of another form, or the answers are neither labels nor numbers.
+        If the questions are of another form, or the answers of a kind without a number to explain.
     UnknownNameError
         If the predictor has no such label.
     ImageError
@@ -77,16 +78,18 @@ def explain(
     """
     if kind.name not in {one.name for one in EXPLAINED}:
         raise CallError(
-            f"Answers about {kind.noun} cannot be explained. Explain those about a text, an image or both."
+            f"Answers about {kind.noun} cannot be explained. Explain those about a text, an image, a text with images, "
+            "a pair of texts or a passage."
         )
     text, picture = _parts_of(kind, item)
     if isinstance(predictor, CrfPredictor):
         return _of_spans(ask, text, predictor, method, label)
     first = ask([_item(kind, text, picture)])
-    column = _column(first, label)
+    what = explained_of(first, label)
+    column = what.column
 
     def score(items: Sequence[tuple[str, Picture | None]]) -> np.ndarray:
-        return _scores(ask([_item(kind, *each) for each in items]), column)
+        return what.score(ask([_item(kind, *each) for each in items]))
 
     def score_texts(texts: Sequence[str]) -> np.ndarray:
         return score([(one, picture) for one in texts])
@@ -108,9 +111,9 @@ def explain(
         )
     return Explanation(
         first.record(0, TOP),
-        None if column is None else str(first.labels[column]),  # type: ignore[attr-defined]
-        float(_scores(first, column)[0]),
-        "score" if column is None else "log-odds",
+        what.label,
+        float(what.score(first)[0]),
+        what.unit,
         text,
         weighed,
         images,
@@ -143,6 +146,8 @@ def _of_spans(
 
 
 def _parts_of(kind: InputKind, item: Any) -> tuple[str, Picture | None]:
+    if is_two_sided(kind):
+        return joined(kind, item), None
     [read] = kind.read([item])
     if kind.name == TEXT.name:
         return str(read), None
@@ -150,34 +155,11 @@ def _parts_of(kind: InputKind, item: Any) -> tuple[str, Picture | None]:
 
 
 def _item(kind: InputKind, text: str, picture: Picture | None) -> Any:
+    if is_two_sided(kind):
+        return sides_of(kind, text)
     if kind.name == TEXT.name:
         return text
     return {"image": picture} if kind.name == IMAGE.name else {"text": text, "image": picture}
-
-
-def _column(answers: AnswerBatch, label: str | None) -> int | None:
-    """Give which label is explained; None where the answer is a number."""
-    labels, probabilities = getattr(answers, "labels", None), getattr(answers, "probabilities", None)
-    if labels is None or probabilities is None:
-        if isinstance(answers.predicted[0], int | float) and label is None:
-            return None
-        if label is not None:
-            raise CallError("These answers are not labels, so none can be named. Leave --label out.")
-        raise CallError("These answers cannot be explained: they are neither labels nor numbers.")
-    if label is None:
-        return int(np.argmax(probabilities[0]))
-    if label not in labels:
-        raise UnknownNameError("label", label, known=list(labels))
-    return list(labels).index(label)
-
-
-def _scores(answers: AnswerBatch, column: int | None) -> np.ndarray:
-    if column is None:
-        return np.array(answers.predicted, dtype=np.float64)
-    found = answers.probabilities[:, column]  # type: ignore[attr-defined]  # `_column` found it.
-    chances = np.clip(found.astype(np.float64), LEAST, 1 - LEAST)
-    odds: np.ndarray = np.log(chances) - np.log1p(-chances)
-    return odds
 
 
 def _images(picture: Picture, score: Callable[[Sequence[Picture]], np.ndarray]) -> tuple[ImageParts, ...]:
