@@ -94,6 +94,9 @@ COMMANDS = {
         "metier.cli.pack:pack",
         "Write what deploys a bundle: image, Kubernetes, systemd.",
     ),
+    "keys": ("metier.cli.keys:keys", "Make, list, replace and revoke the keys of a service."),
+    "audit": ("metier.cli.audit:audit", "Verify the audit log of a service."),
+    "erase": ("metier.cli.erase:erase", "Erase a person from the logs of a service."),
     "doctor": (
         "metier.cli.doctor:doctor",
         "Report what this machine offers, and what is missing.",

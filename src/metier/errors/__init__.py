@@ -37,7 +37,10 @@ MetierError
 │   └── LeakageError             test rows that are also in the training rows
 ├── BundleError                  a sealed folder that cannot be trusted or read      exit 1
 │   ├── TamperedBundleError      a file was altered, added or removed after sealing
+│   ├── SignatureError           a signature that is missing, broken or not of a trusted key
 │   └── UnsafeFileError          a file that could run code when loaded
+├── KeyFileError                 a file of keys that cannot be read                  exit 1
+├── AuditLogError                an audit log that cannot be read, or was altered    exit 1
 ├── BaseModelError               a pretrained model that cannot be used              exit 1
 │   └── WrongHashError           the weights do not match their SHA-256
 ├── EndpointError                a model behind an endpoint refused or did not answer exit 1
@@ -50,6 +53,7 @@ MetierError
 """
 
 from metier.errors.base import (
+    AuditLogError,
     BaseModelError,
     BudgetError,
     BundleError,
@@ -58,6 +62,7 @@ from metier.errors.base import (
     EndpointError,
     InterruptedRunError,
     InUseError,
+    KeyFileError,
     MetierError,
     MissingColumnError,
     MissingExtraError,
@@ -67,6 +72,7 @@ from metier.errors.base import (
     RegistryError,
     RequestError,
     SettingsError,
+    SignatureError,
     StorageError,
     TamperedBundleError,
     UnknownNameError,
@@ -110,6 +116,7 @@ __all__ = [
     "AnswerPlaceError",
     "AudioError",
     "AudioTooLongError",
+    "AuditLogError",
     "BadSpanError",
     "BaseModelError",
     "BrokenRowError",
@@ -127,6 +134,7 @@ __all__ = [
     "ImageTooLargeError",
     "InUseError",
     "InterruptedRunError",
+    "KeyFileError",
     "LeakageError",
     "MediaError",
     "MediaLimitError",
@@ -142,6 +150,7 @@ __all__ = [
     "RegistryError",
     "RequestError",
     "SettingsError",
+    "SignatureError",
     "StorageError",
     "StrayTagError",
     "TamperedBundleError",

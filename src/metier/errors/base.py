@@ -148,6 +148,24 @@ class UnsafeFileError(BundleError):
     code = "unsafe_file"
 
 
+class SignatureError(BundleError):
+    """A bundle whose signature is missing, broken, or not of a key that is trusted."""
+
+    code = "bad_signature"
+
+
+class KeyFileError(MetierError):
+    """A file of keys that cannot be read."""
+
+    code = "bad_keys"
+
+
+class AuditLogError(MetierError):
+    """An audit log that cannot be read, or whose chain is broken."""
+
+    code = "bad_audit_log"
+
+
 class BaseModelError(MetierError):
     """A pretrained model that cannot be used."""
 

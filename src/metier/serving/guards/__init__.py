@@ -1,0 +1,1 @@
+"""What stands between a caller and the model: keys, rates, TLS, masking, and the audit log."""

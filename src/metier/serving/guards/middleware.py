@@ -1,0 +1,96 @@
+"""What every request passes before an endpoint: its key, the scope of the key, and its rate.
+
+It stands inside of `RequestMiddleware`, so that what is refused here is counted and logged as well. `scope["state"]` has
+the `caller` from here on.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from metier.serving.guards.key_check import Caller, KeyCheck, missing_scope
+from metier.serving.guards.rates import Left, Rates
+from metier.serving.guards.scopes import scope_of
+from metier.serving.refusals import RefusalError, facts_of
+
+ANYBODY = Caller("anybody", ("predict", "explain", "feedback", "metrics"))
+# Clients of OpenAI read `type` and `param` beside our own fields, and those of the Open Inference Protocol a text.
+OF_OPENAI = ("/v1/chat/", "/v1/audio/", "/v1/embeddings", "/v1/completions", "/v1/models")
+OF_V2 = "/v2"
+TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+class Guard:
+    """Let in whoever has a key for what is asked.
+
+    Parameters
+    ----------
+    app : ASGI application
+    keys : KeyCheck or None
+        None: everybody is let in, as `ANYBODY`.
+    rates : Rates or None
+        Where what keys ask a minute is counted.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyCheck | None, rates: Rates | None = None):
+        self.app, self._keys, self._rates = app, keys, rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        wanted = scope_of(scope["path"]) if scope["type"] == "http" else None
+        if wanted is None or self._keys is None:
+            scope.setdefault("state", {})["caller"] = ANYBODY
+            await self.app(scope, receive, send)
+            return
+        try:
+            left = await self._let_in(scope, wanted, self._keys)
+        except RefusalError as refusal:
+            await refused(scope["path"], refusal)(scope, receive, send)
+            return
+        await self.app(scope, receive, send if left is None else _telling(left, send))
+
+    async def _let_in(self, scope: Scope, wanted: str, keys: KeyCheck) -> Left | None:
+        caller = await keys.caller(dict(scope["headers"]))
+        scope.setdefault("state", {})["caller"] = caller
+        if wanted not in caller.scopes:
+            raise missing_scope(wanted)
+        if self._rates is None:
+            return None
+        scope["state"]["rates"] = self._rates
+        return self._rates.take(caller, requests=1)
+
+
+def note_rows(request: Request, rows: int) -> None:
+    """Note how many rows a request asks, for the log and for the rate of its key.
+
+    Raises
+    ------
+    RefusalError
+        429 or 413, where they are more than the key may ask.
+    """
+    request.state.rows = rows
+    state: Mapping[str, Any] = request.scope["state"]
+    rates, caller = state.get("rates"), state.get("caller")
+    if isinstance(rates, Rates) and isinstance(caller, Caller):
+        rates.take(caller, rows=rows)
+
+
+def refused(path: str, refusal: RefusalError) -> JSONResponse:
+    """Turn a refusal into the response that clients of a path understand."""
+    facts: dict[str, Any] = facts_of(refusal)
+    if path.startswith(OF_OPENAI):
+        facts |= {"type": TYPES.get(refusal.status, "invalid_request_error"), "param": refusal.field}
+    body = {"error": str(refusal)} if path.startswith(OF_V2) else {"error": facts}
+    return JSONResponse(body, status_code=refusal.status, headers=refusal.headers)
+
+
+def _telling(left: Left, send: Send) -> Send:
+    async def send_with_rates(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *left.headers("requests")]
+        await send(message)
+
+    return send_with_rates

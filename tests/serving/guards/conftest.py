@@ -1,0 +1,18 @@
+import pytest
+
+from metier.serving.guards.key_file import create_key
+
+
+@pytest.fixture
+def key_path(tmp_path):
+    return tmp_path / "keys.json"
+
+
+@pytest.fixture
+def new_key(key_path):
+    """Make a key, and give what a caller sends."""
+
+    def make(name="billing", scopes=("operator",), **more):
+        return create_key(key_path, name, scopes, **more).key
+
+    return make
