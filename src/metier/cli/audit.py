@@ -42,12 +42,15 @@ def _lines(found: Verified) -> list[str]:
     say = spoken()
     told = {"lines": count(found.n_lines), "files": count(found.n_files)}
     if found.fault is not None:
-        told |= {"place": found.place, "fault": say.told(found.fault)}
-        return [say("broken at {place}: {fault}", **told), say("whole before it: {lines} line(s|)", **told)]
+        broken = say("broken at {place}: {fault}", place=found.place, fault=say.told(found.fault))
+        return [broken, say("whole before it: {lines} line(s|)", **told)]
     lines = [say("whole: {lines} line(s|) in {files} file(s|)", **told)]
     if found.n_removed_files:
         lines.append(say("{n} file(s|) before them removed after their days", n=count(found.n_removed_files)))
     if found.n_repairs:
         lines.append(say("{n} end(s|) of a killed writer repaired", n=count(found.n_repairs)))
-    last = say("last hash {hash}; kept elsewhere, it shows later that no end was cut off (--last)", hash=found.last_hash)
+    last = say(
+        "last hash {hash}; kept elsewhere, it shows later that no end was cut off (--last)",
+        hash=found.last_hash,
+    )
     return [*lines, last]

@@ -13,8 +13,6 @@ from metier.serving.guards.audit_chain import check_is_log
 from metier.serving.guards.audit_log import AuditLog
 from metier.serving.prediction_log import erase_subject
 
-FOLDER = click.Path(path_type=Path)
-
 
 @click.command(
     context_settings=HELP, epilog="Example: metier erase --subject 4711 --audit audit --predictions predictions"
@@ -25,20 +23,23 @@ FOLDER = click.Path(path_type=Path)
     metavar="NAME",
     help="Who is erased, as the requests named the person in X-Subject or in the field subject.",
 )
-@click.option("--audit", type=FOLDER, metavar="FOLDER", help="Folder of the audit log.")
-@click.option("--predictions", type=FOLDER, metavar="FOLDER", help="Folder of the stored predictions.")
+@click.option("--audit", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the audit log.")
+@click.option("--predictions", metavar="FOLDER_OR_URL", help="Store of predictions: its folder or database.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
 @lang_option()
 def erase(
-    *, subject: str, audit: Path | None, predictions: Path | None, as_json: bool, lang: str | None
+    *, subject: str, audit: Path | None, predictions: str | None, as_json: bool, lang: str | None
 ) -> None:
     """Erase a person from the logs of a service.
 
-    In the audit log the key that leads from its lines to the person is destroyed; the lines stay, and the chain holds. In the
-    predictions texts, answers and feedback are removed. Both logs may be in use. That it was done is put down in the audit
-    log, without saying of whom.
+    In the audit log the key that leads from its lines to the person is destroyed; the lines stay, and the chain holds. In
+    the predictions texts, answers and feedback are removed. Both logs may be in use. That it was done is put down in the
+    audit log, without saying of whom.
     """
-    _check(audit, predictions)
+    if audit is None and predictions is None:
+        raise CallError("Name what to erase the subject from: --audit FOLDER, --predictions FOLDER, or both.")
+    if audit is not None:
+        check_is_log(audit)
     n_predictions = None if predictions is None else erase_subject(predictions, subject)
     was_known = None if audit is None else _forget(audit, subject, n_predictions)
     if as_json:
@@ -46,22 +47,13 @@ def erase(
         return
     say = spoken()
     if predictions is not None:
-        line = "erased in {folder}: {n} prediction(s|)" if n_predictions else "nothing of the subject in {folder}"
+        line = (
+            "erased in {folder}: {n} prediction(s|)" if n_predictions else "nothing of the subject in {folder}"
+        )
         print_line(say(line, folder=predictions, n=count(n_predictions or 0)))
     if audit is not None:
         done = "erased in {folder}: what leads from the lines of the audit log to the subject"
         print_line(say(done if was_known else "nothing of the subject in {folder}", folder=audit))
-
-
-def _check(audit: Path | None, predictions: Path | None) -> None:
-    if audit is None and predictions is None:
-        raise CallError("Name what to erase the subject from: --audit FOLDER, --predictions FOLDER, or both.")
-    if audit is not None:
-        check_is_log(audit)
-    if predictions is not None and not predictions.is_dir():
-        raise CallError(
-            f"There are no predictions in {predictions}. Name the folder that metier serve stores them in."
-        )
 
 
 def _forget(folder: Path, subject: str, n_predictions: int | None) -> bool:

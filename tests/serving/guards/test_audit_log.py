@@ -5,8 +5,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -51,7 +49,9 @@ def test_lines_follow_from_one_another(folder, new_log):
     assert (found.n_lines, found.n_files, found.fault) == (11, 1, None)
     assert [one["kind"] for one in lines(folder)] == ["begin", *["request"] * 10]
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir() if not path.name.endswith(("-shm", "-wal"))} == {0o600}
+    assert {
+        path.stat().st_mode & 0o777 for path in folder.iterdir() if not path.name.endswith(("-shm", "-wal"))
+    } == {0o600}
 
 
 @pytest.mark.parametrize(
@@ -132,16 +132,23 @@ def test_several_workers_share_one_chain(folder):
     assert len({one["pid"] for one in written}) == 3
 
 
+def _write_on(folder, ready):
+    log = AuditLog(folder, sync="never", file_bytes=20_000)
+    ready.set()
+    while True:
+        log.write("request", text="x" * 200)
+
+
 def test_a_killed_writer_leaves_a_chain_that_goes_on(folder):
-    code = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\n"
-    code += "from pathlib import Path\nfrom metier.serving.guards.audit_log import AuditLog\n"
-    code += f"log = AuditLog(Path({str(folder)!r}), sync='never', file_bytes=20_000)\n"
-    code += "print('ready', flush=True)\nwhile True: log.write('request', text='x' * 200)"
-    for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
-            writer.stdout.readline()
-            time.sleep(0.05)
-            writer.send_signal(signal.SIGKILL)
+    context = multiprocessing.get_context("fork")
+    for _ in range(5):
+        ready = context.Event()
+        writer = context.Process(target=_write_on, args=(folder, ready))
+        writer.start()
+        assert ready.wait(30)
+        time.sleep(0.02)
+        writer.kill()
+        writer.join(30)
     AuditLog(folder, sync="never").close()
     assert verify_chain(folder).fault is None
 

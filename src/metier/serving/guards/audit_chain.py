@@ -1,8 +1,8 @@
 """The chain of an audit log: each line holds the SHA-256 of the line before it, over all files of its folder.
 
 A line that was altered, put in or taken out breaks the chain at the next one. The last lines can be cut off unseen by
-whoever may write to the folder, so keep the last hash elsewhere. Files that were removed after their days are named in a later
-line with the hash of their last one, which the first line of the next file holds: the rest of the chain stays whole.
+whoever may write to the folder, so keep the last hash elsewhere. Files that were removed after their days are named in a
+later line with the hash of their last one, which the first line of the next file holds: the rest of the chain stays whole.
 """
 
 import hashlib
@@ -77,7 +77,9 @@ def files_of(folder: Path) -> dict[int, Path]:
 def check_is_log(folder: Path) -> None:
     """Raise AuditLogError where a folder has no audit log: a mistyped name must not become one."""
     if not folder.is_dir() or not files_of(folder):
-        raise AuditLogError(f"There is no audit log in {folder}. Name the folder that metier serve has as --audit.")
+        raise AuditLogError(
+            f"There is no audit log in {folder}. Name the folder that metier serve has as --audit."
+        )
 
 
 def file_of(folder: Path, number: int) -> Path:
@@ -116,7 +118,9 @@ def verify_chain(folder: Path, *, last: str | None = None) -> Verified:
     try:
         for number, path in files.items():
             if number != first and number - 1 not in files:
-                raise _BrokenError(path.name, f"the file before it, {file_of(folder, number - 1).name}, is missing")
+                raise _BrokenError(
+                    path.name, f"the file before it, {file_of(folder, number - 1).name}, is missing"
+                )
             for facts in _lines(path, read):
                 removed += _removed(facts)
         _check_removed(files[first], first, removed)
@@ -141,7 +145,9 @@ def _lines(path: Path, read: _Read) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
             place = f"{path.name}, line {number}"
             if not line.endswith(b"\n"):
-                raise _BrokenError(place, "it is not whole: its writer was killed, and the next start repairs it")
+                raise _BrokenError(
+                    place, "it is not whole: its writer was killed, and the next start repairs it"
+                )
             facts = _parsed(line, place)
             before = facts.get("before")
             is_first = read.before is None
@@ -179,4 +185,6 @@ def _check_removed(path: Path, first: int, removed: list[tuple[int, str]]) -> No
     with path.open("rb") as file:
         begins = json.loads(file.readline(LONGEST_LINE)).get("before")
     if (first, begins) not in removed:
-        raise _BrokenError(path.name, "the files before it are missing, and no line says that their days were over")
+        raise _BrokenError(
+            path.name, "the files before it are missing, and no line says that their days were over"
+        )

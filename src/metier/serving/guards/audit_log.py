@@ -1,8 +1,8 @@
 """The writer of an audit log: JSON lines, chained, appended under a lock that all workers share.
 
 What is personal stands in no line: texts as HMACs under a key that lies beside the log, persons as random names. Whose
-random name that is, and the key of the HMACs of that person's texts, lie in a table apart; erasing a person removes the row, and
-the lines, which stay as they are, lead to nobody any more [1]_.
+random name that is, and the key of the HMACs of that person's texts, lie in a table apart; erasing a person removes the
+row, and the lines, which stay as they are, lead to nobody any more [1]_.
 
 References
 ----------
@@ -212,7 +212,7 @@ class AuditLog:
         return hash_of(_last_line(before)) if before.exists() else BEGINNING
 
     def _remove_old(self) -> None:
-        """Remove the files before the newest whose last line is too old; that they were, and their last hash, is told first."""
+        """Remove the files before the newest whose last line is too old; a line tells so first, with their last hashes."""
         if self._days is None:
             return
         oldest = (datetime.now(UTC) - timedelta(days=self._days)).isoformat()
@@ -252,7 +252,9 @@ class AuditLog:
         connection.execute("PRAGMA secure_delete = ON")  # What is erased is overwritten.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        table = "CREATE TABLE IF NOT EXISTS subjects (whose BLOB PRIMARY KEY, name TEXT, key BLOB) WITHOUT ROWID"
+        table = (
+            "CREATE TABLE IF NOT EXISTS subjects (whose BLOB PRIMARY KEY, name TEXT, key BLOB) WITHOUT ROWID"
+        )
         with connection:
             connection.execute(table)
         return connection

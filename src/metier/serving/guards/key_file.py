@@ -229,7 +229,7 @@ def _unknown(name: str, keys: Sequence[KeyRecord]) -> UnknownNameError:
     return UnknownNameError("active key", name, known={one.name for one in keys if not one.revoked})
 
 
-def _parsed(path: Path, content: bytes) -> tuple[KeyRecord, ...]:
+def _parsed(path: Path, content: str) -> tuple[KeyRecord, ...]:
     try:
         found = KeyFileContent.model_validate_json(content)
     except ValidationError as error:
