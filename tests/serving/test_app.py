@@ -285,7 +285,7 @@ def test_openapi_documents_the_body_and_every_refusal(client):
     schema = client.get("/openapi.json").json()
     asked = schema["paths"]["/v1/predict"]["post"]
     body = asked["requestBody"]["content"]["application/json"]
-    assert set(body["schema"]["properties"]) == {"text", "texts", "rows", "top", "stream"}
+    assert set(body["schema"]["properties"]) == {"text", "texts", "rows", "model", "top", "stream"}
     assert set(asked["responses"]) == {"200", "400", "408", "413", "415", "422", "500", "503"}
     for operations in schema["paths"].values():
         for operation in operations.values():

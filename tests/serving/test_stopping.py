@@ -103,7 +103,7 @@ def test_what_is_not_done_in_time_gets_503_and_is_counted(serve, model, caplog):
     assert time.monotonic() - begun < 4
     assert [answer.status_code for answer in answers] == [503] * 5
     assert {answer.json()["error"]["code"] for answer in answers} == {"stopping"}
-    assert serving.app.state.engine.is_busy  # The thread goes on for nobody: the process need not wait for it.
+    assert serving.app.state.models.is_busy  # The thread goes on for nobody: the process need not wait for it.
     assert "Traceback" not in caplog.text
 
 

@@ -5,24 +5,24 @@ import ipaddress
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from metier.bundles import Bundle, load_bundle, resolve_bundle
-from metier.bundles.output_filter import OutputFilter, filtered
+from metier.bundles import Bundle, resolve_bundle
 from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, progress_console
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
+from metier.cli.served import loads_of
 from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
 from metier.report.words import ENGLISH, Words
 from metier.serving import ServingSettings, run_server
 from metier.serving.access_log import AccessForm, show_access_log
-from metier.serving.engine import Answering
+from metier.serving.models import Model, Models
 from metier.serving.traffic import Stopped
 
 # What bounds memory and waiting; `threads` and `access_log` have other defaults here.
@@ -42,7 +42,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(context_settings=HELP, epilog="Example: metier serve runs/demo --port 8000")
-@click.argument("bundle", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
+@click.argument("bundles", metavar="[NAME=]RUN_OR_BUNDLE...", nargs=-1, required=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -76,7 +76,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON object with the URL.")
 def serve(  # One parameter an option, as click hands them over.
     *,
-    bundle: Path,
+    bundles: tuple[str, ...],
     host: str,
     port: int,
     threads: int | None,
@@ -103,23 +103,21 @@ def serve(  # One parameter an option, as click hands them over.
     names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
     the running requests are answered; new ones get 503 meanwhile.
     """
-    folder = resolve_bundle(bundle)
+    judge = asked_filter(filters, filter_words, filter_model, filter_labels)
+    load = loads_of(bundles, judge)
     settings = ServingSettings.model_validate(
         {"threads": threads or usable_cores(), "access_log": access_log, **limits}
     )
     show_access_log()
-    # One thread a request: a pool of threads inside each answer would only take cores from the other requests.
-    load: Callable[[], Answering] = functools.partial(load_bundle, folder, threads=1)
-    judge = asked_filter(filters, filter_words, filter_model, filter_labels)
-    if judge is not None:
-        load = functools.partial(_filtered, folder, judge)
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
     idle = [f"--{name}" for name, value in of_dialogue.items() if value is not None]
     if cases is not None:
+        if isinstance(load, Mapping):
+            raise click.UsageError("--cases is of one search of pictures. Serve that alone, without a name.")
         # Found late: reading rows takes packages that no other service waits for.
         load = functools.partial(
             pkgutil.resolve_name("metier.cli.loaded_dialogue:loaded_dialogue"),
-            folder,
+            resolve_bundle(bundles[0]),
             cases,
             labeller=labeller,
             writer=writer,
@@ -147,10 +145,6 @@ def serve(  # One parameter an option, as click hands them over.
         os._exit(0)
 
 
-def _filtered(folder: Path, judge: OutputFilter) -> Bundle:
-    return filtered(load_bundle(folder, threads=1), judge)
-
-
 def _stop_line(stopped: Stopped) -> str:
     say = spoken()
     refused = [say("{requests} that came later got 503.", requests=_requests(stopped.n_refused))]
@@ -169,16 +163,13 @@ def _requests(number: int) -> str:
     return spoken()("{n} request", n=1) if number == 1 else spoken()("{n} requests", n=count(number))
 
 
-def _say_ready(model: Answering, url: str, *, host: str, as_json: bool, say: Words = ENGLISH) -> None:
-    assert isinstance(model, Bundle)  # What `load` gave.
-    name, labels = model.name, len(model.labels)
+def _say_ready(models: Models, url: str, *, host: str, as_json: bool, say: Words = ENGLISH) -> None:
     if as_json:
-        print_json({"url": url, "serving": name, "labels": labels})
+        facts = [_facts(model) for model in models.each]
+        print_json({"url": url} | ({"models": facts} if models.first.is_named else facts[0]))
         return
-    told = {"name": name, "labels": count(labels), "url": url}
     lines = [
-        say("serving {name} ({labels} labels) on {url}; Ctrl-C stops", **told),
-        say("try: {command}", command=f"""curl -s {url}/v1/predict -d '{{"text": "..."}}'"""),
+        *_served_lines(models, url, say),
         say("in a browser: {url}", url=f"{url}/docs"),
     ]
     if not _is_loopback(host):
@@ -190,6 +181,35 @@ def _say_ready(model: Answering, url: str, *, host: str, as_json: bool, say: Wor
         )
     for line in lines:
         progress_console().print(line, markup=False, soft_wrap=True)
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    loaded = model.engine.check_ready()
+    assert isinstance(loaded, Bundle)  # What `load` gave.
+    return {**model.facts, "serving": loaded.name, "labels": len(loaded.labels)}
+
+
+def _served_lines(models: Models, url: str, say: Words) -> list[str]:
+    """Give what is served, and how to ask."""
+    told = [_facts(model) for model in models.each]
+    if not models.first.is_named:
+        name, labels = told[0]["serving"], count(told[0]["labels"])
+        asked = '{"text": "..."}'
+        head = [
+            say("serving {name} ({labels} labels) on {url}; Ctrl-C stops", name=name, labels=labels, url=url)
+        ]
+    else:
+        asked = f'{{"model": "{models.first.name}", "text": "..."}}'
+        n = count(len(told))
+        head = [say("serving {n} model(s|) on {url}; Ctrl-C stops", n=n, url=url)]
+        head += [_model_line(one, say) for one in told]
+    return [*head, say("try: {command}", command=f"curl -s {url}/v1/predict -d '{asked}'")]
+
+
+def _model_line(told: Mapping[str, Any], say: Words) -> str:
+    version = f"/{told['version']}" if "version" in told else ""
+    facts = {"model": told["model"] + version, "name": told["serving"], "labels": count(told["labels"])}
+    return say("  {model}: {name} ({labels} labels)", **facts)
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,7 +8,6 @@ ever. A version that has not passed its gate is promoted by force alone, and tha
 import getpass
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,14 +21,14 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from metier.bundles.loading import resolve_bundle
 from metier.bundles.manifest import Manifest
 from metier.bundles.sealing import verify
-from metier.errors import RegistryError, UnknownNameError, WrongTypeError
+from metier.errors import RegistryError, UnknownNameError
 from metier.registry.database import open_database
+from metier.registry.names import check_name
 from metier.registry.tables import ALIASES, EVENTS, METADATA, VERSIONS
 from metier.storage import old_of, partial_folder, replace_folder, storage_errors, sweep
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 DATABASE = "registry.sqlite"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # Of a model or an alias: a folder of every file system.
 
 
 @dataclass(frozen=True)
@@ -291,15 +290,6 @@ class Registry:
             select(VERSIONS.c.gate).where(VERSIONS.c.name == name, VERSIONS.c.version == number)
         ).scalar()
         return (gate or {}).get("verdict")
-
-
-def check_name(name: str, what: str) -> None:
-    """Raise `WrongTypeError` for a name that would be no folder everywhere, or lead out of the registry."""
-    if not NAME.fullmatch(name):
-        raise WrongTypeError(
-            f"The {what} is {name!r}; expected at most 64 letters, digits, '_' and '-', the first a letter or a digit. "
-            "Choose another."
-        )
 
 
 def fingerprint_of(manifest: Manifest) -> str:

@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from metier.bundles import Bundle
+from metier.serving.answering import Answering
 from metier.serving.bodies import Bodies
 from metier.serving.endpoints import Service, endpoints
 from metier.serving.endpoints.docs_page import add_docs_page
-from metier.serving.engine import Answering, Engine
 from metier.serving.metrics import Metrics
+from metier.serving.models import Load, Models
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
 from metier.serving.settings import ServingSettings
@@ -21,38 +22,38 @@ from metier.serving.traffic import Traffic
 
 
 def build_app(
-    load: Callable[[], Answering],
+    load: Load | Mapping[str, Load],
     settings: ServingSettings | None = None,
     *,
-    when_ready: Callable[[Answering], None] = lambda model: None,
+    when_ready: Callable[[Models], None] = lambda models: None,
     when_failed: Callable[[Exception], None] = lambda failure: None,
 ) -> FastAPI:
-    """Build the service over a model.
+    """Build the service over a model, or over several by their names.
 
     Parameters
     ----------
-    load : callable
-        Gives the bundle, or anything else that answers texts. Called in a thread once the service listens, so
-        that `/readyz` can report the loading.
+    load : callable, or mapping of str to callable
+        Gives the bundle, or anything else that answers texts; or one each by the name that requests call it. Called in a
+        thread once the service listens, so that `/readyz` can report the loading.
     settings : ServingSettings or None
         The limits; None: the defaults.
     when_ready : callable
-        Called with the loaded model.
+        Called with the models once all are loaded.
     when_failed : callable
         Called with the reason why loading failed; afterwards every request and `/readyz` get 503 with it.
     """
     settings = settings or ServingSettings()
-    engine, metrics, traffic, bodies = Engine(load, settings), Metrics(), Traffic(), Bodies(settings)
+    models, metrics, traffic, bodies = Models.of(load, settings), Metrics(), Traffic(), Bodies(settings)
 
     async def start() -> None:
         try:
-            model = await engine.start()
+            await models.start()
         except Exception as failure:
             when_failed(failure)
         else:
-            metrics.bundle.info(_bundle_facts(model))
+            metrics.bundle.info(_bundle_facts(models.first.engine.check_ready()))
             metrics.ready.set(1)
-            when_ready(model)
+            when_ready(models)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,14 +62,14 @@ def build_app(
         loading.cancel()  # Nobody waits for a model that nobody will ask.
         with contextlib.suppress(asyncio.CancelledError):
             await loading
-        engine.stop()
+        models.stop()
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.traffic, app.state.bodies, app.state.engine = traffic, bodies, engine
+    app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
     app.add_middleware(RequestMiddleware, metrics=metrics, traffic=traffic, access_log=settings.access_log)
     add_refusals(app)
     add_docs_page(app)
-    service = Service(engine, metrics, settings, traffic, bodies)
+    service = Service(models, metrics, settings, traffic, bodies)
     for endpoint in endpoints():
         endpoint.add_to(app, service)
     return app

@@ -9,26 +9,33 @@ that the thread is free again soon after a caller has hung up.
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from metier.bundles import Bundle
 from metier.dialogue.image_dialogue import Language, Reply
 from metier.dialogue.messages import Message
 from metier.explanation.explanation import Explanation
 from metier.serving.answer_threads import AnswerThreads
+from metier.serving.answering import (
+    Answering,
+    AnswersInForm,
+    AsksOtherThanTexts,
+    Converses,
+    Hears,
+    MayStream,
+    Named,
+)
 from metier.serving.explaining import ExplainRequest, LimitedAnswers, explained
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.serving.request_reading import count_characters
 from metier.serving.settings import ServingSettings
 from metier.speech.models import EVERY
 from metier.speech.recording import Recording
-from metier.speech.transcriber import Transcriber
 from metier.speech.transcript import Transcript
 from metier.tasks.answer_batches import AnswerBatch
-from metier.tasks.answers import AnswerKind
 from metier.tasks.answers.written_text import WrittenText
 from metier.tasks.inputs import TEXT, InputKind
 
@@ -38,94 +45,25 @@ BATCH_ROWS, BATCH_CHARACTERS = 32, 20_000
 QUICK_SECONDS, LARGER = 0.1, 4
 
 
-class Answering(Protocol):
-    """What can be served: a bundle, or anything else that answers texts."""
-
-    def predict(self, items: Sequence[Any], /) -> AnswerBatch:
-        """Answer texts, or what the task asks about instead; called from several threads at once."""
-        ...
-
-
-@runtime_checkable
-class AsksOtherThanTexts(Protocol):
-    """What names the form of its questions, as a bundle does; whatever else is served is asked texts."""
-
-    @property
-    def input_kind(self) -> InputKind:
-        """The form of its questions."""
-        ...
-
-
-@runtime_checkable
-class AnswersInForm(Protocol):
-    """What names the form of its answers, as a bundle does."""
-
-    @property
-    def answer_kind(self) -> AnswerKind:
-        """The form of its answers."""
-        ...
-
-
-@runtime_checkable
-class MayStream(Protocol):
-    """What can be asked for an answer piece by piece; whether it has one depends on what it was loaded from."""
-
-    @property
-    def can_stream(self) -> bool:
-        """Whether `stream` answers."""
-        ...
-
-    def stream(self, item: Any) -> Generator[str]:
-        """Write the answer to one item; closing it ends the writing."""
-        ...
-
-
-@runtime_checkable
-class Named(Protocol):
-    """What says which method answers, as a bundle does."""
-
-    @property
-    def name(self) -> str:
-        """Versioned name of the method."""
-        ...
-
-
-@runtime_checkable
-class Hears(Protocol):
-    """What may have a speech model, as a bundle does that was trained on recordings."""
-
-    @property
-    def transcriber(self) -> Transcriber | None:
-        """What turns recordings into text; None: nothing does."""
-        ...
-
-
-@runtime_checkable
-class Converses(Protocol):
-    """What replies to conversations that may hold pictures, as a search with its cases does."""
-
-    def reply(self, messages: Sequence[Message], /, *, language: Language | None = None) -> Reply:
-        """Reply to the last message of a user."""
-        ...
-
-
 class Engine:
     """A model, once it is loaded, and the threads that ask it.
 
     Parameters
     ----------
     load : callable
-        Gives what answers; called once, in a thread, by `start`.
+        Gives what answers; called once, by `load`.
     settings : ServingSettings
         How many threads, and how many requests may wait for them.
+    threads : AnswerThreads
+        Those of all engines of a service, which share the room to wait, too.
     """
 
-    def __init__(self, load: Callable[[], Answering], settings: ServingSettings):
+    def __init__(self, load: Callable[[], Answering], settings: ServingSettings, threads: AnswerThreads):
         self.model: Answering | None = None
         self.failure: Exception | None = None
         self._load = load
         self._settings = settings
-        self._threads = AnswerThreads(settings.threads)
+        self._threads = threads
 
     @property
     def input_kind(self) -> InputKind:
@@ -149,11 +87,6 @@ class Engine:
         model = self.check_ready()
         return not isinstance(model, AnswersInForm) or not isinstance(model.answer_kind, WrittenText)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a thread loads or answers at this moment."""
-        return self._threads.n_taken > 0
-
     @staticmethod
     def _kind_of(model: Answering) -> InputKind:
         return model.input_kind if isinstance(model, AsksOtherThanTexts) else TEXT
@@ -164,28 +97,31 @@ class Engine:
         reads_chinese = isinstance(model, Bundle) and model.manifest.data.has_chinese
         return [kind.trial, kind.chinese_example] if reads_chinese else [kind.trial]
 
-    async def start(self) -> Answering:
+    def load(self) -> Answering:
         """Load the model and ask it: a first answer is slow, and no caller should pay for it.
 
-        Until it has answered, the service is not ready.
+        Until it has answered, it is not ready.
         """
-
-        def load() -> Answering:
-            model = self._load()
-            if isinstance(model, Hears) and model.transcriber is not None:
-                model.transcriber.load()
-            for question in self._warm_up(model):
-                model.predict([question])
-            if isinstance(model, Converses):
-                model.reply([Message("user", "a text")])
-            return model
-
         try:
-            self.model = await asyncio.wrap_future(self._threads.submit(load))
+            self.model = self._loaded()
         except Exception as failure:
             self.failure = failure
             raise
         return self.model
+
+    def _loaded(self) -> Answering:
+        model = self._load()
+        if isinstance(model, Hears) and model.transcriber is not None:
+            model.transcriber.load()
+        for question in self._warm_up(model):
+            model.predict([question])
+        if isinstance(model, Converses):
+            model.reply([Message("user", "a text")])
+        return model
+
+    async def start(self) -> Answering:
+        """Load the model in a thread that answers; see `load`."""
+        return await asyncio.wrap_future(self._threads.submit(self.load))
 
     def check_ready(self) -> Answering:
         """Give the model.
@@ -205,10 +141,6 @@ class Engine:
             message = "The model is still being loaded. Ask again in a second."
             raise RefusalError(503, "not_ready", message, headers=RETRY_AFTER)
         return self.model
-
-    def stop(self) -> None:
-        """Let the threads end once they have done what they do; nobody waits for them."""
-        self._threads.stop()
 
     async def answer(self, items: Sequence[Any]) -> tuple[list[AnswerBatch], float]:
         """Answer items in batches, and say how many milliseconds the model took.

@@ -37,6 +37,8 @@ def _answer_model() -> type[BaseModel]:
             ),
         ),
         answered_by=(str, Field(description="The method that answered.")),
+        model=(str | None, Field(default=None, description="Name of the model, where several are served.")),
+        version=(int | None, Field(default=None, description="Its version, where a registry is served.")),
         probabilities=(
             dict[str, float] | None,
             Field(default=None, description="Only where `top` was given."),
@@ -55,6 +57,8 @@ class ManyAnswers(BaseModel):
     """The answers to several questions, in their order."""
 
     answers: list[OneAnswer]  # type: ignore[valid-type]  # Made of the kinds above.
+    model: str | None = Field(default=None, description="Name of the model, where several are served.")
+    version: int | None = Field(default=None, description="Its version, where a registry is served.")
     latency_ms: float = Field(description="Time the model took for all of them, without waiting.")
 
 
@@ -75,13 +79,15 @@ class ErrorAnswer(BaseModel):
     error: ErrorFacts
 
 
-def write_answers(asked: Questions, answered: Sequence[AnswerBatch], latency_ms: float) -> Mapping[str, Any]:
-    """Give the answers, in batches, in the form that the request asked for: one, or a list."""
+def write_answers(
+    asked: Questions, answered: Sequence[AnswerBatch], latency_ms: float, facts: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Give the answers, in batches, in the form that the request asked for: one, or a list; with facts about the model."""
     latency = round(latency_ms, 3)
     records = [batch.record(row, asked.top) for batch in answered for row in range(len(batch))]
     if asked.is_one:
-        return {**records[0], "latency_ms": latency}
-    return {"answers": records, "latency_ms": latency}
+        return {**records[0], **facts, "latency_ms": latency}
+    return {"answers": records, **facts, "latency_ms": latency}
 
 
 def write_event(facts: Mapping[str, Any], *, kind: str | None = None) -> str:

@@ -2,36 +2,36 @@
 
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from metier.errors import CallError
 from metier.serving.app import build_app
-from metier.serving.engine import Answering
+from metier.serving.models import Load, Models
 from metier.serving.server import Server
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Stopped
 
 
 def run_server(
-    load: Callable[[], Answering],
+    load: Load | Mapping[str, Load],
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
     settings: ServingSettings | None = None,
-    when_ready: Callable[[Answering, str], None] = lambda model, url: None,
+    when_ready: Callable[[Models, str], None] = lambda models, url: None,
 ) -> Stopped:
     """Serve until SIGTERM or Ctrl-C; requests in flight are finished before it returns, a model still loading is not.
 
     Parameters
     ----------
-    load : callable
-        Gives the bundle; called once the service listens.
+    load : callable, or mapping of str to callable
+        As `build_app` takes it; called once the service listens.
     host, port : str, int
         Address to listen on; port 0 takes a free one.
     settings : ServingSettings or None
         The limits.
     when_ready : callable
-        Called with the loaded model and the address, once a request can be answered.
+        Called with the models and the address, once a request can be answered.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def run_server(
         failures.append(failure)
         server.should_exit = True
 
-    app = build_app(load, settings, when_ready=lambda model: when_ready(model, url), when_failed=failed)
+    app = build_app(load, settings, when_ready=lambda models: when_ready(models, url), when_failed=failed)
     server = Server(app, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn stops gracefully, then raises the signal again for the previous handler, which is this one: being
@@ -65,7 +65,7 @@ def run_server(
     if failures:
         raise failures[0]
     traffic = server.traffic
-    return Stopped(traffic.n_finished, traffic.n_refused, traffic.n_dropped, app.state.engine.is_busy)
+    return Stopped(traffic.n_finished, traffic.n_refused, traffic.n_dropped, app.state.models.is_busy)
 
 
 def _ask_to_stop(server: Server) -> None:

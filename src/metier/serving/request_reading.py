@@ -47,6 +47,10 @@ class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
     rows: list[dict[str, Any]] | None = Field(
         default=None, description="Several inputs of a task whose input has more than one text."
     )
+    model: str | None = Field(
+        default=None,
+        description="Name of the model, where several are served: `support`, `support@champion` or `support/3`.",
+    )
     top: int | None = Field(
         default=None,
         ge=1,

@@ -24,14 +24,14 @@ from metier.serving.request_reading import check_lengths, check_pictures, parse_
 from metier.serving.settings import ServingSettings
 
 LANGUAGES = ("auto", "en", "zh")
-# Fields of OpenAI's that clients send and that change nothing here: one model is served, and it does not draw at random.
+# Fields of OpenAI's that clients send and that change nothing here: a reply is not drawn at random.
 IGNORED = frozenset(
     {
-        *("model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "user", "stop"),
+        *("temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "user", "stop"),
         *("presence_penalty", "frequency_penalty", "stream_options", "metadata", "store", "n"),
     }
 )
-KNOWN = ("messages", "stream", "language", *sorted(IGNORED))
+KNOWN = ("messages", "model", "stream", "language", *sorted(IGNORED))
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,14 @@ class Asked:
     """A request, read."""
 
     messages: list[Message]
+    model: str | None
     stream: bool
     language: Language
 
 
 def build_chat_completions(service: Service) -> Callable[..., Any]:
     """Give the function that answers."""
-    engine, metrics = service.engine, service.metrics
+    models, metrics = service.models, service.metrics
     settings, bodies = service.settings, service.bodies
 
     async def chat_completions(request: Request) -> Response:
@@ -55,13 +56,17 @@ def build_chat_completions(service: Service) -> Callable[..., Any]:
         unless `language` says which.
         """
         async with bodies.read(request) as body:
-            engine.check_converses()
+            if not models.first.is_named:
+                models.first.engine.check_converses()
             asked = read_chat(body, settings)
             del body
+            model = models.find_for_client(asked.model)
+            engine = model.engine
             request.state.rows = 1
             reply, latency_ms = await engine.reply(asked.messages, asked.language)
         metrics.count_answers([engine.name])
         facts = {"id": f"chatcmpl-{current_request_id()}", "created": int(time.time()), "model": engine.name}
+        facts |= model.facts
         if asked.stream:
             return StreamingResponse(
                 _events(facts, reply), media_type="text/event-stream", headers=NOT_BUFFERED
@@ -86,6 +91,9 @@ def read_chat(body: bytes, settings: ServingSettings) -> Asked:
         if field not in KNOWN:
             raise unknown_field(field, KNOWN)
     stream, language = found.get("stream") or False, found.get("language") or "auto"
+    model = found.get("model")
+    if not isinstance(model, str | None):
+        raise _wrong("model", "the name of a model", model)
     if not isinstance(stream, bool):
         raise _wrong("stream", "true or false", stream)
     if language not in LANGUAGES:
@@ -101,7 +109,7 @@ def read_chat(body: bytes, settings: ServingSettings) -> Asked:
     check_lengths(counts, "messages", settings)
     pictures = [picture for one in read if one.image for picture in one.image.each]
     check_pictures(pictures, "messages", settings)
-    return Asked(read, stream, cast(Language, language))
+    return Asked(read, model, stream, cast(Language, language))
 
 
 def _messages(found: Any, settings: ServingSettings) -> list[Message]:
@@ -163,6 +171,7 @@ BODY: dict[str, Any] = {
                 },
             },
         },
+        "model": {"type": "string", "description": "Name of the model, where several are served."},
         "language": {"type": "string", "enum": list(LANGUAGES)},
         "stream": {"type": "boolean"},
     },

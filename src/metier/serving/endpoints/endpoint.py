@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from metier.serving.bodies import Bodies
-from metier.serving.engine import Engine
 from metier.serving.messages import ErrorAnswer
 from metier.serving.metrics import Metrics
+from metier.serving.models import Models
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Traffic
 
@@ -33,8 +33,8 @@ class Service:
 
     Parameters
     ----------
-    engine : Engine
-        The model and the threads that ask it.
+    models : Models
+        The models, each with the engine that asks it.
     metrics : Metrics
     settings : ServingSettings
         The limits.
@@ -44,7 +44,7 @@ class Service:
         What reads the bodies of requests.
     """
 
-    engine: Engine
+    models: Models
     metrics: Metrics
     settings: ServingSettings
     traffic: Traffic

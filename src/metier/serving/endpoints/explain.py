@@ -14,7 +14,7 @@ from metier.serving.request_reading import read_fields, read_questions
 
 def build_explain(service: Service) -> Callable[..., Any]:
     """Give the function that explains."""
-    engine, settings, bodies = service.engine, service.settings, service.bodies
+    models, settings, bodies = service.models, service.settings, service.bodies
 
     async def explain(request: Request) -> Response:
         """Explain the answer to one question, asked as `/v1/predict` is: what each word and each part of an image adds.
@@ -24,15 +24,18 @@ def build_explain(service: Service) -> Callable[..., Any]:
         """
         async with bodies.read(request) as body:
             content_type = request.headers.get("content-type", "")
-            kind, takes_blanks = engine.input_kind, engine.takes_blanks
-            found = read_fields(ExplainRequest, body, settings, kind, content_type=content_type)
+            first_kind = models.first.engine.input_kind
+            found = read_fields(ExplainRequest, body, settings, first_kind, content_type=content_type)
             del body
+            model = models.find(found.model)
+            engine = model.engine
+            kind, takes_blanks = engine.input_kind, engine.takes_blanks
             check_method(found.method, predictor_of(engine.check_ready()))
             asked = read_questions(found, settings, kind, takes_blanks=takes_blanks)
             check_one(found, asked, settings)
             request.state.rows = 1
             explanation, latency_ms = await unless_gone(request, engine.explain(asked.items[0], found))
-        return JSONResponse({**explanation.as_dict(), "latency_ms": round(latency_ms, 3)})
+        return JSONResponse({**explanation.as_dict(), **model.facts, "latency_ms": round(latency_ms, 3)})
 
     return explain
 

@@ -19,9 +19,10 @@ from metier.serving.messages import (
     write_answers,
     write_event,
 )
+from metier.serving.models import Model
 from metier.serving.refusals import facts_of, our_fault, refusal_of
 from metier.serving.request_middleware import log_failure
-from metier.serving.request_reading import read_request
+from metier.serving.request_reading import PredictRequest, read_fields, read_questions
 
 T = TypeVar("T")
 # Keep proxies from buffering the answer.
@@ -30,7 +31,7 @@ NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 def build_predict(service: Service) -> Callable[..., Any]:
     """Give the function that answers."""
-    engine, metrics = service.engine, service.metrics
+    models, metrics = service.models, service.metrics
     settings, bodies = service.settings, service.bodies
 
     async def predict(request: Request) -> Response:
@@ -42,24 +43,28 @@ def build_predict(service: Service) -> Callable[..., Any]:
         """
         async with bodies.read(request) as body:
             content_type = request.headers.get("content-type", "")
-            kind, takes_blanks = engine.input_kind, engine.takes_blanks
-            asked = read_request(body, settings, kind, content_type=content_type, takes_blanks=takes_blanks)
+            kind = models.first.engine.input_kind
+            fields = read_fields(PredictRequest, body, settings, kind, content_type=content_type)
             del body
+            model = models.find(fields.model)
+            engine = model.engine
+            asked = read_questions(fields, settings, engine.input_kind, takes_blanks=engine.takes_blanks)
+            del fields
             request.state.rows = len(asked.items)
             if asked.stream:
                 pieces = engine.stream(asked.items[0])
-                events = stream_events(pieces, engine.name, when_done=metrics.count_answers)
+                events = stream_events(pieces, model, when_done=metrics.count_answers)
                 return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
             answered, latency_ms = await unless_gone(request, engine.answer(asked.items))
         for batch in answered:
             metrics.count_answers(batch.answered_by)
-        return JSONResponse(write_answers(asked, answered, latency_ms))
+        return JSONResponse(write_answers(asked, answered, latency_ms, model.facts))
 
     return predict
 
 
 async def stream_events(
-    pieces: AsyncGenerator[str], name: str, *, when_done: Callable[[Sequence[str]], None]
+    pieces: AsyncGenerator[str], model: Model, *, when_done: Callable[[Sequence[str]], None]
 ) -> AsyncIterator[str]:
     """Give the events of an answer: its pieces, then the whole text.
 
@@ -74,12 +79,12 @@ async def stream_events(
     ----------
     pieces : async generator of str
         Closed when the caller disconnects.
-    name : str
-        Versioned name of the method that answers.
+    model : Model
+        The one that answers.
     when_done : callable
         Called with the name of the answering method, once the answer is complete.
     """
-    begun, text = time.perf_counter(), ""
+    begun, text, name = time.perf_counter(), "", model.engine.name
     try:
         async with aclosing(pieces):
             async for piece in pieces:
@@ -92,7 +97,8 @@ async def stream_events(
         return
     when_done([name])
     latency_ms = round(1000 * (time.perf_counter() - begun), 3)
-    yield write_event({"text": text, "answered_by": name, "latency_ms": latency_ms}, kind="done")
+    whole = {"text": text, "answered_by": name, **model.facts, "latency_ms": latency_ms}
+    yield write_event(whole, kind="done")
 
 
 async def unless_gone(request: Request, answering: Coroutine[Any, Any, T]) -> T:

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.models import Model
 from metier.serving.refusals import stopping
 
 
@@ -21,16 +22,23 @@ def build_healthz(service: Service) -> Callable[..., Any]:
 
 
 def build_readyz(service: Service) -> Callable[..., Any]:
-    """Give the function that answers once the model is loaded."""
+    """Give the function that answers once every model is loaded."""
 
     async def readyz() -> dict[str, Any]:
         """Say what questions consist of: 200 while they are answered, 503 before and after that."""
         if service.traffic.is_stopping:
             raise stopping()
-        service.engine.check_ready()
-        return {"status": "ready", "asks_for": list(service.engine.input_keys)}
+        models = service.models
+        models.check_ready()
+        facts = {"status": "ready", "asks_for": list(models.first.engine.input_keys)}
+        return facts | ({"models": [_facts(one) for one in models.each]} if models.first.is_named else {})
 
     return readyz
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    aliases = {"aliases": list(model.aliases)} if model.aliases else {}
+    return {**model.facts, **aliases, "asks_for": list(model.engine.input_keys)}
 
 
 def build_metrics(service: Service) -> Callable[..., Any]:
@@ -49,7 +57,7 @@ HEALTHZ = Endpoint(
 READYZ = Endpoint(
     "/readyz",
     build_readyz,
-    options={"summary": "Is the model loaded?", "tags": ["watching"], "responses": {503: REFUSALS[503]}},
+    options={"summary": "Is every model loaded?", "tags": ["watching"], "responses": {503: REFUSALS[503]}},
 )
 METRICS = Endpoint(
     "/metrics",

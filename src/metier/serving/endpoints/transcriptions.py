@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from metier.errors import AudioError, AudioTooLongError, suggest
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.engine import Engine
 from metier.serving.multipart import Form, read_form
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
@@ -18,34 +19,35 @@ from metier.speech.subtitles import as_srt, as_vtt, verbose_facts
 from metier.speech.transcript import Transcript
 
 FORMATS = ("json", "verbose_json", "text", "srt", "vtt")
-# Fields of OpenAI's that clients send and that change nothing here: one model is served, it does not draw at random, and
-# words always have their times.
-IGNORED = frozenset({"model", "temperature", "prompt", "timestamp_granularities[]"})
-KNOWN = ("file", "language", "response_format", *sorted(IGNORED))
+# Fields of OpenAI's that clients send and that change nothing here: nothing is drawn at random, and words always have
+# their times.
+IGNORED = frozenset({"temperature", "prompt", "timestamp_granularities[]"})
+KNOWN = ("file", "model", "language", "response_format", *sorted(IGNORED))
 
 
 def build_transcriptions(service: Service) -> Callable[..., Any]:
     """Give the function that answers."""
-    engine, settings, bodies = service.engine, service.settings, service.bodies
+    models, settings, bodies = service.models, service.settings, service.bodies
 
     async def transcriptions(request: Request) -> Response:
         """Turn a recording (`file`, multipart) into text: `response_format` json, verbose_json, text, srt or vtt."""
         async with bodies.read(request) as body:
-            engine.check_ready()
+            models.check_ready()
             form = read_form(body, request.headers.get("content-type", ""))
             del body
             recording = _recording(form, settings)
             form.files.clear()
             request.state.rows = 1
-            transcript = await _heard(service, recording, form.fields.get("language") or None)
+            engine = models.find_for_client(form.fields.get("model")).engine
+            transcript = await _heard(engine, recording, form.fields.get("language") or None)
         return _response(transcript, form.fields.get("response_format", "json"))
 
     return transcriptions
 
 
-async def _heard(service: Service, recording: Recording, language: str | None) -> Transcript:
+async def _heard(engine: Engine, recording: Recording, language: str | None) -> Transcript:
     try:
-        return await service.engine.hear(recording, language)
+        return await engine.hear(recording, language)
     except AudioError as error:
         raise _refused(error) from None
 
@@ -115,6 +117,7 @@ TRANSCRIPTIONS = Endpoint(
                             "required": ["file"],
                             "properties": {
                                 "file": {"type": "string", "format": "binary"},
+                                "model": {"type": "string"},
                                 "language": {"type": "string", "description": "ISO 639-1 code."},
                                 "response_format": {"type": "string", "enum": list(FORMATS)},
                             },
