@@ -1,61 +1,27 @@
 """`metier registry`: bundles by name and version, which of them answers, and back to the one before."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.text import Text
 
-from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, figures_table, print_json, print_whole
-from metier.cli.speech import lang_option, spoken, with_language
-from metier.errors import CallError
-from metier.registry.registry import CHAMPION, Change, Registry, Version
-
-FOLDER = Path("registry")
-
-registry_option = click.option(
-    "--registry",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=FOLDER,
-    envvar="METIER_REGISTRY",
-    show_default=True,
-    metavar="FOLDER",
-    help="Folder of the registry; METIER_REGISTRY names it, too.",
+from metier.cli.registry_options import (
+    FOLDER,
+    alias_option,
+    command,
+    existing_registry,
+    name_argument,
+    registry,
+    version_argument,
+    why_option,
 )
-database_option = click.option(
-    "--database",
-    metavar="URL",
-    envvar="METIER_REGISTRY_DATABASE",
-    help="Database as SQLAlchemy writes it, such as postgresql+psycopg://host/name. Default: SQLite in the folder.",
-)
-alias_option = click.option(
-    "--alias", default=CHAMPION, show_default=True, metavar="NAME", help="What points to the version."
-)
-why_option = click.option("--why", default="", metavar="TEXT", help="Reason, kept in the history.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
-name_argument = click.argument("name", metavar="NAME")
-version_argument = click.argument("version", metavar="VERSION", type=int)
+from metier.cli.rollout import rollout
+from metier.cli.speech import spoken, with_language
+from metier.registry.registry import Change, Registry, Version
 
-
-@click.group(context_settings=HELP, epilog="Example: metier registry list")
-def registry() -> None:
-    """Keep versions of bundles, promote one, and go back to the one before."""
-
-
-def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Give a decorator that makes a command of the registry, with the options that all have."""
-
-    def made(function: Callable[..., Any]) -> click.Command:
-        for option in (lang_option(), json_option, database_option, registry_option):
-            function = option(function)
-        return registry.command(name, context_settings=HELP, epilog=f"Example: metier registry {example}")(
-            function
-        )
-
-    return made
+__all__ = ["registry", "rollout"]  # The group, and the one of its commands that has a file of its own.
 
 
 @command("add", example="add runs/demo support")
@@ -83,7 +49,7 @@ def list_versions(
     *, name: str | None, folder: Path, database: str | None, as_json: bool, lang: str | None
 ) -> None:
     """List the versions of a model, or of all."""
-    kept = _existing(folder, database)
+    kept = existing_registry(folder, database)
     if name is not None:
         kept.check_known(name)
     names = kept.names() if name is None else [name]
@@ -115,7 +81,7 @@ def promote(
 
     Refused with exit code 1 without a passed release gate: see metier gate.
     """
-    found = _existing(folder, database).promote(name, version, alias=alias, why=why, force=force)
+    found = existing_registry(folder, database).promote(name, version, alias=alias, why=why, force=force)
     _print_version(found, as_json=as_json)
 
 
@@ -130,14 +96,14 @@ def rollback(
 
     Once more, and the one before that answers.
     """
-    _print_version(_existing(folder, database).roll_back(name, alias=alias, why=why), as_json=as_json)
+    _print_version(existing_registry(folder, database).roll_back(name, alias=alias, why=why), as_json=as_json)
 
 
 @command("history", example="history support")
 @name_argument
 def history(*, name: str, folder: Path, database: str | None, as_json: bool, lang: str | None) -> None:
     """Show every change of a model: when, who, what and why."""
-    kept = _existing(folder, database)
+    kept = existing_registry(folder, database)
     kept.check_known(name)
     changes = kept.history(name)
     if as_json:
@@ -149,6 +115,8 @@ def history(*, name: str, folder: Path, database: str | None, as_json: bool, lan
         "promote": say("promote"),
         "roll back": say("roll back"),
         "remove": say("remove"),
+        "begin roll-out": say("begin roll-out"),
+        "end roll-out": say("end roll-out"),
     }
     table = figures_table(
         say("when"),
@@ -183,19 +151,10 @@ def remove(
 
     Its files go; its history stays.
     """
-    kept = _existing(folder, database)
+    kept = existing_registry(folder, database)
     found = kept.version(name, version)
     kept.remove(name, version)
     _print_version(found, as_json=as_json)
-
-
-def _existing(folder: Path, database: str | None) -> Registry:
-    """Give a registry that is there: a mistyped folder must not become one."""
-    if not folder.is_dir():
-        raise CallError(
-            f"There is no registry at {folder}. Name its folder with --registry, or begin one with metier registry add."
-        )
-    return Registry(folder, url=database)
 
 
 def _print_version(version: Version, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ References
 .. [1] Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", 2024.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -78,3 +79,14 @@ class MeanBelow:
         """How much evidence there is that the mean is below the bound: 20 rejects at 5 %."""
         highest = float(self.log_capital.max())
         return float(np.exp(min(highest, 700.0)) * np.mean(np.exp(self.log_capital - highest)))
+
+    def more_needed(self, threshold: float) -> int | None:
+        """Give about how many more numbers take the e-value to a threshold, if they go on as so far.
+
+        None: they do not raise it, or there are none yet.
+        """
+        best = float(self.log_capital.max())
+        missing = math.log(threshold * len(SIZES)) - best  # One size of all has to carry it.
+        if self.n == 0 or best <= 0:
+            return None
+        return max(0, math.ceil(missing * self.n / best))

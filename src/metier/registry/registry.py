@@ -84,12 +84,16 @@ class Registry:
         Made where it is missing.
     url : str, optional
         Of the database, as SQLAlchemy writes it; None: SQLite in the folder.
+
+    Attributes
+    ----------
+    database : Database
     """
 
     def __init__(self, folder: Path, *, url: str | None = None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._database = open_database(
+        self.database = open_database(
             url or f"sqlite:///{self.folder.resolve() / DATABASE}", METADATA, what="registry"
         )
 
@@ -124,7 +128,7 @@ class Registry:
     def _take_in(self, copy: Path, manifest: Manifest, name: str, source: Path, *, who: str, why: str) -> int:
         """Make a version of a copy, unless its files are one already, and give its number."""
         fingerprint = fingerprint_of(manifest)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             found = connection.execute(
                 select(VERSIONS.c.version).where(VERSIONS.c.name == name, VERSIONS.c.fingerprint == fingerprint)
             ).scalar()
@@ -143,7 +147,7 @@ class Registry:
                         gate=manifest.gate,
                     )
                 )
-                _note(connection, "add", name, number, who=who, why=why, gate=_outcome(manifest))
+                note(connection, "add", name, number, who=who, why=why, gate=_outcome(manifest))
         return int(number)
 
     def promote(
@@ -173,9 +177,9 @@ class Registry:
                 f"Version {number} of {name!r} has not passed a release gate: it {said}. Run metier gate {version.folder} "
                 "--policy FILE, or promote it with --force, which is kept in the history."
             )
-        with self._database.writing() as connection:
-            before = _point(connection, name, alias, number)
-            _note(
+        with self.database.writing() as connection:
+            before = point(connection, name, alias, number)
+            note(
                 connection, "promote", name, number, alias=alias, before=before, who=who, why=why,
                 gate=version.gate, is_forced=not version.may_go_live,
             )  # fmt: skip
@@ -189,7 +193,7 @@ class Registry:
         RegistryError
             If it never pointed to another version.
         """
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             stack = _stack(connection, name, alias)
             if len(stack) < 2:
                 raise RegistryError(
@@ -197,8 +201,8 @@ class Registry:
                     f"See metier registry history {name}."
                 )
             current, before = stack[-1], stack[-2]
-            _point(connection, name, alias, before)
-            _note(
+            point(connection, name, alias, before)
+            note(
                 connection, "roll back", name, before, alias=alias, before=current, who=who, why=why,
                 gate=self._gate(connection, name, before),
             )  # fmt: skip
@@ -224,7 +228,7 @@ class Registry:
 
     def versions(self, name: str) -> list[Version]:
         """Give the versions of a model, the oldest first."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execute(
                 select(VERSIONS).where(VERSIONS.c.name == name).order_by(VERSIONS.c.version)
             ).all()
@@ -244,14 +248,14 @@ class Registry:
 
     def names(self) -> list[str]:
         """Give the names of all models."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return list(
                 connection.execute(select(VERSIONS.c.name).distinct().order_by(VERSIONS.c.name)).scalars()
             )
 
     def history(self, name: str) -> list[Change]:
         """Give every change of a model, the oldest first."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execute(select(EVENTS).where(EVENTS.c.name == name).order_by(EVENTS.c.id)).all()
         return [Change(**{key: value for key, value in row._mapping.items() if key != "id"}) for row in rows]
 
@@ -268,9 +272,9 @@ class Registry:
             raise RegistryError(
                 f"Version {number} of {name!r} answers as {', '.join(version.aliases)}. Promote another first."
             )
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(delete(VERSIONS).where(VERSIONS.c.name == name, VERSIONS.c.version == number))
-            _note(connection, "remove", name, number, who="", why="")
+            note(connection, "remove", name, number, who="", why="")
         shutil.rmtree(version.folder, ignore_errors=True)
 
     def check_known(self, name: str) -> None:
@@ -302,7 +306,7 @@ def _outcome(manifest: Manifest) -> str | None:
     return (manifest.gate or {}).get("verdict")
 
 
-def _point(connection: Connection, name: str, alias: str, number: int) -> int | None:
+def point(connection: Connection, name: str, alias: str, number: int) -> int | None:
     """Let an alias point to a version, and give the one before."""
     at = (ALIASES.c.name == name, ALIASES.c.alias == alias)
     before = connection.execute(select(ALIASES.c.version).where(*at)).scalar()
@@ -328,7 +332,8 @@ def _stack(connection: Connection, name: str, alias: str) -> Sequence[int]:
     return stack
 
 
-def _note(connection: Connection, action: str, name: str, version: int, *, who: str, **facts: Any) -> None:
+def note(connection: Connection, action: str, name: str, version: int, *, who: str, **facts: Any) -> None:
+    """Add a line to the history."""
     connection.execute(
         insert(EVENTS).values(
             at=datetime.now(UTC),

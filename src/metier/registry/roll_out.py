@@ -73,6 +73,11 @@ class _Watched:
         self.above.update(-numbers)
         self.total += float(numbers.sum())
 
+    def more_needed(self, *, threshold: float) -> int | None:
+        """Give about how many more numbers decide this side or that, if it goes on as so far; None: that cannot be told."""
+        needed = [side.more_needed(threshold) for side in (self.below, self.above)]
+        return min((one for one in needed if one is not None), default=None)
+
     @property
     def standing(self) -> Standing:
         n = self.below.n
@@ -148,6 +153,14 @@ class RollOut:
             return Decision(Verdict.ROLL_BACK, worse, standings)
         open_ = tuple(one.name for one in standings if one.below < 1 / self.alpha)
         return Decision(Verdict.WAIT if open_ else Verdict.PROMOTE, open_, standings)
+
+    @property
+    def more_needed(self) -> int | None:
+        """About how many more requests decide, if it goes on as so far; None: that cannot be told."""
+        open_ = [one for one in self.watched.values() if one.below.e_value < 1 / self.alpha]
+        needed = [one.more_needed(threshold=1 / self.alpha) for one in open_]
+        known = [one for one in needed if one is not None]
+        return max(known) if known and len(known) == len(needed) else None
 
     def to_json(self) -> str:
         """Give all that is known, to go on after the process has ended."""
