@@ -185,7 +185,7 @@ def test_a_policy_asks_for_behaviour(small_runs, tests_file, tmp_path, capsys):
     ("text", "says"),
     [
         ("tests: []\n", "has no list of tests"),
-        ("a: [\n", "is not YAML"),
+        ("a: [\n", "cannot be read as tests"),
         ("tests:\n  - {name: a, kind: minimum, template: x}\n", "names no label"),
         ("tests:\n  - {name: a, kind: minimum, template: 'the {x}', label: one}\n", "nothing fills x"),
         ("tests:\n  - {name: a, kind: minimum, label: one}\n", "asks nothing"),

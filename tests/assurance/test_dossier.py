@@ -75,7 +75,7 @@ def test_evidence_is_taken_from_files_of_this_model(place, tmp_path, capsys):
     other = tmp_path / "other.json"
     found = json.loads(tested.read_text(encoding="utf-8"))
     for change, said in (
-        ({"bundle": "other.v1"}, "was found of other.v1"),
+        ({"bundle": "other.v1"}, "was found of 'other.v1'"),
         ({"format": "metier.else.v1"}, "no evidence"),
         ({}, "which another file is too"),
     ):
@@ -91,7 +91,7 @@ def test_evidence_is_taken_from_files_of_this_model(place, tmp_path, capsys):
         ("owner: [a, b]", "Expected a text"),
         ("ownr: 我", "Did you mean 'owner'"),
         ("- owner", "not a list of entries"),
-        ("owner: [", "is not YAML"),
+        ("owner: [", "cannot be read as statements"),
     ],
 )
 def test_a_statement_that_is_none_is_refused(tmp_path, written, said):

@@ -5,7 +5,9 @@ the same metric on all rows, or `live`, the same figure of the bundle that answe
 number. `accuracy.low >= 0.92` asks that the lower end of the interval itself stands there, as its name says.
 """
 
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from metier.errors import CallError, quoted
@@ -81,6 +83,10 @@ class Condition:
                 f"{origin}: {quoted(text)} has {found['right']!r} on its right. Expected a number, or {OVERALL} or {LIVE} "
                 f"with a factor before it or a number added, as in 0.9 * {OVERALL} or {LIVE} - 0.005."
             )
+        if not all(map(math.isfinite, _numbers(right))):
+            raise CallError(
+                f"{origin}: {quoted(text)} has a number too large to compare with. Write a smaller one."
+            )
         figure, _, end = found["figure"].rpartition(".")
         if end not in ENDS:
             figure, end = found["figure"], ""
@@ -94,3 +100,7 @@ class Condition:
             float(right["factor"] or 1),
             -added if right["plus"] == "-" else added,
         )
+
+
+def _numbers(right: re.Match[str]) -> Iterator[float]:
+    return (float(right[name] or 0) for name in ("number", "factor", "added"))

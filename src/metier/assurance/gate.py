@@ -6,13 +6,14 @@ and takes no part of the budget. Against the bundle that answers today the answe
 """
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from metier.assurance.conditions import LIVE, OVERALL, Condition
 from metier.assurance.figure_sources import SOURCES
-from metier.assurance.figures.of_slices import PREFIX
+from metier.assurance.figures.of_slices import FEWEST_ROWS, PREFIX
 from metier.assurance.figures.source import FigureSource
 from metier.assurance.golden_rows import GoldenRow, wrong_rows
 from metier.assurance.policy import BLOCKER, Demand, Policy
@@ -62,7 +63,7 @@ class Judged:
             "severity": self.demand.severity,
             "why": self.demand.why,
             "verdict": self.verdict.outcome,
-            "value": self.figure.value,
+            "value": None if math.isnan(self.figure.value) else self.figure.value,
             "low": self.verdict.low,
             "high": self.verdict.high,
             "rows": self.figure.rows,
@@ -231,12 +232,23 @@ def _source_of(subject: Subject, name: str, *, origin: str) -> FigureSource:
     for source in SOURCES:
         if name in set(source.names(subject)):
             return source
+    _check_part(subject, name, origin)
     names = known_figures(subject)
     shown = ", ".join([*names[:SHOWN_NAMES], *(["…"] if len(names) > SHOWN_NAMES else [])])
     raise CallError(
         f"{origin}: there is no figure {quoted(name)} of {subject.bundle.name} on {subject.given.rows.origin}."
         f"{suggest(name, names)} Known are {shown} (all with: metier gate BUNDLE --list)."
     )
+
+
+def _check_part(subject: Subject, name: str, origin: str) -> None:
+    """Refuse the figure of a part that is there, and has too few rows."""
+    part = subject.slices.get(name.removeprefix(PREFIX).rpartition(".")[0]) if name.startswith(PREFIX) else None
+    if part is not None and len(part.rows) < FEWEST_ROWS:
+        raise CallError(
+            f"{origin}: of {name.removeprefix(PREFIX).rpartition('.')[0]} there is one row, which shows nothing. Give more "
+            "such rows, or leave the condition out."
+        )
 
 
 def _measured(condition: Condition, subject: Subject, live: Subject | None) -> Figure:

@@ -1,11 +1,14 @@
 """The verdicts as JUnit XML, which build servers show; one test case a condition, skipped where rows cannot tell."""
 
+import math
+import re
 from xml.etree import ElementTree  # Written, never read.
 
 from metier.assurance.gate import GateResult, Judged
 from metier.assurance.verdict import CANNOT_TELL, FAIL, PASS
 
 SUITE = "metier.gate"
+NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # Not even as a reference.
 
 
 def junit_xml(result: GateResult, *, subject: str) -> str:
@@ -32,22 +35,28 @@ def junit_xml(result: GateResult, *, subject: str) -> str:
         suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))
     ElementTree.indent(suite, " ")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+    text = ElementTree.tostring(suite, encoding="unicode")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + NOT_XML.sub("\ufffd", text) + "\n"
 
 
 def _say(case: ElementTree.Element, one: Judged, *, blocks: bool) -> None:
     outcome = one.verdict.outcome
     if outcome == PASS:
         return
-    found = (
-        f"{one.figure.value:.4g} [{_end(one.verdict.low)}, {_end(one.verdict.high)}] on {one.figure.rows} rows"
-    )
+    found = _found(one)
     more = "" if one.verdict.more_rows is None else f"; about {one.verdict.more_rows} more rows would tell"
     is_failure = one.blocks and (outcome == FAIL or (outcome == CANNOT_TELL and blocks))
     waiver = one.demand.waiver
     excused = f" (waived by {waiver.who}: {waiver.why})" if one.is_waived and waiver is not None else ""
     tag = "failure" if is_failure else "skipped"
     ElementTree.SubElement(case, tag, message=f"{outcome}: {found}{more}{excused}")
+
+
+def _found(one: Judged) -> str:
+    if math.isnan(one.figure.value):
+        return "too few rows to measure it"
+    ends = f"[{_end(one.verdict.low)}, {_end(one.verdict.high)}]"
+    return f"{one.figure.value:.4g} {ends} on {one.figure.rows} rows"
 
 
 def _end(value: float | None) -> str:

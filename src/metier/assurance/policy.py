@@ -2,18 +2,18 @@
 
 import datetime as dt
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from metier.assurance.conditions import LIVE, Condition
-from metier.assurance.yaml_faults import fault_of, place_of
+from metier.assurance.verdict import AT_LEAST, AT_MOST
 from metier.errors import CallError, UnknownNameError, quoted, suggest
-from metier.regular_files import read_regular
+from metier.given_files import FileFaultError, given_text, parse_yaml
 
+VERSION = 1
 LEVEL = 0.95
 MOST_BYTES = 1_000_000
 BLOCKER, WARNING = "blocker", "warning"
@@ -119,12 +119,13 @@ def read_policy(path: str | Path) -> Policy:
     path = Path(path)
     text = _text(path)
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise CallError(
-            f"{path}{place_of(error)} is not YAML ({fault_of(error)}). Write one with: metier init-policy RUN"
-        ) from None
+        found = parse_yaml(text)
+    except FileFaultError as error:
+        raise CallError(f"{path} is not YAML ({error}). Write one with: metier init-policy RUN") from None
+    if found is None:
+        raise CallError(f"{path} is empty. Write a policy with: metier init-policy RUN")
     facts = _mapping(found, KEYS, str(path))
+    _check_version(facts, path)
     waivers = tuple(
         _waiver(one, f"{path}, waiver {n}") for n, one in enumerate(_entries(facts, "waivers", path), 1)
     )
@@ -133,6 +134,7 @@ def read_policy(path: str | Path) -> Policy:
     if not demands and not facts.get("golden"):
         raise CallError(f"{path} asks for nothing. Give it conditions, or golden rows.")
     _check_twice(demands, path)
+    _check_contradictions([demand.condition for demand in demands], path)
     _check_waivers(waivers, demands, path)
     named = {
         key: _file(facts.get(key), f"{path}, {key}", path.parent) for key in ("rows", "golden", "live", "tests")
@@ -148,20 +150,22 @@ def read_policy(path: str | Path) -> Policy:
 
 
 def _text(path: Path) -> str:
-    if path.is_dir():
-        raise CallError(f"{path} is a folder. Name a policy file.")
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise CallError(f"{path} has {path.stat().st_size:,} bytes; a policy has {MOST_BYTES:,} at most.")
-        return read_regular(path).removeprefix("\ufeff")
+        return given_text(path, most_bytes=MOST_BYTES)
     except FileNotFoundError:
         raise CallError(
             f"There is no policy {path}. Write one with: metier init-policy RUN --output {path}"
         ) from None
-    except UnicodeDecodeError as error:
-        raise CallError(f"{path} is not UTF-8 at byte {error.start + 1:,}. Save the policy as UTF-8.") from None
-    except OSError as error:
-        raise CallError(f"{path} cannot be read ({error.strerror or error}). Name a policy file.") from None
+    except FileFaultError as error:
+        raise CallError(f"{path} cannot be read as a policy ({error}). Name a YAML file of UTF-8.") from None
+
+
+def _check_version(facts: Mapping[str, Any], path: Path) -> None:
+    if facts.get("version", VERSION) != VERSION:
+        raise CallError(
+            f"{path} is a policy of version {quoted(facts['version'])}, and this program knows version {VERSION}. "
+            "Use the program that wrote it, or write a new policy with: metier init-policy RUN"
+        )
 
 
 def _mapping(found: Any, known: Sequence[str], origin: str) -> Mapping[str, Any]:
@@ -220,6 +224,17 @@ def _check_twice(demands: Sequence[Demand], path: Path) -> None:
     twice = next((text for place, text in enumerate(texts) if text in texts[:place]), None)
     if twice is not None:
         raise CallError(f"{path} asks twice for {twice}. Leave one out: each takes a part of the error budget.")
+
+
+def _check_contradictions(conditions: Sequence[Condition], path: Path) -> None:
+    """Refuse two thresholds of a figure that no value keeps both of."""
+    fixed = [one for one in conditions if one.other is None]
+    for low, high in itertools.product(fixed, fixed):
+        is_same = (low.figure, low.end) == (high.figure, high.end)
+        if is_same and (low.sign, high.sign) == (AT_LEAST, AT_MOST) and low.added > high.added:
+            raise CallError(
+                f"{path} asks for {low.text} and for {high.text}, which no value keeps. Leave one out."
+            )
 
 
 def _check_waivers(waivers: Sequence[Waiver], demands: Sequence[Demand], path: Path) -> None:

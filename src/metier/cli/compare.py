@@ -21,6 +21,7 @@ from metier.cli.console import (
     progress_console,
 )
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
+from metier.cli.shares import NumberRange
 from metier.cli.speech import lang_option, spoken
 from metier.data.output_files import check_output, text_output
 from metier.evaluation.measure_table import metric_name
@@ -52,7 +53,7 @@ from metier.selection.finished_run import written
 @click.option("--metric", metavar="NAME", help="Metric to compare in. Default: the one that ranks.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0, max=100),
+    type=NumberRange(min=0, max=100),
     default=1.0,
     show_default=True,
     help="How large a difference is none, in points; of metrics that are no percentage, in percent of B's value.",

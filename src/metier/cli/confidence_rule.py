@@ -1,16 +1,28 @@
 """Which answers a person should look at: those below one confidence, or below that of their label."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
+from pydantic import BaseModel, Field, ValidationError
 
 from metier.arguments import check_share
 from metier.cli.shares import Share
-from metier.errors import CallError
+from metier.errors import CallError, quoted
+from metier.given_files import FileFaultError, given_json
+
+
+class _Abstention(BaseModel):
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    labels: dict[str, Annotated[float, Field(ge=0, le=1)] | None]
+
+
+class _Evaluated(BaseModel):
+    """What `metier evaluate --target-accuracy --output` wrote, as far as it is taken."""
+
+    abstention: _Abstention
 
 
 @dataclass(frozen=True)
@@ -22,15 +34,27 @@ class ConfidenceRule:
     common : float or None
         For labels without one of their own; None: no confidence suffices.
     labels : mapping of str to float or None
+    origin : Path or None
+        The file that it was read from.
     """
 
     common: float | None
     labels: Mapping[str, float | None] = field(default_factory=dict)
+    origin: Path | None = None
 
     def __post_init__(self) -> None:
         for number in (self.common, *self.labels.values()):
             if number is not None:
                 check_share(number, "min_confidence")
+
+    def check_labels(self, known: Sequence[str]) -> None:
+        """Refuse thresholds of labels that a model does not have: they were measured of another one."""
+        strange = next((label for label in self.labels if label not in known), None)
+        if strange is not None:
+            raise CallError(
+                f"{self.origin} has a threshold for the label {quoted(strange)}, which the model does not have. Write the "
+                "thresholds of this model with: metier evaluate RUN FILE --target-accuracy 0.98 --output FILE"
+            )
 
     def needs_review(self, record: Mapping[str, Any]) -> bool:
         """Say whether a person should look at an answer."""
@@ -47,15 +71,23 @@ class Confidence(click.ParamType[ConfidenceRule]):
         """Read the number or the file."""
         if isinstance(value, ConfidenceRule):
             return value
-        path = Path(str(value))
-        return _read(path) if path.is_file() else ConfidenceRule(Share().convert(value, param, ctx))
+        try:
+            float(str(value))
+        except ValueError:
+            return _read(Path(str(value)))
+        return ConfidenceRule(Share().convert(value, param, ctx))
 
 
 def _read(path: Path) -> ConfidenceRule:
     try:
-        found = json.loads(path.read_text("utf-8"))["abstention"]
-        return ConfidenceRule(found.get("threshold"), found["labels"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        found = _Evaluated.model_validate(given_json(path), strict=True).abstention
+    except FileNotFoundError:
+        raise CallError(
+            f"--min-confidence is neither a number from 0 to 1 nor a file: {quoted(str(path))}. Give a number such as 0.8, "
+            "or the file that metier evaluate --target-accuracy --output wrote."
+        ) from None
+    except (FileFaultError, ValidationError):
         raise CallError(
             f"{path} holds no thresholds. Write them with: metier evaluate RUN FILE --target-accuracy 0.98 --output {path}"
         ) from None
+    return ConfidenceRule(found.threshold, found.labels, path)

@@ -8,6 +8,7 @@ import click
 from metier.bundles.loading import load_bundle
 from metier.cli.commands import HELP
 from metier.cli.console import ProgressLines, answer_console
+from metier.cli.shares import NumberRange
 from metier.cli.speech import lang_option
 from metier.data.output_files import check_output, write_text
 from metier.speech import Transcriber
@@ -50,7 +51,7 @@ from metier.video.frames import MOST_SECONDS
 @click.option("--language", metavar="CODE", help="Language that is spoken, such as en or zh. Default: heard.")
 @click.option(
     "--most-minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     default=MOST_SECONDS / 60,
     show_default=True,
     help="Longer videos are refused.",

@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from metier.cli.shares import NumberRange
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 PATH = click.Path(path_type=Path)
-LEAST = click.FloatRange(-1, 1)
+LEAST = NumberRange(-1, 1)
 OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--labeller",

@@ -24,6 +24,7 @@ from metier.cli.console import (
 )
 from metier.cli.pipes import PIPE, check_format_is_of_pipe, how_stdin_is_read, stdin_as_file
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
+from metier.cli.shares import NumberRange
 from metier.cli.speech import lang_option, spoken
 from metier.data.output_files import check_output, text_output
 from metier.errors import CallError
@@ -63,7 +64,7 @@ WEAKEST = 10  # Labels that are listed where there are more.
 @click.option("--by", metavar="COLUMN", help="Measure the rows of each value of a column apart, too.")
 @click.option(
     "--target-accuracy",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
     help="Accuracy wanted of what is answered, as 0.98: which rows can be, at which confidence.",
 )

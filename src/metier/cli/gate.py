@@ -161,6 +161,8 @@ def _table(facts: Mapping[str, Any]) -> Any:
 
 
 def _figure(one: Mapping[str, Any]) -> str:
+    if one["value"] is None:
+        return "–"
     digits = ".3f" if one["is_share"] or one["difference_from"] else ".4g"
     sign = "+" if one["difference_from"] else ""
     value = f"{one['value']:{sign}{digits}}"
@@ -174,11 +176,12 @@ def _verdict(one: Mapping[str, Any]) -> str:
     verdict = say.told(one["verdict"])
     if one["verdict"] == CANNOT_TELL:
         more = one["more_rows"]
-        verdict = (
-            say("cannot tell: the value stands at the threshold")
-            if more is None
-            else say("cannot tell (needs about {n} more row(s|))", n=count(more))
-        )
+        if one["value"] is None:
+            verdict = say("cannot tell: too few rows to measure it")
+        elif more is None:
+            verdict = say("cannot tell: the value stands at the threshold")
+        else:
+            verdict = say("cannot tell (needs about {n} more row(s|))", n=count(more))
     if one["is_waived"] and one["verdict"] != PASS:
         return say("{verdict}, waived until {until}", verdict=verdict, until=one["waiver"]["until"])
     return verdict if one["severity"] == "blocker" else say("{verdict} (warning)", verdict=verdict)

@@ -20,9 +20,10 @@ from metier.cli.console import count, duration, percentage, print_json, print_li
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.pipes import PIPE, check_format_is_of_pipe
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
-from metier.cli.shares import Share
+from metier.cli.shares import NumberRange
 from metier.cli.speech import lang_option, spoken
 from metier.data.formats.folder import images_below
+from metier.data.formats.json_value import json_value
 from metier.data.output_files import check_output
 from metier.errors import CallError, DataError
 from metier.evaluation.conformal_sets import KINDS, LAC
@@ -75,7 +76,7 @@ BATCH_LINES = 256
 )
 @click.option(
     "--label-sets",
-    type=Share(),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     metavar="X",
     help="Also give a set of labels that holds the true one in a share X of such rows, 0 to 1 (conformal prediction).",
 )
@@ -187,6 +188,8 @@ def _checked(min_confidence: ConfidenceRule | None, model: Bundle) -> Confidence
             f"--min-confidence needs answers with one probability each, and those of {model.manifest.task.name} have "
             "none. Leave it out."
         )
+    if min_confidence is not None:
+        min_confidence.check_labels(model.labels)
     return min_confidence
 
 
@@ -260,7 +263,7 @@ def _is_question(text: str, kind: InputKind) -> bool:
 
 def _from_json(text: str, kind: InputKind) -> Any:
     try:
-        return json.loads(text)
+        return json_value(text)
     except json.JSONDecodeError as error:
         example = json.dumps(kind.example, ensure_ascii=False)
         raise CallError(

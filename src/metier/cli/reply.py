@@ -1,6 +1,5 @@
 """`metier reply`: what a conversation with pictures is answered, after the nearest cases."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from metier.cli.speech import lang_option, spoken
 from metier.dialogue.image_dialogue import Language, Reply
 from metier.dialogue.messages import Message, read_messages
 from metier.errors import UnreadableFileError
+from metier.given_files import FileFaultError, given_json
 from metier.image.picture import Picture
 from metier.machine import usable_cores
 
@@ -102,8 +102,8 @@ def _messages(text: str, images: tuple[Path, ...], history: Path | None) -> list
 
 def _json(path: Path) -> Any:
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        found = given_json(path)
+    except (FileNotFoundError, FileFaultError) as error:
         raise UnreadableFileError(
             f"{path} cannot be read as JSON ({error}). Give a list of messages with role and content."
         ) from None

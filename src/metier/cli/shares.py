@@ -1,8 +1,20 @@
-"""Options that are a share from 0 to 1."""
+"""Options that are numbers of a range, or a share from 0 to 1."""
 
+import math
 from typing import Any
 
 import click
+
+
+class NumberRange(click.FloatRange):
+    """A number of a range; what is not a number is refused as well, which passes any comparison."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!s} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 class Share(click.FloatRange):

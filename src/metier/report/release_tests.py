@@ -69,7 +69,7 @@ def _condition(page: Page, one: Mapping[str, Any]) -> list[str]:
     return [
         one["condition"],
         verdict,
-        f"{one['value']:{digits}}".replace("-", "−"),
+        "–" if one["value"] is None else f"{one['value']:{digits}}".replace("-", "−"),
         ends.replace("-", "−"),
         written.count(one["rows"]) if one["rows"] else "–",
     ]

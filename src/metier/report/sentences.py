@@ -3,9 +3,10 @@
 They are English wherever they are written. Here their templates are recognised and said again: `zh/` has one file for
 the sentences of a few rooms, each a table from an English template to a Chinese one. `{name}` is any text, and in
 Chinese says how to treat it: `{name}` is translated if it is a sentence of ours itself, `{name:list}` has its commas
-changed as well, `{name:lines}` is a list of one fault a line, `{name:word}` is one of the `words`; `{figure}` is a
-number alone; `(s|)` stands after a word for one or for many. A message of several sentences is put together from the
-templates that explain most of it. What is of a library, of the operating system or of the user's rows stays as it is.
+changed as well, `{name:names}` is a list of names, which stay, `{name:lines}` is a list of one fault a line,
+`{name:word}` is one of the `words`; `{figure}` is a number alone; `(s|)` stands after a word for one or for many. A
+message of several sentences is put together from the templates that explain most of it. What is of a library, of the
+operating system or of the user's rows stays as it is.
 """
 
 import re
@@ -65,6 +66,8 @@ class _Slot:
             return self.text
         if how == "list":
             return listed(self.text, in_chinese)
+        if how == "names":
+            return listed(self.text, str)
         if how == "lines":
             return "\n".join(_line(line) for line in self.text.split("\n"))
         if how == "word":

@@ -101,7 +101,9 @@ def _gate(page: Page) -> Iterator[Worry]:
     if not facts or facts["may_go_live"]:
         return
     open_ = [
-        one["condition"] for one in facts["conditions"] if one["verdict"] != "pass" and not one["is_waived"]
+        one["condition"]
+        for one in facts["conditions"]
+        if one["verdict"] != "pass" and one["severity"] == "blocker" and not one["is_waived"]
     ]
     wrong = len((facts["golden"] or {"wrong": ()})["wrong"])
     named = [*open_[:MOST_NAMED], *([page.say("{n} golden row(s|)", n=wrong)] if wrong else [])]

@@ -18,6 +18,7 @@ from metier.arguments import is_endless
 from metier.bases.adaptation import faults_of
 from metier.errors import CallError, MetierError, SettingsError, UnknownNameError, suggest
 from metier.evaluation import describe_metric
+from metier.given_files import FileFaultError, given_yaml, parse_yaml
 from metier.machine import usable_cores
 from metier.selection.base_kinds import BASE_KINDS, BaseKind
 from metier.storage import named_everywhere, named_here
@@ -308,13 +309,13 @@ def arguments_of(settings: TrainSettings, name: str) -> dict[str, Any]:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
+        values = given_yaml(path) or {}
+    except FileNotFoundError:
+        raise CallError(f"There is no settings file {path}. Check --settings.") from None
+    except FileFaultError as error:
         raise CallError(
-            f"The settings file {path} cannot be read ({error.strerror}). Check --settings."
+            f"The settings file {path} cannot be read ({error}). Fix it, or write a new one with a run."
         ) from None
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise CallError(f"{path} is not YAML: {error}. Fix it, or write a new one with a run.") from None
     if not isinstance(values, dict):
         raise CallError(f"{path} should hold settings as `name: value`; found {type(values).__name__}.")
     return _with_text_names(values)
@@ -339,8 +340,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise CallError(f"--set {override}: {key!r} is a value, not a group of settings.")
     try:
-        values[keys[-1]] = yaml.safe_load(value)
-    except (yaml.YAMLError, RecursionError):
+        values[keys[-1]] = parse_yaml(value)
+    except FileFaultError:
         raise CallError(
             f"--set {override}: the value is not YAML. Close its brackets, or put a text in quotes."
         ) from None

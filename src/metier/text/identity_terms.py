@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from metier.errors import CallError
-from metier.regular_files import read_regular
+from metier.given_files import FileFaultError, given_yaml
 from metier.text.offsets import Edit, Offsets, apply_edits, is_free
 from metier.text.segmentation import has_han, word_offsets
 
@@ -154,13 +154,12 @@ def _own() -> tuple[IdentityTerms, ...]:
 
 def _parsed(path: Path) -> tuple[IdentityTerms, ...]:
     try:
-        found = yaml.safe_load(read_regular(path))
+        found = given_yaml(path)
     except FileNotFoundError:
         raise CallError(f"There is no file of identity terms {path}. Check its path.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        fault = " ".join(str(error).split())
+    except FileFaultError as error:
         raise CallError(
-            f"{path} cannot be read as YAML ({fault}). Expected kinds, each with groups and forms."
+            f"{path} cannot be read as YAML ({error}). Expected kinds, each with groups and forms."
         ) from None
     return _terms(found, str(path))
 

@@ -27,12 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from metier.assurance.behaviour.case import DIRECTION, INVARIANCE, KINDS, MINIMUM
-from metier.assurance.yaml_faults import place_of
 from metier.errors import CallError, UnknownNameError, quoted, suggest
-from metier.regular_files import read_regular
+from metier.given_files import FileFaultError, given_yaml
 
 KEYS = ("name", "kind", "template", "texts", "fill", "label", "add", "change", "tolerance", "pairs")
 UP, DOWN, SAME = "up", "down", "same"
@@ -86,12 +83,13 @@ def read_tests(path: str | Path, *, labels: Sequence[str]) -> list[WrittenTest]:
     """
     path = Path(path)
     try:
-        found = yaml.safe_load(read_regular(path))
+        found = given_yaml(path)
     except FileNotFoundError:
         raise CallError(f"There is no file of tests {path}. Name a YAML file with an entry tests.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except FileFaultError as error:
         raise CallError(
-            f"{path}{place_of(error)} is not YAML. Write tests: and below it one test each line that begins with -."
+            f"{path} cannot be read as tests ({error}). Write YAML of UTF-8: tests: and below it one test each line that "
+            "begins with -."
         ) from None
     entries = found.get("tests") if isinstance(found, Mapping) else None
     if not isinstance(entries, list) or not entries:

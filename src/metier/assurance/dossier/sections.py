@@ -97,6 +97,11 @@ def sections_of(evidence: Evidence) -> tuple[Section, ...]:
     )
 
 
+def tested_sections(evidence: Evidence) -> tuple[Section, ...]:
+    """Give the sections that are made of what was tested."""
+    return _behaviour(evidence), _fairness(evidence), _personal(evidence)
+
+
 def _said(stated: Stated, entry: str, name: str) -> Entry:
     values = stated.model_dump()
     return Entry(name, values[entry], IN_FILE.format(entry=entry, file=FILE))

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from metier.assurance.yaml_faults import fault_of
 from metier.errors import CallError, suggest
-from metier.regular_files import read_regular
+from metier.given_files import FileFaultError, given_yaml
 
 FILE = "dossier.yaml"
 
@@ -44,15 +42,15 @@ def read_stated(path: str | Path | None) -> Stated:
     if path is None:
         return Stated()
     try:
-        found = yaml.safe_load(read_regular(Path(path))) or {}
+        found = given_yaml(path) or {}
     except FileNotFoundError:
         raise CallError(
             f"There is no file {path}. Write one with the entries {', '.join(Stated.model_fields)}."
         ) from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise CallError(f"{path} cannot be read ({error}). Give a YAML file of UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise CallError(f"{path} is not YAML ({fault_of(error)}). Write each entry as name: text.") from None
+    except FileFaultError as error:
+        raise CallError(
+            f"{path} cannot be read as statements ({error}). Write YAML of UTF-8, each entry as name: text."
+        ) from None
     known = list(Stated.model_fields)
     if not isinstance(found, dict):
         raise CallError(f"{path} is not a list of entries. Expected entries out of {', '.join(known)}.")

@@ -1,6 +1,5 @@
 """Write a dossier: gather what is known of a bundle, and leave one page and the same facts as JSON in a folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,15 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from metier.assurance.behaviour.testing import examine_behaviour
-from metier.assurance.dossier.sections import FORMATS, OF_BUNDLES, Evidence, Section, sections_of
-from metier.assurance.dossier.stated import read_stated
+from metier.assurance.dossier.sections import (
+    FORMATS,
+    OF_BUNDLES,
+    Evidence,
+    Section,
+    sections_of,
+    tested_sections,
+)
+from metier.assurance.dossier.stated import Stated, read_stated
 from metier.assurance.fairness.testing import examine_fairness
 from metier.bundles import Bundle, load_bundle
 from metier.data.output_files import check_output, make_folder, write_text
-from metier.errors import CallError
+from metier.errors import CallError, quoted
+from metier.given_files import FileFaultError, given_json
 from metier.printable import printable_json
 from metier.progress import Listener, ignore
-from metier.regular_files import read_regular
 from metier.report.dossier_page import render_dossier
 from metier.runs.run_folder import RunFolder
 
@@ -118,24 +124,42 @@ def write_dossier(found: Dossier, folder: Path, *, language: str = "en") -> tupl
 def _tested(files: Sequence[str | Path], model: Bundle) -> dict[str, Mapping[str, Any]]:
     tested = {}
     for path in files:
-        try:
-            found = json.loads(read_regular(Path(path)))
-            known = found["format"] in FORMATS
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CallError(
-                f"{path} cannot be read as evidence ({error}). Give what metier test --output wrote."
-            ) from None
-        if not known:
-            raise CallError(
-                f"{path} is of the form {found['format']}, and no evidence. Give what metier test --output wrote."
-            )
+        found = _evidence(path)
         if found["format"] in tested:
             raise CallError(
                 f"{path} is of the form {found['format']}, which another file is too. Give one of them."
             )
         if found["format"] in OF_BUNDLES and found.get("bundle") != model.name:
             raise CallError(
-                f"{path} was found of {found['bundle']}, and the dossier is of {model.name}. Test this model again."
+                f"{path} was found of {quoted(found.get('bundle'))}, and the dossier is of {model.name}. Test this model "
+                "again."
             )
         tested[found["format"]] = found
+        _check_whole(path, Evidence(model, {}, {found["format"]: found}, Stated()))
     return tested
+
+
+def _evidence(path: str | Path) -> Mapping[str, Any]:
+    """Read what a suite of `metier test` wrote."""
+    try:
+        found = given_json(path)
+    except FileNotFoundError:
+        raise CallError(f"There is no evidence {path}. Give what metier test --output wrote.") from None
+    except FileFaultError as error:
+        raise CallError(
+            f"{path} cannot be read as evidence ({error}). Give what metier test --output wrote."
+        ) from None
+    form = found.get("format") if isinstance(found, Mapping) else None
+    if form not in FORMATS:
+        raise CallError(
+            f"{path} is of the form {quoted(form)}, and no evidence. Give what metier test --output wrote."
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _check_whole(path: str | Path, evidence: Evidence) -> None:
+    """Refuse evidence of which a part is missing or another than the suite writes."""
+    try:
+        tested_sections(evidence)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise CallError(f"{path} is not whole as evidence. Write it again with: metier test --output") from None

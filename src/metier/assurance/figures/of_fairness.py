@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from metier.assurance.behaviour.invariance import edited_key, text_of
-from metier.assurance.fairness.groups import ACCURACY, FOUND, MOST_GROUPS, SELECTED, column_parity
+from metier.assurance.fairness.groups import ACCURACY, FOUND, MOST_GROUPS, MOST_LABELS, SELECTED, column_parity
 from metier.assurance.fairness.substitution import identity_results
 from metier.assurance.figures.source import FigureSource
 from metier.assurance.subject import Subject
@@ -25,8 +25,10 @@ def names_of(subject: Subject) -> Iterator[str]:
         if subject.given.task.answer.has_labels or subject.given.task.answer.name == SCORE.name:
             yield f"{PREFIX}{kind.name}{GAP}"
     if subject.given.task.labels and subject.given.task.answer.has_labels:
+        # Of more labels none is compared by itself.
+        measures = MEASURES if len(subject.given.task.labels) <= MOST_LABELS else (ACCURACY,)
         for column in _columns(subject):
-            yield from (f"{PREFIX}{column}.{measure}{DIFFERENCE}" for measure in MEASURES)
+            yield from (f"{PREFIX}{column}.{measure}{DIFFERENCE}" for measure in measures)
 
 
 def figure_of(subject: Subject, name: str) -> Figure:

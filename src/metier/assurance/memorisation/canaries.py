@@ -10,13 +10,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from metier.data import Rows
 from metier.errors import CallError
-from metier.regular_files import read_regular
+from metier.given_files import FileFaultError, given_json
 
 FORMAT = "metier.canaries.v1"
 DIGITS = 6
@@ -49,6 +50,13 @@ class Canary:
     def answer(self, secret: str) -> str:
         """Give the target with a secret in it."""
         return self.target.replace("{secret}", secret)
+
+
+class _Written(BaseModel):
+    """What stands in a file of secrets."""
+
+    format: Literal["metier.canaries.v1"]
+    canaries: list[Canary] = Field(min_length=1)
 
 
 def make_canaries(
@@ -115,11 +123,14 @@ def read_canaries(path: str | Path) -> list[Canary]:
         If it is no such file.
     """
     try:
-        found = json.loads(read_regular(Path(path)))
-        if found["format"] != FORMAT or not found["canaries"]:
-            raise ValueError(found["format"])
-        return [Canary(**one) for one in found["canaries"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CallError(
-            f"{path} is no file of planted secrets ({error}). Make one with: metier plant ROWS --output PLANTED --key FILE"
-        ) from None
+        return _Written.model_validate(given_json(path), strict=True).canaries
+    except FileNotFoundError:
+        fault = "there is no such file"
+    except FileFaultError as error:
+        fault = str(error)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        fault = f"{place} is not as metier plant writes it" if place else "it is not as metier plant writes it"
+    raise CallError(
+        f"{path} is no file of planted secrets ({fault}). Make one with: metier plant ROWS --output PLANTED --key FILE"
+    )

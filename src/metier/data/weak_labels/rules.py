@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from metier.data.weak_labels.votes import ABSTAINS, Votes
 from metier.errors import CallError, SettingsError
+from metier.given_files import FileFaultError, given_yaml
 from metier.text import has_han
 
 # From a text to a label, or None to abstain.
@@ -93,12 +93,13 @@ def read_rules(path: Path) -> list[Rule]:
         With a message for each rule that cannot be used.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise CallError(f"The rules {path} cannot be read ({reason}). Check --rules.") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise CallError(f"{path} is not YAML: {error}. Quote what holds a colon or a bracket.") from None
+        content = given_yaml(path)
+    except FileNotFoundError:
+        raise CallError(f"There is no file of rules {path}. Check --rules.") from None
+    except FileFaultError as error:
+        raise CallError(
+            f"The rules {path} cannot be read ({error}). Give YAML of UTF-8; quote what holds a colon or a bracket."
+        ) from None
     listed = content.get("rules") if isinstance(content, dict) else content
     if not isinstance(listed, list) or not listed:
         raise CallError(

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from metier.errors import CallError
-from metier.regular_files import read_regular
+from metier.given_files import FileFaultError, given_text
 from metier.text.offsets import Offsets
 from metier.text.segmentation import has_han, word_offsets
 
@@ -74,8 +74,12 @@ def _own() -> Blocklist:
 
 def _terms(path: Path) -> list[str]:
     try:
-        found = _lines(read_regular(path))
-    except (OSError, UnicodeDecodeError) as error:
+        found = _lines(given_text(path))
+    except FileNotFoundError:
+        raise CallError(
+            f"There is no list of words {path}. Give a text file of UTF-8 with one term a line."
+        ) from None
+    except FileFaultError as error:
         raise CallError(
             f"The list of words {path} cannot be read ({error}). Give a text file of UTF-8 with one term a line."
         ) from None
