@@ -1,11 +1,12 @@
 """Kill a run, a prediction, an import, a seal and a cache at many moments, go on, and compare with an undisturbed one.
 
-    python scripts/kill_loop.py [--kills 30] [--only train,predict,import,seal,cache] [--seed 0] [--candidates NAMES]
+    python scripts/kill_loop.py [--kills 30] [--only train,predict,batch-csv,…] [--seed 0] [--candidates NAMES]
     python scripts/kill_loop.py --every --only train --candidates majority,encoder
 
 Half of the kills come at a random moment (SIGKILL), half in front of a file operation that is drawn among all of them
 (an audit hook counts what opens for writing, renames, makes and removes below the work folder). What a user would do
-then is done: `--resume`, or the same call again; every third time that is killed once, too. Printed for each kind:
+then is done: `--resume`, or the same call again; every third time that is killed once, too. A batch is a prediction that
+is written in a dozen parts. Printed for each kind:
 
 - kills: processes that ended by one, and of how many file operations an undisturbed one consists;
 - locked out: what could not be gone on with, with the message;
@@ -25,6 +26,7 @@ kill costs about a second of one core.
 import argparse
 import contextlib
 import csv
+import gzip
 import hashlib
 import json
 import os
@@ -40,12 +42,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from killed_process import KILLED, forked, import_what_it_did, said
 from tiny_encoder import write_tiny_encoder
 
 from metier.bundles import load_bundle, seal
 from metier.bundles.manifest import ManifestFacts, read_manifest
+from metier.cli import answered_files
 from metier.cli.program import run as run_program
+from metier.data import resumable_writing
 from metier.runs.run_folder import SETTINGS_FILE
 from metier.user_cache import build_once
 
@@ -54,7 +59,7 @@ CANDIDATES = (
 )
 MOST_TOLD = 10
 TRAIN_ROWS, PREDICT_ROWS = 240, 3_000
-LEFT_OVER = re.compile(r"\..+\.(partial|lock)|\.lock|.+\.(old|partial)|\.base-.+")
+LEFT_OVER = re.compile(r"\..+\.(partial|lock|parts)|\.lock|.+\.(old|partial)|\.base-.+")
 
 
 @dataclass
@@ -122,6 +127,17 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         files = ["--input", str(rows), "--output", str(work / "out.csv")]
         return run_program(["predict", str(model), *files, "--overwrite"])
 
+    def batch(ending: str) -> Callable[[Path], int]:
+        """Answer many rows in many small parts; what a user does after a kill is the same with --resume."""
+
+        def act(work: Path) -> int:
+            resumable_writing.PART_ROWS = PREDICT_ROWS // 12
+            answered_files.BATCH_ROWS = PREDICT_ROWS // 40
+            files = ["--input", str(rows), "--output", str(work / f"out.{ending}"), "--resume"]
+            return run_program(["predict", str(model), *files])
+
+        return act
+
     def import_(work: Path) -> int:
         return run_program(
             ["import", str(given / "doccano.jsonl"), "--output", str(work / "out.jsonl"), "--overwrite"]
@@ -146,6 +162,10 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
     return {
         "train": Kind(train, resume, _run_outcome, writes_whole=False),
         "predict": Kind(predict, predict, file_of("out.csv")),
+        **{
+            f"batch-{ending.removesuffix('.gz')}": Kind(batch(ending), batch(ending), _rows_of(f"out.{ending}"))
+            for ending in ("csv", "jsonl.gz", "parquet")
+        },
         "import": Kind(import_, import_, file_of("out.jsonl")),
         "seal": Kind(seal_again, seal_again, _bundle_outcome, writes_whole=False),
         "cache": Kind(cache, cache, lambda work: _files(work / "cache" / "base")),
@@ -159,6 +179,22 @@ def _build(folder: Path) -> None:
 
 def _files(folder: Path) -> dict[str, Any]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))} if folder.is_dir() else {}
+
+
+def _rows_of(name: str) -> Callable[[Path], dict[str, Any]]:
+    """Give what reads a file of answers: its rows as lines, whatever it is packed in."""
+
+    def outcome(work: Path) -> dict[str, Any]:
+        path = work / name
+        if not path.exists():
+            return {}
+        if path.suffix == ".parquet":
+            records = pq.read_table(path).to_pylist()
+            return {f"{name}.jsonl": "".join(json.dumps(one) + "\n" for one in records).encode()}
+        content = path.read_bytes()
+        return {name.removesuffix(".gz"): gzip.decompress(content) if path.suffix == ".gz" else content}
+
+    return outcome
 
 
 def _run_outcome(work: Path) -> dict[str, Any]:
@@ -326,7 +362,7 @@ def main() -> None:
     """Kill, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=30, help="of each kind")
-    parser.add_argument("--only", default="train,predict,import,seal,cache")
+    parser.add_argument("--only", default="train,predict,batch-csv,batch-jsonl,batch-parquet,import,seal,cache")
     parser.add_argument("--candidates", default=CANDIDATES, help="of the runs that are killed")
     parser.add_argument("--every", action="store_true", help="before every file operation, instead of so many")
     parser.add_argument("--base", help="of the encoders among the candidates")

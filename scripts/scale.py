@@ -1,6 +1,6 @@
 """How far the program goes: seconds and memory over rows, labels, columns, and over files that were made to hurt.
 
-    python scripts/scale.py [--only NAME,...] [--list] [--rows 1000000] [--labels 5000] [--budget 5m] [--keep FOLDER]
+    python scripts/scale.py [--only NAME,...] [--list] [--rows 1000000] [--labels 5000] [--model RUN] [--keep FOLDER]
 
 Each line is one command in a process of its own: wall seconds, seconds of the processor (user and system; on a busy machine
 these alone can be compared), peak gigabytes, and how it ended. Of what could grow faster than its input a line of half the
@@ -66,7 +66,15 @@ def cases(n_rows: int, n_labels: int, budget: str) -> list[Case]:
     return [
         Case("rows-check", rows, "csv", ("check", "FILE")),
         Case("rows-train", rows, "csv", (*train, *linear, "--budget", budget)),
-        Case("rows-predict", rows, "csv", ("predict", "MODEL", "--input", "FILE", "--output", "OUT.jsonl")),
+        *(
+            Case(
+                f"rows-predict-{ending}",
+                rows,
+                "csv",
+                ("predict", "MODEL", "--input", "FILE", "--output", f"OUT.{ending}", "--threads", "1"),
+            )
+            for ending in ("jsonl", "csv", "parquet")
+        ),
         Case("labels-check", labels, "csv", ("check", "FILE")),
         Case("labels-train", labels, "csv", (*train, *linear, "--budget", "60s")),
         *_grown("columns", columns, COLUMNS, "csv", ("check", "FILE", "--text", "c0", "--label", "c1")),
@@ -141,14 +149,14 @@ def _write(path: Path, names: list[str], rows: Iterator[object]) -> None:
         writer.writerows(rows)  # type: ignore[arg-type]
 
 
-def measure(case: Case, place: Path) -> bool:
+def measure(case: Case, place: Path, model: Path | None) -> bool:
     """Run one command, print its line, and say whether it ended as it should."""
     kind = case.name.partition("-")[0] if case.name.startswith(("rows", "labels")) else case.name
     path = place / f"{kind}.{case.ending}"
     if not path.exists():
         case.write(path)
-    named = {"FILE": str(path), "OUT": str(place / case.name), "OUT.jsonl": str(place / f"{case.name}.jsonl")}
-    named["MODEL"] = str(place / "rows-train")
+    named = {"FILE": str(path), "OUT": str(place / case.name), "MODEL": str(model or place / "rows-train")}
+    named |= {f"OUT.{ending}": str(place / f"{case.name}.{ending}") for ending in ("jsonl", "csv", "parquet")}
     command = [sys.executable, "-m", "metier", *(named.get(word, word) for word in case.command)]
     said, begun = place / f"{case.name}.said", time.monotonic()
     with said.open("wb") as output:
@@ -178,6 +186,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--labels", type=int, default=5_000)
     parser.add_argument("--budget", default="5m", help="of the training of so many rows")
+    parser.add_argument("--model", type=Path, help="what predicts; default: what rows-train trained")
     parser.add_argument("--keep", type=Path, help="where files and output stay")
     asked = parser.parse_args()
     wanted = tuple(asked.only.split(","))
@@ -189,7 +198,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="scale-") as fresh:
         place = asked.keep or Path(fresh)
         place.mkdir(parents=True, exist_ok=True)
-        ended = [measure(one, place) for one in chosen]
+        ended = [measure(one, place, asked.model) for one in chosen]
     sys.exit(0 if all(ended) else 1)
 
 

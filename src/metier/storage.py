@@ -162,6 +162,11 @@ def old_of(folder: Path) -> Path:
     return folder.with_name(folder.name + ".old")
 
 
+def parts_of(path: Path) -> Path:
+    """Give the hidden folder beside a file for what is done of it, should whoever writes it be killed."""
+    return path.with_name(f"{_prefix(path)}.parts")
+
+
 def put_back(folder: Path) -> None:
     """Put an old folder back where a kill came before the new one was in place; else remove what is left of it."""
     old = old_of(folder)

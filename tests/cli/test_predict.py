@@ -14,8 +14,8 @@ import pytest
 from metier.bundles import ManifestFacts, load_bundle, seal
 from metier.classical import TfidfLinear
 from metier.cli import program
+from metier.cli.answered_facts import _answered_by
 from metier.cli.answered_files import rows_roughly
-from metier.cli.predict import _answered_by
 from metier.predictors.loading import read_settings
 
 LABELS = (

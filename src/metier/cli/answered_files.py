@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +18,15 @@ from metier.bundles import Bundle
 from metier.bundles.output_filter import WITHHELD
 from metier.cli.confidence_rule import ConfidenceRule
 from metier.cli.console import ProgressLines, progress_console
-from metier.cli.pipes import PIPE, file_for_stdout, how_stdin_is_read, stdin_as_file, written_like
+from metier.cli.pipes import PIPE, WrittenAs, file_for_stdout, how_stdin_is_read, stdin_as_file, written_like
 from metier.cli.speech import spoken
 from metier.data.columns.embedded_images import without_bytes
 from metier.data.reading import iterate
+from metier.data.resumable_writing import ResumableWriter, RowWriter, WholeWriter, can_resume
 from metier.data.rows import Rows
 from metier.data.trained_columns import with_columns
-from metier.data.writing import TableWriter, open_writer
-from metier.errors import DataError
+from metier.data.writing import form_builder
+from metier.errors import CallError, DataError
 from metier.evaluation.conformal_sets import LabelSets
 from metier.progress import Listener, Progress, ignore
 from metier.tasks.answer_batches import AnswerBatch, Answers
@@ -72,6 +73,25 @@ class Wanted:
         return records if rule is None else [record | {REVIEW: rule.needs_review(record)} for record in records]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What becomes of a file that is there, and of an unfinished one.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Whether either may be replaced.
+    resume : bool
+        Whether an unfinished one is gone on with.
+    call : mapping of str to str
+        What the answers depend on, by names that are shown: another call cannot go on.
+    """
+
+    overwrite: bool = False
+    resume: bool = False
+    call: Mapping[str, str] = field(default_factory=dict)
+
+
 def sets_of(rule: LabelSets, answers: Answers) -> list[list[str]]:
     """Give the set of labels of each answer, the most probable first; an empty one where no label is probable enough."""
     order = np.argsort(-answers.probabilities, axis=1, kind="stable")
@@ -87,7 +107,7 @@ def answer_file(
     columns: dict[str, Any],
     wanted: Wanted,
     form: str | None,
-    overwrite: bool = True,
+    kept: Kept,
 ) -> dict[str, Any]:
     """Answer the rows of a file into another, either of them `-` for a pipe.
 
@@ -97,8 +117,8 @@ def answer_file(
         Columns by their role as the user states them, and how the file is read.
     form : {"csv", "tsv", "jsonl"} or None
         The format of pipes; None: seen by the first line.
-    overwrite : bool, default=True
-        Whether a file that is there may be replaced.
+    kept : Kept
+        What becomes of a file that is there, and of an unfinished one.
 
     Returns
     -------
@@ -108,9 +128,7 @@ def answer_file(
     columns = columns | how_stdin_is_read(source, form, columns["delimiter"])
     with stdin_as_file(source, form) as read, file_for_stdout(output, like=read, form=form) as write:
         called = (source, output)
-        return _answered_file(
-            model, read, write, columns=columns, wanted=wanted, called=called, overwrite=overwrite
-        )
+        return _answered_file(model, read, write, columns=columns, wanted=wanted, called=called, kept=kept)
 
 
 def _answered_file(
@@ -121,7 +139,7 @@ def _answered_file(
     columns: dict[str, Any],
     wanted: Wanted,
     called: tuple[Path, Path],
-    overwrite: bool,
+    kept: Kept,
 ) -> dict[str, Any]:
     begin = functools.partial(with_columns, model.manifest.data.roles, functools.partial(_begun, source))
     if not PARSED_PARTS.isdisjoint(model.input_kind.parts):
@@ -139,13 +157,7 @@ def _answered_file(
         tally = _answer_rows(
             model,
             chain([first], batches),
-            open_writer(
-                output,
-                encoding=layout.encoding,
-                delimiter=layout.delimiter,
-                safe_cells=wanted.safe_csv,
-                overwrite=overwrite,
-            ),
+            _writer(output, layout, wanted, kept, is_piped=PIPE in called),
             wanted=wanted,
             total=rows_roughly(source),
             listener=listener,
@@ -156,7 +168,8 @@ def _answered_file(
         "output": "stdout" if called[1] == PIPE else str(called[1]),
         "rows": tally.rows,
         "seconds": round(seconds, 3),
-        "rows_per_second": round(tally.rows / seconds, 1),
+        "rows_per_second": round((tally.rows - tally.resumed) / seconds, 1),
+        **({"resumed_after": tally.resumed} if tally.resumed else {}),
         "answered_by": dict(tally.answered_by.most_common()),
         "columns": list(tally.added.values()),
         **({} if wanted.min_confidence is None else {"needs_review": tally.to_review}),
@@ -164,6 +177,21 @@ def _answered_file(
         **({"not_answered": tally.not_answered} if model.input_kind.parts else {}),
         **({"withheld": tally.withheld} if WITHHELD in tally.added else {}),
     }
+
+
+def _writer(output: Path, layout: WrittenAs, wanted: Wanted, kept: Kept, *, is_piped: bool) -> RowWriter:
+    """Give what writes the rows: in parts that outlive a kill, where the file can be gone on with."""
+    build = form_builder(
+        output, encoding=layout.encoding, delimiter=layout.delimiter, safe_cells=wanted.safe_csv
+    )
+    if can_resume(output) and not is_piped:
+        return ResumableWriter(output, build, call=kept.call, overwrite=kept.overwrite, resume=kept.resume)
+    if kept.resume:
+        raise CallError(
+            "--resume works from a file to one of CSV, TSV, JSON lines or Parquet, not with a pipe or another format. "
+            "Leave out --resume."
+        )
+    return WholeWriter(output, build, overwrite=kept.overwrite)
 
 
 def _begun(source: Path, **columns: Any) -> Iterator[Rows]:
@@ -186,6 +214,8 @@ class Tally:
         Rows that lack a part of the question.
     withheld : int
         Texts that a filter does not show.
+    resumed : int
+        Rows that were there already.
     """
 
     answered_by: Counter[str] = field(default_factory=Counter)
@@ -194,6 +224,26 @@ class Tally:
     empty_sets: int = 0
     not_answered: int = 0
     withheld: int = 0
+    resumed: int = 0
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], n_done: int) -> Self:
+        """Give the tally of rows that were there already, from what was kept of them."""
+        counted = Counter(facts.get("answered_by", {}))
+        return cls(**{**facts, "answered_by": counted, "resumed": n_done})
+
+    def facts(self) -> dict[str, Any]:
+        """Give what `of` takes."""
+        # Of a Counter `asdict` would count the pairs.
+        return vars(self) | {"answered_by": dict(self.answered_by)}
+
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Count the answers of a batch."""
+        self.not_answered += sum(record.get(NOT_ANSWERED) is not None for record in records)
+        self.answered_by.update(one["answered_by"] for one in records if not one.get(NOT_ANSWERED))
+        self.empty_sets += sum(record.get(LABEL_SET) == [] for record in records)
+        self.to_review += sum(record.get(REVIEW, False) for record in records)
+        self.withheld += sum(record.get(WITHHELD) is not None for record in records)
 
     @property
     def rows(self) -> int:
@@ -204,33 +254,41 @@ class Tally:
 def _answer_rows(
     model: Bundle,
     batches: Iterable[Rows],
-    writer: TableWriter,
+    writer: RowWriter,
     *,
     wanted: Wanted,
     total: int | None = None,
     listener: Listener = ignore,
 ) -> Tally:
-    """Answer rows into a file, a batch at a time."""
-    begun, what, tally = time.perf_counter(), f"answering into {writer.path.name}", Tally()
+    """Answer rows into a file, a batch at a time; those that it has already are read, and not asked again."""
+    begun, what = time.perf_counter(), f"answering into {writer.path.name}"
     keeps_nested = FLAT.isdisjoint(writer.path.suffixes)
     with writer:
-        for batch in batches:
+        tally = Tally.of(writer.kept, writer.n_done)
+        for batch in _after(batches, writer.n_done):
             records = _records(model, batch, wanted, is_first=not tally.added)
             tally.added = tally.added or _free_names(batch, max(records, key=len))
             writer.write(
                 _with_answers(batch, records, tally.added, model.answer_kind, keeps_nested=keeps_nested)
             )
-            tally.not_answered += sum(record.get(NOT_ANSWERED) is not None for record in records)
-            tally.answered_by.update(one["answered_by"] for one in records if not one.get(NOT_ANSWERED))
-            tally.empty_sets += sum(record.get(LABEL_SET) == [] for record in records)
-            tally.to_review += sum(record.get(REVIEW, False) for record in records)
-            tally.withheld += sum(record.get(WITHHELD) is not None for record in records)
+            tally.add(records)
+            writer.keep(tally.facts())
             # A rough total must not end the step before its last row.
             expected = total if total is not None and tally.rows < total else None
-            speed = tally.rows / (time.perf_counter() - begun)
+            speed = (tally.rows - tally.resumed) / (time.perf_counter() - begun)
             listener(Progress(what, tally.rows, expected, facts={"rows_per_second": speed}))
     listener(Progress(what, tally.rows, tally.rows))
     return tally
+
+
+def _after(batches: Iterable[Rows], n_done: int) -> Iterator[Rows]:
+    """Leave out the first rows."""
+    for batch in batches:
+        if n_done >= len(batch):
+            n_done -= len(batch)
+            continue
+        yield batch.take(range(n_done, len(batch))) if n_done else batch
+        n_done = 0
 
 
 def _records(model: Bundle, batch: Rows, wanted: Wanted, *, is_first: bool) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """`metier predict`: predict with a trained model, for texts or for a file of any size."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,13 @@ from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidate
 from metier.bundles.label_sets import read_label_sets
-from metier.bundles.output_filter import WITHHELD, filtered
-from metier.cli.answered_files import LABEL_SET, NOT_ANSWERED, REVIEW, Wanted, answer_file
+from metier.bundles.manifest import MANIFEST_FILE
+from metier.bundles.output_filter import filtered
+from metier.cli.answered_facts import print_facts
+from metier.cli.answered_files import LABEL_SET, REVIEW, Kept, Wanted, answer_file
 from metier.cli.commands import HELP
 from metier.cli.confidence_rule import Confidence, ConfidenceRule
-from metier.cli.console import count, duration, percentage, print_json, print_line
+from metier.cli.console import percentage, print_json, print_line
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.pipes import PIPE, check_format_is_of_pipe
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
@@ -32,6 +35,10 @@ from metier.machine import usable_cores
 from metier.tasks.inputs import IMAGE, InputKind
 
 BATCH_LINES = 256
+# Options that change no answer, or are looked at by themselves.
+NOT_ASKED = frozenset(
+    {"overwrite", "resume", "as_json", "lang", "threads", "bundle", "source", "output", "candidate"}
+)
 
 
 @click.command(context_settings=HELP, epilog='Example: metier predict runs/demo "my card never came"')
@@ -52,6 +59,9 @@ BATCH_LINES = 256
     help="File to write: the rows and their answers; its ending decides the format; - for stdout.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file of --output where there is one.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the file of --output where a killed or stopped call ended."
+)
 @click.option(
     "--format",
     "form",
@@ -112,6 +122,7 @@ def predict(  # One parameter an option, as click hands them over.
     source: Path | None,
     output: Path | None,
     overwrite: bool,
+    resume: bool,
     form: str | None,
     text: str | None,
     roles: tuple[str, ...],
@@ -150,12 +161,13 @@ def predict(  # One parameter an option, as click hands them over.
     if source is None:
         of_files = {"--text": text, "--role": roles or None, "--format": form, **_as_flags(how)}
         of_files |= {"--safe-csv": safe_csv or None, "--overwrite": overwrite or None}
+        of_files |= {"--resume": resume or None}
         _check_heeded(of_files)
     check_format_is_of_pipe(form, source, output)
     if output == PIPE and as_json:
         raise click.UsageError("--output - and --json would both write to stdout; leave out one of them.")
     if output not in (None, PIPE):
-        check_output(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite or resume)
     folder = resolve_bundle(bundle) if candidate is None else resolve_candidate(bundle, candidate)
     cores = threads or (usable_cores() if source else 1)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels, threads=cores)
@@ -165,10 +177,9 @@ def predict(  # One parameter an option, as click hands them over.
     wanted = Wanted(top, _checked(min_confidence, model), safe_csv, rule)
     if source is not None and output is not None:
         columns = how | named_roles(roles) | ({"text": text} if text else {})
-        facts = answer_file(
-            model, source, output, columns=columns, wanted=wanted, form=form, overwrite=overwrite
-        )
-        print_json(facts) if as_json else _print_facts(facts)
+        kept = Kept(overwrite, resume, _call(source, folder))
+        facts = answer_file(model, source, output, columns=columns, wanted=wanted, form=form, kept=kept)
+        print_json(facts) if as_json else print_facts(facts)
         return
     for batch in _batches_of_stdin() if texts == ("-",) else [_with_folders(texts, model.input_kind)]:
         if stream:
@@ -180,6 +191,20 @@ def predict(  # One parameter an option, as click hands them over.
                 print_json(record)
         else:
             _print_lines(batch, records, model, wanted)
+
+
+def _call(source: Path, folder: Path) -> dict[str, str]:
+    """Give what the answers to a file depend on, by names that are shown where one of them has changed."""
+    given = click.get_current_context().params
+    options = {name: str(value) for name, value in sorted(given.items()) if name not in NOT_ASKED}
+    state = source.stat() if source.exists() else None
+    return {
+        "--input": str(source.absolute())
+        if state is None
+        else f"{source.absolute()} {state.st_size} {state.st_mtime_ns}",
+        "the bundle": hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest(),
+        "an option": json.dumps(options),
+    }
 
 
 def _checked(min_confidence: ConfidenceRule | None, model: Bundle) -> ConfidenceRule | None:
@@ -332,54 +357,3 @@ def _mark(text: str, kind: InputKind) -> str:
     """Say that a person should look; at a medical image one who reads such images."""
     is_scan = kind.name == IMAGE.name and is_dicom_file(Path(text))
     return spoken()("needs a reader") if is_scan else spoken()("needs review")
-
-
-def _print_facts(facts: dict[str, Any]) -> None:
-    # What goes to stdout must be the rows alone.
-    file, say = sys.stderr if facts["output"] == "stdout" else sys.stdout, spoken()
-    rows, spent = count(facts["rows"]), duration(facts["seconds"])
-    told = {"file": facts["output"], "rows": rows, "time": spent, "rate": count(facts["rows_per_second"])}
-    print_line(say("{file}: {rows} row(s|) in {time} ({rate} rows/s)", **told), file=file)
-    if facts["answered_by"]:
-        print_line(_answered_by(facts), file=file)
-    if facts.get("not_answered"):
-        part = {"rows": count(facts["not_answered"]), "column": NOT_ANSWERED}
-        print_line(say("not answered: {rows} row(s|); {column} says why", **part), file=file)
-    if "withheld" in facts:
-        part = {"rows": count(facts["withheld"]), "column": WITHHELD}
-        print_line(say("withheld: {rows} row(s|); {column} says why", **part), file=file)
-    if facts.get("empty_sets"):
-        part = {"rows": count(facts["empty_sets"]), "share": percentage(facts["empty_sets"] / facts["rows"])}
-        print_line(
-            say(
-                "no label is probable enough: {rows} row(s|) ({share}) with an empty {column}",
-                **part,
-                column=LABEL_SET,
-            ),
-            file=file,
-        )
-    if "needs_review" in facts:
-        part = {
-            "rows": count(facts["needs_review"]),
-            "share": percentage(facts["needs_review"] / facts["rows"]),
-        }
-        print_line(
-            say("for a person: {rows} row(s|) ({share}), where {column} is true", **part, column=REVIEW),
-            file=file,
-        )
-
-
-def _answered_by(facts: Mapping[str, Any]) -> str:
-    """Say which models answered how many of the rows; of one model no share, which would read like an accuracy."""
-    say, by = spoken(), facts["answered_by"]
-    columns, total = say.listed(facts["columns"]), facts["rows"]
-    if len(by) == 1:
-        (name, rows), *_ = by.items()
-        told = {"rows": count(rows), "name": name, "columns": columns}
-        if rows == total > 1:
-            return say("all {rows} row(s|) answered by {name}; new columns: {columns}", **told)
-        return say("{rows} row(s|) answered by {name}; new columns: {columns}", **told)
-    shares = [
-        say("{share} of rows by {name}", share=percentage(rows / total), name=name) for name, rows in by.items()
-    ]
-    return say("answered {shares}; new columns: {columns}", shares=say(", ").join(shares), columns=columns)

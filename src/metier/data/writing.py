@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import functools
 import gzip
 import io
 import json
@@ -27,12 +26,25 @@ from metier.storage import partial_file
 
 # The full-width signs too: spreadsheets set to Chinese or Japanese may read them as the others.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+GROUP_ROWS, GROUP_BYTES = 65_536, 16_000_000  # Of a row group of Parquet, whichever comes first.
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
-class _Form(Protocol):
-    def write(self, table: pa.Table) -> None: ...
-    def close(self) -> None: ...
+class Form(Protocol):
+    """A file of one format that is being written."""
+
+    def write(self, table: pa.Table) -> None:
+        """Write some rows."""
+        ...
+
+    def close(self) -> None:
+        """Write what a file of the format ends with."""
+        ...
+
+
+# Given the path, the columns, and whether this is the whole file or its first part: what begins a file, such as the
+# names of the columns, is written there alone.
+FormBuilder = Callable[[Path, pa.Schema, bool], Form]
 
 
 class TableWriter:
@@ -42,11 +54,11 @@ class TableWriter:
     removed and an existing file is unchanged. One process at a time writes a file.
     """
 
-    def __init__(self, path: Path, build: Callable[[Path, pa.Schema], _Form], *, overwrite: bool):
+    def __init__(self, path: Path, build: FormBuilder, *, overwrite: bool):
         self.path = path
         self._build = build
         self._overwrite = overwrite
-        self._form: _Form | None = None
+        self._form: Form | None = None
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -79,7 +91,7 @@ class TableWriter:
         """
         with self._storage_errors():
             if self._form is None:
-                self._form = self._build(self._partial, table.schema)
+                self._form = self._build(self._partial, table.schema, True)
             self._form.write(table)
 
     def __exit__(
@@ -143,27 +155,50 @@ def open_writer(
     CallError
         If no format has that suffix, or cells are to be safe in one that needs it not.
     """
-    path = Path(path)
+    build = form_builder(
+        Path(path), text=text, spans=spans, encoding=encoding, delimiter=delimiter, safe_cells=safe_cells
+    )
+    return TableWriter(Path(path), build, overwrite=overwrite)
+
+
+def kind_of_file(path: Path) -> str | None:
+    """Give the format that a path's ending names, with `.gz` or without; None where there is none."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    gzipped = suffixes[-1:] == [".gz"]
-    suffix = (suffixes[-2:-1] if gzipped else suffixes[-1:]) or [""]
-    kind = FORMATS.get(suffix[0])
+    own = suffixes[-2:-1] if suffixes[-1:] == [".gz"] else suffixes[-1:]
+    return FORMATS.get(own[0]) if own else None
+
+
+def form_builder(
+    path: Path,
+    *,
+    text: str = "text",
+    spans: str = "spans",
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    safe_cells: bool = False,
+) -> FormBuilder:
+    """Give what begins a file of the format that a path's ending names; takes and raises what `open_writer` does."""
+    gzipped, kind = path.suffix.lower() == ".gz", kind_of_file(path)
     if safe_cells and kind not in ("CSV", "TSV", "Excel"):
         raise CallError(
             f"Only spreadsheets take cells for formulas, and {path} is not for them. Leave --safe-csv out, or write CSV."
         )
-    writer = functools.partial(TableWriter, path, overwrite=overwrite)
     if kind == "Parquet" and not gzipped:
-        return writer(_Parquet)
+        return lambda partial, schema, is_first: _Parquet(partial, schema)
     if kind in ("CSV", "TSV"):
         sign = delimiter or ("," if kind == "CSV" else "\t")
-        return writer(lambda partial, schema: _Csv(partial, schema, gzipped, sign, encoding, safe_cells))
+
+        def begin(partial: Path, schema: pa.Schema, is_first: bool) -> Form:
+            _check_flat(schema, "CSV and TSV")
+            return _Csv(_TextFile(partial, gzipped, encoding), schema, sign, safe_cells, has_names=is_first)
+
+        return begin
     if kind == "JSON lines":
-        return writer(lambda partial, schema: _JsonLines(partial, schema, gzipped))
+        return lambda partial, schema, is_first: _JsonLines(partial, gzipped)
     if kind == "Excel" and not gzipped:
-        return writer(_Excel)
+        return lambda partial, schema, is_first: _Excel(partial, schema)
     if kind == "CoNLL":
-        return writer(lambda partial, schema: _Conll(partial, schema, gzipped, text, spans))
+        return lambda partial, schema, is_first: _Conll(partial, schema, gzipped, text, spans)
     raise CallError(
         f"{path} does not end in a format that can be written. "
         "End it in .csv, .tsv, .jsonl, .conll, .parquet or .xlsx; add .gz to the first four to compress."
@@ -205,18 +240,18 @@ class _TextFile:
 
 class _Csv:
     def __init__(
-        self, path: Path, schema: pa.Schema, gzipped: bool, delimiter: str, encoding: str, safe_cells: bool
+        self, file: _TextFile, schema: pa.Schema, delimiter: str, safe_cells: bool, *, has_names: bool
     ):
-        _check_flat(schema, "CSV and TSV")
+        self._file = file
         self._schema = schema
         self._safe_cells = safe_cells
-        self._file = _TextFile(path, gzipped, encoding)
         self._plain = csv.writer(self._file.text, delimiter=delimiter, lineterminator="\n")
         # Python quotes a field with the line end it writes, but not one with a bare carriage return.
         self._quoted = csv.writer(
             self._file.text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
         )
-        self._write_record([str(name) for name in schema.names])
+        if has_names:
+            self._write_record([str(name) for name in schema.names])
 
     def write(self, table: pa.Table) -> None:
         columns = _aligned(table, self._schema).columns
@@ -263,7 +298,7 @@ class _Excel:
 
 
 class _JsonLines:
-    def __init__(self, path: Path, schema: pa.Schema, gzipped: bool):
+    def __init__(self, path: Path, gzipped: bool):
         self._file = _TextFile(path, gzipped)
 
     def write(self, table: pa.Table) -> None:
@@ -317,12 +352,31 @@ class _Conll:
 
 
 class _Parquet:
+    """Row groups of some size: one for each batch would cost readers a search through the file."""
+
     def __init__(self, path: Path, schema: pa.Schema):
-        self._schema = pa.schema([field.remove_metadata() for field in schema])
+        self._schema = plain_schema(schema)
         self._writer = pq.ParquetWriter(path, self._schema)
+        self._held: list[pa.Table] = []
 
     def write(self, table: pa.Table) -> None:
-        self._writer.write_table(_aligned(table, self._schema))
+        self._held.append(_aligned(table, self._schema))
+        rows = sum(held.num_rows for held in self._held)
+        if rows >= GROUP_ROWS or sum(held.nbytes for held in self._held) >= GROUP_BYTES:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        held, self._held = self._held, []
+        if held:
+            self._writer.write_table(pa.concat_tables(held))
 
     def close(self) -> None:
-        self._writer.close()
+        try:
+            self._write_held()
+        finally:
+            self._writer.close()
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Give the columns without what was noted of their values."""
+    return pa.schema([field.remove_metadata() for field in schema])
