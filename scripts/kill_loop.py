@@ -52,6 +52,7 @@ from metier.cli import answered_files
 from metier.cli.program import run as run_program
 from metier.data import resumable_writing
 from metier.runs.run_folder import SETTINGS_FILE
+from metier.storage import parts_of
 from metier.user_cache import build_once
 
 CANDIDATES = (
@@ -128,13 +129,18 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         return run_program(["predict", str(model), *files, "--overwrite"])
 
     def batch(ending: str) -> Callable[[Path], int]:
-        """Answer many rows in many small parts; what a user does after a kill is the same with --resume."""
+        """Answer rows in many small parts, or go on; gives 0 as well where a call before had done all of it."""
 
         def act(work: Path) -> int:
             resumable_writing.PART_ROWS = PREDICT_ROWS // 12
             answered_files.BATCH_ROWS = PREDICT_ROWS // 40
             files = ["--input", str(rows), "--output", str(work / f"out.{ending}"), "--resume"]
-            return run_program(["predict", str(model), *files])
+            code = run_program(["predict", str(model), *files])
+            return (
+                0
+                if (work / f"out.{ending}").exists() and not parts_of(work / f"out.{ending}").exists()
+                else code
+            )
 
         return act
 

@@ -118,16 +118,17 @@ def test_any_other_failure_leaves_nothing(tmp_path):
 def test_a_file_that_is_there_stays(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("mine", "utf-8")
-    for resume in (False, True):  # There is nothing to go on with.
-        with pytest.raises(CallError, match="exists already"):
-            write_all(path, resume=resume)
+    with pytest.raises(CallError, match="exists already"):
+        write_all(path)
+    with pytest.raises(CallError, match="no unfinished call of it: what is there is whole"):
+        write_all(path, resume=True)
     assert path.read_text("utf-8") == "mine"
 
 
 def test_a_kill_after_the_last_rename_is_gone_on_with(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl"
     with monkeypatch.context() as patched:
-        patched.setattr(resumable_writing.shutil, "rmtree", lambda *_, **__: None)
+        patched.setattr(ResumableWriter, "_remove_parts", lambda _: None)
         write_all(path)
     expected = path.read_bytes()
     assert write_all(path, resume=True)[0] == ROWS

@@ -25,7 +25,7 @@ from metier.data.writing import Form, FormBuilder, TableWriter, kind_of_file, pl
 from metier.errors import CallError, InterruptedRunError
 from metier.figures import count
 from metier.regular_files import read_regular
-from metier.storage import flush, partial_file, parts_of, sweep
+from metier.storage import flush, partial_file, partial_folder, parts_of, sweep
 
 STATE_FILE = "state.json"
 PART_ROWS, PART_SECONDS = 65_536, 30.0  # A part ends at whichever comes first: what a kill may cost.
@@ -132,7 +132,13 @@ class ResumableWriter:
         StorageError
             If the folder is missing or read-only.
         """
+        sweep(self.path.parent, of=self.path)
         state = self._state()
+        if self._resume and state is None and not self._overwrite and self.path.exists():
+            raise CallError(
+                f"{self.path} exists already, and no unfinished call of it: what is there is whole. Add --overwrite to "
+                "begin anew, or name another file."
+            )
         may_replace = self._overwrite or (self._resume and state is not None)
         with output_errors(self.path), contextlib.ExitStack() as opened:
             opened.enter_context(held_output(self.path, overwrite=may_replace))
@@ -177,7 +183,7 @@ class ResumableWriter:
             if failure is not None:
                 self._give_up(kind, failure, trace)
             else:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                self._remove_parts()
 
     def _state(self) -> _State | None:
         with contextlib.suppress(OSError, ValidationError):
@@ -190,7 +196,7 @@ class ResumableWriter:
                 f"{self.path} is unfinished: {count(state.n_rows)} rows of it are done. Add --resume to go on, or "
                 "--overwrite to begin anew."
             )
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove_parts()
         self._folder.mkdir()
 
     def _go_on(self, state: _State) -> None:
@@ -239,6 +245,12 @@ class ResumableWriter:
                 parts, partial
             )
 
+    def _remove_parts(self) -> None:
+        """Remove all parts at once, so that a kill leaves all of them or none, and what is left is swept."""
+        with contextlib.suppress(OSError), partial_folder(self.path) as partial:
+            self._folder.rename(partial / self._folder.name)
+        shutil.rmtree(self._folder, ignore_errors=True)  # Where the disk took no further folder.
+
     def _give_up(
         self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -257,7 +269,7 @@ class ResumableWriter:
         with contextlib.suppress(OSError):
             self._part.__exit__(kind, failure, trace)
         if not isinstance(failure, KeyboardInterrupt) or not (self._folder / STATE_FILE).exists():
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove_parts()
             return
         raise InterruptedRunError(
             f"Stopped. {count(self.n_done)} rows of {self.path} are done; the same call with --resume goes on after them."
