@@ -132,17 +132,14 @@ class ResumableWriter:
         StorageError
             If the folder is missing or read-only.
         """
-        sweep(self.path.parent, of=self.path)
-        state = self._state()
-        if self._resume and state is None and not self._overwrite and self.path.exists():
-            raise CallError(
-                f"{self.path} exists already, and no unfinished call of it: what is there is whole. Add --overwrite to "
-                "begin anew, or name another file."
-            )
-        may_replace = self._overwrite or (self._resume and state is not None)
         with output_errors(self.path), contextlib.ExitStack() as opened:
-            opened.enter_context(held_output(self.path, overwrite=may_replace))
-            state = self._state()  # Another process may have finished it meanwhile.
+            opened.enter_context(held_output(self.path, overwrite=self._overwrite or self._resume))
+            state = self._state()
+            if self._resume and state is None and not self._overwrite and self.path.exists():
+                raise CallError(
+                    f"{self.path} exists already, and no unfinished call of it: what is there is whole. Add --overwrite "
+                    "to begin anew, or name another file."
+                )
             if state is None or not self._resume:
                 self._begin_anew(state)
             else:
