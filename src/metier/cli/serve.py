@@ -1,7 +1,6 @@
 """`metier serve`: a trained model behind HTTP."""
 
 import functools
-import ipaddress
 import os
 import pkgutil
 import sys
@@ -16,17 +15,19 @@ from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, progress_console
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
+from metier.cli.guard_options import guard_options
 from metier.cli.served import loads_of
 from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
 from metier.report.words import ENGLISH, Words
 from metier.serving import ServingSettings, run_server
 from metier.serving.access_log import AccessForm, show_access_log
+from metier.serving.guards.settings import GuardSettings, check_guards, is_loopback
 from metier.serving.models import Model, Models
 from metier.serving.traffic import Stopped
 
 # What bounds memory and waiting; `threads` and `access_log` have other defaults here.
-LIMITS = [name for name in ServingSettings.model_fields if name not in ("threads", "access_log")]
+LIMITS = [name for name in ServingSettings.model_fields if name not in ("threads", "access_log", "guards")]
 
 
 def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,6 +65,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @dialogue_options
 @filter_options
+@guard_options
 @_limits
 @click.option(
     "--access-log",
@@ -81,6 +83,8 @@ def serve(  # One parameter an option, as click hands them over.
     port: int,
     threads: int | None,
     access_log: AccessForm,
+    guards: GuardSettings,
+    without_keys: bool,
     lang: str | None,
     as_json: bool,
     cases: Path | None,
@@ -103,10 +107,11 @@ def serve(  # One parameter an option, as click hands them over.
     names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
     the running requests are answered; new ones get 503 meanwhile.
     """
+    check_guards(guards, host, without_keys=without_keys)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
     load = loads_of(bundles, judge)
     settings = ServingSettings.model_validate(
-        {"threads": threads or usable_cores(), "access_log": access_log, **limits}
+        {"threads": threads or usable_cores(), "access_log": access_log, "guards": guards, **limits}
     )
     show_access_log()
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
@@ -135,7 +140,13 @@ def serve(  # One parameter an option, as click hands them over.
         host=host,
         port=port,
         settings=settings,
-        when_ready=functools.partial(_say_ready, host=host, as_json=as_json, say=spoken()),
+        when_ready=functools.partial(
+            _say_ready,
+            is_open=guards.keys is None and not is_loopback(host),
+            with_key=guards.keys is not None,
+            as_json=as_json,
+            say=spoken(),
+        ),
     )
     progress_console().print(_stop_line(stopped), markup=False, soft_wrap=True)
     if stopped.is_busy:
@@ -163,16 +174,18 @@ def _requests(number: int) -> str:
     return spoken()("{n} request", n=1) if number == 1 else spoken()("{n} requests", n=count(number))
 
 
-def _say_ready(models: Models, url: str, *, host: str, as_json: bool, say: Words = ENGLISH) -> None:
+def _say_ready(
+    models: Models, url: str, *, is_open: bool, with_key: bool, as_json: bool, say: Words = ENGLISH
+) -> None:
     if as_json:
         facts = [_facts(model) for model in models.each]
         print_json({"url": url} | ({"models": facts} if models.first.is_named else facts[0]))
         return
     lines = [
-        *_served_lines(models, url, say),
+        *_served_lines(models, url, say, with_key=with_key),
         say("in a browser: {url}", url=f"{url}/docs"),
     ]
-    if not _is_loopback(host):
+    if is_open:
         lines.append(
             say(
                 "! anyone who can reach this machine can use the service, without a password (--host 127.0.0.1: this "
@@ -189,7 +202,7 @@ def _facts(model: Model) -> dict[str, Any]:
     return {**model.facts, "serving": loaded.name, "labels": len(loaded.labels)}
 
 
-def _served_lines(models: Models, url: str, say: Words) -> list[str]:
+def _served_lines(models: Models, url: str, say: Words, *, with_key: bool) -> list[str]:
     """Give what is served, and how to ask."""
     told = [_facts(model) for model in models.each]
     if not models.first.is_named:
@@ -203,17 +216,11 @@ def _served_lines(models: Models, url: str, say: Words) -> list[str]:
         n = count(len(told))
         head = [say("serving {n} model(s|) on {url}; Ctrl-C stops", n=n, url=url)]
         head += [_model_line(one, say) for one in told]
-    return [*head, say("try: {command}", command=f"curl -s {url}/v1/predict -d '{asked}'")]
+    key = " -H 'Authorization: Bearer KEY'" if with_key else ""
+    return [*head, say("try: {command}", command=f"curl -s {url}/v1/predict{key} -d '{asked}'")]
 
 
 def _model_line(told: Mapping[str, Any], say: Words) -> str:
     version = f"/{told['version']}" if "version" in told else ""
     facts = {"model": told["model"] + version, "name": told["serving"], "labels": count(told["labels"])}
     return say("  {model}: {name} ({labels} labels)", **facts)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -13,6 +13,8 @@ from metier.serving.answering import Answering
 from metier.serving.bodies import Bodies
 from metier.serving.endpoints import Service, endpoints
 from metier.serving.endpoints.docs_page import add_docs_page
+from metier.serving.guards.guarding import Guards
+from metier.serving.guards.headers import SecurityHeaders
 from metier.serving.metrics import Metrics
 from metier.serving.models import Load, Models
 from metier.serving.refusals import add_refusals
@@ -43,6 +45,7 @@ def build_app(
         Called with the reason why loading failed; afterwards every request and `/readyz` get 503 with it.
     """
     settings = settings or ServingSettings()
+    guards = Guards(settings.guards)
     models, metrics, traffic, bodies = Models.of(load, settings), Metrics(), Traffic(), Bodies(settings)
 
     async def start() -> None:
@@ -63,10 +66,13 @@ def build_app(
         with contextlib.suppress(asyncio.CancelledError):
             await loading
         models.stop()
+        guards.close()
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
+    guards.add_to(app)
     app.add_middleware(RequestMiddleware, metrics=metrics, traffic=traffic, access_log=settings.access_log)
+    app.add_middleware(SecurityHeaders, with_tls=settings.guards.with_tls)
     add_refusals(app)
     add_docs_page(app)
     service = Service(models, metrics, settings, traffic, bodies)

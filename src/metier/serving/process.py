@@ -48,7 +48,8 @@ def run_server(
     settings = settings or ServingSettings()
     listening = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{listening.getsockname()[1]}"
+    scheme = "https" if settings.guards.with_tls else "http"
+    url = f"{scheme}://{shown}:{listening.getsockname()[1]}"
     failures: list[Exception] = []
 
     def failed(failure: Exception) -> None:

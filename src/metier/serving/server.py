@@ -38,6 +38,8 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked int
             access_log=False,  # Ours has the id of the request, and no address of a caller.
             server_header=False,
             timeout_graceful_shutdown=FLUSH_SECONDS,
+            ssl_certfile=settings.guards.tls_cert,
+            ssl_keyfile=settings.guards.tls_key,
         )
         super().__init__(config)
 

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from metier.serving.access_log import AccessForm
+from metier.serving.guards.settings import GuardSettings
 
 
 class ServingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -59,4 +60,7 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     )
     access_log: AccessForm = Field(
         default="off", description="Log a line for each request: `json`, `common` or `off`."
+    )
+    guards: GuardSettings = Field(
+        default=GuardSettings(), description="What stands between a caller and the model; nothing by default."
     )

@@ -18,6 +18,7 @@ from metier.dialogue.messages import Message, read_messages
 from metier.errors import ConversationError, ImageError, ImageTooLargeError, quoted
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
 from metier.serving.endpoints.predict import NOT_BUFFERED
+from metier.serving.guards.middleware import note_rows
 from metier.serving.refusals import RefusalError
 from metier.serving.request_ids import current_request_id
 from metier.serving.request_reading import check_lengths, check_pictures, parse_body, unknown_field
@@ -62,7 +63,7 @@ def build_chat_completions(service: Service) -> Callable[..., Any]:
             del body
             model = models.find_for_client(asked.model)
             engine = model.engine
-            request.state.rows = 1
+            note_rows(request, 1)
             reply, latency_ms = await engine.reply(asked.messages, asked.language)
         metrics.count_answers([engine.name])
         facts = {"id": f"chatcmpl-{current_request_id()}", "created": int(time.time()), "model": engine.name}

@@ -12,7 +12,7 @@ from metier.serving.endpoints.endpoint import Endpoint, Service
 
 VENDOR = Path(__file__).parents[1] / "vendor"
 # Only same-origin content. Swagger UI needs inline styles and images from data: URLs.
-POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 PAGE = """<!doctype html>
 <html lang="en">

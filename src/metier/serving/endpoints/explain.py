@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
 from metier.serving.endpoints.predict import unless_gone
 from metier.serving.explaining import ExplainRequest, check_method, check_one, predictor_of
+from metier.serving.guards.middleware import note_rows
 from metier.serving.request_reading import read_fields, read_questions
 
 
@@ -33,7 +34,7 @@ def build_explain(service: Service) -> Callable[..., Any]:
             check_method(found.method, predictor_of(engine.check_ready()))
             asked = read_questions(found, settings, kind, takes_blanks=takes_blanks)
             check_one(found, asked, settings)
-            request.state.rows = 1
+            note_rows(request, 1)
             explanation, latency_ms = await unless_gone(request, engine.explain(asked.items[0], found))
         return JSONResponse({**explanation.as_dict(), **model.facts, "latency_ms": round(latency_ms, 3)})
 

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from metier.errors import MetierError
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.guards.middleware import note_rows
 from metier.serving.messages import (
     BODY_SCHEMA,
     ManyAnswers,
@@ -50,7 +51,7 @@ def build_predict(service: Service) -> Callable[..., Any]:
             engine = model.engine
             asked = read_questions(fields, settings, engine.input_kind, takes_blanks=engine.takes_blanks)
             del fields
-            request.state.rows = len(asked.items)
+            note_rows(request, len(asked.items))
             if asked.stream:
                 pieces = engine.stream(asked.items[0])
                 events = stream_events(pieces, model, when_done=metrics.count_answers)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from metier.errors import AudioError, AudioTooLongError, suggest
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
 from metier.serving.engine import Engine
+from metier.serving.guards.middleware import note_rows
 from metier.serving.multipart import Form, read_form
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
@@ -37,7 +38,7 @@ def build_transcriptions(service: Service) -> Callable[..., Any]:
             del body
             recording = _recording(form, settings)
             form.files.clear()
-            request.state.rows = 1
+            note_rows(request, 1)
             engine = models.find_for_client(form.fields.get("model")).engine
             transcript = await _heard(engine, recording, form.fields.get("language") or None)
         return _response(transcript, form.fields.get("response_format", "json"))

@@ -40,7 +40,10 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
-        wanted = scope_of(scope["path"]) if scope["type"] == "http" else None
+        if scope["type"] != "http":  # What the state of the lifespan holds, every request would begin with.
+            await self.app(scope, receive, send)
+            return
+        wanted = scope_of(scope["path"])
         if wanted is None or self._keys is None:
             scope.setdefault("state", {})["caller"] = ANYBODY
             await self.app(scope, receive, send)
