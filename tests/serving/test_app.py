@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from metier.bundles.manifest import DataFacts
 from metier.serving import ServingSettings, app, build_app, engine
 from metier.serving.endpoints.docs_page import VENDOR
+from metier.serving.prediction_log import is_prediction_id
 from metier.tasks.inputs import INPUTS
 from metier.text import has_han
 
@@ -37,6 +38,7 @@ def error_of(response, status, code):
 def test_answers_one_text(client):
     answer = client.post("/v1/predict", json={"text": "my card never came"}).json()
     latency_ms = answer.pop("latency_ms")
+    assert is_prediction_id(answer.pop("prediction_id"))
     assert answer == {"label": "card_arrival", "probability": 0.571429, "answered_by": "tfidf_linear.v1"}
     assert 0 < latency_ms < 1000
 
@@ -240,6 +242,7 @@ def test_metric_names_follow_the_conventions_of_prometheus(client):
     assert {name for name, family in ours.items() if family.type == "counter"} == {
         "metier_http_requests",
         "metier_answers",
+        "metier_predictions",
     }
     assert {name for name, family in ours.items() if family.type == "histogram"} == {
         "metier_http_request_duration_seconds"
@@ -285,7 +288,7 @@ def test_openapi_documents_the_body_and_every_refusal(client):
     schema = client.get("/openapi.json").json()
     asked = schema["paths"]["/v1/predict"]["post"]
     body = asked["requestBody"]["content"]["application/json"]
-    assert set(body["schema"]["properties"]) == {"text", "texts", "rows", "model", "top", "stream"}
+    assert set(body["schema"]["properties"]) == {"text", "texts", "rows", "model", "top", "subject", "stream"}
     assert set(asked["responses"]) == {"200", "400", "408", "413", "415", "422", "500", "503"}
     for operations in schema["paths"].values():
         for operation in operations.values():

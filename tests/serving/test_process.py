@@ -160,6 +160,7 @@ def test_answers_agree_with_the_bundle(client, bundle):
     one = client.post("/v1/predict", json={"text": asked[0], "top": 2}).json()
     assert one.pop("latency_ms") > 0
     chances = one.pop("probabilities")
+    assert one.pop("prediction_id") > many["answers"][0].pop("prediction_id")
     assert one == many["answers"][0]
     assert len(chances) == 2
     assert next(iter(chances)) == one["label"]

@@ -7,6 +7,7 @@ import pytest
 from metier.bundles import load_bundle
 from metier.predictors.text.extracted_sentences import written
 from metier.serving import ServingSettings, build_app
+from metier.serving.prediction_log import is_prediction_id
 
 WORDS = ["The", " card", " 来了", "."]
 
@@ -79,6 +80,7 @@ def test_pieces_come_before_the_answer_is_whole(client, writer):
     kind, whole = rest[-1]
     assert kind == "done"
     assert whole.pop("latency_ms") > 0
+    assert is_prediction_id(whole.pop("prediction_id"))
     assert whole == {"text": "The card 来了.", "answered_by": "generator.v1"}
     assert 'metier_answers_total{answered_by="generator.v1"} 1.0' in client.get("/metrics").text
 

@@ -16,6 +16,7 @@ from metier.cli.console import count, print_json, progress_console
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.guard_options import guard_options
+from metier.cli.prediction_log_options import asked_predictions, prediction_log_options
 from metier.cli.served import loads_of
 from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
@@ -24,10 +25,12 @@ from metier.serving import ServingSettings, run_server
 from metier.serving.access_log import AccessForm, show_access_log
 from metier.serving.guards.settings import GuardSettings, check_guards, is_loopback
 from metier.serving.models import Model, Models
+from metier.serving.prediction_log.kept_texts import TextPolicy
 from metier.serving.traffic import Stopped
 
 # What bounds memory and waiting; `threads` and `access_log` have other defaults here.
-LIMITS = [name for name in ServingSettings.model_fields if name not in ("threads", "access_log", "guards")]
+NO_LIMITS = ("threads", "access_log", "guards", "predictions")
+LIMITS = [name for name in ServingSettings.model_fields if name not in NO_LIMITS]
 
 
 def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +70,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @filter_options
 @guard_options
 @_limits
+@prediction_log_options
 @click.option(
     "--access-log",
     type=click.Choice(get_args(AccessForm)),
@@ -97,6 +101,10 @@ def serve(  # One parameter an option, as click hands them over.
     filter_words: tuple[Path, ...],
     filter_model: Path | None,
     filter_labels: Sequence[str] | None,
+    log_predictions: Path | None,
+    log_database: str | None,
+    log_texts: TextPolicy,
+    log_days: int | None,
     **limits: int,
 ) -> None:
     """Serve a trained model over HTTP.
@@ -111,7 +119,13 @@ def serve(  # One parameter an option, as click hands them over.
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
     load = loads_of(bundles, judge)
     settings = ServingSettings.model_validate(
-        {"threads": threads or usable_cores(), "access_log": access_log, "guards": guards, **limits}
+        {
+            "threads": threads or usable_cores(),
+            "access_log": access_log,
+            "guards": guards,
+            "predictions": asked_predictions(log_predictions, log_database, log_texts, log_days),
+            **limits,
+        }
     )
     show_access_log()
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}

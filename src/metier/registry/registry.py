@@ -6,8 +6,6 @@ ever. A version that has not passed its gate is promoted by force alone, and tha
 """
 
 import getpass
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from metier.bundles.manifest import Manifest
 from metier.bundles.sealing import verify
 from metier.errors import RegistryError, UnknownNameError
 from metier.registry.database import open_database
+from metier.registry.fingerprint import fingerprint_of
 from metier.registry.names import check_name
 from metier.registry.tables import ALIASES, EVENTS, METADATA, VERSIONS
 from metier.storage import old_of, partial_folder, replace_folder, storage_errors, sweep
@@ -294,12 +293,6 @@ class Registry:
             select(VERSIONS.c.gate).where(VERSIONS.c.name == name, VERSIONS.c.version == number)
         ).scalar()
         return (gate or {}).get("verdict")
-
-
-def fingerprint_of(manifest: Manifest) -> str:
-    """Give the SHA-256 of all files of a bundle but its manifest, whatever its gate said since."""
-    hashes = {path: facts.sha256 for path, facts in sorted(manifest.files.items())}
-    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 
 def _outcome(manifest: Manifest) -> str | None:

@@ -64,6 +64,16 @@ class Named(Protocol):
 
 
 @runtime_checkable
+class Labelled(Protocol):
+    """What answers with labels, as a bundle does."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label space; empty where the task has none."""
+        ...
+
+
+@runtime_checkable
 class Hears(Protocol):
     """What may have a speech model, as a bundle does that was trained on recordings."""
 

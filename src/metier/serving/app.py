@@ -17,6 +17,7 @@ from metier.serving.guards.guarding import Guards
 from metier.serving.guards.headers import SecurityHeaders
 from metier.serving.metrics import Metrics
 from metier.serving.models import Load, Models
+from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
 from metier.serving.settings import ServingSettings
@@ -48,6 +49,8 @@ def build_app(
     guards = Guards(settings.guards)
     models, metrics, traffic, bodies = Models.of(load, settings), Metrics(), Traffic(), Bodies(settings)
 
+    predictions = PredictionRecorder(settings.predictions, metrics.count_predictions)
+
     async def start() -> None:
         try:
             await models.start()
@@ -60,6 +63,7 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        predictions.start()
         loading = asyncio.create_task(start())
         yield
         loading.cancel()  # Nobody waits for a model that nobody will ask.
@@ -67,6 +71,8 @@ def build_app(
             await loading
         models.stop()
         guards.close()
+        if predictions.is_kept:
+            await asyncio.to_thread(predictions.stop)
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
@@ -75,7 +81,7 @@ def build_app(
     app.add_middleware(SecurityHeaders, with_tls=settings.guards.with_tls)
     add_refusals(app)
     add_docs_page(app)
-    service = Service(models, metrics, settings, traffic, bodies)
+    service = Service(models, metrics, settings, traffic, bodies, predictions)
     for endpoint in endpoints():
         endpoint.add_to(app, service)
     return app

@@ -11,6 +11,8 @@ from metier.serving.request_reading import PredictRequest, Questions
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import ANSWERS
 
+Records = Sequence[Mapping[str, Any]]  # Answers as plain facts, one a question.
+
 
 def _answer_model() -> type[BaseModel]:
     """Give the schema of one answer: the fields of every kind of record, and what all have."""
@@ -37,6 +39,7 @@ def _answer_model() -> type[BaseModel]:
             ),
         ),
         answered_by=(str, Field(description="The method that answered.")),
+        prediction_id=(str, Field(description="Id of this answer, for feedback; sorts by time.")),
         model=(str | None, Field(default=None, description="Name of the model, where several are served.")),
         version=(int | None, Field(default=None, description="Its version, where a registry is served.")),
         probabilities=(
@@ -79,15 +82,19 @@ class ErrorAnswer(BaseModel):
     error: ErrorFacts
 
 
+def records_of(asked: Questions, answered: Sequence[AnswerBatch]) -> Records:
+    """Give the answers, in batches, as plain facts, one a question."""
+    return [batch.record(row, asked.top) for batch in answered for row in range(len(batch))]
+
+
 def write_answers(
-    asked: Questions, answered: Sequence[AnswerBatch], latency_ms: float, facts: Mapping[str, Any]
+    asked: Questions, records: Records, latency_ms: float, facts: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Give the answers, in batches, in the form that the request asked for: one, or a list; with facts about the model."""
+    """Give the answers in the form that the request asked for: one, or a list; with facts about the model."""
     latency = round(latency_ms, 3)
-    records = [batch.record(row, asked.top) for batch in answered for row in range(len(batch))]
     if asked.is_one:
         return {**records[0], **facts, "latency_ms": latency}
-    return {"answers": records, **facts, "latency_ms": latency}
+    return {"answers": list(records), **facts, "latency_ms": latency}
 
 
 def write_event(facts: Mapping[str, Any], *, kind: str | None = None) -> str:

@@ -31,11 +31,15 @@ class Metrics:
         self.in_flight = Gauge("metier_http_requests_in_flight", waiting, registry=None)
         answered = "Rows, by the method that answered."
         self.answers = Counter("metier_answers", answered, ["answered_by"], registry=None)
+        stored = (
+            "Predictions, by whether they were written to their store or dropped, as too many waited for it."
+        )
+        self.predictions = Counter("metier_predictions", stored, ["outcome"], registry=None)
         self.ready = Gauge("metier_ready", "1 once the model is loaded and warm, 0 before.", registry=None)
         self.build = Info("metier_build", "The program that serves.", registry=None)
         self.build.info({"version": version("metier"), "python": platform.python_version()})
         self.bundle = Info("metier_bundle", "The served bundle.", registry=None)
-        counted = (self.requests, self.durations, self.in_flight, self.answers)
+        counted = (self.requests, self.durations, self.in_flight, self.answers, self.predictions)
         for collector in (*counted, self.ready, self.build, self.bundle):
             self.registry.register(collector)
 
@@ -48,3 +52,7 @@ class Metrics:
         """Count rows by the method that answered."""
         for name, rows in Tally(answered_by).items():
             self.answers.labels(name).inc(rows)
+
+    def count_predictions(self, outcome: str, n: int) -> None:
+        """Count predictions that were `written` or `dropped`."""
+        self.predictions.labels(outcome).inc(n)

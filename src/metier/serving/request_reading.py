@@ -56,6 +56,12 @@ class PredictRequest(BaseModel, frozen=True, extra="allow", strict=True):
         ge=1,
         description="Also return the probabilities of this many labels, the most probable first.",
     )
+    subject: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Whom the questions are about, such as a number of a customer: kept as a digest, to erase them.",
+    )
     stream: bool = Field(
         default=False,
         description='Stream one generated text as server-sent events: `data: {"piece": …}` each, '
@@ -78,12 +84,15 @@ class Questions:
         The field whose list the items are; None: there is one, and one answer goes back.
     top : int or None
     stream : bool
+    subject : str or None
+        Whom the questions are about, to find their predictions again.
     """
 
     items: list[Any]
     field: str | None
     top: int | None
     stream: bool = False
+    subject: str | None = None
 
     @property
     def is_one(self) -> bool:
@@ -136,7 +145,7 @@ def read_fields(
     try:
         return form.model_validate(found)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal_of_fields(error) from None
 
 
 def read_questions(
@@ -212,7 +221,8 @@ def _wrong_type(field: str | None, expected: str, found: Any) -> RefusalError:
     return RefusalError(422, "bad_request", message, field=field)
 
 
-def _refusal(error: ValidationError) -> RefusalError:
+def refusal_of_fields(error: ValidationError) -> RefusalError:
+    """Give the refusal of fields that have another type or value than is expected (422)."""
     fault = error.errors(include_url=False, include_context=False)[0]
     field = ".".join(str(part) for part in fault["loc"])
     message = f"Field {field!r}: {fault['msg'].lower()}; found {type(fault['input']).__name__}."
@@ -242,9 +252,9 @@ def _question_fields(request: PredictRequest, kind: InputKind) -> Questions:
         raise RefusalError(422, "bad_request", message, field="stream")
     if not lists:
         item = own["text"] if set(own) == {"text"} and takes_texts else own
-        return Questions([item], None, request.top, request.stream)
+        return Questions([item], None, request.top, request.stream, request.subject)
     [(name, items)] = lists.items()
-    return Questions(list(items), name, request.top)
+    return Questions(list(items), name, request.top, subject=request.subject)
 
 
 def unknown_field(field: str, known: Sequence[str]) -> RefusalError:

@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from metier.serving.access_log import AccessForm
 from metier.serving.guards.settings import GuardSettings
+from metier.serving.prediction_log.settings import PredictionLogSettings
 
 
 class ServingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -63,4 +64,7 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     )
     guards: GuardSettings = Field(
         default=GuardSettings(), description="What stands between a caller and the model; nothing by default."
+    )
+    predictions: PredictionLogSettings = Field(
+        default=PredictionLogSettings(), description="What is kept of the answers."
     )

@@ -10,6 +10,7 @@ __all__ = ["ENDPOINTS", "Endpoint", "Service", "endpoints"]
 ENDPOINTS = (
     "metier.serving.endpoints.predict:PREDICT",
     "metier.serving.endpoints.explain:EXPLAIN",
+    "metier.serving.endpoints.feedback:FEEDBACK",
     "metier.serving.endpoints.chat_completions:CHAT_COMPLETIONS",
     "metier.serving.endpoints.transcriptions:TRANSCRIPTIONS",
     "metier.serving.endpoints.probes:HEALTHZ",

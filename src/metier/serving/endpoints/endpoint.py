@@ -10,6 +10,7 @@ from metier.serving.bodies import Bodies
 from metier.serving.messages import ErrorAnswer
 from metier.serving.metrics import Metrics
 from metier.serving.models import Models
+from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Traffic
 
@@ -42,6 +43,8 @@ class Service:
         Whether the service stops.
     bodies : Bodies
         What reads the bodies of requests.
+    predictions : PredictionRecorder
+        What stores the answers, and gives each its id.
     """
 
     models: Models
@@ -49,6 +52,7 @@ class Service:
     settings: ServingSettings
     traffic: Traffic
     bodies: Bodies
+    predictions: PredictionRecorder
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """`POST /v1/predict`: one question, several, or one answer as a stream."""
 
 import asyncio
+import functools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -17,13 +18,15 @@ from metier.serving.messages import (
     BODY_SCHEMA,
     ManyAnswers,
     OneAnswer,
+    Records,
+    records_of,
     write_answers,
     write_event,
 )
 from metier.serving.models import Model
 from metier.serving.refusals import facts_of, our_fault, refusal_of
 from metier.serving.request_middleware import log_failure
-from metier.serving.request_reading import PredictRequest, read_fields, read_questions
+from metier.serving.request_reading import PredictRequest, Questions, read_fields, read_questions
 
 T = TypeVar("T")
 # Keep proxies from buffering the answer.
@@ -34,6 +37,10 @@ def build_predict(service: Service) -> Callable[..., Any]:
     """Give the function that answers."""
     models, metrics = service.models, service.metrics
     settings, bodies = service.settings, service.bodies
+
+    def note(request: Request, model: Model, asked: Questions, records: Records, latency_ms: float) -> Records:
+        metrics.count_answers([record["answered_by"] for record in records])
+        return service.predictions.note(request, model, asked, records, latency_ms)
 
     async def predict(request: Request) -> Response:
         """Answer one text (`text`) or several (`texts`); `/readyz` names the fields of other tasks.
@@ -54,25 +61,24 @@ def build_predict(service: Service) -> Callable[..., Any]:
             note_rows(request, len(asked.items))
             if asked.stream:
                 pieces = engine.stream(asked.items[0])
-                events = stream_events(pieces, model, when_done=metrics.count_answers)
+                events = stream_events(pieces, model, when_done=functools.partial(note, request, model, asked))
                 return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
             answered, latency_ms = await unless_gone(request, engine.answer(asked.items))
-        for batch in answered:
-            metrics.count_answers(batch.answered_by)
-        return JSONResponse(write_answers(asked, answered, latency_ms, model.facts))
+        records = note(request, model, asked, records_of(asked, answered), latency_ms)
+        return JSONResponse(write_answers(asked, records, latency_ms, model.facts))
 
     return predict
 
 
 async def stream_events(
-    pieces: AsyncGenerator[str], model: Model, *, when_done: Callable[[Sequence[str]], None]
+    pieces: AsyncGenerator[str], model: Model, *, when_done: Callable[[Records, float], Records]
 ) -> AsyncIterator[str]:
     """Give the events of an answer: its pieces, then the whole text.
 
         data: {"piece": "Fear"}
 
         event: done
-        data: {"text": "FearNet …", "answered_by": "generator.v1", "latency_ms": 812.4}
+        data: {"text": "FearNet …", "answered_by": "generator.v1", "prediction_id": "0193…", "latency_ms": 812.4}
 
     If the model fails midway, the status was already sent, so an `event: error` reports it.
 
@@ -83,7 +89,7 @@ async def stream_events(
     model : Model
         The one that answers.
     when_done : callable
-        Called with the name of the answering method, once the answer is complete.
+        Called with the whole answer, once it is complete, and its milliseconds; gives it with its id.
     """
     begun, text, name = time.perf_counter(), "", model.engine.name
     try:
@@ -96,10 +102,9 @@ async def stream_events(
         log_failure(failure)
         yield write_event({"error": facts_of(refusal)}, kind="error")
         return
-    when_done([name])
     latency_ms = round(1000 * (time.perf_counter() - begun), 3)
-    whole = {"text": text, "answered_by": name, **model.facts, "latency_ms": latency_ms}
-    yield write_event(whole, kind="done")
+    [whole] = when_done([{"text": text, "answered_by": name}], latency_ms)
+    yield write_event({**whole, **model.facts, "latency_ms": latency_ms}, kind="done")
 
 
 async def unless_gone(request: Request, answering: Coroutine[Any, Any, T]) -> T:

@@ -17,8 +17,8 @@ from typing import Any
 
 from metier.errors import MetierError
 from metier.serving.prediction_log.kept_texts import TextPolicy, kept_answer, kept_question
-from metier.serving.prediction_log.prediction_log import PredictionLog
 from metier.serving.prediction_log.records import Prediction
+from metier.serving.prediction_log.store import Store
 from metier.serving.request_reading import count_characters
 
 LOG = logging.getLogger("metier.serving")
@@ -56,7 +56,7 @@ class PredictionWriter:
 
     def __init__(
         self,
-        open_log: Callable[[], PredictionLog],
+        open_log: Callable[[], Store],
         *,
         texts: TextPolicy = "masked",
         days: int | None = None,
@@ -67,7 +67,7 @@ class PredictionWriter:
         self._n_waiting = self._characters = 0
         self._changed = threading.Condition()
         self._is_stopping = self._has_failed = False
-        self._log: PredictionLog | None = None
+        self._log: Store | None = None
         self._thread = threading.Thread(target=self._work, name="metier-predictions", daemon=True)
 
     @property
@@ -176,7 +176,7 @@ class PredictionWriter:
         except (MetierError, OSError) as failure:
             LOG.error("Old predictions cannot be removed; it is tried again in an hour. %s", failure)
 
-    def _opened(self) -> PredictionLog:
+    def _opened(self) -> Store:
         if self._log is None:
             self._log = self._open_log()
         return self._log
