@@ -34,6 +34,10 @@ COMMANDS = {
         "metier.cli.train:train",
         "Train and compare methods on labelled rows, and recommend which to ship.",
     ),
+    "backtest": (
+        "metier.cli.backtest:backtest",
+        "Watch an archive of dated messages as if it came in live.",
+    ),
     "evaluate": (
         "metier.cli.evaluate:evaluate",
         "Measure a trained model on labelled rows, and compare with its test rows.",
