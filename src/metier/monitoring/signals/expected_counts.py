@@ -87,7 +87,7 @@ def _fitted(past: np.ndarray, window: Window) -> Expected:
         weights = _weights(past, fitted, np.minimum(overdispersed, _usual_spread(past, fitted)))
     mean = np.exp(coefficients @ ahead)
     variance_of_log = overdispersed * (ahead @ np.linalg.inv(curvature) @ ahead)
-    # Quasi-Poisson variance, phi * mean, as a dispersion, two standard errors of phi higher: tails feel most what is too low.
+    # Quasi-Poisson variance, phi * mean, as a dispersion, two standard errors of phi higher: tails feel it most.
     # The mean's own uncertainty is relative to it.
     higher = overdispersed * (1 + 2 * np.sqrt(2 / (past.shape[1] - design.shape[1])))
     dispersion = (higher - 1) / np.maximum(mean, 0.1) + np.minimum(variance_of_log, 1.0)
