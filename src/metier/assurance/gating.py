@@ -7,7 +7,7 @@ from typing import Any
 
 from metier.assurance.behaviour.written_tests import read_tests
 from metier.assurance.gate import GateResult, check_policy, known_figures, run_gate
-from metier.assurance.golden_rows import read_golden
+from metier.assurance.golden_rows import read_golden, sealed_rows
 from metier.assurance.policy import Policy, read_policy
 from metier.assurance.subject import Subject
 from metier.bundles import Bundle, Model, load_model
@@ -90,8 +90,17 @@ def gate(
         **result.as_dict(),
     }
     if seals and isinstance(model, Bundle):
-        record_gate(model.folder, whole)
+        record_gate(model.folder, whole | _sealed_golden(whole, golden, result))
     return Gated(model, result, whole)
+
+
+def _sealed_golden(
+    whole: dict[str, Any], golden: tuple[Model, LabelledRows] | None, result: GateResult
+) -> dict[str, Any]:
+    """Give what a manifest says of golden rows: with some of them, which the service asks before the bundle answers."""
+    if golden is None:
+        return {}
+    return {"golden": {**whole["golden"], "asked": sealed_rows(*golden, result.wrong)}}
 
 
 def figures_for(bundle: str | Path, rows: Any, *, threads: int = 1, **how: Any) -> list[str]:

@@ -1,5 +1,6 @@
 """Golden rows: questions that a release must answer right, every one; no interval, and no luck."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from metier.errors import CallError
 from metier.progress import Listener, ignore
 from metier.selection.labelled_rows import LabelledRows, labelled_rows
 
+SEALED = 50  # Golden rows that a manifest keeps: whoever loads the bundle asks them all.
 SHOWN = 200  # Characters of a question in the list of those that are answered wrong.
 
 
@@ -66,3 +68,24 @@ def wrong_rows(model: Model, given: LabelledRows, *, listener: Listener = ignore
         )
         if expected != found
     )
+
+
+def sealed_rows(model: Model, given: LabelledRows, wrong: Sequence[GoldenRow]) -> list[dict[str, Any]]:
+    """Give the first golden rows that were answered right, as `question` and `answer`, for whoever loads the bundle to ask.
+
+    Those whose question JSON cannot hold, such as a picture, are left out.
+    """
+    missed = {one.row - 1 for one in wrong}
+    every = enumerate(model.input_kind.from_rows(given.rows))
+    questions = [one for place, one in every if place not in missed and _is_plain(one)][:SEALED]
+    answers = model.predict(questions).predicted if questions else []
+    pairs = zip(questions, answers, strict=True)
+    return [{"question": question, "answer": answer} for question, answer in pairs if _is_plain(answer)]
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True

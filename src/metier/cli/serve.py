@@ -24,13 +24,15 @@ from metier.report.words import ENGLISH, Words
 from metier.serving import ServingSettings, run_server
 from metier.serving.access_log import AccessForm, show_access_log
 from metier.serving.guards.settings import GuardSettings, check_guards, is_loopback
-from metier.serving.models import Model, Models
+from metier.serving.models import Model, Models, Served
 from metier.serving.prediction_log.kept_texts import TextPolicy
 from metier.serving.traffic import Stopped
 
 # What bounds memory and waiting; `threads` and `access_log` have other defaults here.
 NO_LIMITS = ("threads", "access_log", "guards", "predictions")
 LIMITS = [name for name in ServingSettings.model_fields if name not in NO_LIMITS]
+
+LOADED_REGISTRY = "metier.cli.loaded_registry:loaded_registry"
 
 
 def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +48,19 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(context_settings=HELP, epilog="Example: metier serve runs/demo --port 8000")
-@click.argument("bundles", metavar="[NAME=]RUN_OR_BUNDLE...", nargs=-1, required=True)
+@click.argument("bundles", metavar="[NAME=]RUN_OR_BUNDLE...", nargs=-1)
+@click.option(
+    "--registry",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Serve a registry: its champions, or what is named as NAME, NAME@ALIAS or NAME/VERSION; aliases are followed.",
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    envvar="METIER_REGISTRY_DATABASE",
+    help="Database of the registry as SQLAlchemy writes it. Default: SQLite in its folder.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -83,6 +97,8 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 def serve(  # One parameter an option, as click hands them over.
     *,
     bundles: tuple[str, ...],
+    registry: Path | None,
+    database: str | None,
     host: str,
     port: int,
     threads: int | None,
@@ -110,14 +126,23 @@ def serve(  # One parameter an option, as click hands them over.
     """Serve a trained model over HTTP.
 
     POST /v1/predict answers one text or several; with "stream": true a generative model streams its text as
-    server-sent events. With --cases a search of pictures replies to conversations at POST /v1/chat/completions.
+    server-sent events. Several bundles are served by name (NAME=BUNDLE), and of a registry the versions that its aliases
+    point to; requests name one in "model". With --cases a search of pictures replies to conversations at POST
+    /v1/chat/completions.
     /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. The log
     names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
     the running requests are answered; new ones get 503 meanwhile.
     """
     check_guards(guards, host, without_keys=without_keys)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
-    load = loads_of(bundles, judge)
+    load: Served
+    if registry is not None:
+        # Found late: the database of a registry takes a package that no other service waits for.
+        load = pkgutil.resolve_name(LOADED_REGISTRY)(registry, bundles, url=database, judge=judge)
+    elif bundles:
+        load = loads_of(bundles, judge)
+    else:
+        raise click.UsageError("Nothing to serve. Give a run or a bundle, or a registry: --registry FOLDER")
     settings = ServingSettings.model_validate(
         {
             "threads": threads or usable_cores(),
@@ -131,7 +156,7 @@ def serve(  # One parameter an option, as click hands them over.
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
     idle = [f"--{name}" for name, value in of_dialogue.items() if value is not None]
     if cases is not None:
-        if isinstance(load, Mapping):
+        if registry is not None or isinstance(load, Mapping):
             raise click.UsageError("--cases is of one search of pictures. Serve that alone, without a name.")
         # Found late: reading rows takes packages that no other service waits for.
         load = functools.partial(

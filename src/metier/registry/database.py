@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -90,9 +91,31 @@ def open_database(
     MetierError
         The `error`, if the database cannot be used.
     """
+    database = known_database(url, tables, what=what, error=error, wait_seconds=wait_seconds)
+    with database.errors():
+        tables.create_all(database.engine)
+    return database
+
+
+def known_database(
+    url: str,
+    tables: MetaData,
+    *,
+    what: str,
+    error: type[MetierError] = RegistryError,
+    wait_seconds: float = WAIT_SECONDS,
+    **how: Any,
+) -> Database:
+    """Give a database whose tables are there, as `open_database` does, but make none and connect to nothing yet.
+
+    Parameters
+    ----------
+    **how
+        What else `sqlalchemy.create_engine` takes.
+    """
     is_sqlite = url.startswith("sqlite")
     try:
-        engine = create_engine(url, connect_args={"timeout": wait_seconds} if is_sqlite else {})
+        engine = create_engine(url, connect_args={"timeout": wait_seconds} if is_sqlite else {}, **how)
     except ModuleNotFoundError as missing:
         raise CallError(
             f"The database {_shown(url)} needs the package {missing.name}, which is not installed. Install it with: "
@@ -106,10 +129,7 @@ def open_database(
     if is_sqlite:
         event.listen(engine, "connect", _settle_sqlite)
         event.listen(engine, "begin", _take_sqlite)
-    database = Database(engine, what, tables.sorted_tables[0].name, error)
-    with database.errors():
-        tables.create_all(engine)
-    return database
+    return Database(engine, what, tables.sorted_tables[0].name, error)
 
 
 def _shown(url: str) -> str:

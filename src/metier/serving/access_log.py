@@ -106,9 +106,10 @@ def log_access(access: Access, form: AccessForm) -> None:
 
 
 def show_access_log() -> None:
-    """Let the lines go to stderr as they are: stdout is for answers."""
+    """Let the lines go to stderr as they are, with what the service tells of itself: stdout is for answers."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    LOG.handlers = [handler]
-    LOG.setLevel(logging.INFO)
-    LOG.propagate = False
+    for log in (LOG, logging.getLogger("metier.serving")):
+        log.handlers = [handler]
+        log.setLevel(logging.INFO)
+        log.propagate = False

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -16,8 +16,13 @@ from metier.serving.endpoints.docs_page import add_docs_page
 from metier.serving.guards.guarding import Guards
 from metier.serving.guards.headers import SecurityHeaders
 from metier.serving.metrics import Metrics
+<<<<<<< HEAD
 from metier.serving.models import Load, Models
 from metier.serving.prediction_log.recorder import PredictionRecorder
+=======
+from metier.serving.model_collector import ModelCollector
+from metier.serving.models import Models, Served
+>>>>>>> 8949abe (serving.hot_swap: a registry is served, and its aliases are followed)
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
 from metier.serving.settings import ServingSettings
@@ -25,7 +30,7 @@ from metier.serving.traffic import Traffic
 
 
 def build_app(
-    load: Load | Mapping[str, Load],
+    load: Served,
     settings: ServingSettings | None = None,
     *,
     when_ready: Callable[[Models], None] = lambda models: None,
@@ -35,9 +40,10 @@ def build_app(
 
     Parameters
     ----------
-    load : callable, or mapping of str to callable
-        Gives the bundle, or anything else that answers texts; or one each by the name that requests call it. Called in a
-        thread once the service listens, so that `/readyz` can report the loading.
+    load : callable, mapping of str to callable, or Changing
+        Gives the bundle, or anything else that answers texts; or one each by the name that requests call it; or where the
+        models come from, as a registry. Called in a thread once the service listens, so that `/readyz` can report the
+        loading.
     settings : ServingSettings or None
         The limits; None: the defaults.
     when_ready : callable
@@ -48,6 +54,7 @@ def build_app(
     settings = settings or ServingSettings()
     guards = Guards(settings.guards)
     models, metrics, traffic, bodies = Models.of(load, settings), Metrics(), Traffic(), Bodies(settings)
+    metrics.registry.register(ModelCollector(models))
 
     predictions = PredictionRecorder(settings.predictions, metrics.count_predictions)
 

@@ -29,6 +29,7 @@ from metier.serving.answering import (
     Named,
 )
 from metier.serving.explaining import ExplainRequest, LimitedAnswers, explained
+from metier.serving.golden import check_golden
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.serving.request_reading import count_characters
 from metier.serving.settings import ServingSettings
@@ -117,6 +118,7 @@ class Engine:
             model.predict([question])
         if isinstance(model, Converses):
             model.reply([Message("user", "a text")])
+        check_golden(model)
         return model
 
     async def start(self) -> Answering:

@@ -5,9 +5,10 @@ holds on to it: what is replaced meanwhile still answers, and is let go with its
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from metier.errors import MOST_NAMED, quoted, suggest
 from metier.serving.answer_threads import AnswerThreads
@@ -56,6 +57,41 @@ class Model:
         return by_alias if self.version is None else (*by_alias, f"{self.name}/{self.version}")
 
 
+class Follower(Protocol):
+    """What replaces models while they are served, as the aliases of a registry move."""
+
+    swaps: Counter[tuple[str, str]]  # By the name of the model, and `swapped` or `refused`.
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps models from being served as they should be now, in sentences."""
+        ...
+
+    def start(self) -> None:
+        """Begin, once the first models are loaded."""
+        ...
+
+    def stop(self) -> None:
+        """End; nobody waits for what is being loaded."""
+        ...
+
+    def look_now(self) -> None:
+        """Look at once whether a model has to be replaced."""
+        ...
+
+
+@runtime_checkable
+class Changing(Protocol):
+    """Where models come from that change while they are served, as a registry."""
+
+    def models(self, settings: ServingSettings, threads: AnswerThreads) -> "Models":
+        """Give the models as they are now, not yet loaded."""
+        ...
+
+
+Served = Load | Mapping[str, Load] | Changing
+
+
 class Models:
     """The models that are served now.
 
@@ -65,16 +101,20 @@ class Models:
         At least one; the first of a name has its bare name, and the first of all answers who names none.
     threads : AnswerThreads
         Those that load and answer.
+    follower : Follower, optional
+        What replaces them; None: they stay.
     """
 
-    def __init__(self, models: Sequence[Model], threads: AnswerThreads):
-        self._threads = threads
+    def __init__(self, models: Sequence[Model], threads: AnswerThreads, follower: Follower | None = None):
+        self._threads, self._follower = threads, follower
         self.replace(models)
 
     @classmethod
-    def of(cls, load: Load | Mapping[str, Load], settings: ServingSettings) -> "Models":
-        """Make it of what loads one model, or of what loads each by its name."""
+    def of(cls, load: Served, settings: ServingSettings) -> "Models":
+        """Make it of what loads one model, of what loads each by its name, or of where they come from."""
         threads = AnswerThreads(settings.threads)
+        if isinstance(load, Changing):
+            return load.models(settings, threads)
         if not isinstance(load, Mapping):
             return cls([Model(ONLY, Engine(load, settings, threads), is_named=False)], threads)
         return cls([Model(name, Engine(one, settings, threads)) for name, one in load.items()], threads)
@@ -88,6 +128,21 @@ class Models:
     def first(self) -> Model:
         """The only one, or the first."""
         return self._each[0]
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether they are replaced while they are served."""
+        return self._follower is not None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps models from being served as they should be now, in sentences; what was served before goes on."""
+        return () if self._follower is None else self._follower.problems
+
+    @property
+    def swaps(self) -> Mapping[tuple[str, str], int]:
+        """How often a version took over or was refused, by the name of the model and `swapped` or `refused`."""
+        return {} if self._follower is None else dict(self._follower.swaps)
 
     @property
     def is_busy(self) -> bool:
@@ -127,6 +182,13 @@ class Models:
     async def start(self) -> None:
         """Load all of them; raises what the first raised that could not be loaded."""
         await asyncio.gather(*(model.engine.start() for model in self._each))
+        if self._follower is not None:
+            self._follower.start()
+
+    def look_now(self) -> None:
+        """Look at once whether a model has to be replaced."""
+        if self._follower is not None:
+            self._follower.look_now()
 
     def check_ready(self) -> None:
         """Raise RefusalError (503) unless all of them are loaded and warm."""
@@ -135,4 +197,6 @@ class Models:
 
     def stop(self) -> None:
         """Let the threads end once they have done what they do; nobody waits for them."""
+        if self._follower is not None:
+            self._follower.stop()
         self._threads.stop()

@@ -2,18 +2,18 @@
 
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from metier.errors import CallError
 from metier.serving.app import build_app
-from metier.serving.models import Load, Models
+from metier.serving.models import Models, Served
 from metier.serving.server import Server
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Stopped
 
 
 def run_server(
-    load: Load | Mapping[str, Load],
+    load: Served,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -24,7 +24,7 @@ def run_server(
 
     Parameters
     ----------
-    load : callable, or mapping of str to callable
+    load : callable, mapping of str to callable, or Changing
         As `build_app` takes it; called once the service listens.
     host, port : str, int
         Address to listen on; port 0 takes a free one.
@@ -62,6 +62,8 @@ def run_server(
         # uvicorn stops gracefully, then raises the signal again for the previous handler, which is this one: being
         # asked to stop is not a failure. Before uvicorn has a handler of its own, this one stops it.
         signal.signal(number, lambda *_: _ask_to_stop(server))
+    if app.state.models.is_followed:
+        signal.signal(signal.SIGHUP, lambda *_: app.state.models.look_now())
     server.run(sockets=[listening])
     if failures:
         raise failures[0]

@@ -30,8 +30,9 @@ def build_readyz(service: Service) -> Callable[..., Any]:
             raise stopping()
         models = service.models
         models.check_ready()
-        facts = {"status": "ready", "asks_for": list(models.first.engine.input_keys)}
-        return facts | ({"models": [_facts(one) for one in models.each]} if models.first.is_named else {})
+        facts: dict[str, Any] = {"status": "ready", "asks_for": list(models.first.engine.input_keys)}
+        facts |= {"models": [_facts(one) for one in models.each]} if models.first.is_named else {}
+        return facts | ({"problems": list(models.problems)} if models.problems else {})
 
     return readyz
 
