@@ -11,6 +11,7 @@ from metier.bundles import load_bundle, read_manifest, resolve_bundle
 from metier.bundles.sealing import verify
 from metier.cli import program
 from metier.selection.evaluating import evaluate
+from metier.serving.golden import check_golden
 
 
 @pytest.fixture(params=["en", "zh"])
@@ -103,6 +104,11 @@ def test_golden_rows_must_all_be_right(gate, place):
             writer.writerows(golden)
         shown = gate("golden: golden.csv\n", code=code)
         assert f"golden rows: 5 of {len(golden)} answered right" in shown.out
+    bundle = load_bundle(place / "run")
+    asked = bundle.manifest.gate["golden"]["asked"]
+    assert [one["answer"] for one in asked] == bundle.predict([one["question"] for one in asked]).predicted
+    assert len(asked) == 5
+    assert check_golden(bundle) == 5
     assert f"expected {other}" in shown.out
 
 

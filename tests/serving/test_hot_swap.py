@@ -102,7 +102,9 @@ def test_a_version_that_was_altered_is_not_served_and_is_tried_again_when_asked(
         following.look()
     assert served(following) == {1: ("champion",)}
     [problem] = following.problems
-    assert re.match(r"Version 2 of support@champion is not served: .*predictor\.json.*Version 1 goes on\.", problem)
+    assert re.match(
+        r"Version 2 of support@champion is not served: .*predictor\.json.*Version 1 goes on\.", problem
+    )
     assert dict(following.swaps) == {("support", "refused"): 1}
     assert len([one for one in caplog.records if one.levelno == logging.WARNING]) == 1
     settings.write_text(whole, "utf-8")
@@ -239,7 +241,8 @@ def test_swaps_under_load_lose_and_double_nothing(registry, start):
     """Every answer is that of exactly one of the versions, whichever it says it is."""
     client = start(build_app(loaded_registry(registry.folder, []), ServingSettings(threads=2)))
     labels = {
-        number: load_bundle(registry.folder / "support" / str(number)).predict([ASKED]).predicted[0] for number in (1, 2)
+        number: load_bundle(registry.folder / "support" / str(number)).predict([ASKED]).predicted[0]
+        for number in (1, 2)
     }
     is_over, answers = threading.Event(), []
 
@@ -283,7 +286,9 @@ def test_what_stands_in_the_way_is_in_readyz_and_in_the_metrics(registry, start)
     while "problems" not in (ready := client.get("/readyz").json()):
         pass
     assert ready["status"] == "ready"
-    assert ready["models"] == [{"model": "support", "version": 1, "aliases": ["champion"], "asks_for": ["text"]}]
+    assert ready["models"] == [
+        {"model": "support", "version": 1, "aliases": ["champion"], "asks_for": ["text"]}
+    ]
     assert "Version 1 goes on" in ready["problems"][0]
     assert "metier_registry_problems 1.0" in client.get("/metrics").text
     assert client.post("/v1/predict", json={"text": ASKED, "model": "support@champion"}).json()["version"] == 1

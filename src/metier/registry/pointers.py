@@ -74,8 +74,8 @@ class Pointers:
         """
         if self._file is not None and not self._file.exists():
             raise RegistryError(
-                f"There is no registry at {self._folder}: {DATABASE} is missing. Name another folder with --registry, or "
-                "begin one with metier registry add."
+                f"There is no registry at {self._folder}. Name its folder with --registry, or begin one with metier "
+                "registry add."
             )
         with self._database.reading() as connection:
             versions = connection.execute(
