@@ -16,13 +16,9 @@ from metier.serving.endpoints.docs_page import add_docs_page
 from metier.serving.guards.guarding import Guards
 from metier.serving.guards.headers import SecurityHeaders
 from metier.serving.metrics import Metrics
-<<<<<<< HEAD
-from metier.serving.models import Load, Models
-from metier.serving.prediction_log.recorder import PredictionRecorder
-=======
 from metier.serving.model_collector import ModelCollector
 from metier.serving.models import Models, Served
->>>>>>> 8949abe (serving.hot_swap: a registry is served, and its aliases are followed)
+from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
 from metier.serving.settings import ServingSettings

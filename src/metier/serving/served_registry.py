@@ -7,8 +7,9 @@ from pathlib import Path
 
 from metier.bundles.manifest import read_manifest
 from metier.errors import RegistryError, TamperedBundleError, UnknownNameError
+from metier.registry.fingerprint import fingerprint_of
 from metier.registry.pointers import Pointed, Pointers
-from metier.registry.registry import CHAMPION, fingerprint_of
+from metier.registry.registry import CHAMPION
 from metier.serving.answer_threads import AnswerThreads
 from metier.serving.answering import Answering
 from metier.serving.hot_swap import HotSwap
