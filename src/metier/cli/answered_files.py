@@ -99,6 +99,57 @@ def sets_of(rule: LabelSets, answers: Answers) -> list[list[str]]:
     return [[answers.labels[place] for place in row[held]] for row, held in zip(order, inside, strict=True)]
 
 
+@dataclass
+class Tally:
+    """What was answered: rows by the method that answered them, the columns that were added, and marked rows.
+
+    Parameters
+    ----------
+    to_review : int
+        Rows that are marked for a person.
+    empty_sets : int
+        Rows whose set of labels is empty.
+    not_answered : int
+        Rows that lack a part of the question.
+    withheld : int
+        Texts that a filter does not show.
+    resumed : int
+        Rows that were there already.
+    """
+
+    answered_by: Counter[str] = field(default_factory=Counter)
+    added: dict[str, str] = field(default_factory=dict)
+    to_review: int = 0
+    empty_sets: int = 0
+    not_answered: int = 0
+    withheld: int = 0
+    resumed: int = 0
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], n_done: int) -> Self:
+        """Give the tally of rows that were there already, from what was kept of them."""
+        counted = Counter(facts.get("answered_by", {}))
+        return cls(**{**facts, "answered_by": counted, "resumed": n_done})
+
+    def facts(self) -> dict[str, Any]:
+        """Give what `of` takes."""
+        # Of a Counter `asdict` would count the pairs.
+        return vars(self) | {"answered_by": dict(self.answered_by)}
+
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Count the answers of a batch."""
+        self.not_answered += sum(record.get(NOT_ANSWERED) is not None for record in records)
+        self.answered_by.update(one["answered_by"] for one in records if not one.get(NOT_ANSWERED))
+        self.empty_sets += sum(record.get(LABEL_SET) == [] for record in records)
+        self.to_review += sum(record.get(REVIEW, False) for record in records)
+        self.withheld += sum(record.get(WITHHELD) is not None for record in records)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were written."""
+        return self.answered_by.total() + self.not_answered
+
+
 def answer_file(
     model: Bundle,
     source: Path,
@@ -162,7 +213,13 @@ def _answered_file(
             total=rows_roughly(source),
             listener=listener,
         )
-    seconds = time.perf_counter() - begun
+    return facts_of(model, tally, called, wanted, seconds=time.perf_counter() - begun)
+
+
+def facts_of(
+    model: Bundle, tally: Tally, called: tuple[Path, Path], wanted: Wanted, *, seconds: float
+) -> dict[str, Any]:
+    """Give what is said of an answered file; `called` are its source and output as the user names them."""
     return {
         "input": "stdin" if called[0] == PIPE else str(called[0]),
         "output": "stdout" if called[1] == PIPE else str(called[1]),
@@ -200,57 +257,6 @@ def _begun(source: Path, **columns: Any) -> Iterator[Rows]:
     return chain([next(batches)], batches)  # A source without rows is an error of its own.
 
 
-@dataclass
-class Tally:
-    """What was answered: rows by the method that answered them, the columns that were added, and marked rows.
-
-    Parameters
-    ----------
-    to_review : int
-        Rows that are marked for a person.
-    empty_sets : int
-        Rows whose set of labels is empty.
-    not_answered : int
-        Rows that lack a part of the question.
-    withheld : int
-        Texts that a filter does not show.
-    resumed : int
-        Rows that were there already.
-    """
-
-    answered_by: Counter[str] = field(default_factory=Counter)
-    added: dict[str, str] = field(default_factory=dict)
-    to_review: int = 0
-    empty_sets: int = 0
-    not_answered: int = 0
-    withheld: int = 0
-    resumed: int = 0
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any], n_done: int) -> Self:
-        """Give the tally of rows that were there already, from what was kept of them."""
-        counted = Counter(facts.get("answered_by", {}))
-        return cls(**{**facts, "answered_by": counted, "resumed": n_done})
-
-    def facts(self) -> dict[str, Any]:
-        """Give what `of` takes."""
-        # Of a Counter `asdict` would count the pairs.
-        return vars(self) | {"answered_by": dict(self.answered_by)}
-
-    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Count the answers of a batch."""
-        self.not_answered += sum(record.get(NOT_ANSWERED) is not None for record in records)
-        self.answered_by.update(one["answered_by"] for one in records if not one.get(NOT_ANSWERED))
-        self.empty_sets += sum(record.get(LABEL_SET) == [] for record in records)
-        self.to_review += sum(record.get(REVIEW, False) for record in records)
-        self.withheld += sum(record.get(WITHHELD) is not None for record in records)
-
-    @property
-    def rows(self) -> int:
-        """How many rows were written."""
-        return self.answered_by.total() + self.not_answered
-
-
 def _answer_rows(
     model: Bundle,
     batches: Iterable[Rows],
@@ -266,10 +272,10 @@ def _answer_rows(
     with writer:
         tally = Tally.of(writer.kept, writer.n_done)
         for batch in _after(batches, writer.n_done):
-            records = _records(model, batch, wanted, is_first=not tally.added)
-            tally.added = tally.added or _free_names(batch, max(records, key=len))
+            records = records_of(model, batch, wanted, is_first=not tally.added)
+            tally.added = tally.added or free_names(batch, max(records, key=len))
             writer.write(
-                _with_answers(batch, records, tally.added, model.answer_kind, keeps_nested=keeps_nested)
+                with_answers(batch, records, tally.added, model.answer_kind, keeps_nested=keeps_nested)
             )
             tally.add(records)
             writer.keep(tally.facts())
@@ -291,7 +297,7 @@ def _after(batches: Iterable[Rows], n_done: int) -> Iterator[Rows]:
         n_done = 0
 
 
-def _records(model: Bundle, batch: Rows, wanted: Wanted, *, is_first: bool) -> list[dict[str, Any]]:
+def records_of(model: Bundle, batch: Rows, wanted: Wanted, *, is_first: bool) -> list[dict[str, Any]]:
     """Answer the rows of a batch; one that lacks a part of the question has empty answers and the reason.
 
     Raises
@@ -327,7 +333,7 @@ def rows_roughly(source: Path) -> int | None:
     )  # The first names the columns.
 
 
-def _free_names(batch: Rows, record: Mapping[str, Any]) -> dict[str, str]:
+def free_names(batch: Rows, record: Mapping[str, Any]) -> dict[str, str]:
     """Names of the new columns: where a file has a `label` of its own, ours is `predicted_label`."""
     taken = set(batch.table.column_names)
     names = {}
@@ -339,7 +345,7 @@ def _free_names(batch: Rows, record: Mapping[str, Any]) -> dict[str, str]:
     return names
 
 
-def _with_answers(
+def with_answers(
     batch: Rows,
     records: Sequence[dict[str, Any]],
     names: dict[str, str],
@@ -347,6 +353,7 @@ def _with_answers(
     *,
     keeps_nested: bool,
 ) -> pa.Table:
+    """Give the rows with the columns of their answers behind their own."""
     table = without_bytes(batch.table)
     clash = set(names.values()).intersection(table.column_names)
     if clash:

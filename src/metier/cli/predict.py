@@ -1,6 +1,5 @@
 """`metier predict`: predict with a trained model, for texts or for a file of any size."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +12,15 @@ from rich.cells import cell_len
 
 from metier.bundles import Bundle, load_bundle, resolve_bundle, resolve_candidate
 from metier.bundles.label_sets import read_label_sets
-from metier.bundles.manifest import MANIFEST_FILE
 from metier.bundles.output_filter import filtered
 from metier.cli.answered_facts import print_facts
 from metier.cli.answered_files import LABEL_SET, REVIEW, Kept, Wanted, answer_file
 from metier.cli.commands import HELP
 from metier.cli.confidence_rule import Confidence, ConfidenceRule
 from metier.cli.console import percentage, print_json, print_line
+from metier.cli.file_call import check_suits_ray, facts_of_call
 from metier.cli.filter_options import asked_filter, filter_options
+from metier.cli.on_ray import check_only_on_ray, on_option, part_on_ray
 from metier.cli.pipes import PIPE, check_format_is_of_pipe
 from metier.cli.row_options import named_roles, reading_options, role_option, text_option
 from metier.cli.shares import NumberRange
@@ -35,10 +35,6 @@ from metier.machine import usable_cores
 from metier.tasks.inputs import IMAGE, InputKind
 
 BATCH_LINES = 256
-# Options that change no answer, or are looked at by themselves.
-NOT_ASKED = frozenset(
-    {"overwrite", "resume", "as_json", "lang", "threads", "bundle", "source", "output", "candidate"}
-)
 
 
 @click.command(context_settings=HELP, epilog='Example: metier predict runs/demo "my card never came"')
@@ -103,6 +99,12 @@ NOT_ASKED = frozenset(
     help="In CSV and TSV, put an apostrophe before cells that a spreadsheet would take for formulas.",
 )
 @filter_options
+@on_option("Answer a file on a cluster of Ray: that of RAY_ADDRESS, or worker processes here.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Most workers with --on ray, a core each. Default: all cores here.",
+)
 @lang_option()
 @click.option("--stream", is_flag=True, help="Show a generated text piece by piece, as the model generates it.")
 @click.option(
@@ -135,6 +137,8 @@ def predict(  # One parameter an option, as click hands them over.
     filter_words: tuple[Path, ...],
     filter_model: Path | None,
     filter_labels: Sequence[str] | None,
+    place: str | None,
+    workers: int | None,
     lang: str | None,
     stream: bool,
     threads: int | None,
@@ -156,13 +160,17 @@ def predict(  # One parameter an option, as click hands them over.
 
     Where a question has several parts, a row without one of them has an empty answer, and its not_answered says why;
     the others are answered, and the exit code stays 0.
+
+    --on ray cuts a file into parts beside the output, which workers answer; the folder must be shared by all of them.
     """
     _check_call(texts, source, output, stream=stream)
     if source is None:
         of_files = {"--text": text, "--role": roles or None, "--format": form, **_as_flags(how)}
         of_files |= {"--safe-csv": safe_csv or None, "--overwrite": overwrite or None}
-        of_files |= {"--resume": resume or None}
+        of_files |= {"--resume": resume or None, "--on": place}
         _check_heeded(of_files)
+    check_only_on_ray(place, workers=workers)
+    check_suits_ray(place, source, output, has_filter=filters or bool(filter_words) or filter_model is not None)
     check_format_is_of_pipe(form, source, output)
     if output == PIPE and as_json:
         raise click.UsageError("--output - and --json would both write to stdout; leave out one of them.")
@@ -177,8 +185,13 @@ def predict(  # One parameter an option, as click hands them over.
     wanted = Wanted(top, _checked(min_confidence, model), safe_csv, rule)
     if source is not None and output is not None:
         columns = how | named_roles(roles) | ({"text": text} if text else {})
-        kept = Kept(overwrite, resume, _call(source, folder))
-        facts = answer_file(model, source, output, columns=columns, wanted=wanted, form=form, kept=kept)
+        kept = Kept(overwrite, resume, facts_of_call(source, folder))
+        if place is None:
+            facts = answer_file(model, source, output, columns=columns, wanted=wanted, form=form, kept=kept)
+        else:
+            answer = part_on_ray("metier.cli.predicted_on_ray:predict_on_ray")
+            how = {"columns": columns, "wanted": wanted, "kept": kept, "workers": workers or usable_cores()}
+            facts = answer(model, folder, source, output, **how)
         print_json(facts) if as_json else print_facts(facts)
         return
     for batch in _batches_of_stdin() if texts == ("-",) else [_with_folders(texts, model.input_kind)]:
@@ -191,20 +204,6 @@ def predict(  # One parameter an option, as click hands them over.
                 print_json(record)
         else:
             _print_lines(batch, records, model, wanted)
-
-
-def _call(source: Path, folder: Path) -> dict[str, str]:
-    """Give what the answers to a file depend on, by names that are shown where one of them has changed."""
-    given = click.get_current_context().params
-    options = {name: str(value) for name, value in sorted(given.items()) if name not in NOT_ASKED}
-    state = source.stat() if source.exists() else None
-    return {
-        "--input": str(source.absolute())
-        if state is None
-        else f"{source.absolute()} {state.st_size} {state.st_mtime_ns}",
-        "the bundle": hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest(),
-        "an option": json.dumps(options),
-    }
 
 
 def _checked(min_confidence: ConfidenceRule | None, model: Bundle) -> ConfidenceRule | None:

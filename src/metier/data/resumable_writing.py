@@ -238,9 +238,7 @@ class ResumableWriter:
             flush(self.path.parent)
             return
         with partial_file(self.path) as partial:
-            _join_parquet(parts, partial) if kind_of_file(self.path) == "Parquet" else _join_bytes(
-                parts, partial
-            )
+            join_parts(parts, partial, kind=kind_of_file(self.path))
 
     def _remove_parts(self) -> None:
         """Remove all parts at once, so that a kill leaves all of them or none, and what is left is swept."""
@@ -276,6 +274,14 @@ class ResumableWriter:
 def can_resume(path: Path) -> bool:
     """Whether a file of the format that a path's ending names can be written in parts."""
     return kind_of_file(path) in RESUMABLE
+
+
+def join_parts(parts: Sequence[Path], path: Path, *, kind: str | None) -> None:
+    """Write the parts of a file of a format one after the other, as one."""
+    if kind == "Parquet":
+        _join_parquet(parts, path)
+    else:
+        _join_bytes(parts, path)
 
 
 def _join_bytes(parts: Sequence[Path], path: Path) -> None:
