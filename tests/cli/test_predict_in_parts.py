@@ -177,6 +177,23 @@ def test_calls_that_a_cluster_cannot_take_are_refused(args, says, rows, tmp_path
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("replicas", "in_flight", "scaling"),
+    [("2-8", 3, (2, 8, 3)), ("3", None, (3, 3, 4)), ("10000", 1, None), ("4-2", 1, None)],
+)
+def test_replicas_are_the_least_and_the_most(replicas, in_flight, scaling):
+    if scaling is not None:
+        assert on_ray.scaling_of(replicas, in_flight) == on_ray.Scaling(*scaling)
+        return
+    with pytest.raises(CallError, match="the least and the most"):
+        on_ray.scaling_of(replicas, in_flight)
+
+
+def test_replicas_without_ray_would_do_nothing(capsys):
+    assert program.run(["serve", str(BUNDLE), "--replicas", "1-2"]) == 2
+    assert "--replicas would do nothing without --on ray" in capsys.readouterr().err
+
+
 def test_nobody_is_counted():
     assert on_ray.QUIET["RAY_USAGE_STATS_ENABLED"] == "0"
 

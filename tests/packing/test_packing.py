@@ -18,6 +18,7 @@ import yaml
 
 from metier.bundles import verify
 from metier.cli import program
+from metier.cli.serve import serve
 from metier.errors import BundleError, CallError
 from metier.packing import PackSettings, check_target, measured_memory, name_of, write_pack
 from metier.packing.folder import filled_templates
@@ -82,7 +83,8 @@ def test_the_image_runs_as_nobody_without_a_shell(packed):
 def test_compose_takes_the_composition_and_would_refuse_a_wrong_one(packed, tmp_path):
     folder = tmp_path / "deploy"
     shutil.copytree(packed, folder)
-    (folder / "grafana-password.txt").write_text("secret", "utf-8")
+    for name in ("grafana-password.txt", "prometheus-key.txt"):
+        (folder / name).write_text("secret", "utf-8")
     compose = tool("docker-compose")
     given = yaml.safe_load(checked(compose, "-f", "compose.yaml", "config", cwd=folder))
     assert given["services"].keys() == {"metier", "prometheus", "grafana"}
@@ -278,6 +280,37 @@ def test_images_that_cannot_be_called_so_are_refused(image, tmp_path):
 )
 def test_a_service_is_named_after_its_folder(folder, name):
     assert name_of(Path(folder)) == name
+
+
+def test_every_service_beyond_this_machine_asks_for_keys(packed):
+    started = [json.loads(re.findall(r"^CMD (.*)$", (packed / "Dockerfile").read_text("utf-8"), re.M)[-1])]
+    deployment = documents(packed)["deployment"]["spec"]["template"]["spec"]
+    kserve = yaml.safe_load((packed / "kserve" / "inference-service.yaml").read_text("utf-8"))["spec"][
+        "predictor"
+    ]
+    for pod in (deployment, kserve):
+        started.append(pod["containers"][0]["args"])
+        (before,) = pod["initContainers"]
+        compile(before["command"][2], "keys", "exec")
+        mounted = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+        assert mounted == {"/tmp", "/keys"}
+        assert {mount["mountPath"] for mount in before["volumeMounts"]} == {"/secret", "/keys"}
+    known = {option for one in serve.params for option in one.opts}
+    for args in started:
+        assert args[args.index("--keys") + 1] == "/keys/keys.json"
+        assert {word for word in args if word.startswith("--")} <= known
+    assert "--host 127.0.0.1 " in (packed / "systemd" / "metier.service").read_text("utf-8")
+
+
+def test_the_copy_of_the_keys_is_their_owners_alone(packed, tmp_path):
+    program_text = documents(packed)["deployment"]["spec"]["template"]["spec"]["initContainers"][0]["command"][
+        2
+    ]
+    (tmp_path / "given.json").write_text("[]", "utf-8")
+    text = program_text.replace("/secret/keys.json", str(tmp_path / "given.json"))
+    exec(text.replace("/keys/keys.json", str(tmp_path / "keys.json")), {})  # Our own template.
+    assert (tmp_path / "keys.json").read_text("utf-8") == "[]"
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_every_template_is_filled(packed):

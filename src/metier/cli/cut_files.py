@@ -249,7 +249,9 @@ def _found(folder: Path, output: Path, kept: Kept) -> dict[str, Any] | None:
     if not kept.resume:
         if kept.overwrite:
             return None
-        raise CallError(f"{output} is unfinished: parts of it are done. Add --resume to go on, or --overwrite to begin anew.")
+        raise CallError(
+            f"{output} is unfinished: parts of it are done. Add --resume to go on, or --overwrite to begin anew."
+        )
     other = [name for name, value in kept.call.items() if value != found["call"].get(name)]
     if other:
         raise CallError(

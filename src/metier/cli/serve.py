@@ -16,6 +16,7 @@ from metier.cli.console import count, print_json, progress_console
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.guard_options import guard_options
+from metier.cli.on_ray import check_only_on_ray, on_option, part_on_ray, scaling_of, scaling_options
 from metier.cli.prediction_log_options import asked_predictions, prediction_log_options
 from metier.cli.served import loads_of
 from metier.cli.speech import lang_option, spoken
@@ -92,6 +93,8 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Form of the line on stderr for each request: JSON, the common log format of web servers, or none.",
 )
+@on_option("Serve on a cluster of Ray: that of RAY_ADDRESS, or worker processes here.")
+@scaling_options
 @lang_option("Language of what is printed here; the service itself answers in English.")
 @click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON object with the URL.")
 def serve(  # One parameter an option, as click hands them over.
@@ -121,6 +124,9 @@ def serve(  # One parameter an option, as click hands them over.
     log_database: str | None,
     log_texts: TextPolicy,
     log_days: int | None,
+    place: str | None,
+    replicas: str | None,
+    in_flight: int | None,
     **limits: int,
 ) -> None:
     """Serve a trained model over HTTP.
@@ -132,6 +138,8 @@ def serve(  # One parameter an option, as click hands them over.
     /docs lets you try it in a browser; /healthz, /readyz and /metrics are for monitoring. The log
     names each request by its X-Request-ID and holds nothing of what was asked. SIGTERM or Ctrl-C stops the service once
     the running requests are answered; new ones get 503 meanwhile.
+
+    --on ray serves replicas with Ray Serve, as many as the requests in flight ask for; /metrics is of one of them.
     """
     check_guards(guards, host, without_keys=without_keys)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
@@ -153,6 +161,13 @@ def serve(  # One parameter an option, as click hands them over.
         }
     )
     show_access_log()
+    check_only_on_ray(place, replicas=replicas, in_flight=in_flight)
+    if place is not None:
+        if cases is not None or guards.tls_cert is not None:
+            raise click.UsageError("--cases and --tls-cert work without --on ray alone. Leave out one of them.")
+        scaling = scaling_of(replicas, in_flight)
+        part_on_ray("metier.cli.served_on_ray:serve_on_ray")(load, settings, scaling, host=host, port=port)
+        return
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
     idle = [f"--{name}" for name, value in of_dialogue.items() if value is not None]
     if cases is not None:

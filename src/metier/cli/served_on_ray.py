@@ -2,14 +2,16 @@
 
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from ray import serve
 
+from metier.cli.console import progress_console
 from metier.cli.on_ray import Scaling
 from metier.cli.ray_session import ray_session
+from metier.cli.speech import spoken
 from metier.serving import ServingSettings, build_app
 from metier.serving.models import Load
 
@@ -19,11 +21,10 @@ NAME = "metier"
 def serve_on_ray(
     load: Load | Mapping[str, Load],
     settings: ServingSettings,
+    scaling: Scaling,
     *,
     host: str,
     port: int,
-    scaling: Scaling,
-    when_ready: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
@@ -33,14 +34,12 @@ def serve_on_ray(
         As `build_app` takes it; called in each replica.
     scaling : Scaling
         How many replicas.
-    when_ready : callable
-        Called with the address once a replica answers.
     """
     with ray_session(scaling.most + 1):
         serve.start(http_options={"host": host, "port": port})
         try:
             serve.run(deployment(load, settings, scaling).bind(), name=NAME)
-            when_ready(f"http://{host}:{port}")
+            _say_ready(f"http://{host}:{port}", scaling)
             _wait_for_signal()
         finally:
             serve.shutdown()
@@ -68,6 +67,15 @@ def deployment(load: Load | Mapping[str, Load], settings: ServingSettings, scali
         """Nothing of its own: every request goes to the app."""
 
     return Service
+
+
+def _say_ready(url: str, scaling: Scaling) -> None:
+    told = {"url": url, "least": scaling.least, "most": scaling.most}
+    progress_console().print(
+        spoken()("serving on {url} with {least} to {most} replicas on Ray; Ctrl-C stops", **told),
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _wait_for_signal() -> None:
