@@ -183,10 +183,15 @@ def test_calls_that_a_cluster_cannot_take_are_refused(args, says, rows, tmp_path
 )
 def test_replicas_are_the_least_and_the_most(replicas, in_flight, scaling):
     if scaling is not None:
-        assert on_ray.scaling_of(replicas, in_flight) == on_ray.Scaling(*scaling)
+        assert on_ray.scaling_of("ray", replicas, in_flight) == on_ray.Scaling(*scaling)
         return
     with pytest.raises(CallError, match="the least and the most"):
-        on_ray.scaling_of(replicas, in_flight)
+        on_ray.scaling_of("ray", replicas, in_flight)
+
+
+def test_a_service_with_tls_of_its_own_is_not_served_on_ray():
+    with pytest.raises(CallError, match="--tls-cert work without --on ray"):
+        on_ray.scaling_of("ray", None, None, is_plain=False)
 
 
 def test_replicas_without_ray_would_do_nothing(capsys):

@@ -63,14 +63,26 @@ def scaling_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def scaling_of(replicas: str | None, in_flight: int | None) -> Scaling:
-    """Give what the flags say.
+def scaling_of(
+    place: str | None, replicas: str | None, in_flight: int | None, *, is_plain: bool = True
+) -> Scaling | None:
+    """Give what the flags say; None: nothing is served on Ray.
+
+    Parameters
+    ----------
+    is_plain : bool
+        Whether the service is one that replicas can be of: without cases and without TLS of its own.
 
     Raises
     ------
     CallError
-        If `replicas` is not two numbers.
+        If `replicas` is not two numbers, if the service is not plain, or if a flag would do nothing.
     """
+    check_only_on_ray(place, replicas=replicas, in_flight=in_flight)
+    if place is None:
+        return None
+    if not is_plain:
+        raise CallError("--cases and --tls-cert work without --on ray alone. Leave out one of them.")
     found = REPLICAS.fullmatch(replicas or f"1-{usable_cores()}")
     least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= least <= most:

@@ -6,7 +6,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import click
 
@@ -16,7 +16,7 @@ from metier.cli.console import count, print_json, progress_console
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.guard_options import guard_options
-from metier.cli.on_ray import check_only_on_ray, on_option, part_on_ray, scaling_of, scaling_options
+from metier.cli.on_ray import on_option, part_on_ray, scaling_of, scaling_options
 from metier.cli.prediction_log_options import asked_predictions, prediction_log_options
 from metier.cli.served import loads_of
 from metier.cli.speech import lang_option, spoken
@@ -161,11 +161,8 @@ def serve(  # One parameter an option, as click hands them over.
         }
     )
     show_access_log()
-    check_only_on_ray(place, replicas=replicas, in_flight=in_flight)
-    if place is not None:
-        if cases is not None or guards.tls_cert is not None:
-            raise click.UsageError("--cases and --tls-cert work without --on ray alone. Leave out one of them.")
-        scaling = scaling_of(replicas, in_flight)
+    scaling = scaling_of(place, replicas, in_flight, is_plain=cases is None and not guards.with_tls)
+    if scaling is not None:
         part_on_ray("metier.cli.served_on_ray:serve_on_ray")(load, settings, scaling, host=host, port=port)
         return
     of_dialogue = {"labeller": labeller, "writer": writer, "text": text, "role": roles or None}
@@ -204,10 +201,14 @@ def serve(  # One parameter an option, as click hands them over.
     )
     progress_console().print(_stop_line(stopped), markup=False, soft_wrap=True)
     if stopped.is_busy:
-        # A model that still loads or answers, for nobody, must not hold the process; it may not survive its end either.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        _leave()
+
+
+def _leave() -> NoReturn:
+    """End at once: a model that still loads or answers, for nobody, must not hold the process, nor survive its end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _stop_line(stopped: Stopped) -> str:
