@@ -18,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 from metier.bases.adaptation.inserted import adaptation_in, read_parts, split_weights, write_parts
 from metier.bases.base import FACTS_FILE, Base
 from metier.bases.known_bases import read_json
+from metier.bases.structural_pruning import narrow_as_saved, widened
 from metier.errors import BaseModelError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -59,6 +60,7 @@ def load_encoder(folder: Path) -> torch.nn.Module:
         options = {"add_pooling_layer": False} if "add_pooling_layer" in _parameters(kind) else {}
         model, missing = load_pretrained(transformers.AutoModel, folder, config=config, **options)
     check_whole(folder, missing, "encoder")
+    narrow_as_saved(model)
     read_parts(model, folder)
     return model.eval()
 
@@ -140,7 +142,7 @@ def save_encoder(
     folder.mkdir(parents=True, exist_ok=True)
     own, _ = split_weights(model)
     with quiet_transformers():
-        model.save_pretrained(folder, state_dict=own)
+        model.save_pretrained(folder, state_dict=widened(model, own))
     write_parts(model, folder)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(base))

@@ -51,6 +51,7 @@ def write_card(folder: Path, facts: ManifestFacts) -> None:
         _summary(facts),
         _loading(facts),
         _training(facts),
+        _compression(facts),
         _quality(facts),
         _cost(facts),
         _limits(facts),
@@ -134,6 +135,25 @@ def _training(facts: ManifestFacts) -> str:
             "- Packages: " + ", ".join(f"{name} {version}" for name, version in facts.packages.items()) + "."
         )
     return "## What it was trained on\n\n" + "\n".join(lines)
+
+
+def _compression(facts: ManifestFacts) -> str:
+    """Say what a smaller model was made from, how, and what its tests showed."""
+    made = facts.compression
+    if made is None:
+        return ""
+    tests, timing, source = made["judgement"], made["timing"], made["made_from"]
+    ends = ", ".join(f"{100 * tests[end]:+.1f}" for end in ("low", "high"))
+    return (
+        "## How it was made smaller\n\n"
+        f"- Made from `{source['name']}` (sealed {source['created']}, {source['size_bytes'] / 1e6:,.1f} MB) by "
+        f"`{'+'.join(made['chain'])}`, in this order.\n"
+        f"- Two one-sided tests on {tests['rows']:,} validation rows, margin {100 * tests['margin']:g} points: "
+        f"{tests['verdict']}; {metric_name(tests['metric'])} differs by {100 * tests['difference']:+.1f} points "
+        f"[{ends}], {tests['n_flips']:,} answers changed (some are in `manifest.json`).\n"
+        f"- Measured by turns with it: {timing['after_ms']:.3g} ms for one row against {timing['before_ms']:.3g} ms, on "
+        "one thread."
+    )
 
 
 def _heard_by(speech: SpeechFacts) -> str:

@@ -151,6 +151,10 @@ class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
     metrics: dict[str, dict[str, Any]] = Field(
         default={}, description="By split, then by metric: {value, low, high}, or a number."
     )
+    compression: dict[str, Any] | None = Field(
+        default=None,
+        description="Where it was made smaller: what it was made from, how, and the tests that it passed.",
+    )
     parts: tuple[PartFacts, ...] = Field(
         default=(), description="Where several tasks are answered: each of them, with its own data and metrics."
     )

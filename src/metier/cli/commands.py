@@ -68,6 +68,10 @@ COMMANDS = {
         "metier.cli.plant:plant",
         "Plant secrets in rows of texts to be written, to test later what a writer has memorised.",
     ),
+    "compress": (
+        "metier.cli.compress:compress",
+        "Make a bundle smaller or faster, and prove that it stayed as good.",
+    ),
     "gate": (
         "metier.cli.gate:gate",
         "Judge by a policy whether a bundle may go live: pass, fail or cannot tell.",

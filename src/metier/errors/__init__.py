@@ -46,6 +46,7 @@ MetierError
 ├── EndpointError                a model behind an endpoint refused or did not answer exit 1
 ├── BudgetError                  nothing fits in the given time or memory   exit 1
 ├── StorageError                 a write to disk failed; no partial file is left     exit 1
+├── CompressionError             a bundle that cannot be made smaller as asked        exit 1
 ├── RegistryError                a change that the rules of a registry do not allow  exit 1
 ├── PredictionLogError           a store of predictions that cannot be used          exit 1
 ├── InUseError                   another process works on the same run or file       exit 1
@@ -58,6 +59,7 @@ from metier.errors.base import (
     BudgetError,
     BundleError,
     CallError,
+    CompressionError,
     ConversationError,
     EndpointError,
     InterruptedRunError,
@@ -124,6 +126,7 @@ __all__ = [
     "BudgetError",
     "BundleError",
     "CallError",
+    "CompressionError",
     "ConversationError",
     "DataError",
     "EmptyDataError",

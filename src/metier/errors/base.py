@@ -19,6 +19,10 @@ class CallError(MetierError, ValueError):
     code = "bad_call"
 
 
+class CompressionError(MetierError, ValueError):
+    """A bundle that a technique cannot make smaller, or rows that cannot show that it stayed as good."""
+
+
 class RegistryError(MetierError, ValueError):
     """A change of a registry that its rules do not allow."""
 

@@ -16,6 +16,7 @@ from metier.features.pair_features import PairFeatures
 from metier.features.relation_vectors import RelationVectors
 from metier.features.tfidf import TfidfVectors
 from metier.predictors.evidence import Evidence, scaled_logits
+from metier.predictors.linear.stored_weights import unpacked
 from metier.predictors.loading import as_bundle_error, read_settings, write_settings
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import CUMULATIVE_GRADE, LABEL, LABEL_SET, RELATION, SCORE, Decodable, Decoder
@@ -156,7 +157,7 @@ class LinearPredictor:
             arrays = load_file(folder / WEIGHTS_FILE)
             return cls(
                 made_of.features.load(folder, settings, arrays),
-                arrays["weights"],
+                unpacked(arrays),
                 arrays["bias"],
                 made_of.answer.read_decoder(settings),
                 kind=settings["kind"],

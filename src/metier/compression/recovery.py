@@ -1,0 +1,99 @@
+"""Recovery: an encoder that lost some of its weights is trained again for its task, for a few epochs."""
+
+from pathlib import Path
+from typing import Any
+
+from metier import catalogue
+from metier.compression.materials import Materials
+from metier.errors import CompressionError
+from metier.predictors.loading import read_settings
+
+# The method that trains an encoder of each kind of predictor whole.
+TRAINED_BY = {
+    "onnx_encoder.v1": "encoder.v1",
+    "onnx_pair_encoder.v1": "cross_encoder.v1",
+    "onnx_bi_encoder.v1": "bi_encoder.v1",
+    "onnx_relation.v1": "relation_encoder.v1",
+    "onnx_many_labels.v1": "many_labels_encoder.v1",
+    "onnx_grader.v1": "corn_encoder.v1",
+    "onnx_scorer.v1": "score_encoder.v1",
+    "onnx_tagger.v1": "token_encoder.v1",
+    "onnx_reader.v1": "reader.v1",
+}
+HUGGING_FACE_FOLDER = "huggingface"
+
+
+def can_recover(settings: Any) -> bool:
+    """Whether a method trains encoders of this kind of predictor whole."""
+    return settings.get("kind") in TRAINED_BY
+
+
+def estimator_of(part: Path, base: Path, materials: Materials, **params: Any) -> Any:
+    """Give an unfitted method that trains a base for the task of a predictor."""
+    method = catalogue.resolve(TRAINED_BY[read_settings(part)["kind"]])()
+    known = method.get_params()
+    given = {
+        "random_state": materials.random_state,
+        "precision": "fp32",
+        "order": list(materials.labels),
+        **params,
+    }
+    return method.set_params(base=str(base), **{name: value for name, value in given.items() if name in known})
+
+
+def recover(
+    part: Path,
+    base: Path,
+    folder: Path,
+    materials: Materials,
+    *,
+    soft: Any = None,
+    more: Any = (),
+    **params: Any,
+) -> dict[str, Any]:
+    """Train a base for the task of a predictor and export it.
+
+    Parameters
+    ----------
+    part : Path
+        Files of the predictor that it comes from.
+    base : Path
+        A folder in Hugging Face layout.
+    folder : Path
+        Gets the files of the new predictor, in fp32.
+    soft : array, optional
+        A teacher's probabilities of the rows and of those in `more`.
+    more : pair of sequences, optional
+        Further items and their targets.
+
+    Raises
+    ------
+    CompressionError
+        If the new predictor knows other labels than the old one.
+    """
+    checkpoints = materials.scratch / f"checkpoints-{folder.name}"
+    method = estimator_of(
+        part, base, materials, epochs=materials.epochs, checkpoint_folder=str(checkpoints), **params
+    )
+    items, targets = list(materials.train.items), list(materials.train.targets)
+    if more:
+        items, targets = items + list(more[0]), targets + list(more[1])
+    held = (list(materials.choosing.items), list(materials.choosing.targets))
+    options = {} if soft is None else {"soft": soft}
+    method.fit(items, targets, validation=held, listener=materials.listener, **options)
+    folder.mkdir(parents=True, exist_ok=True)
+    method.export(folder)
+    check_labels(part, folder)
+    facts: dict[str, Any] = {"epochs": materials.epochs, "rows": len(items), "method": method.name}
+    return facts
+
+
+def check_labels(part: Path, folder: Path) -> None:
+    """Refuse a new predictor of other labels than the old one."""
+    before, after = (set(read_settings(one).get("labels", ())) for one in (part, folder))
+    if before != after:
+        lacking = ", ".join(sorted(before - after)[:5]) or ", ".join(sorted(after - before)[:5])
+        raise CompressionError(
+            f"The rows that are left to learn from have other labels than the bundle: {lacking}. Give the rows that it was "
+            "trained on with --data."
+        )
