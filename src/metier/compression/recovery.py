@@ -1,9 +1,11 @@
 """Recovery: an encoder that lost some of its weights is trained again for its task, for a few epochs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from metier import catalogue
+from metier.bases.known_bases import resolve_base
 from metier.compression.materials import Materials
 from metier.errors import CompressionError
 from metier.predictors.loading import read_settings
@@ -20,7 +22,6 @@ TRAINED_BY = {
     "onnx_tagger.v1": "token_encoder.v1",
     "onnx_reader.v1": "reader.v1",
 }
-HUGGING_FACE_FOLDER = "huggingface"
 
 
 def can_recover(settings: Any) -> bool:
@@ -38,7 +39,8 @@ def estimator_of(part: Path, base: Path, materials: Materials, **params: Any) ->
         "order": list(materials.labels),
         **params,
     }
-    return method.set_params(base=str(base), **{name: value for name, value in given.items() if name in known})
+    found = replace(resolve_base(str(base)), name=f"{read_settings(part)['name']}, smaller")
+    return method.set_params(base=found, **{name: value for name, value in given.items() if name in known})
 
 
 def recover(

@@ -51,7 +51,7 @@ class Calibration(CalibrationDataReader):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class StaticInt8:
-    """Calibrated, per channel; which operators keep the range of each call is chosen by the measured error of the outputs."""
+    """Calibrated, per channel; which operators keep the range of each call is chosen by measured error."""
 
     name: ClassVar[str] = "int8_static"
 

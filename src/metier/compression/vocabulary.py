@@ -19,17 +19,19 @@ from tokenizers import Tokenizer
 
 from metier.bases.huggingface_folder import load_model, save_encoder
 from metier.compression.graph_feeds import feeds_of
-from metier.compression.materials import Materials
+from metier.compression.materials import LabelledItems, Materials
 from metier.compression.part_files import base_of, change_settings, copy_part, has_weights
 from metier.compression.technique import is_encoder
 from metier.errors import CompressionError
 from metier.export.graph_export import HUGGING_FACE_FOLDER
-from metier.predictors.loading import read_settings
+from metier.predictors.loading import load_predictor, read_settings
 from metier.predictors.onnx.graph_session import MODEL_FILE, TOKENIZER_FILE
+from metier.tasks.answers.kind import as_lists
 from metier.transformer.frozen.static_embeddings import scripts_of
 
 # Of general text: so many of the most frequent pieces stay that no row shows; vocabularies are ordered by frequency.
 GENERAL_PIECES = 4_000
+CHECKED_ROWS = 256  # Whose answers are compared; how they are cut is of all.
 MARKS = ("##", "▁", "</w>")
 FEWEST_ROWS = 1_000  # Tables of fewer rows (positions, token types) are no vocabulary.
 
@@ -42,7 +44,10 @@ class Vocabulary:
 
     def fits(self, settings: Mapping[str, Any]) -> bool:
         """Whether it is an encoder with a vocabulary that is not trimmed yet."""
-        return is_encoder(settings) and "trimmed_from" not in settings
+        # A graph of marked entities finds the marks by their numbers, which would move.
+        return (
+            is_encoder(settings) and "trimmed_from" not in settings and settings["kind"] != "onnx_relation.v1"
+        )
 
     def apply(self, part: Path, folder: Path, materials: Materials) -> dict[str, Any]:
         """Write the files with a smaller table of embeddings and its tokenizer."""
@@ -61,6 +66,7 @@ class Vocabulary:
         if has_weights(part):
             _trim_weights(part, folder, trimmed, kept)
         _check_equal(before, feeds_of(folder, items), kept)
+        _check_answers(part, folder, LabelledItems(items, items).evenly(CHECKED_ROWS).items)
         return {
             "tokens_before": len(vocabulary_of(definition)),
             "tokens": len(kept),
@@ -182,6 +188,16 @@ def _check_padding(part: Path, kept: np.ndarray, pad_id: int) -> None:
     if pad_id >= len(kept) or kept[pad_id] != pad_id:
         raise CompressionError(
             f"{part} pads with token {pad_id}, which a trimmed vocabulary would move. Leave vocabulary out."
+        )
+
+
+def _check_answers(part: Path, folder: Path, items: Sequence[Any]) -> None:
+    """Refuse where answers are not the very same: a graph may know tokens by their numbers."""
+    before, after = (load_predictor(one).predict(items).predicted for one in (part, folder))
+    differing = sum(as_lists(one) != as_lists(other) for one, other in zip(before, after, strict=True))
+    if differing:
+        raise CompressionError(
+            f"A trimmed vocabulary answers {differing:,} of {len(items):,} rows otherwise. Leave vocabulary out."
         )
 
 
