@@ -110,7 +110,13 @@ ROWS = {
 }
 
 
-@pytest.fixture(scope="session", params=list(ROWS))
+QUICK = ("onnx_encoder.v1", "onnx_tagger.v1")  # The others take the same way, and stand in `make prove`.
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(one, marks=() if one in QUICK else pytest.mark.slow) for one in ROWS],
+)
 def kind(request):
     """Each kind of predictor with an encoder."""
     return request.param

@@ -28,7 +28,7 @@ def agreement(folder, other, items):
     return float(np.mean([one == two for one, two in pairs]))
 
 
-@pytest.mark.parametrize("name", ["int8", "int8_static"])
+@pytest.mark.parametrize("name", ["int8", pytest.param("int8_static", marks=pytest.mark.slow)])
 def test_int8_answers_nearly_as_fp32(kind, name, materials_of, tmp_path):
     materials = materials_of(kind)
     applied(name, SEALED / kind, tmp_path / "made", materials)

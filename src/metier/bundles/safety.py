@@ -119,9 +119,18 @@ def _suspicion(path: Path) -> str | None:
         return _suspicion_of_array(path)
     if path.suffix.lower() == ".bin":
         return fault_of(path)
-    if path.suffix.lower() == ".safetensors" and head[8:9] != b"{":
-        return "not a safetensors file"
+    if path.suffix.lower() == ".safetensors":
+        # The length of its header stands first, and may be any number: that of a compressed file's first bytes, too.
+        return None if head[2:9] == bytes(6) + b"{" else _unlike_safetensors(head)
+    return _by_magic(head)
+
+
+def _by_magic(head: bytes) -> str | None:
     return next((what for magic, what in MAGIC_BYTES.items() if head.startswith(magic)), None)
+
+
+def _unlike_safetensors(head: bytes) -> str | None:
+    return _by_magic(head) if head[8:9] == b"{" else "not a safetensors file"
 
 
 def _suspicion_of_array(path: Path) -> str | None:
