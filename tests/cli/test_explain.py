@@ -44,7 +44,8 @@ def test_words_are_printed_as_a_table_as_json_and_as_a_page(call, run, tmp_path)
     code, shown = call(run, "where is my card")
     assert code == 0
     assert shown.startswith("tfidf_linear.v1: card (")
-    assert shown.splitlines()[1].split()[1] == "card"  # The word that adds most.
+    assert shown.splitlines()[1] == "Part of the log-odds"
+    assert shown.splitlines()[2].split()[1] == "card"  # The word that adds most.
     facts = json.loads(call(run, "where is my card", "--json", "--label", "rate")[1])
     assert facts["label"] == "rate"
     assert min(facts["words"], key=lambda word: word["contribution"])["text"] == "card"

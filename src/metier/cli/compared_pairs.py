@@ -56,10 +56,13 @@ def pair_lines(one: Mapping[str, Any], kinds: Kinds, metric: str, *, verbose: bo
     if one["mcnemar"] is not None:
         tests = {"exact": p_value(one["mcnemar"]["exact_p"]), "mid": p_value(one["mcnemar"]["mid_p"])}
         yield say("test   McNemar on these rows: {exact} (exact), {mid} (mid-p)", **tests)
+    low, high = one["within_low"], one["within_high"]
+    if one["outcome"] == B_IS_BETTER:  # As in the line above: of b minus a.
+        low, high = -high, -low
     bounds = {
         "tolerance": _tolerance(one, kinds, metric),
-        "low": _number(one["within_low"], kinds, metric),
-        "high": _number(one["within_high"], kinds, metric),
+        "low": _number(low, kinds, metric),
+        "high": _number(high, kinds, metric),
     }
     if one["is_within"]:
         yield say("equal  shown within {tolerance}: two one-sided bounds [{low}, {high}]", **bounds)
@@ -89,7 +92,9 @@ def _slice_lines(one: Mapping[str, Any], kinds: Kinds, *, verbose: bool) -> Iter
     shown = slices if verbose else differing[:MOST_PARTS]
     for part in shown:
         given = {"part": _part(part), "rows": count(part["rows"]), "p": p_value(part["p_value"])}
-        gap = f"{say(metric_name(part['metric']))} {_gap(part, kinds, part['metric'])}"
+        # Of the whole where no part says which is better, so that all lines stand the same way.
+        turned = B_IS_BETTER in ((one["outcome"],) if part["verdict"] == NO_DIFFERENCE else (part["verdict"],))
+        gap = f"{say(metric_name(part['metric']))} {_gap(part, kinds, part['metric'], turned=turned)}"
         if part["verdict"] == NO_DIFFERENCE:
             yield say("parts  {part}: {gap}, adjusted {p} on {rows} row(s|)", gap=gap, **given)
         else:

@@ -22,7 +22,7 @@ from metier.explanation.two_sides import is_two_sided
 from metier.explanation.word_methods import BY_TORCH, ROLLOUT, graph_words
 from metier.machine import usable_cores
 from metier.report.evidence import MAPS, answered
-from metier.report.explanation_page import render_explanation, strongest
+from metier.report.explanation_page import caption, render_explanation, strongest
 from metier.tasks.inputs import InputKind
 from metier.tasks.inputs.spoken import Spoken
 
@@ -195,7 +195,9 @@ def _item(model: Model, question: str, images: tuple[Path, ...]) -> Any:
 
 def _print(facts: Mapping[str, Any]) -> None:
     console, say = answer_console(), spoken()
-    console.print(Text(f"{facts['model']}: {answered(facts, say)}"), soft_wrap=True)
+    console.print(Text(f"{facts['model']}{say(': ')}{answered(facts, say)}"), soft_wrap=True)
+    if facts["words"]:
+        console.print(Text(caption(facts, say), style="dim"), soft_wrap=True)
     for word in strongest(facts, MOST_WORDS):
         error = "" if word["error"] is None else f" ± {word['error']:.3f}"
         console.print(Text(f"{word['said']:>8}{error}  {word['text']}"), soft_wrap=True)
@@ -228,6 +230,8 @@ def _print(facts: Mapping[str, Any]) -> None:
             Text(say("without {words} the answer is {answer}: {text}", words=gone, **other)),
             soft_wrap=True,
         )
+    if facts.get("nearest") == []:
+        console.print(Text(say("near   no row shares a word with the text")), soft_wrap=True)
     for row in facts.get("nearest", ()):
         console.print(Text(say("near   row {row}, {label}: {text}", **row)), soft_wrap=True)
     for image in facts["images"]:

@@ -100,7 +100,7 @@ def create(
     help="Time that the old key works on, such as 7d or 30m; 0m: it ends at once.",
 )
 def rotate(*, name: str, overlap: str, path: Path, as_json: bool, lang: str | None) -> None:
-    """Make a new key with the same scopes; the old one works on for a while."""
+    """Make a new key; the old one works on for a while."""
     _print_new(rotate_key(path, name, overlap=_time("--overlap", overlap)), as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from metier.assurance.behaviour.case import BehaviourResult
+from metier.assurance.behaviour.case import DIRECTION, BehaviourResult
 from metier.assurance.behaviour.edits import EDITS
 from metier.assurance.behaviour.testing import Behaviour, examine_behaviour
 from metier.assurance.run_pages import SUITES as KEPT
@@ -22,6 +22,7 @@ from metier.cli.console import (
     print_whole,
     progress_console,
 )
+from metier.cli.failed_cases import failed_case
 from metier.cli.row_options import (
     named_roles,
     parted,
@@ -200,9 +201,8 @@ def _print(results: Sequence[BehaviourResult], facts: Mapping[str, Any]) -> None
     print_whole(console, table)
     for one in results:
         for case in one.failures[:EXAMPLES]:
-            given = {"name": one.name, "text": case.after, "expected": case.expected, "found": case.found}
             console.print(
-                Text(say("✗ {name}: {text}: expected {expected}, found {found}", **given)), soft_wrap=True
+                Text(failed_case(one.name, case, is_probability=one.kind == DIRECTION)), soft_wrap=True
             )
     if (shift := facts["shift"]) is not None:
         difference = shift["difference"]

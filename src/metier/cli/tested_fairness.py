@@ -10,6 +10,7 @@ from metier.assurance.fairness.groups import FOUND, SELECTED, ColumnParity
 from metier.assurance.fairness.substitution import IdentityResult
 from metier.assurance.fairness.testing import Fairness
 from metier.cli.console import answer_console, count, figures_table, print_whole
+from metier.cli.failed_cases import failed_case
 from metier.cli.speech import spoken
 from metier.evaluation.figure import Figure
 from metier.evaluation.measure_table import metric_name
@@ -19,16 +20,14 @@ EXAMPLES = 2  # Rows that turn, shown of each kind.
 
 def print_fairness(found: Fairness) -> None:
     """Print what was found, the words and the limits of the test last."""
-    console, say = answer_console(), spoken()
+    console = answer_console()
     asked = [one for one in found.identity if one.rows]
     if asked:
         print_whole(console, _kinds(asked))
         print_whole(console, _groups(asked))
     for one in asked:
         for case in [case for case in one.cases if not case.passed][:EXAMPLES]:
-            given = {"name": one.kind, "text": case.after, "expected": case.expected, "found": case.found}
-            line = say("✗ {name}: {text}: expected {expected}, found {found}", **given)
-            console.print(Text(line), soft_wrap=True)
+            console.print(Text(failed_case(one.kind, case)), soft_wrap=True)
     for column in found.columns:
         _print_column(column)
     if found.thresholds is not None:

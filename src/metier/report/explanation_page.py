@@ -55,7 +55,7 @@ def render_explanation(facts: Mapping[str, Any], *, model: str, language: str = 
         "title": answered(facts, say),
         "lead": say("What the answer rests on"),
         "legend": how(facts, say),
-        "caption": _caption(facts, say),
+        "caption": caption(facts, say),
         "strongest": strongest(facts),
         **drawn(facts, say),
     }
@@ -75,7 +75,8 @@ def how(facts: Mapping[str, Any], say: Words) -> str:
     return say.joined([say(COLOURS, what=what), said])
 
 
-def _caption(facts: Mapping[str, Any], say: Words) -> str:
+def caption(facts: Mapping[str, Any], say: Words) -> str:
+    """Say what the numbers beside the words are, with their unit."""
     unit = say(facts["words_unit"])
     if facts["method"] in UNCOLOURED:
         return unit
@@ -88,6 +89,10 @@ def strongest(facts: Mapping[str, Any], most: int = STRONGEST) -> list[dict[str,
     """Give the words that change the answer most, with by how much, and the standard error of what is drawn."""
     ranked = sorted(facts["words"], key=lambda word: -abs(word["contribution"]))[:most]
     return [
-        {"text": word["text"], "said": f"{word['contribution']:+.3f}", "error": word.get("error")}
+        {
+            "text": word["text"],
+            "said": f"{word['contribution']:+.3f}".replace("-", "−"),
+            "error": word.get("error"),
+        }
         for word in ranked
     ]

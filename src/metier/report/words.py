@@ -135,6 +135,10 @@ def _pattern(english: str) -> re.Pattern[str]:
 
 
 def _as_pattern(part: str, before: str) -> str:
+    if (
+        part == "{n}"
+    ):  # A count or a figure, which holds no space: `{n} row(s|)` is no sentence that ends in rows.
+        return r"(?P<n>\S*\d\S*(?: %)?)"
     if _PLACEHOLDER.fullmatch(part):
         # One right after another is a further clause, which begins with a sign.
         return f"(?P<{part[1:-1]}>{'[,;: (]' if _PLACEHOLDER.fullmatch(before) else ''}.+?)"

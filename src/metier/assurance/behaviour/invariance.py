@@ -90,7 +90,7 @@ def invariance_results(
             continue
         found = list(_edited(named, texts, before, known, random))
         asked = [with_text(items[one.row], key, one.text) for one in found]
-        after = answers_to(model, asked, what=f"{model.name}: {named.name}", listener=listener)
+        after = answers_to(model, asked, what=f"{model.name}: the edit {named.name}", listener=listener)
         cases = tuple(
             Case(
                 texts[one.row],

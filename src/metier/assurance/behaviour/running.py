@@ -35,7 +35,7 @@ def run_tests(
 
 
 def _run(model: Model, test: WrittenTest, listener: Listener) -> BehaviourResult:
-    what = f"{model.name}: {test.name}"
+    what = f"{model.name}: the test {test.name}"
     if test.kind == MINIMUM:
         answers = answers_to(model, test.texts, what=what, listener=listener)
         cases = [

@@ -19,7 +19,7 @@ from metier.errors import CallError, UnknownNameError
 from metier.evaluation.independent import difference_of_independent
 from metier.evaluation.intervals import Interval
 from metier.progress import Listener, ignore
-from metier.selection.labelled_rows import labelled_rows
+from metier.selection.labelled_rows import LabelledRows, labelled_rows
 
 FORMAT = "metier.behaviour.v1"
 
@@ -101,6 +101,7 @@ def examine_behaviour(
     if rows is None and (adversarial or shift is not None):
         raise CallError("Searching edits and another domain need rows too. Give rows.")
     written = [] if tests is None else read_tests(tests, labels=model.labels)
+    sides = None if shift is None else _sides(model, (rows, shift), how, listener)
     results: list[BehaviourResult] = []
     origin = None
     if rows is not None:
@@ -116,23 +117,25 @@ def examine_behaviour(
                 )
             results.append(adversarial_result(model, items, random_state=random_state, listener=listener))
     results += run_tests(model, written, listener=listener)
-    found = (
-        None
-        if shift is None
-        else _shift(model, (rows, shift), how, random_state=random_state, listener=listener)
-    )
+    found = None if sides is None else _shift(model, sides, random_state=random_state, listener=listener)
     return Behaviour(model, tuple(results), found, origin)
 
 
+def _sides(
+    model: Model, sources: tuple[Any, Any], how: Mapping[str, Any], listener: Listener
+) -> list[LabelledRows]:
+    """Read both files and check that they can be measured, before any question is asked."""
+    return [labelled_rows(model, source, listener=listener, **how) for source in sources]
+
+
 def _shift(
-    model: Model, sources: tuple[Any, Any], how: Mapping[str, Any], *, random_state: int, listener: Listener
+    model: Model, sides: Sequence[LabelledRows], *, random_state: int, listener: Listener
 ) -> dict[str, Any]:
     """Measure both files by the metric that ranks; no row is in both, so the difference is of independent figures."""
     metric = model.task.primary_metric
     figures: list[Interval] = []
     facts: list[dict[str, Any]] = []
-    for source in sources:
-        given = labelled_rows(model, source, listener=listener, **how)
+    for given in sides:
         predicted = given.answered(model, listener=listener)[0].predicted
         figures.append(given.scores.interval(metric, predicted, random_state=random_state))
         facts.append({"origin": given.rows.origin, "rows": len(given.rows), **asdict(figures[-1])})

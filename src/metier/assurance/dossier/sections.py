@@ -33,11 +33,14 @@ class Entry:
         None: it is not stated.
     how : str
         How to state it.
+    is_stated : bool
+        Whether the value is in the owner's own words, which are shown as they are.
     """
 
     name: str
     value: str | None
     how: str = ""
+    is_stated: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def tested_sections(evidence: Evidence) -> tuple[Section, ...]:
 
 def _said(stated: Stated, entry: str, name: str) -> Entry:
     values = stated.model_dump()
-    return Entry(name, values[entry], IN_FILE.format(entry=entry, file=FILE))
+    return Entry(name, values[entry], IN_FILE.format(entry=entry, file=FILE), is_stated=True)
 
 
 def _model(evidence: Evidence) -> Section:

@@ -157,7 +157,7 @@ def identity_results(
         if not named:
             found.append(IdentityResult(kind.name, 0, len(texts)))
             continue
-        asked = _ask(model, items, key, named, f"{model.name}: {kind.name}", listener)
+        asked = _ask(model, items, key, named, f"{model.name}: other groups of {kind.name}", listener)
         found.append(_result(kind, named, asked, len(texts), random_state))
     return found
 
