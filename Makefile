@@ -18,7 +18,7 @@ WORKERS ?= $(shell echo $$(( $(CORES) < 8 ? $(CORES) : 8 )))
 SERIAL = $$(grep -rl 'mark.serial' tests --include='test_*.py')
 FAST ?= $(addprefix tests/,test_house.py test_user_cache.py text data tasks features report runs bundles)
 
-.PHONY: help setup demo demo-zh test test-fast lint format check prove bench bench-peers audit clean
+.PHONY: help setup demo demo-zh test test-fast lint format check prove bench bench-peers audit sbom clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -89,6 +89,9 @@ bench-peers: setup  ## environments of the other tools in .bench, one each (10 m
 
 audit: setup  ## known advisories against the packages of constraints.txt (needs a network and pip-audit)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/audit.py
+
+sbom: setup  ## the bill of materials of this installation: sbom.json, CycloneDX 1.6
+	@$(BIN)/python scripts/sbom.py sbom.json
 
 clean:  ## remove what setup made
 	rm -rf $(VENV) .make

@@ -143,7 +143,10 @@ class Bundle:
         WrongTypeError
             If this is one item instead of a list, or something in the list is of another shape.
         """
-        asked = self.heard(check_items(items, self.input_kind))
+        return self.answered(self.heard(check_items(items, self.input_kind)))
+
+    def answered(self, asked: list[Any]) -> AnswerBatch:
+        """Answer questions that were checked and heard."""
         return self.predictor.predict(asked) if self.scope is None else self.scope.answer(self.predictor, asked)
 
     @functools.cached_property

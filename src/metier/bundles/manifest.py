@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -154,6 +154,11 @@ class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
     compression: dict[str, Any] | None = Field(
         default=None,
         description="Where it was made smaller: what it was made from, how, and the tests that it passed.",
+    )
+    mask: Literal["input", "log", "off"] | None = Field(
+        default=None,
+        description="Policy for personal data where it is served: masked before the model, in logs alone, or nowhere; "
+        "None: whoever serves it decides.",
     )
     parts: tuple[PartFacts, ...] = Field(
         default=(), description="Where several tasks are answered: each of them, with its own data and metrics."

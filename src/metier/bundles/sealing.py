@@ -8,7 +8,7 @@ write to the folder can write a new manifest. Safety against code does not depen
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from metier.bundles.manifest import MANIFEST_FILE, FileFacts, Manifest, ManifestFacts, read_manifest
 from metier.bundles.safety import check_is_data, walk_files
@@ -19,6 +19,9 @@ from metier.regular_files import open_regular
 from metier.storage import open_up, storage_errors, sweep, write_text
 
 SHOWN_FILES = 5
+SIGNATURE_FILE = (
+    "signature.json"  # Of the manifest, which therefore cannot hold its hash: see `bundles.signing`.
+)
 
 
 def seal(folder: Path, facts: ManifestFacts) -> Manifest:
@@ -101,6 +104,19 @@ def record_gate(folder: Path, result: Mapping[str, Any]) -> Manifest:
     return manifest
 
 
+def record_mask(folder: Path, mask: Literal["input", "log", "off"] | None) -> Manifest:
+    """Put the policy for personal data into the manifest of a bundle; raises what `record_gate` does.
+
+    Parameters
+    ----------
+    mask : {"input", "log", "off"} or None
+        Whether a service masks before the model, in its logs alone, or nowhere; None: whoever serves it decides.
+    """
+    manifest = verify(folder).model_copy(update={"mask": mask})
+    write_text(folder / MANIFEST_FILE, manifest.model_dump_json(indent=1) + "\n")
+    return manifest
+
+
 def _check_facts(folder: Path, facts: ManifestFacts) -> None:
     settings = read_settings(folder)
     pairs = {
@@ -121,7 +137,7 @@ def _hash_files(folder: Path) -> dict[str, FileFacts]:
     for path in walk_files(folder):
         name = path.relative_to(folder).as_posix()
         check_is_data(path)
-        if name == MANIFEST_FILE:
+        if name in (MANIFEST_FILE, SIGNATURE_FILE):
             continue
         with open_regular(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -105,6 +105,7 @@ COMMANDS = {
     "keys": ("metier.cli.keys:keys", "Make, list, replace and revoke the keys of a service."),
     "audit": ("metier.cli.audit:audit", "Verify the audit log of a service."),
     "erase": ("metier.cli.erase:erase", "Erase a person from the logs of a service."),
+    "sign": ("metier.cli.sign:sign", "Sign bundles, and verify who signed them."),
     "doctor": (
         "metier.cli.doctor:doctor",
         "Report what this machine offers, and what is missing.",

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from metier.serving.guards.settings import AuditSync, GuardSettings, MaskPolicy
+from metier.serving.prediction_log.kept_texts import TextPolicy
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 SET = frozenset(GuardSettings.model_fields) - {"audit_file_bytes"}
@@ -34,6 +35,12 @@ OPTIONS = (
         type=click.Choice(get_args(MaskPolicy)),
         help="Mask personal data: before the model (input), in what is logged alone (log), or nowhere (off). "
         "Default: as the bundle says, else log.",
+    ),
+    click.option(
+        "--trusted-keys",
+        type=FILE,
+        metavar="FILE",
+        help="Serve bundles alone that one of these keys has signed; see metier sign.",
     ),
     click.option(
         "--audit",
@@ -66,3 +73,13 @@ def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         with_guards = option(with_guards)
     return with_guards
+
+
+def check_with(guards: GuardSettings, *, log_texts: TextPolicy, cases: Path | None) -> None:
+    """Refuse guards that other flags of a service would undo, or that do not reach what it serves."""
+    if guards.mask in ("input", "log") and log_texts == "plain":
+        raise click.UsageError(
+            f"--mask {guards.mask} and --log-texts plain contradict one another. Leave one out."
+        )
+    if cases is not None and (guards.mask == "input" or guards.trusted_keys is not None):
+        raise click.UsageError("--mask input and --trusted-keys are not for --cases. Leave one out.")

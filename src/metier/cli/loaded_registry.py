@@ -4,14 +4,13 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from metier.bundles.output_filter import OutputFilter
-from metier.cli.served import load_served
+from metier.cli.served import AS_IT_IS, Loading, load_served
 from metier.serving.served_registry import ServedRegistry
 from metier.serving.wanted import Wanted
 
 
 def loaded_registry(
-    folder: Path, names: Sequence[str], *, url: str | None = None, judge: OutputFilter | None = None
+    folder: Path, names: Sequence[str], how: Loading = AS_IT_IS, *, url: str | None = None
 ) -> ServedRegistry:
     """Give the models of a registry that are named `NAME`, `NAME@ALIAS` or `NAME/3`; without names every champion.
 
@@ -23,4 +22,4 @@ def loaded_registry(
         If a version is not a number.
     """
     wanted = dict.fromkeys(map(Wanted.of, names))
-    return ServedRegistry(folder, functools.partial(load_served, judge=judge), url=url, wanted=tuple(wanted))
+    return ServedRegistry(folder, functools.partial(load_served, how=how), url=url, wanted=tuple(wanted))

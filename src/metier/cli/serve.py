@@ -15,10 +15,10 @@ from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, progress_console
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
-from metier.cli.guard_options import guard_options
+from metier.cli.guard_options import check_with, guard_options
 from metier.cli.on_ray import on_option, part_on_ray, scaling_of, scaling_options
 from metier.cli.prediction_log_options import asked_predictions, prediction_log_options
-from metier.cli.served import loads_of
+from metier.cli.served import Loading, loads_of
 from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
 from metier.report.words import ENGLISH, Words
@@ -142,13 +142,15 @@ def serve(  # One parameter an option, as click hands them over.
     --on ray serves replicas with Ray Serve, as many as the requests in flight ask for; /metrics is of one of them.
     """
     check_guards(guards, host, without_keys=without_keys)
+    check_with(guards, log_texts=log_texts, cases=cases)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
+    how = Loading(judge, guards.mask, guards.trusted_keys)
     load: Served
     if registry is not None:
         # Found late: the database of a registry takes a package that no other service waits for.
-        load = pkgutil.resolve_name(LOADED_REGISTRY)(registry, bundles, url=database, judge=judge)
+        load = pkgutil.resolve_name(LOADED_REGISTRY)(registry, bundles, how, url=database)
     elif bundles:
-        load = loads_of(bundles, judge)
+        load = loads_of(bundles, how)
     else:
         raise click.UsageError("Nothing to serve. Give a run or a bundle, or a registry: --registry FOLDER")
     settings = ServingSettings.model_validate(
@@ -191,14 +193,13 @@ def serve(  # One parameter an option, as click hands them over.
         host=host,
         port=port,
         settings=settings,
-        when_ready=functools.partial(
-            _say_ready,
-            is_open=guards.keys is None and not is_loopback(host),
-            with_key=guards.keys is not None,
-            as_json=as_json,
-            say=spoken(),
-        ),
+        when_ready=functools.partial(_say_ready, host=host, guards=guards, as_json=as_json, say=spoken()),
     )
+    _end(stopped)
+
+
+def _end(stopped: Stopped) -> None:
+    """Say how it ended, and end the process."""
     progress_console().print(_stop_line(stopped), markup=False, soft_wrap=True)
     if stopped.is_busy:
         _leave()
@@ -230,17 +231,17 @@ def _requests(number: int) -> str:
 
 
 def _say_ready(
-    models: Models, url: str, *, is_open: bool, with_key: bool, as_json: bool, say: Words = ENGLISH
+    models: Models, url: str, *, host: str, guards: GuardSettings, as_json: bool, say: Words = ENGLISH
 ) -> None:
     if as_json:
         facts = [_facts(model) for model in models.each]
         print_json({"url": url} | ({"models": facts} if models.first.is_named else facts[0]))
         return
     lines = [
-        *_served_lines(models, url, say, with_key=with_key),
+        *_served_lines(models, url, say, with_key=guards.keys is not None),
         say("in a browser: {url}", url=f"{url}/docs"),
     ]
-    if is_open:
+    if guards.keys is None and not is_loopback(host):
         lines.append(
             say(
                 "! anyone who can reach this machine can use the service, without a password (--host 127.0.0.1: this "

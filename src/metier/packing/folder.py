@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 import metier
 from metier.bundles import verify, write_whole
 from metier.bundles.manifest import MANIFEST_FILE, Manifest
+from metier.bundles.sealing import SIGNATURE_FILE
 from metier.packing.requirements import pinned_requirements
 from metier.packing.settings import PACK_FILE, PackSettings, check_settings, check_target
 from metier.packing.wheel import wheel_name, write_wheel
@@ -97,7 +98,8 @@ def _names(folder: Traversable, above: str = "") -> list[str]:
 
 def _copy_bundle(bundle: Path, target: Path, manifest: Manifest) -> None:
     """Copy what was sealed, and nothing else that lies there."""
-    for name in (MANIFEST_FILE, *manifest.files):
+    signature = [name for name in (SIGNATURE_FILE,) if (bundle / name).exists()]
+    for name in (MANIFEST_FILE, *signature, *manifest.files):
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(bundle / name, path)

@@ -58,7 +58,7 @@ def build_predict(service: Service) -> Callable[..., Any]:
             engine = model.engine
             asked = read_questions(fields, settings, engine.input_kind, takes_blanks=engine.takes_blanks)
             del fields
-            note_rows(request, len(asked.items))
+            note_rows(request, len(asked.items), asked.subject)
             if asked.stream:
                 pieces = engine.stream(asked.items[0])
                 events = stream_events(pieces, model, when_done=functools.partial(note, request, model, asked))

@@ -66,15 +66,15 @@ class Guard:
         return self._rates.take(caller, requests=1)
 
 
-def note_rows(request: Request, rows: int) -> None:
-    """Note how many rows a request asks, for the log and for the rate of its key.
+def note_rows(request: Request, rows: int, subject: str | None = None) -> None:
+    """Note how many rows a request asks, and about whom, for the logs and for the rate of its key.
 
     Raises
     ------
     RefusalError
         429 or 413, where they are more than the key may ask.
     """
-    request.state.rows = rows
+    request.state.rows, request.state.subject = rows, subject
     state: Mapping[str, Any] = request.scope["state"]
     rates, caller = state.get("rates"), state.get("caller")
     if isinstance(rates, Rates) and isinstance(caller, Caller):

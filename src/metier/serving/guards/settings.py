@@ -25,6 +25,10 @@ class GuardSettings(BaseModel, frozen=True, extra="forbid"):
         default=(), description="Origins of pages that may ask from a browser; empty: none."
     )
     mask: MaskPolicy | None = Field(default=None, description="Policy for personal data; None: the bundle's.")
+    trusted_keys: Path | None = Field(
+        default=None,
+        description="File of the keys one of which has to have signed a bundle; None: none has to.",
+    )
     audit: Path | None = Field(default=None, description="Folder of the audit log; None: none is kept.")
     audit_sync: AuditSync = Field(default="second", description="When a line is written through to the disk.")
     audit_optional: bool = Field(
