@@ -331,6 +331,77 @@ def whole_run_aims() -> Iterator[list[str]]:
         ]
 
 
+def served(results: list[dict[str, Any]]) -> Iterator[str]:
+    """One text a request over HTTP, beside four other servers."""
+    (result,) = results
+    before, after = result["load_average"]
+    yield "## Serving"
+    yield SERVED.strip()
+    yield (
+        f"Load average {before} at the beginning, {after} at the end, of two cores: other processes took a share of every clock "
+        f"here, so the processor's time can be compared, the clock's only roughly. `{result['command']}`"
+    )
+    for workload, sides in result["workloads"].items():
+        ours = sides["metier serve"]
+        rows = [served_row(name, side, ours) for name, side in sides.items()]
+        yield f"**{WORKLOADS[workload]}**"
+        yield table(SERVED_TITLES, rows)
+    yield from served_aims(result["workloads"])
+
+
+def served_row(name: str, side: dict[str, Any], ours: dict[str, Any]) -> list[Any]:
+    """A line of a server: answers, speed, memory, waiting under each load."""
+    if "failed" in side:
+        return [name, side["failed"].replace("|", "/")[:120], *[""] * 7]
+    loads = side["loads"]
+    waits = [
+        f"{load['p50_ms']:.0f}, {load['p95_ms']:.0f}, {load['p99_ms']:.0f}{kept_up(load)}" for load in loads
+    ]
+    return [
+        name,
+        percent(side["equal_answers"]),
+        f"{side['requests_per_second']:,.0f}",
+        side["server_cpu_us_a_request"],
+        f"{side['server_cpu_us_a_request'] / ours['server_cpu_us_a_request']:.1f}",
+        f"{side['memory_after_mb']:.0f}",
+        side["ready_seconds"],
+        "; ".join(waits),
+    ]
+
+
+def kept_up(load: dict[str, Any]) -> str:
+    """Say of a load which was more than a server could take, how much it took."""
+    is_less = load["answered_per_second"] < 0.85 * load["offered_per_second"] or load["faults"]
+    return f" (took {load['answered_per_second']:.0f})" if is_less else ""
+
+
+def served_aims(workloads: dict[str, Any]) -> Iterator[str]:
+    """What was aimed at for the service, and what was found."""
+    cascade, encoder = workloads["cascade"], workloads["encoder"]
+    ours, rows = cascade["metier serve"], []
+    for name, other, aim in (
+        ("pipeline in torch", encoder.get("pipeline (torch)"), 10.0),
+        ("pipeline on the ONNX file", encoder.get("pipeline (ONNX)"), 10.0),
+        ("BentoML around the cascade", cascade.get("BentoML"), 2.0),
+    ):
+        if other and "failed" not in other:
+            ratio = other["server_cpu_us_a_request"] / ours["server_cpu_us_a_request"]
+            rows.append(
+                [
+                    f"cascade: requests a processor second, times those of the {name}",
+                    aim,
+                    f"{ratio:.1f}",
+                    verdict(ratio, aim),
+                ]
+            )
+    seconds, memory = ours["ready_seconds"], ours["memory_after_mb"]
+    rows.append(
+        ["cascade: seconds until it is ready", "2 at most", seconds, "met" if seconds <= 2 else "**missed**"]
+    )
+    rows.append(["cascade: memory, MB", "300 at most", memory, "met" if memory <= 300 else "**missed**"])
+    yield table(["what", "aim", "found", ""], rows)
+
+
 def aims(results: list[dict[str, Any]]) -> Iterator[str]:
     """What was aimed at, and what was found."""
     few, many, share, long = (read(name) for name in AIMED)
@@ -507,6 +578,25 @@ kept (`MALLOC_TRIM_THRESHOLD_`), without which AutoGluon takes longer still.
 One row: the median of 60, loaded processes asked in turn. `predict` is AutoGluon's default, `realtime` an option of
 its `predict_proba`. Its `optimize_for_inference` (ONNX) is listed where it works; on `fusion_mlp` it ends in a
 `TypeError`."""
+SERVED = """
+One text of banking77 a request, one worker on one core for every server, one thread; the client is on the other core and
+costs some 0.2 ms a request of its own. `encoder` is the same INT8 file in ONNX Runtime for all, with the same tokenizer; of
+the pipeline `(torch)` is the float32 checkpoint of the same training, as tutorials serve it. `cascade` is the bundle that
+`metier train` recommends, which a peer asks in its own process; a pipeline cannot hold one. `equal answers`: labels equal
+to those of the bundle, of 200 texts. `CPU`: of the server, with all processes that it started, while eight callers ask as
+fast as answers come. Waiting: p50, p95, p99 in ms when 50, 200 and 800 requests a second come at random times (open loop),
+counted from the time at which a request should have left."""
+WORKLOADS = {"encoder": "The same ONNX file", "cascade": "The same cascade"}
+SERVED_TITLES = [
+    "server",
+    "equal answers",
+    "requests/s at most",
+    "CPU, µs a request",
+    "times ours",
+    "memory, MB",
+    "ready, s",
+    "waiting, ms",
+]
 COMPARE = "python -m benchmarks.peers.compare"
 COMMANDS = {
     "fine_tuning": f"{COMPARE} fine_tuning",
@@ -516,6 +606,7 @@ COMMANDS = {
     "time_to_accuracy": f"{COMPARE} time_to_accuracy --rounds 1",
     "embedding": f"{COMPARE} embedding",
     "classical": f"{COMPARE} classical",
+    "serving": "python -m benchmarks.peers.serving RUN",
     "few_shot": "python -m benchmarks.few_shot",
     "few_shot_8": f"{COMPARE} few_shot_8",
     "few_shot_16": f"{COMPARE} few_shot_16",
@@ -533,6 +624,7 @@ SECTIONS: tuple[tuple[Section, tuple[str, ...]], ...] = (
     (classical, ("classical",)),
     (whole_runs, WHOLE_SUITES),
     (few_shot, ("few_shot", "few_shot_8", "few_shot_16")),
+    (served, ("serving",)),
     (aims, AIMED),
 )
 
