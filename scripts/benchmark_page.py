@@ -338,8 +338,9 @@ def served(results: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Serving"
     yield SERVED.strip()
     yield (
-        f"Load average {before} at the beginning, {after} at the end, of two cores: other processes took a share of every clock "
-        f"here, so the processor's time can be compared, the clock's only roughly. `{result['command']}`"
+        f"Load average {before} at the beginning, {after} at the end, of two cores: other processes took a "
+        "share of every clock here, so the processor's time can be compared, the clock's only roughly. "
+        f"`{result['command']}`"
     )
     for workload, sides in result["workloads"].items():
         ours = sides["metier serve"]
