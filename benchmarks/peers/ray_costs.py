@@ -90,7 +90,7 @@ def answered(model: Any, folder: Path, rows: Path, answer: Callable[..., Iterato
 def on_ray(folder: Path, rows: Path) -> dict[str, float]:
     """The same on a local cluster of two workers, whose start is told apart by a first call with few rows."""
     predict = part_on_ray("metier.cli.predicted_on_ray:predict_on_ray")
-    session = part_on_ray("metier.cli.ray_session:ray_session")
+    session = part_on_ray("metier.cli.predicted_on_ray:ray_session")
     model, begun = load_bundle(folder), time.perf_counter()
     few = rows.with_name("few.csv")
     few.write_bytes(b"".join(rows.read_bytes().splitlines(keepends=True)[:100]))
@@ -123,7 +123,10 @@ def sides() -> dict[str, Side]:
         flags = ["--on", "ray", "--replicas", "1-1"]
         return [*(word for word in alone.command(python, folder, port, place) if word != "--json"), *flags]
 
-    return {"metier serve": alone, "metier serve --on ray": Side("", command, "/readyz", {}, path=alone.path)}
+    return {
+        "metier serve": alone,
+        "metier serve --on ray": Side("", command, "/readyz", {}, path=alone.path, is_pinned=False),
+    }
 
 
 def requests(side: Side, folder: Path, seconds: float) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class Side:
     label : callable taking the answer
     what : dict of str to str
         What it is told to serve, by workload.
+    is_pinned : bool
+        Whether it is kept on one core.
     """
 
     peer: str
@@ -75,6 +77,7 @@ class Side:
     path: str = "/predict"
     body: Callable[[str], Any] = lambda text: {"text": text}
     label: Callable[[Any], str] = lambda answer: str(answer["label"])
+    is_pinned: bool = True
 
 
 def _metier(python: str, folder: Path, port: int, place: Path) -> list[str]:
@@ -209,7 +212,8 @@ def started(side: Side, what: str, python: str, folder: Path) -> Iterator[tuple[
             stderr=said,
             start_new_session=True,
         )
-        os.sched_setaffinity(process.pid, {SERVER_CORE})  # Its children have it from there.
+        if side.is_pinned:
+            os.sched_setaffinity(process.pid, {SERVER_CORE})  # Its children have it from there.
         try:
             while not is_ready(port, side.ready):
                 if process.poll() is not None or time.perf_counter() - begun > START_SECONDS:

@@ -22,7 +22,7 @@ from metier.cli.serve import serve
 from metier.errors import BundleError, CallError
 from metier.packing import PackSettings, check_target, measured_memory, name_of, write_pack
 from metier.packing.folder import filled_templates
-from metier.packing.requirements import pinned_requirements
+from metier.packing.program import pinned_requirements
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "sealed_71959d8" / "linear.v1"
 SETTINGS = PackSettings(

@@ -1,14 +1,37 @@
 """Answer a file on a cluster of Ray: Ray Data gives the parts of it to workers, and starts those that died again."""
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ray
 import ray.data
 
 from metier.bundles import Bundle, load_bundle
 from metier.cli.cut_files import Job, answer_in_parts, answer_part
-from metier.cli.ray_session import ray_session
+
+
+@contextmanager
+def ray_session(workers: int) -> Iterator[None]:
+    """Connect to the cluster of RAY_ADDRESS, or start one of so many cores here, without a dashboard."""
+    if ray.is_initialized():  # Whoever calls from a program of their own keeps their session.
+        yield
+        return
+    # Nothing that a worker prints is an answer of ours.
+    ray.init(
+        num_cpus=None if "RAY_ADDRESS" in os.environ else workers,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 class PartAnswers:

@@ -10,7 +10,7 @@ from ray import serve
 
 from metier.cli.console import progress_console
 from metier.cli.on_ray import Scaling
-from metier.cli.ray_session import ray_session
+from metier.cli.predicted_on_ray import ray_session
 from metier.cli.speech import spoken
 from metier.serving import ServingSettings, build_app
 from metier.serving.models import Load

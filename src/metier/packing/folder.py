@@ -15,9 +15,8 @@ import metier
 from metier.bundles import verify, write_whole
 from metier.bundles.manifest import MANIFEST_FILE, Manifest
 from metier.bundles.sealing import SIGNATURE_FILE
-from metier.packing.requirements import pinned_requirements
+from metier.packing.program import pinned_requirements, wheel_name, write_wheel
 from metier.packing.settings import PACK_FILE, PackSettings, check_settings, check_target
-from metier.packing.wheel import wheel_name, write_wheel
 
 TEMPLATES = "templates"
 ENDING = ".j2"

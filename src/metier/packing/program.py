@@ -1,6 +1,6 @@
-"""A wheel of the installed program, so that an image needs no index that has it.
+"""The program as an image installs it: a wheel, so that no index needs to have it, and its packages at exact versions.
 
-The archive has no times and its names are in order: the same program gives the same bytes.
+The wheel has no times and its names are in order: the same program gives the same bytes.
 """
 
 import base64
@@ -9,6 +9,9 @@ import importlib.metadata
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import metier
 
@@ -62,3 +65,23 @@ def _metadata() -> str:
 
 def _digest(content: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def pinned_requirements(package: str = "metier") -> list[str]:
+    """Give `name==version` of everything that a package needs without extras, in order of names.
+
+    A build on another kind of machine may need others: markers are read for this one.
+    """
+    found: dict[str, str] = {}
+    asked = _needs(package, "")
+    while asked:
+        need = asked.pop()
+        found[canonicalize_name(need.name)] = importlib.metadata.version(need.name)
+        further = [one for extra in ("", *need.extras) for one in _needs(need.name, extra)]
+        asked += [one for one in further if canonicalize_name(one.name) not in found]
+    return [f"{name}=={version}" for name, version in sorted(found.items())]
+
+
+def _needs(package: str, extra: str) -> list[Requirement]:
+    needs = [Requirement(line) for line in importlib.metadata.requires(package) or ()]
+    return [one for one in needs if one.marker is None or one.marker.evaluate({"extra": extra})]
