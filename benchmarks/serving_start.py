@@ -97,10 +97,10 @@ def read(name: str) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def served(bundle: Path) -> Iterator[tuple[psutil.Process, int, float]]:
+def served(bundle: Path, *options: str) -> Iterator[tuple[psutil.Process, int, float]]:
     """Start a server; give its process, its port and the seconds until it was ready."""
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "metier", "serve", str(bundle), "--port", "0", "--json"]
+    command = [sys.executable, "-m", "metier", "serve", str(bundle), "--port", "0", "--json", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         # The line is printed once the model is loaded; the probe that follows is what a balancer would see.

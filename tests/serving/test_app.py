@@ -220,7 +220,7 @@ def test_metrics_count_requests_and_answers(client):
     client.post("/v1/predict", json={})
     for path in ("/one", "/two"):
         client.get(path)
-    client.request("INVENTED", "/one")
+    client.request("PROPFIND", "/one")
     text = client.get("/metrics").text
     assert 'metier_http_requests_total{method="POST",path="/v1/predict",status="200"} 1.0' in text
     assert 'metier_http_requests_total{method="POST",path="/v1/predict",status="422"} 1.0' in text
@@ -243,14 +243,23 @@ def test_metric_names_follow_the_conventions_of_prometheus(client):
         "metier_http_requests",
         "metier_answers",
         "metier_predictions",
+        "metier_rejected",
+        "metier_cache_requests",
+        "metier_masked_items",
+        "metier_worker_restarts",
     }
     assert {name for name, family in ours.items() if family.type == "histogram"} == {
-        "metier_http_request_duration_seconds"
+        "metier_http_request_duration_seconds",
+        "metier_queue_duration_seconds",
+        "metier_tokenise_duration_seconds",
+        "metier_inference_duration_seconds",
+        "metier_batch_rows",
+        "metier_confidence",
     }
     assert "metier_http_requests_in_flight" in ours
     assert all(family.documentation for family in ours.values())
-    page = Path(__file__).parents[2] / "docs" / "serving.md"
-    table = page.read_text("utf-8").partition("| was |")[0]
+    page = Path(__file__).parents[2] / "docs" / "monitoring.md"
+    table = page.read_text("utf-8")
     listed = set(re.findall(r"^\| `(metier_\w+?)(?:_total)?[`{]", table, re.MULTILINE))
     assert listed == {name for name in ours if not name.endswith("_created")}
 

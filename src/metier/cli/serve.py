@@ -5,6 +5,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -12,7 +13,7 @@ import click
 
 from metier.bundles import Bundle, resolve_bundle
 from metier.cli.commands import HELP
-from metier.cli.console import count, print_json, progress_console
+from metier.cli.console import count, print_json, progress_console, size
 from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.guard_options import check_with, guard_options
@@ -23,15 +24,27 @@ from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
 from metier.report.words import ENGLISH, Words
 from metier.serving import ServingSettings, run_server
-from metier.serving.access_log import AccessForm, show_access_log
+from metier.serving.access_log import AccessForm
 from metier.serving.guards.settings import GuardSettings, check_guards, is_loopback
+from metier.serving.logs import show_logs
 from metier.serving.models import Model, Models, Served
 from metier.serving.prediction_log.kept_texts import TextPolicy
 from metier.serving.traffic import Stopped
+from metier.serving.workers.task import Started
 
 # What bounds memory and waiting; `threads` and `access_log` have other defaults here.
-NO_LIMITS = ("threads", "access_log", "guards", "predictions")
-LIMITS = [name for name in ServingSettings.model_fields if name not in NO_LIMITS]
+OF_THEIR_OWN = (
+    "threads",
+    "workers",
+    "access_log",
+    "batching",
+    "cache_entries",
+    "traces",
+    "guards",
+    "predictions",
+)
+SEVERAL = 2
+LIMITS = [name for name in ServingSettings.model_fields if name not in OF_THEIR_OWN]
 
 LOADED_REGISTRY = "metier.cli.loaded_registry:loaded_registry"
 
@@ -73,7 +86,14 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Requests answered at the same time, one core each. Default: all cores.",
+    help="Requests that a process answers at the same time, one core each. Default: all cores, shared by the workers.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that answer on one socket; one that dies is started anew.",
 )
 @click.option(
     "--cases",
@@ -95,6 +115,24 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @on_option("Serve on a cluster of Ray: that of RAY_ADDRESS, or worker processes here.")
 @scaling_options
+@click.option(
+    "--batching/--no-batching",
+    default=True,
+    show_default=True,
+    help="Answer one-row requests that wait together, where that was measured to help at the start.",
+)
+@click.option(
+    "--cache",
+    "cache_entries",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Keep the answers to this many one-row requests; never of rows in which personal data is found.",
+)
+@click.option(
+    "--traces", is_flag=True, help="Trace each request by OpenTelemetry (pip install 'metier[otel]')."
+)
 @lang_option("Language of what is printed here; the service itself answers in English.")
 @click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON object with the URL.")
 def serve(  # One parameter an option, as click hands them over.
@@ -105,6 +143,7 @@ def serve(  # One parameter an option, as click hands them over.
     host: str,
     port: int,
     threads: int | None,
+    workers: int,
     access_log: AccessForm,
     guards: GuardSettings,
     without_keys: bool,
@@ -127,7 +166,7 @@ def serve(  # One parameter an option, as click hands them over.
     place: str | None,
     replicas: str | None,
     in_flight: int | None,
-    **limits: int,
+    **limits: Any,
 ) -> None:
     """Serve a trained model over HTTP.
 
@@ -155,14 +194,15 @@ def serve(  # One parameter an option, as click hands them over.
         raise click.UsageError("Nothing to serve. Give a run or a bundle, or a registry: --registry FOLDER")
     settings = ServingSettings.model_validate(
         {
-            "threads": threads or usable_cores(),
+            "threads": threads or max(1, usable_cores() // workers),
+            "workers": workers,
             "access_log": access_log,
             "guards": guards,
             "predictions": asked_predictions(log_predictions, log_database, log_texts, log_days),
             **limits,
         }
     )
-    show_access_log()
+    show_logs(access_log)
     scaling = scaling_of(place, replicas, in_flight, is_plain=cases is None and not guards.with_tls)
     if scaling is not None:
         part_on_ray("metier.cli.served_on_ray:serve_on_ray")(load, settings, scaling, host=host, port=port)
@@ -194,6 +234,7 @@ def serve(  # One parameter an option, as click hands them over.
         port=port,
         settings=settings,
         when_ready=functools.partial(_say_ready, host=host, guards=guards, as_json=as_json, say=spoken()),
+        describe=served_facts,
     )
     _end(stopped)
 
@@ -230,15 +271,28 @@ def _requests(number: int) -> str:
     return spoken()("{n} request", n=1) if number == 1 else spoken()("{n} requests", n=count(number))
 
 
+def served_facts(models: Models) -> list[dict[str, Any]]:
+    """Give what is said of each model: its name and version where it has them, its method, its number of labels."""
+    return [_facts(model) for model in models.each]
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    loaded = model.engine.check_ready()
+    assert isinstance(loaded, Bundle)  # What `load` gave.
+    return {**model.facts, "serving": loaded.name, "labels": len(loaded.labels)}
+
+
 def _say_ready(
-    models: Models, url: str, *, host: str, guards: GuardSettings, as_json: bool, say: Words = ENGLISH
+    started: Started, url: str, *, host: str, guards: GuardSettings, as_json: bool, say: Words = ENGLISH
 ) -> None:
+    told = started.description
+    is_named = "model" in told[0]
     if as_json:
-        facts = [_facts(model) for model in models.each]
-        print_json({"url": url} | ({"models": facts} if models.first.is_named else facts[0]))
+        print_json({"url": url, **_worker_facts(started)} | ({"models": told} if is_named else told[0]))
         return
     lines = [
-        *_served_lines(models, url, say, with_key=guards.keys is not None),
+        *_served_lines(told, url, say, with_key=guards.keys is not None),
+        *_worker_lines(started, say),
         say("in a browser: {url}", url=f"{url}/docs"),
     ]
     if guards.keys is None and not is_loopback(host):
@@ -252,23 +306,40 @@ def _say_ready(
         progress_console().print(line, markup=False, soft_wrap=True)
 
 
-def _facts(model: Model) -> dict[str, Any]:
-    loaded = model.engine.check_ready()
-    assert isinstance(loaded, Bundle)  # What `load` gave.
-    return {**model.facts, "serving": loaded.name, "labels": len(loaded.labels)}
+def _worker_facts(started: Started) -> dict[str, Any]:
+    if len(started.memory) < SEVERAL:
+        return {}
+    of_each = [asdict(memory) for memory in started.memory]
+    return {"workers": of_each}
 
 
-def _served_lines(models: Models, url: str, say: Words, *, with_key: bool) -> list[str]:
+def _worker_lines(started: Started, say: Words) -> list[str]:
+    """Give the memory of the workers, where there are several."""
+    if len(started.memory) < SEVERAL:
+        return []
+    own = max(memory.private_bytes for memory in started.memory)
+    resident = max(memory.resident_bytes for memory in started.memory)
+    return [
+        say(
+            "{n} workers: {resident} resident each, of which {own} its own (so much a further one takes)",
+            n=len(started.memory),
+            resident=size(resident),
+            own=size(own),
+        )
+    ]
+
+
+def _served_lines(told: Sequence[Mapping[str, Any]], url: str, say: Words, *, with_key: bool) -> list[str]:
     """Give what is served, and how to ask."""
-    told = [_facts(model) for model in models.each]
-    if not models.first.is_named:
-        name, labels = told[0]["serving"], count(told[0]["labels"])
+    first = told[0]
+    if "model" not in first:
         asked = '{"text": "..."}'
+        name, labels = first["serving"], count(first["labels"])
         head = [
             say("serving {name} ({labels} labels) on {url}; Ctrl-C stops", name=name, labels=labels, url=url)
         ]
     else:
-        asked = f'{{"model": "{models.first.name}", "text": "..."}}'
+        asked = f'{{"model": "{first["model"]}", "text": "..."}}'
         n = count(len(told))
         head = [say("serving {n} model(s|) on {url}; Ctrl-C stops", n=n, url=url)]
         head += [_model_line(one, say) for one in told]

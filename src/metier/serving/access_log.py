@@ -41,6 +41,8 @@ class Access:
         How many rows were asked; None: it asked none, or could not be read.
     key : str or None
         The key that was sent, masked; None: none was.
+    code : str or None
+        Of the refusal, where it was one.
     """
 
     time: str
@@ -51,12 +53,15 @@ class Access:
     duration_ms: float
     rows: int | None
     key: str | None
+    code: str | None = None
 
 
-def access_of(scope: Scope, *, request_id: str, status: int, began: datetime, seconds: float) -> Access:
+def access_of(
+    scope: Scope, *, request_id: str, status: int, began: float, seconds: float, code: str | None = None
+) -> Access:
     """Describe a request that was answered."""
     return Access(
-        time=began.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        time=as_time(began),
         request_id=request_id,
         method=scope["method"],
         path=quote(scope["path"], safe="/")[:LONGEST_PATH],
@@ -64,7 +69,14 @@ def access_of(scope: Scope, *, request_id: str, status: int, began: datetime, se
         duration_ms=round(1000 * seconds, 3),
         rows=scope.get("state", {}).get("rows"),
         key=masked_key(Headers(scope=scope)),
+        code=code,
     )
+
+
+def as_time(seconds: float) -> str:
+    """Give a moment in seconds since 1970 in ISO 8601, UTC."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def masked_key(headers: Mapping[str, str]) -> str | None:
@@ -103,13 +115,3 @@ def log_access(access: Access, form: AccessForm) -> None:
     """Write the line of a request, unless the log is off."""
     if form in FORMS:
         LOG.info(FORMS[form](access))
-
-
-def show_access_log() -> None:
-    """Let the lines go to stderr as they are, with what the service tells of itself: stdout is for answers."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    for log in (LOG, logging.getLogger("metier.serving")):
-        log.handlers = [handler]
-        log.setLevel(logging.INFO)
-        log.propagate = False

@@ -17,12 +17,14 @@ from metier.serving.guards.guarding import Guards
 from metier.serving.guards.headers import SecurityHeaders
 from metier.serving.metrics import Metrics
 from metier.serving.model_collector import ModelCollector
-from metier.serving.models import Models, Served
+from metier.serving.models import Changing, Models, Served
 from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
 from metier.serving.settings import ServingSettings
+from metier.serving.traces import build_tracer
 from metier.serving.traffic import Traffic
+from metier.serving.workers.board import WorkerBoard
 
 
 def build_app(
@@ -31,6 +33,7 @@ def build_app(
     *,
     when_ready: Callable[[Models], None] = lambda models: None,
     when_failed: Callable[[Exception], None] = lambda failure: None,
+    board: WorkerBoard | None = None,
 ) -> FastAPI:
     """Build the service over a model, or over several by their names.
 
@@ -46,10 +49,17 @@ def build_app(
         Called with the models once all are loaded.
     when_failed : callable
         Called with the reason why loading failed; afterwards every request and `/readyz` get 503 with it.
+    board : WorkerBoard or None
+        Of the workers, of which this process is one; None: it is the whole service.
     """
     settings = settings or ServingSettings()
     guards = Guards(settings.guards)
-    models, metrics, traffic, bodies = Models.of(load, settings), Metrics(), Traffic(), Bodies(settings)
+    metrics, traffic, bodies = (
+        Metrics(board, names_models=isinstance(load, Mapping | Changing)),
+        Traffic(),
+        Bodies(settings),
+    )
+    models = Models.of(load, settings, metrics)
     metrics.registry.register(ModelCollector(models))
 
     predictions = PredictionRecorder(settings.predictions, metrics.count_predictions)
@@ -60,14 +70,16 @@ def build_app(
         except Exception as failure:
             when_failed(failure)
         else:
-            metrics.bundle.info(_bundle_facts(models.first.engine.check_ready()))
-            metrics.ready.set(1)
+            metrics.show_bundles([_bundle_facts(model.engine.check_ready()) for model in models.each])
+            metrics.show_ready()
             when_ready(models)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         predictions.start()
         loading = asyncio.create_task(start())
+        if board is not None and board.is_open:
+            await loading  # Others answer meanwhile; this one accepts no connection before it can.
         yield
         loading.cancel()  # Nobody waits for a model that nobody will ask.
         with contextlib.suppress(asyncio.CancelledError):
@@ -80,11 +92,18 @@ def build_app(
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
     guards.add_to(app)
-    app.add_middleware(RequestMiddleware, metrics=metrics, traffic=traffic, access_log=settings.access_log)
+    app.add_middleware(
+        RequestMiddleware,
+        metrics=metrics,
+        traffic=traffic,
+        access_log=settings.access_log,
+        timeout_ms=settings.request_timeout_ms or None,
+        tracer=build_tracer() if settings.traces else None,
+    )
     app.add_middleware(SecurityHeaders, with_tls=settings.guards.with_tls)
     add_refusals(app)
     add_docs_page(app)
-    service = Service(models, metrics, settings, traffic, bodies, predictions)
+    service = Service(models, metrics, settings, traffic, bodies, predictions, board)
     for endpoint in endpoints():
         endpoint.add_to(app, service)
     return app

@@ -10,17 +10,18 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from metier.serving.refusals import RefusalError, facts_of
 from metier.serving.settings import ServingSettings
 
 # A body that is too slow gets a typed answer first, see `serving.bodies`; this ends what goes on nevertheless.
 LINGER_SECONDS = 5
+LONGEST_HEADERS = 16 * 1024  # Bytes; the parser itself has no limit.
+BETWEEN_VALUES = 4  # Bytes between the names and values of headers.
 
 
-class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked into.
+class Connection(HttpToolsProtocol):  # type: ignore[misc]  # uvicorn is not looked into.
     """A connection of a caller.
 
     Parameters
@@ -39,17 +40,18 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked in
         self._watched: tuple[str, int] = ("", 0)
         self._waiting: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self._reads = ""  # What of a request is being read: `headers`, `body`, or nothing.
+        self._n_header_bytes = 0
         self.since = self.loop.time()
 
     @property
     def phase(self) -> str:
         """What the connection is at: `headers`, `body`, `busy`, or `idle` between two requests."""
-        is_answering = self.cycle is not None and not self.cycle.response_complete
-        if self.conn.their_state is h11.SEND_BODY:
+        if self._reads == "body":
             return "body"
-        if is_answering:
+        if self.cycle is not None and not self.cycle.response_complete:
             return "busy"
-        return "headers" if self.cycle is None or self.conn.trailing_data[0] else "idle"
+        return "headers" if self.cycle is None or self._reads else "idle"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, and make room if there are too many connections."""
@@ -60,7 +62,31 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked in
     def data_received(self, data: bytes) -> None:
         """Read what came."""
         super().data_received(data)
+        if self._reads == "headers":
+            self._n_header_bytes += len(data)
+            if self._n_header_bytes > LONGEST_HEADERS:
+                self.send_400_response("The headers are too long.")
         self._watch()
+
+    def on_message_begin(self) -> None:
+        """Begin to read the headers of a request."""
+        super().on_message_begin()
+        self._reads, self._n_header_bytes = "headers", 0
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer; raises ValueError, which the parser reports, where the headers are too long."""
+        if (
+            len(self.url) + sum(len(name) + len(value) + BETWEEN_VALUES for name, value in self.headers)
+            > LONGEST_HEADERS
+        ):
+            raise ValueError("The headers are too long.")
+        self._reads = "body"
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the request is whole."""
+        self._reads = ""
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Go on with the next request."""
@@ -113,7 +139,7 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked in
         self._waiting = None if seconds is None else self.loop.call_later(seconds, self._expire)
 
     def _expire(self) -> None:
-        if self.phase == "headers" and self.conn.trailing_data[0]:
+        if self.phase == "headers" and self._reads:
             seconds = self._settings.header_timeout_seconds
             message = f"The headers did not come within {seconds} s. Send the request at once."
             self._refuse(408, "headers_too_slow", message)

@@ -30,6 +30,7 @@ from metier.serving.answering import (
 )
 from metier.serving.explaining import ExplainRequest, LimitedAnswers, explained
 from metier.serving.golden import check_golden
+from metier.serving.one_row import OneRow
 from metier.serving.refusals import RETRY_AFTER, RefusalError
 from metier.serving.request_reading import count_characters
 from metier.serving.settings import ServingSettings
@@ -65,11 +66,16 @@ class Engine:
         self._load = load
         self._settings = settings
         self._threads = threads
+        # Each is asked for with every request, and looking through a protocol takes longer than answering.
+        self._input_kind: InputKind = TEXT
+        self._takes_blanks = True
+        self._one_row: OneRow | None = None
 
     @property
     def input_kind(self) -> InputKind:
         """The form of a question to the model; raises what `check_ready` does."""
-        return self._kind_of(self.check_ready())
+        self.check_ready()
+        return self._input_kind
 
     @property
     def input_keys(self) -> tuple[str, ...]:
@@ -85,8 +91,8 @@ class Engine:
     @property
     def takes_blanks(self) -> bool:
         """Whether white space alone is a question: not to what writes; raises what `check_ready` does."""
-        model = self.check_ready()
-        return not isinstance(model, AnswersInForm) or not isinstance(model.answer_kind, WrittenText)
+        self.check_ready()
+        return self._takes_blanks
 
     @staticmethod
     def _kind_of(model: Answering) -> InputKind:
@@ -104,7 +110,10 @@ class Engine:
         Until it has answered, it is not ready.
         """
         try:
-            self.model = self._loaded()
+            model = self._loaded()
+            self._input_kind, self._takes_blanks = self._kind_of(model), _takes_blanks(model)
+            self._one_row = OneRow.measured(model, self._input_kind, self._threads, self._settings)
+            self.model = model
         except Exception as failure:
             self.failure = failure
             raise
@@ -123,7 +132,7 @@ class Engine:
 
     async def start(self) -> Answering:
         """Load the model in a thread that answers; see `load`."""
-        return await asyncio.wrap_future(self._threads.submit(self.load))
+        return await asyncio.wrap_future(self._threads.submit(self.load, is_timed=False))
 
     def check_ready(self) -> Answering:
         """Give the model.
@@ -144,10 +153,16 @@ class Engine:
             raise RefusalError(503, "not_ready", message, headers=RETRY_AFTER)
         return self.model
 
-    async def answer(self, items: Sequence[Any]) -> tuple[list[AnswerBatch], float]:
+    async def answer(self, items: Sequence[Any], *, caller: str = "") -> tuple[list[AnswerBatch], float]:
         """Answer items in batches, and say how many milliseconds the model took.
 
         Cancelled, it answers no further batch.
+
+        Parameters
+        ----------
+        items : sequence
+        caller : str
+            Whose answers may be taken from the cache.
 
         Raises
         ------
@@ -156,6 +171,9 @@ class Engine:
         """
         model = self.check_ready()
         self._check_room()
+        if len(items) == 1 and self._one_row is not None:
+            answer, milliseconds = await self._one_row.answer(items[0], caller)
+            return [answer], milliseconds
         is_over = threading.Event()
 
         def ask() -> tuple[list[AnswerBatch], float]:
@@ -165,6 +183,8 @@ class Engine:
                 batch = _batch(items, start, size)
                 since = time.perf_counter()
                 answered.append(model.predict(batch))
+                if self._threads.metrics is not None:
+                    self._threads.metrics.count_batch(len(batch))
                 start += len(batch)
                 size *= LARGER if time.perf_counter() - since < QUICK_SECONDS else 1
             return answered, 1000 * (time.perf_counter() - begun)
@@ -285,9 +305,14 @@ class Engine:
         if self._threads.n_taken >= self._settings.threads + self._settings.max_waiting:
             message = (
                 f"{self._settings.max_waiting:,} requests are waiting already. "
-                "Ask again in a second, send several texts in one request, or serve with more --threads."
+                "Ask again later, send several texts in one request, or serve with more --threads."
             )
-            raise RefusalError(503, "busy", message, headers=RETRY_AFTER)
+            headers = {"Retry-After": str(self._threads.retry_after_seconds)}
+            raise RefusalError(503, "busy", message, headers=headers)
+
+
+def _takes_blanks(model: Answering) -> bool:
+    return not isinstance(model, AnswersInForm) or not isinstance(model.answer_kind, WrittenText)
 
 
 def _batch(items: Sequence[Any], start: int, size: int) -> Sequence[Any]:

@@ -14,6 +14,7 @@ from metier.errors import MOST_NAMED, quoted, suggest
 from metier.serving.answer_threads import AnswerThreads
 from metier.serving.answering import Answering
 from metier.serving.engine import Engine
+from metier.serving.metrics import Metrics
 from metier.serving.refusals import RefusalError
 from metier.serving.settings import ServingSettings
 
@@ -110,9 +111,9 @@ class Models:
         self.replace(models)
 
     @classmethod
-    def of(cls, load: Served, settings: ServingSettings) -> "Models":
+    def of(cls, load: Served, settings: ServingSettings, metrics: Metrics | None = None) -> "Models":
         """Make it of what loads one model, of what loads each by its name, or of where they come from."""
-        threads = AnswerThreads(settings.threads)
+        threads = AnswerThreads(settings.threads, metrics)
         if isinstance(load, Changing):
             return load.models(settings, threads)
         if not isinstance(load, Mapping):

@@ -1,15 +1,23 @@
-"""The server process: listen, load, answer, and stop gracefully."""
+"""The service: listen, load, answer, and stop gracefully, in this process or in several workers."""
 
-import signal
+import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from metier.errors import CallError
-from metier.serving.app import build_app
 from metier.serving.models import Models, Served
-from metier.serving.server import Server
+from metier.serving.one_process import serve_on
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Stopped
+from metier.serving.workers.memory import Memory, memory_of
+from metier.serving.workers.supervisor import Supervisor
+from metier.serving.workers.task import Started
+
+
+def names_of(models: Models) -> list[str]:
+    """Give the versioned names of the methods that answer."""
+    return [model.engine.name for model in models.each]
 
 
 def run_server(
@@ -18,20 +26,25 @@ def run_server(
     host: str = "127.0.0.1",
     port: int = 8000,
     settings: ServingSettings | None = None,
-    when_ready: Callable[[Models, str], None] = lambda models, url: None,
+    when_ready: Callable[[Started, str], None] = lambda started, url: None,
+    describe: Callable[[Models], Any] = names_of,
 ) -> Stopped:
     """Serve until SIGTERM or Ctrl-C; requests in flight are finished before it returns, a model still loading is not.
+
+    SIGHUP has the models looked for anew: in a registry that is served, or, with several workers, in the bundle.
 
     Parameters
     ----------
     load : callable, mapping of str to callable, or Changing
-        As `build_app` takes it; called once the service listens.
+        As `build_app` takes it; called once the service listens, in each worker.
     host, port : str, int
         Address to listen on; port 0 takes a free one.
     settings : ServingSettings or None
-        The limits.
+        The limits, and the number of workers.
     when_ready : callable
-        Called with the models and the address, once a request can be answered.
+        Called with what `describe` says and the address, once every worker can answer.
+    describe : callable
+        Says what is needed of the loaded models, which may be in other processes.
 
     Returns
     -------
@@ -41,7 +54,7 @@ def run_server(
     Raises
     ------
     CallError
-        If listening on the address fails.
+        If listening on the address fails, or `load` or `describe` cannot be told to another process.
     Exception
         Whatever `load` raised.
     """
@@ -50,29 +63,37 @@ def run_server(
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if settings.guards.with_tls else "http"
     url = f"{scheme}://{shown}:{listening.getsockname()[1]}"
+
+    def started(found: Started) -> None:
+        when_ready(found, url)
+
+    with listening:
+        if settings.workers > 1:
+            supervisor = Supervisor(
+                load, describe, listening=listening, settings=settings, when_started=started
+            )
+            return supervisor.run()
+        return _serve_alone(
+            listening, load, settings, lambda models: started(Started(describe(models), _own_memory()))
+        )
+
+
+def _serve_alone(
+    listening: socket.socket,
+    load: Served,
+    settings: ServingSettings,
+    when_ready: Callable[[Models], None],
+) -> Stopped:
     failures: list[Exception] = []
-
-    def failed(failure: Exception) -> None:
-        failures.append(failure)
-        server.should_exit = True
-
-    app = build_app(load, settings, when_ready=lambda models: when_ready(models, url), when_failed=failed)
-    server = Server(app, settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn stops gracefully, then raises the signal again for the previous handler, which is this one: being
-        # asked to stop is not a failure. Before uvicorn has a handler of its own, this one stops it.
-        signal.signal(number, lambda *_: _ask_to_stop(server))
-    if app.state.models.is_followed:
-        signal.signal(signal.SIGHUP, lambda *_: app.state.models.look_now())
-    server.run(sockets=[listening])
+    stopped = serve_on(listening, load, settings, when_ready=when_ready, when_failed=failures.append)
     if failures:
         raise failures[0]
-    traffic = server.traffic
-    return Stopped(traffic.n_finished, traffic.n_refused, traffic.n_dropped, app.state.models.is_busy)
+    return stopped
 
 
-def _ask_to_stop(server: Server) -> None:
-    server.should_exit = True
+def _own_memory() -> list[Memory]:
+    found = memory_of(os.getpid())
+    return [] if found is None else [found]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from metier.errors import EndpointError, MetierError, RequestError, quoted
 from metier.serving.request_ids import current_request_id
+from metier.serving.request_notes import current_notes
 
 # Seconds until a caller should retry; a queue of one-row requests is empty by then.
 RETRY_AFTER = {"Retry-After": "1"}
@@ -58,6 +59,9 @@ def as_response(refusal: RefusalError) -> JSONResponse:
 
 def facts_of(refusal: RefusalError) -> dict[str, str]:
     """Give the body of a refusal: `code`, `message`, and `field` and `request_id` where there are."""
+    notes = current_notes()
+    if notes is not None:
+        notes.refused = refusal.code
     facts = {"code": refusal.code, "message": str(refusal)}
     more = {"field": refusal.field, "request_id": current_request_id()}
     return facts | {name: value for name, value in more.items() if value is not None}

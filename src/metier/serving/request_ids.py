@@ -4,14 +4,14 @@ A caller's `X-Request-ID` is taken if it is short and plain: it goes into a log 
 characters and quotation marks would do harm.
 """
 
+import os
 import re
-import uuid
 from contextvars import ContextVar
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 HEADER = "X-Request-ID"
+RAW_HEADER = HEADER.lower().encode()
 _is_plain = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
 # Set for each request before anything answers it; whatever answers runs in the same context.
 _current: ContextVar[str | None] = ContextVar("metier_request_id", default=None)
@@ -19,8 +19,8 @@ _current: ContextVar[str | None] = ContextVar("metier_request_id", default=None)
 
 def begin_request(scope: Scope) -> str:
     """Give the id of a request, which `current_request_id` gives from now on."""
-    given = Headers(scope=scope).get(HEADER, "")
-    request_id = given if _is_plain(given) else uuid.uuid4().hex
+    given = next((value for name, value in scope["headers"] if name == RAW_HEADER), b"").decode("latin-1")
+    request_id = given if _is_plain(given) else os.urandom(16).hex()
     _current.set(request_id)
     return request_id
 

@@ -12,17 +12,18 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metier.serving.access_log import AccessForm, access_of, log_access
+from metier.serving.deadlines import timeout_of, too_late
 from metier.serving.metrics import Metrics
-from metier.serving.refusals import as_response, our_fault, stopping
-from metier.serving.request_ids import HEADER, begin_request, current_request_id
+from metier.serving.refusals import RefusalError, as_response, our_fault, stopping
+from metier.serving.request_ids import RAW_HEADER, begin_request, current_request_id
+from metier.serving.request_notes import RequestNotes, begin_notes
+from metier.serving.traces import Tracer
 from metier.serving.traffic import CALLER_GONE, Traffic
 
 LOG = logging.getLogger("metier.serving")
@@ -36,45 +37,93 @@ class _Answer:
     send: Send
     request_id: str
     is_last: Callable[[], bool]
+    more_headers: tuple[tuple[bytes, bytes], ...] = ()
     status: int = 0
 
     async def watched_send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[HEADER] = self.request_id
+            headers = [*message.get("headers", ()), (RAW_HEADER, self.request_id.encode()), *self.more_headers]
             if self.is_last():
-                headers["Connection"] = "close"
+                headers = [*(one for one in headers if one[0] != b"connection"), (b"connection", b"close")]
+            message["headers"] = headers
         await self.send(message)
 
 
 class RequestMiddleware:
     """Identify, count, time and log every request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, traffic: Traffic, access_log: AccessForm = "off"):
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        traffic: Traffic,
+        access_log: AccessForm = "off",
+        *,
+        timeout_ms: int | None = None,
+        tracer: Tracer | None = None,
+    ):
         self.app = app
         self.metrics = metrics
         self.traffic = traffic
         self.access_log = access_log
+        self.timeout_ms = timeout_ms
+        self.tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request and record it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, clock = datetime.now(UTC), time.perf_counter()
-        request_id = begin_request(scope)
+        began, clock = time.time(), time.perf_counter()
+        request_id, notes = begin_request(scope), begin_notes()
         answer = _Answer(send, request_id, is_last=lambda: self.traffic.is_stopping)
-        with self.metrics.in_flight.track_inprogress(), self.traffic.running():
+        trace = None if self.tracer is None else self.tracer.begin(scope)
+        if trace is not None:
+            answer.more_headers = ((b"traceparent", trace.header),)
+        self.metrics.in_flight.inc()
+        with self.traffic.running():
             try:
-                await self._answer(scope, receive, answer)
+                await self._answer_in_time(scope, receive, answer)
             finally:
+                self.metrics.in_flight.dec()
                 seconds, status = time.perf_counter() - clock, answer.status or CALLER_GONE
-                if scope["method"] == "POST":  # Probes and figures are no questions.
-                    self.traffic.note_end(status)
-                self.metrics.count_request(_method(scope), _path(scope), status, seconds)
-                access = access_of(scope, request_id=request_id, status=status, began=began, seconds=seconds)
-                log_access(access, self.access_log)
+                self._record(scope, status, seconds, notes)
+                if trace is not None:
+                    trace.end(_path(scope), status, notes)
+                if self.access_log != "off":
+                    access = access_of(
+                        scope,
+                        request_id=request_id,
+                        status=status,
+                        began=began,
+                        seconds=seconds,
+                        code=notes.refused,
+                    )
+                    log_access(access, self.access_log)
+
+    def _record(self, scope: Scope, status: int, seconds: float, notes: RequestNotes) -> None:
+        if scope["method"] == "POST":  # Probes and figures are no questions.
+            self.traffic.note_end(status)
+        self.metrics.count_request(_method(scope), _path(scope), status, seconds)
+        if notes.refused is not None:
+            self.metrics.count_rejected(notes.refused)
+
+    async def _answer_in_time(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            seconds = timeout_of(scope, self.timeout_ms)
+        except RefusalError as refusal:
+            await as_response(refusal)(scope, receive, answer.watched_send)
+            return
+        if seconds is None:
+            await self._answer(scope, receive, answer)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._answer(scope, receive, answer)
+        except TimeoutError:
+            if not answer.status:
+                await as_response(too_late(seconds))(scope, receive, answer.watched_send)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         async def instead(response: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:

@@ -11,9 +11,18 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     """Limits of a service."""
 
     threads: int = Field(default=1, ge=1, description="Requests answered at the same time, each on one core.")
+    workers: int = Field(default=1, ge=1, description="Processes that answer on one socket.")
     max_waiting: int = Field(
         default=64, ge=0, description="Requests that may wait for a thread; the next gets 503."
     )
+    batching: bool = Field(
+        default=True, description="Answer one-row requests that wait together, where that was measured to help."
+    )
+    cache_entries: int = Field(default=0, ge=0, description="Answers that are kept; 0: none.")
+    request_timeout_ms: int = Field(
+        default=0, ge=0, description="Time that a request may take, waiting included; 0: as long as it needs."
+    )
+    traces: bool = Field(default=False, description="Trace each request by OpenTelemetry.")
     max_rows: int = Field(default=1_000, ge=1, description="Most texts in one request.")
     max_characters: int = Field(default=100_000, ge=1, description="Most characters in one text.")
     max_request_characters: int = Field(

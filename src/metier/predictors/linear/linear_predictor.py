@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from metier.features.pair_features import PairFeatures
 from metier.features.relation_vectors import RelationVectors
@@ -18,6 +18,7 @@ from metier.features.tfidf import TfidfVectors
 from metier.predictors.evidence import Evidence, scaled_logits
 from metier.predictors.linear.stored_weights import unpacked
 from metier.predictors.loading import as_bundle_error, read_settings, write_settings
+from metier.predictors.mapped_arrays import map_arrays
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import CUMULATIVE_GRADE, LABEL, LABEL_SET, RELATION, SCORE, Decodable, Decoder
 from metier.tasks.answers.label import LabelDecoder
@@ -154,7 +155,7 @@ class LinearPredictor:
         settings = read_settings(folder)
         made_of = LINEAR_KINDS[settings["kind"]]
         with as_bundle_error(folder, "does not hold a complete linear predictor"):
-            arrays = load_file(folder / WEIGHTS_FILE)
+            arrays = map_arrays(folder / WEIGHTS_FILE)
             return cls(
                 made_of.features.load(folder, settings, arrays),
                 unpacked(arrays),

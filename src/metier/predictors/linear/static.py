@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 from metier.errors import BundleError
@@ -18,6 +18,7 @@ from metier.evaluation.softmax import softmax
 from metier.features.tokenization import read_tokenizer, token_ids
 from metier.predictors.evidence import Evidence
 from metier.predictors.loading import read_settings, write_settings
+from metier.predictors.mapped_arrays import map_arrays
 from metier.tasks.answer_batches import AnswerBatch, Answers
 
 KIND = "static.v1"
@@ -154,7 +155,7 @@ class StaticPredictor:
 
 def _read(path: Path, *names: str) -> dict[str, np.ndarray]:
     try:
-        found: dict[str, np.ndarray] = load_file(path)
+        found: dict[str, np.ndarray] = map_arrays(path)
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path} cannot be read ({error}). Take the folder from its source again.") from error
     missing = [name for name in names if name not in found]

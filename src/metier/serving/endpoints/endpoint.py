@@ -13,6 +13,7 @@ from metier.serving.models import Models
 from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Traffic
+from metier.serving.workers.board import WorkerBoard
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "The body is not JSON."},
@@ -45,6 +46,8 @@ class Service:
         What reads the bodies of requests.
     predictions : PredictionRecorder
         What stores the answers, and gives each its id.
+    board : WorkerBoard or None
+        Of the workers, of which this process is one; None: it is the whole service.
     """
 
     models: Models
@@ -53,6 +56,7 @@ class Service:
     traffic: Traffic
     bodies: Bodies
     predictions: PredictionRecorder
+    board: WorkerBoard | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,11 @@ def build_predict(service: Service) -> Callable[..., Any]:
     settings, bodies = service.settings, service.bodies
 
     def note(request: Request, model: Model, asked: Questions, records: Records, latency_ms: float) -> Records:
-        metrics.count_answers([record["answered_by"] for record in records])
+        of_model: dict[str, Any] = {"model": model.name, "version": model.version}
+        metrics.count_answers([record["answered_by"] for record in records], **of_model)
+        metrics.count_confidence(
+            [record["probability"] for record in records if "probability" in record], **of_model
+        )
         return service.predictions.note(request, model, asked, records, latency_ms)
 
     async def predict(request: Request) -> Response:
@@ -63,11 +67,19 @@ def build_predict(service: Service) -> Callable[..., Any]:
                 pieces = engine.stream(asked.items[0])
                 events = stream_events(pieces, model, when_done=functools.partial(note, request, model, asked))
                 return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
-            answered, latency_ms = await unless_gone(request, engine.answer(asked.items))
+            answered, latency_ms = await unless_gone(
+                request, engine.answer(asked.items, caller=caller_of(request))
+            )
         records = note(request, model, asked, records_of(asked, answered), latency_ms)
         return JSONResponse(write_answers(asked, records, latency_ms, model.facts))
 
     return predict
+
+
+def caller_of(request: Request) -> str:
+    """Give the name of the key that a request came with; empty: it came with none."""
+    caller = request.scope.get("state", {}).get("caller")
+    return "" if caller is None else str(caller.name)
 
 
 async def stream_events(

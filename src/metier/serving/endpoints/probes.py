@@ -8,7 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
 from metier.serving.models import Model
-from metier.serving.refusals import stopping
+from metier.serving.refusals import RETRY_AFTER, RefusalError, stopping
 
 
 def build_healthz(service: Service) -> Callable[..., Any]:
@@ -30,6 +30,10 @@ def build_readyz(service: Service) -> Callable[..., Any]:
             raise stopping()
         models = service.models
         models.check_ready()
+        if service.board is not None and not service.board.is_open:
+            ready, n_workers = sum(service.board.each("is_ready")), service.board.n_workers
+            message = f"{ready} of {n_workers} workers are ready. Ask again in a second."
+            raise RefusalError(503, "not_ready", message, headers=RETRY_AFTER)
         facts: dict[str, Any] = {"status": "ready", "asks_for": list(models.first.engine.input_keys)}
         facts |= {"models": [_facts(one) for one in models.each]} if models.first.is_named else {}
         return facts | ({"problems": list(models.problems)} if models.problems else {})
