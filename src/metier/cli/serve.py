@@ -183,15 +183,7 @@ def serve(  # One parameter an option, as click hands them over.
     check_guards(guards, host, without_keys=without_keys)
     check_with(guards, log_texts=log_texts, cases=cases)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
-    how = Loading(judge, guards.mask, guards.trusted_keys)
-    load: Served
-    if registry is not None:
-        # Found late: the database of a registry takes a package that no other service waits for.
-        load = pkgutil.resolve_name(LOADED_REGISTRY)(registry, bundles, how, url=database)
-    elif bundles:
-        load = loads_of(bundles, how)
-    else:
-        raise click.UsageError("Nothing to serve. Give a run or a bundle, or a registry: --registry FOLDER")
+    load = _loads(bundles, registry, database, Loading(judge, guards.mask, guards.trusted_keys))
     settings = ServingSettings.model_validate(
         {
             "threads": threads or max(1, usable_cores() // workers),
@@ -237,6 +229,17 @@ def serve(  # One parameter an option, as click hands them over.
         describe=served_facts,
     )
     _end(stopped)
+
+
+def _loads(bundles: tuple[str, ...], registry: Path | None, database: str | None, how: Loading) -> Served:
+    """Give what loads the models that were named."""
+    if registry is not None:
+        # Found late: the database of a registry takes a package that no other service waits for.
+        found: Served = pkgutil.resolve_name(LOADED_REGISTRY)(registry, bundles, how, url=database)
+        return found
+    if not bundles:
+        raise click.UsageError("Nothing to serve. Give a run or a bundle, or a registry: --registry FOLDER")
+    return loads_of(bundles, how)
 
 
 def _end(stopped: Stopped) -> None:

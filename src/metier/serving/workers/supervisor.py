@@ -16,12 +16,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from metier.serving.models import Served
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Stopped
 from metier.serving.workers.board import WorkerBoard
 from metier.serving.workers.launch import Process, launch
 from metier.serving.workers.memory import memory_of
-from metier.serving.workers.task import Ended, Failed, Loads, Ready, Started, WorkerTask
+from metier.serving.workers.task import Ended, Failed, Ready, Started, WorkerTask
 
 LOG = logging.getLogger("metier.serving")
 TICK_SECONDS = 0.1
@@ -63,7 +64,7 @@ class Supervisor:
 
     def __init__(
         self,
-        load: Loads,
+        load: Served,
         describe: Callable[[Any], Any],
         *,
         listening: socket.socket,

@@ -1,16 +1,15 @@
 """What a supervisor and a worker say to one another through their pipe."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metier.errors import CallError, MetierError
+from metier.serving.models import Served
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Stopped
 from metier.serving.workers.memory import Memory
-
-Loads = Callable[[], Any] | Mapping[str, Callable[[], Any]]
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class WorkerTask:
 
     Parameters
     ----------
-    load : callable, or mapping of str to callable
+    load : callable, mapping of str to callable, or Changing
         As `build_app` takes it; one that can be pickled.
     describe : callable
         Says of the loaded model what the supervisor is told; one that can be pickled.
@@ -32,7 +31,7 @@ class WorkerTask:
         The file descriptor of the socket.
     """
 
-    load: Loads
+    load: Served
     describe: Callable[[Any], Any]
     settings: ServingSettings
     board: Path
