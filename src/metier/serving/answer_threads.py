@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from metier.serving.metrics import Metrics
-from metier.serving.request_notes import RequestNotes, current_notes
+from metier.serving.request_ids import RequestNotes, current_notes
 
 T = TypeVar("T")
 NEW_SHARE = 0.05  # Of the latest time in the running mean.

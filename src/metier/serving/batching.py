@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metier.serving.answer_threads import AnswerThreads
-from metier.serving.request_notes import RequestNotes, current_notes
+from metier.serving.request_ids import RequestNotes, current_notes
 from metier.serving.request_reading import count_characters
 from metier.tasks.answer_batches import AnswerBatch
 

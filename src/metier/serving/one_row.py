@@ -15,7 +15,7 @@ from metier.serving.answer_cache import AnswerCache
 from metier.serving.answer_threads import AnswerThreads
 from metier.serving.answering import Answering
 from metier.serving.batching import Batcher, BatchGain, OneAnswered, measure_batches
-from metier.serving.request_notes import current_notes
+from metier.serving.request_ids import current_notes
 from metier.serving.request_reading import count_characters
 from metier.serving.settings import ServingSettings
 from metier.tasks.answer_batches import AnswerBatch

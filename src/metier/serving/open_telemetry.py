@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.types import Scope
 
 from metier.errors import MissingExtraError
-from metier.serving.request_notes import RequestNotes
+from metier.serving.request_ids import RequestNotes
 
 NANOSECONDS = 1_000_000_000
 OUR_FAULT = 500

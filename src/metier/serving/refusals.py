@@ -11,8 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from metier.errors import EndpointError, MetierError, RequestError, quoted
-from metier.serving.request_ids import current_request_id
-from metier.serving.request_notes import current_notes
+from metier.serving.request_ids import current_notes, current_request_id
 
 # Seconds until a caller should retry; a queue of one-row requests is empty by then.
 RETRY_AFTER = {"Retry-After": "1"}

@@ -21,8 +21,7 @@ from metier.serving.access_log import AccessForm, access_of, log_access
 from metier.serving.deadlines import timeout_of, too_late
 from metier.serving.metrics import Metrics
 from metier.serving.refusals import RefusalError, as_response, our_fault, stopping
-from metier.serving.request_ids import RAW_HEADER, begin_request, current_request_id
-from metier.serving.request_notes import RequestNotes, begin_notes
+from metier.serving.request_ids import RAW_HEADER, RequestNotes, begin_notes, begin_request, current_request_id
 from metier.serving.traces import Tracer
 from metier.serving.traffic import CALLER_GONE, Traffic
 

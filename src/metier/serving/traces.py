@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from starlette.types import Scope
 
 from metier.errors import MissingExtraError
-from metier.serving.request_notes import RequestNotes
+from metier.serving.request_ids import RequestNotes
 
 IMPLEMENTATION = "metier.serving.open_telemetry:OpenTelemetryTracer"
 
