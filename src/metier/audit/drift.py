@@ -63,7 +63,7 @@ def check_drift_in_time(rows: Rows) -> Iterator[Finding]:
 def _shifted(before: Rows, after: Rows, check: str, where: str, origin: str) -> Iterator[Finding]:
     if min(len(before), len(after)) < FEWEST_ROWS or not (before.has_texts and after.has_texts):
         return
-    words = shifts(_words(before), _words(after), least=NOTICEABLE, ratio=NOTICEABLE_RATIO)
+    words = shifts(words_of(before), words_of(after), least=NOTICEABLE, ratio=NOTICEABLE_RATIO)
     own, others = labels_of_rows(before), labels_of_rows(after)
     labels = [] if own is None or others is None else shifts(own, others, least=NOTICEABLE_LABEL, ratio=1.0)
     rule = (
@@ -98,7 +98,8 @@ def _named(found: Sequence[Shift]) -> str:
     return shown + ("…" if len(found) > MOST_NAMED else "")
 
 
-def _words(rows: Rows) -> Iterator[list[str]]:
+def words_of(rows: Rows) -> Iterator[list[str]]:
+    """Give the words of each row; of many rows those of some, evenly spaced."""
     step = -(-len(rows) // MOST_ROWS) or 1
     return (segment(text) for position, text in enumerate(rows.texts) if position % step == 0)
 

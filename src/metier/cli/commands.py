@@ -34,6 +34,7 @@ COMMANDS = {
         "metier.cli.train:train",
         "Train and compare methods on labelled rows, and recommend which to ship.",
     ),
+    "drift": ("metier.cli.drift:drift", "Say what moved in rows without labels, and how right answers are."),
     "backtest": (
         "metier.cli.backtest:backtest",
         "Watch an archive of dated messages as if it came in live.",
