@@ -56,4 +56,4 @@ def test_other_texts_have_moved_with_the_words_that_did(run, rows, tmp_path, sma
 def test_too_few_rows_and_no_run_are_sentences(run, rows, tmp_path, capsys):
     few = written(tmp_path / "few.csv", rows[:5])
     assert "5 rows. Drift is told from 30" in asked(capsys, run, few, code=1).err
-    assert "few.csv" in asked(capsys, few, few, code=1).err
+    assert "few.csv" in asked(capsys, few, few, code=2).err

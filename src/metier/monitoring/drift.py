@@ -11,7 +11,7 @@ from metier.audit.drift import NOTICEABLE, NOTICEABLE_RATIO, Shift, shifts, word
 from metier.bundles import Bundle
 from metier.data import Rows, read
 from metier.data.trained_columns import with_columns
-from metier.errors import CallError
+from metier.errors import CallError, DataError
 from metier.monitoring.signals.label_shift import LabelShares, label_shares
 from metier.monitoring.signals.two_samples import TwoSamples, confidence_test, discrepancy_test
 from metier.monitoring.signals.unlabelled_accuracy import EstimatedAccuracy, estimate_accuracy
@@ -120,7 +120,9 @@ def drift(
     Raises
     ------
     CallError
-        If the run does not answer with one label and probabilities, or there are too few rows.
+        If the run does not answer with one label and probabilities.
+    DataError
+        If there are too few rows.
     """
     finished = Run.open(run)
     split = "test" if finished.report["data"]["rows"].get("test") else "validation"
@@ -167,7 +169,7 @@ def _read(model: Bundle, source: Any, how: Mapping[str, Any]) -> Rows:
 def _check_rows(n_reference: int, n_rows: int, origin: str, split: str) -> None:
     if min(n_reference, n_rows) < FEWEST:
         where, found = (origin, n_rows) if n_rows < FEWEST else (f"the {split} rows of the run", n_reference)
-        raise CallError(
+        raise DataError(
             f"{where}: {found} rows. Drift is told from {FEWEST} rows or more on either side. Give more."
         )
 
