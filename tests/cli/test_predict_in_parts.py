@@ -189,9 +189,13 @@ def test_replicas_are_the_least_and_the_most(replicas, in_flight, scaling):
         on_ray.scaling_of("ray", replicas, in_flight)
 
 
-def test_a_service_with_tls_of_its_own_is_not_served_on_ray():
-    with pytest.raises(CallError, match="--tls-cert work without --on ray"):
-        on_ray.scaling_of("ray", None, None, is_plain=False)
+@pytest.mark.parametrize(
+    "own", [["--workers", "2"], ["--log-predictions", "{folder}"], ["--audit", "{folder}"]]
+)
+def test_what_is_of_one_machine_is_not_served_on_ray(own, tmp_path, capsys):
+    args = [word.replace("{folder}", str(tmp_path / "kept")) for word in own]
+    assert program.run(["serve", str(BUNDLE), "--on", "ray", *args]) == 2
+    assert "are of one machine" in capsys.readouterr().err
 
 
 def test_replicas_without_ray_would_do_nothing(capsys):

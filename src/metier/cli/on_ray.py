@@ -71,7 +71,7 @@ def scaling_of(
     Parameters
     ----------
     is_plain : bool
-        Whether the service is one that replicas can be of: without cases and without TLS of its own.
+        Whether the service is one that replicas can be of: with no TLS, log or registry of its own.
 
     Raises
     ------
@@ -82,7 +82,10 @@ def scaling_of(
     if place is None:
         return None
     if not is_plain:
-        raise CallError("--cases and --tls-cert work without --on ray alone. Leave out one of them.")
+        raise CallError(
+            "--cases, --registry, --log-predictions, --audit, --tls-cert and --workers are of one machine. Leave them "
+            "out, or --on ray."
+        )
     found = REPLICAS.fullmatch(replicas or f"1-{usable_cores()}")
     least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= least <= most:

@@ -195,7 +195,8 @@ def serve(  # One parameter an option, as click hands them over.
         }
     )
     show_logs(access_log)
-    scaling = scaling_of(place, replicas, in_flight, is_plain=cases is None and not guards.with_tls)
+    of_one = (cases, registry, log_predictions, guards.audit, guards.with_tls)
+    scaling = scaling_of(place, replicas, in_flight, is_plain=not any(of_one) and workers == 1)
     if scaling is not None:
         part_on_ray("metier.cli.served_on_ray:serve_on_ray")(load, settings, scaling, host=host, port=port)
         return
