@@ -13,7 +13,8 @@ from metier.errors import CallError, RegistryError, UnknownNameError
 from metier.registry.criteria import build_criteria, read_criteria
 from metier.registry.registry import CHALLENGER, Registry
 from metier.registry.roll_out import Verdict
-from metier.registry.rolling_out import Observed, RollOuts, Status
+from metier.registry.rolling_out import RollOuts
+from metier.registry.running import Observed, Status
 
 SEALED = Path(__file__).parents[1] / "bundles" / "sealed_71959d8"
 

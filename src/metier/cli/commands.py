@@ -105,6 +105,10 @@ COMMANDS = {
     ),
     "keys": ("metier.cli.keys:keys", "Make, list, replace and revoke the keys of a service."),
     "audit": ("metier.cli.audit:audit", "Verify the audit log of a service."),
+    "predictions": (
+        "metier.cli.predictions:predictions",
+        "Export what a service answered as JSON lines.",
+    ),
     "erase": ("metier.cli.erase:erase", "Erase a person from the logs of a service."),
     "sign": ("metier.cli.sign:sign", "Sign bundles, and verify who signed them."),
     "doctor": (

@@ -16,7 +16,8 @@ from metier.cli.registry_options import (
 from metier.cli.speech import spoken
 from metier.registry.criteria import build_criteria, read_criteria
 from metier.registry.roll_out import Standing
-from metier.registry.rolling_out import RollOuts, Running, Status
+from metier.registry.rolling_out import RollOuts
+from metier.registry.running import Running, Status
 
 
 @command("rollout", example="rollout support 4 --share 0.1")

@@ -8,11 +8,8 @@ often it asks, and of a canary only its first request counts for each criterion.
 version that answers, so all of them count.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -20,96 +17,11 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from metier.errors import RegistryError
 from metier.registry.registry import CHALLENGER, CHAMPION, Registry, note, point
 from metier.registry.roll_out import Criterion, Decision, RollOut, Verdict
+from metier.registry.running import Observed, Running, Status
 from metier.registry.tables import ALIASES, ROLL_OUT_KEYS, ROLL_OUTS
 
-HASH_RANGE = float(1 << 64)
 SELF = "roll-out"  # Who promotes, in the history.
-
-
-class Status(StrEnum):
-    """How a roll-out stands."""
-
-    RUNNING = "running"
-    PROMOTED = "promoted"
-    ROLLED_BACK = "rolled back"
-    STOPPED = "stopped"
-
-
 VERDICTS = {Verdict.PROMOTE: Status.PROMOTED, Verdict.ROLL_BACK: Status.ROLLED_BACK}
-
-
-@dataclass(frozen=True)
-class Running:
-    """A roll-out as it stands.
-
-    Parameters
-    ----------
-    id : int
-    name : str
-        Of the model.
-    champion, challenger : int
-        The version that answers, and the one that may take over.
-    share : float
-        Of the callers, 0 to 1, that the challenger answers; of a shadow, that it is asked for.
-    is_shadow : bool
-        Whether nobody is given its answers.
-    status : Status
-    decision : Decision
-    more_needed : int or None
-        About how many more requests decide; None: that cannot be told.
-    n_requests, n_challenger : int
-        So far; of those, that the challenger was asked.
-    began, ended : datetime
-    who, why : str
-    is_forced : bool
-        Whether it may be promoted without a passed gate.
-    """
-
-    id: int
-    name: str
-    champion: int
-    challenger: int
-    share: float
-    is_shadow: bool
-    status: Status
-    decision: Decision
-    more_needed: int | None
-    n_requests: int
-    n_challenger: int
-    began: datetime
-    ended: datetime | None
-    who: str
-    why: str
-    is_forced: bool
-
-    @property
-    def criteria(self) -> tuple[str, ...]:
-        """The names of what it is decided by."""
-        return tuple(one.name for one in self.decision.standings)
-
-    def asks_challenger(self, key: str) -> bool:
-        """Whether the challenger is asked for a caller: always the same for the same one."""
-        return int(self.hashed(key)[:16], 16) / HASH_RANGE < self.share
-
-    def hashed(self, key: str) -> str:
-        """Give what stands for a caller in this roll-out alone."""
-        return hashlib.sha256(f"{self.id}:{self.began.isoformat()}:{key}".encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What a service observed since it told the last time.
-
-    Parameters
-    ----------
-    n_requests, n_challenger : int
-    numbers : mapping of str to sequence of (str or None, float)
-        By criterion: who asked, hashed, and the number; None: it counts in any case.
-    """
-
-    n_requests: int
-    n_challenger: int
-    numbers: Mapping[str, Sequence[tuple[str | None, float]]]
 
 
 class RollOuts:

@@ -21,6 +21,7 @@ from metier.serving.models import Changing, Models, Served
 from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
+from metier.serving.rolling_out.live import NoRollOuts, RollsOut
 from metier.serving.settings import ServingSettings
 from metier.serving.traces import build_tracer
 from metier.serving.traffic import Traffic
@@ -64,6 +65,8 @@ def build_app(
 
     predictions = PredictionRecorder(settings.predictions, metrics.count_predictions)
 
+    roll_outs = load.following(models, settings, models.threads) if isinstance(load, RollsOut) else NoRollOuts()
+
     async def start() -> None:
         try:
             await models.start()
@@ -72,6 +75,7 @@ def build_app(
         else:
             metrics.show_bundles([_bundle_facts(model.engine.check_ready()) for model in models.each])
             metrics.show_ready()
+            roll_outs.start()
             when_ready(models)
 
     @asynccontextmanager
@@ -86,6 +90,7 @@ def build_app(
             await loading
         models.stop()
         guards.close()
+        await asyncio.to_thread(roll_outs.stop)
         if predictions.is_kept:
             await asyncio.to_thread(predictions.stop)
 
@@ -103,7 +108,7 @@ def build_app(
     app.add_middleware(SecurityHeaders, with_tls=settings.guards.with_tls)
     add_refusals(app)
     add_docs_page(app)
-    service = Service(models, metrics, settings, traffic, bodies, predictions, board)
+    service = Service(models, metrics, settings, traffic, bodies, predictions, roll_outs, board)
     for endpoint in endpoints():
         endpoint.add_to(app, service)
     return app

@@ -107,7 +107,7 @@ class Models:
     """
 
     def __init__(self, models: Sequence[Model], threads: AnswerThreads, follower: Follower | None = None):
-        self._threads, self._follower = threads, follower
+        self.threads, self._follower = threads, follower
         self.replace(models)
 
     @classmethod
@@ -148,7 +148,7 @@ class Models:
     @property
     def is_busy(self) -> bool:
         """Whether a thread loads or answers at this moment."""
-        return self._threads.n_taken > 0
+        return self.threads.n_taken > 0
 
     def replace(self, models: Sequence[Model]) -> None:
         """Serve these from now on; a request finds all of the old ones or all of the new ones."""
@@ -200,4 +200,4 @@ class Models:
         """Let the threads end once they have done what they do; nobody waits for them."""
         if self._follower is not None:
             self._follower.stop()
-        self._threads.stop()
+        self.threads.stop()

@@ -9,11 +9,12 @@ from metier.bundles.manifest import read_manifest
 from metier.errors import RegistryError, TamperedBundleError, UnknownNameError
 from metier.registry.fingerprint import fingerprint_of
 from metier.registry.pointers import Pointed, Pointers
-from metier.registry.registry import CHAMPION
+from metier.registry.registry import CHAMPION, Registry
 from metier.serving.answer_threads import AnswerThreads
 from metier.serving.answering import Answering
 from metier.serving.hot_swap import HotSwap
 from metier.serving.models import Models
+from metier.serving.rolling_out.following import RollOutFollower
 from metier.serving.settings import ServingSettings
 from metier.serving.wanted import Wanted
 
@@ -41,6 +42,19 @@ class ServedRegistry:
     def models(self, settings: ServingSettings, threads: AnswerThreads) -> Models:
         """Give the models as they are now; raises what `now` and `check` do."""
         return HotSwap(self, settings, threads).models
+
+    def following(self, models: Models, settings: ServingSettings, threads: AnswerThreads) -> RollOutFollower:
+        """Give what follows the roll-outs of the registry."""
+        return RollOutFollower(self._opened, self._version, models, settings, threads)
+
+    def _opened(self) -> Registry:
+        return Registry(self.folder, url=self.url)
+
+    def _version(self, name: str, number: int) -> Answering:
+        found = self._pointers.read()[name].versions.get(number)
+        if found is None:
+            raise UnknownNameError(f"version of {name!r}", str(number), known=())
+        return self.load(found)
 
     @functools.cached_property
     def _pointers(self) -> Pointers:  # Opened where it is used: a connection is not for another process.

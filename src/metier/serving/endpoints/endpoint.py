@@ -11,6 +11,7 @@ from metier.serving.messages import ErrorAnswer
 from metier.serving.metrics import Metrics
 from metier.serving.models import Models
 from metier.serving.prediction_log.recorder import PredictionRecorder
+from metier.serving.rolling_out.live import Following
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Traffic
 from metier.serving.workers.board import WorkerBoard
@@ -46,6 +47,8 @@ class Service:
         What reads the bodies of requests.
     predictions : PredictionRecorder
         What stores the answers, and gives each its id.
+    roll_outs : Following
+        The roll-outs of the models.
     board : WorkerBoard or None
         Of the workers, of which this process is one; None: it is the whole service.
     """
@@ -56,6 +59,7 @@ class Service:
     traffic: Traffic
     bodies: Bodies
     predictions: PredictionRecorder
+    roll_outs: Following
     board: WorkerBoard | None = None
 
 

@@ -63,6 +63,10 @@ def build_feedback(service: Service) -> Callable[..., Any]:
             caller=caller_of(request),
         )
         await predictions.add_feedback(said)
+        live = service.roll_outs.live_of(about.model)
+        if live is not None:
+            shadows = await predictions.shadows_of(about.id) if live.running.is_shadow else []
+            live.note_feedback(about.with_feedback((*about.feedback, said)), shadows)
         return JSONResponse({"prediction_id": about.id, "stored": True})
 
     return feedback

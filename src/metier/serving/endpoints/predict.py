@@ -3,8 +3,9 @@
 import asyncio
 import functools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -24,27 +25,60 @@ from metier.serving.messages import (
     write_event,
 )
 from metier.serving.models import Model
+from metier.serving.prediction_log.recorder import caller_of, subject_of
 from metier.serving.refusals import facts_of, our_fault, refusal_of
+from metier.serving.request_ids import current_request_id
 from metier.serving.request_middleware import log_failure
 from metier.serving.request_reading import PredictRequest, Questions, read_fields, read_questions
+from metier.serving.rolling_out.turns import Turn, Who, shadow_of, take_turn
 
 T = TypeVar("T")
 # Keep proxies from buffering the answer.
 NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def build_predict(service: Service) -> Callable[..., Any]:
-    """Give the function that answers."""
-    models, metrics = service.models, service.metrics
-    settings, bodies = service.settings, service.bodies
+@dataclass(frozen=True)
+class Asking:
+    """One request to answer: what asks a model, and what notes the answers.
 
-    def note(request: Request, model: Model, asked: Questions, records: Records, latency_ms: float) -> Records:
+    Parameters
+    ----------
+    service : Service
+    request : Request
+    asked : Questions
+    """
+
+    service: Service
+    request: Request
+    asked: Questions
+
+    async def answer(self, model: Model) -> tuple[Records, float]:
+        """Ask a model, unless the caller hangs up; gives the answers and the milliseconds that the model took."""
+        answered, latency_ms = await unless_gone(
+            self.request, model.engine.answer(self.asked.items, caller=caller_of(self.request) or "")
+        )
+        return records_of(self.asked, answered), latency_ms
+
+    def note(self, model: Model, records: Records, latency_ms: float, *, role: str = "champion") -> Records:
+        """Count answers and have them stored; gives them with their ids."""
         of_model: dict[str, Any] = {"model": model.name, "version": model.version}
+        metrics = self.service.metrics
         metrics.count_answers([record["answered_by"] for record in records], **of_model)
         metrics.count_confidence(
             [record["probability"] for record in records if "probability" in record], **of_model
         )
-        return service.predictions.note(request, model, asked, records, latency_ms)
+        return self.service.predictions.note(self.request, model, self.asked, records, latency_ms, role=role)
+
+    def note_shadow(self, ids: Sequence[str], turn: Turn) -> None:
+        """Have the answers of a shadow stored beside those that were given."""
+        self.service.predictions.note(
+            self.request, turn.model, self.asked, turn.records, turn.latency_ms, role=turn.role, of=ids
+        )
+
+
+def build_predict(service: Service) -> Callable[..., Any]:
+    """Give the function that answers."""
+    models, settings, bodies, roll_outs = service.models, service.settings, service.bodies, service.roll_outs
 
     async def predict(request: Request) -> Response:
         """Answer one text (`text`) or several (`texts`); `/readyz` names the fields of other tasks.
@@ -58,28 +92,26 @@ def build_predict(service: Service) -> Callable[..., Any]:
             kind = models.first.engine.input_kind
             fields = read_fields(PredictRequest, body, settings, kind, content_type=content_type)
             del body
-            model = models.find(fields.model)
+            named, model = fields.model, models.find(fields.model)
             engine = model.engine
             asked = read_questions(fields, settings, engine.input_kind, takes_blanks=engine.takes_blanks)
             del fields
+            asking = Asking(service, request, asked)
             note_rows(request, len(asked.items), asked.subject)
             if asked.stream:
                 pieces = engine.stream(asked.items[0])
-                events = stream_events(pieces, model, when_done=functools.partial(note, request, model, asked))
+                events = stream_events(pieces, model, when_done=functools.partial(asking.note, model))
                 return StreamingResponse(events, media_type="text/event-stream", headers=NOT_BUFFERED)
-            answered, latency_ms = await unless_gone(
-                request, engine.answer(asked.items, caller=caller_of(request))
-            )
-        records = note(request, model, asked, records_of(asked, answered), latency_ms)
-        return JSONResponse(write_answers(asked, records, latency_ms, model.facts))
+            who = Who(subject_of(request, asked) or caller_of(request), current_request_id() or "")
+            turn = await take_turn(model, roll_outs.live(model, named), who, asking.answer)
+        records = asking.note(turn.model, turn.records, turn.latency_ms, role=turn.role)
+        keep = functools.partial(asking.note_shadow, [record["prediction_id"] for record in records])
+        return JSONResponse(
+            write_answers(asked, records, turn.latency_ms, turn.model.facts),
+            background=shadow_of(turn, asked, who, roll_outs, keep),
+        )
 
     return predict
-
-
-def caller_of(request: Request) -> str:
-    """Give the name of the key that a request came with; empty: it came with none."""
-    caller = request.scope.get("state", {}).get("caller")
-    return "" if caller is None else str(caller.name)
 
 
 async def stream_events(

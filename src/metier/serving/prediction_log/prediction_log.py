@@ -97,6 +97,7 @@ class PredictionLog:
         model: str | None = None,
         version: str | None = None,
         after: int = 0,
+        with_shadows: bool = False,
         batch_rows: int = BATCH_ROWS,
     ) -> Iterator[list[Prediction]]:
         """Give predictions with their feedback, in batches, in the order in which they were stored.
@@ -109,9 +110,13 @@ class PredictionLog:
             Of this model, of this version alone.
         after : int, default=0
             Stored after the one of this number: to go on with what is new.
+        with_shadows : bool, default=False
+            Also the answers of versions in a roll-out that nobody was given.
         batch_rows : int, default=1000
         """
         asked = _asked(since, until, model, version)
+        if not with_shadows:
+            asked = asked.where(PREDICTIONS.c.of.is_(None))
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(asked.where(PREDICTIONS.c.number > after).limit(batch_rows)).all()

@@ -87,8 +87,17 @@ class PredictionRecorder:
         latency_ms: float,
         *,
         role: str = "champion",
+        of: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
-        """Have answers stored, and give them with their ids, `prediction_id`."""
+        """Have answers stored, and give them with their ids, `prediction_id`.
+
+        Parameters
+        ----------
+        role : str
+            See `Prediction`.
+        of : sequence of str
+            Of a shadow's answers, the ids of those that were given.
+        """
         ids = new_prediction_ids(len(records))
         if self._writer is not None:
             facts = {
@@ -96,11 +105,15 @@ class PredictionRecorder:
                 "model": model.name,
                 "version": self._version(model),
                 "caller": caller_of(request),
-                "subject": asked.subject,
+                "subject": subject_of(request, asked),
                 "latency_ms": round(latency_ms, 3),
                 "role": role,
             }
-            rows = [_prediction(id_, record, facts) for id_, record in zip(ids, records, strict=True)]
+            given: Sequence[str | None] = of or [None] * len(ids)
+            rows = [
+                _prediction(id_, record, {**facts, "of": one})
+                for id_, record, one in zip(ids, records, given, strict=True)
+            ]
             self._writer.add(rows, asked.items)
         return [{**record, "prediction_id": id_} for id_, record in zip(ids, records, strict=True)]
 
@@ -127,6 +140,10 @@ class PredictionRecorder:
         """Store what was said about an answer; raises as `find` does."""
         self._check_kept()
         await self._asked(lambda log: log.add_feedback(said))
+
+    async def shadows_of(self, prediction_id: str) -> list[Prediction]:
+        """Give the answers to the same question that nobody was given; raises as `find` does."""
+        return await self._asked(lambda log: log.shadows_of(prediction_id))
 
     def kept_text(self, text: str) -> str | None:
         """Give a text of a caller as the policy keeps it."""
@@ -164,6 +181,11 @@ class PredictionRecorder:
             known = fingerprint_of(loaded.manifest)[:OF_THE_MODEL] if isinstance(loaded, Bundle) else None
             self._versions[model.engine] = known
         return self._versions[model.engine]
+
+
+def subject_of(request: Request, asked: Questions) -> str | None:
+    """Give whom a request is about: the field `subject`, or else the header X-Subject, as the audit log takes it."""
+    return asked.subject or request.headers.get("x-subject")
 
 
 def caller_of(request: Request) -> str | None:

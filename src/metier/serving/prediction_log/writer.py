@@ -133,7 +133,8 @@ class PredictionWriter:
 
     def _kept(self, one: Waiting) -> Prediction:
         try:
-            question = kept_question(one.item, self._texts)
+            is_shadow = one.prediction.of is not None  # The question stands with the answer that was given.
+            question = None if is_shadow else kept_question(one.item, self._texts)
             answer = kept_answer(one.prediction.answer, self._texts)
         except Exception as failure:
             # The message could quote a text.
