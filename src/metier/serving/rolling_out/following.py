@@ -26,6 +26,8 @@ LOG = logging.getLogger("metier.serving")
 LOOK_SECONDS = 1.0
 SHADOW_NICENESS = 10  # Of the thread of shadows: whoever waits for an answer goes first.
 SHADOWS_WAITING = 4
+# With one thread a quick model would be asked in the event loop, which others wait for.
+OF_SHADOWS = {"threads": 2, "max_waiting": SHADOWS_WAITING, "cache_entries": 0, "batching": False}
 
 
 class RollOutFollower:
@@ -164,8 +166,7 @@ class RollOutFollower:
         if self._shadow_threads is None:
             self._shadow_threads = AnswerThreads(1)
             self._shadow_threads.submit(_go_last)
-        settings = self._settings.model_copy(update={"threads": 1, "max_waiting": SHADOWS_WAITING})
-        return Engine(load, settings, self._shadow_threads)
+        return Engine(load, self._settings.model_copy(update=OF_SHADOWS), self._shadow_threads)
 
 
 def _go_last() -> None:
