@@ -1,6 +1,7 @@
 """A registry that is served while a version is rolled out: decided by the evidence, without anybody's help."""
 
 import functools
+import time
 from pathlib import Path
 
 import numpy as np
@@ -98,12 +99,9 @@ def test_a_shadow_that_answers_otherwise_is_rolled_back_and_nobody_saw_it(
     assert (found.status, found.decision.because) == (Status.ROLLED_BACK, ("disagreement",))
     assert versions["2"].asked > 1
     assert {(one["label"], one["version"]) for one in answers.values()} == {("card", 1)}
-    shadows = [
-        one
-        for batch in PredictionLog(tmp_path / "predictions").read(with_shadows=True)
-        for one in batch
-        if one.role == "shadow"
-    ]
+    log, shadows, deadline = PredictionLog(tmp_path / "predictions"), [], time.monotonic() + 30
+    while not shadows and time.monotonic() < deadline:
+        shadows = [one for batch in log.read(with_shadows=True) for one in batch if one.role == "shadow"]
     assert {(one.version, one.label, one.question) for one in shadows} == {("2", "refund", None)}
     assert {one.of for one in shadows} <= {one["prediction_id"] for one in answers.values()}
     assert registry.version("support").number == 1

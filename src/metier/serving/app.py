@@ -21,7 +21,7 @@ from metier.serving.models import Changing, Models, Served
 from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
-from metier.serving.rolling_out.live import NoRollOuts, RollsOut
+from metier.serving.rolling_out.live import Following, NoRollOuts, RollsOut
 from metier.serving.settings import ServingSettings
 from metier.serving.traces import build_tracer
 from metier.serving.traffic import Traffic
@@ -62,9 +62,7 @@ def build_app(
     )
     models = Models.of(load, settings, metrics)
     metrics.registry.register(ModelCollector(models))
-
     predictions = PredictionRecorder(settings.predictions, metrics.count_predictions)
-
     roll_outs = load.following(models, settings, models.threads) if isinstance(load, RollsOut) else NoRollOuts()
 
     async def start() -> None:
@@ -90,9 +88,7 @@ def build_app(
             await loading
         models.stop()
         guards.close()
-        await asyncio.to_thread(roll_outs.stop)
-        if predictions.is_kept:
-            await asyncio.to_thread(predictions.stop)
+        await _store_the_rest(roll_outs, predictions)
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
@@ -112,6 +108,14 @@ def build_app(
     for endpoint in endpoints():
         endpoint.add_to(app, service)
     return app
+
+
+async def _store_the_rest(roll_outs: Following, predictions: PredictionRecorder) -> None:
+    """Have told and stored what a service has not yet told and stored when it stops."""
+    if roll_outs.runs:
+        await asyncio.to_thread(roll_outs.stop)
+    if predictions.is_kept:
+        await asyncio.to_thread(predictions.stop)
 
 
 def _bundle_facts(model: Answering) -> dict[str, str]:

@@ -82,6 +82,11 @@ class RollOutFollower:
         is_free = shadows is not None and shadows.n_taken < SHADOWS_WAITING
         return is_free and self._threads.n_taken < self._settings.threads
 
+    @property
+    def runs(self) -> bool:
+        """Whether the thread has begun."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Begin to follow."""
         self._thread.start()

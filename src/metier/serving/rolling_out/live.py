@@ -83,6 +83,11 @@ class Following(Protocol):
         """Whether a shadow may be asked: nobody waits, and it has not too much to do itself."""
         ...
 
+    @property
+    def runs(self) -> bool:
+        """Whether anything is followed."""
+        ...
+
     def start(self) -> None:
         """Begin to follow."""
         ...
@@ -95,7 +100,7 @@ class Following(Protocol):
 class NoRollOuts:
     """Of a service that serves no registry."""
 
-    has_spare_thread = False
+    has_spare_thread = runs = False
 
     def live(self, model: Model, asked: str | None) -> Live | None:
         """Give none."""
