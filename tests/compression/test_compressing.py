@@ -83,6 +83,26 @@ def test_what_is_neither_faster_nor_smaller_is_refused_with_the_figures(rows, tm
     assert "1 were asked for" in found.points[1].refused
 
 
+@pytest.mark.slow
+def test_a_refit_learns_from_the_validation_rows_too(rows, tmp_path):
+    bundle = SEALED / "trained_classification"
+    found = small(bundle, rows, tmp_path, chains=["static"], refit=True, margin=0.49)
+    assert found.is_written
+    assert read_manifest(tmp_path / "small").data.trained_on == "train + validation"
+    assert load_bundle(tmp_path / "small").predict(["my card is gone"]).predicted == ["lost_card"]
+
+
+@pytest.mark.slow
+def test_a_cascade_in_front_of_a_smaller_encoder_is_certified_and_refitted(rows, tmp_path):
+    bundle = SEALED / "trained_classification"
+    chain = "width:0.5+vocabulary+int8+cascade+sparse"
+    found = small(bundle, rows, tmp_path, chains=[chain], refit=True, margin=0.49)
+    refused = found.points[0].refused
+    assert not refused or "certified" in refused or "rule out" in refused
+    if found.is_written:
+        assert load_bundle(tmp_path / "small").manifest.predictor.kind == "cascade.v1"
+
+
 def test_a_target_that_nothing_reaches_shows_the_nearest_and_writes_nothing(linear, rows, tmp_path):
     found = small(linear, rows, tmp_path, target="size_mb=0.000001")
     assert not found.is_written

@@ -103,6 +103,11 @@ SHOWN_FLIPS = 5
 @click.option(
     "--plot", type=click.Path(path_type=Path), metavar="FILE", help="SVG file for the picture of the frontier."
 )
+@click.option(
+    "--refit",
+    is_flag=True,
+    help="Let what is written learn from the validation rows as well, once it was judged.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the bundle of --output and the file of --plot.")
 @text_option
 @click.option(

@@ -38,24 +38,23 @@ class FirstStage:
 
     def apply(self, part: Path, folder: Path, materials: Materials) -> dict[str, Any]:
         """Write the files of both stages."""
-        cheap = materials.scratch / "first_stage"
+        cheap = materials.scratch / ("first_stage" if materials.settled is None else "first_stage_refitted")
         if not (cheap / "predictor.json").is_file():
             _train(cheap, materials)
         check_labels(part, cheap)
-        found = certify(cheap, part, materials)
+        before = materials.chosen_before("certificate")
+        found = CascadeCertificate(**before) if before else certify(cheap, part, materials)
         if found.threshold is None:
             raise CompressionError(f"No threshold of a cascade can be certified: {found.reason}.")
         export_cascade(found, [cheap, part], folder, name="cascade.v1")
-        return {"threshold": found.threshold, "kept_fraction": found.kept_fraction, "margin": found.margin}
+        return {"certificate": asdict(found)}
 
 
 def _train(folder: Path, materials: Materials) -> None:
     method = catalogue.resolve(CHEAP)()
     method.set_params(random_state=materials.random_state)
-    held = (list(materials.choosing.items), list(materials.choosing.targets))
-    method.fit(
-        list(materials.train.items), list(materials.train.targets), validation=held, listener=materials.listener
-    )
+    items, targets = materials.known
+    method.fit(items, targets, validation=materials.held, listener=materials.listener)
     with tempfile.TemporaryDirectory(dir=materials.scratch) as beside:
         made = Path(beside, "first_stage")
         made.mkdir()

@@ -20,7 +20,7 @@ from metier.compression.plan import MOST_POINTS, planned
 from metier.compression.points import Point, Workshop, served_bytes
 from metier.compression.rows import CompressionRows, read_rows
 from metier.compression.search import Found, Target, search
-from metier.compression.techniques import parse_chain, written
+from metier.compression.techniques import parse_chain, trains, written
 from metier.errors import CallError
 from metier.file_locks import held
 from metier.predictors.loading import load_predictor
@@ -71,6 +71,7 @@ def compress(
     epochs: int = 2,
     budget_seconds: float = 1800.0,
     threads: int = 1,
+    refit: bool = False,
     overwrite: bool = False,
     listener: Listener = ignore,
     **how: Any,
@@ -99,6 +100,9 @@ def compress(
         Loss of the metric that the tests have to rule out, as a fraction.
     epochs : int
         Of recovery and of distillation.
+    refit : bool
+        Whether what is written learns from the validation rows as well, in the end, with the choices that were made and
+        judged before; techniques that train alone gain by it.
     budget_seconds : float
         No further chain is begun that would take longer than is left.
 
@@ -123,10 +127,11 @@ def compress(
         shop = _workshop(model, rows, work, margin=margin, epochs=epochs, threads=threads, listener=listener)
         tried = (named or planned(shop.source, wanted.name if wanted else None))[:MOST_POINTS]
         found = search(shop, tried, wanted, seconds=budget_seconds)
-        tested = {} if found.chosen is None else _write(model, shop, found.chosen, place, rows)
+        tested = {} if found.chosen is None else _write(model, shop, found.chosen, place, rows, refit=refit)
     if found.chosen is not None:
         shutil.rmtree(work, ignore_errors=True)
-    facts = _facts(model, rows, found, wanted, tested, place if found.chosen is not None else None)
+    output_of = place if found.chosen is not None else None
+    facts = _facts(model, rows, found, target=wanted, tested=tested, output=output_of)
     return Compressed(facts, found.points, found.chosen)
 
 
@@ -189,15 +194,26 @@ def _workshop(
     return Workshop(work, materials, rows.scores, margin)
 
 
-def _write(model: Bundle, shop: Workshop, chosen: Point, place: Path, rows: CompressionRows) -> dict[str, Any]:
+def _write(
+    model: Bundle, shop: Workshop, chosen: Point, place: Path, rows: CompressionRows, *, refit: bool
+) -> dict[str, Any]:
     """Read the test rows once, and write the bundle; gives the figures of both models on them."""
     tested: dict[str, Any] = {}
+    files = shop.refit(chosen) if refit and trains(chosen.chain) else shop.place(chosen.chain)
     if rows.test is not None:
         items, scores = rows.items(rows.test.rows).items, rows.test.scores
-        for name, folder in (("before", shop.source), ("after", shop.place(chosen.chain))):
+        for name, folder in (("before", shop.source), ("after", files)):
             answers = load_predictor(folder, threads=shop.materials.threads).predict(items)
             tested[name] = scores_of(scores, keep(answers, rows.test.task.labels), random_state=0)
-    write_bundle(model, shop.place(chosen.chain), chosen, place, shop.materials, test=tested.get("after", {}))
+    write_bundle(
+        model,
+        files,
+        chosen,
+        place,
+        shop.materials,
+        test=tested.get("after", {}),
+        judged=shop.place(chosen.chain),
+    )
     return tested
 
 
@@ -205,6 +221,7 @@ def _facts(
     model: Bundle,
     rows: CompressionRows,
     found: Found,
+    *,
     target: Target | None,
     tested: dict[str, Any],
     output: Path | None,

@@ -21,11 +21,19 @@ from metier.selection.execution.sealing import CALIBRATION_KEYS
 from metier.tasks.answer_batches import Answers
 from metier.tasks.answers import LABEL
 
+REFITTED = "train + validation"
 SHOWN_FLIPS = 20  # In the manifest; `--json` has all.
 
 
 def write_bundle(
-    bundle: Bundle, files: Path, point: Point, folder: Path, materials: Materials, *, test: dict[str, Any]
+    bundle: Bundle,
+    files: Path,
+    point: Point,
+    folder: Path,
+    materials: Materials,
+    *,
+    test: dict[str, Any],
+    judged: Path,
 ) -> None:
     """Write and seal the bundle of a point; whole or not at all.
 
@@ -37,19 +45,27 @@ def write_bundle(
         The predictor's files of the point.
     test : dict
         Figures of the test rows by metric; empty where there are none.
+    judged : Path
+        The files that were judged: others than `files` after a refit, and what is carried of validation rows is of them.
     """
     with write_whole(folder) as partial:
         shutil.copytree(files, partial, dirs_exist_ok=True)
         without_weights(partial)
-        facts = _facts(bundle, partial, point, materials, test)
+        facts = _facts(bundle, partial, point, materials, test, is_refitted=judged != files)
         if bundle.answer_kind.name == LABEL.name:
-            _write_label_sets(partial, materials)
+            _write_label_sets(partial, judged, materials)
         write_card(partial, facts)
         seal(partial, facts)
 
 
 def _facts(
-    bundle: Bundle, folder: Path, point: Point, materials: Materials, test: dict[str, Any]
+    bundle: Bundle,
+    folder: Path,
+    point: Point,
+    materials: Materials,
+    test: dict[str, Any],
+    *,
+    is_refitted: bool,
 ) -> ManifestFacts:
     before, settings = bundle.manifest, read_settings(folder)
     judgement = point.judgement
@@ -62,6 +78,9 @@ def _facts(
             "task": before.task.model_copy(update={"labels": tuple(settings.get("labels", ()))}),
             "calibration": {key: settings[key] for key in CALIBRATION_KEYS if key in settings},
             "measured": _measured(folder, materials),
+            "data": before.data.model_copy(
+                update={"trained_on": REFITTED if is_refitted else before.data.trained_on}
+            ),
             "metrics": {split: figures for split, figures in metrics.items() if figures},
             "compression": _told(bundle, point),
         }
@@ -96,9 +115,9 @@ def _measured(folder: Path, materials: Materials) -> MeasuredFacts:
     )
 
 
-def _write_label_sets(folder: Path, materials: Materials) -> None:
+def _write_label_sets(folder: Path, judged: Path, materials: Materials) -> None:
     """Let a bundle of one label carry what sets of labels take of the validation rows."""
-    rows, answers = materials.validation, load_predictor(folder).predict(materials.validation.items)
+    rows, answers = materials.validation, load_predictor(judged).predict(materials.validation.items)
     if not isinstance(answers, Answers):
         return
     place = {label: number for number, label in enumerate(answers.labels)}

@@ -75,7 +75,7 @@ def _name_again(folder: Path, materials: Materials) -> None:
                 for entry in settings[key]
             ]
     write_settings(folder, settings)
-    if "stages" in settings:
+    if "stages" in settings and materials.settled is None:
         certify_again(folder, materials)
 
 

@@ -120,7 +120,7 @@ class ShallowStudent:
             or materials.input.keys != ("text",)
         ):
             return None
-        answers = materials.taught([*materials.train.items, *further])
+        answers = materials.taught([*materials.known[0], *further])
         if not isinstance(answers, Answers):
             return None
         return answers.probabilities[:, np.argsort(np.array(answers.labels))].tolist()

@@ -1,6 +1,6 @@
 """What techniques learn from and choose with: rows in three parts, and the bundle that teaches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Materials:
         Texts without labels, which the teacher answers.
     epochs : int
         Of recovery and of distillation.
+    settled : mapping, optional
+        Of a refit on all labelled rows: what a technique said of its work before, whose choices hold.
     """
 
     train: LabelledItems
@@ -64,9 +66,31 @@ class Materials:
     labels: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     epochs: int = 2
+    settled: Mapping[str, Any] | None = None
     random_state: int = 0
     threads: int = 1
     listener: Listener = field(default=ignore, compare=False)
+
+    @property
+    def held(self) -> tuple[list[Any], list[Any]] | None:
+        """Rows to choose on, as a method takes them; none in a refit, which learns from them."""
+        if self.settled is not None:
+            return None
+        return list(self.choosing.items), list(self.choosing.targets)
+
+    @property
+    def known(self) -> tuple[list[Any], list[Any]]:
+        """Rows to learn from, as a method takes them: in a refit those to choose and to judge on, too."""
+        parts = [self.train] if self.settled is None else [self.train, self.choosing, self.validation]
+        return [one for part in parts for one in part.items], [one for part in parts for one in part.targets]
+
+    def chosen_before(self, name: str) -> dict[str, Any]:
+        """Give what a technique chose before a refit; nothing where this is none."""
+        found = [
+            self.settled or {},
+            *(one for one in (self.settled or {}).values() if isinstance(one, Mapping)),
+        ]
+        return dict(next((one[name] for one in found if name in one), {}))
 
     @property
     def typical(self) -> Sequence[Any]:

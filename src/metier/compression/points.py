@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -123,6 +123,20 @@ class Workshop:
         """Let the model of a chain answer the validation rows."""
         predictor = load_predictor(self.place(chain), threads=self.materials.threads)
         return keep(predictor.predict(self.materials.validation.items), self.scores.task.labels)
+
+    def refit(self, point: Point) -> Path:
+        """Make the files of a point again, learning from all labelled rows, with the choices that it made before."""
+        made = self.source
+        for length in range(1, len(point.chain) + 1):
+            name = point.chain[length - 1]
+            folder = self.folder / "refit" / self.place(point.chain[:length]).name
+            if not folder.is_dir():
+                self.materials.listener(Progress(written(point.chain[:length]), 0, None, unit=""))
+                with write_whole(folder) as partial:
+                    materials = replace(self.materials, settled=point.facts[name])
+                    apply_inside(technique_of(name), made, partial, materials)
+            made = folder
+        return made
 
     def _build(self, chain: Chain) -> dict[str, Any]:
         """Make the files of a chain out of those of the chain that is shorter by one, which are kept as well."""

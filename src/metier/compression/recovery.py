@@ -24,6 +24,9 @@ TRAINED_BY = {
 }
 
 
+NOT_OF_A_REFIT = ("base", "precision")
+
+
 def can_recover(settings: Any) -> bool:
     """Whether a method trains encoders of this kind of predictor whole."""
     return settings.get("kind") in TRAINED_BY
@@ -74,20 +77,18 @@ def recover(
         If the new predictor knows other labels than the old one.
     """
     checkpoints = materials.scratch / f"checkpoints-{folder.name}"
-    method = estimator_of(
-        part, base, materials, epochs=materials.epochs, checkpoint_folder=str(checkpoints), **params
-    )
-    items, targets = list(materials.train.items), list(materials.train.targets)
+    given = {"epochs": materials.epochs, "checkpoint_folder": str(checkpoints), **params}
+    method = estimator_of(part, base, materials, **{**given, **materials.chosen_before("chosen")})
+    items, targets = materials.known
     if more:
         items, targets = items + list(more[0]), targets + list(more[1])
-    held = (list(materials.choosing.items), list(materials.choosing.targets))
     options = {} if soft is None else {"soft": soft}
-    method.fit(items, targets, validation=held, listener=materials.listener, **options)
+    method.fit(items, targets, validation=materials.held, listener=materials.listener, **options)
     folder.mkdir(parents=True, exist_ok=True)
     method.export(folder)
     check_labels(part, folder)
-    facts: dict[str, Any] = {"epochs": materials.epochs, "rows": len(items), "method": method.name}
-    return facts
+    chosen = {name: value for name, value in method.chosen_params_.items() if name not in NOT_OF_A_REFIT}
+    return {"epochs": materials.epochs, "rows": len(items), "method": method.name, "chosen": chosen}
 
 
 def check_labels(part: Path, folder: Path) -> None:

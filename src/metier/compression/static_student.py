@@ -25,12 +25,11 @@ class StaticStudent:
         """Write the files of the student."""
         method = catalogue.resolve("static.v1")()
         method.set_params(base=str(base_of(part).folder), random_state=materials.random_state)
-        items, targets = list(materials.train.items), list(materials.train.targets)
+        items, targets = materials.known
         if materials.unlabelled:
             items += materials.unlabelled
             targets += list(materials.taught(materials.unlabelled).predicted)
-        held = (list(materials.choosing.items), list(materials.choosing.targets))
-        method.fit(items, targets, validation=held, listener=materials.listener)
+        method.fit(items, targets, validation=materials.held, listener=materials.listener)
         folder.mkdir(parents=True, exist_ok=True)
         method.export(folder)
         check_labels(part, folder)

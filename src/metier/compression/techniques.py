@@ -38,6 +38,7 @@ SUMMARIES = {
     "distil:N": "distil into N layers",
     "width:SHARE": "keep a share of heads and neurons, train again",
 }
+TRAINING = ("layers", "distil", "width", "static", "cascade")  # What learns from rows, and gains by a refit.
 SEPARATOR = "+"
 
 Chain = tuple[str, ...]
@@ -79,6 +80,11 @@ def _number(kind: str, text: str) -> float:
         expected = "a share between 0 and 1, as width:0.5" if is_share else f"a number of layers, as {kind}:3"
         raise CallError(f"{kind} takes {expected}; found {text!r}. Correct the name of the technique.")
     return value
+
+
+def trains(chain: Sequence[str]) -> bool:
+    """Whether something of a chain learns from rows."""
+    return any(name.partition(":")[0] in TRAINING for name in chain)
 
 
 def written(chain: Sequence[str]) -> str:
