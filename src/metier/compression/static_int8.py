@@ -1,6 +1,8 @@
 """INT8 with ranges of activations that training rows set once: no call has to look for its own."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -93,7 +95,8 @@ def _quantized(prepared: Path, exact: Path, path: Path, feeds: Sequence[Sequence
     expected, errors = numbers_of(exact, checked), dict[str, float]()
     for left_out, names in _left_out(onnx.load(prepared, load_external_data=False)).items():
         tried = path.with_suffix(f".{left_out}.onnx")
-        _quantize(prepared, tried, feeds[-CALIBRATED_ROWS:], names)
+        with _quiet_root():
+            _quantize(prepared, tried, feeds[-CALIBRATED_ROWS:], names)
         errors[left_out] = squared_error(numbers_of(tried, checked), expected)
         if errors[left_out] < SMALL_ERROR:
             break
@@ -122,6 +125,20 @@ def _left_out(model: onnx.ModelProto) -> dict[str, list[str]]:
         "attention": attention,
         "narrowing_and_attention": [*narrowing, *attention],
     }
+
+
+@contextmanager
+def _quiet_root() -> Iterator[None]:
+    """Keep onnxruntime from setting up the root logger and writing its advice there."""
+    root, handler = logging.getLogger(), logging.NullHandler()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        root.removeHandler(handler)
 
 
 def _quantize(source: Path, path: Path, feeds: Sequence[Sequence[int]], left_out: list[str]) -> None:
