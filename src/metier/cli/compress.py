@@ -202,13 +202,21 @@ def _table(facts: Mapping[str, Any]) -> Any:
     say = spoken()
     metric = say(metric_name(facts["metric"]))
     table = figures_table(
-        "", say("technique"), metric, say("difference"), say("one row"), say("size"), say("verdict"), left=2
+        "",
+        say("technique"),
+        metric,
+        say("difference"),
+        say("one row"),
+        say("times as fast"),
+        say("size"),
+        say("verdict"),
+        left=2,
     )
     judged = [one for one in facts["points"] if one["judgement"] is not None]
     if judged:
         before = _score(judged[0]["judgement"]["before"], facts)
         whole = milliseconds(judged[0]["timing"]["before_ms"])
-        table.add_row("", say("as it is"), before, "", whole, size(facts["source"]["size_bytes"]), "")
+        table.add_row("", say("as it is"), before, "", whole, "1", size(facts["source"]["size_bytes"]), "")
     for one in facts["points"]:
         table.add_row(*_row(one, facts))
     return table
@@ -219,7 +227,7 @@ def _row(one: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Any]:
     kind = "refused" if one["refused"] else "chosen" if one["name"] == facts["chosen"] else "accepted"
     mark = Text(MARKS[kind][0], style=MARKS[kind][1])
     if tests is None:
-        return [mark, one["name"], "–", "–", "–", "–", say.told(kind)]
+        return [mark, one["name"], "–", "–", "–", "–", "–", say.told(kind)]
     ends = f"{100 * tests['difference']:+.1f} [{100 * tests['low']:+.1f}, {100 * tests['high']:+.1f}]"
     return [
         mark,
@@ -227,6 +235,7 @@ def _row(one: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Any]:
         _score(tests["after"], facts),
         ends.replace("-", "−"),
         milliseconds(one["timing"]["after_ms"]),
+        f"{one['timing']['before_ms'] / one['timing']['after_ms']:.1f}",
         size(one["size_bytes"]),
         say.told(tests["verdict"] if kind != "refused" or tests["verdict"].startswith("not") else kind),
     ]
