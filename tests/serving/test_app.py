@@ -408,7 +408,7 @@ def test_the_access_log_has_a_line_for_each_request_and_nothing_of_what_was_aske
     assert [(line["method"], line["path"], line["status"], line.get("rows")) for line in lines] == [
         ("POST", "/v1/predict", 200, 2),
         ("POST", "/v1/predict", 400, None),
-        ("GET", "/a%22b%0Ac/%E6%8D%A2%E5%8D%A1", 404, None),
+        ("GET", "other", 404, None),
     ]
     key = hashlib.sha256(b"sk-very-secret").hexdigest()[:8]
     assert [line.get("key") for line in lines] == [f"sha256:{key}", None, None]

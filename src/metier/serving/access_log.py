@@ -32,7 +32,7 @@ class Access:
     time : str
         When it came, in ISO 8601, UTC.
     request_id, method, path : str
-        The path without its query, percent-encoded.
+        The path without its query, percent-encoded; where personal data is masked that of the endpoint, or `other`.
     status : int
         The HTTP status; 499 where the caller was gone before there was one.
     duration_ms : float
@@ -57,20 +57,32 @@ class Access:
 
 
 def access_of(
-    scope: Scope, *, request_id: str, status: int, began: float, seconds: float, code: str | None = None
+    scope: Scope,
+    *,
+    path: str,
+    request_id: str,
+    status: int,
+    began: float,
+    seconds: float,
+    code: str | None = None,
 ) -> Access:
-    """Describe a request that was answered."""
+    """Describe a request that was answered; its path is `given_path`, or that of its endpoint."""
     return Access(
         time=as_time(began),
         request_id=request_id,
         method=scope["method"],
-        path=quote(scope["path"], safe="/")[:LONGEST_PATH],
+        path=path,
         status=status,
         duration_ms=round(1000 * seconds, 3),
         rows=scope.get("state", {}).get("rows"),
         key=masked_key(Headers(scope=scope)),
         code=code,
     )
+
+
+def given_path(scope: Scope) -> str:
+    """Give the path that was asked, percent-encoded."""
+    return quote(scope["path"], safe="/")[:LONGEST_PATH]
 
 
 def as_time(seconds: float) -> str:

@@ -100,6 +100,7 @@ def build_app(
         access_log=settings.access_log,
         timeout_ms=settings.request_timeout_ms or None,
         tracer=build_tracer() if settings.traces else None,
+        masks=settings.guards.mask != "off",
     )
     app.add_middleware(SecurityHeaders, with_tls=settings.guards.with_tls)
     add_refusals(app)

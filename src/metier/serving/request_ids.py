@@ -7,6 +7,7 @@ metrics, the log and the trace that are written at its end.
 
 import os
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -19,10 +20,16 @@ _is_plain = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,128}").fullmatch
 _current: ContextVar[str | None] = ContextVar("metier_request_id", default=None)
 
 
-def begin_request(scope: Scope) -> str:
-    """Give the id of a request, which `current_request_id` gives from now on."""
+def begin_request(scope: Scope, is_taken: Callable[[str], bool] = lambda given: True) -> str:
+    """Give the id of a request, which `current_request_id` gives from now on.
+
+    Parameters
+    ----------
+    is_taken : callable
+        Whether a caller's own id, short and plain, is taken.
+    """
     given = next((value for name, value in scope["headers"] if name == RAW_HEADER), b"").decode("latin-1")
-    request_id = given if _is_plain(given) else os.urandom(16).hex()
+    request_id = given if _is_plain(given) and is_taken(given) else os.urandom(16).hex()
     _current.set(request_id)
     return request_id
 

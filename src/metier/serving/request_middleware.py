@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from metier.serving.access_log import AccessForm, access_of, log_access
+from metier.serving.access_log import AccessForm, access_of, given_path, log_access
 from metier.serving.deadlines import timeout_of, too_late
+from metier.serving.guards.logged import is_machine_made
 from metier.serving.metrics import Metrics
 from metier.serving.refusals import RefusalError, as_response, our_fault, stopping
 from metier.serving.request_ids import RAW_HEADER, RequestNotes, begin_notes, begin_request, current_request_id
@@ -61,6 +62,7 @@ class RequestMiddleware:
         *,
         timeout_ms: int | None = None,
         tracer: Tracer | None = None,
+        masks: bool = False,
     ):
         self.app = app
         self.metrics = metrics
@@ -68,6 +70,7 @@ class RequestMiddleware:
         self.access_log = access_log
         self.timeout_ms = timeout_ms
         self.tracer = tracer
+        self.masks = masks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request and record it."""
@@ -75,7 +78,8 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         began, clock = time.time(), time.perf_counter()
-        request_id, notes = begin_request(scope), begin_notes()
+        request_id = begin_request(scope, is_machine_made) if self.masks else begin_request(scope)
+        notes = begin_notes()
         answer = _Answer(send, request_id, is_last=lambda: self.traffic.is_stopping)
         trace = None if self.tracer is None else self.tracer.begin(scope)
         if trace is not None:
@@ -93,6 +97,7 @@ class RequestMiddleware:
                 if self.access_log != "off":
                     access = access_of(
                         scope,
+                        path=_path(scope) if self.masks else given_path(scope),
                         request_id=request_id,
                         status=status,
                         began=began,

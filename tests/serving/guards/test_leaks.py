@@ -2,11 +2,14 @@
 
 import json
 import logging
+import random
+import uuid
 from urllib.parse import quote
 
 import pytest
 
 from metier.serving import ServingSettings, build_app
+from metier.serving.guards.logged import is_machine_made
 from metier.serving.guards.settings import GuardSettings
 from metier.serving.prediction_log.settings import PredictionLogSettings
 
@@ -98,13 +101,12 @@ def planted(value):
     return {value, value.replace(" ", ""), quote(value), json.dumps(value)[1:-1], value.encode().hex()}
 
 
-@pytest.mark.parametrize("policy", ["input", "log"])
-def test_nothing_planted_is_put_down(start, model, new_key, key_path, tmp_path, monkeypatch, logged, policy):
+def test_nothing_planted_is_put_down(start, model, new_key, key_path, tmp_path, monkeypatch, logged):
     monkeypatch.chdir(tmp_path)
     key = new_key()
     settings = ServingSettings(
         access_log="json",
-        guards=GuardSettings(keys=key_path, audit=tmp_path / "audit", mask=policy),
+        guards=GuardSettings(keys=key_path, audit=tmp_path / "audit"),
         predictions=PredictionLogSettings(folder=tmp_path / "predictions"),
     )
     client = start(build_app(lambda: model, settings), settings)
@@ -126,3 +128,31 @@ def test_nothing_planted_is_put_down(start, model, new_key, key_path, tmp_path, 
         if form.encode() in content
     }
     assert found == set()
+
+
+@pytest.mark.parametrize(
+    "given", ["order-7", "b-2", "0af7651916cd43dd8448eb211c80319c", "01HV8ZK3M5X9Y2Q4R6T8W0ABCD"]
+)
+def test_ids_of_machines_are_taken(given):
+    assert is_machine_made(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["AnnaBell", "zoe@example.org", "4111111111111111", "13812345678", "11010519491231002X", "tel:4155552671"],
+)
+def test_ids_that_may_be_of_a_person_are_not(given):
+    assert not is_machine_made(given)
+
+
+def test_uuids_are_taken():
+    drawn = random.Random(1)
+    assert all(is_machine_made(str(uuid.UUID(int=drawn.getrandbits(128)))) for _ in range(500))
+
+
+def test_where_nothing_is_masked_the_log_has_what_was_asked(start, model, logged):
+    settings = ServingSettings(access_log="json", guards=GuardSettings(mask="off"))
+    client = start(build_app(lambda: model, settings), settings)
+    client.get('/a"b%0Ac/换卡', headers={"X-Request-ID": "anna"})
+    assert '"request_id": "anna"' in logged()
+    assert '"path": "/a%22b%0Ac/%E6%8D%A2%E5%8D%A1"' in logged()
