@@ -131,7 +131,7 @@ def test_pages_of_other_origins_may_ask_where_they_are_named(guarded, new_key):
 def test_every_request_is_put_down_without_its_text(guarded, new_key, tmp_path):
     key = new_key()
     ask = guarded(audit=tmp_path / "audit", audit_sync="request")
-    ask(key, headers={"X-Request-ID": "one", "X-Subject": "4711"})
+    ask(key, headers={"X-Request-ID": "a-1", "X-Subject": "4711"})
     ask(key, headers={"X-Subject": "4711"}, content=b"{")
     ask()
     ask(path="/healthz", method="GET")
@@ -139,7 +139,7 @@ def test_every_request_is_put_down_without_its_text(guarded, new_key, tmp_path):
     [path] = files_of(tmp_path / "audit").values()
     _, first, second, third, last = map(json.loads, path.read_bytes().splitlines())
     assert (first["id"], first["caller"], first["path"], first["status"], first["rows"]) == (
-        *("one", "billing", "/v1/predict"),
+        *("a-1", "billing", "/v1/predict"),
         *(200, 2),
     )
     assert (second["status"], second["subject"]) == (400, first["subject"])
