@@ -34,9 +34,9 @@ def keep_tests(run: Path, suite: str, facts: Mapping[str, Any]) -> None:
 def report_of(run: Path, report: Mapping[str, Any]) -> dict[str, Any]:
     """Give the facts of a run's report with what was found since."""
     found = {
-        suite: json.loads(file.read_text("utf-8"))
+        suite: kept
         for suite in SUITES
-        if (file := _file_of(run, suite)).is_file()
+        if (kept := RunFolder(run).read_json(_file_of(run, suite).name)) is not None
     }
     return {**report, **found, "gate": read_manifest(run / "best").gate if is_run(run) else None}
 

@@ -105,6 +105,7 @@ def clean(
     Personal data are found by rules: a checksum, a word beside them, or a form that nothing else has. That is no promise
     that all are found. Exit code 1 when some were found and had to stay.
     """
+    check_output(output, overwrite=overwrite)  # A path without a name has no file beside it.
     log = log or output.with_name(output.name + LOG)
     for path in (output, log):
         check_output(path, overwrite=overwrite)

@@ -44,6 +44,7 @@ def check_fixable(source: Path, output: Path, *, overwrite: bool) -> None:
     """Check before any work that a corrected copy can be written beside a file; raises `CallError` where it cannot."""
     if source.is_dir():
         raise CallError(f"{source} is a folder, and --fix corrects one file. Name a file of rows.")
+    check_output(output, overwrite=overwrite)  # A path without a name has no file beside it.
     for path in (output, log_of(output)):
         check_output(path, overwrite=overwrite)
         if path.exists() and source.exists() and source.samefile(path):

@@ -176,7 +176,7 @@ def _verdict(one: Mapping[str, Any]) -> str:
     verdict = say.told(one["verdict"])
     if one["verdict"] == CANNOT_TELL:
         more = one["more_rows"]
-        if one["value"] is None:
+        if one["low"] is None:
             verdict = say("cannot tell: too few rows to measure it")
         elif more is None:
             verdict = say("cannot tell: the value stands at the threshold")

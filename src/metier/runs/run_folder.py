@@ -18,6 +18,7 @@ import numpy as np
 
 from metier.errors import BundleError, CallError, StorageError
 from metier.file_locks import held, remove_left
+from metier.given_files import FileFaultError, given_json
 from metier.printable import printable
 from metier.regular_files import check_folder
 from metier.runs import stored_answers
@@ -247,7 +248,7 @@ class RunFolder:
         """
         try:
             found = self.read_json(self.report_path.name)
-        except ValueError:  # No JSON, or no text.
+        except BundleError:  # No JSON, or no text.
             found = {}
         if found is not None and not (isinstance(found, dict) and found.keys() >= REPORT_PARTS):
             raise BundleError(
@@ -335,7 +336,13 @@ class RunFolder:
     def read_json(self, name: str | Path) -> dict[str, Any] | None:
         """Read a JSON file of the run; None if it is not there."""
         path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        try:
+            found: dict[str, Any] | None = given_json(path) if path.exists() else None
+        except FileFaultError as error:
+            raise BundleError(
+                f"{path} is damaged ({error}). Get the folder of the run from its source again, or train anew."
+            ) from None
+        return found
 
     def write_json(self, name: str | Path, facts: Mapping[str, Any], *, durable: bool = True) -> None:
         """Write a JSON file of the run, beside and then renamed."""

@@ -28,6 +28,8 @@ NAME = "adversarial"
 MOST_ROWS = 50  # Each costs as many answers as it has words, and some more a word that is tried.
 SHARE = 0.15  # Of the words of a text: the budget, and at least one.
 SLIPS = 4  # Tried of each word.
+LONGEST = 4_000  # Characters of a text.
+MOST_WORDS = 400  # Of a text: as many copies of it are asked at once.
 
 
 def adversarial_result(
@@ -41,6 +43,9 @@ def adversarial_result(
         If answers are not one label with a probability.
     """
     random = np.random.default_rng(random_state)
+    n_all = len(texts)
+    texts = [text for text in texts if len(word_offsets(text[:LONGEST])) <= MOST_WORDS and len(text) <= LONGEST]
+    left_out = n_all - len(texts)
     if len(texts) > MOST_ROWS:
         texts = [texts[int(row)] for row in np.sort(random.permutation(len(texts))[:MOST_ROWS])]
     cases = []
@@ -49,7 +54,7 @@ def adversarial_result(
         cases.append(_searched(model, text, random))
     listener(Progress(f"{model.name}: searching edits", len(texts), len(texts)))
     does = f"typing errors in {100 * SHARE:g} % of the words, those that matter most"
-    return BehaviourResult(INVARIANCE, NAME, does, tuple(cases))
+    return BehaviourResult(INVARIANCE, NAME, does, tuple(cases), left_out)
 
 
 def _searched(model: Model, text: str, random: np.random.Generator) -> Case:
