@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from metier import compression
 from metier.cli.commands import HELP
 from metier.cli.console import (
     ProgressLines,
@@ -22,11 +23,7 @@ from metier.cli.console import (
 )
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
 from metier.cli.speech import lang_option, spoken, with_language
-from metier.compression import Compressed
-from metier.compression import compress as compressed
-from metier.compression.compressing import MARGIN
-from metier.compression.frontier_plot import frontier_svg
-from metier.compression.techniques import SUMMARIES
+from metier.compression.command_defaults import MARGIN, SUMMARIES
 from metier.data.output_files import check_output, text_output
 from metier.evaluation import describe_metric
 from metier.evaluation.measure_table import metric_name
@@ -148,7 +145,7 @@ def compress(
     if plot is not None:
         check_output(plot, overwrite=overwrite)
     with ProgressLines() as listener:
-        found = compressed(
+        found = compression.compress(
             bundle,
             budget_seconds=parse_duration(budget),
             threads=threads or usable_cores(),
@@ -158,7 +155,7 @@ def compress(
         )
     if plot is not None:
         with text_output(plot, overwrite=overwrite) as write:
-            write(frontier_svg(found.points, found.chosen, say=spoken()))
+            write(compression.frontier_svg(found.points, found.chosen, say=spoken()))
     if as_json:
         print_json(found.facts)
     else:
@@ -166,7 +163,7 @@ def compress(
     context.exit(0 if found.is_written else 1)
 
 
-def _print(found: Compressed, console: Console, *, verbose: bool) -> None:
+def _print(found: "compression.Compressed", console: Console, *, verbose: bool) -> None:
     say, facts = spoken(), found.facts
     for note in facts["notes"]:
         progress_console().print(Text(say.told(note)), soft_wrap=True)

@@ -12,6 +12,7 @@ from typing import Any
 from metier.arguments import check_whole
 from metier.bundles import Bundle, load_bundle
 from metier.bundles.manifest import MANIFEST_FILE
+from metier.compression.command_defaults import MARGIN
 from metier.compression.derived_bundle import write_bundle
 from metier.compression.inside import with_weights
 from metier.compression.judgement import check_enough
@@ -31,7 +32,6 @@ from metier.selection.scores import scores_of
 from metier.storage import write_whole
 
 FORMAT = "metier.compression.v1"
-MARGIN = 0.01
 
 
 @dataclass(frozen=True)

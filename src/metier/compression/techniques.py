@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from metier.compression.cascade import FirstStage
+from metier.compression.command_defaults import SUMMARIES
 from metier.compression.dynamic_int8 import DynamicInt8
 from metier.compression.layers import DroppedLayers, ShallowStudent
 from metier.compression.narrowing import Narrowed
@@ -25,18 +26,6 @@ WITH_NUMBER: Mapping[str, Callable[[float], Technique]] = {
     "layers": lambda number: DroppedLayers(int(number)),
     "distil": lambda number: ShallowStudent(int(number)),
     "width": Narrowed,
-}
-# What each does, for lists.
-SUMMARIES = {
-    "int8": "INT8 with the range of each call",
-    "int8_static": "INT8 with ranges set on training rows",
-    "vocabulary": "leave out tokens that the rows do not need",
-    "sparse": "drop small weights of a linear model, store the rest in bytes",
-    "cascade": "let a linear model answer where it is sure",
-    "static": "distil into static embeddings",
-    "layers:N": "keep the N lowest layers, train again",
-    "distil:N": "distil into N layers",
-    "width:SHARE": "keep a share of heads and neurons, train again",
 }
 TRAINING = ("layers", "distil", "width", "static", "cascade")  # What learns from rows, and gains by a refit.
 SEPARATOR = "+"
