@@ -14,10 +14,13 @@ from concurrent.futures import Future
 from contextlib import closing
 from typing import Any
 
+import numpy as np
+
 from metier.bundles import Bundle
 from metier.dialogue.image_dialogue import Language, Reply
 from metier.dialogue.messages import Message
 from metier.explanation.explanation import Explanation
+from metier.predictors.embedding import EmbedsTexts
 from metier.serving.answer_threads import AnswerThreads
 from metier.serving.answering import (
     Answering,
@@ -243,6 +246,27 @@ class Engine:
         return await asyncio.wrap_future(
             self._threads.submit(lambda: hearing.transcribe(recording, most_seconds=limit))
         )
+
+    async def embed(self, embedder: EmbedsTexts, texts: Sequence[str]) -> np.ndarray:
+        """Give the vectors of texts by what embeds them inside of the model; cancelled, it embeds no further batch.
+
+        Raises
+        ------
+        RefusalError
+            As `answer` does.
+        """
+        self._check_room()
+        is_over = threading.Event()
+
+        def do() -> np.ndarray:
+            starts = range(0, len(texts), BATCH_ROWS)
+            parts = [embedder.embed(texts[at : at + BATCH_ROWS]) for at in starts if not is_over.is_set()]
+            return np.concatenate(parts)
+
+        try:
+            return await asyncio.wrap_future(self._threads.submit(do))
+        finally:
+            is_over.set()
 
     def check_converses(self) -> Converses:
         """Give the model as what replies to conversations.

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -15,6 +16,13 @@ from metier.serving.request_ids import current_notes, current_request_id
 
 # Seconds until a caller should retry; a queue of one-row requests is empty by then.
 RETRY_AFTER = {"Retry-After": "1"}
+# Clients of OpenAI read `type` and `param` beside our own fields; those of the Open Inference Protocol a text, and those
+# of Text Embeddings Inference one of its types beside.
+OF_OPENAI = ("/v1/chat/", "/v1/audio/", "/v1/embeddings", "/v1/completions", "/v1/models")
+TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+V2 = "/v2"
+OF_EMBEDDERS = frozenset({"/info", "/rerank"})
+ERROR_TYPES = {424: "backend", 429: "overloaded", 500: "backend", 503: "overloaded"}
 LONGEST_METHOD = 20  # Characters of a caller's own method that a response repeats.
 
 
@@ -51,9 +59,20 @@ class RefusalError(RequestError):
         self.headers = dict(headers or {})
 
 
-def as_response(refusal: RefusalError) -> JSONResponse:
-    """Turn a refusal into a response."""
-    return JSONResponse({"error": facts_of(refusal)}, status_code=refusal.status, headers=refusal.headers)
+def as_response(refusal: RefusalError, path: str = "") -> JSONResponse:
+    """Turn a refusal into the response that clients of a path understand."""
+    return JSONResponse(_body(refusal, path), status_code=refusal.status, headers=refusal.headers)
+
+
+def _body(refusal: RefusalError, path: str) -> dict[str, Any]:
+    if path == V2 or path.startswith(f"{V2}/"):
+        return {"error": str(refusal)}
+    if path in OF_EMBEDDERS:
+        return {"error": str(refusal), "error_type": ERROR_TYPES.get(refusal.status, "validation")}
+    facts: dict[str, Any] = facts_of(refusal)
+    if path.startswith(OF_OPENAI):
+        facts |= {"type": TYPES.get(refusal.status, "invalid_request_error"), "param": refusal.field}
+    return {"error": facts}
 
 
 def facts_of(refusal: RefusalError) -> dict[str, str]:
@@ -96,15 +115,15 @@ def add_refusals(app: FastAPI) -> None:
 
     async def refused(request: Request, refusal: Exception) -> JSONResponse:
         assert isinstance(refusal, RefusalError)
-        return as_response(refusal)
+        return as_response(refusal, request.url.path)
 
     async def failed(request: Request, failure: Exception) -> JSONResponse:
         assert isinstance(failure, MetierError)
-        return as_response(refusal_of(failure))
+        return as_response(refusal_of(failure), request.url.path)
 
     async def not_routed(request: Request, failure: Exception) -> JSONResponse:
         assert isinstance(failure, HTTPException)
-        return as_response(_from_routing(request, failure))
+        return as_response(_from_routing(request, failure), request.url.path)
 
     app.add_exception_handler(RefusalError, refused)
     app.add_exception_handler(MetierError, failed)

@@ -136,7 +136,7 @@ class RequestMiddleware:
 
         # Probes and figures are read until the end.
         if self.traffic.is_stopping and scope["method"] == "POST":
-            await instead(as_response(stopping()))
+            await instead(as_response(stopping(), scope["path"]))
             return
         try:
             await self.app(scope, receive, answer.watched_send)
@@ -144,13 +144,13 @@ class RequestMiddleware:
             return
         except Exception as failure:
             log_failure(failure)
-            await instead(as_response(our_fault()))
+            await instead(as_response(our_fault(), scope["path"]))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or not self.traffic.is_dropped():
                 raise
             task.uncancel()
-            await instead(as_response(stopping()))
+            await instead(as_response(stopping(), scope["path"]))
 
 
 def _method(scope: Scope) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from metier.errors import BundleError, UnsafeFileError
+from metier.predictors.embedding import EmbedsTexts, embedder_among
 from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
 from metier.tasks.answer_batches import AnswerBatch, Answers, LabelSetAnswers
 
@@ -41,6 +42,20 @@ class Composed:
     """What is made of members: one of them can be found by its fingerprint."""
 
     members: tuple["Member", ...]
+
+    @property
+    def embeds_texts(self) -> bool:
+        """Whether one of them gives the vectors of texts."""
+        return self._embedder is not None
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the vector of each text by the first member that has one, of shape (n_texts, size)."""
+        assert self._embedder is not None
+        return self._embedder.embed(texts)
+
+    @property
+    def _embedder(self) -> EmbedsTexts | None:
+        return embedder_among(member.predictor for member in self.members)
 
     def find(self, fingerprint: str) -> Predictor | None:
         """Give the member with this fingerprint, at any depth."""

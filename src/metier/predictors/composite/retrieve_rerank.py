@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from metier.predictors.embedding import embedder_among
 from metier.predictors.loading import as_bundle_error, load_predictor, read_settings, write_settings
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.collection import Collection
@@ -117,6 +118,16 @@ class RetrieveRerankPredictor:
                 predicted.append([match["id"] for match in matches])
                 records.append({"matches": matches})
         return RecordAnswers(predicted, records, (self.name,) * len(texts), ranked="matches")
+
+    @property
+    def embeds_texts(self) -> bool:
+        """Whether queries have vectors."""
+        return embedder_among([self.finders.retriever]) is not None
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the vector of each text as the search compares it, of shape (n_texts, size)."""
+        vectors: np.ndarray = self.finders.retriever.embed(texts)
+        return vectors
 
     def search(self, texts: Sequence[str], *, most: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
         """Give the positions of the best matches of each query and their scores, the best first.

@@ -149,6 +149,15 @@ class StaticPredictor:
         answers = self._answers(logits)
         return answers, Evidence(answers.probabilities, logits / self.temperature, vectors)
 
+    @property
+    def embeds_texts(self) -> bool:
+        """Whether texts have vectors: always."""
+        return True
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the vector of each text, of shape (n_texts, size)."""
+        return self.vectors.embed(texts)
+
     def _answers(self, logits: np.ndarray) -> Answers:
         return Answers(softmax(logits / self.temperature), self.labels, (self.name,) * len(logits))
 

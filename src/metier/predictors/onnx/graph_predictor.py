@@ -12,14 +12,15 @@ from typing import Any, Self
 import numpy as np
 
 from metier.errors import BundleError
+from metier.features.pair_features import of_length_one
 from metier.predictors.evidence import Evidence, scaled_logits
 from metier.predictors.onnx.graph_kinds import GRAPH_KINDS
-from metier.predictors.onnx.graph_logits import VectorLogits
+from metier.predictors.onnx.graph_logits import PairLogits, VectorLogits
 from metier.predictors.onnx.graph_session import GraphParts
 from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.answers import Decoder
 from metier.tasks.answers.label import LabelDecoder
-from metier.tasks.inputs import InputKind
+from metier.tasks.inputs import TEXT, TEXT_OR_PAIR, InputKind
 
 
 class GraphPredictor:
@@ -95,3 +96,13 @@ class GraphPredictor:
         """Give the vector of each text where the graph gives one, of shape (n_texts, size); at least one text."""
         vectors: np.ndarray = self.logits.vectors(texts)
         return vectors
+
+    @property
+    def embeds_texts(self) -> bool:
+        """Whether a text alone has a vector: not where a pair is read as one, nor where each token has its own."""
+        reads_texts = isinstance(self.logits, VectorLogits) and self.input in (TEXT, TEXT_OR_PAIR)
+        return reads_texts or isinstance(self.logits, PairLogits)
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the vector of each text, of shape (n_texts, size) and of length 1; at least one text."""
+        return of_length_one(self.vectors(texts))

@@ -14,13 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from metier.serving.guards.key_check import Caller, KeyCheck, missing_scope
 from metier.serving.guards.rates import Left, Rates
 from metier.serving.guards.scopes import scope_of
-from metier.serving.refusals import RefusalError, facts_of
+from metier.serving.refusals import RefusalError, as_response
 
 ANYBODY = Caller("anybody", ("predict", "explain", "feedback", "metrics"))
-# Clients of OpenAI read `type` and `param` beside our own fields, and those of the Open Inference Protocol a text.
-OF_OPENAI = ("/v1/chat/", "/v1/audio/", "/v1/embeddings", "/v1/completions", "/v1/models")
-OF_V2 = "/v2"
-TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
 class Guard:
@@ -83,11 +79,7 @@ def note_rows(request: Request, rows: int, subject: str | None = None) -> None:
 
 def refused(path: str, refusal: RefusalError) -> JSONResponse:
     """Turn a refusal into the response that clients of a path understand."""
-    facts: dict[str, Any] = facts_of(refusal)
-    if path.startswith(OF_OPENAI):
-        facts |= {"type": TYPES.get(refusal.status, "invalid_request_error"), "param": refusal.field}
-    body = {"error": str(refusal)} if path.startswith(OF_V2) else {"error": facts}
-    return JSONResponse(body, status_code=refusal.status, headers=refusal.headers)
+    return as_response(refusal, path)
 
 
 def _telling(left: Left, send: Send) -> Send:
