@@ -44,9 +44,7 @@ def build_ready(service: Service) -> Callable[..., Any]:
 
     async def ready() -> dict[str, bool]:
         """Say that every model answers: 503 before and after that."""
-        if service.traffic.is_stopping:
-            raise stopping()
-        service.models.check_ready()
+        _check_ready(service)
         return {"ready": True}
 
     return ready
@@ -108,14 +106,26 @@ def build_index(service: Service) -> Callable[..., Any]:
     async def index(request: Request) -> list[dict[str, str]]:
         """List the models and whether each answers; `ready` lists those alone that do."""
         async with service.bodies.read(request) as body:
-            asked = parse_body(body, service.settings) if body.strip() else {}
-        if not isinstance(asked, dict) or not isinstance(asked.get("ready", False), bool):
-            message = 'Expected {"ready": true}, {"ready": false} or nothing. Send one of these.'
-            raise RefusalError(422, "bad_request", message, field="ready")
+            only_ready = _only_ready(parse_body(body, service.settings) if body.strip() else {})
         listed = [_state(model) for model in service.models.each]
-        return [one for one in listed if one["state"] == "READY" or not asked.get("ready", False)]
+        return [one for one in listed if one["state"] == "READY" or not only_ready]
 
     return index
+
+
+def _check_ready(service: Service) -> None:
+    if service.traffic.is_stopping:
+        raise stopping()
+    service.models.check_ready()
+
+
+def _only_ready(asked: Any) -> bool:
+    """Whether those models alone are asked for that answer."""
+    ready = asked.get("ready", False) if isinstance(asked, dict) else None
+    if not isinstance(ready, bool):
+        message = 'Expected {"ready": true}, {"ready": false} or nothing. Send one of these.'
+        raise RefusalError(422, "bad_request", message, field="ready")
+    return ready
 
 
 def find(service: Service, name: str, version: str | None) -> Model:
