@@ -1,6 +1,7 @@
-"""What a predictor knows of a question besides its answer: logits and a vector, which tell whether any label fits."""
+"""What a predictor knows of a question besides its answer: logits and a vector, which tell whether any label fits and which
+texts are alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -55,3 +56,22 @@ class GivesEvidence(Protocol):
     def evidence(self, items: Sequence[Any]) -> tuple[AnswerBatch, Evidence]:
         """Answer questions, and give what is known of them beside."""
         ...
+
+
+@runtime_checkable
+class EmbedsTexts(Protocol):
+    """A predictor that may give the vector of a text."""
+
+    @property
+    def embeds_texts(self) -> bool:
+        """Whether it gives any: of graphs only those with one vector a text do."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the vector of each text, an ndarray of shape (n_texts, size), of length 1 or 0; at least one text."""
+        ...
+
+
+def embedder_among(predictors: Iterable[Any]) -> EmbedsTexts | None:
+    """Give the first of some predictors that gives the vectors of texts; None: none does."""
+    return next((one for one in predictors if isinstance(one, EmbedsTexts) and one.embeds_texts), None)

@@ -20,7 +20,7 @@ from metier.bundles import Bundle
 from metier.dialogue.image_dialogue import Language, Reply
 from metier.dialogue.messages import Message
 from metier.explanation.explanation import Explanation
-from metier.predictors.embedding import EmbedsTexts
+from metier.predictors.evidence import EmbedsTexts
 from metier.serving.answer_threads import AnswerThreads
 from metier.serving.answering import (
     Answering,

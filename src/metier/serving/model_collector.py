@@ -25,6 +25,8 @@ class ModelCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Give the versions that answer, the swaps, and the number of problems."""
+        if self._models.first.version is None:
+            return
         versions = GaugeMetricFamily(
             "metier_model_version", "Version that answers, by model and alias.", labels=["model", "alias"]
         )
@@ -37,9 +39,8 @@ class ModelCollector(Collector):
         )
         for key, number in self._models.swaps.items():
             swaps.add_metric(list(key), number)
-        if self._models.first.version is not None:
-            problems = GaugeMetricFamily(
-                "metier_registry_problems", "Aliases that are not served as they should be."
-            )
-            problems.add_metric([], len(self._models.problems))
-            yield from (versions, swaps, problems)
+        problems = GaugeMetricFamily(
+            "metier_registry_problems", "Aliases that are not served as they should be."
+        )
+        problems.add_metric([], len(self._models.problems))
+        yield from (versions, swaps, problems)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from metier.bundles import Bundle
-from metier.predictors.embedding import EmbedsTexts, embedder_among
+from metier.predictors.evidence import EmbedsTexts, embedder_among
 from metier.serving.refusals import RefusalError
 from metier.tasks.answer_batches import AnswerBatch, Answers
 from metier.tasks.inputs import PAIR, TEXT_OR_PAIR

@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from metier.errors import BundleError, UnsafeFileError
-from metier.predictors.embedding import EmbedsTexts, embedder_among
+from metier.predictors.evidence import EmbedsTexts, embedder_among
 from metier.predictors.loading import SETTINGS_FILE, Predictor, load_predictor
 from metier.tasks.answer_batches import AnswerBatch, Answers, LabelSetAnswers
 

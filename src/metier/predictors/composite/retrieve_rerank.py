@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from metier.predictors.embedding import embedder_among
+from metier.predictors.evidence import embedder_among
 from metier.predictors.loading import as_bundle_error, load_predictor, read_settings, write_settings
 from metier.tasks.answer_batches import DIGITS, RecordAnswers
 from metier.tasks.collection import Collection
