@@ -1,6 +1,6 @@
 """The paths of the Open Inference Protocol (V2), which clients of KServe, Triton and MLServer speak."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -8,14 +8,13 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.endpoints.endpoint import Endpoint, Service
-from metier.serving.endpoints.predict import unless_gone
+from metier.serving.endpoints.predict import Asking
 from metier.serving.guards.middleware import note_rows
-from metier.serving.messages import records_of
 from metier.serving.models import Model
 from metier.serving.open_inference.answers import model_metadata, write_tensors
 from metier.serving.open_inference.questions import read_inference
 from metier.serving.refusals import RefusalError, stopping
-from metier.serving.request_reading import Questions, parse_body
+from metier.serving.request_reading import parse_body
 
 MODEL, VERSION = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
 TAG = "Open Inference Protocol"
@@ -93,24 +92,15 @@ def build_infer(service: Service) -> Callable[..., Any]:
             kind, takes_blanks = model.engine.input_kind, model.engine.takes_blanks
             read = read_inference(body, service.settings, kind, takes_blanks=takes_blanks)
             del body
-            records, _ = await ask(service, request, model, read.asked)
+            note_rows(request, len(read.asked.items))
+            asking = Asking(service, request, read.asked)
+            records = asking.note(model, *await asking.answer(model))
         outputs = write_tensors(records, read.outputs)
         stated: Mapping[str, Any] = {"model_name": model.name, "model_version": _stated(model), "id": read.id}
         found = {name: value for name, value in stated.items() if value is not None}
         return JSONResponse({**found, "outputs": outputs})
 
     return infer
-
-
-async def ask(
-    service: Service, request: Request, model: Model, asked: Questions
-) -> tuple[Sequence[Mapping[str, Any]], float]:
-    """Give the answers as plain facts with their ids, and the milliseconds that the model took; raises as `/v1/predict`."""
-    note_rows(request, len(asked.items))
-    answered, latency_ms = await unless_gone(request, model.engine.answer(asked.items))
-    records = records_of(asked, answered)
-    service.metrics.count_answers([record["answered_by"] for record in records])
-    return service.predictions.note(request, model, asked, records, latency_ms), latency_ms
 
 
 def build_index(service: Service) -> Callable[..., Any]:
