@@ -10,6 +10,8 @@ from fastapi.testclient import TestClient
 from metier.bundles import load_bundle
 from metier.cli.served import loads_of
 from metier.serving import ServingSettings, build_app
+from metier.serving.guards.masking import covered, masked_bundle
+from metier.serving.vectors import check_embeds
 
 SEALED = Path(__file__).parents[1] / "bundles" / "sealed_71959d8"
 SERVED = {
@@ -135,3 +137,12 @@ def test_info_says_what_is_served(client):
     assert info["max_client_batch_size"] == 100
     assert [one["id"] for one in client.get("/v1/models").json()["data"]] == list(SERVED)
     assert client.get("/v1/models/nothing").json()["error"]["code"] == "unknown_model"
+
+
+def test_vectors_of_a_bundle_that_masks_are_those_of_the_masked_text():
+    bundle = load_bundle(SEALED / "static.v1")
+    embedder = check_embeds(masked_bundle(bundle))
+    text = "write to anna.smith@example.com about my card"
+    [vector] = embedder.embed([text])
+    assert np.allclose(vector, bundle.predictor.embed([covered(text).item])[0])
+    assert not np.allclose(vector, bundle.predictor.embed([text])[0])

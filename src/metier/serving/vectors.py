@@ -1,12 +1,13 @@
 """What of a served model embeds texts, and what ranks texts by how well they match a query."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from metier.bundles import Bundle
 from metier.predictors.evidence import EmbedsTexts, embedder_among
+from metier.serving.guards.masking import MaskedBundle, covered
 from metier.serving.refusals import RefusalError
 from metier.tasks.answer_batches import AnswerBatch, Answers
 from metier.tasks.inputs import PAIR, TEXT_OR_PAIR
@@ -16,9 +17,28 @@ LEAST = 1e-7  # No probability is nearer to 0 or 1 where its log-odds are asked 
 Ranks = Callable[[AnswerBatch], np.ndarray]
 
 
+class MaskedEmbedder:
+    """What embeds texts without their personal data, as a bundle answers them that masks what it is asked.
+
+    Parameters
+    ----------
+    embedder : EmbedsTexts
+    """
+
+    embeds_texts = True
+
+    def __init__(self, embedder: EmbedsTexts):
+        self._embedder = embedder
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Give the vector of each text once it is masked."""
+        return self._embedder.embed([covered(text).item for text in texts])
+
+
 def embedder_of(model: object) -> EmbedsTexts | None:
     """Give what embeds texts inside of a bundle; None: nothing does."""
-    return embedder_among([model.predictor]) if isinstance(model, Bundle) else None
+    found = embedder_among([model.predictor]) if isinstance(model, Bundle) else None
+    return MaskedEmbedder(found) if isinstance(model, MaskedBundle) and found is not None else found
 
 
 def check_embeds(model: object) -> EmbedsTexts:
