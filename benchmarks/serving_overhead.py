@@ -40,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("bundle", nargs="?", help="Default: the linear method, trained on banking77.")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="Of each worker.")
     parser.add_argument("--requests", type=int, default=3_000)
     parser.add_argument("--rates", default="100,300,600", help="Requests a second.")
     parser.add_argument("--seconds", type=int, default=LOAD_SECONDS, help="Of each load.")
@@ -53,7 +54,7 @@ def main() -> None:
 
 def measure(bundle: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Start servers and ask them."""
-    workers = ["--workers", str(options.workers)] if options.workers > 1 else []
+    workers = ["--workers", str(options.workers), "--threads", str(options.threads)]
     ready = []
     for _ in range(options.starts):
         with served(bundle, *workers) as (_, _, seconds):

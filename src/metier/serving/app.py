@@ -23,6 +23,7 @@ from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
 from metier.serving.rolling_out.live import Following, NoRollOuts, RollsOut
 from metier.serving.settings import ServingSettings
+from metier.serving.short_cut import ShortCut, ShortCuts
 from metier.serving.traces import build_tracer
 from metier.serving.traffic import Traffic
 from metier.serving.workers.board import WorkerBoard
@@ -92,6 +93,8 @@ def build_app(
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
+    cuts = ShortCuts()
+    app.add_middleware(ShortCut, cuts=cuts)
     guards.add_to(app)
     app.add_middleware(
         RequestMiddleware,
@@ -107,7 +110,7 @@ def build_app(
     add_docs_page(app)
     service = Service(models, metrics, settings, traffic, bodies, predictions, roll_outs, board)
     for endpoint in endpoints():
-        endpoint.add_to(app, service)
+        endpoint.add_to(app, service, cuts)
     return app
 
 

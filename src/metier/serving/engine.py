@@ -197,6 +197,20 @@ class Engine:
         finally:
             is_over.set()
 
+    def answer_now(self, items: Sequence[Any], *, caller: str = "") -> tuple[list[AnswerBatch], float] | None:
+        """Answer one item without waiting, where its answer is kept or the model is quick; None: `answer` has to.
+
+        Raises
+        ------
+        RefusalError
+            If the model is not loaded yet (503).
+        """
+        self.check_ready()
+        if len(items) != 1 or self._one_row is None:
+            return None
+        found = self._one_row.answer_now(items[0], caller)
+        return None if found is None else ([found[0]], found[1])
+
     async def explain(self, item: Any, request: ExplainRequest) -> tuple[Explanation, float]:
         """Explain the answer to one item, and say how many milliseconds that took; cancelled, it asks no further batch.
 

@@ -82,32 +82,44 @@ class OneRow:
         why = "" if self._gain.is_equal else "; in a batch its answers would differ"
         return f"batching off; a row takes {times}{why}"
 
-    async def answer(self, item: Any, caller: str = "") -> tuple[AnswerBatch, float]:
-        """Answer a row, and say how many milliseconds the model took; 0 where the answer was kept."""
-        key = None if self._cache is None else self._cache.key(item, caller)
-        if self._cache is None or key is None:
-            return await self._asked(item)
-        found = self._cache.get(key)
-        metrics = self._threads.metrics
-        if metrics is not None:
-            metrics.count_cached(hits=int(found is not None), misses=int(found is None))
+    def answer_now(self, item: Any, caller: str = "") -> tuple[AnswerBatch, float] | None:
+        """Answer a row from the cache or at once, with the milliseconds that the model took; None: it has to wait."""
+        key = self._key(item, caller)
+        found = self._kept(key)
         if found is not None:
             return found, 0.0
-        answer, milliseconds = await self._asked(item)
-        self._cache.put(key, answer)
+        if not self._is_quick or self._threads.n_taken or count_characters(item) > QUICK_CHARACTERS:
+            return None
+        answer, milliseconds = self._at_once(item)
+        self._keep(key, answer)
         return answer, milliseconds
 
-    async def _asked(self, item: Any) -> tuple[AnswerBatch, float]:
-        if self._is_quick and not self._threads.n_taken and count_characters(item) <= QUICK_CHARACTERS:
-            return self._at_once(item)
+    async def answer(self, item: Any, caller: str = "") -> tuple[AnswerBatch, float]:
+        """Answer a row that is not kept in its turn, and say how many milliseconds the model took."""
         if self._batcher is not None:
             found = await self._batcher.answer(item)
         else:
             found = await asyncio.wrap_future(self._threads.submit(lambda: _timed(self._model, item)))
-        metrics = self._threads.metrics
-        if metrics is not None:
-            metrics.count_batch(found.n_rows)
+        if self._threads.metrics is not None:
+            self._threads.metrics.count_batch(found.n_rows)
+        self._keep(self._key(item, caller), found.answer)
         return found.answer, 1000 * found.seconds
+
+    def _key(self, item: Any, caller: str) -> bytes | None:
+        return None if self._cache is None else self._cache.key(item, caller)
+
+    def _kept(self, key: bytes | None) -> AnswerBatch | None:
+        found = None if self._cache is None or key is None else self._cache.get(key)
+        if found is not None and self._threads.metrics is not None:
+            self._threads.metrics.count_cached(hits=1)
+        return found
+
+    def _keep(self, key: bytes | None, answer: AnswerBatch) -> None:
+        if self._cache is None or key is None:
+            return
+        self._cache.put(key, answer)
+        if self._threads.metrics is not None:
+            self._threads.metrics.count_cached(misses=1)
 
     def _at_once(self, item: Any) -> tuple[AnswerBatch, float]:
         begin = time.perf_counter()

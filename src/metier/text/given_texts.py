@@ -45,6 +45,10 @@ def as_texts(X: Any) -> Sequence[str]:
     WrongTypeError
         If it does not hold texts.
     """
+    if type(X) is list and X and all(type(text) is str for text in X):
+        return list(
+            X
+        )  # As almost every caller has them; looking through a protocol takes longer than answering.
     X = X.texts if isinstance(X, OfTexts) and isinstance(X.texts, StoredTexts) else X
     if not isinstance(X, Array):
         check_is_list(X, "text")

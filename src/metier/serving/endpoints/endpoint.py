@@ -13,6 +13,7 @@ from metier.serving.models import Models
 from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.rolling_out.live import Following
 from metier.serving.settings import ServingSettings
+from metier.serving.short_cut import ShortCuts
 from metier.serving.traffic import Traffic
 from metier.serving.workers.board import WorkerBoard
 
@@ -76,13 +77,19 @@ class Endpoint:
         Of HTTP.
     options : mapping
         What else FastAPI's `add_api_route` takes: summary, tags, response_model, responses.
+    is_direct : bool
+        Whether it is reached by a short cut; its function takes the request alone, and gives a response.
     """
 
     path: str
     build: Callable[[Service], Callable[..., Any]]
     method: str = "GET"
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_direct: bool = False
 
-    def add_to(self, app: FastAPI, service: Service) -> None:
+    def add_to(self, app: FastAPI, service: Service, cuts: ShortCuts) -> None:
         """Let an application answer at this path."""
-        app.add_api_route(self.path, self.build(service), methods=[self.method], **self.options)
+        answer = self.build(service)
+        app.add_api_route(self.path, answer, methods=[self.method], **self.options)
+        if self.is_direct:
+            cuts.add(app.routes, self.path, self.method, answer)
