@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote
@@ -105,7 +105,7 @@ def masked_key(headers: Mapping[str, str]) -> str | None:
 
 def as_json(access: Access) -> str:
     """Give the line as one JSON object; what is None is left out."""
-    return json.dumps({name: value for name, value in asdict(access).items() if value is not None})
+    return json.dumps({name: value for name, value in vars(access).items() if value is not None})
 
 
 def as_common(access: Access) -> str:

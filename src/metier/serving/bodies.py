@@ -5,6 +5,7 @@ become too many bytes, the one that has been silent the longest makes room: whoe
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Bodies:
         declared = int(request.headers.get("content-length", 0))
         if declared > PATIENCE * limit or (declared > limit and "expect" in request.headers):
             raise _too_large(declared, limit)
-        reading = _Reading(asyncio.timeout(self._settings.body_timeout_seconds), _now())
+        reading = _Reading(asyncio.timeout(self._settings.body_timeout_seconds), time.monotonic())
         try:
             found = await self._receive(request, reading)
             if found > limit:
@@ -116,7 +117,7 @@ class Bodies:
             quietest.end(_no_room(self._settings.max_held_bytes), when=_now())
         self._held += len(chunk)
         reading.n_held += len(chunk)
-        reading.heard = _now()
+        reading.heard = time.monotonic()
         reading.content += chunk
 
     def _release(self, reading: _Reading) -> None:

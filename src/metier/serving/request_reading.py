@@ -265,6 +265,8 @@ def unknown_field(field: str, known: Sequence[str]) -> RefusalError:
 
 def _received(asked: Questions, kind: InputKind, settings: ServingSettings) -> Questions:
     """Give the questions as the model takes them; those of a wrong form are left for `_check_questions`."""
+    if kind is TEXT and all(type(item) is str for item in asked.items):
+        return asked  # Nothing to decode.
     items = []
     for position, item in enumerate(asked.items):
         key = kind.place_of(item)
