@@ -96,7 +96,7 @@ def masked_key(headers: Mapping[str, str]) -> str | None:
 
     The word before it (`Bearer`) is no part of the key.
     """
-    sent = next((headers[name] for name in KEY_HEADERS if headers.get(name, "").strip()), None)
+    sent = next((value for name in KEY_HEADERS if (value := headers.get(name, "")).strip()), None)
     if sent is None:
         return None
     key = sent.split()[-1]
@@ -125,5 +125,6 @@ FORMS: Mapping[AccessForm, Callable[[Access], str]] = {"json": as_json, "common"
 
 def log_access(access: Access, form: AccessForm) -> None:
     """Write the line of a request, unless the log is off."""
-    if form in FORMS:
-        LOG.info(FORMS[form](access))
+    if form in FORMS and LOG.isEnabledFor(logging.INFO):
+        # As `LOG.info` does, without looking through the stack for the line that called it.
+        LOG.handle(logging.LogRecord(LOG.name, logging.INFO, __file__, 0, FORMS[form](access), None, None))

@@ -21,6 +21,34 @@ LONGEST_HEADERS = 16 * 1024  # Bytes; the parser itself has no limit.
 BETWEEN_VALUES = 4  # Bytes between the names and values of headers.
 
 
+class _AtOnce:
+    """Sends the head of an answer of known length together with its body: a packet costs as much as reading a request."""
+
+    def __init__(self, transport: asyncio.Transport):
+        self._transport = transport
+        self._head = b""
+        self._is_begun = False
+
+    def write(self, data: bytes) -> None:
+        """Send what there is, or hold the head back."""
+        if not self._is_begun and data.endswith(b"\r\n\r\n") and b"\r\ncontent-length: " in data:
+            self._head, self._is_begun = data, True
+            return
+        self._is_begun = True
+        self._transport.write(self._head + data)
+        self._head = b""
+
+    def close(self) -> None:
+        """Send what is held back, and close."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
+
+
 class Connection(HttpToolsProtocol):  # type: ignore[misc]  # uvicorn is not looked into.
     """A connection of a caller.
 
@@ -82,6 +110,8 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]  # uvicorn is not loo
             raise ValueError("The headers are too long.")
         self._reads = "body"
         super().on_headers_complete()
+        if self.scope["method"] == "POST":
+            self.cycle.transport = _AtOnce(self.transport)
 
     def on_message_complete(self) -> None:
         """Note that the request is whole."""
