@@ -1,4 +1,4 @@
-"""Several workers on one socket: counts add up, one that dies is started anew, and all stop together."""
+"""Several workers on one port: counts add up, one that dies is started anew, and all stop together."""
 
 import json
 import os

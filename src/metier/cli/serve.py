@@ -93,7 +93,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes that answer on one socket; one that dies is started anew.",
+    help="Processes that answer on one port; one that dies is started anew.",
 )
 @click.option(
     "--cases",

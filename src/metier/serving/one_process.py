@@ -46,7 +46,7 @@ def serve_on(
         server.should_exit = True
 
     app = build_app(load, settings, when_ready=when_ready, when_failed=failed, board=board)
-    server = Server(app, settings, n_workers=1 if board is None else board.n_workers)
+    server = Server(app, settings)
     for signalled in (signal.SIGTERM, signal.SIGINT):
         # uvicorn stops gracefully, then raises the signal again for the previous handler, which is this one: being
         # asked to stop is not a failure. Before uvicorn has a handler of its own, this one stops it.

@@ -11,6 +11,7 @@ from metier.serving.one_process import serve_on
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Stopped
 from metier.serving.workers.memory import Memory, memory_of
+from metier.serving.workers.shared_port import bind_shared, set_no_delay
 from metier.serving.workers.supervisor import Supervisor
 from metier.serving.workers.task import Started
 
@@ -59,7 +60,7 @@ def run_server(
         Whatever `load` raised.
     """
     settings = settings or ServingSettings()
-    listening = _listen(host, port)
+    listening = _listen(host, port, is_shared=settings.workers > 1)
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if settings.guards.with_tls else "http"
     url = f"{scheme}://{shown}:{listening.getsockname()[1]}"
@@ -96,16 +97,18 @@ def _own_memory() -> list[Memory]:
     return [] if found is None else [found]
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """Give a socket that listens; one that is shared is bound alone, and each worker listens on one of its own."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.create_server((host, port), family=family, backlog=2048)
+        if is_shared:
+            listening = bind_shared(family, (host, port))
+        else:
+            listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise CallError(
             f"Cannot listen on {host}:{port}: {error.strerror or error}. "
             "Choose another port with --port (0 takes a free one), or another address with --host."
         ) from None
-    # Inherited by connections. asyncio sets it only on sockets with an explicit protocol. Without it the second packet
-    # of an answer waits 40 ms for the delayed ACK of the first.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    set_no_delay(listening)
     return listening

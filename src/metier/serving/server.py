@@ -12,7 +12,6 @@ from metier.serving.connections import Connection
 from metier.serving.settings import ServingSettings
 from metier.serving.traffic import Traffic
 
-BACKLOG = 2_048  # Connections that may wait to be accepted.
 FLUSH_SECONDS = 1  # What a caller gets to read the end of its answer once the service stops.
 
 
@@ -25,12 +24,9 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked int
         As `build_app` gives it.
     settings : ServingSettings
         The limits.
-    n_workers : int
-        How many processes accept from the same socket. Each takes one connection at a time then, else whichever is the
-        first to wake would take all that wait.
     """
 
-    def __init__(self, app: FastAPI, settings: ServingSettings, *, n_workers: int = 1):
+    def __init__(self, app: FastAPI, settings: ServingSettings):
         self._settings = settings
         self.traffic: Traffic = app.state.traffic
         self._bodies: Bodies = app.state.bodies
@@ -44,15 +40,8 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked int
             timeout_graceful_shutdown=FLUSH_SECONDS,
             ssl_certfile=settings.guards.tls_cert,
             ssl_keyfile=settings.guards.tls_key,
-            backlog=BACKLOG if n_workers == 1 else 1,
         )
         super().__init__(config)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
-        await super().startup(sockets)
-        for listening in sockets or ():
-            listening.listen(BACKLOG)  # asyncio takes how many it accepts at once for how many may wait.
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Refuse new requests with 503 while those in flight are finished, then close."""

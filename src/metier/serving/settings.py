@@ -11,7 +11,7 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     """Limits of a service."""
 
     threads: int = Field(default=1, ge=1, description="Requests answered at the same time, each on one core.")
-    workers: int = Field(default=1, ge=1, description="Processes that answer on one socket.")
+    workers: int = Field(default=1, ge=1, description="Processes that answer on one port.")
     max_waiting: int = Field(
         default=64, ge=0, description="Requests that may wait for a thread; the next gets 503."
     )

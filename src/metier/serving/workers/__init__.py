@@ -1,4 +1,4 @@
-"""Several processes that answer on one socket: a supervisor listens, starts workers anew, and stops or reloads them."""
+"""Several processes that answer on one port: a supervisor listens, starts workers anew, and stops or reloads them."""
 
 from metier.serving.workers.board import WorkerBoard
 from metier.serving.workers.memory import Memory, memory_of

@@ -1,7 +1,6 @@
-"""The supervisor: starts workers on one socket, one anew where one died, and stops or reloads them.
+"""The supervisor: starts workers on one port, one anew where one died, and stops or reloads them.
 
-Each accepts from the socket that the supervisor opened, so that a connection goes to a worker that is free to take it,
-and none is lost where a worker dies before it took it. The supervisor itself loads no model.
+It keeps the port, loads no model and answers nothing itself.
 """
 
 import logging
@@ -22,6 +21,7 @@ from metier.serving.traffic import Stopped
 from metier.serving.workers.board import WorkerBoard
 from metier.serving.workers.launch import Process, launch
 from metier.serving.workers.memory import memory_of
+from metier.serving.workers.shared_port import bound_alike
 from metier.serving.workers.task import Ended, Failed, Ready, Started, WorkerTask
 
 LOG = logging.getLogger("metier.serving")
@@ -55,7 +55,7 @@ class Supervisor:
     load, describe : callable
         See `WorkerTask`.
     listening : socket
-        It listens already.
+        Bound to the port, and not listening.
     settings : ServingSettings
         The limits, and how many workers.
     when_started : callable
@@ -127,11 +127,12 @@ class Supervisor:
 
     def _start(self, place: _Place) -> None:
         self._board.write(place.number, "is_ready", 0)
-        task = WorkerTask(
-            self._load, self._describe, self._settings, self._board.path, place.number, self._listening.fileno()
-        )
         others = [other.channel for other in self._places if other.channel is not None]
-        place.process, place.channel = launch(task, folder=self._folder, others=others)
+        with bound_alike(self._listening) as listening:  # The worker's own from here on.
+            task = WorkerTask(
+                self._load, self._describe, self._settings, self._board.path, place.number, listening.fileno()
+            )
+            place.process, place.channel = launch(task, folder=self._folder, others=others)
         place.since = time.monotonic()
         self._board.write(place.number, "pid", place.process.pid)
 
