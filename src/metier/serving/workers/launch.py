@@ -7,6 +7,7 @@ because its threads would be missing in the copy. Where there are other threads,
 
 import gc
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,14 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Protocol
 
+from fastapi import FastAPI
+
 from metier.errors import CallError
+from metier.serving.messages import ErrorAnswer
 from metier.serving.workers.task import WorkerTask
 from metier.serving.workers.worker import METRICS_FOLDER, work
+
+LATE_MODULES = ("uvloop", "uvicorn.loops.uvloop", "uvicorn.lifespan.on")
 
 
 class Process(Protocol):
@@ -91,6 +97,7 @@ def _is_single_threaded() -> bool:
 
 
 def _copy(task: WorkerTask, theirs: Connection, folder: Path, others: Sequence[Connection]) -> Process:
+    _import_the_rest()
     gc.collect()
     gc.freeze()  # The collector writes to what it looks at, which would undo the sharing.
     pid = os.fork()
@@ -98,6 +105,13 @@ def _copy(task: WorkerTask, theirs: Connection, folder: Path, others: Sequence[C
         return Copy(pid)
     _run(lambda: _work_in_copy(task, theirs, folder, others))
     raise AssertionError("A copy ends by itself.")
+
+
+def _import_the_rest() -> None:
+    """Import what an app and its server would import when they begin, so that the copies share it."""
+    FastAPI().add_api_route("/", dict, response_model=ErrorAnswer)
+    for name in LATE_MODULES:
+        pkgutil.resolve_name(name)
 
 
 def _work_in_copy(task: WorkerTask, theirs: Connection, folder: Path, others: Sequence[Connection]) -> None:
