@@ -109,9 +109,13 @@ def _copy(task: WorkerTask, theirs: Connection, folder: Path, others: Sequence[C
 
 def _import_the_rest() -> None:
     """Import what an app and its server would import when they begin, so that the copies share it."""
-    FastAPI().add_api_route("/", dict, response_model=ErrorAnswer)
+    FastAPI().add_api_route("/", _nothing, response_model=ErrorAnswer)
     for name in LATE_MODULES:
         pkgutil.resolve_name(name)
+
+
+def _nothing() -> None:
+    """Answer nothing."""
 
 
 def _work_in_copy(task: WorkerTask, theirs: Connection, folder: Path, others: Sequence[Connection]) -> None:
