@@ -93,13 +93,20 @@ def build_app(
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
-    cuts = ShortCuts()
+    service = Service(models, metrics, settings, traffic, bodies, predictions, roll_outs, board)
+    _add_endpoints(app, service, guards)
+    return app
+
+
+def _add_endpoints(app: FastAPI, service: Service, guards: Guards) -> None:
+    """Let an app answer at each endpoint, and put around them what every request passes, the outermost last."""
+    settings, cuts = service.settings, ShortCuts()
     app.add_middleware(ShortCut, cuts=cuts)
     guards.add_to(app)
     app.add_middleware(
         RequestMiddleware,
-        metrics=metrics,
-        traffic=traffic,
+        metrics=service.metrics,
+        traffic=service.traffic,
         access_log=settings.access_log,
         timeout_ms=settings.request_timeout_ms or None,
         tracer=build_tracer() if settings.traces else None,
@@ -108,10 +115,8 @@ def build_app(
     app.add_middleware(SecurityHeaders, with_tls=settings.guards.with_tls)
     add_refusals(app)
     add_docs_page(app)
-    service = Service(models, metrics, settings, traffic, bodies, predictions, roll_outs, board)
     for endpoint in endpoints():
         endpoint.add_to(app, service, cuts)
-    return app
 
 
 async def _store_the_rest(roll_outs: Following, predictions: PredictionRecorder) -> None:
