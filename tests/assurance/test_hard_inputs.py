@@ -1,5 +1,6 @@
 """Too few rows, texts that are too long, damaged runs: no false pass, no endless search, and a sentence."""
 
+import numpy as np
 import pytest
 
 from metier.assurance.behaviour import adversarial
@@ -8,6 +9,7 @@ from metier.assurance.figures.of_metric import FEWEST_DRAWN, drawn_figure
 from metier.assurance.verdict import CANNOT_TELL, judge
 from metier.cli import program
 from metier.errors import BundleError
+from metier.evaluation import compare
 from metier.evaluation.intervals import Interval
 from metier.report.sentences import in_chinese
 from metier.runs.run_folder import RunFolder
@@ -39,6 +41,14 @@ def test_a_figure_drawn_from_a_few_rows_tells_nothing(rows):
         lambda level: Interval(0.1, 0.0, 0.2), FEWEST_DRAWN, is_share=True, higher_is_better=False
     )
     assert judge(enough, "<=", 0.5, level=0.95).outcome == "pass"
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4])
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_two_fractions_never_differ_by_more_than_all(rows, metric):
+    truth = np.arange(rows) % 2
+    found = compare(truth, truth, np.full(rows, 2), metric=metric, random_state=0)
+    assert -1 <= found.low <= found.difference <= found.high <= 1
 
 
 @pytest.mark.parametrize("content", ["{", "[" * 50_000, "\ufffe\x00"])
