@@ -123,7 +123,7 @@ def read_canaries(path: str | Path) -> list[Canary]:
         If it is no such file.
     """
     try:
-        return _Written.model_validate(given_json(path), strict=True).canaries
+        return _Written.model_validate_json(json.dumps(given_json(path)), strict=True).canaries
     except FileNotFoundError:
         fault = "there is no such file"
     except FileFaultError as error:
