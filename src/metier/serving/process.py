@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metier.errors import CallError
+from metier.serving.guards.guarding import check_files
 from metier.serving.models import Models, Served
 from metier.serving.one_process import serve_on
 from metier.serving.settings import ServingSettings
@@ -56,10 +57,13 @@ def run_server(
     ------
     CallError
         If listening on the address fails, or `load` or `describe` cannot be told to another process.
+    KeyFileError, AuditLogError
+        If the files of its guards cannot be used.
     Exception
         Whatever `load` raised.
     """
     settings = settings or ServingSettings()
+    check_files(settings.guards)
     listening = _listen(host, port, is_shared=settings.workers > 1)
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if settings.guards.with_tls else "http"

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from metier.errors import CallError
-from metier.serving import ServingSettings, build_app
+from metier.errors import AuditLogError, CallError, KeyFileError
+from metier.serving import ServingSettings, build_app, run_server
 from metier.serving.guards.audit_chain import files_of, verify_chain
 from metier.serving.guards.key_file import revoke_keys
 from metier.serving.guards.settings import GuardSettings, check_guards
@@ -144,7 +144,7 @@ def test_every_request_is_put_down_without_its_text(guarded, new_key, tmp_path):
     )
     assert (second["status"], second["subject"]) == (400, first["subject"])
     assert second["digest"] != first["digest"]
-    assert (third["status"], "caller" in third) == (401, False)
+    assert (third["status"], third["path"], "caller" in third) == (401, "/v1/predict", False)
     assert (last["path"], last["status"]) == ("other", 404)
     assert b"4711" not in path.read_bytes()
     assert b"card" not in path.read_bytes()
@@ -222,10 +222,13 @@ def test_files_that_cannot_speak_tls_are_told_before_anything_is_loaded(tmp_path
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.com"])
-def test_beyond_this_machine_keys_are_asked_for_or_waived(host, key_path):
+def test_beyond_this_machine_keys_are_asked_for_or_waived(host, key_path, new_key):
     with pytest.raises(CallError, match="--without-keys"):
         check_guards(GuardSettings(), host)
     check_guards(GuardSettings(), host, without_keys=True)
+    with pytest.raises(KeyFileError, match="metier keys create"):
+        check_guards(GuardSettings(keys=key_path), host)
+    new_key()
     check_guards(GuardSettings(keys=key_path), host)
     with pytest.raises(CallError, match="contradict"):
         check_guards(GuardSettings(keys=key_path), host, without_keys=True)
@@ -242,3 +245,11 @@ def test_on_this_machine_nothing_has_to_be_said(host):
 def test_what_is_no_origin_is_refused(origin):
     with pytest.raises(CallError, match="is no origin"):
         check_guards(GuardSettings(allow_origins=(origin,)), "127.0.0.1")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_folder_that_takes_no_audit_log_is_told_once_before_any_worker_is_started(model, tmp_path, workers):
+    (tmp_path / "file").write_text("")
+    settings = ServingSettings(workers=workers, guards=GuardSettings(audit=tmp_path / "file" / "audit"))
+    with pytest.raises(AuditLogError, match="cannot be used"):
+        run_server(lambda: model, port=0, settings=settings)

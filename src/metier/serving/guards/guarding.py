@@ -50,7 +50,7 @@ class Guards:
 
     def add_to(self, app: Starlette) -> None:
         """Put them around what an application has so far; what is added later stands outside of them."""
-        app.add_middleware(Guard, keys=self._keys, rates=self._rates)
+        app.add_middleware(Guard, keys=self._keys, rates=self._rates, routes=app.router.routes)
         if self._log is not None:
             app.add_middleware(Audit, log=self._log, is_optional=self._settings.audit_optional)
         if self._settings.allow_origins:
@@ -71,6 +71,20 @@ class Guards:
             self._rates.close()
         if self._log is not None:
             self._log.close()
+
+
+def check_files(settings: GuardSettings) -> None:
+    """Open and close what every worker opens, so that what cannot be used is said once, before any is started.
+
+    Raises
+    ------
+    KeyFileError, CallError, AuditLogError
+        As `Guards` does.
+    """
+    if (rates := _rates_of(settings)) is not None:
+        rates.close()
+    if settings.audit is not None:
+        AuditLog(settings.audit, sync="never").close()  # Without its thread: workers are forked.
 
 
 def _rates_of(settings: GuardSettings) -> Rates | None:

@@ -4,11 +4,12 @@ It stands inside of `RequestMiddleware`, so that what is refused here is counted
 the `caller` from here on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metier.serving.guards.key_check import Caller, KeyCheck, missing_scope
@@ -29,10 +30,18 @@ class Guard:
         None: everybody is let in, as `ANYBODY`.
     rates : Rates or None
         Where what keys ask a minute is counted.
+    routes : sequence of BaseRoute
+        By which of them a request would be answered, what is refused is counted and logged.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyCheck | None, rates: Rates | None = None):
-        self.app, self._keys, self._rates = app, keys, rates
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: KeyCheck | None,
+        rates: Rates | None = None,
+        routes: Sequence[BaseRoute] = (),
+    ):
+        self.app, self._keys, self._rates, self._routes = app, keys, rates, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -47,6 +56,7 @@ class Guard:
         try:
             left = await self._let_in(scope, wanted, self._keys)
         except RefusalError as refusal:
+            scope["route"] = next((one for one in self._routes if one.matches(scope)[0] is Match.FULL), None)
             await refused(scope["path"], refusal)(scope, receive, send)
             return
         await self.app(scope, receive, send if left is None else _telling(left, send))

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from metier.errors import CallError
+from metier.serving.guards.key_file import read_keys
 from metier.serving.guards.tls import check_tls
 
 MaskPolicy = Literal["input", "log", "off"]
@@ -58,6 +59,8 @@ def check_guards(settings: GuardSettings, host: str, *, without_keys: bool = Fal
     CallError
         If the service would listen beyond this machine without keys and without having been told so, or if files of TLS
         or origins cannot be used.
+    KeyFileError
+        If the keys cannot be read.
     """
     if settings.keys is not None and without_keys:
         raise CallError("--keys and --without-keys contradict one another. Give one of them.")
@@ -67,6 +70,8 @@ def check_guards(settings: GuardSettings, host: str, *, without_keys: bool = Fal
             "its file with --keys FILE; or say that whoever reaches the port may ask: --without-keys"
         )
     check_tls(settings.tls_cert, settings.tls_key)
+    if settings.keys is not None:
+        read_keys(settings.keys)
     for origin in settings.allow_origins:
         if not ORIGIN.fullmatch(origin):
             raise CallError(
