@@ -22,7 +22,7 @@ from metier.tasks.answer_batches import AnswerBatch
 from metier.tasks.inputs import InputKind
 
 LOG = logging.getLogger("metier.serving")
-QUICK_MILLISECONDS = 1.0  # Of a row: what the event loop may be kept from its other work.
+QUICK_MILLISECONDS = 3.0  # Of a row: what the event loop may be kept from its other work.
 QUICK_CHARACTERS = 1_000
 # Rows of different lengths, to measure with; a Chinese one would load a dictionary that few models need.
 WORDS = (

@@ -155,7 +155,7 @@ class Supervisor:
         elif isinstance(said, Failed):
             if not self._board.is_open:
                 raise said.as_error()
-            LOG.error("worker %d could not load the model: %s", place.number, said.message)
+            LOG.error("worker %d could not begin: %s", place.number, said.message)
         elif isinstance(said, Ended):
             place.stopped = _sum([place.stopped, said.stopped])
 

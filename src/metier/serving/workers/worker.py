@@ -38,7 +38,11 @@ def work(task: WorkerTask, channel: Connection) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     show_logs(task.settings.access_log)
     _count_on(task.number)
-    stopped = _serve(task, channel)
+    try:
+        stopped = _serve(task, channel)
+    except Exception as failure:
+        _say(channel, Failed.of(failure))
+        return
     _say(channel, Ended(stopped))
     if stopped.is_busy:
         sys.stdout.flush()
