@@ -73,6 +73,13 @@ def test_probes_and_the_page_are_open(guarded, new_key, path):
     assert guarded()(path=path, method="GET").status_code == 200
 
 
+def test_the_page_asks_for_a_key(guarded, new_key):
+    new_key()
+    described = guarded()(path="/openapi.json", method="GET").json()
+    assert described["security"] == [{"key": []}]
+    assert described["components"]["securitySchemes"]["key"] == {"type": "http", "scheme": "bearer"}
+
+
 @pytest.mark.parametrize(
     "path",
     ["/v1/predict/", "//v1/predict", "/V1/predict", "/healthz/../v1/predict", "/docs/../metrics", "/metrics/"],

@@ -1,6 +1,10 @@
 """The guards of a service, put around its endpoints in the order in which a request meets them."""
 
-from starlette.applications import Starlette
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from metier.serving.guards.audit_log import AuditLog
@@ -48,8 +52,10 @@ class Guards:
                 sync=settings.audit_sync,
             )
 
-    def add_to(self, app: Starlette) -> None:
+    def add_to(self, app: FastAPI) -> None:
         """Put them around what an application has so far; what is added later stands outside of them."""
+        if self._keys is not None:
+            app.openapi = functools.partial(_with_keys, app.openapi)  # type: ignore[method-assign]
         app.add_middleware(Guard, keys=self._keys, rates=self._rates, routes=app.router.routes)
         if self._log is not None:
             app.add_middleware(Audit, log=self._log, is_optional=self._settings.audit_optional)
@@ -93,3 +99,11 @@ def _rates_of(settings: GuardSettings) -> Rates | None:
         return None
     limits = [(one.requests_per_minute, one.rows_per_minute) for one in read_keys(settings.keys)]
     return Rates(settings.rates) if any(limit is not None for pair in limits for limit in pair) else None
+
+
+def _with_keys(describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Give the description of a service that asks for keys, by which /docs asks for one."""
+    described = describe()
+    schemes = described.setdefault("components", {}).setdefault("securitySchemes", {})
+    schemes["key"] = {"type": "http", "scheme": "bearer"}
+    return {**described, "security": [{"key": []}]}
