@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from metier.errors import CallError
 from metier.serving.prediction_log.kept_texts import POLICIES, TextPolicy
 from metier.serving.prediction_log.settings import PredictionLogSettings
 from metier.serving.prediction_log.store import open_store
@@ -50,6 +51,11 @@ def asked_predictions(
     PredictionLogError
         If the database cannot be used.
     """
+    if log_database is not None and "://" not in log_database:
+        raise CallError(
+            f"The database is {log_database!r}, which is no URL of one; expected a URL such as sqlite:///registry.sqlite "
+            "or postgresql+psycopg://host/name."
+        )
     settings = PredictionLogSettings(
         folder=log_predictions, database=log_database, texts=log_texts, days=log_days
     )
