@@ -271,6 +271,7 @@ def test_swaps_under_load_lose_and_double_nothing(registry, start):
     assert 'metier_model_swaps_total{model="support",outcome="swapped"}' in figures
     assert re.search(r'metier_model_version\{alias="champion",model="support"\} \d\.0', figures)
     assert "metier_registry_problems 0.0" in figures
+    assert re.findall(r'metier_bundle_info\{.*name="(\S+?)"', figures) == ["tfidf_linear.v1"]
 
 
 def client_models(client):

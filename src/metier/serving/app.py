@@ -66,13 +66,17 @@ def build_app(
     predictions = PredictionRecorder(settings.predictions, metrics.count_predictions)
     roll_outs = load.following(models, settings, models.threads) if isinstance(load, RollsOut) else NoRollOuts()
 
+    def show_bundles() -> None:
+        metrics.show_bundles([_bundle_facts(model.engine.check_ready()) for model in models.each])
+
     async def start() -> None:
         try:
             await models.start()
         except Exception as failure:
             when_failed(failure)
         else:
-            metrics.show_bundles([_bundle_facts(model.engine.check_ready()) for model in models.each])
+            models.when_replaced = show_bundles
+            show_bundles()
             metrics.show_ready()
             roll_outs.start()
             when_ready(models)

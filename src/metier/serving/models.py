@@ -108,6 +108,7 @@ class Models:
 
     def __init__(self, models: Sequence[Model], threads: AnswerThreads, follower: Follower | None = None):
         self.threads, self._follower = threads, follower
+        self.when_replaced: Callable[[], None] = lambda: None  # Called by the thread that replaced some.
         self.replace(models)
 
     @classmethod
@@ -157,6 +158,7 @@ class Models:
             for address in (model.name, *model.addresses):
                 found.setdefault(address, model)
         self._each, self._by_address = tuple(models), found
+        self.when_replaced()
 
     def find(self, asked: str | None = None) -> Model:
         """Give the model that a caller names: `support`, `support@champion`, `support/3`; None: the first.
