@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from metier.bundles.manifest import DataFacts
 from metier.serving import ServingSettings, app, build_app, engine
 from metier.serving.endpoints.docs_page import VENDOR
+from metier.serving.guards.masking import MASKED_ITEMS, covered
 from metier.serving.prediction_log import is_prediction_id
 from metier.tasks.inputs import INPUTS
 from metier.text import has_han
@@ -263,6 +264,14 @@ def test_metric_names_follow_the_conventions_of_prometheus(client):
     listed = set(re.findall(r"^\| `(metier_\w+?)(?:_total)?[`{]", table, re.MULTILINE))
     of_registry = {"metier_model_version", "metier_model_swaps", "metier_registry_problems"}
     assert listed - of_registry == {name for name in ours if not name.endswith("_created")}
+
+
+def test_masked_items_are_counted_with_the_request_that_they_were_in(client):
+    before = MASKED_ITEMS.take()
+    covered({"text": "write to ann.smith@example.com", "text_pair": "or to bob@example.com"})
+    client.get("/healthz")
+    assert "metier_masked_items_total 2.0" in client.get("/metrics").text
+    assert (before, MASKED_ITEMS.take()) == (before, 0)
 
 
 def test_two_services_in_one_process_have_separate_metrics(model, start):

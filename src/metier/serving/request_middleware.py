@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from metier.serving.access_log import AccessForm, access_of, given_path, log_access
 from metier.serving.deadlines import timeout_of, too_late
 from metier.serving.guards.logged import is_machine_made
+from metier.serving.guards.masking import MASKED_ITEMS
 from metier.serving.metrics import Metrics
 from metier.serving.refusals import RefusalError, as_response, our_fault, stopping
 from metier.serving.request_ids import RAW_HEADER, RequestNotes, begin_notes, begin_request, current_request_id
@@ -112,6 +113,9 @@ class RequestMiddleware:
         self.metrics.count_request(_method(scope), _path(scope), status, seconds)
         if notes.refused is not None:
             self.metrics.count_rejected(notes.refused)
+        n_masked = MASKED_ITEMS.take()
+        if n_masked:
+            self.metrics.count_masked(n_masked)
 
     async def _answer_in_time(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:

@@ -6,6 +6,7 @@ the text that was sent. An end inside of what was masked moves to the far end of
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 
 from metier.bundles import Bundle
@@ -38,10 +39,34 @@ class Covered:
     masked: Masked | None = None
 
 
+class MaskedItems:
+    """How many pieces of personal data were masked since somebody took the count. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._n, self._lock = 0, Lock()
+
+    def add(self, n: int) -> None:
+        """Count some more."""
+        with self._lock:
+            self._n += n
+
+    def take(self) -> int:
+        """Give the count, and begin anew."""
+        if not self._n:
+            return 0
+        with self._lock:
+            n, self._n = self._n, 0
+        return n
+
+
+MASKED_ITEMS = MaskedItems()  # Of this process; whatever answers is called in threads that know no service.
+
+
 def covered(item: Any) -> Covered:
     """Mask every text of a question; images and recordings stay as they are."""
     if isinstance(item, str):
         found = masked(item)
+        MASKED_ITEMS.add(len(found.found))
         return Covered(found.text, item, found)
     parts = item._asdict() if isinstance(item, Question) else dict(item) if isinstance(item, Mapping) else {}
     key = next((key for key in OF_TEXT if isinstance(parts.get(key), str)), None)
@@ -94,7 +119,9 @@ def has_personal_data(text: str) -> bool:
 
 def _covered_part(value: Any) -> Any:
     if isinstance(value, str):
-        return masked(value).text
+        found = masked(value)
+        MASKED_ITEMS.add(len(found.found))
+        return found.text
     if isinstance(value, Mapping):
         return {key: _covered_part(one) for key, one in value.items()}
     if isinstance(value, tuple):
