@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from tokenizers import Tokenizer
 
-from metier.features.tokenization import CHARACTERS_PER_TOKEN
+from metier.features.tokenization import CHARACTERS_PER_TOKEN, encoded
 from metier.text.normalisation import replace_surrogates
 from metier.text.offsets import Offsets
 
@@ -164,7 +164,7 @@ class Cutter:
             stop = start + BLOCK
             if stop < len(whole):  # At a space where there is one.
                 stop = max(whole.rfind(" ", start + 1, stop), 0) or stop
-            yield start, self._tokenizer.encode(whole[start:stop], add_special_tokens=False)
+            yield start, encoded(self._tokenizer, whole[start:stop], add_special_tokens=False)
             start = stop
             if start >= len(whole):
                 return

@@ -3,11 +3,13 @@
 Only the `tokenizers` package is needed to read `tokenizer.json`.
 """
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from metier.errors import BundleError
 from metier.text.normalisation import replace_surrogates
@@ -40,7 +42,30 @@ def read_tokenizer(path: Path, *, max_length: int) -> Tokenizer:
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], *, prefix: str) -> list[list[int]]:
     """Give the ids of each text, with prefix and special tokens."""
     longest = CHARACTERS_PER_TOKEN * (tokenizer.truncation or {"max_length": 512})["max_length"]
-    return [tokenizer.encode(prefix + replace_surrogates(text[:longest])).ids for text in texts]
+    return [encoded(tokenizer, prefix + replace_surrogates(text[:longest])).ids for text in texts]
+
+
+class _Spent(threading.local):
+    """What a thread has spent on tokens since somebody took the time."""
+
+    seconds = 0.0
+
+
+_spent = _Spent()
+
+
+def encoded(tokenizer: Tokenizer, text: str, **named: bool) -> Encoding:
+    """Give the tokens of a text, and note the time that they took."""
+    since = time.perf_counter()
+    found = tokenizer.encode(text, **named)
+    _spent.seconds += time.perf_counter() - since
+    return found
+
+
+def take_tokenise_seconds() -> float:
+    """Give the seconds that this thread has spent on tokens since they were last taken."""
+    seconds, _spent.seconds = _spent.seconds, 0.0
+    return seconds
 
 
 def batches_by_length(lengths: Sequence[int], *, token_budget: int) -> Iterator[np.ndarray]:

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from metier.features.tokenization import take_tokenise_seconds
 from metier.serving.metrics import Metrics
 from metier.serving.request_ids import RequestNotes, current_notes
 
@@ -98,7 +99,7 @@ class AnswerThreads:
             notes.intervals += [("queue", since, begin), ("inference", begin, end)]
         if self.metrics is not None:
             self.metrics.count_waited(begin - since)
-            self.metrics.count_inference(end - begin)
+            self.metrics.count_inference(end - begin, tokenise_seconds=take_tokenise_seconds())
 
     def stop(self) -> None:
         """Let each thread end once it has done what was submitted; nobody waits for that."""
