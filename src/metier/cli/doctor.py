@@ -38,6 +38,9 @@ EXTRAS = {
     "excel": "reads and writes Excel workbooks (.xlsx)",
     "ray": "compares candidates on a cluster (`metier train --on ray`)",
     "track": "tracks a run in TensorBoard, Weights & Biases and MLflow (`metier train --track`)",
+    "sign": "signs bundles and checks signatures (`metier sign`)",
+    "postgresql": "keeps registry and predictions in PostgreSQL (`--database`, `--log-database`)",
+    "otel": "traces requests by OpenTelemetry (`metier serve`)",
     "audit": "looks up known advisories against the installed packages (`make audit`)",
     "dev": "tests and checks the code of Metier itself",
 }
