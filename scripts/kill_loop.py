@@ -1,4 +1,4 @@
-"""Kill a run, a prediction, an import, a seal and a cache at many moments, go on, and compare with an undisturbed one.
+"""Kill a run, a prediction, an import, a seal, a registry and a cache at many moments, go on, and compare.
 
     python scripts/kill_loop.py [--kills 30] [--only train,predict,batch-csv,…] [--seed 0] [--candidates NAMES]
     python scripts/kill_loop.py --every --only train --candidates majority,encoder
@@ -48,9 +48,11 @@ from tiny_encoder import write_tiny_encoder
 
 from metier.bundles import load_bundle, seal
 from metier.bundles.manifest import ManifestFacts, read_manifest
+from metier.bundles.sealing import verify
 from metier.cli import answered_files
 from metier.cli.program import run as run_program
 from metier.data import resumable_writing
+from metier.registry.registry import Registry
 from metier.runs.run_folder import SETTINGS_FILE
 from metier.storage import parts_of
 from metier.user_cache import build_once
@@ -162,6 +164,17 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         build_once(work / "cache" / "base", _build)
         return 0
 
+    def registry(work: Path) -> int:
+        """Add two versions, promote each, and go back to the first; done again, the same stands there in the end."""
+        place = ["--registry", str(work / "registry")]
+        bundles = [str(model / "candidates" / name) for name in ("majority.v1", "tfidf_linear.v1")]
+        calls = [
+            *(["add", bundle, "support"] for bundle in bundles),
+            *(["promote", "support", str(number), "--force"] for number in (1, 2)),
+            ["rollback", "support"],
+        ]
+        return max(run_program(["registry", *call, *place]) for call in calls)
+
     def file_of(name: str) -> Callable[[Path], dict[str, Any]]:
         return lambda work: {name: (work / name).read_bytes()} if (work / name).exists() else {}
 
@@ -174,8 +187,16 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         },
         "import": Kind(import_, import_, file_of("out.jsonl")),
         "seal": Kind(seal_again, seal_again, _bundle_outcome, writes_whole=False),
+        "registry": Kind(registry, registry, _registry_outcome, writes_whole=False),
         "cache": Kind(cache, cache, lambda work: _files(work / "cache" / "base")),
     }
+
+
+def _registry_outcome(work: Path) -> dict[str, Any]:
+    """What stands in a registry; every version that it knows is whole, and what answers is one of them."""
+    kept = Registry(work / "registry")
+    versions = {str(one.number): verify(one.folder).name for one in kept.versions("support")}
+    return versions | {"champion": kept.version("support").number}
 
 
 def _build(folder: Path) -> None:
@@ -368,7 +389,9 @@ def main() -> None:
     """Kill, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=30, help="of each kind")
-    parser.add_argument("--only", default="train,predict,batch-csv,batch-jsonl,batch-parquet,import,seal,cache")
+    parser.add_argument(
+        "--only", default="train,predict,batch-csv,batch-jsonl,batch-parquet,import,seal,registry,cache"
+    )
     parser.add_argument("--candidates", default=CANDIDATES, help="of the runs that are killed")
     parser.add_argument("--every", action="store_true", help="before every file operation, instead of so many")
     parser.add_argument("--base", help="of the encoders among the candidates")
