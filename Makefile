@@ -79,6 +79,12 @@ prove: setup  ## slow proofs: the figures of the docs, measured again
 	@$(BIN)/python scripts/results.py $(if $(DATA),--data $(DATA))
 	@echo "prove: every adaptation on real rows, for docs/adaptations.md"
 	@$(BIN)/python scripts/adaptations.py $(if $(DATA),--data $(DATA))
+	@echo "prove: the service under bad requests, swaps and reloads, and what survives being killed"
+	@$(BIN)/python scripts/fuzz_service.py --requests 100000
+	@$(BIN)/python scripts/hot_swaps.py
+	@$(BIN)/python scripts/soak.py
+	@$(BIN)/python scripts/kill_loop.py --kills 300 --only registry
+	@$(BIN)/python scripts/kill_loop.py --kills 60 --only batch-csv,batch-jsonl,batch-parquet
 
 bench: setup  ## speed against other tools, as ratios in one run
 	@echo "bench: timing against other tools"

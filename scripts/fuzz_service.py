@@ -19,6 +19,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -88,9 +89,24 @@ NAMES = (
     "model",
     "max_tokens",
 )
+# The service's errors, those of OpenAI's form, and those of the Open Inference Protocol.
+CODED = (b'{"error":{"code":"', b'{"error": {"code": "', b'{"error":{"message":"', b'{"error":"')
 PIECES = (b"\xff", b"\xc3", b"\xed\xa0\x80", b'\\ud800"', b'"', b"\\", b"\x00", b"}", b"NaN", b"")
 METHODS = ("POST", "GET", "PUT", "HEAD", "OPTIONS", "DELETE", "TRACE", "INVENTED", "post", "P" * 300)
-ASKING = ("/v1/predict", "/v1/explain", "/v1/chat/completions", "/v1/audio/transcriptions")
+INFER = "/v2/models/model/infer"  # What a single bundle is called there.
+ASKING = (
+    "/v1/predict",
+    "/v1/explain",
+    "/v1/chat/completions",
+    "/v1/audio/transcriptions",
+    "/v1/embeddings",
+    "/v1/feedback",
+    "/rerank",
+    "/invocations",
+    INFER,
+    "/v2/models/model/versions/1/infer",
+    "/v2/repository/index",
+)
 PATHS = (
     *ASKING,
     "/v1/predict?a=%00",
@@ -158,6 +174,7 @@ class Mutations:
             (10, lambda: post(json.dumps(self.valid()).encode())),
             (12, lambda: post(self.broken(json.dumps(self.valid(), ensure_ascii=False).encode()))),
             (10, lambda: post(self.mutated(), path=self.draw.choice(ASKING[1:]))),
+            (12, self.other_body),
             (8, self.form),
             (5, self.deep),
             (4, self.huge_name),
@@ -227,6 +244,33 @@ class Mutations:
         """Give a valid body with another method, path or content type."""
         method, path, kind = (self.draw.choice(of) for of in (METHODS, PATHS, TYPES))
         return post(json.dumps(self.valid()).encode(), method=method, path=path, kind=kind)
+
+    def other_body(self) -> Request:
+        """Give a body of another endpoint than that of predictions, as it should be or mutated."""
+        texts = [
+            one if isinstance(one, str) else json.dumps(one) for one in self.draw.choices(self.questions, k=2)
+        ]
+        names = list(self.questions[0]) if isinstance(self.questions[0], dict) else ["text"]
+        tensors = [{"name": name, "shape": [2], "datatype": "BYTES", "data": texts} for name in names]
+        bodies: dict[str, Any] = {
+            INFER: {"id": "1", "inputs": tensors},
+            "/v1/embeddings": {
+                "input": texts,
+                "model": "model",
+                "encoding_format": self.draw.choice(("float", "base64")),
+            },
+            "/rerank": {"query": texts[0], "texts": texts, "raw_scores": False, "return_text": True},
+            "/v1/feedback": {
+                "prediction_id": "01a230a1-a8cb-7fb1-87c2-96919e591d18",
+                "thumb": "up",
+                "comment": texts[0],
+            },
+        }
+        path = self.draw.choice(list(bodies))
+        body = bodies[path]
+        for _ in range(self.draw.randint(0, 3)):
+            body = self._mutate(body)
+        return post(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"), path=path)
 
     def form(self) -> Request:
         """Give a form whose fields are those of a body, some with a file name, and some of it broken."""
@@ -333,10 +377,7 @@ def judge(request: Request, received: bytes, outcome: Outcome) -> None:
     is_head = request.sent.startswith(b"HEAD ")
     if not statuses or any(status >= b"500" for status in statuses):
         outcome.faults.append(f"{received[:200]!r} for {request.sent[:600]!r}")
-    elif (
-        len(errors) > received.count(b'{"error":{"code":"') + received.count(b'{"error": {"code": "')
-        and not is_head
-    ):
+    elif len(errors) > sum(received.count(form) for form in CODED) and not is_head:
         outcome.faults.append(f"no code in {received[:300]!r} for {request.sent[:300]!r}")
 
 
@@ -347,7 +388,12 @@ def served(bundle: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "metier", "serve", str(bundle), "--port", str(port), "--access-log", "off"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:  # noqa: S603 - ours.
+    with (
+        tempfile.TemporaryDirectory() as log,
+        subprocess.Popen(  # noqa: S603 - ours.
+            [*command, "--log-predictions", log], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process,
+    ):
         try:
             deadline = time.monotonic() + 60
             while not is_ready(port):
