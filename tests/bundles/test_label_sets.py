@@ -88,8 +88,8 @@ def test_a_text_and_a_file_are_answered_with_a_set(run, tmp_path, capsys):
 
 
 def test_a_bundle_from_before_and_a_coverage_of_1_are_refused_in_both_languages(run, tmp_path, capsys):
-    assert program.run(["predict", str(run), "a", "--label-sets", "1"]) == 1
-    assert "above 0 and below 1" in capsys.readouterr().err
+    assert program.run(["predict", str(run), "a", "--label-sets", "1"]) == 2
+    assert "0<x<1" in capsys.readouterr().err
     old = tmp_path / "old"
     shutil.copytree(run / "candidates" / "tfidf_linear.v1", old)
     (old / LABEL_SETS_FILE).unlink()

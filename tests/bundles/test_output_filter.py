@@ -96,5 +96,5 @@ def test_a_list_without_a_term_is_refused(tmp_path):
     path.write_text("# none\n", encoding="utf-8")
     with pytest.raises(CallError, match="has no term"):
         read_blocklist([path])
-    with pytest.raises(CallError, match="cannot be read"):
+    with pytest.raises(CallError, match="There is no list of words"):
         read_blocklist([tmp_path / "none.txt"])

@@ -101,7 +101,7 @@ def test_a_record_of_every_kind_is_shown_in_the_terminal_and_over_http(name):
     record, shown = RECORDS[name]
     assert ANSWERS[name].shown(record) == shown
     assert set(record) == set(ANSWERS[name].record)
-    OneAnswer.model_validate(record | {"answered_by": "a.v1"})
+    OneAnswer.model_validate(record | {"answered_by": "a.v1", "prediction_id": "01a2"})
     assert set(record) <= set(OneAnswer.model_fields)
 
 

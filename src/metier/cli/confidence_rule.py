@@ -83,7 +83,7 @@ def _read(path: Path) -> ConfidenceRule:
         found = _Evaluated.model_validate(given_json(path), strict=True).abstention
     except FileNotFoundError:
         raise CallError(
-            f"--min-confidence is neither a number from 0 to 1 nor a file: {quoted(str(path))}. Give a number such as 0.8, "
+            f"--min-confidence is neither a number from 0 to 1 nor a file: {path}. Give a number such as 0.8, "
             "or the file that metier evaluate --target-accuracy --output wrote."
         ) from None
     except (FileFaultError, ValidationError):

@@ -47,13 +47,13 @@ def erase(
         return
     say = spoken()
     if predictions is not None:
-        line = (
-            "erased in {folder}: {n} prediction(s|)" if n_predictions else "nothing of the subject in {folder}"
-        )
-        print_line(say(line, folder=predictions, n=count(n_predictions or 0)))
+        done = say("erased in {folder}: {n} prediction(s|)", folder=predictions, n=count(n_predictions or 0))
+        print_line(done if n_predictions else say("nothing of the subject in {folder}", folder=predictions))
     if audit is not None:
-        done = "erased in {folder}: what leads from the lines of the audit log to the subject"
-        print_line(say(done if was_known else "nothing of the subject in {folder}", folder=audit))
+        done = say(
+            "erased in {folder}: what leads from the lines of the audit log to the subject", folder=audit
+        )
+        print_line(done if was_known else say("nothing of the subject in {folder}", folder=audit))
 
 
 def _forget(folder: Path, subject: str, n_predictions: int | None) -> bool:

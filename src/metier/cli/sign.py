@@ -46,7 +46,10 @@ def new_key(*, file: Path, name: str, as_json: bool, lang: str | None) -> None:
 @json_option
 @lang_option()
 def sign_one(*, bundle: Path, key: Path, as_json: bool, lang: str | None) -> None:
-    """Sign a bundle, after its release gate: what changes the manifest breaks the signature."""
+    """Sign a bundle, after its release gate.
+
+    What changes the manifest breaks the signature.
+    """
     folder = resolve_bundle(bundle)
     public = sign_bundle(folder, key)
     if as_json:

@@ -60,7 +60,7 @@ def scores_of(model: object) -> Ranks | None:
     if model.answer_kind.is_one_label:
         label = find_match_label(model.labels) if model.input_kind is PAIR else None
         return None if label is None else _of_label(model.labels.index(label))
-    return _numbers if model.answer_kind.name == "score" and "text_pair" in model.input_keys else None
+    return _numbers if model.answer_kind.name == "score" and model.input_keys == PAIR.keys else None
 
 
 def check_ranks(model: object) -> Ranks:

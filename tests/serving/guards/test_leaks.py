@@ -3,6 +3,8 @@
 import json
 import logging
 import random
+import re
+import time
 import uuid
 from urllib.parse import quote
 
@@ -101,6 +103,26 @@ def planted(value):
     return {value, value.replace(" ", ""), quote(value), json.dumps(value)[1:-1], value.encode().hex()}
 
 
+def eventually(holds):
+    """Wait for what is done after an answer was sent."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def stored(counted):
+    """How many predictions are in the store."""
+    return sum(
+        float(one) for one in re.findall(r'metier_predictions_total\{outcome="written"\} (\S+)', counted)
+    )
+
+
+def written_lately(folder, seconds=0.5):
+    """Whether a file was written just now."""
+    return any(time.time() - path.stat().st_mtime < seconds for path in folder.rglob("*") if path.is_file())
+
+
 def test_nothing_planted_is_put_down(start, model, new_key, key_path, tmp_path, monkeypatch, logged):
     monkeypatch.chdir(tmp_path)
     key = new_key()
@@ -115,7 +137,14 @@ def test_nothing_planted_is_put_down(start, model, new_key, key_path, tmp_path, 
         for method, path, headers, sent in requests_with(value, TEXTS[what].format(value), key):
             statuses.add(client.request(method, path, headers=headers, **sent).status_code)
     assert statuses >= {200, 400, 401, 404, 422, 500}
-    counted = client.get("/metrics", headers={"Authorization": f"Bearer {key}"}).text
+
+    def counts():
+        return client.get("/metrics", headers={"Authorization": f"Bearer {key}"}).text
+
+    # Each kind of text was asked in the first two of its requests at least, as three answers.
+    eventually(lambda: stored(counts()) >= 3 * len(PLANTED))
+    eventually(lambda: not written_lately(tmp_path))
+    counted = counts()
     written = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {"predictions.sqlite", "audit-000001.jsonl"} <= written.keys()
     places = {"log": logged().encode(), "metrics": counted.encode(), **written}
@@ -154,5 +183,5 @@ def test_where_nothing_is_masked_the_log_has_what_was_asked(start, model, logged
     settings = ServingSettings(access_log="json", guards=GuardSettings(mask="off"))
     client = start(build_app(lambda: model, settings), settings)
     client.get('/a"b%0Ac/换卡', headers={"X-Request-ID": "anna"})
-    assert '"request_id": "anna"' in logged()
+    eventually(lambda: '"request_id": "anna"' in logged())
     assert '"path": "/a%22b%0Ac/%E6%8D%A2%E5%8D%A1"' in logged()

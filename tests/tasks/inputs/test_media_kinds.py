@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import metier
-from metier.cli.answered_files import Wanted, answer_file
+from metier.cli.answered_files import Kept, Wanted, answer_file
 from metier.errors import EmptyDataError, ImageError, MissingLabelError, WrongTypeError
 from metier.tasks.answer_batches import Answers
 from metier.tasks.inputs import AUDIO, IMAGE, TEXT_IMAGE
@@ -36,7 +36,7 @@ class Seeing:
 def answered(kind, source, tmp_path):
     columns = {"encoding": None, "delimiter": None, "header": None, "repair": False}
     output = tmp_path / "out.csv"
-    answer_file(Seeing(kind), source, output, columns=columns, wanted=Wanted(), form=None)
+    answer_file(Seeing(kind), source, output, columns=columns, wanted=Wanted(), form=None, kept=Kept())
     return output.read_text("utf-8").splitlines()
 
 
