@@ -160,7 +160,7 @@ async def unless_gone(request: Request, answering: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait((answer,), timeout=SOON_SECONDS)
     except asyncio.CancelledError:
-        answer.cancel()
+        await _take_back(answer)
         raise
     if answer.done():
         return answer.result()
@@ -171,8 +171,15 @@ async def unless_gone(request: Request, answering: Coroutine[Any, Any, T]) -> T:
             raise ClientDisconnect
         return answer.result()
     finally:
-        answer.cancel()
         gone.cancel()
+        await _take_back(answer)
+
+
+async def _take_back(answer: "asyncio.Task[Any]") -> None:
+    """Cancel an answer before anybody is told: else a thread that is free just then would still begin with it."""
+    if not answer.done():
+        answer.cancel()
+        await asyncio.wait((answer,))
 
 
 async def _disconnect(request: Request) -> None:
