@@ -188,7 +188,7 @@ def test_bodies_of_all_callers_together_are_bounded_and_the_quietest_makes_room(
     settings = ServingSettings(max_held_bytes=1_000_000, max_body_bytes=900_000)
     client = start(build_app(lambda: model, settings), settings)
     quiet, later = (open_raw(client, half_body(400_000, 800_000)) for _ in range(2))
-    time.sleep(0.2)
+    time.sleep(1)  # Both have come by then, the quiet one first.
     assert client.post("/v1/predict", content=b" " * 500_000 + b'{"text": "card"}').status_code == 200
     assert b"HTTP/1.1 503 " in received(quiet)
     later.sendall(b" " * 399_984 + b'{"text": "card"}')
@@ -238,7 +238,7 @@ def test_a_caller_who_does_not_read_is_cut_off(model, start):
     body = json.dumps({"texts": ["a"] * 40_000, "top": 3}).encode()
     with open_raw(client, half_body(0, len(body)) + body) as caller:
         length = int(re.search(rb"content-length: (\d+)", caller.recv(1_000))[1])
-        time.sleep(2)
+        time.sleep(4)
         found = 0
         with contextlib.suppress(ConnectionResetError):
             while more := len(caller.recv(65536)):
