@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from roll_out import until_decided
 
 from metier.classical import TfidfLinear
-from metier.registry.roll_out import Criterion, RollOut, Verdict, canary_numbers
+from metier.registry.roll_out import Criterion, Verdict, canary_numbers
 
 BANKING77 = Path(__file__).parents[1] / "examples" / "banking77"
-BOUND, DISAGREE, LOOK, SHARE = 0.005, 0.05, 100, 0.1
+BOUND, DISAGREE, SHARE = 0.005, 0.05, 0.1
 PARTS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
@@ -78,16 +79,6 @@ WAYS: dict[str, tuple[Callable[..., np.ndarray], Criterion]] = {
     "canary of 10 %, feedback": (canary_errors, Criterion("errors", BOUND, -1 / (1 - SHARE), 1 / SHARE)),
     "shadow, disagreement": (shadow_disagreement, Criterion("disagreement", DISAGREE, 0.0, 1.0)),
 }
-
-
-def until_decided(numbers: np.ndarray, criterion: Criterion) -> tuple[Verdict, int]:
-    """Give the verdict on a stream, and after how many requests it came."""
-    roll_out = RollOut([criterion])
-    for start in range(0, len(numbers), LOOK):
-        verdict = roll_out.observe(criterion.name, numbers[start : start + LOOK]).decision.verdict
-        if verdict is not Verdict.WAIT:
-            return verdict, start + LOOK
-    return Verdict.WAIT, len(numbers)
 
 
 def main() -> None:

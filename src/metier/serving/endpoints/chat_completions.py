@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from metier.dialogue.image_dialogue import Language, Reply
 from metier.dialogue.messages import Message, read_messages
 from metier.errors import ConversationError, ImageError, ImageTooLargeError, quoted
-from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service, json_body
 from metier.serving.endpoints.predict import NOT_BUFFERED
 from metier.serving.guards.middleware import note_rows
 from metier.serving.refusals import RefusalError
@@ -196,6 +196,6 @@ CHAT_COMPLETIONS = Endpoint(
         "summary": "Reply to a conversation that may hold pictures",
         "tags": ["asking"],
         "responses": REFUSALS,
-        "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": BODY}}}},
+        "openapi_extra": json_body(BODY),
     },
 )

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.errors import quoted
-from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service, json_body
 from metier.serving.endpoints.model_list import address_of
 from metier.serving.endpoints.predict import unless_gone
 from metier.serving.guards.middleware import note_rows
@@ -114,24 +114,17 @@ EMBEDDINGS = Endpoint(
         "summary": "Give the vectors of texts",
         "tags": ["asking"],
         "responses": REFUSALS,
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["input"],
-                            "properties": {
-                                "input": {"description": "A text, or a list of texts."},
-                                "model": {"type": "string"},
-                                "encoding_format": {"type": "string", "enum": list(FORMATS)},
-                            },
-                        },
-                        "example": {"input": ["my card never came", "a refund please"]},
-                    }
+        "openapi_extra": json_body(
+            {
+                "type": "object",
+                "required": ["input"],
+                "properties": {
+                    "input": {"description": "A text, or a list of texts."},
+                    "model": {"type": "string"},
+                    "encoding_format": {"type": "string", "enum": list(FORMATS)},
                 },
-            }
-        },
+            },
+            example={"input": ["my card never came", "a refund please"]},
+        ),
     },
 )

@@ -31,6 +31,12 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
+def json_body(schema: Mapping[str, Any], **shown: Any) -> dict[str, Any]:
+    """Give what /docs shows of a body that the endpoint reads by itself: its schema, and `example` or `examples`."""
+    content = {"application/json": {"schema": schema, **shown}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 @dataclass(frozen=True)
 class Service:
     """What every endpoint can use.

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service, json_body
 from metier.serving.endpoints.predict import unless_gone
 from metier.serving.explaining import ExplainRequest, check_method, check_one, predictor_of
 from metier.serving.guards.middleware import note_rows
@@ -49,25 +49,14 @@ EXPLAIN = Endpoint(
         "summary": "Say what the answer to one question rests on",
         "tags": ["asking"],
         "responses": REFUSALS,
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            name: value
-                            for name, value in ExplainRequest.model_json_schema().items()
-                            if name != "$defs"
-                        },
-                        "examples": {
-                            "one": {
-                                "summary": "one text",
-                                "value": {"text": "my card never came", "method": "leave_one_out"},
-                            }
-                        },
-                    }
-                },
-            }
-        },
+        "openapi_extra": json_body(
+            {name: value for name, value in ExplainRequest.model_json_schema().items() if name != "$defs"},
+            examples={
+                "one": {
+                    "summary": "one text",
+                    "value": {"text": "my card never came", "method": "leave_one_out"},
+                }
+            },
+        ),
     },
 )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from metier.errors import quoted, suggest
 from metier.serving.answering import Labelled
-from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service, json_body
 from metier.serving.prediction_log.recorder import caller_of, check_prediction_id
 from metier.serving.prediction_log.records import Correction, Feedback, Prediction
 from metier.serving.refusals import RefusalError
@@ -131,24 +131,17 @@ FEEDBACK = Endpoint(
             404: {"model": REFUSALS[422]["model"], "description": "There is no such prediction."},
             **REFUSALS,
         },
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": FeedbackRequest.model_json_schema(),
-                        "examples": {
-                            "correction": {
-                                "summary": "the right label",
-                                "value": {
-                                    "prediction_id": "019acfd2-7a30-7c41-9b0e-52d9b81f4a77",
-                                    "correction": "card_arrival",
-                                },
-                            }
-                        },
-                    }
-                },
-            }
-        },
+        "openapi_extra": json_body(
+            FeedbackRequest.model_json_schema(),
+            examples={
+                "correction": {
+                    "summary": "the right label",
+                    "value": {
+                        "prediction_id": "019acfd2-7a30-7c41-9b0e-52d9b81f4a77",
+                        "correction": "card_arrival",
+                    },
+                }
+            },
+        ),
     },
 )

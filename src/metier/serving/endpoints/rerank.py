@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.endpoints.embeddings import read_texts, wrong
-from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service
+from metier.serving.endpoints.endpoint import REFUSALS, Endpoint, Service, json_body
 from metier.serving.endpoints.predict import unless_gone
 from metier.serving.guards.middleware import note_rows
 from metier.serving.models import Model
@@ -88,28 +88,18 @@ RERANK = Endpoint(
         "summary": "Rank texts by how well they match a query",
         "tags": ["asking"],
         "responses": REFUSALS,
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["query", "texts"],
-                            "properties": {
-                                "query": {"type": "string"},
-                                "texts": {"type": "array", "items": {"type": "string"}},
-                                "raw_scores": {"type": "boolean"},
-                                "return_text": {"type": "boolean"},
-                            },
-                        },
-                        "example": {
-                            "query": "where is my card",
-                            "texts": ["my card never came", "a refund please"],
-                        },
-                    }
+        "openapi_extra": json_body(
+            {
+                "type": "object",
+                "required": ["query", "texts"],
+                "properties": {
+                    "query": {"type": "string"},
+                    "texts": {"type": "array", "items": {"type": "string"}},
+                    "raw_scores": {"type": "boolean"},
+                    "return_text": {"type": "boolean"},
                 },
-            }
-        },
+            },
+            example={"query": "where is my card", "texts": ["my card never came", "a refund please"]},
+        ),
     },
 )
