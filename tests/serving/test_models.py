@@ -119,10 +119,11 @@ def test_all_models_share_the_threads_and_the_room_to_wait(model, start):
         held = [
             callers.submit(client.post, "/v1/predict", json={"text": "wait", "model": name}) for name in "ab"
         ]
-        in_flight = re.compile(
-            r"metier_http_requests_in_flight 3\.0"
-        )  # These two, and the one that asks for it.
-        while not in_flight.search(client.get("/metrics").text):
+        taken = (
+            "metier_threads_busy 1.0",
+            "metier_queue_depth 1.0",
+        )  # One is answered, the other waits for the thread.
+        while not all(one in client.get("/metrics").text for one in taken):
             pass
         refused = client.post("/v1/predict", json={"text": "card", "model": "b"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "busy")
