@@ -185,11 +185,12 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(model, start):
     model.release.clear()
     with ThreadPoolExecutor(8) as callers:
         waiting = [callers.submit(client.post, "/v1/predict", json={"text": "wait"}) for _ in range(3)]
-        in_progress = re.compile(
-            r"metier_http_requests_in_flight 4\.0"
-        )  # These three, and the one that asks for it.
+        taken = (
+            "metier_threads_busy 1.0",
+            "metier_queue_depth 2.0",
+        )  # One is answered, two wait for the thread.
         deadline = time.monotonic() + 20
-        while not in_progress.search(client.get("/metrics").text):
+        while not all(one in client.get("/metrics").text for one in taken):
             assert time.monotonic() < deadline
         refused = client.post("/v1/predict", json={"text": "card"})
         error_of(refused, 503, "busy")
