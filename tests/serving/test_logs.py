@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import pytest
 
@@ -25,7 +26,11 @@ def test_a_failure_is_one_line_with_the_id_of_its_request_and_no_text(model, sta
     client = start(build_app(lambda: model, ServingSettings(access_log="json")))
     headers = {"X-Request-ID": "order-7"}
     assert client.post("/v1/predict", json={"text": "break 4111"}, headers=headers).status_code == 500
-    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    said, deadline = "", time.monotonic() + 20
+    while '"status": 500' not in said:  # The access line comes after the answer.
+        said += capfd.readouterr().err
+        assert time.monotonic() < deadline
+    lines = [json.loads(line) for line in said.splitlines()]
     [failed] = [line for line in lines if line.get("level") == "error"]
     assert failed["request_id"] == "order-7"
     assert failed["logger"] == "metier.serving"

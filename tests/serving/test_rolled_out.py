@@ -125,7 +125,7 @@ def test_a_canary_that_fails_is_rolled_back_and_every_caller_got_an_answer(clien
     found, answers = ask_until_decided(client, registry)
     assert found.status is Status.ROLLED_BACK
     assert {one["version"] for one in answers.values()} == {1}
-    assert 0.3 < found.n_challenger / found.n_requests < 0.7
+    assert 0.1 < found.n_challenger / found.n_requests < 0.9  # Half of some dozens of callers.
 
 
 def test_a_canary_that_is_corrected_too_often_is_rolled_back(client, registry, begin):
