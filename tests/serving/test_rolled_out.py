@@ -121,7 +121,8 @@ def test_a_shadow_that_answers_alike_is_promoted_and_answers(client, registry, b
 
 
 def test_a_canary_that_fails_is_rolled_back_and_every_caller_got_an_answer(client, registry, begin):
-    begin(4, {"errors": 0.2})
+    running = begin(4, {"errors": 0.2})
+    assert 450 < sum(running.asks_challenger(f"caller {i}") for i in range(1_000)) < 550
     found, answers = ask_until_decided(client, registry)
     assert found.status is Status.ROLLED_BACK
     assert {one["version"] for one in answers.values()} == {1}

@@ -1,5 +1,6 @@
 """Alarms of a series: since when, how large with an interval, and how large a surge would have been missed."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,12 +111,13 @@ def smallest_found(
         One of `SIZES`; None: not even the largest is found so often.
     """
     expected = Expected(np.full(lasting, mean), np.full(lasting, dispersion))
-    for times in SIZES:
-        random = np.random.default_rng(random_state)
-        drawn = _surges(random, times * mean, dispersion, lasting)
-        if np.mean([find(counts, expected, alpha).any() for counts in drawn]) >= POWER:
-            return times
-    return None
+
+    def is_found(times: float) -> bool:
+        drawn = _surges(np.random.default_rng(random_state), times * mean, dispersion, lasting)
+        return bool(np.mean([find(counts, expected, alpha).any() for counts in drawn]) >= POWER)
+
+    place = bisect_left(SIZES, True, key=is_found)  # What is larger is found the more often.
+    return SIZES[place] if place < len(SIZES) else None
 
 
 def _surges(random: np.random.Generator, mean: float, dispersion: float, lasting: int) -> np.ndarray:

@@ -149,7 +149,8 @@ def backtest(
         missed[key] = _missed(find, expected, alpha)
     ordered = tuple(sorted(alarms, key=lambda one: (one.raised, one.key)))
     listener(Progress("watching", len(watched), len(watched), "series"))
-    examples = {one: _examples(table, one, [texts[row] for row in kept]) for one in ordered}
+    told = [texts[row] for row in kept]
+    examples = {one: _examples(table, one, told) for one in ordered}
     return Backtest(
         table,
         ordered,
@@ -193,6 +194,6 @@ def _missed(find: Detector, expected: Expected, alpha: float) -> float | None:
 
 
 def _examples(table: SeriesTable, alarm: Alarm, texts: Sequence[str]) -> tuple[str, ...]:
-    """Give the first messages of the days of an alarm that are above what is usual."""
+    """Give the first messages of an alarm, from when it was raised."""
     own = table.messages(alarm.key, alarm.raised, alarm.last)
     return tuple(texts[int(row)][:LONGEST] for row in own[:EXAMPLES])
