@@ -49,6 +49,8 @@ MetierError
 ├── CompressionError             a bundle that cannot be made smaller as asked        exit 1
 ├── RegistryError                a change that the rules of a registry do not allow  exit 1
 ├── PredictionLogError           a store of predictions that cannot be used          exit 1
+├── SourceError                  a source of messages that cannot be reached or read  exit 1
+├── WatchStoreError              a store of watched messages that cannot be used     exit 1
 ├── InUseError                   another process works on the same run or file       exit 1
 └── InterruptedRunError          the user stopped a run; says how to resume          exit 130
 """
@@ -75,10 +77,12 @@ from metier.errors.base import (
     RequestError,
     SettingsError,
     SignatureError,
+    SourceError,
     StorageError,
     TamperedBundleError,
     UnknownNameError,
     UnsafeFileError,
+    WatchStoreError,
     WrongHashError,
     WrongTypeError,
 )
@@ -154,6 +158,7 @@ __all__ = [
     "RequestError",
     "SettingsError",
     "SignatureError",
+    "SourceError",
     "StorageError",
     "StrayTagError",
     "TamperedBundleError",
@@ -164,6 +169,7 @@ __all__ = [
     "UnsafeFileError",
     "VideoError",
     "VideoTooLongError",
+    "WatchStoreError",
     "WrongHashError",
     "WrongTypeError",
     "quoted",

@@ -35,6 +35,18 @@ class PredictionLogError(MetierError):
     code = "prediction_log"
 
 
+class SourceError(MetierError):
+    """A source of messages that cannot be reached or read."""
+
+    code = "source"
+
+
+class WatchStoreError(MetierError):
+    """A store of watched messages that cannot be used."""
+
+    code = "watch_store"
+
+
 class MissingColumnError(CallError, KeyError):
     """A column that was named is not in the rows."""
 

@@ -1,0 +1,1 @@
+"""The store of a watch; its tables are imported on first use."""
