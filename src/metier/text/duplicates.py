@@ -155,25 +155,42 @@ def _shingles(text: str) -> frozenset[str]:
     return frozenset(text[start : start + size] for start in range(max(len(text) - size + 1, 1)))
 
 
+def signatures(texts: Sequence[str]) -> np.ndarray:
+    """Give the MinHash signatures of texts, which share a number about as often as the texts share shingles.
+
+    Returns
+    -------
+    ndarray of shape (n_texts, 120) and type uint64
+        In the order of the bands, 6 numbers each.
+    """
+    given = [normalise(text)[:MOST_CHARACTERS] for text in texts]
+    found = np.empty((len(given), N_BANDS * BAND_ROWS), dtype=np.uint64)
+    sizes = np.array([_shingle_size(text) for text in given], dtype=np.int64)
+    for size in np.unique(sizes):
+        of_size = np.flatnonzero(sizes == size)
+        found[of_size] = _signatures_of([given[position] for position in of_size], int(size))
+    return found
+
+
+def band_keys(signed: np.ndarray) -> np.ndarray:
+    """Give a key for each band of signatures: a uint64 ndarray of shape (n_texts, N_BANDS)."""
+    bands = signed.astype(np.uint64, copy=False).reshape(len(signed), N_BANDS, BAND_ROWS)
+    return np.asarray((bands * _odd_numbers(BAND_ROWS)).sum(axis=2, dtype=np.uint64))
+
+
 def _band_keys(texts: Iterable[str]) -> np.ndarray:
-    """Give a key for each band of each text's signature: a uint64 ndarray of shape (n_texts, N_BANDS)."""
+    """Give the keys of the bands of each text, some thousands of texts at a time."""
     texts = iter(texts)
     chunks = [np.empty((0, N_BANDS), dtype=np.uint64)]
-    while chunk := [normalise(text)[:MOST_CHARACTERS] for text in itertools.islice(texts, CHUNK_TEXTS)]:
-        keys = np.empty((len(chunk), N_BANDS), dtype=np.uint64)
-        sizes = np.array([_shingle_size(text) for text in chunk])
-        for size in np.unique(sizes):
-            of_size = np.flatnonzero(sizes == size)
-            keys[of_size] = _keys_of([chunk[position] for position in of_size], int(size))
-        chunks.append(keys)
+    while chunk := list(itertools.islice(texts, CHUNK_TEXTS)):
+        chunks.append(band_keys(signatures(chunk)))
     return np.concatenate(chunks)
 
 
-def _keys_of(texts: list[str], size: int) -> np.ndarray:
+def _signatures_of(texts: list[str], size: int) -> np.ndarray:
     hashes, offsets = _shingle_hashes(texts, size)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, N_BANDS * BAND_ROWS, HASH_FAMILY)
-    signatures = np.array(matrix.to_rows(), dtype=np.uint64).reshape(len(texts), N_BANDS, BAND_ROWS)
-    return np.asarray((signatures * _odd_numbers(BAND_ROWS)).sum(axis=2, dtype=np.uint64))
+    return np.array(matrix.to_rows(), dtype=np.uint64).reshape(len(texts), -1)
 
 
 def _shingle_hashes(texts: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:
