@@ -49,6 +49,7 @@ MetierError
 ├── CompressionError             a bundle that cannot be made smaller as asked        exit 1
 ├── RegistryError                a change that the rules of a registry do not allow  exit 1
 ├── PredictionLogError           a store of predictions that cannot be used          exit 1
+├── QueueError                   a queue of rows to be labelled that cannot be used  exit 1
 ├── SourceError                  a source of messages that cannot be reached or read  exit 1
 ├── WatchStoreError              a store of watched messages that cannot be used     exit 1
 ├── InUseError                   another process works on the same run or file       exit 1
@@ -73,6 +74,7 @@ from metier.errors.base import (
     NoNetworkError,
     PlugInError,
     PredictionLogError,
+    QueueError,
     RegistryError,
     RequestError,
     SettingsError,
@@ -153,6 +155,7 @@ __all__ = [
     "NoNetworkError",
     "PlugInError",
     "PredictionLogError",
+    "QueueError",
     "RareLabelError",
     "RegistryError",
     "RequestError",

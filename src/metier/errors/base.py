@@ -47,6 +47,12 @@ class WatchStoreError(MetierError):
     code = "watch_store"
 
 
+class QueueError(MetierError):
+    """A queue of rows to be labelled that cannot be used."""
+
+    code = "queue"
+
+
 class MissingColumnError(CallError, KeyError):
     """A column that was named is not in the rows."""
 
