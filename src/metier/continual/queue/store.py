@@ -14,8 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
-from metier.continual.queue.items import Answer, Item, Label, NewItem, Round, State
-from metier.continual.queue.states import Settled, settle
+from metier.continual.queue.items import Answer, Item, Label, NewItem, Round, Settled, State, settle
 from metier.continual.queue.tables import ITEMS, LABELS, METADATA, ROUNDS, SECRETS, SETTINGS
 from metier.errors import CallError, QueueError
 from metier.registry.database import open_database
@@ -211,14 +210,14 @@ class QueueStore:
         """Give how many rows there are of each state that has any."""
         asked = select(ITEMS.c.state, func.count()).where(self._own).group_by(ITEMS.c.state)
         with self._database.reading() as connection:
-            return {state: int(n) for state, n in connection.execute(asked).tuples()}
+            return {str(row[0]): int(row[1]) for row in connection.execute(asked)}
 
     def setting(self, name: str, default: Any = None) -> Any:
         """Give a setting of the queue, as JSON has it."""
         with self._database.reading() as connection:
             return self._setting(connection, name, default)
 
-    def set(self, **settings: Any) -> None:
+    def change(self, **settings: Any) -> None:
         """Store settings of the queue."""
         with self._database.writing() as connection:
             for name, value in settings.items():
@@ -228,7 +227,9 @@ class QueueStore:
         """Store what the model of the newest round answers to rows drawn by chance."""
         n_decided = self.counts().get("decided", 0)
         with self._database.writing() as connection:
-            last = connection.execute(select(func.max(ROUNDS.c.round)).where(ROUNDS.c.queue == self.name)).scalar()
+            last = connection.execute(
+                select(func.max(ROUNDS.c.round)).where(ROUNDS.c.queue == self.name)
+            ).scalar()
             row = {"queue": self.name, "round": (last or 0) + 1, "at": self._clock(), "version": version}
             connection.execute(insert(ROUNDS), row | {"n_decided": n_decided, "answers": dict(answers)})
 
@@ -275,7 +276,7 @@ class QueueStore:
         for start in range(0, len(items), MOST_AT_ONCE):
             ids = {one.id for one in items[start : start + MOST_AT_ONCE]}
             asked = select(ITEMS.c.source, ITEMS.c.id).where(self._own, ITEMS.c.id.in_(ids))
-            known.update(connection.execute(asked).tuples())
+            known.update((row.source, row.id) for row in connection.execute(asked))
         return known
 
     def _row(self, one: NewItem, secret: bytes, overlap: float, *, mask: bool) -> dict[str, Any]:
@@ -283,17 +284,21 @@ class QueueStore:
         digest = one.subject_digest if one.subject is None else _digest(secret, one.subject)
         own = {name: vars(one)[name] for name in ("source", "id", "is_audit", "urgent", "version")}
         answers = {name: _plain(vars(one)[name]) for name in ("suggestion", "truth")}
-        return own | answers | {
-            "queue": self.name,
-            "text": masked(one.text).text if mask else one.text,
-            "subject": digest,
-            "added": self._clock(),
-            "chance": chance,
-            "needed": 2 if chance < overlap and not one.urgent else 1,
-            "reasons": [list(reason) for reason in one.reasons],
-            "facts": dict(one.facts),
-            "state": "waiting",
-        }
+        return (
+            own
+            | answers
+            | {
+                "queue": self.name,
+                "text": masked(one.text).text if mask else one.text,
+                "subject": digest,
+                "added": self._clock(),
+                "chance": chance,
+                "needed": 2 if chance < overlap and not one.urgent else 1,
+                "reasons": [list(reason) for reason in one.reasons],
+                "facts": dict(one.facts),
+                "state": "waiting",
+            }
+        )
 
     def _settle(self, connection: Connection, number: int) -> State:
         """Give a row the state that its labels make, unless somebody has settled it."""

@@ -1,6 +1,6 @@
 """Strategies: which rows to label next, over arrays; each gives its rows with the reason in a sentence.
 
-A strategy is one file and one line of the table: its place, and what of a `Pool` it needs.
+A strategy is one function and one line of the table: its place, and what of a `Pool` it needs.
 """
 
 import pkgutil
@@ -31,25 +31,25 @@ class Entry:
 
 _HERE = "metier.continual.queue.strategies"
 STRATEGIES: Mapping[str, Entry] = {
-    "breaking_ties": Entry(f"{_HERE}.breaking_ties:breaking_ties", ("probabilities",)),
-    "least_confidence": Entry(f"{_HERE}.least_confidence:least_confidence", ("probabilities",)),
-    "entropy": Entry(f"{_HERE}.entropy:entropy", ("probabilities",)),
-    "badge": Entry(f"{_HERE}.badge:badge", ("probabilities", "vectors")),
-    "core_set": Entry(f"{_HERE}.core_set:core_set", ("vectors",)),
-    "class_balance": Entry(f"{_HERE}.class_balance:class_balance", ("probabilities",)),
-    "disagreement": Entry(f"{_HERE}.disagreement:disagreement", ("members",)),
+    "breaking_ties": Entry(f"{_HERE}.uncertainty:breaking_ties", ("probabilities",)),
+    "least_confidence": Entry(f"{_HERE}.uncertainty:least_confidence", ("probabilities",)),
+    "entropy": Entry(f"{_HERE}.uncertainty:entropy", ("probabilities",)),
+    "badge": Entry(f"{_HERE}.diversity:badge", ("probabilities", "vectors")),
+    "core_set": Entry(f"{_HERE}.diversity:core_set", ("vectors",)),
+    "class_balance": Entry(f"{_HERE}.every_label:class_balance", ("probabilities",)),
+    "disagreement": Entry(f"{_HERE}.uncertainty:disagreement", ("members",)),
     "novelty": Entry(f"{_HERE}.novelty:novelty", ("vectors", "known_vectors")),
-    "out_of_scope": Entry(f"{_HERE}.out_of_scope:out_of_scope", ("scope_scores",)),
-    "feedback": Entry(f"{_HERE}.feedback:feedback", ("feedback",)),
-    "stratified": Entry(f"{_HERE}.stratified:stratified", ("vectors",)),
-    "random": Entry(f"{_HERE}.by_chance:by_chance"),
+    "out_of_scope": Entry(f"{_HERE}.novelty:out_of_scope", ("scope_scores",)),
+    "feedback": Entry(f"{_HERE}.without_model:feedback", ("feedback",)),
+    "stratified": Entry(f"{_HERE}.every_label:stratified", ("vectors",)),
+    "random": Entry(f"{_HERE}.without_model:by_chance"),
 }
 # What to do where an array is missing.
 CURES = {
     "probabilities": "a model of labels. Give one with --model, or take core_set, stratified or random.",
     "vectors": "vectors of the texts. Give texts, or take another strategy.",
     "known_vectors": "rows that have labels. Give them with --train, or take core_set, stratified or random.",
-    "members": "a model of stages or members, such as a cascade or an average. Give one with --model, or take breaking_ties.",
+    "members": "a model of stages or members, such as a cascade. Give one with --model, or take breaking_ties.",
     "scope_scores": "a model with a rule of what is out of scope. Train one with --out-of-scope, or take novelty.",
     "feedback": "feedback of users. Give the service's store of predictions as the rows.",
 }
