@@ -1,9 +1,9 @@
-"""Uncertainty: rows of whose answer the model is not sure.
+"""Uncertainty: rows of whose answer the model, or several models together, are not sure.
 
-Four measures: the probability of the best label (least confidence: Lewis and Gale, 1994), its lead over the next (breaking
+Of one model: the probability of the best label (least confidence: Lewis and Gale, 1994), its lead over the next (breaking
 ties: Luo et al., 2005), and how far the answer is spread (entropy: Settles, 2009). Begin with breaking ties: entropy also
-counts labels that nobody would choose between, and did worse on texts in most comparisons (Schröder et al., 2022). Where several models answer, the fourth is the mean divergence
-of Kullback and Leibler from the mean of their answers (McCallum and Nigam, 1998).
+counts labels that nobody would choose between, and did worse on texts in most comparisons (Schröder et al., 2022). Of
+several: the mean divergence of Kullback and Leibler from the mean of their answers (McCallum and Nigam, 1998).
 """
 
 import numpy as np
