@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -33,6 +34,7 @@ MESSAGES = Table(
     Column("copy_of", NUMBER),  # The first message of the days before that says nearly the same.
     Column("is_late", Boolean, nullable=False, default=False),  # Its period had been judged when it came.
     Column("is_audit", Boolean, nullable=False, default=False),  # Drawn by chance, to be labelled.
+    Column("sketch", LargeBinary),  # Of an original: what later messages are held against to find copies.
     UniqueConstraint("source", "id"),
     Index("watch_messages_at", "at"),
     Index("watch_messages_subject", "subject"),
@@ -46,7 +48,10 @@ ANSWERS = Table(
     Column("label", Text),
     Column("confidence", Float),
     Column("out_of_scope", Boolean),
-    Column("answer", JSON),  # What is more than a label: spans, label sets, the probabilities of an audit.
+    Column("values", JSON(none_as_null=True)),  # What the message is counted by, where it is not the label.
+    Column(
+        "answer", JSON(none_as_null=True)
+    ),  # What is more than a label: spans, label sets, the probabilities of an audit.
 )
 POSITIONS = Table(
     "watch_positions",
@@ -54,6 +59,7 @@ POSITIONS = Table(
     Column("source", String(100), primary_key=True),
     Column("position", JSON(none_as_null=True)),
     Column("stored", Float, nullable=False),
+    Column("latest", Float),  # When its latest message was written.
 )
 REFUSED = Table(
     "watch_refused",
@@ -75,6 +81,31 @@ COUNTS = Table(
     Column("versions", String(500), primary_key=True),
     Column("messages", Integer, nullable=False),
     Column("distinct", Integer, nullable=False),  # Near-duplicates once.
+    # Those that came after the period had been judged, which the other two do not hold.
+    Column("late", Integer, nullable=False, default=0, server_default="0"),
+    Column("late_distinct", Integer, nullable=False, default=0, server_default="0"),
+)
+# Periods that were judged.
+PERIODS = Table(
+    "watch_periods",
+    METADATA,
+    Column("period", Integer, primary_key=True),
+    Column("closed", Float, nullable=False),
+)
+UNANSWERED = Table(
+    "watch_unanswered",
+    METADATA,
+    Column("message", NUMBER, ForeignKey("watch_messages.number", ondelete="CASCADE"), primary_key=True),
+    Column("bundle", String(100), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+# What the watch itself must know: the next number of a message, the versions that answer.
+STATE = Table(
+    "watch_state",
+    METADATA,
+    Column("name", String(40), primary_key=True),
+    Column("value", JSON, nullable=False),
 )
 # Where an answering model was exchanged: nothing before is held against what comes after, unless it was answered again.
 BREAKS = Table(

@@ -1,0 +1,35 @@
+"""What is removed from a store: what is old, and what is about somebody who wants it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from metier.monitoring.store.tables import ANSWERS, ERASED, MESSAGES, REFUSED, UNANSWERED
+
+AT_ONCE = 500  # Messages; who writes waits no longer than they take.
+
+
+def erase(connection: Connection, digest: str, *, at: datetime) -> int:
+    """Remove messages and answers of a subject, and give how many messages; what still comes from before is not stored."""
+    connection.execute(delete(ERASED).where(ERASED.c.subject == digest))
+    connection.execute(insert(ERASED).values(subject=digest, at=at.timestamp()))
+    own = connection.execute(select(MESSAGES.c.number).where(MESSAGES.c.subject == digest)).scalars().all()
+    for start in range(0, len(own), AT_ONCE):
+        _remove(connection, own[start : start + AT_ONCE])
+    return len(own)
+
+
+def remove_some(connection: Connection, time: datetime) -> int:
+    """Remove the first messages older than a time, at most `AT_ONCE`, and give how many."""
+    old = select(MESSAGES.c.number).where(MESSAGES.c.at < time.timestamp()).limit(AT_ONCE)
+    numbers = connection.execute(old).scalars().all()
+    _remove(connection, numbers)
+    connection.execute(delete(REFUSED).where(REFUSED.c.received < time.timestamp()))
+    return len(numbers)
+
+
+def _remove(connection: Connection, numbers: Sequence[int]) -> None:
+    for table in (ANSWERS, UNANSWERED):
+        connection.execute(delete(table).where(table.c.message.in_(numbers)))
+    connection.execute(delete(MESSAGES).where(MESSAGES.c.number.in_(numbers)))

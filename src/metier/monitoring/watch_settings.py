@@ -1,0 +1,162 @@
+"""What a watch does, as `watch.yaml` says it: sources, bundles, what is counted, what is kept, who is told."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from metier.errors import CallError, MetierError, SettingsError
+from metier.given_files import FileFaultError, given_yaml
+from metier.monitoring.budget import FalseAlarms
+from metier.monitoring.counting import MOST_NAMES
+from metier.monitoring.given_paths import FOLDER, GivenPath
+from metier.monitoring.series import DAY
+from metier.monitoring.signals import DETECTORS
+from metier.monitoring.sources import AnySource, check_names
+
+# As keys of a series and of the versions that counted it.
+Name = Annotated[str, StringConstraints(pattern=r"^[^=,\s]{1,40}$")]
+
+
+class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """Settings of a watch."""
+
+    store: str = Field(
+        default="watch.sqlite", description="SQLite file, or the URL of a database as SQLAlchemy writes it."
+    )
+    sources: tuple[AnySource, ...] = Field(min_length=1, description="Where messages come from.")
+    bundles: dict[Name, GivenPath] = Field(
+        default_factory=dict, description="Models that answer each message, by a name: runs or bundles."
+    )
+    companies: GivenPath | None = Field(
+        default=None, description="CSV file of aliases and companies, under which found entities are counted."
+    )
+    by: tuple[tuple[Name, ...], ...] = Field(
+        default=(), description="Series: combinations of names of bundles and of what sources say."
+    )
+    period: Literal["day", "hour"] = Field(default=DAY, description="What is counted in, in UTC.")
+    allowed_lateness_hours: float = Field(
+        default=1, ge=0, description="How long after its end a period waits for messages of each source."
+    )
+    patience_hours: float = Field(
+        default=6, gt=0, description="Longest wait for a source that has nothing new, or fails."
+    )
+    most_ahead_minutes: float = Field(
+        default=10, ge=0, description="Messages dated further ahead of the clock are refused."
+    )
+    false_alarms: str = Field(default="1/week", description="Allowed over all series together.")
+    detector: str = Field(default="cusum", description="How surges are found.")
+    audit_fraction: float = Field(
+        default=0.03, ge=0, le=1, description="Share of messages drawn by chance, to be labelled."
+    )
+    keep_days: int | None = Field(
+        default=None, ge=8, description="Days after which messages are removed; counts stay."
+    )
+    text: Literal["masked", "none"] = Field(
+        default="masked", description="Keep texts without their personal data, or none."
+    )
+    model_change: Literal["answer_again", "break"] = Field(
+        default="answer_again", description="What follows where another version of a bundle answers."
+    )
+    answer_again_days: int = Field(default=98, ge=1, description="How far back messages are answered again.")
+    poll_seconds: float = Field(
+        default=5, gt=0, description="How long after the end of a source it is read again."
+    )
+    threads: int = Field(default=1, ge=1, description="Threads of each bundle.")
+    alerts: dict[str, Any] = Field(default_factory=dict, description="Who is told, and how.")
+
+    @field_validator("by", mode="before")
+    @classmethod
+    def _as_combinations(cls, by: Any) -> Any:
+        """Take `- company` for `- [company]`."""
+        return [[one] if isinstance(one, str) else one for one in by] if isinstance(by, list) else by
+
+    @field_validator("by")
+    @classmethod
+    def _check_by(cls, by: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        for names in by:
+            if not names or len(names) > MOST_NAMES or len(set(names)) < len(names):
+                raise ValueError(
+                    f"each combination has 1 to {MOST_NAMES} names, each once; found {list(names)}"
+                )
+        return by
+
+    @field_validator("false_alarms")
+    @classmethod
+    def _check_false_alarms(cls, written: str) -> str:
+        try:
+            return str(FalseAlarms.of(written))
+        except MetierError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("detector")
+    @classmethod
+    def _check_detector(cls, name: str) -> str:
+        if name not in DETECTORS:
+            raise ValueError(f"no detector has this name; known are {', '.join(DETECTORS)}")
+        return name
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        check_names(self.sources)
+        return self
+
+    @property
+    def allowed(self) -> FalseAlarms:
+        """The false alarms that are allowed."""
+        return FalseAlarms.of(self.false_alarms)
+
+
+def read_watch_settings(path: str | Path) -> WatchSettings:
+    """Read the settings of a watch; relative paths are taken from their file.
+
+    Raises
+    ------
+    CallError
+        If the file is missing or is not YAML.
+    SettingsError
+        If settings are unknown or out of range: all of them together.
+    """
+    path = Path(path)
+    try:
+        values = given_yaml(path) or {}
+    except FileNotFoundError:
+        raise CallError(f"There is no settings file {path}. Write one with: metier watch init {path}") from None
+    except FileFaultError as error:
+        raise CallError(f"The settings file {path} cannot be read ({error}). Write YAML of UTF-8.") from None
+    if not isinstance(values, dict):
+        raise CallError(f"{path} should hold settings as `name: value`; found {type(values).__name__}.")
+    return check_watch_settings(values, folder=path.absolute().parent, origin=str(path))
+
+
+def check_watch_settings(
+    values: Mapping[str, Any], *, folder: Path, origin: str = "The settings"
+) -> WatchSettings:
+    """Turn plain values into settings; raises `SettingsError` with every fault there is."""
+    try:
+        settings = WatchSettings.model_validate(dict(values), context={FOLDER: folder})
+    except ValidationError as error:
+        raise SettingsError([_sentence(one) for one in error.errors()], origin=origin) from None
+    where = settings.store
+    if "://" in where:
+        return settings
+    return settings.model_copy(update={"store": str(folder / Path(where).expanduser())})
+
+
+def _sentence(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "settings"
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: no such setting.{_nearest(fault['loc'])}"
+    if fault["type"] == "missing":
+        return f"{where}: missing, and it must be there"
+    message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(".")
+    return f"{where}: {message}; found {fault['input']!r:.60}"
+
+
+def _nearest(loc: Sequence[Any]) -> str:
+    if len(loc) != 1:
+        return ""
+    near = difflib.get_close_matches(str(loc[0]), list(WatchSettings.model_fields), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
