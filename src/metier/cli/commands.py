@@ -39,6 +39,7 @@ COMMANDS = {
         "metier.cli.backtest:backtest",
         "Watch an archive of dated messages as if it came in live.",
     ),
+    "watch": ("metier.cli.watch:watch", "Watch streams of messages: store, answer, count and tell."),
     "evaluate": (
         "metier.cli.evaluate:evaluate",
         "Measure a trained model on labelled rows, and compare with its test rows.",

@@ -9,10 +9,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from metier.monitoring.answers import Answered, AnswersOfOne
+from metier.monitoring.series import SECONDS
 
 MOST_NAMES = 4  # Of one combination.
 LONGEST_SERIES = 500  # Characters, as the store has it.
 WIDTHS = (100, 50, 10)  # To which values are cut, the first that fits: JSON writes some characters as six.
+# What a series is about: names and values, sorted by name; empty: all messages.
+Series = tuple[tuple[str, str], ...]
 ALL_SERIES = "{}"  # All messages together.
 
 
@@ -45,6 +48,11 @@ def series_name(values: Mapping[str, str]) -> str:
         if len(written) <= LONGEST_SERIES:
             break
     return written
+
+
+def period_of(seconds: float, period: str) -> int:
+    """Give the number of the period of a time, since 1970 in UTC."""
+    return int(seconds // SECONDS[period])
 
 
 def versions_name(versions: Mapping[str, str], bundles: Sequence[str]) -> str:

@@ -12,7 +12,6 @@ from metier.given_files import FileFaultError, given_yaml
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.counting import MOST_NAMES
 from metier.monitoring.given_paths import FOLDER, GivenPath
-from metier.monitoring.series import DAY
 from metier.monitoring.signals import DETECTORS
 from metier.monitoring.sources import AnySource, check_names
 
@@ -36,7 +35,7 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     by: tuple[tuple[Name, ...], ...] = Field(
         default=(), description="Series: combinations of names of bundles and of what sources say."
     )
-    period: Literal["day", "hour"] = Field(default=DAY, description="What is counted in, in UTC.")
+    period: Literal["day", "hour"] = Field(default="day", description="What is counted in, in UTC.")
     allowed_lateness_hours: float = Field(
         default=1, ge=0, description="How long after its end a period waits for messages of each source."
     )

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from metier.errors import MetierError, SourceError
+from metier.monitoring.given_paths import GivenPath
 from metier.monitoring.messages import Batch, Position
 from metier.monitoring.sources.columns import MessageReader, batch_of
 from metier.monitoring.sources.file_places import FilePlace, open_file
@@ -23,7 +24,7 @@ class FolderSettings(LinesSettings, frozen=True):
     """A folder of files."""
 
     kind: Literal["folder"] = "folder"
-    path: Path = Field(description="The folder; folders in it are not read.")
+    path: GivenPath = Field(description="The folder; folders in it are not read.")
     pattern: str = Field(default="*", description="Which names: *.jsonl, reviews-*.csv.")
 
 

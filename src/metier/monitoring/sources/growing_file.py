@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 from pydantic import Field, field_validator
 
 from metier.errors import SourceError
+from metier.monitoring.given_paths import GivenPath
 from metier.monitoring.messages import Batch, Message, Position, Refused
 from metier.monitoring.sources.columns import MessageReader, SourceSettings, batch_of
 from metier.monitoring.sources.file_places import FilePlace, open_file
@@ -59,7 +60,7 @@ class FileSettings(LinesSettings, frozen=True):
     """A growing file."""
 
     kind: Literal["file"] = "file"
-    path: Path = Field(
+    path: GivenPath = Field(
         description="The file; what a rotation calls PATH.1, PATH-20260501 or the like is found."
     )
 

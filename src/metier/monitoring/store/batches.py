@@ -144,7 +144,7 @@ def answer_row(number: int, bundle: str, version: str, found: Answered, *, keeps
         "label": found.label,
         "confidence": found.confidence,
         "out_of_scope": found.out_of_scope,
-        "values": None if found.values == (found.label,) else list(found.values),
+        "counted_by": None if found.values == (found.label,) else list(found.values),
         "answer": None if found.answer is None or not keeps_text else dict(found.answer),
     }
 

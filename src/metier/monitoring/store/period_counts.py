@@ -1,12 +1,14 @@
 """What judges read of a store: counts by period that may be held against one another, and texts behind them."""
 
+import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select
 
-from metier.monitoring.series import SECONDS, Series, series_of
+from metier.monitoring.counting import Series
+from metier.monitoring.series import SECONDS
 from metier.monitoring.store.tables import ANSWERS, BREAKS, COUNTS, MESSAGES
 from metier.monitoring.store.watch_store import WatchStore
 
@@ -50,7 +52,7 @@ class PeriodCounts:
     def counts(self, number: int) -> Mapping[Series, int]:
         """Give the distinct messages of each series in a period, where there are any; without those that came late."""
         return {
-            series_of(one.series): one.distinct
+            tuple(sorted(one.series.items())): one.distinct
             for one in self.store.counts(first=number, last=number)
             if one.distinct
             and all(self.version(name, number) in (None, own) for name, own in one.versions.items())
@@ -110,5 +112,6 @@ class PeriodCounts:
         version = self.version(name, number)
         if version is not None:
             own &= ANSWERS.c.version == version
-        is_value = (ANSWERS.c.label == value) & ANSWERS.c.values.is_(None)
+        among = cast(ANSWERS.c.counted_by, Text).contains(json.dumps(value), autoescape=True)
+        is_value = among | ((ANSWERS.c.label == value) & ANSWERS.c.counted_by.is_(None))
         return select(ANSWERS.c.message).where(own, is_value).exists()

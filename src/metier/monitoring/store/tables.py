@@ -48,7 +48,7 @@ ANSWERS = Table(
     Column("label", Text),
     Column("confidence", Float),
     Column("out_of_scope", Boolean),
-    Column("values", JSON(none_as_null=True)),  # What the message is counted by, where it is not the label.
+    Column("counted_by", JSON(none_as_null=True)),  # What the message is counted by, where it is not the label.
     Column(
         "answer", JSON(none_as_null=True)
     ),  # What is more than a label: spans, label sets, the probabilities of an audit.

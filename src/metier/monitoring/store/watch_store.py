@@ -19,12 +19,12 @@ from sqlalchemy import Connection, func, insert, select
 from metier.errors import WatchStoreError
 from metier.monitoring.findings import Finding
 from metier.monitoring.messages import Message, Position
-from metier.monitoring.store.alone import alone
 from metier.monitoring.store import batches, reading, removing
-from metier.monitoring.store.counted import Counted, read_counts
+from metier.monitoring.store.alone import alone
 from metier.monitoring.store.found import save_findings
 from metier.monitoring.store.reading import SourceState, WatchedMessage
 from metier.monitoring.store.schema import ready
+from metier.monitoring.store.series_counts import SeriesCount, read_counts
 from metier.monitoring.store.stored import StoredBatch
 from metier.monitoring.store.tables import METADATA, PERIODS, SECRETS, STATE
 from metier.registry.database import known_database
@@ -155,7 +155,7 @@ class WatchStore:
         with self.writing() as connection:
             return save_findings(connection, findings)
 
-    def counts(self, *, first: int | None = None, last: int | None = None) -> list[Counted]:
+    def counts(self, *, first: int | None = None, last: int | None = None) -> list[SeriesCount]:
         """Give the counts of periods, those of all versions."""
         with self.reading() as connection:
             return read_counts(connection, first=first, last=last)

@@ -12,7 +12,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add them; what was stored stays as it is."""
     op.add_column("watch_messages", sa.Column("sketch", sa.LargeBinary()))
-    op.add_column("watch_answers", sa.Column("values", sa.JSON(none_as_null=True)))
+    op.add_column("watch_answers", sa.Column("counted_by", sa.JSON(none_as_null=True)))
     op.add_column("watch_positions", sa.Column("latest", sa.Float()))
     for name in ("late", "late_distinct"):
         op.add_column("watch_counts", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))

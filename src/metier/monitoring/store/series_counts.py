@@ -10,7 +10,7 @@ from metier.monitoring.store.tables import COUNTS
 
 
 @dataclass(frozen=True)
-class Counted:
+class SeriesCount:
     """How many messages of a period a series has.
 
     Parameters
@@ -36,7 +36,7 @@ class Counted:
     late_distinct: int
 
 
-def read_counts(connection: Connection, *, first: int | None, last: int | None) -> list[Counted]:
+def read_counts(connection: Connection, *, first: int | None, last: int | None) -> list[SeriesCount]:
     """Give the counts of periods, the earliest first."""
     asked = select(COUNTS).order_by(COUNTS.c.period, COUNTS.c.series, COUNTS.c.versions)
     if first is not None:
@@ -44,7 +44,7 @@ def read_counts(connection: Connection, *, first: int | None, last: int | None) 
     if last is not None:
         asked = asked.where(COUNTS.c.period <= last)
     return [
-        Counted(
+        SeriesCount(
             row.period,
             json.loads(row.series),
             _versions(row.versions),

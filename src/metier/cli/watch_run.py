@@ -1,0 +1,130 @@
+"""`metier watch run`: sources read, messages stored, periods judged, people told."""
+
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+from sqlalchemy import make_url
+
+from metier.cli.console import answer_console, count, print_json, progress_console
+from metier.cli.speech import spoken, with_language
+from metier.cli.watch_options import command, settings_argument
+from metier.errors import MetierError
+from metier.monitoring.findings import Finding
+from metier.monitoring.intake import Taken
+from metier.monitoring.opening import opened_watch
+from metier.monitoring.store.reading import moment
+from metier.monitoring.turns import Turn
+from metier.monitoring.watch_settings import read_watch_settings
+from metier.monitoring.watching import Totals
+from metier.report.words import Words
+
+TOLD_SECONDS = 2.0  # Between two lines of progress.
+
+
+@command("run", example="run watch.yaml --once")
+@settings_argument
+@click.option("--once", is_flag=True, help="Read every source to its end, then stop.")
+def run(*, settings: Path, once: bool, as_json: bool, lang: str | None) -> None:
+    """Read sources, store and answer messages, judge each period that is over.
+
+    Each batch is stored with its position in one transaction: whatever stops the watch, it goes on where it was, and no
+    message is lost or stored twice. SIGTERM or Ctrl-C ends it after the batch that is being stored.
+
+    Exit code 1 where with --once a source could not be read.
+    """
+    told = read_watch_settings(settings)
+    stop = threading.Event()
+    _stop_when_asked(stop)
+    with opened_watch(told, observer=Lines(spoken())) as watch:
+        progress_console().print(
+            Text(spoken()("watching; store: {store}", store=_shown(told.store))), soft_wrap=True
+        )
+        totals = watch.run_once(stop) if once else watch.run(stop)
+    print_json(asdict(totals)) if as_json else _print(totals, settings)
+    if once and totals.faults:
+        raise click.exceptions.Exit(1)
+
+
+class Lines:
+    """Says on stderr how the watch does.
+
+    Parameters
+    ----------
+    say : Words
+    """
+
+    def __init__(self, say: Words):
+        self._say, self._console = say, progress_console()
+        self._totals, self._told = Totals(), time.monotonic()
+
+    def took(self, source: str, taken: Taken, turn: Turn, now: datetime) -> None:
+        """Say now and then how many messages there were."""
+        self._totals.add(taken)
+        if time.monotonic() - self._told >= TOLD_SECONDS:
+            self._told = time.monotonic()
+            n = count(self._totals.messages)
+            self._print(
+                self._say("{n} messages stored; {source} at {at}", n=n, source=source, at=f"{_at(turn)}")
+            )
+
+    def failed(self, what: str, error: MetierError) -> None:
+        """Say why a source or the store cannot be used."""
+        self._print(f"! {what}: {self._say.translated(str(error))}")
+
+    def judged(self, period: int, findings: Sequence[Finding]) -> None:
+        """Say what was found."""
+        for one in findings:
+            self._print(f"! {self._say.translated(one.sentence)}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def _at(turn: Turn) -> str:
+    return "–" if turn.latest is None else f"{moment(turn.latest):%Y-%m-%d %H:%M}"
+
+
+def _shown(store: str) -> str:
+    return store if "://" not in store else make_url(store).render_as_string(hide_password=True)
+
+
+def _print(totals: Totals, settings: Path) -> None:
+    console, say = answer_console(), spoken()
+    figures = {name: count(value) for name, value in asdict(totals).items() if name != "faults"}
+    lines = [
+        say(
+            "{messages} message(s|) stored, {copies} nearly said before, {late} late; {periods} period(s|) judged, "
+            "{findings} finding(s|)",
+            **{name: figures[name] for name in ("messages", "copies", "late", "periods", "findings")},
+        )
+    ]
+    if totals.known:
+        lines.append(say("{n} had been stored before", n=figures["known"]))
+    if totals.refused:
+        lines.append(say("{n} refused, with reasons", n=figures["refused"]))
+    if totals.unanswered:
+        lines.append(say("{n} answer(s|) missing, with reasons", n=figures["unanswered"]))
+    lines += [f"! {name}: {say.translated(fault)}" for name, fault in totals.faults.items()]
+    lines.append(say("next: {command}", command=with_language(f"metier watch status {settings}")))
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+
+
+def _stop_when_asked(stop: threading.Event) -> None:
+    """Let SIGTERM and Ctrl-C end the watch after the batch; the second one ends it at once."""
+
+    def asked(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)

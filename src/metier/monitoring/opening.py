@@ -1,0 +1,49 @@
+"""A watch as its settings say: store, sources, bundles and judges, opened together and closed together."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from metier.errors import CallError
+from metier.monitoring.answering import Answerer
+from metier.monitoring.companies import Companies
+from metier.monitoring.intake import Intake
+from metier.monitoring.judge import build_judges
+from metier.monitoring.sources import build_source
+from metier.monitoring.store.watch_store import WatchStore
+from metier.monitoring.watch_settings import WatchSettings
+from metier.monitoring.watching import Observer, Watch
+
+
+@contextmanager
+def opened_watch(settings: WatchSettings, *, observer: Observer | None = None) -> Iterator[Watch]:
+    """Give a watch that holds its store.
+
+    Raises
+    ------
+    CallError
+        If a bundle or a file is missing, or a bundle answers something else than texts.
+    InUseError
+        If another process watches with this store.
+    WatchStoreError
+        If the store cannot be used.
+    """
+    companies = None if settings.companies is None else Companies.read(settings.companies)
+    answerer = Answerer.loaded(settings.bundles, threads=settings.threads, companies=companies)
+    with ExitStack() as closes:
+        store = WatchStore(settings.store)
+        closes.callback(store.close)
+        closes.enter_context(store.watching())
+        sources = [build_source(one) for one in settings.sources]
+        intake = Intake(store, settings, answerer)
+        watch = Watch(settings, store, sources, intake, judges=build_judges(settings), observer=observer)
+        closes.callback(watch.close)
+        yield watch
+
+
+def existing_store(settings: WatchSettings) -> WatchStore:
+    """Give a store that is there; raises `CallError` where the watch has never run."""
+    where = settings.store
+    if "://" not in where and not Path(where).is_file():
+        raise CallError(f"There is no store {where} yet. Begin one with: metier watch run SETTINGS")
+    return WatchStore(where)

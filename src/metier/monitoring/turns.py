@@ -1,0 +1,77 @@
+"""One source of a watch and how it does: its next batch, when it has nothing new, when it fails and is tried again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from metier.errors import MetierError
+from metier.monitoring.messages import Batch, Position
+from metier.monitoring.sources import Source
+
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 300.0
+
+
+@dataclass
+class Turn:
+    """A source between two batches.
+
+    Parameters
+    ----------
+    source : Source
+    position : JSON value or None
+        After the last stored batch.
+    latest : float or None
+        When its latest message was written, in seconds since 1970.
+    """
+
+    source: Source
+    position: Position | None
+    latest: float | None
+    fault: str = ""  # Why it cannot be read; empty: it can.
+    failures: int = 0  # In a row.
+    failing_since: datetime | None = None
+    is_read: bool = False  # Whether it had nothing new when it was last read.
+    not_before: float = 0.0  # Seconds of the clock before which it is not read again.
+    _batches: Iterator[Batch] | None = field(default=None, repr=False)
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is to be expected of it now: it is read to its end, or it fails."""
+        return self.is_read or self.failures > 0
+
+    def next_batch(self, now: float, *, poll_seconds: float) -> Batch | None:
+        """Give the next batch; None: there is none now, or it is not its turn yet.
+
+        Raises
+        ------
+        MetierError
+            If it cannot be read; it is tried again, later each time.
+        """
+        if self._batches is None:
+            if now < self.not_before:
+                return None
+            self._batches = self.source.read(self.position)
+        try:
+            batch = next(self._batches, None)
+        except MetierError as error:
+            self._failed(error, now)
+            raise
+        self.fault, self.failures, self.failing_since = "", 0, None
+        self.is_read = batch is None
+        if batch is None:
+            self._batches, self.not_before = None, now + poll_seconds
+        return batch
+
+    def stored(self, batch: Batch, latest: float | None) -> None:
+        """Note that a batch is stored, and tell the source."""
+        self.position, self.latest = batch.position, latest
+        self.source.acknowledge(batch.position)
+
+    def again(self) -> None:
+        """Read again from after the last stored batch."""
+        self._batches = None
+
+    def _failed(self, error: MetierError, now: float) -> None:
+        self._batches, self.fault = None, str(error)
+        self.failures += 1
+        self.not_before = now + min(FIRST_WAIT_SECONDS * 2 ** (self.failures - 1), LONGEST_WAIT_SECONDS)

@@ -1,0 +1,263 @@
+"""The watch: sources read in turn, each batch stored whole, each period judged when it is over, people told."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from metier.errors import MetierError, WatchStoreError
+from metier.monitoring.clock import Clock
+from metier.monitoring.closing import periods_over
+from metier.monitoring.findings import Finding
+from metier.monitoring.intake import Intake, Taken
+from metier.monitoring.judge import Judge
+from metier.monitoring.messages import Batch
+from metier.monitoring.sources import Source
+from metier.monitoring.store.period_counts import PeriodCounts
+from metier.monitoring.store.watch_store import WatchStore
+from metier.monitoring.turns import Turn
+from metier.monitoring.watch_settings import WatchSettings
+
+FAILURES_TOLD = 3  # In a row, after which a source that fails is a finding.
+JUDGED_AT_ONCE = 64  # Periods of one transaction.
+PRUNE_SECONDS = 3_600.0
+STORE_WAITS_SECONDS = (1.0, 5.0, 30.0)
+
+
+class Tells(Protocol):
+    """Tells people of findings; see `alerting.Alerts`."""
+
+    def deliver(self, store: WatchStore, now: float) -> None:
+        """Send what is due."""
+        ...
+
+
+@dataclass
+class Totals:
+    """What a watch has done since it started.
+
+    Parameters
+    ----------
+    messages, known, late, copies, refused, unanswered, periods, findings : int
+    faults : dict of str to str
+        Why sources cannot be read, by name.
+    """
+
+    messages: int = 0
+    known: int = 0
+    late: int = 0
+    copies: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    periods: int = 0
+    findings: int = 0
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def add(self, taken: Taken) -> None:
+        """Add a batch."""
+        for name in ("messages", "known", "late", "copies", "refused", "unanswered"):
+            setattr(self, name, getattr(self, name) + getattr(taken, name))
+
+
+class Observer(Protocol):
+    """Is told what happens, for metrics and for the terminal."""
+
+    def took(self, source: str, taken: Taken, turn: Turn, now: datetime) -> None:
+        """A batch is stored."""
+
+    def failed(self, what: str, error: MetierError) -> None:
+        """A source or the store cannot be used for now."""
+
+    def judged(self, period: int, findings: Sequence[Finding]) -> None:
+        """A period is judged."""
+
+
+class NoObserver:
+    """Takes no notice."""
+
+    def took(self, source: str, taken: Taken, turn: Turn, now: datetime) -> None:
+        """Take no notice."""
+
+    def failed(self, what: str, error: MetierError) -> None:
+        """Take no notice."""
+
+    def judged(self, period: int, findings: Sequence[Finding]) -> None:
+        """Take no notice."""
+
+
+class Watch:
+    """Reads sources into a store and has each period judged.
+
+    Parameters
+    ----------
+    settings : WatchSettings
+    store : WatchStore
+        This process holds its lock.
+    sources : sequence of Source
+    intake : Intake
+    judges : mapping of str to Judge
+    tells : Tells or None
+    observer : Observer
+    """
+
+    def __init__(
+        self,
+        settings: WatchSettings,
+        store: WatchStore,
+        sources: Sequence[Source],
+        intake: Intake,
+        *,
+        judges: Mapping[str, Judge],
+        tells: Tells | None = None,
+        observer: Observer | None = None,
+    ):
+        self._settings, self._store, self._intake = settings, store, intake
+        self._judges, self._tells = judges, tells
+        self._observer: Observer = observer or NoObserver()
+        self._counted = PeriodCounts(store, settings.period)
+        known = store.sources()
+        self._turns = [_turn(source, store) for source in sources]
+        self._clock = Clock(max((one.stored.timestamp() for one in known.values()), default=0.0))
+        self._pruned = float("-inf")
+        self.totals = Totals()
+        self._clock_told = False
+
+    def run_once(self, stop: threading.Event) -> Totals:
+        """Read every source to its end, judge the periods that are over, and tell; stops after a batch where asked to.
+
+        A source that fails is tried three times.
+
+        Raises
+        ------
+        WatchStoreError
+            If the store cannot be used; what was read and not stored comes again.
+        """
+        while not stop.is_set():
+            moved = self._round(stop)
+            self._close_periods()
+            if not moved:
+                left = [one for one in self._turns if not one.is_read and one.failures < FAILURES_TOLD]
+                if not left:
+                    break
+                stop.wait(max(min(one.not_before for one in left) - self._clock.seconds(), 0.05))
+        self._close_periods()
+        self._deliver()
+        return self.totals
+
+    def run(self, stop: threading.Event) -> Totals:
+        """Watch until asked to stop; ends after the batch that is being stored.
+
+        Where the store cannot be used, as a disk is full, it is tried again and again: nothing is lost meanwhile.
+        """
+        failures = 0
+        while not stop.is_set():
+            try:
+                moved = self._round(stop)
+                self._close_periods()
+                self._deliver()
+                self._prune()
+                failures = 0
+            except WatchStoreError as error:
+                self._observer.failed("store", error)
+                for turn in self._turns:
+                    turn.again()
+                stop.wait(STORE_WAITS_SECONDS[min(failures, len(STORE_WAITS_SECONDS) - 1)])
+                failures += 1
+                continue
+            if not moved:
+                stop.wait(min(self._settings.poll_seconds, 1.0))
+        return self.totals
+
+    def close(self) -> None:
+        """Close the sources."""
+        for turn in self._turns:
+            turn.source.close()
+
+    def _round(self, stop: threading.Event) -> bool:
+        """Take one batch of each source; gives whether there was any."""
+        moved = False
+        for turn in self._turns:
+            if stop.is_set():
+                break
+            batch = self._next(turn)
+            if batch is not None:
+                self._take(turn, batch)
+                moved = True
+        return moved
+
+    def _next(self, turn: Turn) -> Batch | None:
+        was_failing = turn.failing_since
+        try:
+            batch = turn.next_batch(self._clock.seconds(), poll_seconds=self._settings.poll_seconds)
+        except WatchStoreError:
+            raise
+        except MetierError as error:
+            self._failed(turn, error)
+            return None
+        if was_failing is not None and turn.failures == 0:
+            self._store.add_findings([_source_finding(turn, was_failing, self._clock.now(), is_over=True)])
+            self.totals.faults.pop(turn.source.name, None)
+        return batch
+
+    def _take(self, turn: Turn, batch: Batch) -> None:
+        now = self._clock.now()
+        taken = self._intake.take(turn.source.name, batch, latest=turn.latest, now=now)
+        latest = [one.at.timestamp() for one in batch.messages if one.at <= self._most_ahead(now)]
+        turn.stored(batch, max([*latest, *([] if turn.latest is None else [turn.latest])], default=None))
+        self.totals.add(taken)
+        self._observer.took(turn.source.name, taken, turn, now)
+
+    def _most_ahead(self, now: datetime) -> datetime:
+        return now + timedelta(minutes=self._settings.most_ahead_minutes)
+
+    def _failed(self, turn: Turn, error: MetierError) -> None:
+        self._observer.failed(turn.source.name, error)
+        self.totals.faults[turn.source.name] = str(error)
+        if turn.failures >= FAILURES_TOLD and turn.failing_since is None:
+            now = self._clock.now()
+            turn.failing_since = now
+            self.totals.findings += len(self._store.add_findings([_source_finding(turn, now, now)]))
+
+    def _close_periods(self) -> None:
+        last = self._intake.last_closed
+        begins = self._counted.first_period() if last is None else last + 1
+        over = periods_over(self._turns, self._settings, self._clock.now(), next_period=begins)
+        for start in range(over.start, over.stop, JUDGED_AT_ONCE):
+            judged = {
+                number: [one for judge in self._judges.values() for one in judge.judge(self._counted, number)]
+                for number in range(start, min(start + JUDGED_AT_ONCE, over.stop))
+            }
+            numbers = self._store.close_periods(judged, at=self._clock.now())
+            self._intake.last_closed = max(judged)
+            self.totals.periods += len(judged)
+            self.totals.findings += len(numbers)
+            for number, findings in judged.items():
+                self._observer.judged(number, findings)
+
+    def _deliver(self) -> None:
+        if self._tells is not None:
+            self._tells.deliver(self._store, self._clock.seconds())
+
+    def _prune(self) -> None:
+        now = self._clock.now()
+        if self._settings.keep_days is not None and now.timestamp() - self._pruned >= PRUNE_SECONDS:
+            self._store.remove_before(now - timedelta(days=self._settings.keep_days))
+            self._pruned = now.timestamp()
+
+
+def _turn(source: Source, store: WatchStore) -> Turn:
+    found = store.sources().get(source.name)
+    if found is None:
+        return Turn(source, None, None)
+    return Turn(source, found.position, None if found.latest is None else found.latest.timestamp())
+
+
+def _source_finding(turn: Turn, since: datetime, now: datetime, *, is_over: bool = False) -> Finding:
+    name = turn.source.name
+    sentence = (
+        f"Source {name} can be read again."
+        if is_over
+        else f"Source {name} cannot be read, and the others go on without it: {turn.fault}"
+    )
+    return Finding("source", {"source": name}, sentence, since, now, "critical", is_over, {"fault": turn.fault})

@@ -1,0 +1,92 @@
+"""The watch over lists of messages."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from tests.watched import START, ListSource, message, settings, watch
+
+from metier.monitoring.findings import Finding
+from metier.monitoring.store.watch_store import WatchStore
+
+NEVER = threading.Event()
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = WatchStore(tmp_path / "watch.sqlite")
+    yield opened
+    opened.close()
+
+
+def stored(store):
+    return [one for batch in store.messages() for one in batch]
+
+
+class Noting:
+    """A judge that notes what it is asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def judge(self, counted, number):
+        self.asked.append((number, dict(counted.counts(number))))
+        return [Finding("surge", {}, "More than usual.", START, START)]
+
+
+def test_stores_each_message_once_however_often_it_comes(store, tmp_path):
+    source = ListSource([message(n % 20) for n in range(50)])
+    totals = watch(store, [source], settings(tmp_path)).run_once(NEVER)
+    assert totals.messages == 20 == len(stored(store))
+    assert totals.known == 30
+    assert source.acknowledged == [10, 20, 30, 40, 50]
+    again = watch(store, [ListSource(source.messages, acknowledged=[])], settings(tmp_path)).run_once(NEVER)
+    assert again.messages == 0
+    assert store.position("list") == 50
+
+
+def test_a_period_is_judged_once_when_it_is_over(store, tmp_path):
+    judge = Noting()
+    own = settings(tmp_path, by=["company"])
+    source = ListSource([message(n, by={"company": "Acme"}) for n in range(72)])
+    watch(store, [source], own, judges={"noting": judge}).run_once(NEVER)
+    first = START.timestamp() // 86_400
+    assert [number for number, _ in judge.asked] == [first, first + 1, first + 2]
+    assert all(counts == {(): 24, (("company", "Acme"),): 24} for _, counts in judge.asked)
+    watch(store, [source], own, judges={"noting": judge}).run_once(NEVER)
+    assert len(judge.asked) == 3
+
+
+def test_a_late_message_is_stored_and_counted_apart(store, tmp_path):
+    own = settings(tmp_path, allowed_lateness_hours=0)
+    messages = [*(message(n) for n in range(30)), message(100, at=START + timedelta(hours=1))]
+    judge = Noting()
+    totals = watch(store, [ListSource(messages, batch=30)], own, judges={"noting": judge}).run_once(NEVER)
+    assert totals.late == 1
+    assert [one.is_late for one in stored(store)] == [False] * 30 + [True]
+    [first] = store.counts(last=judge.asked[0][0])
+    assert (first.messages, first.late) == (24, 1)
+
+
+def test_a_source_that_fails_is_a_finding_and_the_others_go_on(store, tmp_path):
+    failing = ListSource([message(1, source="bad")], name="bad", fails=3)
+    good = ListSource([message(n) for n in range(30)])
+    totals = watch(store, [failing, good], settings(tmp_path)).run_once(NEVER)
+    assert totals.messages == 30
+    assert "bad cannot be reached" in totals.faults["bad"]
+    assert totals.findings == 1
+
+
+def test_copies_are_counted_both_ways(store, tmp_path):
+    story = "Shares of the airline fell by a tenth on Tuesday after it cut its forecast."
+    messages = [message(n, text=story if n % 2 else "") for n in range(24)]
+    totals = watch(store, [ListSource(messages)], settings(tmp_path)).run_once(NEVER)
+    assert totals.copies == 11
+    [day] = store.counts()
+    assert (day.messages, day.distinct) == (24, 13)
+
+
+def test_a_date_in_the_future_is_refused_with_a_sentence(store, tmp_path):
+    ahead = message(7, at=START + timedelta(days=36500), text="call me at anna@example.com")
+    totals = watch(store, [ListSource([message(1), ahead])], settings(tmp_path)).run_once(NEVER)
+    assert (totals.messages, totals.refused) == (1, 1)
