@@ -23,7 +23,7 @@ class Finding:
     sentence : str
         What was found, in English, with numbers and their interval.
     since, raised : datetime
-        From when, and when it was first told; in UTC.
+        From when, and when it was first told, or of one that is over, when it ended; in UTC.
     severity : str
     is_over : bool
         Whether it has ended; the same finding is told again with it.

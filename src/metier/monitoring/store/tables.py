@@ -162,6 +162,17 @@ DELIVERIES = Table(
     Column("made", Float, nullable=False),
     Column("sent", Float),
 )
+# What a receiver was told of a finding: kept with the delivery in one transaction, so that nothing is told anew.
+TOLD = Table(
+    "watch_told",
+    METADATA,
+    Column("receiver", String(100), primary_key=True),
+    Column("finding", NUMBER, ForeignKey("watch_findings.number", ondelete="CASCADE"), primary_key=True),
+    Column("told", Float, nullable=False),  # When it was last put into a delivery.
+    Column("severity", String(20), nullable=False),
+    Column("times", Integer, nullable=False, default=1),
+    Column("over", Float),  # When its end was put into a delivery.
+)
 SECRETS = Table(
     "watch_secrets",
     METADATA,

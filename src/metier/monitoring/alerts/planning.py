@@ -1,0 +1,167 @@
+"""What is to be sent: of findings, silences and what was sent before, rows of the outbox.
+
+For each receiver a finding is due where it goes on, is neither silenced nor acknowledged, and was not yet sent, or was sent
+as less grave, or so long ago that it is repeated; and where it has ended after it was sent. What is due in one group waits
+together for others, then goes out as one delivery.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+
+from metier.monitoring.alerts.notices import Told, series_json
+from metier.monitoring.alerts.receiver import ReceiverSettings
+from metier.monitoring.alerts.recording import told_of
+from metier.monitoring.alerts.settings import AlertSettings
+from metier.monitoring.alerts.silencing import Silence, is_silenced, silences_since
+from metier.monitoring.store.tables import DELIVERIES, FINDINGS, TOLD
+
+WAITING = "waiting"
+GRAVENESS = {"info": 0, "warning": 1, "critical": 2}
+LONGEST_KEY = 200
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A finding, and whether somebody has taken it on."""
+
+    told: Told
+    is_acknowledged: bool
+
+
+def plan(connection: Connection, settings: AlertSettings, now: float) -> int:
+    """Write what is due into the outbox, and give how many findings that were, each counted for each receiver."""
+    earliest = now - settings.tell_within_days * DAY_SECONDS
+    standing = _standing(connection, earliest)
+    silences = silences_since(connection, earliest)
+    return sum(_plan_for(connection, one, settings, standing, silences, now) for one in settings.receivers)
+
+
+def _standing(connection: Connection, earliest: float) -> list[Standing]:
+    """Give the findings that go on, and those that have ended of late."""
+    wanted = or_(FINDINGS.c.ended.is_(None), FINDINGS.c.ended >= earliest)
+    rows = connection.execute(
+        select(FINDINGS).where(FINDINGS.c.raised >= earliest).where(wanted).order_by(FINDINGS.c.number)
+    )
+    told_before = connection.execute(
+        select(FINDINGS)
+        .where(FINDINGS.c.raised < earliest)
+        .where(FINDINGS.c.number.in_(select(TOLD.c.finding).where(TOLD.c.over.is_(None))))
+        .order_by(FINDINGS.c.number)
+    )
+    found = [*told_before.mappings(), *rows.mappings()]
+    return [Standing(told_of(row), row["acknowledged"] is not None) for row in found]
+
+
+def _plan_for(
+    connection: Connection,
+    receiver: ReceiverSettings,
+    settings: AlertSettings,
+    standing: Sequence[Standing],
+    silences: Sequence[Silence],
+    now: float,
+) -> int:
+    before = _told_before(connection, receiver.called)
+    due = defaultdict(list)
+    for one in standing:
+        known = before.get(one.told.number)
+        if _is_due(one, known, receiver, silences, settings, now):
+            due[group_key(one.told, settings.group_by)].append(one.told)
+            _note(connection, receiver.called, one.told, known, now)
+    for key, found in due.items():
+        _put(connection, receiver.called, key, found, settings, now)
+    return sum(map(len, due.values()))
+
+
+def _told_before(connection: Connection, receiver: str) -> Mapping[int, RowMapping]:
+    rows = connection.execute(select(TOLD).where(TOLD.c.receiver == receiver)).mappings()
+    return {row["finding"]: row for row in rows}
+
+
+def _is_due(
+    one: Standing,
+    known: RowMapping | None,
+    receiver: ReceiverSettings,
+    silences: Sequence[Silence],
+    settings: AlertSettings,
+    now: float,
+) -> bool:
+    told = one.told
+    if known is not None and told.ended is not None:
+        return receiver.tells_ended and known["over"] is None
+    if not receiver.wants(told) or one.is_acknowledged or is_silenced(told, silences, now):
+        return False
+    if known is None:
+        return True
+    if GRAVENESS[told.severity] > GRAVENESS[known["severity"]]:
+        return True
+    return bool(known["told"] + settings.repeat_hours * 3_600 <= now)
+
+
+def _note(connection: Connection, receiver: str, told: Told, known: RowMapping | None, now: float) -> None:
+    over = None if told.ended is None else now
+    if known is None:
+        values = {"receiver": receiver, "finding": told.number, "times": 1}
+        connection.execute(insert(TOLD).values(**values, told=now, severity=told.severity, over=over))
+        return
+    own = (TOLD.c.receiver == receiver) & (TOLD.c.finding == told.number)
+    changed = {"told": now, "severity": told.severity, "times": known["times"] + 1, "over": over}
+    connection.execute(update(TOLD).where(own).values(**changed))
+
+
+def group_of(told: Told, group_by: Iterable[str]) -> dict[str, str]:
+    """Give the values that a finding has of what alarms are grouped by."""
+    own = {"kind": told.kind, **told.series}
+    return {name: own[name] for name in group_by if name in own}
+
+
+def group_key(told: Told, group_by: Iterable[str]) -> str:
+    """Give the name of a finding's group in the outbox."""
+    return series_json(group_of(told, group_by))[:LONGEST_KEY]
+
+
+def _put(
+    connection: Connection, receiver: str, key: str, found: Sequence[Told], settings: AlertSettings, now: float
+) -> None:
+    """Add findings to what waits for the group and was not yet tried, else to new rows that wait for others.
+
+    What stands in a row that waits is in it already: how it stands is read when the row is sent.
+    """
+    left = [one.number for one in found]
+    waiting = connection.execute(
+        select(DELIVERIES.c.number, DELIVERIES.c.findings, DELIVERIES.c.attempts)
+        .where(DELIVERIES.c.receiver == receiver, DELIVERIES.c.group_key == key)
+        .where(DELIVERIES.c.status == WAITING)
+        .order_by(DELIVERIES.c.number)
+    ).all()
+    for row in waiting:
+        left = [number for number in left if number not in row.findings]
+    for row in waiting:
+        if row.attempts:
+            continue
+        taken, left = _filled(row.findings, left, settings.most_together)
+        if len(taken) > len(row.findings):
+            connection.execute(
+                update(DELIVERIES).where(DELIVERIES.c.number == row.number).values(findings=taken)
+            )
+    while left:
+        taken, left = _filled([], left, settings.most_together)
+        connection.execute(
+            insert(DELIVERIES).values(
+                receiver=receiver,
+                group_key=key,
+                findings=taken,
+                status=WAITING,
+                attempts=0,
+                next_attempt=now + settings.group_wait_seconds,
+                made=now,
+            )
+        )
+
+
+def _filled(taken: Sequence[int], left: Sequence[int], most: int) -> tuple[list[int], list[int]]:
+    room = max(most - len(taken), 0)
+    return [*taken, *left[:room]], list(left[room:])

@@ -1,0 +1,66 @@
+"""Silences: for a time, alarms of a kind or of some series are sent to nobody; they stay in the list."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from metier.errors import CallError
+from metier.monitoring.alerts.notices import Told
+from metier.monitoring.store.tables import SILENCES
+
+LONGEST_SECONDS = 366 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Who has silenced what until when.
+
+    Parameters
+    ----------
+    matches : mapping of str to str
+        Values that a silenced finding has, `kind` or of its series; never empty.
+    starts, ends : float
+        Seconds since 1970.
+    """
+
+    number: int
+    matches: Mapping[str, str]
+    starts: float
+    ends: float
+    who: str
+    why: str
+
+
+def add_silence(
+    connection: Connection, matches: Mapping[str, str], *, now: float, seconds: float, who: str, why: str
+) -> Silence:
+    """Silence findings for a time.
+
+    Raises
+    ------
+    CallError
+        If it would silence everything, or for longer than a year.
+    """
+    if not matches:
+        raise CallError("A silence needs what it matches, such as company=Acme or kind=drift.")
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise CallError("A silence lasts a year at most. Give a shorter time, such as 2d.")
+    ends = now + seconds
+    made = connection.execute(
+        insert(SILENCES).values(matches=dict(matches), starts=now, ends=ends, who=who, why=why)
+    )
+    return Silence(int((made.inserted_primary_key or (0,))[0]), matches, now, ends, who, why)
+
+
+def silences_since(connection: Connection, since: float) -> list[Silence]:
+    """Give the silences that had not ended at a moment, the earliest first."""
+    rows = connection.execute(select(SILENCES).where(SILENCES.c.ends > since).order_by(SILENCES.c.number))
+    return [Silence(**row) for row in rows.mappings()]
+
+
+def is_silenced(told: Told, silences: Sequence[Silence], now: float) -> bool:
+    """Whether one of these silences matches a finding, now or when it ended."""
+    own = {"kind": told.kind, **told.series}
+    at = now if told.ended is None else min(told.ended.timestamp(), now)
+    return any(one.starts <= at < one.ends and one.matches.items() <= own.items() for one in silences)
