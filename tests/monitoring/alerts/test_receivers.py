@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from metier.errors import SettingsError
 from metier.monitoring.alerts import AlertSettings
 from metier.monitoring.alerts.acknowledging import listed
-from metier.monitoring.alerts.alertmanager_form import labels_of
+from metier.monitoring.alerts.alertmanager import labels_of, written
 from metier.monitoring.alerts.notices import Notice
 from metier.monitoring.alerts.receiver import NotDelivered
 from metier.monitoring.alerts.recording import record_findings
@@ -143,7 +143,8 @@ def test_alertmanager_is_told_until_when_an_alarm_holds(notice, surge, inbox):
     sent = notice(surge(), surge("Globex", is_over=True), repeat_seconds=3_600.0)
     receiver(kind="alertmanager", url=inbox.url).send(sent)
     assert inbox.requests[0]["path"] == "/api/v2/alerts"
-    goes_on, over = inbox.bodies[0]
+    goes_on, less_grave, over, _ = inbox.bodies[0]
+    assert (less_grave["labels"]["severity"], less_grave["endsAt"]) == ("info", written(sent.sent))
     assert goes_on["endsAt"] > sent.sent.isoformat()
     assert over["endsAt"] == "2026-03-02T12:00:00.000Z"
 
@@ -254,7 +255,9 @@ def test_a_mail_is_sent_over_tls_with_text_and_html(notice, surge, post, monkeyp
     ((to, mail),) = post.mails
     assert to == ["a@example.com", "b@example.com"]
     assert post.logins == [(b"watch", b"right-password")]
-    assert mail["Subject"].strip() == "Warning: Acme, delivery: 3.1 times as many messages as expected [2.2, 4.4]."
+    assert (
+        mail["Subject"].strip() == "Warning: Acme, delivery: 3.1 times as many messages as expected [2.2, 4.4]."
+    )
     plain, html = (mail.get_body((form,)).get_content() for form in ("plain", "html"))
     assert "since 2026-02-28 12:00 UTC" in plain
     assert "<script>alert(1)</script>" in plain  # As it was said: plain text acts nowhere.
@@ -322,6 +325,8 @@ def test_apprise_sends_to_what_its_urls_name(notice, inbox, monkeypatch):
         ({"kind": "webhook"}, "Field required"),
         ({"kind": "pigeon"}, "webhook"),
         ({"kind": "webhook", "url": "http://x", "uri": 1}, "Extra inputs"),
+        ({"kind": "webhook", "url": "${my var}"}, "neither the name"),
+        ({"kind": "webhook", "url": " "}, "it is empty"),
         ({"kind": "email", "host": "x", "sender": "a@b\nBcc: c@d", "to": ["a@b"]}, "no e-mail address"),
         ({"kind": "email", "host": "x", "sender": "a@b", "to": ["a@b"], "user": "u"}, "belong together"),
         ({"kind": "email", "host": "mail.example.com", "sender": "a@b", "to": ["a@b"], "user": "u", "password": "p",

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from metier.errors import CallError
 from metier.monitoring.alerts.notices import Told
-from metier.monitoring.alerts.outbox import DEAD, WAITING
+from metier.monitoring.alerts.outbox import DEAD
+from metier.monitoring.alerts.planning import WAITING
 from metier.monitoring.alerts.recording import told_of
 from metier.monitoring.alerts.silencing import Silence, is_silenced, silences_since
 from metier.monitoring.store.tables import DELIVERIES, FINDINGS
@@ -49,7 +50,7 @@ def acknowledge(connection: Connection, number: int, *, by: str, comment: str, n
         raise CallError(f"There is no alarm {number}. List them with metier watch alarms SETTINGS.")
     if row["acknowledged"] is not None:
         raise CallError(
-            f"Alarm {number} was acknowledged by {row['acknowledged_by']} already; nothing was changed."
+            f"Alarm {number} was acknowledged by {row['acknowledged_by']!r} already. Nothing was changed."
         )
     values = {"acknowledged": now, "acknowledged_by": by, "comment": comment[:LONGEST_COMMENT]}
     connection.execute(update(FINDINGS).where(FINDINGS.c.number == number).values(**values))

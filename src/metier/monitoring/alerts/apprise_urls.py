@@ -3,19 +3,19 @@
 import importlib
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from metier.errors import MissingExtraError
 from metier.monitoring.alerts.notices import Notice
 from metier.monitoring.alerts.receiver import NotDelivered, ReceiverSettings
-from metier.monitoring.alerts.secret_texts import revealed
+from metier.monitoring.alerts.secret_texts import SecretText, revealed
 
 
 class AppriseSettings(ReceiverSettings, frozen=True, extra="forbid"):
     """Services by their apprise URLs."""
 
     kind: Literal["apprise"] = "apprise"
-    urls: tuple[SecretStr, ...] = Field(
+    urls: tuple[SecretText, ...] = Field(
         min_length=1, description="Such as slack://${SLACK_TOKEN}/#alerts; `${NAME}` is filled in."
     )
 

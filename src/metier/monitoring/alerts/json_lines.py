@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from metier.monitoring.alerts.alertmanager_form import written
+from metier.monitoring.alerts.alertmanager import written
 from metier.monitoring.alerts.notices import Notice, Told
 from metier.monitoring.alerts.receiver import NotDelivered, ReceiverSettings
 from metier.printable import printable_json

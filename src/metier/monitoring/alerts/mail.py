@@ -11,11 +11,11 @@ from html import escape
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from metier.monitoring.alerts.notices import Notice, Told
 from metier.monitoring.alerts.receiver import NotDelivered, ReceiverSettings
-from metier.monitoring.alerts.secret_texts import revealed, without_secrets
+from metier.monitoring.alerts.secret_texts import SecretText, revealed, without_secrets
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 COLOURS = {"critical": "#a34400", "warning": "#7a5b00", "info": "#0072b2"}
@@ -43,8 +43,8 @@ class EmailSettings(ReceiverSettings, frozen=True, extra="forbid"):
         default="starttls", description="`none` only without a password, or to this machine."
     )
     ca_file: Path | None = Field(default=None, description="Certificates to trust instead of the system's.")
-    user: SecretStr | None = Field(default=None, description="`${NAME}` is filled in.")
-    password: SecretStr | None = Field(default=None, description="`${NAME}` or `${file:PATH}`.")
+    user: SecretText | None = Field(default=None, description="`${NAME}` is filled in.")
+    password: SecretText | None = Field(default=None, description="`${NAME}` or `${file:PATH}`.")
     sender: EmailAddress = Field(description="Address of the sender.")
     to: tuple[EmailAddress, ...] = Field(min_length=1, max_length=100, description="Addresses.")
 

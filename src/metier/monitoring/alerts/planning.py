@@ -32,12 +32,23 @@ class Standing:
     is_acknowledged: bool
 
 
+@dataclass(frozen=True)
+class _Round:
+    """What planning looks at in one transaction."""
+
+    connection: Connection
+    settings: AlertSettings
+    standing: Sequence[Standing]
+    silences: Sequence[Silence]
+    now: float
+
+
 def plan(connection: Connection, settings: AlertSettings, now: float) -> int:
     """Write what is due into the outbox, and give how many findings that were, each counted for each receiver."""
     earliest = now - settings.tell_within_days * DAY_SECONDS
-    standing = _standing(connection, earliest)
-    silences = silences_since(connection, earliest)
-    return sum(_plan_for(connection, one, settings, standing, silences, now) for one in settings.receivers)
+    standing, silences = _standing(connection, earliest), silences_since(connection, earliest)
+    this = _Round(connection, settings, standing, silences, now)
+    return sum(_plan_for(this, one) for one in settings.receivers)
 
 
 def _standing(connection: Connection, earliest: float) -> list[Standing]:
@@ -56,23 +67,16 @@ def _standing(connection: Connection, earliest: float) -> list[Standing]:
     return [Standing(told_of(row), row["acknowledged"] is not None) for row in found]
 
 
-def _plan_for(
-    connection: Connection,
-    receiver: ReceiverSettings,
-    settings: AlertSettings,
-    standing: Sequence[Standing],
-    silences: Sequence[Silence],
-    now: float,
-) -> int:
-    before = _told_before(connection, receiver.called)
+def _plan_for(this: _Round, receiver: ReceiverSettings) -> int:
+    before = _told_before(this.connection, receiver.called)
     due = defaultdict(list)
-    for one in standing:
+    for one in this.standing:
         known = before.get(one.told.number)
-        if _is_due(one, known, receiver, silences, settings, now):
-            due[group_key(one.told, settings.group_by)].append(one.told)
-            _note(connection, receiver.called, one.told, known, now)
+        if _is_due(this, one, known, receiver):
+            due[group_key(one.told, this.settings.group_by)].append(one.told)
+            _note(this, receiver.called, one.told, known)
     for key, found in due.items():
-        _put(connection, receiver.called, key, found, settings, now)
+        _put(this, receiver.called, key, found)
     return sum(map(len, due.values()))
 
 
@@ -81,35 +85,30 @@ def _told_before(connection: Connection, receiver: str) -> Mapping[int, RowMappi
     return {row["finding"]: row for row in rows}
 
 
-def _is_due(
-    one: Standing,
-    known: RowMapping | None,
-    receiver: ReceiverSettings,
-    silences: Sequence[Silence],
-    settings: AlertSettings,
-    now: float,
-) -> bool:
+def _is_due(this: _Round, one: Standing, known: RowMapping | None, receiver: ReceiverSettings) -> bool:
     told = one.told
     if known is not None and told.ended is not None:
         return receiver.tells_ended and known["over"] is None
-    if not receiver.wants(told) or one.is_acknowledged or is_silenced(told, silences, now):
+    if not receiver.wants(told) or one.is_acknowledged or is_silenced(told, this.silences, this.now):
         return False
     if known is None:
         return True
     if GRAVENESS[told.severity] > GRAVENESS[known["severity"]]:
         return True
-    return bool(known["told"] + settings.repeat_hours * 3_600 <= now)
+    return bool(known["told"] + this.settings.repeat_hours * 3_600 <= this.now)
 
 
-def _note(connection: Connection, receiver: str, told: Told, known: RowMapping | None, now: float) -> None:
+def _note(this: _Round, receiver: str, told: Told, known: RowMapping | None) -> None:
+    now = this.now
     over = None if told.ended is None else now
     if known is None:
         values = {"receiver": receiver, "finding": told.number, "times": 1}
-        connection.execute(insert(TOLD).values(**values, told=now, severity=told.severity, over=over))
+        values |= {"told": now, "severity": told.severity, "over": over}
+        this.connection.execute(insert(TOLD).values(**values))
         return
     own = (TOLD.c.receiver == receiver) & (TOLD.c.finding == told.number)
     changed = {"told": now, "severity": told.severity, "times": known["times"] + 1, "over": over}
-    connection.execute(update(TOLD).where(own).values(**changed))
+    this.connection.execute(update(TOLD).where(own).values(**changed))
 
 
 def group_of(told: Told, group_by: Iterable[str]) -> dict[str, str]:
@@ -123,15 +122,13 @@ def group_key(told: Told, group_by: Iterable[str]) -> str:
     return series_json(group_of(told, group_by))[:LONGEST_KEY]
 
 
-def _put(
-    connection: Connection, receiver: str, key: str, found: Sequence[Told], settings: AlertSettings, now: float
-) -> None:
+def _put(this: _Round, receiver: str, key: str, found: Sequence[Told]) -> None:
     """Add findings to what waits for the group and was not yet tried, else to new rows that wait for others.
 
     What stands in a row that waits is in it already: how it stands is read when the row is sent.
     """
     left = [one.number for one in found]
-    waiting = connection.execute(
+    waiting = this.connection.execute(
         select(DELIVERIES.c.number, DELIVERIES.c.findings, DELIVERIES.c.attempts)
         .where(DELIVERIES.c.receiver == receiver, DELIVERIES.c.group_key == key)
         .where(DELIVERIES.c.status == WAITING)
@@ -142,22 +139,22 @@ def _put(
     for row in waiting:
         if row.attempts:
             continue
-        taken, left = _filled(row.findings, left, settings.most_together)
+        taken, left = _filled(row.findings, left, this.settings.most_together)
         if len(taken) > len(row.findings):
-            connection.execute(
+            this.connection.execute(
                 update(DELIVERIES).where(DELIVERIES.c.number == row.number).values(findings=taken)
             )
     while left:
-        taken, left = _filled([], left, settings.most_together)
-        connection.execute(
+        taken, left = _filled([], left, this.settings.most_together)
+        this.connection.execute(
             insert(DELIVERIES).values(
                 receiver=receiver,
                 group_key=key,
                 findings=taken,
                 status=WAITING,
                 attempts=0,
-                next_attempt=now + settings.group_wait_seconds,
-                made=now,
+                next_attempt=this.now + this.settings.group_wait_seconds,
+                made=this.now,
             )
         )
 

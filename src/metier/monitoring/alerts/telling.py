@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from sqlalchemy import Connection
 
 from metier.monitoring.alerting import Transactions
@@ -15,7 +15,6 @@ from metier.monitoring.alerts.apprise_urls import Apprise
 from metier.monitoring.alerts.console import Console
 from metier.monitoring.alerts.json_lines import JsonLines
 from metier.monitoring.alerts.mail import Mail
-from metier.monitoring.alerts.metrics import DeliveryMetrics
 from metier.monitoring.alerts.notices import Notice
 from metier.monitoring.alerts.outbox import Taken
 from metier.monitoring.alerts.planning import group_of, plan
@@ -26,6 +25,7 @@ from metier.monitoring.alerts.settings import AlertSettings
 from metier.monitoring.alerts.webhook import Webhook
 from metier.monitoring.findings import Finding
 
+BUCKETS_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 RECEIVERS: Mapping[str, Callable[[Any], Receiver]] = {
     "webhook": Webhook,
     "alertmanager": Alertmanager,
@@ -124,3 +124,41 @@ class StoredAlerts:
             retry_after_seconds=fault.retry_after_seconds,
         )
         return outbox.DEAD if is_dead else "failed"
+
+
+class DeliveryMetrics:
+    """Counts deliveries by receiver and outcome, how long they take, and how many wait or are dead.
+
+    Parameters
+    ----------
+    registry : CollectorRegistry
+        Where they are shown.
+    """
+
+    def __init__(self, registry: CollectorRegistry):
+        self._tries = Counter(
+            "metier_watch_deliveries",
+            "Tries to deliver alarms; outcome is sent, failed or dead.",
+            ["receiver", "outcome"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "metier_watch_delivery_duration_seconds",
+            "Time that a delivery took.",
+            ["receiver"],
+            buckets=BUCKETS_SECONDS,
+            registry=registry,
+        )
+        self._rows = Gauge(
+            "metier_watch_outbox", "Deliveries in the outbox by status.", ["status"], registry=registry
+        )
+
+    def note(self, receiver: str, outcome: str, seconds: float) -> None:
+        """Count a try."""
+        self._tries.labels(receiver, outcome).inc()
+        self._seconds.labels(receiver).observe(seconds)
+
+    def show(self, tally: Mapping[str, int]) -> None:
+        """Show how many deliveries there are of each status."""
+        for status, n in tally.items():
+            self._rows.labels(status).set(n)

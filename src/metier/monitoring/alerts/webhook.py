@@ -5,13 +5,13 @@ import hmac
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from metier.monitoring.alerts.alertmanager_form import webhook_form
+from metier.monitoring.alerts.alertmanager import webhook_form
 from metier.monitoring.alerts.http_post import post_json
 from metier.monitoring.alerts.notices import Notice
 from metier.monitoring.alerts.receiver import ReceiverSettings
-from metier.monitoring.alerts.secret_texts import revealed
+from metier.monitoring.alerts.secret_texts import SecretText, revealed
 from metier.printable import printable_json
 
 
@@ -19,11 +19,11 @@ class WebhookSettings(ReceiverSettings, frozen=True, extra="forbid"):
     """A webhook."""
 
     kind: Literal["webhook"] = "webhook"
-    url: SecretStr = Field(description="Where to send; `${NAME}` and `${file:PATH}` are filled in.")
-    headers: Mapping[str, SecretStr] = Field(
+    url: SecretText = Field(description="Where to send; `${NAME}` and `${file:PATH}` are filled in.")
+    headers: Mapping[str, SecretText] = Field(
         default={}, description="Such as Authorization: Bearer ${TOKEN}; filled in, too."
     )
-    signing_key: SecretStr | None = Field(
+    signing_key: SecretText | None = Field(
         default=None, description="HMAC-SHA256 of the body by this key stands in X-Metier-Signature."
     )
 
