@@ -49,14 +49,15 @@ class Answerer:
         bundles = {name: load_bundle(path, threads=threads) for name, path in paths.items()}
         return cls(bundles, companies=companies)
 
-    def answer(self, texts: Sequence[str]) -> list[AnswersOfOne]:
-        """Give what each bundle answers of each text.
+    def answer(self, texts: Sequence[str], *, names: Sequence[str] | None = None) -> list[AnswersOfOne]:
+        """Give what each bundle, or each of some names, answers of each text.
 
         Where a bundle fails on a batch, it is asked text by text; a text that it cannot answer is `Unanswered`.
         """
         if not texts:
             return []
-        by_bundle = {name: self._answers_of(bundle, texts) for name, bundle in self._bundles.items()}
+        asked = self._bundles if names is None else {name: self._bundles[name] for name in names}
+        by_bundle = {name: self._answers_of(bundle, texts) for name, bundle in asked.items()}
         return [{name: found[row] for name, found in by_bundle.items()} for row in range(len(texts))]
 
     def _answers_of(self, bundle: Bundle, texts: Sequence[str]) -> list[Answered | Unanswered]:

@@ -9,15 +9,19 @@ from metier.monitoring.answering import Answerer
 from metier.monitoring.companies import Companies
 from metier.monitoring.intake import Intake
 from metier.monitoring.judge import build_judges
+from metier.monitoring.model_changes import follow_versions
 from metier.monitoring.sources import build_source
 from metier.monitoring.store.watch_store import WatchStore
 from metier.monitoring.watch_settings import WatchSettings
 from metier.monitoring.watching import Observer, Watch
+from metier.progress import Listener, ignore
 
 
 @contextmanager
-def opened_watch(settings: WatchSettings, *, observer: Observer | None = None) -> Iterator[Watch]:
-    """Give a watch that holds its store.
+def opened_watch(
+    settings: WatchSettings, *, observer: Observer | None = None, listener: Listener = ignore
+) -> Iterator[Watch]:
+    """Give a watch that holds its store; where another version of a bundle answers, the store is made to follow first.
 
     Raises
     ------
@@ -34,6 +38,7 @@ def opened_watch(settings: WatchSettings, *, observer: Observer | None = None) -
         store = WatchStore(settings.store)
         closes.callback(store.close)
         closes.enter_context(store.watching())
+        follow_versions(store, settings, answerer, listener=listener)
         sources = [build_source(one) for one in settings.sources]
         intake = Intake(store, settings, answerer)
         watch = Watch(settings, store, sources, intake, judges=build_judges(settings), observer=observer)

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from metier.errors import MetierError, WatchStoreError
 from metier.monitoring.clock import Clock
-from metier.monitoring.closing import periods_over
 from metier.monitoring.findings import Finding
 from metier.monitoring.intake import Intake, Taken
 from metier.monitoring.judge import Judge
@@ -16,7 +15,7 @@ from metier.monitoring.messages import Batch
 from metier.monitoring.sources import Source
 from metier.monitoring.store.period_counts import PeriodCounts
 from metier.monitoring.store.watch_store import WatchStore
-from metier.monitoring.turns import Turn
+from metier.monitoring.turns import Turn, periods_over
 from metier.monitoring.watch_settings import WatchSettings
 
 FAILURES_TOLD = 3  # In a row, after which a source that fails is a finding.

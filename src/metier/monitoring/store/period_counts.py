@@ -60,7 +60,8 @@ class PeriodCounts:
 
     def exchanged(self, number: int) -> Set[str]:
         """Give the names of bundles whose model was exchanged in a period."""
-        return {one.bundle for one in self.breaks if one.period == number}
+        names = {one.bundle for one in self.breaks}
+        return {name for name in names if self.version(name, number) != self.version(name, number - 1)}
 
     def version(self, bundle: str, number: int) -> str | None:
         """Give the version of a bundle whose counts hold in a period; None: there was only ever one."""

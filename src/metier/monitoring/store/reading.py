@@ -90,6 +90,14 @@ def messages(
     return [_message(row, answers.get(row.number, {})) for row in rows]
 
 
+def count_messages(connection: Connection, *, since: datetime | None) -> int:
+    """Give how many messages there are, or were written at a time or later."""
+    asked = select(func.count()).select_from(MESSAGES)
+    if since is not None:
+        asked = asked.where(MESSAGES.c.at >= since.timestamp())
+    return int(connection.execute(asked).scalar_one())
+
+
 def originals(connection: Connection, most: int) -> tuple[np.ndarray, list[float], list[int]]:
     """Give sketches, times and numbers of the last originals, the earliest first."""
     asked = (

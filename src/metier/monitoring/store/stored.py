@@ -117,6 +117,11 @@ class Counts:
             key = (period, series, versions_name(self.versions, bundles))
             self.tallies[key].add(is_late=is_late, is_copy=is_copy)
 
+    def leave_out(self, series: str) -> None:
+        """Forget the counts of a series."""
+        for key in [key for key in self.tallies if key[1] == series]:
+            del self.tallies[key]
+
     def rows(self) -> list[dict[str, Any]]:
         """Give them as rows of the table."""
         return [

@@ -115,6 +115,11 @@ class WatchStore:
             yield batch
             after = batch[-1].number
 
+    def count_messages(self, *, since: datetime | None = None) -> int:
+        """Give how many messages there are, or were written at a time or later."""
+        with self.reading() as connection:
+            return reading.count_messages(connection, since=since)
+
     def originals(self, most: int) -> tuple[np.ndarray, list[float], list[int]]:
         """Give sketches, times and numbers of the last originals, as `RecentCopies.add` takes them."""
         with self.reading() as connection:

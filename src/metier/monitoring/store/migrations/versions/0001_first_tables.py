@@ -12,6 +12,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Make them."""
     _add_messages()
+    _add_positions()
     _add_counts()
     _add_alerts()
 
@@ -47,6 +48,9 @@ def _add_messages() -> None:
         sa.ForeignKeyConstraint(["message"], ["watch_messages.number"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message", "bundle", "version"),
     )
+
+
+def _add_positions() -> None:
     op.create_table(
         "watch_positions",
         sa.Column("source", sa.String(length=100), nullable=False),
