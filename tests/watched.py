@@ -8,6 +8,7 @@ from typing import Any
 
 from metier.errors import SourceError
 from metier.monitoring.answering import Answerer
+from metier.monitoring.answers import Answered, AnswersOfOne, Unanswered
 from metier.monitoring.intake import Intake
 from metier.monitoring.judge import Judge
 from metier.monitoring.messages import Batch, Message, Position
@@ -54,6 +55,26 @@ class ListSource:
         """Nothing is open."""
 
 
+@dataclass
+class WordAnswerer:
+    """Answers by whether a word is in a text; takes the place of bundles."""
+
+    word: str = "late"
+    versions: dict[str, str] = field(default_factory=lambda: {"topic": "one"})
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, texts: Sequence[str], *, names: Sequence[str] | None = None) -> list[AnswersOfOne]:
+        """Answer each text."""
+        self.asked += texts
+        return [{name: self._answer(text) for name in names or self.versions} for text in texts]
+
+    def _answer(self, text: str) -> Answered | Unanswered:
+        if "cannot" in text:
+            return Unanswered("It cannot be answered.")
+        label = "delay" if self.word in text else "other"
+        return Answered((label,), label, 0.9)
+
+
 def settings(folder: Path, **given: Any) -> WatchSettings:
     """Give settings with a source that is not read."""
     sources = [{"kind": "file", "path": "none.jsonl"}]
@@ -65,7 +86,7 @@ def watch(
     sources: Sequence[ListSource],
     own: WatchSettings,
     *,
-    answerer: Answerer | None = None,
+    answerer: Answerer | WordAnswerer | None = None,
     judges: dict[str, Judge] | None = None,
     **more: Any,
 ) -> Watch:

@@ -4,10 +4,10 @@ import threading
 from datetime import timedelta
 
 import pytest
-from tests.watched import START, ListSource, message, settings, watch
 
 from metier.monitoring.findings import Finding
 from metier.monitoring.store.watch_store import WatchStore
+from tests.watched import START, ListSource, message, settings, watch
 
 NEVER = threading.Event()
 

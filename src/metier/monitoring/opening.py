@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from metier.errors import CallError
+from metier.monitoring.alerts import StoredAlerts
 from metier.monitoring.answering import Answerer
 from metier.monitoring.companies import Companies
 from metier.monitoring.intake import Intake
@@ -19,9 +22,18 @@ from metier.progress import Listener, ignore
 
 @contextmanager
 def opened_watch(
-    settings: WatchSettings, *, observer: Observer | None = None, listener: Listener = ignore
+    settings: WatchSettings,
+    *,
+    observer: Observer | None = None,
+    registry: CollectorRegistry | None = None,
+    listener: Listener = ignore,
 ) -> Iterator[Watch]:
     """Give a watch that holds its store; where another version of a bundle answers, the store is made to follow first.
+
+    Parameters
+    ----------
+    registry : CollectorRegistry or None
+        Where metrics of the deliveries are shown.
 
     Raises
     ------
@@ -41,7 +53,15 @@ def opened_watch(
         follow_versions(store, settings, answerer, listener=listener)
         sources = [build_source(one) for one in settings.sources]
         intake = Intake(store, settings, answerer)
-        watch = Watch(settings, store, sources, intake, judges=build_judges(settings), observer=observer)
+        watch = Watch(
+            settings,
+            store,
+            sources,
+            intake,
+            judges=build_judges(settings),
+            alerts=StoredAlerts(settings.alerts, registry) if settings.alerts.receivers else None,
+            observer=observer,
+        )
         closes.callback(watch.close)
         yield watch
 

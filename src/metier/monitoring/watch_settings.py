@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 
 from metier.errors import CallError, MetierError, SettingsError
 from metier.given_files import FileFaultError, given_yaml
+from metier.monitoring.alerts import AlertSettings
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.counting import MOST_NAMES
 from metier.monitoring.given_paths import FOLDER, GivenPath
@@ -64,7 +65,7 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         default=5, gt=0, description="How long after the end of a source it is read again."
     )
     threads: int = Field(default=1, ge=1, description="Threads of each bundle.")
-    alerts: dict[str, Any] = Field(default_factory=dict, description="Who is told, and how.")
+    alerts: AlertSettings = Field(default=AlertSettings(), description="Who is told, and how.")
 
     @field_validator("by", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from metier.errors import MetierError, WatchStoreError
+from metier.monitoring.alerting import Alerts
 from metier.monitoring.clock import Clock
 from metier.monitoring.findings import Finding
 from metier.monitoring.intake import Intake, Taken
@@ -20,16 +21,8 @@ from metier.monitoring.watch_settings import WatchSettings
 
 FAILURES_TOLD = 3  # In a row, after which a source that fails is a finding.
 JUDGED_AT_ONCE = 64  # Periods of one transaction.
-PRUNE_SECONDS = 3_600.0
+PRUNE_SECONDS, DELIVER_SECONDS = 3_600.0, 1.0
 STORE_WAITS_SECONDS = (1.0, 5.0, 30.0)
-
-
-class Tells(Protocol):
-    """Tells people of findings; see `alerting.Alerts`."""
-
-    def deliver(self, store: WatchStore, now: float) -> None:
-        """Send what is due."""
-        ...
 
 
 @dataclass
@@ -96,7 +89,8 @@ class Watch:
     sources : sequence of Source
     intake : Intake
     judges : mapping of str to Judge
-    tells : Tells or None
+    alerts : Alerts or None
+        None: nobody is told.
     observer : Observer
     """
 
@@ -108,19 +102,18 @@ class Watch:
         intake: Intake,
         *,
         judges: Mapping[str, Judge],
-        tells: Tells | None = None,
+        alerts: Alerts | None = None,
         observer: Observer | None = None,
     ):
         self._settings, self._store, self._intake = settings, store, intake
-        self._judges, self._tells = judges, tells
+        self._judges, self._alerts = judges, alerts
         self._observer: Observer = observer or NoObserver()
         self._counted = PeriodCounts(store, settings.period)
         known = store.sources()
         self._turns = [_turn(source, store) for source in sources]
         self._clock = Clock(max((one.stored.timestamp() for one in known.values()), default=0.0))
-        self._pruned = float("-inf")
+        self._pruned = self._delivers = float("-inf")
         self.totals = Totals()
-        self._clock_told = False
 
     def run_once(self, stop: threading.Event) -> Totals:
         """Read every source to its end, judge the periods that are over, and tell; stops after a batch where asked to.
@@ -141,7 +134,8 @@ class Watch:
                     break
                 stop.wait(max(min(one.not_before for one in left) - self._clock.seconds(), 0.05))
         self._close_periods()
-        self._deliver()
+        self._deliver(is_last=True)
+        self._prune()
         return self.totals
 
     def run(self, stop: threading.Event) -> Totals:
@@ -234,9 +228,14 @@ class Watch:
             for number, findings in judged.items():
                 self._observer.judged(number, findings)
 
-    def _deliver(self) -> None:
-        if self._tells is not None:
-            self._tells.deliver(self._store, self._clock.seconds())
+    def _deliver(self, *, is_last: bool = False) -> None:
+        now = self._clock.seconds()
+        if self._alerts is None or (now < self._delivers and not is_last):
+            return
+        self._delivers = now + DELIVER_SECONDS
+        self._alerts.deliver(self._store, now)
+        if is_last:  # Nobody comes back to send what waits for others of its group.
+            self._alerts.deliver(self._store, now + self._settings.alerts.group_wait_seconds)
 
     def _prune(self) -> None:
         now = self._clock.now()

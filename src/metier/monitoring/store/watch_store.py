@@ -17,11 +17,11 @@ import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
 from metier.errors import WatchStoreError
+from metier.monitoring.alerts.recording import record_findings
 from metier.monitoring.findings import Finding
 from metier.monitoring.messages import Message, Position
 from metier.monitoring.store import batches, reading, removing
 from metier.monitoring.store.alone import alone
-from metier.monitoring.store.found import save_findings
 from metier.monitoring.store.reading import SourceState, WatchedMessage
 from metier.monitoring.store.schema import ready
 from metier.monitoring.store.series_counts import SeriesCount, read_counts
@@ -153,12 +153,12 @@ class WatchStore:
         with self.writing() as connection:
             rows = [{"period": period, "closed": at.timestamp()} for period in judged]
             connection.execute(insert(PERIODS), rows)
-            return save_findings(connection, [one for findings in judged.values() for one in findings])
+            return record_findings(connection, [one for findings in judged.values() for one in findings])
 
     def add_findings(self, findings: Sequence[Finding]) -> list[int]:
         """Store what was found outside of a period's end, such as a source that fails; gives the numbers."""
         with self.writing() as connection:
-            return save_findings(connection, findings)
+            return record_findings(connection, findings)
 
     def counts(self, *, first: int | None = None, last: int | None = None) -> list[SeriesCount]:
         """Give the counts of periods, those of all versions."""
