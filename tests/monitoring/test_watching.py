@@ -19,6 +19,11 @@ def store(tmp_path):
     opened.close()
 
 
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    monkeypatch.setattr("metier.monitoring.turns.FIRST_WAIT_SECONDS", 0.01)
+
+
 def stored(store):
     return [one for batch in store.messages() for one in batch]
 

@@ -1,4 +1,4 @@
-"""Sketches of originals, late messages, periods that were judged, what could not be answered, the state of the watch."""
+"""Sketches of originals, late messages, periods that were judged, what could not be answered, the state of the watch, what was told."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,4 +34,15 @@ def upgrade() -> None:
         "watch_state",
         sa.Column("name", sa.String(40), primary_key=True),
         sa.Column("value", sa.JSON(), nullable=False),
+    )
+    op.create_table(
+        "watch_told",
+        sa.Column("receiver", sa.String(100), primary_key=True),
+        sa.Column(
+            "finding", NUMBER, sa.ForeignKey("watch_findings.number", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("told", sa.Float(), nullable=False),
+        sa.Column("severity", sa.String(20), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("over", sa.Float()),
     )
