@@ -203,7 +203,7 @@ def taught(draw: Draw, said: np.ndarray, learned: np.ndarray) -> LogisticRegress
 
 def fit(rows: Rows) -> LogisticRegression:
     """Fit logistic regression on frozen vectors."""
-    return LogisticRegression(C=10.0, max_iter=500, tol=1e-3).fit(rows.features, rows.labels)
+    return LogisticRegression(C=10.0, max_iter=1_000).fit(rows.features, rows.labels)
 
 
 def accuracy(model: LogisticRegression, rows: Rows) -> float:

@@ -15,6 +15,7 @@ from metier.assurance.conditions import LIVE, OVERALL, Condition
 from metier.assurance.figure_sources import SOURCES
 from metier.assurance.figures.of_slices import FEWEST_ROWS, PREFIX
 from metier.assurance.figures.source import FigureSource
+from metier.assurance.forgetting.result import Forgotten
 from metier.assurance.golden_rows import GoldenRow, wrong_rows
 from metier.assurance.policy import BLOCKER, Demand, Policy
 from metier.assurance.subject import Subject
@@ -90,6 +91,8 @@ class GateResult:
         Golden rows that were asked; None: the policy has none.
     wrong : tuple of GoldenRow
         Those that were answered wrong.
+    forgotten : Forgotten or None
+        What the bundle has lost that the live one knows; None: the policy does not ask.
     """
 
     policy: Policy
@@ -97,10 +100,17 @@ class GateResult:
     level: float
     golden: int | None
     wrong: tuple[GoldenRow, ...]
+    forgotten: Forgotten | None = None
 
     @property
     def outcome(self) -> str:
-        """Pass, fail or cannot tell: the worst of the conditions that block."""
+        """Pass, fail or cannot tell: the worst of the conditions that block, and of what was forgotten."""
+        own = self._of_conditions
+        found = {own} if self.forgotten is None else {own, self.forgotten.outcome}
+        return FAIL if FAIL in found else CANNOT_TELL if CANNOT_TELL in found else PASS
+
+    @property
+    def _of_conditions(self) -> str:
         found = [one.verdict.outcome for one in self.judged if one.blocks]
         if self.wrong or FAIL in found:
             return FAIL
@@ -109,7 +119,9 @@ class GateResult:
     @property
     def may_go_live(self) -> bool:
         """Whether the policy lets the bundle go live."""
-        return self.outcome == PASS or (self.outcome == CANNOT_TELL and not self.policy.cannot_tell_blocks)
+        own = self._of_conditions
+        is_kept = self.forgotten is None or self.forgotten.may_go_live
+        return is_kept and (own == PASS or (own == CANNOT_TELL and not self.policy.cannot_tell_blocks))
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON and for the manifest of the bundle."""
@@ -122,6 +134,7 @@ class GateResult:
             "golden": None
             if self.golden is None
             else {"rows": self.golden, "wrong": [one.as_dict() for one in self.wrong]},
+            "forgetting": None if self.forgotten is None else self.forgotten.as_dict(),
         }
 
 
@@ -134,12 +147,14 @@ def check_policy(policy: Policy, subject: Subject | None, *, has_live: bool) -> 
         If a figure is unknown, rows or the live bundle are missing, or no rows could ever decide a condition.
     """
     if policy.needs_live and not has_live:
-        asking = next(one.condition.text for one in policy.demands if one.condition.other == LIVE)
+        asking = next(
+            (one.condition.text for one in policy.demands if one.condition.other == LIVE), "what was forgotten"
+        )
         raise CallError(
             f"{policy.path} asks for {asking}, and no bundle is named that answers today. Name it with --live, or as "
             "live in the policy."
         )
-    if policy.demands and subject is None:
+    if (policy.demands or policy.forgetting) and subject is None:
         raise CallError(
             f"{policy.path} has conditions, and no labelled rows to measure on. Name rows that the bundle was not "
             "trained on, with --rows or as rows in the policy."
@@ -155,6 +170,7 @@ def run_gate(
     *,
     live: Subject | None = None,
     golden: tuple[Any, LabelledRows] | None = None,
+    forgotten: Forgotten | None = None,
     today: dt.date | None = None,
 ) -> GateResult:
     """Judge every condition of a policy.
@@ -169,6 +185,8 @@ def run_gate(
         The bundle that answers today, with the same rows.
     golden : tuple of Model and LabelledRows, optional
         Rows that must be answered right.
+    forgotten : Forgotten, optional
+        What the bundle has lost, where the policy asks.
     today : date, optional
         For waivers; None: the day it is, in UTC.
     """
@@ -190,7 +208,8 @@ def run_gate(
         for demand, figure in measured
     )
     wrong = () if golden is None else wrong_rows(*golden)
-    return GateResult(policy, judged, level, None if golden is None else len(golden[1].rows), wrong)
+    n_golden = None if golden is None else len(golden[1].rows)
+    return GateResult(policy, judged, level, n_golden, wrong, forgotten)
 
 
 def known_figures(subject: Subject) -> list[str]:

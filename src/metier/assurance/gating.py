@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from metier.assurance.behaviour.written_tests import read_tests
+from metier.assurance.conditions import LIVE
+from metier.assurance.forgetting.result import Forgotten, forgotten
 from metier.assurance.gate import GateResult, check_policy, known_figures, run_gate
 from metier.assurance.golden_rows import read_golden, sealed_rows
 from metier.assurance.policy import Policy, read_policy
@@ -78,9 +80,11 @@ def gate(
     tests = () if found.tests is None else tuple(read_tests(found.tests, labels=model.labels))
     subject = None if given is None else Subject(model, given, tests, random_state, listener)
     check_policy(found, subject, has_live=today is not None)
-    beside = _live_subject(today, subject) if found.needs_live else None
+    has_relations = any(demand.condition.other == LIVE for demand in found.demands)
+    beside = _live_subject(today, subject) if has_relations else None
+    lost = _forgotten(today, subject, found)
     golden = None if found.golden is None else (model, read_golden(model, found.golden))
-    result = run_gate(found, subject, live=beside, golden=golden)
+    result = run_gate(found, subject, live=beside, golden=golden, forgotten=lost)
     whole = {
         "format": "metier.gate.v1",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -107,6 +111,19 @@ def figures_for(bundle: str | Path, rows: Any, *, threads: int = 1, **how: Any) 
     """Give the names of all figures that a policy may ask of a bundle on some rows."""
     model = load_model(bundle, threads=threads)
     return known_figures(Subject(model, labelled_rows(model, rows, **how)))
+
+
+def _forgotten(live: Model | None, subject: Subject | None, policy: Policy) -> Forgotten | None:
+    """Say what the bundle has lost that the live one knows, which may know other labels."""
+    if policy.forgetting is None or live is None or subject is None:
+        return None
+    if live.task.name != subject.given.task.name:
+        raise CallError(
+            f"{live.folder or live.name} answers another task ({live.task.name}) than the rows ask for "
+            f"({subject.given.task.name}). Name the bundle that answers today for the same task."
+        )
+    before = replace(subject, bundle=live, given=labelled_rows(live, subject.given.rows))
+    return forgotten(before, subject, policy.forgetting, level=policy.level)
 
 
 def _live_subject(live: Model | None, subject: Subject | None) -> Subject | None:

@@ -4,6 +4,7 @@ import math
 import re
 from xml.etree import ElementTree  # Written, never read.
 
+from metier.assurance.forgetting.judging import JudgedItem
 from metier.assurance.gate import GateResult, Judged
 from metier.assurance.verdict import CANNOT_TELL, FAIL, PASS
 
@@ -23,6 +24,9 @@ def junit_xml(result: GateResult, *, subject: str) -> str:
     for one in result.judged:
         case = ElementTree.SubElement(suite, "testcase", name=one.demand.condition.text, classname=subject)
         _say(case, one, blocks=result.policy.cannot_tell_blocks)
+    for item in () if result.forgotten is None else result.forgotten.judged:
+        name = f"forgetting: {item.item.kind} {item.item.name}"
+        _say_item(ElementTree.SubElement(suite, "testcase", name=name, classname=subject), item, result)
     if result.golden is not None:
         case = ElementTree.SubElement(suite, "testcase", name="golden rows", classname=subject)
         if result.wrong:
@@ -50,6 +54,15 @@ def _say(case: ElementTree.Element, one: Judged, *, blocks: bool) -> None:
     excused = f" (waived by {waiver.who}: {waiver.why})" if one.is_waived and waiver is not None else ""
     tag = "failure" if is_failure else "skipped"
     ElementTree.SubElement(case, tag, message=f"{outcome}: {found}{more}{excused}")
+
+
+def _say_item(case: ElementTree.Element, one: JudgedItem, result: GateResult) -> None:
+    if one.outcome == PASS:
+        return
+    lost = f"{one.item.counts.only_old} lost and {one.item.counts.only_new} won of {one.item.counts.rows} rows"
+    more = "" if one.more_rows is None else f"; about {one.more_rows} more rows would tell"
+    blocks = one.outcome == FAIL or (result.forgotten is not None and not result.forgotten.may_go_live)
+    ElementTree.SubElement(case, "failure" if blocks else "skipped", message=f"{one.outcome}: {lost}{more}")
 
 
 def _found(one: Judged) -> str:

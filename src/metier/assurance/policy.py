@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from metier.assurance.conditions import LIVE, Condition
+from metier.assurance.forgetting.settings import ForgettingSettings
 from metier.assurance.verdict import AT_LEAST, AT_MOST
 from metier.errors import CallError, UnknownNameError, quoted, suggest
 from metier.given_files import FileFaultError, given_text, parse_yaml
@@ -19,7 +22,10 @@ MOST_BYTES = 1_000_000
 BLOCKER, WARNING = "blocker", "warning"
 SEVERITIES = (BLOCKER, WARNING)
 BLOCKS, PASSES = "blocks", "passes"
-KEYS = ("version", "rows", "level", "cannot_tell", "live", "tests", "conditions", "golden", "waivers")
+FORGETTING = "forgetting"
+KEYS = (
+    "version", "rows", "level", "cannot_tell", "live", "tests", "conditions", "golden", "waivers", "forgetting",
+)  # fmt: skip
 CONDITION_KEYS = ("condition", "severity", "why")
 WAIVER_KEYS = ("condition", "who", "why", "until")
 
@@ -85,6 +91,8 @@ class Policy:
         behaviour tests; relative paths are taken from the folder of the policy.
     cannot_tell_blocks : bool
         Whether a blocker of which the rows cannot tell keeps the bundle from going live.
+    forgetting : ForgettingSettings or None
+        How much of what the bundle that answers today knows may be lost; None: that is not asked.
     """
 
     path: Path
@@ -96,6 +104,7 @@ class Policy:
     live: Path | None = None
     tests: Path | None = None
     cannot_tell_blocks: bool = True
+    forgetting: ForgettingSettings | None = None
 
     @property
     def sha256(self) -> str:
@@ -104,8 +113,8 @@ class Policy:
 
     @property
     def needs_live(self) -> bool:
-        """Whether a condition names the bundle that answers today."""
-        return any(demand.condition.other == LIVE for demand in self.demands)
+        """Whether a condition, or the forgetting gate, names the bundle that answers today."""
+        return self.forgetting is not None or any(demand.condition.other == LIVE for demand in self.demands)
 
 
 def read_policy(path: str | Path) -> Policy:
@@ -131,8 +140,9 @@ def read_policy(path: str | Path) -> Policy:
     )
     given = _entries(facts, "conditions", path)
     demands = tuple(_demand(one, f"{path}, condition {n}", waivers) for n, one in enumerate(given, 1))
-    if not demands and not facts.get("golden"):
-        raise CallError(f"{path} asks for nothing. Give it conditions, or golden rows.")
+    forgetting = _forgetting(facts, path)
+    if not demands and not facts.get("golden") and forgetting is None:
+        raise CallError(f"{path} asks for nothing. Give it conditions, golden rows, or forgetting.")
     _check_twice(demands, path)
     _check_contradictions([demand.condition for demand in demands], path)
     _check_waivers(waivers, demands, path)
@@ -146,7 +156,14 @@ def read_policy(path: str | Path) -> Policy:
         _level(facts.get("level", LEVEL), path),
         **named,
         cannot_tell_blocks=_blocks(facts, path),
+        forgetting=forgetting,
     )
+
+
+def forgetting_policy(settings: ForgettingSettings | None = None) -> Policy:
+    """Give the policy of those who wrote none: that nothing is forgotten."""
+    how = settings or ForgettingSettings()
+    return Policy(Path(FORGETTING), f"{FORGETTING}: {how.model_dump_json()}\n", (), forgetting=how)
 
 
 def _text(path: Path) -> str:
@@ -271,6 +288,25 @@ def _blocks(facts: Mapping[str, Any], path: Path) -> bool:
     if found not in (BLOCKS, PASSES):
         raise CallError(f"{path}, cannot_tell: found {quoted(found)}. Expected {BLOCKS} or {PASSES}.")
     return bool(found == BLOCKS)
+
+
+def _forgetting(facts: Mapping[str, Any], path: Path) -> ForgettingSettings | None:
+    if FORGETTING not in facts:
+        return None
+    given = facts[FORGETTING] or {}
+    origin, known = f"{path}, {FORGETTING}", list(ForgettingSettings.model_fields)
+    if given is not True:
+        given = _mapping(given, known, origin)
+    try:
+        return ForgettingSettings.model_validate({} if given is True else dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise CallError(
+            f"{origin}, {place}: found {quoted(first['input'])}. Expected shares from 0 to 1 for all, labels, slices and "
+            "behaviour, a number of rows for least_rows, true or false for edits, blocks or passes for cannot_tell, and "
+            "names of labels for renamed."
+        ) from None
 
 
 def _kind(found: Any) -> str:

@@ -1,6 +1,7 @@
 """`metier gate`: whether a bundle may go live, by the conditions of a policy."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from metier.assurance.forgetting.settings import ForgettingSettings
 from metier.assurance.gating import figures_for
 from metier.assurance.gating import gate as gated
 from metier.assurance.junit import junit_xml
+from metier.assurance.policy import Policy, forgetting_policy, read_policy
 from metier.assurance.run_pages import draw, is_run
-from metier.assurance.verdict import CANNOT_TELL, FAIL, PASS
+from metier.assurance.verdict import CANNOT_TELL, PASS
 from metier.cli.commands import HELP
 from metier.cli.console import (
     ProgressLines,
@@ -24,6 +27,7 @@ from metier.cli.console import (
     print_whole,
     progress_console,
 )
+from metier.cli.forgetting import MARKS, print_forgetting
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
 from metier.cli.speech import lang_option, spoken
 from metier.data.output_files import check_output, text_output
@@ -31,7 +35,6 @@ from metier.errors import CallError
 from metier.machine import usable_cores
 from metier.printable import printable_json
 
-MARKS = {PASS: ("✓", "bold blue"), FAIL: ("✗", "bold red"), CANNOT_TELL: ("?", "bold yellow")}
 MOST_WRONG = 5  # Golden rows that are listed.
 
 
@@ -51,6 +54,12 @@ MOST_WRONG = 5  # Golden rows that are listed.
     metavar="RUN_OR_BUNDLE",
     type=click.Path(path_type=Path),
     help="The bundle that answers today. Default: that of the policy.",
+)
+@click.option(
+    "--against",
+    metavar="RUN_OR_BUNDLE",
+    type=click.Path(path_type=Path),
+    help="Ask whether anything is forgotten that this bundle knows: labels, parts of the rows, behaviour.",
 )
 @click.option("--list", "lists", is_flag=True, help="List the figures that a policy can ask for on --rows.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="JSON file for the result.")
@@ -74,6 +83,7 @@ def gate(
     policy: Path | None,
     rows: Path | None,
     live: Path | None,
+    against: Path | None,
     lists: bool,
     output: Path | None,
     junit: Path | None,
@@ -91,6 +101,9 @@ def gate(
     verdicts together share one error budget. Golden rows must all be answered right. The result is sealed into the
     bundle. `metier init-policy` writes a policy to begin with.
 
+    With `--against OLD` it may go live only if it is shown to have forgotten nothing: no label, language, length,
+    value of a column, edited question or written test is answered worse than by the old bundle, compared in pairs.
+
     Exit code 0: it may go live; 1: it may not.
     """
     how |= named_roles(roles)
@@ -101,14 +114,20 @@ def gate(
         for name in figures_for(bundle, rows, threads=cores, **how):
             print_line(name)
         return
-    if policy is None:
-        raise CallError("No policy is named. Name one with --policy; write one with: metier init-policy RUN")
+    asked = _policy(policy, asks_forgetting=against is not None)
     for file in (output, junit):
         if file is not None:
             check_output(file, overwrite=overwrite)
     with ProgressLines() as listener:
         found = gated(
-            bundle, policy, rows=rows, live=live, threads=cores, listener=listener, seals=not no_seal, **how
+            bundle,
+            asked,
+            rows=rows,
+            live=against or live,
+            threads=cores,
+            listener=listener,
+            seals=not no_seal,
+            **how,
         )
     _write(output, printable_json(found.facts, indent=1) + "\n", overwrite=overwrite)
     _write(junit, junit_xml(found.result, subject=found.bundle.name), overwrite=overwrite)
@@ -119,6 +138,16 @@ def gate(
     else:
         _print(found.facts, answer_console(), is_sealed=not no_seal)
     context.exit(0 if found.result.may_go_live else 1)
+
+
+def _policy(path: Path | None, *, asks_forgetting: bool) -> Policy:
+    """Give the policy, with the forgetting gate where it is asked for; without a file that alone."""
+    if path is None and not asks_forgetting:
+        raise CallError("No policy is named. Name one with --policy; write one with: metier init-policy RUN")
+    found = forgetting_policy() if path is None else read_policy(path)
+    if asks_forgetting and found.forgetting is None:
+        return replace(found, forgetting=ForgettingSettings())
+    return found
 
 
 def _write(file: Path | None, text: str, *, overwrite: bool) -> None:
@@ -139,6 +168,8 @@ def _print(facts: Mapping[str, Any], console: Console, *, is_sealed: bool) -> No
     )
     if facts["conditions"]:
         print_whole(console, _table(facts))
+    if facts["forgetting"]:
+        print_forgetting(facts["forgetting"], console)
     for line in _lines(facts):
         console.print(Text(line), soft_wrap=True)
     if is_sealed:

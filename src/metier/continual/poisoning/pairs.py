@@ -1,15 +1,17 @@
-"""Whether corrections from one label to another come more often than the model confuses the two.
+"""Whether corrections from one label to another come half as often again as the model confuses the two, or more.
 
 Many keys that each send a few corrections can still agree on what they want to move: questions of one label to another.
 Each pair's share of the answers of the first label is compared with the same share of the trusted rows (Fisher's exact
 test [1]_, one-sided), the p-values adjusted for all pairs by Holm's method. People correct some of the errors and not all,
-so the share of true corrections is at most the trusted one.
+so the share of true corrections is at most the trusted one. The trusted count is taken one and a half times: a
+pair is held back as a whole, and that is worth it where a third of its corrections or more would have to be wrong.
 
 References
 ----------
 .. [1] Fisher, "On the interpretation of chi-squared from contingency tables, and the calculation of P", 1922.
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -18,6 +20,8 @@ from scipy.special import gammaln
 
 from metier.continual.poisoning.corrections import Corrections, Trusted
 from metier.evaluation.many_comparisons import holm
+
+TIMES = 1.5  # As often as trusted rows are confused.
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,12 @@ def pairs_against(corrections: Corrections, trusted: Trusted, *, false_alarms: f
     of, known = corrections.answers_of, Counter(trusted.answered)
     confused = Counter(zip(trusted.answered, trusted.labels, strict=True))
     p_values = [
-        fisher_p(count, of[answered], confused[answered, said], known[answered])
+        fisher_p(
+            count,
+            of[answered],
+            min(math.ceil(TIMES * confused[answered, said]), known[answered]),
+            known[answered],
+        )
         for (answered, said), count in changed.items()
     ]
     return [

@@ -1,0 +1,1 @@
+"""Whether a bundle has forgotten anything that another one knew: every label, part of the rows and behaviour, in pairs."""
