@@ -7,9 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from metier.assurance.forgetting.judging import ALL, LABEL, Item, judge_items
+from metier.assurance.forgetting.judging import ALL, LABEL, ForgettingSettings, Item, judge_items
 from metier.assurance.forgetting.result import Forgotten
-from metier.assurance.forgetting.settings import ForgettingSettings
 from metier.assurance.gating import gate
 from metier.assurance.policy import forgetting_policy, read_policy
 from metier.cli import program

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from metier.assurance.conditions import LIVE, Condition
-from metier.assurance.forgetting.settings import ForgettingSettings
+from metier.assurance.forgetting.judging import ForgettingSettings
 from metier.assurance.verdict import AT_LEAST, AT_MOST
 from metier.errors import CallError, UnknownNameError, quoted, suggest
 from metier.given_files import FileFaultError, given_text, parse_yaml

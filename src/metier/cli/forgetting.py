@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from metier.assurance.forgetting.judging import ALL, BEHAVIOUR, LABEL, SLICE
+from metier.assurance.forgetting.judging import ALL, LABEL
 from metier.assurance.verdict import CANNOT_TELL, FAIL, PASS
 from metier.cli.console import count, figures_table, print_whole
 from metier.cli.speech import spoken
@@ -53,8 +53,7 @@ def _name(one: Mapping[str, Any]) -> str:
     say = spoken()
     if one["kind"] == ALL:
         return say("all rows")
-    kinds = {LABEL: say("label {name}", **one), SLICE: one["name"], BEHAVIOUR: one["name"]}
-    return kinds[one["kind"]]
+    return say("label {name}", name=one["name"]) if one["kind"] == LABEL else str(one["name"])
 
 
 def _verdict(one: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from metier.assurance.forgetting.settings import ForgettingSettings
+from metier.assurance.forgetting.judging import ForgettingSettings
 from metier.assurance.gating import figures_for
 from metier.assurance.gating import gate as gated
 from metier.assurance.junit import junit_xml

@@ -14,7 +14,9 @@ References
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
 
 from metier.assurance.verdict import CANNOT_TELL, FAIL, PASS
 from metier.evaluation.many_comparisons import holm
@@ -22,6 +24,33 @@ from metier.evaluation.paired_shares import PairedCounts
 
 ALL, LABEL, SLICE, BEHAVIOUR = "all", "label", "slice", "behaviour"
 MOST_TIMES = 10_000  # As many rows; more would be needed where the fall is the one tolerated.
+
+BLOCKS, PASSES = "blocks", "passes"
+
+
+class ForgettingSettings(BaseModel, frozen=True, extra="forbid"):
+    """A fall is tolerated up to these shares of the rows, 0 to 1; what is shown to fall less passes."""
+
+    all: float = Field(default=0.01, gt=0, lt=1, description="Of all rows.")
+    labels: float = Field(default=0.1, gt=0, lt=1, description="Of the rows of a label.")
+    slices: float = Field(
+        default=0.05, gt=0, lt=1, description="Of a language, a length or a value of a column."
+    )
+    behaviour: float = Field(default=0.05, gt=0, lt=1, description="Of the cases of a behaviour.")
+    least_rows: int = Field(
+        default=10,
+        ge=1,
+        description="Rows or cases from which an item is judged; of fewer it is said that it is not.",
+    )
+    edits: bool = Field(default=True, description="Whether edited questions are asked.")
+    cannot_tell: Literal["blocks", "passes"] = Field(
+        default="blocks",
+        description="Labels, slices and behaviours of which the rows cannot tell; all rows always block.",
+    )
+    renamed: dict[str, str] = Field(
+        default_factory=dict,
+        description="Labels of the old bundle that have another name, or are one with another, now.",
+    )
 
 
 @dataclass(frozen=True)

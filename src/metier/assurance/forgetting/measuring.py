@@ -13,8 +13,7 @@ import numpy as np
 from metier.assurance.behaviour.case import BehaviourResult
 from metier.assurance.behaviour.invariance import edited_key, invariance_results
 from metier.assurance.behaviour.running import run_tests
-from metier.assurance.forgetting.judging import ALL, BEHAVIOUR, LABEL, SLICE, Item
-from metier.assurance.forgetting.settings import ForgettingSettings
+from metier.assurance.forgetting.judging import ALL, BEHAVIOUR, LABEL, SLICE, ForgettingSettings, Item
 from metier.assurance.subject import Subject
 from metier.errors import CallError
 from metier.evaluation import higher_is_better
@@ -67,15 +66,16 @@ def _gains(old: Subject, new: Subject, renamed: dict[str, str]) -> np.ndarray:
     before = [_renamed(answer, renamed) for answer in old.answered.predicted]
     if scores.task.answer.is_one_label and not scores.task.is_ordered:
         # The old bundle may answer labels that the new one does not have any more.
-        pairs = (
-            np.asarray([one == target for one, target in zip(answers, scores.targets, strict=True)])
-            for answers in (before, new.answered.predicted)
-        )
-        old_right, new_right = pairs
-        return new_right.astype(np.float64) - old_right
+        found: np.ndarray = _right(new.answered.predicted, scores.targets) - _right(before, scores.targets)
+        return found
     metric = slice_metric(scores)
-    sign = 1.0 if higher_is_better(metric) else -1.0
-    return sign * (scores.of_rows(metric, new.answered.predicted) - scores.of_rows(metric, before))
+    gains: np.ndarray = scores.of_rows(metric, new.answered.predicted) - scores.of_rows(metric, before)
+    return gains if higher_is_better(metric) else -gains
+
+
+def _right(answers: Sequence[Any], targets: Sequence[Any]) -> np.ndarray:
+    pairs = zip(answers, targets, strict=True)
+    return np.asarray([answer == target for answer, target in pairs], dtype=np.float64)
 
 
 def _renamed(answer: Any, renamed: dict[str, str]) -> Any:
@@ -102,7 +102,7 @@ def _counts(subject: Subject, gain: np.ndarray, rows: np.ndarray) -> PairedCount
 def _new_labels(new: Subject, known: np.ndarray) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     answers, targets = new.answered.predicted, new.given.scores.targets
-    for row in np.flatnonzero(~known):
+    for row in np.flatnonzero(~known).tolist():
         right, rows = found.get(targets[row], (0, 0))
         found[targets[row]] = (right + (answers[row] == targets[row]), rows + 1)
     return found

@@ -4,9 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from metier.assurance.forgetting.judging import ALL, JudgedItem, judge_items
+from metier.assurance.forgetting.judging import ALL, PASSES, ForgettingSettings, JudgedItem, judge_items
 from metier.assurance.forgetting.measuring import measure_forgetting
-from metier.assurance.forgetting.settings import PASSES, ForgettingSettings
 from metier.assurance.subject import Subject
 from metier.assurance.verdict import CANNOT_TELL, FAIL, PASS
 

@@ -2,7 +2,6 @@
 
 from metier.continual.poisoning.corrections import Corrections, Trusted
 from metier.continual.poisoning.held import Held, Screened
-from metier.continual.poisoning.screening import screen
-from metier.continual.poisoning.settings import PoisoningSettings
+from metier.continual.poisoning.screening import PoisoningSettings, screen
 
 __all__ = ["Corrections", "Held", "PoisoningSettings", "Screened", "Trusted", "screen"]

@@ -56,7 +56,8 @@ class LabelLikelihood:
         logits = np.asarray(features, dtype=np.float64) @ self._weights + self._biases
         logits -= logits.max(axis=1, keepdims=True)
         chosen = logits[np.arange(len(logits)), [self._place[label] for label in labels]]
-        return chosen - np.log(np.exp(logits).sum(axis=1))
+        found: np.ndarray = chosen - np.log(np.exp(logits).sum(axis=1))
+        return found
 
 
 def correction_p_values(corrections: Corrections, trusted: Trusted) -> np.ndarray:
@@ -75,7 +76,7 @@ def correction_p_values(corrections: Corrections, trusted: Trusted) -> np.ndarra
     likelihood = LabelLikelihood(trusted.reference, trusted.reference_labels)
     fits = likelihood.log_probabilities(trusted.features[wrong], [trusted.labels[row] for row in wrong])
     found = likelihood.log_probabilities(
-        corrections.features[changed], [corrections.said[row] for row in changed]
+        corrections.features[changed], [corrections.said[row] for row in changed.tolist()]
     )
     as_bad = np.searchsorted(np.sort(fits), found, side="right")
     p_values[changed] = (1 + as_bad) / (1 + len(wrong))

@@ -38,7 +38,15 @@ def key_evidence(corrections: Corrections, p_values: np.ndarray, *, wrong_fracti
 
 
 def keys_against(evidence: Mapping[str, float], *, false_alarms: float) -> list[str]:
-    """Give the keys to hold back, the strongest evidence first."""
+    """Give the keys to hold back, the strongest evidence first.
+
+    Examples
+    --------
+    >>> keys_against({"a": 61.0, "b": 31.0, "c": 1.0}, false_alarms=0.05)
+    ['a', 'b']
+    >>> keys_against({"a": 31.0, "b": 1.0, "c": 1.0}, false_alarms=0.05)
+    []
+    """
     ranked = sorted(evidence, key=lambda key: -evidence[key])
     last = 0
     for rank, key in enumerate(ranked, 1):

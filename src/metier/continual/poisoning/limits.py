@@ -9,7 +9,15 @@ DAY_SECONDS = 86_400.0
 
 
 def beyond_rate(keys: Sequence[str], seconds: np.ndarray, *, per_day: int) -> np.ndarray:
-    """Give which corrections came after so many of the same key within 24 hours, of shape (n_corrections,)."""
+    """Give which corrections came after so many of the same key within 24 hours, of shape (n_corrections,).
+
+    Those that came too fast do not count themselves: a key that goes on sending still has its share a day.
+
+    Examples
+    --------
+    >>> beyond_rate(["a", "a", "b", "a"], np.array([0.0, 5.0, 6.0, 90_000.0]), per_day=1).tolist()
+    [False, True, False, False]
+    """
     recent: dict[str, deque[float]] = defaultdict(deque)
     beyond = np.zeros(len(keys), dtype=bool)
     for row, (key, at) in enumerate(zip(keys, seconds.tolist(), strict=True)):

@@ -84,4 +84,5 @@ def fisher_p(count: int, of: int, other_count: int, other_of: int) -> float:
 
 
 def _log_choose(n: int, k: np.ndarray | int) -> np.ndarray:
-    return gammaln(n + 1) - gammaln(np.asarray(k) + 1) - gammaln(n - np.asarray(k) + 1)
+    found: np.ndarray = gammaln(n + 1) - gammaln(np.asarray(k) + 1) - gammaln(n - np.asarray(k) + 1)
+    return found
