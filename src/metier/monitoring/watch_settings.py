@@ -152,6 +152,8 @@ def _sentence(fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{where}: missing, and it must be there"
     message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(".")
+    if fault["loc"][:1] == ("alerts",):  # What was found may be a password.
+        return f"{where}: {message}"
     return f"{where}: {message}; found {fault['input']!r:.60}"
 
 

@@ -19,8 +19,8 @@ from metier.monitoring.alerts.acknowledging import listed
 from metier.monitoring.alerts.alertmanager import labels_of, written
 from metier.monitoring.alerts.notices import Notice
 from metier.monitoring.alerts.receiver import NotDelivered
-from metier.monitoring.alerts.recording import record_findings
 from metier.monitoring.alerts.telling import build_receiver
+from metier.monitoring.alerts.recording import record_findings
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_written_is_tried_again(notice, tmp_path):
 
 def test_the_console_shows_signs_of_terminals_by_their_numbers(notice, surge, capsys):
     sentence = "Acme\x1b]0;owned\x07: twice as many."
-    receiver(kind="console").send(notice(surge(sentence=sentence), language="zh"))
+    receiver(kind="console", stream="stdout").send(notice(surge(sentence=sentence), language="zh"))
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\\x1b]0;owned" in out

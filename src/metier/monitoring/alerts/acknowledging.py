@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, RowMapping, select, update
 
 from metier.errors import CallError
-from metier.monitoring.alerts.notices import Told
+from metier.monitoring.alerts.notices import Told, told_of
 from metier.monitoring.alerts.outbox import DEAD
 from metier.monitoring.alerts.planning import WAITING
-from metier.monitoring.alerts.recording import told_of
 from metier.monitoring.alerts.silencing import Silence, is_silenced, silences_since
 from metier.monitoring.store.tables import DELIVERIES, FINDINGS
 

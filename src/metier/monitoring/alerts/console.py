@@ -14,7 +14,7 @@ class ConsoleSettings(ReceiverSettings, frozen=True, extra="forbid"):
     """The console."""
 
     kind: Literal["console"] = "console"
-    stream: Literal["stdout", "stderr"] = Field(default="stdout", description="Where lines are written.")
+    stream: Literal["stdout", "stderr"] = Field(default="stderr", description="Where lines are written.")
 
 
 class Console:

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -10,6 +9,7 @@ from pydantic import Field
 from metier.monitoring.alerts.alertmanager import written
 from metier.monitoring.alerts.notices import Notice, Told
 from metier.monitoring.alerts.receiver import NotDelivered, ReceiverSettings
+from metier.monitoring.given_paths import GivenPath
 from metier.printable import printable_json
 
 
@@ -17,7 +17,7 @@ class FileSettings(ReceiverSettings, frozen=True, extra="forbid"):
     """A file of JSON lines."""
 
     kind: Literal["file"] = "file"
-    path: Path = Field(description="Lines are appended; another program may move the file away.")
+    path: GivenPath = Field(description="Lines are appended; another program may move the file away.")
 
 
 class JsonLines:

@@ -8,7 +8,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from metier.monitoring.alerts.notices import Notice, Told
 from metier.monitoring.alerts.receiver import NotDelivered, ReceiverSettings
 from metier.monitoring.alerts.secret_texts import SecretText, revealed, without_secrets
+from metier.monitoring.given_paths import GivenPath
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 COLOURS = {"critical": "#a34400", "warning": "#7a5b00", "info": "#0072b2"}
@@ -42,7 +42,9 @@ class EmailSettings(ReceiverSettings, frozen=True, extra="forbid"):
     tls: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="`none` only without a password, or to this machine."
     )
-    ca_file: Path | None = Field(default=None, description="Certificates to trust instead of the system's.")
+    ca_file: GivenPath | None = Field(
+        default=None, description="Certificates to trust instead of the system's."
+    )
     user: SecretText | None = Field(default=None, description="`${NAME}` is filled in.")
     password: SecretText | None = Field(default=None, description="`${NAME}` or `${file:PATH}`.")
     sender: EmailAddress = Field(description="Address of the sender.")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from metier.printable import printable_json
 from metier.report.words import Words
 from metier.text.personal_data import masked
@@ -47,6 +49,22 @@ class Told:
         """Give examples without personal data, masked once more should a store have kept some."""
         shown = [one for one in self.facts.get("examples", ()) if isinstance(one, str)][:most]
         return [_short(" ".join(masked(one).text.split())) for one in shown]
+
+
+def told_of(row: RowMapping) -> Told:
+    """Give a row of the findings as it is told."""
+    return Told(
+        number=row["number"],
+        fingerprint=row["fingerprint"],
+        kind=row["kind"],
+        series=row["series"],
+        sentence=row["sentence"],
+        severity=row["severity"],
+        since=datetime.fromtimestamp(row["since"], UTC),
+        raised=datetime.fromtimestamp(row["raised"], UTC),
+        ended=None if row["ended"] is None else datetime.fromtimestamp(row["ended"], UTC),
+        facts=row["facts"],
+    )
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from metier.monitoring.alerts.notices import Told
+from metier.monitoring.alerts.notices import Told, told_of
 from metier.monitoring.alerts.planning import WAITING
-from metier.monitoring.alerts.recording import told_of
 from metier.monitoring.alerts.settings import AlertSettings
 from metier.monitoring.alerts.silencing import Silence, is_silenced, silences_since
 from metier.monitoring.store.tables import DELIVERIES, FINDINGS, TOLD

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
-from metier.monitoring.alerts.notices import Told, series_json
+from metier.monitoring.alerts.notices import Told, series_json, told_of
 from metier.monitoring.alerts.receiver import ReceiverSettings
-from metier.monitoring.alerts.recording import told_of
 from metier.monitoring.alerts.settings import AlertSettings
 from metier.monitoring.alerts.silencing import Silence, is_silenced, silences_since
 from metier.monitoring.store.tables import DELIVERIES, FINDINGS, TOLD

@@ -1,11 +1,10 @@
 """Findings written down: one row from its first telling to its end, however often a signal repeats it."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from metier.monitoring.alerts.notices import Told
 from metier.monitoring.findings import Finding
 from metier.monitoring.store.tables import FINDINGS
 
@@ -28,7 +27,7 @@ def _record(connection: Connection, finding: Finding) -> int | None:
     ).scalar()
     values = {"sentence": finding.sentence, "severity": finding.severity, "facts": dict(finding.facts)}
     if goes_on is not None:
-        ended = raised if finding.is_over else None
+        ended = _end(finding) if finding.is_over else None
         connection.execute(update(FINDINGS).where(FINDINGS.c.number == goes_on).values(**values, ended=ended))
         return int(goes_on)
     known = connection.execute(select(FINDINGS.c.number).where(own, FINDINGS.c.raised == raised)).scalar()
@@ -45,17 +44,8 @@ def _record(connection: Connection, finding: Finding) -> int | None:
     return int((made.inserted_primary_key or (0,))[0])
 
 
-def told_of(row: RowMapping) -> Told:
-    """Give a row of the findings as it is told."""
-    return Told(
-        number=row["number"],
-        fingerprint=row["fingerprint"],
-        kind=row["kind"],
-        series=row["series"],
-        sentence=row["sentence"],
-        severity=row["severity"],
-        since=datetime.fromtimestamp(row["since"], UTC),
-        raised=datetime.fromtimestamp(row["raised"], UTC),
-        ended=None if row["ended"] is None else datetime.fromtimestamp(row["ended"], UTC),
-        facts=row["facts"],
-    )
+def _end(finding: Finding) -> float:
+    """Give when a finding that is over was last so, as its facts say; else when that was told."""
+    last = finding.facts.get("last")
+    ended = datetime.fromisoformat(last) if isinstance(last, str) else finding.raised
+    return max(ended, finding.since).timestamp()
