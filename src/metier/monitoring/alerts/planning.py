@@ -67,7 +67,7 @@ def _standing(connection: Connection, earliest: float) -> list[Standing]:
 
 
 def _plan_for(this: _Round, receiver: ReceiverSettings) -> int:
-    before = _told_before(this.connection, receiver.called)
+    before = _told_before(this, receiver.called)
     due = defaultdict(list)
     for one in this.standing:
         known = before.get(one.told.number)
@@ -79,9 +79,10 @@ def _plan_for(this: _Round, receiver: ReceiverSettings) -> int:
     return sum(map(len, due.values()))
 
 
-def _told_before(connection: Connection, receiver: str) -> Mapping[int, RowMapping]:
-    rows = connection.execute(select(TOLD).where(TOLD.c.receiver == receiver)).mappings()
-    return {row["finding"]: row for row in rows}
+def _told_before(this: _Round, receiver: str) -> Mapping[int, RowMapping]:
+    earliest = min((one.told.number for one in this.standing), default=0)
+    known = select(TOLD).where(TOLD.c.receiver == receiver, TOLD.c.finding >= earliest)
+    return {row["finding"]: row for row in this.connection.execute(known).mappings()}
 
 
 def _is_due(this: _Round, one: Standing, known: RowMapping | None, receiver: ReceiverSettings) -> bool:

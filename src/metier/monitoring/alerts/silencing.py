@@ -1,5 +1,6 @@
 """Silences: for a time, alarms of a kind or of some series are sent to nobody; they stay in the list."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from metier.monitoring.alerts.notices import Told
 from metier.monitoring.store.tables import SILENCES
 
 LONGEST_SECONDS = 366 * 86_400.0
+UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_duration = re.compile(r"(\d+(?:\.\d+)?)\s*([mhdw])").fullmatch
 
 
 @dataclass(frozen=True)
@@ -64,3 +67,38 @@ def is_silenced(told: Told, silences: Sequence[Silence], now: float) -> bool:
     own = {"kind": told.kind, **told.series}
     at = now if told.ended is None else min(told.ended.timestamp(), now)
     return any(one.starts <= at < one.ends and one.matches.items() <= own.items() for one in silences)
+
+
+def seconds_of(written: str) -> float:
+    """Give the seconds of a time such as 30m, 4h, 2d or 1w.
+
+    Raises
+    ------
+    CallError
+        If it is none.
+    """
+    found = _duration(written.strip().lower())
+    if found is None:
+        raise CallError(
+            f"{written!r} is no length of time; expected a number and m, h, d or w, such as 4h or 2d."
+        )
+    return float(found[1]) * UNITS[found[2]]
+
+
+def matches_of(written: Sequence[str]) -> dict[str, str]:
+    """Give the values that a silence matches, of texts such as company=Acme.
+
+    Raises
+    ------
+    CallError
+        If one has no name or no value.
+    """
+    found = {}
+    for one in written:
+        name, sign, value = one.partition("=")
+        if not (name.strip() and sign and value.strip()):
+            raise CallError(
+                f"{one!r} is nothing to match; expected name=value, such as company=Acme or kind=drift."
+            )
+        found[name.strip()] = value.strip()
+    return found

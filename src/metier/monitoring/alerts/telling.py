@@ -69,6 +69,8 @@ class StoredAlerts:
 
     def deliver(self, store: Transactions, now: float) -> None:
         """Send what is due, each receiver in a thread of its own; one that fails is tried again later."""
+        if not self._lanes:
+            return
         free = [name for name, lane in self._lanes.items() if lane.is_free]
         with store.writing() as connection:
             plan(connection, self.settings, now)
