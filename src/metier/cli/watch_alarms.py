@@ -55,7 +55,7 @@ def alarms(
     as_json: bool,
     lang: str | None,
 ) -> None:
-    """List alarms, take them on, silence them, and send again what was not delivered.
+    """List alarms; acknowledge, silence or send them again.
 
     An alarm that was acknowledged is not repeated, and its end is still sent. A silence keeps alarms from being sent, not
     from being listed; those that still go on when it ends are sent then.

@@ -19,8 +19,8 @@ from metier.monitoring.alerts.acknowledging import listed
 from metier.monitoring.alerts.alertmanager import labels_of, written
 from metier.monitoring.alerts.notices import Notice
 from metier.monitoring.alerts.receiver import NotDelivered
-from metier.monitoring.alerts.telling import build_receiver
 from metier.monitoring.alerts.recording import record_findings
+from metier.monitoring.alerts.telling import build_receiver
 
 
 @pytest.fixture

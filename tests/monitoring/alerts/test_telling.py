@@ -9,8 +9,8 @@ from sqlalchemy import select
 from metier.monitoring.alerts import AlertSettings, StoredAlerts
 from metier.monitoring.alerts.acknowledging import acknowledge, failed_deliveries, listed
 from metier.monitoring.alerts.outbox import pause_seconds, send_again, tally
-from metier.monitoring.alerts.silencing import add_silence
 from metier.monitoring.alerts.recording import record_findings
+from metier.monitoring.alerts.silencing import add_silence
 from metier.monitoring.store.tables import DELIVERIES, FINDINGS
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

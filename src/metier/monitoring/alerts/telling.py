@@ -19,11 +19,11 @@ from metier.monitoring.alerts.notices import Notice
 from metier.monitoring.alerts.outbox import Taken
 from metier.monitoring.alerts.planning import group_of, plan
 from metier.monitoring.alerts.receiver import Receiver, ReceiverSettings
+from metier.monitoring.alerts.recording import record_findings
 from metier.monitoring.alerts.sending import Lane, Result
 from metier.monitoring.alerts.settings import AlertSettings
 from metier.monitoring.alerts.webhook import Webhook
 from metier.monitoring.findings import Finding
-from metier.monitoring.alerts.recording import record_findings
 
 BUCKETS_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 RECEIVERS: Mapping[str, Callable[[Any], Receiver]] = {
