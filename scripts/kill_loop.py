@@ -1,4 +1,4 @@
-"""Kill a run, a prediction, an import, a seal, a registry and a cache at many moments, go on, and compare.
+"""Kill a run, a prediction, an import, a seal, a registry, a watch and a cache at many moments, go on, and compare.
 
     python scripts/kill_loop.py [--kills 30] [--only train,predict,batch-csv,…] [--seed 0] [--candidates NAMES]
     python scripts/kill_loop.py --every --only train --candidates majority,encoder
@@ -42,6 +42,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import killed_watch
 import pyarrow.parquet as pq
 from killed_process import KILLED, forked, import_what_it_did, said
 from tiny_encoder import write_tiny_encoder
@@ -164,6 +165,9 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         build_once(work / "cache" / "base", _build)
         return 0
 
+    def watch(work: Path) -> int:
+        return killed_watch.watch_once(work, given)
+
     def registry(work: Path) -> int:
         """Add two versions, promote each, and go back to the first; done again, the same stands there in the end."""
         place = ["--registry", str(work / "registry")]
@@ -188,6 +192,7 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         "import": Kind(import_, import_, file_of("out.jsonl")),
         "seal": Kind(seal_again, seal_again, _bundle_outcome, writes_whole=False),
         "registry": Kind(registry, registry, _registry_outcome, writes_whole=False),
+        "watch": Kind(watch, watch, killed_watch.outcome, writes_whole=False),
         "cache": Kind(cache, cache, lambda work: _files(work / "cache" / "base")),
     }
 
@@ -390,7 +395,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=30, help="of each kind")
     parser.add_argument(
-        "--only", default="train,predict,batch-csv,batch-jsonl,batch-parquet,import,seal,registry,cache"
+        "--only", default="train,predict,batch-csv,batch-jsonl,batch-parquet,import,seal,registry,watch,cache"
     )
     parser.add_argument("--candidates", default=CANDIDATES, help="of the runs that are killed")
     parser.add_argument("--every", action="store_true", help="before every file operation, instead of so many")
