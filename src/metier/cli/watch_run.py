@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from prometheus_client import CollectorRegistry
 from rich.text import Text
 from sqlalchemy import make_url
 
-from metier.cli.console import answer_console, count, print_json, progress_console
+from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
 from metier.cli.speech import spoken, with_language
 from metier.cli.watch_options import command, settings_argument
 from metier.errors import MetierError
@@ -22,8 +23,9 @@ from metier.monitoring.intake import Taken
 from metier.monitoring.opening import opened_watch
 from metier.monitoring.store.reading import moment
 from metier.monitoring.turns import Turn
+from metier.monitoring.watch_metrics import WatchMetrics, show_metrics
 from metier.monitoring.watch_settings import read_watch_settings
-from metier.monitoring.watching import Totals
+from metier.monitoring.watching import Observer, Totals
 from metier.report.words import Words
 
 TOLD_SECONDS = 2.0  # Between two lines of progress.
@@ -32,7 +34,13 @@ TOLD_SECONDS = 2.0  # Between two lines of progress.
 @command("run", example="run watch.yaml --once")
 @settings_argument
 @click.option("--once", is_flag=True, help="Read every source to its end, then stop.")
-def run(*, settings: Path, once: bool, as_json: bool, lang: str | None) -> None:
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), help="Port for metrics at /metrics; 0 takes a free one."
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address for the metrics."
+)
+def run(*, settings: Path, once: bool, port: int | None, host: str, as_json: bool, lang: str | None) -> None:
     """Read sources, store and answer messages, judge each period that is over.
 
     Each batch is stored with its position in one transaction: whatever stops the watch, it goes on where it was, and no
@@ -43,10 +51,15 @@ def run(*, settings: Path, once: bool, as_json: bool, lang: str | None) -> None:
     told = read_watch_settings(settings)
     stop = threading.Event()
     _stop_when_asked(stop)
-    with opened_watch(told, observer=Lines(spoken())) as watch:
-        progress_console().print(
-            Text(spoken()("watching; store: {store}", store=_shown(told.store))), soft_wrap=True
-        )
+    registry, say = CollectorRegistry(), spoken()
+    observers: list[Observer] = [Lines(say), WatchMetrics(registry)]
+    with (
+        ProgressLines() as listener,
+        opened_watch(told, observers=observers, registry=registry, listener=listener) as watch,
+    ):
+        _tell(say("watching; store: {store}", store=_shown(told.store)))
+        if port is not None:
+            _tell(say("metrics: {url}", url=show_metrics(registry, host=host, port=port)))
         totals = watch.run_once(stop) if once else watch.run(stop)
     print_json(asdict(totals)) if as_json else _print(totals, settings)
     if once and totals.faults:
@@ -62,7 +75,7 @@ class Lines:
     """
 
     def __init__(self, say: Words):
-        self._say, self._console = say, progress_console()
+        self._say = say
         self._totals, self._told = Totals(), time.monotonic()
 
     def took(self, source: str, taken: Taken, turn: Turn, now: datetime) -> None:
@@ -71,21 +84,20 @@ class Lines:
         if time.monotonic() - self._told >= TOLD_SECONDS:
             self._told = time.monotonic()
             n = count(self._totals.messages)
-            self._print(
-                self._say("{n} messages stored; {source} at {at}", n=n, source=source, at=f"{_at(turn)}")
-            )
+            _tell(self._say("{n} messages stored; {source} at {at}", n=n, source=source, at=f"{_at(turn)}"))
 
     def failed(self, what: str, error: MetierError) -> None:
         """Say why a source or the store cannot be used."""
-        self._print(f"! {what}: {self._say.translated(str(error))}")
+        _tell(f"! {what}: {self._say.translated(str(error))}")
 
     def judged(self, period: int, findings: Sequence[Finding]) -> None:
         """Say what was found."""
         for one in findings:
-            self._print(f"! {self._say.translated(one.sentence)}")
+            _tell(f"! {self._say.translated(one.sentence)}")
 
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+
+def _tell(line: str) -> None:
+    progress_console().print(Text(line), soft_wrap=True)
 
 
 def _at(turn: Turn) -> str:

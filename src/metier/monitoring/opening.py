@@ -1,6 +1,6 @@
 """A watch as its settings say: store, sources, bundles and judges, opened together and closed together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from metier.progress import Listener, ignore
 def opened_watch(
     settings: WatchSettings,
     *,
-    observer: Observer | None = None,
+    observers: Sequence[Observer] = (),
     registry: CollectorRegistry | None = None,
     listener: Listener = ignore,
 ) -> Iterator[Watch]:
@@ -60,7 +60,7 @@ def opened_watch(
             intake,
             judges=build_judges(settings),
             alerts=StoredAlerts(settings.alerts, registry) if settings.alerts.receivers else None,
-            observer=observer,
+            observers=observers,
         )
         closes.callback(watch.close)
         yield watch

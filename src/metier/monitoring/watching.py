@@ -65,19 +65,6 @@ class Observer(Protocol):
         """A period is judged."""
 
 
-class NoObserver:
-    """Takes no notice."""
-
-    def took(self, source: str, taken: Taken, turn: Turn, now: datetime) -> None:
-        """Take no notice."""
-
-    def failed(self, what: str, error: MetierError) -> None:
-        """Take no notice."""
-
-    def judged(self, period: int, findings: Sequence[Finding]) -> None:
-        """Take no notice."""
-
-
 class Watch:
     """Reads sources into a store and has each period judged.
 
@@ -91,7 +78,7 @@ class Watch:
     judges : mapping of str to Judge
     alerts : Alerts or None
         None: nobody is told.
-    observer : Observer
+    observers : sequence of Observer
     """
 
     def __init__(
@@ -103,11 +90,11 @@ class Watch:
         *,
         judges: Mapping[str, Judge],
         alerts: Alerts | None = None,
-        observer: Observer | None = None,
+        observers: Sequence[Observer] = (),
     ):
         self._settings, self._store, self._intake = settings, store, intake
         self._judges, self._alerts = judges, alerts
-        self._observer: Observer = observer or NoObserver()
+        self._observers = observers
         self._counted = PeriodCounts(store, settings.period)
         known = store.sources()
         self._turns = [_turn(source, store) for source in sources]
@@ -152,7 +139,7 @@ class Watch:
                 self._prune()
                 failures = 0
             except WatchStoreError as error:
-                self._observer.failed("store", error)
+                self._say_failed("store", error)
                 for turn in self._turns:
                     turn.again()
                 stop.wait(STORE_WAITS_SECONDS[min(failures, len(STORE_WAITS_SECONDS) - 1)])
@@ -199,13 +186,14 @@ class Watch:
         latest = [one.at.timestamp() for one in batch.messages if one.at <= self._most_ahead(now)]
         turn.stored(batch, max([*latest, *([] if turn.latest is None else [turn.latest])], default=None))
         self.totals.add(taken)
-        self._observer.took(turn.source.name, taken, turn, now)
+        for observer in self._observers:
+            observer.took(turn.source.name, taken, turn, now)
 
     def _most_ahead(self, now: datetime) -> datetime:
         return now + timedelta(minutes=self._settings.most_ahead_minutes)
 
     def _failed(self, turn: Turn, error: MetierError) -> None:
-        self._observer.failed(turn.source.name, error)
+        self._say_failed(turn.source.name, error)
         self.totals.faults[turn.source.name] = str(error)
         if turn.failures >= FAILURES_TOLD and turn.failing_since is None:
             now = self._clock.now()
@@ -226,7 +214,8 @@ class Watch:
             self.totals.periods += len(judged)
             self.totals.findings += len(numbers)
             for number, findings in judged.items():
-                self._observer.judged(number, findings)
+                for observer in self._observers:
+                    observer.judged(number, findings)
 
     def _deliver(self, *, is_last: bool = False) -> None:
         now = self._clock.seconds()
@@ -236,6 +225,10 @@ class Watch:
         self._alerts.deliver(self._store, now)
         if is_last:  # Nobody comes back to send what waits for others of its group.
             self._alerts.deliver(self._store, now + self._settings.alerts.group_wait_seconds)
+
+    def _say_failed(self, what: str, error: MetierError) -> None:
+        for observer in self._observers:
+            observer.failed(what, error)
 
     def _prune(self) -> None:
         now = self._clock.now()

@@ -1,4 +1,4 @@
-"""Sketches of originals, late messages, periods that were judged, what could not be answered, the state of the watch, what was told."""
+"""Sketches of originals, late messages, judged periods, what could not be answered, the state of a watch, what was told."""
 
 import sqlalchemy as sa
 from alembic import op
