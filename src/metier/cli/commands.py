@@ -14,6 +14,7 @@ from metier.cli.speech import CHOSEN, asked
 from metier.errors import suggest
 
 COMMANDS = {
+    "new": ("metier.cli.new:new", "Propose a task from one sentence."),
     "check": ("metier.cli.check:check", "Check labelled rows for errors, leaks, duplicates and wrong labels."),
     "import": ("metier.cli.import_:import_file", "Convert the export of an annotation tool into rows."),
     "annotate": (
