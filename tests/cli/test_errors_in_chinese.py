@@ -29,6 +29,8 @@ SAY = spoken("zh")
 NOT_SAID = {"unexpected end of data", "row that also appears", "rows that also appear"}
 # What an endpoint of the service is described by.
 NOT_SAID |= {"Say what questions consist of: 200 while they are answered, 503 before and after that."}
+# What a chat model is told.
+NOT_SAID |= {"That cannot be used: X1X Answer with the JSON object alone."}
 
 
 def template(node):

@@ -75,7 +75,7 @@ def new(
         proposal = asked_proposal(sentence, model, spoken=spoken_of(sentence))
     else:
         proposal = proposal_of(read_sentence(sentence))
-    given = None if rows is None else read(rows, **({} if text is None else {"text": text}), **how)
+    given = None if rows is None else read(rows, text=text, **how)
     with ProgressLines() as listener:
         written = write_proposal(proposal, output, rows=given, base=base, listener=listener)
     facts = _facts(proposal, written, given)
