@@ -81,3 +81,16 @@ def _lines(facts: Mapping[str, Any], n_shown: int) -> list[str]:
         say("with {level} confidence nothing that falls by more than is tolerated has passed", level=level)
     )
     return lines
+
+
+def promotion_line(facts: Mapping[str, Any]) -> str:
+    """Give the line that says what an alias of the registry points to now."""
+    say = spoken()
+    if facts["is_promoted"]:
+        return say(
+            "{name}@{alias} points to version {version} now; back with: metier registry rollback {name}",
+            **facts,
+        )
+    if facts["before"] is None:
+        return say("{name}@{alias} still points to nothing", **facts)
+    return say("{name}@{alias} still points to version {before}", **facts)

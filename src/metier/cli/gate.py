@@ -27,9 +27,12 @@ from metier.cli.console import (
     print_whole,
     progress_console,
 )
-from metier.cli.forgetting import MARKS, print_forgetting
+from metier.cli.forgetting import MARKS, print_forgetting, promotion_line
+from metier.cli.registry_options import database_option, existing_registry, registry_option
 from metier.cli.row_options import named_roles, reading_options, role_option, separator_option, text_option
 from metier.cli.speech import lang_option, spoken
+from metier.continual.promotion import Target, promotion_facts
+from metier.continual.promotion import promote as promoted
 from metier.data.output_files import check_output, text_output
 from metier.errors import CallError
 from metier.machine import usable_cores
@@ -61,6 +64,13 @@ MOST_WRONG = 5  # Golden rows that are listed.
     type=click.Path(path_type=Path),
     help="Ask whether anything is forgotten that this bundle knows: labels, parts of the rows, behaviour.",
 )
+@click.option(
+    "--promote",
+    metavar="NAME@ALIAS",
+    help="Where it may go live, let this alias of the registry point to it; it is held against what the alias points to.",
+)
+@registry_option
+@database_option
 @click.option("--list", "lists", is_flag=True, help="List the figures that a policy can ask for on --rows.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="JSON file for the result.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="JUnit XML file for the result.")
@@ -84,6 +94,9 @@ def gate(
     rows: Path | None,
     live: Path | None,
     against: Path | None,
+    promote: str | None,
+    folder: Path,
+    database: str | None,
     lists: bool,
     output: Path | None,
     junit: Path | None,
@@ -114,29 +127,30 @@ def gate(
         for name in figures_for(bundle, rows, threads=cores, **how):
             print_line(name)
         return
-    asked = _policy(policy, asks_forgetting=against is not None)
+    asked = _policy(policy, asks_forgetting=against is not None or promote is not None)
+    target = None if promote is None else Target.parse(promote)
+    if target is not None and no_seal:
+        raise CallError("--promote needs the result in the bundle. Leave out --no-seal.")
     for file in (output, junit):
         if file is not None:
             check_output(file, overwrite=overwrite)
     with ProgressLines() as listener:
-        found = gated(
-            bundle,
-            asked,
-            rows=rows,
-            live=against or live,
-            threads=cores,
-            listener=listener,
-            seals=not no_seal,
-            **how,
-        )
-    _write(output, printable_json(found.facts, indent=1) + "\n", overwrite=overwrite)
+        how |= {"rows": rows, "threads": cores, "listener": listener}
+        if target is None:
+            found = gated(bundle, asked, live=against or live, seals=not no_seal, **how)
+            facts = found.facts
+        else:
+            registry = existing_registry(folder, database)
+            promotion = promoted(bundle, registry, target, policy=asked, against=against or live, **how)
+            found, facts = promotion.gated, promotion_facts(promotion)
+    _write(output, printable_json(facts, indent=1) + "\n", overwrite=overwrite)
     _write(junit, junit_xml(found.result, subject=found.bundle.name), overwrite=overwrite)
     if is_run(bundle) and not no_seal:
         draw(bundle)
     if as_json:
-        print_json(found.facts)
+        print_json(facts)
     else:
-        _print(found.facts, answer_console(), is_sealed=not no_seal)
+        _print(facts, answer_console(), is_sealed=not no_seal)
     context.exit(0 if found.result.may_go_live else 1)
 
 
@@ -172,6 +186,8 @@ def _print(facts: Mapping[str, Any], console: Console, *, is_sealed: bool) -> No
         print_forgetting(facts["forgetting"], console)
     for line in _lines(facts):
         console.print(Text(line), soft_wrap=True)
+    if "promotion" in facts:
+        console.print(Text(promotion_line(facts["promotion"])), soft_wrap=True)
     if is_sealed:
         progress_console().print(Text(say("the result is sealed into the bundle")), soft_wrap=True)
 

@@ -10,10 +10,17 @@ from metier.monitoring.alerts.apprise_urls import AppriseSettings
 from metier.monitoring.alerts.console import ConsoleSettings
 from metier.monitoring.alerts.json_lines import FileSettings
 from metier.monitoring.alerts.mail import EmailSettings
+from metier.monitoring.alerts.roll_back import RollBackSettings
 from metier.monitoring.alerts.webhook import WebhookSettings
 
 AnyReceiver = Annotated[
-    WebhookSettings | AlertmanagerSettings | EmailSettings | FileSettings | ConsoleSettings | AppriseSettings,
+    WebhookSettings
+    | AlertmanagerSettings
+    | EmailSettings
+    | FileSettings
+    | ConsoleSettings
+    | AppriseSettings
+    | RollBackSettings,
     Field(discriminator="kind"),
 ]
 

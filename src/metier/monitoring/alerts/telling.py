@@ -20,6 +20,7 @@ from metier.monitoring.alerts.outbox import Taken
 from metier.monitoring.alerts.planning import group_of, plan
 from metier.monitoring.alerts.receiver import Receiver, ReceiverSettings
 from metier.monitoring.alerts.recording import record_findings
+from metier.monitoring.alerts.roll_back import RollBack
 from metier.monitoring.alerts.sending import Lane, Result
 from metier.monitoring.alerts.settings import AlertSettings
 from metier.monitoring.alerts.webhook import Webhook
@@ -33,6 +34,7 @@ RECEIVERS: Mapping[str, Callable[[Any], Receiver]] = {
     "file": JsonLines,
     "console": Console,
     "apprise": Apprise,
+    "roll_back": RollBack,
 }
 
 
