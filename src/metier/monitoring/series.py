@@ -1,73 +1,48 @@
-"""Messages counted by period and by what they are about: one series for each combination of values."""
+"""What messages are counted by: periods of a day or an hour in UTC, and series, one for each combination of values."""
 
-from collections import defaultdict
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 DAY, HOUR = "day", "hour"
 SECONDS: Mapping[str, int] = {DAY: 86_400, HOUR: 3_600}
-ALL = ("all",)  # The series of all messages.
+
+# What a series is about: names and values, sorted by name; empty: all messages.
+Series = tuple[tuple[str, str], ...]
+ALL: Series = ()
 
 
-@dataclass(frozen=True)
-class SeriesTable:
-    """Counts of messages.
-
-    Parameters
-    ----------
-    start : int
-        First period, counted from 1970 in UTC.
-    period : {"day", "hour"}
-    counts : mapping of tuple of str to ndarray of int of shape (n_periods,)
-        By the values of the columns; of all messages under `ALL`.
-    members : mapping of tuple of str to ndarray of int
-        Positions of the messages of each series.
-    periods : ndarray of int of shape (n_messages,)
-        Of each message, from the start.
-    """
-
-    start: int
-    period: str
-    counts: Mapping[tuple[str, ...], np.ndarray]
-    members: Mapping[tuple[str, ...], np.ndarray]
-    periods: np.ndarray
-
-    @property
-    def n_periods(self) -> int:
-        """From the first message to the last."""
-        return len(next(iter(self.counts.values())))
-
-    def moment(self, place: int) -> datetime:
-        """Give the beginning of a period, in UTC."""
-        return datetime.fromtimestamp((self.start + place) * SECONDS[self.period], UTC)
-
-    def messages(self, key: tuple[str, ...], first: int, last: int) -> np.ndarray:
-        """Give the positions of the messages of a series from one period to another, both included."""
-        own = self.members[key]
-        return np.asarray(own[(self.periods[own] >= first) & (self.periods[own] <= last)])
+def series_of(about: Mapping[str, Any]) -> Series:
+    """Give the series of names and values."""
+    return tuple(sorted((name, "" if value is None else str(value)) for name, value in about.items()))
 
 
-def count_series(seconds: np.ndarray, columns: Sequence[Sequence[Any]], *, period: str = DAY) -> SeriesTable:
-    """Count messages.
+def series_read(text: str) -> Series:
+    """Give the series that is written as a JSON object."""
+    return series_of(json.loads(text))
 
-    Parameters
-    ----------
-    seconds : ndarray of shape (n_messages,)
-        Times, since 1970 in UTC.
-    columns : sequence of sequences
-        What messages are counted by; none: all together.
-    period : {"day", "hour"}
-    """
-    numbered = np.floor(np.asarray(seconds, dtype=np.float64) / SECONDS[period]).astype(np.int64)
-    start, last = int(numbered.min()), int(numbered.max())
-    periods = numbered - start
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for position, values in enumerate(zip(*columns, strict=True)):
-        groups[tuple("" if value is None else str(value) for value in values)].append(position)
-    members = {ALL: np.arange(len(periods)), **{key: np.array(own) for key, own in sorted(groups.items())}}
-    counts = {key: np.bincount(periods[own], minlength=last - start + 1) for key, own in members.items()}
-    return SeriesTable(start, period, counts, members, periods)
+
+def kind_of(series: Series) -> tuple[str, ...]:
+    """Give the names that a series is counted by."""
+    return tuple(name for name, _ in series)
+
+
+def named(series: Series) -> str:
+    """Give the name of a series for a sentence."""
+    return ", ".join(f"{name} {value or '–'}" for name, value in series) or "all messages"
+
+
+def series_of_message(about: Mapping[str, Any], by: Sequence[Sequence[str]]) -> list[Series]:
+    """Give the series that a message is counted in: all messages, and one for each combination of names."""
+    return [ALL, *(series_of({name: about.get(name) for name in names}) for names in by)]
+
+
+def period_of(seconds: float, period: str) -> int:
+    """Give the number of the period of a time, since 1970 in UTC."""
+    return int(seconds // SECONDS[period])
+
+
+def moment(number: int, period: str) -> datetime:
+    """Give the beginning of a period, in UTC."""
+    return datetime.fromtimestamp(number * SECONDS[period], UTC)

@@ -1,90 +1,219 @@
-"""Which periods are surges, each detector by a probability of a false alarm in a period.
+"""Which counts are surges, each detector by a probability of a false alarm in a period.
 
-`negative_binomial`
-    The tail of one count by what was expected of it (after farringtonFlexible, Noufaily et al., 2013).
+A detector sees one period of many series at once, the counts before it, and nothing of what comes after; what it has to
+remember is a row of numbers a series, which it changes. So a stream that is watched live and an archive that is replayed
+give the same alarms.
+
 `cusum`
-    Evidence for a lasting surge, summed while it holds: likelihood ratios of counts 1.5, 2 and 4 times as high, mixed. The
+    Evidence for a lasting surge, summed while it holds: likelihood ratios of counts 1.25 to 8 times as high, mixed. The
     sum is an e-detector [1]_: however long it runs, false alarms come no more often than once in 1 / alpha periods, if
     counts are as expected.
-`ears`
-    EARS C2 [2]_: a count against mean and standard deviation of the seven days that end two days before; its cut is that of
-    the normal distribution for the same probability.
+`negative_binomial`
+    The tail of one count by what was expected of it.
+`benjamini_hochberg`
+    The same tails of all series of a period, raised together where the share of false ones among them is as allowed [2]_.
+    Where no series surges, it raises as rarely as `negative_binomial`; where many do, it raises smaller ones.
+`farrington`
+    The quasi-Poisson bound of Farrington and others [3]_ on the scale of powers of two thirds; past outbreaks weigh less,
+    and fewer than five messages in four weeks are no outbreak.
+`ears_c1`, `ears`, `ears_c3`
+    EARS C1, C2 and C3 [4]_: a count against mean and standard deviation of seven days, which end the day before or two days
+    before; C3 adds up what the last three days were too high. Their cuts are those of the normal distribution.
 `dummy`
     Alarms by chance, so often as may be: what any detector must beat.
 
 References
 ----------
 .. [1] Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2024.
-.. [2] Hutwagner, Thompson, Seeman and Treadwell, "The bioterrorism preparedness and response Early Aberration Reporting
+.. [2] Benjamini and Hochberg, "Controlling the false discovery rate", 1995.
+.. [3] Farrington, Andrews, Beale and Catchpole, "A statistical algorithm for the early detection of outbreaks of
+   infectious disease", 1996.
+.. [4] Hutwagner, Thompson, Seeman and Treadwell, "The bioterrorism preparedness and response Early Aberration Reporting
    System (EARS)", 2003.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import ndtri
 
 from metier.errors import UnknownNameError
 from metier.monitoring.signals.expected_counts import Expected
+from metier.monitoring.signals.multiple_tests import benjamini_hochberg
 from metier.monitoring.signals.negative_binomial import log_likelihood, tail
 
-TIMES_AS_HIGH = (1.5, 2.0, 4.0)
-EARS_DAYS, EARS_GAP = 7, 2
+LOOKBACK = 28  # Periods that a detector sees, the present one included.
+TIMES_AS_HIGH = (1.25, 1.5, 2.0, 4.0, 8.0)
+EARS_DAYS, EARS_GAP, C3_DAYS = 7, 2, 3
+LEAST_DEVIATION = 0.5  # Of the counts of a week without any.
+FEWEST_IN_FOUR_WEEKS = 5
 
-# From the counts of a series (n_periods,), what was expected of them and a probability to whether each is an alarm.
-Detector = Callable[[np.ndarray, Expected, float], np.ndarray]
+
+@dataclass(frozen=True)
+class Seen:
+    """What a detector sees of some series: the last periods, the present one last.
+
+    Parameters
+    ----------
+    counts, mean, dispersion : ndarray of shape (n_series, LOOKBACK)
+        Counts, and what was expected of them; nan where nothing was.
+    period : int
+        The present one.
+    """
+
+    counts: np.ndarray
+    mean: np.ndarray
+    dispersion: np.ndarray
+    period: int
 
 
-def negative_binomial(counts: np.ndarray, expected: Expected, alpha: float) -> np.ndarray:
+class Detector(Protocol):
+    """A way to find surges."""
+
+    memory: int  # Numbers that are remembered of a series; all 0 at first.
+
+    def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Say of which series the present count is an alarm.
+
+        Parameters
+        ----------
+        seen : Seen
+        memory : ndarray of shape (n_series, self.memory)
+            Changed in place.
+        alpha : ndarray of shape (n_series,)
+            Probability of a false alarm that each may have.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_series,)
+        """
+        ...
+
+
+class Cusum:
+    """Evidence for a lasting surge; after an alarm it begins anew."""
+
+    memory = len(TIMES_AS_HIGH)
+
+    def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Alarm where the evidence reaches 1 / alpha."""
+        counts, mean, dispersion = seen.counts[:, -1], seen.mean[:, -1], seen.dispersion[:, -1]
+        usual = log_likelihood(counts, mean, dispersion)
+        for place, times in enumerate(TIMES_AS_HIGH):
+            gains = log_likelihood(counts, times * mean, dispersion) - usual
+            memory[:, place] = np.maximum(memory[:, place], 0) + gains
+        evidence = np.logaddexp.reduce(memory, axis=1) - np.log(self.memory)
+        raised = np.asarray(evidence >= np.log(1 / alpha))
+        memory[raised] = 0
+        return raised
+
+
+class NegativeBinomial:
     """Alarm where a count this high has a probability of at most alpha."""
-    is_known = np.isfinite(expected.mean)
-    chance = tail(counts, np.where(is_known, expected.mean, 1.0), np.where(is_known, expected.dispersion, 1.0))
-    return np.asarray(is_known & (chance <= alpha))
+
+    memory = 0
+
+    def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Alarm by the tail of the present count."""
+        return np.asarray(_tails(seen) <= alpha)
 
 
-def cusum(counts: np.ndarray, expected: Expected, alpha: float) -> np.ndarray:
-    """Alarm where the evidence for a lasting surge reaches 1 / alpha; after an alarm it begins anew."""
-    alarms = np.zeros(len(counts), dtype=bool)
-    known = np.flatnonzero(np.isfinite(expected.mean))
-    if not len(known):
-        return alarms
-    mean, dispersion = expected.mean[known], expected.dispersion[known]
-    usual = log_likelihood(counts[known], mean, dispersion)
-    ratios = np.stack(
-        [log_likelihood(counts[known], times * mean, dispersion) - usual for times in TIMES_AS_HIGH]
-    )
-    evidence, needed = np.zeros(len(TIMES_AS_HIGH)), np.log(1 / alpha)
-    for place, gains in zip(known, ratios.T, strict=True):
-        evidence = np.maximum(evidence, 0) + gains
-        if np.logaddexp.reduce(evidence) - np.log(len(evidence)) >= needed:
-            alarms[place] = True
-            evidence = np.zeros(len(TIMES_AS_HIGH))
-    return alarms
+class BenjaminiHochberg:
+    """Alarm by the tails of all series of a period together."""
+
+    memory = 0
+
+    def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Alarm so that of the series that are raised so large a share is false as all together may be."""
+        level = float(alpha.sum())
+        return benjamini_hochberg(_tails(seen) * alpha.mean() / alpha, min(level, 0.5))
 
 
-def ears(counts: np.ndarray, expected: Expected, alpha: float) -> np.ndarray:
-    """Alarm where a count is too many standard deviations above the mean of a week."""
-    before = EARS_DAYS + EARS_GAP
-    alarms = np.zeros(len(counts), dtype=bool)
-    if len(counts) > before:
-        past = sliding_window_view(np.asarray(counts, dtype=np.float64), EARS_DAYS)[: len(counts) - before]
-        above = counts[before:] - past.mean(axis=1)
-        alarms[before:] = above > float(-ndtri(alpha)) * np.maximum(past.std(axis=1, ddof=1), 0.5)
-    return np.asarray(alarms & np.isfinite(expected.mean))
+class Farrington:
+    """Alarm where a count is above the bound of Farrington and others."""
+
+    memory = 0
+
+    def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Alarm above the bound, by the mean's and the count's own variance."""
+        mean = np.maximum(seen.mean[:, -1], 1e-6)
+        bound = farrington_bound(mean, mean + seen.dispersion[:, -1] * mean**2, alpha)
+        is_enough = seen.counts.sum(axis=1) >= FEWEST_IN_FOUR_WEEKS
+        return np.asarray((seen.counts[:, -1] > bound) & is_enough)
 
 
-def dummy(counts: np.ndarray, expected: Expected, alpha: float) -> np.ndarray:
-    """Alarm by chance."""
-    drawn = np.random.default_rng(len(counts) + int(counts.sum())).random(len(counts))
-    return np.asarray((drawn < alpha) & np.isfinite(expected.mean))
+def farrington_bound(mean: np.ndarray, variance: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Give the count that is exceeded with a probability of alpha, as powers of two thirds are nearly normal.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_series,)
+    variance : ndarray of shape (n_series,)
+        Of a count about its estimated mean: that of the count, and that of the estimate.
+    alpha : ndarray of shape (n_series,)
+    """
+    reach = 2 / 3 * -ndtri(alpha) * np.sqrt(variance) / mean
+    return np.asarray(mean * (1 + reach) ** 1.5)
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Alarm where a count is too many standard deviations above the mean of a week.
+
+    Parameters
+    ----------
+    gap : int
+        Days between that week and the count: 0 is C1, 2 is C2.
+    days : int
+        Days whose excess above one standard deviation is summed: 3 with a gap of 2 is C3.
+    """
+
+    gap: int
+    days: int = 1
+    memory: int = 0
+
+    def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Alarm above the cut of the normal distribution."""
+        cut = -ndtri(alpha)
+        if self.days == 1:
+            return np.asarray(self._score(seen.counts, 0) > cut)
+        # C3's cut is two where C2's is three, and each day counts with what is above one.
+        above = [np.maximum(self._score(seen.counts, back) - 1, 0) for back in range(self.days)]
+        return np.asarray(np.sum(above, axis=0) > cut - 1)
+
+    def _score(self, counts: np.ndarray, back: int) -> np.ndarray:
+        last = counts.shape[1] - 1 - back
+        past = counts[:, last - self.gap - EARS_DAYS : last - self.gap]
+        deviation = np.maximum(past.std(axis=1, ddof=1), LEAST_DEVIATION)
+        return np.asarray((counts[:, last] - past.mean(axis=1)) / deviation)
+
+
+class Dummy:
+    """Alarm by chance, the same for the same period and counts."""
+
+    memory = 0
+
+    def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Alarm with a probability of alpha."""
+        seed = seen.period * 1_000_003 + int(seen.counts.sum())
+        return np.asarray(np.random.default_rng(abs(seed)).random(len(alpha)) < alpha)
+
+
+def _tails(seen: Seen) -> np.ndarray:
+    return tail(seen.counts[:, -1], seen.mean[:, -1], seen.dispersion[:, -1])
 
 
 DETECTORS: Mapping[str, Detector] = {
-    "cusum": cusum,
-    "negative_binomial": negative_binomial,
-    "ears": ears,
-    "dummy": dummy,
+    "cusum": Cusum(),
+    "negative_binomial": NegativeBinomial(),
+    "benjamini_hochberg": BenjaminiHochberg(),
+    "farrington": Farrington(),
+    "ears_c1": Ears(gap=0),
+    "ears": Ears(gap=EARS_GAP),
+    "ears_c3": Ears(gap=EARS_GAP, days=C3_DAYS),
+    "dummy": Dummy(),
 }
 
 
@@ -93,3 +222,37 @@ def detector(name: str) -> Detector:
     if name not in DETECTORS:
         raise UnknownNameError("detector", name, known=list(DETECTORS))
     return DETECTORS[name]
+
+
+def raised(find: Detector, counts: np.ndarray, expected: Expected, alpha: float) -> np.ndarray:
+    """Say which periods of whole series are alarms, period by period.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_periods,) or (n_series, n_periods)
+    expected : Expected
+        Of the same shape.
+
+    Returns
+    -------
+    ndarray of bool of the same shape
+    """
+    rows, mean, dispersion = (
+        np.atleast_2d(np.asarray(one, dtype=np.float64))
+        for one in (counts, expected.mean, expected.dispersion)
+    )
+    found = np.zeros(rows.shape, dtype=bool)
+    padded = [
+        np.pad(one, ((0, 0), (LOOKBACK - 1, 0)), constant_values=fill)
+        for one, fill in ((rows, 0.0), (mean, np.nan), (dispersion, np.nan))
+    ]
+    memory = np.zeros((len(rows), find.memory))
+    for period in range(rows.shape[1]):
+        known = np.flatnonzero(np.isfinite(mean[:, period]))
+        if not len(known):
+            continue
+        seen = Seen(*(one[known, period : period + LOOKBACK] for one in padded), period)
+        own = memory[known]
+        found[known, period] = find.step(seen, own, np.full(len(known), alpha))
+        memory[known] = own
+    return found.reshape(np.shape(counts))

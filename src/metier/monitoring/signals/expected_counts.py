@@ -71,13 +71,13 @@ def expected_counts(counts: np.ndarray, window: Window) -> Expected:
     if n <= before:
         return Expected(mean, dispersion)
     past = sliding_window_view(np.asarray(counts, dtype=np.float64), window.length)[: n - before]
-    found = _fitted(past, window)
+    found = expected_after(past, window)
     mean[before:], dispersion[before:] = found.mean, found.dispersion
     return Expected(mean, dispersion)
 
 
-def _fitted(past: np.ndarray, window: Window) -> Expected:
-    """Fit the regression of each row of `past`, shape (n, length), and foretell the period after its gap."""
+def expected_after(past: np.ndarray, window: Window) -> Expected:
+    """Give what the period after the gap should be, for each row of `past`, shape (n_series, window.length)."""
     design, ahead = _design(window)
     weights = np.ones_like(past)
     for _ in range(PASSES):
@@ -116,10 +116,11 @@ def _regression(past: np.ndarray, weights: np.ndarray, design: np.ndarray) -> tu
         1_000  # Profile and trend are drawn towards none: windows of rare events say little of them.
     )
     centre = coefficients.copy()
+    products = (design[:, :, None] * design[:, None, :]).reshape(len(design), k * k)
     for _ in range(STEPS):
         fitted = np.exp(np.clip(coefficients @ design.T, -8, 12))
         gradient = (weights * (past - fitted)) @ design - (coefficients - centre) @ ridge
-        curvature = np.einsum("nt,ti,tj->nij", weights * fitted, design, design) + ridge
+        curvature = ((weights * fitted) @ products).reshape(n, k, k) + ridge
         step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
         coefficients = coefficients + np.clip(step, -2, 2)
     return coefficients, curvature
