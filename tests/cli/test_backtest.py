@@ -44,30 +44,34 @@ def facts_of(capsys, *args, code=0):
 
 def test_a_surge_is_raised_where_it_is_with_what_was_said(archive, capsys):
     facts = facts_of(capsys, archive, "--time", "when", "--by", "region", "--false-alarms", "1/year")
-    south = [one for one in facts["alarms"] if one["key"] == ["south"]]
+    south = [one for one in facts["alarms"] if one["series"] == {"region": "south"}]
     assert [one["raised"][:10] for one in south] == [(FIRST + timedelta(day)).isoformat() for day in SURGE][
         :1
     ] or (south and south[0]["raised"][:10] in {(FIRST + timedelta(day)).isoformat() for day in SURGE})
-    assert south[0]["low"] < 4 < south[0]["high"] + 1
-    assert all("down" in text for text in south[0]["examples"])
-    assert ["all"] in south[0]["also"]
-    elsewhere = [one for one in facts["alarms"] if one["key"] == ["north"]]
+    own = south[0]["facts"]
+    assert own["low"] < 4 < own["high"] + 1
+    assert all("down" in text for text in own["examples"])
+    raised, over = (one for one in facts["findings"] if one["series"] == {"region": "south"})
+    assert ({} in raised["facts"]["also"]) or ({} in over["facts"]["also"])
+    assert (raised["is_over"], over["is_over"]) == (False, True)
+    assert over["facts"]["observed"] >= raised["facts"]["observed"]
+    elsewhere = [one for one in facts["alarms"] if one["series"] == {"region": "north"}]
     assert len(elsewhere) <= 1
-    assert {tuple(one["series"]) for one in facts["smallest_found"]} == {("all",), ("north",), ("south",)}
+    assert [one["series"] for one in facts["smallest_found"]] == [{}, {"region": "north"}, {"region": "south"}]
 
 
 def test_a_story_that_is_copied_counts_once(archive, capsys):
     facts = facts_of(capsys, archive, "--time", "when", "--by", "region")
     assert facts["messages"] - facts["distinct_messages"] == 59
     counted = facts_of(capsys, archive, "--time", "when", "--by", "region", "--count-copies")
-    assert any(one["key"] == ["north"] for one in counted["alarms"])
+    assert any(one["series"] == {"region": "north"} for one in counted["alarms"])
 
 
 def test_it_reads_aloud_in_both_languages(archive, capsys, tmp_path):
     output = tmp_path / "found.json"
     assert program.run(["backtest", str(archive), "--time", "when", "--output", str(output)]) == 0
     assert "times as many" in capsys.readouterr().out
-    assert json.loads(output.read_text("utf-8"))["format"] == "metier.backtest.v1"
+    assert json.loads(output.read_text("utf-8"))["format"] == "metier.backtest.v2"
     assert program.run(["backtest", str(archive), "--time", "when", "--lang", "zh"]) == 0
     out = capsys.readouterr().out
     assert "倍" in out

@@ -27,10 +27,11 @@ from metier.data.splitting_columns import as_seconds
 from metier.errors import CallError, MissingColumnError
 from metier.machine import usable_cores
 from metier.monitoring.alarms import LASTING
-from metier.monitoring.backtest import WINDOWS, Backtest
+from metier.monitoring.backtest import Backtest
 from metier.monitoring.backtest import backtest as watched
 from metier.monitoring.budget import FalseAlarms
-from metier.monitoring.series import ALL, DAY
+from metier.monitoring.findings import Finding
+from metier.monitoring.series import ALL, DAY, SECONDS, Series
 from metier.monitoring.signals import DETECTORS
 from metier.printable import printable_json
 from metier.progress import Listener
@@ -57,7 +58,7 @@ MOST_MISSED = 5  # Series whose smallest surge is listed.
     help="A model of labels that answers each message; its labels are counted apart, too.",
 )
 @click.option(
-    "--period", type=click.Choice(list(WINDOWS)), default=DAY, show_default=True, help="What is counted in."
+    "--period", type=click.Choice(list(SECONDS)), default=DAY, show_default=True, help="What is counted in."
 )
 @click.option(
     "--false-alarms",
@@ -72,7 +73,7 @@ MOST_MISSED = 5  # Series whose smallest surge is listed.
     type=click.Choice(list(DETECTORS)),
     default="cusum",
     show_default=True,
-    help="How surges are found: evidence that is summed, one count at a time, EARS, or by chance to compare with.",
+    help="How surges are found: evidence that is summed (cusum), one count at a time, or what they are compared with.",
 )
 @click.option("--count-copies", is_flag=True, help="Count messages that are nearly the same each, not once.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="JSON file for all facts.")
@@ -102,7 +103,8 @@ def backtest(
     """Watch an archive of dated messages as if it came in live.
 
     Messages are counted by period, all together and by each combination of --by. What a count should be is learned from the
-    three months before it: level, trend and weekday, past surges weighed down. An alarm says since when, how many times as
+    three months before it: level, trend and weekday, past surges weighed down; a name that is new is held against others of
+    its kind. An alarm says since when, how many times as
     many messages there are as expected, with its interval, and what else moved. The false alarms of all series together
     are expected to be no more than --false-alarms, and the smallest surge that would be found is said.
 
@@ -117,7 +119,7 @@ def backtest(
         raise CallError(f"No column of {rows.origin} is known as the time. Name it with --time.")
     seconds, texts = as_seconds(rows), list(rows.texts)
     with ProgressLines() as listener:
-        columns = [*_columns(rows, by or ()), *_answers(bundle, texts, threads or usable_cores(), listener)]
+        columns = _columns(rows, by or ()) | _answers(bundle, texts, threads or usable_cores(), listener)
         found = watched(
             seconds,
             texts,
@@ -137,36 +139,36 @@ def backtest(
         progress_console().print(Text(spoken()("all facts are in {file}", file=output)), soft_wrap=True)
 
 
-def _columns(rows: Rows, names: Sequence[str]) -> list[list[Any]]:
+def _columns(rows: Rows, names: Sequence[str]) -> dict[str, list[Any]]:
     for name in names:
         if name not in rows.table.column_names:
             raise MissingColumnError(name, found=rows.table.column_names, origin=rows.origin, flag="--by")
-    return [rows.table.column(name).to_pylist() for name in names]
+    return {name: rows.table.column(name).to_pylist() for name in names}
 
 
-def _answers(bundle: Path | None, texts: Sequence[str], threads: int, listener: Listener) -> list[list[str]]:
+def _answers(bundle: Path | None, texts: Sequence[str], threads: int, listener: Listener) -> dict[str, list[str]]:
     """Give the label of each message as one more column; none without a bundle."""
     if bundle is None:
-        return []
+        return {}
     model = load_bundle(resolve_bundle(bundle), threads=threads)
     if not model.labels or model.input_keys != ("text",):
         raise CallError(
             f"{model.name} does not answer texts with labels, so there is nothing to count by. Leave --bundle out."
         )
     batches = [model.predict(texts[at : at + BATCH]).predicted for at in range(0, len(texts), BATCH)]
-    return [[str(one) for batch in batches for one in batch]]
+    return {ANSWER: [str(one) for batch in batches for one in batch]}
 
 
 def _print(found: Backtest, facts: Mapping[str, Any]) -> None:
     console, say = answer_console(), spoken()
     given = {
-        "messages": count(found.n_messages),
-        "distinct": count(found.n_distinct),
-        "series": count(len(found.missed)),
-        "periods": count(found.table.n_periods),
+        "messages": count(found.archive.n_messages),
+        "distinct": count(found.archive.n_distinct),
+        "series": count(found.watched),
+        "periods": count(found.archive.n_periods),
         "allowed": str(found.false_alarms),
     }
-    unit = say("days") if found.table.period == DAY else say("hours")
+    unit = say("days") if found.archive.period == DAY else say("hours")
     console.print(
         Text(
             say(
@@ -181,13 +183,13 @@ def _print(found: Backtest, facts: Mapping[str, Any]) -> None:
     if not found.alarms:
         console.print(Text(say("no alarm")), soft_wrap=True)
     else:
-        print_whole(console, _table(facts))
+        print_whole(console, _table(found))
     for line in _missed(found):
         console.print(Text(line), soft_wrap=True)
 
 
-def _table(facts: Mapping[str, Any]) -> Any:
-    say = spoken()
+def _table(found: Backtest) -> Any:
+    say, period = spoken(), found.archive.period
     table = figures_table(
         say("raised"),
         say("series"),
@@ -197,49 +199,51 @@ def _table(facts: Mapping[str, Any]) -> Any:
         say("example"),
         left=2,
     )
-    for one in facts["alarms"]:
+    for one in found.alarms:
+        facts = one.facts
         table.add_row(
-            Text(_moment(one["raised"], facts["period"])),
-            Text(named(one["key"])),
-            Text(_moment(one["since"], facts["period"])),
-            Text(f"{one['times']:.1f} [{one['low']:.1f}, {one['high']:.1f}]"),
-            count(one["observed"]),
-            Text(" ".join(one["examples"][0].split())[:SHOWN] if one["examples"] else "–"),
+            Text(_moment(one.raised, period)),
+            Text(_series_of(one)),
+            Text(_moment(one.since, period)),
+            Text(f"{facts['times']:.1f} [{facts['low']:.1f}, {facts['high']:.1f}]"),
+            count(facts["observed"]),
+            Text(" ".join(facts["examples"][0].split())[:SHOWN] if facts["examples"] else "–"),
         )
     return table
 
 
-def _moment(text: str, period: str) -> str:
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d" if period == DAY else "%Y-%m-%d %H:%M")
+def _moment(at: datetime, period: str) -> str:
+    return at.strftime("%Y-%m-%d" if period == DAY else "%Y-%m-%d %H:%M")
 
 
-def named(key: Sequence[str]) -> str:
+def _series_of(finding: Finding) -> str:
+    return _named(tuple(finding.series.items()))
+
+
+def _named(series: Series) -> str:
     """Give the name of a series."""
-    return spoken()("all messages") if tuple(key) == ALL else " · ".join(part or "–" for part in key)
+    return spoken()("all messages") if series == ALL else " · ".join(value or "–" for _, value in series)
 
 
 def _missed(found: Backtest) -> list[str]:
-    say = spoken()
-    ranked = sorted(found.missed.items(), key=lambda one: -int(found.table.counts[one[0]].sum()))
-    lines = [_smallest(found.table.period, key, times) for key, times in ranked[:MOST_MISSED]]
-    if found.too_small:
-        lines.append(say("{n} series of too few messages are not watched", n=count(found.too_small)))
-    return lines
+    totals, period = found.archive.totals, found.archive.period
+    ranked = sorted(found.missed.items(), key=lambda one: -totals[one[0]])
+    return [_smallest(period, key, times) for key, times in ranked[:MOST_MISSED]]
 
 
-def _smallest(period: str, key: Sequence[str], times: float | None) -> str:
+def _smallest(period: str, key: Series, times: float | None) -> str:
     say = spoken()
     unit = say("days") if period == DAY else say("hours")
     if times is None:
         return say(
             "{name}: too few messages for a surge of {n} {unit} to be found",
-            name=named(key),
+            name=_named(key),
             n=LASTING,
             unit=unit,
         )
     return say(
         "{name}: {times} times as many for {n} {unit} are found in 80 % of cases; less may be missed",
-        name=named(key),
+        name=_named(key),
         times=f"{times:g}",
         n=LASTING,
         unit=unit,

@@ -49,6 +49,7 @@ class History:
         self.born, self.is_new_name = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
         self.first = self.last = -1
         self._overdispersion = USUAL_OVERDISPERSION
+        self._exchanged: dict[str, int] = {}  # When the model of a name was exchanged last.
 
     def add(self, number: int, counts: Mapping[Series, int]) -> None:
         """Remember the counts of the next period."""
@@ -65,7 +66,8 @@ class History:
             self.counts[self._rows[series], -1] = count
 
     def forget(self, names: Set[str], number: int) -> None:
-        """Let the series that are counted by some names begin anew."""
+        """Let the series that are counted by some names begin anew; they are watched again after two weeks."""
+        self._exchanged |= dict.fromkeys(names, number)
         own = [row for row, key in enumerate(self.keys) if names & set(kind_of(key))]
         self.counts[own], self.memory[own] = 0, 0
         self.mean[own], self.dispersion[own] = np.nan, np.nan
@@ -82,8 +84,9 @@ class History:
             found = expected_after(past[own], window)
             mean[own], dispersion[own] = found.mean, found.dispersion
             self._overdispersion = float(np.clip(np.median(1 + found.dispersion * found.mean), 1.0, 5.0))
-        for kind in self._kinds.values():
-            self._pool(np.array(kind), has_past, number, mean, dispersion)
+        for names, kind in self._kinds.items():
+            if all(number - self._exchanged.get(name, -LONGEST_KNOWN) >= LONGEST_KNOWN for name in names):
+                self._pool(np.array(kind), has_past, number, mean, dispersion)
         rows = np.flatnonzero(np.isfinite(mean))
         return rows, Expected(mean[rows], dispersion[rows]), has_past[rows]
 
@@ -91,10 +94,17 @@ class History:
         """Remember what is expected of the present period."""
         self.mean[rows, -1], self.dispersion[rows, -1] = expected.mean, expected.dispersion
 
-    def periods_above(self, row: int) -> int:
-        """Give how many periods right before the present one had more messages than expected."""
-        above = self.counts[row, -LOOKBACK:-1] > np.nan_to_num(self.mean[row, :-1], nan=np.inf)
-        return int(np.argmin(above[::-1])) if not above.all() else len(above)
+    def begin(self, row: int) -> int:
+        """Give how many periods before the present one a surge most likely began.
+
+        That whose counts from there on are the least likely as expected (the likelihood ratio of Poisson counts).
+        """
+        is_known = np.isfinite(self.mean[row])
+        known = int(np.argmin(is_known[::-1])) if not is_known.all() else len(is_known)
+        counts = np.cumsum(self.counts[row, -LOOKBACK:][::-1][:known])
+        mean = np.maximum(np.cumsum(self.mean[row, ::-1][:known]), 1e-9)
+        ratio = counts * np.log(np.maximum(counts, 1e-9) / mean) - (counts - mean)
+        return int(np.argmax(np.where(counts > mean, ratio, 0.0)))
 
     def totals(self, row: int, periods: int) -> tuple[int, float, float]:
         """Give the messages of the last periods, their expected number and its variance."""

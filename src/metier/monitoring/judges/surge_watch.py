@@ -10,9 +10,9 @@ Each period is given once, in order. Series are added as they come up. What a co
 Nothing is judged in the first four weeks of a stream (hours: in the first four days).
 
 The budget of a period is shared equally by the series with a past, and a fifth of it by those without; where there is one
-sort alone it has all. Where a model was exchanged, its series have no past.
+sort alone it has all. Where a model was exchanged, its series begin anew and are watched again after 14 periods.
 
-An alarm begins where the counts rise above what was expected. It is over when its series has raised nothing for seven
+An alarm begins where its counts are the least likely as expected. It is over when its series has raised nothing for seven
 periods (hours: twelve); until then it is one alarm.
 """
 
@@ -45,7 +45,7 @@ class Surge:
     ----------
     series : Series
     since, last : int
-        Periods from where the counts are above what was expected to the last alarm.
+        Periods from where it most likely began to the last alarm.
     raised : int
         The period in which it was first raised.
     size : Size
@@ -131,7 +131,7 @@ class SurgeWatch:
         ]
         return [*ended, *(one for one in raised if one is not None)]
 
-    def smallest(self, row_alpha: Mapping[Series, float] | None = None) -> dict[Series, tuple[float, float, float]]:
+    def watched(self) -> dict[Series, tuple[float, float, float]]:
         """Give mean, dispersion and share of the budget of each series that is watched now, those with a past first."""
         rows, expected, has_past = self.history.expected(self.history.last)
         alpha = shared(self._budget, has_past)
@@ -153,7 +153,7 @@ class SurgeWatch:
         """Note an alarm; give it where it is the first of its series."""
         known = self._running.get(row)
         history = self.history
-        since = known.since if known else number - history.periods_above(row)
+        since = known.since if known else number - history.begin(row)
         size = size_of(*history.totals(row, number - since + 1))
         if known:
             grown = size if number - since < LOOKBACK else _longer(known, history, row, number)

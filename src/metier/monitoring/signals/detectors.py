@@ -105,7 +105,7 @@ class Cusum:
             gains = log_likelihood(counts, times * mean, dispersion) - usual
             memory[:, place] = np.maximum(memory[:, place], 0) + gains
         evidence = np.logaddexp.reduce(memory, axis=1) - np.log(self.memory)
-        raised = np.asarray(evidence >= np.log(1 / alpha))
+        raised = np.asarray((evidence >= np.log(1 / alpha)) & (counts > mean))
         memory[raised] = 0
         return raised
 
