@@ -21,7 +21,11 @@ def archive(tmp_path_factory):
         for region, mean in (("north", 6), ("south", 6)):
             times = 4 if region == "south" and day in SURGE else 1
             for _ in range(random.poisson(mean * times)):
-                said = " ".join(random.choice(WORDS, 6)) + f" {random.integers(10**9)}"
+                said = (
+                    " ".join(random.choice(WORDS, 6))
+                    + " "
+                    + "".join(random.choice(list("abcdefghijklmnopqrstuvwxyz"), 12))
+                )
                 topic = "the app is down" if times > 1 else "a question about my"
                 rows.append(
                     {"when": (FIRST + timedelta(day)).isoformat(), "text": f"{topic} {said}", "region": region}

@@ -146,7 +146,9 @@ def _columns(rows: Rows, names: Sequence[str]) -> dict[str, list[Any]]:
     return {name: rows.table.column(name).to_pylist() for name in names}
 
 
-def _answers(bundle: Path | None, texts: Sequence[str], threads: int, listener: Listener) -> dict[str, list[str]]:
+def _answers(
+    bundle: Path | None, texts: Sequence[str], threads: int, listener: Listener
+) -> dict[str, list[str]]:
     """Give the label of each message as one more column; none without a bundle."""
     if bundle is None:
         return {}

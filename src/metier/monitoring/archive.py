@@ -1,5 +1,6 @@
-"""An archive of dated messages, counted as a watch counts them: in the order of time, copies of the days before left out."""
+"""An archive of dated messages, counted as a watch counts them: in the order of time, copies left out."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from metier.monitoring.copies import RecentCopies, sketches
-from metier.monitoring.series import Series, period_of, series_of_message
+from metier.monitoring.counting import period_of, series_of
+from metier.monitoring.series import Series
 from metier.text.personal_data.masking import masked
 
 CHUNK = 2_048
@@ -68,8 +70,9 @@ class Archive:
                 if is_copy:
                     continue
                 distinct += 1
-                about = {name: values[row] for name, values in columns.items()}
-                for series in series_of_message(about, by):
+                about = {name: _written(values[row]) for name, values in columns.items()}
+                for name, _ in series_of(by, about, {}):
+                    series = tuple(sorted(json.loads(name).items()))
                     found[period_of(float(seconds[row]), period)][series].append(text)
         return cls(period, len(order), distinct, found)
 
@@ -111,10 +114,16 @@ class Archive:
         return found
 
 
+def _written(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
 def _copied(
     copies: RecentCopies | None, told: Sequence[str], seconds: np.ndarray, rows: Sequence[int], at: int
 ) -> list[bool]:
     if copies is None:
         return [False] * len(rows)
     numbers = list(range(at + 1, at + 1 + len(rows)))
-    return [one is not None for one in copies.add(sketches(told), [float(seconds[row]) for row in rows], numbers)]
+    return [
+        one is not None for one in copies.add(sketches(told), [float(seconds[row]) for row in rows], numbers)
+    ]

@@ -137,8 +137,6 @@ def _check_length(archive: Archive) -> None:
     needed = FIRST_JUDGED[archive.period]
     if archive.n_periods <= needed:
         raise DataError(
-            f"The messages span {archive.n_periods:,} {archive.period}s, and nothing is judged in the first {needed:,}, whose "
-            "counts say what is expected. Give an archive of more, or count by another period."
+            f"The messages span {archive.n_periods:,} {archive.period}s, and nothing is judged in the first {needed:,}, "
+            "whose counts say what is expected. Give an archive of more, or count by another period."
         )
-
-

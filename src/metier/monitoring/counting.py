@@ -14,8 +14,6 @@ from metier.monitoring.series import SECONDS
 MOST_NAMES = 4  # Of one combination.
 LONGEST_SERIES = 500  # Characters, as the store has it.
 WIDTHS = (100, 50, 10)  # To which values are cut, the first that fits: JSON writes some characters as six.
-# What a series is about: names and values, sorted by name; empty: all messages.
-Series = tuple[tuple[str, str], ...]
 ALL_SERIES = "{}"  # All messages together.
 
 

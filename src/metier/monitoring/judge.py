@@ -34,7 +34,7 @@ class Judge(Protocol):
 
 Build = Callable[[WatchSettings], Judge | None]
 # Where the function is that gives a judge, or None where the settings ask for none.
-JUDGES: Mapping[str, str] = {}
+JUDGES: Mapping[str, str] = {"surges": "metier.monitoring.judges.surges:build"}
 
 
 def build_judges(settings: WatchSettings) -> dict[str, Judge]:

@@ -1,7 +1,6 @@
 """What messages are counted by: periods of a day or an hour in UTC, and series, one for each combination of values."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +17,6 @@ def series_of(about: Mapping[str, Any]) -> Series:
     return tuple(sorted((name, "" if value is None else str(value)) for name, value in about.items()))
 
 
-def series_read(text: str) -> Series:
-    """Give the series that is written as a JSON object."""
-    return series_of(json.loads(text))
-
-
 def kind_of(series: Series) -> tuple[str, ...]:
     """Give the names that a series is counted by."""
     return tuple(name for name, _ in series)
@@ -31,16 +25,6 @@ def kind_of(series: Series) -> tuple[str, ...]:
 def named(series: Series) -> str:
     """Give the name of a series for a sentence."""
     return ", ".join(f"{name} {value or '–'}" for name, value in series) or "all messages"
-
-
-def series_of_message(about: Mapping[str, Any], by: Sequence[Sequence[str]]) -> list[Series]:
-    """Give the series that a message is counted in: all messages, and one for each combination of names."""
-    return [ALL, *(series_of({name: about.get(name) for name in names}) for names in by)]
-
-
-def period_of(seconds: float, period: str) -> int:
-    """Give the number of the period of a time, since 1970 in UTC."""
-    return int(seconds // SECONDS[period])
 
 
 def moment(number: int, period: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Surges judged period by period: nothing looks ahead, a new name is watched at once, alarms begin, last and end by a rule."""
+"""Surges judged period by period: nothing looks ahead, a new name is watched at once, alarms begin and end by a rule."""
 
 from collections import Counter
 

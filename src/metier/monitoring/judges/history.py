@@ -118,7 +118,9 @@ class History:
         """Fill in what is expected of the series of one kind that have no past."""
         periods, messages = self._known(kind, number)
         known = np.flatnonzero(periods >= min(LONGEST_KNOWN, max(number - self.first, 1)))
-        prior = pooled_prior(messages[known], periods[known]) if len(known) else pooled_prior(messages, periods + 1)
+        prior = (
+            pooled_prior(messages[known], periods[known]) if len(known) else pooled_prior(messages, periods + 1)
+        )
         is_seen = self.counts[kind].any(axis=1)  # What is gone for so long comes up anew.
         pooled = np.flatnonzero(~has_past[kind] & is_seen)
         found = expected_next(prior, messages[pooled], periods[pooled], self._overdispersion)
@@ -134,7 +136,10 @@ class History:
         begins = np.where(self.is_new_name[kind], 1, 0)
         columns = np.arange(self._length) - (self._length - 1)  # Periods from the present one, which is 0.
         is_old = age > window.length + window.gap
-        from_, to = np.where(is_old, -(window.length + window.gap), begins - age), np.where(is_old, -window.gap, 0)
+        from_, to = (
+            np.where(is_old, -(window.length + window.gap), begins - age),
+            np.where(is_old, -window.gap, 0),
+        )
         is_used = (columns >= from_[:, None]) & (columns < to[:, None])
         return is_used.sum(axis=1).astype(np.float64), (counts * is_used).sum(axis=1)
 

@@ -26,7 +26,7 @@ from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.judges.history import History
 from metier.monitoring.series import DAY, HOUR, Series
 from metier.monitoring.signals.detectors import LOOKBACK, Detector, Seen
-from metier.monitoring.signals.expected_counts import Expected, Window
+from metier.monitoring.signals.expected_counts import Window
 
 WINDOWS: Mapping[str, Window] = {
     DAY: Window(length=84, gap=7, cycle=7),
@@ -95,7 +95,9 @@ class SurgeWatch:
         """The alarms that are not over, in the order in which their series came up."""
         return [self._running[row] for row in sorted(self._running)]
 
-    def step(self, number: int, counts: Mapping[Series, int], *, exchanged: Set[str] = frozenset()) -> list[Surge]:
+    def step(
+        self, number: int, counts: Mapping[Series, int], *, exchanged: Set[str] = frozenset()
+    ) -> list[Surge]:
         """Judge a period.
 
         Parameters
@@ -195,5 +197,3 @@ def shared(budget: float, has_past: np.ndarray) -> np.ndarray:
     new = (SHARE_OF_NEW if n_past else 1.0) * budget / max(n_new, 1)
     own = ((1 - SHARE_OF_NEW) if n_new else 1.0) * budget / max(n_past, 1)
     return np.minimum(np.where(has_past, own, new), 0.5)
-
-

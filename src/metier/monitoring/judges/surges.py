@@ -1,4 +1,4 @@
-"""Surges of a stream as findings: what moved, since when, by how much, what was said, what else moved, what may be missed."""
+"""Surges of a stream as findings: what moved, since when, by how much, what was said, what else moved, what is missed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from metier.monitoring.judges.counted import Counted
 from metier.monitoring.judges.surge_watch import Surge, SurgeWatch
 from metier.monitoring.series import DAY, moment, named
 from metier.monitoring.signals.detectors import detector
+from metier.monitoring.watch_settings import WatchSettings
 
 EXAMPLES = 3
 LONGEST = 200  # Characters of an example.
@@ -39,7 +40,11 @@ class SurgeJudge:
 
     def __init__(self, *, period: str = DAY, false_alarms: FalseAlarms, detector_name: str = "cusum"):
         self._period, self._name, self._find = period, detector_name, detector(detector_name)
-        self.watch = SurgeWatch(period=period, false_alarms=false_alarms, find=self._find)
+        self._allowed = false_alarms
+        self._begin()
+
+    def _begin(self) -> None:
+        self.watch = SurgeWatch(period=self._period, false_alarms=self._allowed, find=self._find)
         self._next: int | None = None
 
     def judge(self, counted: Counted, number: int) -> list[Finding]:
@@ -52,6 +57,8 @@ class SurgeJudge:
         number : int
             Of the period, since 1970.
         """
+        if self._next is not None and number < self._next:
+            self._begin()  # It is asked again, as what it said could not be stored.
         if self._next is None:
             self._next = counted.first_period()
         if self._next is None or number < self._next:
@@ -80,8 +87,8 @@ class SurgeJudge:
             f"{told['name']}: over. {told['observed']} messages from {told['since']} to {self._written(surge.last)}, where "
             f"{told['expected']} were expected: {told['times']} times as many [{told['low']}, {told['high']}]."
             if surge.is_over
-            else f"{told['name']}: {told['observed']} messages since {told['since']}, where {told['expected']} were expected: "
-            f"{told['times']} times as many [{told['low']}, {told['high']}]."
+            else f"{told['name']}: {told['observed']} messages since {told['since']}, where {told['expected']} were "
+            f"expected: {told['times']} times as many [{told['low']}, {told['high']}]."
         )
         return Finding(
             "surge",
@@ -96,7 +103,9 @@ class SurgeJudge:
 
     def _facts(self, surge: Surge, counted: Counted) -> dict[str, Any]:
         texts = counted.texts(surge.series, surge.raised, surge.last, most=EXAMPLES)
-        others = [one.series for one in self.watch.running if one.series != surge.series and one.overlaps(surge)]
+        others = [
+            one.series for one in self.watch.running if one.series != surge.series and one.overlaps(surge)
+        ]
         return {
             **vars(surge.size),
             "since": moment(surge.since, self._period).isoformat(),
@@ -113,6 +122,11 @@ class SurgeJudge:
 
     def _written(self, number: int) -> str:
         return moment(number, self._period).strftime("%Y-%m-%d" if self._period == DAY else "%Y-%m-%d %H:%M")
+
+
+def build(settings: WatchSettings) -> SurgeJudge:
+    """Give the judge that the settings of a watch ask for."""
+    return SurgeJudge(period=settings.period, false_alarms=settings.allowed, detector_name=settings.detector)
 
 
 def _severity(surge: Surge) -> Severity:

@@ -72,7 +72,10 @@ class Seen:
 class Detector(Protocol):
     """A way to find surges."""
 
-    memory: int  # Numbers that are remembered of a series; all 0 at first.
+    @property
+    def memory(self) -> int:
+        """How many numbers are remembered of a series; all 0 at first."""
+        ...
 
     def step(self, seen: Seen, memory: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Say of which series the present count is an alarm.
@@ -238,20 +241,24 @@ def raised(find: Detector, counts: np.ndarray, expected: Expected, alpha: float)
     ndarray of bool of the same shape
     """
     rows, mean, dispersion = (
-        np.atleast_2d(np.asarray(one, dtype=np.float64))
-        for one in (counts, expected.mean, expected.dispersion)
+        np.atleast_2d(np.asarray(one, dtype=np.float64)) for one in (counts, expected.mean, expected.dispersion)
     )
     found = np.zeros(rows.shape, dtype=bool)
-    padded = [
-        np.pad(one, ((0, 0), (LOOKBACK - 1, 0)), constant_values=fill)
-        for one, fill in ((rows, 0.0), (mean, np.nan), (dispersion, np.nan))
-    ]
+    before = ((0, 0), (LOOKBACK - 1, 0))
+    seen_counts = np.pad(rows, before)
+    seen_mean, seen_dispersion = (np.pad(one, before, constant_values=np.nan) for one in (mean, dispersion))
     memory = np.zeros((len(rows), find.memory))
     for period in range(rows.shape[1]):
         known = np.flatnonzero(np.isfinite(mean[:, period]))
         if not len(known):
             continue
-        seen = Seen(*(one[known, period : period + LOOKBACK] for one in padded), period)
+        own_periods = slice(period, period + LOOKBACK)
+        seen = Seen(
+            seen_counts[known, own_periods],
+            seen_mean[known, own_periods],
+            seen_dispersion[known, own_periods],
+            period,
+        )
         own = memory[known]
         found[known, period] = find.step(seen, own, np.full(len(known), alpha))
         memory[known] = own

@@ -1,14 +1,15 @@
 """What is expected of series with little or no past: their own few counts, and the rates of all series of their kind.
 
 Rates of series of one kind (companies, or topics of companies) follow a gamma distribution, whose mean and variance are
-those of the series so far, less what chance adds to their counts. A series with a count of x in n periods has then a gamma
-distribution of its rate, too, and its next count a negative binomial one [1]_: a name that is new has the prior alone, and
-the longer it is known the more its own counts say. Where there are fewer than three series the prior is worth half a message.
+those of the series so far, less what chance adds to their counts. A series with a count of x in n periods has then a
+gamma distribution of its rate, too, and its next count a negative binomial one [1]_: a name that is new has the prior
+alone, and the longer it is known the more its own counts say. Where there are fewer than three series the prior is worth
+half a message.
 
 References
 ----------
-.. [1] Gelman and others, "Bayesian data analysis", third edition, 2013, section 2.6; Robbins, "An empirical Bayes approach to
-   statistics", 1956.
+.. [1] Gelman and others, "Bayesian data analysis", third edition, 2013, section 2.6; Robbins, "An empirical Bayes approach
+   to statistics", 1956.
 """
 
 from dataclasses import dataclass

@@ -7,8 +7,7 @@ from functools import cached_property
 
 from sqlalchemy import ColumnElement, Text, cast, func, select
 
-from metier.monitoring.counting import Series
-from metier.monitoring.series import SECONDS
+from metier.monitoring.series import SECONDS, Series
 from metier.monitoring.store.tables import ANSWERS, BREAKS, COUNTS, MESSAGES
 from metier.monitoring.store.watch_store import WatchStore
 
