@@ -12,7 +12,6 @@ from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.opening import opened_watch
 from metier.monitoring.counting import period_of
 from metier.monitoring.watch_settings import check_watch_settings
-from metier.monitoring.watching import NoObserver
 
 FIRST = datetime(2025, 1, 6, tzinfo=UTC)
 BY = [["company"], ["company", "topic"]]
@@ -23,7 +22,7 @@ SAID = (
 )
 
 
-class Noting(NoObserver):
+class Noting:
     """Keeps what was told of each period."""
 
     def __init__(self):
@@ -32,6 +31,13 @@ class Noting(NoObserver):
     def judged(self, period, findings):
         """Keep it."""
         self.told += findings
+
+    def took(self, source, taken, turn, now):
+        """Take no notice."""
+
+    def failed(self, what, error):
+        """Fail, too."""
+        raise error
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +94,7 @@ def watched(folder, parts):
     observer = Noting()
     for part in parts:
         write(folder / "posts.csv", part)
-        with opened_watch(check_watch_settings(given, folder=folder), observer=observer) as watch:
+        with opened_watch(check_watch_settings(given, folder=folder), observers=[observer]) as watch:
             watch.run_once(threading.Event())
     return observer.told
 
