@@ -30,7 +30,7 @@ COMMANDS = {
         "De-identify DICOM files: headers by the basic profile of the standard (PS3.15, Annex E).",
     ),
     "clean": ("metier.cli.clean:clean", "Clean the texts of a file, and write what was changed."),
-    "label": ("metier.cli.label:label", "Label rows by rules, and estimate the accuracy of each rule."),
+    "label": ("metier.cli.label:label", "Label rows by rules, or row by row on a page of the terminal."),
     "train": (
         "metier.cli.train:train",
         "Train and compare methods on labelled rows, and recommend which to ship.",

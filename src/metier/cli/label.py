@@ -1,4 +1,4 @@
-"""`metier label`: labels from rules, each with a probability."""
+"""`metier label`: labels from rules, each with a probability; or from people, row by row."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from metier.cli.commands import HELP
 from metier.cli.console import answer_console, count, percentage, print_json
+from metier.cli.label_options import page_options, show_page
 from metier.cli.shares import Share
 from metier.cli.speech import lang_option, spoken, with_language
 from metier.data import Rows, open_writer, read
@@ -31,15 +32,17 @@ SHOWN_LABELS = 3
 
 
 @click.command(
-    context_settings=HELP, epilog="Example: metier label tickets.csv --rules rules.yaml --out labelled.csv"
+    context_settings=HELP,
+    epilog="Example: metier label tickets.csv --rules rules.yaml --out labelled.csv\n\n"
+    "Example: metier label --queue queue.sqlite --labeller anna",
 )
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--rules",
     type=click.Path(path_type=Path),
-    required=True,
     help="YAML file with a list of rules, each with a label and its words.",
 )
+@page_options
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write: the rows with label and probability."
 )
@@ -65,8 +68,8 @@ SHOWN_LABELS = 3
 @lang_option()
 def label(
     *,
-    file: Path,
-    rules: Path,
+    file: Path | None,
+    rules: Path | None,
     out: Path | None,
     text: str | None,
     label: str | None,
@@ -75,17 +78,28 @@ def label(
     overwrite: bool,
     as_json: bool,
     lang: str | None,
+    **paged: Any,
 ) -> None:
-    """Label rows by rules, and estimate the accuracy of each rule.
+    """Label rows by rules, or row by row on a page of the terminal.
 
     The rules file lists rules, each with a label and words: any_of, all_of, none_of. Words match as whole words in
     any case, Chinese ones anywhere, and re:… is a regular expression. A label model estimates the accuracy of each rule
     from their agreement, without true labels, and combines the votes into one label and its probability. Rows that no
     rule covers stay unlabelled: metier train --drop-unlabelled removes them.
+
+    With --queue, rows of a queue that metier queue has filled are shown one after another: one key a label, Enter for the
+    model's answer, Space to skip, u to take back, q to end; ? shows the keys. Each answer is stored at once.
     """
+    if (rules is None) == (paged["queue"] is None):
+        raise click.UsageError("Give FILE with --rules to label by rules, or --queue to label row by row.")
+    if paged["queue"] is not None:
+        show_page(as_json=as_json, **paged)
+        return
+    if file is None:
+        raise click.UsageError("--rules needs FILE, the rows to label.")
     if out is not None:
         check_output(out, overwrite=overwrite)
-    known = read_rules(rules)
+    known = read_rules(Path(str(rules)))
     rows = read(file, text=text, label=label)
     votes = apply_rules(known, list(rows.texts))
     model = LabelModel().fit(votes)

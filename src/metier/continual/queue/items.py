@@ -68,6 +68,8 @@ class Item:
     number : int
     source, id, text, reasons, suggestion, version, is_audit, urgent, truth, facts
         As in `NewItem`; the text as the queue keeps it.
+    needed : int
+        How many labellers shall see it.
     state : str
         `waiting`; `labelled` by one of two labellers; `disagreed`; `decided`; `skipped`.
     answer : mapping or None
@@ -89,6 +91,7 @@ class Item:
     urgent: int
     truth: Answer | None
     facts: Mapping[str, Any]
+    needed: int
     state: State
     answer: Answer | None
     decided: float | None

@@ -23,8 +23,9 @@ from metier.text.personal_data import masked
 DEFAULT_NAME = "queue"
 GIVEN_SECONDS = 900.0  # A row that was shown and not answered is shown to others after that.
 MOST_AT_ONCE = 500
+OPEN = ("waiting", "labelled")  # States of rows that a labeller may get.
 _READ = ("number", "source", "id", "text", "suggestion", "version", "is_audit", "urgent", "truth", "facts")
-_COLUMNS = (*_READ, "reasons", "state", "answer", "decided", "decided_by")
+_COLUMNS = (*_READ, "needed", "reasons", "state", "answer", "decided", "decided_by")
 
 
 class QueueStore:
@@ -35,19 +36,25 @@ class QueueStore:
     where : Path or str
         The file of an SQLite database, made where it is missing, or the URL of a database. `#NAME` at its end names one of
         several queues in it.
+    may_be_new : bool, default=True
+        Whether a file that is missing is made.
     clock : callable giving a float
         Seconds since 1970.
 
     Raises
     ------
+    CallError
+        If the file is missing and may not be made.
     QueueError
         If the database cannot be used.
     """
 
-    def __init__(self, where: Path | str, *, clock: Callable[[], float] = time.time):
+    def __init__(self, where: Path | str, *, may_be_new: bool = True, clock: Callable[[], float] = time.time):
         place, _, name = str(where).partition("#")
         self.name = name or DEFAULT_NAME
         self.place = place
+        if not may_be_new and "://" not in place and not Path(place).is_file():
+            raise CallError(f"There is no queue {place}. Fill one with: metier queue {place} ROWS --model RUN")
         url = place if "://" in place else f"sqlite:///{Path(place).resolve()}"
         self._database = open_database(url, METADATA, what="queue", error=QueueError)
         self._clock = clock
@@ -92,7 +99,7 @@ class QueueStore:
         is_free = or_(ITEMS.c.given_to.is_(None), ITEMS.c.given_to == labeller, ITEMS.c.given_until < now)
         asked = (
             select(ITEMS)
-            .where(self._own, ITEMS.c.state.in_(("waiting", "labelled")), is_free)
+            .where(self._own, ITEMS.c.state.in_(OPEN), is_free)
             .where(ITEMS.c.number.not_in(said), ITEMS.c.number.not_in(list(without)))
             .order_by(ITEMS.c.urgent.desc(), ITEMS.c.round, ITEMS.c.rank, ITEMS.c.number)
             .limit(1)
@@ -104,6 +111,13 @@ class QueueStore:
             given = {"given_to": labeller, "given_until": now + GIVEN_SECONDS}
             connection.execute(update(ITEMS).where(ITEMS.c.number == row.number).values(**given))
         return _item(row)
+
+    def n_for(self, labeller: str) -> int:
+        """Give how many rows wait for a labeller."""
+        said = select(LABELS.c.item).where(LABELS.c.labeller == labeller)
+        asked = select(func.count()).select_from(ITEMS).where(self._own, ITEMS.c.number.not_in(said))
+        with self._database.reading() as connection:
+            return int(connection.execute(asked.where(ITEMS.c.state.in_(OPEN))).scalar_one())
 
     def give_back(self, labeller: str) -> None:
         """Let others have what a labeller was shown and did not answer."""
@@ -153,6 +167,13 @@ class QueueStore:
             found = connection.execute(update(ITEMS).where(own).values(**made)).rowcount
         if not found:
             raise CallError(f"There is no row {number} in the queue {self.name!r}. It may have been erased.")
+
+    def reopen(self, number: int) -> State:
+        """Take back what `decide` stored, and give the state that the labels make."""
+        own = and_(self._own, ITEMS.c.number == number)
+        with self._database.writing() as connection:
+            connection.execute(update(ITEMS).where(own).values(is_settled=False, state="waiting"))
+            return self._settle(connection, number)
 
     def set_overlap(self, overlap: float) -> None:
         """Let two labellers have a share of all rows, 0 to 1, also of those that one has labelled already."""
