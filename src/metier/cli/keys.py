@@ -65,7 +65,7 @@ def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.
     show_default=True,
     metavar="A,B",
     callback=parted,
-    help="What the key may do: predict, explain, feedback, metrics, admin; or a role: reader (predict, explain), "
+    help="What the key may do: predict, explain, feedback, metrics, push, admin; or a role: reader (predict, explain), "
     "operator (those, feedback and metrics), admin (all).",
 )
 @click.option("--expires", metavar="TIME", help="Time until it ends, such as 90d or 12h. Default: never.")

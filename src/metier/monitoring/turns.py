@@ -71,7 +71,10 @@ class Turn:
     def stored(self, batch: Batch, latest: float | None) -> None:
         """Note that a batch is stored, and tell the source."""
         self.position, self.latest = batch.position, latest
-        self.source.acknowledge(batch.position)
+        try:
+            self.source.acknowledge(batch.position)
+        except MetierError as error:  # It comes again, and is known.
+            self._batches, self.fault = None, str(error)
 
     def again(self) -> None:
         """Read again from after the last stored batch."""

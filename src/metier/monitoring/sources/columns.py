@@ -42,6 +42,9 @@ class SourceSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False
         default="", max_length=100, description="Told apart by it, and stored with each message. Empty: kind."
     )
     columns: Columns = Columns()
+    constants: dict[str, str] = Field(
+        default_factory=dict, description="What all its messages are counted by: `company: Acme`."
+    )
     zone: str = Field(default="UTC", description="Of times that name none, such as Asia/Shanghai.")
     time_format: str | None = Field(
         default=None, description="As strptime has it; None: ISO 8601, a count since 1970, or RFC 2822."
@@ -77,6 +80,7 @@ class MessageReader:
         self.longest_bytes = settings.longest_bytes
         self._zone = ZoneInfo(settings.zone)
         self._form = settings.time_format
+        self._constants = dict(settings.constants)
 
     def read(
         self,
@@ -123,7 +127,7 @@ class MessageReader:
             at = read_time(time, zone=self._zone, form=self._form)
         found = _find(record, columns.id) if columns.id else None
         known = id if found is None or found == "" else _name(found, columns.id or "")
-        by = {name: _value(record, column) for name, column in columns.by.items()}
+        by = self._constants | {name: _value(record, column) for name, column in columns.by.items()}
         subject = _find(record, columns.subject) if columns.subject else None
         return Message(
             id=_short(known or _hash(record, "" if time is not None else anchor)),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from metier.errors import UnknownNameError
 
-SCOPES = ("predict", "explain", "feedback", "metrics", "admin")
+SCOPES = ("predict", "explain", "feedback", "metrics", "push", "admin")
 ROLES = {
     "reader": ("predict", "explain"),
     "operator": ("predict", "explain", "feedback", "metrics"),
