@@ -122,7 +122,9 @@ class Feed:
 
     def _records(self, content: bytes) -> list[dict[str, Any]]:
         try:
-            found = self._parser.parse(_ENTITY.sub(b"", content), resolve_relative_uris=False, sanitize_html=False)
+            found = self._parser.parse(
+                _ENTITY.sub(b"", content), resolve_relative_uris=False, sanitize_html=False
+            )
         except Exception as error:  # A parser of what anybody writes: whatever it meets is told.
             raise SourceError(
                 f"The feed {self._where()} cannot be parsed ({type(error).__name__}: {error})."

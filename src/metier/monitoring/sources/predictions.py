@@ -73,7 +73,8 @@ class Predictions:
         place = f"prediction {one.id}"
         if not one.text:
             return self._reader.refuse(place, f"The {place} keeps no text. Have the service keep texts.")
-        fields = {str(name): getattr(one, name) for name in self._settings.by}
+        facts = vars(one) | {"label": one.label}
+        fields = {str(name): facts[name] for name in self._settings.by}
         by = {name: str(value)[:100] for name, value in fields.items() if value is not None}
         return Message(one.id, one.text, one.at, self.name, {**self._settings.constants, **by})
 
