@@ -9,12 +9,18 @@ from typing import Any
 
 import torch
 import transformers
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+)
 
 from metier.bases.base import FACTS_FILE, WEIGHTS, GenerativeBase
 from metier.bases.huggingface_folder import check_whole, load_pretrained, loading, quiet_transformers
 from metier.bases.known_base import known_base
 from metier.bases.known_bases import check_folder, find_folder, read_json
 from metier.bases.precision import has_native_bfloat16
+from metier.errors import BaseModelError
 from metier.predictors.text.prompting import Codec, FileCodec
 from metier.text.normalisation import replace_surrogates
 
@@ -107,6 +113,7 @@ def _describe(name: str, folder: Path, languages: tuple[str, ...] = ("*",)) -> G
         folder, "a generative base", f"{WEIGHTS} in one file and tokenizer.json", tokenizers=TOKENIZER_FILES
     )
     config = read_json(folder / "config.json")
+    _check_architecture(folder, config)
     known = (config.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx"))
     # T5 has relative positions: any length works, and it was trained on 512.
     longest = next((int(length) for length in known if length), 512)
@@ -117,6 +124,22 @@ def _describe(name: str, folder: Path, languages: tuple[str, ...] = ("*",)) -> G
         bool(config.get("is_encoder_decoder", False)),
         longest,
         tuple(facts.get("languages", languages)),
+    )
+
+
+def _check_architecture(folder: Path, config: Any) -> None:
+    """Refuse, by its configuration alone, what the installed transformers cannot load as a model that writes."""
+    kind = config.get("model_type")
+    if kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or kind in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
+        return
+    if kind in CONFIG_MAPPING_NAMES:
+        raise BaseModelError(
+            f"{folder} is a model of type {kind!r}, which reads and does not write. Take a causal model (GPT, Llama, "
+            "Qwen) or an encoder-decoder (T5, BART, Marian), or the packaged base with --base smollm2."
+        )
+    raise BaseModelError(
+        f"{folder} is a model of type {kind!r}, which transformers {transformers.__version__} does not know. Install the "
+        "release that its page names, or take another base, such as the packaged one with --base smollm2."
     )
 
 

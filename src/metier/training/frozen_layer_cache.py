@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from metier.errors import SettingsError, StorageError
 from metier.progress import Listener, Progress, ignore
 from metier.storage import partial_file, sweep
 from metier.training.batching import TokenisedRows
-from metier.training.partial_pass import StatesHere, given_to, output_of, standing_aside
+from metier.training.partial_pass import StatesHere, given_to, output_of, standing_in
 from metier.user_cache import user_cache
 
 DEFAULT_GB = 4.0
@@ -84,6 +84,14 @@ class Kept:
             batch[row, :length] = states[first : first + length]
         return torch.from_numpy(batch).view(torch.bfloat16)
 
+    def packed(self, keys: Sequence[bytes]) -> torch.Tensor | None:
+        """Give the states of texts behind one another, of shape (1, n_tokens, width); None if one was not kept."""
+        found = [self.places[key] for key in keys if key in self.places]
+        if len(found) < len(keys):
+            return None
+        parts = [states[first : first + length] for states, first, length in found]
+        return torch.from_numpy(np.concatenate(parts)[None]).view(torch.bfloat16)
+
 
 class FrozenLayerCache:
     """The frozen layers of one encoder, and what they give for texts.
@@ -95,6 +103,8 @@ class FrozenLayerCache:
     n_layers : int
         How many, from the lowest, do not train.
     """
+
+    token_budget: ClassVar[int] = TOKEN_BUDGET
 
     def __init__(self, encoder: Any, n_layers: int):
         self._encoder, self._n_layers = encoder, n_layers
@@ -154,19 +164,14 @@ class FrozenLayerCache:
         here = StatesHere()
 
         def look_up(encoder: Any, given: Any, named: dict[str, Any]) -> None:
-            here.states = self._kept.states(_keys(named, ids), named["input_ids"].shape[1])
+            here.states = self._looked_up(named, ids)
 
         handle = self._encoder.register_forward_pre_hook(look_up, with_kwargs=True)
-        for block in blocks:
-            block.forward = standing_aside(
-                block, here, is_last=block is blocks[-1], gives_tuple=self._gives_tuple
-            )
         try:
-            yield
+            with standing_in(blocks, here, gives_tuple=self._gives_tuple):
+                yield
         finally:
             handle.remove()
-            for block in blocks:
-                del block.forward
 
     def agrees(self, model: Any, part: TokenisedRows) -> bool:
         """Whether the layers above make the same of kept states as of computed ones: some share more than states."""
@@ -181,6 +186,10 @@ class FrozenLayerCache:
                 kept = self._encoder(**wanted).last_hidden_state[is_token]
         self._encoder.train(was_training)
         return bool((computed - kept).abs().max() <= TOLERANCE * computed.abs().max())
+
+    def _looked_up(self, named: dict[str, Any], ids: np.ndarray | None) -> torch.Tensor | None:
+        """Give the states of what the encoder is given; None where it has to compute them."""
+        return self._kept.states(_keys(named, ids), named["input_ids"].shape[1])
 
     def _missing(self, model: Any, parts: Sequence[TokenisedRows]) -> dict[bytes, int]:
         """Give the texts that are not kept, each with its number of tokens."""
@@ -207,7 +216,7 @@ class FrozenLayerCache:
             self._folder.mkdir(parents=True, exist_ok=True)
             with partial_file(states_file) as partial, partial.open("wb") as file:
                 for part in parts:
-                    for _, batch in part.in_order_of_length(TOKEN_BUDGET):
+                    for _, batch in part.in_order_of_length(self.token_budget):
                         for key, states in self._states_of(model, batch, missing):
                             index.append((key, done, len(states)))
                             file.write(states.tobytes())

@@ -1,6 +1,7 @@
 """Forward passes of which only a part runs: stopped at a module, or with blocks that give what is known already."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,18 @@ def standing_aside(block: Any, here: StatesHere, *, is_last: bool, gives_tuple: 
         return (states,) if gives_tuple else states
 
     return forward
+
+
+@contextmanager
+def standing_in(blocks: Sequence[Any], here: StatesHere, *, gives_tuple: bool) -> Iterator[None]:
+    """Let the lowest layers give what is known while something is, and give them back their work afterwards."""
+    for block in blocks:
+        block.forward = standing_aside(block, here, is_last=block is blocks[-1], gives_tuple=gives_tuple)
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.forward
 
 
 def given_to(model: Any, encoder: Any, batch: Any) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def test_the_same_seed_writes_the_same(llama, talk):
 def test_a_killed_run_goes_on_to_the_same_weights(llama, talk, tmp_path):
 
     def stop(progress):
-        if progress.facts["epoch"] >= 3:
+        if progress.facts.get("epoch", 0) >= 3:
             raise KeyboardInterrupt
 
     settings = {"epochs": 4, "adaptation": "lora", "checkpoint_folder": tmp_path, "token_budget": 128}

@@ -7,7 +7,7 @@ it. What trains is what requires a gradient afterwards.
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 
@@ -77,6 +77,12 @@ class Adaptation:
 
     def __init__(self, name: AdaptationName):
         self.name = name
+        self.lowest = 0  # Layers below this one, counted from 0, stay as they came.
+
+    def above(self, n_layers: int) -> Self:
+        """Let so many layers, from the lowest, stay as they came; for what is put into layers, or trains them."""
+        self.lowest = n_layers
+        return self
 
     @property
     def size(self) -> int:
@@ -103,7 +109,7 @@ class Adaptation:
 
     def n_frozen_layers(self, encoder: Any) -> int:
         """Lowest layers whose answers do not change while this trains; 0 if the embeddings' do."""
-        return 0
+        return self.lowest
 
 
 def freeze(module: torch.nn.Module) -> None:

@@ -45,7 +45,7 @@ class AdaptiveLowRank(Adaptation):
             deltaT=max(1, (n_steps - first - last) // CUTS),
             total_step=max(n_steps, first + last + 1),
             orth_reg_weight=ORTHOGONALITY,
-            target_modules=linear_layers(encoder),
+            target_modules=linear_layers(encoder, lowest=self.lowest),
         )
         return AdaptiveParts(encoder, settings, random_state=random_state)
 

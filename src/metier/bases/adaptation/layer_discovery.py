@@ -27,10 +27,15 @@ def blocks_of(encoder: torch.nn.Module) -> torch.nn.ModuleList:
     return max(lists, key=lambda each: weights[id(each)])
 
 
-def linear_layers(model: Any) -> list[str]:
+def linear_layers(model: Any, *, lowest: int = 0) -> list[str]:
     """Give the names of the linear layers inside lists of layers: of all but those that give logits.
 
     A convolution of one place is one: it multiplies what stands there by a matrix.
+
+    Parameters
+    ----------
+    lowest : int
+        Layers below this one, counted from 0, are left out.
     """
     inside = {
         id(part)
@@ -38,6 +43,8 @@ def linear_layers(model: Any) -> list[str]:
         if isinstance(module, torch.nn.ModuleList)
         for part in module.modules()
     }
+    if lowest:
+        inside -= {id(part) for block in blocks_of(model)[:lowest] for part in block.modules()}
     return [
         name
         for name, module in model.named_modules()

@@ -34,7 +34,7 @@ class LowRank(Adaptation):
             lora_alpha=SCALE * self.size,
             lora_dropout=0.0,
             bias="none",
-            target_modules=linear_layers(encoder),
+            target_modules=linear_layers(encoder, lowest=self.lowest),
         )
         return TunedParts(encoder, settings, random_state=random_state)
 

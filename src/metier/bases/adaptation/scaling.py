@@ -9,7 +9,7 @@ from typing import Any
 from peft import IA3Config
 
 from metier.bases.adaptation.adaptation import Adaptation, Adapted, has_no_place
-from metier.bases.adaptation.layer_discovery import inner_states, keys_and_values
+from metier.bases.adaptation.layer_discovery import inner_states, keys_and_values, linear_layers
 from metier.bases.adaptation.low_rank import TunedParts
 
 
@@ -23,7 +23,9 @@ class Scaling(Adaptation):
 
     def apply(self, encoder: Any, *, random_state: int, n_steps: int) -> Adapted:
         """Put the factors in; nothing else trains."""
-        attended, inner = keys_and_values(encoder), inner_states(encoder)
+        upper = set(linear_layers(encoder, lowest=self.lowest))
+        attended = [name for name in keys_and_values(encoder) if name in upper]
+        inner = [name for name in inner_states(encoder) if name in upper]
         if not attended or not inner:
             raise has_no_place(
                 self.name, encoder, "it computes keys and values in one matrix product", "lora:8"

@@ -187,7 +187,7 @@ class Prompts:
     def _has_system(self) -> bool:
         """Whether the template knows system messages; some refuse them."""
         try:
-            self._fill([{"role": "system", "content": ""}, {"role": "user", "content": ""}])
+            self.filled([{"role": "system", "content": ""}, {"role": "user", "content": ""}])
         except TemplateError:
             return False
         return True
@@ -251,12 +251,13 @@ class Prompts:
             for number, message in enumerate(messages)
         ]
         ids = list(self.settings.before)
-        for position, part in enumerate(_place.split(self._fill(places))):
+        for position, part in enumerate(_place.split(self.filled(places))):
             # `split` with one group alternates: the template's text, the number of a message, …
             ids += self.codec.encode(contents[int(part)]) if position % 2 else self.codec.encode_marks(part)
         return [*ids, *self.settings.after]
 
-    def _fill(self, messages: Sequence[Mapping[str, str]]) -> str:
+    def filled(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """Give the text of a template with messages in it."""
         return self._template.render(
             messages=messages,
             add_generation_prompt=True,

@@ -15,6 +15,7 @@ from metier.predictors.onnx.token_choice import smallest_unrepeated
 from metier.predictors.text.prompting import ENCODER_TEMPLATE, PLAIN_TEMPLATE, Codec, Prompts, PromptSettings
 from metier.tasks.generation import TextPairs
 from metier.transformer.generation.generation_rows import GenerationRows
+from metier.transformer.generation.writer_checks import check_targets, checked_prompts
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 # Nine in a hundred answers may end early rather than that every answer may become as long as the longest.
@@ -128,11 +129,19 @@ def build_encoding(
         base, tokenizer, kind=kind, room=context, instruction=instruction, language=language
     )
     answers = [encode_answer(codec, bare, base, target, end_id) for target in pairs.targets]
-    most = max_new_tokens or _most_new_tokens([len(answer) for answer in answers], context)
+    lengths = [len(answer) for answer in answers]
+    most = max_new_tokens or _most_new_tokens(lengths, context)
+    check_targets(lengths, most, context=context, base=base, is_stated=max_new_tokens is not None)
     room = context if base.is_encoder_decoder else context - most
     settings = PromptSettings(**{**vars(bare), "room": room})
     return Encoding(
-        base, tokenizer, codec, Prompts(settings, codec), most, smallest_unrepeated(answers), end_id
+        base,
+        tokenizer,
+        codec,
+        checked_prompts(base, settings, codec),
+        most,
+        smallest_unrepeated(answers),
+        end_id,
     )
 
 

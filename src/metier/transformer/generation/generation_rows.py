@@ -1,8 +1,6 @@
 """Rows of prompts and answers as batches, and the model that is trained on them.
 
-The loss counts the tokens of the answer alone: a model should learn to summarise, not to write abstracts. Rows are not
-packed one behind the other into full sequences: that needs a mask by blocks, or rows read one another, and
-batches of rows sorted by length pad so little here that there is nothing to win.
+The loss counts the tokens of the answer alone: a model should learn to summarise, not to write abstracts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,8 @@ import torch
 from metier.training.batch import known_labels
 from metier.training.batching import TokenBatch, TokenisedRows
 from metier.training.objectives.next_token import IGNORED, mean_losses
+from metier.training.packed_attention import rows_apart
+from metier.training.packed_batch import PackedBatch
 from metier.training.trained_part import TrainedPart
 
 
@@ -85,7 +85,7 @@ class Writer(TrainedPart):
         self.language_model = language_model
         self.is_encoder_decoder = is_encoder_decoder
 
-    def forward(self, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, batch: TokenBatch | PackedBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Give what is predicted for the tokens of the answers.
 
         Returns
@@ -95,6 +95,8 @@ class Writer(TrainedPart):
         rows : Tensor of int64 of shape (n_answer_tokens,)
             Which row each is of.
         """
+        if isinstance(batch, PackedBatch):
+            return self._packed(batch)
         labels = known_labels(batch)
         if self.is_encoder_decoder:
             wanted = labels
@@ -108,6 +110,14 @@ class Writer(TrainedPart):
         is_answer = wanted != IGNORED
         logits = self._logits(is_answer, input_ids=batch.input_ids, attention_mask=batch.mask, **inputs)
         return logits, wanted[is_answer], is_answer.nonzero()[:, 0]
+
+    def _packed(self, batch: PackedBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        is_answer = batch.labels != IGNORED
+        with rows_apart(batch.bounds):
+            logits = self._logits(
+                is_answer, input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False
+            )
+        return logits, batch.labels[is_answer], batch.rows[is_answer.cpu()]
 
     def _logits(self, is_answer: torch.Tensor, **inputs: Any) -> torch.Tensor:
         """The logits of the answers' tokens alone: prompts are most of a batch, and a vocabulary is wide."""
