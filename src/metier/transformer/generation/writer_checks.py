@@ -41,13 +41,13 @@ def check_targets(
     n, longest = len(lengths), max(lengths)
     if is_stated:
         raise DataError(
-            f"{n_cut} of {n} targets are longer than the {most} tokens that an answer may have (the longest has {longest}). "
-            "Set a larger max_new_tokens, or none, or shorten the targets."
+            f"{n_cut} of {n} targets are longer than the {most} tokens that an answer may have (the longest has "
+            f"{longest}). Set a larger max_new_tokens, or none, or shorten the targets."
         )
     if context < base.max_length:
         raise DataError(
-            f"{n_cut} of {n} targets are longer than the {most} tokens that an answer may have (the longest has {longest}), "
-            f"a part of the context of {context}. Set a larger context, up to {base.max_length} with this base, or shorten "
+            f"{n_cut} of {n} targets are longer than the {most} tokens that an answer may have (the longest has "
+            f"{longest}), a part of the context of {context}. Set a larger context, up to {base.max_length} with this base, or shorten "
             "the targets."
         )
     raise DataError(
