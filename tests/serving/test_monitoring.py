@@ -64,7 +64,7 @@ def test_every_metric_of_an_answer_is_shown(known):
         re.sub(r"_(bucket|sum|count|total)$", "", name) for name in known if name.startswith("metier_")
     }
     assert all_families - families == {
-        "metier_predictions", "metier_cache_bytes", "metier_build_info", "metier_bundle_info"
+        "metier_predictions", "metier_reviews", "metier_cache_bytes", "metier_build_info", "metier_bundle_info"
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from metier.errors import CallError
 from metier.serving.prediction_log.kept_texts import POLICIES, TextPolicy
 from metier.serving.prediction_log.settings import PredictionLogSettings
 from metier.serving.prediction_log.store import open_store
+from metier.serving.reviews import ReviewPolicy, read_review_policy
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 FIELDS = PredictionLogSettings.model_fields
@@ -27,6 +28,12 @@ OPTIONS: tuple[Decorator, ...] = (
         default="masked",
         show_default=True,
         help=FIELDS["texts"].description,
+    ),
+    click.option(
+        "--review",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Policy of which answers wait for a person (YAML); they are stored with the predictions.",
     ),
     click.option("--log-days", type=click.IntRange(min=1), help=FIELDS["days"].description),
 )
@@ -72,3 +79,14 @@ def asked_predictions(
     else:
         open_store(settings.where).close()
     return settings
+
+
+def asked_reviews(path: Path | None, predictions: PredictionLogSettings) -> ReviewPolicy | None:
+    """Give the policy that a flag names; raises CallError if it cannot be read, or nothing is kept."""
+    if path is None:
+        return None
+    if predictions.where is None:
+        raise CallError(
+            "--review needs a store, as decisions are feedback on predictions. Give --log-predictions FOLDER, too."
+        )
+    return read_review_policy(path)

@@ -18,7 +18,7 @@ from metier.cli.dialogue_options import dialogue_options
 from metier.cli.filter_options import asked_filter, filter_options
 from metier.cli.guard_options import check_with, guard_options
 from metier.cli.on_ray import on_option, part_on_ray, scaling_of, scaling_options
-from metier.cli.prediction_log_options import asked_predictions, prediction_log_options
+from metier.cli.prediction_log_options import asked_predictions, asked_reviews, prediction_log_options
 from metier.cli.served import Loading, loads_of
 from metier.cli.speech import lang_option, spoken
 from metier.machine import usable_cores
@@ -42,6 +42,7 @@ OF_THEIR_OWN = (
     "traces",
     "guards",
     "predictions",
+    "reviews",
 )
 SEVERAL = 2
 LIMITS = [name for name in ServingSettings.model_fields if name not in OF_THEIR_OWN]
@@ -163,6 +164,7 @@ def serve(  # One parameter an option, as click hands them over.
     log_database: str | None,
     log_texts: TextPolicy,
     log_days: int | None,
+    review: Path | None,
     place: str | None,
     replicas: str | None,
     in_flight: int | None,
@@ -184,13 +186,15 @@ def serve(  # One parameter an option, as click hands them over.
     check_with(guards, log_texts=log_texts, cases=cases)
     judge = asked_filter(filters, filter_words, filter_model, filter_labels)
     load = _loads(bundles, registry, database, Loading(judge, guards.mask, guards.trusted_keys))
+    kept = asked_predictions(log_predictions, log_database, log_texts, log_days)
     settings = ServingSettings.model_validate(
         {
             "threads": threads or max(1, usable_cores() // workers),
             "workers": workers,
             "access_log": access_log,
             "guards": guards,
-            "predictions": asked_predictions(log_predictions, log_database, log_texts, log_days),
+            "predictions": kept,
+            "reviews": asked_reviews(review, kept),
             **limits,
         }
     )

@@ -21,6 +21,7 @@ from metier.serving.models import Changing, Models, Served
 from metier.serving.prediction_log.recorder import PredictionRecorder
 from metier.serving.refusals import add_refusals
 from metier.serving.request_middleware import RequestMiddleware
+from metier.serving.reviews.reviewing import Reviewing
 from metier.serving.rolling_out.live import Following, NoRollOuts, RollsOut
 from metier.serving.settings import ServingSettings
 from metier.serving.short_cut import ShortCut, ShortCuts
@@ -64,6 +65,8 @@ def build_app(
     models = Models.of(load, settings, metrics)
     metrics.registry.register(ModelCollector(models))
     predictions = PredictionRecorder(settings.predictions, metrics.count_predictions)
+    kept = settings.predictions
+    reviews = Reviewing(settings.reviews, kept.where, texts=kept.texts, count=metrics.count_reviews)
     roll_outs = load.following(models, settings, models.threads) if isinstance(load, RollsOut) else NoRollOuts()
 
     def show_bundles() -> None:
@@ -94,10 +97,11 @@ def build_app(
         models.stop()
         guards.close()
         await _store_the_rest(roll_outs, predictions)
+        reviews.stop()
 
     app = FastAPI(title="Metier", version=version("metier"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.traffic, app.state.bodies, app.state.models = traffic, bodies, models
-    service = Service(models, metrics, settings, traffic, bodies, predictions, roll_outs, board)
+    service = Service(models, metrics, settings, traffic, bodies, predictions, roll_outs, reviews, board)
     _add_endpoints(app, service, guards)
     return app
 

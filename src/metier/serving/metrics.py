@@ -93,6 +93,12 @@ class Metrics:
             ["outcome"],
             registry=None,
         )
+        self._reviews = Counter(
+            "metier_reviews",
+            "Answers that a person looks at, by whether they began to wait or were decided.",
+            ["outcome"],
+            registry=None,
+        )
         self._confidence = Histogram(
             "metier_confidence",
             "Probability of the answered label.",
@@ -143,6 +149,10 @@ class Metrics:
     def count_predictions(self, outcome: str, n: int) -> None:
         """Count predictions that were `written` or `dropped`."""
         self._series(self._predictions, outcome).inc(n)
+
+    def count_reviews(self, outcome: str, n: int) -> None:
+        """Count answers that began to be `waiting` for a person, and those that were `decided`."""
+        self._series(self._reviews, outcome).inc(n)
 
     def count_confidence(
         self, probabilities: Iterable[float], *, model: str = "", version: int | None = None

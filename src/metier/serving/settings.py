@@ -5,6 +5,7 @@ from pydantic import BaseModel, Field
 from metier.serving.access_log import AccessForm
 from metier.serving.guards.settings import GuardSettings
 from metier.serving.prediction_log.settings import PredictionLogSettings
+from metier.serving.reviews.review_policy import ReviewPolicy
 
 
 class ServingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -77,3 +78,11 @@ class ServingSettings(BaseModel, frozen=True, extra="forbid"):
     predictions: PredictionLogSettings = Field(
         default=PredictionLogSettings(), description="What is kept of the answers."
     )
+    reviews: ReviewPolicy | None = Field(
+        default=None, description="Which answers wait for a person; None: none do."
+    )
+
+    @property
+    def shows_waiting(self) -> bool:
+        """Whether callers see the model's answer while it waits for a person."""
+        return self.reviews is None or self.reviews.answer == "shown"

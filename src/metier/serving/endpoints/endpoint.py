@@ -11,6 +11,7 @@ from metier.serving.messages import ErrorAnswer
 from metier.serving.metrics import Metrics
 from metier.serving.models import Models
 from metier.serving.prediction_log.recorder import PredictionRecorder
+from metier.serving.reviews.reviewing import Reviewing
 from metier.serving.rolling_out.live import Following
 from metier.serving.settings import ServingSettings
 from metier.serving.short_cut import ShortCuts
@@ -56,6 +57,8 @@ class Service:
         What stores the answers, and gives each its id.
     roll_outs : Following
         The roll-outs of the models.
+    reviews : Reviewing
+        The answers that wait for a person.
     board : WorkerBoard or None
         Of the workers, of which this process is one; None: it is the whole service.
     """
@@ -67,6 +70,7 @@ class Service:
     bodies: Bodies
     predictions: PredictionRecorder
     roll_outs: Following
+    reviews: Reviewing
     board: WorkerBoard | None = None
 
 

@@ -94,7 +94,7 @@ def build_infer(service: Service) -> Callable[..., Any]:
             del body
             note_rows(request, len(read.asked.items))
             asking = Asking(service, request, read.asked)
-            records = asking.note(model, *await asking.answer(model))
+            records = await asking.held(model, asking.note(model, *await asking.answer(model)))
         outputs = write_tensors(records, read.outputs)
         stated: Mapping[str, Any] = {"model_name": model.name, "model_version": _stated(model), "id": read.id}
         found = {name: value for name, value in stated.items() if value is not None}

@@ -72,6 +72,11 @@ class Asking:
         )
         return self.service.predictions.note(self.request, model, self.asked, records, latency_ms, role=role)
 
+    async def held(self, model: Model, records: Records) -> Records:
+        """Have answers wait for a person where a policy says so; gives them with their state."""
+        reviews = self.service.reviews
+        return await reviews.hold(self.request, model, self.asked, records) if reviews.is_on else records
+
     def note_shadow(self, ids: Sequence[str], turn: Turn) -> None:
         """Have the answers of a shadow stored beside those that were given."""
         self.service.predictions.note(
@@ -109,6 +114,7 @@ def build_predict(service: Service) -> Callable[..., Any]:
             turn = await take_turn(model, roll_outs.live(model, named), who, asking.answer)
         records = asking.note(turn.model, turn.records, turn.latency_ms, role=turn.role)
         keep = functools.partial(asking.note_shadow, [record["prediction_id"] for record in records])
+        records = await asking.held(turn.model, records)
         return JSONResponse(
             write_answers(asked, records, turn.latency_ms, turn.model.facts),
             background=shadow_of(turn, asked, who, roll_outs, keep),

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from metier.errors import UnknownNameError
 
-SCOPES = ("predict", "explain", "feedback", "metrics", "push", "admin")
+SCOPES = ("predict", "explain", "feedback", "review", "metrics", "push", "admin")
 ROLES = {
     "reader": ("predict", "explain"),
     "operator": ("predict", "explain", "feedback", "metrics"),
+    "reviewer": ("review",),
     "admin": SCOPES,
 }
 # Probes carry no key, and a browser cannot send one with a page; none of these says anything of a model's answers.
@@ -20,6 +21,7 @@ SCOPE_OF = (
     ("/metrics", "metrics"),
     ("/v1/explain", "explain"),
     ("/v1/feedback", "feedback"),
+    ("/v1/reviews", "review"),
     ("/v1/predictions", "admin"),
     ("/v1/admin", "admin"),
     ("/v2/repository", "admin"),

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 from metier.errors import PredictionLogError
 from metier.registry.database import open_database
 from metier.serving.prediction_log.records import Feedback, Prediction
-from metier.serving.prediction_log.tables import ERASED, FEEDBACK, METADATA, PREDICTIONS, SECRETS
+from metier.serving.prediction_log.tables import ERASED, FEEDBACK, METADATA, PREDICTIONS, REVIEWS, SECRETS
 
 DATABASE = "predictions.sqlite"
 BATCH_ROWS = 1_000
@@ -142,6 +142,7 @@ class PredictionLog:
             connection.execute(insert(ERASED).values(subject=digest, at=now))
             own = select(PREDICTIONS.c.id).where(PREDICTIONS.c.subject == digest)
             connection.execute(delete(FEEDBACK).where(FEEDBACK.c.prediction_id.in_(own)))
+            connection.execute(delete(REVIEWS).where(REVIEWS.c.subject == digest))
             erased = connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.subject == digest)).rowcount
         self._empty_journal()
         return int(erased)
@@ -155,6 +156,7 @@ class PredictionLog:
                 numbers = connection.execute(old).scalars().all()
                 connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.number.in_(numbers)))
                 connection.execute(delete(FEEDBACK).where(FEEDBACK.c.at < time))
+                connection.execute(delete(REVIEWS).where(REVIEWS.c.at < time))
                 forgotten = datetime.now(UTC) - timedelta(days=ERASED_DAYS)
                 connection.execute(delete(ERASED).where(ERASED.c.at < forgotten))
             removed += len(numbers)

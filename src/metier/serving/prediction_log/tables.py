@@ -1,4 +1,4 @@
-"""The tables of the log: predictions, what was said about them, and the secrets that they share."""
+"""The tables of the log: predictions, what was said about them, what a person decides, and secrets."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -69,6 +69,27 @@ FEEDBACK = Table(
     Column("thumb", String(4)),
     Column("comment", Text),
     Column("caller", String(200)),
+    sqlite_autoincrement=True,
+)
+# Answers that a person looks at before they count; the id is that of the prediction.
+REVIEWS = Table(
+    "reviews",
+    METADATA,
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("model", String(200), nullable=False),
+    Column("version", String(100)),
+    Column("question", JSON(none_as_null=True)),
+    Column("answer", JSON, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("caller", String(200)),
+    Column("subject", String(64), index=True),
+    Column("state", String(10), nullable=False, index=True),
+    Column("decision", JSON(none_as_null=True)),
+    Column("decided_at", UtcTime),
+    Column("decided_by", String(200)),
+    Column("comment", Text),
     sqlite_autoincrement=True,
 )
 SECRETS = Table(
