@@ -111,7 +111,7 @@ COMMANDS = {
         "metier.cli.predictions:predictions",
         "Export what a service answered as JSON lines.",
     ),
-    "erase": ("metier.cli.erase:erase", "Erase a person from the logs of a service."),
+    "erase": ("metier.cli.erase:erase", "Erase a person from the logs of a service or a watch."),
     "sign": ("metier.cli.sign:sign", "Sign bundles, and verify who signed them."),
     "doctor": (
         "metier.cli.doctor:doctor",

@@ -41,7 +41,9 @@ TOLD_SECONDS = 2.0  # Between two lines of progress.
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address for the metrics."
 )
 def run(*, settings: Path, once: bool, port: int | None, host: str, as_json: bool, lang: str | None) -> None:
-    """Read sources, store and answer messages, judge each period that is over.
+    """Read, store, answer and judge messages.
+
+    Sources are read in turn, and each period is judged when it is over.
 
     Each batch is stored with its position in one transaction: whatever stops the watch, it goes on where it was, and no
     message is lost or stored twice. SIGTERM or Ctrl-C ends it after the batch that is being stored.
@@ -83,8 +85,8 @@ class Lines:
         self._totals.add(taken)
         if time.monotonic() - self._told >= TOLD_SECONDS:
             self._told = time.monotonic()
-            n = count(self._totals.messages)
-            _tell(self._say("{n} messages stored; {source} at {at}", n=n, source=source, at=f"{_at(turn)}"))
+            say, n = self._say, count(self._totals.messages)
+            _tell(say("{n} messages stored; {source} at {at}", n=n, source=source, at=_at(turn)))
 
     def failed(self, what: str, error: MetierError) -> None:
         """Say why a source or the store cannot be used."""

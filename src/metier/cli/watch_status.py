@@ -11,6 +11,7 @@ from metier.cli.speech import spoken
 from metier.cli.watch_options import command, settings_argument
 from metier.monitoring.opening import existing_store
 from metier.monitoring.series import SECONDS
+from metier.monitoring.store.batches import VERSIONS
 from metier.monitoring.store.watch_store import WatchStore
 from metier.monitoring.watch_settings import WatchSettings, read_watch_settings
 
@@ -18,7 +19,7 @@ from metier.monitoring.watch_settings import WatchSettings, read_watch_settings
 @command("status", example="status watch.yaml")
 @settings_argument
 def status(*, settings: Path, as_json: bool, lang: str | None) -> None:
-    """Say what the store of a watch holds, and how far each source is read."""
+    """Say what is stored, and how far sources are read."""
     told = read_watch_settings(settings)
     store = existing_store(told)
     try:
@@ -41,7 +42,7 @@ def _facts(store: WatchStore, settings: WatchSettings) -> dict[str, Any]:
             }
             for name, one in store.sources().items()
         },
-        "versions": store.state("versions") or {},
+        "versions": store.state(VERSIONS) or {},
     }
 
 

@@ -32,16 +32,23 @@ class Companies:
         CallError
             If it is missing or unreadable, lacks a column, or one alias leads to two companies: which row.
         """
-        expected = f"Expected a CSV file with the columns {' and '.join(COLUMNS)}, one alias a row."
         try:
             rows = csv.DictReader(given_text(path).splitlines())
         except FileNotFoundError:
-            raise CallError(f"There is no file of companies {path}. {expected}") from None
+            raise CallError(
+                f"There is no file of companies {path}. Write CSV with the columns alias and company."
+            ) from None
         except FileFaultError as error:
-            raise CallError(f"The file of companies {path} cannot be read ({error}). {expected}") from None
+            raise CallError(
+                f"The file of companies {path} cannot be read ({error}). Write CSV of UTF-8 with the columns alias and "
+                "company."
+            ) from None
         found = list(rows.fieldnames or ())
         if any(column not in found for column in COLUMNS):
-            raise CallError(f"The file of companies {path} has the columns {', '.join(found)}. {expected}")
+            raise CallError(
+                f"The file of companies {path} has the columns {', '.join(found)}; expected alias and company, one alias a "
+                "row."
+            )
         by_alias: dict[str, str] = {}
         for number, row in enumerate(rows, start=2):
             alias, company = (str(row[column] or "").strip() for column in COLUMNS)

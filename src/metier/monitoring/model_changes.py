@@ -18,6 +18,7 @@ from metier.monitoring.answers import Answered, AnswersOfOne, Unanswered
 from metier.monitoring.counting import ALL_SERIES, period_of
 from metier.monitoring.series import SECONDS
 from metier.monitoring.store import batches
+from metier.monitoring.store.batches import VERSIONS
 from metier.monitoring.store.reading import WatchedMessage, moment
 from metier.monitoring.store.stored import Counts
 from metier.monitoring.store.tables import ANSWERS, BREAKS, COUNTS, STATE
@@ -25,7 +26,6 @@ from metier.monitoring.store.watch_store import WatchStore
 from metier.monitoring.watch_settings import WatchSettings
 from metier.progress import Listener, Progress, ignore
 
-VERSIONS = "versions"  # In the state of a store: which version of each bundle answers.
 AT_ONCE = 500
 
 

@@ -20,7 +20,9 @@ from metier.monitoring.store.tables import (
 )
 
 LONGEST_PLACE, LONGEST_EXCERPT = 400, 200
+# What the watch knows, by its names in the table of its state.
 NEXT_NUMBER = "next_number"
+VERSIONS = "versions"  # Which version of each bundle answers.
 
 
 def write_batch(connection: Connection, batch: StoredBatch, subjects: Sequence[str | None]) -> None:

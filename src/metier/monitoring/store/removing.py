@@ -3,21 +3,40 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
-from metier.monitoring.store.tables import ANSWERS, ERASED, MESSAGES, REFUSED, UNANSWERED
+from metier.monitoring.store.tables import ANSWERS, ERASED, FINDINGS, MESSAGES, REFUSED, UNANSWERED
 
 AT_ONCE = 500  # Messages; who writes waits no longer than they take.
 
 
 def erase(connection: Connection, digest: str, *, at: datetime) -> int:
-    """Remove messages and answers of a subject, and give how many messages; what still comes from before is not stored."""
+    """Remove messages and answers of a subject, and give how many messages; what still comes from before is not stored.
+
+    Their texts are taken out of what findings quote, too.
+    """
     connection.execute(delete(ERASED).where(ERASED.c.subject == digest))
     connection.execute(insert(ERASED).values(subject=digest, at=at.timestamp()))
-    own = connection.execute(select(MESSAGES.c.number).where(MESSAGES.c.subject == digest)).scalars().all()
-    for start in range(0, len(own), AT_ONCE):
-        _remove(connection, own[start : start + AT_ONCE])
-    return len(own)
+    own = connection.execute(
+        select(MESSAGES.c.number, MESSAGES.c.text).where(MESSAGES.c.subject == digest)
+    ).all()
+    _remove_examples(connection, [row.text for row in own if row.text])
+    numbers = [row.number for row in own]
+    for start in range(0, len(numbers), AT_ONCE):
+        _remove(connection, numbers[start : start + AT_ONCE])
+    return len(numbers)
+
+
+def _remove_examples(connection: Connection, texts: Sequence[str]) -> None:
+    """Remove texts from what findings quote."""
+    if not texts:
+        return
+    for row in connection.execute(select(FINDINGS.c.number, FINDINGS.c.facts)).all():
+        quoted = row.facts.get("examples", [])
+        kept = [one for one in quoted if not any(text.startswith(str(one)) for text in texts)]
+        if len(kept) < len(quoted):
+            facts = {**row.facts, "examples": kept}
+            connection.execute(update(FINDINGS).where(FINDINGS.c.number == row.number).values(facts=facts))
 
 
 def remove_some(connection: Connection, time: datetime) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
-from metier.errors import WatchStoreError
+from metier.errors import CallError, WatchStoreError
 from metier.monitoring.alerts.recording import record_findings
 from metier.monitoring.findings import Finding
 from metier.monitoring.messages import Message, Position
@@ -246,3 +246,29 @@ def store_url(where: Path | str) -> str:
     path = Path(where).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path}"
+
+
+def erase_watched(where: str, subject: str) -> int:
+    """Remove what a watch has stored about somebody, and give how many messages that were.
+
+    Parameters
+    ----------
+    where : str
+        The SQLite file of the store, or the URL of its database.
+
+    Raises
+    ------
+    CallError
+        If there is no store.
+    WatchStoreError
+        If it cannot be used.
+    """
+    if "://" not in where and not Path(where).is_file():
+        raise CallError(
+            f"There is no store of a watch at {where}. Name the file or URL that its settings have."
+        )
+    store = WatchStore(where)
+    try:
+        return store.erase(subject)
+    finally:
+        store.close()
