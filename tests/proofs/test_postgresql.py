@@ -2,11 +2,6 @@
 
 import itertools
 import multiprocessing
-import os
-import pwd
-import shutil
-import socket
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,37 +12,19 @@ from metier.registry.rolling_out import RollOuts
 from metier.registry.running import Observed, Status
 from metier.serving.prediction_log import Feedback, PredictionLog, erase_subject
 from tests.made_predictions import NOON, predictions
+from tests.real_servers import postgresql
 
 # Connections of the pools are left to the end of the process.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 pytest.importorskip("psycopg", reason="needs metier[postgresql]")
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SEALED = Path(__file__).parents[1] / "bundles" / "sealed_71959d8"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The URL of a server of its own on this machine; its programs refuse to run as root."""
-    if not PROGRAMS:
-        pytest.skip("needs Debian's package postgresql")
-    folder = tmp_path_factory.mktemp("postgresql")
-    user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    for place in (folder, *folder.parents[:3]):
-        place.chmod(0o755)
-    shutil.chown(folder, user)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    def run(program, *args):
-        return subprocess.run(
-            [PROGRAMS[-1] / program, *args], user=user, check=True, capture_output=True, cwd=folder
-        )
-
-    run("initdb", "-D", folder / "data", "-A", "trust", "-U", "metier", "--encoding", "UTF8", "--locale", "C")
-    asked = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", asked, "start")
-    yield f"postgresql+psycopg://metier@127.0.0.1:{port}/postgres"
-    run("pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
+def server():
+    """The URL of a server of its own on this machine."""
+    with postgresql() as url:
+        yield url
 
 
 @pytest.fixture
