@@ -1,6 +1,6 @@
 """A watch over a file, to be killed before any statement of its store: what it did and what came out.
 
-The file holds messages of thirty days, some twice, some nearly the same, some broken. Statements and commits of the
+The file holds messages of some weeks, some twice, some nearly the same, some broken. Statements and commits of the
 database are counted as file operations are, by an audit event of our own.
 """
 
@@ -18,7 +18,7 @@ from metier.cli.program import run as run_program
 from metier.monitoring.store.tables import COUNTS, FINDINGS, MESSAGES, PERIODS, POSITIONS, REFUSED, UNANSWERED
 from metier.monitoring.store.watch_store import WatchStore
 
-MESSAGES_OF_THE_FILE, DAYS, BATCH = 1_200, 30, 60
+MESSAGES_OF_THE_FILE, DAYS, BATCH = 360, 24, 30
 INODE = re.compile(r'"inode": \d+, ')
 SETTINGS = """
 sources:

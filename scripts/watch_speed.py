@@ -1,10 +1,12 @@
 """How many messages a second a watch stores, masked and answered, and whether its memory grows.
 
-    python scripts/watch_speed.py RUN_OR_BUNDLE [--messages 100000] [--threads 2] [--profile]
+    python scripts/watch_speed.py RUN_OR_BUNDLE [--messages 100000] [--threads 2] [--second-stage 0.16] [--profile]
 
-Messages are the test questions of banking77 with words drawn to them, so that few are copies, a minute apart or less
-over thirty days, by company and region; one in twenty holds an e-mail address or a telephone number. The store is SQLite
-on the disk. Printed each tenth: messages a second since the start and the memory of the process; then what was stored.
+Messages are the test questions of banking77 with words drawn to them, so that few are copies, over thirty days, by company
+and region; one in twenty holds an e-mail address or a telephone number. The store is SQLite on the disk. With
+`--second-stage` the threshold of a cascade is moved so that this share of the messages goes to its second stage: how many
+do depends on the data, and this is what costs. Printed each tenth: messages a second since the start and the memory of the
+process; then what was stored.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import csv
 import json
 import pstats
 import random
+import shutil
 import tempfile
 import threading
 import time
@@ -20,14 +23,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import psutil
 
+from metier.bundles import load_bundle, resolve_bundle, seal
+from metier.bundles.manifest import ManifestFacts, read_manifest
 from metier.errors import MetierError
 from metier.monitoring.findings import Finding
 from metier.monitoring.intake import Taken
 from metier.monitoring.opening import opened_watch
 from metier.monitoring.turns import Turn
 from metier.monitoring.watch_settings import check_watch_settings
+from metier.predictors.loading import SETTINGS_FILE, load_predictor
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "banking77" / "test.csv"
 START, DAYS = datetime(2026, 3, 1, tzinfo=UTC), 30
@@ -54,6 +61,23 @@ def write_messages(path: Path, n_messages: int) -> None:
                 "region": f"region {draw.randrange(7)}",
             }
             file.write(json.dumps(line) + "\n")
+
+
+def moved_cascade(bundle: Path, folder: Path, texts: Sequence[str], second_fraction: float) -> Path:
+    """Copy a cascade whose second stage answers a share of the texts, and seal it."""
+    copied = folder / "cascade"
+    shutil.copytree(resolve_bundle(bundle), copied)
+    settings = json.loads((copied / SETTINGS_FILE).read_text(encoding="utf-8"))
+    first = load_predictor(copied / settings["stages"][0]["folder"])
+    confidences = first.predict(list(texts)).probabilities.max(axis=1)
+    settings["threshold"] = float(np.quantile(confidences, second_fraction))
+    (copied / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
+    facts = {name: value for name, value in read_manifest(copied) if name in ManifestFacts.model_fields}
+    seal(copied, ManifestFacts(**facts))
+    answered_by = load_bundle(copied).predict(list(texts)).answered_by
+    share = np.mean([name == settings["stages"][1]["name"] for name in answered_by])
+    print(f"{share:.1%} of messages go to the second stage", flush=True)
+    return copied
 
 
 class Tenths:
@@ -94,16 +118,22 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--second-stage", type=float, metavar="SHARE", help="of a cascade")
     parser.add_argument("--profile", action="store_true", help="print where time goes")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="watch-speed-") as place:
         write_messages(Path(place) / "posts.jsonl", asked.messages)
+        bundle = asked.bundle.absolute()
+        if asked.second_stage is not None:
+            with (Path(place) / "posts.jsonl").open(encoding="utf-8") as file:
+                texts = [json.loads(line)["text"] for _, line in zip(range(2_000), file, strict=False)]
+            bundle = moved_cascade(bundle, Path(place), texts, asked.second_stage)
         columns = {"by": {"company": "company", "region": "region"}}
         values = {
             "sources": [
                 {"kind": "file", "path": "posts.jsonl", "columns": columns, "batch_messages": asked.batch}
             ],
-            "bundles": {"topic": str(asked.bundle.absolute())},
+            "bundles": {"topic": str(bundle)},
             "by": [["company"], ["company", "topic"], ["region", "topic"]],
             "threads": asked.threads,
         }

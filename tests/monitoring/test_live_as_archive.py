@@ -9,8 +9,8 @@ import pytest
 
 from metier.monitoring.backtest import backtest
 from metier.monitoring.budget import FalseAlarms
-from metier.monitoring.opening import opened_watch
 from metier.monitoring.counting import period_of
+from metier.monitoring.opening import opened_watch
 from metier.monitoring.watch_settings import check_watch_settings
 
 FIRST = datetime(2025, 1, 6, tzinfo=UTC)

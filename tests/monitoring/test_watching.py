@@ -4,9 +4,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from metier.monitoring.findings import Finding
 from metier.monitoring.store.watch_store import WatchStore
+from metier.monitoring.watch_metrics import WatchMetrics
 from tests.watched import START, ListSource, message, settings, watch
 
 NEVER = threading.Event()
@@ -95,3 +97,75 @@ def test_a_date_in_the_future_is_refused_with_a_sentence(store, tmp_path):
     ahead = message(7, at=START + timedelta(days=36500), text="call me at anna@example.com")
     totals = watch(store, [ListSource([message(1), ahead])], settings(tmp_path)).run_once(NEVER)
     assert (totals.messages, totals.refused) == (1, 1)
+
+
+def test_a_clock_that_is_set_back_is_said_and_refuses_no_message(store, tmp_path, monkeypatch):
+    told = []
+
+    class Observer:
+        def took(self, *rest): ...
+        def judged(self, *rest): ...
+        def failed(self, what, error):
+            told.append(str(error))
+
+    now = [START.timestamp() + 90 * 3600]
+    monkeypatch.setattr("metier.monitoring.watching.time.time", lambda: now[0])
+    own = settings(tmp_path)
+    watch(store, [ListSource([message(n) for n in range(80)])], own).run_once(NEVER)
+    now[0] -= 40 * 3600
+    again = ListSource([message(n) for n in range(90)])
+    totals = watch(store, [again], own, observers=[Observer()]).run_once(NEVER)
+    assert (totals.messages, totals.refused) == (10, 0)
+    assert told == [
+        "The clock of this machine is 144,000 s behind what it was. The time of the watch stands until it has caught up; "
+        "set the clock right."
+    ]
+
+
+def test_a_source_that_has_nothing_new_does_not_stop_the_others_for_ever(store, tmp_path, monkeypatch):
+    now = [START.timestamp() + 48 * 3600]
+    monkeypatch.setattr("metier.monitoring.watching.time.time", lambda: now[0])
+    judge, own = Noting(), settings(tmp_path, patience_hours=6, allowed_lateness_hours=1)
+    sources = [
+        ListSource([message(n) for n in range(48)]),
+        ListSource([message(1, source="quiet")], name="quiet"),
+    ]
+    watch(store, sources, own, judges={"noting": judge}).run_once(NEVER)
+    assert len(judge.asked) == 1  # 42 hours have passed for the quiet one.
+    now[0] += 7.5 * 3600
+    watch(store, sources, own, judges={"noting": judge}).run_once(NEVER)
+    assert len(judge.asked) == 2
+
+
+def test_it_stops_after_the_batch_that_is_being_stored(store, tmp_path):
+    stop = threading.Event()
+
+    class Source(ListSource):
+        def acknowledge(self, position):
+            super().acknowledge(position)
+            stop.set()
+
+    source = Source([message(n) for n in range(50)])
+    assert watch(store, [source], settings(tmp_path)).run(stop).messages == 10
+    assert store.position("list") == 10
+
+
+def test_an_alarm_of_a_source_ends_when_it_can_be_read_again(store, tmp_path):
+    source = ListSource([message(n) for n in range(10)], fails=4)
+    own = settings(tmp_path)
+    watch(store, [source], own).run_once(NEVER)
+    stop = threading.Event()
+    going_on = watch(store, [source], own)
+    going_on.run_once(stop)
+    assert going_on.totals.messages == 10
+
+
+def test_metrics_count_what_was_done(store, tmp_path):
+    registry = CollectorRegistry()
+    story = "Shares of the airline fell by a tenth on Tuesday after it cut its forecast."
+    source = ListSource([message(n, text=story if n % 2 else "") for n in range(20)])
+    own = settings(tmp_path)
+    watch(store, [source], own, observers=[WatchMetrics(registry)]).run_once(NEVER)
+    assert registry.get_sample_value("metier_watch_messages_total", {"source": "list"}) == 20
+    assert registry.get_sample_value("metier_watch_copies_total", {"source": "list"}) == 9
+    assert registry.get_sample_value("metier_watch_lag_seconds", {"source": "list"}) > 0

@@ -49,7 +49,7 @@ def follow_versions(
     since = _answered_again_from(store, settings, latest)
     if since is not None:
         _answer_again(store, answerer, list(changed), since, listener)
-    _write(store, settings, answerer.versions, changed, latest, since)
+    _write(store, settings, answerer.versions, changed=changed, latest=latest, since=since)
     return changed
 
 
@@ -95,6 +95,7 @@ def _write(
     store: WatchStore,
     settings: WatchSettings,
     versions: Mapping[str, str],
+    *,
     changed: Mapping[str, str],
     latest: datetime,
     since: datetime | None,

@@ -1,14 +1,14 @@
 """The watch: sources read in turn, each batch stored whole, each period judged when it is over, people told."""
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from metier.errors import MetierError, WatchStoreError
+from metier.errors import MetierError, SourceError, WatchStoreError
 from metier.monitoring.alerting import Alerts
-from metier.monitoring.clock import Clock
 from metier.monitoring.findings import Finding
 from metier.monitoring.intake import Intake, Taken
 from metier.monitoring.judge import Judge
@@ -23,6 +23,7 @@ FAILURES_TOLD = 3  # In a row, after which a source that fails is a finding.
 JUDGED_AT_ONCE = 64  # Periods of one transaction.
 PRUNE_SECONDS, DELIVER_SECONDS = 3_600.0, 1.0
 STORE_WAITS_SECONDS = (1.0, 5.0, 30.0)
+JUMP_SECONDS = 5.0  # Smaller steps back are how clocks are kept right.
 
 
 @dataclass
@@ -48,8 +49,12 @@ class Totals:
 
     def add(self, taken: Taken) -> None:
         """Add a batch."""
-        for name in ("messages", "known", "late", "copies", "refused", "unanswered"):
-            setattr(self, name, getattr(self, name) + getattr(taken, name))
+        self.messages += taken.messages
+        self.known += taken.known
+        self.late += taken.late
+        self.copies += taken.copies
+        self.refused += taken.refused
+        self.unanswered += taken.unanswered
 
 
 class Observer(Protocol):
@@ -63,6 +68,36 @@ class Observer(Protocol):
 
     def judged(self, period: int, findings: Sequence[Finding]) -> None:
         """A period is judged."""
+
+
+class Clock:
+    """Tells the time; where the machine's clock is set back, it stands until that has caught up.
+
+    Parameters
+    ----------
+    since : float
+        Seconds since 1970 that have been told before, as by a watch that ran before.
+    """
+
+    def __init__(self, since: float = 0.0):
+        self._latest = since
+        self.set_back_seconds = 0.0
+
+    def seconds(self) -> float:
+        """Give the seconds since 1970, and note by how much the machine's clock is behind what was told."""
+        now = time.time()
+        self.set_back_seconds = max(self._latest - now, 0.0)
+        self._latest = max(self._latest, now)
+        return self._latest
+
+    def now(self) -> datetime:
+        """Give the time in UTC."""
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    @property
+    def is_set_back(self) -> bool:
+        """Whether the machine's clock was set back."""
+        return self.set_back_seconds > JUMP_SECONDS
 
 
 class Watch:
@@ -100,6 +135,7 @@ class Watch:
         self._turns = [_turn(source, store) for source in sources]
         self._clock = Clock(max((one.stored.timestamp() for one in known.values()), default=0.0))
         self._pruned = self._delivers = float("-inf")
+        self._clock_told = False
         self.totals = Totals()
 
     def run_once(self, stop: threading.Event) -> Totals:
@@ -157,6 +193,7 @@ class Watch:
     def _round(self, stop: threading.Event) -> bool:
         """Take one batch of each source; gives whether there was any."""
         moved = False
+        self._check_clock()
         for turn in self._turns:
             if stop.is_set():
                 break
@@ -165,6 +202,19 @@ class Watch:
                 self._take(turn, batch)
                 moved = True
         return moved
+
+    def _check_clock(self) -> None:
+        self._clock.seconds()
+        if self._clock.is_set_back and not self._clock_told:
+            behind = f"{self._clock.set_back_seconds:,.0f}"
+            self._say_failed(
+                "clock",
+                SourceError(
+                    f"The clock of this machine is {behind} s behind what it was. The time of the watch stands until it "
+                    "has caught up; set the clock right."
+                ),
+            )
+        self._clock_told = self._clock.is_set_back
 
     def _next(self, turn: Turn) -> Batch | None:
         was_failing = turn.failing_since

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,21 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
-from metier.errors import CallError, WatchStoreError
+from metier.errors import CallError, InUseError, WatchStoreError
+from metier.file_locks import held
 from metier.monitoring.alerts.recording import record_findings
 from metier.monitoring.findings import Finding
 from metier.monitoring.messages import Message, Position
 from metier.monitoring.store import batches, reading, removing
-from metier.monitoring.store.alone import alone
 from metier.monitoring.store.reading import SourceState, WatchedMessage
 from metier.monitoring.store.schema import ready
 from metier.monitoring.store.series_counts import SeriesCount, read_counts
 from metier.monitoring.store.stored import StoredBatch
 from metier.monitoring.store.tables import METADATA, PERIODS, SECRETS, STATE
-from metier.registry.database import known_database
+from metier.registry.database import Database, known_database
 
 WAIT_SECONDS = 30.0  # For another process that writes.
+WATCH = 0x7761746368  # Of PostgreSQL's advisory locks.
 
 
 class WatchStore:
@@ -190,7 +191,7 @@ class WatchStore:
         InUseError
             If another process is.
         """
-        return alone(self.database)
+        return _alone(self.database)
 
     # What is removed
 
@@ -272,3 +273,23 @@ def erase_watched(where: str, subject: str) -> int:
         return store.erase(subject)
     finally:
         store.close()
+
+
+def _alone(database: Database) -> AbstractContextManager[None]:
+    """Hold the lock of a store; raises `InUseError` where another process does."""
+    path = database.engine.url.database
+    if database.engine.dialect.name == "postgresql":
+        return _alone_in_postgresql(database)
+    file = Path(path or "watch")
+    return held(file.with_name(f".{file.name}.lock"), what=file)
+
+
+@contextmanager
+def _alone_in_postgresql(database: Database) -> Iterator[None]:
+    with database.engine.connect() as connection:
+        with database.errors():
+            is_free = connection.execute(select(func.pg_try_advisory_lock(WATCH))).scalar()
+            connection.commit()
+        if not is_free:
+            raise InUseError(f"The store {database.engine.url.render_as_string(hide_password=True)}", {})
+        yield
