@@ -3,7 +3,8 @@
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -51,11 +52,10 @@ def run(*, settings: Path, once: bool, port: int | None, host: str, as_json: boo
     Exit code 1 where with --once a source could not be read.
     """
     told = read_watch_settings(settings)
-    stop = threading.Event()
-    _stop_when_asked(stop)
     registry, say = CollectorRegistry(), spoken()
     observers: list[Observer] = [Lines(say), WatchMetrics(registry)]
     with (
+        _stopping() as stop,
         ProgressLines() as listener,
         opened_watch(told, observers=observers, registry=registry, listener=listener) as watch,
     ):
@@ -132,13 +132,19 @@ def _print(totals: Totals, settings: Path) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
-def _stop_when_asked(stop: threading.Event) -> None:
-    """Let SIGTERM and Ctrl-C end the watch after the batch; the second one ends it at once."""
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Give what SIGTERM and Ctrl-C set, so that the watch ends after the batch; the second one ends it at once."""
+    stop = threading.Event()
 
     def asked(number: int, frame: Any) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
+    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

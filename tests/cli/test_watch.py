@@ -1,0 +1,133 @@
+"""`metier watch run`, `status`, `export` and `init`, and `metier erase --watch`."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from metier.cli.program import run
+from metier.monitoring.store.watch_store import WatchStore
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def posts(folder, texts, **more):
+    lines = [
+        {
+            "id": number,
+            "text": text,
+            "time": (START + timedelta(hours=number)).isoformat(),
+            "company": ("Acme", "Bolt")[number % 2],
+            "author": f"author {number % 5}",
+        }
+        for number, text in enumerate(texts)
+    ]
+    (folder / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    columns = {"subject": "author", "by": {"company": "company"}}
+    settings = {
+        "sources": [{"kind": "file", "path": "posts.jsonl", "columns": columns, "batch_messages": 20}],
+        "by": ["company"],
+        **more,
+    }
+    (folder / "watch.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return str(folder / "watch.yaml")
+
+
+@pytest.fixture(scope="module")
+def texts(small_runs):
+    with (small_runs / "en-test.csv").open(encoding="utf-8", newline="") as file:
+        return [row["message"] for row in csv.DictReader(file)]
+
+
+def facts(capsys, *args):
+    assert run([*args, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_file_is_watched_answered_counted_and_gone_on_with(small_runs, texts, tmp_path, capsys):
+    bundles = {"topic": str(small_runs / "runs" / "en")}
+    settings = posts(tmp_path, texts[:40], bundles=bundles, by=[["company", "topic"]])
+    done = facts(capsys, "watch", "run", settings, "--once")
+    assert (done["messages"], done["periods"]) == (40, 2)
+    posts(tmp_path, texts[:60], bundles=bundles, by=[["company", "topic"]])
+    assert facts(capsys, "watch", "run", settings, "--once")["messages"] == 20
+    told = facts(capsys, "watch", "status", settings)
+    assert told["messages"] == 60
+    assert len(told["versions"]["topic"]) == 12
+    output = str(tmp_path / "messages.parquet")
+    assert facts(capsys, "watch", "export", settings, "--output", output)["rows"] == 60
+    rows = pq.read_table(output).to_pylist()
+    assert {row["topic_version"] for row in rows} == {told["versions"]["topic"]}
+    labels = [row["topic_label"] for row in rows]
+    counts = str(tmp_path / "counts.parquet")
+    facts(capsys, "watch", "export", settings, "--output", counts, "--counts")
+    counted = pq.read_table(counts).to_pylist()
+    by_label = {
+        label: sum(
+            row["messages"] + row["late"] for row in counted if json.loads(row["series"]).get("topic") == label
+        )
+        for label in set(labels)
+    }
+    assert by_label == {label: labels.count(label) for label in set(labels)}
+
+
+def test_what_is_said_in_both_languages(texts, tmp_path, capsys):
+    settings = posts(tmp_path, texts[:30])
+    assert run(["watch", "run", settings, "--once"]) == 0
+    assert "30 messages stored, " in capsys.readouterr().out
+    assert run(["watch", "status", settings, "--lang", "zh"]) == 0
+    said = capsys.readouterr().out
+    assert "30 条消息" in said
+    assert "最新消息" in said
+
+
+def test_a_source_that_is_missing_is_said_and_the_exit_code_tells(texts, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("metier.monitoring.turns.FIRST_WAIT_SECONDS", 0.01)
+    settings = posts(tmp_path, texts[:3])
+    (tmp_path / "posts.jsonl").unlink()
+    assert run(["watch", "run", settings, "--once"]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_person_is_erased(texts, tmp_path, capsys):
+    settings = posts(tmp_path, texts[:30])
+    assert run(["watch", "run", settings, "--once"]) == 0
+    capsys.readouterr()
+    store = str(tmp_path / "watch.sqlite")
+    assert facts(capsys, "erase", "--subject", "author 3", "--watch", store)["messages"] == 6
+    assert run(["erase", "--subject", "author 3", "--watch", store]) == 0
+    assert "nothing of the subject" in capsys.readouterr().out
+    assert facts(capsys, "watch", "status", settings)["messages"] == 24
+    assert run(["erase", "--subject", "author 3", "--watch", str(tmp_path / "none.sqlite")]) == 2
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_settings_are_written_and_run(tmp_path, capsys, language):
+    path = tmp_path / "watch.yaml"
+    assert run(["watch", "init", str(path), "--lang", language]) == 0
+    (tmp_path / "posts.jsonl").write_text('{"id": 1, "text": "hello there", "time": "2026-03-01T10:00Z"}\n')
+    assert str(path) in capsys.readouterr().out
+    assert facts(capsys, "watch", "run", str(path), "--once")["messages"] == 1
+    assert run(["watch", "init", str(path)]) == 2
+
+
+def test_sigterm_ends_after_the_batch_and_no_message_is_lost(texts, tmp_path):
+    settings = posts(tmp_path, [f"{text} {n:x}" for n, text in enumerate(texts * 3)])
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "metier", "watch", "run", settings, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert b"watching" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    stored = json.loads(out)["messages"]
+    store = WatchStore(tmp_path / "watch.sqlite")
+    assert store.figures()["messages"] == stored
+    store.close()
