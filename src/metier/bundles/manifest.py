@@ -155,6 +155,10 @@ class ManifestFacts(BaseModel, frozen=True, extra="forbid"):
         default=None,
         description="Where it was made smaller: what it was made from, how, and the tests that it passed.",
     )
+    update: dict[str, Any] | None = Field(
+        default=None,
+        description="Where it learned further rows: from which bundle, how, and what it knew before and after.",
+    )
     mask: Literal["input", "log", "off"] | None = Field(
         default=None,
         description="Policy for personal data where it is served: masked before the model, in logs alone, or nowhere; "

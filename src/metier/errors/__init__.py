@@ -52,6 +52,7 @@ MetierError
 ├── QueueError                   a queue of rows to be labelled that cannot be used  exit 1
 ├── SourceError                  a source of messages that cannot be reached or read  exit 1
 ├── WatchStoreError              a store of watched messages that cannot be used     exit 1
+├── ReplayStoreError         a store of rows to be learned again that cannot be used exit 1
 ├── InUseError                   another process works on the same run or file       exit 1
 └── InterruptedRunError          the user stopped a run; says how to resume          exit 130
 """
@@ -76,6 +77,7 @@ from metier.errors.base import (
     PredictionLogError,
     QueueError,
     RegistryError,
+    ReplayStoreError,
     RequestError,
     SettingsError,
     SignatureError,
@@ -158,6 +160,7 @@ __all__ = [
     "QueueError",
     "RareLabelError",
     "RegistryError",
+    "ReplayStoreError",
     "RequestError",
     "SettingsError",
     "SignatureError",

@@ -53,6 +53,12 @@ class QueueError(MetierError):
     code = "queue"
 
 
+class ReplayStoreError(MetierError):
+    """A store of rows to be learned again that cannot be used."""
+
+    code = "replay_store"
+
+
 class MissingColumnError(CallError, KeyError):
     """A column that was named is not in the rows."""
 

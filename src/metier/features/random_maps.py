@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from metier.features.tfidf import SparseRows
+
 MOST_ROWS = 2_000  # Enough to know the spread of rows.
 
 
@@ -30,7 +32,7 @@ class FeatureMap(Protocol):
 
 @dataclass(frozen=True)
 class Identity:
-    """Features as they are, dense or sparse."""
+    """Features as they are."""
 
     kind: ClassVar[str] = "identity"
 
@@ -134,11 +136,12 @@ class SketchMap:
         return cls(buckets, random.choice(np.array([-1, 1], np.float32), n_features), n_buckets)
 
     def __call__(self, features: Any) -> np.ndarray:
-        """Give the sketch of sparse rows (CSR), an ndarray of float32 of shape (n_rows, n_buckets)."""
-        n_rows = features.shape[0]
-        rows = np.repeat(np.arange(n_rows), np.diff(features.indptr))
-        places = rows * self.n_buckets + self.buckets[features.indices]
-        weights = features.data * self.signs[features.indices]
+        """Give the sketch of `SparseRows`, an ndarray of float32 of shape (n_rows, n_buckets)."""
+        found: SparseRows = features
+        n_rows = found.shape[0]
+        rows = np.repeat(np.arange(n_rows), np.diff(found.starts))
+        places = rows * self.n_buckets + self.buckets[found.columns]
+        weights = found.values * self.signs[found.columns]
         sums = np.bincount(places, weights, minlength=n_rows * self.n_buckets)
         return sums.reshape(n_rows, self.n_buckets).astype(np.float32)
 

@@ -66,6 +66,7 @@ KINDS = {
     "cascade.v1": "metier.predictors.composite.cascade:CascadePredictor",
     "label_average.v1": "metier.predictors.composite.average:AveragePredictor",
     "score_average.v1": "metier.predictors.composite.average:AveragePredictor",
+    "updated_head.v1": "metier.predictors.composite.updated_head:UpdatedHeadPredictor",
     "several.v1": "metier.predictors.composite.several:SeveralPredictor",
     "cross_modal_search.v1": "metier.predictors.composite.cross_modal_search:CrossModalSearchPredictor",
     "fixed_ranking.v1": "metier.predictors.fixed_ranking:FixedRankingPredictor",

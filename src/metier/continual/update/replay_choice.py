@@ -21,7 +21,7 @@ def reservoir(features: Any, *, n_kept: int, random: np.random.Generator) -> np.
 
 def herding(features: Any, *, n_kept: int, random: np.random.Generator) -> np.ndarray:
     """Choose rows one by one so that their mean is nearest to the mean of all (Welling, 2009; as in iCaRL, 2017)."""
-    rows = np.asarray(features if isinstance(features, np.ndarray) else features.toarray(), dtype=np.float64)
+    rows = np.asarray(features, dtype=np.float64)
     centre, total, chosen = rows.mean(axis=0), np.zeros(rows.shape[1]), list[int]()
     left = np.ones(len(rows), dtype=bool)
     for number in range(1, min(n_kept, len(rows)) + 1):
@@ -38,13 +38,18 @@ CHOICES: dict[str, Callable[..., np.ndarray]] = {"reservoir": reservoir, "herdin
 
 
 def chosen_rows(
-    features: Any, y: np.ndarray, *, per_label: int = PER_LABEL, how: Choice = "reservoir", random_state: int = 0
+    features: Any,
+    y: np.ndarray,
+    *,
+    per_label: int = PER_LABEL,
+    how: Choice = "reservoir",
+    random_state: int = 0,
 ) -> np.ndarray:
     """Give the positions of the rows that are kept, in order, so many of each label.
 
     Parameters
     ----------
-    features : ndarray or csr_array of shape (n_rows, n_features)
+    features : ndarray of shape (n_rows, n_features)
     y : ndarray of shape (n_rows,)
     """
     random = np.random.default_rng(random_state)

@@ -110,7 +110,7 @@ def fit_softmax(
 
     Parameters
     ----------
-    features : ndarray or csr_array of shape (n_rows, n_features)
+    features : ndarray of shape (n_rows, n_features)
     y : ndarray of int of shape (n_rows,)
         The column of each row's label.
     start : Head

@@ -1,11 +1,11 @@
 """Elastic weight consolidation: `elastic_weights.v1`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from metier.continual.update.methods.method import Lesson, Needs
+from metier.continual.update.methods.method import Lesson
 from metier.continual.update.methods.naive import Naive
 from metier.continual.update.softmax_regression import Anchor, Kept
 from metier.evaluation.softmax import softmax
@@ -58,7 +58,7 @@ class ElasticWeights(Naive):
         features = self.scaling_(rows.features)
         probabilities = softmax(self.head_.logits(features))
         spread = probabilities * (1 - probabilities)
-        return np.vstack([_squared(features).T @ spread, spread.sum(axis=0)]) / len(rows)
+        return np.vstack([(features**2).T @ spread, spread.sum(axis=0)]) / len(rows)
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -71,9 +71,3 @@ class ElasticWeights(Naive):
         found = super().of_arrays(arrays)
         found.importance_ = arrays["importance"].astype(np.float64)
         return found
-
-
-def _squared(features: Any) -> Any:
-    return features**2 if isinstance(features, np.ndarray) else features.power(2)
-
-

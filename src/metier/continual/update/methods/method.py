@@ -25,7 +25,7 @@ class Lesson:
 
     Parameters
     ----------
-    features : ndarray or csr_array of shape (n_rows, n_features)
+    features : ndarray of float32 of shape (n_rows, n_features)
     y : ndarray of int of shape (n_rows,)
         Columns of their labels.
     weights : ndarray of shape (n_rows,), optional

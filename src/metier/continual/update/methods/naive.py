@@ -2,23 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-
-from scipy.sparse import vstack
 
 from metier.continual.update.methods.method import Lesson, Needs
 from metier.continual.update.softmax_regression import NOTHING, Head, Kept, fit_softmax
 from metier.features.random_maps import FeatureMap, Identity
 
-SMALLEST_SCALE = 1e-6
+SMALLEST_SHARE = 0.1  # Of the mean spread: what hardly varies is not blown up.
 PENALTY_OF_A_ROW = 100.0  # The penalty is this over the number of rows known so far, on numbers of variance 1.
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Features of mean 0 and variance 1; sparse ones are scaled by one number, so that they stay sparse.
+    """Features of mean 0 and variance 1.
 
     Parameters
     ----------
@@ -29,20 +27,15 @@ class Scaling:
     scale: np.ndarray
 
     @classmethod
-    def of(cls, features: Any) -> Self:
+    def of(cls, features: np.ndarray) -> Self:
         """Take the first rows' mean and spread."""
-        n_features = features.shape[1]
-        if isinstance(features, np.ndarray):
-            rows = features.astype(np.float64)
-            return cls(rows.mean(axis=0), np.maximum(rows.std(axis=0), SMALLEST_SCALE))
-        # Rows of TF-IDF are of one length: scaled to that of some hundred standard numbers.
-        return cls(np.zeros(n_features), np.full(n_features, 0.1))
+        rows = features.astype(np.float64)
+        spread = rows.std(axis=0)
+        return cls(rows.mean(axis=0), np.maximum(spread, SMALLEST_SHARE * float(spread.mean()) or 1.0))
 
-    def __call__(self, features: Any) -> Any:
+    def __call__(self, features: np.ndarray) -> np.ndarray:
         """Scale rows."""
-        if isinstance(features, np.ndarray):
-            return ((features - self.mean) / self.scale).astype(np.float32)
-        return features.astype(np.float32) / np.float32(self.scale[0])
+        return ((features - self.mean) / self.scale).astype(np.float32)
 
     def undone(self, head: Head) -> Head:
         """Give the head on the features as they were."""
@@ -95,7 +88,7 @@ class Naive:
         self.counts_ = self.counts_ + np.bincount(rows.y, minlength=len(self.counts_))
         features, y, weights = self.scaling_(rows.features), rows.y, rows.weights
         if beside is not None and len(beside):
-            features = stacked(features, self.scaling_(beside.features))
+            features = np.vstack([features, self.scaling_(beside.features)])
             weights = np.concatenate([_weights(rows), _weights(beside)])
             y = np.concatenate([y, beside.y])
         penalty = PENALTY_OF_A_ROW / max(self.counts_.sum(), 1.0)
@@ -119,11 +112,6 @@ class Naive:
         found.head_ = Head(arrays["weight"].astype(np.float64), arrays["bias"])
         found.scaling_, found.counts_ = Scaling(arrays["mean"], arrays["scale"]), arrays["counts"]
         return found
-
-
-def stacked(one: Any, other: Any) -> Any:
-    """Put rows under one another, dense or sparse."""
-    return np.vstack([one, other]) if isinstance(one, np.ndarray) else vstack([one, other], format="csr")
 
 
 def _weights(rows: Lesson) -> np.ndarray:

@@ -10,7 +10,7 @@ from metier.continual.update.softmax_regression import NOTHING
 
 
 class Replay(Naive):
-    """Learns new rows beside the old ones of a replay store [1]_, each of which stands for all that were known of its label.
+    """Learns new rows beside the old ones of a replay store [1]_, each for all that were known of its label.
 
     The store keeps rows by chance or by herding (`replay_choice`). With twenty rows a label it comes near to learning all
     of them again; what the store keeps is personal data.

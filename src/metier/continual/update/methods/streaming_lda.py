@@ -8,17 +8,16 @@ import numpy as np
 from metier.continual.update.class_statistics import ClassStatistics
 from metier.continual.update.methods.method import Lesson, Needs
 from metier.continual.update.softmax_regression import Head
-from metier.features.random_maps import MAPS, FeatureMap, Identity, SketchMap
+from metier.features.random_maps import MAPS, FeatureMap, Identity
 
 SHRINKAGE = 0.02
-SKETCH_COLUMNS = 1_024
 
 
 class StreamingLda:
     """A mean a label and one covariance of all, both exact sums [1]_: the order of the rows makes no difference.
 
     Needs no old rows. The baseline to fear: nothing is forgotten but what a new label takes over. All labels count the
-    same, however many rows they have. Sparse rows of TF-IDF are sketched first.
+    same, however many rows they have.
 
     References
     ----------
@@ -66,10 +65,7 @@ class StreamingLda:
         return Head(head.weight, np.where(self.statistics_.counts > 0, head.bias, -1e9))
 
     def _drawn(self, rows: Lesson) -> FeatureMap:
-        if isinstance(rows.features, np.ndarray):
-            return Identity()
-        width = rows.features.shape[1]
-        return SketchMap.drawn(width, n_buckets=SKETCH_COLUMNS, random_state=self.random_state)
+        return Identity()
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
