@@ -41,6 +41,7 @@ COMMANDS = {
         "Watch an archive of dated messages as if it came in live.",
     ),
     "watch": ("metier.cli.watch:watch", "Watch streams of messages: store, answer, count and tell."),
+    "update": ("metier.cli.update:update", "Let a bundle learn new labelled rows, and keep what it knew."),
     "evaluate": (
         "metier.cli.evaluate:evaluate",
         "Measure a trained model on labelled rows, and compare with its test rows.",

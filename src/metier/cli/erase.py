@@ -8,6 +8,7 @@ import click
 from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, print_line
 from metier.cli.speech import lang_option, spoken
+from metier.continual.update.replay_store import erase_replayed
 from metier.errors import CallError
 from metier.monitoring.store.watch_store import erase_watched
 from metier.serving.guards.audit_chain import check_is_log
@@ -27,29 +28,42 @@ from metier.serving.prediction_log import erase_subject
 @click.option("--audit", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the audit log.")
 @click.option("--predictions", metavar="FOLDER_OR_URL", help="Store of predictions: its folder or database.")
 @click.option("--watch", metavar="FILE_OR_URL", help="Store of a watch: its SQLite file or database.")
+@click.option(
+    "--replay", type=click.Path(path_type=Path), metavar="FILE", help="Store of rows that updates learn again."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
 @lang_option()
 def erase(
-    *, subject: str, audit: Path | None, predictions: str | None, watch: str | None, as_json: bool, lang: str | None
-) -> None:  # fmt: skip
+    *,
+    subject: str,
+    audit: Path | None,
+    predictions: str | None,
+    watch: str | None,
+    replay: Path | None,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Erase a person from the logs of a service or a watch.
 
     In the audit log the key that leads from its lines to the person is destroyed; the lines stay, and the chain holds. In
     the predictions texts, answers and feedback are removed, and in the store of a watch messages, answers and what alarms
-    quote of them; counts stay. All may be in use. That it was done is put down in the
-    audit log, without saying of whom.
+    quote of them; counts stay. In a store of updates rows are removed. All may be in use. That it was done is put down in
+    the audit log, without saying of whom.
     """
-    if audit is None and predictions is None and watch is None:
+    if audit is None and predictions is None and watch is None and replay is None:
         raise CallError(
-            "Name what to erase the subject from: --audit FOLDER, --predictions FOLDER, --watch FILE, or several."
+            "Name what to erase the subject from: --audit FOLDER, --predictions FOLDER, --watch FILE, --replay FILE, "
+            "or several."
         )
     if audit is not None:
         check_is_log(audit)
     n_predictions = None if predictions is None else erase_subject(predictions, subject)
     n_messages = None if watch is None else erase_watched(watch, subject)
+    n_replayed = None if replay is None else erase_replayed(replay, subject)
     was_known = None if audit is None else _forget(audit, subject, n_predictions)
     if as_json:
-        print_json({"predictions": n_predictions, "messages": n_messages, "was_in_audit": was_known})
+        facts = {"predictions": n_predictions, "messages": n_messages, "replayed": n_replayed}
+        print_json({**facts, "was_in_audit": was_known})
         return
     say = spoken()
     if predictions is not None:
@@ -58,6 +72,9 @@ def erase(
     if watch is not None:
         done = say("erased in {folder}: {n} message(s|)", folder=watch, n=count(n_messages or 0))
         print_line(done if n_messages else say("nothing of the subject in {folder}", folder=watch))
+    if replay is not None:
+        done = say("erased in {folder}: {n} row(s|)", folder=replay, n=count(n_replayed or 0))
+        print_line(done if n_replayed else say("nothing of the subject in {folder}", folder=replay))
     if audit is not None:
         done = say(
             "erased in {folder}: what leads from the lines of the audit log to the subject", folder=audit

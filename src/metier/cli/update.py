@@ -50,7 +50,7 @@ MOST_LABELS = 10
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="streaming_lda, kernel_lda, nearest_mean, replay, elastic_weights, without_forgetting, new_columns, naive or joint; "
+    help="streaming_lda, kernel_lda, nearest_mean, replay, elastic_weights, without_forgetting, new_columns, naive, joint; "
     "auto: the best on rows that none has learned.",
 )
 @click.option(
@@ -71,7 +71,9 @@ MOST_LABELS = 10
 )
 @click.option("--mask", is_flag=True, help="Mask personal data in the texts of the store.")
 @click.option(
-    "--subject", metavar="COLUMN", help="Column that says whom a row is about. Default: subject, if it is there."
+    "--subject",
+    metavar="COLUMN",
+    help="Column that says whom a row is about. Default: subject, if it is there.",
 )
 @click.option("--new-labels", is_flag=True, help="Labels that the bundle does not have are new ones.")
 @click.option("--rename", multiple=True, metavar="OLD=NEW", help="Another name for a label; may be repeated.")
@@ -115,8 +117,8 @@ def update(
 ) -> None:
     """Let a bundle learn new labelled rows, and keep what it knew.
 
-    A new bundle is written, the old one is not touched. Methods learn on frozen features of the bundle, in seconds; all that
-    are possible are shown beside: naive learns the new rows alone (the lower bound), joint all rows anew (the upper bound).
+    A new bundle is written, the old one is not touched. Methods learn on frozen features of the bundle, in seconds; all
+    that are possible are shown: naive learns the new rows alone (the lower bound), joint all rows anew (the upper bound).
     A fifth of the new rows is held out. What old test rows lost is the forgetting, with its interval.
 
     Rows without text or label, repeated, contradicting and known ones are left out and counted; unknown labels and rows of
@@ -195,9 +197,7 @@ def _methods(facts: Mapping[str, Any]) -> Any:
 def _labels(facts: Mapping[str, Any], *, verbose: bool) -> Any:
     """Give the labels that changed most, the losses first; all of them where that is asked for."""
     say = spoken()
-    table = figures_table(
-        say("label"), say("rows"), say("before %"), say("now %"), say("difference"), left=1
-    )
+    table = figures_table(say("label"), say("rows"), say("before %"), say("now %"), say("difference"), left=1)
     rows = sorted(facts["by_label"]["old"], key=lambda one: one["difference"]["value"])
     for one in rows if verbose else rows[:MOST_LABELS]:
         table.add_row(

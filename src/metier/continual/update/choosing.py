@@ -40,7 +40,7 @@ def full_name(name: str) -> str:
         return name
     found = [one for one in METHODS if one.rpartition(".v")[0] == name]
     if not found:
-        raise UnknownNameError("method of an update", name, known=[AUTO, *METHODS])
+        raise UnknownNameError("update method", name, known=[AUTO, *METHODS])
     return found[-1]
 
 
@@ -71,16 +71,16 @@ def choose(
         If the method that was asked for lacks something, or nothing is possible.
     """
     if asked != AUTO and (lack := trial.lacks(asked)) is not None:
-        raise CallError(f"{asked} cannot learn here: {lack}.")
+        raise CallError(f"{asked} lacks something here: {lack}.")
     names = possible(trial)
     if not names:
-        raise CallError(f"No method can learn here: {trial.lacks('streaming_lda.v1')}.")
+        raise CallError("No method can learn here, as nothing is known of the old rows. Give them with --old.")
     if not all(len(rows) for rows in held):
         fallback = kept if kept in names else names[0]
         return Chosen(fallback if asked == AUTO else asked)
     accuracies, temperatures = dict[str, float](), dict[str, float]()
     for place, name in enumerate(names):
-        listener(Progress("comparing methods of the update", place, len(names)))
+        listener(Progress("comparing methods", place, len(names)))
         method = trial.taught(name)
         logits = [logits_of(method, rows.features) for rows in held]
         found = [float((one.argmax(axis=1) == rows.y).mean()) for one, rows in zip(logits, held, strict=True)]

@@ -67,7 +67,7 @@ class ClassStatistics:
 
     def covariance(self) -> np.ndarray:
         """Give the pooled covariance within labels, or its diagonal."""
-        return self.scatter / max(self.counts.sum() - np.count_nonzero(self.counts), 1.0)
+        return np.asarray(self.scatter / max(self.counts.sum() - np.count_nonzero(self.counts), 1.0))
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:

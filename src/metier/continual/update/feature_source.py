@@ -118,6 +118,7 @@ def _inside(folder: Path) -> Iterable[tuple[Path, Any]]:
 
 def _read(path: Path) -> np.ndarray | None:
     try:
-        return load_file(path)["vectors"]
+        found: np.ndarray = load_file(path)["vectors"]
+        return found
     except (OSError, KeyError, SafetensorError):
         return None

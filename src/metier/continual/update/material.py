@@ -43,11 +43,11 @@ class Material:
         """Say what a method lacks here; None: nothing."""
         method = METHODS[name]
         if method.needs == Needs.ALL:
-            return None if self.old is not None else "it learns all rows anew: give the old ones with --old"
+            return None if self.old is not None else "old rows (--old)"
         if method.needs == Needs.SOME and self.replayed is None:
-            return "it learns old rows again: name a replay store with --replay"
+            return "a replay store (--replay)"
         if self.old is None and name not in (self.states or {}):
-            return "the bundle keeps nothing of it: give the old rows with --old"
+            return "old rows (--old), as the bundle keeps nothing of it"
         return None
 
     def taught(self, name: str) -> UpdateMethod:

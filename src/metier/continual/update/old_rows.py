@@ -11,7 +11,7 @@ from metier.data import Rows
 from metier.errors import CallError
 from metier.progress import Listener
 from metier.runs.run_folder import SETTINGS_FILE
-from metier.selection.settings import load_settings
+from metier.selection.settings import load_settings, with_files_named_here
 
 NOBODY = LabelledTexts((), (), ())
 
@@ -64,7 +64,7 @@ def read_old_rows(
     if found.test is None:
         raise _no_test(bundle)
     train = LabelledTexts.joined(_labelled(found.train, subject), _labelled(found.choosing, subject))
-    notes = tuple(one for one in found.notes if "may have learned" not in one)
+    notes = tuple(one for one in found.notes if "may have" not in one)  # It is measured on test rows alone.
     return OldRows(train, _labelled(found.validation, subject), _labelled(found.test.rows, subject), notes)
 
 
@@ -79,7 +79,7 @@ def _of_run(bundle: Bundle) -> tuple[str, str | None] | None:
     path = bundle.folder.parent.parent / SETTINGS_FILE
     if not path.is_file():
         return None
-    data = load_settings(path).data
+    data = with_files_named_here(load_settings(path)).data
     if data.train is None or not Path(data.train).exists():
         return None
     return data.train, data.test
@@ -88,5 +88,5 @@ def _of_run(bundle: Bundle) -> tuple[str, str | None] | None:
 def _no_test(bundle: Bundle) -> CallError:
     return CallError(
         f"What {bundle.folder} forgets can only be measured on rows that it has not learned, and none are known. Give "
-        "labelled test rows with --test."
+        "labelled test rows with --test, and what it learned with --old."
     )

@@ -245,8 +245,8 @@ def _replayed(prepared: Prepared, known: LabelledTexts, source: FeatureSource) -
 def _check_bundle(bundle: Bundle) -> None:
     if bundle.answer_kind.name != LABEL.name or bundle.input_keys != ("text",):
         raise CallError(
-            f"{bundle.folder} is asked {bundle.input_kind.noun} and does not answer with one label alone, so its head "
-            "cannot be updated by these methods. Give --method replay with the old rows, which trains it again."
+            f"{bundle.folder} is asked {bundle.input_kind.noun} and does not answer with one label alone, so it "
+            "cannot be updated. Train again with metier train on old and new rows together."
         )
 
 
@@ -289,7 +289,7 @@ def _digest(bundle: Bundle, rows: LabelledTexts, old: OldRows, options: UpdateOp
     """Give what tells this update from others."""
     manifest = hashlib.sha256((bundle.folder / MANIFEST_FILE).read_bytes()).hexdigest()
     edits = options.edits
-    settings = [options.method, dict(edits.renames), list(edits.merges), list(edits.splits)]
+    settings: list[Any] = [options.method, dict(edits.renames), list(edits.merges), list(edits.splits)]
     settings += [options.random_state, str(options.replay), repr(options.keeping)]
     parts = [rows.texts, rows.labels, old.train.texts, old.train.labels, old.test.texts, old.test.labels]
     text = json.dumps([manifest, settings, parts])

@@ -33,7 +33,8 @@ class Head:
 
     def logits(self, features: Any) -> np.ndarray:
         """Give logits, an ndarray of float64 of shape (n_rows, n_labels)."""
-        return np.asarray(features @ self.weight.astype(features.dtype), dtype=np.float64) + self.bias
+        found: np.ndarray = np.asarray(features @ self.weight.astype(features.dtype), dtype=np.float64)
+        return np.asarray(found + self.bias)
 
     @property
     def parameters(self) -> np.ndarray:

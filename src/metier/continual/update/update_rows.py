@@ -24,6 +24,16 @@ from metier.text import has_words
 from metier.text.duplicates import text_keys
 
 MOST_NAMED = 5
+# What is said of rows that are left out, by why.
+LEFT_OUT = {
+    "without_text": "left out {rows} without text (row {first})",
+    "without_label": "left out {rows} without a label (row {first})",
+    "in_test": "left out {rows} of test (row {first})",
+    "conflicting": "left out {rows} with another label for the same text (row {first})",
+    "repeated": "left out {rows} said before in the file (row {first})",
+    "already_known": "left out {rows} learned before (row {first})",
+}
+CORRECTED = "corrected the label of {rows} learned before"
 
 
 @dataclass(frozen=True)
@@ -157,36 +167,35 @@ def checked_rows(
     notes: list[str] = []
     kept = np.ones(len(given), dtype=bool)
 
-    def leave(which: np.ndarray, why: str, noun: str) -> None:
+    def leave(which: np.ndarray, why: str) -> None:
         which = which & kept
         if which.any():
             left_out[why] = int(which.sum())
-            rows = ", ".join(str(one + 1) for one in np.flatnonzero(which)[:MOST_NAMED])
-            notes.append(f"left out {count_of(int(which.sum()), 'row')} {noun} (row {rows})")
+            rows = count_of(int(which.sum()), "row")
+            notes.append(LEFT_OUT[why].format(rows=rows, first=_named(which)))
             kept[which] = False
 
-    leave(np.array([not has_words(one) for one in given.texts]), "without_text", "without text")
-    leave(np.array([not one for one in given.labels]), "without_label", "without a label")
+    leave(np.array([not has_words(one) for one in given.texts]), "without_text")
+    leave(np.array([not one for one in given.labels]), "without_label")
     keys = given.keys
     leaked = np.isin(keys, known.test_keys) & kept
     if leaked.any() and not drop_leaks:
         raise _leak(origin, leaked)
-    leave(leaked, "in_test", "that also appear in test")
+    leave(leaked, "in_test")
     _check_labels(given, kept, known.labels, origin, accepts_new=accepts_new)
     conflicting, repeated = _alike(keys, given.labels, kept)
-    leave(conflicting, "conflicting", "whose text also has another label here")
-    leave(repeated, "repeated", "that repeat an earlier one")
+    leave(conflicting, "conflicting")
+    leave(repeated, "repeated")
     was = [known.keys.get(key) for key in keys.tolist()]
     same = np.array([old == label for old, label in zip(was, given.labels, strict=True)])
-    leave(same, "already_known", "that were learned before")
+    leave(same, "already_known")
     corrected = np.array([old is not None for old in was]) & kept
     if corrected.any():
-        notes.append(
-            f"{count_of(int(corrected.sum()), 'row')} correct the label of a row that was learned before"
-        )
+        notes.append(CORRECTED.format(rows=count_of(int(corrected.sum()), "row")))
     if not kept.any():
         raise EmptyDataError(
-            f"{origin} has nothing to learn: {'; '.join(notes) or 'it has no rows'}. Give rows that are new."
+            f"{origin}: none of {len(given):,} rows can be learned ({', '.join(left_out) or 'empty'}). Give rows that are "
+            "new, with a text and a label."
         )
     rows = given.take(np.flatnonzero(kept))
     new = tuple(sorted(set(rows.labels) - set(known.labels)))
@@ -226,8 +235,11 @@ def _check_labels(
 
 
 def _leak(origin: str, leaked: np.ndarray) -> LeakageError:
-    rows = ", ".join(str(one + 1) for one in np.flatnonzero(leaked)[:MOST_NAMED])
     return LeakageError(
-        f"{origin}: {count_of(int(leaked.sum()), 'row')} also stand in the test rows (row {rows}), so what was "
-        "forgotten could not be measured. Leave them out with --drop-leaks. Nothing was changed."
+        f"{origin}: {int(leaked.sum()):,} of {len(leaked):,} rows also stand in the test rows (row {_named(leaked)}), so "
+        "what was forgotten could not be measured. Leave them out with --drop-leaks. Nothing was changed."
     )
+
+
+def _named(which: np.ndarray) -> str:
+    return ", ".join(str(one + 1) for one in np.flatnonzero(which)[:MOST_NAMED])

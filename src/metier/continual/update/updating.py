@@ -96,8 +96,10 @@ def _is_done(place: Path, digest: str, *, overwrite: bool) -> bool:
     if is_bundle and read_state(place, ()).digest == digest:
         return True
     if not is_bundle or not overwrite:
-        cure = "Name another folder, or replace it with --overwrite." if is_bundle else "Name another folder."
-        raise CallError(f"There is something at {place} already. {cure}")
+        raise CallError(
+            f"There is something else at {place} already. Name another folder with --output; a bundle is replaced with "
+            "--overwrite."
+        )
     return False
 
 

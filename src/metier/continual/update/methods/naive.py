@@ -35,7 +35,7 @@ class Scaling:
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Scale rows."""
-        return ((features - self.mean) / self.scale).astype(np.float32)
+        return np.asarray((features - self.mean) / self.scale, dtype=np.float32)
 
     def undone(self, head: Head) -> Head:
         """Give the head on the features as they were."""
