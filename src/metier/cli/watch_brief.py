@@ -28,7 +28,9 @@ from metier.report.brief_page import cautions, render_brief, title_of
     show_default=True,
     help="The page; the same facts are beside it, ending in .json.",
 )
-@click.option("--since", metavar="TIME", help="What is new began then, as 2026-12-01. Default: the last judged period.")
+@click.option(
+    "--since", metavar="TIME", help="What is new began then, as 2026-12-01. Default: the last judged period."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the files where there are some.")
 def brief(
     *, settings: Path, output: Path, since: str | None, overwrite: bool, as_json: bool, lang: str | None
@@ -41,7 +43,9 @@ def brief(
     """
     beside = output.with_suffix(".json")
     if beside == output:
-        raise CallError(f"{output} is the page, and its facts are written beside it as .json. Name a page such as brief.html.")
+        raise CallError(
+            f"{output} is the page, and its facts are written beside it as .json. Name a page such as brief.html."
+        )
     for path in (output, beside):
         check_output(path, overwrite=overwrite)
     told, start, say = read_watch_settings(settings), _moment(since), spoken()
@@ -74,5 +78,7 @@ def _moment(written: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(written)
     except ValueError:
-        raise CallError(f"--since is {written!r}; expected a day or a time, such as 2026-12-01 or 2026-12-01T06:00.") from None
+        raise CallError(
+            f"--since is {written!r}; expected a day or a time, such as 2026-12-01 or 2026-12-01T06:00."
+        ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from metier.monitoring.alarms import LASTING, smallest_found
 from metier.monitoring.alerts.acknowledging import Listed, listed
+from metier.monitoring.alerts.notices import Told
 from metier.monitoring.brief_answers import BundleAnswers, read_answers
 from metier.monitoring.series import SECONDS
 from metier.monitoring.signals.detectors import detector
@@ -134,8 +135,17 @@ def _alarm(one: Listed, table: WatchedSeries | None, start: datetime) -> dict[st
         "undelivered": list(one.undelivered),
         "quotes": told.quotes(3),
         "facts": {name: value for name, value in told.facts.items() if name != "examples"},
+        "by_now": _by_now(told, key, table),
         "chart": None if table is None or key not in table.counts else _chart(table, key),
     }
+
+
+def _by_now(told: Told, key: Key, table: WatchedSeries | None) -> dict[str, Any] | None:
+    """Hold what came since an alarm began against what was expected, where it goes on."""
+    if told.kind != "surge" or told.ended is not None or table is None or key not in table.counts:
+        return None
+    ratio = table.ratio(key, max(table.place(told.since), 0), table.n_periods - 1)
+    return None if ratio is None else asdict(ratio)
 
 
 def _chart(table: WatchedSeries, key: Key) -> dict[str, Any]:

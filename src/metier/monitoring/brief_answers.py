@@ -121,9 +121,8 @@ def _share(shares: Shares, place: int) -> dict[str, float]:
 
 
 def read_answers(store: WatchStore, settings: WatchSettings, start: datetime) -> list[BundleAnswers]:
-    """Read the answers with one label since then and in the weeks before, of the version that answers now."""
-    versions = store.state("versions") or {}
-    found = {name: BundleAnswers(name, version) for name, version in versions.items()}
+    """Read the answers with one label since then and in the weeks before, of the version that answered last."""
+    found: dict[str, BundleAnswers] = {}
     first = (start - timedelta(days=BEFORE_DAYS)).timestamp()
     asked = (
         select(
@@ -141,18 +140,17 @@ def read_answers(store: WatchStore, settings: WatchSettings, start: datetime) ->
     )
     with store.reading() as connection:
         for row in connection.execute(asked):
-            one = found.get(row.bundle)
-            if one is None or one.version != row.version:
+            one = found.setdefault(row.bundle, BundleAnswers(row.bundle, row.version))  # The latest first.
+            if one.version != row.version:
                 continue
             if row.at < start.timestamp():
                 one.before[row.label] += 1
             else:
                 _add(one, row.label, row.confidence, row.by)
-    answered = [one for one in found.values() if one.now or one.before]
-    for one in answered:
+    for one in found.values():
         measured = measured_answers(settings.bundles[one.name]) if one.name in settings.bundles else None
         one.measured = measured if measured is not None and measured.version == one.version else None
-    return answered
+    return [found[name] for name in sorted(found)]
 
 
 def _add(one: BundleAnswers, label: str, confidence: float | None, by: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from metier.report.brief_plots import counts_plot, share_plot, spark
 from metier.report.numbers import count, percent
 from metier.report.page import environment, safe_page
+from metier.report.page_head import capitalised
 from metier.report.words import LANGUAGES, Words
 
 WIDE, NARROW = 760, 340
@@ -77,13 +78,21 @@ def title_of(facts: Mapping[str, Any], say: Words) -> str:
 def _lead(facts: Mapping[str, Any], say: Words) -> str:
     new = [one for one in facts["found"] if one["state"] == "new"]
     if new:
-        return say.told(new[0]["sentence"])
+        return _told(new[0]["sentence"], say)
     if not facts["messages"]["messages"]:
         return say("The store is empty: no source has given a message. Watch with metier watch run SETTINGS.")
     if facts["until"] is None:
-        return say("There are {n} message(s|); a {period} is judged when it is over.", n=count(facts["messages"]["messages"]),
-                   period=say(facts["period"]))  # fmt: skip
+        return say(
+            "There are {n} message(s|); a {period} is judged when it is over.",
+            n=count(facts["messages"]["messages"]),
+            period=say(facts["period"]),
+        )
     return say("Nothing moved since {since} by more than what is expected.", since=when(facts["since"]))
+
+
+def _told(sentence: str, say: Words) -> str:
+    told = say.told(sentence)
+    return capitalised(told) if say.language == "en" else told
 
 
 def _messages(facts: Mapping[str, Any], say: Words) -> dict[str, str]:
@@ -91,8 +100,14 @@ def _messages(facts: Mapping[str, Any], say: Words) -> dict[str, str]:
     if volume is None:
         return {"value": "0", "name": name, "aside": say("no period since then is judged")}
     if volume["times"] is None:
-        return {"value": count(volume["observed"]), "name": name, "aside": say("too short a past to say what was expected")}
-    aside = say("expected {n}; {times} times as many", n=count(round(volume["expected"])), times=interval(volume))
+        return {
+            "value": count(volume["observed"]),
+            "name": name,
+            "aside": say("too short a past to say what was expected"),
+        }
+    aside = say(
+        "expected {n}; {times} times as many", n=count(round(volume["expected"])), times=interval(volume)
+    )
     return {"value": count(volume["observed"]), "name": name, "aside": aside}
 
 
@@ -137,16 +152,32 @@ def cautions(facts: Mapping[str, Any], say: Words) -> list[str]:
     for one in facts["sources"]:
         if one["is_silent"]:
             last = say("never") if one["latest"] is None else when(one["latest"])
-            said.append(say("Source {name} is silent: its latest message is of {when}.", name=one["name"], when=last))
+            said.append(
+                say("Source {name} is silent: its latest message is of {when}.", name=one["name"], when=last)
+            )
     for one in facts["refused_since"]:
-        said.append(say("{n} message(s|) of {name} refused: {reason}", n=count(one["n"]), name=one["source"],
-                        reason=say.translated(one["reason"])))  # fmt: skip
+        said.append(
+            say(
+                "{n} message(s|) of {name} refused: {reason}",
+                n=count(one["n"]),
+                name=one["source"],
+                reason=say.translated(one["reason"]),
+            )
+        )
     if facts["messages"].get("unanswered"):
-        said.append(say("{n} answer(s|) are missing; their messages are not in series of that model.",
-                        n=count(facts["messages"]["unanswered"])))  # fmt: skip
+        said.append(
+            say(
+                "{n} answer(s|) are missing; their messages are not in series of that model.",
+                n=count(facts["messages"]["unanswered"]),
+            )
+        )
     if facts["volume"] and facts["volume"]["times"] is None:
-        said.append(say("The past is too short yet to say what is expected of all messages: it takes three months of days, or "
-                        "two weeks of hours."))  # fmt: skip
+        said.append(
+            say(
+                "The past is too short yet to say what is expected of all messages: it takes three "
+                "months of days, or two weeks of hours."
+            )
+        )
     return said
 
 
@@ -159,7 +190,7 @@ def _found(one: Mapping[str, Any], facts: Mapping[str, Any], say: Words) -> dict
         "severity": severities.get(one["severity"], one["severity"]),
         "state": states[one["state"]],
         "name": series_name(one["series"], say),
-        "sentence": say.told(one["sentence"]),
+        "sentence": _told(one["sentence"], say),
         "notes": _notes(one, facts, say),
         "quotes": one["quotes"],
         "plots": None if chart is None else _plots(chart, facts, say, since=one["since"], raised=one["raised"]),
@@ -172,13 +203,24 @@ def _notes(one: Mapping[str, Any], facts: Mapping[str, Any], say: Words) -> list
     notes.append(say("since {since}, raised {raised}", since=when(one["since"]), raised=when(one["raised"])))
     if ended is not None:
         notes.append(say("over since {when}", when=ended))
+    if one["by_now"] is not None:
+        given = {"n": count(one["by_now"]["observed"]), "expected": count(round(one["by_now"]["expected"]))}
+        notes.append(
+            say("by now {n} messages, {expected} expected: {times}", **given, times=interval(one["by_now"]))
+        )
     if told.get("also"):
         names = say.listed(series_name(other, say) for other in told["also"][:6])
         notes.append(say("moved at the same time: {names}", names=names))
     if told.get("smallest_found"):
         unit = say("days") if facts["period"] == "day" else say("hours")
-        notes.append(say("here, {times} times as many for {n} {unit} are found in 80 % of cases", unit=unit,
-                         times=f"{told['smallest_found']:g}", n=told.get("smallest_found_periods", 7)))  # fmt: skip
+        notes.append(
+            say(
+                "here, {times} times as many for {n} {unit} are found in 80 % of cases",
+                unit=unit,
+                times=f"{told['smallest_found']:g}",
+                n=told.get("smallest_found_periods", 7),
+            )
+        )
     if one["acknowledged_by"]:
         comment = f" ({one['comment']})" if one["comment"] else ""
         notes.append(say("acknowledged by {who}", who=f"{one['acknowledged_by']}{comment}"))
@@ -239,28 +281,36 @@ def _answers(one: Mapping[str, Any], say: Words) -> dict[str, Any]:
     rows: Sequence[Mapping[str, Any]] = one["labels"]
     most = max(part["high"] for row in rows for part in (row["now"], row["before"]) if part)
     how = (
-        say("Corrected for what the model mistakes for what on its test rows; it assumes that texts of a label are mistaken as "
-            "often as before.")
+        say(
+            "Corrected for what the model mistakes for what on its test rows; it assumes that texts of a label are "
+            "mistaken as often as before."
+        )
         if one["is_corrected"]
         else say("Shares of the answers as they are: no run has measured what this model mistakes for what.")
-    )  # fmt: skip
+    )
     return {
         "title": say("Shares of {name}", name=one["name"]),
         "finding": how,
-        "counts": say("{n} answers since then, {before} in the {days} days before", n=count(one["answers"]),
-                      before=count(one["answers_before"]), days=one["before_days"]),
+        "counts": say(
+            "{n} answers since then, {before} in the {days} days before",
+            n=count(one["answers"]),
+            before=count(one["answers_before"]),
+            days=one["before_days"],
+        ),
         "rows": [
             {
                 "label": row["label"],
                 "now": with_interval(row["now"]),
                 "answered": f"{100 * row['now']['answered']:.0f} %",
                 "before": "–" if row["before"] is None else with_interval(row["before"]),
-                "plot": share_plot(row["now"], row["before"], most=most, label=f"{row['label']}: {with_interval(row['now'])}"),
+                "plot": share_plot(
+                    row["now"], row["before"], most=most, label=f"{row['label']}: {with_interval(row['now'])}"
+                ),
             }
             for row in rows
         ],
         "left": one["n_labels"] - len(rows),
-    }  # fmt: skip
+    }
 
 
 def _accuracy_row(one: Mapping[str, Any], say: Words) -> dict[str, Any]:
@@ -270,7 +320,11 @@ def _accuracy_row(one: Mapping[str, Any], say: Words) -> dict[str, Any]:
         "value": percent(estimate["value"]),
         "interval": f"[{percent(estimate['low'])}, {percent(estimate['high'])}]",
         "measured": percent(one["measured"]),
-        "rows": say("{n} answers, {labelled} rows with labels", n=count(estimate["rows"]), labelled=count(estimate["labelled"])),
+        "rows": say(
+            "{n} answers, {labelled} rows with labels",
+            n=count(estimate["rows"]),
+            labelled=count(estimate["labelled"]),
+        ),
         "plot": share_plot(
             estimate,
             {"value": one["measured"], "low": one["measured"], "high": one["measured"]},

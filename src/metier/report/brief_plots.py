@@ -18,7 +18,13 @@ SPACE = 0.18  # Between bars, as a share of a period.
 
 
 def counts_plot(
-    chart: Mapping[str, Any], *, period: str, say: Words, width: int, since: str | None = None, raised: str | None = None
+    chart: Mapping[str, Any],
+    *,
+    period: str,
+    say: Words,
+    width: int,
+    since: str | None = None,
+    raised: str | None = None,
 ) -> Markup:
     """Draw counts as bars over the band of what was expected; bars of an alarm are marked, and when it was raised.
 
@@ -43,7 +49,9 @@ def counts_plot(
     if told is not None and 0 <= told < len(counts):
         parts += _marker(x(told + 0.5), say("alarm"), width)
     parts += _dates(chart, period, x, height, most=7 if width > 500 else 4)
-    label = say("messages by {period}, the last {n}: {last}", period=say(period), n=len(counts), last=counts[-1])
+    label = say(
+        "messages by {period}, the last {n}: {last}", period=say(period), n=len(counts), last=counts[-1]
+    )
     return svg.picture(width, height, parts, label=label, css="plot")
 
 
@@ -113,14 +121,22 @@ def spark(counts: Sequence[int], *, n_now: int, say: Words) -> Markup:
     x = svg.linear((0, len(counts)), (0, SPARK_WIDTH))
     y = svg.linear((0, max([*counts, 1])), (SPARK_HEIGHT, 2))
     parts = [
-        _bar(x(place + 0.1), y(n), x(place + 0.9), SPARK_HEIGHT, "bar now" if place >= len(counts) - n_now else "bar")
+        _bar(
+            x(place + 0.1),
+            y(n),
+            x(place + 0.9),
+            SPARK_HEIGHT,
+            "bar now" if place >= len(counts) - n_now else "bar",
+        )
         for place, n in enumerate(counts)
     ]
     label = say("the last {n} counts, {least} to {most}", n=len(counts), least=min(counts), most=max(counts))
     return svg.picture(SPARK_WIDTH, SPARK_HEIGHT, parts, label=label, css="spark")
 
 
-def share_plot(now: Mapping[str, float], before: Mapping[str, float] | None, *, most: float, label: str) -> Markup:
+def share_plot(
+    now: Mapping[str, float], before: Mapping[str, float] | None, *, most: float, label: str
+) -> Markup:
     """Draw a share with its interval, and what it was before beneath it."""
     x = svg.linear((0, max(most, 0.01)), (6, SHARE_WIDTH - 6))
     parts = [svg.line((x(0), SHARE_HEIGHT / 2), (SHARE_WIDTH - 6, SHARE_HEIGHT / 2), "grid")]
