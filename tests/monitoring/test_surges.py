@@ -37,7 +37,9 @@ def test_the_tail_is_that_of_the_distribution():
     assert np.allclose(likely, stats.nbinom.logpmf(counts, size, size / (size + mean)))
 
 
-@pytest.mark.parametrize("name", ["cusum", "negative_binomial", "benjamini_hochberg", "farrington"])
+@pytest.mark.parametrize(
+    "name", ["quasi_cusum", "cusum", "negative_binomial", "benjamini_hochberg", "farrington"]
+)
 def test_the_budget_of_false_alarms_is_kept(quiet, name):
     found = sum(int(raised(detector(name), counts, expected, ALPHA).sum()) for counts, expected in quiet)
     tested = sum(int(np.isfinite(expected.mean).sum()) for _, expected in quiet)

@@ -71,9 +71,10 @@ MOST_MISSED = 5  # Series whose smallest surge is listed.
     "--detector",
     "detector_name",
     type=click.Choice(list(DETECTORS)),
-    default="cusum",
+    default="quasi_cusum",
     show_default=True,
-    help="How surges are found: evidence that is summed (cusum), one count at a time, or what they are compared with.",
+    metavar="NAME",
+    help="How surges are found: evidence that is summed (quasi_cusum, cusum), one count at a time, or what they are compared with.",
 )
 @click.option("--count-copies", is_flag=True, help="Count messages that are nearly the same each, not once.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="JSON file for all facts.")

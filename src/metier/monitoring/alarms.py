@@ -52,6 +52,7 @@ def smallest_found(
     dispersion: float,
     alpha: float,
     *,
+    learned: np.ndarray | None = None,
     lasting: int = LASTING,
     random_state: int = 0,
 ) -> float | None:
@@ -64,6 +65,8 @@ def smallest_found(
         Expected of each period.
     alpha : float
         Probability of a false alarm in a period.
+    learned : ndarray of shape (find.memory,), optional
+        What the detector remembers of the series.
     lasting : int
         Periods of the surge.
 
@@ -76,7 +79,7 @@ def smallest_found(
 
     def is_found(times: float) -> bool:
         drawn = _surges(np.random.default_rng(random_state), times * mean, dispersion, lasting)
-        return bool(raised(find, drawn, expected, alpha).any(axis=1).mean() >= POWER)
+        return bool(raised(find, drawn, expected, alpha, learned=learned).any(axis=1).mean() >= POWER)
 
     place = bisect_left(SIZES, True, key=is_found)  # What is larger is found the more often.
     return SIZES[place] if place < len(SIZES) else None

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 
 from metier.errors import DataError, UnknownNameError
-from metier.monitoring.alarms import smallest_found
 from metier.monitoring.archive import Archive
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.findings import Finding
 from metier.monitoring.judges.surge_watch import FIRST_JUDGED
 from metier.monitoring.judges.surges import SurgeJudge
 from metier.monitoring.series import DAY, Series
-from metier.monitoring.signals.detectors import detector
 from metier.progress import Listener, Progress, ignore
 
 FORMAT = "metier.backtest.v2"
@@ -83,7 +81,7 @@ def backtest(
     by: Sequence[Sequence[str]] | None = None,
     false_alarms: FalseAlarms,
     period: str = DAY,
-    detector_name: str = "cusum",
+    detector_name: str = "quasi_cusum",
     collapses: bool = True,
     listener: Listener = ignore,
 ) -> Backtest:
@@ -125,9 +123,8 @@ def backtest(
         findings += judge.judge(archive, number)
     listener(Progress("watching", archive.n_periods, archive.n_periods, "periods"))
     watched = judge.watch.watched()
-    find = detector(detector_name)
     missed = {
-        series: smallest_found(find, mean, dispersion, alpha)
+        series: judge.watch.smallest_found(series, mean, dispersion, alpha)
         for series, (mean, dispersion, alpha) in list(watched.items())[:MOST_SIZES]
     }
     return Backtest(archive, tuple(findings), missed, len(watched), detector_name, false_alarms)

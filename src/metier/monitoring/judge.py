@@ -34,7 +34,11 @@ class Judge(Protocol):
 
 Build = Callable[[WatchSettings], Judge | None]
 # Where the function is that gives a judge, or None where the settings ask for none.
-JUDGES: Mapping[str, str] = {"surges": "metier.monitoring.judges.surges:build"}
+JUDGES: Mapping[str, str] = {
+    "surges": "metier.monitoring.judges.surges:build",
+    "drift": "metier.monitoring.judges.drift:build",
+    "accuracy": "metier.monitoring.judges.accuracy:build",
+}
 
 
 def build_judges(settings: WatchSettings) -> dict[str, Judge]:

@@ -47,9 +47,12 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         default=10, ge=0, description="Messages dated further ahead of the clock are refused."
     )
     false_alarms: str = Field(default="1/week", description="Allowed over all series together.")
-    detector: str = Field(default="cusum", description="How surges are found.")
+    detector: str = Field(default="quasi_cusum", description="How surges are found.")
     audit_fraction: float = Field(
         default=0.03, ge=0, le=1, description="Share of messages drawn by chance, to be labelled."
+    )
+    audit_labels: GivenPath | None = Field(
+        default=None, description="CSV file with the labels that people gave those: source, id, label."
     )
     keep_days: int | None = Field(
         default=None, ge=8, description="Days after which messages are removed; counts stay."

@@ -104,7 +104,7 @@ def test_an_exchanged_model_steps_no_series():
 
 def test_false_alarms_of_series_with_and_without_a_past_keep_the_budget():
     random, days, raised = np.random.default_rng(2), 300, 0
-    watch = SurgeWatch(period=DAY, false_alarms=FalseAlarms.of("1/month"), find=detector("cusum"))
+    watch = SurgeWatch(period=DAY, false_alarms=FalseAlarms.of("1/month"), find=detector("quasi_cusum"))
     rates = random.gamma(0.5, 0.4, 300)
     born = random.integers(0, days, 300)
     for number in range(days):
@@ -125,7 +125,7 @@ def test_the_budget_is_shared():
 
 
 def test_periods_come_in_order():
-    watch = SurgeWatch(period=DAY, false_alarms=ALLOWED, find=detector("cusum"))
+    watch = SurgeWatch(period=DAY, false_alarms=ALLOWED, find=detector("quasi_cusum"))
     watch.step(7, {ALL: 1})
     with pytest.raises(ValueError, match="does not come after"):
         watch.step(9, {ALL: 1})

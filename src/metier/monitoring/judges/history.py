@@ -51,6 +51,10 @@ class History:
         self._overdispersion = USUAL_OVERDISPERSION
         self._exchanged: dict[str, int] = {}  # When the model of a name was exchanged last.
 
+    def row(self, series: Series) -> int:
+        """Give the row of a series."""
+        return self._rows[series]
+
     def add(self, number: int, counts: Mapping[Series, int]) -> None:
         """Remember the counts of the next period."""
         if self.first < 0:

@@ -9,6 +9,9 @@ Each period is given once, in order. Series are added as they come up. What a co
 
 Nothing is judged in the first four weeks of a stream (hours: in the first four days).
 
+Where it is known what a model takes for what, the wrong answers that a surge of one label brings are expected of the
+others.
+
 The budget of a period is shared equally by the series with a past, and a fifth of it by those without; where there is one
 sort alone it has all. Where a model was exchanged, its series begin anew and are watched again after 14 periods.
 
@@ -21,10 +24,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metier.monitoring.alarms import Size, size_of
+from metier.monitoring.alarms import Size, size_of, smallest_found
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.judges.history import History
+from metier.monitoring.judges.label_errors import LabelErrors
 from metier.monitoring.series import DAY, HOUR, Series
+from metier.monitoring.signals.confused_counts import Confusion
 from metier.monitoring.signals.detectors import LOOKBACK, Detector, Seen
 from metier.monitoring.signals.expected_counts import Window
 
@@ -82,9 +87,19 @@ class SurgeWatch:
     false_alarms : FalseAlarms
         Allowed over all series together.
     find : Detector
+    confusions : mapping of str to Confusion, optional
+        What the models of series take for what, by their names.
     """
 
-    def __init__(self, *, period: str, false_alarms: FalseAlarms, find: Detector):
+    def __init__(
+        self,
+        *,
+        period: str,
+        false_alarms: FalseAlarms,
+        find: Detector,
+        confusions: Mapping[str, Confusion] | None = None,
+    ):
+        self._errors = LabelErrors(confusions or {})
         self.history = History(WINDOWS[period], find.memory)
         self._period, self._find = period, find
         self._budget = false_alarms.of_a_test(1, period=period)
@@ -121,10 +136,12 @@ class SurgeWatch:
         if number - self.history.first < FIRST_JUDGED[self._period]:
             return ended
         rows, expected, has_past = self.history.expected(number)
+        present = self.history.counts[rows, -1]
+        expected = self._errors.correct([self.history.keys[row] for row in rows], present, expected)
         self.history.expect(rows, expected)
         alpha = shared(self._budget, has_past)
         memory = self.history.memory[rows]
-        alarms = self._find.step(self._seen(rows, number), memory, alpha)
+        alarms = self._find.step(self._seen(rows, number, has_past), memory, alpha)
         self.history.memory[rows] = memory
         raised = [
             self._raise(int(row), number, float(alpha[place]), bool(has_past[place]))
@@ -132,6 +149,11 @@ class SurgeWatch:
             if alarms[place]
         ]
         return [*ended, *(one for one in raised if one is not None)]
+
+    def smallest_found(self, series: Series, mean: float, dispersion: float, alpha: float) -> float | None:
+        """Give how many times as many messages a surge of a series must bring to be found with 80 %."""
+        learned = self.history.memory[self.history.row(series)]
+        return smallest_found(self._find, mean, dispersion, alpha, learned=learned)
 
     def watched(self) -> dict[Series, tuple[float, float, float]]:
         """Give mean, dispersion and share of the budget of each series that is watched now, those with a past first."""
@@ -147,9 +169,10 @@ class SurgeWatch:
             for place in order
         }
 
-    def _seen(self, rows: np.ndarray, number: int) -> Seen:
+    def _seen(self, rows: np.ndarray, number: int, has_past: np.ndarray) -> Seen:
         history = self.history
-        return Seen(history.counts[rows, -LOOKBACK:], history.mean[rows], history.dispersion[rows], number)
+        counts = history.counts[rows, -LOOKBACK:]
+        return Seen(counts, history.mean[rows], history.dispersion[rows], number, has_past)
 
     def _raise(self, row: int, number: int, alpha: float, has_past: bool) -> Surge | None:
         """Note an alarm; give it where it is the first of its series."""

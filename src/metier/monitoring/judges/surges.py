@@ -1,14 +1,16 @@
 """Surges of a stream as findings: what moved, since when, by how much, what was said, what else moved, what is missed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metier.monitoring.alarms import LASTING, smallest_found
+from metier.monitoring.alarms import LASTING
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.findings import Finding, Severity
 from metier.monitoring.judges.counted import Counted
 from metier.monitoring.judges.surge_watch import Surge, SurgeWatch
+from metier.monitoring.run_answers import run_answers
 from metier.monitoring.series import DAY, moment, named
+from metier.monitoring.signals.confused_counts import Confusion
 from metier.monitoring.signals.detectors import detector
 from metier.monitoring.watch_settings import WatchSettings
 
@@ -31,6 +33,8 @@ class SurgeJudge:
         Allowed over all series together.
     detector_name : str
         One of `signals.DETECTORS`.
+    confusions : mapping of str to Confusion, optional
+        What the models of series take for what, by their names.
 
     Raises
     ------
@@ -38,13 +42,22 @@ class SurgeJudge:
         If there is no such detector.
     """
 
-    def __init__(self, *, period: str = DAY, false_alarms: FalseAlarms, detector_name: str = "cusum"):
+    def __init__(
+        self,
+        *,
+        period: str = DAY,
+        false_alarms: FalseAlarms,
+        detector_name: str = "quasi_cusum",
+        confusions: Mapping[str, Confusion] | None = None,
+    ):
         self._period, self._name, self._find = period, detector_name, detector(detector_name)
-        self._allowed = false_alarms
+        self._allowed, self._confusions = false_alarms, confusions
         self._begin()
 
     def _begin(self) -> None:
-        self.watch = SurgeWatch(period=self._period, false_alarms=self._allowed, find=self._find)
+        self.watch = SurgeWatch(
+            period=self._period, false_alarms=self._allowed, find=self._find, confusions=self._confusions
+        )
         self._next: int | None = None
 
     def judge(self, counted: Counted, number: int) -> list[Finding]:
@@ -114,7 +127,9 @@ class SurgeJudge:
             "examples": [text[:LONGEST] for text in texts],
             "also": [dict(one) for one in others[:MOST_OTHERS]],
             "compared_with": "its own past" if surge.has_past else "series of its kind",
-            "smallest_found": smallest_found(self._find, surge.mean, surge.dispersion, surge.alpha),
+            "smallest_found": self.watch.smallest_found(
+                surge.series, surge.mean, surge.dispersion, surge.alpha
+            ),
             "smallest_found_periods": LASTING,
             "false_alarm_probability": surge.alpha,
             "detector": self._name,
@@ -126,7 +141,13 @@ class SurgeJudge:
 
 def build(settings: WatchSettings) -> SurgeJudge:
     """Give the judge that the settings of a watch ask for."""
-    return SurgeJudge(period=settings.period, false_alarms=settings.allowed, detector_name=settings.detector)
+    known = {name: run_answers(path) for name, path in settings.bundles.items()}
+    return SurgeJudge(
+        period=settings.period,
+        false_alarms=settings.allowed,
+        detector_name=settings.detector,
+        confusions={name: one.confusion for name, one in known.items() if one is not None},
+    )
 
 
 def _severity(surge: Surge) -> Severity:
