@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import update
 
 from metier.monitoring.findings import Finding
+from metier.monitoring.store.tables import POSITIONS
 from metier.monitoring.store.watch_store import WatchStore
 from metier.monitoring.watch_metrics import WatchMetrics
+from metier.monitoring.watching import Clock
 from tests.watched import START, ListSource, message, settings, watch
 
 NEVER = threading.Event()
@@ -76,7 +79,7 @@ def test_a_late_message_is_stored_and_counted_apart(store, tmp_path):
 
 
 def test_a_source_that_fails_is_a_finding_and_the_others_go_on(store, tmp_path):
-    failing = ListSource([message(1, source="bad")], name="bad", fails=3)
+    failing = ListSource([message(1, source="bad")], name="bad", fails=100)
     good = ListSource([message(n) for n in range(30)])
     totals = watch(store, [failing, good], settings(tmp_path)).run_once(NEVER)
     assert totals.messages == 30
@@ -169,3 +172,23 @@ def test_metrics_count_what_was_done(store, tmp_path):
     assert registry.get_sample_value("metier_watch_messages_total", {"source": "list"}) == 20
     assert registry.get_sample_value("metier_watch_copies_total", {"source": "list"}) == 9
     assert registry.get_sample_value("metier_watch_lag_seconds", {"source": "list"}) > 0
+
+
+def test_a_clock_that_was_far_ahead_stops_no_source(store, tmp_path):
+    source = ListSource([message(n) for n in range(10)])
+    watch(store, [source], settings(tmp_path)).run_once(NEVER)
+    with store.writing() as connection:
+        connection.execute(update(POSITIONS).values(stored=4_070_908_800))  # In 2099.
+    source.messages = [message(n) for n in range(40)]
+    source.fails = 2
+    totals = watch(store, [source], settings(tmp_path)).run_once(NEVER)
+    assert totals.messages == 30
+
+
+def test_what_waits_is_due_in_its_time_though_the_clock_was_set_back(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = Clock(4_070_908_800.0)
+    now[0] += 30
+    assert (clock.seconds(), clock.running_seconds()) == (4_070_908_800.0, 4_070_908_830.0)
+    assert clock.is_set_back

@@ -37,7 +37,7 @@ class Turn:
     failures: int = 0  # In a row.
     failing_since: datetime | None = None
     is_read: bool = False  # Whether it had nothing new when it was last read.
-    not_before: float = 0.0  # Seconds of the clock before which it is not read again.
+    not_before: float = 0.0  # Of a clock that is never set; before it, it is not read again.
     _batches: Iterator[Batch] | None = field(default=None, repr=False)
 
     @property

@@ -80,15 +80,20 @@ class Clock:
     """
 
     def __init__(self, since: float = 0.0):
-        self._latest = since
+        self._latest, self._noted = since, time.monotonic()
         self.set_back_seconds = 0.0
 
     def seconds(self) -> float:
         """Give the seconds since 1970, and note by how much the machine's clock is behind what was told."""
         now = time.time()
         self.set_back_seconds = max(self._latest - now, 0.0)
-        self._latest = max(self._latest, now)
+        if now >= self._latest:
+            self._latest, self._noted = now, time.monotonic()
         return self._latest
+
+    def running_seconds(self) -> float:
+        """Give the seconds since 1970, which go on while the machine's clock is behind: what waits, waits no longer."""
+        return self.seconds() + time.monotonic() - self._noted
 
     def now(self) -> datetime:
         """Give the time in UTC."""
@@ -155,7 +160,7 @@ class Watch:
                 left = [one for one in self._turns if not one.is_read and one.failures < FAILURES_TOLD]
                 if not left:
                     break
-                stop.wait(max(min(one.not_before for one in left) - self._clock.seconds(), 0.05))
+                stop.wait(max(min(one.not_before for one in left) - time.monotonic(), 0.05))
         self._close_periods()
         self._deliver(is_last=True)
         self._prune()
@@ -219,7 +224,7 @@ class Watch:
     def _next(self, turn: Turn) -> Batch | None:
         was_failing = turn.failing_since
         try:
-            batch = turn.next_batch(self._clock.seconds(), poll_seconds=self._settings.poll_seconds)
+            batch = turn.next_batch(time.monotonic(), poll_seconds=self._settings.poll_seconds)
         except WatchStoreError:
             raise
         except MetierError as error:
@@ -268,7 +273,7 @@ class Watch:
                     observer.judged(number, findings)
 
     def _deliver(self, *, is_last: bool = False) -> None:
-        now = self._clock.seconds()
+        now = self._clock.running_seconds()
         if self._alerts is None or (now < self._delivers and not is_last):
             return
         self._delivers = now + DELIVER_SECONDS
@@ -281,7 +286,7 @@ class Watch:
             observer.failed(what, error)
 
     def _prune(self) -> None:
-        now = self._clock.now()
+        now = min(self._clock.now(), datetime.now(UTC))  # A clock that was ahead has nothing removed too early.
         if self._settings.keep_days is not None and now.timestamp() - self._pruned >= PRUNE_SECONDS:
             self._store.remove_before(now - timedelta(days=self._settings.keep_days))
             self._pruned = now.timestamp()

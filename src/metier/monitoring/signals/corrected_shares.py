@@ -73,7 +73,9 @@ def plain_shares(answers: np.ndarray, *, random_state: int = 0) -> Shares:
     return Shares(answered, np.minimum(low, answered), np.maximum(high, answered), answered)
 
 
-def _next(random: np.random.Generator, answers: np.ndarray, shares: np.ndarray, rates: np.ndarray) -> np.ndarray:
+def _next(
+    random: np.random.Generator, answers: np.ndarray, shares: np.ndarray, rates: np.ndarray
+) -> np.ndarray:
     """Draw the true labels behind the answers, then the shares that they leave likely; (n_chains, n_labels)."""
     joint = np.swapaxes(shares[:, :, None] * rates, 1, 2)  # By the answer, then by the true label.
     chances = joint / np.maximum(joint.sum(axis=2, keepdims=True), 1e-300)
