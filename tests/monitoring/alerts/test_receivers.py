@@ -143,10 +143,21 @@ def test_alertmanager_is_told_until_when_an_alarm_holds(notice, surge, inbox):
     sent = notice(surge(), surge("Globex", is_over=True), repeat_seconds=3_600.0)
     receiver(kind="alertmanager", url=inbox.url).send(sent)
     assert inbox.requests[0]["path"] == "/api/v2/alerts"
-    goes_on, less_grave, over, _ = inbox.bodies[0]
-    assert (less_grave["labels"]["severity"], less_grave["endsAt"]) == ("info", written(sent.sent))
+    goes_on, over = inbox.bodies[0]
     assert goes_on["endsAt"] > sent.sent.isoformat()
     assert over["endsAt"] == "2026-03-02T12:00:00.000Z"
+
+
+def test_alertmanager_is_told_that_the_less_grave_alarm_is_over(notice, surge, inbox):
+    target = receiver(kind="alertmanager", url=inbox.url)
+    target.send(notice(surge()))
+    graver = notice(surge(severity="critical"))
+    target.send(graver)
+    target.send(graver)
+    now, before = inbox.bodies[1]
+    assert (now["labels"]["severity"], before["labels"]["severity"]) == ("critical", "warning")
+    assert before["endsAt"] == written(graver.sent)
+    assert len(inbox.bodies[2]) == 1
 
 
 def test_a_file_gets_whole_lines_even_after_a_torn_one(notice, tmp_path):

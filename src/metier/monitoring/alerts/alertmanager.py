@@ -23,7 +23,6 @@ OWN = frozenset({"alertname", "severity", "kind"})
 NEVER = "0001-01-01T00:00:00Z"  # Alertmanager's end of what goes on.
 MOST_CHARACTERS = 1_000  # Of a value.
 FIGURES = ("observed", "expected", "times", "low", "high")
-LESS_GRAVE: Mapping[str, tuple[str, ...]] = {"info": (), "warning": ("info",), "critical": ("info", "warning")}
 _is_label = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
 
 
@@ -89,20 +88,25 @@ def _alert(told: Told, notice: Notice) -> dict[str, Any]:
     }
 
 
-def posted_form(notice: Notice) -> list[dict[str, Any]]:
+def posted_form(notice: Notice, *, before: Mapping[str, str]) -> list[dict[str, Any]]:
     """Give the body that Alertmanager's `/api/v2/alerts` takes.
 
     What goes on ends there twice `repeat_hours` from now, unless it is sent again before: without an end Alertmanager
-    takes it for over after five minutes.
+    takes it for over after five minutes. The severity is a label, so that what was sent as less grave is another alarm
+    there, and is ended.
+
+    Parameters
+    ----------
+    before : mapping of str to str
+        As how grave findings were sent last, by their fingerprints.
     """
     until = notice.sent + timedelta(seconds=2 * notice.repeat_seconds)
     posted = []
     for one in notice.alerts:
-        ended = None if one.ended is None else max(one.ended, one.since)
-        posted.append(_posted(one, notice, until if ended is None else ended))
-        # The severity is a label: what was told as less grave is another alarm there, and over.
-        for less in LESS_GRAVE[one.severity]:
-            posted.append(_posted(replace(one, severity=less), notice, ended or max(notice.sent, one.since)))
+        posted.append(_posted(one, notice, until if one.ended is None else max(one.ended, one.since)))
+        other = before.get(one.fingerprint, one.severity)
+        if other != one.severity:
+            posted.append(_posted(replace(one, severity=other), notice, max(notice.sent, one.since)))
     return posted
 
 
@@ -139,10 +143,11 @@ class Alertmanager:
 
     def __init__(self, settings: AlertmanagerSettings):
         self.settings = settings
+        self._severities: dict[str, str] = {}
 
     def send(self, notice: Notice) -> None:
         """Send a notice."""
-        body = printable_json(posted_form(notice)).encode("utf-8", "replace")
+        body = printable_json(posted_form(notice, before=self._severities)).encode("utf-8", "replace")
         post_json(
             self.settings.url,
             PATH,
@@ -151,3 +156,8 @@ class Alertmanager:
             seconds=self.settings.deadline_seconds,
             own={},
         )
+        for one in notice.alerts:
+            if one.ended is None:
+                self._severities[one.fingerprint] = one.severity
+            else:
+                self._severities.pop(one.fingerprint, None)
