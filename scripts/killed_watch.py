@@ -18,7 +18,7 @@ from metier.cli.program import run as run_program
 from metier.monitoring.store.tables import COUNTS, FINDINGS, MESSAGES, PERIODS, POSITIONS, REFUSED, UNANSWERED
 from metier.monitoring.store.watch_store import WatchStore
 
-MESSAGES_OF_THE_FILE, DAYS, BATCH = 360, 24, 30
+MESSAGES_OF_THE_FILE, DAYS, BATCH = 150, 10, 15
 INODE = re.compile(r'"inode": \d+, ')
 SETTINGS = """
 sources:
