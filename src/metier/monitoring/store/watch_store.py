@@ -287,6 +287,7 @@ def _alone(database: Database) -> AbstractContextManager[None]:
 @contextmanager
 def _alone_in_postgresql(database: Database) -> Iterator[None]:
     with database.engine.connect() as connection:
+        connection.detach()  # Closed with its lock, and not given back to a pool.
         with database.errors():
             is_free = connection.execute(select(func.pg_try_advisory_lock(WATCH))).scalar()
             connection.commit()
