@@ -30,6 +30,7 @@ COMMANDS = {
         "De-identify DICOM files: headers by the basic profile of the standard (PS3.15, Annex E).",
     ),
     "clean": ("metier.cli.clean:clean", "Clean the texts of a file, and write what was changed."),
+    "queue": ("metier.cli.queue:queue", "Choose rows that are worth a label, and see where labelling stands."),
     "label": ("metier.cli.label:label", "Label rows by rules, or row by row on a page of the terminal."),
     "train": (
         "metier.cli.train:train",

@@ -39,8 +39,10 @@ class Agreement:
     n_rows: int
 
 
-def cohen_kappa(one: np.ndarray, other: np.ndarray, *, level: float = 0.95, random_state: int = 0) -> Agreement:
-    """Give the agreement of two labellers.
+def cohen_kappa(
+    one: np.ndarray, other: np.ndarray, *, level: float | None = 0.95, random_state: int = 0
+) -> Agreement:
+    """Give the agreement of two labellers; with a level of None without its interval.
 
     Parameters
     ----------

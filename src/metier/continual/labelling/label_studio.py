@@ -1,0 +1,185 @@
+"""Label Studio's JSON: the rows of a queue as tasks with predictions, and its export back as labels of a queue.
+
+Tasks have the model's answer as a prediction, with `score` and `model_version`; rows that measure something (drawn by
+chance, or for two labellers) have none. Every annotation of an export is the answer of its annotator: they agree or
+disagree here as they do on the page. Rows are known again by what the export carries of them, else by their text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metier.continual.queue.items import Answer, Item, Kind
+from metier.continual.queue.store import QueueStore
+from metier.data.importers.documents import objects_of
+from metier.errors import DataError
+
+TO_NAME, FROM_NAME = "text", "label"
+NUMBER, SOURCE, ID, REASON = "queue_number", "queue_source", "queue_id", "reason"
+
+
+@dataclass
+class Imported:
+    """What an export brought.
+
+    Parameters
+    ----------
+    labelled, skipped : int
+        Answers that were stored, and annotations that were cancelled.
+    notes : list of str
+        What was left out, in sentences.
+    labellers : set of str
+    """
+
+    labelled: int = 0
+    skipped: int = 0
+    notes: list[str] = field(default_factory=list)
+    labellers: set[str] = field(default_factory=set)
+
+
+def tasks_of(items: Sequence[Item]) -> list[dict[str, Any]]:
+    """Give rows as tasks to import into Label Studio."""
+    return [_task(one) for one in items]
+
+
+def labelling_config(labels: Sequence[str], kind: Kind) -> str:
+    """Give the labelling interface that the tasks fit, as Label Studio's settings take it."""
+    outer = {"label": "Choices", "labels": "Choices", "spans": "Labels"}[kind]
+    choice = ' choice="multiple"' if kind == "labels" else ""
+    inner = "Label" if kind == "spans" else "Choice"
+    rows = "\n".join(f"    <{inner} value={_quoted(label)}/>" for label in labels)
+    head = f'  <{outer} name="{FROM_NAME}" toName="{TO_NAME}"{choice}>'
+    return f'<View>\n  <Text name="{TO_NAME}" value="$text"/>\n{head}\n{rows}\n  </{outer}>\n</View>\n'
+
+
+def import_labels(store: QueueStore, path: Path, *, kind: Kind) -> Imported:
+    """Store the annotations of an export as labels of a queue.
+
+    Raises
+    ------
+    DataError
+        If the file is no export, or none of its tasks is of the queue.
+    """
+    tasks, found = objects_of(path), Imported()
+    items = store.items()
+    numbers = {(one.source, one.id): one for one in items}
+    by_text = {one.text: one for one in items}
+    n_unknown = n_empty = n_tasks = 0
+    for _, task in tasks:
+        given = task.get("data")
+        data: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+        item = numbers.get((str(data.get(SOURCE)), str(data.get(ID)))) or by_text.get(str(data.get("text")))
+        if item is None:
+            n_unknown += 1
+            continue
+        n_tasks += 1
+        for labeller, answer, seconds, is_cancelled in _annotations(task, item.text, kind):
+            if answer is None and not is_cancelled:
+                n_empty += 1
+                continue
+            store.label(item.number, labeller, answer, seconds=seconds)
+            found.labellers.add(labeller)
+            found.skipped += is_cancelled
+            found.labelled += not is_cancelled
+    if not n_tasks:
+        raise DataError(
+            f"None of the {len(tasks):,} tasks of {path} is a row of this queue. Give the export of a project that was "
+            "made of the tasks that metier queue --label-studio wrote."
+        )
+    if n_unknown:
+        found.notes.append(f"{n_unknown:,} tasks are no rows of this queue, and are left out")
+    if n_empty:
+        found.notes.append(f"{n_empty:,} annotations have no answer of the kind {kind}, and are left out")
+    return found
+
+
+def _task(item: Item) -> dict[str, Any]:
+    reason = " ".join(sentence for _, sentence in item.reasons)
+    data = {"text": item.text, REASON: reason, NUMBER: item.number, SOURCE: item.source, ID: item.id}
+    task: dict[str, Any] = {"data": data}
+    if item.suggestion is not None and not item.is_audit and item.needed < 2:
+        task["predictions"] = [_prediction(item, item.suggestion)]
+    return task
+
+
+def _prediction(item: Item, suggestion: Answer) -> dict[str, Any]:
+    score = suggestion.get("probability")
+    if score is None:
+        score = max((suggestion.get("probabilities") or {"": 0.0}).values())
+    return {
+        "model_version": item.version or "",
+        "score": float(score),
+        "result": list(_results(suggestion, item.text)),
+    }
+
+
+def _results(answer: Answer, text: str) -> Iterator[dict[str, Any]]:
+    named = {"from_name": FROM_NAME, "to_name": TO_NAME}
+    if "spans" in answer:
+        for number, (start, end, label) in enumerate(answer["spans"]):
+            value = {
+                "start": _units(text[:start]),
+                "end": _units(text[:end]),
+                "text": text[start:end],
+                "labels": [label],
+            }
+            yield {"id": f"s{number}", **named, "type": "labels", "value": value}
+    else:
+        chosen = answer["labels"] if "labels" in answer else [answer["label"]]
+        yield {"id": "c0", **named, "type": "choices", "value": {"choices": list(chosen)}}
+
+
+def _annotations(
+    task: Mapping[str, Any], text: str, kind: Kind
+) -> Iterator[tuple[str, Answer | None, float | None, bool]]:
+    for one in task.get("annotations") or task.get("completions") or ():
+        if not isinstance(one, Mapping):
+            continue
+        seconds = one.get("lead_time")
+        seconds = float(seconds) if isinstance(seconds, int | float) else None
+        is_cancelled = bool(one.get("was_cancelled"))
+        answer = None if is_cancelled else _answer(one.get("result") or (), text, kind)
+        yield _name(one.get("completed_by")), answer, seconds, is_cancelled
+
+
+def _name(by: Any) -> str:
+    if isinstance(by, Mapping):
+        by = by.get("email") or by.get("username") or by.get("id")
+    return "label-studio" if by is None else f"label-studio:{by}"
+
+
+def _answer(results: Sequence[Any], text: str, kind: Kind) -> Answer | None:
+    whole = [one for one in results if isinstance(one, Mapping) and isinstance(one.get("value"), Mapping)]
+    if kind == "spans":
+        regions = [one["value"] for one in whole if one.get("type") in ("labels", "hypertextlabels")]
+        return {"spans": [_span(value, text) for value in regions if value.get("labels")]}
+    chosen = [
+        str(label)
+        for one in whole
+        if one.get("type") == "choices" and "start" not in one["value"]
+        for label in one["value"].get("choices") or ()
+    ]
+    if kind == "labels":
+        return {"labels": sorted(set(chosen))}
+    return {"label": chosen[0]} if chosen else None
+
+
+def _span(value: Mapping[str, Any], text: str) -> list[Any]:
+    """Give a region with offsets in characters: they may count UTF-16 units, as browsers do; its words tell."""
+    start, end, words = int(value["start"]), int(value["end"]), value.get("text")
+    if isinstance(words, str) and text[start:end] != words:
+        units = text.encode("utf-16-le", "surrogatepass")
+        before = len(units[: 2 * start].decode("utf-16-le", "ignore"))
+        if text[before : before + len(words)] == words:
+            start, end = before, before + len(words)
+    return [start, end, str(value["labels"][0])]
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _quoted(text: str) -> str:
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return f'"{plain}"'
