@@ -8,12 +8,14 @@ import click
 from metier.cli.commands import HELP
 from metier.cli.console import count, print_json, print_line
 from metier.cli.speech import lang_option, spoken
+from metier.continual.queue.candidates import watch_digests
+from metier.continual.queue.store import QueueStore
 from metier.continual.update.replay_store import erase_replayed
 from metier.errors import CallError
 from metier.monitoring.store.watch_store import erase_watched
 from metier.serving.guards.audit_chain import check_is_log
 from metier.serving.guards.audit_log import AuditLog
-from metier.serving.prediction_log import erase_subject
+from metier.serving.prediction_log import PredictionLog, erase_subject
 
 
 @click.command(
@@ -31,6 +33,7 @@ from metier.serving.prediction_log import erase_subject
 @click.option(
     "--replay", type=click.Path(path_type=Path), metavar="FILE", help="Store of rows that updates learn again."
 )
+@click.option("--queue", metavar="FILE_OR_URL", help="Queue of rows to be labelled: its file or database.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as one line.")
 @lang_option()
 def erase(
@@ -40,6 +43,7 @@ def erase(
     predictions: str | None,
     watch: str | None,
     replay: Path | None,
+    queue: str | None,
     as_json: bool,
     lang: str | None,
 ) -> None:
@@ -49,23 +53,30 @@ def erase(
     the predictions texts, answers and feedback are removed, and in the store of a watch messages, answers and what alarms
     quote of them; counts stay. In a store of updates rows are removed. All may be in use. That it was done is put down in
     the audit log, without saying of whom.
+
+    From a queue, rows about the person are removed with all their labels: name the stores that rows came from too, so that
+    these rows are known.
     """
-    if audit is None and predictions is None and watch is None and replay is None:
+    if all(one is None for one in (audit, predictions, watch, replay, queue)):
         raise CallError(
             "Name what to erase the subject from: --audit FOLDER, --predictions FOLDER, --watch FILE, --replay FILE, "
-            "or several."
+            "--queue FILE, or several."
         )
     if audit is not None:
         check_is_log(audit)
+    n_rows = None if queue is None else _from_queue(queue, predictions, watch, subject)
     n_predictions = None if predictions is None else erase_subject(predictions, subject)
     n_messages = None if watch is None else erase_watched(watch, subject)
     n_replayed = None if replay is None else erase_replayed(replay, subject)
     was_known = None if audit is None else _forget(audit, subject, n_predictions)
     if as_json:
-        facts = {"predictions": n_predictions, "messages": n_messages, "replayed": n_replayed}
+        facts = {"predictions": n_predictions, "messages": n_messages, "replayed": n_replayed, "queue": n_rows}
         print_json({**facts, "was_in_audit": was_known})
         return
     say = spoken()
+    if queue is not None:
+        done = say("erased in {folder}: {n} row(s|) with their labels", folder=queue, n=count(n_rows or 0))
+        print_line(done if n_rows else say("nothing of the subject in {folder}", folder=queue))
     if predictions is not None:
         done = say("erased in {folder}: {n} prediction(s|)", folder=predictions, n=count(n_predictions or 0))
         print_line(done if n_predictions else say("nothing of the subject in {folder}", folder=predictions))
@@ -80,6 +91,20 @@ def erase(
             "erased in {folder}: what leads from the lines of the audit log to the subject", folder=audit
         )
         print_line(done if was_known else say("nothing of the subject in {folder}", folder=audit))
+
+
+def _from_queue(queue: str, predictions: str | None, watch: str | None, subject: str) -> int:
+    """Remove a person's rows, by all digests that stand for the person: the queue's own and those of the other stores."""
+    store = QueueStore(queue, may_be_new=False)
+    try:
+        digests = [one for place in {store.place, watch or store.place} for one in watch_digests(place, subject)]
+        if predictions is not None:
+            log = PredictionLog(predictions)
+            digests.append(log.digest(subject))
+            log.close()
+        return store.erase(subject, digests=digests)
+    finally:
+        store.close()
 
 
 def _forget(folder: Path, subject: str, n_predictions: int | None) -> bool:

@@ -51,7 +51,8 @@ def draw(view: View, console: Console, *, kind: Kind) -> None:
     console.print(Text("─" * min(console.width, LINE), style="dim"))
     console.print(_text(view.item.text, view.marks))
     console.print(Text("─" * min(console.width, LINE), style="dim"))
-    for _, sentence in view.item.reasons:
+    # Of a row for two people the reason would say what the model answers.
+    for _, sentence in view.item.reasons if view.item.needed < 2 else ():
         console.print(Text(say("why: {reason}", reason=say.told(sentence)), style="dim"))
     for one in view.said:
         told = {"name": one.labeller, "answer": answer_words(one.answer)}

@@ -62,7 +62,7 @@ def _print_people(state: Mapping[str, Any]) -> None:
         table.add_row(Text(one["name"]), *cells, _figure(one["kappa"]))
     print_whole(answer_console(), table)
     for name, one in state["agreement"].items():
-        print_line(say("agreement: {name} {figure}", name=say(NAMES[name]), figure=_figure(one)))
+        print_line(say("agreement: {name} {figure}", name=NAMES[name], figure=_figure(one)))
     for one in state["people"]:
         if one["verdict"] == "chance":
             print_line(

@@ -95,7 +95,8 @@ def import_labels(store: QueueStore, path: Path, *, kind: Kind) -> Imported:
 
 
 def _task(item: Item) -> dict[str, Any]:
-    reason = " ".join(sentence for _, sentence in item.reasons)
+    # Of a row for two people the reason would say what the model answers.
+    reason = " ".join(sentence for _, sentence in item.reasons) if item.needed < 2 else ""
     data = {"text": item.text, REASON: reason, NUMBER: item.number, SOURCE: item.source, ID: item.id}
     task: dict[str, Any] = {"data": data}
     if item.suggestion is not None and not item.is_audit and item.needed < 2:

@@ -102,6 +102,17 @@ def read_candidates(
     return _of_rows(Path(place), trained or {}, trusted, subject, how)
 
 
+def watch_digests(place: str, subject: str) -> list[str]:
+    """Give what stands for somebody in the watch whose store a database is; none where it is no such store."""
+    if not _has_table(place, MESSAGES.name):
+        return []
+    store = WatchStore(place)
+    try:
+        return [store.digest(subject)]
+    finally:
+        store.close()
+
+
 def text_id(text: str) -> str:
     """Give what a row of a file is known by."""
     return hashlib.sha256(text.strip().encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -154,7 +165,7 @@ def feedback_words(one: Prediction) -> str:
 
 
 def _of_watch(place: str, bundle: str | None) -> Candidates:
-    store = WatchStore(place)
+    store = WatchStore(place)  # Says what is wrong with it; older ones are brought to the newest schema.
     rows = select(MESSAGES).where(MESSAGES.c.copy_of.is_(None)).order_by(MESSAGES.c.number)
     with store.reading() as connection:
         messages = connection.execute(rows).all()
@@ -166,6 +177,7 @@ def _of_watch(place: str, bundle: str | None) -> Candidates:
                     "confidence": one.confidence,
                     "version": one.version,
                 }
+    store.close()
     found = [
         Candidate(
             f"watch:{one.source}",

@@ -14,9 +14,13 @@ from metier.continual.queue.costs import Costs, expected_seconds
 from metier.continual.queue.items import NewItem
 from metier.continual.queue.store import QueueStore
 from metier.continual.queue.strategies import Pick, Pool, build_strategy, check_can_choose
+from metier.continual.queue.strategies.pool import given, percent
+from metier.errors import CallError
 from metier.progress import Listener, ignore
 
 FIRST = "stratified"
+OF_ONE_LABEL = ("stratified", "class_balance", "disagreement")
+UNSURE = ("least_confidence", "breaking_ties", "entropy")
 AUDIT = ("audit", "Drawn by chance from all rows: rows like this alone estimate accuracy.")
 WATCHED_ROWS = 1_000  # Whose answers are kept of each round.
 
@@ -102,7 +106,7 @@ def fill(
     pairs = [*known, *_decided(store)]
     now = _answered(model, rows, pairs, listener)
     audits = _audits(rows, asked, rng)
-    names = asked.strategies or ((FIRST,) if not pairs or model is None else ("breaking_ties",))
+    names = _names(asked, now, is_first=not pairs or model is None)
     picks = [
         *audits,
         *_by_strategies(names, now.pool, {one.row for one in audits}, asked.n - len(audits), rng, found),
@@ -134,6 +138,21 @@ def _waiting(
         new = [new[place] for place in sorted(rng.permutation(len(new))[: asked.most_rows].tolist())]
     found.looked_at = len(new)
     return new
+
+
+def _names(asked: Filling, now: Answered, *, is_first: bool) -> tuple[str, ...]:
+    """Give the strategies that were named, or those to begin with; raises CallError for one that needs one label a row."""
+    wrong = [name for name in asked.strategies if name in OF_ONE_LABEL and now.kind != "label"]
+    if wrong:
+        raise CallError(
+            f"The strategy {wrong[0]} needs a model that answers with one label a row, and this one answers with "
+            f"{now.kind}. Take least_confidence, badge, core_set or random."
+        )
+    if asked.strategies:
+        return asked.strategies
+    if now.kind != "label":
+        return ("least_confidence",)
+    return (FIRST,) if is_first else ("breaking_ties",)
 
 
 def _why_none(rows: Sequence[Candidate]) -> str:
@@ -197,10 +216,14 @@ def _by_strategies(
 
 def _in_turns(queues: dict[str, list[Pick]], n: int) -> dict[int, tuple[str, str]]:
     picked: dict[int, tuple[str, str]] = {}
-    for turn in range(max((len(one) for one in queues.values()), default=0)):
-        for name, picks in queues.items():
-            if turn < len(picks) and len(picked) < n:
-                picked.setdefault(picks[turn].row, (name, picks[turn].reason))
+    waiting = {name: iter(picks) for name, picks in queues.items()}
+    while len(picked) < n and waiting:
+        for name in list(waiting):
+            new = next((one for one in waiting[name] if one.row not in picked), None)
+            if new is None:
+                del waiting[name]
+            elif len(picked) < n:
+                picked[new.row] = (name, new.reason)
     return picked
 
 
@@ -230,11 +253,15 @@ def _mixed(picks: Sequence[_Chosen], rng: np.random.Generator) -> list[_Chosen]:
 
 
 def _item(row: Candidate, chosen: _Chosen, now: Answered) -> NewItem:
+    name, reason = chosen.reason
+    if now.kind != "label" and name in UNSURE:
+        least = percent(float(given(now.pool.probabilities)[chosen.row, 0]))
+        reason = f"The model is only {least} % sure of the least sure part of its answer."
     return NewItem(
         row.source,
         row.id,
         row.text,
-        (chosen.reason,),
+        ((name, reason),),
         now.suggestions[chosen.row],
         now.version,
         is_audit=chosen.is_audit,
