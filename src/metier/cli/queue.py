@@ -181,9 +181,7 @@ def _fill(
     if train is not None:
         rows = with_columns(trained, lambda **roles: read(train, **roles))
         if rows.roles.label is None:
-            raise CallError(
-                f"{train} has no column of labels that metier knows. Give the rows that the model learned from."
-            )
+            raise CallError(f"{train} has no column of labels. Give the rows that the model learned from.")
         known = list(zip(rows.texts, rows.labels, strict=True))
     with ProgressLines() as listener:
         return fill(store, candidates, model=model, known=known, how=how, listener=listener)

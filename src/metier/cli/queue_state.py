@@ -19,7 +19,14 @@ NAMES = {
 def print_state(state: Mapping[str, Any], queue: str) -> None:
     """Print the state of a queue."""
     say = spoken()
-    rows = say.listed(f"{say(name)} {n:,}" for name, n in state["counts"].items())
+    names = {
+        "waiting": say("waiting"),
+        "labelled": say("labelled"),
+        "disagreed": say("disagreed"),
+        "decided": say("decided"),
+        "skipped": say("skipped"),
+    }
+    rows = say.listed(f"{names[name]} {n:,}" for name, n in state["counts"].items())
     print_line(say("rows: {rows}", rows=rows or "0"))
     if missing := state["missing_labels"]:
         named = say.listed(missing[:MOST_NAMED]) + (" …" if len(missing) > MOST_NAMED else "")
@@ -67,7 +74,7 @@ def _print_people(state: Mapping[str, Any]) -> None:
         if one["verdict"] == "chance":
             print_line(
                 say(
-                    "! {name} agrees no better than answers given by chance would: look at these labels",
+                    "! {name} agrees no better than answers by chance would: look at these labels",
                     name=one["name"],
                 )
             )
