@@ -97,7 +97,9 @@ def _from_queue(queue: str, predictions: str | None, watch: str | None, subject:
     """Remove a person's rows, by all digests that stand for the person: the queue's own and those of the other stores."""
     store = QueueStore(queue, may_be_new=False)
     try:
-        digests = [one for place in {store.place, watch or store.place} for one in watch_digests(place, subject)]
+        digests = [
+            one for place in {store.place, watch or store.place} for one in watch_digests(place, subject)
+        ]
         if predictions is not None:
             log = PredictionLog(predictions)
             digests.append(log.digest(subject))
