@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 import os
 import ssl
 import threading
@@ -42,6 +43,7 @@ def build_source(settings: KafkaSettings) -> "Kafka":
         aiokafka = importlib.import_module("aiokafka")
     except ModuleNotFoundError:
         raise MissingExtraError("Reading Kafka", extra="kafka") from None
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # What fails is said once, in our sentence.
     return Kafka(settings, aiokafka)
 
 
