@@ -50,9 +50,10 @@ def can_write(config: Any) -> bool:
 def write_decoder(model: Any, path: Path, *, precision: str, longest: int) -> None:
     """Write the graph.
 
-    Its inputs are `input_ids` of shape (1, n_new), `seqlens_k` (tokens so far, less one), `total_sequence_length`, and for
-    each layer `past.i.key` and `past.i.value` of shape (1, n_key_heads, n_past, head_size); its outputs `logits`
-    of shape (1, n_tokens) for the last position, and `present.i.key` and `present.i.value`.
+    Its inputs are `input_ids` of shape (n_rows, n_new), padded behind; `seqlens_k` of shape (n_rows,), the tokens of each
+    row so far, less one; `last` of shape (n_rows,), where in `input_ids` each row ends; `total_sequence_length`, of the
+    longest; and for each layer `past.i.key` and `past.i.value` of shape (n_rows, n_key_heads, n_past, head_size). Its
+    outputs are `logits` of shape (n_rows, n_tokens) for the last position of each row, and `present.i.key` and `present.i.value`.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ def write_decoder(model: Any, path: Path, *, precision: str, longest: int) -> No
     hidden = _embed(graph, weights["model.embed_tokens.weight"])
     for layer in range(shape.layers):
         hidden = _add_layer(graph, weights, hidden, layer=layer, shape=shape)
-    last = graph.node("Gather", [hidden, graph.constant("last", np.array(-1, dtype=np.int64))], axis=1)
+    where = graph.node("Unsqueeze", ["last", graph.constant("behind", np.array([1], dtype=np.int64))])
+    last = graph.node("GatherND", [hidden, where], batch_dims=1)
     last = graph.norm(last, weights["model.norm.weight"], shape.epsilon)
     head = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
     if precision == "fp32" and config.tie_word_embeddings:  # One matrix, twice in use and once in the file.
@@ -215,16 +217,17 @@ def _add_layer(graph: _Graph, weights: dict[str, np.ndarray], hidden: str, *, la
 def _as_model(graph: _Graph, shape: Shape, n_tokens: int) -> Any:
     number, whole = TensorProto.FLOAT, TensorProto.INT32
     inputs = [
-        helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "n_new"]),
-        helper.make_tensor_value_info("seqlens_k", whole, [1]),
+        helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n_rows", "n_new"]),
+        helper.make_tensor_value_info("seqlens_k", whole, ["n_rows"]),
+        helper.make_tensor_value_info("last", TensorProto.INT64, ["n_rows"]),
         helper.make_tensor_value_info("total_sequence_length", whole, []),
     ]
-    outputs = [helper.make_tensor_value_info("logits", number, [1, n_tokens])]
+    outputs = [helper.make_tensor_value_info("logits", number, ["n_rows", n_tokens])]
     for layer in range(shape.layers):
         for part in ("key", "value"):
-            sizes = [1, shape.key_heads, "n_past", shape.head_size]
+            sizes = ["n_rows", shape.key_heads, "n_past", shape.head_size]
             inputs.append(helper.make_tensor_value_info(f"past.{layer}.{part}", number, sizes))
-            sizes = [1, shape.key_heads, "n_total", shape.head_size]
+            sizes = ["n_rows", shape.key_heads, "n_total", shape.head_size]
             outputs.append(helper.make_tensor_value_info(f"present.{layer}.{part}", number, sizes))
     built = helper.make_graph(graph.nodes, "decoder", inputs, outputs, graph.weights)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(MICROSOFT, 1)]

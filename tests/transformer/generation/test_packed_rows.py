@@ -11,6 +11,8 @@ import transformers
 from metier.bases.adaptation import parse_adaptation
 from metier.bases.generative_bases import load_language_model, resolve_generative_base
 from metier.errors import SettingsError
+from metier.predictors import load_predictor
+from metier.tasks.generation import check_texts
 from metier.training.frozen_layer_cache import LIMIT
 from metier.training.objectives.next_token import answer_cross_entropy
 from metier.training.packed_attention import PACKED
@@ -209,3 +211,24 @@ def test_only_upper_layers_learn(llama, talk, cache_folder):
 def test_more_layers_than_there_are_is_said_before_any_work(llama, talk):
     with pytest.raises(SettingsError, match=r"has 2 layers. Use at most 2"):
         Generator(base=str(llama.folder), upper_layers=3).fit(*talk)
+
+
+def test_answers_written_side_by_side_are_those_written_alone(llama, talk, tmp_path):
+    """Rows of unequal length that end at unequal times, against transformers."""
+    fitted = Generator(
+        base=str(llama.folder), adaptation="full", learning_rate=5e-3, epochs=40, token_budget=128,
+        precision="fp32",
+    ).fit(*talk)  # fmt: skip
+    fitted.export(tmp_path)
+    predictor = load_predictor(tmp_path)
+    texts = [*talk[0], "", "Where? " * 40, talk[0][0]]
+    together = predictor.predict(texts).predicted
+    assert together == [predictor.predict([text]).predicted[0] for text in texts]
+    assert together == fitted.predict(texts)
+    assert len({len(text) for text in together}) > 3
+    assert together == ["".join(predictor.stream(text)) for text in texts]
+    rows, _ = fitted._encoding_.rows(check_texts(*talk))
+    prompts, answers = rows.parted(len(rows))
+    alone = [predictor.loss(*row) for row in zip(prompts, answers, strict=True)]
+    assert predictor.losses(prompts, answers) == pytest.approx(alone, rel=1e-4, abs=1e-6)
+    assert len(set(map(len, answers))) > 3

@@ -1,8 +1,7 @@
 """Text generation with ONNX Runtime, without torch: `onnx_generation.v1`.
 
 The folder holds `model.onnx` (see `export.onnx_decoder` for its inputs), `tokenizer.json`, and in `predictor.json`
-how prompts are built and tokens chosen. A row is written by itself, so no row waits for a longer one and no answer
-depends on its neighbours.
+how prompts are built and tokens chosen. Rows that are asked together are written side by side, some at a time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from metier.tasks.answer_batches import RecordAnswers
 from metier.tasks.inputs import CONVERSATION
 
 KIND = "onnx_generation.v1"
+ROWS_AT_ONCE = 512
 
 
 class OnnxGenerationPredictor:
@@ -66,7 +66,17 @@ class OnnxGenerationPredictor:
     def predict(self, items: Sequence[Any]) -> RecordAnswers:
         """Write an answer to each item."""
         plain = CONVERSATION.read(items) if len(items) else []
-        return written([self._answer(prompts) for prompts in map(self._prompts.build, plain)], self.name)
+        texts: list[str] = []
+        for start in range(0, len(plain), ROWS_AT_ONCE):
+            built = [self._prompts.build(item) for item in plain[start : start + ROWS_AT_ONCE]]
+            answers = iter(
+                self._loop.answers([prompt for prompts in built for prompt in prompts], self._decoding)
+            )
+            texts += [
+                self._prompts.join([self._codec.decode(next(answers)).strip() for _ in prompts])
+                for prompts in built
+            ]
+        return written(texts, self.name)
 
     def stream(self, item: Any) -> Iterator[str]:
         """Give the answer to one item piece by piece, as it is written."""
@@ -74,10 +84,6 @@ class OnnxGenerationPredictor:
         return self._prompts.join_streams(
             readable(self._loop.tokens(prompt, self._decoding), self._codec.decode) for prompt in prompts
         )
-
-    def _answer(self, prompts: Sequence[Sequence[int]]) -> str:
-        written_ids = (list(self._loop.tokens(prompt, self._decoding)) for prompt in prompts)
-        return self._prompts.join([self._codec.decode(ids).strip() for ids in written_ids])
 
     @property
     def context_tokens(self) -> int:
@@ -101,3 +107,7 @@ class OnnxGenerationPredictor:
     def loss(self, prompt: Sequence[int], answer: Sequence[int]) -> float:
         """Give the mean negative log-likelihood of the tokens of an answer that somebody else wrote."""
         return self._loop.loss(prompt, answer)
+
+    def losses(self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> list[float]:
+        """Give what `loss` gives for several answers."""
+        return self._loop.losses(prompts, answers)

@@ -10,7 +10,7 @@ from metier.errors import BaseModelError, DataError
 from metier.predictors.text.prompting import Codec, Prompts, PromptSettings
 
 # Of a few long targets the beginning is learned; where more are long, answers would never end.
-MOST_CUT = 0.1
+MOST_CUT = 0.25
 PROBE = "probe"
 
 
@@ -33,7 +33,7 @@ def check_targets(
     Raises
     ------
     DataError
-        If more than a tenth of them would lose their ends.
+        If more than a quarter of them would lose their ends.
     """
     n_cut = int(np.sum(np.asarray(lengths) > most))
     if n_cut <= MOST_CUT * len(lengths):
@@ -47,8 +47,8 @@ def check_targets(
     if context < base.max_length:
         raise DataError(
             f"{n_cut} of {n} targets are longer than the {most} tokens that an answer may have (the longest has "
-            f"{longest}), a part of the context of {context}. Set a larger context, up to {base.max_length} with this base, or shorten "
-            "the targets."
+            f"{longest}), a part of the context of {context}. Set a larger context, up to {base.max_length} with this "
+            "base, or shorten the targets."
         )
     raise DataError(
         f"{n_cut} of {n} targets are longer than the {most} tokens that an answer may have (the longest has {longest}), "
