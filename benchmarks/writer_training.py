@@ -57,6 +57,7 @@ def main() -> None:
     forms = {"plain": plain(rows), "ours, all layers": ours(rows, 30), "ours": ours(rows, None)}
     seconds: dict[str, list[float]] = {name: [] for name in forms}
     losses: dict[str, list[float]] = {name: [] for name in forms}
+    saved = {name: waiting_bytes(step, plan[0]) for name, step in forms.items()}
     for _ in range(options.rounds):
         for name, step in forms.items():
             begun = time.process_time()
@@ -71,6 +72,7 @@ def main() -> None:
                 "over_plain": [
                     round(base / own, 2) for base, own in zip(seconds["plain"], seconds[name], strict=True)
                 ],
+                "waiting_mb": round(saved[name] / 1e6),
                 "loss": [round(loss, 4) for loss in losses[name]],
             },
         )
@@ -140,6 +142,20 @@ def ours(rows: GenerationRows, upper_layers: int | None) -> Step:
 
 
 HELD: list[Any] = []  # What stands in for frozen layers does so until the end.
+
+
+def waiting_bytes(step: Step, batch: np.ndarray) -> int:
+    """What waits in memory for the backward pass of a batch, weights included; the step is not counted."""
+    held: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        step(batch)
+    return sum(held.values())
 
 
 def stepped(loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> float:

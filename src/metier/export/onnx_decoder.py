@@ -52,8 +52,10 @@ def write_decoder(model: Any, path: Path, *, precision: str, longest: int) -> No
 
     Its inputs are `input_ids` of shape (n_rows, n_new), padded behind; `seqlens_k` of shape (n_rows,), the tokens of each
     row so far, less one; `last` of shape (n_rows,), where in `input_ids` each row ends; `total_sequence_length`, of the
-    longest; and for each layer `past.i.key` and `past.i.value` of shape (n_rows, n_key_heads, n_past, head_size). Its
-    outputs are `logits` of shape (n_rows, n_tokens) for the last position of each row, and `present.i.key` and `present.i.value`.
+    longest; and for each layer `past.i.key` and `past.i.value` of shape (n_rows, n_key_heads, n_past, head_size).
+
+    Its outputs are `logits` of shape (n_rows, n_tokens) for the last position of each row, and `present.i.key` and
+    `present.i.value`.
 
     Parameters
     ----------

@@ -30,8 +30,12 @@ class PackedBatch:
 
     def to(self, device: torch.device) -> Self:
         """The same rows on a device."""
-        tensors = {name: getattr(self, name).to(device) for name in ("input_ids", "position_ids", "labels")}
-        return replace(self, **tensors)
+        return replace(
+            self,
+            input_ids=self.input_ids.to(device),
+            position_ids=self.position_ids.to(device),
+            labels=self.labels.to(device),
+        )
 
     @classmethod
     def of(cls, ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> "PackedBatch":

@@ -1,6 +1,6 @@
 """Prompts and answers of a causal model, several behind one another in one sequence without padding."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ class PackedRows(GenerationRows):
     @classmethod
     def of(cls, rows: GenerationRows) -> "PackedRows":
         """Give rows of a causal model so."""
-        return cls(**{field.name: getattr(rows, field.name) for field in fields(rows)})
+        return cls(rows.ids, rows.truth, rows.pad_id, answers=rows.answers)
 
     def batch(self, positions: np.ndarray) -> Any:
         """The rows at these positions, behind one another."""
