@@ -1,4 +1,4 @@
-"""Kill a run, a prediction, an import, a seal, a registry, a watch and a cache at many moments, go on, and compare.
+"""Kill a run, a prediction, an import, a seal, a registry, a watch, its alarms and a cache at many moments, and compare.
 
     python scripts/kill_loop.py [--kills 30] [--only train,predict,batch-csv,…] [--seed 0] [--candidates NAMES]
     python scripts/kill_loop.py --every --only train --candidates majority,encoder
@@ -42,6 +42,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import killed_alerts
 import killed_watch
 import pyarrow.parquet as pq
 from killed_process import KILLED, forked, import_what_it_did, said
@@ -193,6 +194,9 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         "seal": Kind(seal_again, seal_again, _bundle_outcome, writes_whole=False),
         "registry": Kind(registry, registry, _registry_outcome, writes_whole=False),
         "watch": Kind(watch, watch, killed_watch.outcome, writes_whole=False),
+        "alerts": Kind(
+            killed_alerts.tell_all, killed_alerts.tell_all, killed_alerts.outcome, writes_whole=False
+        ),
         "cache": Kind(cache, cache, lambda work: _files(work / "cache" / "base")),
     }
 
