@@ -53,6 +53,7 @@ from metier.bundles.manifest import ManifestFacts, read_manifest
 from metier.bundles.sealing import verify
 from metier.cli import answered_files
 from metier.cli.program import run as run_program
+from metier.continual.update.replay_store import ReplayStore
 from metier.data import resumable_writing
 from metier.registry.registry import Registry
 from metier.runs.run_folder import SETTINGS_FILE
@@ -101,16 +102,19 @@ class Tally:
             print(f"  {what}: {told}", flush=True)
 
 
-def write_rows(path: Path, n_rows: int) -> None:
+WORDS = {"card": "card bank plastic chip pin post", "rate": "euro dollar yen price market change"}
+
+
+def write_rows(path: Path, n_rows: int, *, seed: int = 0, labels: dict[str, str] | None = None) -> None:
     """Write rows that are no near-duplicates of one another."""
-    draw = random.Random(0)  # noqa: S311  # Not for secrets.
-    words = {"card": "card bank plastic chip pin post", "rate": "euro dollar yen price market change"}
+    draw = random.Random(seed)  # noqa: S311  # Not for secrets.
+    words = labels or WORDS
     common = [f"word{number}" for number in range(300)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         for number in range(n_rows):
-            label = ("card", "rate")[number % 2]
+            label = list(words)[number % 2]
             text = draw.sample(words[label].split(), 1) + draw.sample(common, 7)
             writer.writerow([" ".join(text), label if draw.random() > 0.1 else "rate"])
 
@@ -180,6 +184,21 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         ]
         return max(run_program(["registry", *call, *place]) for call in calls)
 
+    def update(work: Path) -> int:
+        """Learn a new label, with a replay store; done again, the same stands there in the end."""
+        rows = [
+            "--old",
+            str(given / "train.csv"),
+            "--test",
+            str(given / "unseen.csv"),
+            "--new-labels",
+            "--method",
+            "replay",
+        ]
+        place = ["--output", str(work / "updated"), "--replay", str(work / "replay.sqlite")]
+        bundle = model / "candidates" / "tfidf_linear.v1"
+        return run_program(["update", str(bundle), str(given / "new.csv"), *rows, *place])
+
     def file_of(name: str) -> Callable[[Path], dict[str, Any]]:
         return lambda work: {name: (work / name).read_bytes()} if (work / name).exists() else {}
 
@@ -197,6 +216,7 @@ def kinds(given: Path, candidates: str, base: str) -> dict[str, Kind]:
         "alerts": Kind(
             killed_alerts.tell_all, killed_alerts.tell_all, killed_alerts.outcome, writes_whole=False
         ),
+        "update": Kind(update, update, _update_outcome, writes_whole=False),
         "cache": Kind(cache, cache, lambda work: _files(work / "cache" / "base")),
     }
 
@@ -206,6 +226,23 @@ def _registry_outcome(work: Path) -> dict[str, Any]:
     kept = Registry(work / "registry")
     versions = {str(one.number): verify(one.folder).name for one in kept.versions("support")}
     return versions | {"champion": kept.version("support").number}
+
+
+def _update_outcome(work: Path) -> dict[str, Any]:
+    """What an updated bundle is, and what is in the replay store; a bundle that is there is whole."""
+    folder, store = work / "updated", work / "replay.sqlite"
+    if not folder.exists():
+        return {}
+    verify(folder)
+    kept = ReplayStore(store)
+    rows = sorted(f"{one.label}: {one.text}" for one in kept.rows())
+    kept.close()
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("manifest.json", "README.md")  # These hold times.
+    }
+    return files | {"replay.csv": "\n".join(rows).encode()}
 
 
 def _build(folder: Path) -> None:
@@ -379,6 +416,10 @@ def prepare(given: Path) -> None:
             file.write(
                 json.dumps({"id": number, "text": f"Ada {number} lived.", "label": [[0, 3, "PER"]]}) + "\n"
             )
+    write_rows(given / "unseen.csv", 60, seed=1)
+    write_rows(
+        given / "new.csv", 80, seed=2, labels={"pin": "pin code digits secret", "rate": "euro yen dollar"}
+    )
     flags = ["--candidates", "majority,tfidf_linear", "--threads", "1", "--run", str(given / "model")]
     code, _ = forked(
         _fresh(given / "training"), lambda _: run_program(["train", str(given / "train.csv"), *flags])
@@ -399,7 +440,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=30, help="of each kind")
     parser.add_argument(
-        "--only", default="train,predict,batch-csv,batch-jsonl,batch-parquet,import,seal,registry,watch,cache"
+        "--only",
+        default="train,predict,batch-csv,batch-jsonl,batch-parquet,import,seal,registry,watch,update,cache",
     )
     parser.add_argument("--candidates", default=CANDIDATES, help="of the runs that are killed")
     parser.add_argument("--every", action="store_true", help="before every file operation, instead of so many")

@@ -172,7 +172,8 @@ def _print(facts: Mapping[str, Any], console: Console, *, verbose: bool) -> None
         ),
         soft_wrap=True,
     )
-    print_whole(console, _labels(facts, verbose=verbose))
+    if facts["by_label"]["old"]:
+        print_whole(console, _labels(facts, verbose=verbose))
     command = with_language(f"metier serve {facts['output']}")
     progress_console().print(Text(say("next:  {command}", command=command)), soft_wrap=True)
 

@@ -70,14 +70,14 @@ def test_sums_do_not_depend_on_order_and_parts(is_diagonal):
     whole, parts = empty.with_rows(features, y), empty
     for some in np.array_split(np.random.default_rng(0).permutation(len(y)), 7):
         parts = parts.with_rows(features[some], y[some])
-    np.testing.assert_allclose(parts.scatter, whole.scatter, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(parts.means, whole.means, atol=1e-9)
+    np.testing.assert_allclose(parts.scatter, whole.scatter, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(parts.means, whole.means, atol=1e-6)
     merged = whole.relabelled([(0, 1), (2,), (3,), (4,), (5,)])
     again = ClassStatistics.of_nothing(5, SIZE, is_diagonal=is_diagonal).with_rows(
         features, np.maximum(y - 1, 0)
     )
-    np.testing.assert_allclose(merged.scatter, again.scatter, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(merged.means, again.means, atol=1e-9)
+    np.testing.assert_allclose(merged.scatter, again.scatter, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(merged.means, again.means, atol=1e-6)
 
 
 def test_the_gradient_is_that_of_the_loss():

@@ -44,9 +44,10 @@ def full_name(name: str) -> str:
     return found[-1]
 
 
-def possible(material: Material) -> list[str]:
-    """Give the methods that lack nothing."""
-    return [name for name in METHODS if material.lacks(name) is None]
+def possible(material: Material, asked: str = AUTO) -> list[str]:
+    """Give the methods that lack nothing; of one that is asked for: it, the bounds, and what later updates go on with."""
+    wanted = METHODS if asked == AUTO else (asked, "streaming_lda.v1", *BOUNDS)
+    return [name for name in METHODS if name in wanted and material.lacks(name) is None]
 
 
 def choose(
@@ -72,7 +73,7 @@ def choose(
     """
     if asked != AUTO and (lack := trial.lacks(asked)) is not None:
         raise CallError(f"{asked} lacks something here: {lack}.")
-    names = possible(trial)
+    names = possible(trial, asked)
     if not names:
         raise CallError("No method can learn here, as nothing is known of the old rows. Give them with --old.")
     if not all(len(rows) for rows in held):

@@ -34,16 +34,18 @@ class ClassStatistics:
 
     def with_rows(self, features: np.ndarray, y: np.ndarray) -> Self:
         """Add rows of known labels, numbered 0 to n_labels - 1."""
-        counts, means, scatter = self.counts.copy(), self.means.copy(), self.scatter.copy()
+        counts, means = self.counts.copy(), self.means.copy()
+        centred, apart = np.array(features, dtype=np.float32), list[np.ndarray]()
         for label in np.unique(y):
-            rows = features[y == label].astype(np.float64)
-            centre = rows.mean(axis=0)
-            scatter += self._scatter_of(rows - centre)
-            both = counts[label] + len(rows)
-            apart = (centre - means[label])[None, :] * np.sqrt(counts[label] * len(rows) / both)
-            scatter += self._scatter_of(apart)
-            means[label] += (centre - means[label]) * len(rows) / both
+            own = y == label
+            centre, n_rows = features[own].mean(axis=0, dtype=np.float64), int(own.sum())
+            centred[own] -= centre.astype(np.float32)
+            both = counts[label] + n_rows
+            apart.append((centre - means[label]) * np.sqrt(counts[label] * n_rows / both))
+            means[label] += (centre - means[label]) * n_rows / both
             counts[label] = both
+        # One product of all rows: a label at a time would go through the sums as often as there are labels.
+        scatter = self.scatter + self._scatter_of(centred) + self._scatter_of(np.array(apart))
         return type(self)(counts, means, scatter)
 
     def relabelled(self, sources: Sequence[tuple[int, ...]]) -> Self:

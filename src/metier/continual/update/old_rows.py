@@ -52,17 +52,17 @@ def read_old_rows(
     CallError
         If no test rows are to be had.
     """
-    stated = _of_run(bundle)
+    stated = files_of_run(bundle)
     if old is None and stated is not None:
         old, test = stated[0], stated[1] if test is None else test
     if old is None:
         if test is None:
-            raise _no_test(bundle)
+            raise no_test_rows(bundle)
         tested = read_labelled(bundle, test, **how)
         return OldRows(NOBODY, NOBODY, _labelled(tested, subject))
     found = read_rows(bundle, old, test=test, listener=listener, **how)
     if found.test is None:
-        raise _no_test(bundle)
+        raise no_test_rows(bundle)
     train = LabelledTexts.joined(_labelled(found.train, subject), _labelled(found.choosing, subject))
     notes = tuple(one for one in found.notes if "may have" not in one)  # It is measured on test rows alone.
     return OldRows(train, _labelled(found.validation, subject), _labelled(found.test.rows, subject), notes)
@@ -74,7 +74,7 @@ def _labelled(rows: Rows, subject: str | None) -> LabelledTexts:
     return found.take(place for place, label in enumerate(found.labels) if label)
 
 
-def _of_run(bundle: Bundle) -> tuple[str, str | None] | None:
+def files_of_run(bundle: Bundle) -> tuple[str, str | None] | None:
     """Give the training and the test file of the run that a bundle lies in; None: they are not known or not there."""
     path = bundle.folder.parent.parent / SETTINGS_FILE
     if not path.is_file():
@@ -85,7 +85,8 @@ def _of_run(bundle: Bundle) -> tuple[str, str | None] | None:
     return data.train, data.test
 
 
-def _no_test(bundle: Bundle) -> CallError:
+def no_test_rows(bundle: Bundle) -> CallError:
+    """Give the error of rows that are missing to measure what is forgotten."""
     return CallError(
         f"What {bundle.folder} forgets can only be measured on rows that it has not learned, and none are known. Give "
         "labelled test rows with --test, and what it learned with --old."

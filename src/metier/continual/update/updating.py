@@ -15,6 +15,7 @@ from metier.continual.update.material import Material, logits_of
 from metier.continual.update.methods.method import UpdateMethod
 from metier.continual.update.methods.table import BOUNDS, METHODS
 from metier.continual.update.preparation import DEFAULTS, Prepared, UpdateOptions, material, prepare
+from metier.continual.update.rehearsal import REHEARSED, rehearse
 from metier.continual.update.replaying import keep_rows
 from metier.continual.update.result import JudgedRows, UpdateResult
 from metier.continual.update.state import FORMAT, UpdateState, read_state
@@ -74,6 +75,8 @@ def update(
     place = given.with_name(f"{given.resolve().name}-updated") if output is None else Path(output)
     if place.resolve() in (model.folder.resolve(), given.resolve()):
         raise CallError(f"--output would replace {place}, what is updated. Name another folder.")
+    if model.answer_kind.name in REHEARSED and model.input_keys == ("text",):
+        return _rehearsed(model, rows, old, test, place, overwrite, options, listener, how)
     prepared = prepare(model, rows, old=old, test=test, options=options, listener=listener, **how)
     is_done = _is_done(place, prepared.digest, overwrite=overwrite)
     work = parts_of(place)
@@ -88,6 +91,53 @@ def update(
     return result
 
 
+def _rehearsed(
+    model: Bundle,
+    rows: Any,
+    old: Any,
+    test: Any,
+    place: Path,
+    overwrite: bool,
+    options: UpdateOptions,
+    listener: Listener,
+    how: dict[str, Any],
+) -> UpdateResult:
+    """Let a bundle of sets of labels or spans learn old and new rows together; the place is written whole or not at all."""
+    edits = options.edits
+    if edits.renames or edits.merges or edits.splits or options.replay is not None:
+        raise CallError(
+            f"{model.folder} gives {model.answer_kind.name}, for which labels cannot be changed and no replay store is "
+            "kept. Leave out --rename, --merge, --split and --replay; old rows come from --old."
+        )
+    if place.exists() and not (overwrite and (place / MANIFEST_FILE).is_file()):
+        raise _taken(place)
+    work = parts_of(place)
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(work / "lock", what=place):
+            return rehearse(
+                model,
+                rows,
+                old=old,
+                test=test,
+                place=place,
+                work=work,
+                method=options.method,
+                random_state=options.random_state,
+                listener=listener,
+                **how,
+            )
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _taken(place: Path) -> CallError:
+    return CallError(
+        f"There is something else at {place} already. Name another folder with --output; a bundle is replaced with "
+        "--overwrite."
+    )
+
+
 def _is_done(place: Path, digest: str, *, overwrite: bool) -> bool:
     """Whether this very update was written there before; refuses a place that is taken by something else."""
     if not place.exists():
@@ -96,10 +146,7 @@ def _is_done(place: Path, digest: str, *, overwrite: bool) -> bool:
     if is_bundle and read_state(place, ()).digest == digest:
         return True
     if not is_bundle or not overwrite:
-        raise CallError(
-            f"There is something else at {place} already. Name another folder with --output; a bundle is replaced with "
-            "--overwrite."
-        )
+        raise _taken(place)
     return False
 
 
@@ -109,7 +156,7 @@ def _learn(prepared: Prepared, source: FeatureSource, place: Path, listener: Lis
     state = prepared.state
     chosen = choose(prepared.options.method, trial, held_rows, kept=state.method, listener=listener)
     whole, _ = material(prepared, source, is_trial=False, listener=listener)
-    taught = _all_taught(whole, listener)
+    taught = _all_taught(whole, prepared.options.method, listener)
     tests = [source.vectors(part.texts, listener=listener) for part in (prepared.old.test, prepared.tested)]
     answers = {name: _answers(method, tests, prepared) for name, method in taught.items()}
     before = [_answered(prepared.bundle, part, prepared.relabelling.names)[0] for part in _test_parts(prepared)]
@@ -134,8 +181,8 @@ def _learn(prepared: Prepared, source: FeatureSource, place: Path, listener: Lis
     write_updated(prepared.bundle, place, made)
 
 
-def _all_taught(whole: Material, listener: Listener) -> dict[str, UpdateMethod]:
-    names, taught = possible(whole), dict[str, UpdateMethod]()
+def _all_taught(whole: Material, asked: str, listener: Listener) -> dict[str, UpdateMethod]:
+    names, taught = possible(whole, asked), dict[str, UpdateMethod]()
     for place, name in enumerate(names):
         listener(Progress("learning the new rows", place, len(names)))
         taught[name] = whole.taught(name)
