@@ -67,6 +67,9 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--strategies", default=",".join(STRATEGIES))
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument(
+        "--stopping", action=argparse.BooleanOptionalAction, default=True, help="Try the rule, too."
+    )
     parser.add_argument("--out", type=Path, help="JSON file for all figures.")
     given = parser.parse_args()
     found: dict[str, Any] = {}
@@ -79,7 +82,10 @@ def main() -> None:
         )
         found[name] = {"rows": len(rows.train), "labels": len(rows.names), "accuracy": whole}
         for strategy in given.strategies.split(","):
-            runs = [run(strategy, rows, whole, draw) for draw in range(given.draws)]
+            runs = [
+                run(strategy, rows, whole, draw, stops=given.stopping and strategy in STOPPED)
+                for draw in range(given.draws)
+            ]
             found[name][strategy] = runs
             print(line(strategy, runs, len(rows.train)), flush=True)
             if given.out:
@@ -112,8 +118,8 @@ def accuracy(model: LogisticRegression, rows: Rows) -> float:
     return float((model.predict(rows.test) == rows.test_labels).mean())
 
 
-def run(strategy: str, rows: Rows, whole: float, draw: int) -> dict[str, Any]:
-    """Label until the goal is reached, and on until the rule stops or all rows are labelled."""
+def run(strategy: str, rows: Rows, whole: float, draw: int, *, stops: bool) -> dict[str, Any]:
+    """Label until the goal is reached, and where the rule is tried until it stops, or until all rows are labelled."""
     rng = np.random.default_rng(draw)
     labelled = first_rows(rows, rng)
     watched = rng.permutation(len(rows.train))[:WATCHED]
@@ -131,7 +137,7 @@ def run(strategy: str, rows: Rows, whole: float, draw: int) -> dict[str, Any]:
             if stopped is None and advise(changes, margin=MARGIN).stops:
                 stopped = [len(labelled), round(whole - now, 4)]
         before = answers
-        if len(labelled) == len(rows.train) or (reached and (stopped or strategy not in STOPPED)):
+        if len(labelled) == len(rows.train) or (reached and (stopped or not stops)):
             return {
                 "reached": reached,
                 "stopped": stopped,

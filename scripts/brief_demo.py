@@ -74,7 +74,11 @@ def main():
     (folder / "messages.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
     if not (folder / "sentiment").exists():
         metier.train(
-            ROWS / "train.csv", test=ROWS / "test.csv", candidates=["tfidf_linear"], budget=20, run=folder / "sentiment"
+            ROWS / "train.csv",
+            test=ROWS / "test.csv",
+            candidates=["tfidf_linear"],
+            budget=20,
+            run=folder / "sentiment",
         )
     settings = {
         "sources": [{"kind": "file", "path": "messages.jsonl", "columns": COLUMNS}],

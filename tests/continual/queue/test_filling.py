@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import insert
 
 from metier.bundles import load_bundle
 from metier.continual.queue import QueueStore
-from metier.continual.queue.candidates import Candidate, Candidates, read_candidates
+from metier.continual.queue.candidates import Candidate, Candidates, read_candidates, watch_digests
 from metier.continual.queue.costs import Costs, expected_seconds
 from metier.continual.queue.filling import Filling, fill
 from metier.errors import CallError
+from metier.monitoring.store.tables import ANSWERS, MESSAGES
+from metier.monitoring.store.watch_store import WatchStore
 from metier.report.sentences import in_chinese
 from metier.serving.prediction_log import Feedback, Prediction, PredictionLog, new_prediction_ids
 
@@ -221,3 +224,36 @@ def test_every_reason_and_note_is_said_in_chinese(tmp_path, queue, linear):
     ).notes
     for sentence in [*notes, *(one.reasons[0][1] for one in queue.items())]:
         assert in_chinese(sentence) != sentence, sentence
+
+
+def test_rows_come_from_the_store_of_a_watch_which_may_hold_the_queue_too(tmp_path, linear):
+    path = tmp_path / "watch.sqlite"
+    watch = WatchStore(path)
+    with watch.writing() as connection:
+        for number, text in enumerate(["change my pin", "lost my card", "the same again", None], 1):
+            row = {
+                "number": number,
+                "source": "mail",
+                "id": str(number),
+                "at": 1.0,
+                "received": 2.0,
+                "text": text,
+            }
+            row |= {"by": {}, "copy_of": 2 if number == 3 else None, "is_late": False, "is_audit": number == 2}
+            connection.execute(insert(MESSAGES).values(**row, subject=watch.digest(f"u{number}")))
+        answer = {"message": 1, "bundle": "topic", "version": "v1", "label": "change_pin", "confidence": 0.9}
+        connection.execute(insert(ANSWERS).values(**answer))
+    found = read_candidates(path, bundle="topic")
+    assert [(one.source, one.id, one.is_audit) for one in found.rows] == [
+        ("watch:mail", "1", False),
+        ("watch:mail", "2", True),
+    ]
+    assert found.rows[0].facts["answers"]["topic"]["label"] == "change_pin"
+    assert "1 messages have no text" in found.notes[0]
+    queue = QueueStore(path)
+    fill(queue, found, model=linear, how=Filling(n=2, audit_fraction=0.5))
+    assert [one.id for one in queue.items() if one.is_audit] == ["2"]
+    assert queue.erase("u1", digests=watch_digests(str(path), "u1")) == 1
+    assert watch.count_messages() == 4
+    queue.close()
+    watch.close()

@@ -145,6 +145,15 @@ def test_several_processes_may_take_rows_at_once(tmp_path):
     assert sorted(taken) == list(range(1, 41))
 
 
+def test_a_queue_of_a_later_version_is_refused(tmp_path):
+    path = tmp_path / "queue.sqlite"
+    QueueStore(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("update queue_schema set version_num = '0009'")
+    with pytest.raises(QueueError, match="schema 0009 of a later version"):
+        QueueStore(path)
+
+
 def test_what_is_no_queue_is_said(tmp_path, queue):
     broken = tmp_path / "broken.sqlite"
     broken.write_bytes(b"no database at all, but long enough to be looked at" * 40)

@@ -4,7 +4,6 @@ import threading
 
 import numpy as np
 import pytest
-from tests.watched import START, ListSource, message, settings, watch
 
 from metier.errors import SourceError
 from metier.monitoring.answers import Answered
@@ -16,6 +15,7 @@ from metier.monitoring.signals.audit_sample import audited_accuracy
 from metier.monitoring.signals.evidence import FallDetector
 from metier.monitoring.signals.population_stability import by_chance, population_stability
 from metier.monitoring.store.watch_store import WatchStore
+from tests.watched import START, ListSource, message, settings, watch
 
 FIRST = int(START.timestamp() // 86_400)
 SHIFT = 24 * 50  # Messages, one an hour.

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from metier.continual.queue.items import Answer, Item, Label, NewItem, Round, Settled, State, settle
-from metier.continual.queue.tables import ITEMS, LABELS, METADATA, ROUNDS, SECRETS, SETTINGS
+from metier.continual.queue.tables import ITEMS, LABELS, METADATA, NEWEST, ROUNDS, SCHEMA, SECRETS, SETTINGS
 from metier.errors import CallError, QueueError
 from metier.registry.database import open_database
 from metier.text.personal_data import masked
@@ -46,7 +46,7 @@ class QueueStore:
     CallError
         If the file is missing and may not be made.
     QueueError
-        If the database cannot be used.
+        If the database cannot be used, or a later version of Metier made the queue.
     """
 
     def __init__(self, where: Path | str, *, may_be_new: bool = True, clock: Callable[[], float] = time.time):
@@ -58,6 +58,7 @@ class QueueStore:
         url = place if "://" in place else f"sqlite:///{Path(place).resolve()}"
         self._database = open_database(url, METADATA, what="queue", error=QueueError)
         self._clock = clock
+        self._check_schema()
 
     def add(self, items: Sequence[NewItem], *, mask: bool = True) -> int:
         """Add rows in one transaction, and give how many are new; those that are there stay as they are.
@@ -283,6 +284,20 @@ class QueueStore:
     def close(self) -> None:
         """Close the connections to the database."""
         self._database.engine.dispose()
+
+    def _check_schema(self) -> None:
+        asked = select(SCHEMA.c.version_num)
+        with self._database.reading() as connection:
+            found = connection.execute(asked).scalar()
+        if found is None:
+            with self._database.writing() as connection:
+                if connection.execute(asked).scalar() is None:
+                    connection.execute(insert(SCHEMA).values(version_num=NEWEST))
+        elif found > NEWEST:
+            raise QueueError(
+                f"The queue {self.place} has the schema {found} of a later version of Metier; this one knows {NEWEST}. "
+                "Install the version that made it, or name another queue. Nothing was changed."
+            )
 
     @property
     def _own(self) -> Any:

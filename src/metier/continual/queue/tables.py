@@ -84,6 +84,9 @@ ROUNDS = Table(
     Column("n_decided", Integer, nullable=False),
     Column("answers", JSON, nullable=False),  # From the digest of a text to the label.
 )
+NEWEST = "0001"  # The schema of these tables.
+# As Alembic names it, under a name of our own: a database may hold tables of other programs that use it.
+SCHEMA = Table("queue_schema", METADATA, Column("version_num", String(32), primary_key=True))
 SECRETS = Table(
     "queue_secrets",
     METADATA,
