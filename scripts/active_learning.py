@@ -203,9 +203,7 @@ def line(strategy: str, runs: list[dict[str, Any]], n_rows: int) -> str:
     needed = [one["reached"] or n_rows for one in runs]
     shares = f"{100 * np.mean(needed) / n_rows:.0f} % ({min(needed)} to {max(needed)})"
     stops = [one["stopped"] for one in runs if one["stopped"]]
-    stop = (
-        "never" if not stops else ", ".join(f"{100 * n / n_rows:.0f} %: {100 * off:+.1f}" for n, off in stops)
-    )
+    stop = "–" if not stops else ", ".join(f"{100 * n / n_rows:.0f} %: {100 * off:+.1f}" for n, off in stops)
     return f"| {strategy} | {shares} | {stop} | {max(one['seconds_a_batch'] for one in runs):.2f} |"
 
 

@@ -3,8 +3,9 @@
 Two rounds' models answer the same rows, drawn by chance from all. Their accuracies differ by no more than the share of rows
 to which they give other labels. Its upper bound (Clopper and Pearson) holds for all rounds together with the level stated:
 the risk of round k is the k (k + 1)-th part of the whole. So the last batch changed accuracy by no more than the bound;
-that the next batch of its size changes it by no more is an assumption, which holds where gains grow smaller, as they mostly
-do.
+that the next batch of its size changes it by no more is an assumption, which holds where gains grow smaller. It does not
+hold in the beginning: a model of twenty rows may answer alike after thirty. So the bound has to be small three rounds in a
+row.
 
 Beside it stands the rule of stabilised predictions (Bloodgood and Vijay-Shanker, 2009): kappa of consecutive rounds of at
 least .99, three rounds in mean. It states no risk.
@@ -19,7 +20,7 @@ from scipy.special import betaincinv
 from metier.evaluation.agreement import cohen_kappa
 
 STABLE_KAPPA = 0.99
-ROUNDS = 3  # Whose mean kappa counts.
+ROUNDS = 3  # In a row.
 FEWEST = 50  # Rows that both rounds answered.
 LEVEL = 0.95
 
@@ -112,6 +113,9 @@ def advise(changes: Sequence[Change], *, margin: float) -> Advice:
         f"The last two models differ on {100 * last.differing:.1f} % of the rows, so the last batch changed accuracy by "
         f"at most {100 * last.upper:.1f} points (95 %)."
     )
-    if last.upper <= margin:
+    if len(changes) >= ROUNDS and all(one.upper <= margin for one in changes[-ROUNDS:]):
         return Advice(True, f"{told} If the next changes no more, it is not worth its labels.", last, is_stable)
+    if last.upper <= margin:
+        reason = f"{told} Stop if that is so {ROUNDS} rounds in a row."
+        return Advice(False, reason, last, is_stable)
     return Advice(False, f"{told} That is more than {100 * margin:.1f}: go on.", last, is_stable)
