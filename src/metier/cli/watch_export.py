@@ -1,5 +1,6 @@
 """`metier watch export`: messages or counts of a store as Parquet."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import click
 from rich.text import Text
 
 from metier.cli.console import answer_console, count, print_json
-from metier.cli.speech import spoken
+from metier.cli.speech import spoken, with_language
 from metier.cli.watch_options import command, settings_argument
 from metier.data.output_files import check_output
 from metier.errors import CallError
@@ -39,19 +40,24 @@ def export(
     check_output(output, overwrite=overwrite)
     told = read_watch_settings(settings)
     store = existing_store(told)
-    try:
+    with closing(store):
         if counts:
             n = watch_store.export_counts(store, output, period=told.period, overwrite=overwrite)
         else:
             n = watch_store.export_messages(
                 store, output, since=_in_utc(since), until=_in_utc(until), overwrite=overwrite
             )
-    finally:
-        store.close()
     if as_json:
         print_json({"rows": n, "file": str(output)})
         return
-    answer_console().print(Text(spoken()("{n} row(s|) in {file}", n=count(n), file=output)), soft_wrap=True)
+    _print(n, output, watch_status=f"metier watch status {settings}")
+
+
+def _print(n: int, output: Path, *, watch_status: str) -> None:
+    console, say = answer_console(), spoken()
+    console.print(Text(say("{n} row(s|) in {file}", n=count(n), file=output)), soft_wrap=True)
+    if not n:
+        console.print(Text(say("next: {command}", command=with_language(watch_status))), soft_wrap=True)
 
 
 def _in_utc(time: datetime | None) -> datetime | None:

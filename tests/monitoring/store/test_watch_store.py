@@ -5,10 +5,12 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from metier.errors import InUseError, WatchStoreError
+from metier.monitoring.findings import Finding
 from metier.monitoring.messages import Batch, Refused
+from metier.monitoring.store.tables import FINDINGS
 from metier.monitoring.store.watch_store import WatchStore
 from tests.watched import START, ListSource, WordAnswerer, message, settings, watch
 
@@ -89,6 +91,25 @@ def test_what_is_old_is_removed_and_counts_stay(store, tmp_path):
     assert store.remove_before(START + timedelta(hours=550)) == 550
     assert len(stored(store)) == 50
     assert store.counts() == before
+
+
+def test_what_old_alarms_quote_is_removed_with_the_messages(store, tmp_path):
+    run(
+        store,
+        tmp_path,
+        [message(1, text="the parcel is late again", subject="Anna"), message(2, text="all is fine here")],
+    )
+    quoted = {"examples": ["the parcel is late again", "all is fine here"], "observed": 2}
+    store.add_findings([Finding("surge", {}, "More than usual.", START, START, facts=quoted)])
+    store.erase("Anna")
+    assert facts(store) == [{"examples": ["all is fine here"], "observed": 2}]
+    store.remove_before(START + timedelta(days=1))
+    assert facts(store) == [{"examples": [], "observed": 2}]
+
+
+def facts(store):
+    with store.reading() as connection:
+        return list(connection.execute(select(FINDINGS.c.facts)).scalars())
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(store, tmp_path):

@@ -40,11 +40,16 @@ def _remove_examples(connection: Connection, texts: Sequence[str]) -> None:
 
 
 def remove_some(connection: Connection, time: datetime) -> int:
-    """Remove the first messages older than a time, at most `AT_ONCE`, and give how many."""
+    """Remove the first messages older than a time, at most `AT_ONCE`, and give how many.
+
+    What findings that were raised before quote is removed, too.
+    """
     old = select(MESSAGES.c.number).where(MESSAGES.c.at < time.timestamp()).limit(AT_ONCE)
     numbers = connection.execute(old).scalars().all()
     _remove(connection, numbers)
     connection.execute(delete(REFUSED).where(REFUSED.c.received < time.timestamp()))
+    if len(numbers) < AT_ONCE:
+        _remove_quotes(connection, time)
     return len(numbers)
 
 
@@ -52,3 +57,12 @@ def _remove(connection: Connection, numbers: Sequence[int]) -> None:
     for table in (ANSWERS, UNANSWERED):
         connection.execute(delete(table).where(table.c.message.in_(numbers)))
     connection.execute(delete(MESSAGES).where(MESSAGES.c.number.in_(numbers)))
+
+
+def _remove_quotes(connection: Connection, time: datetime) -> None:
+    """Remove all that old findings quote: no text is kept for longer than the messages."""
+    old = select(FINDINGS.c.number, FINDINGS.c.facts).where(FINDINGS.c.raised < time.timestamp())
+    for row in connection.execute(old).all():
+        if row.facts.get("examples"):
+            facts = {**row.facts, "examples": []}
+            connection.execute(update(FINDINGS).where(FINDINGS.c.number == row.number).values(facts=facts))
