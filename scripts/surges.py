@@ -37,25 +37,14 @@ YEAR, WEEK = 364, 7
 SIZES = (1.5, 2.0, 4.0)
 LATE = 3  # Days after the surge in which an alarm still counts.
 FIRST, LAST = date(2016, 1, 4), date(2019, 12, 29)
+SEEDS = 3  # Years of names.
 FIRST_TIMES = (2.0, 5.0, 10.0)  # Of two posts a day, in the first week of a name.
 # The first setting is the default; the others are the more sensitive the later they stand, or the less where it breaks the
 # budget.
 RIVER = {
-    "ADWIN": ("delta=0.002", "delta=0.02", "delta=0.1", "delta=0.3", "delta=0.6", "delta=0.9"),
-    "PageHinkley": (
-        "threshold=50.0, mode='up'",
-        "threshold=30.0, mode='up'",
-        "threshold=20.0, mode='up'",
-        "threshold=12.0, mode='up'",
-        "threshold=8.0, mode='up'",
-    ),
-    "KSWIN": (
-        "alpha=0.005, seed=0",
-        "alpha=1e-6, seed=0",
-        "alpha=1e-5, seed=0",
-        "alpha=0.0001, seed=0",
-        "alpha=0.001, seed=0",
-    ),
+    "ADWIN": ("delta=0.002", "delta=0.1", "delta=0.6"),
+    "PageHinkley": ("threshold=50.0, mode='up'", "threshold=20.0, mode='up'", "threshold=10.0, mode='up'"),
+    "KSWIN": ("alpha=0.005, seed=0", "alpha=1e-5, seed=0"),
 }
 ASK = """
 import json, sys
@@ -71,7 +60,7 @@ for row in given["rows"]:
     answer.append(found)
 print(json.dumps(answer))
 """
-LOOSER = 0.5 ** np.arange(1, 40)  # Probabilities that are tried for a detector that keeps no budget.
+LOOSER = 0.25 ** np.arange(1, 25)  # Probabilities that are tried for a detector that keeps no budget.
 
 
 def main() -> None:
@@ -173,11 +162,11 @@ def without_a_past() -> None:
         + " |"
     )
     print("|---|---|" + "---|" * len(FIRST_TIMES), flush=True)
-    for name in ("quasi_cusum", "cusum", "negative_binomial", "benjamini_hochberg", "farrington", "dummy"):
-        quiet = [names_raised(name, 1.0, seed)[0] for seed in range(6)]
+    for name in ("quasi_cusum", "negative_binomial", "dummy"):
+        quiet = [names_raised(name, 1.0, seed)[0] for seed in range(SEEDS)]
         shares = []
         for times in FIRST_TIMES:
-            hits = [hit for seed in range(6) for hit in names_raised(name, times, seed)[1]]
+            hits = [hit for seed in range(SEEDS) for hit in names_raised(name, times, seed)[1]]
             shares.append(Figure.of_share(sum(hits), len(hits)))
         cells = [f"{one.value:.2f} [{one.low or 0:.2f}, {one.high or 0:.2f}]" for one in shares]
         print(f"| `{name}` | {mean_cell(np.array(quiet, dtype=float))} | {' | '.join(cells)} |", flush=True)
