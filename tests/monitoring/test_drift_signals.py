@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from metier.monitoring.signals.domain_classifier import domain_test
 from metier.monitoring.signals.label_shift import label_shares
-from metier.monitoring.signals.two_samples import confidence_test, discrepancy_test
+from metier.monitoring.signals.two_samples import confidence_test, discrepancy_test, vector_test
 from metier.monitoring.signals.unlabelled_accuracy import calibration, estimate_accuracy
 
 
@@ -62,3 +63,30 @@ def test_shares_of_labels_do_not_follow_the_errors():
     assert found.now[0] == pytest.approx(0.8, abs=0.03)
     assert found.low[0] < 0.8 < found.high[0]
     assert found.answered[0] < 0.77
+
+
+def test_a_domain_classifier_keeps_its_level_and_explains_what_it_sees():
+    random = np.random.default_rng(6)
+    words = [f"w{n}" for n in range(40)]
+
+    def texts(n, extra=0.0):
+        return [
+            set(random.choice(words, 6, replace=False)) | ({"refund"} if random.random() < extra else set())
+            for _ in range(n)
+        ]
+
+    false = [domain_test(texts(40), texts(40), random_state=n).p_value <= 0.05 for n in range(30)]
+    assert sum(false) <= 5
+    found = domain_test(texts(120, 0.05), texts(120, 0.5))
+    assert found.p_value <= 0.02
+    assert found.auc > 0.6
+    assert found.more[0] == "refund"
+    same = domain_test(texts(100), texts(100), level=0.0)
+    assert (same.more, same.fewer) == ((), ())
+
+
+def test_embeddings_that_move_are_seen():
+    random = np.random.default_rng(7)
+    one, other = random.normal(size=(80, 16)), random.normal(size=(80, 16))
+    assert vector_test(one, other).p_value > 0.05
+    assert vector_test(one, other + np.eye(16)[0] * 1.5).p_value < 0.02

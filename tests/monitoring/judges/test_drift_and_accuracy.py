@@ -101,6 +101,8 @@ def test_each_shift_is_found_soon_and_explained(drifted):
     assert max(days) <= 7
     facts = told["new words", None].facts
     assert {"zeppelin", "quokka"} <= set(facts["new_words"])
+    assert {"zeppelin", "quokka"} <= set(facts["domain_classifier"]["more"])
+    assert facts["domain_classifier"]["auc"] > 0.6
     assert facts["label_psi"] > facts["label_psi_by_chance"]
     assert "%" in told["confidence", None].sentence
     rising = told["label", "fee"].facts

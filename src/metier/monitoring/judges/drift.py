@@ -20,6 +20,7 @@ from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.findings import Finding
 from metier.monitoring.judges.answered import PeriodAnswers, answers_of
 from metier.monitoring.series import SECONDS, moment
+from metier.monitoring.signals.domain_classifier import DomainTest, domain_test
 from metier.monitoring.signals.evidence import FallDetector
 from metier.monitoring.signals.population_stability import by_chance, population_stability
 from metier.monitoring.store.period_counts import PeriodCounts
@@ -30,6 +31,7 @@ ALLOWED = FalseAlarms.of("1/year")
 FEWEST, REFERENCE_DAYS, QUIET_DAYS, RECENT_DAYS = 200, 28, 28, 7
 TOLERANCE = {"confidence": 0.02, "out of scope": 0.03, "label": 0.05, "new words": 0.05}
 MOST_LABELS = 30  # The most frequent ones of the reference.
+MOST_TEXTS, FEWEST_TEXTS = 300, 20  # Of reference and last week, for the domain classifier; evenly spaced.
 MOST_WORDS = 8  # That explain new words.
 TEN_BINS = np.linspace(0, 1, 11)
 
@@ -209,6 +211,7 @@ def _explained(own: _OfBundle) -> dict[str, Any]:
         for word in set(segment(text.casefold())) - own.known
         if len(word) > 1
     )
+    domain = _domain(own)
     return {
         "confidence_psi": population_stability(
             np.histogram(before, TEN_BINS)[0], np.histogram(now, TEN_BINS)[0]
@@ -219,4 +222,17 @@ def _explained(own: _OfBundle) -> dict[str, Any]:
         "label_psi_by_chance": by_chance(len(labels), len(before), len(now)),
         "new_words": [word for word, count in said.most_common(MOST_WORDS) if count > 1],
         "messages": len(now),
+        "domain_classifier": None if domain is None else vars(domain),
     }
+
+
+def _domain(own: _OfBundle) -> DomainTest | None:
+    """Tell the last week from the reference by words; None: no texts are kept, or few."""
+    sides = []
+    for rows in (own.reference, own.recent):
+        texts = [text for one in rows for text in one.texts if text]
+        step = -(-len(texts) // MOST_TEXTS) or 1
+        sides.append([frozenset(segment(text)) for text in texts[::step]])
+    if min(map(len, sides)) < FEWEST_TEXTS:
+        return None
+    return domain_test(*sides)

@@ -51,9 +51,15 @@ def confidence_test(one: np.ndarray, other: np.ndarray, *, random_state: int = 0
 
 def discrepancy_test(one: np.ndarray, other: np.ndarray, *, random_state: int = 0) -> TwoSamples:
     """Test whether two samples of probabilities, of shape (n, n_labels), differ in any way that a smooth kernel sees."""
+    kept = (np.log(np.clip(sample, LEAST, 1)) for sample in (one, other))
+    return vector_test(*kept, random_state=random_state)
+
+
+def vector_test(one: np.ndarray, other: np.ndarray, *, random_state: int = 0) -> TwoSamples:
+    """Test whether two samples of vectors, of shape (n, n_dimensions), differ, such as embeddings of texts."""
     random = np.random.default_rng(random_state)
     samples = [sample[random.permutation(len(sample))[:MOST_ROWS]] for sample in (one, other)]
-    vectors = np.log(np.clip(np.concatenate(samples), LEAST, 1))
+    vectors = np.concatenate(samples)
     squares = np.square(vectors).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T, 0)
     kernel = np.exp(-distances / max(float(np.median(distances)), 1e-9))
