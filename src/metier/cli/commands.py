@@ -102,6 +102,10 @@ COMMANDS = {
         "metier.cli.methods:methods",
         "List the methods: what each does, costs and needs.",
     ),
+    "feedback": (
+        "metier.cli.feedback:feedback",
+        "Put corrections of a service into a queue.",
+    ),
     "serve": ("metier.cli.serve:serve", "Serve a trained model over HTTP."),
     "pack": (
         "metier.cli.pack:pack",
