@@ -15,7 +15,7 @@ from metier.continual.poisoning.held import Held
 from metier.continual.poisoning.screening import PoisoningSettings, screen
 from metier.continual.queue.items import Item, NewItem
 from metier.continual.queue.store import QueueStore
-from metier.errors import CallError, suggest
+from metier.errors import CallError
 from metier.serving.prediction_log import Prediction, PredictionLog
 
 SOURCE = "feedback"
@@ -123,9 +123,7 @@ def let_through(queue: QueueStore, names: Sequence[str], *, by: str) -> int:
     known = sorted({name for one in waiting for name in _names(one)})
     for name in names:
         if name not in known:
-            raise CallError(
-                f"Nothing is held back for {name!r}.{suggest(name, known)} Held back are: {', '.join(known) or 'none'}."
-            )
+            raise CallError(f"Nothing is held back for {name!r}. Held back are: {', '.join(known) or 'none'}.")
     chosen = [one for one in waiting if set(_names(one)) & set(names)]
     for one in chosen:
         queue.decide(one.number, {"label": one.facts["said"]}, by)
