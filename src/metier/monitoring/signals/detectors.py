@@ -8,8 +8,8 @@ give the same alarms.
     The same evidence as of `cusum`, by Poisson's likelihood divided by how much more than Poisson's the sums of seven days
     vary: what a detector has seen of a series so far, drawn towards that of all series. Most bursts last days, and a
     likelihood of single days takes each of them for news. It raises at a tenth of 1 / alpha: in simulations false
-    alarms then came 0.75 to 1.23 times in 1 / alpha periods (docs/streams.md). Its budget rests on those, that of `cusum` on
-    a proof.
+    alarms then came 0.75 to 1.23 times in 1 / alpha periods (docs/streams.md). Its budget rests on those, that of `cusum`
+    on a proof.
 `cusum`
     Evidence for a lasting surge, summed while it holds: likelihood ratios of counts 1.25 to 8 times as high, mixed. The
     sum is an e-detector [1]_: however long it runs, false alarms come no more often than once in 1 / alpha periods, if
