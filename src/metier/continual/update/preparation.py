@@ -290,7 +290,7 @@ def _digest(bundle: Bundle, rows: LabelledTexts, old: OldRows, options: UpdateOp
     manifest = hashlib.sha256((bundle.folder / MANIFEST_FILE).read_bytes()).hexdigest()
     edits = options.edits
     settings: list[Any] = [options.method, dict(edits.renames), list(edits.merges), list(edits.splits)]
-    settings += [options.random_state, str(options.replay), repr(options.keeping)]
+    settings += [options.random_state, options.replay and options.replay.name, repr(options.keeping)]
     parts = [rows.texts, rows.labels, old.train.texts, old.train.labels, old.test.texts, old.test.labels]
     text = json.dumps([manifest, settings, parts])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
