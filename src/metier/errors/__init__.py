@@ -45,6 +45,7 @@ MetierError
 │   └── WrongHashError           the weights do not match their SHA-256
 ├── EndpointError                a model behind an endpoint refused or did not answer exit 1
 ├── BudgetError                  nothing fits in the given time or memory   exit 1
+├── TrainingError                a training that goes wrong at every learning rate    exit 1
 ├── StorageError                 a write to disk failed; no partial file is left     exit 1
 ├── CompressionError             a bundle that cannot be made smaller as asked        exit 1
 ├── RegistryError                a change that the rules of a registry do not allow  exit 1
@@ -84,6 +85,7 @@ from metier.errors.base import (
     SourceError,
     StorageError,
     TamperedBundleError,
+    TrainingError,
     UnknownNameError,
     UnsafeFileError,
     WatchStoreError,
@@ -169,6 +171,7 @@ __all__ = [
     "StrayTagError",
     "TamperedBundleError",
     "TooFewLabelsError",
+    "TrainingError",
     "UnknownLabelError",
     "UnknownNameError",
     "UnreadableFileError",

@@ -218,6 +218,12 @@ class BudgetError(MetierError):
     code = "budget"
 
 
+class TrainingError(MetierError):
+    """A training that goes wrong however low its learning rate."""
+
+    code = "training"
+
+
 class StorageError(MetierError, OSError):
     """A write to disk failed; no partial file is left."""
 

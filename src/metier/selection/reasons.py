@@ -57,7 +57,7 @@ def _of_length(one: Planned, items: Sequence[Any], language: str | None) -> list
         if rate is None
         else "its default"
     )
-    rate = default_learning_rate(steps) if rate is None else rate
+    rate = default_learning_rate(steps, optimizer=settings["optimizer"]) if rate is None else rate
     most = one.method.__class__().get_params(deep=False)["epochs"]
     epochs = "its default" if one.epochs == most else f"of {most}, as many as fit into the budget"
     longer = float((lengths > base.max_length).mean())

@@ -11,9 +11,11 @@ from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
 from metier.tasks.answers.decoder_settings import TEMPERATURE
 from metier.tasks.method_settings import MethodSettings
+from metier.training.learning_rate import SCHEDULE, ScheduleName
 from metier.training.loop import LoopSettings
 from metier.training.objectives.composition import objective_faults
 from metier.training.objectives.learning import LABELS, Learning
+from metier.training.optimizer_names import OPTIMIZER, OptimizerName
 
 Precision = Literal["auto", "fp32", "int8"]
 # Rows by the thousand: they are checked where they are read.
@@ -52,6 +54,8 @@ class ScheduleSettings(MethodSettings):
     warmup_fraction: float = Field(
         0.06, ge=0, lt=1, description="Share of the steps in which the learning rate rises."
     )
+    optimizer: OptimizerName = Field("adamw", description=OPTIMIZER)
+    schedule: ScheduleName = Field("linear", description=SCHEDULE)
     weight_decay: float = Field(
         0.01, ge=0, description="Weight decay; not applied to norms, biases, embeddings and the head."
     )
@@ -95,6 +99,8 @@ class ScheduleSettings(MethodSettings):
             warmup_fraction=self.warmup_fraction,
             patience=self.patience,
             time_limit_seconds=limit,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
         )
 
 

@@ -5,6 +5,7 @@ validation rows. What it gets back is the model with the best weights in it, and
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -191,7 +192,9 @@ def _run(
         ]
 
     steps = settings.epochs * len(plan(0)) / settings.accumulate / n_processes()
-    rate = default_learning_rate(steps) if settings.learning_rate is None else settings.learning_rate
+    rate = settings.learning_rate
+    if rate is None:
+        rate = default_learning_rate(steps, optimizer=settings.optimizer)
     adapted = adaptation.apply(model.encoder, random_state=settings.random_state, n_steps=int(steps))
     groups = parameter_groups(
         model.encoder,
@@ -271,6 +274,7 @@ def _facts(outcome: Outcome, rate: float, padding: float) -> dict[str, Any]:
         "best_epoch": outcome.best_epoch,
         "steps": outcome.steps,
         "stopped_by": outcome.stopped_by,
+        "mended": dict(Counter(event["what"] for event in outcome.events)),
         "rows_per_second": outcome.rows / max(outcome.seconds, 1e-9),
     }
 

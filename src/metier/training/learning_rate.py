@@ -6,9 +6,11 @@ The peak is stated beforehand without torch.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from metier.training.optimizer_names import FACTORS
 
 if TYPE_CHECKING:
     import torch
@@ -16,21 +18,29 @@ if TYPE_CHECKING:
 # Learned on banking77 with MiniLM; Chinese titles with multilingual E5 took 2e-4 well at 490 steps.
 LEARNING_RATE, ITS_STEPS = 1.5e-4, 600
 LOWEST_RATE, HIGHEST_RATE = 5e-5, 2.5e-4
+ScheduleName = Literal["linear", "cosine", "constant", "one_cycle"]
+SCHEDULE = (
+    "How the learning rate runs after its warm-up: `linear` or `cosine` to 0, `constant`, or `one_cycle` (up for a third, "
+    "then down; Smith and Topin, 2018)."
+)
+RISING = 0.3  # Share of one cycle.
+ONE_CYCLE_START = 0.04  # Of the peak.
 
 
-def default_learning_rate(steps: float) -> float:
-    """Give the peak learning rate for a run of so many steps.
+def default_learning_rate(steps: float, *, optimizer: str = "adamw") -> float:
+    """Give the peak learning rate for a run of so many steps, of AdamW or in the measure of another optimizer.
 
     The distance that weights travel grows with the root of the steps, so the rate falls with it: few steps need
     longer ones, while a hundred thousand at that size would unlearn the base. Held between 5e-5 and 2.5e-4, the
     range in which small encoders (20 to 120 million weights) train without falling apart.
     """
-    return float(np.clip(LEARNING_RATE * np.sqrt(ITS_STEPS / max(steps, 1)), LOWEST_RATE, HIGHEST_RATE))
+    rate = float(np.clip(LEARNING_RATE * np.sqrt(ITS_STEPS / max(steps, 1)), LOWEST_RATE, HIGHEST_RATE))
+    return rate * FACTORS[optimizer].rate
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Linear warm-up, then linear decay.
+    """Linear warm-up, then a decay by its name.
 
     Parameters
     ----------
@@ -40,11 +50,14 @@ class Schedule:
         Share of the run in which the rate rises, 0 to 1.
     time_limit_seconds : float or None
         When the run has to be over.
+    name : {"linear", "cosine", "constant", "one_cycle"}
+        `one_cycle` rises along a cosine for three tenths of the run, whatever the warm-up.
     """
 
     total_steps: int
     warmup_fraction: float
     time_limit_seconds: float | None = None
+    name: ScheduleName = "linear"
 
     def progress(self, *, step: int, seconds: float) -> float:
         """How far the run is, 0 to 1: by steps or by the clock, whichever is further.
@@ -58,10 +71,26 @@ class Schedule:
 
     def factor(self, progress: float) -> float:
         """What the learning rate is multiplied by, 0 to 1."""
+        if self.name == "one_cycle":
+            return _one_cycle(progress)
         if progress < self.warmup_fraction:
             # Never zero: the first step of a run has progress 0 and would be lost.
             return max(progress / self.warmup_fraction, 1 / (1 + self.warmup_fraction * self.total_steps), 0.0)
-        return (1 - progress) / (1 - self.warmup_fraction)
+        left = (1 - progress) / (1 - self.warmup_fraction)
+        if self.name == "constant":
+            return 1.0
+        return left if self.name == "linear" else _cosine(1 - left)
+
+
+def _cosine(done: float) -> float:
+    """From 1 to 0 along half a cosine."""
+    return float((1 + np.cos(np.pi * done)) / 2)
+
+
+def _one_cycle(progress: float) -> float:
+    if progress < RISING:
+        return ONE_CYCLE_START + (1 - ONE_CYCLE_START) * (1 - _cosine(progress / RISING))
+    return _cosine((progress - RISING) / (1 - RISING))
 
 
 def decay_groups(

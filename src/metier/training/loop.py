@@ -20,9 +20,12 @@ from metier.bases.adaptation.adaptation import StepHook
 from metier.progress import Listener, Progress, ignore
 from metier.training.batch import Rows
 from metier.training.checkpoint import KEPT, Checkpoint, CheckpointFolder, deferred_interrupt
-from metier.training.learning_rate import Schedule
+from metier.training.learning_rate import Schedule, ScheduleName
 from metier.training.objectives.objective import Objective
+from metier.training.optimizer_names import OptimizerName
+from metier.training.optimizers import build_optimizer
 from metier.training.processes import accelerator_of, agree
+from metier.training.recovery import Recovery
 from metier.training.sharding import gathered, like, weights_of
 
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -51,6 +54,10 @@ class LoopSettings:
         Stop after this many epochs without a better validation score.
     time_limit_seconds : float or None
         From the start of the loop, over all resumes.
+    optimizer : str
+        As `optimizers` names it.
+    schedule : str
+        How the rate runs, as `learning_rate.Schedule` has it.
     """
 
     epochs: int
@@ -62,6 +69,8 @@ class LoopSettings:
     patience: int | None = None
     time_limit_seconds: float | None = None
     seconds_between_checkpoints: float = SECONDS_BETWEEN_CHECKPOINTS
+    optimizer: OptimizerName = "adamw"
+    schedule: ScheduleName = "linear"
 
 
 @dataclass
@@ -75,6 +84,10 @@ class Position:
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     stopped_by: str = ""
+    rate_factor: float = 1.0  # Halved where training went wrong.
+    returns: int = 0  # To the last good weights.
+    pieces: int = 1  # Of a batch, where memory is short.
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,8 @@ class Outcome:
     history : list of dict
         For each epoch: `epoch`, `loss`, `seconds`, and what `evaluate` found.
     stopped_by : {"epochs", "step", "clock", "plateau"}
+    events : list of dict
+        `step` and `what` went wrong, as `recovery` mends it.
     """
 
     best_epoch: int
@@ -96,6 +111,7 @@ class Outcome:
     seconds: float
     history: list[dict[str, float]]
     stopped_by: str
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Loop:
@@ -148,13 +164,16 @@ class Loop:
         self._still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
         self._shares = weights_of(self._accelerator, model)
         groups = self._shares.groups(groups)
-        # One kernel for all weights of a group instead of a dozen passes over memory.
-        self._optimizer = self._accelerator.prepare(torch.optim.AdamW(groups, fused=True))
+        self._optimizer = self._accelerator.prepare(build_optimizer(settings.optimizer, groups))
         self._weights = [weight for group in groups for weight in group["params"]]
         steps = -(-len(self._share(0)) // settings.accumulate)
         self._schedule = Schedule(
-            steps * settings.epochs, settings.warmup_fraction, time_limit_seconds=settings.time_limit_seconds
+            steps * settings.epochs,
+            settings.warmup_fraction,
+            time_limit_seconds=settings.time_limit_seconds,
+            name=settings.schedule,
         )
+        self._recovery = Recovery(self._learned, self._put_back, self._optimizer)
         self._position = Position()
         self._best: dict[str, torch.Tensor] = {}
         self._loss_sum, self._loss_batches = 0.0, 0
@@ -166,6 +185,7 @@ class Loop:
         self._restore()
         self._began = time.perf_counter() - self._position.seconds
         self._since_checkpoint = time.perf_counter()
+        self._recovery.keep(self._position)
         with self._shares, deferred_interrupt() as interrupted:
             try:
                 while not self._position.stopped_by:
@@ -184,7 +204,6 @@ class Loop:
             group = batches[here.batch : here.batch + settings.accumulate]
             self._is_whole = False
             self._step(group)
-            here.batch += len(group)
             self._is_whole = True
             here.seconds = self._clock()
             if settings.max_steps and here.step >= settings.max_steps:
@@ -200,31 +219,55 @@ class Loop:
         self._end_epoch(is_whole=here.batch >= len(batches))
 
     def _step(self, batches: Sequence[np.ndarray]) -> None:
-        """One optimizer update from one or more batches."""
+        """One optimizer update from one or more batches; none where training went back to what was good."""
         here = self._position
         progress = self._schedule.progress(step=here.step, seconds=here.seconds)
-        factor = self._schedule.factor(progress)
+        factor = self._schedule.factor(progress) * here.rate_factor
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
-        n_rows = sum(map(len, batches))
-        for number, positions in enumerate(batches):
+        loss = self._gradients(batches)
+        norm = self._accelerator.clip_grad_norm_(self._weights, self._settings.clip)
+        if self._recovery.after_step(here, agree(loss), float(norm)):
+            self._loss_sum, self._loss_batches = 0.0, 0
+        else:
+            self._optimizer.step()
+            here.step += 1
+            here.batch += len(batches)
+            here.rows += sum(map(len, batches)) * self._accelerator.num_processes
+            self._loss_sum += loss
+            self._loss_batches += 1
+            if self._hook is not None:
+                self._hook.after_step(here.step)
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def _gradients(self, batches: Sequence[np.ndarray]) -> float:
+        """Leave the gradients of a step, and give its mean loss; in smaller pieces where memory is short."""
+        while True:
+            try:
+                return self._backward(batches)
+            except (MemoryError, RuntimeError) as error:
+                if not self._recovery.split(self._position, error, n_rows=max(map(len, batches))):
+                    raise
+                self._optimizer.zero_grad(set_to_none=True)
+
+    def _backward(self, batches: Sequence[np.ndarray]) -> float:
+        n_rows, mean = sum(map(len, batches)), 0.0
+        pieces = [
+            piece
+            for positions in batches
+            for piece in np.array_split(positions, min(self._position.pieces, len(positions)))
+        ]
+        for number, positions in enumerate(pieces):
             batch = self._rows.batch(positions).to(self._accelerator.device)
-            is_last = number == len(batches) - 1
+            is_last = number == len(pieces) - 1
             # Several processes exchange gradients once a step, with the last batch.
             with nullcontext() if is_last else self._shares.alone():
                 with self._accelerator.autocast():
                     loss = self._objective(self._shares.model, batch)
                 # Weighted by rows, so that accumulating equals one large batch.
                 self._accelerator.backward(loss * (len(positions) / n_rows))
-            self._loss_sum += float(loss.detach())
-            self._loss_batches += 1
-        self._accelerator.clip_grad_norm_(self._weights, self._settings.clip)
-        self._optimizer.step()
-        here.step += 1
-        if self._hook is not None:
-            self._hook.after_step(here.step)
-        self._optimizer.zero_grad(set_to_none=True)
-        here.rows += n_rows * self._accelerator.num_processes
+            mean += float(loss.detach()) * len(positions) / n_rows
+        return mean
 
     def _end_epoch(self, *, is_whole: bool) -> None:
         here = self._position
@@ -239,11 +282,13 @@ class Loop:
         here.history.append(facts)
         if self._evaluate is not None and self._best_index() == len(here.history) - 1:
             self._best = {name: weight.detach().clone() for name, weight in self._learned().items()}
+        loss = agree(self._loss)
         self._loss_sum, self._loss_batches = 0.0, 0
         if is_whole:
             here.epoch, here.batch = here.epoch + 1, 0
         if not here.stopped_by:
             here.stopped_by = self._reason_to_stop()
+        self._recovery.after_epoch(here, loss)
         self._is_whole = True
         self._report(force=True)
         self._save()
@@ -290,7 +335,13 @@ class Loop:
         best = here.history[self._best_index()]
         self._raw.eval()
         return Outcome(
-            int(best["epoch"]), here.step, here.rows, here.seconds, copy.deepcopy(here.history), here.stopped_by
+            int(best["epoch"]),
+            here.step,
+            here.rows,
+            here.seconds,
+            copy.deepcopy(here.history),
+            here.stopped_by,
+            copy.deepcopy(here.events),
         )
 
     @property
@@ -356,7 +407,8 @@ class Loop:
             tensors |= {f"hook.{name}": tensor for name, tensor in self._hook.state().items()}
         for index, weight in enumerate(self._weights):
             for name, value in self._optimizer.state.get(weight, {}).items():
-                tensors[f"optimizer.{index}.{name}"] = value
+                if torch.is_tensor(value):  # A momentum is none before the first step.
+                    tensors[f"optimizer.{index}.{name}"] = value
         return tensors
 
     def _learned(self) -> dict[str, torch.Tensor]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from metier.training.optimizer_names import FACTORS
+
 
 @dataclass(frozen=True)
 class Range:
@@ -40,10 +42,24 @@ OF_ENCODERS: Space = {
 }
 
 
-def space_of(method: Any) -> dict[str, Range | OneOf]:
-    """Give what may be changed of a method: of the settings of encoders those that it has."""
+# Where asked for: a rate that is drawn is AdamW's, and becomes that of the optimizer by its factor.
+OF_OPTIMIZERS: Space = {
+    "optimizer": OneOf(("adamw", "lion", "adafactor")),
+    "schedule": OneOf(("linear", "cosine", "one_cycle")),
+}
+
+
+def space_of(method: Any, *, optimizers: bool = False) -> dict[str, Range | OneOf]:
+    """Give what may be changed of a method: of the settings of encoders those that it has.
+
+    Parameters
+    ----------
+    optimizers : bool, default=False
+        Whether the optimizer and the schedule of its rate may be, too.
+    """
     own = method.get_params(deep=False)
-    return {name: choice for name, choice in OF_ENCODERS.items() if name in own}
+    every = {**OF_ENCODERS, **(OF_OPTIMIZERS if optimizers else {})}
+    return {name: choice for name, choice in every.items() if name in own}
 
 
 def propose(trial: Any, space: Space) -> dict[str, Any]:
@@ -54,7 +70,10 @@ def propose(trial: Any, space: Space) -> dict[str, Any]:
     trial : optuna.Trial
         Proposes the values by what others came to.
     """
-    return _rounded({name: _suggest(trial, name, choice) for name, choice in space.items()})
+    found = {name: _suggest(trial, name, choice) for name, choice in space.items()}
+    if {"optimizer", "learning_rate"} <= found.keys():
+        found["learning_rate"] *= FACTORS[found["optimizer"]].rate
+    return _rounded(found)
 
 
 def _suggest(asked: Any, name: str, choice: Range | OneOf) -> Any:

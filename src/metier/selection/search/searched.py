@@ -81,6 +81,8 @@ class Searched(BaseEstimator):
         What else the method is given, the same in every trial.
     params : dict, default=None
         Settings that were found: nothing is searched, one method is trained with them.
+    optimizers : bool, default=False
+        Whether the optimizer and the schedule of its rate are searched, too.
     time_limit_minutes : float, default=None
         No trial is begun that would leave too little for the whole trainings; None: no limit.
     checkpoint_folder : path, default=None
@@ -115,6 +117,7 @@ class Searched(BaseEstimator):
         negative_label: str | None = None,
         arguments: dict[str, Any] | None = None,
         params: dict[str, Any] | None = None,
+        optimizers: bool = False,
         time_limit_minutes: float | None = None,
         checkpoint_folder: str | Path | None = None,
         random_state: int = 0,
@@ -126,6 +129,7 @@ class Searched(BaseEstimator):
         self.negative_label = negative_label
         self.arguments = arguments
         self.params = params
+        self.optimizers = optimizers
         self.time_limit_minutes = time_limit_minutes
         self.checkpoint_folder = checkpoint_folder
         self.random_state = random_state
@@ -270,7 +274,7 @@ class _Search:
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.settings.random_state)
         )
-        space, found = space_of(self.plain), []
+        space, found = space_of(self.plain, optimizers=self.settings.optimizers), []
         for number in range(self._n_first()):
             asked = study.ask()
             params = propose(asked, space)
