@@ -74,7 +74,8 @@ MOST_MISSED = 5  # Series whose smallest surge is listed.
     default="quasi_cusum",
     show_default=True,
     metavar="NAME",
-    help="How surges are found: evidence that is summed (quasi_cusum, cusum), one count at a time, or what they are compared with.",
+    help="How surges are found: evidence that is summed (quasi_cusum, cusum), one count at a time, or what they are "
+    "compared with.",
 )
 @click.option("--count-copies", is_flag=True, help="Count messages that are nearly the same each, not once.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="JSON file for all facts.")

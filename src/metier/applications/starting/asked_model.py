@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from metier.applications.starting.proposal import Proposal, ProposedLabel
-from metier.applications.starting.sentence import LONGEST_LABEL, MOST_LABELS, WITHOUT_LABELS
-from metier.applications.starting.templates import templates
+from metier.applications.starting.sentence import LONGEST_LABEL, MOST_LABELS
+from metier.applications.starting.templates import task_template, templates
 from metier.errors import EndpointError
 from metier.predictors.text.chat_client import ChatClient, ChatSettings, Message
 
@@ -71,7 +71,9 @@ def asked_proposal(sentence: str, model: str, *, spoken: str, **how: Any) -> Pro
 
 
 def _question(sentence: str) -> str:
-    tasks = ", ".join(one.name for one in templates().tasks)
+    every = templates().tasks
+    tasks = ", ".join(one.name for one in every)
+    without_labels = ", ".join(one.name for one in every if one.labels == "none")
     return (
         "A company describes what a text model should do. Propose the task.\n"
         f"Description: {sentence}\n"
@@ -79,7 +81,7 @@ def _question(sentence: str) -> str:
         '{"task": one of [' + tasks + "], "
         '"labels": [{"name": short name, "descriptions": [two or three examples of such texts, in each language]}], '
         '"ordered": whether the labels go from low to high, "languages": ["en" and/or "zh", of the texts]}. '
-        f"Leave labels empty for {', '.join(sorted(WITHOUT_LABELS))}. Name labels in the language of the description."
+        f"Leave labels empty for {without_labels}. Name labels in the language of the description."
     )
 
 
@@ -99,19 +101,20 @@ def _read(reply: str) -> tuple[AnsweredProposal | None, str]:
         return None, f"the task {answer.task!r} is none of {', '.join(sorted(known))}."
     if len(set(names)) != len(names):
         return None, "two labels have the same name."
-    if answer.task not in WITHOUT_LABELS and len(names) < (1 if answer.task == "ner" else 2):
+    from_where = task_template(answer.task).labels
+    if from_where != "none" and len(names) < (1 if from_where == "parts" else 2):
         return None, f"{answer.task} needs labels, and there are {len(names)}."
     return answer, ""
 
 
 def _proposal(sentence: str, answer: AnsweredProposal, model: str, spoken: str) -> Proposal:
-    columns = next(one.columns for one in templates().tasks if one.name == answer.task)
+    task = task_template(answer.task)
     return Proposal(
         sentence,
         answer.task,
-        columns,
+        task.columns,
         tuple(ProposedLabel(one.name, tuple(one.descriptions)) for one in answer.labels),
-        answer.ordered and answer.task == "classification",
+        answer.ordered and task.with_order is not None,
         tuple(dict.fromkeys(answer.languages)),
         spoken,
         model,

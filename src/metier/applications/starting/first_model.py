@@ -8,6 +8,7 @@ import numpy as np
 
 from metier import catalogue
 from metier.applications.starting.proposal import Proposal
+from metier.applications.starting.templates import task_template
 from metier.bases.base import Base
 from metier.bases.known_bases import resolve_base
 from metier.bundles import ManifestFacts, load_bundle, seal, write_card
@@ -21,7 +22,6 @@ from metier.tasks.answers import LABEL
 from metier.text.language import LanguageMix, detect_language
 
 METHOD = "zero_shot.v1"
-TASK = "classification"
 MOST_ROWS = 4_000  # Whose mean is subtracted, and that are answered first.
 NOTICEABLE = 0.05  # Share of Chinese texts from which on a base must read Chinese.
 
@@ -51,7 +51,7 @@ class FirstModel:
 
 def can_answer(proposal: Proposal) -> bool:
     """Whether label descriptions alone make a model: one label for one text."""
-    return proposal.task == TASK
+    return task_template(proposal.task).from_descriptions
 
 
 def first_model(
@@ -79,7 +79,7 @@ def first_model(
     method.fit(texts, None, listener=listener)
     with write_whole(folder) as partial:
         method.export(partial)
-        facts = _facts(rows, method, mix, partial)
+        facts = _facts(proposal.task, rows, method, mix, partial)
         write_card(partial, facts)
         seal(partial, facts)
     answers: Any = load_bundle(folder).predict(texts)
@@ -93,11 +93,11 @@ def base_for(name: str, proposal: Proposal, mix: LanguageMix) -> str | Base:
     return resolve_base(name, language="zh") if name == "auto" and has_chinese else name
 
 
-def _facts(rows: Rows, method: Any, mix: LanguageMix, partial: Path) -> ManifestFacts:
+def _facts(task: str, rows: Rows, method: Any, mix: LanguageMix, partial: Path) -> ManifestFacts:
     settings = read_settings(partial)
     return ManifestFacts(
         name=METHOD,
-        task=TaskFacts(name=TASK, answer=LABEL.name, labels=tuple(settings["labels"])),
+        task=TaskFacts(name=task, answer=LABEL.name, labels=tuple(settings["labels"])),
         method=METHOD,
         predictor=PredictorFacts(kind=settings["kind"], name=settings["name"]),
         base={"name": method.base_.name},

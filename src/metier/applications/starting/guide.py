@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from metier.applications.starting.proposal import Proposal
+from metier.applications.starting.templates import task_template
 
 
 class GuideWords(BaseModel, frozen=True, extra="forbid"):
@@ -67,10 +68,11 @@ def _labels(proposal: Proposal, words: GuideWords) -> list[str]:
 
 
 def _more_rules(proposal: Proposal, words: GuideWords) -> list[str]:
+    asked = task_template(proposal.task).guide
     more = (
-        (words.spans, proposal.task in ("ner", "extractive_qa")),
+        (words.spans, "spans" in asked),
         (words.ordered, proposal.is_ordered),
-        (words.written, proposal.task in ("generation", "transcription")),
+        (words.written, "written" in asked),
     )
     return [rule for rule, is_so in more if is_so]
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from metier.applications.starting.sentence import Reading
-from metier.applications.starting.templates import LabelTemplate
+from metier.applications.starting.templates import LabelTemplate, task_template
 
-ORDINAL = "ordinal"
 BUDGET_MINUTES = 10.0
 
 
@@ -62,8 +61,9 @@ class Proposal:
 
     @property
     def trained_task(self) -> str:
-        """The task that labelled rows would train: `ordinal` where one label of an order is asked for."""
-        return ORDINAL if self.is_ordered and self.task == "classification" else self.task
+        """The task that labelled rows would train: another one where labels have an order."""
+        with_order = task_template(self.task).with_order
+        return with_order if self.is_ordered and with_order is not None else self.task
 
     @property
     def descriptions(self) -> dict[str, list[str]]:
@@ -83,7 +83,7 @@ class Proposal:
         roles = {role: role for role in self.columns}
         if text is not None and "text" in roles:
             roles["text"] = text
-        order = {"order": [one.name for one in self.labels]} if self.trained_task == ORDINAL else {}
+        order = {"order": [one.name for one in self.labels]} if self.trained_task != self.task else {}
         return {
             "task": self.trained_task,
             "data": {"train": train, **roles},

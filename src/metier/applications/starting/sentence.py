@@ -18,7 +18,6 @@ from metier.text.segmentation import HAN
 LONGEST = 2_000  # Characters of a sentence.
 MOST_LABELS = 50
 LONGEST_LABEL = 60
-WITHOUT_LABELS = frozenset({"generation", "extractive_qa", "retrieval", "regression", "transcription"})
 # What names labels itself: "into billing, delivery and other", "as spam or not spam", "labels: a, b, c".
 _LISTS = (
     r"(?:labels?|categor(?:y|ies)|classes|groups)\s*[::]\s*(.+)",
@@ -76,12 +75,12 @@ def read_sentence(sentence: str) -> Reading:
     """
     sentence, spoken = _checked(sentence), spoken_of(sentence)
     task, cue = _task(sentence)
-    named = () if task.name in WITHOUT_LABELS or task.name == "ner" else _named_labels(sentence)
-    label_set, known_cue = (None, None) if named else _label_set(sentence, task.name)
-    labels = named or _known_labels(task.name, label_set, sentence)
-    if not labels and task.name not in WITHOUT_LABELS:
-        raise CallError(_without_labels(task.name))
-    is_ordered = label_set is not None and label_set.ordered and task.name == "classification"
+    named = () if task.labels in ("none", "parts") else _named_labels(sentence)
+    label_set, known_cue = (None, None) if named else _label_set(sentence, task)
+    labels = named or _known_labels(task, label_set, sentence)
+    if not labels and task.labels != "none":
+        raise CallError(_without_labels(task))
+    is_ordered = label_set is not None and label_set.ordered and task.with_order is not None
     return Reading(
         sentence,
         task,
@@ -116,11 +115,11 @@ def _checked(sentence: str) -> str:
 def _task(sentence: str) -> tuple[TaskTemplate, str | None]:
     for task in templates().tasks:
         cue = found_cue(task.cues, sentence)
-        if cue is not None and not (task.name in WITHOUT_LABELS and _is_what_is_sorted(cue, sentence)):
+        if cue is not None and not (task.labels == "none" and _is_what_is_sorted(cue, sentence)):
             return task, cue
-    classification = templates().tasks[-1]
-    if _named_labels(sentence) or _label_set(sentence, classification.name)[0] is not None:
-        return classification, None
+    sorting = templates().tasks[-1]
+    if _named_labels(sentence) or _label_set(sentence, sorting)[0] is not None:
+        return sorting, None
     raise CallError(
         f'"{sentence[:80]}" says nothing that is known of a task. Say what should be done with the texts: sort, tag, '
         "extract, match, search, answer questions, summarise, translate or reply; for example "
@@ -132,7 +131,7 @@ def _is_what_is_sorted(cue: str, sentence: str) -> bool:
     """Whether a cue names the texts, as in "sort translations by urgency": labels are known, and sorting is the verb."""
     sorting = templates().tasks[-1]
     verb = found_cue(sorting.cues, sentence)
-    has_labels = _named_labels(sentence) or _label_set(sentence, sorting.name)[0] is not None
+    has_labels = _named_labels(sentence) or _label_set(sentence, sorting)[0] is not None
     if verb is None or not has_labels:
         return bool(_named_labels(sentence)) and _VERB_LAST.match(sentence) is not None
     is_first = sentence.index(verb) < sentence.index(cue)
@@ -179,31 +178,30 @@ def _described(name: str, sentence: str) -> LabelTemplate:
     return LabelTemplate(name=name, zh_name=name, en=(name,), zh=(name,))
 
 
-def _label_set(sentence: str, task: str) -> tuple[LabelSetTemplate | None, str | None]:
+def _label_set(sentence: str, task: TaskTemplate) -> tuple[LabelSetTemplate | None, str | None]:
+    if task.labels not in ("any", "own"):
+        return None, None
+    wanted = task.name if task.labels == "own" else None
     for one in templates().label_sets:
         cue = found_cue(one.cues, sentence)
-        if (
-            cue is not None
-            and one.only_for in (None, task)
-            and task not in (*WITHOUT_LABELS, "ner", "relation")
-        ):
-            if task == "text_pair" and one.only_for != task:
-                continue
+        if cue is not None and one.only_for == wanted:
             return one, cue
     return None, None
 
 
-def _known_labels(task: str, label_set: LabelSetTemplate | None, sentence: str) -> tuple[LabelTemplate, ...]:
-    if task == "ner":
+def _known_labels(
+    task: TaskTemplate, label_set: LabelSetTemplate | None, sentence: str
+) -> tuple[LabelTemplate, ...]:
+    if task.labels == "parts":
         return tuple(one for one in templates().entities if found_cue(one.cues, sentence))
     return () if label_set is None else label_set.labels
 
 
-def _without_labels(task: str) -> str:
-    if task == "ner":
+def _without_labels(task: TaskTemplate) -> str:
+    if task.labels == "parts":
         known = ", ".join(one.name for one in templates().entities)
         return f"The sentence does not say what is to be found in the texts. Name it: {known}."
-    if task == "relation":
+    if task.labels == "listed":
         return 'The sentence names no relations. List them: "find relations between companies: owns, buys and supplies".'
     known = ", ".join(one.name for one in templates().label_sets if one.only_for is None)
     return (

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, Field
@@ -17,6 +18,18 @@ class TaskTemplate(BaseModel, frozen=True, extra="forbid"):
     name: str = Field(description="As the table of tasks has it.")
     cues: tuple[str, ...] = Field(description="Regular expressions, without regard to case.")
     columns: dict[str, str] = Field(description="What each column of the rows holds, by its role.")
+    labels: Literal["any", "listed", "parts", "own", "none"] = Field(
+        default="any", description="Where its labels come from; `templates.yaml` says what each means."
+    )
+    with_order: str | None = Field(
+        default=None, description="The task that it becomes where labels have an order."
+    )
+    guide: tuple[Literal["spans", "written"], ...] = Field(
+        default=(), description="Rules of the labelling guide that it needs."
+    )
+    from_descriptions: bool = Field(
+        default=False, description="Whether descriptions of its labels make a first model."
+    )
 
 
 class LabelTemplate(BaseModel, frozen=True, extra="forbid"):
@@ -64,6 +77,11 @@ def templates() -> Templates:
     """Read the templates that come with the program."""
     text = files("metier.applications.starting").joinpath("templates.yaml").read_text(encoding="utf-8")
     return Templates.model_validate(yaml.safe_load(text))
+
+
+def task_template(name: str) -> TaskTemplate:
+    """Give the template of a task."""
+    return next(one for one in templates().tasks if one.name == name)
 
 
 def found_cue(cues: Sequence[str], sentence: str) -> str | None:
