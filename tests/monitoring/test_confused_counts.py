@@ -1,4 +1,4 @@
-"""A surge of one topic that is sometimes taken for others is no surge of the others; counts are corrected with an interval."""
+"""Counts of labels corrected by what a model mistakes for what: planted mistakes, and labels that the model seldom gives."""
 
 import numpy as np
 import pytest
