@@ -1,4 +1,4 @@
-"""Counts of labels corrected by what a model mistakes for what: planted mistakes, and labels that the model seldom gives."""
+"""A surge of one topic that is taken for others is no surge of the others; counts are corrected, with an interval."""
 
 import numpy as np
 import pytest
