@@ -10,8 +10,9 @@ from metier.errors import InUseError
 from metier.monitoring.model_changes import follow_versions
 from metier.monitoring.series import DAY
 from metier.monitoring.store.period_counts import PeriodCounts
-from metier.monitoring.store.upgrading import upgrade
+from metier.monitoring.store.schema import SCHEMA
 from metier.monitoring.store.watch_store import WatchStore
+from metier.registry.upgrading import upgrade
 from tests.real_servers import postgresql
 from tests.watched import START, ListSource, WordAnswerer, message, settings, watch
 
@@ -84,7 +85,7 @@ def test_one_watch_a_store(url):
 def test_an_older_store_is_upgraded(url):
     engine = create_engine(url)
     with engine.begin() as connection:
-        upgrade(connection, to="0001")
+        upgrade(connection, SCHEMA, to="0001")
         connection.execute(
             text(
                 "INSERT INTO watch_messages (number, source, id, at, received, text, by, is_late, is_audit) "

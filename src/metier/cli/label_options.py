@@ -81,7 +81,7 @@ def show_page(
 
 def _note_settings(store: QueueStore, labels: list[str] | None, kind: str | None) -> None:
     if labels:
-        store.change(labels=list(dict.fromkeys([*labels, *store.setting("labels", [])])))
+        store.add_labels(labels, first=True)
     if kind is not None:
         store.change(kind=kind)
 
@@ -105,7 +105,7 @@ def _page(store: QueueStore, who: str, *, adjudicate: bool, suggests: bool) -> P
         known,
         store.setting("kind", "label"),
         with_suggestions=suggests and not adjudicate,
-        add_label=lambda label: store.change(labels=[*store.setting("labels", []), label]),
+        add_label=lambda label: store.add_labels([label]),
     )
 
 

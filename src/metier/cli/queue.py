@@ -160,7 +160,7 @@ def queue(
 
 def _note_settings(store: QueueStore, labels: tuple[str, ...] | None, kind: str | None) -> None:
     if labels:
-        store.change(labels=list(dict.fromkeys([*labels, *store.setting("labels", [])])))
+        store.add_labels(labels, first=True)
     if kind is not None:
         store.change(kind=kind)
 

@@ -11,6 +11,8 @@ import sys
 import termios
 from collections.abc import Iterator
 
+from metier.printable import printable
+
 NAMES = {"\n": "enter", "\r": "enter", " ": "space", "\x7f": "backspace", "\x08": "backspace"}
 NAMES |= {"\x1b": "escape", "\x1a": "undo", "\x03": "quit", "\x04": "quit"}
 # Arrows, function keys and the like: sequences that begin with escape, of which none is a key here.
@@ -32,7 +34,7 @@ def keys(source: int | None = None) -> Iterator[str]:
         while read := _read(descriptor):
             for sign in _SEQUENCE.sub("", decoder.decode(read)):
                 name = NAMES.get(sign, sign)
-                if len(name) > 1 or sign.isprintable():
+                if len(name) > 1 or printable(sign) == sign != "\t":
                     yield name
     yield "quit"
 

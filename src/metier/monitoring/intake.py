@@ -17,7 +17,7 @@ from metier.monitoring.messages import Batch, Message, Refused
 from metier.monitoring.store.stored import NewMessage, StoredBatch
 from metier.monitoring.store.watch_store import WatchStore
 from metier.monitoring.watch_settings import WatchSettings
-from metier.text.normalisation import replace_surrogates
+from metier.text.normalisation import storable
 from metier.text.personal_data.masking import masked
 
 LONGEST_ID, LONGEST_VALUE = 200, 100
@@ -152,16 +152,12 @@ def is_audit(message: Message, fraction: float) -> bool:
 
 def _storable(message: Message) -> Message:
     """Give a message without what databases refuse: NUL, lone surrogates, an id or a value that is too long."""
-    id_ = _clean(message.id)
+    id_ = storable(message.id)
     if len(id_) > LONGEST_ID:
         id_ = f"{id_[: LONGEST_ID - 41]} {hashlib.sha256(id_.encode()).hexdigest()[:40]}"
-    by = {_clean(name): _clean(str(value))[:LONGEST_VALUE] for name, value in message.by.items()}
+    by = {storable(name): storable(str(value))[:LONGEST_VALUE] for name, value in message.by.items()}
     at = message.at if message.at.tzinfo is not None else message.at.replace(tzinfo=UTC)
-    return replace(message, id=id_, text=_clean(message.text), by=by, at=at)
-
-
-def _clean(text: str) -> str:
-    return replace_surrogates(text).replace("\0", "\ufffd")
+    return replace(message, id=id_, text=storable(message.text), by=by, at=at)
 
 
 def _taken(prepared: Sequence[NewMessage], known: int, refused: int) -> Taken:

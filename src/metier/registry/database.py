@@ -1,7 +1,7 @@
 """A database that several processes write: SQLite in a file, or any that SQLAlchemy knows by its URL."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,12 @@ class Database:
         """Give a connection that changes nothing, and waits for nobody who writes."""
         with self.errors(), self.engine.connect() as connection:
             yield connection.execution_options(only_reads=True)
+
+    def empty_journal(self) -> None:
+        """Take what was erased out of SQLite's journal, too, unless somebody reads it at this moment."""
+        if self.engine.dialect.name == "sqlite":
+            with self.errors(), closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -47,6 +47,11 @@ def replace_surrogates(text: str) -> str:
     return text if text.isascii() else _lone_surrogates("\ufffd", text)
 
 
+def storable(text: str) -> str:
+    """Replace by U+FFFD what databases refuse: lone surrogates and NUL."""
+    return replace_surrogates(text).replace("\0", "\ufffd")
+
+
 def level(text: str) -> str:
     """Normalise a text for n-grams: lower case and NFKC."""
     if text.isascii():

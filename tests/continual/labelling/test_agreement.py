@@ -6,6 +6,7 @@ import pytest
 from metier.continual.labelling.agreement import agreements, labellers
 from metier.continual.labelling.state import measured, state_of
 from metier.continual.queue import NewItem, QueueStore
+from metier.continual.queue.rounds import Watched
 
 LABELS = ["card", "loan", "other", "pin"]
 
@@ -133,11 +134,10 @@ def test_accuracy_is_measured_on_rows_drawn_by_chance_alone(queue):
 
 def test_a_queue_says_whether_to_stop(queue):
     queue.change(labels=LABELS)
-    same = {str(n): "card" for n in range(400)}
     state = state_of(queue, margin=0.03)
     assert (state.advice.stops, state.missing_labels) == (False, LABELS)
     for version, changed in (("v1", 200), ("v2", 0), ("v2", 0), ("v3", 0), ("v4", 0), ("v5", 0)):
-        queue.note_round(version, same | {str(n): "loan" for n in range(changed)})
+        queue.note_round(version, [Watched(str(n), "loan" if n < changed else "card") for n in range(400)])
     state = state_of(queue, margin=0.03)
     assert state.advice.stops  # The second v2 is no new model: four changes, the last three are none.
     assert state.advice.change.upper == pytest.approx(1 - (0.05 / 20) ** (1 / 400), abs=1e-4)

@@ -144,6 +144,28 @@ def test_a_label_that_is_new_is_added(queue):
     assert answers(queue) == [(1, {"label": "fraud"})]
 
 
+def test_a_label_that_cannot_be_one_is_refused_and_the_page_goes_on(queue):
+    fill(queue)
+    view = press(page(queue, add_label=lambda name: queue.add_labels([name])), "n", *("x" * 201), "enter")
+    assert view.message.startswith("The name of a label is one line")
+    assert len(view.options) == 3
+    assert view.item.id == "0"
+
+
+def test_a_row_that_was_erased_meanwhile_is_said_and_the_next_comes(queue):
+    fill(queue, 2, subject="u1")
+    queue.add([NewItem("rows", "9", "not of hers")])
+    shown = page(queue)
+    press(shown, "1")
+    queue.erase("u1")
+    view = press(shown, "1")
+    assert "It may have been erased" in view.message
+    assert view.item.id == "9"
+    assert "It may have been erased" in press(shown, "u").message
+    press(shown, "1")
+    assert [one.id for one in queue.decided()] == ["9"]
+
+
 def test_sets_of_labels_are_put_together(queue):
     fill(queue, suggestion={"labels": ["card"]})
     press(page(queue, kind="labels"), "1", "2", "3", "enter", "enter")

@@ -46,6 +46,22 @@ def known(model, n=30):
     )
 
 
+def test_watched_texts_are_erased_with_all_who_wrote_them(queue, linear):
+    first = TEXTS[0].text
+    rows = [
+        Candidate("a", str(n), one.text, subject="u1" if n else "u2", subject_digest=None)
+        for n, one in enumerate([TEXTS[0], *TEXTS[:60]])
+    ]
+    rows.append(Candidate("watch", "w", first, subject_digest="d1"))
+    fill(queue, Candidates(rows), model=linear, how=Filling(n=5))
+    [before] = queue.rounds()
+    assert len(before.answers) == 60
+    queue.erase("nobody", digests=["d1"])
+    assert len(queue.rounds()[0].answers) == 59
+    queue.erase("u1")
+    assert queue.rounds()[0].answers == {}
+
+
 def test_the_first_rows_have_every_label_and_some_are_drawn_by_chance(queue, linear):
     found = fill(queue, Candidates(TEXTS), model=linear, how=Filling(n=40, audit_fraction=0.25))
     assert (found.added, found.by) == (40, {"audit": 10, "stratified": 30})

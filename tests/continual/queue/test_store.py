@@ -2,10 +2,12 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
 from metier.continual.queue.items import NewItem, same_answer
+from metier.continual.queue.rounds import Watched
 from metier.continual.queue.store import QueueStore
 from metier.errors import CallError, QueueError
 
@@ -114,6 +116,66 @@ def test_rows_about_somebody_are_erased_with_their_labels(queue, tmp_path):
     assert b"about her" not in (tmp_path / "queue.sqlite").read_bytes()
 
 
+def test_rounds_know_texts_by_keys_and_are_erased_with_their_subject(queue, tmp_path):
+    other = QueueStore(f"{tmp_path / 'queue.sqlite'}#other")
+    hers = queue.digest("u1")
+    both = [Watched("t1", "card", (hers,)), Watched("t2", "loan", ("d2",)), Watched("t3", "card")]
+    for store in (queue, queue, other):
+        store.note_round("v1", both)
+    assert [len(one.answers) for one in queue.rounds()] == [3, 3]
+    assert not {"t1", "t2", "t3"} & set(queue.rounds()[0].answers)
+    assert queue.rounds()[0].answers == other.rounds()[0].answers  # One secret, so that rounds can be compared.
+    assert queue.erase("u1") == 0  # No row of hers is asked.
+    assert [sorted(one.answers.values()) for one in (*queue.rounds(), *other.rounds())] == [
+        ["card", "loan"]
+    ] * 3
+    queue.erase("somebody", digests=["d2"])
+    assert [list(one.answers.values()) for one in (*queue.rounds(), *other.rounds())] == [["card"]] * 3
+    other.close()
+
+
+def test_what_was_erased_is_not_in_the_journal_either(queue, tmp_path):
+    queue.add([NewItem("a", "1", "about her alone", subject="u1")])
+    queue.erase("u1")
+    assert not any(b"about her alone" in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_names_are_one_line_and_not_too_long(queue):
+    queue.add(rows(1))
+    for name in ("n" * 101, "anna\x1b[2J", "an\nna"):
+        with pytest.raises(CallError, match="name of a labeller is one line"):
+            queue.label(1, name, {"label": "card"})
+    assert queue.label(1, " anna ", {"label": "card"}) == "decided"
+    queue.add_labels(["👨\u200d\U0001f469\u200d\U0001f467", "\u0645\u06cc\u200c\u0631\u0648\u0645", "退款"])
+    for name in ("", "two\nlines", "x" * 201, "\x07"):
+        with pytest.raises(CallError, match="name of a label is one line"):
+            queue.add_labels([name])
+    assert len(queue.setting("labels")) == 3
+
+
+def test_databases_of_other_programs_are_left_alone(tmp_path):
+    path = tmp_path / "places.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(QueueError, match="has the tables bookmarks, and none of a queue"):
+        QueueStore(path)
+    assert path.read_bytes() == before
+    with pytest.raises(CallError, match="is a folder"):
+        QueueStore(tmp_path)
+    with pytest.raises(CallError, match="There is no folder"):
+        QueueStore(tmp_path / "missing" / "queue.sqlite")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["places.sqlite"]
+
+
+def test_a_folder_may_have_the_sign_of_names(tmp_path):
+    (tmp_path / "c#").mkdir()
+    store = QueueStore(f"{tmp_path / 'c#' / 'queue.sqlite'}#tone")
+    assert store.name == "tone"
+    store.close()
+    assert (tmp_path / "c#" / "queue.sqlite").is_file()
+
+
 def test_queues_of_one_database_are_apart(tmp_path):
     topic, tone = (QueueStore(f"{tmp_path / 'watch.sqlite'}#{name}") for name in ("topic", "tone"))
     topic.add(rows(2))
@@ -143,15 +205,6 @@ def test_several_processes_may_take_rows_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(taken) == list(range(1, 41))
-
-
-def test_a_queue_of_a_later_version_is_refused(tmp_path):
-    path = tmp_path / "queue.sqlite"
-    QueueStore(path).close()
-    with sqlite3.connect(path) as database:
-        database.execute("update queue_schema set version_num = '0009'")
-    with pytest.raises(QueueError, match="schema 0009 of a later version"):
-        QueueStore(path)
 
 
 def test_what_is_no_queue_is_said(tmp_path, queue):

@@ -8,11 +8,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, select
 
 from metier.errors import WatchStoreError
-from metier.monitoring.store import upgrading
-from metier.monitoring.store.schema import NEWEST, VERSIONS
+from metier.monitoring.store.schema import SCHEMA
 from metier.monitoring.store.tables import METADATA, REFUSED
-from metier.monitoring.store.upgrading import newest, upgrade
 from metier.monitoring.store.watch_store import WatchStore
+from metier.registry import upgrading
+from metier.registry.upgrading import last_step, upgrade
 
 FIRST = "0001"
 
@@ -23,7 +23,7 @@ def older(tmp_path):
     path = tmp_path / "older.sqlite"
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        upgrade(connection, to=FIRST)
+        upgrade(connection, SCHEMA, to=FIRST)
         connection.exec_driver_sql(
             "INSERT INTO watch_messages (number, source, id, at, received, text, by, is_late, is_audit) "
             "VALUES (7, 'posts', 'a', 86400, 86401, 'a text', '{}', 0, 0)"
@@ -34,13 +34,13 @@ def older(tmp_path):
 
 
 def test_the_steps_end_with_the_newest_schema():
-    assert newest() == NEWEST
+    assert last_step(SCHEMA) == SCHEMA.newest
 
 
 def test_the_steps_make_the_tables_that_a_new_store_has():
     with create_engine("sqlite://").begin() as connection:
-        upgrade(connection)
-        context = MigrationContext.configure(connection, opts={"version_table": VERSIONS.name})
+        upgrade(connection, SCHEMA)
+        context = MigrationContext.configure(connection, opts={"version_table": SCHEMA.version_table})
         assert compare_metadata(context, METADATA) == []
 
 
@@ -50,13 +50,13 @@ def test_an_older_store_is_upgraded_with_what_it_holds(older):
     assert (message.number, message.id, message.text) == (7, "a", "a text")
     assert store.figures()["refused"] == 1
     with store.reading() as connection:
-        assert connection.execute(select(VERSIONS.c.version_num)).scalar() == NEWEST
+        assert connection.execute(select(SCHEMA.versions.c.version_num)).scalar() == SCHEMA.newest
     store.close()
 
 
 def test_an_upgrade_that_fails_changes_nothing(older, monkeypatch):
-    def fails(connection):
-        upgrade(connection)
+    def fails(connection, schema):
+        upgrade(connection, schema)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(upgrading, "upgrade", fails)

@@ -8,6 +8,7 @@ from metier.continual.labelling.choices import LabelSet, OneLabel, Option
 from metier.continual.labelling.feeds import Feed
 from metier.continual.labelling.span_marks import Mark, SpanMarks
 from metier.continual.queue.items import Answer, Item, Kind, Label
+from metier.errors import CallError
 
 LONGEST_SECONDS = 600.0  # Who takes longer for a row was away.
 
@@ -146,7 +147,12 @@ class Page:
     def _put(self, answer: Answer | None) -> None:
         assert self._item is not None
         seconds = min(self.clock() - self._since, LONGEST_SECONDS)
-        self.feed.put(self._item, answer, seconds=seconds, comment=self._comment)
+        try:
+            self.feed.put(self._item, answer, seconds=seconds, comment=self._comment)
+        except CallError as refused:  # Somebody has erased the row meanwhile.
+            self._message = str(refused)
+            self._go_on()
+            return
         done = _Done(self._item, answer)
         if self._place is not None:
             self._done[self._place] = done
@@ -209,8 +215,12 @@ class Page:
             self._comment = typed or None
             self._message = "The comment is stored with your answer." if typed else ""
         elif typed and typed not in self.labels:
+            try:
+                self.add_label(typed)
+            except CallError as refused:
+                self._message = str(refused)
+                return
             self.labels = [*self.labels, typed]
-            self.add_label(typed)
             if self._item is not None:
                 self._answering = self._build(self._item)
             self._message = f"There is a new label: {typed}"
@@ -224,7 +234,11 @@ class Page:
             self._message = "There is nothing to take back."
             return
         last = self._done.pop()
-        self.feed.take_back(last.item)
+        try:
+            self.feed.take_back(last.item)
+        except CallError as refused:
+            self._message = str(refused)
+            return
         if last.item.number in self._skipped:
             self._skipped.remove(last.item.number)
         self._place = None

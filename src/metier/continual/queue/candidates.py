@@ -20,6 +20,7 @@ from metier.monitoring.store.watch_store import WatchStore
 from metier.serving.prediction_log import Prediction, PredictionLog
 from metier.serving.prediction_log.prediction_log import DATABASE
 
+LONGEST_SOURCE = 200
 SQLITE = b"SQLite format 3\0"
 
 
@@ -126,13 +127,13 @@ def _of_rows(
     rows = with_columns(columns, lambda **roles: read(path, **roles), **given)
     truths = rows.column("label") if trusted else [None] * len(rows)
     subjects = rows.table.column(subject).to_pylist() if subject else [None] * len(rows)
-    found: dict[str, Candidate] = {}
+    source, found = path.name[:LONGEST_SOURCE], {}
     for text, truth, whom in zip(rows.texts, truths, subjects, strict=True):
         if not text.strip():
             continue
         answer = None if truth in (None, "") else {"label": str(truth)}
         who = None if whom is None else str(whom)
-        found.setdefault(text_id(text), Candidate(path.name, text_id(text), text, subject=who, truth=answer))
+        found.setdefault(text_id(text), Candidate(source, text_id(text), text, subject=who, truth=answer))
     notes = (f"{len(rows) - len(found):,} rows without a text, or with one that came before, are left out",)
     return Candidates(list(found.values()), notes if len(found) < len(rows) else ())
 

@@ -1,6 +1,6 @@
 """Fill a queue: let a model answer the rows, draw some by chance, choose the others, and say why each is there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from metier.continual.queue.answered_pool import Answered, answered, unanswered
 from metier.continual.queue.candidates import Candidate, Candidates, text_id
 from metier.continual.queue.costs import Costs, expected_seconds
 from metier.continual.queue.items import NewItem
+from metier.continual.queue.rounds import Watched
 from metier.continual.queue.store import QueueStore
 from metier.continual.queue.strategies import Pick, Pool, build_strategy, check_can_choose
 from metier.continual.queue.strategies.pool import given, percent
@@ -276,7 +277,7 @@ def _note(store: QueueStore, now: Answered, model: Bundle | None, rows: Sequence
     """Keep the labels, and what this model answers to some rows, so that the next can be compared with it.
 
     Rows are taken in the order of the digests of their texts, which is one of chance: from the same source every round
-    takes the same. Only digests are kept.
+    takes the same. Keys of the texts alone are kept.
     """
     if now.labels:
         known = store.setting("labels", [])
@@ -285,4 +286,25 @@ def _note(store: QueueStore, now: Answered, model: Bundle | None, rows: Sequence
         return
     watched = dict(sorted({text_id(one.text): one.text for one in rows}.items())[:WATCHED_ROWS])
     answers: Any = model.predict(list(watched.values()))
-    store.note_round(now.version, dict(zip(watched, answers.predicted, strict=True)))
+    whom = _subjects(store, rows, watched)
+    told = zip(watched, answers.predicted, strict=True)
+    store.note_round(now.version, [Watched(one, label, tuple(sorted(whom[one]))) for one, label in told])
+
+
+def _subjects(
+    store: QueueStore, rows: Sequence[Candidate], watched: Mapping[str, str]
+) -> Mapping[str, set[str]]:
+    """Give the digests of those whom the watched texts are about: several may have written the same."""
+    digests: dict[str, str] = {}
+    found: dict[str, set[str]] = {one: set() for one in watched}
+    for row in rows:
+        if row.subject is None and row.subject_digest is None:
+            continue
+        if (own := found.get(text_id(row.text))) is None:
+            continue
+        if row.subject is not None:
+            digests[row.subject] = digests.get(row.subject) or store.digest(row.subject)
+            own.add(digests[row.subject])
+        elif row.subject_digest is not None:
+            own.add(row.subject_digest)
+    return found

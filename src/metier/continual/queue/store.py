@@ -8,21 +8,26 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from metier.continual.queue.items import Answer, Item, Label, NewItem, Round, Settled, State, settle
-from metier.continual.queue.tables import ITEMS, LABELS, METADATA, NEWEST, ROUNDS, SCHEMA, SECRETS, SETTINGS
+from metier.continual.queue.names import checked_label, checked_labeller
+from metier.continual.queue.place import read_place
+from metier.continual.queue.rounds import OF_TEXTS, Watched, erase_watched_rows, read_rounds, write_round
+from metier.continual.queue.schema import SCHEMA
+from metier.continual.queue.tables import ITEMS, LABELS, METADATA, SECRETS, SETTINGS
 from metier.errors import CallError, QueueError
-from metier.registry.database import open_database
+from metier.registry.database import known_database
+from metier.text.normalisation import storable
 from metier.text.personal_data import masked
 
-DEFAULT_NAME = "queue"
 GIVEN_SECONDS = 900.0  # A row that was shown and not answered is shown to others after that.
 MOST_AT_ONCE = 500
+LONGEST_BY = 200  # Characters; the names of several decide a row.
 OPEN = ("waiting", "labelled")  # States of rows that a labeller may get.
 _READ = ("number", "source", "id", "text", "suggestion", "version", "is_audit", "urgent", "truth", "facts")
 _COLUMNS = (*_READ, "needed", "reasons", "state", "answer", "decided", "decided_by")
@@ -46,19 +51,15 @@ class QueueStore:
     CallError
         If the file is missing and may not be made.
     QueueError
-        If the database cannot be used, or a later version of Metier made the queue.
+        If the database cannot be used, is of another program, or a later version of Metier made the queue.
     """
 
     def __init__(self, where: Path | str, *, may_be_new: bool = True, clock: Callable[[], float] = time.time):
-        place, _, name = str(where).partition("#")
-        self.name = name or DEFAULT_NAME
-        self.place = place
-        if not may_be_new and "://" not in place and not Path(place).is_file():
-            raise CallError(f"There is no queue {place}. Fill one with: metier queue {place} ROWS --model RUN")
-        url = place if "://" in place else f"sqlite:///{Path(place).resolve()}"
-        self._database = open_database(url, METADATA, what="queue", error=QueueError)
+        place = read_place(where, may_be_new=may_be_new)
+        self.name, self.place = place.name, place.database
+        self._database = known_database(place.url, METADATA, what="queue", error=QueueError)
         self._clock = clock
-        self._check_schema()
+        SCHEMA.ready(self._database)
 
     def add(self, items: Sequence[NewItem], *, mask: bool = True) -> int:
         """Add rows in one transaction, and give how many are new; those that are there stay as they are.
@@ -95,7 +96,7 @@ class QueueStore:
         without : sequence of int
             Numbers of rows that shall not come now.
         """
-        now = self._clock()
+        now, labeller = self._clock(), checked_labeller(labeller)
         said = select(LABELS.c.item).where(LABELS.c.labeller == labeller)
         is_free = or_(ITEMS.c.given_to.is_(None), ITEMS.c.given_to == labeller, ITEMS.c.given_until < now)
         asked = (
@@ -142,12 +143,12 @@ class QueueStore:
         answer : mapping or None
             None: skipped.
         """
-        if not labeller.strip():
-            raise CallError("A label needs the name of its labeller; found none. Give one with --labeller.")
+        labeller = checked_labeller(labeller)
         row = {"item": number, "labeller": labeller, "answer": None if answer is None else dict(answer)}
         row |= {"seconds": seconds, "comment": comment, "at": self._clock()}
         with self._database.writing() as connection:
             own = and_(LABELS.c.item == number, LABELS.c.labeller == labeller)
+            self._row_of(connection, number)
             connection.execute(delete(LABELS).where(own))
             connection.execute(insert(LABELS), row)
             return self._settle(connection, number)
@@ -162,12 +163,11 @@ class QueueStore:
     def decide(self, number: int, answer: Answer, by: str) -> None:
         """Store what holds for a row, whatever its labellers said."""
         own = and_(self._own, ITEMS.c.number == number)
-        made = {"state": "decided", "answer": dict(answer), "decided": self._clock(), "decided_by": by}
-        made |= {"is_settled": True, "given_to": None, "given_until": None}
+        made = {"state": "decided", "answer": dict(answer), "decided": self._clock()}
+        made |= {"decided_by": by[:LONGEST_BY], "is_settled": True, "given_to": None, "given_until": None}
         with self._database.writing() as connection:
-            found = connection.execute(update(ITEMS).where(own).values(**made)).rowcount
-        if not found:
-            raise CallError(f"There is no row {number} in the queue {self.name!r}. It may have been erased.")
+            self._row_of(connection, number)
+            connection.execute(update(ITEMS).where(own).values(**made))
 
     def reopen(self, number: int) -> State:
         """Take back what `decide` stored, and give the state that the labels make."""
@@ -245,22 +245,24 @@ class QueueStore:
             for name, value in settings.items():
                 self._set(connection, name, value)
 
-    def note_round(self, version: str | None, answers: Mapping[str, str]) -> None:
-        """Store what the model of the newest round answers to rows drawn by chance."""
-        n_decided = self.counts().get("decided", 0)
+    def add_labels(self, names: Sequence[str], *, first: bool = False) -> None:
+        """Store labels to choose from, before those that are known or behind them; each stands once."""
+        new = [checked_label(name) for name in names]
         with self._database.writing() as connection:
-            last = connection.execute(
-                select(func.max(ROUNDS.c.round)).where(ROUNDS.c.queue == self.name)
-            ).scalar()
-            row = {"queue": self.name, "round": (last or 0) + 1, "at": self._clock(), "version": version}
-            connection.execute(insert(ROUNDS), row | {"n_decided": n_decided, "answers": dict(answers)})
+            known = list(self._setting(connection, "labels", []))
+            both = [*new, *known] if first else [*known, *new]
+            self._set(connection, "labels", list(dict.fromkeys(both)))
+
+    def note_round(self, version: str | None, watched: Sequence[Watched]) -> None:
+        """Store what the model of the newest round answers to rows drawn by chance."""
+        facts = {"at": self._clock(), "version": version, "n_decided": self.counts().get("decided", 0)}
+        with self._database.writing() as connection:
+            write_round(connection, self.name, watched, self._secret(connection, OF_TEXTS), facts)
 
     def rounds(self) -> list[Round]:
         """Give what the models of the rounds answered, the oldest first."""
-        asked = select(ROUNDS).where(ROUNDS.c.queue == self.name).order_by(ROUNDS.c.round)
         with self._database.reading() as connection:
-            found = connection.execute(asked)
-            return [Round(**{k: v for k, v in row._mapping.items() if k != "queue"}) for row in found]
+            return read_rounds(connection, self.name)
 
     def digest(self, subject: str) -> str:
         """Give what stands for somebody in the queue: HMAC-SHA256 with a secret of it."""
@@ -269,6 +271,8 @@ class QueueStore:
 
     def erase(self, subject: str, *, digests: Sequence[str] = ()) -> int:
         """Remove all rows about somebody with their labels, in all queues of the database, and give how many that were.
+
+        What models of the rounds answered to texts of theirs is removed, too.
 
         Parameters
         ----------
@@ -279,25 +283,14 @@ class QueueStore:
         with self._database.writing() as connection:
             own = select(ITEMS.c.number).where(ITEMS.c.subject.in_(all_digests))
             connection.execute(delete(LABELS).where(LABELS.c.item.in_(own)))
-            return int(connection.execute(delete(ITEMS).where(ITEMS.c.subject.in_(all_digests))).rowcount)
+            erase_watched_rows(connection, all_digests)
+            erased = connection.execute(delete(ITEMS).where(ITEMS.c.subject.in_(all_digests))).rowcount
+        self._database.empty_journal()
+        return int(erased)
 
     def close(self) -> None:
         """Close the connections to the database."""
         self._database.engine.dispose()
-
-    def _check_schema(self) -> None:
-        asked = select(SCHEMA.c.version_num)
-        with self._database.reading() as connection:
-            found = connection.execute(asked).scalar()
-        if found is None:
-            with self._database.writing() as connection:
-                if connection.execute(asked).scalar() is None:
-                    connection.execute(insert(SCHEMA).values(version_num=NEWEST))
-        elif found > NEWEST:
-            raise QueueError(
-                f"The queue {self.place} has the schema {found} of a later version of Metier; this one knows {NEWEST}. "
-                "Install the version that made it, or name another queue. Nothing was changed."
-            )
 
     @property
     def _own(self) -> Any:
@@ -325,7 +318,7 @@ class QueueStore:
             | answers
             | {
                 "queue": self.name,
-                "text": masked(one.text).text if mask else one.text,
+                "text": masked(storable(one.text)).text if mask else storable(one.text),
                 "subject": digest,
                 "added": self._clock(),
                 "chance": chance,
@@ -336,28 +329,36 @@ class QueueStore:
             }
         )
 
-    def _settle(self, connection: Connection, number: int) -> State:
-        """Give a row the state that its labels make, unless somebody has settled it."""
+    def _row_of(self, connection: Connection, number: int) -> Row[Any]:
         row = connection.execute(select(ITEMS).where(self._own, ITEMS.c.number == number)).first()
         if row is None:
             raise CallError(f"There is no row {number} in the queue {self.name!r}. It may have been erased.")
+        return row
+
+    def _settle(self, connection: Connection, number: int) -> State:
+        """Give a row the state that its labels make, unless somebody has settled it."""
+        row = self._row_of(connection, number)
         said = connection.execute(select(LABELS).where(LABELS.c.item == number).order_by(LABELS.c.number)).all()
         if row.is_settled:
             return "decided"
         now: Settled = settle([(one.labeller, one.answer) for one in said], needed=row.needed)
-        made: dict[str, Any] = {"state": now.state, "answer": now.answer, "decided_by": now.by}
+        made: dict[str, Any] = {
+            "state": now.state,
+            "answer": now.answer,
+            "decided_by": now.by and now.by[:LONGEST_BY],
+        }
         is_same = row.state == "decided" and now.state == "decided" and row.answer == now.answer
         made["decided"] = (row.decided if is_same else self._clock()) if now.state == "decided" else None
         made |= {"given_to": None, "given_until": None}
         connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(**made))
         return now.state
 
-    def _secret(self, connection: Connection) -> bytes:
-        asked = select(SECRETS.c.value).where(SECRETS.c.name == "subjects")
+    def _secret(self, connection: Connection, name: str = "subjects") -> bytes:
+        asked = select(SECRETS.c.value).where(SECRETS.c.name == name)
         known = connection.execute(asked).scalar()
         if known is None:
             known = secrets.token_hex(32)
-            connection.execute(insert(SECRETS).values(name="subjects", value=known))
+            connection.execute(insert(SECRETS).values(name=name, value=known))
         return bytes.fromhex(known)
 
     def _setting(self, connection: Connection, name: str, default: Any) -> Any:

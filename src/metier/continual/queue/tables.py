@@ -82,11 +82,17 @@ ROUNDS = Table(
     Column("at", Float, nullable=False),
     Column("version", String(64)),
     Column("n_decided", Integer, nullable=False),
-    Column("answers", JSON, nullable=False),  # From the digest of a text to the label.
+    Column("answers", JSON, nullable=False),  # From the key of a text, an HMAC-SHA256 of it, to the label.
 )
-NEWEST = "0001"  # The schema of these tables.
-# As Alembic names it, under a name of our own: a database may hold tables of other programs that use it.
-SCHEMA = Table("queue_schema", METADATA, Column("version_num", String(32), primary_key=True))
+# Whom the texts of rounds are about, to erase them by.
+WATCHED = Table(
+    "queue_watched",
+    METADATA,
+    Column("queue", String(100), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("subject", String(64), primary_key=True),
+    Index("queue_watched_subject", "subject"),
+)
 SECRETS = Table(
     "queue_secrets",
     METADATA,

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from metier.monitoring.findings import Finding
 from metier.monitoring.messages import Message, Position
 from metier.monitoring.store import batches, reading, removing
 from metier.monitoring.store.reading import SourceState, WatchedMessage
-from metier.monitoring.store.schema import ready
+from metier.monitoring.store.schema import SCHEMA
 from metier.monitoring.store.series_counts import SeriesCount, read_counts
 from metier.monitoring.store.stored import StoredBatch
 from metier.monitoring.store.tables import METADATA, PERIODS, SECRETS, STATE
@@ -54,7 +54,7 @@ class WatchStore:
         self.database = known_database(
             self.url, METADATA, what="watch", error=WatchStoreError, wait_seconds=wait_seconds
         )
-        ready(self.database)
+        SCHEMA.ready(self.database)
         self._secret = bytes.fromhex(self.secret("subjects"))
 
     def writing(self) -> AbstractContextManager[Connection]:
@@ -203,7 +203,7 @@ class WatchStore:
         """Remove whatever is stored about somebody, and give how many messages that were; counts stay."""
         with self.writing() as connection:
             erased = removing.erase(connection, self.digest(subject), at=datetime.now(UTC))
-        self._empty_journal()
+        self.database.empty_journal()
         return erased
 
     def remove_before(self, time: datetime) -> int:
@@ -232,12 +232,6 @@ class WatchStore:
     def close(self) -> None:
         """Close the connections to the database."""
         self.database.engine.dispose()
-
-    def _empty_journal(self) -> None:
-        """Take what was erased out of SQLite's journal, too, unless somebody reads it at this moment."""
-        if self.database.engine.dialect.name == "sqlite":
-            with self.database.errors(), closing(self.database.engine.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def store_url(where: Path | str) -> str:
