@@ -127,7 +127,8 @@ def _of_rows(
     rows = with_columns(columns, lambda **roles: read(path, **roles), **given)
     truths = rows.column("label") if trusted else [None] * len(rows)
     subjects = rows.table.column(subject).to_pylist() if subject else [None] * len(rows)
-    source, found = path.name[:LONGEST_SOURCE], {}
+    source = path.name[:LONGEST_SOURCE]
+    found: dict[str, Candidate] = {}
     for text, truth, whom in zip(rows.texts, truths, subjects, strict=True):
         if not text.strip():
             continue

@@ -74,10 +74,10 @@ def erase_watched_rows(connection: Connection, subjects: Sequence[str]) -> None:
     for one in connection.execute(asked).all():
         own.setdefault(one.queue, set()).add(one.key)
     for queue, keys in own.items():
-        for one in read_rounds(connection, queue):
-            left = _without(one.answers, keys)
-            if len(left) < len(one.answers):
-                this = (ROUNDS.c.queue == queue, ROUNDS.c.round == one.round)
+        for known in read_rounds(connection, queue):
+            left = _without(known.answers, keys)
+            if len(left) < len(known.answers):
+                this = (ROUNDS.c.queue == queue, ROUNDS.c.round == known.round)
                 connection.execute(update(ROUNDS).where(*this).values(answers=left))
         # Of others who wrote the same text nothing is left in the rounds either.
         for key in sorted(keys):
