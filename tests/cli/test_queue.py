@@ -1,6 +1,7 @@
 """`metier queue`: rows in, the state, labelled rows out."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from metier.cli.erase import erase
 from metier.cli.queue import queue
 from metier.continual.queue import QueueStore
 from metier.data import read
-from metier.errors import CallError, UnknownNameError
+from metier.errors import CallError, EmptyDataError, UnknownNameError
+from metier.monitoring.audit_labels import read_audit_labels
+from metier.monitoring.store.watch_store import WatchStore
+from tests.watched import ListSource, WordAnswerer, message, settings, watch
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "tests" / "bundles" / "sealed_71959d8" / "linear.v1"
@@ -110,3 +114,23 @@ def test_what_cannot_work_is_said_and_nothing_is_made(where):
     assert not path.exists()
     with pytest.raises(CallError, match="breaking_ties needs a model of labels"):
         run(queue, path, where / "rows.csv", "--strategy", "breaking_ties")
+
+
+def test_labels_of_messages_that_a_watch_drew_are_what_it_measures_accuracy_by(tmp_path):
+    own = settings(tmp_path, by=["topic"], audit_fraction=0.3, store=str(tmp_path / "watch.sqlite"))
+    store = WatchStore(own.store)
+    source = ListSource([message(number) for number in range(60)])
+    watch(store, [source], own, answerer=WordAnswerer()).run_once(threading.Event())
+    drawn = {(one.source, one.id) for batch in store.messages() for one in batch if one.is_audit}
+    store.close()
+    path, out = tmp_path / "queue.sqlite", tmp_path / "labels.csv"
+    run(queue, path, own.store, "--n", 60, "--audit", 1, "--labels", "delay,other")
+    with pytest.raises(EmptyDataError, match="drew by chance"):
+        run(queue, path, "--audit-labels", out)
+    label(path, "anna", ["other"] * 60)
+    shown = run(queue, path, "--audit-labels", out)
+    assert f"{len(drawn)} labels of messages drawn by chance" in shown
+    assert read_audit_labels(out) == dict.fromkeys(drawn, "other")
+    with pytest.raises(CallError, match="overwrite"):
+        run(queue, path, "--audit-labels", out)
+    run(queue, path, "--audit-labels", out, "--overwrite")

@@ -44,7 +44,7 @@ def test_all_faults_are_told_together(tmp_path):
         "by: each combination has 1 to 4 names, each once; found ['a', 'a']",
         "peroid: no such setting. Did you mean 'period'?",
         "false_alarms: The allowed false alarms are 'often'",
-        "detector: no detector has this name; known are cusum",
+        "detector: no detector has this name; known are quasi_cusum",
         "keep_days: ",
     ):
         assert part in said

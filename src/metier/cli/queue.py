@@ -15,6 +15,7 @@ from metier.cli.queue_state import print_state
 from metier.cli.row_options import reading_options, text_option
 from metier.cli.shares import NumberRange, Share
 from metier.cli.speech import lang_option, spoken, with_language
+from metier.continual.labelling.audit_labels import audit_labels as labels_of_audit
 from metier.continual.labelling.label_studio import import_labels, labelling_config, tasks_of
 from metier.continual.labelling.labelled_rows import labelled_rows
 from metier.continual.labelling.state import state_of
@@ -76,6 +77,11 @@ TASKS_SUFFIX = ".xml"  # Of Label Studio's labelling interface, beside the tasks
     "--margin", type=Share(), default=0.02, help="Change of accuracy that is worth no batch. Default: 0.02."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="File to write: the decided rows.")
+@click.option(
+    "--audit-labels",
+    type=click.Path(path_type=Path),
+    help="CSV file to write: decided messages of a watch drawn by chance, by which it measures accuracy.",
+)
 @click.option("--label-studio", type=click.Path(path_type=Path), help="JSON file to write: open rows as tasks.")
 @click.option(
     "--import",
@@ -106,6 +112,7 @@ def queue(
     kind: str | None,
     margin: float,
     out: Path | None,
+    audit_labels: Path | None,
     label_studio: Path | None,
     import_: Path | None,
     overwrite: bool,
@@ -123,7 +130,7 @@ def queue(
     whether one more batch is worth it.
     """
     costs = Costs(**{name: more.pop(name) for name in Costs.model_fields})
-    for path in (out, label_studio):
+    for path in (out, audit_labels, label_studio):
         if path is not None:
             check_output(path, overwrite=overwrite)
     for name in strategy or ():
@@ -150,12 +157,14 @@ def queue(
             with open_writer(out, overwrite=overwrite) as writer:
                 writer.write(labelled_rows(store.decided(), store.setting("kind", "label")))
             facts["out"] = str(out)
+        if audit_labels is not None:
+            facts["audit_labels"] = _write_audit_labels(store, audit_labels, overwrite=overwrite)
         if label_studio is not None:
             facts["tasks"] = _write_tasks(store, label_studio)
         facts["state"] = state_of(store, margin=margin).as_dict()
     finally:
         store.close()
-    print_json(facts) if as_json else _print(facts, out, label_studio)
+    print_json(facts) if as_json else _print(facts, out, audit_labels, label_studio)
 
 
 def _note_settings(store: QueueStore, labels: tuple[str, ...] | None, kind: str | None) -> None:
@@ -187,6 +196,14 @@ def _fill(
         return fill(store, candidates, model=model, known=known, how=how, listener=listener)
 
 
+def _write_audit_labels(store: QueueStore, path: Path, *, overwrite: bool) -> int:
+    """Write the labels by which a watch measures accuracy."""
+    found = labels_of_audit(store.decided())
+    with open_writer(path, overwrite=overwrite) as writer:
+        writer.write(found)
+    return len(found)
+
+
 def _write_tasks(store: QueueStore, path: Path) -> int:
     """Write open rows as tasks, and the labelling interface beside them."""
     items = store.items("waiting", "labelled")
@@ -201,7 +218,9 @@ def _write_tasks(store: QueueStore, path: Path) -> int:
     return len(items)
 
 
-def _print(facts: Mapping[str, Any], out: Path | None, label_studio: Path | None) -> None:
+def _print(
+    facts: Mapping[str, Any], out: Path | None, audit_labels: Path | None, label_studio: Path | None
+) -> None:
     say = spoken()
     if filled := facts.get("filled"):
         _print_filled(facts["queue"], filled)
@@ -212,6 +231,9 @@ def _print(facts: Mapping[str, Any], out: Path | None, label_studio: Path | None
             print_line("· " + say.told(note))
     if out is not None:
         print_line(say("written: {file}", file=out))
+    if audit_labels is not None:
+        labels = {"n": count(facts["audit_labels"]), "file": audit_labels}
+        print_line(say("{n} label(s|) of messages drawn by chance: {file}", **labels))
     if label_studio is not None:
         tasks = {
             "n": count(facts["tasks"]),

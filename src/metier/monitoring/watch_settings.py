@@ -47,6 +47,9 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
         default=10, ge=0, description="Messages dated further ahead of the clock are refused."
     )
     false_alarms: str = Field(default="1/week", description="Allowed over all series together.")
+    drift_false_alarms: str = Field(
+        default="1/year", description="Allowed of drift, over all bundles and measures together."
+    )
     detector: str = Field(default="quasi_cusum", description="How surges are found.")
     audit_fraction: float = Field(
         default=0.03, ge=0, le=1, description="Share of messages drawn by chance, to be labelled."
@@ -86,7 +89,7 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
                 )
         return by
 
-    @field_validator("false_alarms")
+    @field_validator("false_alarms", "drift_false_alarms")
     @classmethod
     def _check_false_alarms(cls, written: str) -> str:
         try:
@@ -108,8 +111,13 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
 
     @property
     def allowed(self) -> FalseAlarms:
-        """The false alarms that are allowed."""
+        """The false alarms of surges that are allowed."""
         return FalseAlarms.of(self.false_alarms)
+
+    @property
+    def allowed_drift(self) -> FalseAlarms:
+        """The false alarms of drift that are allowed."""
+        return FalseAlarms.of(self.drift_false_alarms)
 
 
 def read_watch_settings(path: str | Path) -> WatchSettings:

@@ -1,6 +1,7 @@
 """Drift and accuracy of a stream: quiet ones raise nothing, shifts are found, labels of the audit have the word."""
 
 import threading
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from metier.monitoring.run_answers import RunAnswers
 from metier.monitoring.signals.audit_sample import audited_accuracy
 from metier.monitoring.signals.evidence import FallDetector
 from metier.monitoring.signals.population_stability import by_chance, population_stability
+from metier.monitoring.signals.two_samples import days_test
 from metier.monitoring.store.watch_store import WatchStore
 from tests.watched import START, ListSource, message, settings, watch
 
@@ -47,6 +49,21 @@ def texts(n, *, shifts=True):
         yield f"n{number} " + " ".join(random.choice(known, 8, p=weights))
 
 
+class Restarted:
+    """A judge that is made anew every few periods; somebody gives labels meanwhile."""
+
+    def __init__(self, make, *, every, then):
+        self.make, self.every, self.then = make, every, then
+        self.judge_ = make()
+
+    def judge(self, counted, number):
+        """Judge."""
+        self.then(counted, number)
+        if (number - FIRST) % self.every == 0:
+            self.judge_ = self.make()
+        return self.judge_.judge(counted, number)
+
+
 class Noting:
     """Notes what a judge says."""
 
@@ -61,12 +78,12 @@ class Noting:
         return own
 
 
-def watched(folder, judge, *, shifts=True, hours=24 * 70, audit=0.03):
+def watched(folder, judge, *, shifts=True, hours=24 * 70, audit=0.03, batch=500):
     own = settings(folder, by=["topic"], audit_fraction=audit, store=str(folder / "watch.sqlite"))
     store = WatchStore(own.store)
     messages = [message(n, text=text) for n, text in enumerate(texts(hours, shifts=shifts))]
     noting = Noting(judge)
-    source = ListSource(messages, batch=500)
+    source = ListSource(messages, batch=batch)
     watch(store, [source], own, answerer=Answers(shifts=shifts), judges={"it": noting}).run_once(
         threading.Event()
     )
@@ -108,6 +125,47 @@ def test_each_shift_is_found_soon_and_explained(drifted):
     rising = told["label", "fee"].facts
     assert rising["before"] == pytest.approx(0.3, abs=0.1)
     assert rising["now"] > rising["before"]
+
+
+def as_vectors(texts):
+    """Give a vector of each text, by the words that it has."""
+    known = {word: place for place, word in enumerate((*WORDS, "zeppelin", "quokka"))}
+    found = np.zeros((len(texts), len(known)))
+    for row, text in enumerate(texts):
+        for word in text.split()[1:]:
+            found[row, known[word]] += 1
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def test_texts_that_are_others_have_other_embeddings(drifted):
+    def told(judge):
+        found = [
+            one
+            for number in range(FIRST, FIRST + 70)
+            for one in judge.judge(drifted.counted, number)
+            if one.series["measure"] == "embeddings"
+        ]
+        return found
+
+    found = told(DriftJudge(["topic"], period="day", encoders={"topic": as_vectors}))
+    [one] = found
+    assert 50 <= (one.raised - START).days <= 64
+    assert one.facts["now"] > 0
+    assert "embeddings of texts of the last week differ" in one.sentence
+    drawn = np.random.default_rng(0)
+    noise = {"topic": lambda texts: drawn.normal(size=(len(texts), 4))}
+    assert told(DriftJudge(["topic"], period="day", encoders=noise)) == []
+
+
+def test_the_test_of_days_holds_its_level_where_each_day_is_of_its_own():
+    random = np.random.default_rng(6)
+    p_values = []
+    for _ in range(150):
+        days = [random.normal(size=(10, 3)) + random.normal(size=3) for _ in range(35)]
+        p_values.append(days_test(days[:28], days[28:], level=0.1).p_value)
+    assert np.mean(np.array(p_values) <= 0.1) <= 0.18  # By chance above that in one of a thousand runs.
+    moved = [random.normal(size=(10, 3)) + (2.0 if day >= 28 else 0) for day in range(35)]
+    assert days_test(moved[:28], moved[28:], level=0.001).p_value <= 0.001
 
 
 def test_a_judge_of_drift_that_starts_again_says_the_same(drifted):
@@ -171,6 +229,45 @@ def test_labels_of_the_audit_have_the_word(tmp_path):
     told = judge.judge(noting.counted, FIRST + 69)
     store.close()
     assert told == [] or "labelled messages" in told[0].sentence
+
+
+def labels_in_weeks(path, counted, number):
+    """Label what has come in: wrong at first, right from the tenth week on; a week at a time, some days late."""
+    if (number - FIRST) % 7 == 3:
+        chosen = [one for batch in counted.store.messages() for one in batch if one.is_audit]
+        rows = [
+            f"{one.source},{one.id},"
+            f"{one.answers['topic'][0]['label'] if (one.at - START).days >= 56 or int(one.id) % 2 else 'other'}"
+            for one in chosen
+        ]
+        path.write_text("\n".join(["source,id,label", *rows]), encoding="utf-8")
+
+
+def accuracy_told(folder, *, every):
+    folder.mkdir()
+    path = folder / "labels.csv"
+
+    def make():
+        return AccuracyJudge({"topic": measured()}, period="day", labels=AuditLabels(path))
+
+    def then(counted, number):
+        labels_in_weeks(path, counted, number)
+
+    judge = Restarted(make, every=every, then=then)
+    noting, store = watched(folder, judge, shifts=False, hours=24 * 105, audit=0.2, batch=24)
+    told = noting.counted.told("accuracy", FIRST + 105)
+    store.close()
+    return noting.found, told
+
+
+def test_labels_that_come_later_are_told_the_same_by_a_judge_that_starts_again(tmp_path):
+    found, told = accuracy_told(tmp_path / "whole", every=10_000)
+    assert [one.is_over for one in found] == [False, True]
+    assert (found[0].raised, told) == (found[1].raised, [])
+    assert "labelled messages" in found[0].sentence
+    assert datetime.fromisoformat(found[1].facts["last"]) > found[0].raised
+    again, _ = accuracy_told(tmp_path / "again", every=9)
+    assert again == found
 
 
 def test_labels_that_cannot_be_read_are_a_sentence(tmp_path):

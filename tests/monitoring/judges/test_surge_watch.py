@@ -1,6 +1,7 @@
 """Surges judged period by period: nothing looks ahead, a new name is watched at once, alarms begin and end by a rule."""
 
 from collections import Counter
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from metier.monitoring.judges.surge_watch import QUIET, SurgeWatch, shared
 from metier.monitoring.judges.surges import SurgeJudge
 from metier.monitoring.series import ALL, DAY, series_of
 from metier.monitoring.signals import detector
+from metier.monitoring.signals.confused_counts import Confusion
 
 ALLOWED = FalseAlarms.of("1/year")
 ACME, NEW = series_of({"company": "Acme"}), series_of({"company": "New"})
@@ -90,6 +92,47 @@ def test_a_new_name_is_watched_from_its_first_period():
     [first, _] = [one for one in loud if one.series == {"company": "New"}]
     assert first.raised.timestamp() / 86_400 == 120
     assert first.facts["compared_with"] == "series of its kind"
+
+
+TOPICS = Confusion(("fee", "card"), np.array([[0.7, 0.3], [0.1, 0.9]]), np.array([300.0, 300.0]))
+
+
+def labelled_stream(*, days=160, begins=130, times=10):
+    random, rows, truth = np.random.default_rng(3), [], []
+    for day in range(days):
+        true = random.poisson([3.0 * (times if begins <= day < begins + 7 else 1), 3.0])
+        said = sum(random.multinomial(n, row) for n, row in zip(true, TOPICS.shares, strict=True))
+        truth.append(true)
+        rows.append(
+            {series_of({"topic": name}): int(n) for name, n in zip(TOPICS.labels, said, strict=True) if n}
+        )
+    return rows, np.array(truth)
+
+
+def test_the_alarm_of_a_label_has_its_corrected_count():
+    rows, truth = labelled_stream()
+    counted, judge = Counts(rows), SurgeJudge(false_alarms=ALLOWED, confusions={"topic": TOPICS})
+    found = []
+    for number in range(len(rows)):
+        counted.now = number
+        found += [one for one in judge.judge(counted, number) if one.series == {"topic": "fee"}]
+    last = found[-1]
+    assert last.is_over
+    first, end = (
+        int(datetime.fromisoformat(last.facts[name]).timestamp()) // 86_400 for name in ("since", "last")
+    )
+    true = int(truth[first : end + 1, 0].sum())
+    corrected = last.facts["corrected"]
+    assert last.facts["observed"] < 0.85 * true  # Three in ten are taken for cards.
+    assert corrected["low"] < true < corrected["high"]
+    assert corrected["value"] == pytest.approx(true, rel=0.12)
+    assert "Corrected for what the model takes for what: " in found[0].sentence
+
+
+def test_the_alarm_of_no_label_has_none():
+    found = judged(surged(stream(), range(120, 127), 20))
+    assert found[0].facts["corrected"] is None
+    assert "Corrected" not in found[0].sentence
 
 
 def test_an_exchanged_model_steps_no_series():

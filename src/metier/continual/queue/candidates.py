@@ -22,6 +22,7 @@ from metier.serving.prediction_log.prediction_log import DATABASE
 
 LONGEST_SOURCE = 200
 SQLITE = b"SQLite format 3\0"
+WATCH = "watch:"  # Before the source of a watch's message.
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _of_watch(place: str, bundle: str | None) -> Candidates:
     store.close()
     found = [
         Candidate(
-            f"watch:{one.source}",
+            f"{WATCH}{one.source}",
             one.id,
             one.text,
             is_audit=one.is_audit,

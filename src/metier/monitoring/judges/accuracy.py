@@ -8,6 +8,10 @@ agrees.
 
 A finding is told where the whole interval is below the bound: what the run measured, less 5 points. It is over when the
 interval reaches the bound again. One estimate a week is made, so that a bound is not met by chance for being asked often.
+
+Labels come later than messages. Each week is judged once, with the labels that are there by then, and what was told of it
+stands: one that starts again reads from the store what was told before, and judges no week anew. Labels that come more than
+four weeks after their message are not used here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -93,20 +97,20 @@ class AccuracyJudge:
         own = {name: float(one.correct.mean()) - POINTS_BELOW for name, one in self._measured.items()}
         self._bounds = own | dict(bounds or {})
         self._in_days = 86_400 // SECONDS[period]
-        self._begin()
-
-    def _begin(self) -> None:
         self._next: int | None = None
         self._raised: dict[str, int] = {}
 
     def judge(self, counted: PeriodCounts, number: int) -> list[Finding]:
         """Give the bundles whose accuracy is shown to be below its bound, and those of which it is not any more."""
-        if self._next is not None and number < self._next:
-            self._begin()
-        if self._next is None:
-            self._next = counted.first_period()
+        if self._next is None or number < self._next:
+            # It starts, or what it said could not be stored: what was told before the period is what holds.
+            told = [
+                (dict(series).get("bundle", ""), raised) for series, raised in counted.told("accuracy", number)
+            ]
+            self._raised = {bundle: raised for bundle, raised in told if bundle in self._measured}
+            self._next = number
         found: list[Finding] = []
-        while self._next is not None and self._next <= number:
+        while self._next <= number:
             found = self._step(counted, self._next)
             self._next += 1
         return found
@@ -151,12 +155,12 @@ class AccuracyJudge:
             is_below = measured.told.high < measured.bound
             if is_below and bundle not in self._raised:
                 self._raised[bundle] = number
-                found.append(self._finding(measured, number, is_over=False))
+                found.append(self._finding(measured, number, number, is_over=False))
             elif not is_below and bundle in self._raised:
-                found.append(self._finding(measured, self._raised.pop(bundle), is_over=True))
+                found.append(self._finding(measured, self._raised.pop(bundle), number, is_over=True))
         return found
 
-    def _finding(self, measured: PeriodAccuracy, raised: int, *, is_over: bool) -> Finding:
+    def _finding(self, measured: PeriodAccuracy, raised: int, number: int, *, is_over: bool) -> Finding:
         told = measured.told
         value, low, high = (f"{100 * one:.1f}" for one in (told.value, told.low, told.high))
         bound = f"{100 * measured.bound:.1f}"
@@ -180,7 +184,7 @@ class AccuracyJudge:
             moment(raised, self._period),
             "critical",
             is_over,
-            _facts(measured),
+            _facts(measured) | {"last": moment(number, self._period).isoformat()},
         )
 
 

@@ -1,17 +1,14 @@
-"""Drift of a stream as findings: confidence, out-of-scope share, shares of labels and vocabulary against its first weeks.
+"""Drift of a stream as findings: confidence, out-of-scope share, labels, words and embeddings against its first weeks.
 
 The reference of a bundle is what it answered in the first four weeks of the stream (of 200 messages or more), or after
-its model was exchanged. Each later period is held against it by evidence that may be looked at for ever
-(`signals.evidence`), where a change is more than a tolerance: 2 points of confidence, 3 of out-of-scope messages, 5 of a
-label or of words that are new. All together have one false alarm a year, if the stream stays within the tolerance of its
-reference.
-
-What is told once is not told again for four weeks; a finding is over when its evidence has not come again in that time.
+its model was exchanged. Each later period is held against it (`drift_watch`), where a change is more than a tolerance:
+2 points of confidence, 3 of out-of-scope messages, 5 of a label or of words that are new. Embeddings are those of the
+bundle, where it has an encoder and texts are kept. All together have the false alarms of the setting
+`drift_false_alarms`, if the stream stays within the tolerance of its reference.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,44 +16,19 @@ import numpy as np
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.findings import Finding
 from metier.monitoring.judges.answered import PeriodAnswers, answers_of
-from metier.monitoring.series import SECONDS, moment
+from metier.monitoring.judges.drift_watch import EMBEDDINGS, TOLERANCE, Alarm, DriftWatch, Encode
+from metier.monitoring.judges.text_encoder import text_encoders
+from metier.monitoring.series import moment
 from metier.monitoring.signals.domain_classifier import DomainTest, domain_test
-from metier.monitoring.signals.evidence import FallDetector
 from metier.monitoring.signals.population_stability import by_chance, population_stability
 from metier.monitoring.store.period_counts import PeriodCounts
 from metier.monitoring.watch_settings import WatchSettings
 from metier.text.segmentation import segment
 
 ALLOWED = FalseAlarms.of("1/year")
-FEWEST, REFERENCE_DAYS, QUIET_DAYS, RECENT_DAYS = 200, 28, 28, 7
-TOLERANCE = {"confidence": 0.02, "out of scope": 0.03, "label": 0.05, "new words": 0.05}
-MOST_LABELS = 30  # The most frequent ones of the reference.
 MOST_TEXTS, FEWEST_TEXTS = 300, 20  # Of reference and last week, for the domain classifier; evenly spaced.
 MOST_WORDS = 8  # That explain new words.
 TEN_BINS = np.linspace(0, 1, 11)
-
-
-@dataclass
-class _Measure:
-    """One mean that is watched, as it must not fall: of the reference, and as evidence."""
-
-    name: str
-    about: str
-    usual: float
-    detector: FallDetector
-    is_rise: bool  # Whether what is told of rises when the mean falls.
-    raised: int | None = None
-    last: int = 0
-
-
-@dataclass
-class _OfBundle:
-    version: str = ""
-    reference: list[PeriodAnswers] = field(default_factory=list)
-    began: int = 0
-    known: frozenset[str] = frozenset()
-    measures: list[_Measure] = field(default_factory=list)
-    recent: list[PeriodAnswers] = field(default_factory=list)
 
 
 class DriftJudge:
@@ -67,16 +39,29 @@ class DriftJudge:
     bundles : sequence of str
         Their names in the settings.
     period : {"day", "hour"}
+    false_alarms : FalseAlarms
+        Allowed over all bundles and measures together.
+    encoders : mapping of str to callable, optional
+        Give vectors of texts, by the names of bundles that have an encoder.
     """
 
-    def __init__(self, bundles: Sequence[str], *, period: str):
+    def __init__(
+        self,
+        bundles: Sequence[str],
+        *,
+        period: str,
+        false_alarms: FalseAlarms = ALLOWED,
+        encoders: Mapping[str, Encode] | None = None,
+    ):
         self._period, self._bundles = period, list(bundles)
-        self._in_days = 86_400 // SECONDS[period]
+        self._budget = false_alarms.of_a_test(max(len(self._bundles), 1), period=period)
+        self._encoders = dict(encoders or {})
         self._begin()
 
     def _begin(self) -> None:
         self._next: int | None = None
-        self._of = {name: _OfBundle() for name in self._bundles}
+        self._versions: dict[str, str] = {}
+        self._of: dict[str, DriftWatch] = {}
 
     def judge(self, counted: PeriodCounts, number: int) -> list[Finding]:
         """Give what has drifted in a period, and what is over."""
@@ -86,120 +71,71 @@ class DriftJudge:
             self._next = counted.first_period()
         found: list[Finding] = []
         while self._next is not None and self._next <= number:
+            at = self._next
             found = [
-                one for name in self._bundles for one in self._step(name, answers_of(counted, name, self._next))
+                one for name in self._bundles for one in self._step(name, at, answers_of(counted, name, at))
             ]
             self._next += 1
         return found
 
-    def _step(self, bundle: str, answers: PeriodAnswers | None) -> list[Finding]:
-        assert self._next is not None  # Set by `judge`.
-        own, number = self._of[bundle], self._next
-        if answers is None:
-            return []
-        if answers.version != own.version:
-            self._of[bundle] = own = _OfBundle(answers.version, began=number)
-        if not own.measures:
-            own.reference.append(answers)
-            if self._is_enough(own, number):
-                own.known, own.measures = _measured(own.reference, len(self._bundles), self._period)
-            return []
-        own.recent = [*own.recent, answers][-RECENT_DAYS * self._in_days :]
-        return [
-            finding
-            for measure in own.measures
-            for finding in self._watched(bundle, own, measure, answers, number)
-        ]
+    def _step(self, bundle: str, number: int, answers: PeriodAnswers | None) -> list[Finding]:
+        if answers is not None and answers.version != self._versions.get(bundle):
+            self._versions[bundle] = answers.version
+            self._of[bundle] = DriftWatch(
+                period=self._period, budget=self._budget, encode=self._encoders.get(bundle)
+            )
+        own = self._of.get(bundle)
+        return [] if own is None else [self._finding(bundle, own, one) for one in own.step(number, answers)]
 
-    def _is_enough(self, own: _OfBundle, number: int) -> bool:
-        is_long = number - own.began + 1 >= REFERENCE_DAYS * self._in_days
-        return is_long and sum(map(len, own.reference)) >= FEWEST
-
-    def _watched(
-        self, bundle: str, own: _OfBundle, measure: _Measure, answers: PeriodAnswers, number: int
-    ) -> list[Finding]:
-        found = []
-        if measure.raised is not None and number - measure.last > QUIET_DAYS * self._in_days:
-            found.append(self._finding(bundle, own, measure, is_over=True))
-            measure.raised = None
-        if measure.detector.step(_numbers(measure, answers, own.known)):
-            measure.last = number
-            if measure.raised is None:
-                measure.raised = number
-                found.append(self._finding(bundle, own, measure, is_over=False))
-        return found
-
-    def _finding(self, bundle: str, own: _OfBundle, measure: _Measure, *, is_over: bool) -> Finding:
-        assert measure.raised is not None  # As it is told of.
-        now = float(np.mean(np.concatenate([_numbers(measure, one, own.known) for one in own.recent])))
-        usual, now = (1 - measure.usual, 1 - now) if measure.is_rise else (measure.usual, now)
-        what = f"{measure.name} {measure.about}".strip()
-        written = {"before": f"{100 * usual:.1f}", "now": f"{100 * now:.1f}"}
-        sentence = (
-            f"{bundle}, {what}: as before again; {written['now']} % in the last week."
-            if is_over
-            else f"{bundle}, {what}: {written['before']} % at first, {written['now']} % in the last week."
-        )
-        at = measure.raised - (0 if is_over else measure.detector.began)
+    def _finding(self, bundle: str, own: DriftWatch, alarm: Alarm) -> Finding:
+        told = _of_embeddings if alarm.name == EMBEDDINGS else _of_a_mean
+        facts: dict[str, Any] = {"before": alarm.before, "now": alarm.now}
+        if alarm.name in TOLERANCE:
+            facts["tolerance"] = TOLERANCE[alarm.name]
+        if alarm.is_over:
+            facts["last"] = moment(alarm.last, self._period).isoformat()
         return Finding(
             "drift",
-            {"bundle": bundle, "measure": measure.name} | ({"label": measure.about} if measure.about else {}),
-            sentence,
-            moment(at, self._period),
-            moment(measure.raised, self._period),
+            {"bundle": bundle, "measure": alarm.name} | ({"label": alarm.about} if alarm.about else {}),
+            told(bundle, alarm),
+            moment(alarm.raised if alarm.is_over else alarm.since, self._period),
+            moment(alarm.raised, self._period),
             "warning",
-            is_over,
-            {"before": usual, "now": now, "tolerance": TOLERANCE[measure.name], **_explained(own)},
+            alarm.is_over,
+            {**facts, **_explained(own)},
         )
 
 
 def build(settings: WatchSettings) -> DriftJudge | None:
     """Give the judge that the settings of a watch ask for; None: no bundle answers."""
-    return DriftJudge(list(settings.bundles), period=settings.period) if settings.bundles else None
+    if not settings.bundles:
+        return None
+    return DriftJudge(
+        list(settings.bundles),
+        period=settings.period,
+        false_alarms=settings.allowed_drift,
+        encoders=text_encoders(settings.bundles, threads=settings.threads)
+        if settings.text == "masked"
+        else None,
+    )
 
 
-def _measured(
-    reference: Sequence[PeriodAnswers], n_bundles: int, period: str
-) -> tuple[frozenset[str], list[_Measure]]:
-    """Give the words of the reference and the means that are watched from it on."""
-    half = [answers for place, answers in enumerate(reference) if place % 2 == 0]
-    known = frozenset(word for answers in half for text in answers.texts for word in segment(text.casefold()))
-    labels = Counter(label for answers in reference for label in answers.labels)
-    wanted = [("confidence", "", False), ("out of scope", "", True), ("new words", "", True)]
-    for label, _ in labels.most_common(MOST_LABELS):
-        wanted += [("label", label, True), ("label", label, False)]
-    alpha = ALLOWED.of_a_test(len(wanted) * n_bundles, period=period)
-    found = []
-    for name, about, is_rise in wanted:
-        blank = _Measure(name, about, 0.0, FallDetector(1.0, alpha), is_rise)
-        # Words are new in half of the reference by those of the other half: its own words are all known.
-        rows = [one for place, one in enumerate(reference) if name != "new words" or place % 2]
-        numbers = np.concatenate([_numbers(blank, answers, known) for answers in rows])
-        error = 2 * float(numbers.std()) / np.sqrt(len(numbers))
-        bound = float(numbers.mean()) - error - TOLERANCE[name]
-        if bound > 0:
-            found.append(_Measure(name, about, float(numbers.mean()), FallDetector(bound, alpha), is_rise))
-    return known, found
+def _of_a_mean(bundle: str, alarm: Alarm) -> str:
+    what = f"{alarm.name} {alarm.about}".strip()
+    written = {"before": f"{100 * alarm.before:.1f}", "now": f"{100 * alarm.now:.1f}"}
+    if alarm.is_over:
+        return f"{bundle}, {what}: as before again; {written['now']} % in the last week."
+    return f"{bundle}, {what}: {written['before']} % at first, {written['now']} % in the last week."
 
 
-def _numbers(measure: _Measure, answers: PeriodAnswers, known: frozenset[str]) -> np.ndarray:
-    """Give the numbers between 0 and 1 of a period whose mean must not fall."""
-    if measure.name == "confidence":
-        return answers.confidence
-    if measure.name == "out of scope":
-        return np.where(answers.is_outside, 0.0, 1.0)
-    if measure.name == "new words":
-        return np.array([_known_share(text, known) for text in answers.texts])
-    is_label = np.array([label == measure.about for label in answers.labels])
-    return np.where(is_label == measure.is_rise, 0.0, 1.0)
+def _of_embeddings(bundle: str, alarm: Alarm) -> str:
+    distance = f"{alarm.now:.4f}"
+    if alarm.is_over:
+        return f"{bundle}: embeddings of texts are not shown to differ from those of the first weeks any more ({distance})."
+    return f"{bundle}: embeddings of texts of the last week differ from those of the first weeks (discrepancy {distance})."
 
 
-def _known_share(text: str, known: frozenset[str]) -> float:
-    found = segment(text.casefold())
-    return float(np.mean([word in known for word in found])) if found else 1.0
-
-
-def _explained(own: _OfBundle) -> dict[str, Any]:
+def _explained(own: DriftWatch) -> dict[str, Any]:
     """Give the population stability of confidence and labels, and the words that are new and most frequent."""
     before, now = (np.concatenate([one.confidence for one in rows]) for rows in (own.reference, own.recent))
     old, new = (Counter(label for one in rows for label in one.labels) for rows in (own.reference, own.recent))
@@ -226,7 +162,7 @@ def _explained(own: _OfBundle) -> dict[str, Any]:
     }
 
 
-def _domain(own: _OfBundle) -> DomainTest | None:
+def _domain(own: DriftWatch) -> DomainTest | None:
     """Tell the last week from the reference by words; None: no texts are kept, or few."""
     sides = []
     for rows in (own.reference, own.recent):

@@ -1,20 +1,30 @@
-"""What the errors of models add to the expected counts of labels in a period, when other labels surge."""
+"""What the errors of models add to expected counts of labels when others surge, and counts of labels without them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
 from metier.monitoring.series import Series, kind_of
-from metier.monitoring.signals.confused_counts import Confusion, product_of, spilled
+from metier.monitoring.signals.confused_counts import Confusion, corrected_counts, product_of, spilled
 from metier.monitoring.signals.expected_counts import Expected
 
 MOST_CELLS = 400  # Combinations of labels of several models.
 LEAST_SPILLED = 0.01  # Messages.
 
 
+@dataclass(frozen=True)
+class CorrectedCount:
+    """How many messages have a label, by what models take for what, with the 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 class LabelErrors:
-    """Corrects what is expected of series by label.
+    """Corrects what is expected of series by label, and counts of them.
 
     Series of one kind that differ in the labels of models alone belong together: `{"company": "Acme", "topic": ...}`. Where
     several models are named, as topic and sentiment, the labels of all are combined, as if each erred by itself.
@@ -47,17 +57,43 @@ class LabelErrors:
             names, confusion = self._of_kind(kind_of(key))
             if confusion is None:
                 continue
-            values = dict(key)
-            label = "/".join(values.pop(name) for name in names)
+            label, rest = _parted(key, names)
             if label in confusion.labels:
-                rest = (kind_of(key), tuple(values.items()))
-                groups.setdefault(rest, []).append((place, confusion.labels.index(label)))
+                members = groups.setdefault((kind_of(key), rest), [])
+                members.append((place, confusion.labels.index(label)))
         mean, variance = expected.mean.copy(), expected.dispersion * expected.mean**2
         for (kind, _), members in groups.items():
             _, confusion = self._of_kind(kind)
             assert confusion is not None  # Of the groups that were made above.
             _add(mean, variance, counts, np.array(members), confusion)
         return Expected(mean, variance / np.maximum(mean, 1e-9) ** 2)
+
+    def corrected(self, keys: Sequence[Series], counts: np.ndarray, series: Series) -> CorrectedCount | None:
+        """Give how many messages a series by label has; None: it is by no label of a model that was measured.
+
+        Parameters
+        ----------
+        keys : sequence of Series
+            All that are counted, in the order of the array.
+        counts : ndarray of int of shape (n_series,)
+        """
+        kind = kind_of(series)
+        names, confusion = self._of_kind(kind)
+        if confusion is None:
+            return None
+        own, rest = _parted(series, names)
+        places = {label: place for place, label in enumerate(confusion.labels)}
+        if own not in places:
+            return None
+        answered = np.zeros(len(places), dtype=np.int64)
+        for key, count in zip(keys, counts, strict=True):
+            if not count or kind_of(key) != kind:
+                continue
+            label, other = _parted(key, names)
+            if other == rest and label in places:
+                answered[places[label]] += int(count)
+        found = corrected_counts(answered, confusion)
+        return CorrectedCount(*(float(one[places[own]]) for one in (found.value, found.low, found.high)))
 
     def _of_kind(self, kind: tuple[str, ...]) -> tuple[tuple[str, ...], Confusion | None]:
         if kind not in self._of_kinds:
@@ -67,6 +103,12 @@ class LabelErrors:
             together = reduce(product_of, own) if 0 < cells <= MOST_CELLS else None
             self._of_kinds[kind] = (names, together)
         return self._of_kinds[kind]
+
+
+def _parted(series: Series, names: Sequence[str]) -> tuple[str, Series]:
+    """Give the label of a series by models, and the rest of it."""
+    values = dict(series)
+    return "/".join(values.pop(name) for name in names), tuple(values.items())
 
 
 def _add(

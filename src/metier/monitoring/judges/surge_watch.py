@@ -27,7 +27,7 @@ import numpy as np
 from metier.monitoring.alarms import Size, size_of, smallest_found
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.judges.history import History
-from metier.monitoring.judges.label_errors import LabelErrors
+from metier.monitoring.judges.label_errors import CorrectedCount, LabelErrors
 from metier.monitoring.series import DAY, HOUR, Series
 from metier.monitoring.signals.confused_counts import Confusion
 from metier.monitoring.signals.detectors import LOOKBACK, Detector, Seen
@@ -154,6 +154,19 @@ class SurgeWatch:
         """Give how many times as many messages a surge of a series must bring to be found with 80 %."""
         learned = self.history.memory[self.history.row(series)]
         return smallest_found(self._find, mean, dispersion, alpha, learned=learned)
+
+    def corrected(self, surge: Surge) -> CorrectedCount | None:
+        """Give how many messages a surge has by what models take for what.
+
+        None: it is of no label of a model that was measured, or longer than counts are remembered.
+        """
+        history = self.history
+        first, end = (
+            history.counts.shape[1] - 1 - (history.last - one) for one in (surge.since, surge.last + 1)
+        )
+        if first < 0:
+            return None
+        return self._errors.corrected(history.keys, history.counts[:, first:end].sum(axis=1), surge.series)
 
     def watched(self) -> dict[Series, tuple[float, float, float]]:
         """Give mean, dispersion and share of the budget of each series that is watched now, those with a past first."""

@@ -103,6 +103,10 @@ class SurgeJudge:
             else f"{told['name']}: {told['observed']} messages since {told['since']}, where {told['expected']} were "
             f"expected: {told['times']} times as many [{told['low']}, {told['high']}]."
         )
+        corrected = self.watch.corrected(surge)
+        if corrected is not None:
+            value, low, high = (f"{one:,.0f}" for one in (corrected.value, corrected.low, corrected.high))
+            sentence += f" Corrected for what the model takes for what: {value} messages [{low}, {high}]."
         return Finding(
             "surge",
             dict(surge.series),
@@ -111,7 +115,7 @@ class SurgeJudge:
             moment(surge.raised, self._period),
             _severity(surge),
             surge.is_over,
-            self._facts(surge, counted),
+            self._facts(surge, counted) | {"corrected": None if corrected is None else vars(corrected)},
         )
 
     def _facts(self, surge: Surge, counted: Counted) -> dict[str, Any]:

@@ -10,7 +10,7 @@ References
 .. [2] Gretton, Borgwardt, Rasch, Schölkopf and Smola, "A kernel two-sample test", 2012.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 PERMUTATIONS = 300
 MOST_ROWS = 500  # Of each sample for the discrepancy, drawn.
 LEAST = 1e-4
+MOST_OF_DAYS, AT_ONCE = 200_000, 10_000  # Permutations of days.
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,61 @@ def discrepancy_test(one: np.ndarray, other: np.ndarray, *, random_state: int = 
     return vector_test(*kept, random_state=random_state)
 
 
+def days_test(
+    before: Sequence[np.ndarray], now: Sequence[np.ndarray], *, level: float, random_state: int = 0
+) -> TwoSamples:
+    """Test whether vectors of some days differ from those of others, by permutation of whole days.
+
+    Texts of one day may belong together; what is exchangeable under no drift are days.
+
+    Parameters
+    ----------
+    before, now : sequence of ndarray of shape (n_texts, n_dimensions)
+        A day each, of one text or more; two texts or more on either side.
+    level : float
+        Of p-values that are asked about: there are fifty times as many permutations as one needs to reach it.
+    """
+    sizes = np.array([len(one) for one in [*before, *now]], dtype=np.float64)
+    kernel = _kernel(np.concatenate([*before, *now]))
+    np.fill_diagonal(kernel, 0)
+    begins = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
+    sums = np.add.reduceat(np.add.reduceat(kernel, begins, axis=0), begins, axis=1)
+    is_now = np.arange(len(sizes)) >= len(before)
+    found = float(_of_days(is_now[None, :], sums, sizes)[0])
+    random, left, as_extreme = np.random.default_rng(random_state), int(min(50 / level, MOST_OF_DAYS)), 0
+    n_all = left
+    while left > 0:
+        rows = np.tile(is_now, (min(left, AT_ONCE), 1))
+        chance = _of_days(random.permuted(rows, axis=1), sums, sizes)
+        as_extreme += int((chance >= found - 1e-12).sum())
+        left -= AT_ONCE
+    return TwoSamples(found, (1 + as_extreme) / (1 + n_all))
+
+
+def _of_days(is_now: np.ndarray, sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Give the unbiased discrepancy of choices of days, of shape (n_choices, n_days)."""
+    weights = is_now.astype(np.float64)
+    n = weights @ sizes
+    m = sizes.sum() - n
+    own = weights @ sums
+    within = (own * weights).sum(axis=1)
+    between = own.sum(axis=1) - within
+    others = sums.sum() - within - 2 * between
+    return np.asarray(within / (n * (n - 1)) + others / (m * (m - 1)) - 2 * between / (n * m))
+
+
+def _kernel(vectors: np.ndarray) -> np.ndarray:
+    """Give the Gaussian kernel of all pairs, as wide as the median of their squared distances."""
+    squares = np.square(vectors).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T, 0)
+    return np.asarray(np.exp(-distances / max(float(np.median(distances)), 1e-9)))
+
+
 def vector_test(one: np.ndarray, other: np.ndarray, *, random_state: int = 0) -> TwoSamples:
     """Test whether two samples of vectors, of shape (n, n_dimensions), differ, such as embeddings of texts."""
     random = np.random.default_rng(random_state)
     samples = [sample[random.permutation(len(sample))[:MOST_ROWS]] for sample in (one, other)]
-    vectors = np.concatenate(samples)
-    squares = np.square(vectors).sum(axis=1)
-    distances = np.maximum(squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T, 0)
-    kernel = np.exp(-distances / max(float(np.median(distances)), 1e-9))
+    kernel = _kernel(np.concatenate(samples))
     np.fill_diagonal(kernel, 0)
 
     def statistic(is_one: np.ndarray) -> float:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Text, cast, func, select
+from sqlalchemy import ColumnElement, Text, cast, func, or_, select
 
-from metier.monitoring.series import SECONDS, Series
-from metier.monitoring.store.tables import ANSWERS, BREAKS, COUNTS, MESSAGES
+from metier.monitoring.series import SECONDS, Series, series_of
+from metier.monitoring.store.tables import ANSWERS, BREAKS, COUNTS, FINDINGS, MESSAGES
 from metier.monitoring.store.watch_store import WatchStore
 
 
@@ -83,6 +83,19 @@ class PeriodCounts:
         )
         with self.store.reading() as connection:
             return list(connection.execute(asked).scalars())
+
+    def told(self, kind: str, number: int) -> list[tuple[Series, int]]:
+        """Give series and period of the findings of a kind that were raised before a period, and not over by then."""
+        start = number * SECONDS[self.period]
+        asked = (
+            select(FINDINGS.c.series, FINDINGS.c.raised)
+            .where(FINDINGS.c.kind == kind, FINDINGS.c.raised < start)
+            .where(or_(FINDINGS.c.ended.is_(None), FINDINGS.c.ended >= start))
+            .order_by(FINDINGS.c.number)
+        )
+        with self.store.reading() as connection:
+            rows = connection.execute(asked).all()
+        return [(series_of(row.series), int(row.raised // SECONDS[self.period])) for row in rows]
 
     @cached_property
     def breaks(self) -> tuple[Break, ...]:
