@@ -88,6 +88,25 @@ def test_what_is_said_in_both_languages(texts, tmp_path, capsys):
     assert "最新消息" in said
 
 
+def test_status_says_what_was_refused_and_why_in_both_languages(texts, tmp_path, capsys):
+    settings = posts(tmp_path, texts[:30])
+    with (tmp_path / "posts.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"id": "broken", "text": \n' + json.dumps({"id": "no time", "text": "when?"}) + "\n")
+    assert run(["watch", "run", settings, "--once"]) == 0
+    capsys.readouterr()
+    told = facts(capsys, "watch", "status", settings)
+    assert (told["refused"], len(told["refused_latest"])) == (2, 2)
+    assert {one["source"] for one in told["refused_latest"]} == {"file"}
+    for language in ("en", "zh"):
+        assert run(["watch", "status", settings, "--lang", language]) == 0
+        said = capsys.readouterr().out
+        lines = [line for line in said.splitlines() if line.startswith("!")]
+        assert len(lines) == 2
+        assert all(one["place"] in said for one in told["refused_latest"])
+        assert (told["refused_latest"][0]["reason"] in said) == (language == "en")
+        assert "metier watch brief" in said
+
+
 def test_a_source_that_is_missing_is_said_and_the_exit_code_tells(texts, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("metier.monitoring.turns.FIRST_WAIT_SECONDS", 0.01)
     settings = posts(tmp_path, texts[:3])
