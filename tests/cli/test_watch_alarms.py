@@ -82,6 +82,19 @@ def test_alarms_are_listed_with_what_could_not_be_delivered(facts, ask):
     assert "--resend" in said
 
 
+def test_alarms_that_are_over_are_counted_where_none_goes_on(watched, ask):
+    assert "metier watch brief" in ask()[1]
+    now = datetime.now(UTC)
+    store = WatchStore(watched / "watch.sqlite")
+    sender = StoredAlerts(AlertSettings(receivers=[{"kind": "file", "path": str(watched / "taken")}]))
+    sender.tell(store, [Finding("surge", {"company": "Acme"}, "over", now, now, is_over=True)], time.time())
+    store.close()
+    said = ask()[1]
+    assert "no alarm goes on; over: 2" in said
+    assert "--all" in said
+    assert "没有持续中的告警；2 个已结束" in ask("--lang", "zh")[1]
+
+
 def test_somebody_takes_an_alarm_on_and_only_once(facts, ask):
     (one,) = facts("--acknowledge", "1", "--by", "Ana", "--comment", "carrier strike")["alarms"]
     assert (one["acknowledged_by"], one["comment"]) == ("Ana", "carrier strike")

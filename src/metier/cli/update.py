@@ -139,6 +139,10 @@ def update(
         print_json(found.facts)
     else:
         _print(found.facts, answer_console(), verbose=verbose)
+        asked = f"metier gate {found.facts['output']} --against {bundle} --rows {how['test'] or 'test.csv'}"
+        progress_console().print(
+            Text(spoken()("next:  {command}", command=with_language(asked))), soft_wrap=True
+        )
 
 
 def _print(facts: Mapping[str, Any], console: Console, *, verbose: bool) -> None:
@@ -174,8 +178,6 @@ def _print(facts: Mapping[str, Any], console: Console, *, verbose: bool) -> None
     )
     if facts["by_label"]["old"]:
         print_whole(console, _labels(facts, verbose=verbose))
-    command = with_language(f"metier serve {facts['output']}")
-    progress_console().print(Text(say("next:  {command}", command=command)), soft_wrap=True)
 
 
 def _methods(facts: Mapping[str, Any]) -> Any:

@@ -80,6 +80,14 @@ def alarms(
         print_json(_plain(facts) | ({} if sent is None else {"sent_again": sent}))
     else:
         _print(facts, sent, settings)
+        if not facts["alarms"] and facts["over"]:
+            _print_next(f"metier watch alarms {settings} --all")
+        elif facts["alarms"]:
+            _print_next(f"metier watch brief {settings}")
+
+
+def _print_next(command: str) -> None:
+    print_line(spoken()("next: {command}", command=with_language(command)))
 
 
 def _resend(store: WatchStore, settings: WatchSettings, now: float) -> dict[str, int]:
@@ -95,8 +103,11 @@ def _resend(store: WatchStore, settings: WatchSettings, now: float) -> dict[str,
 
 def _facts(store: WatchStore, now: float, *, with_ended: bool) -> dict[str, Any]:
     with store.reading() as connection:
+        both = listed(connection, now, with_ended=True)
+        going_on = listed(connection, now)
         return {
-            "alarms": listed(connection, now, with_ended=with_ended),
+            "alarms": both if with_ended else going_on,
+            "over": sum(one.told.ended is not None for one in both),
             "silences": [one for one in silences_since(connection, now) if one.starts <= now],
             "failed": failed_deliveries(connection),
             "deliveries": tally(connection),
@@ -146,7 +157,12 @@ def _print(facts: dict[str, Any], sent: dict[str, int] | None, settings: Path) -
         print_line(
             say("{n} sent again, {failed} not delivered", n=count(sent["tried"]), failed=count(sent["failed"]))
         )
-    print_line(say("{n} alarm(s|)", n=count(len(found))) if found else say("no alarm"))
+    if found:
+        print_line(say("{n} alarm(s|)", n=count(len(found))))
+    elif facts["over"]:
+        print_line(say("no alarm goes on; over: {n}", n=count(facts["over"])))
+    else:
+        print_line(say("no alarm"))
     if found:
         table = figures_table("#", say("raised"), say("severity"), say("what was found"), say("state"), left=4)
         severities = {"info": say("note"), "warning": say("warning"), "critical": say("critical")}
@@ -160,8 +176,7 @@ def _print(facts: dict[str, Any], sent: dict[str, int] | None, settings: Path) -
     for row in facts["failed"][:MOST_FAILED]:
         print_line(_failed_line(row))
     if any(row["status"] == DEAD for row in facts["failed"]):
-        line = with_language(f"metier watch alarms {settings} --resend")
-        print_line(say("next: {command}", command=line))
+        _print_next(f"metier watch alarms {settings} --resend")
 
 
 def _state(one: Listed) -> str:

@@ -7,8 +7,8 @@ import click
 from rich.text import Text
 
 from metier.cli.console import answer_console, print_json, progress_console
-from metier.cli.speech import spoken
-from metier.cli.watch_options import command, settings_argument
+from metier.cli.speech import spoken, with_language
+from metier.cli.watch_options import command, settings_argument, shown_store
 from metier.data.output_files import check_output, text_output
 from metier.errors import CallError
 from metier.monitoring.brief import brief as brief_of
@@ -70,6 +70,9 @@ def brief(
     progress_console().print(
         Text(say("page: {file}; facts: {beside}", file=output, beside=beside)), soft_wrap=True
     )
+    for model in list(told.bundles.values())[:1]:
+        line = with_language(f"metier queue queue.sqlite {shown_store(told.store)} --model {model}")
+        progress_console().print(Text(say("next: {command}", command=line)), soft_wrap=True)
 
 
 def _moment(written: str | None) -> datetime | None:

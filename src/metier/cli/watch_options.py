@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import make_url
 
 from metier.cli.commands import HELP
 from metier.cli.speech import lang_option
@@ -27,3 +28,8 @@ def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.
         return watch.command(name, context_settings=HELP, epilog=f"Example: metier watch {example}")(function)
 
     return made
+
+
+def shown_store(store: str) -> str:
+    """Give the path of a store, or its URL without the password."""
+    return store if "://" not in store else make_url(store).render_as_string(hide_password=True)

@@ -13,11 +13,10 @@ from typing import Any
 import click
 from prometheus_client import CollectorRegistry
 from rich.text import Text
-from sqlalchemy import make_url
 
 from metier.cli.console import ProgressLines, answer_console, count, print_json, progress_console
 from metier.cli.speech import spoken, with_language
-from metier.cli.watch_options import command, settings_argument
+from metier.cli.watch_options import command, settings_argument, shown_store
 from metier.errors import MetierError
 from metier.monitoring.findings import Finding
 from metier.monitoring.intake import Taken
@@ -59,7 +58,7 @@ def run(*, settings: Path, once: bool, port: int | None, host: str, as_json: boo
         ProgressLines() as listener,
         opened_watch(told, observers=observers, registry=registry, listener=listener) as watch,
     ):
-        _tell(say("watching; store: {store}", store=_shown(told.store)))
+        _tell(say("watching; store: {store}", store=shown_store(told.store)))
         if port is not None:
             _tell(say("metrics: {url}", url=show_metrics(registry, host=host, port=port)))
         totals = watch.run_once(stop) if once else watch.run(stop)
@@ -104,10 +103,6 @@ def _tell(line: str) -> None:
 
 def _at(turn: Turn) -> str:
     return "–" if turn.latest is None else f"{moment(turn.latest):%Y-%m-%d %H:%M}"
-
-
-def _shown(store: str) -> str:
-    return store if "://" not in store else make_url(store).render_as_string(hide_password=True)
 
 
 def _print(totals: Totals, settings: Path) -> None:
