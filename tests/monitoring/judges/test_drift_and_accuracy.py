@@ -139,13 +139,12 @@ def as_vectors(texts):
 
 def test_texts_that_are_others_have_other_embeddings(drifted):
     def told(judge):
-        found = [
+        return [
             one
             for number in range(FIRST, FIRST + 70)
             for one in judge.judge(drifted.counted, number)
             if one.series["measure"] == "embeddings"
         ]
-        return found
 
     found = told(DriftJudge(["topic"], period="day", encoders={"topic": as_vectors}))
     [one] = found

@@ -21,7 +21,12 @@ give the same alarms.
     Where no series surges, it raises as rarely as `negative_binomial`; where many do, it raises smaller ones.
 `farrington`
     The quasi-Poisson bound of Farrington and others [3]_ on the scale of powers of two thirds; past outbreaks weigh less,
-    and fewer than five messages in four weeks are no outbreak.
+    and fewer than five messages in the last 28 periods are no outbreak. It is not farringtonFlexible [5]_: that one takes
+    the same weeks of some past years, a factor of seasons and the latest 26 weeks left out, and this one 84 days, the
+    weekday and the latest 7 left out; past counts above 2.58 residuals weigh by the inverse square there, once, and here
+    by (2.58 / residual) ** 4, three times; here the overdispersion is two standard errors higher, the trend stays whether
+    it is significant or not but is drawn towards none, and residuals are not corrected for leverage. Neither the negative
+    binomial bound nor the score of exceedance is here.
 `ears_c1`, `ears`, `ears_c3`
     EARS C1, C2 and C3 [4]_: a count against mean and standard deviation of seven days, which end the day before or two days
     before; C3 adds up what the last three days were too high. Their cuts are those of the normal distribution.
@@ -36,6 +41,8 @@ References
    infectious disease", 1996.
 .. [4] Hutwagner, Thompson, Seeman and Treadwell, "The bioterrorism preparedness and response Early Aberration Reporting
    System (EARS)", 2003.
+.. [5] Noufaily, Enki, Farrington, Garthwaite, Andrews and Charlett, "An improved algorithm for outbreak detection in
+   multiple surveillance systems", 2013; farringtonFlexible of R's package surveillance.
 """
 
 from collections.abc import Mapping
