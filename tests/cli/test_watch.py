@@ -97,12 +97,17 @@ def test_status_says_what_was_refused_and_why_in_both_languages(texts, tmp_path,
     told = facts(capsys, "watch", "status", settings)
     assert (told["refused"], len(told["refused_latest"])) == (2, 2)
     assert {one["source"] for one in told["refused_latest"]} == {"file"}
+    assert "it is not JSON at column 25" in told["refused_latest"][1]["reason"]
     for language in ("en", "zh"):
         assert run(["watch", "status", settings, "--lang", language]) == 0
         said = capsys.readouterr().out
         lines = [line for line in said.splitlines() if line.startswith("!")]
         assert len(lines) == 2
-        assert all(one["place"] in said for one in told["refused_latest"])
+        named = "line {}: " if language == "en" else "第 {} 行："
+        assert [line.count(named.format(number)) for line, number in zip(lines, (32, 31), strict=True)] == [
+            1,
+            1,
+        ]
         assert (told["refused_latest"][0]["reason"] in said) == (language == "en")
         assert "metier watch brief" in said
 

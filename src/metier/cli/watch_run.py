@@ -110,7 +110,7 @@ def _print(totals: Totals, settings: Path) -> None:
     figures = {name: count(value) for name, value in asdict(totals).items() if name != "faults"}
     lines = [
         say(
-            "{messages} message(s|) stored, {copies} nearly said before, {late} late; {periods} period(s|) judged, "
+            "{messages} message(s|) stored, {copies} near-duplicate(s|), {late} late; {periods} period(s|) judged, "
             "{findings} finding(s|)",
             **{name: figures[name] for name in ("messages", "copies", "late", "periods", "findings")},
         )

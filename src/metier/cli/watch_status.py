@@ -23,7 +23,7 @@ MOST_PRINTED = 5  # and printed.
 @command("status", example="status watch.yaml")
 @settings_argument
 def status(*, settings: Path, as_json: bool, lang: str | None) -> None:
-    """Say what is stored, what was refused and why, and how far sources are read."""
+    """Say what is stored or refused, and how far sources are read."""
     told = read_watch_settings(settings)
     store = existing_store(told)
     try:
@@ -60,7 +60,7 @@ def _print(facts: dict[str, Any], settings: Path) -> None:
     console, say = answer_console(), spoken()
     figures = {name: count(facts[name]) for name in ("messages", "copies", "late", "refused", "unanswered")}
     line = say(
-        "{messages} message(s|): {copies} nearly said before, {late} late; {refused} refused, {unanswered} "
+        "{messages} message(s|): {copies} near-duplicate(s|), {late} late; {refused} refused, {unanswered} "
         "answer(s|) missing",
         **figures,
     )
@@ -86,11 +86,17 @@ def _print(facts: dict[str, Any], settings: Path) -> None:
 def _print_reasons(facts: dict[str, Any]) -> None:
     console, say = answer_console(), spoken()
     for one in facts["refused_latest"][:MOST_PRINTED]:
-        told = {"source": one["source"], "place": one["place"], "reason": say.translated(one["reason"])}
-        console.print(Text("! " + say("refused: {source}, {place}: {reason}", **told)), soft_wrap=True)
+        told = {"source": one["source"], "reason": say.translated(_placed(one))}
+        console.print(Text("! " + say("refused: {source}: {reason}", **told)), soft_wrap=True)
     for one in facts["unanswered_latest"][:MOST_PRINTED]:
         told = {"message": one["id"], "name": one["bundle"], "reason": say.translated(one["reason"])}
         console.print(Text("! " + say("no answer of {name} to {message}: {reason}", **told)), soft_wrap=True)
+
+
+def _placed(one: dict[str, Any]) -> str:
+    """Give a reason that names its place, without the digest that tells pieces of one place apart."""
+    place, reason = one["place"].rpartition(" [")[0] or one["place"], one["reason"]
+    return reason if place in reason else f"{place}: {reason}"
 
 
 def _time(text: str | None) -> str:

@@ -30,7 +30,7 @@ class Taken:
     Parameters
     ----------
     messages, known, late, copies, refused, unanswered : int
-        Stored, seen before, come after their period was judged, nearly said before, no messages, without some answer.
+        Stored, seen before, come after their period was judged, near-duplicates, no messages, without some answer.
     answers : mapping of str to int
         By bundle.
     """

@@ -130,8 +130,9 @@ def _one_line(line: _Line, layout: Layout) -> Record | None:
     except RecursionError:
         return _fault([line], "it is nested too deeply")
     except ValueError as error:
-        column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        return _fault([line], f"it is not JSON{column}")
+        # Where a line is cut, the parser names the beginning of the line after it.
+        at = min(error.pos, len(text.rstrip())) + 1 if isinstance(error, json.JSONDecodeError) else None
+        return _fault([line], "it is not JSON" if at is None else f"it is not JSON at column {at}")
     if not isinstance(values, dict):
         return _fault([line], f"it is {_kind(values)}, expected an object of columns and values")
     return _record([line], values)
