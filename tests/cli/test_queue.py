@@ -82,6 +82,7 @@ def test_the_state_in_chinese(where):
     run(queue, path, where / "rows.csv", "--model", MODEL, "--n", 60)
     label(path, "anna", ["change_pin"] * 30)
     shown = run(queue, path, where / "rows.csv", "--model", MODEL, "--n", 5, "--lang", "zh")
+    assert "费用" not in shown  # No price was given.
     for said in ("已从 140 条样本中添加 5 条", "60 条样本已在队列中", "是否停止？", "标注者"):
         assert said in shown
     assert "rows" not in shown.replace("rows.csv", "")

@@ -32,7 +32,6 @@ from metier.errors import CallError
 from metier.machine import usable_cores
 from metier.storage import partial_file
 
-STRATEGY_HELP = f"In turns: {', '.join(STRATEGIES)}. Default: breaking_ties."
 TASKS_SUFFIX = ".xml"  # Of Label Studio's labelling interface, beside the tasks.
 
 
@@ -48,7 +47,7 @@ TASKS_SUFFIX = ".xml"  # Of Label Studio's labelling interface, beside the tasks
     "--strategy",
     metavar="A,B",
     callback=parted,
-    help=f"In turns: {', '.join(STRATEGIES)}. Default: breaking_ties.",
+    help=f"In turns: {', '.join(STRATEGIES)}. Default: stratified, in later batches breaking_ties.",
 )
 @click.option("--n", type=click.IntRange(min=1), default=100, help="Rows to add. Default: 100.")
 @click.option("--audit", type=Share(), default=0.1, help="Share of them drawn by chance. Default: 0.1.")
@@ -251,8 +250,11 @@ def _print_filled(queue: str, filled: Mapping[str, Any]) -> None:
     print_line(say("{n} row(s|) added of {all}", **told) + (f" ({by})" if by else ""))
     if filled["added"]:
         minutes = f"{filled['seconds'] / 60:.0f}"
-        cost = f"{filled['money']:,.2f}"
-        print_line(say("about {minutes} min of labelling, {cost} in money", minutes=minutes, cost=cost))
+        if filled["money"]:
+            cost = f"{filled['money']:,.2f}"
+            print_line(say("about {minutes} min of labelling, {cost} in money", minutes=minutes, cost=cost))
+        else:
+            print_line(say("about {minutes} min of labelling", minutes=minutes))
     for note in filled["notes"]:
         print_line("· " + say.told(note))
     print_line(say("next: {command}", command=with_language(f"metier label --queue {queue}")))

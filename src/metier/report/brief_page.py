@@ -174,8 +174,8 @@ def cautions(facts: Mapping[str, Any], say: Words) -> list[str]:
     if facts["volume"] and facts["volume"]["times"] is None:
         said.append(
             say(
-                "The past is too short yet to say what is expected of all messages: it takes three "
-                "months of days, or two weeks of hours."
+                "The past is too short yet to show what is expected of all messages: that takes three months of "
+                "days, or two weeks of hours. Surges are judged all the same, by the rates of all series."
             )
         )
     return said
