@@ -13,7 +13,7 @@ from metier.errors import CallError, UnknownNameError
 from metier.evaluation.calibration import fit_temperature
 from metier.progress import Listener, Progress
 
-AUTO = "auto"
+AUTO, REFIT = "auto", "refit.v1"
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Chosen:
 
 def full_name(name: str) -> str:
     """Give a method's name with its version; raises `UnknownNameError` where there is none."""
-    if name in (AUTO, *METHODS):
+    if name in (AUTO, REFIT, *METHODS):
         return name
-    found = [one for one in METHODS if one.rpartition(".v")[0] == name]
+    found = [one for one in (REFIT, *METHODS) if one.rpartition(".v")[0] == name]
     if not found:
-        raise UnknownNameError("update method", name, known=[AUTO, *METHODS])
+        raise UnknownNameError("update method", name, known=[AUTO, REFIT, *METHODS])
     return found[-1]
 
 
@@ -58,7 +58,7 @@ def choose(
     Parameters
     ----------
     asked : str
-        `auto`, or the name of a method.
+        `auto`, or the name of a method; `refit.v1` has none on vectors.
     trial : Material
         What methods learn for the choice alone: nothing that is held out.
     held : sequence of Lesson
@@ -71,7 +71,7 @@ def choose(
     CallError
         If the method that was asked for lacks something, or nothing is possible.
     """
-    if asked != AUTO and (lack := trial.lacks(asked)) is not None:
+    if asked not in (AUTO, REFIT) and (lack := trial.lacks(asked)) is not None:
         raise CallError(f"{asked} lacks something here: {lack}.")
     names = possible(trial, asked)
     if not names:

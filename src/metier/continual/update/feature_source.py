@@ -45,6 +45,11 @@ class FeatureSource:
     map: FeatureMap
     kept_in: Path | None = None
 
+    @property
+    def is_sketch(self) -> bool:
+        """Whether heads see less than the predictor does."""
+        return isinstance(self.map, SketchMap)
+
     def vectors(self, texts: Sequence[str], *, listener: Listener = ignore) -> np.ndarray:
         """Give an ndarray of float32 of shape (n_texts, n_features)."""
         parts = []
@@ -86,12 +91,25 @@ def feature_source(bundle: Bundle, *, kept_in: Path | None = None) -> FeatureSou
     CallError
         If nothing does.
     """
-    found = [FeatureSource(folder, one, _map_of(one), kept_in) for folder, one in _inside(bundle.folder)]
+    found = _sources(bundle.folder, kept_in)
     if not found:
         raise CallError(
             f"{bundle.folder} ({bundle.name}) has no part that gives vectors of texts, so its head cannot be updated. Take "
             "a candidate of the run that has: frozen_linear, encoder, static or tfidf_linear."
         )
+    return _best(found)
+
+
+def feature_source_of(folder: Path) -> FeatureSource:
+    """Give what `feature_source` would find in the folder of a predictor of the same kind."""
+    return _best(_sources(folder, None))
+
+
+def _sources(folder: Path, kept_in: Path | None) -> list[FeatureSource]:
+    return [FeatureSource(place, one, _map_of(one), kept_in) for place, one in _inside(folder)]
+
+
+def _best(found: list[FeatureSource]) -> FeatureSource:
     return max(found, key=lambda one: isinstance(one.predictor, EmbedsTexts) and one.predictor.embeds_texts)
 
 

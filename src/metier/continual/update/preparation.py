@@ -30,6 +30,7 @@ from metier.continual.update.update_rows import (
     read_labelled,
 )
 from metier.errors import CallError, DataError
+from metier.figures import count_of
 from metier.progress import Listener
 from metier.tasks.answers import LABEL
 from metier.tasks.folds import fold_numbers
@@ -126,6 +127,11 @@ class Prepared:
         return known
 
     @property
+    def n_missing(self) -> int:
+        """How many rows that were learned in earlier updates are not among the old rows, where these are given."""
+        return n_missing(self.state, self.old) if len(self.old.train) else 0
+
+    @property
     def seen(self) -> Counter[str]:
         """How many rows of each label were known before, by its name now."""
         return Counter(name for one in self.known.values() if (name := self.table.now(one)) is not None)
@@ -181,7 +187,8 @@ def prepare(
         )
     table = relabelling.table.with_new(checked.new_labels, when=when, splits=splits)
     parts = _parted(checked.rows, options.random_state)
-    notes = [*found.notes, *known_rows.notes, *checked.notes, *_untestable(known_rows.test, tested)]
+    notes = [*found.notes, *known_rows.notes, *checked.notes]
+    notes += [*_missing(state, known_rows), *_untestable(known_rows.test, tested)]
     return Prepared(
         bundle,
         state,
@@ -220,10 +227,16 @@ def material(
     found = Material(
         lesson(learned), prepared.sources, len(before), olds, replayed, prepared.state.methods or None
     )
-    held = old.validation.take(_usable(old.validation, before, new_keys)).named(prepared.relabelling.names)
+    held = old_rows_left(prepared, old.validation)
     if not is_trial or prepared.state.methods:
         held = held.take(())  # Methods of an earlier update have learned them.
     return found, (lesson(held), lesson(prepared.choosing))
+
+
+def old_rows_left(prepared: Prepared, rows: LabelledTexts) -> LabelledTexts:
+    """Give the old rows that an update still learns from, in the names after it."""
+    usable = _usable(rows, prepared.state.labels.names, prepared.given.rows.keys)
+    return rows.take(usable).named(prepared.relabelling.names)
 
 
 def _replayed(prepared: Prepared, known: LabelledTexts, source: FeatureSource) -> Lesson | None:
@@ -274,6 +287,20 @@ def _parted(rows: LabelledTexts, random_state: int) -> tuple[LabelledTexts, Labe
     _, of_rest = np.unique(truth[rest], return_inverse=True)
     chosen = fold_numbers(of_rest, n_folds=CHOSEN_FOLDS, random=random) == 0
     return rows.take(rest[~chosen]), rows.take(rest[chosen]), rows.take(np.flatnonzero(tested))
+
+
+def n_missing(state: UpdateState, old: OldRows) -> int:
+    """Count the texts that were learned in earlier updates and are not among the old rows."""
+    return len(state.known.keys() - {*_keys(old.train), *_keys(old.validation)})
+
+
+def _missing(state: UpdateState, old: OldRows) -> list[str]:
+    if not len(old.train) or not (missing := n_missing(state, old)):
+        return []
+    return [
+        f"{count_of(missing, 'row')} learned in earlier updates are not among the old rows: refit and joint leave them "
+        "out, and refit is not chosen by itself"
+    ]
 
 
 def _untestable(test: LabelledTexts, tested: LabelledTexts) -> list[str]:

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,15 +15,54 @@ from metier.bundles.manifest import MANIFEST_FILE, Latency, MeasuredFacts, Predi
 from metier.bundles.sealing import SIGNATURE_FILE
 from metier.continual.update.state import FOLDER, UpdateState
 from metier.evaluation.intervals import bootstrap_interval
-from metier.evaluation.softmax import softmax
 from metier.features.random_maps import FeatureMap
 from metier.machine import describe_machine
-from metier.predictors.composite.updated_head import FEATURES_FOLDER, KIND, UpdatedHeadPredictor
-from metier.predictors.loading import SCOPE_FILE, load_predictor
+from metier.predictors.composite.updated_head import FEATURES_FOLDER, UpdatedHeadPredictor
+from metier.predictors.loading import SCOPE_FILE, load_predictor, read_settings
 from metier.selection.execution.measuring import measure_cost
 from metier.tasks.answers.label import LabelDecoder
 
 LEFT_BEHIND = (CARD_FILE, LABEL_SETS_FILE, MANIFEST_FILE, SIGNATURE_FILE, SCOPE_FILE, FOLDER, "huggingface")
+
+
+class Files(Protocol):
+    """What answers, as files."""
+
+    def write(self, folder: Path) -> None:
+        """Write the files of a predictor."""
+        ...
+
+
+@dataclass(frozen=True)
+class HeadFiles:
+    """A head on the features of the bundle that was updated.
+
+    Parameters
+    ----------
+    features : Path
+        Folder of the predictor that gives vectors.
+    maps : tuple of FeatureMap
+    weights, bias : ndarray of shape (n_columns, n_labels) and (n_labels,)
+    decoder : LabelDecoder
+    name : str
+        Of the method that learned it.
+    """
+
+    features: Path
+    maps: tuple[FeatureMap, ...]
+    weights: np.ndarray
+    bias: np.ndarray
+    decoder: LabelDecoder
+    name: str
+
+    def write(self, folder: Path) -> None:
+        """Write the files of a predictor."""
+        own = folder / FEATURES_FOLDER
+        shutil.copytree(self.features, own, ignore=shutil.ignore_patterns(*LEFT_BEHIND, ".*"))
+        features = load_predictor(own)
+        UpdatedHeadPredictor(features, self.maps, self.weights, self.bias, self.decoder, name=self.name).save(
+            folder
+        )
 
 
 @dataclass(frozen=True)
@@ -33,14 +72,13 @@ class Updated:
     Parameters
     ----------
     state : UpdateState
-    features : Path
-        Folder of the predictor that gives vectors.
-    maps : tuple of FeatureMap
-    weights, bias : ndarray of shape (n_columns, n_labels) and (n_labels,)
+    files : Files
+    is_refitted : bool
+        Whether it answers by the method that the bundle had before.
     sample : sequence of str
         Texts to time answers with.
-    held : (logits, truth) or None
-        Of validation rows, for sets of labels.
+    held : (probabilities, truth) or None
+        Of validation rows, in the order of the labels of the files, for sets of labels.
     tested : (predicted, truth)
         Columns of the labels of all test rows, old and new.
     facts : dict
@@ -48,10 +86,8 @@ class Updated:
     """
 
     state: UpdateState
-    features: Path
-    maps: tuple[FeatureMap, ...]
-    weights: np.ndarray
-    bias: np.ndarray
+    files: Files
+    is_refitted: bool
     sample: list[str]
     held: tuple[np.ndarray, np.ndarray] | None
     tested: tuple[np.ndarray, np.ndarray]
@@ -60,37 +96,30 @@ class Updated:
 
 def write_updated(bundle: Bundle, folder: Path, made: Updated) -> None:
     """Write and seal it; raises StorageError where the disk refuses, and leaves nothing then."""
-    labels = tuple(made.state.labels.names)
-    decoder = LabelDecoder(labels, made.state.temperature)
     with write_whole(folder) as partial:
-        shutil.copytree(
-            made.features, partial / FEATURES_FOLDER, ignore=shutil.ignore_patterns(*LEFT_BEHIND, ".*")
-        )
-        features = load_predictor(partial / FEATURES_FOLDER)
-        name = str(made.state.method)
-        UpdatedHeadPredictor(features, made.maps, made.weights, made.bias, decoder, name=name).save(partial)
+        made.files.write(partial)
         made.state.write(partial)
         if made.held is not None:
-            logits, truth = made.held
-            write_label_sets(partial, softmax(logits / decoder.temperature), truth)
-        facts = _facts(bundle, partial, made, labels)
+            write_label_sets(partial, *made.held)
+        facts = _facts(bundle, partial, made)
         write_card(partial, facts)
         seal(partial, facts)
 
 
-def _facts(bundle: Bundle, folder: Path, made: Updated, labels: tuple[str, ...]) -> ManifestFacts:
-    before, name = bundle.manifest, str(made.state.method)
+def _facts(bundle: Bundle, folder: Path, made: Updated) -> ManifestFacts:
+    before, settings = bundle.manifest, read_settings(folder)
+    own = {"name": before.name, "method": before.method, "method_params": before.method_params}
+    name = str(made.state.method)
+    own = own if made.is_refitted else {"name": name, "method": name, "method_params": {}}
     rows = {**before.data.rows, "train": before.data.rows.get("train", 0) + made.facts["rows"]["learned"]}
     rows["test"] = made.facts["figures"]["old"]["rows"] + made.facts["figures"]["new"]["rows"]
     fingerprint = hashlib.sha256((before.data.fingerprint + made.state.digest).encode()).hexdigest()
     return ManifestFacts.model_validate(
         {
             **before.model_dump(include=set(ManifestFacts.model_fields)),
-            "name": name,
-            "method": name,
-            "method_params": {},
-            "predictor": PredictorFacts(kind=KIND, name=name),
-            "task": before.task.model_copy(update={"labels": labels}),
+            **own,
+            "predictor": PredictorFacts(kind=settings["kind"], name=settings["name"]),
+            "task": before.task.model_copy(update={"labels": tuple(settings["labels"])}),
             "calibration": {"temperature": made.state.temperature},
             "data": before.data.model_copy(
                 update={"rows": rows, "fingerprint": fingerprint, "trained_on": "train + updates"}

@@ -1,6 +1,7 @@
 """Learn new labelled rows, keep what was known: the story of `metier update` for one label a text."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,26 +9,32 @@ import numpy as np
 
 from metier.bundles import Bundle, load_bundle
 from metier.bundles.manifest import MANIFEST_FILE
-from metier.continual.update.choosing import Chosen, choose, possible
+from metier.continual.update.choosing import REFIT, Chosen, choose, possible
 from metier.continual.update.feature_source import FeatureSource
 from metier.continual.update.figures import by_label, right, transfer
 from metier.continual.update.material import Material, logits_of
-from metier.continual.update.methods.method import UpdateMethod
+from metier.continual.update.methods.joint import Joint
+from metier.continual.update.methods.method import Lesson, UpdateMethod
 from metier.continual.update.methods.table import BOUNDS, METHODS
 from metier.continual.update.preparation import DEFAULTS, Prepared, UpdateOptions, material, prepare
+from metier.continual.update.refitting import Refitted, is_refitted, refit
 from metier.continual.update.rehearsal import REHEARSED, rehearse
 from metier.continual.update.replaying import keep_rows
 from metier.continual.update.result import JudgedRows, UpdateResult
 from metier.continual.update.state import FORMAT, UpdateState, read_state
 from metier.continual.update.update_rows import LabelledTexts
-from metier.continual.update.updated_bundle import Updated, write_updated
+from metier.continual.update.updated_bundle import HeadFiles, Updated, write_updated
 from metier.errors import CallError
+from metier.evaluation.softmax import softmax
 from metier.file_locks import held
+from metier.predictors.loading import read_settings
 from metier.progress import Listener, Progress, ignore
 from metier.storage import parts_of
+from metier.tasks.answers.label import LabelDecoder
 
 TIMED_TEXTS = 200
 BATCH = 1_024
+LASTING = tuple(name for name in METHODS if name != Joint.name)  # Whose sums a later update goes on with.
 SMALLEST_LOGIT = -1e6
 
 
@@ -152,33 +159,55 @@ def _is_done(place: Path, digest: str, *, overwrite: bool) -> bool:
 
 def _learn(prepared: Prepared, source: FeatureSource, place: Path, listener: Listener) -> None:
     """Choose a method, let all learn that can, measure them, and write the bundle of the one that was chosen."""
+    again = is_refitted(prepared, source)
+    refitted = refit(prepared, parts_of(place), listener) if again else None
     trial, held_rows = material(prepared, source, is_trial=True, listener=listener)
-    state = prepared.state
-    chosen = choose(prepared.options.method, trial, held_rows, kept=state.method, listener=listener)
+    state, asked = prepared.state, prepared.options.method
+    chosen = choose(asked, trial, held_rows, kept=state.method, listener=listener)
     whole, _ = material(prepared, source, is_trial=False, listener=listener)
-    taught = _all_taught(whole, prepared.options.method, listener)
-    tests = [source.vectors(part.texts, listener=listener) for part in (prepared.old.test, prepared.tested)]
+    taught = _all_taught(whole, asked, listener)
+    tests = [source.vectors(part.texts, listener=listener) for part in _test_parts(prepared)]
     answers = {name: _answers(method, tests, prepared) for name, method in taught.items()}
+    if refitted is not None:
+        chosen = _with_refit(chosen, refitted)
+        answers = {REFIT: [refitted.answers(part) for part in _test_parts(prepared)], **answers}
+        lasting = [name for name in taught if name in LASTING]
+        states = refitted.taught(lasting, prepared.table.names, listener)
+    else:
+        states = {name: one.arrays for name, one in taught.items() if name in (chosen.name, *LASTING)}
     before = [_answered(prepared.bundle, part, prepared.relabelling.names)[0] for part in _test_parts(prepared)]
-    facts = _facts(prepared, chosen, before, answers)
-    best = taught[chosen.name]
-    found, head = best.head()
     temperature = chosen.temperatures.get(chosen.name, state.temperature)
-    logits = [logits_of(best, features) for features in tests]
+    files = refitted or _head_files(prepared, source, taught[chosen.name], chosen.name, temperature)
     made = Updated(
-        _state(prepared, chosen.name, temperature, taught),
-        source.folder,
-        (source.map, found),
-        head.weight,
-        np.maximum(head.bias, SMALLEST_LOGIT),
+        _state(prepared, chosen.name, temperature, states),
+        files,
+        refitted is not None,
         list(prepared.learned.texts[:TIMED_TEXTS]),
-        (logits_of(trial.taught(chosen.name), held_rows[0].features), held_rows[0].y)
-        if len(held_rows[0])
-        else None,
-        _tested(prepared, logits),
-        facts,
+        refitted.held if refitted else _held(trial.taught(chosen.name), held_rows[0], temperature),
+        _tested(prepared, answers[chosen.name]),
+        _facts(prepared, chosen, before, answers),
     )
     write_updated(prepared.bundle, place, made)
+
+
+def _with_refit(chosen: Chosen, refitted: Refitted) -> Chosen:
+    own = {} if refitted.accuracy is None else {REFIT: refitted.accuracy}
+    temperature = float(read_settings(refitted.folder).get("temperature", 1.0))
+    return Chosen(REFIT, {**chosen.temperatures, REFIT: temperature}, {**own, **chosen.accuracies})
+
+
+def _head_files(
+    prepared: Prepared, source: FeatureSource, method: UpdateMethod, name: str, temperature: float
+) -> HeadFiles:
+    found, head = method.head()
+    decoder = LabelDecoder(tuple(prepared.table.names), temperature)
+    bias = np.maximum(head.bias, SMALLEST_LOGIT)
+    return HeadFiles(source.folder, (source.map, found), head.weight, bias, decoder, name)
+
+
+def _held(method: UpdateMethod, rows: Lesson, temperature: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Give the probabilities of validation rows and their labels, for sets of labels; None: there are no rows."""
+    return (softmax(logits_of(method, rows.features) / temperature), rows.y) if len(rows) else None
 
 
 def _all_taught(whole: Material, asked: str, listener: Listener) -> dict[str, UpdateMethod]:
@@ -211,10 +240,11 @@ def _answered(
     return tuple(labels), tuple(sure)
 
 
-def _tested(prepared: Prepared, logits: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _tested(prepared: Prepared, answers: list[tuple[str, ...]]) -> tuple[np.ndarray, np.ndarray]:
     rows = LabelledTexts.joined(*_test_parts(prepared))
-    names = {name: place for place, name in enumerate(prepared.table.names)}
-    return np.vstack(logits).argmax(axis=1), np.array([names[label] for label in rows.labels])
+    places = {name: place for place, name in enumerate(prepared.table.names)}
+    answered = [places[label] for part in answers for label in part]
+    return np.array(answered), np.array([places[label] for label in rows.labels])
 
 
 def _facts(
@@ -254,7 +284,7 @@ def _facts(
             "after": len(prepared.table.names),
         },
         "figures": figures(chosen.name),
-        "methods": {name: figures(name) for name in METHODS if name in answers},
+        "methods": {name: figures(name) for name in (REFIT, *METHODS) if name in answers},
         "by_label": {
             "old": by_label(targets[0], was[0], own[0]),
             "new": by_label(targets[1], was[1], own[1]),
@@ -263,12 +293,13 @@ def _facts(
     }
 
 
-def _state(prepared: Prepared, method: str, temperature: float, taught: dict[str, UpdateMethod]) -> UpdateState:
+def _state(
+    prepared: Prepared, method: str, temperature: float, methods: Mapping[str, Mapping[str, np.ndarray]]
+) -> UpdateState:
     """Give what the bundle keeps: every method's own sums and heads, where they are small, and the labels."""
     rows = LabelledTexts.joined(prepared.learned, prepared.choosing)
     known = {key: now for key, old in prepared.known.items() if (now := prepared.table.now(old)) is not None}
     known |= dict(zip(rows.keys.tolist(), rows.labels, strict=True))
-    kept = [name for name in taught if name != "joint.v1" or name == method]
     step = {
         "method": method,
         "rows": len(rows),
@@ -281,7 +312,7 @@ def _state(prepared: Prepared, method: str, temperature: float, taught: dict[str
         temperature,
         prepared.digest,
         (*prepared.state.history, step),
-        {name: taught[name].arrays for name in kept},
+        methods,
         known,
     )
 
