@@ -1,10 +1,12 @@
 """What a run has measured of its recommended model: answers to labelled rows, that a watch holds new answers against."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from metier.bundles import read_manifest, resolve_bundle
+from metier.bundles.updated_answers import read_updated_answers
 from metier.errors import MetierError
 from metier.monitoring.signals.confused_counts import Confusion, confusion_of
 from metier.runs.run_folder import RunFolder
@@ -22,11 +24,14 @@ class RunAnswers:
     probabilities : ndarray of shape (n_rows, n_labels)
     truth : tuple of str
         The labels that the rows have.
+    learned : ndarray of uint64, optional
+        Keys of the texts that were learned, as far as the bundle knows them.
     """
 
     labels: tuple[str, ...]
     probabilities: np.ndarray
     truth: tuple[str, ...]
+    learned: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
 
     @property
     def correct(self) -> np.ndarray:
@@ -44,11 +49,14 @@ class RunAnswers:
 
 
 def run_answers(path: Path) -> RunAnswers | None:
-    """Give the answers to the test rows of a run, or to its validation rows; None: this is no run of one label."""
+    """Give the answers to test rows, of a run without these to validation rows; an updated bundle carries its own.
+
+    None: it is neither, or answers otherwise than with one label.
+    """
     try:
         finished = Run.open(path)
     except MetierError:
-        return None
+        return _updated_answers(path)
     folder, report = RunFolder.open(finished.folder), finished.report
     split = "test" if report["data"]["rows"].get("test") else "validation"
     truth = folder.truth(split)
@@ -58,3 +66,16 @@ def run_answers(path: Path) -> RunAnswers | None:
     if known.probabilities is None or not all(isinstance(one, str) for one in known.predicted):
         return None
     return RunAnswers(tuple(report["data"]["labels"]), known.probabilities, tuple(map(str, truth[0])))
+
+
+def _updated_answers(path: Path) -> RunAnswers | None:
+    try:
+        bundle = resolve_bundle(path)
+        known = read_updated_answers(bundle)
+        labels = read_manifest(bundle).task.labels
+    except MetierError:
+        return None
+    if known is None:
+        return None
+    truth = tuple(labels[one] for one in known.truth)
+    return RunAnswers(labels, known.probabilities, truth, known.learned)

@@ -13,6 +13,7 @@ from metier.monitoring.alerts import AlertSettings
 from metier.monitoring.budget import FalseAlarms
 from metier.monitoring.counting import MOST_NAMES
 from metier.monitoring.given_paths import FOLDER, GivenPath
+from metier.monitoring.registered import with_registered
 from metier.monitoring.signals import DETECTORS
 from metier.monitoring.sources import AnySource, check_names
 
@@ -29,6 +30,9 @@ class WatchSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
     sources: tuple[AnySource, ...] = Field(min_length=1, description="Where messages come from.")
     bundles: dict[Name, GivenPath] = Field(
         default_factory=dict, description="Models that answer each message, by a name: runs or bundles."
+    )
+    registry: GivenPath | None = Field(
+        default=None, description="Folder of a registry, of which bundles may be named as NAME@ALIAS."
     )
     companies: GivenPath | None = Field(
         default=None, description="CSV file of aliases and companies, under which found entities are counted."
@@ -150,10 +154,9 @@ def check_watch_settings(
         settings = WatchSettings.model_validate(dict(values), context={FOLDER: folder})
     except ValidationError as error:
         raise SettingsError([_sentence(one) for one in error.errors()], origin=origin) from None
-    where = settings.store
-    if "://" in where:
-        return settings
-    return settings.model_copy(update={"store": str(folder / Path(where).expanduser())})
+    bundles = with_registered(settings.bundles, settings.registry)
+    where = settings.store if "://" in settings.store else str(folder / Path(settings.store).expanduser())
+    return settings.model_copy(update={"store": where, "bundles": bundles})
 
 
 def _sentence(fault: Any) -> str:

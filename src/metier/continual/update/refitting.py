@@ -58,9 +58,16 @@ class Refitted:
         """Write the files of a predictor."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
 
+    def probabilities(self, rows: LabelledTexts) -> np.ndarray:
+        """Give the probability of each label of each text."""
+        if not len(rows):
+            return np.zeros((0, len(self.predictor.labels)))
+        found: Any = self.predictor.predict(list(rows.texts))
+        return np.asarray(found.probabilities)
+
     def answers(self, rows: LabelledTexts) -> tuple[str, ...]:
         """Give the label of each text."""
-        return tuple(map(str, self.predictor.predict(list(rows.texts)).predicted)) if len(rows) else ()
+        return tuple(self.predictor.labels[one] for one in self.probabilities(rows).argmax(axis=1))
 
     def taught(
         self, names: Sequence[str], labels: Sequence[str], listener: Listener

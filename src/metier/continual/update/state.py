@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from metier.bundles.updated_answers import KNOWN_FILE
+from metier.bundles.updated_answers import UPDATE_FOLDER as FOLDER
 from metier.continual.update.labels import LabelTable
 from metier.predictors.loading import as_bundle_error
 
 FORMAT = "metier.update.v1"
-FOLDER, STATE_FILE, KNOWN_FILE = "update", "state.json", "known.safetensors"
+STATE_FILE = "state.json"
 
 
 @dataclass(frozen=True)

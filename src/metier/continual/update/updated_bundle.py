@@ -13,7 +13,8 @@ from metier.bundles.card import CARD_FILE
 from metier.bundles.label_sets import LABEL_SETS_FILE, write_label_sets
 from metier.bundles.manifest import MANIFEST_FILE, Latency, MeasuredFacts, PredictorFacts
 from metier.bundles.sealing import SIGNATURE_FILE
-from metier.continual.update.state import FOLDER, UpdateState
+from metier.bundles.updated_answers import ANSWERS_FILE, UPDATE_FOLDER, write_updated_answers
+from metier.continual.update.state import UpdateState
 from metier.evaluation.intervals import bootstrap_interval
 from metier.features.random_maps import FeatureMap
 from metier.machine import describe_machine
@@ -22,7 +23,16 @@ from metier.predictors.loading import SCOPE_FILE, load_predictor, read_settings
 from metier.selection.execution.measuring import measure_cost
 from metier.tasks.answers.label import LabelDecoder
 
-LEFT_BEHIND = (CARD_FILE, LABEL_SETS_FILE, MANIFEST_FILE, SIGNATURE_FILE, SCOPE_FILE, FOLDER, "huggingface")
+LEFT_BEHIND = (
+    CARD_FILE,
+    LABEL_SETS_FILE,
+    ANSWERS_FILE,
+    MANIFEST_FILE,
+    SIGNATURE_FILE,
+    SCOPE_FILE,
+    UPDATE_FOLDER,
+    "huggingface",
+)
 
 
 class Files(Protocol):
@@ -79,8 +89,8 @@ class Updated:
         Texts to time answers with.
     held : (probabilities, truth) or None
         Of validation rows, in the order of the labels of the files, for sets of labels.
-    tested : (predicted, truth)
-        Columns of the labels of all test rows, old and new.
+    tested : (probabilities, truth)
+        Of all test rows, old and new, in the order of the labels of the files.
     facts : dict
         For the manifest.
     """
@@ -101,6 +111,7 @@ def write_updated(bundle: Bundle, folder: Path, made: Updated) -> None:
         made.state.write(partial)
         if made.held is not None:
             write_label_sets(partial, *made.held)
+        write_updated_answers(partial, *made.tested)
         facts = _facts(bundle, partial, made)
         write_card(partial, facts)
         seal(partial, facts)
@@ -125,7 +136,7 @@ def _facts(bundle: Bundle, folder: Path, made: Updated) -> ManifestFacts:
                 update={"rows": rows, "fingerprint": fingerprint, "trained_on": "train + updates"}
             ),
             "measured": _measured(folder, made.sample),
-            "metrics": {"test": _metrics(*made.tested)},
+            "metrics": {"test": _metrics(made.tested[0].argmax(axis=1), made.tested[1])},
             "compression": None,
             "update": made.facts,
         }

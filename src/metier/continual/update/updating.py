@@ -1,7 +1,7 @@
 """Learn new labelled rows, keep what was known: the story of `metier update` for one label a text."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from metier.continual.update.replaying import keep_rows
 from metier.continual.update.result import JudgedRows, UpdateResult
 from metier.continual.update.state import FORMAT, UpdateState, read_state
 from metier.continual.update.update_rows import LabelledTexts
-from metier.continual.update.updated_bundle import HeadFiles, Updated, write_updated
+from metier.continual.update.updated_bundle import Files, HeadFiles, Updated, write_updated
 from metier.errors import CallError
 from metier.evaluation.softmax import softmax
 from metier.file_locks import held
@@ -177,14 +177,22 @@ def _learn(prepared: Prepared, source: FeatureSource, place: Path, listener: Lis
         states = {name: one.arrays for name, one in taught.items() if name in (chosen.name, *LASTING)}
     before = [_answered(prepared.bundle, part, prepared.relabelling.names)[0] for part in _test_parts(prepared)]
     temperature = chosen.temperatures.get(chosen.name, state.temperature)
-    files = refitted or _head_files(prepared, source, taught[chosen.name], chosen.name, temperature)
+    if refitted is not None:
+        files: Files = refitted
+        labels = refitted.predictor.labels
+        found = [refitted.probabilities(part) for part in _test_parts(prepared)]
+    else:
+        best = taught[chosen.name]
+        files = _head_files(prepared, source, best, chosen.name, temperature)
+        labels = tuple(prepared.table.names)
+        found = [softmax(logits_of(best, part) / temperature) for part in tests]
     made = Updated(
         _state(prepared, chosen.name, temperature, states),
         files,
         refitted is not None,
         list(prepared.learned.texts[:TIMED_TEXTS]),
         refitted.held if refitted else _held(trial.taught(chosen.name), held_rows[0], temperature),
-        _tested(prepared, answers[chosen.name]),
+        _tested(prepared, labels, found),
         _facts(prepared, chosen, before, answers),
     )
     write_updated(prepared.bundle, place, made)
@@ -240,11 +248,12 @@ def _answered(
     return tuple(labels), tuple(sure)
 
 
-def _tested(prepared: Prepared, answers: list[tuple[str, ...]]) -> tuple[np.ndarray, np.ndarray]:
+def _tested(
+    prepared: Prepared, labels: Sequence[str], probabilities: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     rows = LabelledTexts.joined(*_test_parts(prepared))
-    places = {name: place for place, name in enumerate(prepared.table.names)}
-    answered = [places[label] for part in answers for label in part]
-    return np.array(answered), np.array([places[label] for label in rows.labels])
+    places = {name: place for place, name in enumerate(labels)}
+    return np.vstack(probabilities), np.array([places[label] for label in rows.labels])
 
 
 def _facts(

@@ -5,7 +5,6 @@ most for a promotion: only what was raised after the last promotion counts, and 
 """
 
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -13,6 +12,7 @@ from pydantic import Field
 from metier.errors import RegistryError, UnknownNameError
 from metier.monitoring.alerts.notices import Notice, Told
 from metier.monitoring.alerts.receiver import NotDelivered, ReceiverSettings
+from metier.monitoring.given_paths import GivenPath
 from metier.registry.registry import CHAMPION, Change, Registry
 
 WHO = "metier watch"
@@ -22,7 +22,7 @@ class RollBackSettings(ReceiverSettings, frozen=True, extra="forbid"):
     """An alias of a registry that is moved back."""
 
     kind: Literal["roll_back"] = "roll_back"
-    registry: Path = Field(description="Folder of the registry.")
+    registry: GivenPath = Field(description="Folder of the registry.")
     database: str | None = Field(
         default=None, description="URL of its database. Default: SQLite in the folder."
     )

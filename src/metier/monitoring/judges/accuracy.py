@@ -1,7 +1,7 @@
 """Accuracy of a stream without labels as findings: estimated by confidence, checked against labels of the audit stream.
 
-A bundle that is a run knows its answers to rows with labels. By them confidence is calibrated, and the answers of the
-last four weeks (100 messages or more) have an estimate with its interval (`signals.unlabelled_accuracy`). It assumes that
+A bundle that is a run, or that was updated, knows its answers to rows with labels. By them confidence is calibrated, and
+the answers of the last four weeks (100 messages or more) have an estimate with its interval (`signals.unlabelled_accuracy`). It assumes that
 answers of the same confidence are as often right as before. Where labels of the audit stream are there (messages drawn by
 chance, 30 or more in those weeks), what they measure is told instead, which assumes nothing, with whether the estimate
 agrees.
@@ -123,7 +123,7 @@ class AccuracyJudge:
             for one in range(number + 1 - WINDOW_DAYS * self._in_days, number + 1)
         ]
         own = [one for one in weeks if one is not None]
-        own = [one for one in own if one.version == own[-1].version]
+        own = [one.unlearned(known.learned) for one in own if one.version == own[-1].version]
         if sum(map(len, own)) < FEWEST:
             return None
         sure = np.concatenate([one.confidence for one in own])

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from metier.monitoring.series import SECONDS
 from metier.monitoring.store.period_counts import PeriodCounts
 from metier.monitoring.store.tables import ANSWERS, MESSAGES
+from metier.text.duplicates import text_keys
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,21 @@ class PeriodAnswers:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def unlearned(self, learned: np.ndarray) -> "PeriodAnswers":
+        """Leave out messages that the bundle has learned since, by the keys of their texts: they measure nothing."""
+        if not len(learned) or not len(self):
+            return self
+        kept = np.flatnonzero(~np.isin(text_keys(self.texts), learned))
+        return PeriodAnswers(
+            self.version,
+            tuple(self.ids[row] for row in kept),
+            tuple(self.texts[row] for row in kept),
+            tuple(self.labels[row] for row in kept),
+            self.confidence[kept],
+            self.is_outside[kept],
+            self.is_audit[kept],
+        )
 
 
 def answers_of(counted: PeriodCounts, bundle: str, number: int) -> PeriodAnswers | None:
