@@ -50,8 +50,8 @@ MOST_LABELS = 10
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="streaming_lda, kernel_lda, nearest_mean, replay, elastic_weights, without_forgetting, new_columns, naive, joint; "
-    "auto: the best on rows that none has learned.",
+    help="refit, streaming_lda, kernel_lda, nearest_mean, replay, elastic_weights, without_forgetting, new_columns, naive, "
+    "joint; auto: refit of TF-IDF whose old rows are given, else the best on rows that none has learned.",
 )
 @click.option(
     "--replay",
@@ -119,7 +119,8 @@ def update(
 
     A new bundle is written, the old one is not touched. Methods learn on frozen features of the bundle, in seconds; all
     that are possible are shown: naive learns the new rows alone (the lower bound), joint all rows anew (the upper bound).
-    A fifth of the new rows is held out. What old test rows lost is the forgetting, with its interval.
+    refit fits the bundle's own method again to old and new rows. A fifth of the new rows is held out. What old test rows
+    lost is the forgetting, with its interval.
 
     Rows without text or label, repeated, contradicting and known ones are left out and counted; unknown labels and rows of
     test are refused. The same command again goes on after an interruption.

@@ -1,10 +1,10 @@
 """Accuracy of a stream without labels as findings: estimated by confidence, checked against labels of the audit stream.
 
 A bundle that is a run, or that was updated, knows its answers to rows with labels. By them confidence is calibrated, and
-the answers of the last four weeks (100 messages or more) have an estimate with its interval (`signals.unlabelled_accuracy`). It assumes that
-answers of the same confidence are as often right as before. Where labels of the audit stream are there (messages drawn by
-chance, 30 or more in those weeks), what they measure is told instead, which assumes nothing, with whether the estimate
-agrees.
+the answers of the last four weeks (100 messages or more) have an estimate with its interval
+(`signals.unlabelled_accuracy`). It assumes that answers of the same confidence are as often right as before. Where labels
+of the audit stream are there (messages drawn by chance, 30 or more in those weeks), what they measure is told instead,
+which assumes nothing, with whether the estimate agrees. Messages that the bundle has learned since are left out.
 
 A finding is told where the whole interval is below the bound: what the run measured, less 5 points. It is over when the
 interval reaches the bound again. One estimate a week is made, so that a bound is not met by chance for being asked often.
