@@ -141,11 +141,7 @@ class Circle:
             store.label(item.number, "anna", {"label": self.truth[item.id]})
         store.close()
         self.ask("queue", queue, "--out", self.folder / "labelled.csv", "--overwrite")
-        with (self.folder / "labelled.csv").open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["drawn_by_chance"].casefold() == "true"]
-        with (self.folder / "audit.csv").open("w", encoding="utf-8", newline="") as file:
-            given = [(row["source"].removeprefix("watch:"), row["id"], row["label"]) for row in rows]
-            csv.writer(file).writerows([("source", "id", "label"), *given])
+        self.ask("queue", queue, "--audit-labels", self.folder / "audit.csv", "--overwrite")
 
     def measured(self, part: str) -> Watched:
         """Give what the watch says of the last four weeks, and what is true of a part of the stream."""
@@ -240,7 +236,7 @@ def test_the_circle(circle):
 
 def check_round(found):
     """Check what was found on the way round."""
-    # The watch finds the shift within days of it, by itself, and that accuracy fell: of most messages even more than it says.
+    # The watch finds the shift within days, and that accuracy fell; by how much, its estimate does not know.
     shift = BEGUN + timedelta(days=DAYS["before"])
     raised = [moment(one.raised) for one in found["drift"]]
     assert raised

@@ -18,8 +18,11 @@ from metier.cli.console import (
     print_whole,
     progress_console,
 )
+from metier.cli.forgetting import print_forgetting, promotion_line
+from metier.cli.registry_options import database_option, existing_registry, registry_option
 from metier.cli.row_options import reading_options, text_option
 from metier.cli.speech import lang_option, spoken, with_language
+from metier.continual.promotion import Promotion, Target, promote_update, promotion_facts
 from metier.continual.update import Edits, Keeping, UpdateOptions
 from metier.continual.update import update as learn
 from metier.printable import printable
@@ -85,6 +88,13 @@ MOST_LABELS = 10
     help="A label whose place is taken by new ones of the file; may be repeated.",
 )
 @click.option("--drop-leaks", is_flag=True, help="Leave out rows that also appear in test.")
+@click.option(
+    "--promote",
+    metavar="NAME@ALIAS",
+    help="Where the forgetting gate shows that nothing is forgotten, let this alias of the registry point to it.",
+)
+@registry_option
+@database_option
 @click.option("--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the new bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace the bundle of --output.")
 @text_option
@@ -95,7 +105,10 @@ MOST_LABELS = 10
 @lang_option()
 @click.option("--json", "as_json", is_flag=True, help="Print all facts as one line.")
 @click.option("--verbose", is_flag=True, help="List every label.")
+@click.pass_context
 def update(
+    context: click.Context,
+    /,
     *,
     bundle: Path,
     rows: Path,
@@ -110,6 +123,9 @@ def update(
     merge: tuple[str, ...],
     split: tuple[str, ...],
     drop_leaks: bool,
+    promote: str | None,
+    folder: Path,
+    database: str | None,
     lang: str | None,
     as_json: bool,
     verbose: bool,
@@ -124,7 +140,11 @@ def update(
 
     Rows without text or label, repeated, contradicting and known ones are left out and counted; unknown labels and rows of
     test are refused. The same command again goes on after an interruption.
+
+    With --promote, exit code 1 where the gate does not let the new bundle take over.
     """
+    target = None if promote is None else Target.parse(promote)
+    registry = None if target is None else existing_registry(folder, database)
     options = UpdateOptions(
         method=method,
         edits=Edits.parse(rename, merge, split),
@@ -136,14 +156,29 @@ def update(
     )
     with ProgressLines() as listener:
         found = learn(bundle, rows, options=options, listener=listener, **how)
+        moved = None
+        if registry is not None and target is not None:
+            moved = promote_update(found, registry, target, edits=options.edits, listener=listener)
     if as_json:
-        print_json(found.facts)
+        print_json(found.facts | ({} if moved is None else {"gate": promotion_facts(moved)}))
     else:
         _print(found.facts, answer_console(), verbose=verbose)
-        asked = f"metier gate {found.facts['output']} --against {bundle} --rows {how['test'] or 'test.csv'}"
-        progress_console().print(
-            Text(spoken()("next:  {command}", command=with_language(asked))), soft_wrap=True
-        )
+        if moved is None:
+            _say_next(found.facts["output"], bundle, how["test"])
+        else:
+            _print_promotion(moved, answer_console())
+    context.exit(0 if moved is None or moved.is_promoted else 1)
+
+
+def _say_next(output: str, bundle: Path, test: Path | None) -> None:
+    asked = f"metier gate {output} --against {bundle} --rows {test or 'test.csv'}"
+    progress_console().print(Text(spoken()("next:  {command}", command=with_language(asked))), soft_wrap=True)
+
+
+def _print_promotion(moved: Promotion, console: Console) -> None:
+    facts = promotion_facts(moved)
+    print_forgetting(facts["forgetting"], console)
+    console.print(Text(promotion_line(facts["promotion"])), soft_wrap=True)
 
 
 def _print(facts: Mapping[str, Any], console: Console, *, verbose: bool) -> None:

@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from metier.assurance.forgetting.judging import ForgettingSettings
 from metier.assurance.gating import Gated, gate
 from metier.assurance.policy import Policy, forgetting_policy, read_policy
-from metier.bundles import Model
+from metier.bundles import Model, load_bundle
+from metier.continual.update import Edits, UpdateResult
 from metier.errors import CallError, RegistryError, UnknownNameError, quoted
 from metier.progress import Listener, ignore
 from metier.registry.names import check_name
 from metier.registry.registry import CHAMPION, Registry, Version
+from metier.tasks.answers import LABEL
 
 GATED = "promoted by the forgetting gate"
 
@@ -152,6 +156,31 @@ def promote(
         )
     after = registry.promote(target.name, added.number, alias=target.alias, who=who, why=why or GATED)
     return Promotion(target, gated, before, after)
+
+
+def promote_update(
+    found: UpdateResult, registry: Registry, target: Target, *, edits: Edits, listener: Listener = ignore
+) -> Promotion:
+    """Ask the forgetting gate, by its defaults, about a bundle that was just updated, and promote it if it may go live.
+
+    It is asked by the old test rows of the update, which neither bundle has learned.
+
+    Raises
+    ------
+    CallError
+        If the bundle answers otherwise than with one label.
+    """
+    bundle = load_bundle(found.folder or found.source)
+    if bundle.answer_kind.name != LABEL.name:
+        raise CallError(
+            f"{bundle.folder} is updated, and not promoted, as --promote of an update is for one label a text. Ask the "
+            "gate with: metier gate BUNDLE --rows FILE --promote NAME@ALIAS"
+        )
+    columns = [bundle.roles.get(role, role) for role in ("text", "label")]
+    rows = pa.table([pa.array(found.old.texts), pa.array(found.old.targets)], names=columns)
+    renamed = dict(edits.renames) | {part: name for parts, name in edits.merges for part in parts}
+    policy = forgetting_policy(ForgettingSettings(renamed=renamed))
+    return promote(bundle.folder, registry, target, policy=policy, rows=rows, listener=listener)
 
 
 def current(registry: Registry, target: Target) -> Version | None:

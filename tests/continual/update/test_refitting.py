@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from metier.bundles import load_bundle, verify
+from metier.cli import program
 from metier.continual.update import Edits, UpdateOptions, update
 from metier.errors import CallError
 from metier.monitoring.run_answers import run_answers
+from metier.registry.registry import Registry
 from metier.text.duplicates import text_keys
 from tests.conftest import few_rows, write_records
 
@@ -117,3 +119,35 @@ def test_what_cannot_be_fitted_again_is_said(folder, small_runs):
     )  # fmt: skip
     with pytest.raises(CallError, match="a bundle of one method that metier train has fitted"):
         learned(small_runs, folder, "may", UpdateOptions(method="refit", accepts_new=True), bundle=head.folder)
+
+
+def test_an_update_is_promoted_where_the_gate_lets_it(folder, small_runs, capsys):
+    registry = Registry(folder / "registry")
+    bundle = small_runs / "runs" / "en" / "candidates" / "tfidf_linear.v1"
+    registry.add(bundle, "support")
+    registry.promote("support", 1, force=True, why="first")
+    command = [
+        "update",
+        bundle,
+        folder / "may.csv",
+        "--old",
+        folder / "old.csv",
+        "--test",
+        small_runs / "en-test.csv",
+    ]
+    command += [
+        "--new-labels",
+        "--promote",
+        "support",
+        "--registry",
+        folder / "registry",
+        "--output",
+        folder / "asked",
+    ]
+    code = program.run([*map(str, command), "--json"])  # So few test rows cannot tell.
+    told = json.loads(capsys.readouterr().out)
+    assert told["method"] == "refit.v1"
+    assert code == (0 if told["gate"]["may_go_live"] else 1)
+    assert registry.version("support").number == (2 if code == 0 else 1)
+    assert told["gate"]["promotion"]["is_promoted"] is (code == 0)
+    assert told["gate"]["forgetting"]["items"]
