@@ -1,6 +1,6 @@
 """What poisoned feedback does to a model that learns from it, with and without the tests that hold it back.
 
-    python scripts/poisoned_feedback.py --data FOLDER [--draws 3] [--sets banking77 ...] [--json FILE]
+    python scripts/poisoned_feedback.py --data FOLDER [--draws 3] [--first 0] [--sets banking77 ...] [--json FILE]
 
 FOLDER holds `banking77` (Casanueva et al., 2020), `csl_category_zh` (Li et al., 2022: Chinese titles) and
 `uci_sentiment_sentences` (Kotzias et al., 2015), each with train.csv and test.csv. Of each draw a model is fitted on some
@@ -67,10 +67,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="Number of the first draw.")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    found = [one for name in given.sets for one in measured(given.data, name, given.draws)]
+    found = [
+        one
+        for name in given.sets
+        for one in measured(given.data, name, range(given.first, given.first + given.draws))
+    ]
     if given.json:
         given.json.write_text(json.dumps(found, indent=1, ensure_ascii=False))
     states = "no attack → undefended → defended"
@@ -84,11 +89,11 @@ def main() -> None:
             print(f"| {name} | {attack} | {' | '.join(cells(some))} |")
 
 
-def measured(data: Path, name: str, draws: int) -> Iterator[dict[str, Any]]:
+def measured(data: Path, name: str, draws: range) -> Iterator[dict[str, Any]]:
     """Give the figures of each draw and attack."""
     n_fitted, n_trusted, n_asked, base = SETS[name]
     train, test = (read(data / name / f"{part}.csv", base) for part in ("train", "test"))
-    for draw in range(draws):
+    for draw in draws:
         rng = np.random.default_rng(draw)
         order = rng.permutation(len(train.labels))
         ends = np.cumsum([n_fitted, n_trusted, n_asked])
